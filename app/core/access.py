@@ -1,0 +1,133 @@
+"""What a hypervisor session offers to the transports: tickets and datastore addresses.
+
+The vSphere adapter fulfils these, the transports use them; neither knows the other.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from app.core.cancel import CancelToken
+from app.core.disks import DiskReader, DiskWriter
+from app.core.tasklog import TaskLog
+from app.domain.ids import SnapshotId, VmId
+from app.domain.states import TransportMode
+
+
+class AccessMode(Enum):
+    """What a ticket allows."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NfcTicket:
+    """Permission to open one disk once over NFC (protocols page *NFC*, section 1)."""
+
+    host: str
+    port: int
+    service: str
+    session_id: str = field(repr=False)
+    thumbprint_sha1: str | None
+    """Thumbprint of the ESXi host's certificate, upper-case hex pairs joined by colons."""
+
+
+class NfcTickets(Protocol):
+    """Gives out NFC tickets. Thread: any."""
+
+    def nfc_ticket(self, vm: VmId, disk_key: int, access: AccessMode) -> NfcTicket:
+        """Ask the platform for a one-time ticket.
+
+        Raises:
+            OperationalError: the platform refused or cannot be reached.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpsFile:
+    """A datastore file over HTTPS (protocols page *vSphere facts*, "Reading without VDDK over HTTPS")."""
+
+    host: str
+    port: int
+    target: str
+    """Path and query of the request, already escaped."""
+    cookie: str = field(repr=False)
+    """Value of the ``Cookie`` header."""
+    thumbprint_sha256: str | None
+    """The pinned certificate; None verifies by CA."""
+
+
+class DatastoreFiles(Protocol):
+    """Addresses datastore files over HTTPS. Thread: any."""
+
+    def https_file(self, datastore_path: str) -> HttpsFile:
+        """Return where ``[ds1] web-01/web-01-flat.vmdk`` can be fetched, with a live session's cookie.
+
+        Raises:
+            OperationalError: the platform cannot be reached.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskAccess:
+    """The ways a session offers to reach disks; None where it does not have one."""
+
+    nfc: NfcTickets | None = None
+    https: DatastoreFiles | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskAddress:
+    """Which disk to open."""
+
+    vm: VmId
+    vm_name: str
+    disk_key: int
+    path: str
+    """Datastore path of the disk's descriptor: for a read, the one frozen by the snapshot."""
+    capacity_bytes: int
+    snapshot: SnapshotId | None = None
+    is_delta: bool = False
+    """True when the frozen disk itself has parents (snapshots of others below it)."""
+
+
+class DiskTransports(Protocol):
+    """Opens disks over the best transport mode there is, and logs why the better ones were not taken."""
+
+    def open_reader(
+        self,
+        access: DiskAccess,
+        disk: DiskAddress,
+        *,
+        preferred: Iterable[TransportMode],
+        log: TaskLog,
+        cancel: CancelToken,
+    ) -> DiskReader:
+        """Open a disk for reading, trying ``preferred`` in order.
+
+        Raises:
+            NoTransportAvailable: none works; the reasons are in the message.
+            TaskCancelled: cancelled meanwhile.
+        """
+        ...
+
+    def open_writer(
+        self,
+        access: DiskAccess,
+        disk: DiskAddress,
+        *,
+        preferred: Iterable[TransportMode],
+        log: TaskLog,
+        cancel: CancelToken,
+    ) -> DiskWriter:
+        """Open a disk of a powered-off VM for writing, trying ``preferred`` in order.
+
+        Raises:
+            NoTransportAvailable: none works; the reasons are in the message.
+            TaskCancelled: cancelled meanwhile.
+        """
+        ...

@@ -1,0 +1,96 @@
+"""Reading and writing disks, whatever carries the bytes.
+
+A reader fills buffers that its caller owns, so that memory is bounded by the caller and nothing is copied. The
+caller keeps the pipe full by giving requests ahead: :meth:`DiskReader.read_many` pulls as many as it can have in
+flight.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.domain.extents import Extent
+from app.domain.states import TransportMode
+
+
+@dataclass(slots=True, eq=False)
+class ReadRequest:
+    """Fill ``buffer`` with the disk's bytes from ``offset`` on."""
+
+    offset: int
+    buffer: memoryview
+    tag: object = None
+    """Anything the caller wants to find again on the completed request."""
+
+
+class DiskReader(Protocol):
+    """An open disk. Thread: one at a time, not necessarily the one that opened it."""
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Size of the disk."""
+        ...
+
+    @property
+    def mode(self) -> TransportMode:
+        """How the bytes travel."""
+        ...
+
+    def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[ReadRequest]:
+        """Fill the requests' buffers, several in flight, and yield each, in order, when it is filled.
+
+        Requests are pulled lazily, at most :attr:`window` ahead of what was yielded; bytes never overlap.
+
+        Raises:
+            DiskAccessFailed: the disk cannot be read, after reconnecting was tried.
+            ValueError: a request reaches beyond the capacity.
+        """
+        ...
+
+    @property
+    def window(self) -> int:
+        """The most requests that are pulled ahead of the one yielded next."""
+        ...
+
+    def allocated_extents(self) -> list[Extent] | None:
+        """Return the ranges that hold data, or None when this transport cannot tell."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the disk; never raises."""
+        ...
+
+
+class DiskWriter(Protocol):
+    """A disk open for writing. Thread: one at a time."""
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Size of the disk."""
+        ...
+
+    @property
+    def mode(self) -> TransportMode:
+        """How the bytes travel."""
+        ...
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes; the writer may hold on to ``data``, unchanged, until :meth:`flush` returns.
+
+        Raises:
+            DiskAccessFailed: the disk cannot be written, after reconnecting was tried.
+            ValueError: the range reaches beyond the capacity.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Wait until everything written is acknowledged.
+
+        Raises:
+            DiskAccessFailed: something was not.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the disk; never raises. Unflushed writes may be lost."""
+        ...

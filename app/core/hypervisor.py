@@ -1,0 +1,164 @@
+"""A hypervisor as the engine sees it. vSphere is the first that fulfils this; a second must fit unchanged."""
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from app.core.access import DiskAccess
+from app.core.cancel import CancelToken
+from app.core.tasklog import TaskLog
+from app.domain.extents import Extent
+from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
+from app.domain.platforms import Platform, PlatformFacts
+from app.domain.vms import (
+    CreatedVm,
+    FrozenVm,
+    SavedConfiguration,
+    SnapshotInfo,
+    VmDetails,
+    VmPlacement,
+    VmSummary,
+)
+
+SNAPSHOT_PREFIX = "Standfast-"
+"""Every snapshot of ours is named by this prefix and the id of the task that owns it."""
+
+
+class Hypervisor(Protocol):
+    """A logged-in session on one platform. It logs in again by itself when the session expires.
+
+    Every method may raise the platform errors of ``app.domain.errors`` (unreachable, login refused,
+    certificate changed, privilege missing, licence refused). Thread: any; calls of one session may wait
+    for each other.
+    """
+
+    @property
+    def facts(self) -> PlatformFacts:
+        """What the platform told of itself at login."""
+        ...
+
+    @property
+    def disk_access(self) -> DiskAccess:
+        """The ways to reach its disks."""
+        ...
+
+    def list_vms(self) -> Sequence[VmSummary]:
+        """Return the whole inventory, in one paged query."""
+        ...
+
+    def vm_details(self, vm: VmId) -> VmDetails:
+        """Return one VM with its disks and snapshots.
+
+        Raises:
+            VmNotFound: it is gone.
+        """
+        ...
+
+    def enable_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
+        """Switch CBT on where it is supported and off; return whether it is on afterwards.
+
+        Never touches a VM that has snapshots: there CBT would lose changes in silence. Why it was not
+        switched on goes to the log.
+        """
+        ...
+
+    def create_snapshot(
+        self, vm: VmId, task: TaskId, *, quiesce: bool, log: TaskLog, cancel: CancelToken
+    ) -> FrozenVm:
+        """Freeze the VM's disks in a snapshot named for the task.
+
+        When quiescing fails it is tried again, then the snapshot is taken crash-consistent and the result
+        says so.
+
+        Raises:
+            SnapshotFailed: no snapshot was created; nothing is left on the VM.
+            TaskCancelled: cancelled; nothing is left on the VM.
+        """
+        ...
+
+    def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
+        """Remove a snapshot and consolidate its disks; a snapshot that is gone already is fine.
+
+        Not cancellable: it has its own deadline.
+
+        Raises:
+            SnapshotFailed: it is still there, or the disks still need consolidation.
+        """
+        ...
+
+    def find_snapshots(self, prefix: str) -> Sequence[SnapshotInfo]:
+        """Return every snapshot on the platform whose name starts with ``prefix``."""
+        ...
+
+    def changed_extents(
+        self, vm: VmId, snapshot: SnapshotId, disk_key: int, capacity_bytes: int, since: str | None
+    ) -> list[Extent]:
+        """Return what changed on a frozen disk since a change id, or with None what is allocated.
+
+        Raises:
+            ChangeTrackingLost: it cannot be told; read the disk whole.
+        """
+        ...
+
+    def save_configuration(self, vm: VmId, *, log: TaskLog) -> SavedConfiguration:
+        """Return all that is needed to create the VM again."""
+        ...
+
+    def create_vm(self, saved: SavedConfiguration, placement: VmPlacement, *, log: TaskLog) -> CreatedVm:
+        """Create a powered-off VM with empty disks from a saved configuration.
+
+        Raises:
+            VmCreationFailed: nothing is left on the platform.
+        """
+        ...
+
+    def rename_vm(self, vm: VmId, name: str) -> None:
+        """Give the VM another display name."""
+        ...
+
+    def power_on(self, vm: VmId) -> None:
+        """Start the VM and wait until it runs."""
+        ...
+
+    def power_off(self, vm: VmId) -> None:
+        """Stop the VM hard and wait until it is off; a VM that is off already is fine."""
+        ...
+
+    def destroy_vm(self, vm: VmId) -> None:
+        """Delete the VM with its disks; a VM that is gone already is fine."""
+        ...
+
+    def close(self) -> None:
+        """Log out; never raises."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class HypervisorFactory(Protocol):
+    """Logs in to platforms."""
+
+    def connect(self, platform: Platform, password: str) -> Hypervisor:
+        """Log in.
+
+        Raises:
+            PlatformUnreachable, LoginRefused, CertificateChanged: as they say.
+        """
+        ...
+
+
+class SnapshotJournal(Protocol):
+    """Remembers on this machine which snapshots may exist on which VM, written before they are created."""
+
+    def opened(self, task: TaskId, platform: PlatformId, vm: VmId) -> None:
+        """Note that a snapshot for this task is about to be created."""
+        ...
+
+    def closed(self, task: TaskId) -> None:
+        """Note that it is gone for sure."""
+        ...
+
+    def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, VmId]]:
+        """Return what may still be on a production host."""
+        ...

@@ -1,0 +1,68 @@
+"""Quantities of a running task: counters that a timer samples, never events."""
+
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressSample:
+    """The counters of one task at one moment. All bytes and seconds count from the task's start."""
+
+    total_bytes: int
+    done_bytes: int
+    read_bytes: int
+    """Bytes that came from the production host (or, in a restore, from the repository)."""
+    written_bytes: int
+    """Bytes that went to the target: the repository's disk, or the restored VM."""
+    source_busy_s: float
+    processing_busy_s: float
+    target_busy_s: float
+
+    @property
+    def fraction(self) -> float:
+        """Part of the work that is done, 0 to 1; 0 while the total is unknown."""
+        return min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 0.0
+
+
+class Progress:
+    """Counters that worker threads add to and a timer samples.
+
+    Thread: any.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._total = self._done = self._read = self._written = 0
+        self._source = self._processing = self._target = 0.0
+
+    def expect(self, total_bytes: int) -> None:
+        """Add to the bytes that have to be moved in all."""
+        with self._lock:
+            self._total += total_bytes
+
+    def advance(self, *, done_bytes: int = 0, read_bytes: int = 0, written_bytes: int = 0) -> None:
+        """Add moved bytes."""
+        with self._lock:
+            self._done += done_bytes
+            self._read += read_bytes
+            self._written += written_bytes
+
+    def busy(self, *, source_s: float = 0.0, processing_s: float = 0.0, target_s: float = 0.0) -> None:
+        """Add seconds in which a stage worked; they tell where the bottleneck is."""
+        with self._lock:
+            self._source += source_s
+            self._processing += processing_s
+            self._target += target_s
+
+    def sample(self) -> ProgressSample:
+        """Return the counters as they are now."""
+        with self._lock:
+            return ProgressSample(
+                total_bytes=self._total,
+                done_bytes=self._done,
+                read_bytes=self._read,
+                written_bytes=self._written,
+                source_busy_s=self._source,
+                processing_busy_s=self._processing,
+                target_busy_s=self._target,
+            )

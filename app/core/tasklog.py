@@ -1,0 +1,37 @@
+"""The log of a task, as a port: what the operator reads about one run."""
+
+from typing import Protocol
+
+from app.domain.messages import MessageKind
+
+
+class TaskLog(Protocol):
+    """Writes lines to a task's log. Thread: any."""
+
+    def info(self, kind: MessageKind, /, **params: object) -> None:
+        """Write a normal line."""
+        ...
+
+    def warning(self, kind: MessageKind, /, **params: object) -> None:
+        """Write a warning."""
+        ...
+
+    def error(self, kind: MessageKind, /, **params: object) -> None:
+        """Write an error."""
+        ...
+
+
+class NullTaskLog:
+    """A log nobody reads, for work outside a task."""
+
+    def info(self, kind: MessageKind, /, **params: object) -> None:
+        """Check the parameters and forget them."""
+        kind.fill(**params)
+
+    def warning(self, kind: MessageKind, /, **params: object) -> None:
+        """Check the parameters and forget them."""
+        kind.fill(**params)
+
+    def error(self, kind: MessageKind, /, **params: object) -> None:
+        """Check the parameters and forget them."""
+        kind.fill(**params)

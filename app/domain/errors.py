@@ -1,0 +1,191 @@
+"""The one tree of errors that an operator can mend.
+
+An error is a class: it can be caught by name, its ``code`` is stable for translation and for machines, and its
+parameters are kept apart from the sentence. Errors that several layers know live here; those of one layer live
+in that layer's ``errors.py``. Everything that is not an :class:`OperationalError` is a bug.
+"""
+
+from typing import ClassVar
+
+
+class TaskCancelled(Exception):  # noqa: N818 - an outcome the operator asked for, not an error
+    """The operator stopped the task."""
+
+
+class OperationalError(Exception):
+    """Something went wrong that the operator can understand and mend.
+
+    Subclasses set ``code``, ``message_template`` and ``hint_template``; the templates are filled from the
+    keyword parameters. Parameters never hold a secret.
+
+    Raises:
+        KeyError: a template names a parameter that was not given (at construction, so that tests find it).
+    """
+
+    code: ClassVar[str] = "operational"
+    message_template: ClassVar[str] = "{detail}"
+    hint_template: ClassVar[str] = "See the log for details."
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, **params: object) -> None:
+        self.params: dict[str, str] = {name: str(value) for name, value in params.items()}
+        self.message = self.message_template.format_map(self.params)
+        self.hint = self.hint_template.format_map(self.params)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.params)
+
+
+def _rebuild(kind: type[OperationalError], params: dict[str, str]) -> OperationalError:
+    return kind(**params)
+
+
+class PlatformUnreachable(OperationalError):
+    """The virtual platform does not answer."""
+
+    code = "platform.unreachable"
+    message_template = "{address} cannot be reached: {detail}"
+    hint_template = "Check the network, the address and that port {port} is open from this machine."
+    retryable = True
+
+
+class LoginRefused(OperationalError):
+    """The virtual platform did not accept the account."""
+
+    code = "platform.login_refused"
+    message_template = "{address} did not accept the account {user}."
+    hint_template = (
+        "Enter the current password under Virtual platforms, and check that the account is not locked."
+    )
+
+
+class CertificateChanged(OperationalError):
+    """The server shows another certificate than the one the operator confirmed."""
+
+    code = "platform.certificate_changed"
+    message_template = (
+        "{address} shows a certificate that was never confirmed (SHA-256 {actual}; expected {expected})."
+    )
+    hint_template = (
+        "If the certificate was renewed on purpose, confirm the new one under Virtual platforms; "
+        "otherwise somebody may be listening on the connection."
+    )
+
+
+class PrivilegeMissing(OperationalError):
+    """The account may not do what is needed."""
+
+    code = "platform.privilege_missing"
+    message_template = "The account lacks the privilege {privilege} on {target}."
+    hint_template = "Give the account a role with this privilege in vCenter, then run the task again."
+
+
+class LicenseRefused(OperationalError):
+    """The licence of the host does not allow changes through the API."""
+
+    code = "platform.license_refused"
+    message_template = "The licence of {address} does not allow {operation} through the API."
+    hint_template = (
+        "The free ESXi licence is read-only for backup programs: assign an evaluation or paid licence."
+    )
+
+
+class VmNotFound(OperationalError):
+    """The VM is not there any more."""
+
+    code = "vm.not_found"
+    message_template = "The VM {vm} is not on {address} any more."
+    hint_template = "Remove it from the rule, or register it again on the platform."
+
+
+class DiskUnsupported(OperationalError):
+    """A disk cannot take part in snapshots, so it cannot be backed up."""
+
+    code = "vm.disk_unsupported"
+    message_template = "{disk} of {vm} cannot be backed up: {reason}."
+    hint_template = "Change the disk's mode to dependent, or leave the disk out of the backup."
+
+
+class SnapshotFailed(OperationalError):
+    """The platform could not create or remove a snapshot."""
+
+    code = "snapshot.failed"
+    message_template = "The snapshot of {vm} could not be {operation}: {detail}"
+    hint_template = (
+        "Look at the VM's recent tasks in vCenter; free space on the datastore and run the task again."
+    )
+    retryable = True
+
+
+class QuiesceFailed(OperationalError):
+    """The guest could not be quiesced for a snapshot."""
+
+    code = "snapshot.quiesce_failed"
+    message_template = "The guest of {vm} could not be quiesced: {detail}"
+    hint_template = "Check VMware Tools and the VSS writers in the guest, or switch quiesced snapshots off."
+    retryable = True
+
+
+class ChangeTrackingLost(OperationalError):
+    """The changed blocks since a change id cannot be told; the disk has to be read whole."""
+
+    code = "cbt.lost"
+    message_template = "The changes of {disk} since {change_id} cannot be told: {detail}"
+    hint_template = "Nothing to do: the disk is read whole this time and tracking starts anew."
+
+
+class DiskAccessFailed(OperationalError):
+    """A disk could not be opened, read or written over a transport."""
+
+    code = "transport.disk_access_failed"
+    message_template = "{path} could not be {operation} over {mode}: {detail}"
+    hint_template = (
+        "Check that ports 443 and 902 of the ESXi host are open, and that the host is not overloaded."
+    )
+    retryable = True
+
+
+class NoTransportAvailable(OperationalError):
+    """No transport mode can reach the disk."""
+
+    code = "transport.none_available"
+    message_template = "No transport mode can reach {path}: {reasons}"
+    hint_template = "Open port 902 from this machine to the ESXi hosts, or port 443 for HTTPS access."
+
+
+class StandbyUnavailable(OperationalError):
+    """The standby path cannot be used right now."""
+
+    code = "standby.unavailable"
+    message_template = "The standby path {path} cannot be used: {detail}"
+    hint_template = "Check that the disk or share is mounted and that this account may write there."
+    retryable = True
+
+
+class StandbyFull(OperationalError):
+    """There is no space left at the standby path."""
+
+    code = "standby.full"
+    message_template = "The standby path {path} is full ({free_bytes} bytes free)."
+    hint_template = "Free space there, shorten the retention, or add a larger standby path."
+    retryable = True
+
+
+class VmCreationFailed(OperationalError):
+    """The platform could not create a VM."""
+
+    code = "vm.creation_failed"
+    message_template = "The VM {vm} could not be created: {detail}"
+    hint_template = "Choose another name, host or datastore, and check the free space there."
+
+
+class PowerOperationFailed(OperationalError):
+    """The VM could not be powered on or off."""
+
+    code = "vm.power_failed"
+    message_template = "{vm} could not be powered {operation}: {detail}"
+    hint_template = "Look at the VM's recent tasks in vCenter; answer a pending question there."

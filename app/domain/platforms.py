@@ -1,0 +1,43 @@
+"""Virtual platforms: vCenter servers and single ESXi hosts."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from app.domain.ids import PlatformId
+
+
+class PlatformKind(Enum):
+    """What answers at the address."""
+
+    VCENTER = "vcenter"
+    ESXI = "esxi"  # shown as HostAgent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A registered virtual platform. Its password is in the secret store, under ``secret_name``."""
+
+    id: PlatformId
+    name: str
+    address: str
+    port: int = 443
+    user: str
+    thumbprint_sha256: str | None
+    """Confirmed certificate, upper-case hex pairs joined by colons; None accepts what a public CA signed."""
+
+    @property
+    def secret_name(self) -> str:
+        """Name of the password in the secret store."""
+        return f"platform/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformFacts:
+    """What a platform tells of itself after login."""
+
+    kind: PlatformKind
+    full_name: str
+    version: str
+    api_version: str
+    build: str
+    instance_uuid: str | None

@@ -1,0 +1,82 @@
+"""Restore points: our recoverable states of a VM."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.ids import PointId, VmId
+from app.domain.states import BackupKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmFacts:
+    """What the point information on the screen shows (dc, ds, hostname, vmname, guest …)."""
+
+    vm: VmId
+    name: str
+    platform_address: str
+    instance_uuid: str | None
+    datacenter: str
+    datastore: str
+    host: str
+    hostname: str | None
+    guest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointDisk:
+    """One disk inside a restore point."""
+
+    key: int
+    label: str
+    uuid: str | None
+    capacity_bytes: int
+    path: str
+    change_id: str | None
+    """CBT change id of the moment the point holds; None when the disk was not tracked."""
+    root: str
+    """Digest of the disk's index root page, hex."""
+    read_bytes: int
+    """Bytes read from the production host for this point."""
+    stored_bytes: int
+    """Bytes newly written to the repository for this point, after deduplication and compression."""
+    read_whole: bool
+    """True when the disk was read without a parent: full backup, or a fall-back to one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePoint:
+    """A committed restore point; every one restores by itself."""
+
+    id: PointId
+    chain: str
+    """Directory that holds all points of this VM in this rule."""
+    rule_name: str
+    created_at: datetime
+    kind: BackupKind
+    """What was really done; a fall-back to full says so here."""
+    parent: PointId | None
+    facts: VmFacts
+    disks: tuple[PointDisk, ...]
+    configuration_files: tuple[str, ...]
+    consistent: bool
+    """True when the guest was quiesced or powered off."""
+    tool_version: str
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Sum of the capacities of the disks."""
+        return sum(disk.capacity_bytes for disk in self.disks)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes this point added to the repository."""
+        return sum(disk.stored_bytes for disk in self.disks)
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes read from the production host for this point."""
+        return sum(disk.read_bytes for disk in self.disks)
+
+    def disk(self, key: int) -> PointDisk | None:
+        """Return the disk with this device key, or None."""
+        return next((disk for disk in self.disks if disk.key == key), None)

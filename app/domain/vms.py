@@ -1,0 +1,135 @@
+"""Virtual machines as a backup sees them, whatever the hypervisor."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from app.domain.ids import SnapshotId, VmId
+
+
+class PowerState(Enum):
+    """Whether the VM runs."""
+
+    ON = "on"
+    OFF = "off"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSummary:
+    """One row of a platform's inventory."""
+
+    id: VmId
+    name: str
+    power_state: PowerState
+    instance_uuid: str | None
+    bios_uuid: str | None
+    guest: str
+    """The guest system's name, such as ``Debian GNU/Linux 12 (64-bit)``."""
+    hostname: str | None
+    """The guest's own host name, when its tools tell it."""
+    host: str
+    """Name of the ESXi host that runs it."""
+    datacenter: str
+    folder: tuple[str, ...]
+    """Names of the inventory folders from the datacenter down to the VM."""
+    datastores: tuple[str, ...]
+    disk_bytes: int
+    """Sum of the capacities of its disks."""
+    change_tracking_supported: bool
+    change_tracking_enabled: bool
+    snapshot_count: int
+    is_template: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualDisk:
+    """One disk of a VM."""
+
+    key: int
+    """Device key; stays the same along a snapshot chain."""
+    label: str
+    uuid: str | None
+    """Backing UUID; identifies the disk together with the key."""
+    capacity_bytes: int
+    path: str
+    """Datastore path such as ``[ds1] web-01/web-01.vmdk``."""
+    thin: bool
+    unsupported_reason: str | None = None
+    """Why the disk cannot take part in snapshots (independent mode, physical RDM …); None when it can."""
+    change_id: str | None = None
+    """CBT change id; only ever filled for the disks of a snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmDetails:
+    """A VM with its disks, read right before a backup or a restore."""
+
+    summary: VmSummary
+    disks: tuple[VirtualDisk, ...]
+    snapshots: tuple["SnapshotInfo", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotInfo:
+    """A snapshot that is on a VM."""
+
+    id: SnapshotId
+    vm: VmId
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenVm:
+    """A VM's disks as a fresh snapshot holds them still."""
+
+    snapshot: SnapshotId
+    disks: tuple[VirtualDisk, ...]
+    """Only the disks that take part in the snapshot, with their frozen paths and change ids."""
+    crash_consistent: bool
+    """True when the guest was not quiesced, though perhaps it was asked for."""
+    quiesce_failure: str | None = None
+    """Why quiescing was given up, when it was asked for and failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedConfiguration:
+    """All that is needed to create a VM again, as it is kept beside the disks of a restore point.
+
+    ``files`` maps a file name to its content: always ``config.json`` (the hypervisor's own complete
+    description), and ``vm.vmx`` and ``vm.nvram`` where they could be read.
+    """
+
+    files: dict[str, bytes]
+    missing: tuple[str, ...] = ()
+    """Names of the files that could not be read, each with the reason: ``vm.nvram: …``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmPlacement:
+    """Where and how to create a VM from a saved configuration."""
+
+    name: str
+    datacenter: str | None = None
+    """None: the only one, or the one the VM came from."""
+    folder: tuple[str, ...] = ()
+    host: str | None = None
+    datastore: str | None = None
+    """None: the one the VM came from, when it exists there."""
+    disk_datastores: tuple[tuple[int, str], ...] = ()
+    """Pairs (disk key in the saved configuration, datastore) that differ from ``datastore``."""
+    keep_identity: bool = False
+    """True keeps UUIDs and MAC addresses (the same VM again); False drops those already in use."""
+    networks: tuple[tuple[str, str], ...] = ()
+    """Pairs (network name in the saved configuration, network to connect instead)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedVm:
+    """A VM that was just created, powered off, with empty disks."""
+
+    id: VmId
+    disks: tuple[tuple[int, VirtualDisk], ...]
+    """Pairs (disk key in the saved configuration, the new disk)."""
+    warnings: tuple[str, ...] = ()
+    """What could not be made as it was, such as a network that does not exist."""
