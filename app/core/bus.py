@@ -39,5 +39,5 @@ class EventBus:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:  # a broken listener must not break the task that tells it something
+            except Exception:  # noqa: BLE001 - a broken listener must not break the publisher
                 _log.exception("event listener failed on %s", type(event).__name__)

@@ -58,9 +58,7 @@ class LoginRefused(OperationalError):
 
     code = "platform.login_refused"
     message_template = "{address} did not accept the account {user}."
-    hint_template = (
-        "Enter the current password under Virtual platforms, and check that the account is not locked."
-    )
+    hint_template = "Enter the current password under Virtual platforms, and check that the account is not locked."
 
 
 class CertificateChanged(OperationalError):
@@ -89,9 +87,7 @@ class LicenseRefused(OperationalError):
 
     code = "platform.license_refused"
     message_template = "The licence of {address} does not allow {operation} through the API."
-    hint_template = (
-        "The free ESXi licence is read-only for backup programs: assign an evaluation or paid licence."
-    )
+    hint_template = "The free ESXi licence is read-only for backup programs: assign an evaluation or paid licence."
 
 
 class VmNotFound(OperationalError):
@@ -115,9 +111,7 @@ class SnapshotFailed(OperationalError):
 
     code = "snapshot.failed"
     message_template = "The snapshot of {vm} could not be {operation}: {detail}"
-    hint_template = (
-        "Look at the VM's recent tasks in vCenter; free space on the datastore and run the task again."
-    )
+    hint_template = "Look at the VM's recent tasks in vCenter; free space on the datastore and run the task again."
     retryable = True
 
 
@@ -143,9 +137,7 @@ class DiskAccessFailed(OperationalError):
 
     code = "transport.disk_access_failed"
     message_template = "{path} could not be {operation} over {mode}: {detail}"
-    hint_template = (
-        "Check that ports 443 and 902 of the ESXi host are open, and that the host is not overloaded."
-    )
+    hint_template = "Check that ports 443 and 902 of the ESXi host are open, and that the host is not overloaded."
     retryable = True
 
 
