@@ -8,7 +8,7 @@ in that layer's ``errors.py``. Everything that is not an :class:`OperationalErro
 from typing import ClassVar
 
 
-class TaskCancelled(Exception):  # noqa: N818 - an outcome the operator asked for, not an error
+class TaskCancelled(Exception):
     """The operator stopped the task."""
 
 
