@@ -1,0 +1,61 @@
+"""Facts about what is registered and what is known of restore points."""
+
+from dataclasses import dataclass
+
+from app.domain.events import Event
+from app.domain.ids import PlatformId, PointId, StandbyId
+from app.domain.tasks import VerificationState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformRegistered(Event):
+    """A virtual platform was added."""
+
+    platform: PlatformId
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformRemoved(Event):
+    """A virtual platform was taken off the list."""
+
+    platform: PlatformId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyRegistered(Event):
+    """A standby machine was added."""
+
+    standby: StandbyId
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyRemoved(Event):
+    """A standby machine was taken off the list; its data stays where it is."""
+
+    standby: StandbyId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsRefreshed(Event):
+    """The list of a standby's restore points was read anew."""
+
+    standby: StandbyId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePointDeleted(Event):
+    """A restore point lies in the trash of its repository."""
+
+    standby: StandbyId
+    point: PointId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePointVerified(Event):
+    """A restore point was read back and every chunk was checked."""
+
+    standby: StandbyId
+    point: PointId
+    verification: VerificationState

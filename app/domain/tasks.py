@@ -1,0 +1,124 @@
+"""Tasks as they are remembered: one run for one VM, with its stages, figures and log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.messages import LogLevel
+from app.domain.restore_point import RestorePoint
+from app.domain.states import TaskKind, TaskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskError:
+    """Why a task failed: the stable code of an error and its parameters, sorted by name, without a sentence."""
+
+    code: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime:
+    """The moment a task entered a state."""
+
+    state: TaskState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferTotals:
+    """What a task had moved when it was last written down. Bytes and seconds count from its start."""
+
+    total_bytes: int = 0
+    done_bytes: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    source_busy_s: float = 0.0
+    processing_busy_s: float = 0.0
+    target_busy_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """One run for one VM, from the moment it was asked for."""
+
+    id: TaskId
+    kind: TaskKind
+    state: TaskState
+    vm: VmId
+    vm_name: str
+    platform: PlatformId | None
+    """None for work that needs no platform, such as verifying a restore point."""
+    standby: StandbyId
+    rule_name: str
+    priority: int = 0
+    """Higher runs first among the pending ones."""
+    host: str = ""
+    """ESXi host whose transfer buffers the task uses; empty when it is not known."""
+    point: PointId | None = None
+    """The restore point it made, restores or verifies."""
+    request: str
+    """The command that asked for it, serialized by the engine; it can be run again from this."""
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    stages: tuple[StageTime, ...] = ()
+    """Every state it entered, oldest first."""
+    totals: TransferTotals = TransferTotals()
+    error: TaskError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of a task's log: code and parameters are kept, the sentence is made for the reader."""
+
+    id: int
+    """Grows with every line of the catalog; used to read on from a known line."""
+    task: TaskId
+    at: datetime
+    level: LogLevel
+    code: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+class VerificationState(Enum):
+    """What is known about a restore point's data."""
+
+    UNKNOWN = "unknown"
+    WHOLE = "whole"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPoint:
+    """A restore point as the catalog remembers it; the repository is the truth."""
+
+    standby: StandbyId
+    point: RestorePoint
+    verification: VerificationState = VerificationState.UNKNOWN
+    verified_at: datetime | None = None
+
+
+class RestorePhase(Enum):
+    """How far a restore had changed the platform."""
+
+    CREATING = "creating"  # the new VM may exist; nothing else was touched
+    SWAPPING = "swapping"  # the new VM is verified and is taking the old one's place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreTrace:
+    """What a running restore may have left on a platform, written down before it is done."""
+
+    task: TaskId
+    platform: PlatformId
+    phase: RestorePhase
+    name: str
+    """Name the restored VM shall have in the end."""
+    created_as: str
+    """Name under which it was created."""
+    created: VmId | None = None
+    """The VM that was created; None when it is not known whether it was."""
+    replaced: VmId | None = None
+    """The VM whose place it takes."""
