@@ -1,0 +1,66 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
+from app.domain.policies import OneTimePolicy
+from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm, RuleProblem, rule_state
+from app.domain.states import TaskState
+
+WEB = ProtectedVm(vm=VmId("vm-1"), name="web-01")
+
+
+def rule(name: str = "生产组", vms: tuple[ProtectedVm, ...] = (WEB,), path: str = "prod") -> BackupRule:
+    return BackupRule(
+        id=RuleId("r1"),
+        name=name,
+        platform=PlatformId("p1"),
+        standby=StandbyId("s1"),
+        target_path=path,
+        vms=vms,
+        policy=OneTimePolicy(start=datetime(2026, 11, 22, tzinfo=UTC)),
+    )
+
+
+def problems(one: BackupRule, vms_taken: dict[VmId, str] | None = None) -> list[RuleProblem]:
+    return [kind for kind, _ in one.problems(names_taken=["Nightly "], vms_taken=vms_taken or {})]
+
+
+def test_a_complete_rule_has_no_problem() -> None:
+    assert problems(rule()) == []
+    assert problems(rule(name="x" * 64)) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [
+        (rule(name="  "), RuleProblem.NAME_MISSING),
+        (rule(name="x" * 65), RuleProblem.NAME_TOO_LONG),
+        (rule(name="a\nb"), RuleProblem.NAME_UNPRINTABLE),
+        (rule(name=" nightly"), RuleProblem.NAME_TAKEN),
+        (rule(vms=()), RuleProblem.NO_VM),
+        (rule(path=" "), RuleProblem.TARGET_PATH_MISSING),
+    ],
+)
+def test_each_broken_field_is_named(broken: BackupRule, expected: RuleProblem) -> None:
+    assert problems(broken) == [expected]
+
+
+def test_a_vm_belongs_to_one_rule_and_that_rule_is_named() -> None:
+    found = rule().problems(names_taken=[], vms_taken={VmId("vm-1"): "nightly"})
+    assert found == ((RuleProblem.VM_IN_OTHER_RULE, "nightly"),)
+
+
+def test_change_tracking_is_used_by_default_and_by_hand_when_the_automatic_is_off() -> None:
+    assert AdvancedSettings().wants_change_tracking
+    assert not AdvancedSettings(automatic_change_tracking=False).wants_change_tracking
+    assert AdvancedSettings(automatic_change_tracking=False, use_change_tracking=True).wants_change_tracking
+
+
+def test_a_rule_shows_the_most_urgent_state_of_its_vms() -> None:
+    assert rule_state([TaskState.IDLE, TaskState.RUNNING, TaskState.PENDING]) is TaskState.RUNNING
+    assert rule_state([TaskState.IDLE, TaskState.FAILED]) is TaskState.FAILED
+    assert rule_state([TaskState.COMPLETED, TaskState.UNKNOWN]) is TaskState.UNKNOWN
+    assert rule_state([]) is TaskState.STOPPED
+    for state in TaskState:
+        assert rule_state([state]) is state
