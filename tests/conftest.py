@@ -1,0 +1,152 @@
+"""Guards that hold for every test.
+
+- A log record of warning level or above that the test did not announce fails it. A test announces with the marker
+  ``allows_log("pattern", …)`` (may appear) or with the fixture ``log_guard``: ``log_guard.allow(pattern)`` (may
+  appear), ``log_guard.expect(pattern)`` (must appear). Patterns are searched in ``LEVEL logger: message``.
+- A thread, file or socket that outlives the test which started it fails that test. What a fixture of wider scope
+  starts is judged when the module ends, or the session.
+- Nothing of this machine's user is touched: data folders lie in a temporary folder, the keyring is one that fails.
+- Outside judges (``qemu``, ``govmomi``, ``outside_tools``) that are not installed skip their tests with a reason;
+  under ``./dev test``, which installs them, they fail instead.
+"""
+
+import os
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support import outside
+from tests.support.leaks import Holdings, LeakFound, wait_for_release
+from tests.support.logguard import LogGuard
+
+settings.register_profile(
+    "quick", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("deep", parent=settings.get_profile("quick"), max_examples=2_000)
+settings.load_profile(os.environ.get("STANDFAST_HYPOTHESIS", "quick"))
+
+_failed = pytest.StashKey[bool]()
+_guard = LogGuard()
+_at_start: Holdings | None = None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start listening to the log, and note what is open before the first test."""
+    global _at_start
+    _guard.install()
+    _at_start = Holdings.now()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Judge what outlived even the session's fixtures."""
+    _guard.uninstall()
+    left = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    ours = [one.name for one in left if _at_start is None or one not in _at_start.threads]
+    if ours:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\nthreads outlive the test session: {', '.join(ours)}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tests out of the user's folders and keyring."""
+    home = tmp_path_factory.mktemp("standfast-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STANDFAST_HOME", str(home))
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+        patch.setenv("QT_QPA_PLATFORM", os.environ.get("QT_QPA_PLATFORM", "offscreen"))
+        yield home
+
+
+@pytest.fixture
+def log_guard() -> LogGuard:
+    """Announce log records that this test will cause."""
+    return _guard
+
+
+# --- outside judges ------------------------------------------------------------------------------------------
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or under ``./dev test`` fail, where an outside judge is missing."""
+    missing = outside.missing_for(item)
+    if missing:
+        reason = f"not installed on this machine: {', '.join(missing)}"
+        if outside.are_required():
+            pytest.fail(f"{reason} (./dev test should have installed it)", pytrace=False)
+        pytest.skip(reason)
+
+
+# --- the log ---------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Begin every test with an empty log and its own announcements."""
+    _guard.begin(pattern for mark in item.iter_markers("allows_log") for pattern in mark.args)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Judge the log once everything of the test is torn down."""
+    result = yield
+    complaint = _guard.complaint()
+    if complaint and not item.stash.get(_failed, False):
+        pytest.fail(complaint, pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember a failure, so that the guards do not pile their complaints upon it."""
+    report = yield
+    if report.failed:
+        item.stash[_failed] = True
+    return report
+
+
+# --- threads, files and sockets ----------------------------------------------------------------------------------
+
+
+def _judge(before: Holdings, where: str) -> None:
+    try:
+        wait_for_release(before, deadline_s=5.0)
+    except LeakFound as leak:
+        pytest.fail(f"{where} left behind: {leak}", pytrace=False)
+
+
+def _uses_wider_fixture(item: pytest.Item, *, than: str) -> bool:
+    """Tell whether a test uses a fixture of ours that lives longer than ``than`` ("function" or "module")."""
+    narrow = {"function": {"function"}, "module": {"function", "class", "module"}}[than]
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = info.name2fixturedefs.values() if info else ()
+    return any(
+        one.scope not in narrow and one.func.__module__.startswith("tests.") and one.func.__module__ != __name__
+        for group in definitions
+        for one in group
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _module_leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    items = [one for one in request.session.items if getattr(one, "module", None) is request.module]
+    before = Holdings.now()
+    yield
+    failed = any(one.stash.get(_failed, False) for one in items)
+    if not failed and not any(_uses_wider_fixture(one, than="module") for one in items):
+        _judge(before, "the tests of this module")
+
+
+@pytest.fixture(autouse=True)
+def _test_leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = Holdings.now()
+    yield
+    node = request.node
+    if not node.stash.get(_failed, False) and not _uses_wider_fixture(node, than="function"):
+        _judge(before, "this test")

@@ -1,0 +1,1 @@
+"""Helpers that tests of several parts share: waiting, ports, clocks, logs, outside judges, and the guards."""
