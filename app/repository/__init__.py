@@ -1,0 +1,1 @@
+"""The backup data at a standby path. Start at :class:`app.repository.facade.Repository`."""

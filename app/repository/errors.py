@@ -1,0 +1,101 @@
+"""What can go wrong with a repository, beyond the standby errors of :mod:`app.domain.errors`."""
+
+from app.domain.errors import OperationalError
+
+
+class RepositoryMissing(OperationalError):
+    """There is no repository at the standby path."""
+
+    code = "repository.missing"
+    message_template = "There is no backup repository at {path}."
+    hint_template = "Check the standby target path, and that the disk or share with the backups is mounted."
+
+
+class RepositoryExists(OperationalError):
+    """A repository is there already."""
+
+    code = "repository.exists"
+    message_template = "There is a backup repository at {path} already."
+    hint_template = "Open it, or choose an empty directory for a new one."
+
+
+class RepositoryTooNew(OperationalError):
+    """A newer program wrote the repository in a way this one does not understand."""
+
+    code = "repository.too_new"
+    message_template = "The repository at {path} has format {found}; this program reads up to {supported}."
+    hint_template = "Install the current version of the program."
+
+
+class RepositoryDamaged(OperationalError):
+    """A file that the whole repository needs cannot be read."""
+
+    code = "repository.damaged"
+    message_template = "{path} is damaged: {detail}"
+    hint_template = "Restore the file from a copy of the repository; the backup data itself was not touched."
+
+
+class RepositoryBusy(OperationalError):
+    """Somebody else holds the repository in a way that excludes what was asked for."""
+
+    code = "repository.busy"
+    message_template = "The repository at {path} is in use by {owner} ({purpose})."
+    hint_template = "Wait until the other work has ended, then run the task again."
+    retryable = True
+
+
+class LeaseLost(OperationalError):
+    """This process did not show a sign of life for so long that another one took its place."""
+
+    code = "repository.lease_lost"
+    message_template = "The claim on the repository at {path} was taken over by another process."
+    hint_template = "The machine slept or the share was away for minutes; run the task again."
+    retryable = True
+
+
+class PointMissing(OperationalError):
+    """The restore point is not there (any more)."""
+
+    code = "repository.point_missing"
+    message_template = "The restore point {point} is not in the repository."
+    hint_template = "Refresh the list; the point may have been deleted, and may still lie in the trash."
+
+
+class PointExists(OperationalError):
+    """A restore point of that name is there already."""
+
+    code = "repository.point_exists"
+    message_template = "The restore point {point} is in the repository already."
+    hint_template = "Nothing was overwritten; look at the list of restore points."
+
+
+class PointDamaged(OperationalError):
+    """The restore point's own description or one of its files cannot be trusted."""
+
+    code = "repository.point_damaged"
+    message_template = "The restore point {point} is damaged: {detail}"
+    hint_template = "Use another restore point; the next full backup makes a whole one."
+
+
+class DataDamaged(OperationalError):
+    """Stored bytes are missing or are not what was stored."""
+
+    code = "repository.data_damaged"
+    message_template = "Backup data is damaged: {what}: {detail}"
+    hint_template = "Verify the repository to see which restore points are hit; the next backup heals what it can."
+
+
+class KeyNeeded(OperationalError):
+    """The repository is encrypted and no key was given."""
+
+    code = "repository.key_needed"
+    message_template = "The repository at {path} is encrypted."
+    hint_template = "Enter its passphrase or its recovery key."
+
+
+class KeyWrong(OperationalError):
+    """The passphrase or recovery key does not open the repository."""
+
+    code = "repository.key_wrong"
+    message_template = "The passphrase or recovery key does not open the repository at {path}."
+    hint_template = "Check the keyboard layout and upper and lower case, or use the printed recovery key."

@@ -1,0 +1,161 @@
+"""Names and places of everything at the standby path, safe on every file system."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blake3 import blake3
+
+from app.domain.ids import PointId, VmId
+
+SETTINGS_NAME = "repository.json"
+POINT_NAME = "point.json"
+PACK_SUFFIX = ".pack"
+LEASE_SUFFIX = ".lease"
+FILES_NAME = "files"
+CHANGES_NAME = "changes"
+
+_PACK_ID = re.compile(r"[0-9a-f]{32}")
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?:_\d{2})?")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+_LONGEST_NAME_BYTES = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths inside one repository."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        """The file that makes a directory a repository."""
+        return self.root / SETTINGS_NAME
+
+    @property
+    def keys(self) -> Path:
+        """Wrapped keys of an encrypted repository."""
+        return self.root / "keys"
+
+    @property
+    def packs(self) -> Path:
+        """Sealed packs, in 256 directories by the first two digits of their ids."""
+        return self.root / "packs"
+
+    @property
+    def points(self) -> Path:
+        """Committed points."""
+        return self.root / "points"
+
+    @property
+    def staging(self) -> Path:
+        """Everything that is not committed, in one directory per lease."""
+        return self.root / "staging"
+
+    @property
+    def locks(self) -> Path:
+        """Leases."""
+        return self.root / "locks"
+
+    @property
+    def trash(self) -> Path:
+        """Deleted points within their grace time."""
+        return self.root / "trash"
+
+    @property
+    def damaged(self) -> Path:
+        """Packs that were set aside."""
+        return self.root / "damaged"
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """All directories that a new repository gets."""
+        return (self.keys, self.packs, self.points, self.staging, self.locks, self.trash, self.damaged)
+
+    def pack(self, pack_id: str) -> Path:
+        """Return where a sealed pack lies."""
+        return self.packs / pack_id[:2] / f"{pack_id}{PACK_SUFFIX}"
+
+    def point(self, point: PointId) -> Path:
+        """Return a committed point's directory.
+
+        Raises:
+            ValueError: the id could lead outside the repository.
+        """
+        chain, stamp = split_point_id(point)
+        return self.points / chain / stamp
+
+
+def is_pack_id(text: str) -> bool:
+    """Tell whether the text is 32 lower-case hexadecimal digits."""
+    return _PACK_ID.fullmatch(text) is not None
+
+
+def is_stamp(text: str) -> bool:
+    """Tell whether the text is the name of a point's directory."""
+    return _STAMP.fullmatch(text) is not None
+
+
+def stamp_of(moment: datetime, attempt: int = 0) -> str:
+    """Name a point's directory for its moment, in UTC; ``attempt`` tells points of one second apart.
+
+    Raises:
+        ValueError: there are more than 99 attempts.
+    """
+    stamp = moment.astimezone(UTC).strftime("%Y-%m-%d_%H-%M-%S")
+    if not attempt:
+        return stamp
+    if attempt > 99:
+        raise ValueError("too many points in one second")
+    return f"{stamp}_{attempt:02d}"
+
+
+def is_safe_name(name: str) -> bool:
+    """Tell whether a file of this name stays inside its directory on every system."""
+    return (
+        0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME_BYTES
+        and name not in (".", "..")
+        and not name.endswith((".", " "))
+        and not name.startswith(" ")
+        and _RESERVED.fullmatch(name) is None
+        and all(_is_safe_character(character) or character in " ()+,=@~" for character in name)
+    )
+
+
+def split_point_id(point: PointId) -> tuple[str, str]:
+    """Split a point's id into chain and stamp.
+
+    Raises:
+        ValueError: it is not ``<chain>/<stamp>`` with safe names.
+    """
+    chain, slash, stamp = point.partition("/")
+    if not slash or not is_stamp(stamp) or not is_safe_name(chain):
+        raise ValueError(f"not a point id: {point!r}")
+    return chain, stamp
+
+
+def chain_name(rule_name: str, vm: VmId, platform_address: str) -> str:
+    """Name the directory of all points of one VM in one rule: ``<rule>_BAK_<vmid>_<platform address>``.
+
+    A part that had to be changed to be safe ends in a digest of what it was, so that two stay two.
+    """
+    return f"{_safe_part(rule_name, 96)}_BAK_{_safe_part(vm, 48)}_{_safe_part(platform_address, 72)}"
+
+
+def _safe_part(text: str, longest_bytes: int) -> str:
+    normal = unicodedata.normalize("NFC", text)
+    safe = "".join(one if _is_safe_character(one) else "-" for one in normal)
+    safe = safe.encode("utf-8", "ignore")[: longest_bytes - 9].decode("utf-8", "ignore").strip(". ")
+    if safe == text:
+        return safe
+    mark = blake3(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe}~{mark}"
+
+
+def _is_safe_character(character: str) -> bool:
+    return character in "-._" or unicodedata.category(character) in _SAFE_CATEGORIES
+
+
+_SAFE_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Mn", "Mc"})
