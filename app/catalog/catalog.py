@@ -1,0 +1,65 @@
+"""The catalog as a whole."""
+
+from pathlib import Path
+from typing import Self
+
+from app.catalog.database import Database
+from app.catalog.journals import RestoreJournalStore, SnapshotJournalStore
+from app.catalog.points import PointStore
+from app.catalog.registered import PlatformStore, StandbyStore
+from app.catalog.tasks import TaskStore
+from app.core.clock import Clock
+
+
+class Catalog:
+    """Everything this installation remembers, by subject. Thread: any.
+
+    Attributes:
+        platforms: registered virtual platforms.
+        standbys: registered standby machines.
+        points: what is known of restore points.
+        tasks: tasks with their stages, figures and log.
+        snapshot_journal: snapshots that may be on production VMs.
+        restore_journal: VMs that unfinished restores may have created.
+    """
+
+    def __init__(self, database: Database, durable: Database, clock: Clock) -> None:
+        self._databases = (database, durable)
+        self.platforms = PlatformStore(database)
+        self.standbys = StandbyStore(database)
+        self.points = PointStore(database)
+        self.tasks = TaskStore(database)
+        self.snapshot_journal = SnapshotJournalStore(durable, clock)
+        self.restore_journal = RestoreJournalStore(durable)
+
+    @classmethod
+    def open(cls, location: Path | str, *, clock: Clock) -> Self:
+        """Open the catalog, create it and bring its schema up to date as needed.
+
+        Args:
+            location: a file for SQLite, or an SQLAlchemy URL.
+            clock: tells the times of the journal.
+
+        Raises:
+            CatalogDamaged: the file is not a whole database.
+            CatalogTooNew: a newer program has written it.
+            CatalogUnavailable: it cannot be opened.
+        """
+        database = Database.open(location)
+        try:
+            durable = Database.open(location, durable=True)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, durable, clock)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for database in self._databases:
+            database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,141 @@
+"""The connection to the database: pragmas, transactions, and foreign exceptions turned into ours."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.catalog.errors import CatalogDamaged, CatalogUnavailable
+from app.catalog.migrations import migrate
+
+BUSY_TIMEOUT_S = 20.0
+"""How long a statement waits for another process that holds the database."""
+
+_DAMAGE_SIGNS = ("malformed", "not a database", "disk image", "file is encrypted")
+
+
+class Database:
+    """An open, migrated database.
+
+    Writers of this process take turns on one lock, each in one immediate transaction; readers see the last
+    commit and never wait (WAL). Thread: any.
+    """
+
+    def __init__(self, engine: sa.Engine, location: str) -> None:
+        self._engine = engine
+        self.location = location
+        self._write_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, location: Path | str, *, durable: bool = False) -> Self:
+        """Open a database file or URL; create it and bring its schema up to date as needed.
+
+        Args:
+            location: a file for SQLite, or an SQLAlchemy URL such as ``postgresql+psycopg://…``.
+            durable: True makes every commit survive even a power failure (``synchronous=FULL``).
+
+        Raises:
+            CatalogDamaged: the file is not a whole database.
+            CatalogTooNew: a newer program has written it.
+            CatalogUnavailable: it cannot be opened.
+        """
+        url, shown = _url(location)
+        database = cls(_engine(url, durable=durable), shown)
+        try:
+            if isinstance(location, Path):
+                location.parent.mkdir(parents=True, exist_ok=True)
+            database._check_whole()
+            with database.write() as connection:
+                migrate(connection, shown)
+        except OSError as error:
+            database.close()
+            raise CatalogUnavailable(location=shown, detail=error) from error
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _check_whole(self) -> None:
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self.read() as connection:
+            verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one()
+        if verdict != "ok":
+            raise CatalogDamaged(location=self.location, detail=verdict)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Give a connection whose statements see one commit.
+
+        Raises:
+            CatalogDamaged: the file is not a whole database.
+            CatalogUnavailable: it cannot be read.
+        """
+        with self._our_errors(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction that commits at the end, or rolls back on an exception.
+
+        Raises:
+            CatalogDamaged: the file is not a whole database.
+            CatalogUnavailable: it cannot be written.
+        """
+        with self._our_errors(), self._write_lock, self._engine.connect() as plain:
+            connection = plain.execution_options(standfast_writes=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _our_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.IntegrityError:
+            raise  # a bug of the caller, not the operator's concern
+        except exc.DBAPIError as error:
+            detail = str(error.orig)
+            if any(sign in detail for sign in _DAMAGE_SIGNS):
+                raise CatalogDamaged(location=self.location, detail=detail) from error
+            if isinstance(error, exc.OperationalError | exc.InterfaceError):
+                raise CatalogUnavailable(location=self.location, detail=detail) from error
+            raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _url(location: Path | str) -> tuple[sa.URL, str]:
+    if isinstance(location, Path):
+        return sa.URL.create("sqlite", database=str(location)), str(location)
+    url = sa.make_url(location)
+    return url, url.render_as_string(hide_password=True)
+
+
+def _engine(url: sa.URL, *, durable: bool) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    synchronous = "FULL" if durable else "NORMAL"
+
+    @event.listens_for(engine, "connect")
+    def _set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        assert isinstance(connection, sqlite3.Connection)
+        connection.isolation_level = None  # the driver's own BEGIN comes too late for an immediate transaction
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get("standfast_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,102 @@
+"""Registered platforms and standby machines."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.catalog.database import Database
+from app.catalog.schema import platforms, standbys
+from app.domain.ids import PlatformId, StandbyId
+from app.domain.platforms import Platform
+from app.domain.standbys import Standby
+
+
+class PlatformStore:
+    """Keeps platforms; their passwords are elsewhere. Thread: any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, platform: Platform) -> None:
+        """Add a platform, or change the one with its id."""
+        values = {
+            "name": platform.name,
+            "address": platform.address,
+            "port": platform.port,
+            "user": platform.user,
+            "thumbprint_sha256": platform.thumbprint_sha256,
+        }
+        with self._database.write() as connection:
+            _put(connection, platforms, platform.id, values)
+
+    def get(self, platform: PlatformId) -> Platform | None:
+        """Return one platform, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(platforms).where(platforms.c.id == platform)).one_or_none()
+        return None if row is None else _platform(row)
+
+    def all(self) -> tuple[Platform, ...]:
+        """Return every platform, by name."""
+        with self._database.read() as connection:
+            return tuple(_platform(row) for row in connection.execute(sa.select(platforms).order_by("name")))
+
+    def remove(self, platform: PlatformId) -> None:
+        """Forget a platform; nothing happens when there is none."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(platforms).where(platforms.c.id == platform))
+
+
+class StandbyStore:
+    """Keeps standby machines. Thread: any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, standby: Standby) -> None:
+        """Add a standby, or change the one with its id."""
+        values = {
+            "name": standby.name,
+            "target_path": standby.target_path,
+            "repository_id": standby.repository_id,
+        }
+        with self._database.write() as connection:
+            _put(connection, standbys, standby.id, values)
+
+    def get(self, standby: StandbyId) -> Standby | None:
+        """Return one standby, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(standbys).where(standbys.c.id == standby)).one_or_none()
+        return None if row is None else _standby(row)
+
+    def all(self) -> tuple[Standby, ...]:
+        """Return every standby, by name."""
+        with self._database.read() as connection:
+            return tuple(_standby(row) for row in connection.execute(sa.select(standbys).order_by("name")))
+
+    def remove(self, standby: StandbyId) -> None:
+        """Forget a standby and what is known of its points; nothing happens when there is none."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(standbys).where(standbys.c.id == standby))
+
+
+def _put(connection: sa.Connection, table: sa.Table, key: str, values: dict[str, Any]) -> None:
+    changed = connection.execute(sa.update(table).where(table.c.id == key).values(**values))
+    if not changed.rowcount:
+        connection.execute(sa.insert(table).values(id=key, **values))
+
+
+def _platform(row: sa.Row[Any]) -> Platform:
+    return Platform(
+        id=PlatformId(row.id),
+        name=row.name,
+        address=row.address,
+        port=row.port,
+        user=row.user,
+        thumbprint_sha256=row.thumbprint_sha256,
+    )
+
+
+def _standby(row: sa.Row[Any]) -> Standby:
+    return Standby(
+        id=StandbyId(row.id), name=row.name, target_path=row.target_path, repository_id=row.repository_id
+    )

@@ -1,0 +1,146 @@
+"""Tables of the catalog. The migrations make them; a test holds both together."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware moment, kept in UTC also by a database that knows no time zones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware moment into UTC.
+
+        Raises:
+            ValueError: the moment is naive.
+        """
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive time: {value}")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the moment its zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = sa.MetaData()
+
+platforms = sa.Table(
+    "platforms",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("port", sa.Integer, nullable=False),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("thumbprint_sha256", sa.Text),
+    sa.UniqueConstraint("address", "port", name="uq_platforms_address"),
+)
+
+standbys = sa.Table(
+    "standbys",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("target_path", sa.Text, nullable=False, unique=True),
+    sa.Column("repository_id", sa.String(36)),
+)
+
+points = sa.Table(
+    "points",
+    metadata,
+    sa.Column("standby_id", sa.String(36), sa.ForeignKey("standbys.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("id", sa.String(512), primary_key=True),
+    sa.Column("chain", sa.Text, nullable=False),
+    sa.Column("platform_address", sa.Text, nullable=False),
+    sa.Column("vm", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("verification", sa.String(16), nullable=False),
+    sa.Column("verified_at", UtcDateTime),
+    sa.Index("ix_points_by_vm", "platform_address", "vm", "created_at"),
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(24), nullable=False),
+    sa.Column("vm", sa.Text, nullable=False),
+    sa.Column("vm_name", sa.Text, nullable=False),
+    sa.Column("platform_id", sa.String(36)),
+    sa.Column("standby_id", sa.String(36), nullable=False),
+    sa.Column("rule_name", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("point", sa.String(512)),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("total_bytes", sa.BigInteger, nullable=False),
+    sa.Column("done_bytes", sa.BigInteger, nullable=False),
+    sa.Column("read_bytes", sa.BigInteger, nullable=False),
+    sa.Column("written_bytes", sa.BigInteger, nullable=False),
+    sa.Column("source_busy_s", sa.Float, nullable=False),
+    sa.Column("processing_busy_s", sa.Float, nullable=False),
+    sa.Column("target_busy_s", sa.Float, nullable=False),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_params", sa.Text),
+    sa.Index("ix_tasks_by_time", "created_at"),
+    sa.Index("ix_tasks_by_state", "state"),
+    sa.Index("ix_tasks_by_vm", "platform_id", "vm", "created_at"),
+)
+
+task_stages = sa.Table(
+    "task_stages",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(36), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("state", sa.String(24), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("ix_task_stages_by_task", "task_id", "id"),
+)
+
+task_log = sa.Table(
+    "task_log",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("task_id", sa.String(36), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("code", sa.String(96), nullable=False),
+    sa.Column("params", sa.Text, nullable=False),
+    sa.Index("ix_task_log_by_task", "task_id", "id"),
+)
+
+snapshot_journal = sa.Table(
+    "snapshot_journal",
+    metadata,
+    sa.Column("task_id", sa.String(36), primary_key=True),
+    sa.Column("platform_id", sa.String(36), nullable=False),
+    sa.Column("vm", sa.Text, nullable=False),
+    sa.Column("opened_at", UtcDateTime, nullable=False),
+)
+
+restore_journal = sa.Table(
+    "restore_journal",
+    metadata,
+    sa.Column("task_id", sa.String(36), primary_key=True),
+    sa.Column("platform_id", sa.String(36), nullable=False),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_as", sa.Text, nullable=False),
+    sa.Column("created_vm", sa.Text),
+    sa.Column("replaced_vm", sa.Text),
+)

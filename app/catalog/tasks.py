@@ -1,0 +1,201 @@
+"""Tasks with their stages, figures and log."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from app.catalog.database import Database
+from app.catalog.schema import task_log, task_stages, tasks
+from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.messages import LogLevel, Message
+from app.domain.states import TaskKind, TaskState
+from app.domain.tasks import LogLine, StageTime, TaskError, TaskRecord, TransferTotals
+
+_TOTALS = tuple(TransferTotals.__dataclass_fields__)
+
+
+class TaskStore:
+    """Keeps tasks. Thread: any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, record: TaskRecord) -> None:
+        """Remember a task that was just asked for, in the state it has."""
+        with self._database.write() as connection:
+            connection.execute(sa.insert(tasks).values(**_values(record)))
+            _enter(connection, record.id, record.state, record.created_at)
+
+    def enter(self, task: TaskId, state: TaskState, at: datetime) -> None:
+        """Note that a task moved to another state.
+
+        The first state after the pending one sets the start, a final one sets the end.
+        """
+        change: dict[str, object] = {"state": state.value}
+        if state is not TaskState.PENDING:
+            change["started_at"] = sa.func.coalesce(
+                tasks.c.started_at, sa.bindparam("now", at, tasks.c.started_at.type)
+            )
+        if state.is_final:
+            change["ended_at"] = at
+        with self._database.write() as connection:
+            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**change))
+            _enter(connection, task, state, at)
+
+    def set_error(self, task: TaskId, error: TaskError) -> None:
+        """Note why a task fails."""
+        values = {"error_code": error.code, "error_params": _pack(error.params)}
+        with self._database.write() as connection:
+            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
+
+    def set_totals(self, task: TaskId, totals: TransferTotals) -> None:
+        """Note what a task has moved."""
+        values = {name: getattr(totals, name) for name in _TOTALS}
+        with self._database.write() as connection:
+            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
+
+    def set_point(self, task: TaskId, point: PointId) -> None:
+        """Note which restore point a task made."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(point=point))
+
+    def get(self, task: TaskId) -> TaskRecord | None:
+        """Return one task, or None."""
+        with self._database.read() as connection:
+            found = _read(connection, sa.select(tasks).where(tasks.c.id == task))
+        return found[0] if found else None
+
+    def find(
+        self,
+        *,
+        states: Collection[TaskState] | None = None,
+        vm: VmId | None = None,
+        platform: PlatformId | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> tuple[TaskRecord, ...]:
+        """Return the tasks that fit every condition given, newest first."""
+        query = sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+        if states is not None:
+            query = query.where(tasks.c.state.in_([state.value for state in states]))
+        if vm is not None:
+            query = query.where(tasks.c.vm == vm)
+        if platform is not None:
+            query = query.where(tasks.c.platform_id == platform)
+        if limit is not None:
+            query = query.limit(limit).offset(offset)
+        with self._database.read() as connection:
+            return tuple(_read(connection, query))
+
+    def log(self, task: TaskId, at: datetime, level: LogLevel, message: Message) -> None:
+        """Append a line to a task's log."""
+        values = {
+            "task_id": task,
+            "at": at,
+            "level": int(level),
+            "code": message.kind.code,
+            "params": _pack(message.params),
+        }
+        with self._database.write() as connection:
+            connection.execute(sa.insert(task_log).values(**values))
+
+    def read_log(
+        self, task: TaskId, *, at_least: LogLevel = LogLevel.NORMAL, after: int = 0, limit: int = 1000
+    ) -> tuple[LogLine, ...]:
+        """Return up to ``limit`` lines behind the line ``after``, oldest first."""
+        query = (
+            sa.select(task_log)
+            .where(task_log.c.task_id == task, task_log.c.id > after, task_log.c.level >= int(at_least))
+            .order_by(task_log.c.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return tuple(_line(row) for row in connection.execute(query))
+
+
+def _enter(connection: sa.Connection, task: TaskId, state: TaskState, at: datetime) -> None:
+    connection.execute(sa.insert(task_stages).values(task_id=task, state=state.value, at=at))
+
+
+def _pack(params: Iterable[tuple[str, str]]) -> str:
+    return msgspec.json.encode(dict(params)).decode()
+
+
+def _unpack(text: str | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(msgspec.json.decode(text, type=dict[str, str]).items())) if text else ()
+
+
+def _values(record: TaskRecord) -> dict[str, object]:
+    values: dict[str, object] = {name: getattr(record.totals, name) for name in _TOTALS}
+    values.update(
+        id=record.id,
+        kind=record.kind.value,
+        state=record.state.value,
+        vm=record.vm,
+        vm_name=record.vm_name,
+        platform_id=record.platform,
+        standby_id=record.standby,
+        rule_name=record.rule_name,
+        priority=record.priority,
+        host=record.host,
+        point=record.point,
+        request=record.request,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        error_code=record.error.code if record.error else None,
+        error_params=_pack(record.error.params) if record.error else None,
+    )
+    return values
+
+
+def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[TaskRecord]:
+    rows = connection.execute(query).all()
+    stages = _stages(connection, [row.id for row in rows])
+    return [_record(row, tuple(stages.get(row.id, ()))) for row in rows]
+
+
+def _stages(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[StageTime]]:
+    found: dict[str, list[StageTime]] = {}
+    for start in range(0, len(ids), 500):  # well below SQLite's limit of variables in one statement
+        query = sa.select(task_stages).where(task_stages.c.task_id.in_(ids[start : start + 500]))
+        for row in connection.execute(query.order_by(task_stages.c.id)):
+            found.setdefault(row.task_id, []).append(StageTime(state=TaskState(row.state), at=row.at))
+    return found
+
+
+def _record(row: sa.Row[Any], stages: tuple[StageTime, ...]) -> TaskRecord:
+    return TaskRecord(
+        id=TaskId(row.id),
+        kind=TaskKind(row.kind),
+        state=TaskState(row.state),
+        vm=VmId(row.vm),
+        vm_name=row.vm_name,
+        platform=None if row.platform_id is None else PlatformId(row.platform_id),
+        standby=StandbyId(row.standby_id),
+        rule_name=row.rule_name,
+        priority=row.priority,
+        host=row.host,
+        point=None if row.point is None else PointId(row.point),
+        request=row.request,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        stages=stages,
+        totals=TransferTotals(**{name: getattr(row, name) for name in _TOTALS}),
+        error=None if row.error_code is None else TaskError(code=row.error_code, params=_unpack(row.error_params)),
+    )
+
+
+def _line(row: sa.Row[Any]) -> LogLine:
+    return LogLine(
+        id=row.id,
+        task=TaskId(row.task_id),
+        at=row.at,
+        level=LogLevel(row.level),
+        code=row.code,
+        params=_unpack(row.params),
+    )
