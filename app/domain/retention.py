@@ -63,7 +63,7 @@ def decide(
     newest_good = good[-1:] or ordered
     for point in newest_good:
         reasons[point.id].add(KeepReason.NEWEST)
-    for point in good[len(good) - retention.keep_newest :] if retention.keep_newest else ():
+    for point in good[max(0, len(good) - retention.keep_newest) :]:
         reasons[point.id].add(KeepReason.COUNT)
     _mark_gfs(good, retention.gfs, zone, reasons)
     _mark_needed_full(good, policy, reasons)

@@ -55,6 +55,10 @@ def test_a_count_keeps_the_newest_whatever_their_age() -> None:
     assert removed([point(age) for age in (50, 40, 30, 20)], Retention(period=1, keep_newest=3)) == ["50"]
 
 
+def test_a_count_beyond_the_number_of_points_keeps_all() -> None:
+    assert removed([point(50), point(40), point(30)], Retention(period=1, keep_newest=4)) == []
+
+
 def test_grandfather_father_son_keeps_the_newest_of_each_period() -> None:
     points = [point(days) for days in range(400, -1, -1)]
     gfs = GrandfatherFatherSon(days=3, weeks=2, months=2, years=2)
