@@ -1,0 +1,68 @@
+"""What happened, as vim events: the log that the world keeps and the EventManager that shows it."""
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim
+
+if TYPE_CHECKING:
+    from app.simulator.objects import SimObject
+    from app.simulator.world import World
+
+_KEPT = 5000
+
+
+class EventLog:
+    """The newest events, oldest first. Thread: any; guarded by the world's lock."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._events: deque[Any] = deque(maxlen=_KEPT)
+        self._next_key = 1
+
+    def post(
+        self,
+        kind: type[Any],
+        message: str,
+        *,
+        vm: "SimObject | None" = None,
+        user: str = "",
+        **fields: Any,
+    ) -> Any:
+        """Append an event of a vim event class.
+
+        Args:
+            kind: such as ``vim.event.VmPoweredOnEvent``.
+            message: the full formatted message.
+            vm: the VM it is about.
+            user: who caused it.
+            fields: further properties of the class.
+        """
+        with self._world.lock:
+            key = self._next_key
+            self._next_key += 1
+            event = kind(
+                key=key,
+                chainId=key,
+                createdTime=self._world.now(),
+                userName=user,
+                fullFormattedMessage=message,
+                **fields,
+            )
+            if vm is not None:
+                event.vm = vim.event.VmEventArgument(name=vm.get("name") or "", vm=vm.ref)
+            self._events.append(event)
+            manager = self._world.find("EventManager") or self._world.find("ha-eventmgr")
+            if manager is not None:
+                manager.touch("latestEvent")
+        return event
+
+    def all(self) -> list[Any]:
+        """Return the kept events, oldest first."""
+        with self._world.lock:
+            return list(self._events)
+
+    def latest(self) -> Any | None:
+        """Return the newest event, or None."""
+        with self._world.lock:
+            return self._events[-1] if self._events else None

@@ -1,0 +1,244 @@
+"""The fault script: what a test lets go wrong, and where the simulator's parts ask whether it does.
+
+The upper half of :class:`FaultScript` is for tests, the lower half for the simulator itself.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pyVmomi import vmodl
+
+from app.domain.extents import Extent
+
+FaultFactory = Callable[[], vmodl.MethodFault]
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """What happens to a connection: it stalls for ``stall_s`` seconds, or, with None, it is dropped."""
+
+    stall_s: float | None
+
+
+@dataclass(slots=True)
+class _CallRule:
+    method: str
+    skip: int
+    times: int
+    make: FaultFactory
+
+
+@dataclass(slots=True)
+class _ByteRule:
+    remaining: int
+    interruption: Interruption
+
+
+@dataclass(slots=True)
+class _Script:
+    calls: list[_CallRule] = field(default_factory=list)
+    nfc: list[_ByteRule] = field(default_factory=list)
+    https: list[_ByteRule] = field(default_factory=list)
+    hung: set[str] = field(default_factory=set)
+    full: set[str] = field(default_factory=set)
+    omitted: dict[tuple[str, int], list[Extent]] = field(default_factory=dict)
+    refusals: dict[str, int] = field(default_factory=dict)
+    quiesce_failures: dict[str, int] = field(default_factory=dict)
+    call_counts: dict[str, int] = field(default_factory=dict)
+
+
+class FaultScript:
+    """Lets things go wrong on purpose.
+
+    Rules for connections count the bytes that the simulator sends from the moment the rule is made, over all
+    connections together; each fires once. VMs are named by display name or managed object id, whichever the
+    simulator's part asks with.
+
+    Thread: any.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._released = threading.Condition(self._lock)
+        self._script = _Script()
+        self._expire: Callable[[], None] = _nothing
+        self._renew: Callable[[], None] = _nothing
+
+    def bind(self, *, expire_sessions: Callable[[], None], change_certificate: Callable[[], None]) -> None:
+        """Give the script the two actions that only the running server can do."""
+        self._expire, self._renew = expire_sessions, change_certificate
+
+    # ---- for tests -------------------------------------------------------------------------------------
+
+    def fail_call(
+        self,
+        method: str,
+        nth: int = 1,
+        fault: vmodl.MethodFault | FaultFactory | None = None,
+        times: int = 1,
+    ) -> None:
+        """Fail calls of a WSDL method, beginning with the nth from now.
+
+        Args:
+            method: WSDL name, such as ``CreateSnapshot_Task``; the call itself fails, not its task.
+            nth: 1 for the next call.
+            fault: an instance, or a function that makes one; default ``vmodl.fault.SystemError``.
+            times: how many calls in a row fail.
+        """
+        make = fault if callable(fault) else (lambda: fault or _system_error())
+        with self._lock:
+            self._script.calls.append(_CallRule(method, nth - 1, times, make))
+
+    def drop_nfc(self, after_bytes: int = 0) -> None:
+        """Cut an NFC connection once so many bytes were sent."""
+        with self._lock:
+            self._script.nfc.append(_ByteRule(after_bytes, Interruption(None)))
+
+    def stall_nfc(self, after_bytes: int, seconds: float) -> None:
+        """Hold an NFC connection still once so many bytes were sent."""
+        with self._lock:
+            self._script.nfc.append(_ByteRule(after_bytes, Interruption(seconds)))
+
+    def drop_https(self, after_bytes: int = 0) -> None:
+        """Cut an HTTPS datastore download once so many bytes were sent."""
+        with self._lock:
+            self._script.https.append(_ByteRule(after_bytes, Interruption(None)))
+
+    def expire_sessions(self) -> None:
+        """Forget every session at once, as if each had been idle for too long."""
+        self._expire()
+
+    def change_certificate(self) -> None:
+        """Show a new certificate from the next connection on."""
+        self._renew()
+
+    def lie_in_cbt(self, vm: str, disk_key: int, extent: Extent) -> None:
+        """Leave a range out of every answer of QueryChangedDiskAreas for this disk."""
+        with self._lock:
+            self._script.omitted.setdefault((vm, disk_key), []).append(extent)
+
+    def fill_datastore(self, name: str) -> None:
+        """Let a datastore be full: nothing new can be allocated on it."""
+        with self._lock:
+            self._script.full.add(name)
+
+    def relieve_datastore(self, name: str) -> None:
+        """Let a datastore have space again."""
+        with self._lock:
+            self._script.full.discard(name)
+
+    def hang_task(self, method: str) -> None:
+        """Let every task of a WSDL method stay running, at its beginning, until :meth:`release`."""
+        with self._lock:
+            self._script.hung.add(method)
+
+    def release(self, method: str | None = None) -> None:
+        """Let hung tasks of one method, or all, go on."""
+        with self._released:
+            self._script.hung = set() if method is None else self._script.hung - {method}
+            self._released.notify_all()
+
+    def refuse_consolidation(self, vm: str, times: int = 1) -> None:
+        """Let the next consolidations of a VM fail, so that its disks need consolidation afterwards."""
+        with self._lock:
+            self._script.refusals[vm] = times
+
+    def fail_quiesce(self, vm: str, times: int = 1) -> None:
+        """Let the next quiesced snapshots of a VM fail."""
+        with self._lock:
+            self._script.quiesce_failures[vm] = times
+
+    def clear(self) -> None:
+        """Forget every rule and release every hung task."""
+        with self._released:
+            self._script = _Script(call_counts=self._script.call_counts)
+            self._released.notify_all()
+
+    def calls(self, method: str) -> int:
+        """Return how often a WSDL method was called since the start."""
+        with self._lock:
+            return self._script.call_counts.get(method, 0)
+
+    # ---- for the simulator's parts ---------------------------------------------------------------------
+
+    def on_call(self, method: str) -> None:
+        """Count a call of a WSDL method, and fail it when its turn has come.
+
+        Raises:
+            vmodl.MethodFault: the scripted one.
+        """
+        with self._lock:
+            counts = self._script.call_counts
+            counts[method] = counts.get(method, 0) + 1
+            due: FaultFactory | None = None
+            for rule in [rule for rule in self._script.calls if rule.method == method]:
+                if rule.skip:
+                    rule.skip -= 1
+                elif due is None:
+                    due = rule.make
+                    rule.times -= 1
+                    if not rule.times:
+                        self._script.calls.remove(rule)
+        if due is not None:
+            raise due()
+
+    def nfc_sent(self, n_bytes: int) -> Interruption | None:
+        """Count bytes sent over NFC; return what shall happen to this connection now."""
+        return self._sent(self._script.nfc, n_bytes)
+
+    def https_sent(self, n_bytes: int) -> Interruption | None:
+        """Count bytes of datastore files sent over HTTPS; return what shall happen to this connection now."""
+        return self._sent(self._script.https, n_bytes)
+
+    def omitted_extents(self, disk_key: int, *names: str) -> list[Extent]:
+        """Return what QueryChangedDiskAreas shall leave out for this disk of the VM with these names."""
+        with self._lock:
+            return [one for name in names for one in self._script.omitted.get((name, disk_key), ())]
+
+    def datastore_is_full(self, name: str) -> bool:
+        """Tell whether nothing new may be allocated on this datastore."""
+        with self._lock:
+            return name in self._script.full
+
+    def takes_consolidation_refusal(self, *names: str) -> bool:
+        """Tell, once per scripted refusal, whether this consolidation of the VM shall fail."""
+        return self._take(self._script.refusals, names)
+
+    def takes_quiesce_failure(self, *names: str) -> bool:
+        """Tell, once per scripted failure, whether this quiescing of the VM shall fail."""
+        return self._take(self._script.quiesce_failures, names)
+
+    def wait_while_hung(self, method: str, give_up: Callable[[], bool]) -> None:
+        """Block while tasks of this method are to hang, until ``give_up`` says that the simulator stops."""
+        with self._released:
+            while method in self._script.hung and not give_up():
+                self._released.wait(0.1)
+
+    def _sent(self, rules: list[_ByteRule], n_bytes: int) -> Interruption | None:
+        if not rules:
+            return None
+        with self._lock:
+            fired: Interruption | None = None
+            for rule in list(rules):
+                rule.remaining -= n_bytes
+                if rule.remaining <= 0 and fired is None:
+                    fired = rule.interruption
+                    rules.remove(rule)
+            return fired
+
+    def _take(self, counters: dict[str, int], names: tuple[str, ...]) -> bool:
+        with self._lock:
+            for name in names:
+                if counters.get(name, 0) > 0:
+                    counters[name] -= 1
+                    return True
+            return False
+
+
+def _system_error() -> vmodl.MethodFault:
+    return vmodl.fault.SystemError(msg="A general system error occurred: scripted", reason="scripted")
+
+
+def _nothing() -> None:
+    """Stand in until a server is bound."""

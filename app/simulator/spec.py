@@ -1,0 +1,180 @@
+"""What a simulated vSphere consists of, as values: the whole inventory, its users and its licence."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+Version = Literal["7.0.3", "8.0.3"]
+Firmware = Literal["bios", "efi"]
+DiskKind = Literal["flat", "rdm_physical", "rdm_virtual"]
+DiskMode = Literal["persistent", "independent_persistent", "independent_nonpersistent"]
+DatastoreKind = Literal["VMFS", "NFS", "vsan"]
+
+
+class Flavour(Enum):
+    """What answers at the address."""
+
+    VCENTER = "vcenter"
+    ESXI = "esxi"
+
+
+class Licence(Enum):
+    """The licence of the hosts; the free one refuses every change through the API."""
+
+    EVALUATION = "evaluation"
+    ENTERPRISE = "enterprise"
+    FREE = "free"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatastoreSpec:
+    """A datastore, mounted on every host."""
+
+    name: str
+    capacity_bytes: int = 512 * GIB
+    kind: DatastoreKind = "VMFS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSpec:
+    """An account. ``privileges`` None means administrator, else exactly these and the System ones."""
+
+    name: str
+    password: str = field(repr=False)
+    privileges: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSpec:
+    """A virtual disk of a VM."""
+
+    capacity_bytes: int = 64 * MIB
+    thin: bool = True
+    mode: DiskMode = "persistent"
+    kind: DiskKind = "flat"
+    filesystem: bool = True
+    """True gives it a partition table and a file system with files; False leaves it empty."""
+    datastore: str | None = None
+    """None: the VM's own."""
+    multi_writer: bool = False
+    """True shares the disk's bus, which shuts change tracking and snapshots out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSpec:
+    """A virtual machine as it is when the simulator starts."""
+
+    name: str
+    disks: tuple[DiskSpec, ...] = (DiskSpec(),)
+    powered_on: bool = True
+    workload_bytes_per_s: int = 0
+    """Bytes that its guest writes each second while it is powered on; 0: only when a test says so."""
+    folder: tuple[str, ...] = ()
+    """Names of the folders below the datacenter's VM folder."""
+    host: str | None = None
+    """None: spread over the hosts."""
+    datastore: str | None = None
+    """None: the first one."""
+    networks: tuple[str, ...] = ()
+    """None named: the first network."""
+    firmware: Firmware = "bios"
+    guest_id: str = "debian12_64Guest"
+    hostname: str | None = None
+    """What the guest tools tell; None: they do not run."""
+    cpus: int = 2
+    memory_mb: int = 1024
+    change_tracking: bool = False
+    template: bool = False
+    disk_files: bool = True
+    """False leaves the disks out of the datastore's directory, for inventories of thousands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorSpec:
+    """A whole simulated vSphere."""
+
+    flavour: Flavour = Flavour.VCENTER
+    version: Version = "8.0.3"
+    datacenter: str = "Shanghai"
+    """Name of the datacenter; a bare ESXi always calls it ``ha-datacenter``."""
+    hosts: tuple[str, ...] = ("esx01.lab", "esx02.lab")
+    """Names of the hosts; a bare ESXi has exactly one."""
+    datastores: tuple[DatastoreSpec, ...] = (DatastoreSpec(name="ds1"), DatastoreSpec(name="ds2"))
+    networks: tuple[str, ...] = ("VM Network", "Storage")
+    users: tuple[UserSpec, ...] = (UserSpec(name="administrator@vsphere.local", password="standfast-demo"),)  # noqa: S106
+    """The first one is offered as the simulator's ``user`` and ``password``."""
+    licence: Licence = Licence.EVALUATION
+    vms: tuple[VmSpec, ...] = ()
+    seed: int = 1
+    session_idle_s: float = 1800.0
+    """Seconds without a call after which a session is forgotten."""
+    retrieve_limit: int = 2000
+    """The most objects that one answer of RetrievePropertiesEx holds, whatever the client asks for."""
+
+    @property
+    def is_vcenter(self) -> bool:
+        """Tell whether a vCenter answers."""
+        return self.flavour is Flavour.VCENTER
+
+
+def demo_spec(*, flavour: Flavour = Flavour.VCENTER, version: Version = "8.0.3", seed: int = 1) -> SimulatorSpec:
+    """Return the inventory of the demo: two disks, a powered-off VM, and one that writes all the time."""
+    return SimulatorSpec(
+        flavour=flavour,
+        version=version,
+        hosts=("esx01.lab", "esx02.lab") if flavour is Flavour.VCENTER else ("esx01.lab",),
+        users=_users(flavour),
+        seed=seed,
+        vms=(
+            VmSpec(
+                name="web-01",
+                disks=(DiskSpec(capacity_bytes=256 * MIB), DiskSpec(capacity_bytes=128 * MIB, datastore="ds2")),
+                folder=("Production",) if flavour is Flavour.VCENTER else (),
+                hostname="web-01.example.com",
+            ),
+            VmSpec(
+                name="db-01",
+                disks=(DiskSpec(capacity_bytes=256 * MIB),),
+                folder=("Production", "Databases") if flavour is Flavour.VCENTER else (),
+                workload_bytes_per_s=4 * MIB,
+                firmware="efi",
+                guest_id="ubuntu64Guest",
+                hostname="db-01.example.com",
+            ),
+            VmSpec(
+                name="archive-01",
+                disks=(DiskSpec(capacity_bytes=128 * MIB, thin=False),),
+                powered_on=False,
+                datastore="ds2",
+                guest_id="windows2019srv_64Guest",
+            ),
+        ),
+    )
+
+
+def large_spec(n_vms: int = 10_000, *, version: Version = "8.0.3", seed: int = 1) -> SimulatorSpec:
+    """Return a vCenter with very many VMs whose disks are not on this machine's disk."""
+    hosts = tuple(f"esx{number:02}.lab" for number in range(1, 33))
+    datastores = tuple(DatastoreSpec(name=f"ds{number:02}", capacity_bytes=64 << 40) for number in range(1, 17))
+    vms = tuple(
+        VmSpec(
+            name=f"vm-{number:05}",
+            disks=(DiskSpec(capacity_bytes=(20 + number % 80) * GIB, filesystem=False),),
+            powered_on=number % 10 != 0,
+            folder=(f"Team {number % 50:02}",),
+            datastore=datastores[number % len(datastores)].name,
+            hostname=f"vm-{number:05}.example.com" if number % 10 else None,
+            change_tracking=number % 3 == 0,
+            disk_files=False,
+        )
+        for number in range(n_vms)
+    )
+    return SimulatorSpec(version=version, hosts=hosts, datastores=datastores, vms=vms, seed=seed)
+
+
+def _users(flavour: Flavour) -> tuple[UserSpec, ...]:
+    name = "administrator@vsphere.local" if flavour is Flavour.VCENTER else "root"
+    return (UserSpec(name=name, password="standfast-demo"),)  # noqa: S106
