@@ -58,6 +58,8 @@ class VirtualDisk:
     """Why the disk cannot take part in snapshots (independent mode, physical RDM …); None when it can."""
     change_id: str | None = None
     """CBT change id; only ever filled for the disks of a snapshot."""
+    is_delta: bool = False
+    """True when ``path`` is a snapshot's delta that has parents, so that the file alone is not the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
