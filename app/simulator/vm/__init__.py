@@ -1,0 +1,17 @@
+"""Virtual machines: what they look like and everything that can be done to them.
+
+* ``machine`` - the managed object ``VirtualMachine``; its methods are spread over ``power``, ``reconfigure``,
+  ``snapshots``, ``relocate``, ``tracking`` by subject. ``snapshot`` - the managed object of one snapshot.
+* ``disks`` - the VM's disks as chains of files: freezing, consolidation, throwing branches away.
+* ``config``, ``devices``, ``device_changes``, ``card_changes`` - pure functions on pyVmomi's data objects.
+* ``vmx``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called.
+* ``create`` - VMs made from a spec at start, by CreateVM_Task, by RegisterVM_Task, by CloneVM_Task.
+* ``nfc_service`` - tickets for NFC.
+
+Invariants: data objects of pyVmomi are values, replaced and never changed in place, so that a snapshot's
+configuration shares the live one's parts and may be serialized while the VM changes. A VM runs one task at a time;
+a second one is refused with TaskInProgress.
+
+Locks: ``world.lock`` while properties are exchanged, never during disk I/O. That a VM is busy with a task is noted
+under ``world.lock`` too, and is what keeps two tasks from changing the same disks.
+"""
