@@ -1,0 +1,140 @@
+import threading
+from datetime import UTC, datetime
+
+from PySide6.QtCore import QObject, QThread
+from pytestqt.qtbot import QtBot
+
+from app.core.bus import EventBus
+from app.domain.errors import LoginRefused
+from app.domain.events import Event
+from app.workers.asker import Asker, Bug, Failure
+from app.workers.pump import EventPump
+from app.workers.threads import QtTaskRunner
+from tests.support.logguard import LogGuard
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Listener(QObject):
+    """Notes answers together with the thread they came on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: list[object] = []
+        self.failures: list[Failure] = []
+        self.threads: list[QThread] = []
+
+    def on_done(self, answer: object) -> None:
+        self.answers.append(answer)
+        self.threads.append(QThread.currentThread())
+
+    def on_failed(self, failure: Failure) -> None:
+        self.failures.append(failure)
+
+
+def test_an_answer_comes_back_to_the_gui_thread(qtbot: QtBot) -> None:
+    asker, listener, seen = Asker(), Listener(), []
+
+    def work() -> int:
+        seen.append(threading.current_thread() is threading.main_thread())
+        return 42
+
+    asker.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
+    qtbot.waitUntil(lambda: bool(listener.answers))
+    assert (listener.answers, seen) == ([42], [False])
+    assert listener.threads == [QThread.currentThread()]
+    assert asker.wait(1000)
+
+
+def test_an_operators_error_comes_back_as_it_is(qtbot: QtBot) -> None:
+    asker, listener = Asker(), Listener()
+    error = LoginRefused(address="vc-1", user="backup")
+
+    def work() -> None:
+        raise error
+
+    asker.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
+    qtbot.waitUntil(lambda: bool(listener.failures))
+    assert listener.failures == [error]
+    assert asker.wait(1000)
+
+
+def test_a_bug_is_logged_and_told_without_ending_anything(qtbot: QtBot, log_guard: LogGuard) -> None:
+    log_guard.expect("a request of the window failed")
+    asker, listener = Asker(), Listener()
+
+    def work() -> None:
+        raise ZeroDivisionError("oops")
+
+    asker.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
+    qtbot.waitUntil(lambda: bool(listener.failures))
+    assert listener.failures == [Bug("ZeroDivisionError", "oops")]
+    assert asker.wait(1000)
+
+
+def test_an_answer_for_a_closed_page_is_dropped(qtbot: QtBot) -> None:
+    asker, page, other, may_go_on = Asker(), Listener(), Listener(), threading.Event()
+    answers = page.answers
+
+    def work() -> int:
+        may_go_on.wait(10)
+        return 1
+
+    asker.run(work, owner=page, on_done=page.on_done, on_failed=page.on_failed)
+    page.deleteLater()
+    qtbot.wait(1)
+    may_go_on.set()
+    assert asker.wait(1000)
+    asker.run(lambda: 2, owner=other, on_done=other.on_done, on_failed=other.on_failed)
+    qtbot.waitUntil(lambda: bool(other.answers))
+    assert answers == []
+
+
+def test_a_burst_of_events_arrives_in_order_and_in_few_signals(qtbot: QtBot) -> None:
+    bus = EventBus()
+    pump = EventPump(bus.subscribe)
+    batches: list[tuple[Event, ...]] = []
+    pump.arrived.connect(batches.append)
+    events = [Event(at=AT.replace(microsecond=n)) for n in range(1000)]
+
+    def publish() -> None:
+        for event in events:
+            bus.publish(event)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    thread.join()
+    qtbot.waitUntil(lambda: sum(map(len, batches)) == len(events))
+    assert [event for batch in batches for event in batch] == events
+    assert len(batches) == 1
+    pump.close()
+    bus.publish(events[0])
+    qtbot.wait(1)
+    assert sum(map(len, batches)) == len(events)
+
+
+def test_each_task_runs_on_a_thread_of_its_own(qtbot: QtBot) -> None:
+    runner, names, both = QtTaskRunner(), [], threading.Barrier(2, timeout=10)
+
+    def work() -> None:
+        both.wait()
+        names.append(threading.current_thread().name)
+
+    runner.start("backup web-01", work)
+    runner.start("backup db-01", work)
+    assert runner.join(10)
+    assert sorted(names) == ["backup db-01", "backup web-01"]
+
+
+def test_waiting_for_tasks_ends_with_its_time(qtbot: QtBot, log_guard: LogGuard) -> None:
+    log_guard.expect("the work of thread stubborn raised")
+    runner, may_end = QtTaskRunner(), threading.Event()
+
+    def work() -> None:
+        may_end.wait(10)
+        raise RuntimeError("a bug in a task")
+
+    runner.start("stubborn", work)
+    assert not runner.join(0.05)
+    may_end.set()
+    assert runner.join(10)
