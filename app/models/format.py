@@ -1,0 +1,103 @@
+"""Numbers and times as the console shows them. GUI thread: relative times are translated."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from PySide6.QtCore import QCoreApplication
+
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
+_THOUSAND: Final = 1000
+NOTHING: Final = "—"
+"""Stands where there is no value."""
+
+_YOUNG: Final = timedelta(hours=24)
+
+
+def size(size_bytes: float | None) -> str:
+    """Return a size with three figures: ``40.0 GB``; decimal units, as disks are sold."""
+    if size_bytes is None:
+        return NOTHING
+    value, unit = float(size_bytes), 0
+    # 999.5 would be rounded to a fourth figure, so it moves to the next unit already.
+    while abs(value) >= _THOUSAND - 0.5 and unit < len(_UNITS) - 1:
+        value /= _THOUSAND
+        unit += 1
+    return f"{_three_figures(value) if unit else f'{value:.0f}'} {_UNITS[unit]}"
+
+
+def speed(bytes_per_s: float | None) -> str:
+    """Return a speed with three figures: ``312 MB/s``."""
+    return NOTHING if bytes_per_s is None else f"{size(bytes_per_s)}/s"
+
+
+def _three_figures(value: float) -> str:
+    magnitude = abs(value)
+    if magnitude < 9.995:
+        return f"{value:.2f}"
+    if magnitude < 99.95:
+        return f"{value:.1f}"
+    return f"{value:.0f}"
+
+
+def duration(span: timedelta | None) -> str:
+    """Return a duration by its two largest units: ``1 h 03 min``, ``2 d 4 h``, ``8 s``."""
+    if span is None:
+        return NOTHING
+    seconds = max(0, round(span.total_seconds()))
+    minutes, seconds_left = divmod(seconds, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours_left} h"
+    if hours:
+        return f"{hours} h {minutes_left:02d} min"
+    if minutes:
+        return f"{minutes} min {seconds_left:02d} s"
+    return f"{seconds} s"
+
+
+def exact_time(moment: datetime | None) -> str:
+    """Return a moment as local date and time."""
+    return NOTHING if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def short_time(moment: datetime | None, now: datetime) -> str:
+    """Return a young moment relative to now (3 minutes ago, in 2 h 10 min), an older one as local date and time."""
+    if moment is None:
+        return NOTHING
+    distance = now - moment
+    if abs(distance) >= _YOUNG:
+        local = moment.astimezone()
+        return f"{local:%Y-%m-%d %H:%M}"
+    if abs(distance) < timedelta(seconds=45):
+        return QCoreApplication.translate("Format", "just now")
+    template = (
+        QCoreApplication.translate("Format", "{span} ago")
+        if distance > timedelta(0)
+        else QCoreApplication.translate("Format", "in {span}")
+    )
+    return template.format(span=_words(abs(distance)))
+
+
+def _words(span: timedelta) -> str:
+    minutes = max(1, round(span.total_seconds() / 60))
+    if minutes < 60:
+        return QCoreApplication.translate("Format", "{n} min").format(n=minutes)
+    return QCoreApplication.translate("Format", "{n} h").format(n=round(minutes / 60))
+
+
+def percent(fraction: float | None) -> str:
+    """Return a part as the documented page shows it: ``24.8%``."""
+    return NOTHING if fraction is None else f"{fraction * 100:.1f}%"
+
+
+def count(number: int | None) -> str:
+    """Return a count with separated thousands."""
+    return NOTHING if number is None else f"{number:,}"
+
+
+def time_left(done_bytes: int, total_bytes: int, bytes_per_s: float) -> timedelta | None:
+    """Return how long the rest takes at this speed; None when that cannot be told."""
+    if bytes_per_s <= 0 or total_bytes <= 0 or done_bytes >= total_bytes:
+        return None
+    return timedelta(seconds=(total_bytes - done_bytes) / bytes_per_s)
