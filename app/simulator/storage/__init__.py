@@ -1,0 +1,59 @@
+"""Simulated datastores and virtual disks: real directories with real files that outside tools can read.
+
+What lives here: :class:`SimDatastore` (a directory with a capacity), :class:`DiskStore` (creates, opens, branches,
+merges, moves, deletes), :class:`SimDisk` (one disk of a chain), :class:`ChangeTracking` (CBT).
+
+Files of a disk ``x``:
+
+* ``x.vmdk``: descriptor, text (``descriptor.py``); ``x-flat.vmdk``: the disk byte by byte, sparse;
+* ``x-000001.vmdk`` and ``x-000001-delta.vmdk``: a snapshot's child, which holds only the 64 KiB grains that were
+  written (``layers.py``); qemu-img reads whole chains through the descriptors;
+* ``x-ctk.vmdk``: when each grain was last written (``tracking.py``).
+
+Invariants: a disk with children never changes; a child's parent content id is its parent's content id; a grain is
+marked as held only after its data are written; space is booked before it is written. The tables are memory-mapped,
+so a killed process loses nothing (a lost machine may).
+
+Threads and locks: everything may be called from any thread. Each chain has one lock; the store's lock comes before
+it. Readers of a chain's files outside the lock hold a pin; merging waits for pins, then gives up with
+:class:`DiskInUse`.
+"""
+
+from app.simulator.storage.datastore import DatastorePath, SimDatastore
+from app.simulator.storage.disk import Segment, SimDisk, read_segments
+from app.simulator.storage.errors import (
+    ChangeIdUnknown,
+    DatastoreFull,
+    DatastoreNotFound,
+    DiskCorrupt,
+    DiskExists,
+    DiskFrozen,
+    DiskInUse,
+    DiskNotFound,
+    InvalidDatastorePath,
+    StorageError,
+)
+from app.simulator.storage.grains import GRAIN_BYTES
+from app.simulator.storage.store import DiskStore
+from app.simulator.storage.tracking import ChangeTracking
+
+__all__ = [
+    "GRAIN_BYTES",
+    "ChangeIdUnknown",
+    "ChangeTracking",
+    "DatastoreFull",
+    "DatastoreNotFound",
+    "DatastorePath",
+    "DiskCorrupt",
+    "DiskExists",
+    "DiskFrozen",
+    "DiskInUse",
+    "DiskNotFound",
+    "DiskStore",
+    "InvalidDatastorePath",
+    "Segment",
+    "SimDatastore",
+    "SimDisk",
+    "StorageError",
+    "read_segments",
+]

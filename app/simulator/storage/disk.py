@@ -1,0 +1,390 @@
+"""One virtual disk: the leaf of a chain, or one of its parents."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.domain.extents import Extent
+from app.simulator.storage.datastore import DatastorePath, SimDatastore
+from app.simulator.storage.descriptor import Descriptor
+from app.simulator.storage.errors import DiskFrozen, DiskInUse
+from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, grain_span, mask_extents, runs
+from app.simulator.storage.layers import DeltaLayer, FlatLayer, Layer
+from app.simulator.storage.sparse import SparseFile
+from app.simulator.storage.tracking import ChangeTracking
+
+if TYPE_CHECKING:
+    from app.simulator.storage.store import DiskStore
+
+PIN_WAIT_S = 2.0
+"""How long a consolidation waits for readers that are just going away."""
+
+
+class Family:
+    """What the disks of one chain (or tree) share: their lock, and the news that a reader went away."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.unpinned = threading.Condition(self.lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A range of a disk that lies in one piece in one file."""
+
+    file: SparseFile
+    file_offset: int
+    length_bytes: int
+
+
+class SimDisk:
+    """A virtual disk.
+
+    A disk with children is *frozen*: it does not change until its child is merged into it or thrown away. Whoever
+    reads a disk's files directly (:meth:`segments`) must hold a *pin* on it; merging waits a moment for pins and
+    is then refused, as ESXi refuses to consolidate a disk that a backup has open.
+
+    Attributes:
+        path: where its descriptor lies.
+        datastore: the datastore it lies on.
+        capacity_bytes: its size.
+        parent: the disk below, None for a flat disk.
+        tracking: its change tracking, None when it is off.
+
+    Thread: any; the lock of its chain guards it.
+    """
+
+    def __init__(
+        self,
+        store: "DiskStore",
+        datastore: SimDatastore,
+        path: DatastorePath,
+        descriptor: Descriptor,
+        layer: FlatLayer | DeltaLayer,
+        tracking: ChangeTracking | None,
+        parent: "SimDisk | None",
+    ) -> None:
+        self.datastore = datastore
+        self.path = path
+        self.capacity_bytes = descriptor.capacity_bytes
+        self.parent = parent
+        self.tracking = tracking
+        self.descriptor = descriptor
+        self.layer: FlatLayer | DeltaLayer = layer
+        self.family: Family = parent.family if parent is not None else Family()
+        self.children: list[SimDisk] = []
+        self.diverged = False
+        """True once it was written or marked since it was branched off its parent."""
+        self._store = store
+        self._pins = 0
+        if parent is not None:
+            parent.children.append(self)
+
+    # ---- facts -----------------------------------------------------------------------------------------
+
+    @property
+    def uuid(self) -> str:
+        """The backing UUID, the same along the chain: ``6000c298-…``."""
+        digits = self.base.descriptor.ddb["uuid"].replace(" ", "").replace("-", "")
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])).lower()
+
+    @property
+    def content_id(self) -> str:
+        """The content id (CID), 8 hex digits."""
+        return self.descriptor.cid
+
+    @property
+    def thin(self) -> bool:
+        """True when space is taken only as it is written."""
+        return self.parent is not None or self.descriptor.ddb.get("thinProvisioned") == "1"
+
+    @property
+    def base(self) -> "SimDisk":
+        """The flat disk at the bottom of the chain."""
+        disk = self
+        while disk.parent is not None:
+            disk = disk.parent
+        return disk
+
+    @property
+    def is_frozen(self) -> bool:
+        """True while it has children."""
+        return bool(self.children)
+
+    @property
+    def is_pinned(self) -> bool:
+        """True while somebody reads its files directly."""
+        return self._pins > 0
+
+    @property
+    def used_bytes(self) -> int:
+        """Space that its own data file has booked on the datastore."""
+        return self.datastore.booked_bytes(self.extent_path.relative)
+
+    @property
+    def extent_path(self) -> DatastorePath:
+        """Where its data file lies: ``[ds] x/x-flat.vmdk`` or ``[ds] x/x-000001-delta.vmdk``."""
+        return self.path.sibling(self.descriptor.extent_file)
+
+    @property
+    def tracking_path(self) -> DatastorePath | None:
+        """Where its change tracking file lies, None when tracking is off."""
+        track_file = self.descriptor.track_file
+        return None if track_file is None else self.path.sibling(track_file)
+
+    @property
+    def files(self) -> list[DatastorePath]:
+        """Its own files: descriptor, data, change tracking."""
+        tracking = self.tracking_path
+        return [self.path, self.extent_path, *([] if tracking is None else [tracking])]
+
+    # ---- data ------------------------------------------------------------------------------------------
+
+    def read(self, offset: int, length_bytes: int) -> bytes:
+        """Return bytes of the chain as this disk sees it.
+
+        Raises:
+            ValueError: the range reaches beyond the capacity.
+        """
+        buffer = bytearray(length_bytes)
+        self.readinto(offset, memoryview(buffer))
+        return bytes(buffer)
+
+    def readinto(self, offset: int, target: memoryview) -> None:
+        """Fill ``target`` with bytes of the chain as this disk sees it.
+
+        Raises:
+            ValueError: the range reaches beyond the capacity.
+        """
+        with self.family.lock:
+            read_segments(self.segments(offset, len(target)), target)
+
+    def segments(self, offset: int, length_bytes: int) -> list[Segment]:
+        """Return where a range lies in the chain's files, in order and without gaps; hold a pin to use it.
+
+        Raises:
+            ValueError: the range reaches beyond the capacity.
+        """
+        self._check_range(offset, length_bytes)
+        with self.family.lock:
+            return list(_joined(self._segments(offset, length_bytes)))
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write bytes.
+
+        Raises:
+            DatastoreFull: there is no space for what is new; nothing was written.
+            DiskFrozen: the disk has children.
+            ValueError: the range reaches beyond the capacity.
+        """
+        n_bytes = len(data)
+        self._check_range(offset, n_bytes)
+        if not n_bytes:
+            return
+        with self.family.lock:
+            if self.children:
+                raise DiskFrozen(f"{self.path} is the parent of {self.children[0].path}")
+            first, end = grain_span(offset, n_bytes)
+            self._book(~self.layer.held(first, end))
+            if self.parent is not None:
+                self._copy_up(offset, offset + n_bytes)
+            self.layer.file.write(self.layer.data_offset + offset, data)
+            self.layer.hold(first, end)
+            if self.tracking is not None:
+                self.tracking.note(offset, n_bytes)
+            self.diverged = True
+
+    def allocated_areas(self) -> list[Extent]:
+        """Return what any disk of the chain down from this one holds, at the granularity of grains."""
+        with self.family.lock:
+            n_grains = grain_count(self.capacity_bytes)
+            mask = self.layer.held(0, n_grains).copy()
+            disk = self.parent
+            while disk is not None:
+                mask |= disk.layer.held(0, n_grains)
+                disk = disk.parent
+            return mask_extents(mask, self.capacity_bytes)
+
+    def changed_areas(self, change_id: str, start: int = 0) -> list[Extent]:
+        """Return what was written since a change id, or with ``*`` what is allocated, from byte ``start`` on.
+
+        Raises:
+            ChangeIdUnknown: it cannot be told, or tracking is off.
+        """
+        with self.family.lock:
+            if change_id == "*":
+                first = start // GRAIN_BYTES * GRAIN_BYTES
+                return [
+                    Extent(max(area.start, first), area.end - max(area.start, first))
+                    for area in self.allocated_areas()
+                    if area.end > start
+                ]
+            return self._store.require_tracking(self).changed_since(change_id, start)
+
+    def flush(self) -> None:
+        """Make what was written durable."""
+        with self.family.lock:
+            self.layer.file.flush()
+
+    def export_raw(self, target: Path) -> None:
+        """Write the chain as this disk sees it into a new sparse raw file.
+
+        Raises:
+            FileExistsError: the file is there already.
+        """
+        with self.family.lock, SparseFile(target, create_bytes=self.capacity_bytes) as file:
+            for area in self.allocated_areas():
+                position = area.start
+                for segment in self.segments(area.start, area.length_bytes):
+                    segment.file.copy_to(segment.file_offset, file, position, segment.length_bytes)
+                    position += segment.length_bytes
+
+    # ---- change tracking -------------------------------------------------------------------------------
+
+    def enable_tracking(self) -> ChangeTracking:
+        """Begin to track changes with a new generation; tracking that is on goes on."""
+        return self._store.enable_tracking(self)
+
+    def disable_tracking(self) -> None:
+        """Stop tracking changes and forget them."""
+        self._store.disable_tracking(self)
+
+    def mark(self) -> str | None:
+        """Mark this moment in the change tracking and return its change id, None when tracking is off."""
+        with self.family.lock:
+            self.diverged = True
+            return None if self.tracking is None else self.tracking.mark()
+
+    # ---- the chain -------------------------------------------------------------------------------------
+
+    def branch(self, path: DatastorePath | str) -> "SimDisk":
+        """Freeze this disk and return a new, empty child that is written from now on.
+
+        Raises:
+            DiskExists: something is at the path already.
+            DatastoreFull: the datastore has no space left.
+        """
+        return self._store.branch(self, path)
+
+    def merge_into_parent(self, *, wait_s: float = PIN_WAIT_S) -> "SimDisk":
+        """Copy what this disk holds into its parent, which takes its place in the chain, and delete it.
+
+        Raises:
+            DiskInUse: a reader still has a disk open that would change.
+            DiskFrozen: the parent has other children, or there is no parent.
+            DatastoreFull: the parent cannot grow; the chain is as it was.
+        """
+        return self._store.merge(self, wait_s=wait_s)
+
+    def extend(self, capacity_bytes: int) -> None:
+        """Make a flat disk without children larger.
+
+        Raises:
+            DiskFrozen: it is part of a chain.
+            ValueError: it would not grow.
+        """
+        self._store.extend(self, capacity_bytes)
+
+    @contextmanager
+    def pinned(self) -> Iterator[None]:
+        """Keep the files below this disk as they are inside the block."""
+        with self.family.lock:
+            self._pins += 1
+        try:
+            yield
+        finally:
+            with self.family.unpinned:
+                self._pins -= 1
+                self.family.unpinned.notify_all()
+
+    def wait_until_unpinned(self, disks: list["SimDisk"], wait_s: float) -> None:
+        """Wait, with the chain's lock held, until nobody holds a pin on any of these disks.
+
+        Raises:
+            DiskInUse: somebody still does.
+        """
+        if not self.family.unpinned.wait_for(lambda: not any(disk.is_pinned for disk in disks), wait_s):
+            busy = next(disk for disk in disks if disk.is_pinned)
+            raise DiskInUse(f"{busy.path} is open")
+
+    def chain(self) -> list["SimDisk"]:
+        """Return this disk and its parents, from top to bottom."""
+        disks = [self]
+        while disks[-1].parent is not None:
+            disks.append(disks[-1].parent)
+        return disks
+
+    def descendants(self) -> list["SimDisk"]:
+        """Return all disks that stand on this one."""
+        found: list[SimDisk] = []
+        for child in self.children:
+            found += [child, *child.descendants()]
+        return found
+
+    def close(self) -> None:
+        """Let go of the files; the store opens the disk anew when it is asked for it."""
+        self._store.close_disk(self)
+
+    # ---- inside ----------------------------------------------------------------------------------------
+
+    def _check_range(self, offset: int, length_bytes: int) -> None:
+        if offset < 0 or length_bytes < 0 or offset + length_bytes > self.capacity_bytes:
+            raise ValueError(f"{offset}+{length_bytes} is not inside {self.path} of {self.capacity_bytes} bytes")
+
+    def _segments(self, offset: int, length_bytes: int) -> Iterator[Segment]:
+        if self.parent is None:
+            yield Segment(self.layer.file, self.layer.data_offset + offset, length_bytes)
+            return
+        first, end = grain_span(offset, length_bytes)
+        for start, stop, is_held in runs(self.layer.held(first, end)):
+            left = max(offset, (first + start) * GRAIN_BYTES)
+            right = min(offset + length_bytes, (first + stop) * GRAIN_BYTES)
+            if is_held:
+                yield Segment(self.layer.file, self.layer.data_offset + left, right - left)
+            else:
+                yield from self.parent._segments(left, right - left)
+
+    def _book(self, new: Mask) -> None:
+        n_grains = int(new.sum())
+        if n_grains and self.thin:
+            self.datastore.book(self.extent_path.relative, n_grains * GRAIN_BYTES)
+
+    def _copy_up(self, start: int, end: int) -> None:
+        """Fill the grains that a write covers only in part from the parent."""
+        partial = {start // GRAIN_BYTES} if start % GRAIN_BYTES else set()
+        if end % GRAIN_BYTES and end != self.capacity_bytes:
+            partial.add(end // GRAIN_BYTES)
+        assert self.parent is not None
+        for grain in partial:
+            if not self.layer.held(grain, grain + 1)[0]:
+                offset = grain * GRAIN_BYTES
+                content = self.parent.read(offset, min(GRAIN_BYTES, self.capacity_bytes - offset))
+                self.layer.file.write(self.layer.data_offset + offset, content)
+
+
+def read_segments(segments: list[Segment], target: memoryview) -> None:
+    """Fill ``target`` from segments that are exactly as long."""
+    position = 0
+    for segment in segments:
+        segment.file.readinto(segment.file_offset, target[position : position + segment.length_bytes])
+        position += segment.length_bytes
+
+
+def _joined(segments: Iterator[Segment]) -> Iterator[Segment]:
+    last: Segment | None = None
+    for segment in segments:
+        if last is None:
+            last = segment
+        elif last.file is segment.file and last.file_offset + last.length_bytes == segment.file_offset:
+            last = Segment(last.file, last.file_offset, last.length_bytes + segment.length_bytes)
+        else:
+            yield last
+            last = segment
+    if last is not None:
+        yield last
+
+
+__all__ = ["Family", "Layer", "Segment", "SimDisk", "read_segments"]

@@ -1,0 +1,50 @@
+"""What can go wrong with simulated datastores and disks.
+
+These are not operational errors: they never reach the operator. The VM part turns them into vim faults, the NFC
+server into error answers, the HTTPS server into status codes.
+"""
+
+
+class StorageError(Exception):
+    """Base of the errors of simulated storage."""
+
+
+class InvalidDatastorePath(StorageError):
+    """The path is not ``[datastore] directory/file``, or leaves its datastore."""
+
+
+class DatastoreNotFound(StorageError):
+    """There is no datastore of that name."""
+
+
+class DiskNotFound(StorageError):
+    """There is no disk at that path."""
+
+
+class DiskExists(StorageError):
+    """Something is in the way of a new disk or file."""
+
+
+class DatastoreFull(StorageError):
+    """The datastore has no space left for what shall be written."""
+
+    def __init__(self, datastore: str, needed_bytes: int) -> None:
+        super().__init__(f"[{datastore}] has no space for {needed_bytes} more bytes")
+        self.datastore = datastore
+        self.needed_bytes = needed_bytes
+
+
+class DiskFrozen(StorageError):
+    """The disk is the parent of another one, so that it must not change."""
+
+
+class DiskInUse(StorageError):
+    """Somebody holds the disk open (a running VM, or a reader over NFC)."""
+
+
+class DiskCorrupt(StorageError):
+    """The files of a disk are not what they should be."""
+
+
+class ChangeIdUnknown(StorageError):
+    """The change id is of another generation, or of a time that never was."""

@@ -1,0 +1,231 @@
+"""Sparse files on Linux and Windows: positional reads and writes, and where the holes are."""
+
+import errno
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Self
+
+from app.domain.extents import Extent
+
+HAS_POSITIONAL_IO = hasattr(os, "preadv")
+_COPY_BYTES = 4 << 20
+
+
+class SparseFile:
+    """A file whose unwritten ranges take no space and read as zeros.
+
+    Thread: any; positional reads and writes do not disturb each other.
+    """
+
+    def __init__(self, path: Path, *, create_bytes: int | None = None) -> None:
+        """Open a file for reading and writing.
+
+        Args:
+            path: where it lies.
+            create_bytes: None opens an existing file; a number creates one of that size, all holes.
+
+        Raises:
+            FileExistsError: it shall be created and is there already.
+            OSError: it cannot be opened.
+        """
+        self.path = path
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        if create_bytes is not None:
+            flags |= os.O_CREAT | os.O_EXCL
+        self._fd = os.open(path, flags, 0o644)
+        self._lock = threading.Lock()
+        if create_bytes is not None:
+            _mark_sparse(self._fd)
+            os.ftruncate(self._fd, create_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor; it stays ours."""
+        return self._fd
+
+    def size_bytes(self) -> int:
+        """Return the length of the file, holes included."""
+        return os.fstat(self._fd).st_size
+
+    def readinto(self, offset: int, target: memoryview) -> None:
+        """Fill ``target`` from ``offset`` on; what lies behind the end reads as zeros.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        done = 0
+        while done < len(target):
+            n_bytes = self._read_some(offset + done, target[done:])
+            if not n_bytes:
+                target[done:] = bytes(len(target) - done)
+                return
+            done += n_bytes
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write all of ``data`` at ``offset``.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        view = memoryview(data)
+        while view:
+            n_bytes = self._write_some(offset, view)
+            offset += n_bytes
+            view = view[n_bytes:]
+
+    def resize(self, size_bytes: int) -> None:
+        """Set the length; new space is a hole."""
+        os.ftruncate(self._fd, size_bytes)
+
+    def flush(self) -> None:
+        """Make what was written durable."""
+        os.fsync(self._fd)
+
+    def data_ranges(self) -> list[Extent]:
+        """Return the ranges that take space; the whole file where the system cannot tell."""
+        size_bytes = self.size_bytes()
+        if not size_bytes:
+            return []
+        ranges = (
+            _windows_ranges(self._fd, size_bytes) if sys.platform == "win32" else self._posix_ranges(size_bytes)
+        )
+        return [Extent(0, size_bytes)] if ranges is None else ranges
+
+    def copy_to(self, offset: int, target: "SparseFile", target_offset: int, length_bytes: int) -> None:
+        """Copy a range into another file, in the kernel where that is possible.
+
+        Raises:
+            OSError: one of the files fails.
+        """
+        while length_bytes:
+            n_bytes = _kernel_copy(self._fd, target.fileno(), offset, target_offset, length_bytes)
+            if not n_bytes:
+                buffer = memoryview(bytearray(min(length_bytes, _COPY_BYTES)))
+                self.readinto(offset, buffer)
+                target.write(target_offset, buffer)
+                n_bytes = len(buffer)
+            offset += n_bytes
+            target_offset += n_bytes
+            length_bytes -= n_bytes
+
+    def close(self) -> None:
+        """Close the file; closing twice is fine."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _read_some(self, offset: int, target: memoryview) -> int:
+        if HAS_POSITIONAL_IO:
+            return os.preadv(self._fd, [target], offset)
+        with self._lock:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            data = os.read(self._fd, len(target))
+        target[: len(data)] = data
+        return len(data)
+
+    def _write_some(self, offset: int, data: memoryview) -> int:
+        if HAS_POSITIONAL_IO:
+            return os.pwrite(self._fd, data, offset)
+        with self._lock:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            return os.write(self._fd, data)
+
+    def _posix_ranges(self, size_bytes: int) -> list[Extent] | None:
+        seek_data, seek_hole = getattr(os, "SEEK_DATA", None), getattr(os, "SEEK_HOLE", None)
+        if seek_data is None or seek_hole is None:
+            return None
+        ranges: list[Extent] = []
+        position = 0
+        while position < size_bytes:
+            try:
+                start = os.lseek(self._fd, position, seek_data)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # nothing but holes from here on
+                    break
+                return None
+            position = os.lseek(self._fd, start, seek_hole)
+            ranges.append(Extent(start, position - start))
+        return ranges
+
+
+def allocated_bytes(path: Path) -> int:
+    """Return the space a file takes, its holes left out where the system can tell."""
+    status = path.stat()
+    blocks = getattr(status, "st_blocks", None)
+    return status.st_size if blocks is None else int(blocks) * 512
+
+
+def _kernel_copy(source: int, target: int, offset: int, target_offset: int, length_bytes: int) -> int:
+    copy = getattr(os, "copy_file_range", None)
+    if copy is None:
+        return 0
+    try:
+        copied: int = copy(source, target, length_bytes, offset, target_offset)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            return 0
+        raise
+    return copied
+
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    _FSCTL_SET_SPARSE = 0x000900C4
+    _FSCTL_QUERY_ALLOCATED_RANGES = 0x000940CF
+    _ERROR_MORE_DATA = 234
+    _RANGES_PER_CALL = 1024
+
+    class _Range(ctypes.Structure):
+        _fields_ = (("offset", ctypes.c_int64), ("length", ctypes.c_int64))
+
+    def _control(fd: int, code: int, query: object, answer: object, answer_bytes: int) -> tuple[bool, int]:
+        returned = wintypes.DWORD(0)
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        done = kernel.DeviceIoControl(
+            wintypes.HANDLE(msvcrt.get_osfhandle(fd)),
+            code,
+            ctypes.byref(query) if query is not None else None,
+            ctypes.sizeof(query) if query is not None else 0,
+            answer,
+            answer_bytes,
+            ctypes.byref(returned),
+            None,
+        )
+        return bool(done), returned.value
+
+    def _mark_sparse(fd: int) -> None:
+        _control(fd, _FSCTL_SET_SPARSE, None, None, 0)
+
+    def _windows_ranges(fd: int, size_bytes: int) -> list[Extent] | None:
+        ranges: list[Extent] = []
+        answer = (_Range * _RANGES_PER_CALL)()
+        position = 0
+        while position < size_bytes:
+            query = _Range(position, size_bytes - position)
+            done, n_bytes = _control(fd, _FSCTL_QUERY_ALLOCATED_RANGES, query, answer, ctypes.sizeof(answer))
+            if not done and ctypes.get_last_error() != _ERROR_MORE_DATA:
+                return None
+            found = [Extent(one.offset, one.length) for one in answer[: n_bytes // ctypes.sizeof(_Range)]]
+            ranges += found
+            if done or not found:
+                break
+            position = found[-1].end
+        return ranges
+
+else:
+
+    def _mark_sparse(_fd: int) -> None:
+        """Do nothing: elsewhere files are sparse by themselves."""
+
+    def _windows_ranges(_fd: int, _size_bytes: int) -> list[Extent] | None:
+        return None
