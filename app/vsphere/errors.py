@@ -1,0 +1,89 @@
+"""Errors that only the vSphere adapter knows."""
+
+from app.domain.errors import OperationalError
+
+
+class CertificateUntrusted(OperationalError):
+    """No authority that this machine trusts signed the certificate, and nobody confirmed it."""
+
+    code = "platform.certificate_untrusted"
+    message_template = "The certificate of {address} is not trusted: {detail}"
+    hint_template = (
+        "Compare its SHA-256 thumbprint with the one on the server, then confirm it under Virtual platforms."
+    )
+
+
+class NotVSphere(OperationalError):
+    """Something answers at the address, but it is not vSphere, or one too old."""
+
+    code = "platform.not_vsphere"
+    message_template = "{address} does not answer as a vCenter or ESXi host of version 6.5 or newer: {detail}"
+    hint_template = "Check the address and the port."
+
+
+class PlatformRefused(OperationalError):
+    """The platform did not do what it was asked for."""
+
+    code = "platform.refused"
+    message_template = "{address} refused to {operation}: {detail}"
+    hint_template = "Look at the recent tasks and events in vCenter or on the host."
+
+
+class PlatformBusy(OperationalError):
+    """The object is in use by another task, or a host does not answer vCenter; later it may work."""
+
+    code = "platform.busy"
+    message_template = "{address} cannot {operation} right now: {detail}"
+    hint_template = "Wait until the other task has ended, or until the host is connected again."
+    retryable = True
+
+
+class DatastoreFull(OperationalError):
+    """There is no space left on a datastore."""
+
+    code = "platform.datastore_full"
+    message_template = "{address} could not {operation}, for a datastore is full: {detail}"
+    hint_template = "Free space on the datastore, then run the task again."
+    retryable = True
+
+
+class PlatformTaskTimedOut(OperationalError):
+    """A task of the platform did not end in time."""
+
+    code = "platform.task_timed_out"
+    message_template = "{address} did not {operation} within {seconds} seconds."
+    hint_template = "Look whether the task still runs in vCenter, and what it waits for."
+    retryable = True
+
+
+class SessionClosed(OperationalError):
+    """The session was closed while something still used it."""
+
+    code = "platform.session_closed"
+    message_template = "The session at {address} is closed."
+    hint_template = "Run the task again."
+    retryable = True
+
+
+class OperationUnsupported(OperationalError):
+    """The platform does not know this operation."""
+
+    code = "platform.unsupported"
+    message_template = "{address} cannot {operation}: {detail}"
+    hint_template = "The version or edition of the platform does not offer this."
+
+
+class DatastoreUnknown(OperationalError):
+    """A datastore cannot be found, or its name is not clear."""
+
+    code = "platform.datastore_unknown"
+    message_template = "{address} cannot address the datastore {datastore}: {detail}"
+    hint_template = "Check that the datastore is mounted, and that its name is used once only."
+
+
+class ConfigurationUnreadable(OperationalError):
+    """A saved VM configuration is not one, or was written by a newer program."""
+
+    code = "vm.configuration_unreadable"
+    message_template = "The saved configuration cannot be read: {detail}"
+    hint_template = "Use another restore point, or a newer version of this program."

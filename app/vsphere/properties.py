@@ -1,0 +1,131 @@
+"""Reading properties of managed objects through the property collector, in pages, never one by one.
+
+Reading through attributes of pyVmomi's objects would be one call per property, so nobody here does.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyVmomi import vim, vmodl
+
+from app.vsphere.faults import FOREIGN
+
+PAGE_OBJECTS = 1000
+"""Objects per answer that we ask for; the platform may give fewer."""
+
+_PC = vmodl.query.PropertyCollector
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """What a read needs of a connection."""
+
+    stub: Any
+    content: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """The properties of one managed object that could be read."""
+
+    ref: Any
+    values: Mapping[str, Any]
+    missing: Mapping[str, Exception] = field(default_factory=dict)
+    """Faults of the paths that could not be read."""
+
+    @property
+    def moid(self) -> str:
+        """Managed object id."""
+        return str(self.ref._moId)
+
+    def get(self, path: str) -> Any:
+        """Return a value, None when it is unset or may not be read."""
+        return self.values.get(path)
+
+    def need(self, path: str) -> Any:
+        """Return a value, None when it is unset.
+
+        Raises:
+            vmodl.MethodFault: it may not be read.
+        """
+        if path in self.missing:
+            raise self.missing[path]
+        return self.values.get(path)
+
+
+def read(query: Query, ref: Any, *paths: str) -> Row:
+    """Read properties of one object.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: it is gone.
+    """
+    rows = list(_retrieve(query, [_spec_for([ref], {type(ref): paths}, report_missing=False)]))
+    if not rows:
+        raise vmodl.fault.ManagedObjectNotFound(obj=ref)
+    return rows[0]
+
+
+def read_many(query: Query, refs: Sequence[Any], *paths: str) -> list[Row]:
+    """Read the same properties of several objects, in no order; those that are gone are left out."""
+    if not refs:
+        return []
+    kinds = {type(ref): paths for ref in refs}
+    return list(_retrieve(query, [_spec_for(refs, kinds, report_missing=True)]))
+
+
+def read_all(query: Query, paths: Mapping[type[Any], Sequence[str]], root: Any = None) -> Iterator[Row]:
+    """Read properties of every object of some types below ``root`` (default: the whole platform)."""
+    with container_view(query, list(paths), root) as view:
+        yield from _retrieve(query, [view_spec(view, paths)])
+
+
+@contextlib.contextmanager
+def container_view(query: Query, kinds: list[type[Any]], root: Any = None) -> Iterator[Any]:
+    """Make a view of all objects of some types for the time of the block."""
+    view = query.content.viewManager.CreateContainerView(
+        container=root or query.content.rootFolder, type=kinds, recursive=True
+    )
+    try:
+        yield view
+    finally:
+        with contextlib.suppress(*FOREIGN):
+            view.DestroyView()
+
+
+def view_spec(view: Any, paths: Mapping[type[Any], Sequence[str]]) -> Any:
+    """Describe a query over all objects of a view."""
+    through = _PC.TraversalSpec(name="view", type=vim.view.ContainerView, path="view", skip=False)
+    start = _PC.ObjectSpec(obj=view, skip=True, selectSet=[through])
+    return _PC.FilterSpec(objectSet=[start], propSet=_property_specs(paths))
+
+
+def objects_spec(refs: Sequence[Any], paths: Sequence[str]) -> Any:
+    """Describe a query over some objects; those that are gone are left out of the answer."""
+    return _spec_for(refs, {type(ref): paths for ref in refs}, report_missing=True)
+
+
+def _spec_for(refs: Sequence[Any], paths: Mapping[type[Any], Sequence[str]], *, report_missing: bool) -> Any:
+    return _PC.FilterSpec(
+        objectSet=[_PC.ObjectSpec(obj=ref, skip=False) for ref in refs],
+        propSet=_property_specs(paths),
+        reportMissingObjectsInResults=report_missing or None,
+    )
+
+
+def _property_specs(paths: Mapping[type[Any], Sequence[str]]) -> list[Any]:
+    return [_PC.PropertySpec(type=kind, pathSet=list(names), all=False) for kind, names in paths.items()]
+
+
+def _retrieve(query: Query, specs: list[Any]) -> Iterator[Row]:
+    collector = query.content.propertyCollector
+    page = collector.RetrievePropertiesEx(specSet=specs, options=_PC.RetrieveOptions(maxObjects=PAGE_OBJECTS))
+    while page is not None:
+        for found in page.objects:
+            yield Row(
+                ref=found.obj,
+                values={one.name: one.val for one in found.propSet},
+                missing={one.path: one.fault for one in found.missingSet},
+            )
+        page = collector.ContinueRetrievePropertiesEx(token=page.token) if page.token else None

@@ -1,0 +1,214 @@
+"""A logged-in session that stays logged in."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pyVmomi import vim
+
+from app.core.clock import Clock
+from app.domain.errors import LoginRefused
+from app.domain.platforms import Platform, PlatformFacts, PlatformKind
+from app.vsphere.certificates import CONNECT_TIMEOUT_S, Endpoint
+from app.vsphere.errors import SessionClosed
+from app.vsphere.faults import FAILURES, Attempt, translated
+from app.vsphere.properties import Query, read
+from app.vsphere.wire import READ_TIMEOUT_S, VerifiedStub, negotiated_version
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_LOGOUT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """How patient a session is, in seconds."""
+
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    read_timeout_s: float = READ_TIMEOUT_S
+    keep_alive_s: float = 600.0
+    """An idle session dies after 30 minutes (protocols page *vSphere facts*, "Session and tasks")."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Connection:
+    """One login: its stub and service content. Valid until the session expires.
+
+    Thread: any.
+    """
+
+    stub: VerifiedStub
+    content: Any
+    """``vim.ServiceInstanceContent``"""
+    generation: int
+
+    def object(self, vim_type: type[Any], moid: str) -> Any:
+        """Return a managed object by its id, without asking the platform."""
+        return vim_type(moid, self.stub)
+
+    def vm(self, moid: str) -> Any:
+        """Return a VM by its id, without asking the platform."""
+        return vim.VirtualMachine(moid, self.stub)
+
+    def query(self) -> Query:
+        """Return the reader of properties."""
+        return Query(self.stub, self.content)
+
+
+class VSphereSession:
+    """Keeps one login to a platform alive and replaces it when it expires.
+
+    Thread: any. ``_lock`` guards which connection is current and is held during a login.
+    """
+
+    def __init__(
+        self, platform: Platform, password: str, *, clock: Clock, options: SessionOptions | None = None
+    ) -> None:
+        self.platform = platform
+        self.clock = clock
+        self._options = options or SessionOptions()
+        self._password = password
+        self._endpoint = Endpoint(
+            address=platform.address,
+            port=platform.port,
+            thumbprint_sha256=platform.thumbprint_sha256,
+            connect_timeout_s=self._options.connect_timeout_s,
+        )
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_alive, name="vsphere-keep-alive", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"<VSphereSession {self.platform.user} at {self.platform.address}>"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the platform answers."""
+        return self._endpoint
+
+    def attempt(self, operation: str, target: str = "") -> Attempt:
+        """Describe what is about to be tried, for the error that may come of it."""
+        return Attempt(
+            address=self.platform.address,
+            port=self.platform.port,
+            user=self.platform.user,
+            operation=operation,
+            target=target,
+        )
+
+    def open(self) -> PlatformFacts:
+        """Log in, keep the session alive from now on, and return what the platform tells of itself.
+
+        Raises:
+            PlatformUnreachable, LoginRefused, CertificateChanged, CertificateUntrusted, NotVSphere: as they say.
+        """
+        with translated(self.attempt("log in")):
+            connection = self._connection = self._log_in(generation=1)
+        self._keeper.start()
+        return _facts_of(connection.content.about)
+
+    def run(self, action: Callable[[Connection], T]) -> T:
+        """Run ``action`` with a live connection; once more, from its beginning, when the session had expired.
+
+        ``action`` makes all its managed objects from the connection that it is given.
+
+        Raises:
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+            OperationalError: the new login failed.
+        """
+        connection = self._current()
+        try:
+            return action(connection)
+        except vim.fault.NotAuthenticated:
+            connection = self._log_in_again(connection.generation)
+        return action(connection)
+
+    def cookie(self) -> str:
+        """Return a ``Cookie`` header that is good right now.
+
+        Raises:
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+        """
+        self.run(_require_login)
+        return self._current().stub.session_cookie()
+
+    def close(self) -> None:
+        """Log out and let go of all connections; never raises."""
+        self._closing.set()
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.stub.read_timeout_s = _LOGOUT_TIMEOUT_S
+            with contextlib.suppress(*FAILURES):
+                connection.content.sessionManager.Logout()
+            connection.stub.retire()
+        if self._keeper.is_alive():
+            self._keeper.join(_LOGOUT_TIMEOUT_S)
+
+    def _current(self) -> Connection:
+        connection = self._connection
+        if connection is None:
+            raise SessionClosed(address=self.platform.address)
+        return connection
+
+    def _log_in_again(self, expired_generation: int) -> Connection:
+        with self._lock:
+            current = self._current()
+            if current.generation != expired_generation:
+                return current
+            _log.info("session at %s expired, logging in again", self.platform.address)
+            fresh = self._log_in(generation=expired_generation + 1)
+            self._connection = fresh
+        current.stub.retire()
+        return fresh
+
+    def _log_in(self, *, generation: int) -> Connection:
+        version = negotiated_version(self._endpoint)
+        stub = VerifiedStub(self._endpoint, version, read_timeout_s=self._options.read_timeout_s)
+        try:
+            content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
+            self._authenticate(content)
+        except BaseException:
+            stub.retire()
+            raise
+        return Connection(stub, content, generation)
+
+    def _authenticate(self, content: Any) -> None:
+        try:
+            content.sessionManager.Login(self.platform.user, self._password, None)
+        except vim.fault.NoPermission as refusal:
+            # The password is right, but the account has no role at all on this platform.
+            raise LoginRefused(address=self.platform.address, user=self.platform.user) from refusal
+
+    def _keep_alive(self) -> None:
+        while not self._closing.wait(self._options.keep_alive_s):
+            try:
+                self.run(_require_login)
+            except FAILURES as error:
+                if self._closing.is_set():
+                    return
+                # The next call of a task will tell the operator, if it is still so then.
+                _log.info("keep-alive at %s failed: %s", self.platform.address, type(error).__name__)
+
+
+def _require_login(connection: Connection) -> None:
+    """Raise ``NotAuthenticated`` unless the platform still knows the session; counts as activity."""
+    row = read(connection.query(), connection.content.sessionManager, "currentSession")
+    if row.get("currentSession") is None:
+        raise vim.fault.NotAuthenticated
+
+
+def _facts_of(about: Any) -> PlatformFacts:
+    return PlatformFacts(
+        kind=PlatformKind.VCENTER if about.apiType == "VirtualCenter" else PlatformKind.ESXI,
+        full_name=about.fullName,
+        version=about.version,
+        api_version=about.apiVersion,
+        build=about.build,
+        instance_uuid=about.instanceUuid,
+    )

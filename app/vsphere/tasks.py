@@ -1,0 +1,226 @@
+"""Waiting for tasks of the platform: with an own property collector, a deadline, and a cancel token.
+
+Source: protocols page *vSphere facts*, section "Session and tasks". Only the state, the progress, the result
+and the error of a task are read, never its whole ``info``: some servers put objects into ``info.entity`` that
+pyVmomi refuses. A task lives on the platform, not in the session, so waiting survives a new login and a
+connection that is lost for a while.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pyVmomi import vim, vmodl
+
+from app.core.cancel import CancelToken
+from app.core.clock import Clock
+from app.domain.errors import TaskCancelled
+from app.vsphere.errors import PlatformRefused, PlatformTaskTimedOut
+from app.vsphere.faults import CONNECTION_FAILURES, FAILURES, FOREIGN
+from app.vsphere.properties import Query, read
+from app.vsphere.session import Connection, VSphereSession
+
+_LONG_WAIT_S = 30
+"""Seconds that the platform may hold a wait, as the protocols page says."""
+_SHORT_WAIT_S = 2
+"""The same while somebody may cancel, or wants to look at the VM in between."""
+_OUTAGE_S = 120.0
+"""How long the platform may be unreachable while its task runs, before we give up."""
+_RETRY_PAUSE_S = 2.0
+_PC = vmodl.query.PropertyCollector
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment that must not pass."""
+
+    clock: Clock
+    seconds: float
+    at: float
+
+    @classmethod
+    def after(cls, clock: Clock, seconds: float) -> "Deadline":
+        """Return the deadline so many seconds from now."""
+        return cls(clock, seconds, clock.monotonic() + seconds)
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left, at least 0."""
+        return max(0.0, self.at - self.clock.monotonic())
+
+    @property
+    def has_passed(self) -> bool:
+        """Tell whether it is too late."""
+        return self.clock.monotonic() >= self.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """How to wait for one task."""
+
+    operation: str
+    """Imperative, for the error: ``create a snapshot``."""
+    deadline: Deadline
+    cancel: CancelToken | None = None
+    """None: the wait cannot be cancelled."""
+    on_progress: Callable[[int], None] | None = None
+    """Called with the percentage, from the waiting thread, when it changes."""
+    on_idle: Callable[[], None] | None = None
+    """Called every few seconds while the task runs; what it raises ends the wait, and the task is cancelled."""
+
+
+def start_task(session: VSphereSession, start: Callable[[Connection], Any]) -> str:
+    """Begin a task and return its id."""
+    return str(session.run(start)._moId)
+
+
+def run_task(session: VSphereSession, start: Callable[[Connection], Any], waiting: Waiting) -> Any:
+    """Begin a task, wait for it, and return its result.
+
+    Raises:
+        As :func:`wait_for_task`.
+    """
+    return wait_for_task(session, start_task(session, start), waiting)
+
+
+def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
+    """Wait until a task ends and return its result.
+
+    When the wait is given up, the platform is asked to cancel the task; it may still go on for a while.
+
+    Raises:
+        vmodl.MethodFault: the task's own error.
+        PlatformTaskTimedOut: the deadline passed.
+        TaskCancelled: cancelled meanwhile.
+        OSError, http.client.HTTPException: the platform was unreachable for too long.
+    """
+    watch = _Watch(session, task, waiting)
+    try:
+        return watch.until_end()
+    except (TaskCancelled, PlatformTaskTimedOut):
+        _ask_to_stop(session, task)
+        raise
+
+
+def wait_for_end(session: VSphereSession, task: str, deadline: Deadline) -> None:
+    """Wait until a task has ended, whichever way; a task that is not known any more has ended.
+
+    Raises:
+        PlatformTaskTimedOut: it still runs at the deadline.
+        OSError, http.client.HTTPException: the platform was unreachable for too long.
+    """
+    with contextlib.suppress(vmodl.MethodFault, PlatformRefused):
+        wait_for_task(session, task, Waiting(operation="end a task", deadline=deadline))
+
+
+def _ask_to_stop(session: VSphereSession, task: str) -> None:
+    with contextlib.suppress(*FAILURES):  # most tasks cannot be cancelled
+        session.run(lambda connection: connection.object(vim.Task, task).CancelTask())
+
+
+class _Watch:
+    """One wait. Thread: the one that waits."""
+
+    def __init__(self, session: VSphereSession, task: str, waiting: Waiting) -> None:
+        self._session = session
+        self._task = task
+        self._waiting = waiting
+        self._progress: int | None = None
+        self._outage_began: float | None = None
+
+    def until_end(self) -> Any:
+        while True:
+            self._check()
+            try:
+                return self._session.run(self._observe)
+            except CONNECTION_FAILURES:
+                if not self._may_recover():
+                    raise
+                self._pause()
+
+    def _check(self) -> None:
+        if self._waiting.cancel is not None:
+            self._waiting.cancel.check()
+        if self._waiting.deadline.has_passed:
+            raise PlatformTaskTimedOut(
+                address=self._session.platform.address,
+                operation=self._waiting.operation,
+                seconds=round(self._waiting.deadline.seconds),
+            )
+
+    def _may_recover(self) -> bool:
+        now = self._session.clock.monotonic()
+        if self._outage_began is None:
+            self._outage_began = now
+        return now - self._outage_began < _OUTAGE_S and not self._waiting.deadline.has_passed
+
+    def _pause(self) -> None:
+        seconds = min(_RETRY_PAUSE_S, self._waiting.deadline.remaining_s)
+        if self._waiting.cancel is not None:
+            self._waiting.cancel.wait(seconds)
+        else:
+            self._session.clock.sleep(seconds)
+
+    def _observe(self, connection: Connection) -> Any:
+        task = connection.object(vim.Task, self._task)
+        version = ""
+        with _own_collector(connection, task) as collector:
+            while True:
+                self._check()
+                version = self._wait(collector, version)
+                self._outage_began = None
+                row = read(connection.query(), task, "info.state", "info.progress", "info.error")
+                state = row.need("info.state")
+                if state == vim.TaskInfo.State.success:
+                    return read(connection.query(), task, "info.result").get("info.result")
+                if state == vim.TaskInfo.State.error:
+                    raise row.get("info.error") or vmodl.fault.SystemError(
+                        reason="the task failed without a reason"
+                    )
+                self._report(row.get("info.progress"))
+                if self._waiting.on_idle is not None:
+                    self._waiting.on_idle()
+
+    def _wait(self, collector: Any, version: str) -> str:
+        """Return when something about the task changed, or after a while.
+
+        The answer only wakes us: the task is read anew each time, because servers exist (the Go simulator)
+        that name every version ``-`` and may not report a change that fell between two waits.
+        """
+        impatient = self._waiting.cancel is not None or self._waiting.on_idle is not None
+        longest = _SHORT_WAIT_S if impatient else _LONG_WAIT_S
+        seconds = max(1, min(longest, int(self._waiting.deadline.remaining_s)))
+        try:
+            updates = collector.WaitForUpdatesEx(version=version, options=_PC.WaitOptions(maxWaitSeconds=seconds))
+        except vmodl.query.InvalidCollectorVersion:
+            return ""
+        return str(updates.version) if updates is not None else version
+
+    def _report(self, progress: int | None) -> None:
+        if progress is not None and progress != self._progress:
+            self._progress = progress
+            if self._waiting.on_progress is not None:
+                self._waiting.on_progress(progress)
+
+
+@contextlib.contextmanager
+def _own_collector(connection: Connection, task: Any) -> Iterator[Any]:
+    collector = connection.content.propertyCollector.CreatePropertyCollector()
+    try:
+        what = _PC.PropertySpec(type=vim.Task, pathSet=["info.state", "info.progress", "info.error"], all=False)
+        spec = _PC.FilterSpec(propSet=[what], objectSet=[_PC.ObjectSpec(obj=task, skip=False)])
+        collector.CreateFilter(spec=spec, partialUpdates=True)
+        yield collector
+    finally:
+        with contextlib.suppress(*FOREIGN):
+            collector.DestroyPropertyCollector()
+
+
+def is_running(query: Query, task: Any) -> bool:
+    """Tell whether a task is queued or runs; one that is not known any more does not."""
+    try:
+        state = read(query, task, "info.state").get("info.state")
+    except vmodl.fault.ManagedObjectNotFound:
+        return False
+    return state in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}

@@ -1,0 +1,193 @@
+"""SOAP calls over verified connections: pyVmomi's stub with pinning, timeouts and a door for raw answers."""
+
+import http.client
+import re
+import ssl
+from collections.abc import Callable, Sequence
+from typing import IO, Any, TypeVar
+
+from pyVmomi import VmomiSupport
+from pyVmomi.SoapAdapter import GzipReader, SoapResponseDeserializer, SoapStubAdapter
+
+from app.vsphere.certificates import Endpoint, VerifiedConnection
+from app.vsphere.errors import NotVSphere
+
+T = TypeVar("T")
+
+READ_TIMEOUT_S = 120.0
+_POOL_SIZE = 16
+_IDLE_CONNECTION_S = 25
+_VERSIONS_LIMIT_BYTES = 1 << 20
+_USER_AGENT = "Standfast"
+_SESSION_COOKIE = re.compile(r'vmware_soap_session=("[^"]*"|[^;\s]+)')
+_LOST_BEFORE_AN_ANSWER = (
+    http.client.RemoteDisconnected,
+    ConnectionResetError,
+    ConnectionAbortedError,
+    BrokenPipeError,
+)
+
+_REPEATABLE = frozenset(
+    {
+        "RetrieveServiceContent",
+        "RetrieveInternalContent",
+        "RetrievePropertiesEx",
+        "CurrentTime",
+        "QueryChangedDiskAreas",
+        "CreateContainerView",
+        "CreatePropertyCollector",
+        "CreateFilter",
+        "WaitForUpdatesEx",
+        "FindAllByUuid",
+    }
+)
+"""Methods that change nothing on the platform: safe on a pooled connection, and to send again."""
+
+
+class VerifiedStub(SoapStubAdapter):
+    """pyVmomi's SOAP stub over an endpoint's verified connections.
+
+    Thread: any; each call takes a connection of its own from the pool.
+
+    Attributes:
+        read_timeout_s: how long an answer may take; calls that begin later use the new value.
+    """
+
+    def __init__(self, endpoint: Endpoint, version: str, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+        super().__init__(
+            host=endpoint.address,
+            port=endpoint.port,
+            path="/sdk",
+            version=version,
+            poolSize=_POOL_SIZE,
+            connectionPoolTimeout=_IDLE_CONNECTION_S,
+            customHeaders={"User-Agent": _USER_AGENT},
+        )
+        self.read_timeout_s = read_timeout_s
+        self._endpoint = endpoint
+        self._tls = endpoint.context()
+        self._retired = False
+        # pyVmomi makes connections by calling ``scheme``; this is where ours come in.
+        self.scheme: Any = self._new_connection
+        self.schemeArgs: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<VerifiedStub {self._endpoint.address}:{self._endpoint.port}>"
+
+    def _new_connection(self, **_ignored: object) -> VerifiedConnection:
+        return self._endpoint.connection(self._tls, read_timeout_s=self.read_timeout_s)
+
+    def GetConnection(self) -> VerifiedConnection:  # noqa: N802 - pyVmomi's name
+        """Take a connection from the pool, or open one."""
+        connection: VerifiedConnection = super().GetConnection()
+        if connection.sock is not None:
+            connection.sock.settimeout(self.read_timeout_s)
+        return connection
+
+    def ReturnConnection(self, connection: VerifiedConnection) -> None:  # noqa: N802 - pyVmomi's name
+        """Put a connection back, unless the stub is not used any more."""
+        if self._retired:
+            connection.close()
+        else:
+            super().ReturnConnection(connection)
+
+    def retire(self) -> None:
+        """Close idle connections now, and busy ones when their calls end."""
+        self._retired = True
+        self.DropConnections()
+
+    def InvokeMethod(  # noqa: N802 - pyVmomi's name
+        self,
+        mo: Any,
+        info: Any,
+        args: Sequence[Any],
+        outerStub: Any = None,  # noqa: N803
+    ) -> Any:
+        """Call a method; what changes the platform goes over a fresh connection and is sent once only."""
+        return self._sent_safely(info, lambda: super(VerifiedStub, self).InvokeMethod(mo, info, args, outerStub))
+
+    def invoke_raw(self, mo: Any, info: Any, args: Sequence[Any], parse: Callable[[IO[bytes]], T]) -> T:
+        """Call a method and hand its SOAP envelope to ``parse``, for answers pyVmomi cannot read or reads slowly.
+
+        Raises:
+            vmodl.MethodFault: the server's fault.
+        """
+        return self._sent_safely(info, lambda: self._invoke_raw(mo, info, args, parse))
+
+    def _sent_safely(self, info: Any, send: Callable[[], T]) -> T:
+        if info.wsdlName not in _REPEATABLE:
+            # A pooled connection may have been closed by the server meanwhile; then nobody could tell
+            # whether the call arrived.
+            self.DropConnections()
+            return send()
+        try:
+            return send()
+        except _LOST_BEFORE_AN_ANSWER:
+            return send()
+
+    def _invoke_raw(self, mo: Any, info: Any, args: Sequence[Any], parse: Callable[[IO[bytes]], T]) -> T:
+        request = self.SerializeRequest(mo, info, args)
+        headers = {
+            "Cookie": self.cookie,
+            "SOAPAction": self.versionId,
+            "Content-Type": "text/xml; charset=UTF-8",
+            "User-Agent": _USER_AGENT,
+            "Accept-Encoding": "gzip",
+        }
+        connection = self.GetConnection()
+        reusable = False
+        try:
+            connection.request("POST", self.path, request, headers)
+            response = connection.getresponse()
+            if response.status not in {200, 500}:
+                raise http.client.HTTPException(f"{response.status} {response.reason}")
+            stream: Any = response
+            if (response.getheader("Content-Encoding") or "").lower() == "gzip":
+                stream = GzipReader(response, readChunkSize=1 << 16)
+            if response.status == 200:
+                parsed = parse(stream)
+                response.read()
+                reusable = True
+                return parsed
+            fault = SoapResponseDeserializer(self).Deserialize(stream, info.result)
+            response.read()
+            reusable = True
+            raise fault
+        finally:
+            if reusable:
+                self.ReturnConnection(connection)
+            else:
+                connection.close()
+
+    def session_cookie(self) -> str:
+        """Return the ``Cookie`` header's value for other HTTPS requests of this session; empty before login."""
+        match = _SESSION_COOKIE.search(str(self.cookie))
+        return match.group(0) if match else ""
+
+
+def negotiated_version(endpoint: Endpoint) -> str:
+    """Ask a server for its API versions and return the newest that pyVmomi knows too, as pyVmomi names it.
+
+    Raises:
+        NotVSphere: the server names none that is known.
+        OSError, http.client.HTTPException: no connection.
+        CertificateChanged: the certificate is not the confirmed one.
+    """
+    text = _versions_document(endpoint, endpoint.context())
+    offered = set(re.findall(r"<version>\s*([^<\s]+)\s*</version>", text))
+    for version in VmomiSupport.GetServiceVersions("vim25"):
+        if VmomiSupport.versionIdMap[version] in offered:
+            return str(version)
+    raise NotVSphere(address=endpoint.address, detail="it offers no known version of the vim25 interface")
+
+
+def _versions_document(endpoint: Endpoint, context: ssl.SSLContext) -> str:
+    connection = endpoint.connection(context, read_timeout_s=endpoint.connect_timeout_s)
+    try:
+        connection.request("GET", "/sdk/vimServiceVersions.xml", headers={"User-Agent": _USER_AGENT})
+        response = connection.getresponse()
+        if response.status != 200:
+            raise NotVSphere(address=endpoint.address, detail=f"HTTP status {response.status}")
+        return response.read(_VERSIONS_LIMIT_BYTES).decode("utf-8", "replace")
+    finally:
+        connection.close()
