@@ -1,0 +1,1 @@
+"""Widgets that every page shares: tables, pills, action icons, forms, banners. GUI thread."""

@@ -1,0 +1,119 @@
+"""States as pills of one width, and running ones as a bar with its text inside."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from app.models.rows import PAINT_ROLE
+from app.views import style
+from app.views.style import Colors
+
+
+class Tone(Enum):
+    """What a pill's colour means; the text beside it says the same."""
+
+    IDLE = "idle"
+    ACTIVE = "active"
+    PENDING = "pending"
+    COMPLETED = "completed"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """A state to draw: its words, its tone, and for a running one the part that is done, 0 to 1."""
+
+    text: str
+    tone: Tone
+    fraction: float | None = None
+    outlined: bool = False
+
+
+class PillDelegate(QStyledItemDelegate):
+    """Draws the :class:`Pill` of a cell's ``PAINT_ROLE``."""
+
+    colors: Colors = style.LIGHT
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        """Draw one cell."""
+        pill = index.data(PAINT_ROLE)
+        if not isinstance(pill, Pill):
+            super().paint(painter, option, index)
+            return
+        blank = QStyleOptionViewItem(option)
+        self.initStyleOption(blank, index)
+        blank.text = ""
+        widget = blank.widget
+        widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, blank, painter, widget)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = self._box(option)
+        if pill.fraction is None:
+            self._paint_pill(painter, box, pill)
+        else:
+            self._paint_bar(painter, box, pill, pill.fraction)
+        painter.restore()
+
+    def sizeHint(  # noqa: N802 - Qt's name
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        """Return the size of a pill with its margins."""
+        height = super().sizeHint(option, index).height()
+        return QSize(style.PILL_WIDTH + 2 * style.SPACE_S, height)
+
+    def _box(self, option: QStyleOptionViewItem) -> QRectF:
+        cell = QRectF(option.rect)
+        height = style.SPACE_XL - 2
+        left = cell.left() + style.SPACE_S
+        width = min(float(style.PILL_WIDTH), cell.width() - 2 * style.SPACE_S)
+        return QRectF(left + 0.5, cell.center().y() - height / 2, width, height)
+
+    def _paint_pill(self, painter: QPainter, box: QRectF, pill: Pill) -> None:
+        color = QColor(getattr(self.colors, pill.tone.value))
+        ground = QColor(color)
+        ground.setAlphaF(0.0 if pill.outlined else 0.12)
+        painter.setPen(QPen(color, 1) if pill.outlined else Qt.PenStyle.NoPen)
+        painter.setBrush(ground)
+        painter.drawRoundedRect(box, box.height() / 2, box.height() / 2)
+        dot = QRectF(box.left() + style.SPACE_M - 3, box.center().y() - 3, 6, 6)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        painter.drawEllipse(dot)
+        self._paint_text(painter, box.adjusted(style.SPACE_L + 4, 0, -style.SPACE_S, 0), pill.text, color)
+
+    def _paint_bar(self, painter: QPainter, box: QRectF, pill: Pill, fraction: float) -> None:
+        shape = QPainterPath()
+        shape.addRoundedRect(box, box.height() / 2, box.height() / 2)
+        painter.setClipPath(shape)
+        painter.fillRect(box, QColor(self.colors.skeleton))
+        done = QRectF(box)
+        done.setWidth(box.width() * min(1.0, max(0.0, fraction)))
+        painter.fillRect(done, QColor(self.colors.accent_fill))
+        centered = Qt.AlignmentFlag.AlignCenter
+        # The text is drawn twice, each time clipped to its ground, so that it can be read on both.
+        self._paint_text(painter, box, pill.text, QColor(self.colors.text), centered)
+        painter.setClipRect(done, Qt.ClipOperation.IntersectClip)
+        self._paint_text(painter, box, pill.text, QColor(self.colors.on_accent), centered)
+
+    def _paint_text(
+        self,
+        painter: QPainter,
+        box: QRectF,
+        text: str,
+        color: QColor,
+        alignment: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignVCenter,
+    ) -> None:
+        font = style.tabular_font(style.SECONDARY_PX)
+        painter.setFont(font)
+        painter.setPen(color)
+        fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()))
+        painter.drawText(box, int(alignment.value), fitting)

@@ -1,0 +1,214 @@
+"""The table of every list: check boxes, sorting, filter, hideable columns that are remembered, export."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+
+from app.models.rows import ROW_ROLE, SORT_ROLE, RowModel
+from app.views import style
+from app.views.memory import Memory
+
+Row = TypeVar("Row")
+
+
+class _Proxy(QSortFilterProxyModel):
+    """Sorts by the sort role and keeps rows in which any visible text contains the filter."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._words: tuple[str, ...] = ()
+        self.setSortRole(SORT_ROLE)
+
+    def set_filter(self, text: str) -> None:
+        """Keep the rows in which every word of ``text`` appears."""
+        self.beginFilterChange()
+        self._words = tuple(text.casefold().split())
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+
+    def filterAcceptsRow(  # noqa: N802 - Qt's name
+        self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex
+    ) -> bool:
+        """Tell whether a row passes the filter."""
+        if not self._words:
+            return True
+        model = self.sourceModel()
+        texts = (
+            model.data(model.index(source_row, column, source_parent)) for column in range(model.columnCount())
+        )
+        joined = " ".join(str(text) for text in texts if text).casefold()
+        return all(word in joined for word in self._words)
+
+    def lessThan(  # noqa: N802 - Qt's name
+        self,
+        source_left: QModelIndex | QPersistentModelIndex,
+        source_right: QModelIndex | QPersistentModelIndex,
+    ) -> bool:
+        """Compare two cells; what has no value comes first."""
+        left: Any = source_left.data(SORT_ROLE)
+        right: Any = source_right.data(SORT_ROLE)
+        if left is None or right is None:
+            return left is None and right is not None
+        return bool(left < right)
+
+
+class Table(QTableView, Generic[Row]):
+    """A list of rows.
+
+    Attributes:
+        rows: The model underneath.
+
+    Signals:
+        row_activated: Enter or a double click on a row; carries the row.
+        current_changed: Another row is selected; carries it, or None.
+        menu_wanted: The context menu of a row was asked for; carries the row and the global position.
+    """
+
+    row_activated = Signal(object)
+    current_changed = Signal(object)
+    menu_wanted = Signal(object, QPoint)
+
+    def __init__(self, name: str, model: RowModel[Row], memory: Memory, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(f"table-{name}")
+        self.rows = model
+        self._name = name
+        self._memory = memory
+        model.setParent(self)
+        self._proxy = _Proxy(self)
+        self._proxy.setSourceModel(model)
+        self.setModel(self._proxy)
+        self._build_behaviour()
+        self._build_header()
+
+    def _build_behaviour(self) -> None:
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setMouseTracking(True)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().setVisible(False)
+        self.verticalHeader().setDefaultSectionSize(style.ROW_HEIGHT)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._on_menu)
+        self.activated.connect(self._on_activated)
+        self.selectionModel().currentRowChanged.connect(self._on_current)
+        self._proxy.modelReset.connect(self._on_reset)
+
+    def _build_header(self) -> None:
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsMovable(True)
+        header.setStretchLastSection(False)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._on_header_menu)
+        for place, column in enumerate(self.rows.columns):
+            self.setColumnWidth(place, column.width)
+            self.setColumnHidden(place, column.hidden)
+            if column.stretch:
+                header.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
+        self.setSortingEnabled(True)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self._memory.restore_header(self._name, header)
+        save = QTimer(self)
+        save.setSingleShot(True)
+        save.setInterval(500)
+        save.timeout.connect(self._on_layout_settled)
+        header.sectionResized.connect(save.start)
+        header.sectionMoved.connect(save.start)
+        header.sortIndicatorChanged.connect(save.start)
+
+    # --- rows -------------------------------------------------------------------------------------------------
+
+    def current_row(self) -> Row | None:
+        """Return the row the keyboard is on, or None."""
+        index = self.currentIndex()
+        row: Row | None = index.data(ROW_ROLE) if index.isValid() else None
+        return row
+
+    def selected_rows(self) -> Sequence[Row]:
+        """Return the selected rows, top to bottom."""
+        indexes = sorted(self.selectionModel().selectedRows(), key=lambda index: index.row())
+        return tuple(index.data(ROW_ROLE) for index in indexes)
+
+    def shown_rows(self) -> Sequence[Row]:
+        """Return the rows that pass the filter, as sorted."""
+        return tuple(self._proxy.index(place, 0).data(ROW_ROLE) for place in range(self._proxy.rowCount()))
+
+    def select(self, key: object) -> bool:
+        """Put the keyboard on the row with this key; return False when it is not shown."""
+        index = self._proxy.mapFromSource(self.rows.find(key))
+        if not index.isValid():
+            return False
+        self.setCurrentIndex(index)
+        self.scrollTo(index)
+        return True
+
+    def set_filter(self, text: str) -> None:
+        """Show only the rows in which every word appears."""
+        self._proxy.set_filter(text)
+
+    def export_csv(self, file: Path) -> None:
+        """Write the visible columns of the shown rows to a CSV file that spreadsheets open as UTF-8.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        places = [place for place in range(len(self.rows.columns)) if not self.isColumnHidden(place)]
+        with file.open("w", encoding="utf-8-sig", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow([self.rows.columns[place].title for place in places])
+            for row in self.shown_rows():
+                writer.writerow([self.rows.columns[place].text(row) for place in places])
+
+    # --- slots ------------------------------------------------------------------------------------------------
+
+    def _on_activated(self, index: QModelIndex) -> None:
+        self.row_activated.emit(index.data(ROW_ROLE))
+
+    def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        self.current_changed.emit(current.data(ROW_ROLE) if current.isValid() else None)
+
+    def _on_reset(self) -> None:
+        self.current_changed.emit(None)
+
+    def _on_menu(self, position: QPoint) -> None:
+        index = self.indexAt(position)
+        if index.isValid():
+            self.setCurrentIndex(index)
+            self.menu_wanted.emit(index.data(ROW_ROLE), self.viewport().mapToGlobal(position))
+
+    def _on_header_menu(self, position: QPoint) -> None:
+        self.column_menu().popup(self.horizontalHeader().mapToGlobal(position))
+
+    def column_menu(self) -> QMenu:
+        """Return a menu that shows and hides columns; the first always stays."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for place, column in enumerate(self.rows.columns):
+            if not column.title:
+                continue
+            action = QAction(column.title, menu)
+            action.setCheckable(True)
+            action.setChecked(not self.isColumnHidden(place))
+            action.setEnabled(place > 0)
+            action.setData(place)
+            action.toggled.connect(self._on_column_toggled)
+            menu.addAction(action)
+        return menu
+
+    def _on_column_toggled(self, shown: bool) -> None:  # noqa: FBT001 - Qt's signal
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.setColumnHidden(int(action.data()), not shown)
+            self._on_layout_settled()
+
+    def _on_layout_settled(self) -> None:
+        self._memory.save_header(self._name, self.horizontalHeader())
