@@ -1,7 +1,7 @@
 """A hypervisor as the engine sees it. vSphere is the first that fulfils this; a second must fit unchanged."""
 
 from collections.abc import Sequence
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from app.core.access import DiskAccess
 from app.core.cancel import CancelToken
@@ -134,6 +134,19 @@ class Hypervisor(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
+
+
+@runtime_checkable
+class ResettableTracking(Protocol):
+    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+
+    def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
+        """Start the tracking of all disks of a VM anew; return whether that was done.
+
+        Called after tracking was caught leaving out changes, when no snapshot of ours is on the VM. Change
+        ids from before cannot be used afterwards. Why it was not done goes to the log.
+        """
+        ...
 
 
 class HypervisorFactory(Protocol):
