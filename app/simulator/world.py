@@ -49,6 +49,9 @@ class World:
         tickets: the ``TicketBook`` of NFC.
         guests: the guests that write.
         sessions: who is logged in.
+        inventory: where hosts, datastores and networks are found by name; the inventory part fills it.
+        keep_frozen_copies: where each disk that a snapshot freezes is copied to as a raw file, for tests; None
+            keeps none.
         host_thumbprint_sha1: the ESXi hosts' certificate, for NFC tickets.
         nfc_port: where NFC listens.
     """
@@ -57,6 +60,7 @@ class World:
     disks: Any
     tickets: Any
     guests: Any
+    inventory: Any
     sessions: "SessionBook"
 
     def __init__(
@@ -79,7 +83,8 @@ class World:
         self.events = EventLog(self)
         self.tasks = TaskRunner(self)
         self.datastores = {}
-        self.disks = self.tickets = self.guests = None
+        self.disks = self.tickets = self.guests = self.inventory = None
+        self.keep_frozen_copies: Path | None = None
         self.host_thumbprint_sha1 = ""
         self.nfc_port = 0
         self._numbers = itertools.count(1001)
