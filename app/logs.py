@@ -1,0 +1,204 @@
+"""The program's own log: a rotating file without secrets, and nothing that goes wrong goes unlogged.
+
+Code that handles secrets must not log them in the first place; what :class:`Redactor` does is the second line of
+defence. A task's log, which the operator reads, is another thing: see ``app.core.tasklog``.
+"""
+
+import faulthandler
+import logging
+import re
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+MIB = 1024 * 1024
+HIDDEN = "[hidden]"
+_SHORTEST_SECRET = 4
+_FORMAT = "%(asctime)s %(levelname)-8s [%(threadName)s] %(name)s: %(message)s"
+
+_NAMES = r"pass(?:word|wd|phrase)|secret|session_?id|ticket(?:_?id)?|token|vmware_soap_session|vmware_cgi_ticket"
+_SECRET_SHAPES = (
+    # <password>…</password> in a SOAP body.
+    re.compile(rf"(<(?:\w+:)?(?:{_NAMES})\b[^>]*>)[^<]+(?=<)", re.IGNORECASE),
+    # Cookie and Authorization headers, whole.
+    re.compile(r"(\b(?:set-)?cookie['\"]?\s*[:=]\s*|\bauthorization['\"]?\s*[:=]\s*)[^\r\n]+", re.IGNORECASE),
+    # password='two words', "token": "…"
+    re.compile(rf"(\b\w*(?:{_NAMES})['\"]?\s*[:=]\s*(['\"]))(?:\\.|(?!\2).)*(?=\2)", re.IGNORECASE),
+    # password=word
+    re.compile(rf"(\b\w*(?:{_NAMES})['\"]?\s*[:=]\s*)[^\s'\",;&)\]}}<>]+", re.IGNORECASE),
+    # https://user:password@host
+    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+(?=@)", re.IGNORECASE),
+)
+
+_log = logging.getLogger(__name__)
+
+BugListener = Callable[[BaseException], None]
+"""Told of an exception that nobody caught; called on the thread that raised it."""
+
+
+class Redactor:
+    """Blots secrets out of text: those it was told, and what looks like one.
+
+    Thread: any.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[str, ...] = ()
+
+    def protect(self, secret: str) -> None:
+        """Hide this value wherever it appears from now on; values under four characters would hide everything."""
+        if len(secret) < _SHORTEST_SECRET:
+            return
+        with self._lock:
+            # Longest first, so that a secret within a secret does not leave the rest of it legible.
+            self._known = tuple(sorted({*self._known, secret}, key=len, reverse=True))
+
+    def clean(self, text: str) -> str:
+        """Return the text without secrets."""
+        for secret in self._known:
+            text = text.replace(secret, HIDDEN)
+        for shape in _SECRET_SHAPES:
+            text = shape.sub(rf"\g<1>{HIDDEN}", text)
+        return text
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a record, its traceback included, and takes the secrets out. Times are local, with their offset."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__(_FORMAT)
+        self._redactor = redactor
+
+    def formatTime(self, record: logging.LogRecord, _datefmt: str | None = None) -> str:  # noqa: N802 - as logging has it
+        """Return the time of a record in ISO 8601."""
+        return datetime.fromtimestamp(record.created).astimezone().isoformat(sep=" ", timespec="milliseconds")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, or the lines, of a record."""
+        return self._redactor.clean(super().format(record))
+
+
+class ProgramLog:
+    """The log of this process while it runs; a context manager that puts everything back when it ends.
+
+    Attributes:
+        file: where it writes.
+        redactor: tell it every secret that enters the process.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "standfast",
+        level: int = logging.INFO,
+        file_bytes: int = 10 * MIB,
+        file_count: int = 5,
+        console: IO[str] | None = None,
+        on_bug: BugListener | None = None,
+    ) -> None:
+        self.file = folder / f"{name}.log"
+        self.redactor = Redactor()
+        self._crash_file = folder / f"{name}.crash.txt"
+        self._level = level
+        self._file_bytes, self._file_count = file_bytes, file_count
+        self._console = console
+        self._on_bug = on_bug
+        self._handlers: list[logging.Handler] = []
+        self._crash_stream: IO[bytes] | None = None
+        self._hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+        self._root_level = logging.NOTSET
+
+    def start(self) -> Self:
+        """Begin to write; from here on uncaught exceptions of every thread are logged with their traceback.
+
+        Raises:
+            OSError: the log folder cannot be written to.
+        """
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        formatter = RedactingFormatter(self.redactor)
+        self._handlers.append(
+            RotatingFileHandler(
+                self.file,
+                maxBytes=self._file_bytes,
+                backupCount=self._file_count,
+                encoding="utf-8",
+                errors="replace",
+            )
+        )
+        if self._console is not None:
+            self._handlers.append(logging.StreamHandler(self._console))
+        root = logging.getLogger()
+        self._root_level = root.level
+        root.setLevel(self._level)
+        for handler in self._handlers:
+            handler.setFormatter(formatter)
+            root.addHandler(handler)
+        logging.captureWarnings(capture=True)
+        # A crash in native code leaves no exception: the interpreter writes the stacks of all threads there.
+        self._crash_stream = self._crash_file.open("ab", buffering=0)
+        faulthandler.enable(self._crash_stream)
+        self._hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+        sys.excepthook = self._on_uncaught
+        threading.excepthook = self._on_uncaught_in_thread
+        sys.unraisablehook = self._on_unraisable
+        return self
+
+    def stop(self) -> None:
+        """Close the file and give back the hooks; nothing happens when it is stopped already."""
+        if not self._handlers:
+            return
+        sys.excepthook, threading.excepthook, sys.unraisablehook = self._hooks
+        logging.captureWarnings(capture=False)
+        if self._crash_stream is not None:
+            faulthandler.disable()
+            self._crash_stream.close()
+            self._crash_stream = None
+        root = logging.getLogger()
+        root.setLevel(self._root_level)
+        for handler in self._handlers:
+            root.removeHandler(handler)
+            handler.close()
+        self._handlers.clear()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def _on_uncaught(
+        self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self._hooks[0](kind, error, traceback)
+            return
+        _log.critical("uncaught exception", exc_info=(kind, error, traceback))
+        self._tell(error)
+
+    def _on_uncaught_in_thread(self, args: threading.ExceptHookArgs, /) -> None:
+        if issubclass(args.exc_type, SystemExit):
+            return
+        name = args.thread.name if args.thread else "a thread that is gone"
+        error = args.exc_value if args.exc_value is not None else args.exc_type()
+        _log.critical("uncaught exception in %s", name, exc_info=(args.exc_type, error, args.exc_traceback))
+        self._tell(error)
+
+    def _on_unraisable(self, args: "sys.UnraisableHookArgs", /) -> None:
+        error = args.exc_value if args.exc_value is not None else args.exc_type()
+        what = args.err_msg or "exception ignored"
+        _log.error("%s in %r", what, args.object, exc_info=(args.exc_type, error, args.exc_traceback))
+
+    def _tell(self, error: BaseException) -> None:
+        if self._on_bug is None:
+            return
+        try:
+            self._on_bug(error)
+        except Exception:  # noqa: BLE001 - whatever a listener does, the report of the first bug must stand
+            _log.exception("the listener for bugs failed")

@@ -1,0 +1,19 @@
+"""Where the passphrase of the encrypted file comes from."""
+
+import os
+from collections.abc import Callable, Mapping
+
+PASSPHRASE_VARIABLE = "STANDFAST_PASSPHRASE"  # noqa: S105 - the name of a variable
+
+
+def passphrase_from(
+    environment: Mapping[str, str] = os.environ, otherwise: Callable[[], str | None] | None = None
+) -> Callable[[], str | None]:
+    """Return a function that gives the passphrase from the environment, else by asking ``otherwise``."""
+
+    def ask() -> str | None:
+        if value := environment.get(PASSPHRASE_VARIABLE):
+            return value
+        return otherwise() if otherwise is not None else None
+
+    return ask
