@@ -92,7 +92,8 @@ class ReachContract(DirectImportContract):
     def offending(self) -> Callable[[str, str], bool]:
         """Break on an import of a package of ours that is out of reach."""
         allowed = (*self.may_reach, *self.sources)
-        return lambda _, imported: is_within(imported, (ROOT,)) and not is_within(imported, allowed)
+        # The root package itself holds the version only.
+        return lambda _, imported: imported.startswith(f"{ROOT}.") and not is_within(imported, allowed)
 
 
 class StandardLibraryOnlyContract(DirectImportContract):
