@@ -1,0 +1,71 @@
+"""Who tries what over which mode, and how often it is tried again."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.core.cancel import CancelToken
+from app.core.retry import RetryPolicy
+from app.core.tasklog import TaskLog
+from app.domain.errors import DiskAccessFailed
+from app.domain.states import TransportMode
+from app.transport import messages
+
+E = TypeVar("E", bound=DiskAccessFailed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What is being done to which disk; every error and log line of a transport names these."""
+
+    path: str
+    mode: TransportMode
+    operation: str
+    """As a participle: ``read``, ``written``."""
+
+    def error(self, kind: type[E], **more: object) -> E:
+        """Return an error of this kind about this disk."""
+        return kind(path=self.path, mode=self.mode.name, operation=self.operation, **more)
+
+    def failed(self, detail: object) -> DiskAccessFailed:
+        """Return the error that says why it did not work."""
+        return self.error(DiskAccessFailed, detail=detail)
+
+
+class Recovery:
+    """Counts failures in a row and says when it is enough.
+
+    Thread: one at a time.
+    """
+
+    def __init__(self, attempt: Attempt, policy: RetryPolicy, log: TaskLog, cancel: CancelToken) -> None:
+        self._attempt = attempt
+        self._policy = policy
+        self._log = log
+        self._cancel = cancel
+        self._failures = 0
+
+    def progressed(self) -> None:
+        """Note that something was achieved: the next failure is the first again."""
+        self._failures = 0
+
+    def pause_after(self, failure: Exception) -> None:
+        """Wait before the next attempt, or give up.
+
+        Raises:
+            DiskAccessFailed: the attempts are used up.
+            TaskCancelled: cancelled while waiting.
+        """
+        self._failures += 1
+        if self._failures >= self._policy.attempts:
+            raise self._attempt.failed(f"{failure}; given up after {self._failures} attempts") from failure
+        delay_s = self._policy.delay_s(self._failures)
+        self._log.warning(
+            messages.CONNECTION_LOST,
+            path=self._attempt.path,
+            mode=self._attempt.mode.name,
+            detail=failure,
+            attempt=self._failures + 1,
+            attempts=self._policy.attempts,
+            delay_s=f"{delay_s:g}",
+        )
+        self._cancel.wait(delay_s)

@@ -1,0 +1,86 @@
+"""A disk's descriptor: the small text file that names where the bytes are."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from app.transport.options import SECTOR_BYTES
+
+_EXTENT = re.compile(r'^(?:RW|RDONLY) (\d{1,15}) (\w+) "([^"]{1,255})"(?: (\d+))?\s*$', re.MULTILINE)
+_PARENT = re.compile(r"^parentCID\s*=\s*([0-9a-fA-F]{8})\s*$", re.MULTILINE)
+_NO_PARENT = "ffffffff"
+_OBJECT_STORES = {"vsan": "vSAN", "vvol": "vVol"}
+
+LONGEST_BYTES = 64 * 1024
+
+
+class NotFlat(Exception):
+    """The disk's bytes do not lie in one plain file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlatExtent:
+    """The plain file that holds a whole disk."""
+
+    file_name: str
+    length_bytes: int
+
+    @classmethod
+    def of(cls, descriptor: str) -> Self:
+        """Find it in a descriptor.
+
+        Raises:
+            NotFlat: there is none; the reason is the message.
+        """
+        parent = _PARENT.search(descriptor)
+        if parent is not None and parent[1].lower() != _NO_PARENT:
+            raise NotFlat(DELTA_REASON)
+        extents: list[tuple[str, str, str, str]] = _EXTENT.findall(descriptor)
+        if len(extents) != 1:
+            raise NotFlat(f"its descriptor names {len(extents)} extents instead of one plain file")
+        sectors, kind, name, start = extents[0]
+        store = next((label for scheme, label in _OBJECT_STORES.items() if name.startswith(f"{scheme}://")), None)
+        if store is not None:
+            raise NotFlat(object_store_reason(store))
+        if kind != "VMFS" or int(start or 0) or "/" in name or "\\" in name:
+            raise NotFlat(f"its data has the format {kind}, not that of a plain file")
+        return cls(name, int(sectors) * SECTOR_BYTES)
+
+
+DELTA_REASON = "it is a snapshot's delta, which holds only part of the disk"
+
+
+def object_store_reason(store: str) -> str:
+    """Say why a disk of an object store cannot be fetched."""
+    return f"its data lies in {store}, which has no file for it"
+
+
+def looks_like_delta(path: str) -> bool:
+    """Tell by the name whether a path is that of a snapshot's delta."""
+    return re.search(r"-[0-9]{6}\.vmdk$", path) is not None
+
+
+def sibling(path: str, file_name: str) -> str:
+    """Return the datastore path of another file in the same directory."""
+    head, _, last = path.rpartition("/")
+    if head:
+        return f"{head}/{file_name}"
+    datastore, bracket, _ = last.partition("] ")
+    return f"{datastore}{bracket}{file_name}"
+
+
+def flat_name(path: str) -> str:
+    """Return the name that a disk's plain file has by custom.
+
+    Raises:
+        NotFlat: the path is not that of a disk.
+    """
+    name = path.rpartition("/")[2].rpartition("] ")[2]
+    if not name.endswith(".vmdk"):
+        raise NotFlat(f"{name} is not the descriptor of a disk")
+    return f"{name.removesuffix('.vmdk')}-flat.vmdk"
+
+
+def is_descriptor(text: str) -> bool:
+    """Tell whether a file that was fetched is a disk's descriptor at all."""
+    return text.lstrip().startswith("# Disk DescriptorFile")

@@ -1,0 +1,152 @@
+"""What can go wrong with a transport: failures of a link, which reconnecting may mend, and operator errors.
+
+:class:`LinkFailure` and its children never leave this package: a reader or a writer answers them with a new
+connection, and when that does not help either, with :class:`~app.domain.errors.DiskAccessFailed`. Every error
+below that is a ``DiskAccessFailed`` says what a new connection alone cannot mend.
+"""
+
+from app.domain.errors import DiskAccessFailed, NoTransportAvailable
+
+
+class LinkFailure(Exception):
+    """The connection cannot be used any more; a new one may work."""
+
+
+class LinkUnreachable(LinkFailure):
+    """No connection could be made at all."""
+
+
+class LinkClosed(LinkFailure):
+    """The other side closed or reset the connection."""
+
+
+class LinkStalled(LinkFailure):
+    """The other side stayed silent for too long."""
+
+
+class HostRefusal(LinkFailure):
+    """The host answered a request with an error code."""
+
+    def __init__(self, request: str, code: int, text: str = "") -> None:
+        self.code = code
+        said = f" ({text})" if text else ""
+        super().__init__(f"the host refused {request} with error 0x{code:02x}{said}")
+
+
+class MalformedAnswer(Exception):
+    """The other side sent something that the protocol does not allow; nothing it sends can be trusted."""
+
+
+class PortBlocked(DiskAccessFailed):
+    """The port of the host cannot be reached."""
+
+    code = "transport.port_blocked"
+    message_template = (
+        "{path} could not be {operation} over {mode}: {host} does not answer on port {port} ({detail})."
+    )
+    hint_template = "Open port {port} from this machine to {host} in every firewall between them."
+
+
+class TicketRefused(DiskAccessFailed):
+    """The host did not accept the ticket that the platform gave out."""
+
+    code = "transport.ticket_refused"
+    message_template = "{path} could not be {operation} over {mode}: {host} refused the ticket ({detail})."
+    hint_template = (
+        "Run the task again; when it stays, check that the host is connected to its vCenter and that "
+        "their clocks agree."
+    )
+
+
+class HostCertificateMismatch(DiskAccessFailed):
+    """The host's certificate is not the one that the platform announced with the ticket."""
+
+    code = "transport.certificate_mismatch"
+    message_template = (
+        "{path} could not be {operation} over {mode}: {host} shows the certificate {actual}, "
+        "but the platform announced {expected}."
+    )
+    hint_template = (
+        "If the host's certificate was renewed, reconnect the host in vCenter; otherwise somebody may be "
+        "listening on the connection."
+    )
+    retryable = False
+
+
+class ProtocolViolated(DiskAccessFailed):
+    """What the host sent does not follow the protocol."""
+
+    code = "transport.protocol_violated"
+    message_template = (
+        "{path} could not be {operation} over {mode}: the answers do not follow the protocol ({detail})."
+    )
+    hint_template = (
+        "This version of ESXi may speak differently: choose another transport mode and report this message."
+    )
+    retryable = False
+
+
+class DiskOpenRefused(DiskAccessFailed):
+    """The host would not open the disk."""
+
+    code = "transport.open_refused"
+    message_template = "{path} could not be {operation} over {mode}: {detail}."
+    hint_template = (
+        "A disk is locked while its VM runs on it, and while another program holds it: a running VM's disk opens "
+        "only through a snapshot, and for writing the VM has to be off."
+    )
+
+
+class WriteNotPermitted(DiskAccessFailed):
+    """The ticket does not allow writing."""
+
+    code = "transport.write_not_permitted"
+    message_template = "{path} could not be {operation} over {mode}: the ticket allows reading only ({detail})."
+    hint_template = "Give the account a role with the privilege VirtualMachine.Provisioning.DiskRandomAccess."
+    retryable = False
+
+
+class DiskSizeDiffers(DiskAccessFailed):
+    """The opened disk is not as large as the platform said."""
+
+    code = "transport.size_differs"
+    message_template = (
+        "{path} could not be {operation} over {mode}: it is {actual_bytes} bytes large, "
+        "but the platform says {expected_bytes}."
+    )
+    hint_template = "Run the task again; when it stays, look at the disk in vCenter."
+    retryable = False
+
+
+class FileNotReadable(DiskAccessFailed):
+    """The disk's data is not a plain file that HTTPS could fetch."""
+
+    code = "transport.file_not_readable"
+    message_template = "{path} could not be {operation} over {mode}: {detail}."
+    hint_template = "Use another transport mode: open port 902 from this machine to the ESXi hosts."
+    retryable = False
+
+
+class SessionRefused(DiskAccessFailed):
+    """The web server of the platform does not accept our session, not even a fresh one."""
+
+    code = "transport.session_refused"
+    message_template = "{path} could not be {operation} over {mode}: the session was refused ({detail})."
+    hint_template = "Give the account a role with the privilege Datastore.Browse and low-level file operations."
+    retryable = False
+
+
+class ModeNotOffered(DiskAccessFailed):
+    """This transport mode does not exist here."""
+
+    code = "transport.not_offered"
+    message_template = "{path} could not be {operation} over {mode}: {detail}."
+    hint_template = "Choose another transport mode."
+    retryable = False
+
+
+class NoTransportForNow(NoTransportAvailable):
+    """No transport mode works, but the reason of at least one may pass."""
+
+    code = "transport.none_available_now"
+    retryable = True

@@ -1,0 +1,130 @@
+"""The transports that this program brings along, behind the port that the engine uses."""
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+from app.core.access import AccessMode, DiskAccess, DiskAddress
+from app.core.cancel import CancelToken
+from app.core.disks import DiskReader, DiskWriter
+from app.core.tasklog import TaskLog
+from app.domain.states import TransportMode
+from app.transport import messages
+from app.transport.attempt import Attempt
+from app.transport.errors import ModeNotOffered
+from app.transport.https import HttpsReader
+from app.transport.negotiation import NATIVE_MODES, Opener, negotiate
+from app.transport.nfc.channel import NfcChannel
+from app.transport.nfc.dialer import NfcDialer
+from app.transport.nfc.reader import NfcReader
+from app.transport.nfc.writer import NfcWriter
+from app.transport.options import TransportOptions
+
+
+class NativeTransports:
+    """Opens disks over native NFC and HTTPS; fulfils :class:`app.core.access.DiskTransports`.
+
+    Thread: any; it holds nothing but its options.
+    """
+
+    def __init__(self, options: TransportOptions | None = None) -> None:
+        self._options = options or TransportOptions()
+
+    def open_reader(
+        self,
+        access: DiskAccess,
+        disk: DiskAddress,
+        *,
+        preferred: Iterable[TransportMode],
+        log: TaskLog,
+        cancel: CancelToken,
+    ) -> DiskReader:
+        """Open a disk for reading, trying ``preferred`` in order.
+
+        Raises:
+            NoTransportAvailable: none works; the reasons are in the message.
+            TaskCancelled: cancelled meanwhile.
+        """
+
+        def over_nfc(mode: TransportMode) -> DiskReader:
+            return NfcReader(self._channel(access, disk, AccessMode.READ, mode, log, cancel))
+
+        def over_https() -> DiskReader:
+            if access.https is None:
+                raise _not_offered(disk, TransportMode.HTTPS, "read", "the platform gives no files out")
+            return HttpsReader(access.https, disk, options=self._options, log=log, cancel=cancel)
+
+        openers: dict[TransportMode, Opener[DiskReader]] = {
+            TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
+            TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
+            TransportMode.HTTPS: over_https,
+            TransportMode.LOCAL: lambda: _refuse_local(disk, "read"),
+        }
+        mode, reader = negotiate(disk.path, preferred, openers, log=log, cancel=cancel)
+        log.info(messages.READING_OVER, path=disk.path, mode=mode.name)
+        _caution(disk, mode, log)
+        return reader
+
+    def open_writer(
+        self,
+        access: DiskAccess,
+        disk: DiskAddress,
+        *,
+        preferred: Iterable[TransportMode],
+        log: TaskLog,
+        cancel: CancelToken,
+    ) -> DiskWriter:
+        """Open a disk of a powered-off VM for writing, trying ``preferred`` in order.
+
+        Raises:
+            NoTransportAvailable: none works; the reasons are in the message.
+            TaskCancelled: cancelled meanwhile.
+        """
+
+        def over_nfc(mode: TransportMode) -> DiskWriter:
+            return NfcWriter(self._channel(access, disk, AccessMode.WRITE, mode, log, cancel))
+
+        def over_https() -> DiskWriter:
+            raise _not_offered(disk, TransportMode.HTTPS, "written", "it only reads; restoring needs NFC")
+
+        openers: dict[TransportMode, Opener[DiskWriter]] = {
+            TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
+            TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
+            TransportMode.HTTPS: over_https,
+            TransportMode.LOCAL: lambda: _refuse_local(disk, "written"),
+        }
+        mode, writer = negotiate(disk.path, preferred, openers, log=log, cancel=cancel)
+        log.info(messages.WRITING_OVER, path=disk.path, mode=mode.name)
+        _caution(disk, mode, log)
+        return writer
+
+    def _channel(
+        self,
+        access: DiskAccess,
+        disk: DiskAddress,
+        permission: AccessMode,
+        mode: TransportMode,
+        log: TaskLog,
+        cancel: CancelToken,
+    ) -> NfcChannel:
+        if access.nfc is None:
+            operation = "read" if permission is AccessMode.READ else "written"
+            raise _not_offered(disk, mode, operation, "the platform gives no NFC tickets")
+        return NfcChannel(
+            NfcDialer(access.nfc, disk, permission, mode, options=self._options, log=log, cancel=cancel)
+        )
+
+
+def _not_offered(disk: DiskAddress, mode: TransportMode, operation: str, detail: str) -> ModeNotOffered:
+    return Attempt(path=disk.path, mode=mode, operation=operation).error(ModeNotOffered, detail=detail)
+
+
+def _refuse_local(disk: DiskAddress, operation: str) -> NoReturn:
+    raise _not_offered(disk, TransportMode.LOCAL, operation, "the disk is on the platform, not on this machine")
+
+
+def _caution(disk: DiskAddress, mode: TransportMode, log: TaskLog) -> None:
+    """Say what an operator should know of the mode that was taken."""
+    if mode in NATIVE_MODES:
+        log.info(messages.NATIVE_NFC_UNSUPPORTED)
+    if mode is TransportMode.NFC:
+        log.warning(messages.DATA_NOT_ENCRYPTED, path=disk.path, mode=mode.name)

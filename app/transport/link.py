@@ -1,0 +1,274 @@
+"""One TCP connection, plain or inside TLS, with time limits and a way to be cancelled.
+
+Waiting is cut into slices: after each one the cancel token and the time limit are looked at, so that a silent
+host can neither hang a task nor keep it from being stopped. On POSIX the plain socket blocks and the kernel
+ends each slice (``SO_RCVTIMEO``), which lets one system call fill a whole buffer; elsewhere, and inside TLS,
+Python's own time-outs do.
+"""
+
+import os
+import selectors
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from typing import Self
+
+from app.core.cancel import CancelToken
+from app.transport.certificates import pinned_context, verifying_context
+from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable
+
+SLICE_S = 0.25
+"""Longest wait between two looks at the cancel token."""
+
+_KERNEL_TIMEOUTS = hasattr(socket, "MSG_WAITALL") and hasattr(socket.socket, "sendmsg")
+"""True on POSIX. On Windows a socket is in no defined state after ``SO_RCVTIMEO`` struck."""
+
+
+class Link:
+    """A connection that fills buffers exactly, or fails.
+
+    After any failure, and after a cancellation in the middle of a transfer, nothing but :meth:`close` makes sense.
+
+    Thread: one at a time.
+    """
+
+    def __init__(self, sock: socket.socket, host: str, cancel: CancelToken) -> None:
+        self._host = host
+        self._cancel = cancel
+        self._sock = sock
+        self._receive: Callable[[memoryview], int]
+        self._use_plain()
+
+    @classmethod
+    def connect(cls, host: str, port: int, *, timeout_s: float, cancel: CancelToken) -> Self:
+        """Open a TCP connection without delays for small packets.
+
+        Raises:
+            LinkUnreachable: nobody answers there.
+            TaskCancelled: cancelled meanwhile.
+        """
+        limit = time.monotonic() + timeout_s
+        try:
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise LinkUnreachable(f"the name {host} cannot be resolved: {error}") from error
+        failure: LinkUnreachable = LinkUnreachable(f"{host} has no address")
+        for family, kind, protocol, _, address in addresses:
+            sock = socket.socket(family, kind, protocol)
+            try:
+                _connect(sock, address, limit, cancel)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return cls(sock, host, cancel)
+            except OSError as error:
+                sock.close()
+                failure = LinkUnreachable(error.strerror or str(error) or type(error).__name__)
+            except BaseException:
+                sock.close()
+                raise
+        raise failure
+
+    def start_tls(self, *, pinned: bool, timeout_s: float) -> bytes:
+        """Put a TLS layer on the connection and return the host's certificate (DER).
+
+        With ``pinned`` any certificate is accepted, and the caller compares it before it says anything.
+
+        Raises:
+            LinkFailure: the handshake failed.
+            TaskCancelled: cancelled meanwhile.
+        """
+        context = pinned_context() if pinned else verifying_context()
+        limit = time.monotonic() + timeout_s
+        plain = self._sock
+        plain.settimeout(SLICE_S)
+        try:
+            tls = context.wrap_socket(plain, server_hostname=self._host, do_handshake_on_connect=False)
+        except (OSError, ValueError) as error:
+            raise LinkClosed(f"the TLS handshake failed: {error}") from error
+        self._sock = tls
+        self._receive = tls.recv_into
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except TimeoutError:
+                self._pause(limit)
+            except (OSError, ValueError) as error:
+                raise LinkClosed(f"the TLS handshake failed: {error}") from error
+        return tls.getpeercert(binary_form=True) or b""
+
+    def drop_tls(self) -> None:
+        """Go on in plain text on the same connection; the TLS layer is forgotten without a farewell.
+
+        OpenSSL reads record by record, never ahead, so that no byte of what follows can be inside the layer.
+
+        Raises:
+            LinkFailure: decrypted bytes that nobody asked for are left over.
+        """
+        tls = self._sock
+        if not isinstance(tls, ssl.SSLSocket):
+            raise TypeError("there is no TLS layer")
+        if tls.pending():
+            raise LinkFailure("the host sent more than was asked for before the TLS layer ended")
+        self._sock = socket.socket(fileno=tls.detach())
+        self._use_plain()
+
+    def receive_into(self, view: memoryview, *, within_s: float) -> None:
+        """Fill the whole buffer.
+
+        Raises:
+            LinkFailure: the connection ended, or the bytes did not come in time.
+            TaskCancelled: cancelled while waiting; part of the buffer may be filled.
+        """
+        missing = len(view)
+        limit = 0.0
+        receive = self._receive
+        while missing:
+            try:
+                count = receive(view)
+            except (BlockingIOError, TimeoutError):
+                limit = limit or time.monotonic() + within_s - SLICE_S
+                self._pause(limit)
+                continue
+            except (OSError, ValueError) as error:
+                raise _closed(error) from error
+            if count == missing:
+                return
+            if not count:
+                raise LinkClosed("the host closed the connection")
+            missing -= count
+            view = view[count:]
+            if not limit:
+                limit = time.monotonic() + within_s
+            elif time.monotonic() > limit:
+                raise LinkStalled(f"the host sent too little for {within_s:g} s")
+
+    def receive_some(self, view: memoryview, *, within_s: float) -> int:
+        """Put at least one byte into the buffer and return how many came.
+
+        Raises:
+            LinkFailure: the connection ended, or nothing came in time.
+            TaskCancelled: cancelled while waiting.
+        """
+        limit = time.monotonic() + within_s
+        while True:
+            try:
+                count = self._sock.recv_into(view)
+            except (BlockingIOError, TimeoutError):
+                self._pause(limit)
+                continue
+            except (OSError, ValueError) as error:
+                raise _closed(error) from error
+            if not count:
+                raise LinkClosed("the host closed the connection")
+            return count
+
+    def receive(self, size_bytes: int, *, within_s: float) -> bytes:
+        """Return exactly so many bytes; meant for small pieces.
+
+        Raises:
+            LinkFailure: the connection ended, or the bytes did not come in time.
+            TaskCancelled: cancelled while waiting.
+        """
+        data = bytearray(size_bytes)
+        self.receive_into(memoryview(data), within_s=within_s)
+        return bytes(data)
+
+    def receive_line(self, *, longest_bytes: int, within_s: float) -> str:
+        """Return a line without its end; not one byte behind it is taken from the connection.
+
+        Raises:
+            LinkFailure: the connection ended, the line did not come in time, or it is too long.
+            TaskCancelled: cancelled while waiting.
+        """
+        limit = time.monotonic() + within_s
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            if len(line) > longest_bytes:
+                raise LinkFailure(f"the host sent a line of more than {longest_bytes} bytes")
+            line += self.receive(1, within_s=max(0.0, limit - time.monotonic()))
+        return line.decode("utf-8", "replace").rstrip("\r\n")
+
+    def send(self, *buffers: bytes | bytearray | memoryview, within_s: float) -> None:
+        """Send all buffers, one behind the other.
+
+        Raises:
+            LinkFailure: the connection ended, or the host did not take the bytes in time.
+            TaskCancelled: cancelled while waiting; part may be sent.
+        """
+        limit = time.monotonic() + within_s
+        views = [memoryview(buffer) for buffer in buffers if len(buffer)]
+        together = _KERNEL_TIMEOUTS and not isinstance(self._sock, ssl.SSLSocket)
+        while views:
+            try:
+                count = self._sock.sendmsg(views) if together else self._sock.send(views[0])
+            except (BlockingIOError, TimeoutError):
+                self._pause(limit)
+                continue
+            except (OSError, ValueError) as error:
+                raise _closed(error) from error
+            while views and count >= len(views[0]):
+                count -= len(views.pop(0))
+            if views:
+                views[0] = views[0][count:]
+                if time.monotonic() > limit:
+                    raise LinkStalled(f"the host took too little for {within_s:g} s")
+
+    def ignore_cancel(self) -> None:
+        """From now on only time limits end a wait; for an orderly end after a cancellation."""
+        self._cancel = CancelToken()
+
+    def close(self) -> None:
+        """Close the connection without a farewell; never raises."""
+        try:
+            self._sock.close()
+        except OSError:  # a reset that nobody saw yet; the descriptor is gone either way
+            return
+
+    def _use_plain(self) -> None:
+        sock = self._sock
+        if not _KERNEL_TIMEOUTS:
+            sock.settimeout(SLICE_S)
+            self._receive = sock.recv_into
+            return
+        sock.settimeout(None)
+        kernel_slice = struct.pack("@ll", int(SLICE_S), int(SLICE_S % 1 * 1_000_000))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, kernel_slice)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, kernel_slice)
+        recv_into, whole = sock.recv_into, socket.MSG_WAITALL
+        self._receive = lambda view: recv_into(view, 0, whole)
+
+    def _pause(self, limit: float) -> None:
+        """Look up between two slices of a wait."""
+        self._cancel.check()
+        if time.monotonic() >= limit:
+            raise LinkStalled("the host stayed silent for too long")
+
+
+def _closed(error: Exception) -> LinkClosed:
+    return LinkClosed(f"the connection broke: {getattr(error, 'strerror', None) or error}")
+
+
+def _connect(sock: socket.socket, address: tuple[object, ...], limit: float, cancel: CancelToken) -> None:
+    """Connect in slices.
+
+    Raises:
+        OSError: it failed, or the time is over.
+        TaskCancelled: cancelled meanwhile.
+    """
+    sock.settimeout(0)
+    try:
+        sock.connect(address)
+        return
+    except BlockingIOError:
+        pass  # it goes on in the background
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        while not selector.select(SLICE_S):
+            cancel.check()
+            if time.monotonic() > limit:
+                raise TimeoutError("timed out")
+    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))

@@ -1,0 +1,48 @@
+"""Lines that the transports write to a task's log."""
+
+from app.domain.messages import MessageKind
+
+READING_OVER = MessageKind("transport.reading_over", "{path} is read over {mode}.")
+WRITING_OVER = MessageKind("transport.writing_over", "{path} is written over {mode}.")
+
+NATIVE_NFC_UNSUPPORTED = MessageKind(
+    "transport.native_nfc_unsupported",
+    "Native NFC is not documented or supported by VMware; every answer of the host is checked, and HTTPS "
+    "is the supported way beside it.",
+)
+DATA_NOT_ENCRYPTED = MessageKind(
+    "transport.data_not_encrypted",
+    "The data of {path} travels unencrypted between the ESXi host and this machine ({mode}).",
+)
+
+VDDK_NOT_INSTALLED = MessageKind("transport.skipped.vddk", "{mode} is not used: VDDK is not installed.")
+NOT_OFFERED = MessageKind("transport.skipped.not_offered", "{mode} is not used: {reason}.")
+PORT_BLOCKED = MessageKind(
+    "transport.skipped.port_blocked", "{mode} is not used: {host} does not answer on port {port} ({reason})."
+)
+TICKET_REFUSED = MessageKind(
+    "transport.skipped.ticket_refused", "{mode} is not used: the host refused the ticket ({reason})."
+)
+CERTIFICATE_MISMATCH = MessageKind("transport.skipped.certificate", "{mode} is not used: {reason}")
+HTTPS_NOT_POSSIBLE = MessageKind("transport.skipped.https", "{mode} is not possible: {reason}.")
+OPEN_FAILED = MessageKind("transport.skipped.failed", "{mode} is not used: {reason}")
+
+CONNECTION_LOST = MessageKind(
+    "transport.connection_lost",
+    "The connection to {path} over {mode} was lost: {detail}. Attempt {attempt} of {attempts} "
+    "to go on follows in {delay_s} s.",
+)
+CONNECTION_RESTORED = MessageKind(
+    "transport.connection_restored",
+    "The connection to {path} over {mode} is back; {open_bytes} bytes are asked again.",
+)
+SESSION_RENEWED = MessageKind(
+    "transport.session_renewed", "The session at {host} had expired; {path} goes on with a new one."
+)
+BUFFER_REDUCED = MessageKind(
+    "transport.buffer_reduced",
+    "{host} refused a transfer buffer of {refused_bytes} bytes ({reason}); trying {bytes}.",
+)
+ALLOCATION_UNKNOWN = MessageKind(
+    "transport.allocation_unknown", "The host does not tell which blocks of {path} hold data: {reason}."
+)

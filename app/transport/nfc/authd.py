@@ -1,0 +1,77 @@
+"""The handshake with the host's authentication daemon (protocols page *NFC*, section 2)."""
+
+from app.core.access import NfcTicket
+from app.domain.states import TransportMode
+from app.transport.certificates import algorithm_of, matches, thumbprint_of
+from app.transport.errors import LinkFailure, MalformedAnswer
+from app.transport.link import Link
+
+_LONGEST_LINE_BYTES = 4096
+
+
+class TicketNotAccepted(LinkFailure):
+    """The daemon answered with an error."""
+
+
+class CertificateUnexpected(Exception):
+    """The host's certificate has another thumbprint than the one announced."""
+
+    def __init__(self, expected: str, actual: str) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"certificate {actual} instead of {expected}")
+
+
+def authenticate(link: Link, ticket: NfcTicket, mode: TransportMode, *, within_s: float) -> None:
+    """Present the ticket; afterwards the link carries NFC, in plain text or in a second TLS layer.
+
+    Nothing that could identify us is said before the certificate is known to be the announced one.
+
+    Raises:
+        LinkFailure: the connection broke, or the ticket was not accepted.
+        CertificateUnexpected: somebody else answers there.
+        MalformedAnswer: this is no authentication daemon.
+        TaskCancelled: cancelled while waiting.
+    """
+    _expect(link, "220", "", within_s, ticket)
+    announced = ticket.thumbprint_sha1
+    certificate = link.start_tls(pinned=announced is not None, timeout_s=within_s)
+    _check(certificate, announced)
+
+    _say(link, f"SESSION {ticket.session_id}", within_s)
+    _say(link, "BANNER ", within_s)
+    _expect(link, "220", "BANNER", within_s, ticket)
+    _say(link, "THUMBPRINT_SHA2 PlainText", within_s)
+    told = _expect(link, "200", "THUMBPRINT_SHA2", within_s, ticket).rpartition(" ")[2]
+
+    encrypted = mode is TransportMode.NFC_SSL
+    _say(link, f"PROXY {ticket.service}{'ssl' if encrypted else ''}", within_s)
+    _expect(link, "200", "PROXY", within_s, ticket)
+    link.drop_tls()
+    if encrypted:
+        second = link.start_tls(pinned=announced is not None, timeout_s=within_s)
+        # The first layer is proven, so what was told inside it may vouch for the second layer's certificate.
+        if second != certificate and not (algorithm_of(told) == "sha256" and matches(second, told)):
+            _check(second, announced)
+
+
+def _check(certificate: bytes, announced: str | None) -> None:
+    """Compare with the thumbprint of the ticket; without one, the verifying TLS context has done the work."""
+    if announced is None or matches(certificate, announced):
+        return
+    algorithm = algorithm_of(announced) or "sha1"
+    raise CertificateUnexpected(f"{algorithm} {announced}", f"{algorithm} {thumbprint_of(certificate, algorithm)}")
+
+
+def _say(link: Link, line: str, within_s: float) -> None:
+    link.send(line.encode() + b"\r\n", within_s=within_s)
+
+
+def _expect(link: Link, code: str, command: str, within_s: float, ticket: NfcTicket) -> str:
+    line = link.receive_line(longest_bytes=_LONGEST_LINE_BYTES, within_s=within_s)
+    if line[:3] == code:
+        return line
+    shown = line.replace(ticket.session_id, "…")[:200] if ticket.session_id else line[:200]
+    if line[:1] == "5":
+        raise TicketNotAccepted(f"{command or 'the connection'} was answered with “{shown}”")
+    raise MalformedAnswer(f"{command or 'the connection'} was answered with “{shown}” instead of {code}")

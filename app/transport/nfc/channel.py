@@ -1,0 +1,89 @@
+"""An open disk that is opened again when its connection breaks; what reader and writer share."""
+
+from app.domain.errors import OperationalError
+from app.transport import messages
+from app.transport.attempt import Attempt, Recovery
+from app.transport.errors import LinkFailure
+from app.transport.nfc.dialer import NfcDialer, OpenDisk, dial_first
+from app.transport.nfc.session import NfcSession
+
+
+class NfcChannel:
+    """Holds the current session of one disk, and dials for the next one when it is lost.
+
+    Thread: one at a time.
+    """
+
+    def __init__(self, dialer: NfcDialer) -> None:
+        self._dialer = dialer
+        opened = dial_first(dialer)
+        self._open: OpenDisk | None = opened
+        self.file = opened.file
+        self.recovery = Recovery(dialer.attempt, dialer.options.reconnect, dialer.log, dialer.cancel)
+        self.options = dialer.options
+        self.log = dialer.log
+        self.cancel = dialer.cancel
+        self.closed = False
+
+    @property
+    def attempt(self) -> Attempt:
+        """What is being done to the disk, for errors and log lines."""
+        return self._dialer.attempt
+
+    @property
+    def handle(self) -> int:
+        """The host's handle of the disk in the current session."""
+        return self.file.handle
+
+    @property
+    def session(self) -> NfcSession:
+        """The current session.
+
+        Raises:
+            LinkFailure: there is none; :meth:`restore` makes one.
+            ValueError: the disk is closed.
+        """
+        if self.closed:
+            raise ValueError("the disk is closed")
+        if self._open is None:
+            raise LinkFailure("there is no connection")
+        return self._open.session
+
+    def restore(self, failure: Exception, open_bytes: int) -> None:
+        """Drop the session and dial until there is a new one, or until the attempts are used up.
+
+        Raises:
+            OperationalError: it cannot be had.
+            TaskCancelled: cancelled meanwhile.
+        """
+        self.drop()
+        while self._open is None:
+            self.recovery.pause_after(failure)
+            try:
+                self._open = self._dialer.dial()
+            except LinkFailure as another:
+                failure = another
+            except OperationalError as error:
+                if not error.retryable:
+                    raise
+                failure = error
+        self.file = self._open.file
+        self.log.info(
+            messages.CONNECTION_RESTORED,
+            path=self.attempt.path,
+            mode=self.attempt.mode.name,
+            open_bytes=open_bytes,
+        )
+
+    def drop(self) -> None:
+        """Close the connection without a farewell; never raises."""
+        if self._open is not None:
+            self._open.session.abort()
+            self._open = None
+
+    def farewell(self) -> None:
+        """Close in order: file, session, connection; never raises. No answer may be outstanding."""
+        self.closed = True
+        if self._open is not None:
+            self._open.session.farewell()
+            self._open = None

@@ -1,0 +1,338 @@
+"""Reading a disk over NFC with several requests in flight."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from app.core.disks import ReadRequest
+from app.domain.errors import TaskCancelled
+from app.domain.extents import Extent, normalize
+from app.domain.states import TransportMode
+from app.transport import messages
+from app.transport.ahead import Pull, ReadAhead
+from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
+from app.transport.nfc import compression
+from app.transport.nfc.channel import NfcChannel
+from app.transport.nfc.wire import Fragment, Operation
+from app.transport.options import SECTOR_BYTES, Compression
+
+_ALLOCATION_CHUNK_BYTES = 64 * 1024
+_ALLOCATION_CHUNKS_PER_QUERY = 128 * 1024
+"""8 GiB of disk per question: a bitmap of 16 KiB."""
+
+
+class _Awaited:
+    """A range that was asked for, and the gaps in it that no fragment has filled yet."""
+
+    __slots__ = ("disk_offset", "gaps", "length", "pull", "start")
+
+    def __init__(self, pull: Pull, start: int, length: int) -> None:
+        self.pull: Pull | None = pull
+        """Whose bytes these are; None when nobody wants them any more."""
+        self.start = start
+        """Where in the pull's buffer the range starts."""
+        self.length = length
+        self.disk_offset = pull.offset + start
+        self.gaps = [(0, length)]
+
+    def gap_of(self, offset: int, length: int) -> int:
+        """Return which gap a fragment lies in.
+
+        Raises:
+            MalformedAnswer: part of it was answered before, or it is empty.
+        """
+        end = offset + length
+        for index, (gap_start, gap_end) in enumerate(self.gaps):
+            if gap_start <= offset < end <= gap_end:
+                return index
+        raise MalformedAnswer(f"bytes {offset} to {end} of a request of {self.length} bytes were not awaited")
+
+    def fill(self, index: int, offset: int, length: int) -> None:
+        """Take a fragment's range out of its gap."""
+        gap_start, gap_end = self.gaps[index]
+        end = offset + length
+        rest = [(gap_start, offset)] if gap_start < offset else []
+        if end < gap_end:
+            rest.append((end, gap_end))
+        self.gaps[index : index + 1] = rest
+
+
+class NfcReader:
+    """A disk that is open for reading over NFC.
+
+    Fragments are received straight into the buffers of the requests, in whatever order they come. When the
+    connection breaks or stalls, a new ticket opens the disk again and only the gaps are asked for again.
+
+    Thread: one at a time, not necessarily the one that opened it.
+    """
+
+    def __init__(self, channel: NfcChannel) -> None:
+        self._channel = channel
+        self._cancel = channel.cancel
+        self._options = channel.options
+        self._awaited: dict[int, _Awaited] = {}
+        self._open_bytes = 0
+        self._reading = False
+        self._scratch = bytearray()
+
+    @property
+    def capacity_bytes(self) -> int:
+        """Size of the disk."""
+        return self._channel.file.capacity_bytes
+
+    @property
+    def mode(self) -> TransportMode:
+        """How the bytes travel: NFC or NFC_SSL."""
+        return self._channel.attempt.mode
+
+    @property
+    def window(self) -> int:
+        """The most requests that are pulled ahead of the one yielded next."""
+        return self._options.window
+
+    def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[ReadRequest]:
+        """Fill the requests' buffers, several in flight, and yield each, in order, when it is filled.
+
+        Raises:
+            DiskAccessFailed: the disk cannot be read, after reconnecting was tried.
+            ValueError: a request reaches beyond the capacity, or the disk is closed.
+            TaskCancelled: the task was cancelled.
+        """
+        if self._reading:
+            raise RuntimeError("the disk is being read already")
+        if self._channel.closed:
+            raise ValueError("the disk is closed")
+        ahead = ReadAhead(
+            requests,
+            capacity_bytes=self.capacity_bytes,
+            window=self.window,
+            budget_bytes=self._options.transfer_buffer_bytes,
+            unit_bytes=SECTOR_BYTES,
+            cancel=self._cancel,
+        )
+        self._reading = True
+        try:
+            while True:
+                self._ask_ahead(ahead)
+                if not ahead.pulled:
+                    return
+                if ahead.pulled[0].missing_bytes:
+                    self._receive_or_recover()
+                else:
+                    yield ahead.pulled.popleft().finish()
+        finally:
+            self._reading = False
+            for awaited in self._awaited.values():
+                awaited.pull = None
+
+    def allocated_extents(self) -> list[Extent] | None:
+        """Return the ranges that hold data in multiples of 64 KiB, or None when the host cannot tell.
+
+        Raises:
+            DiskAccessFailed: the disk cannot be reached, after reconnecting was tried.
+            TaskCancelled: the task was cancelled.
+        """
+        chunks = self.capacity_bytes // _ALLOCATION_CHUNK_BYTES
+        found: list[Extent] = []
+        first = 0
+        while first < chunks:
+            self._cancel.check()
+            count = min(_ALLOCATION_CHUNKS_PER_QUERY, chunks - first)
+            bitmap = self._query_allocation(first, count)
+            if bitmap is None:
+                return None
+            found += _extents(bitmap, first, count)
+            first += count
+        # The host answers for whole chunks only: what lies behind the last one is taken for data.
+        tail = chunks * _ALLOCATION_CHUNK_BYTES
+        found.append(Extent(tail, self.capacity_bytes - tail))
+        return normalize(found)
+
+    def database_entry(self, key: str) -> str | None:
+        """Return an entry of the disk's database such as ``uuid`` or ``adapterType``, or None.
+
+        Raises:
+            DiskAccessFailed: the disk cannot be reached, after reconnecting was tried.
+            TaskCancelled: the task was cancelled.
+        """
+        while True:
+            try:
+                self._drain()
+                return self._channel.session.database_entry(self._channel.handle, key)
+            except HostRefusal as refusal:
+                raise self._channel.attempt.failed(refusal) from refusal
+            except (LinkFailure, MalformedAnswer, TaskCancelled) as failure:
+                self._recover(failure)
+
+    def close(self) -> None:
+        """Close the disk in order; never raises and never waits long."""
+        if self._channel.closed:
+            return
+        try:
+            self._channel.session.hurry()
+            self._drain(limit_s=self._options.close_timeout_s)
+        except (LinkFailure, MalformedAnswer):
+            self._channel.drop()
+        self._channel.farewell()
+
+    def _ask_ahead(self, ahead: ReadAhead) -> None:
+        """Send as many requests as the window and the buffer allow, in one go."""
+        asked: list[_Awaited] = []
+        sending = self._open_bytes
+        while (pull := ahead.next_within(sending)) is not None:
+            sending += pull.missing_bytes
+            asked += _cut(pull, self._options.transfer_buffer_bytes)
+        if asked:
+            self._open_bytes = sending
+            try:
+                self._send(asked)
+            except (LinkFailure, TaskCancelled) as failure:
+                self._recover(failure, asked)
+
+    def _send(self, asked: list[_Awaited]) -> None:
+        ranges = [(awaited.disk_offset, awaited.length) for awaited in asked]
+        ids = self._channel.session.send_reads(self._channel.handle, ranges, self._options.compression)
+        self._awaited.update(zip(ids, asked, strict=True))
+
+    def _receive_or_recover(self) -> None:
+        try:
+            self._receive_fragment()
+        except (LinkFailure, MalformedAnswer, TaskCancelled) as failure:
+            self._recover(failure)
+
+    def _receive_fragment(self) -> None:
+        """Take one fragment from the connection.
+
+        Raises:
+            LinkFailure, MalformedAnswer, TaskCancelled: the connection is of no use any more.
+        """
+        session = self._channel.session
+        number, answer = session.receive_io()
+        awaited = self._awaited.get(number)
+        if awaited is None:
+            raise MalformedAnswer(f"an answer to request {number}, which was not asked")
+        if isinstance(answer, HostRefusal):
+            raise answer
+        fragment = Fragment.decode(answer)
+        gap = self._gap_of(awaited, fragment)
+        length = fragment.fragment_bytes
+        target = self._target(awaited, fragment.fragment_offset, length)
+        if fragment.compression is Compression.NONE:
+            session.receive_into(target)
+        else:
+            packed = memoryview(bytearray(fragment.extra_bytes))
+            session.receive_into(packed)
+            compression.unpack_into(fragment.compression, packed, target)
+        awaited.fill(gap, fragment.fragment_offset, length)
+        self._open_bytes -= length
+        if awaited.pull is not None:
+            awaited.pull.missing_bytes -= length
+        if not awaited.gaps:
+            del self._awaited[number]
+            self._channel.recovery.progressed()
+
+    def _gap_of(self, awaited: _Awaited, fragment: Fragment) -> int:
+        """Check that a fragment answers what was asked, and return the gap that it helps to fill."""
+        if fragment.operation is not Operation.READ:
+            raise MalformedAnswer("a read was answered as a write")
+        if fragment.total_bytes != awaited.length:
+            raise MalformedAnswer(f"a request of {awaited.length} bytes answered as one of {fragment.total_bytes}")
+        if fragment.offset != awaited.disk_offset:
+            raise MalformedAnswer(f"an answer for offset {fragment.offset} where {awaited.disk_offset} was asked")
+        if fragment.compression is not Compression.NONE:
+            longest = self._channel.session.buffer_bytes
+            if fragment.extra_bytes > longest or fragment.fragment_bytes > longest:
+                raise MalformedAnswer(
+                    f"a compressed fragment of {fragment.fragment_bytes} bytes in a buffer of {longest}"
+                )
+        return awaited.gap_of(fragment.fragment_offset, fragment.fragment_bytes)
+
+    def _target(self, awaited: _Awaited, offset: int, length: int) -> memoryview:
+        if awaited.pull is None:
+            if len(self._scratch) < length:
+                self._scratch = bytearray(length)
+            return memoryview(self._scratch)[:length]
+        start = awaited.start + offset
+        return awaited.pull.view[start : start + length]
+
+    def _recover(self, failure: Exception, unsent: Iterable[_Awaited] = ()) -> None:
+        """Connect again and ask for what is missing, or raise what the failure means for the caller.
+
+        Raises:
+            DiskAccessFailed, TaskCancelled: as they say.
+        """
+        missing = [*self._awaited.values(), *unsent]
+        self._awaited.clear()
+        while True:
+            if isinstance(failure, LinkFailure):
+                missing = [piece for awaited in missing for piece in _gaps(awaited)]
+                self._open_bytes = sum(awaited.length for awaited in missing)
+                self._channel.restore(failure, self._open_bytes)
+            else:
+                self._channel.drop()
+                self._open_bytes = 0
+                if isinstance(failure, MalformedAnswer):
+                    raise self._channel.attempt.error(ProtocolViolated, detail=failure) from failure
+                raise failure
+            try:
+                if missing:
+                    self._send(missing)
+                return
+            except (LinkFailure, TaskCancelled) as again:
+                failure = again
+
+    def _drain(self, *, limit_s: float | None = None) -> None:
+        """Pass over the answers that nobody waits for any more.
+
+        Raises:
+            LinkFailure, MalformedAnswer, TaskCancelled: the connection is of no use any more.
+        """
+        if self._reading:
+            raise RuntimeError("the disk is being read")
+        limit = None if limit_s is None else time.monotonic() + limit_s
+        while self._awaited:
+            self._receive_fragment()
+            if limit is not None and time.monotonic() > limit:
+                raise LinkFailure("the answers in flight took too long")
+
+    def _query_allocation(self, first: int, count: int) -> bytes | None:
+        while True:
+            try:
+                self._drain()
+                bitmap = self._channel.session.allocation(
+                    self._channel.handle,
+                    chunk_bytes=_ALLOCATION_CHUNK_BYTES,
+                    start=first * _ALLOCATION_CHUNK_BYTES,
+                    chunk_count=count,
+                )
+            except HostRefusal as refusal:
+                self._channel.log.info(
+                    messages.ALLOCATION_UNKNOWN, path=self._channel.attempt.path, reason=refusal
+                )
+                return None
+            except (LinkFailure, MalformedAnswer, TaskCancelled) as failure:
+                self._recover(failure)
+            else:
+                self._channel.recovery.progressed()
+                return bitmap
+
+
+def _cut(pull: Pull, longest_bytes: int) -> Iterator[_Awaited]:
+    """Ask for a request that is larger than the buffer in several parts."""
+    for start in range(0, len(pull.view), longest_bytes):
+        yield _Awaited(pull, start, min(longest_bytes, len(pull.view) - start))
+
+
+def _gaps(awaited: _Awaited) -> Iterator[_Awaited]:
+    if awaited.pull is not None:
+        for start, end in awaited.gaps:
+            yield _Awaited(awaited.pull, awaited.start + start, end - start)
+
+
+def _extents(bitmap: bytes, first: int, count: int) -> Iterator[Extent]:
+    """Yield the runs of allocated chunks."""
+    bits = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), count=count, bitorder="little")
+    edges = np.flatnonzero(np.diff(bits.astype(np.int8), prepend=0, append=0)).tolist()
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        yield Extent((first + start) * _ALLOCATION_CHUNK_BYTES, (end - start) * _ALLOCATION_CHUNK_BYTES)
