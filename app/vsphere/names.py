@@ -1,6 +1,6 @@
-"""Names of inventory objects and datastore paths, as the wire writes them and as people read them.
+r"""Names of inventory objects and datastore paths, as the wire writes them and as people read them.
 
-vSphere escapes ``%``, ``/`` and ``\\`` in the names of its objects as ``%25``, ``%2f`` and ``%5c``.
+vSphere escapes ``%``, ``/`` and ``\`` in the names of its objects as ``%25``, ``%2f`` and ``%5c``.
 """
 
 import re

@@ -1,0 +1,121 @@
+"""One VM with its disks and snapshots."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pyVmomi import vim, vmodl
+
+from app.domain.ids import SnapshotId, VmId
+from app.domain.vms import SnapshotInfo, VirtualDisk, VmDetails
+from app.vsphere.inventory import read_vm
+from app.vsphere.names import unescaped
+from app.vsphere.properties import read
+from app.vsphere.session import Connection
+
+_device = vim.vm.device
+_SHARED_BUS = frozenset({"physicalSharing", "virtualSharing"})
+_THIN_BACKINGS = (_device.VirtualDisk.SeSparseBackingInfo,)
+
+
+def vm_details(connection: Connection, vm: VmId) -> VmDetails:
+    """Read one VM.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: it is gone.
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    summary = read_vm(connection, vm)
+    row = read(connection.query(), connection.vm(vm), "config.hardware.device", "snapshot")
+    devices = row.need("config.hardware.device")
+    if devices is None:
+        raise vmodl.fault.SystemError(
+            msg="The VM is inaccessible: its host or datastore cannot be reached.", reason="no configuration"
+        )
+    return VmDetails(
+        summary=summary,
+        disks=disks_of(devices),
+        snapshots=tuple(snapshots_in(vm, row.get("snapshot"))),
+    )
+
+
+def disks_of(devices: Sequence[Any]) -> tuple[VirtualDisk, ...]:
+    """Return the disks of a VM, with the reason for those that snapshots leave out, and without change ids.
+
+    A live VM's change id is not one to keep: it moves on with the next snapshot.
+    """
+    return tuple(replace(disk, change_id=None) for disk in _disks(devices))
+
+
+def frozen_disks_of(devices: Sequence[Any]) -> tuple[VirtualDisk, ...]:
+    """Return the disks of a snapshot's configuration that take part in it, with their change ids."""
+    return tuple(disk for disk in _disks(devices) if disk.unsupported_reason is None)
+
+
+def _disks(devices: Sequence[Any]) -> tuple[VirtualDisk, ...]:
+    controllers = {device.key: device for device in devices if isinstance(device, _device.VirtualController)}
+    return tuple(
+        _disk(device, controllers.get(device.controllerKey or 0))
+        for device in devices
+        if isinstance(device, _device.VirtualDisk)
+    )
+
+
+def _disk(disk: Any, controller: Any) -> VirtualDisk:
+    backing = disk.backing
+    return VirtualDisk(
+        key=disk.key,
+        label=(disk.deviceInfo.label if disk.deviceInfo is not None else "") or f"disk {disk.key}",
+        uuid=getattr(backing, "uuid", None) or None,
+        capacity_bytes=capacity_of(disk),
+        path=getattr(backing, "fileName", None) or "",
+        thin=bool(getattr(backing, "thinProvisioned", None)) or isinstance(backing, _THIN_BACKINGS),
+        unsupported_reason=unsupported_reason(disk, controller),
+        change_id=getattr(backing, "changeId", None) or None,
+        is_delta=getattr(backing, "parent", None) is not None,
+    )
+
+
+def capacity_of(disk: Any) -> int:
+    """Return a disk's size in bytes; older interfaces only tell KiB."""
+    return int(disk.capacityInBytes or (disk.capacityInKB or 0) * 1024)
+
+
+def unsupported_reason(disk: Any, controller: Any) -> str | None:
+    """Say why snapshots leave a disk out, or None.
+
+    Source: protocols page *vSphere facts*, "Changed block tracking", "Not tracked".
+    """
+    backing = disk.backing
+    if not getattr(backing, "fileName", None):
+        return "it has no file on a datastore"
+    if isinstance(backing, _device.VirtualDisk.LocalPMemBackingInfo):
+        return "it lies in persistent memory"
+    if getattr(backing, "compatibilityMode", None) == "physicalMode":
+        return "it is a raw device in physical compatibility mode"
+    if str(getattr(backing, "diskMode", None) or "").startswith("independent"):
+        return f"its mode is {backing.diskMode}, which snapshots leave out"
+    if getattr(backing, "sharing", None) == "sharingMultiWriter":
+        return "several VMs may write to it (multi-writer)"
+    if str(getattr(controller, "sharedBus", None) or "") in _SHARED_BUS:
+        return f"its controller is shared with other VMs ({controller.sharedBus})"
+    return None
+
+
+def snapshots_in(vm: VmId, info: Any) -> Iterator[SnapshotInfo]:
+    """Yield all snapshots of a ``VirtualMachineSnapshotInfo``, parents before children; none for None."""
+    waiting = list(info.rootSnapshotList) if info is not None else []
+    while waiting:
+        tree = waiting.pop(0)
+        waiting.extend(tree.childSnapshotList or ())
+        yield SnapshotInfo(
+            id=SnapshotId(tree.snapshot._moId),
+            vm=vm,
+            name=unescaped(tree.name or ""),
+            description=tree.description or "",
+        )
+
+
+def disk_by_key(devices: Iterable[Any], key: int) -> Any:
+    """Return the virtual disk with this device key, or None."""
+    return next((one for one in devices if isinstance(one, _device.VirtualDisk) and one.key == key), None)

@@ -1,0 +1,169 @@
+"""The whole inventory in one paged query, and where each VM lies in it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyVmomi import VmomiSupport, vim, vmodl
+
+from app.domain.ids import VmId
+from app.domain.vms import PowerState, VmSummary
+from app.vsphere.inventory_xml import DiskTotal, LightRow, Ref, SnapshotCount, retrieve_light
+from app.vsphere.names import unescaped
+from app.vsphere.properties import container_view, objects_spec, view_spec
+from app.vsphere.session import Connection
+
+VM_PATHS = (
+    "name",
+    "parent",
+    "parentVApp",
+    "datastore",
+    "snapshot",
+    "runtime.powerState",
+    "runtime.host",
+    "config.instanceUuid",
+    "config.uuid",
+    "config.guestFullName",
+    "config.template",
+    "config.changeTrackingEnabled",
+    "config.hardware.device",
+    "capability.changeTrackingSupported",
+    "guest.guestFullName",
+    "guest.hostName",
+)
+_PLACE_PATHS: dict[type[Any], tuple[str, ...]] = {
+    vim.Folder: ("name", "parent"),
+    vim.Datacenter: ("name", "parent"),
+    vim.VirtualApp: ("name", "parentFolder", "parentVApp"),
+    vim.HostSystem: ("name",),
+    vim.Datastore: ("name",),
+}
+_POWER_STATES = {"poweredOn": PowerState.ON, "poweredOff": PowerState.OFF, "suspended": PowerState.SUSPENDED}
+_MAX_DEPTH = 64
+
+
+def list_vms(connection: Connection) -> list[VmSummary]:
+    """Return every VM of the platform, sorted by name.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    paths: dict[type[Any], Sequence[str]] = {vim.VirtualMachine: VM_PATHS, **_PLACE_PATHS}
+    query = connection.query()
+    vms: list[LightRow] = []
+    places = Places()
+    with container_view(query, list(paths)) as view:
+        for row in retrieve_light(query, [view_spec(view, paths)]):
+            if row.ref.kind == "VirtualMachine":
+                vms.append(row)
+            else:
+                places.add(row)
+    return sorted((summary_of(row, places) for row in vms), key=lambda vm: (vm.name.casefold(), vm.id))
+
+
+def read_vm(connection: Connection, vm: VmId) -> VmSummary:
+    """Return the inventory's row of one VM.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: it is gone.
+    """
+    reference = connection.vm(vm)
+    rows = list(retrieve_light(connection.query(), [objects_spec([reference], VM_PATHS)]))
+    if not rows:
+        raise vmodl.fault.ManagedObjectNotFound(obj=reference)
+    places = Places()
+    places.complete(connection, rows[0])
+    return summary_of(rows[0], places)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+    kind: str
+    parent: Ref | None
+
+
+@dataclass(slots=True)
+class Places:
+    """Names of hosts, datastores, folders and datacenters, and which lies in which."""
+
+    _known: dict[str, _Place] = field(default_factory=dict)
+
+    def add(self, row: LightRow) -> None:
+        """Remember an object that is not a VM."""
+        parent = row.reference("parent") or row.reference("parentFolder") or row.reference("parentVApp")
+        self._known[row.ref.moid] = _Place(unescaped(row.text("name") or ""), row.ref.kind, parent)
+
+    def complete(self, connection: Connection, vm: LightRow) -> None:
+        """Read what is needed to place one VM: its host, its datastores, and the way up to its datacenter."""
+        wanted: list[Ref | None] = [vm.reference("runtime.host"), *vm.references("datastore"), _parent_of(vm)]
+        for _ in range(_MAX_DEPTH):
+            unknown = {ref.moid: ref for ref in wanted if ref is not None and ref.moid not in self._known}
+            if not unknown:
+                return
+            for row in _read_places(connection, unknown.values()):
+                self.add(row)
+            wanted = [self._known[moid].parent for moid in unknown if moid in self._known]
+
+    def name(self, ref: Ref | None) -> str:
+        """Return an object's name, empty when it may not be seen."""
+        place = self._known.get(ref.moid) if ref is not None else None
+        return place.name if place is not None else ""
+
+    def way_down(self, ref: Ref | None) -> tuple[str, tuple[str, ...]]:
+        """Return the datacenter and the names of the folders below it, down to the one that is given."""
+        folders: list[str] = []
+        for _ in range(_MAX_DEPTH):
+            place = self._known.get(ref.moid) if ref is not None else None
+            if place is None:
+                break
+            if place.kind == "Datacenter":
+                return place.name, tuple(reversed(folders[:-1]))  # the last is the datacenter's hidden "vm"
+            folders.append(place.name)
+            ref = place.parent
+        return "", tuple(reversed(folders))
+
+
+def _read_places(connection: Connection, refs: Iterable[Ref]) -> Iterable[LightRow]:
+    specs = []
+    for ref in refs:
+        kind = VmomiSupport.GetWsdlType("urn:vim25", ref.kind)
+        paths = next(
+            (names for known, names in _PLACE_PATHS.items() if issubclass(kind, known)), ("name", "parent")
+        )
+        specs.append(objects_spec([connection.object(kind, ref.moid)], paths))
+    return retrieve_light(connection.query(), specs)
+
+
+def _parent_of(vm: LightRow) -> Ref | None:
+    return vm.reference("parent") or vm.reference("parentVApp")
+
+
+def summary_of(vm: LightRow, places: Places) -> VmSummary:
+    """Make the inventory's row of a VM; what an unreachable VM does not tell stays empty."""
+    datacenter, folder = places.way_down(_parent_of(vm))
+    disks = vm.values.get("config.hardware.device")
+    snapshots = vm.values.get("snapshot")
+    return VmSummary(
+        id=VmId(vm.ref.moid),
+        name=unescaped(vm.text("name") or ""),
+        power_state=_POWER_STATES.get(vm.text("runtime.powerState") or "", PowerState.OFF),
+        instance_uuid=vm.text("config.instanceUuid"),
+        bios_uuid=vm.text("config.uuid"),
+        guest=vm.text("guest.guestFullName") or vm.text("config.guestFullName") or "",
+        hostname=vm.text("guest.hostName") or None,
+        host=places.name(vm.reference("runtime.host")),
+        datacenter=datacenter,
+        folder=folder,
+        datastores=tuple(sorted(filter(None, (places.name(ref) for ref in vm.references("datastore"))))),
+        disk_bytes=disks.capacity_bytes if isinstance(disks, DiskTotal) else 0,
+        change_tracking_supported=vm.flag("capability.changeTrackingSupported"),
+        change_tracking_enabled=vm.flag("config.changeTrackingEnabled"),
+        snapshot_count=snapshots.count if isinstance(snapshots, SnapshotCount) else 0,
+        is_template=vm.flag("config.template"),
+    )
+
+
+def power_state(value: object) -> PowerState:
+    """Translate a power state of the wire."""
+    return _POWER_STATES.get(str(value), PowerState.OFF)

@@ -1,0 +1,233 @@
+"""A fast reader for large answers of the property collector.
+
+pyVmomi makes an object of every element; with the devices of 10,000 VMs that takes half a minute. The inventory
+needs little of it, so this reader walks over the XML once and keeps only that: texts, references, the sum of the
+capacities of a device list's disks, and the number of snapshots in a snapshot tree.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+from xml.parsers.expat import ParserCreate
+
+from pyVmomi import vmodl
+
+from app.vsphere.properties import PAGE_OBJECTS, Query
+
+_PC = vmodl.query.PropertyCollector
+
+# Depth of the elements in Envelope/Body/…Response/returnval/objects/propSet/val/…
+_TOKEN = _OBJECTS = 5
+_OBJ = _PROP_SET = 6
+_NAME = _VAL = 7
+_ITEM = 8
+_ITEM_FIELD = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A reference to a managed object."""
+
+    kind: str
+    """Wire name of its type, such as ``HostSystem``."""
+    moid: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskTotal:
+    """What a device list says about disks."""
+
+    capacity_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotCount:
+    """How many snapshots a snapshot tree holds."""
+
+    count: int
+
+
+Value = str | Ref | tuple[Ref, ...] | DiskTotal | SnapshotCount
+
+
+@dataclass(slots=True)
+class LightRow:
+    """The wanted properties of one managed object."""
+
+    ref: Ref
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def text(self, path: str) -> str | None:
+        """Return a plain value, None when it is unset."""
+        value = self.values.get(path)
+        return value if isinstance(value, str) else None
+
+    def flag(self, path: str) -> bool:
+        """Return a boolean, False when it is unset."""
+        return self.values.get(path) in {"true", "1"}
+
+    def reference(self, path: str) -> Ref | None:
+        """Return a reference, None when it is unset."""
+        value = self.values.get(path)
+        return value if isinstance(value, Ref) else None
+
+    def references(self, path: str) -> tuple[Ref, ...]:
+        """Return a list of references, empty when it is unset."""
+        value = self.values.get(path)
+        return value if isinstance(value, tuple) else ()
+
+
+@dataclass(slots=True)
+class LightPage:
+    """One answer: its rows, and the token that gets the next one."""
+
+    rows: list[LightRow] = field(default_factory=list)
+    token: str | None = None
+
+
+def retrieve_light(query: Query, specs: list[Any]) -> Iterator[LightRow]:
+    """Run a query in pages and yield its rows.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException, xml.parsers.expat.ExpatError: untranslated.
+    """
+    collector = query.content.propertyCollector
+    first, following = type(collector).RetrievePropertiesEx.info, type(collector).ContinueRetrievePropertiesEx.info
+    options = _PC.RetrieveOptions(maxObjects=PAGE_OBJECTS)
+    page: LightPage = query.stub.invoke_raw(collector, first, (specs, options), parse_page)
+    yield from page.rows
+    while page.token:
+        page = query.stub.invoke_raw(collector, following, (page.token,), parse_page)
+        yield from page.rows
+
+
+def parse_page(stream: IO[bytes]) -> LightPage:
+    """Read the SOAP answer of ``RetrievePropertiesEx`` or ``ContinueRetrievePropertiesEx``.
+
+    Raises:
+        xml.parsers.expat.ExpatError: it is not XML.
+    """
+    reader = _Reader()
+    parser = ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.characters
+    parser.ParseFile(stream)
+    return reader.page
+
+
+class _Reader:
+    """The walk over one answer. Thread: one."""
+
+    def __init__(self) -> None:
+        self.page = LightPage()
+        self._depth = 0
+        self._text: list[str] | None = None
+        self._row = LightRow(Ref("", ""))
+        self._kind = ""
+        self._name = ""
+        self._value_kind = ""
+        self._refs: list[Ref] = []
+        self._snapshots = 0
+        self._disks_bytes = 0
+        self._disk: dict[str, int] | None = None
+
+    def characters(self, data: str) -> None:
+        if self._text is not None:
+            self._text.append(data)
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._depth = depth = self._depth + 1
+        if depth > _VAL:
+            self._start_inside_value(tag, attributes)
+        elif depth == _VAL:
+            self._text = []
+            if _local(tag) == "val":
+                self._value_kind = _wire_type(attributes)
+                self._kind = attributes.get("type", "")
+                self._refs, self._snapshots, self._disks_bytes = [], 0, 0
+        elif depth == _OBJ and _local(tag) == "obj":
+            self._row = LightRow(Ref(attributes.get("type", ""), ""))
+            self._text = []
+        elif depth == _TOKEN and _local(tag) == "token":
+            self._text = []
+
+    def _start_inside_value(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if self._disk is not None:
+            if self._depth == _ITEM_FIELD and tag in {"capacityInBytes", "capacityInKB"}:
+                self._text = []
+        elif self._depth == _ITEM:
+            self._text = None
+            if _wire_type(attributes) == "VirtualDisk":
+                self._disk = {}
+            elif "type" in attributes:
+                self._kind = attributes["type"]
+                self._text = []
+        if tag in {"rootSnapshotList", "childSnapshotList"}:
+            self._snapshots += 1
+
+    def end(self, tag: str) -> None:
+        depth = self._depth
+        self._depth = depth - 1
+        if depth > _ITEM_FIELD:
+            return
+        if depth == _ITEM_FIELD:
+            if self._disk is not None and self._text is not None:
+                self._disk[tag] = int(self._take_text())
+        elif depth == _ITEM:
+            self._end_item()
+        elif depth == _VAL:
+            self._end_name_or_value(_local(tag))
+        elif depth == _PROP_SET and _local(tag) == "obj":
+            self._row.ref = Ref(self._row.ref.kind, self._take_text())
+        elif depth == _OBJECTS:
+            if _local(tag) == "objects":
+                self.page.rows.append(self._row)
+            elif _local(tag) == "token":
+                self.page.token = self._take_text()
+
+    def _end_item(self) -> None:
+        if self._disk is not None:
+            capacity = self._disk.get("capacityInBytes") or self._disk.get("capacityInKB", 0) * 1024
+            self._disks_bytes += capacity
+            self._disk = None
+        elif self._value_kind == "ArrayOfManagedObjectReference" and self._text is not None:
+            self._refs.append(Ref(self._kind, self._take_text()))
+
+    def _end_name_or_value(self, tag: str) -> None:
+        if tag == "name":
+            self._name = self._take_text()
+        elif tag == "val":
+            self._row.values[self._name] = self._finished_value()
+        self._text = None
+
+    def _finished_value(self) -> Value:
+        match self._value_kind:
+            case "ManagedObjectReference":
+                return Ref(self._kind, self._take_text())
+            case "ArrayOfManagedObjectReference":
+                return tuple(self._refs)
+            case "ArrayOfVirtualDevice":
+                return DiskTotal(self._disks_bytes)
+            case "VirtualMachineSnapshotInfo":
+                return SnapshotCount(self._snapshots)
+            case _:
+                return self._take_text()
+
+    def _take_text(self) -> str:
+        text = "".join(self._text or ())
+        self._text = None
+        return text
+
+
+def _wire_type(attributes: Mapping[str, str]) -> str:
+    """Return the local name in ``xsi:type``, whatever prefix the server chose for that namespace."""
+    value = attributes.get("xsi:type")
+    if value is None:
+        value = next((one for name, one in attributes.items() if name.endswith(":type")), "")
+    return _local(value)
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]

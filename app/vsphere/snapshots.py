@@ -1,0 +1,346 @@
+"""The life of a snapshot: created under our name, found by it, removed, its disks consolidated, and that verified.
+
+Source: protocols page *vSphere facts*, section "Snapshots".
+"""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyVmomi import vim, vmodl
+
+from app.core.cancel import CancelToken
+from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError, SnapshotFailed
+from app.domain.ids import SnapshotId, TaskId, VmId
+from app.domain.vms import FrozenVm, PowerState, SnapshotInfo
+from app.vsphere import messages, tasks
+from app.vsphere.details import frozen_disks_of, snapshots_in
+from app.vsphere.errors import (
+    DatastoreFull,
+    OperationUnsupported,
+    PlatformBusy,
+    PlatformRefused,
+    PlatformTaskTimedOut,
+)
+from app.vsphere.faults import FAILURES, FOREIGN, error_text, fault_text, translate
+from app.vsphere.inventory import power_state
+from app.vsphere.names import escaped, unescaped
+from app.vsphere.properties import read, read_all, read_many
+from app.vsphere.session import Connection, VSphereSession
+from app.vsphere.tasks import Deadline, Waiting
+
+_log = logging.getLogger(__name__)
+
+_DESCRIPTION = "Made by Standfast for a backup, which removes it again. Safe to delete when no backup runs."
+_UNKNOWN_METHOD = (vmodl.fault.MethodNotFound, vmodl.fault.NotSupported, vmodl.fault.NotImplemented)
+_QUIESCE_FAULTS = (
+    vim.fault.ApplicationQuiesceFault,
+    vim.fault.FilesystemQuiesceFault,
+    vim.fault.GenericVmConfigFault,
+    vim.fault.ToolsUnavailable,
+)
+_OTHER_FAILURES = (PlatformRefused, PlatformBusy, DatastoreFull, PlatformTaskTimedOut, OperationUnsupported)
+"""Ours that are shown as a failed snapshot; all others say by themselves what is the matter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTimings:
+    """How patient snapshots are, in seconds."""
+
+    create_s: float = 900.0
+    quiesced_create_s: float = 1500.0
+    guest_quiesce_s: float = 900.0
+    """How long the guest may take to quiesce; the platform gives up then."""
+    quiesce_attempts: int = 3
+    quiesce_pause_s: float = 5.0
+    undo_s: float = 900.0
+    """How long a failed creation may take to be put in order."""
+    first_pause_s: float = 5.0
+    longest_pause_s: float = 60.0
+    """Pauses between attempts to remove or consolidate grow from the first to the longest."""
+
+
+class Snapshots:
+    """Creates, finds and removes snapshots over one session. Thread: any."""
+
+    def __init__(self, session: VSphereSession, timings: SnapshotTimings | None = None) -> None:
+        self._session = session
+        self._timings = timings or SnapshotTimings()
+
+    # ---- create ------------------------------------------------------------------------------------------
+
+    def create(self, vm: VmId, task: TaskId, *, quiesce: bool, log: TaskLog, cancel: CancelToken) -> FrozenVm:
+        """Freeze a VM's disks; see ``Hypervisor.create_snapshot``."""
+        cancel.check()
+        name = SNAPSHOT_PREFIX + task
+        vm_name = str(vm)
+        try:
+            row = self._session.run(
+                lambda connection: read(connection.query(), connection.vm(vm), "name", "runtime.powerState")
+            )
+            vm_name = unescaped(row.get("name") or vm)
+            running = power_state(row.get("runtime.powerState")) is PowerState.ON
+            began = self._session.clock.monotonic()
+            creation = _Creation(self, vm, vm_name, name, log, cancel)
+            snapshot, failure = creation.quiesced() if quiesce and running else (None, None)
+            crash_consistent = snapshot is None
+            if snapshot is None:
+                snapshot = self.take(vm, name, cancel=cancel)
+            seconds = round(self._session.clock.monotonic() - began, 1)
+            log.info(messages.SNAPSHOT_CREATED, vm=vm_name, snapshot=name, seconds=seconds)
+            disks = frozen_disks_of(self._frozen_devices(vm, snapshot, name))
+        except FAILURES as error:
+            raise self._failure(error, vm_name, "created") from error
+        return FrozenVm(
+            snapshot=snapshot, disks=disks, crash_consistent=crash_consistent and running, quiesce_failure=failure
+        )
+
+    def take(self, vm: VmId, name: str, *, cancel: CancelToken, quiesce: bool = False) -> SnapshotId:
+        """Create one snapshot; when that fails or is cancelled, nothing of that name is left on the VM.
+
+        Raises:
+            vmodl.MethodFault, OSError, http.client.HTTPException, PlatformTaskTimedOut, TaskCancelled: why not.
+            SnapshotFailed: a snapshot was left behind and could not be removed.
+        """
+        seconds = self._timings.quiesced_create_s if quiesce else self._timings.create_s
+        waiting = Waiting(
+            operation="create a snapshot", deadline=Deadline.after(self._session.clock, seconds), cancel=cancel
+        )
+        task: str | None = None
+        try:
+            task = self._start_creation(vm, name, quiesce=quiesce)
+            created = tasks.wait_for_task(self._session, task, waiting)
+            return SnapshotId(created._moId) if created is not None else self._only_one_named(vm, name)
+        except BaseException:  # also a bug or an interrupt must not leave a snapshot on a production VM
+            self._undo(vm, name, task)
+            raise
+
+    def _start_creation(self, vm: VmId, name: str, *, quiesce: bool) -> str:
+        minutes = max(1, round(self._timings.guest_quiesce_s / 60))
+        spec = vim.vm.GuestQuiesceSpec(timeout=minutes) if quiesce else None
+
+        def start_newer(connection: Connection) -> Any:
+            return connection.vm(vm).CreateSnapshotEx_Task(
+                name=escaped(name), description=_DESCRIPTION, memory=False, quiesceSpec=spec
+            )
+
+        def start_older(connection: Connection) -> Any:
+            return connection.vm(vm).CreateSnapshot_Task(
+                name=escaped(name), description=_DESCRIPTION, memory=False, quiesce=quiesce
+            )
+
+        try:
+            return tasks.start_task(self._session, start_newer)
+        except _UNKNOWN_METHOD:
+            return tasks.start_task(self._session, start_older)
+
+    def _frozen_devices(self, vm: VmId, snapshot: SnapshotId, name: str) -> Sequence[Any]:
+        try:
+            devices = self._session.run(lambda connection: snapshot_devices(connection, snapshot))
+        except BaseException:  # as above
+            self._undo(vm, name, None)
+            raise
+        return devices
+
+    # ---- undo --------------------------------------------------------------------------------------------
+
+    def _undo(self, vm: VmId, name: str, task: str | None) -> None:
+        """Wait until a creation that failed for us has ended on the platform, and remove what it made.
+
+        Raises:
+            SnapshotFailed: it may still be there; a later orphan search has to find it.
+        """
+        deadline = Deadline.after(self._session.clock, self._timings.undo_s)
+        try:
+            if task is None:
+                self._await_unknown_creations(vm, deadline)
+            else:
+                tasks.wait_for_end(self._session, task, deadline)
+            for snapshot in self._named(vm, name):
+                self.remove(vm, snapshot, deadline)
+        except vmodl.fault.ManagedObjectNotFound:
+            return
+        except SnapshotFailed:
+            raise
+        except FAILURES as error:
+            raise self._failure(error, str(vm), "removed") from error
+
+    def _await_unknown_creations(self, vm: VmId, deadline: Deadline) -> None:
+        """Wait for creations whose task id never reached us, because the connection broke."""
+        for task in self._session.run(lambda connection: _running_creations(connection, vm)):
+            tasks.wait_for_end(self._session, task, deadline)
+
+    def _named(self, vm: VmId, name: str) -> list[SnapshotId]:
+        def look(connection: Connection) -> list[SnapshotId]:
+            tree = read(connection.query(), connection.vm(vm), "snapshot").need("snapshot")
+            return [snapshot.id for snapshot in snapshots_in(vm, tree) if snapshot.name == name]
+
+        return self._session.run(look)
+
+    def _only_one_named(self, vm: VmId, name: str) -> SnapshotId:
+        found = self._named(vm, name)
+        if len(found) != 1:
+            raise vmodl.fault.SystemError(
+                msg="The platform did not tell which snapshot it made.", reason="no result"
+            )
+        return found[0]
+
+    # ---- remove ------------------------------------------------------------------------------------------
+
+    def remove(self, vm: VmId, snapshot: SnapshotId, deadline: Deadline) -> None:
+        """Remove a snapshot, consolidate, and look whether both happened; try again until the deadline.
+
+        Raises:
+            SnapshotFailed: it is still there, or the disks still need consolidation.
+            OperationalError: nothing can be done, such as a missing privilege.
+        """
+        pause_s = self._timings.first_pause_s
+        while True:
+            try:
+                self._remove_once(vm, snapshot, deadline)
+                return
+            except FAILURES as error:
+                failure = self._failure(error, str(vm), "removed")
+                if not failure.retryable or deadline.remaining_s <= pause_s:
+                    raise failure from error
+                _log.info("removing snapshot %s of %s will be tried again: %s", snapshot, vm, failure.message)
+            self._session.clock.sleep(pause_s)
+            pause_s = min(self._timings.longest_pause_s, pause_s * 2)
+
+    def _remove_once(self, vm: VmId, snapshot: SnapshotId, deadline: Deadline) -> None:
+        waiting = Waiting(operation="remove a snapshot", deadline=deadline)
+        remains = self._remains(vm, snapshot)
+        if remains.snapshot:
+            with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+                tasks.run_task(self._session, lambda connection: _start_removal(connection, snapshot), waiting)
+            remains = self._remains(vm, snapshot)
+            if remains.snapshot:
+                raise SnapshotFailed(vm=vm, operation="removed", detail="it is still there after the task ended.")
+        if remains.unconsolidated_disks:
+            tasks.run_task(self._session, lambda connection: connection.vm(vm).ConsolidateVMDisks_Task(), waiting)
+            if self._remains(vm, snapshot).unconsolidated_disks:
+                raise SnapshotFailed(vm=vm, operation="removed", detail="the disks still need consolidation.")
+
+    def _remains(self, vm: VmId, snapshot: SnapshotId) -> "_Remains":
+        def look(connection: Connection) -> _Remains:
+            row = read(connection.query(), connection.vm(vm), "snapshot", "runtime.consolidationNeeded")
+            is_there = any(one.id == snapshot for one in snapshots_in(vm, row.need("snapshot")))
+            return _Remains(is_there, bool(row.get("runtime.consolidationNeeded")))
+
+        try:
+            return self._session.run(look)
+        except vmodl.fault.ManagedObjectNotFound:  # the VM itself is gone, and its snapshots with it
+            return _Remains(snapshot=False, unconsolidated_disks=False)
+
+    # ---- find --------------------------------------------------------------------------------------------
+
+    def find(self, prefix: str) -> list[SnapshotInfo]:
+        """Return every snapshot on the platform whose name starts with ``prefix``, in one paged query."""
+
+        def look(connection: Connection) -> list[SnapshotInfo]:
+            return [
+                snapshot
+                for row in read_all(connection.query(), {vim.VirtualMachine: ("snapshot",)})
+                for snapshot in snapshots_in(VmId(row.moid), row.get("snapshot"))
+                if snapshot.name.startswith(prefix)
+            ]
+
+        return self._session.run(look)
+
+    def count_on(self, vm: VmId) -> int:
+        """Return how many snapshots, whoever's, are on a VM."""
+
+        def look(connection: Connection) -> int:
+            return len(
+                list(snapshots_in(vm, read(connection.query(), connection.vm(vm), "snapshot").need("snapshot")))
+            )
+
+        return self._session.run(look)
+
+    def _failure(self, error: Exception, vm_name: str, operation: str) -> OperationalError:
+        ours = error
+        if isinstance(error, FOREIGN):
+            ours = translate(error, self._session.attempt("take or remove a snapshot", vm_name))
+        if isinstance(ours, _OTHER_FAILURES):
+            return SnapshotFailed(vm=vm_name, operation=operation, detail=_detail(error))
+        assert isinstance(ours, OperationalError)
+        return ours
+
+
+@dataclass(frozen=True, slots=True)
+class _Remains:
+    """What a removal has left."""
+
+    snapshot: bool
+    unconsolidated_disks: bool
+
+
+class _Creation:
+    """Attempts to make one quiesced snapshot. Thread: one."""
+
+    def __init__(
+        self, snapshots: Snapshots, vm: VmId, vm_name: str, name: str, log: TaskLog, cancel: CancelToken
+    ) -> None:
+        self._snapshots, self._vm, self._vm_name, self._name = snapshots, vm, vm_name, name
+        self._log, self._cancel = log, cancel
+
+    def quiesced(self) -> tuple[SnapshotId | None, str | None]:
+        """Return a quiesced snapshot, or why the guest cannot be quiesced."""
+        timings = self._snapshots._timings
+        attempts = timings.quiesce_attempts
+        for attempt in range(1, attempts + 1):
+            try:
+                return self._snapshots.take(self._vm, self._name, cancel=self._cancel, quiesce=True), None
+            except vmodl.MethodFault as fault:
+                if not _is_about_quiescing(fault):
+                    raise
+                reason = fault_text(fault)
+                hopeless = isinstance(fault, vim.fault.ToolsUnavailable)
+            if hopeless or attempt == attempts:
+                break
+            self._log.info(
+                messages.QUIESCE_RETRY, vm=self._vm_name, attempt=attempt, attempts=attempts, reason=reason
+            )
+            self._cancel.wait(timings.quiesce_pause_s)
+        self._log.warning(messages.QUIESCE_GIVEN_UP, vm=self._vm_name, reason=reason)
+        return None, reason
+
+
+def _is_about_quiescing(fault: Exception) -> bool:
+    # Subclasses of SnapshotFault say that no snapshot at all is possible; the bare one is what hosts raise
+    # when the guest did not answer.
+    return isinstance(fault, _QUIESCE_FAULTS) or type(fault) is vim.fault.SnapshotFault
+
+
+def _detail(error: Exception) -> str:
+    return error.message if isinstance(error, OperationalError) else error_text(error)
+
+
+def snapshot_devices(connection: Connection, snapshot: SnapshotId) -> list[Any]:
+    """Return the devices as a snapshot holds them.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: the snapshot is gone.
+    """
+    reference = connection.object(vim.vm.Snapshot, snapshot)
+    devices = read(connection.query(), reference, "config.hardware.device").need("config.hardware.device")
+    return list(devices or ())
+
+
+def _start_removal(connection: Connection, snapshot: SnapshotId) -> Any:
+    reference = connection.object(vim.vm.Snapshot, snapshot)
+    return reference.RemoveSnapshot_Task(removeChildren=False, consolidate=True)
+
+
+def _running_creations(connection: Connection, vm: VmId) -> list[str]:
+    recent = read(connection.query(), connection.vm(vm), "recentTask").get("recentTask") or []
+    return [
+        row.moid
+        for row in read_many(connection.query(), recent, "info.descriptionId", "info.state")
+        if "createsnapshot" in str(row.get("info.descriptionId") or "").lower()
+        and row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
+    ]
