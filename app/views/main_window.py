@@ -1,0 +1,259 @@
+"""The frame: navigation, breadcrumb, search, pages, status bar."""
+
+from collections.abc import Sequence
+from html import escape
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.views import style
+from app.views.console import Console
+from app.views.history import Address, History
+from app.views.icons import Glyph, icon
+from app.views.page import Crumb, Page
+
+
+class MainWindow(QMainWindow):
+    """The console's window. Thread: GUI.
+
+    Attributes:
+        header: Where search and other tools are added at the right.
+        status: The status bar's layout.
+
+    Signals:
+        close_wanted: the operator closed the window; the program may live on in the tray.
+    """
+
+    close_wanted = Signal()
+
+    def __init__(self, console: Console, pages: Sequence[Page]) -> None:
+        super().__init__()
+        self._console = console
+        self._pages = {page.key: page for page in pages}
+        self._history = History(Address(pages[0].key))
+        self._stays_open = False
+        self._build(pages)
+        self._build_shortcuts()
+        console.address_wanted.connect(self.visit)
+        console.theme.changed.connect(self._on_theme_changed)
+        self._on_theme_changed()
+        if not console.memory.restore_geometry("main", self):
+            self.resize(style.WINDOW_WIDTH, style.WINDOW_HEIGHT)
+        self._open(self._history.current)
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self, pages: Sequence[Page]) -> None:
+        self.setWindowTitle(self.tr("Standfast"))
+        self.setMinimumSize(style.WINDOW_MIN_WIDTH, style.WINDOW_MIN_HEIGHT)
+        middle = QWidget(self)
+        columns = QHBoxLayout()
+        columns.setSpacing(0)
+        columns.addWidget(self._build_navigation(pages))
+        columns.addLayout(self._build_content(pages), 1)
+        rows = QVBoxLayout(middle)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addLayout(columns, 1)
+        rows.addWidget(self._build_status())
+        self.setCentralWidget(middle)
+
+    def _build_navigation(self, pages: Sequence[Page]) -> QWidget:
+        side = QWidget(self)
+        side.setFixedWidth(style.NAVIGATION_WIDTH)
+        self._brand = QLabel(self.tr("Standfast"), side)
+        self._brand.setObjectName("brand")
+        self._brand.setFixedHeight(style.CONTROL_HEIGHT + 2 * style.SPACE_S)
+        self._brand.setIndent(style.SPACE_L)
+        self._navigation = QListWidget(side)
+        self._navigation.setObjectName("navigation")
+        self._navigation.setAccessibleName(self.tr("Pages"))
+        self._navigation.setIconSize(QSize(style.ICON + 2, style.ICON + 2))
+        self._navigation.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        for page in pages:
+            item = QListWidgetItem(page.title(), self._navigation)
+            item.setData(Qt.ItemDataRole.UserRole, page.key)
+        self._navigation.itemClicked.connect(self._on_navigated)
+        self._navigation.itemActivated.connect(self._on_navigated)
+        layout = QVBoxLayout(side)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._brand)
+        layout.addWidget(self._navigation, 1)
+        return side
+
+    def _build_content(self, pages: Sequence[Page]) -> QVBoxLayout:
+        header = QFrame(self)
+        header.setObjectName("header")
+        self.header = QHBoxLayout(header)
+        self.header.setContentsMargins(style.SPACE_S, style.SPACE_XS, style.SPACE_L, style.SPACE_XS)
+        self.header.setSpacing(style.SPACE_XS)
+        self._back = self._tool(Glyph.BACK, self.tr("Back (Alt+Left)"))
+        self._back.clicked.connect(self._on_back)
+        self._forward = self._tool(Glyph.FORWARD, self.tr("Forward (Alt+Right)"))
+        self._forward.clicked.connect(self._on_forward)
+        self._crumbs = QLabel(header)
+        self._crumbs.setProperty("role", "title")
+        self._crumbs.setTextFormat(Qt.TextFormat.RichText)
+        self._crumbs.linkActivated.connect(self._on_crumb)
+        self.header.addWidget(self._back)
+        self.header.addWidget(self._forward)
+        self.header.addSpacing(style.SPACE_S)
+        self.header.addWidget(self._crumbs, 1)
+        self._theme_button = self._tool(Glyph.THEME, self.tr("Light or dark"))
+        self._theme_button.clicked.connect(self._console.theme.toggle)
+        self._help_button = self._tool(Glyph.HELP, self.tr("Help for this page (F1)"))
+        self._help_button.clicked.connect(self._on_help)
+        self.header.addWidget(self._theme_button)
+        self.header.addWidget(self._help_button)
+        self._stack = QStackedWidget(self)
+        for page in pages:
+            self._stack.addWidget(page)
+            page.crumbs_changed.connect(self._on_crumbs_changed)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(header)
+        column.addWidget(self._stack, 1)
+        return column
+
+    def _build_status(self) -> QWidget:
+        bar = QFrame(self)
+        bar.setObjectName("statusbar")
+        self.status = QHBoxLayout(bar)
+        self.status.setContentsMargins(style.SPACE_L, 0, style.SPACE_L, 0)
+        self.status.setSpacing(style.SPACE_L)
+        bar.setFixedHeight(style.CONTROL_HEIGHT)
+        return bar
+
+    def _tool(self, glyph: Glyph, tooltip: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setToolTip(tooltip)
+        button.setAccessibleName(tooltip)
+        button.setProperty("glyph", glyph.name)
+        return button
+
+    def _build_shortcuts(self) -> None:
+        for keys, slot in (
+            (QKeySequence.StandardKey.Back, self._on_back),
+            (QKeySequence.StandardKey.Forward, self._on_forward),
+            (QKeySequence.StandardKey.HelpContents, self._on_help),
+        ):
+            QShortcut(keys, self).activated.connect(slot)
+        for place in range(1, min(9, len(self._pages)) + 1):
+            shortcut = QShortcut(QKeySequence(f"Ctrl+{place}"), self)
+            shortcut.setProperty("place", place - 1)
+            shortcut.activated.connect(self._on_page_shortcut)
+
+    # --- going places -----------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> Address:
+        """Return where the window is."""
+        return self._history.current
+
+    def visit(self, address: Address) -> None:
+        """Go to an address; the page loads what it names."""
+        if address.page in self._pages:
+            self._history.visit(address)
+            self._open(address)
+
+    def _open(self, address: Address) -> None:
+        page = self._pages[address.page]
+        left = self._stack.currentWidget()
+        if isinstance(left, Page) and left is not page:
+            left.leave()
+        self._stack.setCurrentWidget(page)
+        self._navigation.setCurrentRow(list(self._pages).index(address.page))
+        page.open(address.path)
+        self._on_crumbs_changed()
+        self._back.setEnabled(self._history.can_go_back)
+        self._forward.setEnabled(self._history.can_go_forward)
+
+    def _on_navigated(self, item: QListWidgetItem) -> None:
+        self.visit(Address(item.data(Qt.ItemDataRole.UserRole)))
+
+    def _on_page_shortcut(self) -> None:
+        shortcut = self.sender()
+        if isinstance(shortcut, QShortcut):
+            self.visit(Address(list(self._pages)[shortcut.property("place")]))
+
+    def _on_back(self) -> None:
+        if self._history.can_go_back:
+            self._open(self._history.back())
+
+    def _on_forward(self) -> None:
+        if self._history.can_go_forward:
+            self._open(self._history.forward())
+
+    def _on_crumbs_changed(self) -> None:
+        page = self._stack.currentWidget()
+        assert isinstance(page, Page)
+        crumbs = page.crumbs()
+        self._crumbs.setText(self._crumb_text(crumbs))
+        self.setWindowTitle(" › ".join(crumb.text for crumb in reversed(crumbs)) + " — " + self.tr("Standfast"))
+
+    def _crumb_text(self, crumbs: Sequence[Crumb]) -> str:
+        color = self._console.colors.secondary
+        parts = []
+        for crumb in crumbs:
+            text = escape(crumb.text)
+            if crumb.address is None:
+                parts.append(text)
+            else:
+                target = "/".join((crumb.address.page, *crumb.address.path))
+                parts.append(f'<a style="color:{color};text-decoration:none" href="{target}">{text}</a>')
+        return f' <span style="color:{color}">›</span> '.join(parts)
+
+    def _on_crumb(self, target: str) -> None:
+        page, *path = target.split("/")
+        self.visit(Address(page, tuple(path)))
+
+    def _on_help(self) -> None:
+        page = self._stack.currentWidget()
+        assert isinstance(page, Page)
+        box = QMessageBox(QMessageBox.Icon.NoIcon, page.title(), page.help_text(), parent=self)
+        box.setTextFormat(Qt.TextFormat.RichText)
+        box.open()
+
+    # --- looks and leave --------------------------------------------------------------------------------------
+
+    def _on_theme_changed(self) -> None:
+        colors = self._console.colors
+        for button in (self._back, self._forward, self._theme_button, self._help_button):
+            button.setIcon(icon(Glyph[button.property("glyph")], colors))
+        for place, page in enumerate(self._pages.values()):
+            self._navigation.item(place).setIcon(icon(page.glyph, colors))
+        if self._stack.currentWidget() is not None:
+            self._on_crumbs_changed()
+
+    def let_close(self) -> None:
+        """Close for good: the program ends."""
+        self._stays_open = False
+        self.close()
+
+    def keep_open(self) -> None:
+        """From now on closing the window only hides it; the program lives on in the tray."""
+        self._stays_open = True
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Remember the geometry; hide instead of closing while the program lives on in the tray."""
+        self._console.memory.save_geometry("main", self)
+        if self._stays_open:
+            event.ignore()
+            self.hide()
+        else:
+            event.accept()
+        self.close_wanted.emit()

@@ -1,0 +1,137 @@
+"""The tool bar of a page: main action filled, the others quiet; filter, refresh and columns at the right."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QAction, QKeySequence, QShortcut
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
+
+from app.views import style
+from app.views.console import ThemeSwitch
+from app.views.icons import Glyph, icon
+
+_FILTER_DELAY_MS = 120
+
+
+class ToolBar(QFrame):
+    """Buttons of a page. Thread: GUI.
+
+    Signals:
+        refresh_wanted: F5 or the refresh button.
+        filter_changed: the filter's text, once typing pauses.
+    """
+
+    refresh_wanted = Signal()
+    filter_changed = Signal(str)
+
+    def __init__(self, theme: ThemeSwitch, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("toolbar")
+        self._theme = theme
+        self._glyphs: list[tuple[QPushButton | QToolButton | QAction, Glyph, bool]] = []
+        self._columns: Callable[[], QMenu] | None = None
+        self._build()
+        theme.changed.connect(self._on_theme_changed)
+
+    def _build(self) -> None:
+        self._left = QHBoxLayout()
+        self._left.setSpacing(style.SPACE_S)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(style.SPACE_L, style.SPACE_S, style.SPACE_L, style.SPACE_S)
+        layout.setSpacing(style.SPACE_S)
+        layout.addLayout(self._left)
+        layout.addStretch(1)
+        self.filter = QLineEdit(self)
+        self.filter.setPlaceholderText(self.tr("Filter…"))
+        self.filter.setAccessibleName(self.tr("Filter the list"))
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setMaximumWidth(style.FIELD_WIDTH // 2 + style.SPACE_XL)
+        self._filter_icon = QAction(self.filter)
+        self.filter.addAction(self._filter_icon, QLineEdit.ActionPosition.LeadingPosition)
+        self._give_glyph(self._filter_icon, Glyph.FILTER)
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_FILTER_DELAY_MS)
+        self._typing.timeout.connect(self._on_typing_paused)
+        self.filter.textChanged.connect(self._typing.start)
+        layout.addWidget(self.filter)
+        self._refresh = self._icon_button(Glyph.REFRESH, self.tr("Refresh (F5)"))
+        self._refresh.clicked.connect(self.refresh_wanted)
+        layout.addWidget(self._refresh)
+        self._columns_button = self._icon_button(Glyph.COLUMNS, self.tr("Show and hide columns"))
+        self._columns_button.clicked.connect(self._on_columns)
+        self._columns_button.hide()
+        layout.addWidget(self._columns_button)
+        focus = QShortcut(QKeySequence.StandardKey.Find, self.parentWidget() or self)
+        focus.activated.connect(self._on_find)
+        again = QShortcut(QKeySequence.StandardKey.Refresh, self.parentWidget() or self)
+        again.activated.connect(self.refresh_wanted)
+
+    # --- for pages --------------------------------------------------------------------------------------------
+
+    def add_primary(self, text: str, glyph: Glyph, on_clicked: Callable[[], None]) -> QPushButton:
+        """Add the page's main action."""
+        button = QPushButton(text, self)
+        button.setProperty("role", "primary")
+        self._give_glyph(button, glyph, primary=True)
+        button.clicked.connect(on_clicked)
+        self._left.addWidget(button)
+        return button
+
+    def add_action(
+        self, text: str, glyph: Glyph, on_clicked: Callable[[], None], *, tooltip: str = ""
+    ) -> QPushButton:
+        """Add another action."""
+        button = QPushButton(text, self)
+        button.setProperty("role", "quiet")
+        button.setToolTip(tooltip)
+        self._give_glyph(button, glyph)
+        button.clicked.connect(on_clicked)
+        self._left.addWidget(button)
+        return button
+
+    def add_widget(self, widget: QWidget) -> None:
+        """Add a widget of the page's own, such as a range of dates."""
+        self._left.addWidget(widget)
+
+    def offer_columns(self, make_menu: Callable[[], QMenu]) -> None:
+        """Show the button that opens a table's column menu."""
+        self._columns = make_menu
+        self._columns_button.show()
+
+    def hide_filter(self) -> None:
+        """Leave the filter out, on pages without a list."""
+        self.filter.hide()
+
+    # --- slots ------------------------------------------------------------------------------------------------
+
+    def _icon_button(self, glyph: Glyph, tooltip: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setToolTip(tooltip)
+        button.setAccessibleName(tooltip)
+        self._give_glyph(button, glyph)
+        return button
+
+    def _give_glyph(
+        self, target: QPushButton | QToolButton | QAction, glyph: Glyph, *, primary: bool = False
+    ) -> None:
+        self._glyphs.append((target, glyph, primary))
+        colors = self._theme.colors
+        target.setIcon(icon(glyph, colors, colors.on_accent if primary else None))
+
+    def _on_theme_changed(self) -> None:
+        colors = self._theme.colors
+        for target, glyph, primary in self._glyphs:
+            target.setIcon(icon(glyph, colors, colors.on_accent if primary else None))
+
+    def _on_typing_paused(self) -> None:
+        self.filter_changed.emit(self.filter.text())
+
+    def _on_find(self) -> None:
+        self.filter.setFocus()
+        self.filter.selectAll()
+
+    def _on_columns(self) -> None:
+        if self._columns is not None:
+            menu = self._columns()
+            menu.popup(self._columns_button.mapToGlobal(self._columns_button.rect().bottomLeft()))

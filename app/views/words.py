@@ -1,0 +1,89 @@
+"""The product's words on the screen: states, kinds and errors in the operator's language. GUI thread."""
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from app.domain.errors import OperationalError
+from app.domain.messages import LogLevel
+from app.domain.states import BackupKind, TaskKind, TaskState
+from app.views.widgets.pill import Pill, Tone
+
+_STATES = {
+    TaskState.STARTING: (QT_TRANSLATE_NOOP("Words", "Starting"), Tone.ACTIVE, True),
+    TaskState.IDLE: (QT_TRANSLATE_NOOP("Words", "Idle"), Tone.IDLE, False),
+    TaskState.PENDING: (QT_TRANSLATE_NOOP("Words", "Pending"), Tone.PENDING, False),
+    TaskState.PREPARING: (QT_TRANSLATE_NOOP("Words", "Preparing"), Tone.ACTIVE, True),
+    TaskState.SAVING_CONFIGURATION: (
+        QT_TRANSLATE_NOOP("Words", "Backing up VM configuration"),
+        Tone.ACTIVE,
+        True,
+    ),
+    TaskState.QUERYING_CHANGES: (QT_TRANSLATE_NOOP("Words", "Querying changed data"), Tone.ACTIVE, True),
+    TaskState.CHECKING_DATA: (QT_TRANSLATE_NOOP("Words", "Checking data"), Tone.ACTIVE, True),
+    TaskState.CREATING_VM: (QT_TRANSLATE_NOOP("Words", "Creating VM"), Tone.ACTIVE, True),
+    TaskState.RUNNING: (QT_TRANSLATE_NOOP("Words", "Running"), Tone.ACTIVE, False),
+    TaskState.VERIFYING: (QT_TRANSLATE_NOOP("Words", "Verifying"), Tone.ACTIVE, False),
+    TaskState.STOPPED: (QT_TRANSLATE_NOOP("Words", "Stopped"), Tone.IDLE, True),
+    TaskState.UNKNOWN: (QT_TRANSLATE_NOOP("Words", "Unknown"), Tone.UNKNOWN, False),
+    TaskState.COMPLETED: (QT_TRANSLATE_NOOP("Words", "Completed"), Tone.COMPLETED, False),
+    TaskState.FAILED: (QT_TRANSLATE_NOOP("Words", "Failed"), Tone.FAILED, False),
+}
+_BACKUP_KINDS = {
+    BackupKind.FULL: QT_TRANSLATE_NOOP("Words", "Full"),
+    BackupKind.INCREMENTAL: QT_TRANSLATE_NOOP("Words", "Incremental"),
+    BackupKind.DIFFERENTIAL: QT_TRANSLATE_NOOP("Words", "Differential"),
+}
+_TASK_KINDS = {
+    TaskKind.BACKUP: QT_TRANSLATE_NOOP("Words", "Backup"),
+    TaskKind.RESTORE: QT_TRANSLATE_NOOP("Words", "Restore"),
+    TaskKind.VERIFY: QT_TRANSLATE_NOOP("Words", "Verification"),
+    TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
+}
+_LEVELS = {
+    LogLevel.NORMAL: QT_TRANSLATE_NOOP("Words", "Normal"),
+    LogLevel.WARNING: QT_TRANSLATE_NOOP("Words", "Warning"),
+    LogLevel.ERROR: QT_TRANSLATE_NOOP("Words", "Error"),
+}
+
+
+def state_word(state: TaskState) -> str:
+    """Return a state's word."""
+    return QCoreApplication.translate("Words", str(_STATES[state][0]))
+
+
+def state_pill(state: TaskState, fraction: float | None = None) -> Pill:
+    """Return how a state is drawn; a running one with its part done is a bar: ``Running 24.8%``."""
+    _, tone, outlined = _STATES[state]
+    word = state_word(state)
+    if fraction is not None and state in (TaskState.RUNNING, TaskState.VERIFYING):
+        return Pill(f"{word} {fraction * 100:.1f}%", tone, fraction)
+    return Pill(word, tone, None, outlined)
+
+
+def backup_kind_word(kind: BackupKind) -> str:
+    """Return a kind of backup's word."""
+    return QCoreApplication.translate("Words", str(_BACKUP_KINDS[kind]))
+
+
+def task_kind_word(kind: TaskKind) -> str:
+    """Return a kind of task's word."""
+    return QCoreApplication.translate("Words", str(_TASK_KINDS[kind]))
+
+
+def level_word(level: LogLevel) -> str:
+    """Return a log level's word."""
+    return QCoreApplication.translate("Words", str(_LEVELS[level]))
+
+
+def error_message(error: OperationalError) -> str:
+    """Return what went wrong, in the operator's language."""
+    return QCoreApplication.translate("Errors", error.message_template).format_map(error.params)
+
+
+def error_hint(error: OperationalError) -> str:
+    """Return what to do about it, in the operator's language."""
+    return QCoreApplication.translate("Errors", error.hint_template).format_map(error.params)
+
+
+def message_text(template: str, params: dict[str, str]) -> str:
+    """Return a log line in the operator's language; the English template is the key."""
+    return QCoreApplication.translate("Messages", template).format_map(params)
