@@ -1,0 +1,42 @@
+"""authd and NFC on one TCP port, as an ESXi host's port 902, written from the project's page *NFC* alone.
+
+What lives here: :class:`NfcServer` (listens, one thread per connection), :class:`TicketBook` (one-time tickets),
+the ports it works with (:class:`DiskResolver`, :class:`NfcFaults`, :class:`NfcTls`); inside: ``authd`` (the
+handshake), ``streams`` (TLS that is dropped, plain bytes, TLS for the data), ``session`` (messages and frames),
+``transfer`` (disk bytes), ``codecs`` and ``fastlz`` (compression), ``wire`` (layouts).
+
+A connection: plaintext banner → TLS → ``SESSION``, ``BANNER``, ``THUMBPRINT_SHA2``, ``PROXY <service>[ssl]`` →
+the TLS layer is dropped without a shutdown → plain bytes (nbd) or a second TLS handshake (nbdssl) → classic
+messages → AIO frames. An open file pins its disk, so that a consolidation meanwhile is refused; the pin is gone
+before CLOSE_FILE or CLOSE_SESSION is answered.
+
+What the page leaves open and this server decides:
+
+* an error answer (type 1) has the payload u32 code, u32 0, then a text in ASCII; it has no extra. Codes:
+  2 bad request, 3 no resources (buffers), 4 file locked (the running leaf), 5 no such file, 6 I/O failed,
+  7 no space, 0x0b writing refused (known from the wire);
+* after an error answer the session goes on; after bytes that are no NFC the connection is closed;
+* buffers are at most 8 MiB each; the sum over all sessions is limited per host;
+* CLOSE_FILE and CLOSE_SESSION are answered with 8 and 4 zero bytes, SET_RES_POOL with 4;
+* a ticket is redeemed by the ``PROXY`` that connects.
+
+Threads: the session's thread does everything for its connection, with the disk's lock only for moments and never
+while it sends. Memory per connection: one buffer of the client's choice, and 2 MiB or one more such buffer.
+"""
+
+from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls
+from app.simulator.nfc.server import NfcOptions, NfcServer
+from app.simulator.nfc.tickets import Ticket, TicketBook
+from app.simulator.nfc.wire import NfcCode
+
+__all__ = [
+    "DiskResolver",
+    "Interruption",
+    "NfcCode",
+    "NfcFaults",
+    "NfcOptions",
+    "NfcServer",
+    "NfcTls",
+    "Ticket",
+    "TicketBook",
+]

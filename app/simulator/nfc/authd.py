@@ -1,0 +1,82 @@
+"""The VMware Authentication Daemon's part of a connection (protocols page *NFC*, section 2).
+
+Every command gets one line of answer but ``SESSION``, which gets none. 5xx answers leave the connection open, so
+that a client may correct itself; after a few of them it is closed.
+"""
+
+import socket
+from dataclasses import dataclass
+
+from app.simulator.nfc.ports import NfcTls
+from app.simulator.nfc.streams import ConnectionEnded, DroppableTls
+from app.simulator.nfc.tickets import Ticket, TicketBook
+
+BANNER = b"220 VMware Authentication Daemon Version 1.10: SSL Required, NFCSSL supported\r\n"
+_LINE_LIMIT_BYTES = 1024
+_MOST_REFUSALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The outcome: whose disks may be opened, and whether the data travel in TLS."""
+
+    ticket: Ticket
+    secured: bool
+
+
+class Authd:
+    """Admits clients that bring a ticket.
+
+    Thread: any; each call serves one connection on the caller's thread.
+    """
+
+    def __init__(self, tickets: TicketBook, service: str) -> None:
+        """Serve tickets of one book.
+
+        Args:
+            tickets: where the tickets come from.
+            service: what tickets name: ``vpxa-nfc`` (through vCenter) or ``nfc`` (bare ESXi).
+        """
+        self._tickets = tickets
+        self._services = {service: False, f"{service}ssl": True}
+
+    def admit(self, connection: socket.socket, tls: NfcTls) -> Admission:
+        """Talk to a client until ``PROXY`` connects it; the TLS layer is dropped then.
+
+        Raises:
+            ConnectionEnded: the client went away, or was refused too often.
+            OSError: the connection broke.
+        """
+        connection.sendall(BANNER)
+        layer = DroppableTls(connection, tls.context)
+        session_id = ""
+        refusals = 0
+        while refusals < _MOST_REFUSALS:
+            line = layer.receive_line(_LINE_LIMIT_BYTES)
+            command, _, argument = line.decode("latin-1").removesuffix("\r\n").partition(" ")
+            if command == "SESSION" and argument:
+                session_id = argument
+                continue
+            if command == "PROXY" and argument in self._services:
+                ticket = self._tickets.redeem(session_id)
+                if ticket is not None:
+                    secured = self._services[argument]
+                    layer.send(f"200 Connect ha-nfc{'ssl' if secured else ''}\r\n".encode("ascii"))
+                    return Admission(ticket, secured)
+            answer = self._answer(line, command, argument, tls)
+            refusals += answer.startswith(b"5")
+            layer.send(answer)
+        raise ConnectionEnded
+
+    def _answer(self, line: bytes, command: str, argument: str, tls: NfcTls) -> bytes:
+        if not line.endswith(b"\r\n"):
+            return b"500 Lines end with CRLF\r\n"
+        if line == b"BANNER \r\n":
+            return BANNER
+        if line == b"THUMBPRINT_SHA2 PlainText\r\n":
+            return f"200 {tls.thumbprint_sha256}\r\n".encode("ascii")
+        if command == "PROXY" and argument in self._services:
+            return b"530 Login incorrect: no such session\r\n"
+        if command in ("SESSION", "BANNER", "THUMBPRINT_SHA2", "PROXY"):
+            return f"501 Wrong arguments of {command}\r\n".encode("ascii", "replace")
+        return b"500 Unknown command\r\n"

@@ -1,0 +1,188 @@
+"""The NFC server: accepts connections on one port and gives each a thread."""
+
+import contextlib
+import logging
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from random import Random
+from typing import Self
+
+from app.simulator.nfc.authd import Authd
+from app.simulator.nfc.ports import DiskResolver, NfcFaults, NfcTls, NoFaults
+from app.simulator.nfc.session import BufferBudget, NfcSession, ProtocolViolation, SessionSurroundings
+from app.simulator.nfc.streams import ByteStream, ConnectionEnded, PlainStream, TlsStream
+from app.simulator.nfc.tickets import TicketBook
+from app.simulator.nfc.transfer import ConnectionCut, Interrupter
+
+_log = logging.getLogger(__name__)
+
+_BACKLOG = 64
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NfcOptions:
+    """How the server behaves."""
+
+    service: str = "vpxa-nfc"
+    """What tickets name: ``vpxa-nfc`` through vCenter, ``nfc`` on a bare ESXi."""
+    buffer_budget_bytes: int = 96 << 20
+    """Sum of all sessions' buffers: 48 MiB on ESXi 6 and 7, 96 MiB on 8."""
+    shuffle_seed: int | None = None
+    """Not None: fragments of read answers come in a random order that follows from the seed."""
+
+
+class NfcServer:
+    """authd and NFC on one port of 127.0.0.1.
+
+    Thread: :meth:`start` and :meth:`stop` one at a time; it runs one thread that accepts and one per connection.
+
+    Attributes:
+        tls: certificate for the next connections; may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        resolver: DiskResolver,
+        tickets: TicketBook,
+        tls: NfcTls,
+        *,
+        faults: NfcFaults | None = None,
+        options: NfcOptions | None = None,
+    ) -> None:
+        self.tls = tls
+        self._resolver = resolver
+        self._faults = faults or NoFaults()
+        self._options = options or NfcOptions()
+        self._authd = Authd(tickets, self._options.service)
+        self._budget = BufferBudget(self._options.buffer_budget_bytes)
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._accepted = 0
+        self._listener: socket.socket | None = None
+        self._acceptor: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        if self._listener is None:
+            raise RuntimeError("the NFC server is not started")
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    @property
+    def accepted_connections(self) -> int:
+        """How many connections were accepted since the start."""
+        return self._accepted
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        with self._lock:
+            return len(self._connections)
+
+    def start(self, port: int = 0) -> None:
+        """Listen and accept.
+
+        Args:
+            port: 0 takes a free one.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._stopping.clear()
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+        self._acceptor = threading.Thread(
+            target=self._accept, args=(self._listener,), name="nfc-accept", daemon=True
+        )
+        self._acceptor.start()
+
+    def stop(self) -> None:
+        """Cut every connection and wait for all threads; stopping twice is fine."""
+        self._stopping.set()
+        if self._listener is not None:
+            _shut_down(self._listener)
+            self._listener.close()
+        if self._acceptor is not None:
+            self._acceptor.join()
+        self.cut_connections()
+        with self._lock:
+            threads = list(self._connections)
+        for thread in threads:
+            thread.join()
+        self._listener = self._acceptor = None
+
+    def cut_connections(self) -> None:
+        """Cut every connection, as a rebooting host would."""
+        with self._lock:
+            for control in self._connections.values():
+                _shut_down(control)
+
+    def _accept(self, listener: socket.socket) -> None:
+        while not self._stopping.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # the listener was closed, or the client gave up already
+                continue
+            control = connection.dup()
+            thread = threading.Thread(
+                target=self._serve, args=(connection, control, self._accepted), name="nfc-session", daemon=True
+            )
+            with self._lock:
+                self._accepted += 1
+                self._connections[thread] = control
+            thread.start()
+
+    def _serve(self, connection: socket.socket, control: socket.socket, number: int) -> None:
+        stream: ByteStream | None = None
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            admission = self._authd.admit(connection, self.tls)
+            buffers = (
+                control.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF),
+                control.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
+            )
+            stream = TlsStream(connection, self.tls.context) if admission.secured else PlainStream(connection)
+            seed = self._options.shuffle_seed
+            surroundings = SessionSurroundings(
+                ticket=admission.ticket,
+                resolver=self._resolver,
+                budget=self._budget,
+                interrupter=Interrupter(self._faults, self._stopping),
+                shuffle=None if seed is None else Random(seed + number),  # noqa: S311 - an order, not a secret
+                socket_buffers=buffers,
+            )
+            NfcSession(stream, surroundings).run()
+        except ConnectionCut:
+            control.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        except (ConnectionEnded, OSError) as error:
+            _log.debug("NFC connection ended: %s", error)
+        except ProtocolViolation as error:
+            _log.warning("NFC client does not speak NFC: %s", error)
+        except Exception:  # noqa: BLE001 - a bug in one session is logged and ends that session only
+            _log.exception("NFC session failed")
+        finally:
+            (stream or connection).close()
+            connection.close()
+            control.close()
+            with self._lock:
+                self._connections.pop(threading.current_thread(), None)
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # not connected any more, which is what is wanted
+        connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,433 @@
+"""One NFC session: the classic messages that open it, then AIO frames until the client closes it."""
+
+import logging
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from app.domain.extents import Extent
+from app.simulator.nfc import codecs, wire
+from app.simulator.nfc.codecs import BadFragment, Compression
+from app.simulator.nfc.ports import DiskResolver
+from app.simulator.nfc.streams import ByteStream, ConnectionEnded
+from app.simulator.nfc.tickets import Ticket
+from app.simulator.nfc.transfer import ConnectionCut, Interrupter, ReadOrder, ReadPump, WriteOrder
+from app.simulator.nfc.wire import Classic, Frame, NfcCode
+from app.simulator.storage import (
+    DatastoreFull,
+    DiskFrozen,
+    DiskInUse,
+    DiskNotFound,
+    InvalidDatastorePath,
+    SimDisk,
+    StorageError,
+)
+from app.simulator.storage.descriptor import SECTOR_BYTES, Geometry
+
+_log = logging.getLogger(__name__)
+
+LARGEST_BUFFER_BYTES = 8 << 20
+_DEFAULT_BUFFER_BYTES = 64 << 10
+_PAYLOAD_LIMIT_BYTES = 4096
+_NAME_LIMIT_BYTES = 4096
+_MOST_OPEN_FILES = 16
+_MOST_GATHERED = 16
+_MOST_WRITES = 256
+_MOST_CHUNKS = 64 << 20
+
+
+class ProtocolViolation(Exception):
+    """The client speaks something else; the connection is closed."""
+
+
+class Refusal(Exception):
+    """A request is answered with an error, and the session goes on."""
+
+    def __init__(self, code: NfcCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class BufferBudget:
+    """The sum of the buffers that all sessions of one host may have.
+
+    Thread: any.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._lock = threading.Lock()
+        self._left = limit_bytes
+
+    def take(self, n_bytes: int) -> bool:
+        """Reserve bytes; False when there are not so many left."""
+        with self._lock:
+            if n_bytes > self._left:
+                return False
+            self._left -= n_bytes
+            return True
+
+    def give_back(self, n_bytes: int) -> None:
+        """Return what was reserved."""
+        with self._lock:
+            self._left += n_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSurroundings:
+    """What a session works with."""
+
+    ticket: Ticket
+    resolver: DiskResolver
+    budget: BufferBudget
+    interrupter: Interrupter
+    shuffle: Random | None
+    """Not None: fragments go out in any order, across the read requests that are waiting."""
+    socket_buffers: tuple[int, int]
+    """Sizes of the socket's send and receive buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    disk: SimDisk
+    writable: bool
+    pin: ExitStack
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    kind: int
+    op_id: int
+    payload: bytes
+
+
+class NfcSession:
+    """Serves one connection from behind the authd handshake to its end.
+
+    Thread: the connection's.
+    """
+
+    def __init__(self, stream: ByteStream, surroundings: SessionSurroundings) -> None:
+        self._stream = stream
+        self._with = surroundings
+        self._files: dict[int, _OpenFile] = {}
+        self._writes: dict[int, WriteOrder] = {}
+        self._next_handle = 1
+        self._buffer_bytes = _DEFAULT_BUFFER_BYTES
+        self._reserved_bytes = 0
+        self._pump = ReadPump(stream, self._buffer_bytes, surroundings.interrupter)
+        self._extra = bytearray(_DEFAULT_BUFFER_BYTES)
+        self._pending: _Request | None = None
+        self._closed = False
+        self._handlers: dict[int, Callable[[_Request], bytes]] = {
+            Frame.OPEN_SESSION: self._open_session,
+            Frame.CLOSE_SESSION: self._close_session,
+            Frame.OPEN_FILE: self._open_file,
+            Frame.CLOSE_FILE: self._close_file,
+            Frame.SET_SOCK_OPTS: self._set_sock_opts,
+            Frame.SET_RES_POOL: self._set_res_pool,
+            Frame.DDB_GET: self._get_ddb,
+            Frame.QUERY_ALLOCATED: self._query_allocated,
+        }
+
+    def run(self) -> None:
+        """Serve until the client is done.
+
+        Raises:
+            ConnectionEnded: the client went away in the middle.
+            ConnectionCut: the fault script says so.
+            ProtocolViolation: the client speaks something else.
+            OSError: the connection broke.
+        """
+        try:
+            self._greet()
+            while not self._closed:
+                self._serve(self._next_request())
+            self._receive_classic(Classic.SESSION_COMPLETE)
+        finally:
+            self._release()
+
+    # ---- classic messages ------------------------------------------------------------------------------
+
+    def _greet(self) -> None:
+        self._receive_classic(Classic.HANDSHAKE)
+        self._receive_classic(Classic.SESSION_PARAMETERS)
+        self._stream.send(wire.classic_message(Classic.SESSION_PARAMETERS_ANSWER, (16, 1)))
+        self._receive_classic(Classic.VERSION)
+        self._stream.send(wire.classic_message(Classic.VERSION, (4, wire.LIB_VERSION)))
+        names = self._receive_classic(Classic.CONNECTION_DATA)
+        for length in wire.CLASSIC_PAIR.unpack_from(names, 4):
+            self._receive_text(length)
+        self._receive_classic(Classic.FEATURES)
+        self._receive_classic(Classic.OPEN_AIO)
+        self._stream.send(wire.classic_message(Classic.OPEN_AIO))
+
+    def _receive_classic(self, expected: Classic) -> bytes:
+        message = self._receive(wire.CLASSIC_BYTES)
+        kind = wire.classic_type(message)
+        if kind != expected:
+            raise ProtocolViolation(f"message {kind} instead of {expected.value}")
+        return message
+
+    # ---- frames ----------------------------------------------------------------------------------------
+
+    def _next_request(self) -> _Request:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            return pending
+        magic, kind, size, op_id = wire.HEADER.unpack(self._receive(wire.HEADER.size))
+        if magic != wire.MAGIC or size > _PAYLOAD_LIMIT_BYTES:
+            raise ProtocolViolation(f"not a frame: magic {magic:#x}, size {size}")
+        return _Request(kind, op_id, self._receive(size))
+
+    def _serve(self, request: _Request) -> None:
+        try:
+            if request.kind == Frame.IO:
+                self._serve_io(request)
+                return
+            handler = self._handlers.get(request.kind)
+            if handler is None:
+                raise Refusal(NfcCode.BAD_REQUEST, f"unknown request {request.kind}")
+            answer = handler(request)
+        except struct.error as error:
+            raise ProtocolViolation(f"request {request.kind} of {len(request.payload)} bytes") from error
+        except Refusal as refusal:
+            answer = wire.error_frame(request.op_id, refusal.code, refusal.text)
+        self._stream.send(answer)
+
+    def _open_session(self, request: _Request) -> bytes:
+        _, buffer_bytes, count, _ = wire.OPEN_SESSION.unpack(request.payload)
+        if self._files or buffer_bytes < SECTOR_BYTES or buffer_bytes % SECTOR_BYTES or not count:
+            raise Refusal(NfcCode.BAD_REQUEST, "bad buffers")
+        wanted = buffer_bytes * count
+        if buffer_bytes > LARGEST_BUFFER_BYTES:
+            raise Refusal(NfcCode.NO_RESOURCES, f"buffers are at most {LARGEST_BUFFER_BYTES} bytes")
+        self._with.budget.give_back(self._reserved_bytes)
+        self._reserved_bytes = 0
+        if not self._with.budget.take(wanted):
+            raise Refusal(NfcCode.NO_RESOURCES, "no buffer memory is left on this host")
+        self._reserved_bytes = wanted
+        self._buffer_bytes = buffer_bytes
+        self._pump = ReadPump(self._stream, buffer_bytes, self._with.interrupter)
+        self._extra = bytearray(buffer_bytes)
+        return wire.frame(Frame.OPEN_SESSION, request.op_id, bytes(wire.OPEN_SESSION.size))
+
+    def _close_session(self, request: _Request) -> bytes:
+        wire.U32.unpack(request.payload)
+        self._release()
+        self._closed = True
+        return wire.frame(Frame.CLOSE_SESSION, request.op_id, bytes(wire.U32.size))
+
+    def _set_sock_opts(self, request: _Request) -> bytes:
+        wire.SOCK_OPTS.unpack(request.payload)
+        return wire.frame(Frame.SET_SOCK_OPTS, request.op_id, wire.SOCK_OPTS.pack(*self._with.socket_buffers, 0))
+
+    def _set_res_pool(self, request: _Request) -> bytes:
+        wire.U32.unpack(request.payload)
+        return wire.frame(Frame.SET_RES_POOL, request.op_id, bytes(wire.U32.size))
+
+    def _open_file(self, request: _Request) -> bytes:
+        path_bytes, _, _, _, kind, flags = wire.OPEN_FILE.unpack(request.payload)
+        path = self._receive_text(path_bytes)
+        writable = not flags & wire.FLAG_READ_ONLY
+        if kind != wire.FILE_TYPE_DISK:
+            raise Refusal(NfcCode.BAD_REQUEST, f"files of type {kind} are not served")
+        if writable and not self._with.ticket.writable:
+            raise Refusal(NfcCode.WRITE_REFUSED, "the ticket does not allow writing")
+        if len(self._files) >= _MOST_OPEN_FILES:
+            raise Refusal(NfcCode.NO_RESOURCES, "too many open files")
+        disk = self._resolve(path, writable=writable)
+        pin = ExitStack()
+        pin.enter_context(disk.pinned())
+        handle, self._next_handle = self._next_handle, self._next_handle + 1
+        self._files[handle] = _OpenFile(disk, writable, pin)
+        geometry = Geometry.of(disk.capacity_bytes)
+        answer = wire.OPEN_FILE_ANSWER.pack(
+            0,
+            handle,
+            kind,
+            flags,
+            0,
+            disk.capacity_bytes,
+            SECTOR_BYTES,
+            geometry.cylinders,
+            geometry.heads,
+            geometry.sectors,
+        )
+        return wire.frame(Frame.OPEN_FILE, request.op_id, answer)
+
+    def _resolve(self, path: str, *, writable: bool) -> SimDisk:
+        ticket = self._with.ticket
+        try:
+            disk = self._with.resolver.resolve_disk(ticket.vm_moid, ticket.disk_key, path, writable=writable)
+        except DiskInUse as error:
+            raise Refusal(NfcCode.FILE_LOCKED, str(error)) from error
+        except InvalidDatastorePath as error:
+            raise Refusal(NfcCode.BAD_REQUEST, str(error)) from error
+        except DiskNotFound as error:
+            raise Refusal(NfcCode.FILE_NOT_FOUND, str(error)) from error
+        except StorageError as error:
+            raise Refusal(NfcCode.IO_FAILED, str(error)) from error
+        if writable and disk.is_frozen:
+            raise Refusal(NfcCode.FILE_LOCKED, f"{path} is the parent of another disk")
+        return disk
+
+    def _close_file(self, request: _Request) -> bytes:
+        (handle,) = wire.U64.unpack(request.payload)
+        self._file(handle).pin.close()
+        del self._files[handle]
+        return wire.frame(Frame.CLOSE_FILE, request.op_id, bytes(wire.U64.size))
+
+    def _get_ddb(self, request: _Request) -> bytes:
+        handle, key_bytes, _ = wire.DDB_GET.unpack(request.payload)
+        key = self._receive_text(key_bytes)
+        disk = self._file(handle).disk
+        ddb = {**disk.base.descriptor.ddb, **disk.descriptor.ddb}
+        value = ddb.get(key, "").encode("ascii")
+        payload = wire.DDB_ANSWER.pack(handle & 0xFFFFFFFF, handle >> 32, 0, len(value))
+        return wire.frame(Frame.DDB_GET, request.op_id, payload) + value
+
+    def _query_allocated(self, request: _Request) -> bytes:
+        handle, _, chunk_bytes, start, count, _ = wire.QUERY_ALLOCATED.unpack(request.payload)
+        disk = self._file(handle).disk
+        if not chunk_bytes or chunk_bytes % SECTOR_BYTES or start % chunk_bytes or not 0 < count <= _MOST_CHUNKS:
+            raise Refusal(NfcCode.BAD_REQUEST, "start and length must be multiples of the chunk")
+        if start + (count - 1) * chunk_bytes >= disk.capacity_bytes:
+            raise Refusal(NfcCode.BAD_REQUEST, "the range reaches beyond the disk")
+        bitmap = allocation_bitmap(disk.allocated_areas(), chunk_bytes, start, count)
+        payload = wire.QUERY_ALLOCATED.pack(handle, 0, chunk_bytes, start, count, 0)
+        return wire.frame(Frame.QUERY_ALLOCATED, request.op_id, payload) + bitmap
+
+    # ---- IO --------------------------------------------------------------------------------------------
+
+    def _serve_io(self, request: _Request) -> None:
+        (operation,) = wire.U64.unpack_from(request.payload, wire.U64.size)
+        if operation & 0xFFFFFFFF == wire.OP_WRITE:
+            self._receive_write(request)
+            return
+        orders = [self._read_order(request)]
+        if self._with.shuffle is not None:
+            self._gather(orders)
+        self._pump.send(orders, self._with.shuffle)
+
+    def _gather(self, orders: list[ReadOrder]) -> None:
+        """Add the read requests that have come already, so that their fragments can be mixed."""
+        while len(orders) < _MOST_GATHERED and self._stream.has_input():
+            following = self._next_request()
+            if following.kind != Frame.IO or not _is_read(following):
+                self._pending = following
+                return
+            try:
+                orders.append(self._read_order(following))
+            except Refusal as refusal:
+                self._stream.send(wire.error_frame(following.op_id, refusal.code, refusal.text))
+
+    def _read_order(self, request: _Request) -> ReadOrder:
+        handle, operation, offset, length_bytes, *_ = wire.IO_REQUEST.unpack(request.payload)
+        disk = self._file(handle).disk
+        try:
+            compression = Compression(operation >> 32)
+        except ValueError as error:
+            raise Refusal(NfcCode.BAD_REQUEST, f"unknown compression {operation >> 32}") from error
+        if operation & 0xFFFFFFFF != wire.OP_READ or not 0 < length_bytes < 1 << 32:
+            raise Refusal(NfcCode.BAD_REQUEST, "not a read")
+        if offset + length_bytes > disk.capacity_bytes:
+            raise Refusal(NfcCode.BAD_REQUEST, "the read reaches beyond the disk")
+        return ReadOrder(request.op_id, disk, compression, offset, length_bytes)
+
+    def _receive_write(self, request: _Request) -> None:
+        fragment = wire.Fragment.unpack(request.payload)
+        if fragment.extra_bytes > self._buffer_bytes or fragment.plain_bytes > self._buffer_bytes:
+            raise ProtocolViolation(f"a fragment of {fragment.extra_bytes} bytes is larger than the buffer")
+        extra = memoryview(self._extra)[: fragment.extra_bytes]
+        if self._with.interrupter.is_cut(len(extra)):
+            self._stream.receive_into(extra[: len(extra) // 2])
+            raise ConnectionCut
+        self._stream.receive_into(extra)
+        order = self._writes.get(request.op_id) or self._begin_write(request, fragment)
+        order.failure = order.failure or self._write_fragment(order, fragment, extra)
+        order.seen.add(fragment.fragment_offset)
+        order.received_bytes += fragment.plain_bytes
+        if order.is_complete:
+            del self._writes[request.op_id]
+            self._stream.send(order.answer(request.op_id))
+
+    def _begin_write(self, request: _Request, fragment: wire.Fragment) -> WriteOrder:
+        if len(self._writes) >= _MOST_WRITES:
+            raise ProtocolViolation("too many unfinished writes")
+        file = self._files.get(fragment.handle)
+        order = WriteOrder(None if file is None else file.disk, fragment)
+        if file is None:
+            order.failure = (NfcCode.BAD_REQUEST, f"there is no open file {fragment.handle}")
+        elif not file.writable:
+            order.failure = (NfcCode.WRITE_REFUSED, "the file is open for reading")
+        self._writes[request.op_id] = order
+        return order
+
+    def _write_fragment(
+        self, order: WriteOrder, fragment: wire.Fragment, extra: memoryview
+    ) -> tuple[NfcCode, str] | None:
+        problem = order.problem_with(fragment)
+        if problem is not None or order.disk is None:
+            return NfcCode.BAD_REQUEST, problem or "no file"
+        try:
+            plain = codecs.decode(fragment.compression, extra, fragment.plain_bytes)
+            order.disk.write(fragment.offset + fragment.fragment_offset, plain)
+        except BadFragment as error:
+            return NfcCode.BAD_REQUEST, str(error)
+        except DatastoreFull as error:
+            return NfcCode.NO_SPACE, str(error)
+        except DiskFrozen as error:
+            return NfcCode.FILE_LOCKED, str(error)
+        except OSError as error:
+            return NfcCode.IO_FAILED, error.strerror or "the file cannot be written"
+        return None
+
+    # ---- inside ----------------------------------------------------------------------------------------
+
+    def _file(self, handle: int) -> _OpenFile:
+        file = self._files.get(handle)
+        if file is None:
+            raise Refusal(NfcCode.BAD_REQUEST, f"there is no open file {handle}")
+        return file
+
+    def _receive(self, n_bytes: int) -> bytes:
+        buffer = bytearray(n_bytes)
+        self._stream.receive_into(memoryview(buffer))
+        return bytes(buffer)
+
+    def _receive_text(self, n_bytes: int) -> str:
+        if n_bytes > _NAME_LIMIT_BYTES:
+            raise ProtocolViolation(f"a name of {n_bytes} bytes")
+        return self._receive(n_bytes).decode("utf-8", "replace")
+
+    def _release(self) -> None:
+        for file in self._files.values():
+            file.pin.close()
+        self._files.clear()
+        self._with.budget.give_back(self._reserved_bytes)
+        self._reserved_bytes = 0
+
+
+def allocation_bitmap(areas: list[Extent], chunk_bytes: int, start: int, count: int) -> bytes:
+    """Return one bit per chunk, least significant first, padded to four bytes."""
+    bits = np.zeros(-(-count // 32) * 32, dtype=np.bool_)
+    for area in areas:
+        first = max(0, (area.start - start) // chunk_bytes)
+        end = min(count, -(-(area.end - start) // chunk_bytes))
+        if first < end:
+            bits[first:end] = True
+    return np.packbits(bits, bitorder="little").tobytes()
+
+
+def _is_read(request: _Request) -> bool:
+    (operation,) = wire.U64.unpack_from(request.payload, wire.U64.size)
+    return bool(operation & 0xFFFFFFFF == wire.OP_READ)
+
+
+__all__ = ["LARGEST_BUFFER_BYTES", "BufferBudget", "ConnectionEnded", "NfcSession", "ProtocolViolation"]

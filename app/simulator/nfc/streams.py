@@ -1,0 +1,213 @@
+"""The layers of one TCP connection: TLS that can be dropped, plain bytes, and TLS for the data.
+
+authd's TLS layer must vanish from the connection without a TLS shutdown and without taking a byte with it that
+belongs to what follows. :class:`DroppableTls` therefore reads the socket record by record, exactly, and is simply
+forgotten afterwards.
+"""
+
+import os
+import select
+import socket
+import ssl
+import sys
+from typing import Protocol
+
+_RECORD_HEADER_BYTES = 5
+_LARGEST_RECORD_BYTES = (1 << 14) + 2048
+_MSG_MORE = getattr(socket, "MSG_MORE", 0)
+_MSG_WAITALL = getattr(socket, "MSG_WAITALL", 0)
+CAN_SEND_FILES = hasattr(os, "sendfile") and sys.platform == "linux"
+
+
+class ConnectionEnded(Exception):
+    """The client went away; at a message's border this is how every session ends."""
+
+
+class ByteStream(Protocol):
+    """An ordered stream of bytes. Thread: one at a time."""
+
+    sends_files: bool
+
+    def receive_into(self, target: memoryview) -> None:
+        """Fill ``target``.
+
+        Raises:
+            ConnectionEnded: the client went away before that.
+            OSError: the connection broke.
+        """
+        ...
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of ``data``.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        ...
+
+    def has_input(self) -> bool:
+        """Tell whether something can be received without waiting."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class PlainStream:
+    """The bare TCP connection."""
+
+    sends_files = CAN_SEND_FILES
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def receive_into(self, target: memoryview) -> None:
+        """Fill ``target``."""
+        while target:
+            n_bytes = self._connection.recv_into(target, len(target), _MSG_WAITALL)
+            if not n_bytes:
+                raise ConnectionEnded
+            target = target[n_bytes:]
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of ``data``."""
+        self._connection.sendall(data)
+
+    def send_before_more(self, data: bytes | bytearray | memoryview) -> None:
+        """Send ``data`` in one packet with what follows at once."""
+        self._connection.sendall(data, _MSG_MORE)
+
+    def send_file(self, source: int, offset: int, length_bytes: int) -> None:
+        """Send a range of a file without copying it through this process; only where ``sends_files``.
+
+        Raises:
+            OSError: the connection broke, or the file cannot be read.
+        """
+        target = self._connection.fileno()
+        while length_bytes:
+            n_bytes = os.sendfile(target, source, offset, length_bytes)
+            if not n_bytes:
+                raise OSError("the file ended while it was sent")
+            offset += n_bytes
+            length_bytes -= n_bytes
+
+    def has_input(self) -> bool:
+        """Tell whether something can be received without waiting."""
+        return _is_readable(self._connection)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+
+class TlsStream:
+    """TLS to its end on a connection that it owns."""
+
+    sends_files = False
+
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+        """Shake hands as the server.
+
+        Raises:
+            OSError: the client does not.
+        """
+        self._connection = context.wrap_socket(connection, server_side=True, suppress_ragged_eofs=True)
+
+    def receive_into(self, target: memoryview) -> None:
+        """Fill ``target``."""
+        while target:
+            n_bytes = self._connection.recv_into(target)
+            if not n_bytes:
+                raise ConnectionEnded
+            target = target[n_bytes:]
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of ``data``."""
+        self._connection.sendall(data)
+
+    def has_input(self) -> bool:
+        """Tell whether something can be received without waiting."""
+        return self._connection.pending() > 0 or _is_readable(self._connection)
+
+    def close(self) -> None:
+        """Let go of the connection, without a TLS shutdown."""
+        self._connection.close()
+
+
+class DroppableTls:
+    """A TLS layer that can be forgotten, leaving the connection exactly behind its last record."""
+
+    sends_files = False
+
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+        """Shake hands as the server.
+
+        Raises:
+            ConnectionEnded: the client went away.
+            OSError: the client does not shake hands.
+        """
+        self._connection = connection
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._receive_record()
+            else:
+                break
+        self._flush()
+
+    def receive_line(self, limit_bytes: int) -> bytes:
+        """Return the next line with its end, or what came in its place when it is too long.
+
+        Raises:
+            ConnectionEnded: the client went away.
+            OSError: the connection broke.
+        """
+        line = bytearray()
+        while not line.endswith(b"\n") and len(line) < limit_bytes:
+            try:
+                data = self._tls.read(1)
+            except ssl.SSLWantReadError:
+                self._receive_record()
+                continue
+            if not data:
+                raise ConnectionEnded
+            line += data
+        return bytes(line)
+
+    def send(self, data: bytes) -> None:
+        """Send all of ``data``.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        self._tls.write(data)
+        self._flush()
+
+    def drop(self) -> socket.socket:
+        """Return the connection, from which this layer is gone from now on."""
+        return self._connection
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data:
+            self._connection.sendall(data)
+
+    def _receive_record(self) -> None:
+        plain = PlainStream(self._connection)
+        header = bytearray(_RECORD_HEADER_BYTES)
+        plain.receive_into(memoryview(header))
+        length = int.from_bytes(header[3:5], "big")
+        if length > _LARGEST_RECORD_BYTES:
+            raise ssl.SSLError("record too long")
+        body = bytearray(length)
+        plain.receive_into(memoryview(body))
+        self._incoming.write(bytes(header + body))
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0])
