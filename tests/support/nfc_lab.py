@@ -58,9 +58,7 @@ class LabCertificate:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
             .not_valid_after(now + timedelta(days=30))
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False
-            )
+            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
             .sign(key, hashes.SHA256())
         )
         self.der = certificate.public_bytes(serialization.Encoding.DER)
