@@ -99,3 +99,11 @@ class KeyWrong(OperationalError):
     code = "repository.key_wrong"
     message_template = "The passphrase or recovery key does not open the repository at {path}."
     hint_template = "Check the keyboard layout and upper and lower case, or use the printed recovery key."
+
+
+class LocatorUnavailable(OperationalError):
+    """The local index of the repository cannot be kept."""
+
+    code = "repository.locator_unavailable"
+    message_template = "The local index of the repository at {path} cannot be used: {detail}"
+    hint_template = "Free space on this machine's own disk, and check that this account may write there."

@@ -1,0 +1,308 @@
+"""Leases: who uses the repository, and who must wait.
+
+A lease is a small file in ``locks/`` with a counter that its owner raises every few seconds. Nobody's clock is
+compared with anybody else's: whoever meets a lease watches its content for :data:`EXPIRY_S` on his own
+stopwatch, and only a counter that stood still all that time belongs to a dead owner. On the owner's own machine
+a process that has ended is noticed at once.
+
+Shared leases go together; an exclusive one goes with no other. Both sides write their lease first and look at
+the others afterwards, so of two that exclude each other at least one sees the other and steps back.
+"""
+
+import os
+import platform
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import msgspec
+import psutil
+from blake3 import blake3
+
+from app.core.clock import Clock
+from app.domain.errors import StandbyUnavailable
+from app.repository.documents import decode_document, encode_document
+from app.repository.errors import LeaseLost, RepositoryBusy
+from app.repository.files import read_bounded, replace_file, storage_errors, sync_directory, write_new
+from app.repository.layout import LEASE_SUFFIX, Layout
+
+HEARTBEAT_S = 10.0
+EXPIRY_S = 120.0
+_SETTLE_S = 0.1
+_LONGEST_LEASE_BYTES = 16 * 1024
+
+
+class LeaseKind(Enum):
+    """What a lease excludes."""
+
+    SHARED = "shared"
+    EXCLUSIVE = "exclusive"
+
+
+class _LeaseFile(msgspec.Struct, frozen=True):
+    format: int
+    id: str
+    kind: str
+    purpose: str
+    host: str
+    host_key: str
+    process: int
+    process_started: float
+    beat: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """This process, as leases name it."""
+
+    host: str
+    host_key: str
+    process: int
+    started: float
+
+    @classmethod
+    def current(cls) -> "ProcessIdentity":
+        """Return the identity of this process."""
+        process = psutil.Process()
+        parts = [platform.node(), hex(uuid.getnode())]
+        with suppress(OSError):  # containers of one machine share its name but do not see each other's processes
+            parts.append(str(Path("/proc/self/ns/pid").readlink()))
+        with suppress(OSError):
+            parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        return cls(
+            platform.node(), blake3("\n".join(parts).encode()).hexdigest(), process.pid, process.create_time()
+        )
+
+
+class LeaseBook:
+    """Takes and gives back leases on one repository. Thread: any."""
+
+    def __init__(self, layout: Layout, clock: Clock, identity: ProcessIdentity | None = None) -> None:
+        self._layout = layout
+        self._clock = clock
+        self._identity = identity or ProcessIdentity.current()
+        self._watched: dict[str, tuple[bytes, float]] = {}
+        self._lock = threading.Lock()
+
+    def acquire(self, kind: LeaseKind, purpose: str, *, wait_s: float = 10.0) -> "Lease":
+        """Take a lease, waiting for those that exclude it.
+
+        Raises:
+            RepositoryBusy: somebody alive excludes it.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        deadline = self._clock.monotonic() + wait_s
+        while True:
+            lease = Lease(self._layout, kind, purpose, self._identity)
+            opponent = None
+            try:
+                if kind is LeaseKind.EXCLUSIVE:  # a share may show a new file late; look a second time
+                    opponent = self._opponent(lease)
+                    if opponent is None:
+                        self._clock.sleep(_SETTLE_S)
+                if opponent is None:
+                    opponent = self._opponent(lease)
+                if opponent is None:
+                    return lease
+            except BaseException:
+                lease.release()
+                raise
+            lease.release()
+            if self._clock.monotonic() >= deadline:
+                raise RepositoryBusy(
+                    path=self._layout.root, owner=f"{opponent.host} ({opponent.process})", purpose=opponent.purpose
+                )
+            self._clock.sleep(0.2 + 0.3 * (os.getpid() % 7) / 7)
+
+    def is_alive(self, lease_id: str) -> bool:
+        """Tell whether a lease may still be used by its owner.
+
+        A lease of a dead owner is removed. A lease that nobody has watched for long enough counts as alive.
+        """
+        path = self._layout.locks / f"{lease_id}{LEASE_SUFFIX}"
+        try:
+            data = read_bounded(path, _LONGEST_LEASE_BYTES)
+        except FileNotFoundError:
+            return False
+        except ValueError:
+            data = b""
+        try:
+            file = decode_document(data, _LeaseFile)
+        except ValueError:
+            file = None
+        if file is not None and self._has_ended(file):
+            self._remove(path)
+            return False
+        if self._stood_still(lease_id, data):
+            self._remove(path)
+            return False
+        return True
+
+    def _stood_still(self, lease_id: str, data: bytes) -> bool:
+        now = self._clock.monotonic()
+        with self._lock:
+            seen, since = self._watched.get(lease_id, (None, now))
+            if seen != data:
+                self._watched[lease_id] = (data, now)
+                return False
+            return now - since >= EXPIRY_S
+
+    def _has_ended(self, file: _LeaseFile) -> bool:
+        if file.host_key != self._identity.host_key:
+            return False
+        if file.process == self._identity.process:
+            return file.process_started != self._identity.started
+        try:
+            return abs(psutil.Process(file.process).create_time() - file.process_started) > 2.0
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.Error:
+            return False
+
+    def _remove(self, path: Path) -> None:
+        with suppress(OSError):
+            path.unlink()
+
+    def _opponent(self, own: "Lease") -> _LeaseFile | None:
+        with storage_errors(self._layout.root):
+            names = sorted(path.name for path in self._layout.locks.iterdir() if path.suffix == LEASE_SUFFIX)
+            for name in names:
+                lease_id = name.removesuffix(LEASE_SUFFIX)
+                if lease_id == own.id or not self.is_alive(lease_id):
+                    continue
+                other = self._read(lease_id)
+                if own.kind is LeaseKind.EXCLUSIVE or other.kind == LeaseKind.EXCLUSIVE.value:
+                    return other
+        return None
+
+    def _read(self, lease_id: str) -> _LeaseFile:
+        """Return a lease; one that cannot be read counts as exclusive until it was watched long enough."""
+        try:
+            path = self._layout.locks / f"{lease_id}{LEASE_SUFFIX}"
+            return decode_document(read_bounded(path, _LONGEST_LEASE_BYTES), _LeaseFile)
+        except (ValueError, FileNotFoundError):
+            exclusive = LeaseKind.EXCLUSIVE.value
+            return _LeaseFile(1, lease_id, exclusive, "unreadable lease", "unknown", "", 0, 0.0, 0)
+
+
+class Lease:
+    """A lease that this process holds; a thread of its own keeps it alive until :meth:`release`."""
+
+    def __init__(self, layout: Layout, kind: LeaseKind, purpose: str, identity: ProcessIdentity) -> None:
+        self.id = uuid.uuid4().hex
+        self.kind = kind
+        self._layout = layout
+        self._purpose = purpose
+        self._identity = identity
+        self._path = layout.locks / f"{self.id}{LEASE_SUFFIX}"
+        self._beat = 0
+        self._lost = False
+        self._ended = threading.Event()
+        with storage_errors(layout.root):
+            try:
+                write_new(self._path, self._content())
+                sync_directory(layout.locks)
+            except OSError:
+                with suppress(OSError):
+                    self._path.unlink()
+                raise
+        self._thread = threading.Thread(target=self._keep_alive, name=f"lease-{self.id[:8]}", daemon=True)
+        self._thread.start()
+
+    def _content(self) -> bytes:
+        identity = self._identity
+        return encode_document(
+            _LeaseFile(
+                1,
+                self.id,
+                self.kind.value,
+                self._purpose,
+                identity.host,
+                identity.host_key,
+                identity.process,
+                identity.started,
+                self._beat,
+            )
+        )
+
+    def _keep_alive(self) -> None:
+        while not self._ended.wait(HEARTBEAT_S):
+            self.beat()
+
+    def beat(self) -> None:
+        """Show a sign of life; a standby that is away for a while is no reason to give up."""
+        with suppress(OSError):
+            if not self._path.exists():
+                self._lost = True
+                return
+            self._beat += 1
+            replace_file(self._path, self._content(), scratch_name=f"{self.id}.beat")
+
+    def check(self) -> None:
+        """Make sure that nobody took the lease over.
+
+        Raises:
+            LeaseLost: somebody did.
+            StandbyUnavailable: that cannot be told.
+        """
+        with storage_errors(self._layout.root):
+            self._layout.locks.stat()
+            self._lost = self._lost or not self._path.exists()
+        if self._lost:
+            raise LeaseLost(path=self._layout.root)
+
+    def release(self) -> None:
+        """Give the lease back; never raises."""
+        self._ended.set()
+        self._thread.join()
+        with suppress(OSError):
+            self._path.unlink()
+
+
+class SharedLease:
+    """One shared lease for all that a process does in a repository at the same time. Thread: any."""
+
+    def __init__(self, acquire: Callable[[], Lease], on_release: Callable[[Lease], None]) -> None:
+        self._acquire = acquire
+        self._on_release = on_release
+        self._lock = threading.Lock()
+        self._lease: Lease | None = None
+        self._users = 0
+
+    def enter(self) -> Lease:
+        """Take part in the lease.
+
+        Raises:
+            RepositoryBusy, StandbyFull, StandbyUnavailable: it cannot be had.
+        """
+        with self._lock:
+            if self._lease is None:
+                self._lease = self._acquire()
+            self._users += 1
+            return self._lease
+
+    def leave(self) -> None:
+        """Take part no more; the last one gives the lease back."""
+        with self._lock:
+            self._users -= 1
+            if self._users or self._lease is None:
+                return
+            lease, self._lease = self._lease, None
+            self._on_release(lease)
+            lease.release()
+
+
+__all__ = [
+    "EXPIRY_S",
+    "HEARTBEAT_S",
+    "Lease",
+    "LeaseBook",
+    "LeaseKind",
+    "ProcessIdentity",
+    "SharedLease",
+    "StandbyUnavailable",
+]

@@ -1,0 +1,47 @@
+"""What the readers and writers of one repository share."""
+
+import uuid
+from dataclasses import dataclass
+
+from app.domain.restore_point import PointDisk
+from app.repository.crypto import Hasher, RepositoryKeys, SessionCipher
+from app.repository.layout import Layout
+from app.repository.locator import Locator
+from app.repository.pages import PageTree, chunk_count
+from app.repository.pipeline import StoragePlan
+from app.repository.points import PointShelf
+from app.repository.records import RecordDecoder
+from app.repository.store import RecordStore
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryParts:
+    """What readers and writers of one repository share. Thread: any."""
+
+    layout: Layout
+    repository_id: uuid.UUID
+    locator: Locator
+    store: RecordStore
+    shelf: PointShelf
+    keys: RepositoryKeys | None
+    chunk_bytes: int
+    frame_bytes: int
+    pack_bytes: int
+    level: int
+
+    def decoder(self) -> RecordDecoder:
+        """Return a decoder for one thread."""
+        return RecordDecoder(self.storage_plan().hasher, self.keys)
+
+    def storage_plan(self) -> StoragePlan:
+        """Return how one run stores chunks; each plan is an encryption session of its own."""
+        if self.keys is None:
+            return StoragePlan(self.chunk_bytes, self.frame_bytes, self.level, Hasher(), None)
+        session = SessionCipher(self.keys)
+        return StoragePlan(self.chunk_bytes, self.frame_bytes, self.level, self.keys.hasher(), session)
+
+    def tree(self, disk: PointDisk) -> PageTree:
+        """Open the index of a point's disk."""
+        decoder = self.decoder()
+        count = chunk_count(disk.capacity_bytes, self.chunk_bytes)
+        return PageTree(bytes.fromhex(disk.root), count, lambda digest: self.store.blob(digest, decoder))

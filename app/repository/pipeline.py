@@ -1,0 +1,222 @@
+"""Reads a disk, cuts it into chunks and stores those that are new: two or three threads doing all of it.
+
+Each worker takes the next filled chunk from the reader (one lock), tests it for zeros, hashes it, looks it up,
+compresses it and appends it. Buffers come from a pool that is larger than all that can be under way, so no
+worker ever waits for one.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from app.core.cancel import CancelToken
+from app.core.disks import DiskReader, ReadRequest
+from app.core.progress import Progress
+from app.domain.extents import Extent, complement, split
+from app.repository.appender import PackAppender
+from app.repository.crypto import Hasher, SessionCipher
+from app.repository.pages import ZERO_DIGEST, PageTree, PageTreeBuilder
+from app.repository.records import RecordDecoder, RecordEncoder, RecordKind
+from app.repository.store import RecordStore
+
+
+@dataclass(frozen=True, slots=True)
+class StoragePlan:
+    """How chunks become records in this repository."""
+
+    chunk_bytes: int
+    frame_bytes: int
+    level: int
+    hasher: Hasher
+    session: SessionCipher | None
+
+    def encoder(self) -> RecordEncoder:
+        """Return an encoder for one thread."""
+        return RecordEncoder(frame_bytes=self.frame_bytes, level=self.level, session=self.session)
+
+
+@dataclass(slots=True)
+class _Job:
+    index: int
+    buffer: bytearray
+    pieces: Sequence[Extent]
+    """What is read of the chunk, relative to its start."""
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParentDisk:
+    """The disk that bytes come from which are not read."""
+
+    tree: PageTree
+    capacity_bytes: int
+    store: RecordStore
+
+
+def worker_count() -> int:
+    """Return how many threads a pipeline uses."""
+    return min(3, max(2, os.cpu_count() or 2))
+
+
+def plan_chunks(extents: Sequence[Extent], chunk_bytes: int) -> Iterator[tuple[int, list[Extent]]]:
+    """Group normalized extents by chunk; the pieces are relative to their chunk's start."""
+    index, pieces = -1, list[Extent]()
+    for piece in split(extents, chunk_bytes):
+        number = piece.start // chunk_bytes
+        if number != index and pieces:
+            yield index, pieces
+            pieces = []
+        index = number
+        pieces.append(Extent(piece.start - number * chunk_bytes, piece.length_bytes))
+    if pieces:
+        yield index, pieces
+
+
+class DiskPipeline:
+    """One run over one disk. Use once."""
+
+    def __init__(
+        self,
+        *,
+        plan: StoragePlan,
+        appender: PackAppender,
+        builder: PageTreeBuilder,
+        parent: ParentDisk | None,
+        decoders: Iterable[RecordDecoder],
+        capacity_bytes: int,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> None:
+        self._plan = plan
+        self._appender = appender
+        self._builder = builder
+        self._parent = parent
+        self._decoders = list(decoders)
+        self._capacity = capacity_bytes
+        self._progress = progress
+        self._cancel = cancel
+        self._zeros = bytes(plan.chunk_bytes)
+        self._pool: list[bytearray] = []
+        self._source_lock = threading.Lock()
+        self._stop = threading.Event()
+        self.read_bytes = 0
+        """Bytes read from the reader so far."""
+
+    def run(self, reader: DiskReader, extents: Sequence[Extent]) -> None:
+        """Store what the extents cover.
+
+        Raises:
+            OperationalError: reading or storing failed; all threads have ended.
+            TaskCancelled: cancelled; all threads have ended.
+        """
+        workers = len(self._decoders)
+        self._pool = [bytearray(self._plan.chunk_bytes) for _ in range(reader.window + workers + 2)]
+        source = iter(reader.read_many(self._requests(extents)))
+        try:
+            with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="chunk-worker") as pool:
+                running = [pool.submit(self._work, source, decoder) for decoder in self._decoders]
+                try:
+                    wait(running)
+                except BaseException:
+                    self._stop.set()
+                    raise
+            for one in running:
+                one.result()
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+            self._pool = []
+
+    def _requests(self, extents: Sequence[Extent]) -> Iterator[ReadRequest]:
+        size = self._plan.chunk_bytes
+        for index, pieces in plan_chunks(extents, size):
+            self._cancel.check()
+            if self._stop.is_set():
+                return
+            buffer = self._pool.pop()
+            job = _Job(index, buffer, pieces, len(pieces) == 1 and pieces[0].length_bytes == size)
+            self._builder.announce(index)
+            view, base, last = memoryview(buffer), index * size, len(pieces) - 1
+            for number, piece in enumerate(pieces):
+                tag = job if number == last else None
+                yield ReadRequest(base + piece.start, view[piece.start : piece.end], tag)
+
+    def _next_job(self, source: Iterator[ReadRequest]) -> _Job | None:
+        with self._source_lock:
+            if self._stop.is_set():
+                return None
+            started, read, found = time.perf_counter(), 0, None
+            for request in source:
+                read += len(request.buffer)
+                if isinstance(request.tag, _Job):
+                    found = request.tag
+                    break
+            self.read_bytes += read
+            self._progress.busy(source_s=time.perf_counter() - started)
+            self._progress.advance(read_bytes=read)
+            return found
+
+    def _work(self, source: Iterator[ReadRequest], decoder: RecordDecoder) -> None:
+        encoder = self._plan.encoder()
+        try:
+            while (job := self._next_job(source)) is not None:
+                self._cancel.check()
+                started = time.perf_counter()
+                if not job.is_whole:
+                    self._fill_gaps(job, decoder)
+                digest = self._store(job.buffer, encoder, started)
+                self._builder.put(job.index, digest)
+                self._pool.append(job.buffer)
+                self._progress.advance(done_bytes=sum(piece.length_bytes for piece in job.pieces))
+        except BaseException:
+            self._stop.set()
+            raise
+
+    def _store(self, buffer: bytearray, encoder: RecordEncoder, started: float) -> bytes:
+        if buffer == self._zeros:
+            self._progress.busy(processing_s=time.perf_counter() - started)
+            return ZERO_DIGEST
+        plan = self._plan
+        frames = plan.hasher.frame_digests(buffer, plan.frame_bytes)
+        digest = plan.hasher.blob_digest(RecordKind.CHUNK, len(buffer), frames)
+        if not self._appender.claim(digest):
+            self._progress.busy(processing_s=time.perf_counter() - started)
+            return digest
+        record = encoder.encode(RecordKind.CHUNK, buffer, digest, frames)
+        encoded = time.perf_counter()
+        self._appender.append(RecordKind.CHUNK, digest, len(buffer), record)
+        self._progress.busy(processing_s=encoded - started, target_s=time.perf_counter() - encoded)
+        self._progress.advance(written_bytes=record.length_bytes)
+        return digest
+
+    def _fill_gaps(self, job: _Job, decoder: RecordDecoder) -> None:
+        """Put the parent's bytes, or zeros, where nothing was read."""
+        size = self._plan.chunk_bytes
+        old = self._parent_chunk(job.index, decoder)
+        for gap in complement(job.pieces, size):
+            inside = max(gap.start, min(gap.end, len(old)))
+            job.buffer[gap.start : inside] = old[gap.start : inside]
+            job.buffer[inside : gap.end] = self._zeros[inside : gap.end]
+
+    def _parent_chunk(self, index: int, decoder: RecordDecoder) -> memoryview:
+        """Return the parent's chunk, as far as both disks reach."""
+        parent = self._parent
+        if parent is None or index >= parent.tree.count:
+            return memoryview(b"")
+        digest = parent.tree.digest(index)
+        if digest == ZERO_DIGEST:
+            return memoryview(b"")
+        valid = min(self._capacity, parent.capacity_bytes) - index * self._plan.chunk_bytes
+        return memoryview(parent.store.blob(digest, decoder))[: max(0, valid)]
+
+    def rewrite_tail(self) -> None:
+        """Store the last chunk anew with zeros behind the disk's end, where the parent's disk was larger."""
+        index = self._capacity // self._plan.chunk_bytes
+        job = _Job(index, bytearray(self._plan.chunk_bytes), (), is_whole=False)
+        self._builder.announce(index)
+        self._fill_gaps(job, self._decoders[0])
+        self._builder.put(index, self._store(job.buffer, self._plan.encoder(), time.perf_counter()))

@@ -1,0 +1,380 @@
+"""Restore points on disk: ``points/<chain>/<stamp>/`` with ``point.json``, configuration and changed extents."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from blake3 import blake3
+
+from app.domain.extents import Extent
+from app.domain.ids import PointId, VmId
+from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
+from app.domain.states import BackupKind
+from app.repository.crypto import DIGEST_BYTES, RepositoryKeys
+from app.repository.documents import decode_document, encode_document, format_of
+from app.repository.errors import PointDamaged, PointMissing
+from app.repository.files import read_bounded, storage_errors
+from app.repository.layout import (
+    CHANGES_NAME,
+    FILES_NAME,
+    POINT_NAME,
+    Layout,
+    is_safe_name,
+    is_stamp,
+    split_point_id,
+)
+from app.repository.values import DamagedPoint, PointListing
+
+POINT_FORMAT = 1
+_LONGEST_POINT_BYTES = 16 * 1024 * 1024
+_LONGEST_FILE_BYTES = 256 * 1024 * 1024
+_LARGEST_DISK_BYTES = 1 << 60
+_MOST_DISKS = 4096
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    vm: str
+    name: str
+    platform_address: str
+    instance_uuid: str | None
+    datacenter: str
+    datastore: str
+    host: str
+    hostname: str | None
+    guest: str
+
+
+class _Disk(msgspec.Struct, frozen=True):
+    key: int
+    label: str
+    uuid: str | None
+    capacity_bytes: int
+    path: str
+    change_id: str | None
+    root: str
+    read_bytes: int
+    stored_bytes: int
+    read_whole: bool
+
+
+class StoredFile(msgspec.Struct, frozen=True):
+    """A file beside ``point.json``: its name, and size and BLAKE3-256 of its content."""
+
+    name: str
+    size_bytes: int
+    digest: str
+
+
+class PointFile(msgspec.Struct, frozen=True):
+    """The body of ``point.json``."""
+
+    format: int
+    repository: str
+    chain: str
+    stamp: str
+    rule_name: str
+    created_at: datetime
+    kind: str
+    parent: str | None
+    consistent: bool
+    tool_version: str
+    facts: _Facts
+    disks: tuple[_Disk, ...]
+    files: tuple[StoredFile, ...]
+    changes: tuple[StoredFile, ...]
+
+
+class ChangesFile(msgspec.Struct, frozen=True):
+    """The body of ``changes/<disk key>.json``: what was read, and since when it had changed."""
+
+    format: int
+    disk_key: int
+    since: str | None
+    extents: tuple[tuple[int, int], ...]
+
+
+def describe(
+    point: RestorePoint, repository_id: str, files: Sequence[StoredFile], changes: Sequence[StoredFile]
+) -> PointFile:
+    """Turn a restore point into what ``point.json`` says."""
+    chain, stamp = split_point_id(point.id)
+    facts = point.facts
+    return PointFile(
+        format=POINT_FORMAT,
+        repository=repository_id,
+        chain=chain,
+        stamp=stamp,
+        rule_name=point.rule_name,
+        created_at=point.created_at,
+        kind=point.kind.value,
+        parent=point.parent,
+        consistent=point.consistent,
+        tool_version=point.tool_version,
+        facts=_Facts(
+            facts.vm,
+            facts.name,
+            facts.platform_address,
+            facts.instance_uuid,
+            facts.datacenter,
+            facts.datastore,
+            facts.host,
+            facts.hostname,
+            facts.guest,
+        ),
+        disks=tuple(
+            _Disk(
+                disk.key,
+                disk.label,
+                disk.uuid,
+                disk.capacity_bytes,
+                disk.path,
+                disk.change_id,
+                disk.root,
+                disk.read_bytes,
+                disk.stored_bytes,
+                disk.read_whole,
+            )
+            for disk in point.disks
+        ),
+        files=tuple(files),
+        changes=tuple(changes),
+    )
+
+
+def restore_point(file: PointFile) -> RestorePoint:
+    """Turn what ``point.json`` says into a restore point.
+
+    Raises:
+        ValueError: it says something impossible.
+    """
+    facts = file.facts
+    if file.created_at.tzinfo is None:
+        raise ValueError("its time has no zone")
+    if len(file.disks) > _MOST_DISKS or len({disk.key for disk in file.disks}) != len(file.disks):
+        raise ValueError("its list of disks is impossible")
+    if not all(is_safe_name(one.name) for one in (*file.files, *file.changes)):
+        raise ValueError("one of its files has an unsafe name")
+    return RestorePoint(
+        id=PointId(f"{file.chain}/{file.stamp}"),
+        chain=file.chain,
+        rule_name=file.rule_name,
+        created_at=file.created_at,
+        kind=BackupKind(file.kind),
+        parent=None if file.parent is None else PointId(file.parent),
+        facts=VmFacts(
+            vm=VmId(facts.vm),
+            name=facts.name,
+            platform_address=facts.platform_address,
+            instance_uuid=facts.instance_uuid,
+            datacenter=facts.datacenter,
+            datastore=facts.datastore,
+            host=facts.host,
+            hostname=facts.hostname,
+            guest=facts.guest,
+        ),
+        disks=tuple(_restore_disk(disk) for disk in file.disks),
+        configuration_files=tuple(one.name for one in file.files),
+        consistent=file.consistent,
+        tool_version=file.tool_version,
+    )
+
+
+def _restore_disk(disk: _Disk) -> PointDisk:
+    if not 0 <= disk.capacity_bytes <= _LARGEST_DISK_BYTES:
+        raise ValueError("a disk has an impossible capacity")
+    if len(disk.root) != 2 * DIGEST_BYTES or len(bytes.fromhex(disk.root)) != DIGEST_BYTES:
+        raise ValueError("a disk's root is not a digest")
+    return PointDisk(
+        key=disk.key,
+        label=disk.label,
+        uuid=disk.uuid,
+        capacity_bytes=disk.capacity_bytes,
+        path=disk.path,
+        change_id=disk.change_id,
+        root=disk.root,
+        read_bytes=disk.read_bytes,
+        stored_bytes=disk.stored_bytes,
+        read_whole=disk.read_whole,
+    )
+
+
+def file_place(point: PointId, *names: str) -> str:
+    """Name the place that an encrypted file of a point is bound to."""
+    return "/".join((point, *names))
+
+
+class PointShelf:
+    """Reads and lists the points of a repository. Thread: any."""
+
+    def __init__(self, layout: Layout, repository_id: str, keys: RepositoryKeys | None) -> None:
+        self._layout = layout
+        self._repository_id = repository_id
+        self._keys = keys
+
+    def list_all(self) -> PointListing:
+        """Return all points, by chain, newest first.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        with storage_errors(self._layout.root):
+            chains = sorted(path.name for path in self._layout.points.iterdir() if path.is_dir())
+        points: list[RestorePoint] = []
+        damaged: list[DamagedPoint] = []
+        for chain in chains:
+            if is_safe_name(chain):
+                listing = self.list_chain(chain)
+                points += listing.points
+                damaged += listing.damaged
+        return PointListing(points=tuple(points), damaged=tuple(damaged))
+
+    def list_chain(self, chain: str) -> PointListing:
+        """Return the points of one chain, newest first; a chain that does not exist is empty.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        with storage_errors(self._layout.root):
+            try:
+                stamps = [path.name for path in (self._layout.points / chain).iterdir() if is_stamp(path.name)]
+            except (FileNotFoundError, NotADirectoryError):
+                stamps = []
+        points: list[RestorePoint] = []
+        damaged: list[DamagedPoint] = []
+        for stamp in sorted(stamps, reverse=True):
+            point = PointId(f"{chain}/{stamp}")
+            try:
+                points.append(self.load(point))
+            except PointDamaged as error:
+                damaged.append(DamagedPoint(id=point, chain=chain, detail=error.params["detail"]))
+            except PointMissing:  # deleted by somebody else in this moment
+                continue
+        points.sort(key=lambda one: (one.created_at, one.id), reverse=True)
+        return PointListing(points=tuple(points), damaged=tuple(damaged))
+
+    def load(self, point: PointId) -> RestorePoint:
+        """Return one point.
+
+        Raises:
+            PointMissing: there is no such point.
+            PointDamaged: its description cannot be trusted.
+            StandbyUnavailable: the standby cannot be read.
+        """
+        try:
+            return restore_point(self.load_file(point))
+        except ValueError as error:
+            raise PointDamaged(point=point, detail=error) from error
+
+    def load_file(self, point: PointId) -> PointFile:
+        """Return a point's own description.
+
+        Raises:
+            PointMissing: there is no such point.
+            PointDamaged: its description cannot be trusted.
+            StandbyUnavailable: the standby cannot be read.
+        """
+        try:
+            directory = self._layout.point(point)
+        except ValueError as error:
+            raise PointMissing(point=point) from error
+        return self.load_from(directory, point)
+
+    def load_from(self, directory: Path, point: PointId) -> PointFile:
+        """Return the description of a point that lies in ``directory``.
+
+        Raises:
+            PointMissing: there is no such point.
+            PointDamaged: its description cannot be trusted.
+            StandbyUnavailable: the standby cannot be read.
+        """
+        try:
+            with storage_errors(self._layout.root):
+                try:
+                    data = read_bounded(directory / POINT_NAME, _LONGEST_POINT_BYTES)
+                except FileNotFoundError as error:
+                    if directory.is_dir():
+                        raise PointDamaged(point=point, detail="it has no point.json") from error
+                    raise PointMissing(point=point) from error
+            if self._keys is not None:
+                data = self._keys.open_file(data, file_place(point, POINT_NAME))
+            if format_of(data) > POINT_FORMAT:
+                raise ValueError("a newer program wrote it")
+            file = decode_document(data, PointFile)
+        except ValueError as error:
+            raise PointDamaged(point=point, detail=error) from error
+        if f"{file.chain}/{file.stamp}" != point or file.repository != self._repository_id:
+            raise PointDamaged(point=point, detail="its description belongs to another point")
+        return file
+
+    def file_content(self, point: PointId, name: str) -> bytes:
+        """Return a configuration file of a point.
+
+        Raises:
+            KeyError: the point has no such file.
+            PointMissing: there is no such point.
+            PointDamaged: the file is not what was stored.
+            StandbyUnavailable: the standby cannot be read.
+        """
+        stored = next((one for one in self.load_file(point).files if one.name == name), None)
+        if stored is None:
+            raise KeyError(name)
+        return self._content(point, FILES_NAME, stored)
+
+    def changes(self, point: PointId, disk_key: int) -> tuple[list[Extent], str | None]:
+        """Return what a point's backup read of a disk, and since when it had changed.
+
+        Raises:
+            KeyError: the point keeps no changes of this disk.
+            PointMissing: there is no such point.
+            PointDamaged: the file is not what was stored.
+            StandbyUnavailable: the standby cannot be read.
+        """
+        name = f"{disk_key}.json"
+        stored = next((one for one in self.load_file(point).changes if one.name == name), None)
+        if stored is None:
+            raise KeyError(disk_key)
+        try:
+            file = decode_document(self._content(point, CHANGES_NAME, stored), ChangesFile)
+            return [Extent(start, length) for start, length in file.extents], file.since
+        except ValueError as error:
+            raise PointDamaged(point=point, detail=f"{name}: {error}") from error
+
+    def check_files(self, point: PointId, file: PointFile) -> list[tuple[str, str]]:
+        """Read every file beside ``point.json`` and return those that are damaged, each with the reason.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        damaged: list[tuple[str, str]] = []
+        for folder, names in ((FILES_NAME, file.files), (CHANGES_NAME, file.changes)):
+            for stored in names:
+                try:
+                    self._content(point, folder, stored)
+                except PointDamaged as error:
+                    damaged.append((f"{folder}/{stored.name}", error.params["detail"]))
+        return damaged
+
+    def _content(self, point: PointId, folder: str, stored: StoredFile) -> bytes:
+        path = self._layout.point(point) / folder / stored.name
+        try:
+            if not is_safe_name(stored.name):
+                raise ValueError("its name is unsafe")
+            with storage_errors(self._layout.root):
+                try:
+                    data = read_bounded(path, min(stored.size_bytes, _LONGEST_FILE_BYTES) + 64)
+                except FileNotFoundError:
+                    raise ValueError("it is missing") from None
+            if self._keys is not None:
+                data = self._keys.open_file(data, file_place(point, folder, stored.name))
+            if len(data) != stored.size_bytes or blake3(data).hexdigest() != stored.digest:
+                raise ValueError("it is not what was stored")
+        except ValueError as error:
+            raise PointDamaged(point=point, detail=f"{stored.name}: {error}") from error
+        return data
+
+
+def encode_changes(disk_key: int, extents: Sequence[Extent], since: str | None) -> bytes:
+    """Write down what changed on a disk."""
+    pairs = tuple((extent.start, extent.length_bytes) for extent in extents)
+    return encode_document(ChangesFile(1, disk_key, since, pairs))

@@ -1,0 +1,314 @@
+"""One record of a pack: a chunk or an index page, cut into frames that decode alone.
+
+Layout (little-endian): a header of 64 bytes, in an encrypted repository a salt of 32 bytes, the frame table,
+the frames. The table holds each frame's stored length (bit 31: stored as it is, not compressed), each frame's
+digest, and a CRC-32. The record's digest is computed from the frames' digests, so that reading one frame is
+checked against the digest the point names. Source of truth: ``docs/repository-format.md``, "Records".
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+
+import zstandard
+
+from app.repository.crypto import DIGEST_BYTES, SALT_BYTES, TAG_BYTES, Hasher, RepositoryKeys, SessionCipher
+
+HEADER_BYTES = 64
+MAGIC = b"SFRC"
+FLAG_ENCRYPTED = 1
+LONGEST_RAW_BYTES = 4 * 1024 * 1024
+SHORTEST_FRAME_BYTES = 16 * 1024
+_HEADER = struct.Struct("<4sBBHIII32sQI")
+_CRC = struct.Struct("<I")
+_STORED_AS_IS = 1 << 31
+
+Buffer = bytes | bytearray | memoryview
+
+
+class RecordKind(IntEnum):
+    """What a record holds."""
+
+    CHUNK = 1
+    PAGE = 2
+
+
+class RecordDamaged(ValueError):
+    """The bytes of a record are not what was stored. Callers say which record it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHeader:
+    """The first 64 bytes of a record."""
+
+    kind: RecordKind
+    encrypted: bool
+    frame_count: int
+    raw_bytes: int
+    payload_bytes: int
+    frame_bytes: int
+    digest: bytes
+    sequence: int
+    packed: bytes
+
+    @property
+    def length_bytes(self) -> int:
+        """Length of the whole record."""
+        return HEADER_BYTES + self.payload_bytes
+
+    @property
+    def table_bytes(self) -> int:
+        """Length of the frame table as it is stored."""
+        return _table_bytes(self.frame_count) + (TAG_BYTES if self.encrypted else 0)
+
+    @property
+    def frames_at(self) -> int:
+        """Offset of the first frame in the record."""
+        return HEADER_BYTES + (SALT_BYTES if self.encrypted else 0) + self.table_bytes
+
+    def frame_raw_bytes(self, index: int) -> int:
+        """Length of a frame when it is decoded."""
+        return min(self.frame_bytes, self.raw_bytes - index * self.frame_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTable:
+    """Where the frames of a record lie, and what they must be."""
+
+    offsets: tuple[int, ...]
+    """Offsets in the record, one more than there are frames."""
+    as_is: tuple[bool, ...]
+    digests: bytes
+    salt: bytes
+    """Names the session key; empty when the record is not encrypted."""
+
+    def digest(self, index: int) -> bytes:
+        """Return the digest of one frame."""
+        return self.digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRecord:
+    """A record ready to be appended: its parts one after the other."""
+
+    parts: list[Buffer]
+    length_bytes: int
+
+
+def _table_bytes(frame_count: int) -> int:
+    return frame_count * (4 + DIGEST_BYTES) + _CRC.size
+
+
+def frame_count_of(raw_bytes: int, frame_bytes: int) -> int:
+    """Return how many frames hold so many bytes."""
+    return -(-raw_bytes // frame_bytes)
+
+
+def parse_header(data: bytes) -> RecordHeader:
+    """Read a record's header, believing nothing.
+
+    Raises:
+        RecordDamaged: it is not a header, was changed, or its numbers cannot be.
+    """
+    if len(data) != HEADER_BYTES or not data.startswith(MAGIC):
+        raise RecordDamaged("no record begins here")
+    _, kind, flags, frame_count, raw, payload, frame_bytes, digest, sequence, crc = _HEADER.unpack(data)
+    if zlib.crc32(data[:-4]) != crc:
+        raise RecordDamaged("a record's header was changed")
+    sane = (
+        kind in (RecordKind.CHUNK, RecordKind.PAGE)
+        and flags in (0, FLAG_ENCRYPTED)
+        and SHORTEST_FRAME_BYTES <= frame_bytes <= LONGEST_RAW_BYTES
+        and 0 < raw <= LONGEST_RAW_BYTES
+        and frame_count == frame_count_of(raw, frame_bytes)
+    )
+    if not sane:
+        raise RecordDamaged("a record's header holds impossible numbers")
+    encrypted = flags == FLAG_ENCRYPTED
+    overhead = _table_bytes(frame_count)
+    if encrypted:
+        overhead += SALT_BYTES + TAG_BYTES * (frame_count + 1)
+    if not overhead < payload <= overhead + raw:
+        raise RecordDamaged("a record's header holds impossible lengths")
+    return RecordHeader(
+        RecordKind(kind), encrypted, frame_count, raw, payload, frame_bytes, digest, sequence, bytes(data)
+    )
+
+
+class RecordEncoder:
+    """Compresses and encrypts. Thread: one at a time; each worker has its own."""
+
+    def __init__(self, *, frame_bytes: int, level: int, session: SessionCipher | None) -> None:
+        self._frame_bytes = frame_bytes
+        self._compress = zstandard.ZstdCompressor(
+            level=level, write_checksum=False, write_content_size=False
+        ).compress
+        self._session = session
+
+    def encode(self, kind: RecordKind, data: Buffer, digest: bytes, frame_digests: bytes) -> EncodedRecord:
+        """Make the record of a chunk or page whose digests are known already."""
+        view, size = memoryview(data), self._frame_bytes
+        lengths: list[int] = []
+        frames: list[Buffer] = []
+        for start in range(0, len(view), size):
+            frame = view[start : start + size]
+            packed = self._compress(frame)
+            if len(packed) < len(frame):
+                frames.append(packed)
+                lengths.append(len(packed))
+            else:
+                frames.append(frame)
+                lengths.append(len(frame) | _STORED_AS_IS)
+        if self._session is None:
+            return self._plain(kind, len(view), digest, frame_digests, lengths, frames)
+        return self._sealed(self._session, kind, len(view), digest, frame_digests, lengths, frames)
+
+    def _plain(
+        self,
+        kind: RecordKind,
+        raw_bytes: int,
+        digest: bytes,
+        frame_digests: bytes,
+        lengths: list[int],
+        frames: list[Buffer],
+    ) -> EncodedRecord:
+        table = _pack_table(lengths, frame_digests)
+        payload_bytes = len(table) + sum(map(len, frames))
+        head = self._header(kind, 0, len(frames), raw_bytes, payload_bytes, digest, 0)
+        return EncodedRecord([head + table, *frames], HEADER_BYTES + payload_bytes)
+
+    def _sealed(
+        self,
+        session: SessionCipher,
+        kind: RecordKind,
+        raw_bytes: int,
+        digest: bytes,
+        frame_digests: bytes,
+        lengths: list[int],
+        frames: list[Buffer],
+    ) -> EncodedRecord:
+        sequence = session.next_sequence()
+        sealed: list[Buffer] = [
+            session.seal(sequence, part, memoryview(frame), None) for part, frame in enumerate(frames, 1)
+        ]
+        table = _pack_table([length + TAG_BYTES for length in lengths], frame_digests)
+        payload_bytes = SALT_BYTES + len(table) + TAG_BYTES + sum(map(len, sealed))
+        head = self._header(kind, FLAG_ENCRYPTED, len(frames), raw_bytes, payload_bytes, digest, sequence)
+        first = head + session.salt + session.seal(sequence, 0, table, head)
+        return EncodedRecord([first, *sealed], HEADER_BYTES + payload_bytes)
+
+    def _header(
+        self,
+        kind: RecordKind,
+        flags: int,
+        frame_count: int,
+        raw_bytes: int,
+        payload_bytes: int,
+        digest: bytes,
+        sequence: int,
+    ) -> bytes:
+        head = _HEADER.pack(
+            MAGIC, kind, flags, frame_count, raw_bytes, payload_bytes, self._frame_bytes, digest, sequence, 0
+        )[:-4]
+        return head + _CRC.pack(zlib.crc32(head))
+
+
+def _pack_table(lengths: list[int], frame_digests: bytes) -> bytes:
+    table = struct.pack(f"<{len(lengths)}I", *lengths) + frame_digests
+    return table + _CRC.pack(zlib.crc32(table))
+
+
+class RecordDecoder:
+    """Decrypts, decompresses and compares with the digests. Thread: one at a time."""
+
+    def __init__(self, hasher: Hasher, keys: RepositoryKeys | None) -> None:
+        self._hasher = hasher
+        self._keys = keys
+        self._decompress = zstandard.ZstdDecompressor().decompress
+
+    def decode(self, record: Buffer, expected: bytes | None = None) -> bytes:
+        """Return the whole chunk or page of a record, compared with its digest.
+
+        Raises:
+            RecordDamaged: it is not what was stored, or not the record that was expected.
+        """
+        view = memoryview(record)
+        header = parse_header(bytes(view[:HEADER_BYTES]))
+        if expected is not None and header.digest != expected:
+            raise RecordDamaged("another record lies here")
+        if len(view) != header.length_bytes:
+            raise RecordDamaged("a record is torn")
+        table = self.table(header, bytes(view[HEADER_BYTES : header.frames_at]))
+        offsets = table.offsets
+        return b"".join(
+            [
+                self.frame(header, table, index, view[offsets[index] : offsets[index + 1]])
+                for index in range(header.frame_count)
+            ]
+        )
+
+    def table(self, header: RecordHeader, stored: bytes) -> FrameTable:
+        """Read the frame table from what follows the header, up to the first frame.
+
+        Raises:
+            RecordDamaged: it was changed.
+        """
+        count = header.frame_count
+        table = self._open_table(header, stored)
+        if len(table) != _table_bytes(count) or zlib.crc32(table[:-4]) != _CRC.unpack(table[-4:])[0]:
+            raise RecordDamaged("a frame table was changed")
+        digests = table[4 * count : -4]
+        if self._hasher.blob_digest(header.kind, header.raw_bytes, digests) != header.digest:
+            raise RecordDamaged("a frame table does not belong to its digest")
+        offsets, as_is, position = [header.frames_at], [], header.frames_at
+        for length in struct.unpack_from(f"<{count}I", table):
+            as_is.append(bool(length & _STORED_AS_IS))
+            position += length & ~_STORED_AS_IS
+            offsets.append(position)
+        if position != header.length_bytes:
+            raise RecordDamaged("a frame table does not fit its record")
+        salt = stored[:SALT_BYTES] if header.encrypted else b""
+        return FrameTable(tuple(offsets), tuple(as_is), digests, salt)
+
+    def _open_table(self, header: RecordHeader, stored: bytes) -> bytes:
+        if not header.encrypted:
+            return stored
+        if self._keys is None:
+            raise RecordDamaged("an encrypted record lies in a repository without encryption")
+        try:
+            return self._keys.open_part(
+                stored[:SALT_BYTES], header.sequence, 0, stored[SALT_BYTES:], header.packed
+            )
+        except ValueError as error:
+            raise RecordDamaged(str(error)) from error
+
+    def frame(self, header: RecordHeader, table: FrameTable, index: int, stored: Buffer) -> Buffer:
+        """Decode one frame and compare it with its digest.
+
+        Raises:
+            RecordDamaged: it is not what was stored.
+        """
+        length = header.frame_raw_bytes(index)
+        if header.encrypted:
+            stored = self._open_frame(header, index, stored, table.salt)
+        data = stored if table.as_is[index] else self._inflate(stored, length)
+        if len(data) != length or self._hasher.frame_digest(data) != table.digest(index):
+            raise RecordDamaged(f"frame {index} is not what was stored")
+        return data
+
+    def _open_frame(self, header: RecordHeader, index: int, stored: Buffer, salt: bytes) -> bytes:
+        if self._keys is None:
+            raise RecordDamaged("an encrypted record lies in a repository without encryption")
+        try:
+            return self._keys.open_part(salt, header.sequence, index + 1, stored, None)
+        except ValueError as error:
+            raise RecordDamaged(str(error)) from error
+
+    def _inflate(self, stored: Buffer, length: int) -> bytes:
+        try:
+            if zstandard.frame_content_size(stored) > length:
+                raise RecordDamaged("a frame claims to be larger than it can be")
+            return self._decompress(stored, max_output_size=length)
+        except zstandard.ZstdError as error:
+            raise RecordDamaged(f"a frame cannot be decompressed: {error}") from error

@@ -1,0 +1,294 @@
+"""Reads records out of sealed packs, wherever the locator says they lie. Thread: any."""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.domain.errors import StandbyUnavailable
+from app.repository.files import storage_error, storage_errors
+from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
+from app.repository.locator import Locator, Place
+from app.repository.packs import PackDamaged, PackEntry, read_footer, scan_records
+from app.repository.records import (
+    HEADER_BYTES,
+    LONGEST_RAW_BYTES,
+    Buffer,
+    FrameTable,
+    RecordDamaged,
+    RecordDecoder,
+    RecordHeader,
+    parse_header,
+)
+
+_OPEN_PACKS = 64
+_LONGEST_RECORD_BYTES = LONGEST_RAW_BYTES + 256 * 1024
+
+
+class RecordLost(Exception):
+    """A chunk or page cannot be read; whoever asked knows what it was for."""
+
+    def __init__(self, digest: bytes, pack_id: str | None, detail: str) -> None:
+        self.digest = digest
+        self.pack_id = pack_id
+        self.detail = detail
+        super().__init__(detail)
+
+    @property
+    def where(self) -> str:
+        """Name of the pack, for the operator."""
+        return f"pack {self.pack_id}" if self.pack_id else "no pack"
+
+
+@dataclass(slots=True)
+class _OpenPack:
+    descriptor: int
+    users: int = 0
+    stale: bool = False
+
+
+class PackFiles:
+    """Keeps packs open for reading at random. Thread: any."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._lock = threading.Lock()
+        self._seek_lock = threading.Lock()
+        self._open: OrderedDict[str, _OpenPack] = OrderedDict()
+
+    def read(self, pack_id: str, offset: int, length: int) -> bytes:
+        """Return bytes of a pack; fewer when it ends before.
+
+        Raises:
+            OSError: the pack cannot be read.
+        """
+        with self._use(pack_id) as descriptor:
+            if hasattr(os, "pread"):
+                return os.pread(descriptor, length, offset)
+            with self._seek_lock:
+                os.lseek(descriptor, offset, os.SEEK_SET)
+                return os.read(descriptor, length)
+
+    @contextmanager
+    def _use(self, pack_id: str) -> Iterator[int]:
+        with self._lock:
+            pack = self._open.get(pack_id)
+            if pack is None:
+                flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+                pack = self._open[pack_id] = _OpenPack(os.open(self._layout.pack(pack_id), flags))
+            self._open.move_to_end(pack_id)
+            pack.users += 1
+            self._trim()
+        try:
+            yield pack.descriptor
+        finally:
+            with self._lock:
+                pack.users -= 1
+                if pack.stale and not pack.users:
+                    os.close(pack.descriptor)
+
+    def _trim(self) -> None:
+        idle = [pack_id for pack_id, pack in self._open.items() if not pack.users]
+        for pack_id in idle[: max(0, len(self._open) - _OPEN_PACKS)]:
+            os.close(self._open.pop(pack_id).descriptor)
+
+    def close(self) -> None:
+        """Close all packs."""
+        with self._lock:
+            for pack in self._open.values():
+                pack.stale = True
+                if not pack.users:
+                    os.close(pack.descriptor)
+            self._open.clear()
+
+
+class RecordStore:
+    """Finds and reads chunks and pages. Thread: any."""
+
+    def __init__(self, layout: Layout, repository_id: bytes, locator: Locator) -> None:
+        self._layout = layout
+        self._repository_id = repository_id
+        self._locator = locator
+        self._packs = PackFiles(layout)
+        self._lock = threading.Lock()
+        self._may_synchronize = True
+        self.damaged_packs: dict[str, str] = {}
+        """Packs whose header, footer or trailer cannot be trusted, with the reason."""
+
+    def close(self) -> None:
+        """Close all packs."""
+        self._packs.close()
+
+    def contains(self, digest: bytes) -> bool:
+        """Tell whether a sealed pack holds a record."""
+        return self._locator.find(digest) is not None
+
+    def synchronize(self) -> None:
+        """Take in packs that others added, and forget those that are gone.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+            LocatorUnavailable: the local disk refuses.
+        """
+        with self._lock:
+            with storage_errors(self._layout.root):
+                present = list_packs(self._layout)
+            self._locator.synchronize(present, self._entries)
+            self._may_synchronize = False
+
+    def allow_synchronization(self) -> None:
+        """Let the next record that is not found look for new packs."""
+        self._may_synchronize = True
+
+    def _entries(self, pack_id: str) -> Sequence[PackEntry] | None:
+        path = self._layout.pack(pack_id)
+        try:
+            return read_footer(path, self._repository_id)
+        except PackDamaged as error:
+            self.damaged_packs[pack_id] = str(error)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._check_standby()
+            self.damaged_packs[pack_id] = error.strerror or str(error)
+            return None
+        try:  # the records say themselves where they begin and what they are; each is checked when it is read
+            return list(scan_records(path, self._repository_id, lambda _record: True))
+        except (PackDamaged, OSError):
+            return None
+
+    def _check_standby(self) -> None:
+        """Tell one unreadable file from a standby that is gone.
+
+        Raises:
+            StandbyUnavailable: it is gone.
+        """
+        try:
+            self._layout.settings.stat()
+        except OSError as error:
+            raise storage_error(error, self._layout.root) from error
+
+    def place(self, digest: bytes) -> Place:
+        """Return where a record lies.
+
+        Raises:
+            RecordLost: no pack holds it.
+        """
+        place = self._locator.find(digest)
+        if place is None and self._may_synchronize:
+            self.synchronize()
+            place = self._locator.find(digest)
+        if place is None:
+            raise RecordLost(digest, None, f"{digest.hex()} is in no pack")
+        return place
+
+    def record(self, digest: bytes) -> bytes:
+        """Return a whole record as it is stored.
+
+        Raises:
+            RecordLost: it cannot be read.
+            StandbyUnavailable: the standby is gone.
+        """
+        place = self.place(digest)
+        return self.read(digest, place, 0, place.length_bytes)
+
+    def read(self, digest: bytes, place: Place, at: int, length: int) -> bytes:
+        """Return bytes of a record.
+
+        Raises:
+            RecordLost: they cannot be read.
+            StandbyUnavailable: the standby is gone.
+        """
+        if length > _LONGEST_RECORD_BYTES:
+            raise RecordLost(digest, place.pack_id, "its footer gives an impossible length")
+        try:
+            data = self._packs.read(place.pack_id, place.offset + at, length)
+        except OSError as error:
+            self._check_standby()
+            raise RecordLost(digest, place.pack_id, error.strerror or str(error)) from error
+        if len(data) != length:
+            raise RecordLost(digest, place.pack_id, "the pack is torn")
+        return data
+
+    def blob(self, digest: bytes, decoder: RecordDecoder) -> bytes:
+        """Return a chunk or page, compared with its digest.
+
+        Raises:
+            RecordLost: it cannot be read, or is not what was stored.
+            StandbyUnavailable: the standby is gone.
+        """
+        place = self.place(digest)
+        record = self.read(digest, place, 0, place.length_bytes)
+        try:
+            return decoder.decode(record, digest)
+        except RecordDamaged as error:
+            raise RecordLost(digest, place.pack_id, str(error)) from error
+
+    def frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
+        """Open a chunk for reading single frames.
+
+        Raises:
+            RecordLost: it cannot be read.
+            StandbyUnavailable: the standby is gone.
+        """
+        place = self.place(digest)
+        try:
+            header = parse_header(self.read(digest, place, 0, HEADER_BYTES))
+            if header.digest != digest or header.length_bytes != place.length_bytes:
+                raise RecordDamaged("another record lies here")
+            stored = self.read(digest, place, HEADER_BYTES, header.frames_at - HEADER_BYTES)
+            table = decoder.table(header, stored)
+        except RecordDamaged as error:
+            raise RecordLost(digest, place.pack_id, str(error)) from error
+        return FrameReader(self, place, header, table)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReader:
+    """A chunk whose frame table is known."""
+
+    store: RecordStore
+    place: Place
+    header: RecordHeader
+    table: FrameTable
+
+    def frame(self, index: int, decoder: RecordDecoder) -> Buffer:
+        """Read and decode one frame, compared with its digest.
+
+        Raises:
+            RecordLost: it is not what was stored.
+            StandbyUnavailable: the standby is gone.
+        """
+        start, end = self.table.offsets[index], self.table.offsets[index + 1]
+        stored = self.store.read(self.header.digest, self.place, start, end - start)
+        try:
+            return decoder.frame(self.header, self.table, index, stored)
+        except RecordDamaged as error:
+            raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
+
+
+def list_packs(layout: Layout) -> set[str]:
+    """Return the ids of all sealed packs.
+
+    Raises:
+        OSError: the standby cannot be read.
+    """
+    found: set[str] = set()
+    with os.scandir(layout.packs) as shards:
+        names = [shard.name for shard in shards if len(shard.name) == 2]
+    for shard in names:
+        try:
+            with os.scandir(layout.packs / shard) as files:
+                for file in files:
+                    pack_id = file.name.removesuffix(PACK_SUFFIX)
+                    if file.name.endswith(PACK_SUFFIX) and is_pack_id(pack_id) and pack_id.startswith(shard):
+                        found.add(pack_id)
+        except NotADirectoryError:
+            continue
+    return found
+
+
+__all__ = ["FrameReader", "PackFiles", "Path", "RecordLost", "RecordStore", "StandbyUnavailable", "list_packs"]

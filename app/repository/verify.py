@@ -1,0 +1,133 @@
+"""Reads back what a point consists of and names what is damaged."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from app.core.cancel import CancelToken
+from app.core.progress import Progress
+from app.domain.restore_point import PointDisk, RestorePoint
+from app.repository.errors import PointDamaged, PointMissing
+from app.repository.pages import PAGE_ENTRIES, ZERO_DIGEST, PageDamaged, PageTree
+from app.repository.parts import RepositoryParts
+from app.repository.pipeline import worker_count
+from app.repository.records import RecordDecoder
+from app.repository.store import RecordLost
+from app.repository.values import Damage, DamageKind, VerifyReport
+
+_BATCH_CHUNKS = 32
+
+
+class PointVerifier:
+    """One verification of one point. Use once."""
+
+    def __init__(
+        self, parts: RepositoryParts, point: RestorePoint, progress: Progress, cancel: CancelToken
+    ) -> None:
+        self._parts = parts
+        self._point = point
+        self._progress = progress
+        self._cancel = cancel
+        self._damage: list[Damage] = []
+        self._chunks = 0
+        self._bytes = 0
+
+    def run(self) -> VerifyReport:
+        """Verify.
+
+        Raises:
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        self._check_files()
+        for disk in self._point.disks:
+            self._check_disk(disk)
+        return VerifyReport(checked_chunks=self._chunks, checked_bytes=self._bytes, damage=tuple(self._damage))
+
+    def _check_files(self) -> None:
+        shelf = self._parts.shelf
+        try:
+            file = shelf.load_file(self._point.id)
+        except (PointDamaged, PointMissing) as error:
+            self._damage.append(Damage(kind=DamageKind.FILE, what="point.json", detail=error.message))
+            return
+        for name, detail in shelf.check_files(self._point.id, file):
+            self._damage.append(Damage(kind=DamageKind.FILE, what=name, detail=detail))
+
+    def _check_disk(self, disk: PointDisk) -> None:
+        tree = self._parts.tree(disk)
+        workers = worker_count()
+        decoders = [self._parts.decoder() for _ in range(workers)]
+        chunks = self._readable_chunks(disk, tree)
+        done = 0
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="verifier") as pool:
+            while batch := list(islice(chunks, workers * _BATCH_CHUNKS)):
+                self._cancel.check()
+                parts = [batch[number::workers] for number in range(workers)]
+                for read, lost in pool.map(self._check_chunks, decoders, parts):
+                    self._bytes += read
+                    self._damage += [self._chunk_damage(disk, index, error) for index, error in lost]
+                self._chunks += len(batch)
+                passed = min((batch[-1][0] + 1) * self._parts.chunk_bytes, disk.capacity_bytes)
+                self._progress.advance(done_bytes=passed - done)
+                done = passed
+        self._progress.advance(done_bytes=disk.capacity_bytes - done)
+
+    def _check_chunks(
+        self, decoder: RecordDecoder, chunks: list[tuple[int, bytes]]
+    ) -> tuple[int, list[tuple[int, RecordLost]]]:
+        lost: list[tuple[int, RecordLost]] = []
+        read = 0
+        for index, digest in chunks:
+            self._cancel.check()
+            try:
+                read += len(self._parts.store.blob(digest, decoder))
+            except RecordLost as error:
+                lost.append((index, error))
+        self._progress.advance(read_bytes=read)
+        return read, lost
+
+    def _readable_chunks(self, disk: PointDisk, tree: PageTree) -> Iterator[tuple[int, bytes]]:
+        """Yield all chunks; a page that cannot be read is noted with all the bytes below it."""
+        yield from self._chunks_below(disk, tree, tree.depth - 1, 0)
+
+    def _chunks_below(
+        self, disk: PointDisk, tree: PageTree, level: int, number: int
+    ) -> Iterator[tuple[int, bytes]]:
+        try:
+            page = tree.page(level, number)
+        except (RecordLost, PageDamaged) as error:
+            self._damage.append(self._page_damage(disk, level, number, error))
+            return
+        first = number * PAGE_ENTRIES
+        for slot in range(len(page) // len(ZERO_DIGEST)):
+            digest = page[slot * len(ZERO_DIGEST) : (slot + 1) * len(ZERO_DIGEST)]
+            if digest == ZERO_DIGEST:
+                continue
+            if level:
+                yield from self._chunks_below(disk, tree, level - 1, first + slot)
+            else:
+                yield first + slot, digest
+
+    def _page_damage(self, disk: PointDisk, level: int, number: int, error: RecordLost | PageDamaged) -> Damage:
+        span = self._parts.chunk_bytes * PAGE_ENTRIES ** (level + 1)
+        where = error.where if isinstance(error, RecordLost) else "index"
+        return Damage(
+            kind=DamageKind.PAGE,
+            what=where,
+            detail=str(error),
+            disk_key=disk.key,
+            start=number * span,
+            length_bytes=max(0, min(span, disk.capacity_bytes - number * span)),
+        )
+
+    def _chunk_damage(self, disk: PointDisk, index: int, error: RecordLost) -> Damage:
+        start = index * self._parts.chunk_bytes
+        return Damage(
+            kind=DamageKind.CHUNK,
+            what=error.where,
+            detail=error.detail,
+            disk_key=disk.key,
+            start=start,
+            length_bytes=max(0, min(self._parts.chunk_bytes, disk.capacity_bytes - start)),
+        )

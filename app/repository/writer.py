@@ -1,0 +1,261 @@
+"""A restore point while it is written."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from blake3 import blake3
+
+from app import __version__
+from app.core.cancel import CancelToken
+from app.core.disks import DiskReader
+from app.core.progress import Progress
+from app.domain.extents import Extent, clip, normalize, total_bytes
+from app.domain.ids import PointId
+from app.domain.restore_point import PointDisk, RestorePoint
+from app.repository.appender import PackAppender
+from app.repository.documents import encode_document
+from app.repository.errors import DataDamaged, PointDamaged, PointExists
+from app.repository.files import make_directory, remove_tree, storage_errors, sync_directory, write_new
+from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, is_safe_name, stamp_of
+from app.repository.leases import Lease
+from app.repository.pages import PageTreeBuilder, chunk_count
+from app.repository.parts import RepositoryParts
+from app.repository.pipeline import DiskPipeline, ParentDisk, worker_count
+from app.repository.points import StoredFile, describe, encode_changes, file_place
+from app.repository.records import RecordKind
+from app.repository.store import RecordLost
+from app.repository.values import DiskDraft, PointDraft
+
+
+class PointWriter:
+    """Writes one restore point; it becomes visible, whole, with :meth:`commit`.
+
+    Leaving it without a commit leaves nothing visible; what was stored so far is found again by the next run.
+    Use as a context manager. Thread: one at a time.
+    """
+
+    def __init__(
+        self, parts: RepositoryParts, draft: PointDraft, chain: str, lease: Lease, on_close: Callable[[], None]
+    ) -> None:
+        """Begin a point.
+
+        Raises:
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        self._parts = parts
+        self._draft = draft
+        self._chain = chain
+        self._lease = lease
+        self._on_close = on_close
+        self._closed = False
+        self._plan = parts.storage_plan()
+        self._disks: list[PointDisk] = []
+        self._files: dict[str, bytes] = {}
+        self._changes: dict[str, bytes] = {}
+        owner = parts.layout.staging / lease.id
+        self._staging = owner / uuid.uuid4().hex
+        with storage_errors(parts.layout.root):
+            make_directory(owner)
+            make_directory(self._staging)
+        self._appender = PackAppender(
+            parts.layout, parts.repository_id.bytes, self._staging, parts.locator, parts.pack_bytes
+        )
+
+    def add_file(self, name: str, data: bytes) -> None:
+        """Keep a configuration file beside the disks.
+
+        Raises:
+            ValueError: the name is not safe on every system, or is taken.
+        """
+        if not is_safe_name(name) or name in self._files:
+            raise ValueError(f"cannot keep a file under this name: {name!r}")
+        self._files[name] = bytes(data)
+
+    def save_changed_extents(self, disk_key: int, extents: Sequence[Extent], since: str | None) -> None:
+        """Keep what the platform said had changed on a disk since a change id (None: what is allocated)."""
+        self._changes[f"{disk_key}.json"] = encode_changes(disk_key, extents, since)
+
+    def write_disk(
+        self,
+        draft: DiskDraft,
+        reader: DiskReader,
+        extents: Sequence[Extent],
+        *,
+        parent: tuple[PointId, int] | None,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> PointDisk:
+        """Store a disk: the extents from the reader, every other byte from the parent's disk, or zero without one.
+
+        ``parent`` is a point and a disk key in it. The progress is advanced by the bytes of the extents; whoever
+        calls has told it what to expect.
+
+        Raises:
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            PointMissing, PointDamaged, DataDamaged: the parent cannot be read; read the disk whole instead.
+            OperationalError: the reader failed.
+            TaskCancelled: cancelled.
+            ValueError: the disk is in the point already.
+        """
+        if any(disk.key == draft.key for disk in self._disks):
+            raise ValueError(f"disk {draft.key} was written already")
+        parts = self._parts
+        old = None if parent is None else self._parent_disk(*parent)
+        count = chunk_count(draft.capacity_bytes, parts.chunk_bytes)
+        before = self._appender.stored_bytes
+        builder = PageTreeBuilder(count, old.tree if old is not None else None, self._store_page)
+        pipeline = DiskPipeline(
+            plan=self._plan,
+            appender=self._appender,
+            builder=builder,
+            parent=old,
+            decoders=[parts.decoder() for _ in range(worker_count())],
+            capacity_bytes=draft.capacity_bytes,
+            progress=progress,
+            cancel=cancel,
+        )
+        wanted = clip(normalize(extents), draft.capacity_bytes)
+        try:
+            pipeline.run(reader, wanted)
+            if self._tail_needs_rewrite(draft, old, wanted):
+                pipeline.rewrite_tail()
+            root = builder.finish()
+        except RecordLost as error:
+            raise DataDamaged(what=f"{error.where}, parent {parent}", detail=error.detail) from error
+        disk = PointDisk(
+            key=draft.key,
+            label=draft.label,
+            uuid=draft.uuid,
+            capacity_bytes=draft.capacity_bytes,
+            path=draft.path,
+            change_id=draft.change_id,
+            root=root.hex(),
+            read_bytes=total_bytes(wanted),
+            stored_bytes=self._appender.stored_bytes - before,
+            read_whole=draft.read_whole,
+        )
+        self._disks.append(disk)
+        return disk
+
+    def _parent_disk(self, point: PointId, disk_key: int) -> ParentDisk:
+        disk = self._parts.shelf.load(point).disk(disk_key)
+        if disk is None:
+            raise PointDamaged(point=point, detail=f"it has no disk {disk_key}")
+        return ParentDisk(self._parts.tree(disk), disk.capacity_bytes, self._parts.store)
+
+    def _tail_needs_rewrite(self, draft: DiskDraft, old: ParentDisk | None, wanted: Sequence[Extent]) -> bool:
+        tail = draft.capacity_bytes % self._parts.chunk_bytes
+        if old is None or old.capacity_bytes <= draft.capacity_bytes or not tail:
+            return False
+        return not wanted or wanted[-1].end <= draft.capacity_bytes - tail
+
+    def _store_page(self, page: bytes) -> bytes:
+        plan = self._plan
+        frames = plan.hasher.frame_digests(page, plan.frame_bytes)
+        digest = plan.hasher.blob_digest(RecordKind.PAGE, len(page), frames)
+        if self._appender.claim(digest):
+            record = plan.encoder().encode(RecordKind.PAGE, page, digest, frames)
+            self._appender.append(RecordKind.PAGE, digest, len(page), record)
+        return digest
+
+    def commit(self) -> RestorePoint:
+        """Make the point durable and visible, at once and whole.
+
+        Raises:
+            StandbyFull, StandbyUnavailable: the standby refuses; nothing is visible.
+            LeaseLost: another process took this one for dead; nothing is visible.
+            PointExists: there is such a point already.
+        """
+        self._appender.flush()
+        layout = self._parts.layout
+        with storage_errors(layout.root):
+            make_directory(layout.points / self._chain)
+            for attempt in range(100):
+                stamp = stamp_of(self._draft.created_at, attempt)
+                if not (layout.points / self._chain / stamp).exists():
+                    point = self._point(PointId(f"{self._chain}/{stamp}"))
+                    directory = self._write_point(point)
+                    self._lease.check()
+                    if self._move_into_place(directory, layout.point(point.id)):
+                        self.close()
+                        return point
+                    remove_tree(directory)
+        raise PointExists(point=f"{self._chain}/{stamp_of(self._draft.created_at)}")
+
+    def _point(self, point: PointId) -> RestorePoint:
+        draft = self._draft
+        return RestorePoint(
+            id=point,
+            chain=self._chain,
+            rule_name=draft.rule_name,
+            created_at=draft.created_at,
+            kind=draft.kind,
+            parent=draft.parent,
+            facts=draft.facts,
+            disks=tuple(self._disks),
+            configuration_files=tuple(sorted(self._files)),
+            consistent=draft.consistent,
+            tool_version=__version__,
+        )
+
+    def _write_point(self, point: RestorePoint) -> Path:
+        """Write the point's directory into the staging area, durable but for its name."""
+        directory = self._staging / "point"
+        directory.mkdir()
+        files = self._write_files(directory, point.id, FILES_NAME, self._files)
+        changes = self._write_files(directory, point.id, CHANGES_NAME, self._changes)
+        description = encode_document(describe(point, str(self._parts.repository_id), files, changes))
+        write_new(directory / POINT_NAME, self._sealed(description, file_place(point.id, POINT_NAME)))
+        sync_directory(directory)
+        return directory
+
+    def _write_files(
+        self, directory: Path, point: PointId, folder: str, contents: dict[str, bytes]
+    ) -> list[StoredFile]:
+        if not contents:
+            return []
+        (directory / folder).mkdir()
+        stored = []
+        for name, data in sorted(contents.items()):
+            write_new(directory / folder / name, self._sealed(data, file_place(point, folder, name)))
+            stored.append(StoredFile(name, len(data), blake3(data).hexdigest()))
+        sync_directory(directory / folder)
+        return stored
+
+    def _sealed(self, data: bytes, place: str) -> bytes:
+        return data if self._parts.keys is None else self._parts.keys.seal_file(data, place)
+
+    def _move_into_place(self, source: Path, target: Path) -> bool:
+        """Rename without ever replacing; False when somebody was quicker."""
+        try:
+            source.rename(target)
+        except OSError:
+            if target.exists():
+                return False
+            raise
+        sync_directory(target.parent)
+        return True
+
+    def close(self) -> None:
+        """Give up what was not committed; what was stored is kept for the next run. Never raises."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._appender.close()
+            with suppress(OSError):  # what is left is cleaned up by the next run
+                remove_tree(self._staging)
+        finally:
+            self._on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
