@@ -299,10 +299,10 @@ def with_changes(text: str, changes: Mapping[str, str]) -> str:
     left = dict(changes)
     lines = _LINE_END.split(text)
     for index, raw in enumerate(lines):
-        key = _COMMENT.sub("", raw).partition("=")[0].strip()
+        content = _COMMENT.sub("", raw).rstrip()
+        key = content.partition("=")[0].strip()
         if key in left:
-            comment = _COMMENT.search(raw)
-            lines[index] = f"{key}={left.pop(key)}{comment.group() if comment else ''}"
+            lines[index] = f"{key}={left.pop(key)}{raw[len(content) :].rstrip()}"
     while lines and not lines[-1].strip():
         lines.pop()
     lines += [f"{key}={value}" for key, value in left.items()]

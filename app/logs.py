@@ -114,6 +114,7 @@ class ProgramLog:
         self._crash_stream: IO[bytes] | None = None
         self._hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         self._root_level = logging.NOTSET
+        self._faults_went_to_stderr = False
 
     def start(self) -> Self:
         """Begin to write; from here on uncaught exceptions of every thread are logged with their traceback.
@@ -142,6 +143,7 @@ class ProgramLog:
             root.addHandler(handler)
         logging.captureWarnings(capture=True)
         # A crash in native code leaves no exception: the interpreter writes the stacks of all threads there.
+        self._faults_went_to_stderr = faulthandler.is_enabled()
         self._crash_stream = self._crash_file.open("ab", buffering=0)
         faulthandler.enable(self._crash_stream)
         self._hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
@@ -158,6 +160,8 @@ class ProgramLog:
         logging.captureWarnings(capture=False)
         if self._crash_stream is not None:
             faulthandler.disable()
+            if self._faults_went_to_stderr and sys.__stderr__ is not None:
+                faulthandler.enable(sys.__stderr__)
             self._crash_stream.close()
             self._crash_stream = None
         root = logging.getLogger()

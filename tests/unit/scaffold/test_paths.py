@@ -1,0 +1,77 @@
+"""Where files lie: an override, a portable copy, or the platform's folders."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.paths import Folders, FolderUnusable, find_folders, program_folder
+
+REPOSITORY_ROOT = Path(__file__).parents[3]
+
+
+def writable(folders: Folders) -> list[Path]:
+    return [folders.config, folders.data, folders.local, folders.logs]
+
+
+def test_the_program_folder_is_where_the_shipped_configuration_lies() -> None:
+    assert program_folder() == REPOSITORY_ROOT
+    assert find_folders({}).shipped_config_file.is_file()
+
+
+def test_standfast_home_puts_everything_under_one_folder(tmp_path: Path) -> None:
+    folders = find_folders({"STANDFAST_HOME": str(tmp_path / "家")})
+    assert all(folder.parent == tmp_path / "家" for folder in writable(folders))
+    assert len(set(writable(folders))) == 4
+    assert folders.user_config_file == tmp_path / "家" / "config" / "system.conf"
+
+
+def test_a_relative_home_is_fixed_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = find_folders({"STANDFAST_HOME": "here"})
+    monkeypatch.chdir(tmp_path.parent)
+    assert folders.data == tmp_path / "here" / "data"
+
+
+def test_a_portable_copy_keeps_its_files_beside_the_program(tmp_path: Path) -> None:
+    (tmp_path / "portable").touch()
+    folders = find_folders({}, program=tmp_path)
+    assert all(folder.parent == tmp_path / "standfast-data" for folder in writable(folders))
+
+
+def test_the_override_goes_before_the_portable_marker(tmp_path: Path) -> None:
+    (tmp_path / "portable").touch()
+    folders = find_folders({"STANDFAST_HOME": str(tmp_path / "home")}, program=tmp_path)
+    assert folders.data == tmp_path / "home" / "data"
+
+
+def test_without_either_the_platform_decides_for_this_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    folders = find_folders({}, program=tmp_path)
+    assert all("standfast" in str(folder).lower() for folder in writable(folders))
+    assert len(set(writable(folders))) == 4 or os.name == "nt"
+    if os.name == "posix":
+        assert folders.config == tmp_path / "XDG_CONFIG_HOME" / "standfast"
+
+
+def test_finding_creates_nothing_and_creating_is_for_this_user_only(tmp_path: Path) -> None:
+    folders = find_folders({"STANDFAST_HOME": str(tmp_path / "home")})
+    assert not (tmp_path / "home").exists()
+    folders.create()
+    folders.create()
+    assert all(folder.is_dir() for folder in writable(folders))
+    if os.name == "posix":
+        assert {stat.S_IMODE(folder.stat().st_mode) for folder in writable(folders)} == {0o700}
+
+
+def test_a_folder_that_cannot_be_created_is_named_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folders = find_folders({"STANDFAST_HOME": str(tmp_path / "file")})
+    with pytest.raises(FolderUnusable) as caught:
+        folders.create()
+    assert str(folders.config) in caught.value.message
+    assert "STANDFAST_HOME" in caught.value.hint
