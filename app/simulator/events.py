@@ -1,9 +1,11 @@
-"""What happened, as vim events: the log that the world keeps and the EventManager that shows it."""
+"""What happened, as vim events: the log that the world keeps."""
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim
+
+from app.simulator.wellknown import well_known
 
 if TYPE_CHECKING:
     from app.simulator.objects import SimObject
@@ -24,6 +26,7 @@ class EventLog:
         self,
         kind: type[Any],
         message: str,
+        /,
         *,
         vm: "SimObject | None" = None,
         user: str = "",
@@ -52,7 +55,7 @@ class EventLog:
             if vm is not None:
                 event.vm = vim.event.VmEventArgument(name=vm.get("name") or "", vm=vm.ref)
             self._events.append(event)
-            manager = self._world.find("EventManager") or self._world.find("ha-eventmgr")
+            manager = self._world.find(well_known(self._world.spec.flavour).eventManager)
             if manager is not None:
                 manager.touch("latestEvent")
         return event

@@ -38,6 +38,7 @@ class _ByteRule:
 @dataclass(slots=True)
 class _Script:
     calls: list[_CallRule] = field(default_factory=list)
+    lost: list[_CallRule] = field(default_factory=list)
     nfc: list[_ByteRule] = field(default_factory=list)
     https: list[_ByteRule] = field(default_factory=list)
     hung: set[str] = field(default_factory=set)
@@ -89,6 +90,11 @@ class FaultScript:
         make = fault if callable(fault) else (lambda: fault or _system_error())
         with self._lock:
             self._script.calls.append(_CallRule(method, nth - 1, times, make))
+
+    def lose_answer(self, method: str, nth: int = 1, times: int = 1) -> None:
+        """Do what a WSDL method asks, but cut the connection instead of answering, from the nth call from now."""
+        with self._lock:
+            self._script.lost.append(_CallRule(method, nth - 1, times, _system_error))
 
     def drop_nfc(self, after_bytes: int = 0) -> None:
         """Cut an NFC connection once so many bytes were sent."""
@@ -171,17 +177,14 @@ class FaultScript:
         with self._lock:
             counts = self._script.call_counts
             counts[method] = counts.get(method, 0) + 1
-            due: FaultFactory | None = None
-            for rule in [rule for rule in self._script.calls if rule.method == method]:
-                if rule.skip:
-                    rule.skip -= 1
-                elif due is None:
-                    due = rule.make
-                    rule.times -= 1
-                    if not rule.times:
-                        self._script.calls.remove(rule)
+            due = _take_turn(self._script.calls, method)
         if due is not None:
-            raise due()
+            raise due.make()
+
+    def loses_answer(self, method: str) -> bool:
+        """Tell, once per scripted loss, whether the answer to this call shall never arrive."""
+        with self._lock:
+            return _take_turn(self._script.lost, method) is not None
 
     def nfc_sent(self, n_bytes: int) -> Interruption | None:
         """Count bytes sent over NFC; return what shall happen to this connection now."""
@@ -234,6 +237,20 @@ class FaultScript:
                     counters[name] -= 1
                     return True
             return False
+
+
+def _take_turn(rules: list[_CallRule], method: str) -> _CallRule | None:
+    """Count a call against all rules of its method; return the one whose turn has come, if any."""
+    due: _CallRule | None = None
+    for rule in [rule for rule in rules if rule.method == method]:
+        if rule.skip:
+            rule.skip -= 1
+        elif due is None:
+            due = rule
+            rule.times -= 1
+            if not rule.times:
+                rules.remove(rule)
+    return due
 
 
 def _system_error() -> vmodl.MethodFault:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pyVmomi import vim, vmodl
 
@@ -12,6 +12,7 @@ from app.simulator import vmomi
 
 if TYPE_CHECKING:
     from app.simulator.session import Session
+    from app.simulator.soap.serializer import Serializer
     from app.simulator.tasks import TaskProgress
     from app.simulator.world import World
 
@@ -59,6 +60,12 @@ def parse_path(path: str) -> tuple[str | Key, ...]:
 def invalid_property(path: str) -> vmodl.query.InvalidProperty:
     """Make the fault for a property path that does not exist."""
     return vmodl.query.InvalidProperty(msg=f"The property path {path!r} does not exist.", name=path)
+
+
+class HasRef(Protocol):
+    """Anything that a refusal can point at."""
+
+    ref: Any
 
 
 class SimObject:
@@ -112,21 +119,30 @@ class SimObject:
         return value
 
     def get(self, path: str, session: "Session | None" = None) -> Any:
-        """Resolve a property path such as ``config.hardware.device`` or ``device["2000"]``; None when unset.
+        """Resolve a property path such as ``config.hardware.device["2000"].key``; None when unset.
+
+        Raises:
+            vmodl.query.InvalidProperty: there is no such property.
+        """
+        return self.resolve(path, session)[0]
+
+    def resolve(self, path: str, session: "Session | None" = None) -> tuple[Any, type[Any]]:
+        """Resolve a property path to its value, None when unset, and its declared type.
 
         Raises:
             vmodl.query.InvalidProperty: there is no such property.
         """
         parts = parse_path(path)
         first = parts[0]
-        if not isinstance(first, str) or vmomi.property_info(self.vim_type, first) is None:
+        info = vmomi.property_info(self.vim_type, first) if isinstance(first, str) else None
+        if info is None:
             raise invalid_property(path)
-        value = self.read(first, session)
+        value, declared = self.read(info.name, session), info.type
         for part in parts[1:]:
             if value is None:
-                return None
-            value = _step(value, part, path)
-        return value
+                return None, object
+            value, declared = _step(value, declared, part, path)
+        return value, declared
 
     def set(self, **properties: Any) -> None:
         """Assign top-level properties and tell everybody."""
@@ -144,14 +160,16 @@ class SimObject:
             self.fragments.clear()
 
 
-def _step(value: Any, part: str | Key, path: str) -> Any:
+def _step(value: Any, declared: type[Any], part: str | Key, path: str) -> tuple[Any, type[Any]]:
     if isinstance(part, Key):
         if not isinstance(value, list):
             raise invalid_property(path)
-        return next((item for item in value if str(getattr(item, "key", None)) == part.text), None)
-    if isinstance(value, list) or vmomi.property_info(type(value), part) is None:
+        item = next((one for one in value if str(getattr(one, "key", None)) == part.text), None)
+        return item, vmomi.item_type(declared) or object
+    info = None if isinstance(value, list) else vmomi.property_info(type(value), part)
+    if info is None:
         raise invalid_property(path)
-    return getattr(value, part)
+    return getattr(value, part), info.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +180,15 @@ class Call:
     session: "Session | None"
     method: str
     """WSDL name of the method that was called."""
+    serializer: "Serializer | None" = None
+    """Writes values for the API version that this client speaks; None outside the wire."""
 
     @property
     def user(self) -> str:
         """Name of the account that calls, empty before login."""
         return self.session.user.name if self.session is not None and self.session.user is not None else ""
 
-    def require(self, privilege: str, obj: SimObject) -> None:
+    def require(self, privilege: str, obj: HasRef) -> None:
         """Go on only when the caller holds a privilege.
 
         Raises:

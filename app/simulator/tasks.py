@@ -10,9 +10,9 @@ from pyVmomi import vim, vmodl
 
 from app.simulator import vmomi
 from app.simulator.objects import Call, SimObject
+from app.simulator.wellknown import well_known
 
 if TYPE_CHECKING:
-    from app.simulator.session import Session
     from app.simulator.world import World
 
 _log = logging.getLogger(__name__)
@@ -218,22 +218,9 @@ class TaskRunner:
             self._world.remove(self._tasks.popleft())
 
     def _announce(self) -> None:
-        manager = self._world.find("TaskManager") or self._world.find("ha-taskmgr")
+        manager = self._world.find(well_known(self._world.spec.flavour).taskManager)
         if manager is not None:
             manager.touch("recentTask")
-
-
-class SimTaskManager(SimObject):
-    """The TaskManager."""
-
-    vim_type = vim.TaskManager
-    volatile = frozenset({"recentTask"})
-
-    def read(self, name: str, session: "Session | None" = None) -> Any:
-        """Return a property; ``recentTask`` is computed."""
-        if name == "recentTask":
-            return self.world.tasks.recent()
-        return super().read(name, session)
 
 
 def _description(wsdl_name: str) -> str:

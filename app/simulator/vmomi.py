@@ -1,10 +1,15 @@
-"""The only door to the untyped parts of pyVmomi: type and method descriptions, and cheap copies of values."""
+"""The only door to the untyped parts of pyVmomi: descriptions of types and methods, and cheap copies of values.
+
+It also describes what pyVmomi does not know: the service behind NFC tickets (protocols page *NFC*, section 1).
+These types are private to the simulator and not registered with pyVmomi, so that a client in the same process
+may register its own.
+"""
 
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from pyVmomi import VmomiSupport
+from pyVmomi import VmomiSupport, vim, vmodl
 
 NAMESPACE = "urn:vim25"
 T = TypeVar("T")
@@ -12,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a method, or a property of a data object."""
+    """A parameter of a method."""
 
     name: str
     type: type[Any]
@@ -33,23 +38,42 @@ class Method:
     owner: type[Any]
     params: tuple[Parameter, ...]
     result: type[Any]
-    privilege: str | None
-    is_task: bool
+    privilege: str | None = None
+
+    @property
+    def is_task(self) -> bool:
+        """Tell whether the method only starts a task."""
+        return self.wsdl_name.endswith("_Task")
 
 
 def property_info(owner: type[Any], name: str) -> Any:
     """Return pyVmomi's description of a property (``name``, ``type``, ``version``, ``flags``), or None."""
-    return _infos(owner).get(name)
+    return property_infos(owner).get(name)
 
 
 def property_names(owner: type[Any]) -> tuple[str, ...]:
     """Return the names of all properties of a managed or data object type, inherited ones first."""
-    return tuple(_infos(owner))
+    return tuple(property_infos(owner))
+
+
+def property_infos(owner: type[Any]) -> dict[str, Any]:
+    """Return pyVmomi's descriptions of all properties of a type by name; empty for other types."""
+    found = _known_infos.get(owner)
+    if found is None:
+        listing = owner._GetPropertyList() if hasattr(owner, "_GetPropertyList") else ()
+        found = _known_infos[owner] = {info.name: info for info in listing}
+    return found
+
+
+_known_infos: dict[type[Any], dict[str, Any]] = {}
 
 
 @cache
 def method(wsdl_name: str) -> Method | None:
     """Return the description of a vim25 method, or None when there is no such method."""
+    internal = _internal_methods().get(wsdl_name)
+    if internal is not None:
+        return internal
     try:
         info: Any = VmomiSupport.GetWsdlMethod(NAMESPACE, wsdl_name).info
     except KeyError:
@@ -57,7 +81,7 @@ def method(wsdl_name: str) -> Method | None:
     params = tuple(
         Parameter(one.name, one.type, bool(one.flags & VmomiSupport.F_OPTIONAL), one.privId) for one in info.params
     )
-    return Method(wsdl_name, info.type, params, info.result, info.privId, info.isTask)
+    return Method(wsdl_name, info.type, params, info.result, info.privId)
 
 
 @cache
@@ -70,15 +94,37 @@ def method_name(wsdl_name: str) -> Any:
     return VmomiSupport.GetWsdlMethod(NAMESPACE, wsdl_name)
 
 
-_known_infos: dict[type[Any], dict[str, Any]] = {}
-
-
-def _infos(owner: type[Any]) -> dict[str, Any]:
-    found = _known_infos.get(owner)
+def wsdl_name_of(kind: type[Any]) -> str:
+    """Return the name that a type has on the wire."""
+    found = _known_names.get(kind)
     if found is None:
-        listing = owner._GetPropertyList() if hasattr(owner, "_GetPropertyList") else ()
-        found = _known_infos[owner] = {info.name: info for info in listing}
+        found = _known_names[kind] = str(VmomiSupport.GetWsdlName(kind))
     return found
+
+
+_known_names: dict[type[Any], str] = {}
+
+
+def item_type(kind: Any) -> type[Any] | None:
+    """Return the type of an array's items, or None when it is not an array."""
+    item: type[Any] | None = getattr(kind, "Item", None)
+    return item
+
+
+def is_at_least(version: str, introduced: str) -> bool:
+    """Tell whether an API version such as ``vim.version.v8_0_3_0`` has what another one introduced."""
+    known: dict[str, set[str]] = VmomiSupport.parentMap
+    return version == introduced or introduced in known[version]
+
+
+def type_named(wsdl_name: str) -> type[Any]:
+    """Return the type of a name on the wire.
+
+    Raises:
+        KeyError: there is no such type.
+    """
+    kind: type[Any] = internal_types().get(wsdl_name) or VmomiSupport.GetWsdlType(NAMESPACE, wsdl_name)
+    return kind
 
 
 def reference(moid: str) -> Any:
@@ -101,3 +147,73 @@ def message_of(fault: Any) -> str:
     """Return the sentence of a fault, never empty."""
     text: str | None = fault.msg
     return text or type(fault).__name__.rpartition(".")[2]
+
+
+@cache
+def internal_types() -> dict[str, type[Any]]:
+    """Return the types that pyVmomi does not know, by their name on the wire."""
+    nfc = _managed_type("NfcService")
+    provisioning = _managed_type("HostLowLevelProvisioningManager")
+    content: Any = type(
+        "vim.InternalServiceInstanceContent",
+        (vmodl.DynamicData,),
+        {
+            "_wsdlName": "InternalServiceInstanceContent",
+            "_version": _VERSION1,
+            "_propInfo": (
+                infos := {one.name: one for one in (_field("nfcService", nfc), _field(_LLPM, provisioning))}
+            ),
+            "_propList": list(infos.values()),
+        },
+    )
+    return {one._wsdlName: one for one in (nfc, provisioning, content)}
+
+
+_VERSION1 = "vim.version.version1"
+_LLPM = "llProvisioningManager"
+
+
+def _managed_type(wsdl_name: str) -> Any:
+    fields: dict[str, Any] = {"_propInfo": {}, "_propList": [], "_methodInfo": {}}
+    return type(
+        f"vim.{wsdl_name}",
+        (VmomiSupport.ManagedObject,),
+        {"_wsdlName": wsdl_name, "_version": _VERSION1, **fields},
+    )
+
+
+def _field(name: str, kind: type[Any]) -> Any:
+    return VmomiSupport.Object(name=name, type=kind, version=_VERSION1, flags=VmomiSupport.F_OPTIONAL)
+
+
+@cache
+def _internal_methods() -> dict[str, Method]:
+    types = internal_types()
+    nfc, read = types["NfcService"], "VirtualMachine.Provisioning.DiskRandomRead"
+    vm = Parameter("vm", vim.VirtualMachine, optional=False)
+    disk = (
+        vm,
+        Parameter("diskDeviceKey", int, optional=False),
+        Parameter("hostForAccess", vim.HostSystem, optional=True),
+    )
+    ticket, write = vim.HostServiceTicket, "VirtualMachine.Provisioning.DiskRandomAccess"
+    methods = (
+        Method(
+            "RetrieveInternalContent",
+            vim.ServiceInstance,
+            (),
+            types["InternalServiceInstanceContent"],
+            "System.Anonymous",
+        ),
+        Method("NfcGetVmFiles", nfc, (vm,), ticket, "VirtualMachine.Provisioning.GetVmFiles"),
+        Method("NfcRandomAccessOpenReadonly", nfc, disk, ticket, read),
+        Method("NfcRandomAccessOpenDisk", nfc, disk, ticket, write),
+        Method(
+            "NfcGetServerNfcLibVersion",
+            nfc,
+            (Parameter("hostForAccess", vim.HostSystem, optional=False),),
+            int,
+            "System.View",
+        ),
+    )
+    return {one.wsdl_name: one for one in methods}

@@ -1,0 +1,179 @@
+"""The AuthorizationManager: who may do what."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import VmomiSupport, vim
+
+from app.simulator.objects import Call, Lazy, SimObject
+from app.simulator.spec import UserSpec
+from app.simulator.wellknown import well_known
+
+if TYPE_CHECKING:
+    from app.simulator.world import World
+
+_ADMIN_ROLE, _FIRST_OWN_ROLE = -1, 101
+_MORE_PRIVILEGES = (
+    "Datastore.AllocateSpace",
+    "Datastore.Browse",
+    "Datastore.DeleteFile",
+    "Datastore.FileManagement",
+    "Network.Assign",
+    "Resource.AssignVMToPool",
+    "VirtualMachine.Config.AddExistingDisk",
+    "VirtualMachine.Config.AddNewDisk",
+    "VirtualMachine.Config.AddRemoveDevice",
+    "VirtualMachine.Config.AdvancedConfig",
+    "VirtualMachine.Config.ChangeTracking",
+    "VirtualMachine.Config.EditDevice",
+    "VirtualMachine.Config.Rename",
+    "VirtualMachine.Config.Settings",
+    "VirtualMachine.Inventory.Delete",
+    "VirtualMachine.Provisioning.DiskRandomAccess",
+    "VirtualMachine.Provisioning.DiskRandomRead",
+    "VirtualMachine.Provisioning.GetVmFiles",
+)
+
+
+@cache
+def known_privileges() -> tuple[str, ...]:
+    """Return every privilege that a method or a property of vim asks for, sorted."""
+    found = set(_MORE_PRIVILEGES)
+    for name in VmomiSupport.ListManagedTypes():
+        if name.startswith("vim."):
+            *_, properties, methods = VmomiSupport._managedDefMap[name]
+            found.update(one[4] for one in properties or () if one[4])
+            found.update(one[5] for one in methods or () if one[5])
+    return tuple(sorted(found))
+
+
+class SimAuthorizationManager(SimObject):
+    """The AuthorizationManager. Privileges hold everywhere: an account has them on all entities or on none."""
+
+    vim_type = vim.AuthorizationManager
+
+    def __init__(self, world: "World", moid: str) -> None:
+        super().__init__(world, moid, privilegeList=Lazy(_privilege_list), roleList=Lazy(self._role_list))
+
+    def HasPrivilegeOnEntity(self, call: Call, *, entity: Any, sessionId: str, privId: list[str]) -> Any:
+        """Tell which privileges a session has on an entity."""
+        self.world.get(entity)
+        return VmomiSupport.GetVmodlType("boolean[]")([self._holds(sessionId, one) for one in privId])
+
+    def HasPrivilegeOnEntities(
+        self, call: Call, *, entity: list[Any], sessionId: str, privId: list[str]
+    ) -> list[vim.AuthorizationManager.EntityPrivilege]:
+        """Tell which privileges a session has on entities."""
+        granted = {one: self._holds(sessionId, one) for one in privId}
+        return [self._entity_privilege(one, granted) for one in entity]
+
+    def HasUserPrivilegeOnEntities(
+        self, call: Call, *, entities: list[Any], userName: str, privId: list[str]
+    ) -> list[vim.AuthorizationManager.EntityPrivilege]:
+        """Tell which privileges an account has on entities.
+
+        Raises:
+            vim.fault.NotFound: there is no such account.
+        """
+        user = self._account(userName)
+        granted = {one: user.privileges is None or one in user.privileges for one in privId}
+        return [self._entity_privilege(one, granted) for one in entities]
+
+    def FetchUserPrivilegeOnEntities(self, call: Call, *, entities: list[Any], userName: str) -> list[Any]:
+        """Return all privileges of an account on entities.
+
+        Raises:
+            vim.fault.NotFound: there is no such account.
+        """
+        privileges = list(_privileges_of(self._account(userName)))
+        result: Any = vim.AuthorizationManager.UserPrivilegeResult
+        return [result(entity=self.world.get(one).ref, privileges=privileges) for one in entities]
+
+    def RetrieveEntityPermissions(self, call: Call, *, entity: Any, inherited: bool) -> list[Any]:
+        """Return who has which role on an entity; all are given at the root."""
+        target = self.world.get(entity)
+        root = not target.properties.get("parent")
+        return self._permissions() if inherited or root else []
+
+    def RetrieveAllPermissions(self, call: Call) -> list[Any]:
+        """Return who has which role anywhere."""
+        return self._permissions()
+
+    def RetrieveRolePermissions(self, call: Call, *, roleId: int) -> list[Any]:
+        """Return who has a role.
+
+        Raises:
+            vim.fault.NotFound: there is no such role.
+        """
+        if all(role.roleId != roleId for role in self.get("roleList")):
+            raise vim.fault.NotFound(msg=f"There is no role {roleId}.")
+        return [one for one in self._permissions() if one.roleId == roleId]
+
+    def _holds(self, session_key: str, privilege: str) -> bool:
+        session = self.world.sessions.by_key(session_key)
+        if session is None:
+            raise vim.fault.NotFound(msg=f"There is no session {session_key}.")
+        return session.holds(privilege)
+
+    def _entity_privilege(self, ref: Any, granted: dict[str, bool]) -> vim.AuthorizationManager.EntityPrivilege:
+        kind: Any = vim.AuthorizationManager.PrivilegeAvailability
+        return vim.AuthorizationManager.EntityPrivilege(
+            entity=self.world.get(ref).ref,
+            privAvailability=[kind(privId=one, isGranted=value) for one, value in granted.items()],
+        )
+
+    def _account(self, name: str) -> UserSpec:
+        for user in self.world.spec.users:
+            if user.name.casefold() == name.casefold():
+                return user
+        raise vim.fault.NotFound(msg=f"There is no account {name}.")
+
+    def _role_list(self) -> list[Any]:
+        role: Any = vim.AuthorizationManager.Role
+        own = [
+            role(
+                roleId=_FIRST_OWN_ROLE + number,
+                system=False,
+                name=f"role-{number}",
+                info=vim.Description(label=f"Role of {user.name}", summary=""),
+                privilege=list(_privileges_of(user)),
+            )
+            for number, user in enumerate(self.world.spec.users)
+            if user.privileges is not None
+        ]
+        admin = role(
+            roleId=_ADMIN_ROLE,
+            system=True,
+            name="Admin",
+            info=vim.Description(label="Administrator", summary="Full access rights"),
+            privilege=list(known_privileges()),
+        )
+        return [admin, *own]
+
+    def _permissions(self) -> list[Any]:
+        permission: Any = vim.AuthorizationManager.Permission
+        root = vim.Folder(well_known(self.world.spec.flavour).rootFolder)
+        return [
+            permission(
+                entity=root,
+                principal=user.name,
+                group=False,
+                roleId=_ADMIN_ROLE if user.privileges is None else _FIRST_OWN_ROLE + number,
+                propagate=True,
+            )
+            for number, user in enumerate(self.world.spec.users)
+        ]
+
+
+def _privileges_of(user: UserSpec) -> Iterable[str]:
+    always = ("System.Anonymous", "System.Read", "System.View")
+    return known_privileges() if user.privileges is None else sorted({*user.privileges, *always})
+
+
+def _privilege_list() -> list[Any]:
+    privilege: Any = vim.AuthorizationManager.Privilege
+    return [
+        privilege(privId=one, onParent=False, name=one.rpartition(".")[2], privGroupName=one.rpartition(".")[0])
+        for one in known_privileges()
+    ]

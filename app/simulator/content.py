@@ -1,0 +1,114 @@
+"""The ServiceInstance: what a client asks first."""
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim
+
+from app.simulator import vmomi
+from app.simulator.objects import Call, SimObject
+from app.simulator.spec import SimulatorSpec
+from app.simulator.wellknown import SERVICE_INSTANCE, well_known
+
+if TYPE_CHECKING:
+    from app.simulator.session import Session
+    from app.simulator.world import World
+
+_BUILDS = {"7.0.3": ("18700403", "18644231"), "8.0.3": ("24322831", "24022510")}
+"""Build numbers of vCenter and ESXi by version."""
+_CONTENT = (
+    "rootFolder",
+    "propertyCollector",
+    "viewManager",
+    "sessionManager",
+    "authorizationManager",
+    "eventManager",
+    "taskManager",
+    "licenseManager",
+    "searchIndex",
+    "fileManager",
+    "virtualDiskManager",
+)
+
+
+def about_info(spec: SimulatorSpec) -> vim.AboutInfo:
+    """Return how a server of this flavour and version introduces itself."""
+    vcenter_build, esxi_build = _BUILDS[spec.version]
+    common = {
+        "vendor": "VMware, Inc.",
+        "version": spec.version,
+        "localeVersion": "INTL",
+        "localeBuild": "000",
+        "apiVersion": f"{spec.version}.0",
+        "licenseProductVersion": f"{spec.version[0]}.0",
+    }
+    if spec.is_vcenter:
+        return vim.AboutInfo(
+            name="VMware vCenter Server",
+            fullName=f"VMware vCenter Server {spec.version} build-{vcenter_build} (simulated)",
+            build=vcenter_build,
+            osType="linux-x64",
+            productLineId="vpx",
+            apiType="VirtualCenter",
+            instanceUuid=str(uuid.uuid5(uuid.NAMESPACE_OID, f"standfast-simulator-{spec.seed}")),
+            licenseProductName="VMware VirtualCenter Server",
+            **common,
+        )
+    return vim.AboutInfo(
+        name="VMware ESXi",
+        fullName=f"VMware ESXi {spec.version} build-{esxi_build} (simulated)",
+        build=esxi_build,
+        osType="vmnix-x86",
+        productLineId="embeddedEsx",
+        apiType="HostAgent",
+        licenseProductName="VMware ESX Server",
+        **common,
+    )
+
+
+class SimServiceInstance(SimObject):
+    """The ServiceInstance."""
+
+    vim_type = vim.ServiceInstance
+    volatile = frozenset({"serverClock", "content"})
+
+    def __init__(self, world: "World") -> None:
+        capability = vim.Capability(
+            provisioningSupported=True,
+            multiHostSupported=world.spec.is_vcenter,
+            userShellAccessSupported=not world.spec.is_vcenter,
+        )
+        super().__init__(world, SERVICE_INSTANCE, capability=capability)
+        self._about = about_info(world.spec)
+
+    def read(self, name: str, session: "Session | None" = None) -> Any:
+        """Return a property."""
+        if name == "content":
+            return self._content()
+        if name == "serverClock":
+            return self.world.now()
+        return super().read(name, session)
+
+    def RetrieveServiceContent(self, call: Call) -> vim.ServiceInstanceContent:
+        """Return the references to everything that exists once."""
+        return self._content()
+
+    def RetrieveInternalContent(self, call: Call) -> Any:
+        """Return the references that VMware does not document; source: protocols page *NFC*, section 1."""
+        types, ids = vmomi.internal_types(), well_known(self.world.spec.flavour)
+        return types["InternalServiceInstanceContent"](
+            nfcService=types["NfcService"](ids.nfcService),
+            llProvisioningManager=types["HostLowLevelProvisioningManager"](ids.llProvisioningManager),
+        )
+
+    def CurrentTime(self, call: Call) -> datetime:
+        """Return the server's clock."""
+        return self.world.now()
+
+    def _content(self) -> vim.ServiceInstanceContent:
+        ids = well_known(self.world.spec.flavour)
+        found = {name: self.world.find(getattr(ids, name)) for name in _CONTENT}
+        references = {name: obj.ref for name, obj in found.items() if obj is not None}
+        references.setdefault("rootFolder", vim.Folder(ids.rootFolder))
+        return vim.ServiceInstanceContent(about=self._about, **references)
