@@ -1,0 +1,327 @@
+"""Datastore files over HTTPS: ``/folder/<directory>/<file>?dcPath=<datacenter>&dsName=<datastore>``.
+
+GET with one range or whole, HEAD, and PUT of files that are no disk's. Every request needs a live session's
+cookie or an account's name and password (basic). What a running VM writes to is refused, and so are the files
+of a disk on vSAN, which are no files there.
+"""
+
+import base64
+import binascii
+import contextlib
+import re
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from app.domain.extents import Extent
+from app.simulator.storage import (
+    DatastoreFull,
+    DatastorePath,
+    DiskStore,
+    InvalidDatastorePath,
+    SimDatastore,
+)
+from app.simulator.storage.sparse import SparseFile
+
+_COOKIE = "vmware_soap_session"
+_PREFIX = "/folder"
+_PIECE_BYTES = 1 << 20
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_DATA_FILES = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
+
+
+class Account(Protocol):
+    """Somebody who may be allowed things."""
+
+    @property
+    def privileges(self) -> frozenset[str] | None:
+        """The granted privileges; None: all."""
+        ...
+
+
+class LoggedIn(Protocol):
+    """A live session."""
+
+    def holds(self, privilege: str) -> bool:
+        """Tell whether its account has a privilege."""
+        ...
+
+
+class FolderSessions(Protocol):
+    """Knows who a client is; the simulator's ``SessionBook`` fulfils it. Thread: any."""
+
+    def authenticated(self, cookie: str | None) -> LoggedIn | None:
+        """Return the logged-in session of a cookie, or None."""
+        ...
+
+    def account(self, name: str, password: str) -> Account | None:
+        """Return the account when the password is right, else None."""
+        ...
+
+
+class Interruption(Protocol):
+    """What a fault script does to a connection."""
+
+    @property
+    def stall_s(self) -> float | None:
+        """Seconds to hold still; None cuts the connection."""
+        ...
+
+
+class HttpsFaults(Protocol):
+    """The part of the fault script that concerns datastore files. Thread: any."""
+
+    def https_sent(self, n_bytes: int) -> Interruption | None:
+        """Count bytes that travel; return what shall happen to this connection now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPorts:
+    """What the handler works with."""
+
+    sessions: FolderSessions
+    datastores: Mapping[str, SimDatastore]
+    disks: DiskStore
+    has_datacenter: Callable[[str], bool]
+    """Tells whether there is a datacenter of that path."""
+    is_locked: Callable[[DatastorePath], bool]
+    """Tells whether a file belongs to the disk that a running VM writes to."""
+    faults: HttpsFaults | None = None
+
+
+class _Refused(Exception):
+    def __init__(self, status: HTTPStatus, reason: str, **headers: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class _Cut(Exception):
+    """The fault script wants this connection dead."""
+
+
+class FolderHandler:
+    """Answers requests below ``/folder`` for the HTTPS server.
+
+    Thread: any; each call serves one request on the caller's thread.
+    """
+
+    def __init__(self, ports: FolderPorts) -> None:
+        self._ports = ports
+        self._methods = {"GET": self._get, "HEAD": self._get, "PUT": self._put}
+
+    @staticmethod
+    def serves(target: str) -> bool:
+        """Tell whether a request's target is below ``/folder``."""
+        path = urlsplit(target).path
+        return path == _PREFIX or path.startswith(f"{_PREFIX}/")
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer one request; its headers are read, its body is not.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        try:
+            method = self._methods.get(request.command)
+            if method is None:
+                raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET, HEAD or PUT", Allow="GET, HEAD, PUT")
+            self._authorize(request)
+            method(request, self._locate(request))
+        except _Refused as refused:
+            _answer_refusal(request, refused)
+        except _Cut:
+            _cut(request)
+
+    # ---- who and what ----------------------------------------------------------------------------------
+
+    def _authorize(self, request: BaseHTTPRequestHandler) -> None:
+        privilege = "Datastore.FileManagement" if request.command == "PUT" else "Datastore.Browse"
+        session = self._ports.sessions.authenticated(_cookie(request))
+        if session is not None:
+            allowed = session.holds(privilege)
+        else:
+            name, password = _basic_credentials(request)
+            account = self._ports.sessions.account(name, password) if name else None
+            if account is None:
+                raise _Refused(
+                    HTTPStatus.UNAUTHORIZED, "log in first", WWW_Authenticate='Basic realm="VMware HTTP server"'
+                )
+            allowed = account.privileges is None or privilege in account.privileges
+        if not allowed:
+            raise _Refused(HTTPStatus.FORBIDDEN, f"the privilege {privilege} is missing")
+
+    def _locate(self, request: BaseHTTPRequestHandler) -> tuple[SimDatastore, DatastorePath]:
+        parts = urlsplit(request.path)
+        query = parse_qs(parts.query)
+        datastore = self._ports.datastores.get(query.get("dsName", [""])[0])
+        if datastore is None:
+            raise _Refused(HTTPStatus.NOT_FOUND, "there is no such datastore")
+        if not self._ports.has_datacenter(query.get("dcPath", ["ha-datacenter"])[0]):
+            raise _Refused(HTTPStatus.NOT_FOUND, "there is no such datacenter")
+        try:
+            path = datastore.path(unquote(parts.path, errors="strict").removeprefix(_PREFIX).lstrip("/"))
+            datastore.resolve(path)
+        except (InvalidDatastorePath, UnicodeDecodeError) as error:
+            raise _Refused(HTTPStatus.BAD_REQUEST, "not a path on a datastore") from error
+        return datastore, path
+
+    # ---- reading ---------------------------------------------------------------------------------------
+
+    def _get(self, request: BaseHTTPRequestHandler, place: tuple[SimDatastore, DatastorePath]) -> None:
+        datastore, path = place
+        file = datastore.resolve(path)
+        if not file.is_file() or (datastore.kind == "vsan" and path.name.endswith(_DATA_FILES)):
+            raise _Refused(HTTPStatus.NOT_FOUND, "there is no such file")
+        if self._ports.is_locked(path):
+            raise _Refused(HTTPStatus.FORBIDDEN, "the file is locked by a running virtual machine")
+        with ExitStack() as stack:
+            disk = self._ports.disks.owner_of(path)
+            if disk is not None:
+                stack.enter_context(disk.pinned())
+            source = stack.enter_context(SparseFile(file))
+            self._send(request, source, source.size_bytes())
+
+    def _send(self, request: BaseHTTPRequestHandler, source: SparseFile, size_bytes: int) -> None:
+        part = _requested_range(request, size_bytes)
+        if part is None:
+            request.send_response(HTTPStatus.OK)
+            part = Extent(0, size_bytes)
+        else:
+            request.send_response(HTTPStatus.PARTIAL_CONTENT)
+            request.send_header("Content-Range", f"bytes {part.start}-{part.end - 1}/{size_bytes}")
+        request.send_header("Content-Type", "application/octet-stream")
+        request.send_header("Accept-Ranges", "bytes")
+        request.send_header("Content-Length", str(part.length_bytes))
+        request.end_headers()
+        if request.command == "HEAD":
+            return
+        buffer = memoryview(bytearray(min(_PIECE_BYTES, part.length_bytes)))
+        for start in range(part.start, part.end, _PIECE_BYTES):
+            piece = buffer[: min(_PIECE_BYTES, part.end - start)]
+            source.readinto(start, piece)
+            if self._is_cut(len(piece)):
+                request.wfile.write(piece[: len(piece) // 2])
+                raise _Cut
+            request.wfile.write(piece)
+
+    def _is_cut(self, n_bytes: int) -> bool:
+        interruption = self._ports.faults.https_sent(n_bytes) if self._ports.faults is not None else None
+        return interruption is not None and interruption.stall_s is None
+
+    # ---- writing ---------------------------------------------------------------------------------------
+
+    def _put(self, request: BaseHTTPRequestHandler, place: tuple[SimDatastore, DatastorePath]) -> None:
+        datastore, path = place
+        file = datastore.resolve(path)
+        length = request.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            raise _Refused(HTTPStatus.LENGTH_REQUIRED, "the length must be given")
+        if not path.relative or file.is_dir() or not file.parent.is_dir():
+            raise _Refused(HTTPStatus.NOT_FOUND, "there is no such directory")
+        if self._ports.is_locked(path) or self._ports.disks.owner_of(path) is not None:
+            raise _Refused(HTTPStatus.FORBIDDEN, "the file belongs to a virtual disk")
+        existed = file.exists()
+        before_bytes = datastore.booked_bytes(path.relative)
+        try:
+            datastore.book(path.relative, int(length) - before_bytes)
+        except DatastoreFull as error:
+            raise _Refused(HTTPStatus.INSUFFICIENT_STORAGE, str(error)) from error
+        try:
+            _receive(request, file, int(length))
+        except OSError:
+            datastore.set_booking(path.relative, before_bytes)
+            raise
+        request.send_response(HTTPStatus.OK if existed else HTTPStatus.CREATED)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+
+def _receive(request: BaseHTTPRequestHandler, file: Path, length_bytes: int) -> None:
+    """Write the body into a file that takes its place once it is complete."""
+    partial = file.with_name(f".{file.name}.part")
+    try:
+        with partial.open("wb") as target:
+            left = length_bytes
+            while left:
+                data = request.rfile.read(min(left, _PIECE_BYTES))
+                if not data:
+                    raise ConnectionResetError("the client went away within the body")
+                target.write(data)
+                left -= len(data)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _requested_range(request: BaseHTTPRequestHandler, size_bytes: int) -> Extent | None:
+    """Return the one range that is asked for; None when the whole file is, or several ranges are."""
+    match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if match is None or not any(match.groups()):
+        return None
+    first, last = match.groups()
+    if first:
+        start = int(first)
+        end = min(int(last) + 1, size_bytes) if last else size_bytes
+        if last and int(last) < start:
+            return None
+    else:
+        start, end = max(0, size_bytes - int(last)), size_bytes
+    if start >= end:
+        raise _Refused(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "nothing there", Content_Range=f"bytes */{size_bytes}"
+        )
+    return Extent(start, end - start)
+
+
+def _cookie(request: BaseHTTPRequestHandler) -> str | None:
+    cookies: SimpleCookie = SimpleCookie()
+    with contextlib.suppress(CookieError):  # then there is none
+        cookies.load(request.headers.get("Cookie", ""))
+    morsel = cookies.get(_COOKIE)
+    return None if morsel is None else morsel.value
+
+
+def _basic_credentials(request: BaseHTTPRequestHandler) -> tuple[str, str]:
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        name, _, password = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return name, password
+
+
+def _answer_refusal(request: BaseHTTPRequestHandler, refused: _Refused) -> None:
+    text = f"{refused.reason}\n".encode()
+    # A body that was not read would be taken for the next request.
+    request.close_connection = request.close_connection or request.command not in ("GET", "HEAD")
+    request.send_response(refused.status)
+    for name, value in refused.headers.items():
+        request.send_header(name, value)
+    request.send_header("Content-Type", "text/plain; charset=utf-8")
+    request.send_header("Content-Length", str(len(text)))
+    if request.close_connection:
+        request.send_header("Connection", "close")
+    request.end_headers()
+    if request.command != "HEAD":
+        request.wfile.write(text)
+
+
+def _cut(request: BaseHTTPRequestHandler) -> None:
+    request.close_connection = True
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    with contextlib.suppress(OSError):  # the client may have gone first
+        socket.socket.shutdown(request.connection, socket.SHUT_RDWR)
