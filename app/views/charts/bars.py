@@ -1,0 +1,129 @@
+"""Bars per day: successes and failures stacked, or amounts of data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import pyqtgraph
+from PySide6.QtCore import QPointF
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from app.models import format as fmt
+from app.views import style
+from app.views.charts.axes import LocalTimeAxis, SizeAxis, dress_axis
+from app.views.console import ThemeSwitch
+
+_DAY_S = 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class DayBar:
+    """One local day: how many runs succeeded and failed, and how much they read."""
+
+    day: date
+    succeeded: int
+    failed: int
+    read_bytes: int = 0
+
+
+def _noon(day: date) -> float:
+    return datetime.combine(day, time(12)).astimezone(UTC).timestamp()
+
+
+class _DayChart(QWidget):
+    """What both charts share. Thread: GUI."""
+
+    def __init__(self, theme: ThemeSwitch, left_axis: object, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._bars: dict[date, DayBar] = {}
+        self._time_axis, self._left_axis = LocalTimeAxis(), left_axis
+        self._plot = pyqtgraph.PlotWidget(self, axisItems={"bottom": self._time_axis, "left": left_axis})
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self._read_out = QLabel(self)
+        self._read_out.setProperty("role", "secondary")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.SPACE_XS)
+        layout.addWidget(self._read_out)
+        layout.addWidget(self._plot, 1)
+        self.setMinimumHeight(style.CHART_HEIGHT)
+        theme.changed.connect(self._redraw)
+        self._redraw()
+
+    def show_days(self, bars: Sequence[DayBar], last_day: date, days: int) -> None:
+        """Show ``days`` days that end with ``last_day``; a day without runs shows empty."""
+        self._bars = {bar.day: bar for bar in bars}
+        first = last_day - timedelta(days=days - 1)
+        self._plot.setXRange(_noon(first) - _DAY_S * 0.6, _noon(last_day) + _DAY_S * 0.6, padding=0)
+        self._read_out.setText("")
+        self._redraw()
+
+    def _redraw(self) -> None:
+        colors = self._theme.colors
+        self._plot.setBackground(colors.surface)
+        self._plot.clear()
+        font = style.tabular_font(style.SECONDARY_PX)
+        for axis in (self._time_axis, self._left_axis):
+            dress_axis(axis, colors.secondary, font)
+        self._plot.showGrid(x=False, y=True, alpha=0.12)
+        self._draw()
+
+    def _draw(self) -> None:
+        raise NotImplementedError
+
+    def _add(self, heights: Sequence[float], bottoms: Sequence[float], color: str) -> None:
+        x = [_noon(day) for day in self._bars]
+        bars = pyqtgraph.BarGraphItem(
+            x=x, height=list(heights), y0=list(bottoms), width=_DAY_S * 0.7, brush=color, pen=None
+        )
+        self._plot.addItem(bars)
+
+    def _on_mouse_moved(self, position: QPointF) -> None:
+        box = self._plot.getPlotItem().vb
+        seconds = box.mapSceneToView(position).x()
+        local = datetime.fromtimestamp(max(0.0, seconds), UTC).astimezone()
+        bar = self._bars.get(local.date())
+        self._read_out.setText(self._describe(bar) if bar else "")
+
+    def _describe(self, bar: DayBar) -> str:
+        raise NotImplementedError
+
+
+class ResultBars(_DayChart):
+    """Successes and failures per day, stacked."""
+
+    def __init__(self, theme: ThemeSwitch, parent: QWidget | None = None) -> None:
+        axis = pyqtgraph.AxisItem("left")
+        axis.enableAutoSIPrefix(enable=False)
+        super().__init__(theme, axis, parent)
+
+    def _draw(self) -> None:
+        good = [float(bar.succeeded) for bar in self._bars.values()]
+        bad = [float(bar.failed) for bar in self._bars.values()]
+        self._add(good, [0.0] * len(good), self._theme.colors.completed)
+        self._add(bad, good, self._theme.colors.failed)
+        highest = max((one + other for one, other in zip(good, bad, strict=True)), default=0)
+        self._plot.setYRange(0, max(highest * 1.15, 4), padding=0)
+
+    def _describe(self, bar: DayBar) -> str:
+        text = self.tr("{day}   succeeded {succeeded}   failed {failed}")
+        return text.format(day=bar.day.isoformat(), succeeded=bar.succeeded, failed=bar.failed)
+
+
+class DataBars(_DayChart):
+    """Data backed up per day."""
+
+    def __init__(self, theme: ThemeSwitch, parent: QWidget | None = None) -> None:
+        super().__init__(theme, SizeAxis(), parent)
+
+    def _draw(self) -> None:
+        sizes = [float(bar.read_bytes) for bar in self._bars.values()]
+        self._add(sizes, [0.0] * len(sizes), self._theme.colors.series[0])
+        self._plot.setYRange(0, max(max(sizes, default=0) * 1.15, 1_000_000), padding=0)
+
+    def _describe(self, bar: DayBar) -> str:
+        return self.tr("{day}   {size}").format(day=bar.day.isoformat(), size=fmt.size(bar.read_bytes))

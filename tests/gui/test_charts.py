@@ -1,0 +1,81 @@
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from app.views.charts.bars import DataBars, DayBar, ResultBars
+from app.views.charts.ring import Ring, Share, slice_degrees
+from app.views.charts.traffic import TrafficChart, TrafficSample
+from app.views.console import ThemeSwitch
+from app.views.memory import Memory
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def theme(qapp: QApplication, tmp_path: Path) -> ThemeSwitch:
+    return ThemeSwitch(qapp, Memory(tmp_path / "window.ini"))
+
+
+def texts(widget: ResultBars | TrafficChart) -> str:
+    return " ".join(label.text() for label in widget.findChildren(QLabel))
+
+
+@given(st.lists(st.floats(0, 1e12), max_size=8))
+def test_every_slice_that_exists_is_seen_and_all_make_a_circle(amounts: list[float]) -> None:
+    angles = slice_degrees(amounts)
+    assert len(angles) == len(amounts)
+    if sum(amounts) > 0:
+        assert sum(angles) == pytest.approx(360)
+        assert all(
+            angle > 0 for angle, amount in zip(angles, amounts, strict=True) if 360 * amount / sum(amounts) > 0
+        )
+    else:
+        assert not any(angles)
+
+
+def test_the_chart_tells_the_newest_speeds_and_keeps_gaps(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    chart = TrafficChart(theme)
+    qtbot.addWidget(chart)
+    samples = [
+        TrafficSample(NOW - timedelta(seconds=3), 312_000_000.0, 118_000_000.0),
+        TrafficSample(NOW - timedelta(seconds=2), None, None),
+        TrafficSample(NOW - timedelta(seconds=1), 1_250_000_000.0, 2_000.0),
+    ]
+    chart.show_samples(samples, NOW - timedelta(minutes=10), NOW)
+    assert "1.25 GB/s" in texts(chart)
+    assert "2.00 kB/s" in texts(chart)
+    chart.show_samples([], NOW - timedelta(minutes=10), NOW)
+    assert "No traffic in this time" in texts(chart)
+
+
+def test_the_ring_says_in_words_what_it_shows(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    ring = Ring(theme)
+    qtbot.addWidget(ring)
+    ring.show_shares(
+        [Share("Succeeded", 7, "7", "completed"), Share("Failed", 1, "1", "failed")], "88%", "Success"
+    )
+    assert ring.accessibleName() == "Success 88%: Succeeded 7, Failed 1"
+    ring.show()
+    image = ring.grab().toImage()
+    colors = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(0, image.height(), 4)}
+    assert {theme.colors.failed, theme.colors.completed} <= colors
+
+
+def test_bars_describe_the_day_under_the_pointer(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    bar = DayBar(date(2026, 11, 22), succeeded=5, failed=1, read_bytes=40_000_000_000)
+    results, data = ResultBars(theme), DataBars(theme)
+    for chart in (results, data):
+        qtbot.addWidget(chart)
+        chart.resize(600, 200)
+        chart.show()
+        chart.show_days([bar], bar.day, 7)
+        box = chart._plot.getPlotItem().vb
+        noon = datetime(2026, 11, 22, 12).astimezone().timestamp()
+        chart._on_mouse_moved(box.mapViewToScene(type(box.mapSceneToView(box.pos()))(noon, 0)))
+    assert "2026-11-22   succeeded 5   failed 1" in texts(results)
+    assert "40.0 GB" in data.findChildren(QLabel)[0].text()
