@@ -1,0 +1,267 @@
+"""The part of a backup that runs while the VM's disks are frozen."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.core.context import TaskContext
+from app.core.hypervisor import Hypervisor
+from app.domain.errors import OperationalError
+from app.domain.messages import LogLevel
+from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
+from app.domain.states import TaskState
+from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
+from app.engine import messages as m
+from app.engine.backup.changes import UNUSABLE_PARENT, Auditor, ChangeQuery, DiskExtents, parent_problem
+from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
+from app.engine.commands import StartBackup
+from app.engine.disks import DiskOpener
+from app.engine.errors import NothingToBackUp
+from app.engine.jobs import Job, Workshop
+from app.repository import DiskDraft, PointDraft, PointWriter, Repository
+
+
+class _ParentDamaged(Exception):
+    """Tells the writing loop to begin again; never leaves it."""
+
+    def __init__(self, key: int, cause: OperationalError) -> None:
+        super().__init__(key)
+        self.key = key
+        self.cause = cause
+
+
+@dataclass(slots=True, kw_only=True)
+class FrozenBackup:
+    """Copies the frozen disks of one VM into a restore point.
+
+    Attributes:
+        caught_lie: True once the audit found that change tracking had left out a change.
+
+    Thread: the task's.
+    """
+
+    workshop: Workshop
+    job: Job
+    request: StartBackup
+    hypervisor: Hypervisor
+    repository: Repository
+    opener: DiskOpener
+    details: VmDetails
+    frozen: FrozenVm
+    frozen_at: datetime
+    tracking_wanted: bool
+    chance: random.Random
+    caught_lie: bool = field(default=False, init=False)
+
+    def copy(self, *, release: Callable[[], bool]) -> RestorePoint:
+        """Make the restore point; ``release`` is called as soon as the last byte is read.
+
+        Raises:
+            OperationalError: it could not be made; nothing of it is visible.
+            TaskCancelled: the operator stopped it.
+        """
+        if self.frozen.quiesce_failure is not None:
+            self._context.log.warning(m.QUIESCE_GIVEN_UP, detail=self.frozen.quiesce_failure)
+        configuration = self._save_configuration()
+        plan, known = self._query_changes()
+        plan, known = self._check_data(plan, known)
+        self.job.stages.enter(TaskState.RUNNING)
+        self._tell(plan)
+        self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))
+        while True:
+            try:
+                return self._write_point(plan, known, configuration, release)
+            except _ParentDamaged as problem:
+                plan, known = self._begin_again(plan, known, problem)
+
+    @property
+    def _context(self) -> TaskContext:
+        return self.job.context
+
+    # --- configuration -------------------------------------------------------------------------------------------
+
+    def _save_configuration(self) -> SavedConfiguration:
+        self.job.stages.enter(TaskState.SAVING_CONFIGURATION)
+        saved = self.hypervisor.save_configuration(self.request.vm, log=self._context.log)
+        self._context.log.info(m.CONFIGURATION_SAVED, files=", ".join(sorted(saved.files)))
+        if saved.missing:
+            self._context.log.warning(m.CONFIGURATION_INCOMPLETE, missing="; ".join(saved.missing))
+        return saved
+
+    # --- what to read --------------------------------------------------------------------------------------------
+
+    def _query(self) -> ChangeQuery:
+        return ChangeQuery(
+            self.hypervisor,
+            self.opener,
+            self._context,
+            self.request.vm,
+            self.details.summary.name,
+            self.frozen,
+            tracking_wanted=self.tracking_wanted,
+        )
+
+    def _supported_disks(self) -> list[VirtualDisk]:
+        refused = {disk.key for disk in self.details.disks if disk.unsupported_reason is not None}
+        disks = [disk for disk in self.frozen.disks if disk.key not in refused]
+        if not disks:
+            raise NothingToBackUp(vm=self.details.summary.name)
+        return disks
+
+    def _query_changes(self) -> tuple[BackupPlan, dict[int, DiskExtents]]:
+        self.job.stages.enter(TaskState.QUERYING_CHANGES)
+        plan = plan_backup(
+            self.request.kind,
+            self._supported_disks(),
+            self.repository.chain_points(self._chain()),
+            tracking_wanted=self.tracking_wanted,
+        )
+        return self._query().changes(plan)
+
+    def _chain(self) -> str:
+        platform = self.workshop.sessions.platform(self.request.platform)
+        return self.repository.chain_name(self.request.rule_name, self.request.vm, platform.address)
+
+    def _check_data(
+        self, plan: BackupPlan, known: dict[int, DiskExtents]
+    ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
+        self.job.stages.enter(TaskState.CHECKING_DATA)
+        if plan.parent is not None:
+            problem = parent_problem(self.repository, plan.parent, plan)
+            if problem is not None:
+                plan = plan.without_parent(problem.message)
+        known = self._completed(plan, known)
+        if self.workshop.settings.audit_blocks:
+            plan, known = self._audit(plan, known)
+        return plan, known
+
+    def _completed(self, plan: BackupPlan, known: dict[int, DiskExtents]) -> dict[int, DiskExtents]:
+        """Keep what is known of the disks that stayed as planned, and learn the rest."""
+        query = self._query()
+        return {
+            one.disk.key: known[one.disk.key]
+            if one.disk.key in known and known[one.disk.key].plan == one
+            else query.allocated(one)
+            for one in plan.disks
+        }
+
+    def _audit(self, plan: BackupPlan, known: dict[int, DiskExtents]) -> tuple[BackupPlan, dict[int, DiskExtents]]:
+        auditor = Auditor(
+            self._query(), self.opener, self._context, self.repository, self.workshop.settings, self.chance
+        )
+        for one in known.values():
+            try:
+                if not one.by_tracking or not auditor.finds_lie(one):
+                    continue
+            except UNUSABLE_PARENT as error:
+                reason = m.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
+                plan = plan.with_whole(one.plan.disk.key, reason)
+                continue
+            self.caught_lie = True
+            reason = m.WHOLE_TRACKING_LIED.fill(disk=one.plan.disk.label)
+            plan = plan.with_whole(one.plan.disk.key, reason, map_trusted=False, keep_change_id=False)
+        return plan, self._completed(plan, known)
+
+    def _tell(self, plan: BackupPlan) -> None:
+        for note in plan.notes:
+            self.job.log.write(LogLevel.NORMAL, note)
+        for one in plan.disks:
+            if one.reason is not None:
+                self.job.log.write(LogLevel.WARNING, one.reason)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def _write_point(
+        self,
+        plan: BackupPlan,
+        known: dict[int, DiskExtents],
+        configuration: SavedConfiguration,
+        release: Callable[[], bool],
+    ) -> RestorePoint:
+        with self.repository.begin_point(self._draft(plan)) as writer:
+            for name, content in configuration.files.items():
+                writer.add_file(name, content)
+            for one in plan.disks:
+                writer.save_changed_extents(one.disk.key, known[one.disk.key].extents, one.since)
+            for one in plan.disks:
+                self._write_disk(writer, known[one.disk.key])
+            release()
+            self._context.cancel.check()
+            return writer.commit()
+
+    def _draft(self, plan: BackupPlan) -> PointDraft:
+        off = self.details.summary.power_state is PowerState.OFF
+        return PointDraft(
+            rule_name=self.request.rule_name,
+            facts=self._facts(),
+            kind=plan.kind,
+            parent=plan.parent,
+            consistent=off or not self.frozen.crash_consistent,
+            created_at=self.frozen_at,
+        )
+
+    def _facts(self) -> VmFacts:
+        summary = self.details.summary
+        return VmFacts(
+            vm=summary.id,
+            name=summary.name,
+            platform_address=self.workshop.sessions.platform(self.request.platform).address,
+            instance_uuid=summary.instance_uuid,
+            datacenter=summary.datacenter,
+            datastore=", ".join(summary.datastores),
+            host=summary.host,
+            hostname=summary.hostname,
+            guest=summary.guest,
+        )
+
+    def _write_disk(self, writer: PointWriter, known: DiskExtents) -> PointDisk:
+        plan, disk = known.plan, known.plan.disk
+        with self.opener.reader(self._query().address(disk)) as reader:
+            try:
+                written = writer.write_disk(
+                    _disk_draft(plan),
+                    reader,
+                    known.extents,
+                    parent=None if plan.parent is None else (plan.parent, disk.key),
+                    progress=self._context.progress,
+                    cancel=self._context.cancel,
+                )
+            except UNUSABLE_PARENT as error:
+                if plan.whole:
+                    raise
+                raise _ParentDamaged(disk.key, error) from error
+            self._context.log.info(
+                m.DISK_DONE,
+                disk=disk.label,
+                read_bytes=written.read_bytes,
+                stored_bytes=written.stored_bytes,
+                mode=reader.mode.value,
+            )
+        return written
+
+    def _begin_again(
+        self, plan: BackupPlan, known: dict[int, DiskExtents], problem: _ParentDamaged
+    ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
+        """Read the disk whole whose parent turned out damaged; what was stored already is found again."""
+        label = known[problem.key].plan.disk.label
+        reason = m.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause.message)
+        self.job.log.write(LogLevel.WARNING, reason)
+        plan = plan.with_whole(problem.key, reason)
+        self._context.log.info(m.WRITING_AGAIN)
+        known = self._completed(plan, known)
+        self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))
+        return plan, known
+
+
+def _disk_draft(plan: DiskPlan) -> DiskDraft:
+    disk = plan.disk
+    return DiskDraft(
+        key=disk.key,
+        label=disk.label,
+        uuid=disk.uuid,
+        capacity_bytes=disk.capacity_bytes,
+        path=disk.path,
+        change_id=disk.change_id if plan.keep_change_id else None,
+        read_whole=plan.whole,
+    )

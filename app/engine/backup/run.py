@@ -1,0 +1,154 @@
+"""A backup, step by step: prepare, freeze, learn what to read, read it, let go, commit.
+
+The order of the states is product.md's. The snapshot is on the production VM from the end of the preparation
+until the last byte is read, never longer; the restore point becomes visible only by its commit, the very last
+effect. Whatever ends the run in between leaves neither.
+"""
+
+import random
+
+from app.core.hypervisor import Hypervisor, ResettableTracking
+from app.domain.errors import OperationalError, StandbyFull
+from app.domain.events import RestorePointCommitted
+from app.domain.restore_point import RestorePoint
+from app.domain.states import TaskState
+from app.domain.vms import PowerState, VmDetails
+from app.engine import messages as m
+from app.engine.backup.frozen import FrozenBackup
+from app.engine.commands import StartBackup
+from app.engine.disks import DiskOpener
+from app.engine.errors import NothingToBackUp
+from app.engine.jobs import Job, Workshop
+from app.engine.options import ChangeTracking
+from app.engine.snapshots import SnapshotScope, SnapshotTarget
+from app.repository import Repository
+
+
+class BackupRun:
+    """One backup of one VM. Thread: the task's."""
+
+    def __init__(self, workshop: Workshop, job: Job, request: StartBackup, chance: random.Random) -> None:
+        self._workshop = workshop
+        self._job = job
+        self._request = request
+        self._chance = chance
+
+    def run(self) -> RestorePoint:
+        """Make a restore point.
+
+        Raises:
+            OperationalError: it could not be made; nothing of it is visible.
+            TaskCancelled: the operator stopped it.
+        """
+        self._job.stages.enter(TaskState.PREPARING)
+        request = self._request
+        with (
+            self._workshop.repositories.lease(request.standby) as repository,
+            self._workshop.sessions.connect(request.platform) as hypervisor,
+        ):
+            details = self._preflight(hypervisor, repository)
+            tracking_wanted = self._prepare_tracking(hypervisor, details)
+            point, lied = self._freeze_and_copy(hypervisor, repository, details, tracking_wanted=tracking_wanted)
+            if lied:
+                self._reset_tracking(hypervisor)
+        self._note(point)
+        return point
+
+    # --- preparing ---------------------------------------------------------------------------------------------
+
+    def _preflight(self, hypervisor: Hypervisor, repository: Repository) -> VmDetails:
+        request, log = self._request, self._job.log
+        details = hypervisor.vm_details(request.vm)
+        for disk in details.disks:
+            if disk.unsupported_reason is not None:
+                log.warning(m.DISK_LEFT_OUT, disk=disk.label, reason=disk.unsupported_reason)
+        if all(disk.unsupported_reason is not None for disk in details.disks):
+            raise NothingToBackUp(vm=details.summary.name)
+        free_bytes = repository.free_bytes()
+        if free_bytes < self._workshop.settings.standby_reserve_bytes:
+            raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
+        self._workshop.sweeper.sweep_vm(hypervisor, details.snapshots, log=log)
+        return details
+
+    def _standby_path(self) -> str:
+        standby = self._workshop.catalog.standbys.get(self._request.standby)
+        return standby.target_path if standby else self._request.standby
+
+    def _prepare_tracking(self, hypervisor: Hypervisor, details: VmDetails) -> bool:
+        """Return whether this backup uses change tracking, after switching it on where that is wanted."""
+        log, summary, wish = self._job.log, details.summary, self._request.tracking
+        if wish is ChangeTracking.OFF:
+            log.info(m.TRACKING_NOT_WANTED)
+            return False
+        if not summary.change_tracking_supported:
+            log.info(m.TRACKING_UNSUPPORTED)
+            return False
+        if summary.change_tracking_enabled:
+            return True
+        if wish is ChangeTracking.IF_ENABLED:
+            log.info(m.TRACKING_NOT_ON)
+            return False
+        self._job.context.cancel.check()
+        if hypervisor.enable_change_tracking(self._request.vm, log=log, cancel=self._job.context.cancel):
+            log.info(m.TRACKING_SWITCHED_ON)
+            return True
+        log.info(m.TRACKING_NOT_ON)
+        return False
+
+    def _target(self, details: VmDetails) -> SnapshotTarget:
+        runs = details.summary.power_state is PowerState.ON
+        if self._request.quiesce and not runs:
+            self._job.log.info(m.QUIESCE_NEEDS_RUNNING_VM)
+        return SnapshotTarget(
+            platform=self._request.platform, vm=self._request.vm, quiesce=self._request.quiesce and runs
+        )
+
+    # --- frozen --------------------------------------------------------------------------------------------------
+
+    def _freeze_and_copy(
+        self, hypervisor: Hypervisor, repository: Repository, details: VmDetails, *, tracking_wanted: bool
+    ) -> tuple[RestorePoint, bool]:
+        workshop, context = self._workshop, self._job.context
+        scope = SnapshotScope(
+            hypervisor, workshop.catalog.snapshot_journal, context, self._target(details), workshop.settings
+        )
+        preferred = self._request.transports or workshop.settings.transports
+        with scope as frozen:
+            work = FrozenBackup(
+                workshop=workshop,
+                job=self._job,
+                request=self._request,
+                hypervisor=hypervisor,
+                repository=repository,
+                opener=DiskOpener(hypervisor, workshop.transports, preferred, context),
+                details=details,
+                frozen=frozen,
+                frozen_at=workshop.clock.now(),
+                tracking_wanted=tracking_wanted,
+                chance=self._chance,
+            )
+            return work.copy(release=scope.release), work.caught_lie
+
+    # --- afterwards ----------------------------------------------------------------------------------------------
+
+    def _reset_tracking(self, hypervisor: Hypervisor) -> None:
+        if not isinstance(hypervisor, ResettableTracking):
+            return
+        context = self._job.context
+        try:
+            with context.cancel.shield():
+                if hypervisor.reset_change_tracking(self._request.vm, log=context.log, cancel=context.cancel):
+                    context.log.info(m.TRACKING_RESET)
+        except OperationalError as error:
+            context.log.warning(m.TRACKING_RESET_FAILED, detail=error.message)
+
+    def _note(self, point: RestorePoint) -> None:
+        """Tell of the point; a catalog that fails now takes nothing from it, for the repository is the truth."""
+        context, catalog = self._job.context, self._workshop.catalog
+        context.log.info(m.POINT_COMMITTED, point=point.id)
+        try:
+            catalog.points.put(self._request.standby, point)
+            catalog.tasks.set_point(context.task, point.id)
+        except OperationalError as error:
+            context.log.warning(m.POINT_NOT_LISTED, detail=error.message)
+        context.bus.publish(RestorePointCommitted(at=context.clock.now(), task=context.task, point=point.id))

@@ -1,0 +1,66 @@
+"""Opening a VM's disks over the transports for the length of a block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.core.access import DiskAddress, DiskTransports
+from app.core.context import TaskContext
+from app.core.disks import DiskReader, DiskWriter
+from app.core.hypervisor import Hypervisor
+from app.domain.states import TransportMode
+
+
+class DiskOpener:
+    """Opens disks of one platform for one task. Thread: one."""
+
+    def __init__(
+        self,
+        hypervisor: Hypervisor,
+        transports: DiskTransports,
+        preferred: tuple[TransportMode, ...],
+        context: TaskContext,
+    ) -> None:
+        self._hypervisor = hypervisor
+        self._transports = transports
+        self._preferred = preferred
+        self._context = context
+
+    @contextmanager
+    def reader(self, address: DiskAddress) -> Iterator[DiskReader]:
+        """Open a disk for reading.
+
+        Raises:
+            NoTransportAvailable: no mode reaches it.
+            TaskCancelled: cancelled meanwhile.
+        """
+        reader = self._transports.open_reader(
+            self._hypervisor.disk_access,
+            address,
+            preferred=self._preferred,
+            log=self._context.log,
+            cancel=self._context.cancel,
+        )
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    @contextmanager
+    def writer(self, address: DiskAddress) -> Iterator[DiskWriter]:
+        """Open a disk of a powered-off VM for writing.
+
+        Raises:
+            NoTransportAvailable: no mode reaches it.
+            TaskCancelled: cancelled meanwhile.
+        """
+        writer = self._transports.open_writer(
+            self._hypervisor.disk_access,
+            address,
+            preferred=self._preferred,
+            log=self._context.log,
+            cancel=self._context.cancel,
+        )
+        try:
+            yield writer
+        finally:
+            writer.close()

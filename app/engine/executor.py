@@ -1,0 +1,135 @@
+"""From a request to a task and from a task to its run."""
+
+import random
+import uuid
+
+import msgspec
+
+from app.domain.ids import TaskId
+from app.domain.restore_point import RestorePoint
+from app.domain.states import TaskKind, TaskState
+from app.domain.tasks import TaskRecord
+from app.engine.backup.run import BackupRun
+from app.engine.commands import OverOriginal, StartBackup, StartRestore, StartVerify
+from app.engine.dispatcher import Candidate
+from app.engine.jobs import Job, Workshop
+from app.engine.restore.run import RestoreRun
+from app.engine.taskmanager import QueuedTask
+from app.engine.verify import VerifyRun
+
+TaskRequest = StartBackup | StartRestore | StartVerify
+
+_decoder: msgspec.json.Decoder[TaskRequest] = msgspec.json.Decoder(TaskRequest)
+
+
+class Executor:
+    """Makes tasks of requests, and carries them out. Thread: any."""
+
+    def __init__(self, workshop: Workshop, chance: random.Random) -> None:
+        self._workshop = workshop
+        self._chance = chance
+
+    # --- making tasks ----------------------------------------------------------------------------------------
+
+    def queued(self, request: TaskRequest) -> QueuedTask:
+        """Make a task of a request.
+
+        Raises:
+            OperationalError: what it names is not there.
+        """
+        if isinstance(request, StartBackup):
+            return with_candidate(self._backup_record(request))
+        return with_candidate(self._point_record(request))
+
+    def _backup_record(self, request: StartBackup) -> TaskRecord:
+        return TaskRecord(
+            id=_new_task(),
+            kind=TaskKind.BACKUP,
+            state=TaskState.PENDING,
+            vm=request.vm,
+            vm_name=request.vm_name,
+            platform=request.platform,
+            standby=request.standby,
+            rule_name=request.rule_name,
+            priority=request.priority,
+            host=request.host,
+            request=_encoded(request),
+            created_at=self._workshop.clock.now(),
+        )
+
+    def _point_record(self, request: StartRestore | StartVerify) -> TaskRecord:
+        point = self._point(request)
+        restores = isinstance(request, StartRestore)
+        return TaskRecord(
+            id=_new_task(),
+            kind=TaskKind.RESTORE if restores else TaskKind.VERIFY,
+            state=TaskState.PENDING,
+            vm=point.facts.vm,
+            vm_name=point.facts.name,
+            platform=request.platform if isinstance(request, StartRestore) else None,
+            standby=request.standby,
+            rule_name=point.rule_name,
+            priority=request.priority,
+            point=point.id,
+            request=_encoded(request),
+            created_at=self._workshop.clock.now(),
+        )
+
+    def _point(self, request: StartRestore | StartVerify) -> RestorePoint:
+        """Find the point in the catalog, or where the catalog does not know it yet, in the repository."""
+        known = self._workshop.catalog.points.get(request.standby, request.point)
+        if known is not None:
+            return known.point
+        with (
+            self._workshop.repositories.lease(request.standby) as repository,
+            repository.open_point(request.point) as reader,
+        ):
+            return reader.point
+
+    # --- carrying out ----------------------------------------------------------------------------------------
+
+    def carry_out(self, job: Job, record: TaskRecord) -> None:
+        """Do what a task is for.
+
+        Raises:
+            OperationalError: it failed.
+            TaskCancelled: the operator stopped it.
+        """
+        request = request_of(record)
+        if isinstance(request, StartBackup):
+            BackupRun(self._workshop, job, request, self._chance).run()
+        elif isinstance(request, StartRestore):
+            RestoreRun(self._workshop, job, request).run()
+        else:
+            VerifyRun(self._workshop, job, request).run()
+
+
+def request_of(record: TaskRecord) -> TaskRequest:
+    """Return the request that a task was made of."""
+    return _decoder.decode(record.request)
+
+
+def with_candidate(record: TaskRecord) -> QueuedTask:
+    """Add what the dispatcher wants to know about a task."""
+    request = request_of(record)
+    touches_vm = isinstance(request, StartBackup) or (
+        isinstance(request, StartRestore) and isinstance(request.target, OverOriginal)
+    )
+    return QueuedTask(
+        record=record,
+        candidate=Candidate(
+            task=record.id,
+            vm=(record.platform, record.vm) if touches_vm and record.platform is not None else None,
+            host=record.host,
+            priority=record.priority,
+            queued_at=record.created_at,
+        ),
+    )
+
+
+def _new_task() -> TaskId:
+    return TaskId(str(uuid.uuid4()))
+
+
+def _encoded(request: TaskRequest) -> str:
+    return msgspec.json.encode(request).decode()

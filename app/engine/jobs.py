@@ -1,0 +1,44 @@
+"""What every kind of task works with."""
+
+from dataclasses import dataclass
+
+from app.core.access import DiskTransports
+from app.core.bus import EventBus
+from app.core.clock import Clock
+from app.core.context import TaskContext
+from app.domain.ids import TaskId
+from app.engine.access import Repositories, Sessions
+from app.engine.ports import Catalog
+from app.engine.settings import EngineSettings
+from app.engine.snapshots import SnapshotSweeper
+from app.engine.stages import Stages
+from app.engine.tasklog import CatalogTaskLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """The parts that the tasks of an engine share. Thread: any."""
+
+    sessions: Sessions
+    transports: DiskTransports
+    repositories: Repositories
+    catalog: Catalog
+    clock: Clock
+    bus: EventBus
+    settings: EngineSettings
+    sweeper: SnapshotSweeper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One running task with its surroundings."""
+
+    context: TaskContext
+    log: CatalogTaskLog
+    """The same log as the context's, which also takes finished messages."""
+    stages: Stages
+
+    @property
+    def task(self) -> TaskId:
+        """Key of the task."""
+        return self.context.task

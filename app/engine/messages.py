@@ -1,0 +1,195 @@
+"""What the engine writes to the operator's log."""
+
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+
+from app.domain.messages import MessageKind
+
+# --- any task --------------------------------------------------------------------------------------------------
+
+TASK_STARTED = MessageKind("task.started", "Started: {what} of {vm}")
+TASK_COMPLETED = MessageKind("task.completed", "Completed in {seconds} s")
+TASK_STOPPED = MessageKind("task.stopped", "Stopped by the operator")
+TASK_FAILED = MessageKind("task.failed", "Failed ({code}): {message} {hint}")
+TASK_INTERRUPTED = MessageKind("task.interrupted", "The program ended while the task was running")
+
+# --- backup: preparing -----------------------------------------------------------------------------------------
+
+DISK_LEFT_OUT = MessageKind("backup.disk_left_out", "{disk} is left out of the backup: {reason}")
+TRACKING_UNSUPPORTED = MessageKind(
+    "backup.tracking_unsupported", "The VM does not support changed block tracking: every disk is read whole"
+)
+TRACKING_SWITCHED_ON = MessageKind("backup.tracking_switched_on", "Changed block tracking was switched on")
+TRACKING_NOT_ON = MessageKind(
+    "backup.tracking_not_on", "Changed block tracking is off and stays off: every disk is read whole"
+)
+TRACKING_NOT_WANTED = MessageKind(
+    "backup.tracking_not_wanted", "Quick backup is switched off for this rule: every disk is read whole"
+)
+QUIESCE_NEEDS_RUNNING_VM = MessageKind(
+    "backup.quiesce_needs_running_vm", "The VM does not run: a quiesced snapshot is not needed"
+)
+QUIESCE_GIVEN_UP = MessageKind(
+    "backup.quiesce_given_up", "The guest could not be quiesced ({detail}): the point is crash-consistent"
+)
+CONFIGURATION_SAVED = MessageKind("backup.configuration_saved", "VM configuration saved: {files}")
+CONFIGURATION_INCOMPLETE = MessageKind(
+    "backup.configuration_incomplete", "Not saved of the configuration: {missing}"
+)
+
+# --- backup: what to read --------------------------------------------------------------------------------------
+
+FIRST_IS_FULL = MessageKind("plan.first_is_full", "This is the first restore point of the VM: it is a full one")
+NO_FULL_FOR_DIFFERENTIAL = MessageKind(
+    "plan.no_full_for_differential", "There is no full restore point to differ from: this one becomes full"
+)
+ALL_DISKS_WHOLE = MessageKind(
+    "plan.all_disks_whole", "No disk could be read by its changes: this restore point becomes a full one"
+)
+PARENT_CHOSEN = MessageKind("plan.parent_chosen", "Parent of this restore point: {parent}")
+WHOLE_NOT_TRACKED = MessageKind("plan.whole_not_tracked", "{disk} is read whole: it is not tracked")
+WHOLE_PARENT_LACKS_DISK = MessageKind(
+    "plan.whole_parent_lacks_disk", "{disk} is read whole: the parent point does not hold it"
+)
+WHOLE_PARENT_NOT_TRACKED = MessageKind(
+    "plan.whole_parent_not_tracked", "{disk} is read whole: the parent point has no change id of it"
+)
+WHOLE_CHAIN_BROKEN = MessageKind(
+    "plan.whole_chain_broken", "{disk} is read whole: its tracking chain was started anew since the parent point"
+)
+WHOLE_OTHER_DISK = MessageKind(
+    "plan.whole_other_disk",
+    "{disk} is read whole: it is another disk now (UUID {now}, in the parent point {then})",
+)
+WHOLE_RESIZED = MessageKind(
+    "plan.whole_resized", "{disk} is read whole: its capacity changed from {then} to {now} bytes"
+)
+WHOLE_TRACKING_RESET = MessageKind(
+    "plan.whole_tracking_reset", "{disk} is read whole: tracking was started anew since the parent point"
+)
+WHOLE_WENT_BACK = MessageKind(
+    "plan.whole_went_back", "{disk} is read whole: the VM was reverted to a snapshot since the parent point"
+)
+WHOLE_CHANGES_LOST = MessageKind("plan.whole_changes_lost", "{disk} is read whole: {detail}")
+WHOLE_TRACKING_LIED = MessageKind(
+    "plan.whole_tracking_lied", "{disk} is read whole: the audit caught change tracking leaving out a change"
+)
+WHOLE_PARENT_DAMAGED = MessageKind(
+    "plan.whole_parent_damaged", "{disk} is read whole: the parent point cannot be used: {detail}"
+)
+CHANGES_FOUND = MessageKind("backup.changes_found", "{disk}: {bytes} bytes changed since {parent}")
+ALLOCATED_FOUND = MessageKind("backup.allocated_found", "{disk}: {bytes} of {capacity} bytes hold data ({source})")
+EVERYTHING_IS_READ = MessageKind(
+    "backup.everything_is_read", "{disk}: nothing tells which parts hold data: all {capacity} bytes are read"
+)
+DAMAGED_POINTS = MessageKind("backup.damaged_points", "{count} damaged restore points of this VM are passed over")
+
+# --- backup: audit ---------------------------------------------------------------------------------------------
+
+AUDIT_PASSED = MessageKind(
+    "audit.passed", "{disk}: {blocks} blocks that were reported unchanged were read and are unchanged"
+)
+AUDIT_FOUND_LIE = MessageKind(
+    "audit.found_lie",
+    "{disk}: changed block tracking left out a change at byte {offset}: the disk is read whole and its tracking "
+    "chain is started anew. Tell the platform's administrator: earlier points since {parent} may lack changes",
+)
+AUDIT_SKIPPED = MessageKind("audit.skipped", "{disk}: the audit of change tracking was left out: {detail}")
+TRACKING_RESET = MessageKind("audit.tracking_reset", "Changed block tracking of the VM was reset")
+TRACKING_RESET_FAILED = MessageKind(
+    "audit.tracking_reset_failed", "Changed block tracking of the VM could not be reset: {detail}"
+)
+
+# --- backup: running -------------------------------------------------------------------------------------------
+
+DISK_DONE = MessageKind(
+    "backup.disk_done", "{disk}: read {read_bytes} bytes over {mode}, stored {stored_bytes} bytes that are new"
+)
+WRITING_AGAIN = MessageKind("backup.writing_again", "The restore point is begun again with the new plan")
+POINT_COMMITTED = MessageKind("backup.point_committed", "Restore point {point} is complete")
+POINT_NOT_LISTED = MessageKind(
+    "backup.point_not_listed", "The restore point is complete, but the catalog could not note it: {detail}"
+)
+
+# --- snapshots -------------------------------------------------------------------------------------------------
+
+SNAPSHOT_CREATED = MessageKind("snapshot.created", "Snapshot {snapshot} created")
+SNAPSHOT_REMOVED = MessageKind("snapshot.removed", "Snapshot {snapshot} removed")
+SNAPSHOT_REMOVAL_AGAIN = MessageKind(
+    "snapshot.removal_again", "Snapshot {snapshot} could not be removed yet ({detail}); trying again"
+)
+SNAPSHOT_LEFT = MessageKind(
+    "snapshot.left",
+    "Snapshot {snapshot} is still on the VM: {detail} It is removed at the next run or start of the program",
+)
+SNAPSHOT_UNSURE = MessageKind(
+    "snapshot.unsure", "Whether a snapshot is left on the VM cannot be told now: {detail} It is looked for later"
+)
+ORPHAN_REMOVED = MessageKind("snapshot.orphan_removed", "A left-over snapshot of ours was removed: {name}")
+ORPHAN_LEFT = MessageKind(
+    "snapshot.orphan_left", "A left-over snapshot of ours could not be removed: {name}: {detail}"
+)
+ORPHAN_UNKNOWN = MessageKind(
+    "snapshot.orphan_unknown",
+    "The snapshot {name} has our prefix but belongs to a task not known here (another console?): left alone",
+)
+
+# --- restore ---------------------------------------------------------------------------------------------------
+
+RESTORE_POINT_CHOSEN = MessageKind("restore.point_chosen", "Restoring {point} of {vm}")
+ORIGINAL_GONE = MessageKind("restore.original_gone", "The original VM is not there any more: it is created again")
+VM_CREATED = MessageKind("restore.vm_created", "VM {name} created")
+VM_NOT_AS_IT_WAS = MessageKind("restore.vm_not_as_it_was", "{detail}")
+DISK_RESTORED = MessageKind("restore.disk_restored", "{disk}: {bytes} bytes written over {mode}")
+DISK_PROVEN = MessageKind(
+    "restore.disk_proven", "{disk}: {bytes} bytes read back over {mode}, all as in the point"
+)
+ORIGINAL_POWERED_OFF = MessageKind("restore.original_powered_off", "The original VM was powered off")
+ORIGINAL_KEPT_AS = MessageKind("restore.original_kept_as", "The original VM is kept as {name} for the moment")
+ORIGINAL_REMOVED = MessageKind("restore.original_removed", "The original VM was removed; {name} took its place")
+ORIGINAL_NOT_REMOVED = MessageKind(
+    "restore.original_not_removed", "The original VM is still there as {name}: {detail} Delete it by hand"
+)
+POWERED_ON = MessageKind("restore.powered_on", "{name} was powered on")
+NOT_POWERED_ON = MessageKind("restore.not_powered_on", "{name} is restored, but could not be powered on: {detail}")
+LEFT_VM_REMOVED = MessageKind("restore.left_vm_removed", "The unfinished VM {name} was removed")
+LEFT_VM_UNSURE = MessageKind(
+    "restore.left_vm_unsure",
+    "The program ended while {name} was being created: look whether an empty VM of that name is left",
+)
+LEFT_VM_NOT_REMOVED = MessageKind(
+    "restore.left_vm_not_removed",
+    "The unfinished VM {name} could not be removed: {detail} It is tried again later",
+)
+SWAP_FINISHED = MessageKind(
+    "restore.swap_finished",
+    "The restored VM had been verified: it now bears the name {name}; the original is kept as {kept}",
+)
+
+# --- verify ----------------------------------------------------------------------------------------------------
+
+POINT_WHOLE = MessageKind("verify.point_whole", "{chunks} chunks, {bytes} bytes: everything is as it was stored")
+POINT_DAMAGE = MessageKind("verify.damage", "Damage in {what} ({kind}): {detail}; {place}")
+
+
+class MessageCatalogue:
+    """Turns stored codes and parameters into English sentences. Thread: any."""
+
+    def __init__(self, kinds: Iterable[MessageKind]) -> None:
+        self._templates: Mapping[str, str] = {kind.code: kind.template for kind in kinds}
+
+    def text(self, code: str, params: Iterable[tuple[str, str]]) -> str:
+        """Return the sentence; a code of a newer or older version is shown as it is, with its parameters."""
+        values = dict(params)
+        template = self._templates.get(code)
+        if template is not None:
+            try:
+                return template.format_map(values)
+            except KeyError:
+                pass  # an older version wrote other parameters
+        return " ".join([code, *(f"{name}={value}" for name, value in sorted(values.items()))])
+
+
+def kinds_in(*modules: ModuleType) -> tuple[MessageKind, ...]:
+    """Return the message kinds that modules declare as constants."""
+    return tuple(value for module in modules for value in vars(module).values() if isinstance(value, MessageKind))

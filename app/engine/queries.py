@@ -1,0 +1,164 @@
+"""Queries: what the engine can be asked, and the rows it answers with. Frozen, serializable by msgspec.
+
+``R`` is what :meth:`app.engine.api.Engine.ask` returns for the query. Queries never change anything.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from app.core.progress import ProgressSample
+from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.messages import LogLevel
+from app.domain.platforms import Platform, PlatformFacts
+from app.domain.standbys import Standby
+from app.domain.states import TaskKind, TaskState
+from app.domain.tasks import KnownPoint, StageTime
+from app.domain.vms import VmDetails, VmSummary
+
+R = TypeVar("R")
+
+
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRow:
+    """An error for the reader: the stable code with its parameters, and both texts in English."""
+
+    code: str
+    params: tuple[tuple[str, str], ...]
+    message: str
+    hint: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """A task as lists show it, with its counters as they are now."""
+
+    id: TaskId
+    kind: TaskKind
+    state: TaskState
+    vm: VmId
+    vm_name: str
+    platform: PlatformId | None
+    standby: StandbyId
+    rule_name: str
+    point: PointId | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    stages: tuple[StageTime, ...]
+    progress: ProgressSample
+    error: ErrorRow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """A line of a task's log: code and parameters for translation, and the English text."""
+
+    id: int
+    at: datetime
+    level: LogLevel
+    code: str
+    params: tuple[tuple[str, str], ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskReport:
+    """A task with the end of its log, oldest line first."""
+
+    task: TaskRow
+    log: tuple[LogRow, ...]
+
+
+# --- queries -----------------------------------------------------------------------------------------------------
+
+
+class Query(msgspec.Struct, Generic[R], frozen=True, kw_only=True, tag=True):
+    """Base of all queries."""
+
+
+class ListPlatforms(Query[tuple[Platform, ...]], frozen=True, kw_only=True):
+    """Return the registered platforms, by name."""
+
+
+class ProbePlatform(Query[PlatformFacts], frozen=True, kw_only=True):
+    """Log in to a platform and return what it tells of itself."""
+
+    platform: PlatformId
+
+
+class ListStandbys(Query[tuple[Standby, ...]], frozen=True, kw_only=True):
+    """Return the registered standby machines, by name."""
+
+
+class ListVms(Query[tuple[VmSummary, ...]], frozen=True, kw_only=True):
+    """Ask a platform for its whole inventory."""
+
+    platform: PlatformId
+
+
+class DescribeVm(Query[VmDetails], frozen=True, kw_only=True):
+    """Ask a platform for one VM with its disks and snapshots."""
+
+    platform: PlatformId
+    vm: VmId
+
+
+class ListPoints(Query[tuple[KnownPoint, ...]], frozen=True, kw_only=True):
+    """Return the known restore points that fit every condition given, newest first."""
+
+    standby: StandbyId | None = None
+    vm: VmId | None = None
+    platform_address: str | None = None
+    chain: str | None = None
+
+
+class ListTasks(Query[tuple[TaskRow, ...]], frozen=True, kw_only=True):
+    """Return tasks that fit every condition given, newest first."""
+
+    states: tuple[TaskState, ...] | None = None
+    vm: VmId | None = None
+    platform: PlatformId | None = None
+    limit: int = 200
+    offset: int = 0
+
+
+class TaskDetails(Query[TaskReport], frozen=True, kw_only=True):
+    """Return one task with up to ``log_lines`` lines of its log."""
+
+    task: TaskId
+    log_lines: int = 1000
+
+
+class TaskLogLines(Query[tuple[LogRow, ...]], frozen=True, kw_only=True):
+    """Return up to ``limit`` lines of a task's log behind the line ``after``, oldest first."""
+
+    task: TaskId
+    at_least: LogLevel = LogLevel.NORMAL
+    after: int = 0
+    limit: int = 500
+
+
+class SampleProgress(Query[dict[TaskId, ProgressSample]], frozen=True, kw_only=True):
+    """Return the counters of every running task."""
+
+
+AnyQuery = (
+    ListPlatforms
+    | ProbePlatform
+    | ListStandbys
+    | ListVms
+    | DescribeVm
+    | ListPoints
+    | ListTasks
+    | TaskDetails
+    | TaskLogLines
+    | SampleProgress
+)
+"""Every query, for decoding."""

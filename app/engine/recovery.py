@@ -1,0 +1,102 @@
+"""Tidying up after a crash, and after a task whose own clean-up did not succeed.
+
+What may be left is in the journals; each platform they name is visited on a thread of its own, so that one that
+cannot be reached holds nobody up. What cannot be settled stays in the journal and is tried again before the next
+backup on that platform and at the next start.
+"""
+
+import logging
+
+from app.core.hypervisor import Hypervisor
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError
+from app.domain.events import TaskFailed, TaskStateChanged
+from app.domain.ids import PlatformId, TaskId
+from app.domain.states import TaskState
+from app.domain.tasks import TaskRecord
+from app.engine import messages as m
+from app.engine.errors import TaskInterrupted
+from app.engine.jobs import Workshop
+from app.engine.restore.cleanup import settle
+from app.engine.tasklog import CatalogTaskLog, ProgramLog
+from app.engine.taskmanager import error_of
+
+_log = logging.getLogger(__name__)
+
+UNFINISHED = tuple(state for state in TaskState if not state.is_final and state is not TaskState.PENDING)
+"""States in which a crash may have caught a task."""
+
+
+class Recovery:
+    """Settles what did not end as it should. Thread: any."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def mark_interrupted(self) -> list[TaskRecord]:
+        """Note as failed every task that was running when the program ended; return the ones that still wait."""
+        store = self._workshop.catalog.tasks
+        for record in store.find(states=UNFINISHED):
+            self._mark(record)
+        return list(reversed(store.find(states=(TaskState.PENDING,))))
+
+    def _mark(self, record: TaskRecord) -> None:
+        workshop, error = self._workshop, TaskInterrupted()
+        at = workshop.clock.now()
+        self._log_of(record.id).error(m.TASK_INTERRUPTED)
+        workshop.catalog.tasks.set_error(record.id, error_of(error))
+        workshop.catalog.tasks.enter(record.id, TaskState.FAILED, at)
+        workshop.bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))
+        workshop.bus.publish(
+            TaskFailed(
+                at=at, task=record.id, vm=record.vm, code=error.code, message=error.message, hint=error.hint
+            )
+        )
+
+    def platforms(self) -> set[PlatformId]:
+        """Return the platforms on which tasks that do not run any more may have left something."""
+        catalog, is_live = self._workshop.catalog, self._workshop.sweeper.is_live
+        snapshots = {where for task, where, _ in catalog.snapshot_journal.open_entries() if not is_live(task)}
+        restores = {one.platform for one in catalog.restore_journal.open_traces() if not is_live(one.task)}
+        return snapshots | restores
+
+    def tidy_up_after(self, task: TaskId, platform: PlatformId) -> None:
+        """Visit a task's platform when the journals still hold an entry of it; never raises."""
+        try:
+            left = self._has_left_something(task)
+        except OperationalError as error:
+            _log.warning("what task %s may have left is looked for later: %s", task, error)
+            return
+        if left:
+            self.visit(platform)
+
+    def _has_left_something(self, task: TaskId) -> bool:
+        catalog = self._workshop.catalog
+        return any(one == task for one, _, _ in catalog.snapshot_journal.open_entries()) or any(
+            one.task == task for one in catalog.restore_journal.open_traces()
+        )
+
+    def visit(self, platform: PlatformId) -> None:
+        """Settle what is left on a platform; never raises, what fails is tried again later."""
+        try:
+            with self._workshop.sessions.connect(platform) as hypervisor:
+                self.settle_on(hypervisor, platform, ProgramLog())
+        except OperationalError as error:
+            _log.warning("what may be left on platform %s is looked for later: %s", platform, error)
+
+    def settle_on(self, hypervisor: Hypervisor, platform: PlatformId, log: TaskLog) -> int:
+        """Settle what is left on a platform over an open session; return how many snapshots were removed.
+
+        Raises:
+            OperationalError: the platform failed.
+        """
+        workshop = self._workshop
+        journal = workshop.catalog.restore_journal
+        for trace in journal.open_traces():
+            if trace.platform == platform and not workshop.sweeper.is_live(trace.task):
+                settle(hypervisor, trace, journal, self._log_of(trace.task))
+        return workshop.sweeper.sweep_platform(hypervisor, platform, log=log)
+
+    def _log_of(self, task: TaskId) -> CatalogTaskLog:
+        workshop = self._workshop
+        return CatalogTaskLog(task, workshop.catalog.tasks, workshop.clock, workshop.bus)

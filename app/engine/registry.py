@@ -1,0 +1,185 @@
+"""Registering platforms and standby machines, and the list of restore points."""
+
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+from app.domain.console_events import (
+    PlatformRegistered,
+    PlatformRemoved,
+    PointsRefreshed,
+    RestorePointDeleted,
+    StandbyRegistered,
+    StandbyRemoved,
+)
+from app.domain.ids import PlatformId, PointId, StandbyId
+from app.domain.platforms import Platform
+from app.domain.standbys import Standby
+from app.engine.commands import RegisterPlatform, RegisterStandby, UpdatePlatform
+from app.engine.errors import AlreadyRegistered, PasswordMissing, RequestRefused, StandbyUnknown, StillInUse
+from app.engine.jobs import Workshop
+from app.engine.taskmanager import TaskManager
+
+
+class Registry:
+    """Carries out the commands about what is registered. Thread: any."""
+
+    def __init__(self, workshop: Workshop, manager: TaskManager) -> None:
+        self._workshop = workshop
+        self._manager = manager
+
+    # --- platforms -------------------------------------------------------------------------------------------
+
+    def register_platform(self, command: RegisterPlatform) -> Platform:
+        """Log in, and remember the platform when that worked.
+
+        Raises:
+            AlreadyRegistered, OperationalError: nothing is remembered.
+        """
+        platform = Platform(
+            id=PlatformId(str(uuid.uuid4())),
+            name=_named(command.name),
+            address=_named(command.address),
+            port=command.port,
+            user=command.user,
+            thumbprint_sha256=command.thumbprint_sha256,
+        )
+        self._refuse_known_platform(platform)
+        workshop = self._workshop
+        workshop.sessions.factory.connect(platform, command.password).close()
+        workshop.sessions.secrets.set(platform.secret_name, command.password)
+        workshop.catalog.platforms.put(platform)
+        workshop.bus.publish(PlatformRegistered(at=workshop.clock.now(), platform=platform.id, name=platform.name))
+        return platform
+
+    def update_platform(self, command: UpdatePlatform) -> Platform:
+        """Change a platform after a login with the new values worked.
+
+        Raises:
+            PlatformUnknown, AlreadyRegistered, OperationalError: nothing is changed.
+        """
+        workshop = self._workshop
+        platform = replace(
+            workshop.sessions.platform(command.platform),
+            name=_named(command.name),
+            user=command.user,
+            thumbprint_sha256=command.thumbprint_sha256,
+        )
+        self._refuse_known_platform(platform)
+        password = command.password
+        if password is None:
+            password = workshop.sessions.secrets.get(platform.secret_name)
+        if password is None:
+            raise PasswordMissing(name=platform.name)
+        workshop.sessions.factory.connect(platform, password).close()
+        workshop.sessions.secrets.set(platform.secret_name, password)
+        workshop.catalog.platforms.put(platform)
+        workshop.bus.publish(PlatformRegistered(at=workshop.clock.now(), platform=platform.id, name=platform.name))
+        return platform
+
+    def remove_platform(self, platform: PlatformId) -> None:
+        """Forget a platform and its password.
+
+        Raises:
+            PlatformUnknown: it is not registered.
+            StillInUse: tasks need it.
+        """
+        workshop = self._workshop
+        known = workshop.sessions.platform(platform)
+        if any(record.platform == platform for record in self._manager.unfinished()):
+            raise StillInUse(name=known.name)
+        workshop.sessions.secrets.delete(known.secret_name)
+        workshop.catalog.platforms.remove(platform)
+        workshop.bus.publish(PlatformRemoved(at=workshop.clock.now(), platform=platform))
+
+    def _refuse_known_platform(self, platform: Platform) -> None:
+        for other in self._workshop.catalog.platforms.all():
+            if other.id == platform.id:
+                continue
+            if (other.address, other.port) == (platform.address, platform.port):
+                raise AlreadyRegistered(what=f"{platform.address}:{platform.port}", name=other.name)
+            if other.name == platform.name:
+                raise AlreadyRegistered(what=f"a platform named {platform.name}", name=other.name)
+
+    # --- standbys --------------------------------------------------------------------------------------------
+
+    def register_standby(self, command: RegisterStandby) -> Standby:
+        """Open or create the repository at a path, remember the standby, and list its points.
+
+        Raises:
+            AlreadyRegistered, OperationalError: nothing is remembered.
+        """
+        standby = Standby(
+            id=StandbyId(str(uuid.uuid4())), name=_named(command.name), target_path=_path(command.target_path)
+        )
+        workshop = self._workshop
+        for other in workshop.catalog.standbys.all():
+            if other.target_path == standby.target_path:
+                raise AlreadyRegistered(what=standby.target_path, name=other.name)
+            if other.name == standby.name:
+                raise AlreadyRegistered(what=f"a standby named {standby.name}", name=other.name)
+        with workshop.repositories.opened(standby) as repository:
+            standby = replace(standby, repository_id=repository.id)
+            workshop.catalog.standbys.put(standby)
+            workshop.catalog.points.replace_all(standby.id, repository.points().points)
+        workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
+        return standby
+
+    def remove_standby(self, standby: StandbyId) -> None:
+        """Forget a standby; its data stays.
+
+        Raises:
+            StandbyUnknown: it is not registered.
+            StillInUse: tasks need it.
+        """
+        workshop = self._workshop
+        known = workshop.catalog.standbys.get(standby)
+        if known is None:
+            raise StandbyUnknown(standby=standby)
+        if any(record.standby == standby for record in self._manager.unfinished()):
+            raise StillInUse(name=known.name)
+        workshop.catalog.standbys.remove(standby)
+        workshop.bus.publish(StandbyRemoved(at=workshop.clock.now(), standby=standby))
+
+    # --- points ----------------------------------------------------------------------------------------------
+
+    def refresh_points(self, standby: StandbyId) -> int:
+        """Make the list of a standby's points equal to what its repository says; return how many there are.
+
+        Raises:
+            OperationalError: the repository cannot be read.
+        """
+        workshop = self._workshop
+        with workshop.repositories.lease(standby) as repository:
+            points = repository.points().points
+        workshop.catalog.points.replace_all(standby, points)
+        workshop.bus.publish(PointsRefreshed(at=workshop.clock.now(), standby=standby))
+        return len(points)
+
+    def delete_point(self, standby: StandbyId, point: PointId) -> None:
+        """Move a restore point to the trash.
+
+        Raises:
+            StillInUse: a task reads it.
+            OperationalError: the repository refused.
+        """
+        if any(record.point == point for record in self._manager.unfinished()):
+            raise StillInUse(name=point)
+        workshop = self._workshop
+        with workshop.repositories.lease(standby) as repository:
+            repository.delete_point(point)
+        workshop.catalog.points.remove(standby, point)
+        workshop.bus.publish(RestorePointDeleted(at=workshop.clock.now(), standby=standby, point=point))
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise RequestRefused(detail="a name or an address is empty")
+    return text.strip()
+
+
+def _path(text: str) -> str:
+    path = Path(text)
+    if not path.is_absolute():
+        raise RequestRefused(detail=f"the standby path {text} is not absolute")
+    return str(path)

@@ -1,0 +1,68 @@
+"""Cleaning up behind a restore that did not end."""
+
+import logging
+
+from app.core.hypervisor import Hypervisor
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError
+from app.domain.tasks import RestorePhase, RestoreTrace
+from app.engine import messages as m
+from app.engine.ports import RestoreJournal
+
+_log = logging.getLogger(__name__)
+
+
+def close_trace(journal: RestoreJournal, trace: RestoreTrace) -> None:
+    """Take a restore that left nothing out of the journal; an entry that stays for now does no harm."""
+    try:
+        journal.closed(trace.task)
+    except OperationalError as error:
+        _log.error("the restore journal could not be written: %s", error)
+
+
+def remove_created(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
+    """Delete the VM that an unfinished restore created; one that stays is kept in the journal. Never raises."""
+    assert trace.created is not None
+    try:
+        hypervisor.power_off(trace.created)
+        hypervisor.destroy_vm(trace.created)
+        close_trace(journal, trace)
+    except OperationalError as error:
+        log.error(m.LEFT_VM_NOT_REMOVED, name=trace.created_as, detail=error.message)
+    else:
+        log.info(m.LEFT_VM_REMOVED, name=trace.created_as)
+
+
+def settle(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
+    """Bring what a restore left behind at a crash to a state that the operator can understand.
+
+    A VM still being filled is removed. A swap that had begun is finished, for the new VM was proven before;
+    the original is then kept aside and named in the log, never removed by this. A VM that may or may not have
+    been created is only named: it is never deleted by its name.
+
+    Raises:
+        OperationalError: the platform failed; the journal keeps the entry.
+    """
+    if trace.created is None:
+        if any(vm.name == trace.created_as for vm in hypervisor.list_vms()):
+            log.warning(m.LEFT_VM_UNSURE, name=trace.created_as)
+        close_trace(journal, trace)
+    elif trace.phase is RestorePhase.CREATING:
+        remove_created(hypervisor, trace, journal, log)
+    else:
+        _finish_swap(hypervisor, trace, journal, log)
+
+
+def _finish_swap(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
+    names = {vm.id: vm.name for vm in hypervisor.list_vms()}
+    created, replaced = trace.created, trace.replaced
+    assert created is not None
+    if replaced is not None and names.get(replaced) == trace.name:
+        # The rename of the original had not happened: nothing of it was changed but its power state.
+        remove_created(hypervisor, trace, journal, log)
+        return
+    if names.get(created) == trace.created_as:
+        hypervisor.rename_vm(created, trace.name)
+    kept = names.get(replaced, "-") if replaced is not None else "-"
+    log.warning(m.SWAP_FINISHED, name=trace.name, kept=kept)
+    close_trace(journal, trace)

@@ -1,0 +1,209 @@
+"""A restore, step by step: choose the target, create, fill, read back, swap, power on."""
+
+from dataclasses import dataclass, replace
+
+from app.core.access import DiskAddress
+from app.core.context import TaskContext
+from app.core.hypervisor import Hypervisor
+from app.domain.errors import OperationalError, VmCreationFailed
+from app.domain.extents import complement, total_bytes, union
+from app.domain.ids import VmId
+from app.domain.restore_point import PointDisk, RestorePoint
+from app.domain.states import TaskState
+from app.domain.tasks import RestorePhase, RestoreTrace
+from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk
+from app.engine import messages as m
+from app.engine.commands import OverOriginal, StartRestore
+from app.engine.disks import DiskOpener
+from app.engine.errors import RestoredDataDiffers
+from app.engine.jobs import Job, Workshop
+from app.engine.restore.cleanup import close_trace, remove_created
+from app.engine.restore.compare import first_difference
+from app.engine.restore.swap import Swap
+from app.engine.restore.target import RestoreTarget, choose_target
+from app.repository import PointReader
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A disk of the point and the new disk it goes to."""
+
+    source: PointDisk
+    target: VirtualDisk
+
+
+class RestoreRun:
+    """One restore of one restore point. Thread: the task's."""
+
+    def __init__(self, workshop: Workshop, job: Job, request: StartRestore) -> None:
+        self._workshop = workshop
+        self._job = job
+        self._request = request
+
+    @property
+    def _context(self) -> TaskContext:
+        return self._job.context
+
+    def run(self) -> VmId:
+        """Restore the point and return the VM that holds it.
+
+        Raises:
+            OperationalError: it could not be restored; what was created is removed, an original is untouched.
+            TaskCancelled: the operator stopped it; likewise.
+        """
+        self._job.stages.enter(TaskState.PREPARING)
+        with (
+            self._workshop.repositories.lease(self._request.standby) as repository,
+            repository.open_point(self._request.point) as point,
+            self._workshop.sessions.connect(self._request.platform) as hypervisor,
+        ):
+            self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
+            target = self._target(hypervisor, point.point)
+            created = self._create(hypervisor, point, target)
+            self._power_on(hypervisor, created.id, target.name)
+            return created.id
+
+    # --- preparing -------------------------------------------------------------------------------------------
+
+    def _target(self, hypervisor: Hypervisor, point: RestorePoint) -> RestoreTarget:
+        target = choose_target(
+            self._request.target,
+            point.facts,
+            hypervisor.list_vms(),
+            self._workshop.sessions.platform(self._request.platform),
+            self._context.task,
+        )
+        if isinstance(self._request.target, OverOriginal) and target.replaced is None:
+            self._context.log.warning(m.ORIGINAL_GONE)
+        return target
+
+    # --- creating --------------------------------------------------------------------------------------------
+
+    def _create(self, hypervisor: Hypervisor, point: PointReader, target: RestoreTarget) -> CreatedVm:
+        """Create the VM and make it what it shall be, or leave nothing of it."""
+        self._job.stages.enter(TaskState.CREATING_VM)
+        saved = SavedConfiguration(files={name: point.file(name) for name in point.point.configuration_files})
+        trace = RestoreTrace(
+            task=self._context.task,
+            platform=self._request.platform,
+            phase=RestorePhase.CREATING,
+            name=target.name,
+            created_as=target.placement.name,
+            replaced=target.replaced.id if target.replaced else None,
+        )
+        journal = self._workshop.catalog.restore_journal
+        journal.note(trace)
+        try:
+            created = hypervisor.create_vm(saved, target.placement, log=self._context.log)
+        except VmCreationFailed:
+            close_trace(journal, trace)  # the port promises that nothing is left
+            raise
+        trace = replace(trace, created=created.id)
+        try:
+            journal.note(trace)
+            self._context.log.info(m.VM_CREATED, name=target.placement.name)
+            self._fill_and_prove(hypervisor, point, target, created)
+        except BaseException:
+            with self._context.cancel.shield():
+                remove_created(hypervisor, trace, journal, self._context.log)
+            raise
+        if target.replaced is not None:
+            Swap(hypervisor, journal, self._context, trace, target).run()
+        else:
+            close_trace(journal, trace)
+        return created
+
+    # --- filling and proving -----------------------------------------------------------------------------------
+
+    def _fill_and_prove(
+        self, hypervisor: Hypervisor, point: PointReader, target: RestoreTarget, created: CreatedVm
+    ) -> None:
+        for warning in created.warnings:
+            self._context.log.warning(m.VM_NOT_AS_IT_WAS, detail=warning)
+        pairs = _pairs(point.point, created, target.name)
+        preferred = self._request.transports or self._workshop.settings.transports
+        opener = DiskOpener(hypervisor, self._workshop.transports, preferred, self._context)
+        self._job.stages.enter(TaskState.RUNNING)
+        for pair in pairs:
+            # Twice: each byte is written and then read back.
+            self._context.progress.expect(2 * _held_bytes(point, pair))
+        for pair in pairs:
+            self._fill(opener, point, created.id, target.placement.name, pair)
+        self._job.stages.enter(TaskState.VERIFYING)
+        for pair in pairs:
+            self._prove(opener, point, created.id, target.placement.name, pair)
+
+    def _fill(self, opener: DiskOpener, point: PointReader, vm: VmId, vm_name: str, pair: _Pair) -> None:
+        source = point.open_disk(pair.source.key)
+        try:
+            extents = source.allocated_extents()
+        finally:
+            source.close()
+        with opener.writer(_address(vm, vm_name, pair.target)) as writer:
+            point.copy_disk(
+                pair.source.key,
+                writer,
+                extents=extents,
+                write_zeros=False,
+                progress=self._context.progress,
+                cancel=self._context.cancel,
+            )
+            writer.flush()
+            self._context.log.info(
+                m.DISK_RESTORED,
+                disk=pair.source.label,
+                bytes=total_bytes(extents or ()),
+                mode=writer.mode.value,
+            )
+
+    def _prove(self, opener: DiskOpener, point: PointReader, vm: VmId, vm_name: str, pair: _Pair) -> None:
+        expected = point.open_disk(pair.source.key)
+        try:
+            with opener.reader(_address(vm, vm_name, pair.target)) as restored:
+                held = expected.allocated_extents() or []
+                written = restored.allocated_extents()
+                extents = complement((), restored.capacity_bytes) if written is None else union(held, written)
+                self._context.progress.expect(total_bytes(extents) - total_bytes(held))
+                offset = first_difference(
+                    restored, expected, extents, progress=self._context.progress, cancel=self._context.cancel
+                )
+                mode = restored.mode.value
+        finally:
+            expected.close()
+        if offset is not None:
+            raise RestoredDataDiffers(disk=pair.source.label, offset=offset)
+        self._context.log.info(m.DISK_PROVEN, disk=pair.source.label, bytes=total_bytes(extents), mode=mode)
+
+    # --- afterwards --------------------------------------------------------------------------------------------
+
+    def _power_on(self, hypervisor: Hypervisor, vm: VmId, name: str) -> None:
+        if not self._request.power_on:
+            return
+        try:
+            hypervisor.power_on(vm)
+        except OperationalError as error:
+            self._context.log.error(m.NOT_POWERED_ON, name=name, detail=error.message)
+        else:
+            self._context.log.info(m.POWERED_ON, name=name)
+
+
+def _pairs(point: RestorePoint, created: CreatedVm, name: str) -> list[_Pair]:
+    disks = dict(created.disks)
+    missing = [disk.label for disk in point.disks if disk.key not in disks]
+    if missing:
+        raise VmCreationFailed(vm=name, detail=f"it lacks {', '.join(missing)}")
+    return [_Pair(disk, disks[disk.key]) for disk in point.disks]
+
+
+def _address(vm: VmId, vm_name: str, disk: VirtualDisk) -> DiskAddress:
+    return DiskAddress(
+        vm=vm, vm_name=vm_name, disk_key=disk.key, path=disk.path, capacity_bytes=disk.capacity_bytes
+    )
+
+
+def _held_bytes(point: PointReader, pair: _Pair) -> int:
+    reader = point.open_disk(pair.source.key)
+    try:
+        return total_bytes(reader.allocated_extents() or ())
+    finally:
+        reader.close()

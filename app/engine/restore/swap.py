@@ -1,0 +1,78 @@
+"""Putting a restored, proven VM into the place of the original."""
+
+from dataclasses import replace
+
+from app.core.context import TaskContext
+from app.core.hypervisor import Hypervisor
+from app.domain.errors import OperationalError
+from app.domain.tasks import RestorePhase, RestoreTrace
+from app.engine import messages as m
+from app.engine.ports import RestoreJournal
+from app.engine.restore.cleanup import close_trace, remove_created
+from app.engine.restore.target import RestoreTarget
+
+
+class Swap:
+    """Renames the original aside, gives its name to the new VM, and removes the original last.
+
+    Until the original is renamed, a failure or a cancel takes the new VM away again; from there on the swap is
+    shielded and goes to its end, and what cannot be finished is said in the log. Thread: the task's.
+    """
+
+    def __init__(
+        self,
+        hypervisor: Hypervisor,
+        journal: RestoreJournal,
+        context: TaskContext,
+        trace: RestoreTrace,
+        target: RestoreTarget,
+    ) -> None:
+        self._hypervisor = hypervisor
+        self._journal = journal
+        self._context = context
+        self._trace = trace
+        self._target = target
+
+    def run(self) -> None:
+        """Swap.
+
+        Raises:
+            OperationalError: the original could not be moved aside; it has its name, and the new VM is gone.
+            TaskCancelled: cancelled before anything of the original was changed; the new VM is gone.
+        """
+        try:
+            self._context.cancel.check()
+            self._set_original_aside()
+        except BaseException:
+            with self._context.cancel.shield():
+                remove_created(self._hypervisor, self._trace, self._journal, self._context.log)
+            raise
+        with self._context.cancel.shield():
+            self._take_its_place()
+
+    def _set_original_aside(self) -> None:
+        original = self._target.replaced
+        assert original is not None
+        self._hypervisor.power_off(original.id)
+        self._context.log.info(m.ORIGINAL_POWERED_OFF)
+        self._journal.note(replace(self._trace, phase=RestorePhase.SWAPPING))
+        self._hypervisor.rename_vm(original.id, self._target.kept_name)
+        self._context.log.info(m.ORIGINAL_KEPT_AS, name=self._target.kept_name)
+
+    def _take_its_place(self) -> None:
+        original, created = self._target.replaced, self._trace.created
+        assert original is not None
+        assert created is not None
+        try:
+            self._hypervisor.rename_vm(created, self._target.name)
+        except OperationalError:
+            self._hypervisor.rename_vm(original.id, self._target.name)
+            remove_created(self._hypervisor, self._trace, self._journal, self._context.log)
+            raise
+        try:
+            self._hypervisor.destroy_vm(original.id)
+        except OperationalError as error:
+            self._context.log.error(m.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error.message)
+        else:
+            self._context.log.info(m.ORIGINAL_REMOVED, name=self._target.name)
+        close_trace(self._journal, self._trace)

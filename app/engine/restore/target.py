@@ -1,0 +1,115 @@
+"""Where a restore goes: decisions on values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from app.domain.ids import TaskId
+from app.domain.platforms import Platform
+from app.domain.restore_point import VmFacts
+from app.domain.vms import VmPlacement, VmSummary
+from app.engine.commands import NewVm, OverOriginal
+from app.engine.errors import RequestRefused, VmNameTaken
+
+LONGEST_NAME = 80
+"""Most characters of a VM's name on every hypervisor we know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreTarget:
+    """What is created, and what becomes of it."""
+
+    placement: VmPlacement
+    name: str
+    """The name in the end; the placement's is a temporary one while an original is in the way."""
+    replaced: VmSummary | None
+    """The original whose place it takes."""
+    kept_name: str
+    """Name of the original between the swap and its removal."""
+
+
+def choose_target(
+    wish: NewVm | OverOriginal,
+    facts: VmFacts,
+    inventory: Sequence[VmSummary],
+    platform: Platform,
+    task: TaskId,
+) -> RestoreTarget:
+    """Decide where a point is restored to.
+
+    Raises:
+        VmNameTaken: the name is in use by another VM than the one to replace.
+        RequestRefused: the name is empty or too long.
+    """
+    if isinstance(wish, NewVm):
+        name = wish.placement.name
+        _check_name(name)
+        _refuse_taken(name, inventory, platform)
+        return RestoreTarget(placement=wish.placement, name=name, replaced=None, kept_name="")
+    original = find_original(facts, inventory, platform)
+    placement = _placement_over(wish, facts, original)
+    if original is None:
+        _refuse_taken(placement.name, inventory, platform)
+        return RestoreTarget(placement=placement, name=placement.name, replaced=None, kept_name="")
+    return RestoreTarget(
+        placement=replace(placement, name=marked_name(original.name, "standfast", task)),
+        name=original.name,
+        replaced=original,
+        kept_name=marked_name(original.name, "replaced", task),
+    )
+
+
+def find_original(facts: VmFacts, inventory: Sequence[VmSummary], platform: Platform) -> VmSummary | None:
+    """Return the VM that a point was taken from, if it is still there.
+
+    Its instance UUID counts where both sides have one: a VM that was registered again has another id, and
+    an id may have been given to another VM after the platform was set up anew.
+    """
+    if facts.instance_uuid is not None:
+        by_uuid = [vm for vm in inventory if vm.instance_uuid == facts.instance_uuid]
+        if by_uuid:
+            return next((vm for vm in by_uuid if vm.id == facts.vm), by_uuid[0])
+    if facts.platform_address != platform.address:
+        return None
+    return next(
+        (
+            vm
+            for vm in inventory
+            if vm.id == facts.vm and (vm.instance_uuid is None or facts.instance_uuid is None)
+        ),
+        None,
+    )
+
+
+def marked_name(name: str, mark: str, task: TaskId) -> str:
+    """Return a name that tells what it is for and by whose doing, not longer than allowed."""
+    suffix = f"-{mark}-{task[:8]}"
+    return name[: LONGEST_NAME - len(suffix)] + suffix
+
+
+def _placement_over(wish: OverOriginal, facts: VmFacts, original: VmSummary | None) -> VmPlacement:
+    if original is None:
+        return VmPlacement(
+            name=facts.name,
+            datacenter=facts.datacenter or None,
+            host=wish.host,
+            datastore=wish.datastore,
+            keep_identity=True,
+        )
+    return VmPlacement(
+        name=original.name,
+        datacenter=original.datacenter or None,
+        folder=original.folder,
+        host=wish.host or original.host or None,
+        datastore=wish.datastore,
+        keep_identity=True,
+    )
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > LONGEST_NAME:
+        raise RequestRefused(detail=f"a VM's name has 1 to {LONGEST_NAME} characters")
+
+
+def _refuse_taken(name: str, inventory: Sequence[VmSummary], platform: Platform) -> None:
+    if any(vm.name == name for vm in inventory):
+        raise VmNameTaken(name=name, address=platform.address)

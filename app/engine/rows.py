@@ -1,0 +1,83 @@
+"""Turns what is remembered into rows for the reader."""
+
+from collections.abc import Iterator, Mapping
+
+from app.core.progress import ProgressSample
+from app.domain.errors import OperationalError
+from app.domain.ids import TaskId
+from app.domain.tasks import LogLine, TaskError, TaskRecord
+from app.engine.messages import MessageCatalogue
+from app.engine.queries import ErrorRow, LogRow, TaskRow
+from app.engine.stages import sample_of
+
+
+def task_row(record: TaskRecord, samples: Mapping[TaskId, ProgressSample]) -> TaskRow:
+    """Make the row of a task, with live counters where it runs."""
+    return TaskRow(
+        id=record.id,
+        kind=record.kind,
+        state=record.state,
+        vm=record.vm,
+        vm_name=record.vm_name,
+        platform=record.platform,
+        standby=record.standby,
+        rule_name=record.rule_name,
+        point=record.point,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        stages=record.stages,
+        progress=samples.get(record.id) or sample_of(record.totals),
+        error=None if record.error is None else kept_error_row(record.error),
+    )
+
+
+def log_row(line: LogLine, texts: MessageCatalogue) -> LogRow:
+    """Make the row of a log line, with its English text."""
+    return LogRow(
+        id=line.id,
+        at=line.at,
+        level=line.level,
+        code=line.code,
+        params=line.params,
+        text=texts.text(line.code, line.params),
+    )
+
+
+def error_row(error: OperationalError) -> ErrorRow:
+    """Make the value that stands for an error outside the engine."""
+    return ErrorRow(
+        code=error.code,
+        params=tuple(sorted(error.params.items())),
+        message=error.message,
+        hint=error.hint,
+        retryable=error.retryable,
+    )
+
+
+def kept_error_row(kept: TaskError) -> ErrorRow:
+    """Make the row of an error that was kept as code and parameters.
+
+    One that another version of the program wrote is shown as it is.
+    """
+    params = dict(kept.params)
+    for kind in _error_kinds(OperationalError):
+        if kind.code == kept.code:
+            try:
+                return error_row(kind(**params))
+            except KeyError:
+                break  # an older version wrote other parameters
+    detail = " ".join([kept.code, *(f"{name}={value}" for name, value in kept.params)])
+    return ErrorRow(
+        code=kept.code,
+        params=kept.params,
+        message=detail,
+        hint=OperationalError.hint_template,
+        retryable=False,
+    )
+
+
+def _error_kinds(base: type[OperationalError]) -> Iterator[type[OperationalError]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _error_kinds(kind)

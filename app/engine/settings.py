@@ -1,0 +1,44 @@
+"""What the engine can be told about its manners."""
+
+from dataclasses import dataclass
+
+from app.domain.states import TransportMode
+
+MIB = 1024 * 1024
+
+DEFAULT_TRANSPORTS = (TransportMode.NFC_SSL, TransportMode.NFC, TransportMode.HTTPS)
+"""Modes that need nothing but the network, the safest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Settings of the engine.
+
+    Raises:
+        ValueError: a value is out of its bounds.
+    """
+
+    max_tasks: int = 8
+    """How many tasks run at once (``bk_tsk_thd``)."""
+    transfer_buffer_mib: int = 4
+    """Transfer buffer of one task (``i2vp_transbuffer``)."""
+    host_buffer_mib: int = 32
+    """Transfer buffers that the tasks on one ESXi host may use together."""
+    transports: tuple[TransportMode, ...] = DEFAULT_TRANSPORTS
+    """Modes to try, in order, where a request does not name its own."""
+    audit_blocks: int = 64
+    """Unreported blocks per disk that are read all the same, to check change tracking; 0: no audit."""
+    audit_block_bytes: int = 64 * 1024
+    """Size of one audited block; change tracking counts in areas of this size."""
+    snapshot_removal_deadline_s: float = 3600.0
+    """How long removing a snapshot, with consolidation, may take in all."""
+    snapshot_removal_pause_s: float = 5.0
+    """Pause before a failed removal is tried again."""
+    standby_reserve_bytes: int = 64 * MIB
+    """A backup does not begin with less free space than this at the standby."""
+
+    def __post_init__(self) -> None:
+        if self.max_tasks < 1 or self.transfer_buffer_mib < 1 or self.host_buffer_mib < self.transfer_buffer_mib:
+            raise ValueError("at least one task with its transfer buffer has to fit")
+        if self.audit_blocks < 0 or self.audit_block_bytes < 512:
+            raise ValueError("the audit needs zero or more blocks of at least 512 bytes")

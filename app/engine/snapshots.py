@@ -1,0 +1,269 @@
+"""The life of our snapshots on production VMs: journalled before they are made, removed whatever happens.
+
+A snapshot is named by :data:`app.core.hypervisor.SNAPSHOT_PREFIX` and its task. Three nets catch it: the scope
+removes it when its block is left in any way, shielded from cancel and within its own deadline; the journal
+remembers it across a crash; and the sweep finds what neither knew by its name. Nobody else's is ever touched.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from app.core.clock import Clock
+from app.core.context import TaskContext
+from app.core.hypervisor import SNAPSHOT_PREFIX, Hypervisor, SnapshotJournal
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError, SnapshotFailed, VmNotFound
+from app.domain.events import SnapshotCreated, SnapshotRemoved
+from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
+from app.domain.vms import FrozenVm, SnapshotInfo
+from app.engine import messages as m
+from app.engine.settings import EngineSettings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTarget:
+    """Which VM a snapshot is for, and how it is taken."""
+
+    platform: PlatformId
+    vm: VmId
+    quiesce: bool
+
+
+class SnapshotScope:
+    """Holds a VM's disks frozen inside a ``with`` block.
+
+    :meth:`release` lets go early, as soon as the last byte is read; leaving the block does it at the latest.
+    A removal that fails for good is reported in the log and stays in the journal; it never hides the
+    exception that ended the block.
+
+    Thread: one.
+    """
+
+    def __init__(
+        self,
+        hypervisor: Hypervisor,
+        journal: SnapshotJournal,
+        context: TaskContext,
+        target: SnapshotTarget,
+        settings: EngineSettings,
+    ) -> None:
+        self._hypervisor = hypervisor
+        self._journal = journal
+        self._context = context
+        self._target = target
+        self._settings = settings
+        self._held: SnapshotId | None = None
+
+    def __enter__(self) -> FrozenVm:
+        """Freeze the disks.
+
+        Raises:
+            SnapshotFailed: the platform could not.
+            TaskCancelled: cancelled; nothing is left on the VM.
+        """
+        context, target = self._context, self._target
+        context.cancel.check()
+        self._journal.opened(context.task, target.platform, target.vm)
+        try:
+            frozen = self._hypervisor.create_snapshot(
+                target.vm, context.task, quiesce=target.quiesce, log=context.log, cancel=context.cancel
+            )
+        except BaseException:
+            self._look_after_failure()
+            raise
+        self._held = frozen.snapshot
+        context.log.info(m.SNAPSHOT_CREATED, snapshot=frozen.snapshot)
+        context.bus.publish(
+            SnapshotCreated(
+                at=context.clock.now(),
+                task=context.task,
+                platform=target.platform,
+                vm=target.vm,
+                snapshot=frozen.snapshot,
+            )
+        )
+        return frozen
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+    def release(self) -> bool:
+        """Remove the snapshot; return whether it is gone. Does nothing when it was released before."""
+        if self._held is None:
+            return True
+        snapshot, self._held = self._held, None
+        with self._context.cancel.shield():
+            return self._remove(snapshot)
+
+    def _remove(self, snapshot: SnapshotId) -> bool:
+        context, target = self._context, self._target
+        try:
+            remove_patiently(
+                self._hypervisor,
+                target.vm,
+                snapshot,
+                log=context.log,
+                clock=context.clock,
+                settings=self._settings,
+            )
+        except OperationalError as error:
+            context.log.error(m.SNAPSHOT_LEFT, snapshot=snapshot, detail=error.message)
+            return False
+        close_entry(self._journal, context.task)
+        context.log.info(m.SNAPSHOT_REMOVED, snapshot=snapshot)
+        context.bus.publish(
+            SnapshotRemoved(
+                at=context.clock.now(),
+                task=context.task,
+                platform=target.platform,
+                vm=target.vm,
+                snapshot=snapshot,
+            )
+        )
+        return True
+
+    def _look_after_failure(self) -> None:
+        """Make sure that a creation which failed, perhaps half-way, left nothing."""
+        context, target = self._context, self._target
+        name = SNAPSHOT_PREFIX + context.task
+        try:
+            with context.cancel.shield():
+                left = [one for one in self._hypervisor.vm_details(target.vm).snapshots if one.name == name]
+                for one in left:
+                    remove_patiently(
+                        self._hypervisor,
+                        target.vm,
+                        one.id,
+                        log=context.log,
+                        clock=context.clock,
+                        settings=self._settings,
+                    )
+        except VmNotFound:
+            close_entry(self._journal, context.task)
+        except OperationalError as error:
+            context.log.warning(m.SNAPSHOT_UNSURE, detail=error.message)
+        else:
+            close_entry(self._journal, context.task)
+
+
+def remove_patiently(
+    hypervisor: Hypervisor,
+    vm: VmId,
+    snapshot: SnapshotId,
+    *,
+    log: TaskLog,
+    clock: Clock,
+    settings: EngineSettings,
+) -> None:
+    """Remove a snapshot, trying again until the deadline of the settings has passed.
+
+    Raises:
+        OperationalError: it is still there.
+    """
+    deadline = clock.monotonic() + settings.snapshot_removal_deadline_s
+    while True:
+        try:
+            hypervisor.remove_snapshot(vm, snapshot, deadline_s=max(1.0, deadline - clock.monotonic()))
+        except OperationalError as error:
+            if not error.retryable or clock.monotonic() + settings.snapshot_removal_pause_s >= deadline:
+                raise
+            log.warning(m.SNAPSHOT_REMOVAL_AGAIN, snapshot=snapshot, detail=error.message)
+            clock.sleep(settings.snapshot_removal_pause_s)
+        else:
+            return
+
+
+def close_entry(journal: SnapshotJournal, task: TaskId) -> None:
+    """Take a snapshot that is gone out of the journal; an entry that stays for now does no harm."""
+    try:
+        journal.closed(task)
+    except OperationalError as error:
+        _log.error("the snapshot journal could not be written: %s", error)
+
+
+class SnapshotSweeper:
+    """Finds and removes snapshots of ours that no live task owns.
+
+    Attributes:
+        is_live: tells whether a task is running in this process.
+
+    Thread: any.
+    """
+
+    def __init__(
+        self,
+        journal: SnapshotJournal,
+        clock: Clock,
+        settings: EngineSettings,
+        *,
+        is_live: Callable[[TaskId], bool],
+        is_known: Callable[[TaskId], bool],
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._settings = settings
+        self.is_live = is_live
+        self._is_known = is_known
+
+    def sweep_vm(self, hypervisor: Hypervisor, snapshots: Iterable[SnapshotInfo], *, log: TaskLog) -> int:
+        """Remove the orphans among a VM's snapshots; return how many were removed."""
+        return self._sweep(hypervisor, snapshots, log=log, unknown_too=False)
+
+    def sweep_platform(
+        self, hypervisor: Hypervisor, platform: PlatformId, *, log: TaskLog, unknown_too: bool = False
+    ) -> int:
+        """Remove every orphan on a platform and settle its journal; return how many were removed.
+
+        Args:
+            hypervisor: a session on the platform.
+            platform: its key.
+            log: where to say what was found.
+            unknown_too: True removes also those of tasks that this catalog has never known.
+        """
+        ended = [
+            task for task, where, _ in self._journal.open_entries() if where == platform and not self.is_live(task)
+        ]
+        found = hypervisor.find_snapshots(SNAPSHOT_PREFIX)
+        removed = self._sweep(hypervisor, found, log=log, unknown_too=unknown_too)
+        there = {owner_of(one) for one in found}
+        for task in ended:
+            if task not in there:
+                close_entry(self._journal, task)
+        return removed
+
+    def _sweep(
+        self, hypervisor: Hypervisor, snapshots: Iterable[SnapshotInfo], *, log: TaskLog, unknown_too: bool
+    ) -> int:
+        journalled = {task for task, _, _ in self._journal.open_entries()}
+        removed = 0
+        for one in snapshots:
+            owner = owner_of(one)
+            if owner is None or self.is_live(owner):
+                continue
+            if not (unknown_too or owner in journalled or self._is_known(owner)):
+                log.warning(m.ORPHAN_UNKNOWN, name=one.name)
+                continue
+            removed += self._remove(hypervisor, one, owner, log)
+        return removed
+
+    def _remove(self, hypervisor: Hypervisor, snapshot: SnapshotInfo, owner: TaskId, log: TaskLog) -> int:
+        try:
+            hypervisor.remove_snapshot(
+                snapshot.vm, snapshot.id, deadline_s=self._settings.snapshot_removal_deadline_s
+            )
+        except SnapshotFailed as error:
+            log.error(m.ORPHAN_LEFT, name=snapshot.name, detail=error.message)
+            return 0
+        close_entry(self._journal, owner)
+        log.info(m.ORPHAN_REMOVED, name=snapshot.name)
+        return 1
+
+
+def owner_of(snapshot: SnapshotInfo) -> TaskId | None:
+    """Return the task that a snapshot of ours was made for; None when it is not ours."""
+    if not snapshot.name.startswith(SNAPSHOT_PREFIX):
+        return None
+    return TaskId(snapshot.name[len(SNAPSHOT_PREFIX) :])
