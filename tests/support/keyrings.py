@@ -12,7 +12,7 @@ class MemoryKeyring(KeyringBackend):
     priority = 5
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] - keyring carries no annotation there
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring annotates nothing there
         self._entries_lock = threading.Lock()
         self.entries: dict[tuple[str, str], str] = {}
 
