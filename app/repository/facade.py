@@ -1,7 +1,6 @@
 """The repository's front door: one object per standby path and process."""
 
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +21,7 @@ from app.repository.locator import Locator
 from app.repository.parts import RepositoryParts
 from app.repository.points import PointShelf
 from app.repository.reader import PointReader
+from app.repository.staging import adopt_abandoned
 from app.repository.store import RecordStore
 from app.repository.values import PointDraft, PointListing, RepositorySettings
 from app.repository.writer import PointWriter
@@ -163,6 +163,7 @@ class Repository:
         """
         lease = self._shared.enter()
         try:
+            adopt_abandoned(self._parts, self._leases, lease)
             self._parts.store.synchronize()
             facts = draft.facts
             chain = self.chain_name(draft.rule_name, facts.vm, facts.platform_address)
@@ -233,6 +234,3 @@ class Repository:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-OpenRepository = Callable[[Path], Repository]

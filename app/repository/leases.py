@@ -24,10 +24,9 @@ import psutil
 from blake3 import blake3
 
 from app.core.clock import Clock
-from app.domain.errors import StandbyUnavailable
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
-from app.repository.files import read_bounded, replace_file, storage_errors, sync_directory, write_new
+from app.repository.files import read_bounded, storage_errors, sync_directory, write_new
 from app.repository.layout import LEASE_SUFFIX, Layout
 
 HEARTBEAT_S = 10.0
@@ -52,7 +51,8 @@ class _LeaseFile(msgspec.Struct, frozen=True):
     host_key: str
     process: int
     process_started: float
-    beat: int
+    beat: str
+    """Counter of fixed width, so that a sign of life overwrites the file in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,11 @@ class LeaseBook:
             return False
         return True
 
+    def _forget_all_but(self, lease_ids: set[str]) -> None:
+        with self._lock:
+            for lease_id in self._watched.keys() - lease_ids:
+                del self._watched[lease_id]
+
     def _stood_still(self, lease_id: str, data: bytes) -> bool:
         now = self._clock.monotonic()
         with self._lock:
@@ -170,6 +175,7 @@ class LeaseBook:
     def _opponent(self, own: "Lease") -> _LeaseFile | None:
         with storage_errors(self._layout.root):
             names = sorted(path.name for path in self._layout.locks.iterdir() if path.suffix == LEASE_SUFFIX)
+            self._forget_all_but({name.removesuffix(LEASE_SUFFIX) for name in names})
             for name in names:
                 lease_id = name.removesuffix(LEASE_SUFFIX)
                 if lease_id == own.id or not self.is_alive(lease_id):
@@ -186,7 +192,7 @@ class LeaseBook:
             return decode_document(read_bounded(path, _LONGEST_LEASE_BYTES), _LeaseFile)
         except (ValueError, FileNotFoundError):
             exclusive = LeaseKind.EXCLUSIVE.value
-            return _LeaseFile(1, lease_id, exclusive, "unreadable lease", "unknown", "", 0, 0.0, 0)
+            return _LeaseFile(1, lease_id, exclusive, "unreadable lease", "unknown", "", 0, 0.0, "")
 
 
 class Lease:
@@ -200,7 +206,6 @@ class Lease:
         self._identity = identity
         self._path = layout.locks / f"{self.id}{LEASE_SUFFIX}"
         self._beat = 0
-        self._lost = False
         self._ended = threading.Event()
         with storage_errors(layout.root):
             try:
@@ -225,7 +230,7 @@ class Lease:
                 identity.host_key,
                 identity.process,
                 identity.started,
-                self._beat,
+                f"{self._beat:012d}",
             )
         )
 
@@ -234,13 +239,14 @@ class Lease:
             self.beat()
 
     def beat(self) -> None:
-        """Show a sign of life; a standby that is away for a while is no reason to give up."""
-        with suppress(OSError):
-            if not self._path.exists():
-                self._lost = True
-                return
+        """Show a sign of life; a standby that is away for a while is no reason to give up.
+
+        The file is overwritten and never created anew: a lease that was taken over stays lost.
+        """
+        with suppress(OSError), self._path.open("r+b", buffering=0) as file:
             self._beat += 1
-            replace_file(self._path, self._content(), scratch_name=f"{self.id}.beat")
+            file.write(self._content())
+            os.fsync(file.fileno())
 
     def check(self) -> None:
         """Make sure that nobody took the lease over.
@@ -250,10 +256,9 @@ class Lease:
             StandbyUnavailable: that cannot be told.
         """
         with storage_errors(self._layout.root):
-            self._layout.locks.stat()
-            self._lost = self._lost or not self._path.exists()
-        if self._lost:
-            raise LeaseLost(path=self._layout.root)
+            self._layout.settings.stat()
+            if not self._path.exists():
+                raise LeaseLost(path=self._layout.root)
 
     def release(self) -> None:
         """Give the lease back; never raises."""
@@ -294,15 +299,3 @@ class SharedLease:
             lease, self._lease = self._lease, None
             self._on_release(lease)
             lease.release()
-
-
-__all__ = [
-    "EXPIRY_S",
-    "HEARTBEAT_S",
-    "Lease",
-    "LeaseBook",
-    "LeaseKind",
-    "ProcessIdentity",
-    "SharedLease",
-    "StandbyUnavailable",
-]

@@ -6,9 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from app.domain.errors import StandbyUnavailable
 from app.repository.files import storage_error, storage_errors
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
 from app.repository.locator import Locator, Place
@@ -289,6 +287,3 @@ def list_packs(layout: Layout) -> set[str]:
         except NotADirectoryError:
             continue
     return found
-
-
-__all__ = ["FrameReader", "PackFiles", "Path", "RecordLost", "RecordStore", "StandbyUnavailable", "list_packs"]

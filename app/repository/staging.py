@@ -1,0 +1,55 @@
+"""What dead writers left behind: their whole records are kept for the next run, the rest is removed."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from app.repository.files import make_directory, remove_tree, storage_errors
+from app.repository.layout import PACK_SUFFIX, is_pack_id
+from app.repository.leases import Lease, LeaseBook
+from app.repository.packs import PackDamaged, salvage
+from app.repository.parts import RepositoryParts
+from app.repository.records import RecordDamaged
+
+
+def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> int:
+    """Take over the staging of writers that are dead and salvage their packs; return how many packs.
+
+    Two processes may do this at the same time: each directory goes to the one whose rename wins.
+
+    Raises:
+        StandbyFull, StandbyUnavailable: the standby refuses.
+    """
+    staging = parts.layout.staging
+    rescued = 0
+    with storage_errors(parts.layout.root):
+        abandoned = [
+            path for path in staging.iterdir() if path.name != lease.id and not leases.is_alive(path.name)
+        ]
+        for path in abandoned:
+            own = staging / lease.id
+            make_directory(own)
+            adopted = own / f"adopted-{path.name}"
+            try:
+                path.rename(adopted)
+            except OSError:  # somebody else was quicker
+                continue
+            rescued += sum(_rescue(parts, pack) for pack in sorted(adopted.rglob(f"*{PACK_SUFFIX}")))
+            remove_tree(adopted)
+    return rescued
+
+
+def _rescue(parts: RepositoryParts, pack: Path) -> bool:
+    if not is_pack_id(pack.stem):
+        return False
+    decoder = parts.decoder()
+
+    def is_whole(record: bytes) -> bool:
+        try:
+            decoder.decode(record)
+        except RecordDamaged:
+            return False
+        return True
+
+    with suppress(PackDamaged):  # torn within its first bytes: there is nothing in it
+        return bool(salvage(pack, parts.layout.pack(pack.stem), parts.repository_id.bytes, is_whole))
+    return False
