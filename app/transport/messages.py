@@ -7,8 +7,8 @@ WRITING_OVER = MessageKind("transport.writing_over", "{path} is written over {mo
 
 NATIVE_NFC_UNSUPPORTED = MessageKind(
     "transport.native_nfc_unsupported",
-    "Native NFC is not documented or supported by VMware; every answer of the host is checked, and HTTPS "
-    "is the supported way beside it.",
+    "Native NFC is not documented or supported by VMware. Every answer of the host is checked; "
+    "HTTPS datastore access can be chosen instead for reading.",
 )
 DATA_NOT_ENCRYPTED = MessageKind(
     "transport.data_not_encrypted",

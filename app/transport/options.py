@@ -52,4 +52,4 @@ class TransportOptions:
     @property
     def window(self) -> int:
         """Most requests in flight, so that small requests fill the pipe too."""
-        return max(2, min(32, self.transfer_buffer_bytes // (256 * 1024)))
+        return max(4, min(16, self.transfer_buffer_bytes // (256 * 1024)))
