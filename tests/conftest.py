@@ -10,9 +10,10 @@
   under ``./dev test``, which installs them, they fail instead.
 """
 
+import inspect
 import os
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -114,9 +115,13 @@ def pytest_runtest_makereport(
 # --- threads, files and sockets ----------------------------------------------------------------------------------
 
 
+def _patience_s() -> float:
+    return float(os.environ.get("STANDFAST_TEST_PATIENCE_S", "5"))
+
+
 def _judge(before: Holdings, where: str) -> None:
     try:
-        wait_for_release(before, deadline_s=5.0)
+        wait_for_release(before, deadline_s=_patience_s())
     except LeakFound as leak:
         pytest.fail(f"{where} left behind: {leak}", pytrace=False)
 
@@ -127,10 +132,14 @@ def _uses_wider_fixture(item: pytest.Item, *, than: str) -> bool:
     info = getattr(item, "_fixtureinfo", None)
     definitions = info.name2fixturedefs.values() if info else ()
     return any(
-        one.scope not in narrow and one.func.__module__.startswith("tests.") and one.func.__module__ != __name__
+        one.scope not in narrow and one.func.__module__ != __name__ and not _is_of_a_library(one.func)
         for group in definitions
         for one in group
     )
+
+
+def _is_of_a_library(function: Callable[..., object]) -> bool:
+    return "site-packages" in inspect.unwrap(function).__code__.co_filename
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,0 +1,121 @@
+"""The locks hold everything the program needs, on both platforms, and nothing about where it came from."""
+
+import importlib.metadata
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+FOLDER = Path(__file__).parents[3] / "requirements"
+LOCKS = ["runtime.txt", "dev.txt"]
+PLATFORMS = {
+    "linux": {
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+    },
+    "win32": {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "platform_machine": "AMD64"},
+}
+ENVIRONMENTS = [
+    {**platform, "python_version": version, "python_full_version": f"{version}.0", "extra": ""}
+    for platform in PLATFORMS.values()
+    for version in ("3.11", "3.12", "3.13")
+]
+
+
+def pins(name: str) -> dict[str, Requirement]:
+    lines = (FOLDER / name).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
+    parsed = [
+        Requirement(line.split(" --hash")[0]) for line in lines if line and not line.lstrip().startswith("#")
+    ]
+    return {canonicalize_name(one.name): one for one in parsed}
+
+
+def pinned_for(environment: dict[str, str]) -> dict[str, Version]:
+    both = [one for name in LOCKS for one in pins(name).items()]
+    return {
+        name: Version(next(iter(one.specifier)).version)
+        for name, one in both
+        if one.marker is None or one.marker.evaluate(environment)
+    }
+
+
+def needed_by(name: str, environment: dict[str, str]) -> Iterator[Requirement]:
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:  # of the other platform
+        return
+    for text in distribution.requires or ():
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            yield requirement
+
+
+@pytest.mark.parametrize(
+    "environment", ENVIRONMENTS, ids=[f"{one['sys_platform']}-{one['python_version']}" for one in ENVIRONMENTS]
+)
+def test_the_locks_are_complete_and_consistent(environment: dict[str, str]) -> None:
+    pinned = pinned_for(environment)
+    lacking = [
+        f"{name} needs {requirement}, pinned is {pinned.get(canonicalize_name(requirement.name))}"
+        for name in pinned
+        for requirement in needed_by(name, environment)
+        if (version := pinned.get(canonicalize_name(requirement.name))) is None
+        or not requirement.specifier.contains(version, prereleases=True)
+    ]
+    assert lacking == []
+
+
+def test_the_runtime_lock_needs_nothing_from_the_development_lock() -> None:
+    runtime = set(pins("runtime.txt"))
+    for environment in ENVIRONMENTS:
+        needs = {canonicalize_name(need.name) for name in runtime for need in needed_by(name, environment)}
+        assert needs <= runtime
+
+
+def test_both_locks_agree_where_they_overlap() -> None:
+    runtime, dev = pins("runtime.txt"), pins("dev.txt")
+    assert {name: str(dev[name]) for name in dev if name in runtime} == {
+        name: str(runtime[name]) for name in dev if name in runtime
+    }
+
+
+@pytest.mark.parametrize("name", ["runtime", "dev"])
+def test_everything_that_is_asked_for_is_pinned(name: str) -> None:
+    lines = (FOLDER / f"{name}.in").read_text(encoding="utf-8").splitlines()
+    asked = [Requirement(line) for line in lines if line and not line.startswith(("#", "-c"))]
+    pinned = pins(f"{name}.txt")
+    assert [str(one) for one in asked if canonicalize_name(one.name) not in pinned] == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_pin_is_exact_and_has_hashes(name: str) -> None:
+    text = (FOLDER / name).read_text(encoding="utf-8").replace("\\\n", "")
+    rows = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(rows) > 20
+    assert [row.split()[0] for row in rows if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", row)] == []
+    assert [row for row in rows if not re.match(r"[a-z0-9.-]+==[^ ]+ ", row)] == []
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.iterdir()), ids=lambda file: file.name)
+def test_no_address_of_a_package_source_is_committed(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert not re.search(r"://|--(extra-)?index-url|--trusted-host|--find-links|(^|\s)-[if]\s", text)
+
+
+def test_what_runs_here_is_what_is_pinned() -> None:
+    here = next(one for one in ENVIRONMENTS if one["sys_platform"] == "linux")
+    installed = {
+        canonicalize_name(one.metadata["Name"]): Version(one.version) for one in importlib.metadata.distributions()
+    }
+    ours = {
+        name: version for name, version in pinned_for(here).items() if name not in ("pip", "setuptools", "wheel")
+    }
+    if not set(ours) <= set(installed):
+        pytest.skip("not the environment that ./dev makes")
+    assert {name: installed[canonicalize_name(name)] for name in ours} == ours
