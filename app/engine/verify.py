@@ -37,6 +37,7 @@ class VerifyRun:
             repository.open_point(request.point) as reader,
         ):
             self._job.stages.enter(TaskState.VERIFYING)
+            context.progress.expect(reader.point.capacity_bytes)
             report = reader.verify(progress=context.progress, cancel=context.cancel)
         self._note(VerificationState.WHOLE if report.whole else VerificationState.DAMAGED)
         if not report.whole:

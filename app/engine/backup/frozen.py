@@ -8,7 +8,7 @@ from datetime import datetime
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError
-from app.domain.messages import LogLevel
+from app.domain.messages import LogLevel, Message
 from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
 from app.domain.states import TaskState
 from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
@@ -53,6 +53,7 @@ class FrozenBackup:
     tracking_wanted: bool
     chance: random.Random
     caught_lie: bool = field(default=False, init=False)
+    _told: set[Message] = field(default_factory=set, init=False)
 
     def copy(self, *, release: Callable[[], bool]) -> RestorePoint:
         """Make the restore point; ``release`` is called as soon as the last byte is read.
@@ -67,7 +68,6 @@ class FrozenBackup:
         plan, known = self._query_changes()
         plan, known = self._check_data(plan, known)
         self.job.stages.enter(TaskState.RUNNING)
-        self._tell(plan)
         self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))
         while True:
             try:
@@ -117,7 +117,10 @@ class FrozenBackup:
             self.repository.chain_points(self._chain()),
             tracking_wanted=self.tracking_wanted,
         )
-        return self._query().changes(plan)
+        self._tell(plan)
+        plan, known = self._query().changes(plan)
+        self._tell(plan)
+        return plan, known
 
     def _chain(self) -> str:
         platform = self.workshop.sessions.platform(self.request.platform)
@@ -131,6 +134,7 @@ class FrozenBackup:
             problem = parent_problem(self.repository, plan.parent, plan)
             if problem is not None:
                 plan = plan.without_parent(problem.message)
+                self._tell(plan)
         known = self._completed(plan, known)
         if self.workshop.settings.audit_blocks:
             plan, known = self._audit(plan, known)
@@ -161,14 +165,16 @@ class FrozenBackup:
             self.caught_lie = True
             reason = m.WHOLE_TRACKING_LIED.fill(disk=one.plan.disk.label)
             plan = plan.with_whole(one.plan.disk.key, reason, map_trusted=False, keep_change_id=False)
+        self._tell(plan)
         return plan, self._completed(plan, known)
 
     def _tell(self, plan: BackupPlan) -> None:
-        for note in plan.notes:
-            self.job.log.write(LogLevel.NORMAL, note)
-        for one in plan.disks:
-            if one.reason is not None:
-                self.job.log.write(LogLevel.WARNING, one.reason)
+        """Write what is new in a plan to the log."""
+        reasons = [(LogLevel.WARNING, one.reason) for one in plan.disks if one.reason is not None]
+        for level, message in [*((LogLevel.NORMAL, note) for note in plan.notes), *reasons]:
+            if message not in self._told:
+                self._told.add(message)
+                self.job.log.write(level, message)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -246,8 +252,8 @@ class FrozenBackup:
         """Read the disk whole whose parent turned out damaged; what was stored already is found again."""
         label = known[problem.key].plan.disk.label
         reason = m.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause.message)
-        self.job.log.write(LogLevel.WARNING, reason)
         plan = plan.with_whole(problem.key, reason)
+        self._tell(plan)
         self._context.log.info(m.WRITING_AGAIN)
         known = self._completed(plan, known)
         self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))

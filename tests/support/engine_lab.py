@@ -1,0 +1,244 @@
+"""A whole engine on this machine: real catalog, real repository, local hypervisor."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from app.catalog import Catalog
+from app.core.clock import SystemClock
+from app.core.threads import ThreadRunner
+from app.domain.events import Event
+from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.restore_point import RestorePoint
+from app.domain.standbys import Standby
+from app.domain.states import BackupKind, TaskState
+from app.engine.api import (
+    ChangeTracking,
+    Engine,
+    EngineSettings,
+    ListPoints,
+    NewVm,
+    OverOriginal,
+    RegisterPlatform,
+    RegisterStandby,
+    StartBackup,
+    StartRestore,
+    StartVerify,
+    TaskDetails,
+    TaskReport,
+)
+from app.repository import Repository, RepositorySettings
+from tests.support.local_disks import LocalTransports
+from tests.support.local_hypervisor import PASSWORD, LocalFactory, LocalHost
+
+CHUNK = 256 * 1024
+"""Small chunks, so that small disks have several."""
+
+QUICK = EngineSettings(snapshot_removal_pause_s=0.001, snapshot_removal_deadline_s=5.0, standby_reserve_bytes=1)
+"""Settings that do not wait."""
+
+
+@dataclass
+class MemorySecrets:
+    """Fulfils :class:`app.core.secrets.SecretStore` in memory."""
+
+    values: dict[str, str] = field(default_factory=dict)
+
+    def get(self, name: str) -> str | None:
+        """Return a secret."""
+        return self.values.get(name)
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a secret."""
+        self.values[name] = value
+
+    def delete(self, name: str) -> None:
+        """Forget a secret."""
+        self.values.pop(name, None)
+
+
+class EngineLab:
+    """An engine with one platform and one standby. Use as a context manager; it starts the engine."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        host: LocalHost | None = None,
+        settings: EngineSettings = QUICK,
+        seed: int = 1,
+    ) -> None:
+        self.directory = directory
+        self.clock = SystemClock()
+        self.host = host or LocalHost(directory / "host")
+        self.factory = LocalFactory(self.host)
+        self.secrets = MemorySecrets()
+        self.runner = ThreadRunner()
+        self.events: list[Event] = []
+        self.catalog = Catalog.open(directory / "catalog.db", clock=self.clock)
+        self.engine = Engine(
+            hypervisors=self.factory,
+            transports=LocalTransports(self.host),
+            secrets=self.secrets,
+            catalog=self.catalog,
+            repositories=self.open_repository,
+            runner=self.runner,
+            clock=self.clock,
+            settings=settings,
+            chance=random.Random(seed),
+        )
+        self.engine.subscribe(self.events.append)
+        self.platform = PlatformId("")
+        self.standby = StandbyId("")
+
+    def open_repository(self, standby: Standby) -> Repository:
+        """Open the repository of a standby with small chunks."""
+        return Repository.open_or_create(
+            Path(standby.target_path),
+            RepositorySettings(chunk_bytes=CHUNK),
+            local_dir=self.directory / "local",
+            clock=self.clock,
+        )
+
+    def __enter__(self) -> Self:
+        self.engine.start()
+        platforms, standbys = self.catalog.platforms.all(), self.catalog.standbys.all()
+        if platforms:  # a second lab over the same directory: the same installation, started again
+            self.platform, self.standby = platforms[0].id, standbys[0].id
+            self.secrets.set(platforms[0].secret_name, PASSWORD)
+        else:
+            self._register()
+        return self
+
+    def _register(self) -> None:
+        self.platform = self.engine.execute(
+            RegisterPlatform(name="lab", address=self.host.address, user="root", password=PASSWORD)
+        ).id
+        path = str(self.directory / "standby")
+        self.standby = self.engine.execute(RegisterStandby(name="standby", target_path=path)).id
+
+    def __exit__(self, *exc: object) -> None:
+        assert self.engine.close(30), "tasks did not end"
+        self.catalog.close()
+
+    # --- asking ----------------------------------------------------------------------------------------------
+
+    def start_backup(
+        self,
+        vm: VmId,
+        kind: BackupKind = BackupKind.INCREMENTAL,
+        *,
+        tracking: ChangeTracking = ChangeTracking.AUTOMATIC,
+        quiesce: bool = False,
+    ) -> TaskId:
+        """Queue a backup."""
+        return self.engine.execute(
+            StartBackup(
+                platform=self.platform,
+                vm=vm,
+                vm_name=self.host.vm(vm).name,
+                standby=self.standby,
+                rule_name="nightly",
+                kind=kind,
+                tracking=tracking,
+                quiesce=quiesce,
+            )
+        )
+
+    def backup(
+        self,
+        vm: VmId,
+        kind: BackupKind = BackupKind.INCREMENTAL,
+        *,
+        tracking: ChangeTracking = ChangeTracking.AUTOMATIC,
+        quiesce: bool = False,
+    ) -> RestorePoint:
+        """Back a VM up and return the point.
+
+        Raises:
+            AssertionError: the backup did not complete.
+        """
+        report = self.finished(self.start_backup(vm, kind, tracking=tracking, quiesce=quiesce))
+        assert report.task.state is TaskState.COMPLETED, text_of(report)
+        assert report.task.point is not None
+        return self.point(report.task.point)
+
+    def restore(self, point: RestorePoint, target: NewVm | OverOriginal, *, power_on: bool = False) -> TaskReport:
+        """Restore a point and return how that went."""
+        return self.finished(
+            self.engine.execute(
+                StartRestore(
+                    standby=self.standby,
+                    point=point.id,
+                    platform=self.platform,
+                    target=target,
+                    power_on=power_on,
+                )
+            )
+        )
+
+    def verify(self, point: RestorePoint) -> TaskReport:
+        """Verify a point and return how that went."""
+        return self.finished(self.engine.execute(StartVerify(standby=self.standby, point=point.id)))
+
+    def finished(self, task: TaskId) -> TaskReport:
+        """Wait until everything has ended and return a task's report."""
+        assert self.engine.wait_until_idle(30), "the engine did not come to rest"
+        return self.engine.ask(TaskDetails(task=task))
+
+    # --- looking ---------------------------------------------------------------------------------------------
+
+    def points(self, vm: VmId | None = None) -> list[RestorePoint]:
+        """Return the points that the repository itself lists, newest first."""
+        with self.repository() as repository:
+            found = repository.points()
+        assert not found.damaged
+        return [point for point in found.points if vm is None or point.facts.vm == vm]
+
+    def listed(self) -> list[PointId]:
+        """Return the points that the engine lists."""
+        return [known.point.id for known in self.engine.ask(ListPoints(standby=self.standby))]
+
+    def point(self, point: PointId) -> RestorePoint:
+        """Return one point."""
+        return next(one for one in self.points() if one.id == point)
+
+    def content(self, point: PointId, key: int = 2000) -> bytes:
+        """Return a disk of a point, read through the repository."""
+        with self.repository() as repository, repository.open_point(point) as reader:
+            disk = reader.open_disk(key)
+            try:
+                return read_all(disk)
+            finally:
+                disk.close()
+
+    @contextmanager
+    def repository(self) -> Iterator[Repository]:
+        """Give the repository, shared with the engine."""
+        with self.engine._workshop.repositories.lease(self.standby) as repository:
+            yield repository
+
+
+def read_all(disk: object) -> bytes:
+    """Read a whole disk through its port."""
+    from app.core.disks import DiskReader, ReadRequest
+
+    reader: DiskReader = disk  # type: ignore[assignment]
+    content = bytearray(reader.capacity_bytes)
+    for _ in reader.read_many([ReadRequest(0, memoryview(content))]):
+        pass
+    return bytes(content)
+
+
+def text_of(report: TaskReport) -> str:
+    """Return a task's log as text."""
+    lines = [f"{line.level.name} {line.code}: {line.text}" for line in report.log]
+    return "\n".join([f"{report.task.state.value} {report.task.error}", *lines])
+
+
+def codes_of(report: TaskReport) -> list[str]:
+    """Return the codes of a task's log lines."""
+    return [line.code for line in report.log]
