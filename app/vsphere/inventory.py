@@ -8,7 +8,7 @@ from pyVmomi import VmomiSupport, vim, vmodl
 
 from app.domain.ids import VmId
 from app.domain.vms import PowerState, VmSummary
-from app.vsphere.inventory_xml import DiskTotal, LightRow, Ref, SnapshotCount, retrieve_light
+from app.vsphere.inventory_xml import DeviceFacts, LightRow, Ref, SnapshotCount, retrieve_light
 from app.vsphere.names import unescaped
 from app.vsphere.properties import container_view, objects_spec, view_spec
 from app.vsphere.session import Connection
@@ -156,7 +156,7 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         datacenter=datacenter,
         folder=folder,
         datastores=tuple(sorted(filter(None, (places.name(ref) for ref in vm.references("datastore"))))),
-        disk_bytes=disks.capacity_bytes if isinstance(disks, DiskTotal) else 0,
+        disk_bytes=disks.disk_bytes if isinstance(disks, DeviceFacts) else 0,
         change_tracking_supported=vm.flag("capability.changeTrackingSupported"),
         change_tracking_enabled=vm.flag("config.changeTrackingEnabled"),
         snapshot_count=snapshots.count if isinstance(snapshots, SnapshotCount) else 0,

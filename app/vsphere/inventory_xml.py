@@ -1,8 +1,8 @@
 """A fast reader for large answers of the property collector.
 
 pyVmomi makes an object of every element; with the devices of 10,000 VMs that takes half a minute. The inventory
-needs little of it, so this reader walks over the XML once and keeps only that: texts, references, the sum of the
-capacities of a device list's disks, and the number of snapshots in a snapshot tree.
+needs little of it, so this reader walks over the XML once and keeps only that: texts, references, the capacities
+and MAC addresses in a device list, and the number of snapshots in a snapshot tree.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,10 +34,12 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
-class DiskTotal:
-    """What a device list says about disks."""
+class DeviceFacts:
+    """What a device list says about disks and network adapters."""
 
-    capacity_bytes: int
+    disk_bytes: int
+    """Sum of the capacities of the disks."""
+    mac_addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class SnapshotCount:
     count: int
 
 
-Value = str | Ref | tuple[Ref, ...] | DiskTotal | SnapshotCount
+Value = str | Ref | tuple[Ref, ...] | DeviceFacts | SnapshotCount
 
 
 @dataclass(slots=True)
@@ -131,6 +133,7 @@ class _Reader:
         self._refs: list[Ref] = []
         self._snapshots = 0
         self._disks_bytes = 0
+        self._macs: list[str] = []
         self._disk: dict[str, int] | None = None
 
     def characters(self, data: str) -> None:
@@ -146,7 +149,7 @@ class _Reader:
             if _local(tag) == "val":
                 self._value_kind = _wire_type(attributes)
                 self._kind = attributes.get("type", "")
-                self._refs, self._snapshots, self._disks_bytes = [], 0, 0
+                self._refs, self._macs, self._snapshots, self._disks_bytes = [], [], 0, 0
         elif depth == _OBJ and _local(tag) == "obj":
             self._row = LightRow(Ref(attributes.get("type", ""), ""))
             self._text = []
@@ -164,6 +167,8 @@ class _Reader:
             elif "type" in attributes:
                 self._kind = attributes["type"]
                 self._text = []
+        elif self._depth == _ITEM_FIELD and tag == "macAddress":
+            self._text = []
         if tag in {"rootSnapshotList", "childSnapshotList"}:
             self._snapshots += 1
 
@@ -173,8 +178,10 @@ class _Reader:
         if depth > _ITEM_FIELD:
             return
         if depth == _ITEM_FIELD:
-            if self._disk is not None and self._text is not None:
+            if self._text is not None and self._disk is not None:
                 self._disk[tag] = int(self._take_text())
+            elif self._text is not None and tag == "macAddress":
+                self._macs.append(self._take_text())
         elif depth == _ITEM:
             self._end_item()
         elif depth == _VAL:
@@ -209,7 +216,7 @@ class _Reader:
             case "ArrayOfManagedObjectReference":
                 return tuple(self._refs)
             case "ArrayOfVirtualDevice":
-                return DiskTotal(self._disks_bytes)
+                return DeviceFacts(self._disks_bytes, tuple(self._macs))
             case "VirtualMachineSnapshotInfo":
                 return SnapshotCount(self._snapshots)
             case _:

@@ -29,7 +29,7 @@ from app.vsphere.errors import (
 from app.vsphere.faults import FAILURES, FOREIGN, error_text, fault_text, translate
 from app.vsphere.inventory import power_state
 from app.vsphere.names import escaped, unescaped
-from app.vsphere.properties import read, read_all, read_many
+from app.vsphere.properties import read, read_all
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
 
@@ -157,7 +157,7 @@ class Snapshots:
         deadline = Deadline.after(self._session.clock, self._timings.undo_s)
         try:
             if task is None:
-                self._await_unknown_creations(vm, deadline)
+                tasks.wait_for_unknown(self._session, lambda one: one.vm(vm), "createSnapshot", deadline)
             else:
                 tasks.wait_for_end(self._session, task, deadline)
             for snapshot in self._named(vm, name):
@@ -168,11 +168,6 @@ class Snapshots:
             raise
         except FAILURES as error:
             raise self._failure(error, str(vm), "removed") from error
-
-    def _await_unknown_creations(self, vm: VmId, deadline: Deadline) -> None:
-        """Wait for creations whose task id never reached us, because the connection broke."""
-        for task in self._session.run(lambda connection: _running_creations(connection, vm)):
-            tasks.wait_for_end(self._session, task, deadline)
 
     def _named(self, vm: VmId, name: str) -> list[SnapshotId]:
         def look(connection: Connection) -> list[SnapshotId]:
@@ -334,13 +329,3 @@ def snapshot_devices(connection: Connection, snapshot: SnapshotId) -> list[Any]:
 def _start_removal(connection: Connection, snapshot: SnapshotId) -> Any:
     reference = connection.object(vim.vm.Snapshot, snapshot)
     return reference.RemoveSnapshot_Task(removeChildren=False, consolidate=True)
-
-
-def _running_creations(connection: Connection, vm: VmId) -> list[str]:
-    recent = read(connection.query(), connection.vm(vm), "recentTask").get("recentTask") or []
-    return [
-        row.moid
-        for row in read_many(connection.query(), recent, "info.descriptionId", "info.state")
-        if "createsnapshot" in str(row.get("info.descriptionId") or "").lower()
-        and row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
-    ]

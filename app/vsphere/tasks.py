@@ -15,10 +15,9 @@ from pyVmomi import vim, vmodl
 
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
-from app.domain.errors import TaskCancelled
 from app.vsphere.errors import PlatformRefused, PlatformTaskTimedOut
 from app.vsphere.faults import CONNECTION_FAILURES, FAILURES, FOREIGN
-from app.vsphere.properties import Query, read
+from app.vsphere.properties import read, read_many
 from app.vsphere.session import Connection, VSphereSession
 
 _LONG_WAIT_S = 30
@@ -98,7 +97,9 @@ def wait_for_task(session: VSphereSession, task: str, waiting: Waiting) -> Any:
     watch = _Watch(session, task, waiting)
     try:
         return watch.until_end()
-    except (TaskCancelled, PlatformTaskTimedOut):
+    except FOREIGN:
+        raise
+    except BaseException:  # given up for a reason of ours: cancelled, too late, or what on_idle raised
         _ask_to_stop(session, task)
         raise
 
@@ -217,10 +218,32 @@ def _own_collector(connection: Connection, task: Any) -> Iterator[Any]:
             collector.DestroyPropertyCollector()
 
 
-def is_running(query: Query, task: Any) -> bool:
-    """Tell whether a task is queued or runs; one that is not known any more does not."""
-    try:
-        state = read(query, task, "info.state").get("info.state")
-    except vmodl.fault.ManagedObjectNotFound:
-        return False
-    return state in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
+def wait_for_unknown(
+    session: VSphereSession, entity: Callable[[Connection], Any], kind: str, deadline: Deadline
+) -> None:
+    """Wait until tasks end whose ids never reached us, because the connection broke while they were begun.
+
+    Args:
+        session: the session.
+        entity: gives the managed object that the tasks are about.
+        kind: what their description id ends with, such as ``createSnapshot``.
+        deadline: until when.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: the entity is gone.
+        PlatformTaskTimedOut: one still runs at the deadline.
+        OSError, http.client.HTTPException: the platform was unreachable for too long.
+    """
+
+    def running(connection: Connection) -> list[str]:
+        recent = read(connection.query(), entity(connection), "recentTask").get("recentTask") or []
+        rows = read_many(connection.query(), recent, "info.descriptionId", "info.state")
+        return [
+            row.moid
+            for row in rows
+            if str(row.get("info.descriptionId") or "").lower().endswith(kind.lower())
+            and row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
+        ]
+
+    for task in session.run(running):
+        wait_for_end(session, task, deadline)

@@ -1,0 +1,280 @@
+"""Creating a VM again from its saved configuration, and leaving nothing behind when that fails.
+
+Source: protocols page *vSphere facts*, section "Creating a VM again".
+"""
+
+import contextlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pyVmomi import vim, vmodl
+
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError, VmCreationFailed
+from app.domain.ids import VmId
+from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmPlacement
+from app.vsphere import messages, saved_vm, tasks
+from app.vsphere.details import disks_of
+from app.vsphere.errors import (
+    ConfigurationUnreadable,
+    DatastoreFull,
+    OperationUnsupported,
+    PlatformBusy,
+    PlatformRefused,
+    PlatformTaskTimedOut,
+)
+from app.vsphere.faults import FAILURES, FOREIGN, error_text, translate
+from app.vsphere.files import SmallFiles
+from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
+from app.vsphere.names import DatastorePath, escaped
+from app.vsphere.placement import NoPlace, Place, choose_place, read_site
+from app.vsphere.properties import Row, container_view, read, read_many, view_spec
+from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, mac_addresses_of, origin_of, rebuild
+from app.vsphere.rebuild_devices import slots_of
+from app.vsphere.saved_vm import NVRAM_FILE, SavedVm
+from app.vsphere.session import Connection, VSphereSession
+from app.vsphere.tasks import Deadline, Waiting
+
+_CREATE_S = 600.0
+_EAGER_BYTES_PER_S = 20 << 20
+"""A slow array's speed of zeroing; the deadline grows by what a disk needs at it."""
+_FINISH_S = 300.0
+_UNDO_S = 600.0
+_SHOWN_AS_CREATION_FAILED = (
+    PlatformRefused,
+    PlatformBusy,
+    PlatformTaskTimedOut,
+    OperationUnsupported,
+    DatastoreFull,
+    ConfigurationUnreadable,
+)
+_IDENTITY_PATHS = ("config.uuid", "config.instanceUuid", "config.hardware.device")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One creation, decided."""
+
+    saved: SavedVm
+    place: Place
+    wanted: VmPlacement
+    rebuilt: Rebuilt
+    mark: str
+
+
+class Creation:
+    """Creates VMs over one session. Thread: any."""
+
+    def __init__(self, session: VSphereSession, files: SmallFiles) -> None:
+        self._session = session
+        self._files = files
+
+    def create(self, saved: SavedConfiguration, wanted: VmPlacement, *, log: TaskLog) -> CreatedVm:
+        """Create a powered-off VM with empty disks; see ``Hypervisor.create_vm``."""
+        try:
+            job = self._prepare(saved, wanted)
+            created = self._create(job, saved)
+        except NoPlace as error:
+            raise VmCreationFailed(vm=wanted.name, detail=f"{error}.") from error
+        except FAILURES as error:
+            raise self._failure(error, wanted.name) from error
+        log.info(messages.VM_CREATED, vm=wanted.name, host=job.place.host.name, datastore=job.place.datastore)
+        for warning in created.warnings:
+            log.warning(messages.CREATION_WARNING, detail=warning)
+        return created
+
+    def _failure(self, error: Exception, name: str) -> OperationalError:
+        ours = error
+        if isinstance(error, FOREIGN):
+            ours = translate(error, self._session.attempt("create a VM", name))
+        assert isinstance(ours, OperationalError)
+        if isinstance(ours, _SHOWN_AS_CREATION_FAILED):
+            detail = error_text(error) if ours is not error else ours.message
+            return VmCreationFailed(vm=name, detail=detail)
+        return ours
+
+    # ---- before ------------------------------------------------------------------------------------------
+
+    def _prepare(self, saved: SavedConfiguration, wanted: VmPlacement) -> _Job:
+        vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
+        place = choose_place(
+            self._session.run(lambda connection: read_site(connection.query())), origin_of(vm), wanted
+        )
+        if self._named_in(place.folder, wanted.name):
+            raise VmCreationFailed(vm=wanted.name, detail="its folder has a VM or folder of this name already.")
+        identity = _whole_identity(vm) if wanted.keep_identity else self._free_identity(vm)
+        mark = uuid.uuid4().hex
+        return _Job(
+            saved=vm, place=place, wanted=wanted, rebuilt=rebuild(vm, place, wanted, identity, mark), mark=mark
+        )
+
+    def _named_in(self, folder: str, name: str) -> list[Row]:
+        def look(connection: Connection) -> list[Row]:
+            children = read(connection.query(), connection.object(vim.Folder, folder), "childEntity")
+            rows = read_many(connection.query(), children.get("childEntity") or (), "name")
+            return [row for row in rows if (row.get("name") or "").casefold() == escaped(name).casefold()]
+
+        return self._session.run(look)
+
+    def _free_identity(self, vm: SavedVm) -> Identity:
+        """Keep of a VM's identity what nobody else on the platform has."""
+        taken = self._session.run(lambda connection: _taken_identities(connection))
+        config = vm.config
+        return Identity(
+            uuid=config.uuid if config.uuid not in taken else None,
+            instance_uuid=config.instanceUuid if config.instanceUuid not in taken else None,
+            taken_mac_addresses=mac_addresses_of(vm) & taken,
+        )
+
+    # ---- the creation ------------------------------------------------------------------------------------
+
+    def _create(self, job: _Job, files: SavedConfiguration) -> CreatedVm:
+        seconds = _CREATE_S + job.rebuilt.eager_bytes / _EAGER_BYTES_PER_S
+        waiting = Waiting(operation="create a VM", deadline=Deadline.after(self._session.clock, seconds))
+        task: str | None = None
+        try:
+            task = tasks.start_task(self._session, lambda connection: _start(connection, job))
+            made = tasks.wait_for_task(self._session, task, waiting)
+            vm = VmId(made._moId)
+            return self._finished(vm, job, files)
+        except BaseException:  # also a bug or an interrupt must not leave half a VM on the platform
+            self._undo(job, task)
+            raise
+
+    def _finished(self, vm: VmId, job: _Job, files: SavedConfiguration) -> CreatedVm:
+        config = self._session.run(
+            lambda connection: read(
+                connection.query(),
+                connection.vm(vm),
+                *("config.hardware.device", "config.files.vmPathName", "config.extraConfig"),
+                *("config.uuid", "config.instanceUuid"),
+            )
+        )
+        devices = config.need("config.hardware.device") or []
+        disks = _matched_disks(job, devices)
+        warnings = [*job.rebuilt.warnings, *_changed_identity(job, config, devices)]
+        spec = finishing_spec(job.saved, job.rebuilt, devices, {key: disk.key for key, disk in disks})
+        if spec is not None:
+            warnings += self._reconfigured(vm, spec)
+        nvram = files.files.get(NVRAM_FILE)
+        if nvram is not None:
+            warnings += self._stored_nvram(vm, config, nvram)
+        return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings))
+
+    def _reconfigured(self, vm: VmId, spec: Any) -> list[str]:
+        waiting = Waiting(operation="reconfigure a VM", deadline=Deadline.after(self._session.clock, _FINISH_S))
+        try:
+            tasks.run_task(self._session, lambda connection: connection.vm(vm).ReconfigVM_Task(spec=spec), waiting)
+        except FAILURES as error:
+            return [f"The boot order and the video card could not be set: {error_text(error)}"]
+        return []
+
+    def _stored_nvram(self, vm: VmId, config: Row, content: bytes) -> list[str]:
+        """Put the firmware's memory beside the .vmx, before the first power-on makes an empty one."""
+        try:
+            vmx = DatastorePath.parse(config.need("config.files.vmPathName"))
+            named = next((one.value for one in config.get("config.extraConfig") or () if one.key == "nvram"), None)
+            name = named or f"{vmx.file.rpartition('/')[2].removesuffix('.vmx')}.nvram"
+            self._files.store(vmx.beside(name), content)
+        except _NVRAM_FAILURES as error:
+            return [f"The firmware's settings (NVRAM) could not be restored: {error_text(error)}"]
+        if named:
+            return []
+        option = vim.option.OptionValue(key="nvram", value=name)
+        return self._reconfigured(vm, vim.vm.ConfigSpec(extraConfig=[option]))
+
+    # ---- undo --------------------------------------------------------------------------------------------
+
+    def _undo(self, job: _Job, task: str | None) -> None:
+        """Remove what a failed creation made: a VM of that name, in that folder, with our mark.
+
+        Raises:
+            OperationalError: it may still be there.
+        """
+        deadline = Deadline.after(self._session.clock, _UNDO_S)
+        if task is not None:
+            tasks.wait_for_end(self._session, task, deadline)
+        else:
+            folder = job.place.folder
+            tasks.wait_for_unknown(
+                self._session, lambda connection: connection.object(vim.Folder, folder), "createVm", deadline
+            )
+        for row in self._named_in(job.place.folder, job.wanted.name):
+            if isinstance(row.ref, vim.VirtualMachine) and self._carries(row.moid, job.mark):
+                self._destroy(VmId(row.moid), deadline)
+
+    def _destroy(self, vm: VmId, deadline: Deadline) -> None:
+        waiting = Waiting(operation="delete a VM", deadline=deadline)
+        with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+            tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
+
+    def _carries(self, vm: str, mark: str) -> bool:
+        row = self._session.run(
+            lambda connection: read(connection.query(), connection.vm(vm), "config.extraConfig")
+        )
+        return any(one.key == MARK and one.value == mark for one in row.get("config.extraConfig") or ())
+
+
+_NVRAM_FAILURES: tuple[type[Exception], ...] = (*FAILURES, ValueError, TypeError)
+
+
+def _start(connection: Connection, job: _Job) -> Any:
+    return connection.object(vim.Folder, job.place.folder).CreateVM_Task(
+        config=job.rebuilt.spec,
+        pool=connection.object(vim.ResourcePool, job.place.pool),
+        host=connection.object(vim.HostSystem, job.place.host.moid),
+    )
+
+
+def _whole_identity(vm: SavedVm) -> Identity:
+    return Identity(uuid=vm.config.uuid, instance_uuid=vm.config.instanceUuid, taken_mac_addresses=frozenset())
+
+
+def _taken_identities(connection: Connection) -> frozenset[str]:
+    """Return the UUIDs and, in lower case, the MAC addresses of all VMs."""
+    query = connection.query()
+    taken: set[str] = set()
+    with container_view(query, [vim.VirtualMachine]) as view:
+        for row in retrieve_light(query, [view_spec(view, {vim.VirtualMachine: _IDENTITY_PATHS})]):
+            taken.update(filter(None, (row.text("config.uuid"), row.text("config.instanceUuid"))))
+            devices = row.values.get("config.hardware.device")
+            if isinstance(devices, DeviceFacts):
+                taken.update(address.lower() for address in devices.mac_addresses)
+    return frozenset(taken)
+
+
+def _matched_disks(job: _Job, devices: list[Any]) -> tuple[tuple[int, VirtualDisk], ...]:
+    found = slots_of(devices)
+    values = {disk.key: disk for disk in disks_of(devices)}
+    pairs = []
+    for key, slot in job.rebuilt.disks.items():
+        device = found.get(slot)
+        if device is None:
+            raise PlatformRefused(
+                address="the platform",
+                operation="create a disk",
+                detail=f"disk {key} is not where it was asked for.",
+            )
+        pairs.append((key, values[device.key]))
+    return tuple(pairs)
+
+
+def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[str]:
+    """Say what the platform gave anew although it was asked to keep it."""
+    spec = job.rebuilt.spec
+    warnings = []
+    if spec.uuid and config.get("config.uuid") != spec.uuid:
+        warnings.append("The platform gave the VM a new BIOS UUID.")
+    if spec.instanceUuid and config.get("config.instanceUuid") != spec.instanceUuid:
+        warnings.append("The platform gave the VM a new instance UUID, for another VM has the old one.")
+    present = {
+        one.macAddress.lower()
+        for one in devices
+        if isinstance(one, vim.vm.device.VirtualEthernetCard) and one.macAddress
+    }
+    for address in job.rebuilt.mac_addresses:
+        if address not in present:
+            warnings.append(f"The MAC address {address} could not be kept.")
+    return warnings

@@ -1,0 +1,60 @@
+"""Small files on datastores, fetched and stored over HTTPS: a VM's .vmx and NVRAM."""
+
+import http.client
+
+from app.vsphere.access import VSphereAccess
+from app.vsphere.certificates import Endpoint
+from app.vsphere.errors import PlatformRefused
+from app.vsphere.names import DatastorePath
+
+_LIMIT_BYTES = 64 << 20
+_TIMEOUT_S = 60.0
+
+
+class SmallFiles:
+    """Reads and writes whole files. Thread: any; each call has a connection of its own."""
+
+    def __init__(self, endpoint: Endpoint, access: VSphereAccess) -> None:
+        self._endpoint = endpoint
+        self._access = access
+
+    def fetch(self, path: DatastorePath) -> bytes:
+        """Return a file's content.
+
+        Raises:
+            PlatformRefused: there is no such file, or it may not be read.
+            OperationalError, OSError, http.client.HTTPException: the platform cannot be reached.
+        """
+        status, body = self._request("GET", path, None)
+        if status != http.client.OK:
+            raise self._refused("read", path, f"HTTP status {status}")
+        if len(body) > _LIMIT_BYTES:
+            raise self._refused("read", path, f"it is larger than {_LIMIT_BYTES >> 20} MiB")
+        return body
+
+    def store(self, path: DatastorePath, data: bytes) -> None:
+        """Create or replace a file.
+
+        Raises:
+            PlatformRefused: it may not be written.
+            OperationalError, OSError, http.client.HTTPException: the platform cannot be reached.
+        """
+        status, _ = self._request("PUT", path, data)
+        if status not in {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}:
+            raise self._refused("write", path, f"HTTP status {status}")
+
+    def _request(self, method: str, path: DatastorePath, body: bytes | None) -> tuple[int, bytes]:
+        file = self._access.https_file(str(path))
+        connection = self._endpoint.connection(self._endpoint.context(), read_timeout_s=_TIMEOUT_S)
+        headers = {"Cookie": file.cookie, "User-Agent": "Standfast"}
+        if body is not None:
+            headers["Content-Type"] = "application/octet-stream"
+        try:
+            connection.request(method, file.target, body=body, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read(_LIMIT_BYTES + 1)
+        finally:
+            connection.close()
+
+    def _refused(self, verb: str, path: DatastorePath, detail: str) -> PlatformRefused:
+        return PlatformRefused(address=self._endpoint.address, operation=f"{verb} {path}", detail=detail)

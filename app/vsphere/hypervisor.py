@@ -1,0 +1,205 @@
+"""vSphere behind the engine's port: one session, and everything that is done with it."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from app.core.access import DiskAccess
+from app.core.cancel import CancelToken
+from app.core.tasklog import TaskLog
+from app.domain.errors import LicenseRefused
+from app.domain.extents import Extent
+from app.domain.ids import SnapshotId, TaskId, VmId
+from app.domain.platforms import PlatformFacts, PlatformKind
+from app.domain.vms import (
+    CreatedVm,
+    FrozenVm,
+    SavedConfiguration,
+    SnapshotInfo,
+    VmDetails,
+    VmPlacement,
+    VmSummary,
+)
+from app.vsphere import details, inventory
+from app.vsphere.access import VSphereAccess
+from app.vsphere.change_tracking import ChangeTracking
+from app.vsphere.configuration import Configurations
+from app.vsphere.creation import Creation
+from app.vsphere.faults import translated
+from app.vsphere.files import SmallFiles
+from app.vsphere.power import VmControl
+from app.vsphere.properties import read
+from app.vsphere.session import VSphereSession
+from app.vsphere.snapshots import Snapshots, SnapshotTimings
+from app.vsphere.tasks import Deadline
+
+_FREE_EDITION = "esxBasic"
+"""How the edition of the free ESXi licence begins."""
+
+
+class VSphereHypervisor:
+    """Fulfils ``app.core.hypervisor.Hypervisor`` and ``ResettableTracking``. Thread: any."""
+
+    def __init__(
+        self, session: VSphereSession, facts: PlatformFacts, *, timings: SnapshotTimings | None = None
+    ) -> None:
+        self._session = session
+        self._facts = facts
+        self._access = VSphereAccess(session)
+        files = SmallFiles(session.endpoint, self._access)
+        self._snapshots = Snapshots(session, timings)
+        self._tracking = ChangeTracking(session, self._snapshots)
+        self._configurations = Configurations(session, files)
+        self._creation = Creation(session, files)
+        self._control = VmControl(session)
+
+    @property
+    def facts(self) -> PlatformFacts:
+        """What the platform told of itself at login."""
+        return self._facts
+
+    @property
+    def disk_access(self) -> DiskAccess:
+        """NFC tickets and datastore addresses."""
+        return DiskAccess(nfc=self._access, https=self._access)
+
+    def check_licence(self) -> None:
+        """Tell at registration what would otherwise fail at the first backup.
+
+        Raises:
+            LicenseRefused: the host has the free licence, which allows no changes.
+        """
+        if self._facts.kind is not PlatformKind.ESXI:
+            return
+        with translated(self._session.attempt("read its licences")):
+            row = self._session.run(
+                lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
+            )
+        editions = [licence.editionKey or "" for licence in row.get("licenses") or ()]
+        if editions and all(edition.startswith(_FREE_EDITION) for edition in editions):
+            raise LicenseRefused(address=self._session.platform.address, operation="create snapshots")
+
+    # ---- reading -----------------------------------------------------------------------------------------
+
+    def list_vms(self) -> Sequence[VmSummary]:
+        """Return the whole inventory, in one paged query."""
+        with translated(self._session.attempt("list its VMs")):
+            return self._session.run(inventory.list_vms)
+
+    def vm_details(self, vm: VmId) -> VmDetails:
+        """Return one VM with its disks and snapshots.
+
+        Raises:
+            VmNotFound: it is gone.
+        """
+        with translated(self._session.attempt("describe a VM", str(vm))):
+            return self._session.run(lambda connection: details.vm_details(connection, vm))
+
+    # ---- snapshots and change tracking -------------------------------------------------------------------
+
+    def enable_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
+        """Switch CBT on where it is supported and off; return whether it is on afterwards."""
+        with translated(self._session.attempt("switch changed block tracking on", str(vm))):
+            return self._tracking.enable(vm, log=log, cancel=cancel)
+
+    def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
+        """Start the tracking of all disks of a VM anew; return whether that was done."""
+        with translated(self._session.attempt("reset changed block tracking", str(vm))):
+            return self._tracking.reset(vm, log=log, cancel=cancel)
+
+    def create_snapshot(
+        self, vm: VmId, task: TaskId, *, quiesce: bool, log: TaskLog, cancel: CancelToken
+    ) -> FrozenVm:
+        """Freeze the VM's disks in a snapshot named for the task.
+
+        Raises:
+            SnapshotFailed: no snapshot was created; nothing is left on the VM.
+            TaskCancelled: cancelled; nothing is left on the VM.
+        """
+        with translated(self._session.attempt("create a snapshot", str(vm))):
+            return self._snapshots.create(vm, task, quiesce=quiesce, log=log, cancel=cancel)
+
+    def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
+        """Remove a snapshot and consolidate its disks; a snapshot that is gone already is fine.
+
+        Raises:
+            SnapshotFailed: it is still there, or the disks still need consolidation.
+        """
+        with translated(self._session.attempt("remove a snapshot", str(vm))):
+            self._snapshots.remove(vm, snapshot, Deadline.after(self._session.clock, deadline_s))
+
+    def find_snapshots(self, prefix: str) -> Sequence[SnapshotInfo]:
+        """Return every snapshot on the platform whose name starts with ``prefix``."""
+        with translated(self._session.attempt("look for snapshots")):
+            return self._snapshots.find(prefix)
+
+    def changed_extents(
+        self, vm: VmId, snapshot: SnapshotId, disk_key: int, capacity_bytes: int, since: str | None
+    ) -> list[Extent]:
+        """Return what changed on a frozen disk since a change id, or with None what is allocated.
+
+        Raises:
+            ChangeTrackingLost: it cannot be told; read the disk whole.
+        """
+        with translated(self._session.attempt("tell changed blocks", str(vm))):
+            return self._tracking.changed_extents(vm, snapshot, disk_key, capacity_bytes, since)
+
+    # ---- configuration and creation ----------------------------------------------------------------------
+
+    def save_configuration(self, vm: VmId, *, log: TaskLog) -> SavedConfiguration:
+        """Return all that is needed to create the VM again."""
+        with translated(self._session.attempt("describe a VM", str(vm))):
+            return self._configurations.save(vm, log=log)
+
+    def create_vm(self, saved: SavedConfiguration, placement: VmPlacement, *, log: TaskLog) -> CreatedVm:
+        """Create a powered-off VM with empty disks from a saved configuration.
+
+        Raises:
+            VmCreationFailed: nothing is left on the platform.
+        """
+        with translated(self._session.attempt("create a VM", placement.name)):
+            return self._creation.create(saved, placement, log=log)
+
+    # ---- control -----------------------------------------------------------------------------------------
+
+    def rename_vm(self, vm: VmId, name: str) -> None:
+        """Give the VM another display name."""
+        with translated(self._session.attempt("rename a VM", str(vm))):
+            self._control.rename(vm, name)
+
+    def power_on(self, vm: VmId) -> None:
+        """Start the VM and wait until it runs.
+
+        Raises:
+            PowerOperationFailed: it does not start.
+        """
+        with translated(self._session.attempt("power on a VM", str(vm))):
+            self._control.power_on(vm)
+
+    def power_off(self, vm: VmId) -> None:
+        """Stop the VM hard and wait until it is off; a VM that is off already is fine.
+
+        Raises:
+            PowerOperationFailed: it does not stop.
+        """
+        with translated(self._session.attempt("power off a VM", str(vm))):
+            self._control.power_off(vm)
+
+    def destroy_vm(self, vm: VmId) -> None:
+        """Delete the VM with its disks; a VM that is gone already is fine."""
+        with translated(self._session.attempt("delete a VM", str(vm))):
+            self._control.destroy(vm)
+
+    # ---- the session -------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Log out; never raises."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

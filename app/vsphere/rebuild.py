@@ -1,0 +1,290 @@
+"""A saved VM as the specification that creates it anew: a pure function.
+
+Source: protocols page *vSphere facts*, section "Creating a VM again".
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyVmomi import vim
+
+from app.domain.vms import VmPlacement
+from app.vsphere.names import DatastorePath, escaped
+from app.vsphere.placement import Origin, Place
+from app.vsphere.rebuild_devices import DeviceChoices, DiskSlot, rebuild_devices
+from app.vsphere.saved_vm import SavedVm
+
+MARK = "standfast.creation"
+"""Key in ``extraConfig`` under which a VM that we create carries an id of its own: only such a VM may be removed
+when its creation fails half-way."""
+
+_device = vim.vm.device
+_SAME_NAME = (
+    *("version", "guestId", "alternateGuestName", "annotation", "consolePreferences", "rebootPowerOff"),
+    *("vcpuConfig", "memoryHotAddEnabled", "cpuHotAddEnabled", "cpuHotRemoveEnabled", "latencySensitivity"),
+    *("swapPlacement", "firmware", "maxMksConnections", "guestAutoLockEnabled", "memoryReservationLockedToMax"),
+    *("nestedHVEnabled", "vPMCEnabled", "messageBusTunnelEnabled", "sevEnabled", "sgxInfo"),
+)
+_FLAGS = (
+    *("disableAcceleration", "enableLogging", "useToe", "runWithDebugInfo", "monitorType", "htSharing"),
+    *("diskUuidEnabled", "virtualMmuUsage", "virtualExecUsage", "snapshotPowerOffBehavior"),
+    *("vvtdEnabled", "vbsEnabled"),
+)
+_TOOLS = (
+    *("afterPowerOn", "afterResume", "beforeGuestStandby", "beforeGuestShutdown", "beforeGuestReboot"),
+    *("toolsUpgradePolicy", "syncTimeWithHostAllowed", "syncTimeWithHost"),
+)
+_ALLOCATION = ("reservation", "expandableReservation", "limit", "shares")
+_BOOT = (
+    *("bootDelay", "enterBIOSSetup", "efiSecureBootEnabled", "bootRetryEnabled", "bootRetryDelay"),
+    "networkBootProtocol",
+)
+_EXTRA_EXACT = frozenset(
+    {
+        *("disk.enableuuid", "bios.bootdeviceclasses", "devices.hotplug", "hpet0.present", "mce.enable"),
+        *("vhv.enable", "vvtd.enable", "smbios.reflecthost", "board-id.reflecthost", "keyboard.typematicmindelay"),
+        *("time.synchronize.continue", "time.synchronize.restore", "time.synchronize.resume.disk"),
+        *("time.synchronize.shrink", "time.synchronize.tools.startup", "time.synchronize.tools.enable"),
+        *("rtc.difffromutc", "vcpu.hotadd", "mem.hotadd", "monitor.phys_bits_used", "featmask.vm.hv.capable"),
+        *("firmware", "uefi.secureboot.enabled", "ctkdisallowed", "answer.msg.uuid.altered"),
+    }
+)
+_EXTRA_PREFIXES = (
+    *("guestinfo.", "isolation.", "svga.", "mks.", "cpuid.", "numa.", "monitor_control.", "remotedisplay."),
+    *("tools.", "log.", "sched.cpu.latencysensitivity", "sched.mem.pin", "hypervisor.cpuid.", "usb.generic."),
+)
+"""Settings that describe the machine, and neither its files, its identity nor its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What makes the VM the same VM, as far as it may be kept."""
+
+    uuid: str | None
+    instance_uuid: str | None
+    taken_mac_addresses: frozenset[str]
+    """Lower case; adapters with one of these get a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """The specification and what belongs to it."""
+
+    spec: Any
+    """``vim.vm.ConfigSpec``"""
+    disks: dict[int, DiskSlot]
+    """Slot of each disk that is created, by its saved key."""
+    mac_addresses: tuple[str, ...]
+    """Those that are asked for, lower case."""
+    eager_bytes: int
+    """Bytes that the platform zeroes while it creates the VM."""
+    warnings: tuple[str, ...] = field(default_factory=tuple)
+
+
+def origin_of(saved: SavedVm) -> Origin:
+    """Return where a saved VM came from."""
+    return Origin(
+        datacenter=saved.datacenter,
+        folder=saved.folder,
+        host=saved.host,
+        resource_pool=saved.resource_pool,
+        datastore=_datastore_of(saved.config.files.vmPathName if saved.config.files is not None else None),
+        disk_datastores={
+            device.key: _datastore_of(getattr(device.backing, "fileName", None))
+            for device in saved.config.hardware.device
+            if isinstance(device, _device.VirtualDisk)
+        },
+    )
+
+
+def _datastore_of(path: str | None) -> str:
+    try:
+        return DatastorePath.parse(path or "").datastore
+    except ValueError:
+        return ""
+
+
+def mac_addresses_of(saved: SavedVm) -> frozenset[str]:
+    """Return the MAC addresses of a saved VM, lower case."""
+    return frozenset(
+        device.macAddress.lower()
+        for device in saved.config.hardware.device
+        if isinstance(device, _device.VirtualEthernetCard) and device.macAddress
+    )
+
+
+def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identity, mark: str) -> Rebuilt:
+    """Make the specification of a VM with empty disks from a saved one."""
+    config = saved.config
+    devices = rebuild_devices(
+        config.hardware.device,
+        DeviceChoices(
+            disk_datastores=place.disk_datastores,
+            network_names=saved.networks,
+            network_map=dict(wanted.networks),
+            networks=place.host.networks,
+            keep_disk_uuids=identity.uuid is not None,
+            keeps_mac=lambda mac: mac.lower() not in identity.taken_mac_addresses,
+        ),
+    )
+    spec = vim.vm.ConfigSpec(name=escaped(wanted.name))
+    spec.files = vim.vm.FileInfo(vmPathName=f"[{place.datastore}]")
+    _copy(config, spec, _SAME_NAME)
+    _set_hardware(config, spec)
+    _set_settings(config, spec)
+    spec.uuid, spec.instanceUuid = identity.uuid, identity.instance_uuid
+    spec.extraConfig = [*_extra_config(config), vim.option.OptionValue(key=MARK, value=mark)]
+    spec.deviceChange = devices.changes
+    return Rebuilt(
+        spec=spec,
+        disks=devices.disks,
+        mac_addresses=tuple(devices.mac_addresses),
+        eager_bytes=sum(_eager_bytes(change.device) for change in devices.changes),
+        warnings=(*place.warnings, *devices.warnings, *_losses(config)),
+    )
+
+
+def _copy(source: Any, target: Any, names: Sequence[str]) -> None:
+    for name in names:
+        value = getattr(source, name)
+        if value is not None and value != []:
+            setattr(target, name, copy.deepcopy(value))
+
+
+def _copied(source: Any, names: Sequence[str]) -> Any:
+    if source is None:
+        return None
+    made = type(source)()
+    _copy(source, made, names)
+    return made
+
+
+def _set_hardware(config: Any, spec: Any) -> None:
+    hardware = config.hardware
+    spec.numCPUs = hardware.numCPU
+    spec.memoryMB = hardware.memoryMB
+    if hardware.numCoresPerSocket:
+        spec.numCoresPerSocket = hardware.numCoresPerSocket
+    _copy(hardware, spec, ("virtualICH7MPresent", "virtualSMCPresent", "motherboardLayout", "simultaneousThreads"))
+
+
+def _set_settings(config: Any, spec: Any) -> None:
+    spec.flags = _copied(config.flags, _FLAGS)
+    spec.tools = _copied(config.tools, _TOOLS)
+    spec.powerOpInfo = copy.deepcopy(config.defaultPowerOps)
+    spec.bootOptions = _copied(config.bootOptions, _BOOT)
+    spec.cpuAllocation = _copied(config.cpuAllocation, _ALLOCATION)
+    spec.memoryAllocation = _copied(config.memoryAllocation, _ALLOCATION)
+    spec.cpuFeatureMask = [
+        vim.vm.ConfigSpec.CpuIdInfoSpec(operation="add", info=copy.deepcopy(mask))
+        for mask in config.cpuFeatureMask or ()
+    ]
+    spec.vAppConfig = _vapp_config(config.vAppConfig)
+
+
+def _vapp_config(saved: Any) -> Any:
+    if saved is None:
+        return None
+    spec = vim.vApp.VmConfigSpec(
+        product=[vim.vApp.ProductSpec(operation="add", info=one) for one in copy.deepcopy(saved.product) or ()],
+        property=[vim.vApp.PropertySpec(operation="add", info=one) for one in copy.deepcopy(saved.property) or ()],
+        ovfSection=[
+            vim.vApp.OvfSectionSpec(operation="add", info=one) for one in copy.deepcopy(saved.ovfSection) or ()
+        ],
+    )
+    _copy(
+        saved,
+        spec,
+        ("ipAssignment", "eula", "ovfEnvironmentTransport", "installBootRequired", "installBootStopDelay"),
+    )
+    return spec
+
+
+def _extra_config(config: Any) -> list[Any]:
+    return [
+        vim.option.OptionValue(key=option.key, value=option.value)
+        for option in config.extraConfig or ()
+        if option.value is not None and is_kept_setting(option.key)
+    ]
+
+
+def is_kept_setting(key: str) -> bool:
+    """Tell whether a setting of ``extraConfig`` goes over into a VM that is created again."""
+    lower = key.lower()
+    return lower in _EXTRA_EXACT or lower.startswith(_EXTRA_PREFIXES)
+
+
+def _eager_bytes(device: Any) -> int:
+    backing = getattr(device, "backing", None)
+    return int(device.capacityInBytes) if getattr(backing, "eagerlyScrub", None) else 0
+
+
+def _losses(config: Any) -> list[str]:
+    losses = []
+    if config.keyId is not None:
+        losses.append("The VM was encrypted; now it is not.")
+    if config.managedBy is not None and config.managedBy.extensionKey:
+        losses.append(f"The VM was managed by {config.managedBy.extensionKey}; now nothing manages it.")
+    return losses
+
+
+# ---- after the creation ----------------------------------------------------------------------------------------
+
+
+def finishing_spec(saved: SavedVm, rebuilt: Rebuilt, new_devices: Sequence[Any], new_disks: dict[int, int]) -> Any:
+    """Return the change that only works on the created VM, or None: boot order and video card.
+
+    Args:
+        saved: the saved VM.
+        rebuilt: what it was created from.
+        new_devices: devices of the created VM.
+        new_disks: keys of its disks by their saved keys.
+    """
+    spec = vim.vm.ConfigSpec()
+    order = _boot_order(saved.config, new_devices, new_disks)
+    if order:
+        spec.bootOptions = copy.deepcopy(rebuilt.spec.bootOptions) or vim.vm.BootOptions()
+        spec.bootOptions.bootOrder = order
+    video = _video_card(saved.config, new_devices)
+    if video is not None:
+        spec.deviceChange = [_device.VirtualDeviceSpec(operation="edit", device=video)]
+    return spec if order or video is not None else None
+
+
+def _boot_order(config: Any, new_devices: Sequence[Any], new_disks: dict[int, int]) -> list[Any]:
+    saved_order = (config.bootOptions.bootOrder or []) if config.bootOptions is not None else []
+    keys = {**new_disks, **_new_card_keys(config.hardware.device, new_devices)}
+    order = []
+    for entry in saved_order:
+        key = getattr(entry, "deviceKey", None)
+        if key is None:
+            order.append(type(entry)())
+        elif key in keys:
+            order.append(type(entry)(deviceKey=keys[key]))
+    return order
+
+
+def _new_card_keys(saved: Sequence[Any], new: Sequence[Any]) -> dict[int, int]:
+    def cards(devices: Sequence[Any]) -> list[int]:
+        return [one.key for one in devices if isinstance(one, _device.VirtualEthernetCard)]
+
+    old_keys, new_keys = cards(saved), cards(new)
+    return dict(zip(old_keys, new_keys, strict=True)) if len(old_keys) == len(new_keys) else {}
+
+
+_VIDEO = (
+    *("videoRamSizeInKB", "numDisplays", "useAutoDetect", "enable3DSupport", "use3dRenderer"),
+    "graphicsMemorySizeInKB",
+)
+
+
+def _video_card(config: Any, new_devices: Sequence[Any]) -> Any:
+    old = next((one for one in config.hardware.device if isinstance(one, _device.VirtualVideoCard)), None)
+    new = next((one for one in new_devices if isinstance(one, _device.VirtualVideoCard)), None)
+    if old is None or new is None or all(getattr(old, name) in {None, getattr(new, name)} for name in _VIDEO):
+        return None
+    changed = copy.deepcopy(new)
+    _copy(old, changed, _VIDEO)
+    return changed

@@ -1,0 +1,96 @@
+"""A VM's configuration as it is kept beside the disks of a restore point: ``config.json``.
+
+The file is a JSON object with ``format`` and ``version``, where the VM was (``datacenter``, ``folder``, ``host``,
+``resource_pool``, ``power_state``), what its references mean (``networks`` and ``datastores``, by id or key),
+and under ``config`` the platform's complete ``VirtualMachineConfigInfo`` as :mod:`app.vsphere.vim_json` writes it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyVmomi import vim
+
+from app.domain.vms import PowerState
+from app.vsphere.errors import ConfigurationUnreadable
+from app.vsphere.vim_json import UnreadableDocument, decode, encode
+
+CONFIG_FILE = "config.json"
+VMX_FILE = "vm.vmx"
+NVRAM_FILE = "vm.nvram"
+_FORMAT = "standfast-vsphere-vm"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SavedVm:
+    """What is known of a saved VM besides its disks' data."""
+
+    config: Any
+    """``vim.vm.ConfigInfo``"""
+    power_state: PowerState
+    datacenter: str
+    folder: tuple[str, ...]
+    host: str
+    resource_pool: str
+    api_version: str
+    networks: Mapping[str, str] = field(default_factory=dict)
+    """Names of networks by managed object id, by distributed port group key, and by opaque network id."""
+    datastores: Mapping[str, str] = field(default_factory=dict)
+    """Names of datastores by managed object id."""
+
+
+def write(saved: SavedVm) -> bytes:
+    """Return the content of ``config.json``."""
+    document = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "api_version": saved.api_version,
+        "power_state": saved.power_state.value,
+        "datacenter": saved.datacenter,
+        "folder": list(saved.folder),
+        "host": saved.host,
+        "resource_pool": saved.resource_pool,
+        "networks": dict(saved.networks),
+        "datastores": dict(saved.datastores),
+        "config": encode(saved.config),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+
+def read(content: bytes) -> SavedVm:
+    """Read ``config.json``.
+
+    Raises:
+        ConfigurationUnreadable: it is not one, or was written by a newer program.
+    """
+    try:
+        document = json.loads(content)
+        if not isinstance(document, dict) or document.get("format") != _FORMAT:
+            raise ConfigurationUnreadable(detail="it is not the configuration of a vSphere VM.")
+        if document.get("version") != _VERSION:
+            raise ConfigurationUnreadable(
+                detail=f"its format version is {document.get('version')}, not {_VERSION}."
+            )
+        return SavedVm(
+            config=decode(document["config"], vim.vm.ConfigInfo),
+            power_state=PowerState(document["power_state"]),
+            datacenter=_text(document["datacenter"]),
+            folder=tuple(_text(name) for name in document["folder"]),
+            host=_text(document["host"]),
+            resource_pool=_text(document["resource_pool"]),
+            api_version=_text(document["api_version"]),
+            networks={_text(key): _text(name) for key, name in document["networks"].items()},
+            datastores={_text(key): _text(name) for key, name in document["datastores"].items()},
+        )
+    except UnreadableDocument as error:
+        raise ConfigurationUnreadable(detail=f"{error}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationUnreadable(detail=f"{type(error).__name__}: {error}") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
