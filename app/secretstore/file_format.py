@@ -7,8 +7,8 @@
 
 scrypt turns the passphrase (UTF-8, NFC-normalized) and ``salt`` into 64 bytes: the first 32 are the AES-256-GCM
 key, the last 32 the key of ``check``, an HMAC-SHA256 over the header: the first six members as JSON without
-blanks, in this order. ``secrets`` is the GCM ciphertext, tag included, of a JSON object name → value; the associated data
-is the header followed by the nonce.
+blanks, in this order. ``secrets`` is the GCM ciphertext, tag included, of a JSON object name → value; the
+associated data is the header followed by the nonce.
 """
 
 import base64
