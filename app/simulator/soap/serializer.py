@@ -22,6 +22,7 @@ class Unserializable(TypeError):
 
 def escape(text: str) -> str:
     """Escape character data; what XML cannot carry at all becomes a question mark."""
+    text = str(text)  # values of some enumerations hide methods of str, such as ``replace``
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
     return _UNWRITABLE.sub("?", text) if _UNWRITABLE.search(text) else text
 
@@ -121,7 +122,7 @@ class Serializer:
         attributes = ' xsi:type="LocalizedMethodFault"' if declared is object else ""
         out.append(f"<{name}{attributes}>")
         self._data_object(out, "fault", value, vmodl.MethodFault)
-        if value.msg:
+        if value.msg is not None:
             out.append(f"<localizedMessage>{escape(value.msg)}</localizedMessage>")
         out.append(f"</{name}>")
 
