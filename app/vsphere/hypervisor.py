@@ -1,7 +1,6 @@
 """vSphere behind the engine's port: one session, and everything that is done with it."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from app.core.access import DiskAccess
@@ -199,7 +198,5 @@ class VSphereHypervisor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()

@@ -134,7 +134,7 @@ class VSphereSession:
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
-        self.run(_require_login)
+        self.run(require_login)
         return self._current().stub.session_cookie()
 
     def close(self) -> None:
@@ -188,7 +188,7 @@ class VSphereSession:
     def _keep_alive(self) -> None:
         while not self._closing.wait(self._options.keep_alive_s):
             try:
-                self.run(_require_login)
+                self.run(require_login)
             except FAILURES as error:
                 if self._closing.is_set():
                     return
@@ -196,7 +196,7 @@ class VSphereSession:
                 _log.info("keep-alive at %s failed: %s", self.platform.address, type(error).__name__)
 
 
-def _require_login(connection: Connection) -> None:
+def require_login(connection: Connection) -> None:
     """Raise ``NotAuthenticated`` unless the platform still knows the session; counts as activity."""
     row = read(connection.query(), connection.content.sessionManager, "currentSession")
     if row.get("currentSession") is None:

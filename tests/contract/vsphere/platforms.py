@@ -4,11 +4,12 @@ import hashlib
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -16,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform
+from app.simulator.spec import DiskSpec, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere.certificates import fetch_certificate
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -82,7 +84,12 @@ def built_simulator() -> Path:
         subprocess.run(
             ["go", "build", "-o", str(fresh), str(SOURCE)],
             check=True,
-            env={"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(CACHE / "go"), "PATH": _path()},
+            env={
+                "GO111MODULE": "off",
+                "GOPATH": "/usr/share/gocode",
+                "GOCACHE": str(CACHE / "go"),
+                "PATH": _path(),
+            },
             timeout=240,
         )
         fresh.replace(program)
@@ -120,3 +127,37 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
         )
     )
     return certificate_file, key_file
+
+
+@contextmanager
+def ours(folder: Path) -> Iterator[Target]:
+    """Run our own simulator for the time of the block, with an inventory like the Go simulator's."""
+    server = pytest.importorskip("app.simulator.server", reason="our simulator is not there yet")
+    with server.VSphereSimulator(_spec(), folder) as simulator:
+        platform = Platform(
+            id=PlatformId("ours"),
+            name="our simulator",
+            address=simulator.host,
+            port=simulator.port,
+            user=simulator.user,
+            thumbprint_sha256=simulator.thumbprint_sha256,
+        )
+        yield Target(kind="ours", platform=platform, password=simulator.password, simulator=simulator)
+
+
+def _spec() -> SimulatorSpec:
+    return SimulatorSpec(
+        users=(UserSpec(name="administrator@vsphere.local", password=PASSWORD),),
+        vms=(
+            VmSpec(name="web-01", disks=(_DISK, _DISK), folder=("Production",), hostname="web-01.example.com"),
+            VmSpec(name="db-01", disks=(_DISK,), folder=("Production", "Databases"), firmware="efi"),
+            VmSpec(name="archive-01", disks=(_DISK,), powered_on=False, datastore="ds2"),
+            VmSpec(
+                name="odd-01",
+                disks=(_DISK, replace(_DISK, mode="independent_persistent"), replace(_DISK, multi_writer=True)),
+            ),
+        ),
+    )
+
+
+_DISK = DiskSpec(capacity_bytes=16 << 20, filesystem=False)

@@ -1,0 +1,35 @@
+"""A logged-in adapter on each platform that the contract is held against."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.core.clock import SystemClock
+from app.vsphere.factory import VSphereFactory
+from app.vsphere.hypervisor import VSphereHypervisor
+from app.vsphere.snapshots import SnapshotTimings
+from tests.contract.vsphere.platforms import Target, govmomi, ours
+from tests.support.fakes import RecordingTaskLog
+
+QUICK = SnapshotTimings(quiesce_pause_s=0.01, first_pause_s=0.05, longest_pause_s=0.2)
+
+
+@pytest.fixture(scope="module", params=[pytest.param("govmomi", marks=pytest.mark.govmomi), "ours"])
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A running platform; tests of one module share it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with govmomi(folder) if request.param == "govmomi" else ours(folder) as target:
+        yield target
+
+
+@pytest.fixture
+def vsphere(target: Target) -> Iterator[VSphereHypervisor]:
+    """The adapter, logged in."""
+    with VSphereFactory(SystemClock(), timings=QUICK).connect(target.platform, target.password) as session:
+        yield session
+
+
+@pytest.fixture
+def log() -> RecordingTaskLog:
+    """A task's log."""
+    return RecordingTaskLog()
