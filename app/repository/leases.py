@@ -34,6 +34,9 @@ EXPIRY_S = 120.0
 _SETTLE_S = 0.1
 _LONGEST_LEASE_BYTES = 16 * 1024
 
+_held: set[str] = set()
+"""Leases that this process holds; any other file that names this process is left over from a failed release."""
+
 
 class LeaseKind(Enum):
     """What a lease excludes."""
@@ -160,7 +163,7 @@ class LeaseBook:
         if file.host_key != self._identity.host_key:
             return False
         if file.process == self._identity.process:
-            return file.process_started != self._identity.started
+            return file.process_started != self._identity.started or file.id not in _held
         try:
             return abs(psutil.Process(file.process).create_time() - file.process_started) > 2.0
         except psutil.NoSuchProcess:
@@ -207,16 +210,25 @@ class Lease:
         self._path = layout.locks / f"{self.id}{LEASE_SUFFIX}"
         self._beat = 0
         self._ended = threading.Event()
-        with storage_errors(layout.root):
-            try:
-                write_new(self._path, self._content())
-                sync_directory(layout.locks)
-            except OSError:
-                with suppress(OSError):
-                    self._path.unlink()
-                raise
+        self._create()
         self._thread = threading.Thread(target=self._keep_alive, name=f"lease-{self.id[:8]}", daemon=True)
         self._thread.start()
+
+    def _create(self) -> None:
+        """Let the lease appear at once and whole: others must never meet half of one."""
+        scratch = self._path.with_suffix(".new")
+        _held.add(self.id)
+        try:
+            with storage_errors(self._layout.root):
+                write_new(scratch, self._content())
+                scratch.rename(self._path)
+                sync_directory(self._layout.locks)
+        except BaseException:
+            _held.discard(self.id)
+            for path in (scratch, self._path):
+                with suppress(OSError):
+                    path.unlink()
+            raise
 
     def _content(self) -> bytes:
         identity = self._identity
@@ -264,6 +276,7 @@ class Lease:
         """Give the lease back; never raises."""
         self._ended.set()
         self._thread.join()
+        _held.discard(self.id)
         with suppress(OSError):
             self._path.unlink()
 

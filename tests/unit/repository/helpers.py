@@ -98,6 +98,7 @@ def text_bytes(length: int, seed: int = 1) -> bytes:
 
 
 def open_repository(tmp_path: Path, settings: RepositorySettings = SMALL, local: str = "local") -> Repository:
+    tmp_path.mkdir(exist_ok=True)
     return Repository.open_or_create(
         tmp_path / "standby", settings, local_dir=tmp_path / local, clock=SystemClock()
     )
