@@ -91,8 +91,7 @@ class Creation:
             ours = translate(error, self._session.attempt("create a VM", name))
         assert isinstance(ours, OperationalError)
         if isinstance(ours, _SHOWN_AS_CREATION_FAILED):
-            detail = error_text(error) if ours is not error else ours.message
-            return VmCreationFailed(vm=name, detail=detail)
+            return VmCreationFailed(vm=name, detail=error_text(error))
         return ours
 
     # ---- before ------------------------------------------------------------------------------------------

@@ -87,7 +87,9 @@ def fault_text(fault: object) -> str:
 
 
 def error_text(error: Exception) -> str:
-    """Return a readable sentence for any error of the platform or the way to it."""
+    """Return a readable sentence for any error of the platform or the way to it, translated or not."""
+    if isinstance(error, OperationalError):
+        return error.message
     if isinstance(error, vmodl.MethodFault):
         return fault_text(error)
     return str(error) or type(error).__name__

@@ -261,7 +261,7 @@ class Snapshots:
         if isinstance(error, FOREIGN):
             ours = translate(error, self._session.attempt("take or remove a snapshot", vm_name))
         if isinstance(ours, _OTHER_FAILURES):
-            return SnapshotFailed(vm=vm_name, operation=operation, detail=_detail(error))
+            return SnapshotFailed(vm=vm_name, operation=operation, detail=error_text(error))
         assert isinstance(ours, OperationalError)
         return ours
 
@@ -309,10 +309,6 @@ def _is_about_quiescing(fault: Exception) -> bool:
     # Subclasses of SnapshotFault say that no snapshot at all is possible; the bare one is what hosts raise
     # when the guest did not answer.
     return isinstance(fault, _QUIESCE_FAULTS) or type(fault) is vim.fault.SnapshotFault
-
-
-def _detail(error: Exception) -> str:
-    return error.message if isinstance(error, OperationalError) else error_text(error)
 
 
 def snapshot_devices(connection: Connection, snapshot: SnapshotId) -> list[Any]:

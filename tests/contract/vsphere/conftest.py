@@ -18,7 +18,7 @@ QUICK = SnapshotTimings(quiesce_pause_s=0.01, first_pause_s=0.05, longest_pause_
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A running platform; tests of one module share it."""
     folder = tmp_path_factory.mktemp(request.param)
-    with govmomi(folder) if request.param == "govmomi" else ours(folder) as target:
+    with govmomi(folder, folders=1) if request.param == "govmomi" else ours(folder) as target:
         yield target
 
 

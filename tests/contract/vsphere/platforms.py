@@ -1,6 +1,7 @@
 """The platforms that the adapter is tested against: the independent Go simulator and our own."""
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,20 +85,11 @@ def built_simulator() -> Path:
         subprocess.run(
             ["go", "build", "-o", str(fresh), str(SOURCE)],
             check=True,
-            env={
-                "GO111MODULE": "off",
-                "GOPATH": "/usr/share/gocode",
-                "GOCACHE": str(CACHE / "go"),
-                "PATH": _path(),
-            },
+            env={**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(CACHE / "go")},
             timeout=240,
         )
         fresh.replace(program)
     return program
-
-
-def _path() -> str:
-    return "/usr/local/bin:/usr/bin:/bin"
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
