@@ -1,4 +1,40 @@
-"""The backup data at a standby path: the front door is :class:`app.repository.facade.Repository`."""
+"""The backup data at a standby path: content-addressed, append-only, readable with no catalog.
+
+The front door is :class:`Repository`; it gives out a :class:`PointWriter` per restore point that is written and a
+:class:`PointReader` per point that is read. Nobody else imports the modules below. The bytes on disk are
+described in ``docs/repository-format.md``; this is how the parts go together:
+
+- ``records``: a chunk of disk (1 MiB) or an index page, as frames of 64 KiB that decode alone. A chunk's name is
+  the digest of its frames' digests, so one frame can be checked against the name that the point's index gives.
+- ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed.
+- ``pages``: a disk's index, a tree of pages of 1,024 digests. A new point writes only the pages that changed.
+- ``points``: ``point.json`` with the root digest of each disk, beside the VM's configuration.
+- ``locator``: digest → place, in LMDB on this machine. Made anew from the footers whenever it is missing.
+- ``leases``: who uses the repository. ``staging``: what a dead writer left is salvaged by the next.
+
+Invariants:
+
+1. A point that is visible is whole: everything it refers to was durable before its directory was renamed into
+   place, and nothing deletes a pack but the sweep, which excludes everybody else.
+2. Files at the standby are not believed: every length is bounded, every byte is covered by a checksum or digest,
+   every name is checked, before it is used.
+3. Damaged things are named and set aside, never deleted.
+
+Which operations exclude which (lease):
+
+====================  =======  ========  ======
+                      backup   restore   sweep
+====================  =======  ========  ======
+backup, deletion      together together  waits
+restore, verification together together  waits
+sweep                 waits    waits     waits
+====================  =======  ========  ======
+
+Threads: :class:`Repository` may be used from any thread; a writer or reader belongs to one at a time and has
+worker threads of its own, which end with the call that started them. Inside: ``appender`` serializes writes
+under one lock and seals packs on one background thread; ``pipeline`` has one lock around the source.
+Progress: methods that take a ``progress`` advance it; what to expect in all is for the caller to say.
+"""
 
 from app.repository.facade import Repository
 from app.repository.reader import PointReader

@@ -3,8 +3,8 @@
 The locator holds nothing that the packs' footers do not; it is thrown away when it cannot be read. It is never
 on the standby, which may be a network share. Several processes may use one locator at the same time.
 
-Three tables: ``chunks`` (digest → pack number, offset, length, kind), ``numbers`` (pack number → pack id) and
-``packs`` (pack id → pack number). A chunk whose pack number is gone counts as not there: packs leave in one
+Tables: ``chunks`` (digest → pack number, offset, length, kind), ``numbers`` (pack number → pack id), ``packs``
+(pack id → pack number) and ``meta``. A chunk whose pack number is gone counts as not there: packs leave in one
 step, whatever they held.
 """
 
@@ -162,8 +162,8 @@ class Locator:
     def _add(self, packs: Sequence[tuple[str, Sequence[PackEntry]]]) -> None:
         fresh: dict[int, str] = {}
         with self._transaction(write=True) as transaction:
-            last = transaction.cursor(db=self._numbers)
-            number = _NUMBER.unpack(last.key())[0] if last.last() else 0
+            # a number is never given out twice: chunks of packs that are gone still carry the old ones
+            number = _NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0]
             rows: list[tuple[bytes, bytes]] = []
             for pack_id, entries in packs:
                 key = bytes.fromhex(pack_id)
@@ -177,6 +177,7 @@ class Locator:
                     (entry.digest, _PLACE.pack(number, entry.offset, entry.length_bytes, entry.kind))
                     for entry in entries
                 ]
+            transaction.put(b"last number", _NUMBER.pack(number), db=self._meta)
             rows.sort()
             transaction.cursor(db=self._chunks).putmulti(rows)
         self._ids.update(fresh)

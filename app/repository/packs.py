@@ -109,18 +109,17 @@ def _parse_trailer(data: bytes, size: int) -> tuple[int, int, bytes]:
     return footer_at, count, digest
 
 
-def scan_records(path: Path, repository_id: bytes, is_whole: Callable[[bytes], bool]) -> Iterator[PackEntry]:
-    """Yield the records of a pack without its footer, up to the first that is not whole.
+def scan_records(path: Path, is_whole: Callable[[bytes], bool]) -> Iterator[PackEntry]:
+    """Yield the records of a pack without its header and footer, up to the first that is not whole.
 
     ``is_whole`` gets each record's bytes and tells whether they are what was stored.
 
     Raises:
-        PackDamaged: the pack's header is not what was written.
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        check_pack_header(file.read(PACK_HEADER_BYTES), repository_id, bytes.fromhex(path.stem))
+        file.seek(PACK_HEADER_BYTES)
         offset = PACK_HEADER_BYTES
         while offset + HEADER_BYTES <= size:
             head = file.read(HEADER_BYTES)
@@ -208,7 +207,9 @@ def salvage(
         PackDamaged: the pack's header is not what was written.
         OSError: the system refused.
     """
-    entries = list(scan_records(source, repository_id, is_whole))
+    with source.open("rb") as file:
+        check_pack_header(file.read(PACK_HEADER_BYTES), repository_id, bytes.fromhex(source.stem))
+    entries = list(scan_records(source, is_whole))
     if not entries:
         return []
     end = entries[-1].offset + entries[-1].length_bytes

@@ -154,8 +154,8 @@ class RecordStore:
             self.damaged_packs[pack_id] = error.strerror or str(error)
             return None
         try:  # the records say themselves where they begin and what they are; each is checked when it is read
-            return list(scan_records(path, self._repository_id, lambda _record: True))
-        except (PackDamaged, OSError):
+            return list(scan_records(path, lambda _record: True))
+        except OSError:
             return None
 
     def _check_standby(self) -> None:

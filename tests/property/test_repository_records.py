@@ -146,7 +146,7 @@ def test_a_sealed_pack_lists_what_was_appended(
     for entry, content in zip(entries, contents, strict=True):
         record = data[entry.offset : entry.offset + entry.length_bytes]
         assert decoder_for(None).decode(record, entry.digest) == content
-    assert list(scan_records(target, REPOSITORY, whole)) == entries
+    assert list(scan_records(target, whole)) == entries
 
 
 def test_a_torn_pack_is_salvaged_at_every_point_of_truncation(tmp_path: Path) -> None:
@@ -198,4 +198,4 @@ def test_a_hostile_pack_is_refused(tmp_path_factory: pytest.TempPathFactory, jun
     path.write_bytes(pack_header(REPOSITORY, bytes.fromhex(path.stem)) + junk)
     with pytest.raises(PackDamaged):
         read_footer(path, REPOSITORY)
-    assert list(scan_records(path, REPOSITORY, whole)) == []
+    assert list(scan_records(path, whole)) == []

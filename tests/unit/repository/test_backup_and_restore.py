@@ -160,7 +160,7 @@ def test_disk_that_grew_keeps_what_it_had(tmp_path: Path) -> None:
     small = MemoryDisk(CONTENT)
     with open_repository(tmp_path) as repository:
         full = back_up(repository, small)
-        grown = MemoryDisk(CONTENT + bytes(600 * MIB))
+        grown = MemoryDisk(CONTENT + bytes(258 * MIB))
         grown.content[-10:] = b"0123456789"
         point = back_up(repository, grown, [Extent(len(grown.content) - 10, 10)], number=1, parent=full.id)
 

@@ -1,0 +1,179 @@
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.repository.errors import LeaseLost, RepositoryBusy
+from app.repository.layout import Layout
+from app.repository.leases import EXPIRY_S, Lease, LeaseBook, LeaseKind, ProcessIdentity
+from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, point_draft
+
+HERE = ProcessIdentity.current()
+ELSEWHERE = replace(HERE, host="other-console", host_key="another machine", process=4711)
+
+
+class TurnableClock:
+    """A clock that moves only when it is told to, or slept on."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.wall = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    with open_repository(tmp_path):
+        return Layout(tmp_path / "standby")
+
+
+@pytest.fixture
+def clock() -> TurnableClock:
+    return TurnableClock()
+
+
+def book(layout: Layout, clock: TurnableClock, identity: ProcessIdentity = HERE) -> LeaseBook:
+    return LeaseBook(layout, clock, identity)
+
+
+def leave_behind(layout: Layout, kind: LeaseKind, identity: ProcessIdentity) -> Path:
+    """Make the lease of an owner that stopped without giving it back."""
+    lease = Lease(layout, kind, "backup", identity)
+    path = layout.locks / f"{lease.id}.lease"
+    content = path.read_bytes()
+    lease.release()
+    path.write_bytes(content)
+    return path
+
+
+def test_shared_leases_go_together(layout: Layout, clock: TurnableClock) -> None:
+    first = book(layout, clock).acquire(LeaseKind.SHARED, "backup")
+    second = book(layout, clock, ELSEWHERE).acquire(LeaseKind.SHARED, "backup")
+    first.release()
+    second.release()
+    assert list(layout.locks.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [
+        (LeaseKind.SHARED, LeaseKind.EXCLUSIVE),
+        (LeaseKind.EXCLUSIVE, LeaseKind.SHARED),
+        (LeaseKind.EXCLUSIVE, LeaseKind.EXCLUSIVE),
+    ],
+)
+def test_an_exclusive_lease_goes_with_no_other(
+    layout: Layout, clock: TurnableClock, held: LeaseKind, wanted: LeaseKind
+) -> None:
+    lease = book(layout, clock, ELSEWHERE).acquire(held, "the nightly backup")
+    with pytest.raises(RepositoryBusy, match=r"other-console.*the nightly backup"):
+        book(layout, clock).acquire(wanted, "sweep")
+    assert len(list(layout.locks.iterdir())) == 1, "who has to step back leaves nothing"
+    lease.release()
+    book(layout, clock).acquire(wanted, "sweep").release()
+
+
+def test_a_process_that_ended_on_this_machine_is_noticed_at_once(layout: Layout, clock: TurnableClock) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True, text=True
+    )
+    path = leave_behind(layout, LeaseKind.EXCLUSIVE, replace(HERE, process=int(ended.stdout)))
+    book(layout, clock).acquire(LeaseKind.SHARED, "backup").release()
+    assert not path.exists()
+
+
+def test_a_process_number_that_was_given_out_again_is_not_the_owner(layout: Layout, clock: TurnableClock) -> None:
+    path = leave_behind(layout, LeaseKind.EXCLUSIVE, replace(HERE, started=HERE.started - 5000))
+    book(layout, clock).acquire(LeaseKind.SHARED, "backup").release()
+    assert not path.exists()
+
+
+def test_a_lease_of_another_machine_is_taken_over_when_it_stood_still(
+    layout: Layout, clock: TurnableClock
+) -> None:
+    path = leave_behind(layout, LeaseKind.EXCLUSIVE, ELSEWHERE)
+    watcher = book(layout, clock)
+    with pytest.raises(RepositoryBusy):
+        watcher.acquire(LeaseKind.SHARED, "backup")
+    clock.seconds += EXPIRY_S
+    watcher.acquire(LeaseKind.SHARED, "backup").release()
+    assert not path.exists()
+
+
+def test_a_lease_that_shows_signs_of_life_is_never_taken_over(layout: Layout, clock: TurnableClock) -> None:
+    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "sweep")
+    watcher = book(layout, clock)
+    for _ in range(6):
+        with pytest.raises(RepositoryBusy):
+            watcher.acquire(LeaseKind.SHARED, "backup")
+        clock.seconds += EXPIRY_S - 15
+        owner.beat()
+    owner.check()
+    owner.release()
+
+
+def test_no_jump_of_the_wall_clock_matters(layout: Layout, clock: TurnableClock) -> None:
+    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "sweep")
+    watcher = book(layout, clock)
+    for jump in (timedelta(days=400), timedelta(days=-4000)):
+        clock.wall += jump
+        with pytest.raises(RepositoryBusy):
+            watcher.acquire(LeaseKind.SHARED, "backup", wait_s=0)
+    owner.check()
+    owner.release()
+
+
+def test_an_owner_whose_lease_was_taken_over_knows_it_and_does_not_come_back(
+    layout: Layout, clock: TurnableClock
+) -> None:
+    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.SHARED, "backup")
+    path = layout.locks / f"{owner.id}.lease"
+    path.unlink()
+    owner.beat()
+    assert not path.exists()
+    with pytest.raises(LeaseLost):
+        owner.check()
+    owner.release()
+
+
+def test_a_lease_that_cannot_be_read_excludes_until_it_was_watched(layout: Layout, clock: TurnableClock) -> None:
+    path = leave_behind(layout, LeaseKind.SHARED, ELSEWHERE)
+    broken = bytearray(path.read_bytes())
+    broken[100] ^= 1
+    path.write_bytes(broken)
+    watcher = book(layout, clock)
+    with pytest.raises(RepositoryBusy, match="unreadable"):
+        watcher.acquire(LeaseKind.SHARED, "backup")
+    clock.seconds += EXPIRY_S
+    watcher.acquire(LeaseKind.SHARED, "backup").release()
+
+
+def test_a_backup_whose_lease_was_taken_over_is_not_committed(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        with repository.begin_point(point_draft()) as writer:
+            for path in (tmp_path / "standby" / "locks").iterdir():
+                path.unlink()
+            with pytest.raises(LeaseLost):
+                writer.commit()
+        assert repository.points().points == ()
+
+
+def test_one_lease_serves_all_that_a_process_does_at_once(tmp_path: Path) -> None:
+    locks = tmp_path / "standby" / "locks"
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(b"x" * 1000))
+        with repository.open_point(point.id), repository.begin_point(point_draft(1)) as writer:
+            assert len(list(locks.iterdir())) == 1
+            writer.save_changed_extents(2000, [], None)
+        assert list(locks.iterdir()) == []
