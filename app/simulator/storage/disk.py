@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from app.domain.extents import Extent
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import Descriptor
-from app.simulator.storage.errors import DiskFrozen, DiskInUse
+from app.simulator.storage.errors import DiskClosed, DiskFrozen, DiskInUse
 from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, grain_span, mask_extents, runs
 from app.simulator.storage.layers import DeltaLayer, FlatLayer, Layer
 from app.simulator.storage.sparse import SparseFile
@@ -78,6 +78,8 @@ class SimDisk:
         self.children: list[SimDisk] = []
         self.diverged = False
         """True once it was written or marked since it was branched off its parent."""
+        self.is_open = True
+        """False once it was closed, merged or deleted."""
         self._store = store
         self._pins = 0
         if parent is not None:
@@ -148,6 +150,7 @@ class SimDisk:
 
         Raises:
             ValueError: the range reaches beyond the capacity.
+            DiskClosed: the disk was closed, merged or deleted.
         """
         buffer = bytearray(length_bytes)
         self.readinto(offset, memoryview(buffer))
@@ -158,6 +161,7 @@ class SimDisk:
 
         Raises:
             ValueError: the range reaches beyond the capacity.
+            DiskClosed: the disk was closed, merged or deleted.
         """
         with self.family.lock:
             read_segments(self.segments(offset, len(target)), target)
@@ -167,9 +171,11 @@ class SimDisk:
 
         Raises:
             ValueError: the range reaches beyond the capacity.
+            DiskClosed: the disk was closed, merged or deleted.
         """
         self._check_range(offset, length_bytes)
         with self.family.lock:
+            self._check_open()
             return list(_joined(self._segments(offset, length_bytes)))
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
@@ -179,12 +185,14 @@ class SimDisk:
             DatastoreFull: there is no space for what is new; nothing was written.
             DiskFrozen: the disk has children.
             ValueError: the range reaches beyond the capacity.
+            DiskClosed: the disk was closed, merged or deleted.
         """
         n_bytes = len(data)
         self._check_range(offset, n_bytes)
         if not n_bytes:
             return
         with self.family.lock:
+            self._check_open()
             if self.children:
                 raise DiskFrozen(f"{self.path} is the parent of {self.children[0].path}")
             first, end = grain_span(offset, n_bytes)
@@ -333,6 +341,10 @@ class SimDisk:
     def _check_range(self, offset: int, length_bytes: int) -> None:
         if offset < 0 or length_bytes < 0 or offset + length_bytes > self.capacity_bytes:
             raise ValueError(f"{offset}+{length_bytes} is not inside {self.path} of {self.capacity_bytes} bytes")
+
+    def _check_open(self) -> None:
+        if not self.is_open:
+            raise DiskClosed(f"{self.path} was closed, merged or deleted")
 
     def _segments(self, offset: int, length_bytes: int) -> Iterator[Segment]:
         if self.parent is None:

@@ -38,6 +38,10 @@ class DiskFrozen(StorageError):
     """The disk is the parent of another one, so that it must not change."""
 
 
+class DiskClosed(StorageError):
+    """The disk was closed, merged into its parent or deleted; whoever still has it must ask for it anew."""
+
+
 class DiskInUse(StorageError):
     """Somebody holds the disk open (a running VM, or a reader over NFC)."""
 

@@ -312,12 +312,14 @@ class DiskStore:
 
         Raises:
             DiskFrozen: disks that stand on it are open.
+            DiskInUse: somebody reads it.
         """
         with self._lock, disk.family.lock:
             if self._open.get(disk.path) is not disk:
                 return
             if disk.children:
                 raise DiskFrozen(f"{disk.children[0].path} stands on {disk.path} and is open")
+            disk.wait_until_unpinned([disk], PIN_WAIT_S)
             self._forget(disk)
 
     # ---- inside ----------------------------------------------------------------------------------------
@@ -405,6 +407,7 @@ class DiskStore:
 
     def _forget(self, disk: SimDisk) -> None:
         self._open.pop(disk.path, None)
+        disk.is_open = False
         if disk.parent is not None:
             disk.parent.children.remove(disk)
         disk.layer.close()
