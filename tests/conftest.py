@@ -109,6 +109,10 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         item.stash[_failed] = True
+    # A report travels between processes as UTF-8; what a test printed or logged need not be.
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode("utf-8")) for name, text in report.sections
+    ]
     return report
 
 

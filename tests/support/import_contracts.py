@@ -63,7 +63,8 @@ class DirectImportContract(Contract):
             output.print_error(f"{importer}:{line} must not import {imported}")
 
 
-def _strings() -> Any:  # noqa: ANN401 - a field at class level, a list of strings on the instance
+def _strings() -> Any:
+    """Return a field: at class level it is one, on the instance it is a list of strings."""
     return fields.ListField(subfield=fields.StringField())
 
 
