@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.simulator.tasks import TaskProgress
     from app.simulator.world import World
 
-_PATH_PART = re.compile(r"""(\w+)|\["?([^"\]]*)"?\]|\.""")
+_PATH_PART = re.compile(r"""(?:^|\.)(\w+)|\["?([^"\]]*)"?\]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,7 @@ def parse_path(path: str) -> tuple[str | Key, ...]:
         if match is None:
             raise invalid_property(path)
         name, key = match.groups()
-        if name is not None:
-            parts.append(name)
-        elif key is not None:
-            parts.append(Key(key))
+        parts.append(Key(key) if name is None else name)
         position = match.end()
     if not parts or isinstance(parts[0], Key):
         raise invalid_property(path)
@@ -166,7 +163,7 @@ def _step(value: Any, declared: type[Any], part: str | Key, path: str) -> tuple[
             raise invalid_property(path)
         item = next((one for one in value if str(getattr(one, "key", None)) == part.text), None)
         return item, vmomi.item_type(declared) or object
-    info = None if isinstance(value, list) else vmomi.property_info(type(value), part)
+    info = vmomi.property_info(type(value), part) if vmomi.is_data_object(value) else None
     if info is None:
         raise invalid_property(path)
     return getattr(value, part), info.type

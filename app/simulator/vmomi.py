@@ -111,6 +111,11 @@ def item_type(kind: Any) -> type[Any] | None:
     return item
 
 
+def is_data_object(value: Any) -> bool:
+    """Tell whether a value has properties, and is not a reference to an object that has some."""
+    return isinstance(value, VmomiSupport.DataObject)
+
+
 def is_at_least(version: str, introduced: str) -> bool:
     """Tell whether an API version such as ``vim.version.v8_0_3_0`` has what another one introduced."""
     known: dict[str, set[str]] = VmomiSupport.parentMap

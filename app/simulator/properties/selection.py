@@ -155,7 +155,8 @@ def check_path(kind: type[Any], path: str, serializer: Serializer) -> None:
             # what is behind a key may be of any derived type
             return
         info = vmomi.property_info(declared, part)
-        if info is None or not serializer.supports(info.version):
+        through_reference = declared is not kind and issubclass(declared, VmomiSupport.ManagedObject)
+        if info is None or through_reference or not serializer.supports(info.version):
             raise invalid_property(path)
         declared = info.type
         if declared is object:

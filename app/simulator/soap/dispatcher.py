@@ -173,9 +173,8 @@ class Dispatcher:
             if parameter.privilege is not None:
                 for ref in _references(request.arguments[parameter.name]):
                     found = self._find(call, ref)
-                    if found is None:
-                        raise not_found(ref)
-                    call.require(parameter.privilege, found)
+                    if found is not None:  # the method itself knows what to say of what does not exist
+                        call.require(parameter.privilege, found)
 
 
 class _StandIn:

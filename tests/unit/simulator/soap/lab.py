@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pyVim.connect import SmartConnect
-from pyVmomi import SoapStubAdapter, VmomiSupport, vim, vmodl
+from pyVmomi import VmomiSupport, vim, vmodl
+from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from app.core.clock import SystemClock
 from app.simulator.objects import Call, SimObject
@@ -69,7 +70,7 @@ class Vm(SimObject):
             raise vmodl.fault.InvalidArgument(msg="stale", invalidProperty="changeId")
         if changeId == "bug":
             raise ZeroDivisionError("a bug of the simulator")
-        extent = vim.VirtualMachine.DiskChangeInfo.DiskChangeExtent
+        extent: Any = vim.VirtualMachine.DiskChangeInfo.DiskChangeExtent
         return vim.VirtualMachine.DiskChangeInfo(
             startOffset=startOffset,
             length=1 << 40,
@@ -181,14 +182,14 @@ class Lab:
     def client_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.tls.certificate_file))
 
-    def stub(self, version: str = "vim.version.v8_0_3_0") -> SoapStubAdapter:
+    def stub(self, version: str = "vim.version.v8_0_3_0") -> Any:
         """Return a connection that is not logged in."""
         return SoapStubAdapter(
             "127.0.0.1", self.server.port, version=version, path="/sdk", sslContext=self.client_context()
         )
 
     @contextmanager
-    def anonymous(self, version: str = "vim.version.v8_0_3_0") -> Iterator[vim.ServiceInstance]:
+    def anonymous(self, version: str = "vim.version.v8_0_3_0") -> Iterator[Any]:
         stub = self.stub(version)
         try:
             yield vim.ServiceInstance("ServiceInstance", stub)
@@ -196,7 +197,7 @@ class Lab:
             stub.DropConnections()
 
     @contextmanager
-    def client(self, user: UserSpec = ADMIN) -> Iterator[vim.ServiceInstance]:
+    def client(self, user: UserSpec = ADMIN) -> Iterator[Any]:
         """Log in as a real client does: version negotiation, content, login."""
         instance = SmartConnect(
             host="127.0.0.1",
@@ -211,7 +212,7 @@ class Lab:
             instance._stub.DropConnections()
 
 
-def reference(kind: type[Any], moid: str, instance: vim.ServiceInstance) -> Any:
+def reference(kind: type[Any], moid: str, instance: Any) -> Any:
     """Return an object of the client's by its id."""
     return kind(moid, instance._stub)
 
