@@ -3,10 +3,13 @@
 import errno
 import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
 OWNER_ONLY = 0o600
+_WINDOWS_RENAME_ATTEMPTS = 20
+_WINDOWS_RENAME_PAUSE_S = 0.05
 
 
 def replace_durably(path: Path, data: bytes, *, mode: int = OWNER_ONLY) -> None:
@@ -25,12 +28,26 @@ def replace_durably(path: Path, data: bytes, *, mode: int = OWNER_ONLY) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        scratch.replace(path)
+        _rename(scratch, path)
     except BaseException:  # whatever stopped us, a half-written file must not stay
         with suppress(OSError):
             scratch.unlink()
         raise
     sync_directory(path.parent)
+
+
+def _rename(scratch: Path, path: Path) -> None:
+    """Rename over the old file; on Windows wait a moment for a reader, or a virus scanner, to let go of it."""
+    patience = _WINDOWS_RENAME_ATTEMPTS if os.name == "nt" else 1
+    for attempt in range(1, patience + 1):
+        try:
+            scratch.replace(path)
+        except PermissionError:
+            if attempt == patience:
+                raise
+            time.sleep(_WINDOWS_RENAME_PAUSE_S)
+        else:
+            return
 
 
 def sync_directory(path: Path) -> None:

@@ -62,11 +62,18 @@ def test_an_unknown_command_is_an_error() -> None:
     assert run_dev("destroy").returncode == 2
 
 
-def test_bench_without_a_name_lists_what_there_is() -> None:
+def test_bench_lists_what_can_be_run_and_leaves_out_helpers(dev: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "transport.py").write_text('"""How fast.\n\nMore."""\nif __name__ == "__main__":\n    pass\n')
+    (tmp_path / "page.py").write_text('"""A helper."""\n')
+    assert dev.benchmarks(tmp_path) == {"transport": "How fast."}
+
+
+def test_bench_without_a_name_shows_the_list(dev: ModuleType) -> None:
     done = run_dev("bench")
-    names = [path.stem for path in (PROJECT / "tests" / "bench").glob("*.py") if not path.stem.startswith("_")]
     assert done.returncode == 0
-    assert sorted(line.split()[0] for line in done.stdout.splitlines()) == sorted(names)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(
+        dev.benchmarks(PROJECT / "tests" / "bench")
+    )
 
 
 def test_an_unknown_benchmark_is_refused_by_name() -> None:
