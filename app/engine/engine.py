@@ -30,7 +30,6 @@ from app.engine.registry import Registry
 from app.engine.rows import log_row, task_row
 from app.engine.settings import EngineSettings
 from app.engine.snapshots import SnapshotSweeper
-from app.engine.tasklog import ProgramLog
 from app.engine.taskmanager import TaskManager
 
 R = TypeVar("R")
@@ -199,9 +198,7 @@ class Engine:
 
     def _sweep_snapshots(self, command: c.SweepSnapshots) -> int:
         with self._workshop.sessions.connect(command.platform) as hypervisor:
-            return self._workshop.sweeper.sweep_platform(
-                hypervisor, command.platform, log=ProgramLog(), unknown_too=command.include_unknown
-            )
+            return self._recovery.settle_on(hypervisor, command.platform, unknown_too=command.include_unknown)
 
     # --- queries -------------------------------------------------------------------------------------------------
 

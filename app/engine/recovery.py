@@ -80,12 +80,17 @@ class Recovery:
         """Settle what is left on a platform; never raises, what fails is tried again later."""
         try:
             with self._workshop.sessions.connect(platform) as hypervisor:
-                self.settle_on(hypervisor, platform, ProgramLog())
+                self.settle_on(hypervisor, platform)
         except OperationalError as error:
             _log.warning("what may be left on platform %s is looked for later: %s", platform, error)
 
-    def settle_on(self, hypervisor: Hypervisor, platform: PlatformId, log: TaskLog) -> int:
+    def settle_on(self, hypervisor: Hypervisor, platform: PlatformId, *, unknown_too: bool = False) -> int:
         """Settle what is left on a platform over an open session; return how many snapshots were removed.
+
+        Args:
+            hypervisor: the session.
+            platform: its key.
+            unknown_too: True also removes snapshots of tasks that this catalog has never known.
 
         Raises:
             OperationalError: the platform failed.
@@ -95,8 +100,10 @@ class Recovery:
         for trace in journal.open_traces():
             if trace.platform == platform and not workshop.sweeper.is_live(trace.task):
                 settle(hypervisor, trace, journal, self._log_of(trace.task))
-        return workshop.sweeper.sweep_platform(hypervisor, platform, log=log)
+        return workshop.sweeper.sweep_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
 
-    def _log_of(self, task: TaskId) -> CatalogTaskLog:
+    def _log_of(self, task: TaskId) -> TaskLog:
         workshop = self._workshop
+        if workshop.catalog.tasks.get(task) is None:
+            return ProgramLog()
         return CatalogTaskLog(task, workshop.catalog.tasks, workshop.clock, workshop.bus)

@@ -22,6 +22,9 @@ from app.engine.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
 
+LogOf = Callable[[TaskId], TaskLog]
+"""Gives the log in which something about a task is said."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTarget:
@@ -210,24 +213,24 @@ class SnapshotSweeper:
 
     def sweep_vm(self, hypervisor: Hypervisor, snapshots: Iterable[SnapshotInfo], *, log: TaskLog) -> int:
         """Remove the orphans among a VM's snapshots; return how many were removed."""
-        return self._sweep(hypervisor, snapshots, log=log, unknown_too=False)
+        return self._sweep(hypervisor, snapshots, log_of=lambda _: log, unknown_too=False)
 
     def sweep_platform(
-        self, hypervisor: Hypervisor, platform: PlatformId, *, log: TaskLog, unknown_too: bool = False
+        self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf, unknown_too: bool = False
     ) -> int:
         """Remove every orphan on a platform and settle its journal; return how many were removed.
 
         Args:
             hypervisor: a session on the platform.
             platform: its key.
-            log: where to say what was found.
+            log_of: where to say what was found of a task.
             unknown_too: True removes also those of tasks that this catalog has never known.
         """
         ended = [
             task for task, where, _ in self._journal.open_entries() if where == platform and not self.is_live(task)
         ]
         found = hypervisor.find_snapshots(SNAPSHOT_PREFIX)
-        removed = self._sweep(hypervisor, found, log=log, unknown_too=unknown_too)
+        removed = self._sweep(hypervisor, found, log_of=log_of, unknown_too=unknown_too)
         there = {owner_of(one) for one in found}
         for task in ended:
             if task not in there:
@@ -235,7 +238,7 @@ class SnapshotSweeper:
         return removed
 
     def _sweep(
-        self, hypervisor: Hypervisor, snapshots: Iterable[SnapshotInfo], *, log: TaskLog, unknown_too: bool
+        self, hypervisor: Hypervisor, snapshots: Iterable[SnapshotInfo], *, log_of: LogOf, unknown_too: bool
     ) -> int:
         journalled = {task for task, _, _ in self._journal.open_entries()}
         removed = 0
@@ -244,9 +247,9 @@ class SnapshotSweeper:
             if owner is None or self.is_live(owner):
                 continue
             if not (unknown_too or owner in journalled or self._is_known(owner)):
-                log.warning(m.ORPHAN_UNKNOWN, name=one.name)
+                log_of(owner).warning(m.ORPHAN_UNKNOWN, name=one.name)
                 continue
-            removed += self._remove(hypervisor, one, owner, log)
+            removed += self._remove(hypervisor, one, owner, log_of(owner))
         return removed
 
     def _remove(self, hypervisor: Hypervisor, snapshot: SnapshotInfo, owner: TaskId, log: TaskLog) -> int:

@@ -1,0 +1,81 @@
+"""Who runs next."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.ids import PlatformId, TaskId, VmId
+from app.engine.dispatcher import Candidate, Limits, choose
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+WIDE = Limits(max_tasks=8, max_tasks_per_host=8)
+
+
+def waiting(number: int, *, vm: str | None = "", host: str = "", priority: int = 0) -> Candidate:
+    name = vm if vm != "" else f"vm-{number}"
+    return Candidate(
+        task=TaskId(f"t{number}"),
+        vm=None if name is None else (PlatformId("p"), VmId(name)),
+        host=host,
+        priority=priority,
+        queued_at=START + timedelta(seconds=number),
+    )
+
+
+def test_the_global_limit_counts_what_runs_already() -> None:
+    chosen = choose([waiting(3), waiting(1), waiting(2)], [waiting(9)], Limits(max_tasks=3, max_tasks_per_host=8))
+    assert chosen == ["t1", "t2"]
+
+
+def test_a_vm_is_never_worked_on_twice_at_once() -> None:
+    assert choose([waiting(1, vm="a"), waiting(2, vm="a"), waiting(3, vm="b")], [], WIDE) == ["t1", "t3"]
+    assert choose([waiting(1, vm="a"), waiting(2, vm="b")], [waiting(9, vm="a")], WIDE) == ["t2"]
+
+
+def test_tasks_without_a_vm_do_not_exclude_each_other() -> None:
+    assert choose([waiting(1, vm=None), waiting(2, vm=None)], [waiting(9, vm=None)], WIDE) == ["t1", "t2"]
+
+
+def test_the_same_id_on_another_platform_is_another_vm() -> None:
+    other = Candidate(task=TaskId("t2"), vm=(PlatformId("q"), VmId("a")), queued_at=START)
+    assert set(choose([waiting(1, vm="a"), other], [], WIDE)) == {"t1", "t2"}
+
+
+def test_a_full_host_lets_tasks_of_others_pass() -> None:
+    limits = Limits(max_tasks=8, max_tasks_per_host=2)
+    running = [waiting(8, host="esx1"), waiting(9, host="esx1")]
+    assert choose([waiting(1, host="esx1"), waiting(2, host="esx2"), waiting(3)], running, limits) == ["t2", "t3"]
+
+
+def test_a_higher_priority_goes_first_and_then_the_longest_wait() -> None:
+    chosen = choose([waiting(2), waiting(1), waiting(3, priority=5)], [], WIDE)
+    assert chosen == ["t3", "t1", "t2"]
+
+
+_candidates = st.lists(
+    st.tuples(
+        st.sampled_from([None, "a", "b", "c", "d"]), st.sampled_from(["", "esx1", "esx2"]), st.integers(0, 2)
+    ),
+    max_size=12,
+).map(lambda rows: [waiting(n, vm=vm, host=host, priority=p) for n, (vm, host, p) in enumerate(rows)])
+
+
+@given(_candidates, st.integers(1, 6), st.integers(1, 3))
+def test_no_limit_is_ever_passed_and_nobody_waits_without_a_reason(
+    pending: list[Candidate], max_tasks: int, per_host: int
+) -> None:
+    limits = Limits(max_tasks=max_tasks, max_tasks_per_host=per_host)
+    running: list[Candidate] = []
+    chosen = set(choose(pending, running, limits))
+    started = [one for one in pending if one.task in chosen]
+    assert len(started) <= max_tasks
+    vms = [one.vm for one in started if one.vm is not None]
+    assert len(vms) == len(set(vms))
+    hosts = Counter(one.host for one in started if one.host)
+    assert all(count <= per_host for count in hosts.values())
+    if len(started) < max_tasks:
+        for one in pending:
+            if one.task not in chosen:
+                assert one.vm in vms or hosts[one.host] == per_host
