@@ -24,7 +24,7 @@ _FORMAT = "%(asctime)s %(levelname)-8s [%(threadName)s] %(name)s: %(message)s"
 _NAMES = r"pass(?:word|wd|phrase)|secret|session_?id|ticket(?:_?id)?|token|vmware_soap_session|vmware_cgi_ticket"
 _SECRET_SHAPES = (
     # <password>…</password> in a SOAP body.
-    re.compile(rf"(<(?:\w+:)?(?:{_NAMES})\b[^>]*>)[^<]+(?=<)", re.IGNORECASE),
+    re.compile(rf"(<(?:\w+:)?(?:{_NAMES})\b[^<>]*>)[^<]+(?=<)", re.IGNORECASE),
     # Cookie and Authorization headers, whole.
     re.compile(r"(\b(?:set-)?cookie['\"]?\s*[:=]\s*|\bauthorization['\"]?\s*[:=]\s*)[^\r\n]+", re.IGNORECASE),
     # password='two words', "token": "…"
@@ -32,7 +32,7 @@ _SECRET_SHAPES = (
     # password=word
     re.compile(rf"(\b\w*(?:{_NAMES})['\"]?\s*[:=]\s*)[^\s'\",;&)\]}}<>]+", re.IGNORECASE),
     # https://user:password@host
-    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+(?=@)", re.IGNORECASE),
+    re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@]+:)[^\s/@]+(?=@)", re.IGNORECASE),
 )
 
 _log = logging.getLogger(__name__)

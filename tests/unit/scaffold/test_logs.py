@@ -6,6 +6,7 @@ import io
 import logging
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,20 @@ def test_neither_messages_nor_arguments_nor_tracebacks_hold_a_secret(
     assert SECRET not in written
     assert "abcdef0123" not in written
     assert "ConnectionError: 401 for root:" in written
+
+
+@pytest.mark.parametrize("piece", ["a.", "deadbeef", "<password ", "password=' ", "cookie ", "x://", "token"])
+def test_a_huge_line_costs_time_in_proportion_only(piece: str) -> None:
+    redactor = Redactor()
+
+    def seconds(length: int) -> float:
+        text = piece * (length // len(piece))
+        started = time.process_time()
+        redactor.clean(text)
+        return time.process_time() - started
+
+    seconds(1_000)
+    assert seconds(200_000) < 2.0
 
 
 # --- what gets in ------------------------------------------------------------------------------------------
