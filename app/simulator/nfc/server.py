@@ -11,7 +11,8 @@ from typing import Self
 
 from app.simulator.nfc.authd import Authd
 from app.simulator.nfc.ports import DiskResolver, NfcFaults, NfcTls, NoFaults
-from app.simulator.nfc.session import BufferBudget, NfcSession, ProtocolViolation, SessionSurroundings
+from app.simulator.nfc.resources import BufferBudget
+from app.simulator.nfc.session import NfcSession, ProtocolViolation, SessionSurroundings
 from app.simulator.nfc.streams import ByteStream, ConnectionEnded, PlainStream, TlsStream
 from app.simulator.nfc.tickets import TicketBook
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter

@@ -1,20 +1,16 @@
 """One NFC session: the classic messages that open it, then AIO frames until the client closes it."""
 
-import logging
 import struct
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 
-import numpy as np
-
-from app.domain.extents import Extent
 from app.simulator.nfc import codecs, wire
 from app.simulator.nfc.codecs import BadFragment, Compression
 from app.simulator.nfc.ports import DiskResolver
-from app.simulator.nfc.streams import ByteStream, ConnectionEnded
+from app.simulator.nfc.resources import BufferBudget, allocation_bitmap
+from app.simulator.nfc.streams import ByteStream
 from app.simulator.nfc.tickets import Ticket
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter, ReadOrder, ReadPump, WriteOrder
 from app.simulator.nfc.wire import Classic, Frame, NfcCode
@@ -28,8 +24,6 @@ from app.simulator.storage import (
     StorageError,
 )
 from app.simulator.storage.descriptor import SECTOR_BYTES, Geometry
-
-_log = logging.getLogger(__name__)
 
 LARGEST_BUFFER_BYTES = 8 << 20
 _DEFAULT_BUFFER_BYTES = 64 << 10
@@ -52,30 +46,6 @@ class Refusal(Exception):
         super().__init__(text)
         self.code = code
         self.text = text
-
-
-class BufferBudget:
-    """The sum of the buffers that all sessions of one host may have.
-
-    Thread: any.
-    """
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._lock = threading.Lock()
-        self._left = limit_bytes
-
-    def take(self, n_bytes: int) -> bool:
-        """Reserve bytes; False when there are not so many left."""
-        with self._lock:
-            if n_bytes > self._left:
-                return False
-            self._left -= n_bytes
-            return True
-
-    def give_back(self, n_bytes: int) -> None:
-        """Return what was reserved."""
-        with self._lock:
-            self._left += n_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,20 +384,6 @@ class NfcSession:
         self._reserved_bytes = 0
 
 
-def allocation_bitmap(areas: list[Extent], chunk_bytes: int, start: int, count: int) -> bytes:
-    """Return one bit per chunk, least significant first, padded to four bytes."""
-    bits = np.zeros(-(-count // 32) * 32, dtype=np.bool_)
-    for area in areas:
-        first = max(0, (area.start - start) // chunk_bytes)
-        end = min(count, -(-(area.end - start) // chunk_bytes))
-        if first < end:
-            bits[first:end] = True
-    return np.packbits(bits, bitorder="little").tobytes()
-
-
 def _is_read(request: _Request) -> bool:
     (operation,) = wire.U64.unpack_from(request.payload, wire.U64.size)
     return bool(operation & 0xFFFFFFFF == wire.OP_READ)
-
-
-__all__ = ["LARGEST_BUFFER_BYTES", "BufferBudget", "ConnectionEnded", "NfcSession", "ProtocolViolation"]

@@ -20,7 +20,7 @@ it. Readers of a chain's files outside the lock hold a pin; merging waits for pi
 """
 
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
-from app.simulator.storage.disk import Segment, SimDisk, read_segments
+from app.simulator.storage.disk import SimDisk
 from app.simulator.storage.errors import (
     ChangeIdUnknown,
     DatastoreFull,
@@ -35,6 +35,7 @@ from app.simulator.storage.errors import (
     StorageError,
 )
 from app.simulator.storage.grains import GRAIN_BYTES
+from app.simulator.storage.segments import Segment, read_segments
 from app.simulator.storage.store import DiskStore
 from app.simulator.storage.tracking import ChangeTracking
 

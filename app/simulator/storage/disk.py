@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,8 @@ from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import Descriptor
 from app.simulator.storage.errors import DiskClosed, DiskFrozen, DiskInUse
 from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, grain_span, mask_extents, runs
-from app.simulator.storage.layers import DeltaLayer, FlatLayer, Layer
+from app.simulator.storage.layers import DeltaLayer, FlatLayer
+from app.simulator.storage.segments import Segment, joined, read_segments
 from app.simulator.storage.sparse import SparseFile
 from app.simulator.storage.tracking import ChangeTracking
 
@@ -29,15 +29,6 @@ class Family:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.unpinned = threading.Condition(self.lock)
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A range of a disk that lies in one piece in one file."""
-
-    file: SparseFile
-    file_offset: int
-    length_bytes: int
 
 
 class SimDisk:
@@ -176,7 +167,7 @@ class SimDisk:
         self._check_range(offset, length_bytes)
         with self.family.lock:
             self._check_open()
-            return list(_joined(self._segments(offset, length_bytes)))
+            return list(joined(self._segments(offset, length_bytes)))
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Write bytes.
@@ -375,28 +366,3 @@ class SimDisk:
                 offset = grain * GRAIN_BYTES
                 content = self.parent.read(offset, min(GRAIN_BYTES, self.capacity_bytes - offset))
                 self.layer.file.write(self.layer.data_offset + offset, content)
-
-
-def read_segments(segments: list[Segment], target: memoryview) -> None:
-    """Fill ``target`` from segments that are exactly as long."""
-    position = 0
-    for segment in segments:
-        segment.file.readinto(segment.file_offset, target[position : position + segment.length_bytes])
-        position += segment.length_bytes
-
-
-def _joined(segments: Iterator[Segment]) -> Iterator[Segment]:
-    last: Segment | None = None
-    for segment in segments:
-        if last is None:
-            last = segment
-        elif last.file is segment.file and last.file_offset + last.length_bytes == segment.file_offset:
-            last = Segment(last.file, last.file_offset, last.length_bytes + segment.length_bytes)
-        else:
-            yield last
-            last = segment
-    if last is not None:
-        yield last
-
-
-__all__ = ["Family", "Layer", "Segment", "SimDisk", "read_segments"]

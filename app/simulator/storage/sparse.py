@@ -162,6 +162,23 @@ def allocated_bytes(path: Path) -> int:
     return status.st_size if blocks is None else int(blocks) * 512
 
 
+def move_file(source: Path, target: Path) -> None:
+    """Move a file, to another file system by a copy that keeps the holes.
+
+    Raises:
+        OSError: it cannot be moved; the source is still there.
+    """
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with SparseFile(source) as old, SparseFile(target, create_bytes=old.size_bytes()) as new:
+            for extent in old.data_ranges():
+                old.copy_to(extent.start, new, extent.start, extent.length_bytes)
+        source.unlink()
+
+
 def _kernel_copy(source: int, target: int, offset: int, target_offset: int, length_bytes: int) -> int:
     copy = getattr(os, "copy_file_range", None)
     if copy is None:

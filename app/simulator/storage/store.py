@@ -3,14 +3,12 @@
 import os
 import posixpath
 import threading
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from random import Random
 
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
-from app.simulator.storage.descriptor import SECTOR_BYTES, Descriptor, Geometry
+from app.simulator.storage.descriptor import SECTOR_BYTES, Descriptor
 from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
 from app.simulator.storage.errors import (
     ChangeIdUnknown,
@@ -23,7 +21,8 @@ from app.simulator.storage.errors import (
 )
 from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, runs
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
-from app.simulator.storage.sparse import SparseFile
+from app.simulator.storage.naming import DiskNames, geometry_ddb, stem
+from app.simulator.storage.sparse import move_file
 from app.simulator.storage.tracking import ChangeTracking
 
 _DESCRIPTOR_LIMIT_BYTES = 64 << 10
@@ -44,7 +43,7 @@ class DiskStore:
             seed: UUIDs and content ids follow from it.
         """
         self._datastores = datastores
-        self._random = Random(seed)  # noqa: S311 - names of simulated things, not secrets
+        self._names = DiskNames(seed)
         self._lock = threading.RLock()
         self._open: dict[DatastorePath, SimDisk] = {}
 
@@ -78,10 +77,10 @@ class DiskStore:
         with self._lock:
             path, datastore = self._place(path)
             descriptor = Descriptor(
-                cid=self._new_cid(),
+                cid=self._names.cid(),
                 capacity_bytes=capacity_bytes,
-                extent_file=f"{_stem(path)}-flat.vmdk",
-                ddb=self._new_ddb(capacity_bytes, adapter, disk_uuid, thin=thin),
+                extent_file=f"{stem(path)}-flat.vmdk",
+                ddb=self._names.ddb(capacity_bytes, adapter, disk_uuid, thin=thin),
             )
             extent = path.sibling(descriptor.extent_file)
             self._claim(datastore, path, extent)
@@ -149,16 +148,16 @@ class DiskStore:
             path, datastore = self._place(target)
             disk.wait_until_unpinned([disk, *disk.descendants()], PIN_WAIT_S)
             suffix = "-delta" if disk.parent is not None else "-flat"
-            extent = path.sibling(f"{_stem(path)}{suffix}.vmdk")
+            extent = path.sibling(f"{stem(path)}{suffix}.vmdk")
             self._claim(datastore, path, extent)
             old_extent, old_tracking, old_store = disk.extent_path, disk.tracking_path, disk.datastore
             booked = old_store.booked_bytes(old_extent.relative)
             datastore.book(extent.relative, booked)
             with self._reopening(disk):
-                _move_file(old_store.resolve(old_extent), datastore.resolve(extent))
+                move_file(old_store.resolve(old_extent), datastore.resolve(extent))
                 if old_tracking is not None:
-                    tracking = path.sibling(f"{_stem(path)}-ctk.vmdk")
-                    _move_file(old_store.resolve(old_tracking), datastore.resolve(tracking))
+                    tracking = path.sibling(f"{stem(path)}-ctk.vmdk")
+                    move_file(old_store.resolve(old_tracking), datastore.resolve(tracking))
                     disk.descriptor.track_file = tracking.name
                 old_store.release(old_extent.relative)
                 old_store.delete_file(disk.path.relative)
@@ -215,11 +214,11 @@ class DiskStore:
         with self._lock, parent.family.lock:
             path, datastore = self._place(path)
             descriptor = Descriptor(
-                cid=self._new_cid(),
+                cid=self._names.cid(),
                 capacity_bytes=parent.capacity_bytes,
-                extent_file=f"{_stem(path)}-delta.vmdk",
+                extent_file=f"{stem(path)}-delta.vmdk",
                 is_delta=True,
-                ddb={"longContentID": self._new_long_id(), "virtualHWVersion": "19"},
+                ddb={"longContentID": self._names.long_id(), "virtualHWVersion": "19"},
             )
             extent = path.sibling(descriptor.extent_file)
             self._claim(datastore, path, extent)
@@ -227,9 +226,9 @@ class DiskStore:
             layer = DeltaLayer.create(datastore.resolve(extent), parent.capacity_bytes)
             tracking: ChangeTracking | None = None
             if parent.tracking is not None:
-                descriptor.track_file = f"{_stem(path)}-ctk.vmdk"
+                descriptor.track_file = f"{stem(path)}-ctk.vmdk"
                 track_file = datastore.resolve(path.sibling(descriptor.track_file))
-                tracking = parent.tracking.copy(track_file, self._random)
+                tracking = parent.tracking.copy(track_file, self._names.random)
             child = SimDisk(self, datastore, path, descriptor, layer, tracking, parent)
             self._save_descriptor(child)
             self._open[path] = child
@@ -264,11 +263,11 @@ class DiskStore:
         """Do :meth:`SimDisk.enable_tracking`."""
         with self._lock, disk.family.lock:
             if disk.tracking is None:
-                disk.descriptor.track_file = f"{_stem(disk.path)}-ctk.vmdk"
+                disk.descriptor.track_file = f"{stem(disk.path)}-ctk.vmdk"
                 track_path = disk.tracking_path
                 assert track_path is not None
                 file = disk.datastore.resolve(track_path)
-                disk.tracking = ChangeTracking.create(file, disk.capacity_bytes, self._random)
+                disk.tracking = ChangeTracking.create(file, disk.capacity_bytes, self._names.random)
                 self._save_descriptor(disk)
             return disk.tracking
 
@@ -302,7 +301,7 @@ class DiskStore:
             self._drop_tracking(disk)
             disk.layer.grow(capacity_bytes)
             disk.capacity_bytes = disk.descriptor.capacity_bytes = capacity_bytes
-            disk.descriptor.ddb.update(_geometry_ddb(capacity_bytes))
+            disk.descriptor.ddb.update(geometry_ddb(capacity_bytes))
             self._save_descriptor(disk)
             if tracked:
                 self.enable_tracking(disk)
@@ -391,11 +390,11 @@ class DiskStore:
         self._drop_tracking(parent)
         if child.tracking is None:
             return
-        parent.descriptor.track_file = f"{_stem(parent.path)}-ctk.vmdk"
+        parent.descriptor.track_file = f"{stem(parent.path)}-ctk.vmdk"
         track_path = parent.tracking_path
         assert track_path is not None
         file = parent.datastore.resolve(track_path)
-        parent.tracking = child.tracking.copy(file, self._random)
+        parent.tracking = child.tracking.copy(file, self._names.random)
 
     def _drop_tracking(self, disk: SimDisk) -> None:
         track_path = disk.tracking_path
@@ -433,40 +432,6 @@ class DiskStore:
             if track_path is not None:
                 disk.tracking = ChangeTracking(disk.datastore.resolve(track_path), disk.capacity_bytes)
 
-    def _new_cid(self) -> str:
-        return f"{self._random.getrandbits(31):08x}"
-
-    def _new_long_id(self) -> str:
-        return f"{self._random.getrandbits(128):032x}"
-
-    def _new_ddb(self, capacity_bytes: int, adapter: str, disk_uuid: str | None, *, thin: bool) -> dict[str, str]:
-        digits = (disk_uuid or f"6000c29{self._random.getrandbits(100):025x}").replace("-", "").replace(" ", "")
-        spaced = uuid.UUID(digits).bytes.hex(" ")
-        return {
-            "adapterType": adapter,
-            **_geometry_ddb(capacity_bytes),
-            "longContentID": self._new_long_id(),
-            **({"thinProvisioned": "1"} if thin else {}),
-            "toolsVersion": "12352",
-            "uuid": f"{spaced[:23]}-{spaced[24:]}",
-            "virtualHWVersion": "19",
-        }
-
-
-def _geometry_ddb(capacity_bytes: int) -> dict[str, str]:
-    geometry = Geometry.of(capacity_bytes)
-    return {
-        "geometry.cylinders": str(geometry.cylinders),
-        "geometry.heads": str(geometry.heads),
-        "geometry.sectors": str(geometry.sectors),
-    }
-
-
-def _stem(path: DatastorePath) -> str:
-    if not path.name.endswith(".vmdk") or path.name == ".vmdk":
-        raise DiskNotFound(f"{path} is not the name of a disk")
-    return path.name.removesuffix(".vmdk")
-
 
 def _copy_held(child: SimDisk, parent: SimDisk, held: Mask) -> None:
     for start, stop, is_held in runs(held):
@@ -477,18 +442,3 @@ def _copy_held(child: SimDisk, parent: SimDisk, held: Mask) -> None:
                 child.layer.data_offset + offset, parent.layer.file, parent.layer.data_offset + offset, length
             )
             parent.layer.hold(start, stop)
-
-
-def _move_file(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError:
-        # another file system: copy with the holes kept
-        _copy_sparse(source, target)
-        source.unlink()
-
-
-def _copy_sparse(source: Path, target: Path) -> None:
-    with SparseFile(source) as old, SparseFile(target, create_bytes=old.size_bytes()) as new:
-        for extent in old.data_ranges():
-            old.copy_to(extent.start, new, extent.start, extent.length_bytes)

@@ -1,0 +1,61 @@
+"""Names and numbers that new disks get."""
+
+import uuid
+from random import Random
+
+from app.simulator.storage.datastore import DatastorePath
+from app.simulator.storage.descriptor import Geometry
+from app.simulator.storage.errors import DiskNotFound
+
+
+class DiskNames:
+    """Makes content ids and UUIDs that follow from a seed.
+
+    Thread: guarded by its owner.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)  # noqa: S311 - names of simulated things, not secrets
+
+    def cid(self) -> str:
+        """Return a content id, 8 hex digits."""
+        return f"{self.random.getrandbits(31):08x}"
+
+    def long_id(self) -> str:
+        """Return a long content id, 32 hex digits."""
+        return f"{self.random.getrandbits(128):032x}"
+
+    def ddb(self, capacity_bytes: int, adapter: str, disk_uuid: str | None, *, thin: bool) -> dict[str, str]:
+        """Return the disk data base of a new flat disk."""
+        digits = (disk_uuid or f"6000c29{self.random.getrandbits(100):025x}").replace("-", "").replace(" ", "")
+        spaced = uuid.UUID(digits).bytes.hex(" ")
+        return {
+            "adapterType": adapter,
+            **geometry_ddb(capacity_bytes),
+            "longContentID": self.long_id(),
+            **({"thinProvisioned": "1"} if thin else {}),
+            "toolsVersion": "12352",
+            "uuid": f"{spaced[:23]}-{spaced[24:]}",
+            "virtualHWVersion": "19",
+        }
+
+
+def geometry_ddb(capacity_bytes: int) -> dict[str, str]:
+    """Return the entries of the disk data base that follow from the capacity."""
+    geometry = Geometry.of(capacity_bytes)
+    return {
+        "geometry.cylinders": str(geometry.cylinders),
+        "geometry.heads": str(geometry.heads),
+        "geometry.sectors": str(geometry.sectors),
+    }
+
+
+def stem(path: DatastorePath) -> str:
+    """Return a descriptor's name without ``.vmdk``.
+
+    Raises:
+        DiskNotFound: it is not the name of a descriptor.
+    """
+    if not path.name.endswith(".vmdk") or path.name == ".vmdk":
+        raise DiskNotFound(f"{path} is not the name of a disk")
+    return path.name.removesuffix(".vmdk")
