@@ -6,6 +6,7 @@ from app.core.tasklog import TaskLog
 from app.transport import messages
 from app.transport.attempt import Attempt, Recovery
 from app.transport.errors import (
+    FileForbidden,
     FileNotReadable,
     LinkClosed,
     LinkFailure,
@@ -143,8 +144,10 @@ class DatastoreFile:
             self._idle.pop().close()
 
     def _judge(self, answer: UnexpectedStatus, connection: RangeConnection | None) -> None:
-        if answer.status in (401, 403):
+        if answer.status == 401:
             self._renew_session(answer, connection)
+        elif answer.status == 403:
+            raise self._attempt.error(FileForbidden, detail=answer) from answer
         elif answer.may_pass:
             self._recovery.pause_after(answer)
         elif answer.status == 404:

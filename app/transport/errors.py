@@ -127,13 +127,24 @@ class FileNotReadable(DiskAccessFailed):
     retryable = False
 
 
+class FileForbidden(DiskAccessFailed):
+    """The web server of the platform keeps the file to itself."""
+
+    code = "transport.file_forbidden"
+    message_template = "{path} could not be {operation} over {mode}: the platform forbids it ({detail})."
+    hint_template = (
+        "Give the account a role with the privilege Datastore.Browse; a disk that a running VM writes to can "
+        "be read through a snapshot only."
+    )
+    retryable = False
+
+
 class SessionRefused(DiskAccessFailed):
     """The web server of the platform does not accept our session, not even a fresh one."""
 
     code = "transport.session_refused"
     message_template = "{path} could not be {operation} over {mode}: the session was refused ({detail})."
-    hint_template = "Give the account a role with the privilege Datastore.Browse and low-level file operations."
-    retryable = False
+    hint_template = "Check under Virtual platforms that the account can log in, then run the task again."
 
 
 class ModeNotOffered(DiskAccessFailed):

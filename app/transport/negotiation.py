@@ -10,6 +10,7 @@ from app.domain.messages import Message
 from app.domain.states import TransportMode
 from app.transport import messages
 from app.transport.errors import (
+    FileForbidden,
     FileNotReadable,
     HostCertificateMismatch,
     ModeNotOffered,
@@ -74,7 +75,7 @@ def explain(mode: TransportMode, error: OperationalError) -> Message:
         return messages.TICKET_REFUSED.fill(mode=mode.name, reason=detail)
     if isinstance(error, HostCertificateMismatch | CertificateChanged):
         return messages.CERTIFICATE_MISMATCH.fill(mode=mode.name, reason=error)
-    if isinstance(error, FileNotReadable):
+    if isinstance(error, FileNotReadable | FileForbidden):
         return messages.HTTPS_NOT_POSSIBLE.fill(mode=mode.name, reason=detail)
     if isinstance(error, ModeNotOffered):
         return messages.NOT_OFFERED.fill(mode=mode.name, reason=detail)
