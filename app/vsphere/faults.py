@@ -107,7 +107,7 @@ def _timed_out(_error: Exception, attempt: Attempt) -> OperationalError:
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, attempt: Attempt) -> OperationalError:
-    return CertificateUntrusted(address=attempt.address, detail=error.verify_message or str(error))
+    return CertificateUntrusted(address=attempt.address, detail=getattr(error, "verify_message", "") or str(error))
 
 
 def _not_vsphere(_error: Exception, attempt: Attempt) -> OperationalError:

@@ -149,7 +149,7 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
 def _copy(source: Any, target: Any, names: Sequence[str]) -> None:
     for name in names:
         value = getattr(source, name)
-        if value is not None and value != []:
+        if value is not None and not (isinstance(value, list) and not value):
             setattr(target, name, copy.deepcopy(value))
 
 

@@ -71,8 +71,10 @@ def _data_object(document: Any, declared: type[Any], where: str) -> Any:
             continue
         if name not in known:
             raise UnreadableDocument(f"{where}: {kind.__name__} has no property {name!r}")
-        if member is not None:
-            setattr(made, name, _value(member, known[name], f"{where}.{name}"))
+        value = _value(member, known[name], f"{where}.{name}")
+        # What is unset is unset or empty from the beginning, and pyVmomi refuses to set it so.
+        if value is not None and not (isinstance(value, list) and not value):
+            setattr(made, name, value)
     return made
 
 
