@@ -1,5 +1,6 @@
 """What the readers and writers of one repository share."""
 
+import threading
 import uuid
 from dataclasses import dataclass
 
@@ -41,7 +42,12 @@ class RepositoryParts:
         return StoragePlan(self.chunk_bytes, self.frame_bytes, self.level, self.keys.hasher(), session)
 
     def tree(self, disk: PointDisk) -> PageTree:
-        """Open the index of a point's disk."""
-        decoder = self.decoder()
+        """Open the index of a point's disk, for any number of threads."""
+        decoder, one_at_a_time = self.decoder(), threading.Lock()
+
+        def load(digest: bytes) -> bytes:
+            with one_at_a_time:
+                return self.store.blob(digest, decoder)
+
         count = chunk_count(disk.capacity_bytes, self.chunk_bytes)
-        return PageTree(bytes.fromhex(disk.root), count, lambda digest: self.store.blob(digest, decoder))
+        return PageTree(bytes.fromhex(disk.root), count, load)

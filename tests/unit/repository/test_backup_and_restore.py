@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -433,6 +434,37 @@ def test_two_writers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
         assert read_back(repository, points["left"].id) == left.content
         assert read_back(repository, points["right"].id) == right.content
+
+
+class EndlessDisk(MemoryDisk):
+    """A disk of any size whose bytes tell where they are."""
+
+    def __init__(self, capacity_bytes: int) -> None:
+        super().__init__(b"")
+        self._capacity = capacity_bytes
+
+    @property
+    def capacity_bytes(self) -> int:
+        return self._capacity
+
+    def _fill(self, request: ReadRequest) -> ReadRequest:
+        request.buffer[:] = request.offset.to_bytes(len(request.buffer), "big")
+        return request
+
+
+def test_many_threads_may_read_one_index_at_once(tmp_path: Path) -> None:
+    page = 256 * MIB
+    disk = EndlessDisk(40 * page)
+    pieces = [
+        Extent(start + 256 * KIB * slot, 512) for start in range(0, 40 * page, page) for slot in range(0, 600, 60)
+    ]
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, disk, pieces)
+        for _ in range(20):
+            tree = repository._parts.tree(point.disks[0])
+            with ThreadPoolExecutor(8) as pool:
+                found = list(pool.map(tree.digest, [piece.start // (256 * KIB) for piece in reversed(pieces)]))
+            assert len(set(found)) == len(pieces)
 
 
 def test_kind_and_parent_are_kept(tmp_path: Path) -> None:
