@@ -12,6 +12,7 @@ Firmware = Literal["bios", "efi"]
 DiskKind = Literal["flat", "rdm_physical", "rdm_virtual"]
 DiskMode = Literal["persistent", "independent_persistent", "independent_nonpersistent"]
 DatastoreKind = Literal["VMFS", "NFS", "vsan"]
+DiskController = Literal["pvscsi", "lsilogic", "lsisas1068", "buslogic", "sata", "nvme"]
 
 
 class Flavour(Enum):
@@ -59,6 +60,8 @@ class DiskSpec:
     """True gives it a partition table and a file system with files; False leaves it empty."""
     datastore: str | None = None
     """None: the VM's own."""
+    controller: DiskController = "pvscsi"
+    """What the disk hangs on; disks of one kind share a controller as long as there is room."""
     multi_writer: bool = False
     """True shares the disk's bus, which shuts change tracking and snapshots out."""
 
@@ -104,6 +107,8 @@ class SimulatorSpec:
     """Names of the hosts; a bare ESXi has exactly one."""
     datastores: tuple[DatastoreSpec, ...] = (DatastoreSpec(name="ds1"), DatastoreSpec(name="ds2"))
     networks: tuple[str, ...] = ("VM Network", "Storage")
+    distributed_networks: tuple[str, ...] = ()
+    """Port groups of a distributed switch; only a vCenter has them."""
     users: tuple[UserSpec, ...] = (UserSpec(name="administrator@vsphere.local", password="standfast-demo"),)  # noqa: S106
     """The first one is offered as the simulator's ``user`` and ``password``."""
     licence: Licence = Licence.EVALUATION

@@ -4,7 +4,6 @@ Pure functions on pyVmomi's data objects, which are never changed in place.
 """
 
 import functools
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +11,10 @@ from typing import Any
 
 from pyVmomi import vim, vmodl
 
+from app.simulator.storage import DatastorePath
 from app.simulator.vm import guest_systems
-from app.simulator.vm.values import DataObjectT, Device, changed
+from app.simulator.vm.identity import location_id
+from app.simulator.vm.values import DataObjectT, Device, changed, fresh
 
 HARDWARE_VERSIONS = {"7.0.3": "vmx-19", "8.0.3": "vmx-21"}
 MOST_NAME_LENGTH = 80
@@ -43,7 +44,8 @@ def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
     directory, _, base = vm.vmx_path.rpartition("/")
     datastore = vm.vmx_path[1 : vm.vmx_path.index("]")]
     shared = _shared_parts()
-    return vim.vm.ConfigInfo(
+    return fresh(
+        vim.vm.ConfigInfo,
         changeVersion=vm.created.isoformat(),
         modified=vm.created,
         createDate=vm.created,
@@ -54,16 +56,18 @@ def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
         version=vm.hardware_version,
         uuid=vm.uuid,
         instanceUuid=vm.instance_uuid,
-        locationId=_location_id(vm.vmx_path),
+        locationId=location_id(DatastorePath.parse(vm.vmx_path)),
         template=vm.template,
         annotation="",
-        files=vim.vm.FileInfo(
+        files=fresh(
+            vim.vm.FileInfo,
             vmPathName=vm.vmx_path,
             snapshotDirectory=directory + "/",
             suspendDirectory=directory + "/",
             logDirectory=directory + "/",
         ),
-        hardware=vim.vm.VirtualHardware(
+        hardware=fresh(
+            vim.vm.VirtualHardware,
             numCPU=vm.cpus,
             numCoresPerSocket=1,
             autoCoresPerSocket=False,
@@ -75,7 +79,7 @@ def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
             device=list(devices),
         ),
         extraConfig=[*shared.extra_config, option("nvram", base.removesuffix(".vmx") + ".nvram")],
-        datastoreUrl=[vim.vm.ConfigInfo.DatastoreUrlPair(name=datastore, url=vm.datastore_url)],
+        datastoreUrl=[fresh(vim.vm.ConfigInfo.DatastoreUrlPair, name=datastore, url=vm.datastore_url)],
         firmware=vm.firmware,
         changeTrackingEnabled=vm.change_tracking,
         tools=shared.tools,
@@ -194,7 +198,7 @@ def _shared_parts() -> _SharedParts:
 
 def option(key: str, value: str) -> vim.option.OptionValue:
     """Build one entry of ``extraConfig``."""
-    return vim.option.OptionValue(key=key, value=value)
+    return fresh(vim.option.OptionValue, key=key, value=value)
 
 
 def extra_value(config: vim.vm.ConfigInfo, key: str) -> str | None:
@@ -349,11 +353,6 @@ def _merged_options(
         else:
             options[entry.key] = entry
     return list(options.values())
-
-
-def _location_id(vmx_path: str) -> str:
-    """Name the place of a .vmx file as ``uuid.location`` does."""
-    return "564d" + uuid.uuid5(uuid.NAMESPACE_URL, vmx_path).hex[4:]
 
 
 @functools.lru_cache(maxsize=2)

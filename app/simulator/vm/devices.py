@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pyVmomi import vim
 
-from app.simulator.vm.values import Device, changed
+from app.simulator.vm.values import Device, changed, fresh
 
 _device = vim.vm.device
 
@@ -71,8 +71,14 @@ def storage_kind(device: Device) -> ControllerKind | None:
     return None
 
 
+@functools.cache
+def shares(number: int) -> vim.SharesInfo:
+    """Return a share of a resource; the objects are shared by all VMs."""
+    return vim.SharesInfo(shares=number, level="normal")
+
+
 def _label(label: str, summary: str | None = None) -> vim.Description:
-    return vim.Description(label=label, summary=summary or label)
+    return fresh(vim.Description, label=label, summary=summary or label)
 
 
 @functools.lru_cache(maxsize=1)
@@ -134,7 +140,8 @@ def scsi_controller(model: str = "pvscsi", bus: int = 0, sharing: str = "noShari
     Raises:
         KeyError: there is no such model.
     """
-    return SCSI_CONTROLLERS[model](
+    return fresh(
+        SCSI_CONTROLLERS[model],
         key=SCSI.first_key + bus,
         deviceInfo=_label(f"SCSI controller {bus}", _SCSI_SUMMARIES[model]),
         controllerKey=PCI_CONTROLLER_KEY,
@@ -156,7 +163,8 @@ _SCSI_SUMMARIES = {
 
 def sata_controller(bus: int = 0) -> Device:
     """Build an AHCI controller."""
-    return _device.VirtualAHCIController(
+    return fresh(
+        _device.VirtualAHCIController,
         key=SATA.first_key + bus,
         deviceInfo=_label(f"SATA controller {bus}", "AHCI"),
         controllerKey=PCI_CONTROLLER_KEY,
@@ -167,7 +175,8 @@ def sata_controller(bus: int = 0) -> Device:
 
 def nvme_controller(bus: int = 0) -> Device:
     """Build an NVMe controller."""
-    return _device.VirtualNVMEController(
+    return fresh(
+        _device.VirtualNVMEController,
         key=NVME.first_key + bus,
         deviceInfo=_label(f"NVME controller {bus}"),
         controllerKey=PCI_CONTROLLER_KEY,
@@ -191,7 +200,8 @@ def disk(
     backing: Device.BackingInfo,
 ) -> _device.VirtualDisk:
     """Build the ``number``-th disk of a VM, counted from 1."""
-    return _device.VirtualDisk(
+    return fresh(
+        _device.VirtualDisk,
         key=key,
         deviceInfo=_label(f"Hard disk {number}", disk_summary(capacity_bytes)),
         backing=backing,
@@ -199,9 +209,9 @@ def disk(
         unitNumber=unit,
         capacityInKB=capacity_bytes // 1024,
         capacityInBytes=capacity_bytes,
-        shares=vim.SharesInfo(shares=1000, level="normal"),
-        storageIOAllocation=vim.StorageResourceManager.IOAllocationInfo(
-            limit=-1, shares=vim.SharesInfo(shares=1000, level="normal"), reservation=0
+        shares=shares(1000),
+        storageIOAllocation=fresh(
+            vim.StorageResourceManager.IOAllocationInfo, limit=-1, shares=shares(1000), reservation=0
         ),
         nativeUnmanagedLinkedClone=False,
     )
@@ -218,7 +228,8 @@ def flat_backing(
     change_id: str | None = None,
 ) -> _device.VirtualDisk.FlatVer2BackingInfo:
     """Build the backing of a disk that is a file."""
-    return _device.VirtualDisk.FlatVer2BackingInfo(
+    return fresh(
+        _device.VirtualDisk.FlatVer2BackingInfo,
         fileName=path,
         datastore=datastore,
         diskMode=mode,
@@ -240,7 +251,8 @@ def rdm_backing(
     path: str, *, datastore: vim.Datastore | None, uuid: str, physical: bool, mode: str
 ) -> _device.VirtualDisk.RawDiskMappingVer1BackingInfo:
     """Build the backing of a disk that maps a LUN."""
-    return _device.VirtualDisk.RawDiskMappingVer1BackingInfo(
+    return fresh(
+        _device.VirtualDisk.RawDiskMappingVer1BackingInfo,
         fileName=path,
         datastore=datastore,
         lunUuid="02000000006" + uuid.replace("-", "").lower(),
@@ -254,7 +266,9 @@ def rdm_backing(
 
 def network_backing(name: str, network: vim.Network | None) -> Device.BackingInfo:
     """Build the connection of a card to a standard port group."""
-    return _device.VirtualEthernetCard.NetworkBackingInfo(deviceName=name, useAutoDetect=False, network=network)
+    return fresh(
+        _device.VirtualEthernetCard.NetworkBackingInfo, deviceName=name, useAutoDetect=False, network=network
+    )
 
 
 def ethernet_card(
@@ -265,7 +279,8 @@ def ethernet_card(
     Raises:
         KeyError: there is no such model.
     """
-    return ETHERNET_CARDS[model](
+    return fresh(
+        ETHERNET_CARDS[model],
         key=4000 + number,
         deviceInfo=_label(f"Network adapter {number + 1}", getattr(backing, "deviceName", "DVSwitch")),
         backing=backing,
@@ -275,8 +290,8 @@ def ethernet_card(
         addressType=address_type,
         macAddress=mac,
         wakeOnLanEnabled=True,
-        resourceAllocation=_device.VirtualEthernetCard.ResourceAllocation(
-            reservation=0, share=vim.SharesInfo(shares=50, level="normal"), limit=-1
+        resourceAllocation=fresh(
+            _device.VirtualEthernetCard.ResourceAllocation, reservation=0, share=shares(50), limit=-1
         ),
         uptCompatibilityEnabled=model == "vmxnet3",
     )
@@ -284,7 +299,8 @@ def ethernet_card(
 
 def connect_info(*, connected: bool, start_connected: bool = True) -> Device.ConnectInfo:
     """Build the connection state of a removable or network device."""
-    return Device.ConnectInfo(
+    return fresh(
+        Device.ConnectInfo,
         startConnected=start_connected,
         allowGuestControl=True,
         connected=connected,
@@ -297,11 +313,12 @@ def cdrom(controller_key: int, unit: int = 0, number: int = 1) -> Device:
     """Build a CD drive without a disc; on IDE its key is 3000, on SATA 16000."""
     kind = SATA if controller_key >= SATA.first_key else IDE
     bus = controller_key - kind.first_key
-    return _device.VirtualCdrom(
+    return fresh(
+        _device.VirtualCdrom,
         key=kind.first_disk_key + bus * kind.units + unit,
         deviceInfo=_label(f"CD/DVD drive {number}", "Remote device"),
-        backing=_device.VirtualCdrom.RemotePassthroughBackingInfo(
-            deviceName="", useAutoDetect=False, exclusive=False
+        backing=fresh(
+            _device.VirtualCdrom.RemotePassthroughBackingInfo, deviceName="", useAutoDetect=False, exclusive=False
         ),
         connectable=connect_info(connected=False, start_connected=False),
         controllerKey=controller_key,

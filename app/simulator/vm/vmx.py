@@ -25,7 +25,7 @@ def render(config: vim.vm.ConfigInfo) -> str:
         lines.update(_of_device(device, config))
     known = {key.lower() for key in lines}
     lines.update({entry.key: str(entry.value) for entry in config.extraConfig if entry.key.lower() not in known})
-    return "".join(f'{key} = "{_escape(value)}"\n' for key, value in lines.items())
+    return "".join(f'{key} = "{escape(value)}"\n' for key, value in lines.items())
 
 
 def _general(config: vim.vm.ConfigInfo) -> Iterator[tuple[str, str]]:
@@ -309,7 +309,8 @@ def _is_true(settings: dict[str, str], key: str) -> bool:
     return settings.get(key, "").upper() == "TRUE"
 
 
-def _escape(value: str) -> str:
+def escape(value: str) -> str:
+    """Spell a value so that it fits between quotes on one line."""
     return "".join(f"|{ord(char):02X}" if char in '|"#' or ord(char) < 32 else char for char in value)
 
 

@@ -1,0 +1,165 @@
+"""Datastores as clients see them."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pyVmomi import vim
+
+from app.simulator.inventory.entity import Entity
+from app.simulator.objects import Call, SimObject
+
+if TYPE_CHECKING:
+    from app.simulator.storage import SimDatastore
+    from app.simulator.world import World
+
+
+def url_of(moid: str) -> str:
+    """Return the URL of a datastore: where every host mounts it."""
+    return f"ds:///vmfs/volumes/{moid}/"
+
+
+def _summary(datastore: "Datastore") -> vim.Datastore.Summary:
+    storage = datastore.storage
+    return vim.Datastore.Summary(
+        datastore=datastore.ref,
+        name=datastore.name,
+        url=datastore.url,
+        capacity=storage.capacity_bytes,
+        freeSpace=storage.free_bytes,
+        uncommitted=0,
+        accessible=True,
+        multipleHostAccess=len(datastore.properties["host"]) > 1,
+        type=storage.kind,
+        maintenanceMode="normal",
+    )
+
+
+def _info(datastore: "Datastore") -> vim.Datastore.Info:
+    storage = datastore.storage
+    common = {
+        "name": datastore.name,
+        "url": datastore.url,
+        "freeSpace": storage.free_bytes,
+        "maxFileSize": 70368744177664,
+        "maxVirtualDiskCapacity": 68169720922112,
+        "maxMemoryFileSize": 70368744177664,
+        "timestamp": datastore.world.now(),
+        "containerId": "",
+    }
+    if storage.kind == "NFS":
+        remote = datastore.remote or ("nas.lab", f"/export/{datastore.name}")
+        nas = vim.host.NasVolume(
+            name=datastore.name,
+            type="NFS",
+            capacity=storage.capacity_bytes,
+            remoteHost=remote[0],
+            remotePath=remote[1],
+            remoteHostNames=[remote[0]],
+        )
+        return vim.host.NasDatastoreInfo(**common, nas=nas)
+    if storage.kind == "vsan":
+        return vim.host.VsanDatastoreInfo(**common, membershipUuid="52" + datastore.moid.ljust(30, "0"))
+    extent = vim.host.ScsiDisk.Partition(diskName=f"naa.6000c29{datastore.moid.encode().hex()}", partition=1)
+    vmfs = vim.host.VmfsVolume(
+        name=datastore.name,
+        type="VMFS",
+        capacity=storage.capacity_bytes,
+        blockSizeMb=1,
+        blockSize=1024,
+        unmapGranularity=1024,
+        unmapPriority="low",
+        maxBlocks=63963136,
+        majorVersion=6,
+        version="6.82",
+        uuid=datastore.moid,
+        extent=[extent],
+        vmfsUpgradable=False,
+        ssd=True,
+        local=False,
+    )
+    return vim.host.VmfsDatastoreInfo(**common, vmfs=vmfs)
+
+
+def _vms(datastore: "Datastore") -> list[vim.VirtualMachine]:
+    machines = datastore.world.inventory.vms.values()
+    return [machine.ref for machine in machines if datastore.name in machine.datastore_names]
+
+
+class Datastore(Entity):
+    """A datastore, mounted by hosts.
+
+    Attributes:
+        storage: its directory.
+        remote: server and path of one that was mounted by CreateNasDatastore.
+    """
+
+    vim_type = vim.Datastore
+    volatile: ClassVar[frozenset[str]] = frozenset({"recentTask", "summary", "info", "vm"})
+    builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "summary": _summary,
+        "info": _info,
+        "vm": _vms,
+        "capability": lambda datastore: vim.Datastore.Capability(
+            directoryHierarchySupported=True,
+            rawDiskMappingsSupported=datastore.storage.kind == "VMFS",
+            perFileThinProvisioningSupported=True,
+            storageIORMSupported=True,
+            nativeSnapshotSupported=False,
+            topLevelDirectoryCreateSupported=True,
+            seSparseSupported=True,
+        ),
+        "iormConfiguration": lambda _: vim.StorageResourceManager.IORMConfigInfo(
+            enabled=False, congestionThresholdMode="automatic", congestionThreshold=30
+        ),
+    }
+
+    def __init__(
+        self,
+        world: "World",
+        moid: str,
+        parent: SimObject,
+        storage: "SimDatastore",
+        *,
+        remote: tuple[str, str] | None = None,
+    ) -> None:
+        super().__init__(world, moid, storage.name, parent, host=[])
+        self.storage = storage
+        self.remote = remote
+
+    @property
+    def url(self) -> str:
+        """The datastore's URL."""
+        return url_of(self.moid)
+
+    def mount(self, host: SimObject) -> None:
+        """Let a host see the datastore."""
+        mounted = vim.Datastore.HostMount(
+            key=host.ref,
+            mountInfo=vim.host.MountInfo(
+                path=f"/vmfs/volumes/{self.moid}", accessMode="readWrite", mounted=True, accessible=True
+            ),
+        )
+        with self.world.lock:
+            others = [one for one in self.properties["host"] if one.key != host.ref]
+            self.set(host=[*others, mounted])
+
+    def unmount(self, host: SimObject) -> None:
+        """Let a host not see the datastore any more."""
+        with self.world.lock:
+            self.set(host=[one for one in self.properties["host"] if one.key != host.ref])
+
+    def RefreshDatastore(self, call: Call) -> None:
+        """Read the space anew, which is always current here."""
+        self.touch("summary", "info")
+
+    def RefreshDatastoreStorageInfo(self, call: Call) -> None:
+        """Read the space anew, which is always current here."""
+        self.touch("summary", "info")
+
+    def rename(self, name: str) -> None:
+        """Refuse: paths everywhere name the datastore.
+
+        Raises:
+            vim.fault.InvalidName: always.
+        """
+        raise vim.fault.InvalidName(msg="A datastore of the simulator keeps its name.", name=name)

@@ -1,0 +1,166 @@
+"""What all managed entities have in common."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pyVmomi import vim
+
+from app.simulator.objects import Call, SimObject
+
+if TYPE_CHECKING:
+    from app.simulator.session import Session
+    from app.simulator.world import World
+
+MOST_NAME_LENGTH = 80
+
+
+_ESCAPES = {"/": "%2f", "\\": "%5c", "%": "%25"}
+_ESCAPED = re.compile("%2f|%5c|%25", re.IGNORECASE)
+_MEANT = {escape: char for char, escape in _ESCAPES.items()}
+
+
+def stored_name(name: str) -> str:
+    """Return a name as the server keeps and shows it: with slashes, backslashes and per cent signs escaped."""
+    return "".join(_ESCAPES.get(char, char) for char in meant_name(name))
+
+
+def meant_name(name: str) -> str:
+    """Return what the operator typed for a name that the server keeps."""
+    return _ESCAPED.sub(lambda match: _MEANT[match[0].lower()], name)
+
+
+class Entity(SimObject):
+    """A managed entity: it has a name, a parent and a status.
+
+    Properties that follow from others are made by :attr:`builders` when somebody asks for them, and are made anew
+    after :meth:`refresh`.
+
+    Attributes:
+        builders: functions that make properties, by name.
+    """
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"recentTask"})
+    builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+
+    def __init__(self, world: "World", moid: str, name: str, parent: SimObject | None, **properties: Any) -> None:
+        super().__init__(world, moid, name=name, parent=None if parent is None else parent.ref, **properties)
+
+    @property
+    def name(self) -> str:
+        """Display name."""
+        return str(self.properties["name"])
+
+    def read(self, name: str, session: "Session | None" = None) -> Any:
+        """Return a property, making it when it is made on demand."""
+        if name in self.properties:
+            return super().read(name, session)
+        if name == "recentTask":
+            return self.world.tasks.recent(self)
+        if name in _CONSTANT:
+            return _CONSTANT[name]
+        make = self.builders.get(name)
+        if make is None:
+            return None
+        if name in self.volatile:
+            return make(self)
+        with self.world.lock:
+            if name not in self.properties:
+                self.properties[name] = make(self)
+            return self.properties[name]
+
+    def refresh(self, *names: str) -> None:
+        """Let properties be made anew and tell everybody that they changed."""
+        with self.world.lock:
+            for name in names:
+                self.properties.pop(name, None)
+            self.touch(*names)
+
+    def parent_object(self) -> SimObject | None:
+        """Return the entity above."""
+        parent = self.properties.get("parent")
+        return None if parent is None else self.world.find(parent._moId)
+
+    def rename(self, name: str) -> None:
+        """Give the entity another name.
+
+        Raises:
+            vim.fault.InvalidName: nothing may be called that.
+            vim.fault.DuplicateName: a sibling is called that.
+        """
+        name = stored_name(name)
+        with self.world.lock:
+            check_entity_name(name)
+            parent = self.parent_object()
+            twin = child_named(parent, name) if parent is not None else None
+            if twin is not None and twin is not self:
+                raise duplicate_name(name, twin)
+            self.set(name=name)
+
+    def Rename_Task(self, call: Call, *, newName: str) -> vim.Task:
+        """Rename the entity."""
+        return call.start_task(self, "Rename_Task", lambda _: self.rename(newName))
+
+    def Reload(self, call: Call) -> None:
+        """Read the entity's state anew, which is always current here."""
+
+
+_CONSTANT: dict[str, Any] = {
+    "overallStatus": "green",
+    "configStatus": "green",
+    "effectiveRole": [-1],
+    "permission": [],
+    "declaredAlarmState": [],
+    "triggeredAlarmState": [],
+    "alarmActionsEnabled": True,
+    "disabledMethod": [],
+    "tag": [],
+    "availableField": [],
+    "value": [],
+    "customValue": [],
+    "configIssue": [],
+}
+
+
+def check_entity_name(name: str) -> None:
+    """Refuse a name that no entity may have.
+
+    Raises:
+        vim.fault.InvalidName: it is empty or too long.
+    """
+    if not name.strip() or len(meant_name(name)) > MOST_NAME_LENGTH:
+        raise vim.fault.InvalidName(msg=f"The name '{name}' is invalid.", name=name)
+
+
+def duplicate_name(name: str, twin: SimObject) -> vim.fault.DuplicateName:
+    """Build the refusal of a name that is taken."""
+    return vim.fault.DuplicateName(msg=f"The name '{name}' already exists.", name=name, object=twin.ref)
+
+
+def children_of(parent: SimObject) -> list[SimObject]:
+    """Return what lies in a folder."""
+    refs = parent.properties.get("childEntity") or []
+    found = (parent.world.find(ref._moId) for ref in refs)
+    return [child for child in found if child is not None]
+
+
+def child_named(parent: SimObject, name: str) -> SimObject | None:
+    """Return what lies in a folder under that name."""
+    return next((child for child in children_of(parent) if child.properties.get("name") == name), None)
+
+
+def adopt(parent: SimObject, *children: SimObject) -> None:
+    """Put entities into a folder; whoever has them already lets them go first."""
+    with parent.world.lock:
+        refs = list(parent.properties.get("childEntity") or [])
+        for child in children:
+            child.set(parent=parent.ref)
+            refs.append(child.ref)
+        parent.set(childEntity=refs)
+
+
+def release(parent: SimObject, child: SimObject) -> None:
+    """Take an entity out of a folder."""
+    with parent.world.lock:
+        refs = [ref for ref in parent.properties.get("childEntity") or [] if ref._moId != child.moid]
+        parent.set(childEntity=refs)

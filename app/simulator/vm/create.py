@@ -1,0 +1,322 @@
+"""How VMs come into the inventory: CreateVM_Task, RegisterVM_Task, and as part of a spec at the start."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim, vmodl
+
+from app.simulator.inventory.entity import adopt, child_named, duplicate_name, meant_name, stored_name
+from app.simulator.inventory.folder import Folder
+from app.simulator.objects import Call
+from app.simulator.storage import DatastorePath
+from app.simulator.vm import devices as build
+from app.simulator.vm import layout, vmx
+from app.simulator.vm.config import (
+    HARDWARE_VERSIONS,
+    NewVm,
+    check_name,
+    check_spec,
+    new_config,
+    with_devices,
+    with_spec,
+)
+from app.simulator.vm.device_changes import plan_device_changes
+from app.simulator.vm.disks import apply_tracking
+from app.simulator.vm.identity import bios_uuid, location_id
+from app.simulator.vm.lifecycle import close_disks, delete_files
+from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.reconfigure import VmDeviceContext, carry_out, privileges_for
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import changed
+
+if TYPE_CHECKING:
+    from app.simulator.inventory.compute import ResourcePool
+    from app.simulator.inventory.host import HostSystem
+    from app.simulator.tasks import TaskProgress
+    from app.simulator.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a new VM goes."""
+
+    folder: Folder
+    host: "HostSystem"
+    pool: "ResourcePool"
+
+
+def add_to_inventory(vm: VirtualMachine) -> None:
+    """Let a new VM be part of the inventory.
+
+    Raises:
+        vim.fault.DuplicateName: its folder has a child of that name by now.
+    """
+    inventory = vm.world.inventory
+    with vm.world.lock:
+        parent = vm.parent_object()
+        assert parent is not None
+        twin = child_named(parent, vm.name)
+        if twin is not None:
+            raise duplicate_name(vm.name, twin)
+        vm.world.add(vm)
+        inventory.vms[vm.moid] = vm
+        adopt(parent, vm)
+        for owner in (vm.host, vm.pool):
+            owner.set(vm=[*owner.properties["vm"], vm.ref])
+
+
+def new_vm_moid(world: "World") -> str:
+    """Return the id of a new VM: ``vm-1001``, on a bare ESXi only a number."""
+    return world.new_moid("vm") if world.spec.is_vcenter else str(world.new_number())
+
+
+def place_for(folder: Folder, pool: vim.ResourcePool | None, host: vim.HostSystem | None) -> Place:
+    """Return where a new VM goes; without a host, the one with the fewest VMs.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: the host or the pool does not exist.
+    """
+    inventory = folder.world.inventory
+    if pool is not None:
+        folder.world.get(pool)
+    chosen = inventory.host_of(host) or min(inventory.hosts, key=lambda one: len(one.properties["vm"]))
+    return Place(folder=folder, host=chosen, pool=inventory.pool)
+
+
+def _refuse_twin(folder: Folder, name: str) -> None:
+    twin = child_named(folder, stored_name(name))
+    if twin is not None:
+        raise duplicate_name(name, twin)
+
+
+# ---- CreateVM_Task -------------------------------------------------------------------------------------
+
+
+def create_vm(
+    folder: Folder, call: Call, spec: vim.vm.ConfigSpec, pool: vim.ResourcePool, host: vim.HostSystem | None
+) -> vim.Task:
+    """Create a VM in a folder, in a task.
+
+    Raises:
+        vim.fault.NoPermission: the caller lacks a privilege.
+        vim.fault.InvalidName, vim.fault.DuplicateName: of the spec.
+    """
+    call.require("VirtualMachine.Inventory.Create", folder)
+    for privilege in privileges_for(vim.vm.ConfigSpec(deviceChange=spec.deviceChange)):
+        call.require(privilege, folder)
+    place = place_for(folder, pool, host)
+    name = spec.name or ""
+    check_name(name)
+    _refuse_twin(folder, name)
+
+    def run(progress: "TaskProgress") -> vim.VirtualMachine:
+        home = new_home(folder.world, spec.files.vmPathName if spec.files else None, name)
+        vm = build_vm(place, spec, home, progress)
+        vm.post(vim.event.VmCreatedEvent, f"Created virtual machine {vm.name} on {vm.host.name}.", call.user)
+        ref: vim.VirtualMachine = vm.ref
+        return ref
+
+    return call.start_task(folder, "CreateVM_Task", run)
+
+
+def new_home(world: "World", wanted: str | None, name: str) -> DatastorePath:
+    """Return the path of a new .vmx file, in a directory of its own unless the client named one.
+
+    Raises:
+        vim.fault.InvalidDatastorePath, vim.fault.InvalidDatastore: what the client named makes no sense.
+        vim.fault.FileAlreadyExists: there is such a file.
+    """
+    with as_vim_faults(wanted or ""):
+        path = DatastorePath.parse(wanted or "")
+        base = safe_name(name)
+        if path.name.endswith(".vmx"):
+            home = path
+        elif path.relative:
+            home = DatastorePath.of(path.datastore, f"{path.relative}/{base}.vmx")
+        else:
+            home = _free_directory(world, path.datastore, base)
+    if layout.local_file(world, home).exists():
+        raise vim.fault.FileAlreadyExists(msg=f"{home} already exists.", file=str(home))
+    return home
+
+
+def _free_directory(world: "World", datastore: str, base: str) -> DatastorePath:
+    for number in range(1000):
+        directory = f"{base}_{number}" if number else base
+        home = DatastorePath.of(datastore, f"{directory}/{directory}.vmx")
+        if not layout.local_file(world, home).parent.exists():
+            return home
+    raise vim.fault.FileAlreadyExists(msg="There is no free directory.", file=f"[{datastore}] {base}")
+
+
+def safe_name(name: str) -> str:
+    """Return a name as a file may have it."""
+    cleaned = "".join("_" if char in '\\/:*?"<>|[]%' or ord(char) < 32 else char for char in meant_name(name))
+    return cleaned.strip(" .") or "vm"
+
+
+def build_vm(
+    place: Place,
+    spec: vim.vm.ConfigSpec,
+    home: DatastorePath,
+    progress: "TaskProgress | None" = None,
+    *,
+    prepare: Callable[[VirtualMachine], None] | None = None,
+) -> VirtualMachine:
+    """Create a VM's files and let it be part of the inventory; when that fails nothing is left.
+
+    Args:
+        place: where it goes.
+        spec: what it looks like; its name is set.
+        home: path of its .vmx file.
+        progress: where to report.
+        prepare: called before it is part of the inventory.
+
+    Raises:
+        vmodl.MethodFault: it could not be created.
+    """
+    world = place.folder.world
+    vm = VirtualMachine(
+        world,
+        new_vm_moid(world),
+        stored_name(spec.name or ""),
+        place.folder,
+        made=base_config(world, spec, home),
+        host=place.host,
+        pool=place.pool,
+        datastore_names=frozenset({home.datastore}),
+    )
+    vm.set_trees({})
+    check_spec(vm.config, changed(spec, changeVersion=None), power_state="poweredOff")
+    plan = plan_device_changes(vm.config.hardware.device, spec.deviceChange, VmDeviceContext(world, home, vm))
+    try:
+        devices = carry_out(vm, plan)
+        if progress is not None:
+            progress.report(50)
+        vm.set_config(with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices))
+        with as_vim_faults(str(home)):
+            apply_tracking(vm)
+        if prepare is not None:
+            prepare(vm)
+        layout.save_configuration(vm)
+        add_to_inventory(vm)
+    except vmodl.MethodFault:
+        delete_files(vm)
+        raise
+    return vm
+
+
+def base_config(world: "World", spec: vim.vm.ConfigSpec, home: DatastorePath) -> vim.vm.ConfigInfo:
+    """Return the configuration of a VM that has only what every VM has.
+
+    Raises:
+        vim.fault.InvalidDatastore: the datastore does not exist.
+    """
+    datastore = world.inventory.datastores.get(home.datastore)
+    if datastore is None:
+        raise vim.fault.InvalidDatastore(msg=f"Invalid datastore '{home.datastore}'.", name=home.datastore)
+    number = world.new_number()
+    made = new_config(
+        NewVm(
+            name=stored_name(spec.name or ""),
+            vmx_path=str(home),
+            uuid=spec.uuid or bios_uuid(world.spec.seed, "bios", number),
+            instance_uuid=spec.instanceUuid or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{world.spec.seed}/{number}")),
+            hardware_version=spec.version or HARDWARE_VERSIONS[world.spec.version],
+            created=world.now(),
+            datastore_url=datastore.url,
+        ),
+        build.default_devices(),
+    )
+    return changed(made, locationId=location_id(home))
+
+
+# ---- RegisterVM_Task -----------------------------------------------------------------------------------
+
+
+def register_vm(
+    folder: Folder,
+    call: Call,
+    path: str,
+    name: str | None,
+    *,
+    pool: vim.ResourcePool | None,
+    host: vim.HostSystem | None,
+    as_template: bool,
+) -> vim.Task:
+    """Let a VM whose files exist be part of the inventory, in a task.
+
+    Raises:
+        vim.fault.NoPermission: the caller may not.
+    """
+    call.require("VirtualMachine.Inventory.Register", folder)
+    place = place_for(folder, pool, host)
+
+    def run(progress: "TaskProgress") -> vim.VirtualMachine:
+        vm = _register(place, path, name, progress, as_template=as_template)
+        vm.post(vim.event.VmRegisteredEvent, f"Registered {vm.name} on {vm.host.name}.", call.user)
+        ref: vim.VirtualMachine = vm.ref
+        return ref
+
+    return call.start_task(folder, "RegisterVM_Task", run)
+
+
+def _register(
+    place: Place, path: str, name: str | None, progress: "TaskProgress", *, as_template: bool
+) -> VirtualMachine:
+    world = place.folder.world
+    with as_vim_faults(path):
+        home = DatastorePath.parse(path)
+    if any(layout.home_of(one.config) == home for one in world.inventory.vms.values()):
+        raise vim.fault.AlreadyExists(
+            msg=f"The specified key, name, or identifier '{path}' already exists.", name=path
+        )
+    file = layout.local_file(world, home)
+    if not file.is_file():
+        raise vim.fault.NotFound(msg=f"The object or item referred to could not be found: {path}")
+    spec = vmx.spec_from_text(file.read_text("utf-8", "replace"), path)
+    spec = changed(spec, name=meant_name(name or spec.name or home.name.removesuffix(".vmx")))
+    _refuse_twin(place.folder, spec.name or "")
+    written_at = spec.locationId
+    vm = VirtualMachine(
+        world,
+        new_vm_moid(world),
+        stored_name(spec.name or ""),
+        place.folder,
+        made=base_config(world, spec, home),
+        host=place.host,
+        pool=place.pool,
+        datastore_names=frozenset({home.datastore}),
+    )
+    vm.set_trees({})
+    context = VmDeviceContext(world, home, vm)
+    plan = plan_device_changes(vm.config.hardware.device, _known_networks(spec, context), context)
+    try:
+        devices = carry_out(vm, plan)
+        progress.report(50)
+        made = with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices)
+        vm.set_config(changed(made, template=as_template, locationId=written_at or location_id(home)))
+        vm.moved_here = written_at not in (None, location_id(home))
+        add_to_inventory(vm)
+    except vmodl.MethodFault:
+        close_disks(vm)
+        raise
+    return vm
+
+
+def _known_networks(spec: vim.vm.ConfigSpec, context: VmDeviceContext) -> list[Any]:
+    """A card on a network that does not exist here is registered unconnected, on the first network."""
+    return [_on_known_network(change, context) for change in spec.deviceChange]
+
+
+def _on_known_network(change: Any, context: VmDeviceContext) -> Any:
+    card = change.device
+    if not isinstance(card, vim.vm.device.VirtualEthernetCard) or card.backing is None:
+        return change
+    if context.network(card.backing) is not None:
+        return change
+    backing = build.network_backing(context.any_network(), None)
+    disconnected = build.connect_info(connected=False, start_connected=False)
+    return changed(change, device=changed(card, backing=backing, connectable=disconnected))

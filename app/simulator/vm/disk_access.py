@@ -1,0 +1,45 @@
+"""Which disks a ticket, or a download, may open: what NFC and HTTPS ask the VMs."""
+
+from typing import TYPE_CHECKING
+
+from app.simulator.storage import DatastorePath, DiskInUse, DiskNotFound, SimDisk
+
+if TYPE_CHECKING:
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.world import World
+
+
+class VmDisks:
+    """Knows which disks belong to which VM. Thread: any."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def resolve_disk(self, vm_moid: str, disk_key: int | None, path: str, *, writable: bool) -> SimDisk:
+        """Return the disk at a datastore path, when this VM's ticket may open it.
+
+        Raises:
+            DiskNotFound: the VM has no such disk.
+            DiskInUse: it is the leaf of a running VM, or shall be written while the VM runs.
+            StorageError: its files cannot be opened.
+        """
+        machine: VirtualMachine | None = self._world.inventory.vms.get(vm_moid)
+        if machine is None:
+            raise DiskNotFound(f"there is no VM {vm_moid}")
+        wanted = DatastorePath.parse(path)
+        trees = [tree for key, tree in machine.trees.items() if disk_key in (None, key)]
+        for tree in trees:
+            for disk in tree.every_disk():
+                if disk.path == wanted:
+                    if machine.is_running and (writable or disk is tree.leaf):
+                        raise DiskInUse(f"{path} is locked by the running VM {machine.name}")
+                    return disk
+        raise DiskNotFound(f"{machine.name} has no disk {path} with the key of the ticket")
+
+    def is_written_by_running_vm(self, path: DatastorePath) -> bool:
+        """Tell whether a file belongs to a disk that a running VM writes to."""
+        with self._world.lock:
+            machines = [one for one in self._world.inventory.vms.values() if one.is_running and one.has_files]
+        return any(
+            tree.leaf is not None and path in tree.leaf.files for one in machines for tree in one.trees.values()
+        )

@@ -1,0 +1,224 @@
+"""VMs as they are when the simulator starts; those of a large inventory are described when somebody asks."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyVmomi import vim
+
+from app.simulator.guests import install_guest
+from app.simulator.objects import Lazy
+from app.simulator.spec import DiskSpec, VmSpec
+from app.simulator.storage import DatastorePath
+from app.simulator.vm import devices as build
+from app.simulator.vm import layout
+from app.simulator.vm.config import HARDWARE_VERSIONS, NewVm, new_config, with_devices
+from app.simulator.vm.disks import DiskTree, apply_tracking, described_disk
+from app.simulator.vm.identity import bios_uuid, derived_uuid, disk_uuid, new_mac
+from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.values import Device, disks_of, replaced
+
+if TYPE_CHECKING:
+    from app.simulator.inventory.compute import ResourcePool
+    from app.simulator.inventory.folder import Folder
+    from app.simulator.inventory.host import HostSystem
+    from app.simulator.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecPlace:
+    """Where a VM of the spec is."""
+
+    folder: "Folder"
+    host: "HostSystem"
+    pool: "ResourcePool"
+    home: DatastorePath
+    moid: str
+
+
+def vm_from_spec(world: "World", spec: VmSpec, place: SpecPlace) -> VirtualMachine:
+    """Make a VM of the spec, with its files unless the spec leaves them out; it is not in the inventory yet.
+
+    Raises:
+        StorageError: its disks could not be created.
+    """
+    macs = [new_mac(world) for _ in _network_names(world, spec)]
+    names = {place.home.datastore} | {disk.datastore for disk in spec.disks if disk.datastore is not None}
+    vm = VirtualMachine(
+        world,
+        place.moid,
+        spec.name,
+        place.folder,
+        made=Lazy(lambda: _describe(world, spec, place, macs)),
+        host=place.host,
+        pool=place.pool,
+        datastore_names=frozenset(names),
+        hostname=spec.hostname,
+        has_files=False,
+        power_state="poweredOn" if spec.powered_on and not spec.template else "poweredOff",
+    )
+    vm.workload_bytes_per_s = spec.workload_bytes_per_s
+    if spec.disk_files:
+        _create_files(vm, spec)
+    return vm
+
+
+def _describe(
+    world: "World", spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]
+) -> vim.vm.ConfigInfo:
+    datastore = world.inventory.datastores[place.home.datastore]
+    return new_config(
+        NewVm(
+            name=spec.name,
+            vmx_path=str(place.home),
+            uuid=bios_uuid(world.spec.seed, "bios", place.home),
+            instance_uuid="50" + derived_uuid(world.spec.seed, "instance", place.home)[2:],
+            hardware_version=HARDWARE_VERSIONS[world.spec.version],
+            created=world.now(),
+            datastore_url=datastore.url,
+            guest_id=spec.guest_id,
+            cpus=spec.cpus,
+            memory_mb=spec.memory_mb,
+            firmware=spec.firmware,
+            template=spec.template,
+            change_tracking=spec.change_tracking,
+        ),
+        build.link_controllers(_devices(world, spec, place, macs)),
+    )
+
+
+def _devices(world: "World", spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]) -> Iterator[Device]:
+    yield from build.default_devices()
+    bays = _Bays()
+    disks = [_disk(world, disk, number, place, bays) for number, disk in enumerate(spec.disks)]
+    bays.require_sata()
+    yield from bays.controllers
+    yield from disks
+    yield build.cdrom(build.SATA.first_key, bays.take(build.sata_controller()))
+    running = spec.powered_on and not spec.template
+    for number, (name, (mac, address_type)) in enumerate(zip(_network_names(world, spec), macs, strict=True)):
+        yield build.ethernet_card(
+            number=number,
+            model="vmxnet3",
+            backing=_network_backing(world, name),
+            mac=mac,
+            address_type=address_type,
+            connected=running,
+        )
+
+
+class _Bays:
+    """Hands out places on controllers, adding controllers as they are needed."""
+
+    def __init__(self) -> None:
+        self.controllers: list[Device] = []
+        self._taken: dict[int, int] = {}
+
+    def place(self, disk: DiskSpec) -> tuple[Device, int]:
+        """Return the controller and the unit for a disk."""
+        for controller in self.controllers:
+            if _suits(controller, disk) and self._taken.get(controller.key, 0) < _room(controller):
+                return controller, self.take(controller)
+        controller = self._new_controller(disk)
+        self.controllers.append(controller)
+        return controller, self.take(controller)
+
+    def require_sata(self) -> None:
+        """Let there be a SATA controller, for the CD drive."""
+        if not any(controller.key == build.SATA.first_key for controller in self.controllers):
+            self.controllers.append(build.sata_controller())
+
+    def take(self, controller: Device) -> int:
+        """Return the next free unit of a controller."""
+        kind = build.storage_kind(controller)
+        assert kind is not None
+        index = self._taken.get(controller.key, 0)
+        self._taken[controller.key] = index + 1
+        return kind.usable_units[index]
+
+    def _new_controller(self, disk: DiskSpec) -> Device:
+        kind = {"sata": build.SATA, "nvme": build.NVME}.get(disk.controller, build.SCSI)
+        bus = sum(build.storage_kind(one) is kind for one in self.controllers)
+        if kind is build.SATA:
+            return build.sata_controller(bus)
+        if kind is build.NVME:
+            return build.nvme_controller(bus)
+        sharing = "physicalSharing" if disk.multi_writer else "noSharing"
+        return build.scsi_controller(disk.controller, bus, sharing)
+
+
+def _suits(controller: Device, disk: DiskSpec) -> bool:
+    kind = build.storage_kind(controller)
+    if disk.controller in ("sata", "nvme"):
+        return kind is not None and kind.name == disk.controller
+    shared = getattr(controller, "sharedBus", None) not in (None, "noSharing")
+    return type(controller) is build.SCSI_CONTROLLERS[disk.controller] and shared == disk.multi_writer
+
+
+def _room(controller: Device) -> int:
+    kind = build.storage_kind(controller)
+    return 0 if kind is None else len(kind.usable_units)
+
+
+def _disk(world: "World", disk: DiskSpec, number: int, place: SpecPlace, bays: _Bays) -> Device:
+    controller, unit = bays.place(disk)
+    name = disk.datastore or place.home.datastore
+    stem = place.home.name.removesuffix(".vmx") + (f"_{number}" if number else "")
+    path = f"[{name}] {place.home.directory}/{stem}.vmdk"
+    uuid = disk_uuid(world.spec.seed, path)
+    datastore = world.inventory.datastore_ref(name)
+    backing: Device.BackingInfo
+    if disk.kind == "flat":
+        backing = build.flat_backing(path, datastore=datastore, uuid=uuid, thin=disk.thin, mode=disk.mode)
+    else:
+        physical = disk.kind == "rdm_physical"
+        backing = build.rdm_backing(path, datastore=datastore, uuid=uuid, physical=physical, mode=disk.mode)
+    if disk.multi_writer:
+        backing.sharing = "sharingMultiWriter"
+    return build.disk(
+        key=build.disk_key(controller, unit),
+        number=number + 1,
+        controller_key=controller.key,
+        unit=unit,
+        capacity_bytes=disk.capacity_bytes,
+        backing=backing,
+    )
+
+
+def _network_names(world: "World", spec: VmSpec) -> tuple[str, ...]:
+    return spec.networks or world.spec.networks[:1]
+
+
+def _network_backing(world: "World", name: str) -> Device.BackingInfo:
+    network = world.inventory.networks[name]
+    switch = getattr(network, "switch_uuid", None)
+    if switch is None:
+        return build.network_backing(name, network.ref)
+    port = vim.dvs.PortConnection(switchUuid=switch, portgroupKey=network.moid, portKey="0", connectionCookie=1)
+    return vim.vm.device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=port)
+
+
+def _create_files(vm: VirtualMachine, spec: VmSpec) -> None:
+    world = vm.world
+    trees: dict[int, DiskTree] = {}
+    devices: list[Device] = vm.config.hardware.device
+    for disk_spec, device in zip(spec.disks, disks_of(devices), strict=True):
+        backing = device.backing
+        path = str(getattr(backing, "fileName", ""))
+        leaf = world.disks.create(
+            path,
+            disk_spec.capacity_bytes,
+            thin=disk_spec.thin,
+            adapter="ide" if disk_spec.controller == "sata" else "lsilogic",
+            disk_uuid=getattr(backing, "uuid", None),
+        )
+        if disk_spec.filesystem:
+            seed = zlib.crc32(f"{world.spec.seed}/{path}".encode())
+            install_guest(leaf, seed=seed, scheme="gpt" if spec.firmware == "efi" else "mbr")
+        trees[device.key] = DiskTree(world.disks, device.key, leaf)
+        devices = replaced(devices, described_disk(vm, device, leaf))
+    vm.set_trees(trees)
+    vm.set_config(with_devices(vm.config, devices))
+    apply_tracking(vm)
+    layout.save_configuration(vm)

@@ -1,0 +1,259 @@
+"""The files of a VM: which there are, and the ones the host writes itself (.vmx, .nvram, .vmsd, .vmsn)."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim
+
+from app.simulator.storage import DatastorePath, SimDatastore, SimDisk, StorageError
+from app.simulator.vm import vmx
+from app.simulator.vm.config import extra_value, vmx_path_of
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import disks_of
+
+if TYPE_CHECKING:
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.vm.snapshot import Snapshot
+    from app.simulator.world import World
+
+NVRAM_BYTES = {"bios": 8684, "efi": 270840}
+_TYPES = {
+    ".vmx": "config",
+    ".nvram": "nvram",
+    ".vmsd": "snapshotList",
+    ".vmsn": "snapshotData",
+    ".vmem": "snapshotMemory",
+    ".vmss": "suspend",
+    ".log": "log",
+    ".vswp": "swap",
+}
+
+
+HOME_SUFFIXES = frozenset(_TYPES) | {".vmsd"}
+"""Endings of the files that belong to a VM besides its disks."""
+
+
+def datastore_of(world: "World", path: DatastorePath) -> SimDatastore:
+    """Return the datastore that a path lies on.
+
+    Raises:
+        vim.fault.InvalidDatastore: there is none of that name.
+    """
+    datastore: SimDatastore | None = world.datastores.get(path.datastore)
+    if datastore is None:
+        raise vim.fault.InvalidDatastore(msg=f"Invalid datastore '{path.datastore}'.", name=path.datastore)
+    return datastore
+
+
+def local_file(world: "World", path: DatastorePath) -> Path:
+    """Return where a datastore file lies on this machine.
+
+    Raises:
+        vim.fault.InvalidDatastore, vim.fault.InvalidDatastorePath: it lies nowhere.
+    """
+    with as_vim_faults(str(path)):
+        return datastore_of(world, path).resolve(path)
+
+
+def home_of(config: vim.vm.ConfigInfo) -> DatastorePath:
+    """Return the path of the VM's .vmx file."""
+    return DatastorePath.parse(vmx_path_of(config))
+
+
+def nvram_path(config: vim.vm.ConfigInfo) -> DatastorePath:
+    """Return the path of the file that keeps the firmware's settings."""
+    home = home_of(config)
+    return home.sibling(extra_value(config, "nvram") or home.name.removesuffix(".vmx") + ".nvram")
+
+
+def _beside(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
+    home = home_of(config)
+    return home.sibling(home.name.removesuffix(".vmx") + suffix)
+
+
+def snapshot_data_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
+    """Return the path of the file that keeps a snapshot's state."""
+    return _beside(config, f"-Snapshot{number}.vmsn")
+
+
+def snapshot_memory_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
+    """Return the path of the file that keeps a snapshot's memory."""
+    return _beside(config, f"-Snapshot{number}.vmem")
+
+
+def write_file(world: "World", path: DatastorePath, data: bytes) -> None:
+    """Write a small file to a datastore.
+
+    Raises:
+        vim.fault.NoDiskSpace: it does not fit.
+    """
+    with as_vim_faults(str(path)):
+        datastore_of(world, path).write_file(path.relative, data)
+
+
+def save_configuration(vm: "VirtualMachine") -> None:
+    """Write the .vmx file, and the .nvram file when there is none yet.
+
+    Raises:
+        vim.fault.NoDiskSpace: they do not fit.
+    """
+    if not vm.has_files:
+        return
+    config = vm.config
+    write_file(vm.world, home_of(config), vmx.render(config).encode("utf-8"))
+    nvram = nvram_path(config)
+    if not local_file(vm.world, nvram).exists():
+        write_file(vm.world, nvram, new_nvram(config))
+
+
+def new_nvram(config: vim.vm.ConfigInfo) -> bytes:
+    """Make the settings that a firmware starts with, different for each VM."""
+    size_bytes = NVRAM_BYTES.get(config.firmware or "bios", NVRAM_BYTES["bios"])
+    mark = f"MRVN {config.firmware} {config.uuid}\n".encode()
+    return mark + bytes([zlib.crc32(mark) & 0xFF]) * 64 + bytes(size_bytes - len(mark) - 64)
+
+
+def save_snapshot_list(vm: "VirtualMachine") -> None:
+    """Write the .vmsd file.
+
+    Raises:
+        vim.fault.NoDiskSpace: it does not fit.
+    """
+    lines = ['.encoding = "UTF-8"', f'snapshot.lastUID = "{vm.last_snapshot_number}"']
+    if vm.current_snapshot is not None:
+        lines.append(f'snapshot.current = "{vm.current_snapshot.number}"')
+    everyone = [snapshot for root in vm.root_snapshots for snapshot in root.subtree()]
+    lines.append(f'snapshot.numSnapshots = "{len(everyone)}"')
+    for index, snapshot in enumerate(everyone):
+        lines += [f'snapshot{index}.{key} = "{value}"' for key, value in _snapshot_entry(vm, snapshot)]
+    write_file(vm.world, _beside(vm.config, ".vmsd"), ("\n".join(lines) + "\n").encode("utf-8"))
+
+
+def _snapshot_entry(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:
+    yield "uid", str(snapshot.number)
+    yield "filename", snapshot_data_path(vm.config, snapshot.number).name
+    if snapshot.parent is not None:
+        yield "parent", str(snapshot.parent.number)
+    yield "displayName", vmx.escape(snapshot.name)
+    yield "description", vmx.escape(snapshot.description)
+    disks = disks_of(snapshot.config.hardware.device)
+    yield "numDisks", str(len(disks))
+    for index, disk in enumerate(disks):
+        yield f"disk{index}.fileName", str(getattr(disk.backing, "fileName", ""))
+
+
+def space_of(vm: "VirtualMachine") -> Iterator[tuple[str, int, int]]:
+    """Return (datastore, bytes taken, bytes that may still be taken) for each of a VM's disks."""
+    if vm.has_files:
+        for tree in vm.trees.values():
+            for disk in tree.every_disk():
+                used = disk.used_bytes
+                yield disk.datastore.name, used, max(0, disk.capacity_bytes - used) if disk.thin else 0
+        return
+    for device in disks_of(vm.config.hardware.device):
+        capacity: Any = device.capacityInBytes
+        path = DatastorePath.parse(str(getattr(device.backing, "fileName", "")))
+        thin = bool(getattr(device.backing, "thinProvisioned", False))
+        yield path.datastore, capacity // 2 if thin else capacity, capacity // 2 if thin else 0
+
+
+@dataclass
+class _Listing:
+    """Collects files and gives each its key."""
+
+    files: list[vim.vm.FileLayoutEx.FileInfo] = field(default_factory=list)
+    keys: dict[str, int] = field(default_factory=dict)
+
+    def add(self, path: str, kind: str, size_bytes: int) -> int:
+        if path not in self.keys:
+            self.keys[path] = key = len(self.files)
+            info = vim.vm.FileLayoutEx.FileInfo(
+                key=key, name=path, type=kind, size=size_bytes, uniqueSize=size_bytes, accessible=True
+            )
+            self.files.append(info)
+        return self.keys[path]
+
+
+def layout_ex(vm: "VirtualMachine") -> vim.vm.FileLayoutEx:
+    """Return every file of the VM with its type and size, and how the disks are made of them."""
+    listing = _Listing()
+    if not vm.has_files:
+        listing.add(vmx_path_of(vm.config), "config", 3000)
+        return vim.vm.FileLayoutEx(file=listing.files, timestamp=vm.world.now())
+    for path, kind, size_bytes in _home_files(vm):
+        listing.add(str(path), kind, size_bytes)
+    disks = [
+        _disk_layout(listing, key, tree.leaf) for key, tree in sorted(vm.trees.items()) if tree.leaf is not None
+    ]
+    snapshots = [
+        vim.vm.FileLayoutEx.SnapshotLayout(
+            key=snapshot.ref,
+            dataKey=listing.keys.get(str(snapshot_data_path(vm.config, snapshot.number)), -1),
+            memoryKey=listing.keys.get(str(snapshot_memory_path(vm.config, snapshot.number)), -1),
+            disk=[
+                _disk_layout(listing, key, tree.frozen[snapshot.moid])
+                for key, tree in sorted(vm.trees.items())
+                if snapshot.moid in tree.frozen
+            ],
+        )
+        for root in vm.root_snapshots
+        for snapshot in root.subtree()
+    ]
+    return vim.vm.FileLayoutEx(file=listing.files, disk=disks, snapshot=snapshots, timestamp=vm.world.now())
+
+
+def _home_files(vm: "VirtualMachine") -> Iterator[tuple[DatastorePath, str, int]]:
+    home = home_of(vm.config)
+    directory = local_file(vm.world, home).parent
+    if not directory.is_dir():
+        return
+    for entry in sorted(directory.iterdir()):
+        kind = _TYPES.get(entry.suffix)
+        if kind is not None and entry.is_file():
+            yield home.sibling(entry.name), kind, entry.stat().st_size
+
+
+def _disk_layout(listing: _Listing, key: int, disk: SimDisk) -> vim.vm.FileLayoutEx.DiskLayout:
+    units = []
+    for member in reversed(disk.chain()):
+        keys = [listing.add(str(member.path), "diskDescriptor", _size_of(member, member.path))]
+        keys.append(listing.add(str(member.extent_path), "diskExtent", member.used_bytes))
+        tracking = member.tracking_path
+        if tracking is not None:
+            keys.append(listing.add(str(tracking), "diskExtent", _size_of(member, tracking)))
+        units.append(vim.vm.FileLayoutEx.DiskUnit(fileKey=keys))
+    return vim.vm.FileLayoutEx.DiskLayout(key=key, chain=units)
+
+
+def _size_of(disk: SimDisk, path: DatastorePath) -> int:
+    try:
+        return disk.datastore.resolve(path).stat().st_size
+    except (OSError, StorageError):
+        return 0
+
+
+def layout(vm: "VirtualMachine") -> vim.vm.FileLayout:
+    """Return the older, shorter form of the files."""
+    described = layout_ex(vm)
+    by_key = {file.key: file.name for file in described.file}
+    return vim.vm.FileLayout(
+        configFile=[
+            file.name.rpartition("/")[2]
+            for file in described.file
+            if file.type in ("config", "nvram", "snapshotList")
+        ],
+        logFile=[file.name.rpartition("/")[2] for file in described.file if file.type == "log"],
+        disk=[
+            vim.vm.FileLayout.DiskLayout(key=disk.key, diskFile=[by_key[unit.fileKey[0]] for unit in disk.chain])
+            for disk in described.disk
+        ],
+        snapshot=[
+            vim.vm.FileLayout.SnapshotLayout(
+                key=one.key, snapshotFile=[by_key[one.dataKey]] if one.dataKey >= 0 else []
+            )
+            for one in described.snapshot
+        ],
+    )

@@ -1,0 +1,144 @@
+"""VMs leave the inventory, are deleted, become templates and VMs again."""
+
+from typing import TYPE_CHECKING
+
+from pyVmomi import vim
+
+from app.simulator.inventory.entity import release
+from app.simulator.objects import Call
+from app.simulator.storage import StorageError
+from app.simulator.vm import layout
+from app.simulator.vm.guests_port import guest_stopped
+from app.simulator.vm.power import wrong_state
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import changed
+
+if TYPE_CHECKING:
+    from app.simulator.tasks import TaskProgress
+    from app.simulator.vm.machine import VirtualMachine
+
+
+def forget(vm: "VirtualMachine") -> None:
+    """Take a VM and its snapshots out of the inventory."""
+    inventory = vm.world.inventory
+    with vm.world.lock:
+        parent = vm.parent_object()
+        if parent is not None:
+            release(parent, vm)
+        for owner in (vm.host, vm.pool):
+            owner.set(vm=[ref for ref in owner.properties["vm"] if ref != vm.ref])
+        inventory.vms.pop(vm.moid, None)
+        for snapshot in vm.every_snapshot():
+            vm.world.remove(snapshot)
+        vm.world.remove(vm)
+
+
+def unregister(vm: "VirtualMachine", call: Call) -> None:
+    """Take a VM out of the inventory; its files stay.
+
+    Raises:
+        vim.fault.InvalidPowerState: it runs.
+        vim.fault.TaskInProgress: it is busy.
+    """
+    with vm.world.lock:
+        vm.refuse_while_busy()
+        if vm.power_state != "poweredOff":
+            raise wrong_state(vm, "poweredOff")
+        forget(vm)
+    guest_stopped(vm)
+    close_disks(vm)
+    message = f"Removed {vm.name} on {vm.host.name}."
+    vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=call.user)
+
+
+def close_disks(vm: "VirtualMachine") -> None:
+    """Let go of a VM's files; a disk that a reader holds is let go of by the store."""
+    if not vm.has_files:
+        return
+    for tree in vm.trees.values():
+        for disk in reversed(tree.every_disk()):
+            try:
+                disk.close()
+            except StorageError:  # another disk stands on it
+                continue
+
+
+def destroy(vm: "VirtualMachine", call: Call) -> vim.Task:
+    """Delete a VM with its files, in a task.
+
+    Raises:
+        vim.fault.NoPermission: the caller may not.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    call.require("VirtualMachine.Inventory.Delete", vm)
+
+    def run(progress: "TaskProgress") -> None:
+        if vm.power_state != "poweredOff":
+            raise wrong_state(vm, "poweredOff")
+        guest_stopped(vm)
+        if vm.has_files:
+            delete_files(vm)
+        progress.report(90)
+        message = f"Removed {vm.name} on {vm.host.name} from the disk."
+        vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=call.user)
+        forget(vm)
+
+    return vm.start(call, call.method, run)
+
+
+def delete_files(vm: "VirtualMachine") -> None:
+    """Delete every file of a VM, and its directory when nothing else is in it.
+
+    Raises:
+        vim.fault.FileLocked: a reader has one of the disks open.
+    """
+    for tree in vm.trees.values():
+        for disk in reversed(tree.every_disk()):
+            with as_vim_faults(str(disk.path)):
+                vm.world.disks.delete(disk.path)
+    vm.set_trees({})
+    home = layout.home_of(vm.config)
+    datastore = layout.datastore_of(vm.world, home)
+    directory = layout.local_file(vm.world, home).parent
+    stem = home.name.removesuffix(".vmx")
+    for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
+        if entry.is_file() and entry.name.startswith(stem) and entry.suffix in layout.HOME_SUFFIXES:
+            datastore.delete_file(home.sibling(entry.name).relative)
+    if directory.is_dir() and not any(directory.iterdir()) and directory != datastore.root:
+        directory.rmdir()
+
+
+def mark_as_template(vm: "VirtualMachine") -> None:
+    """Make a template of a VM.
+
+    Raises:
+        vim.fault.InvalidPowerState: it runs.
+        vim.fault.TaskInProgress: it is busy.
+    """
+    vm.refuse_while_busy()
+    if vm.power_state != "poweredOff":
+        raise wrong_state(vm, "poweredOff")
+    _set_template(vm, is_template=True)
+
+
+def mark_as_vm(vm: "VirtualMachine", host: vim.HostSystem | None) -> None:
+    """Make a VM of a template.
+
+    Raises:
+        vim.fault.InvalidState: it is none.
+        vim.fault.TaskInProgress: it is busy.
+    """
+    vm.refuse_while_busy()
+    if not vm.config.template:
+        raise vim.fault.InvalidState(msg="It is no template.")
+    target = vm.world.inventory.host_of(host)
+    if target is not None:
+        vm.set_host(target)
+    _set_template(vm, is_template=False)
+
+
+def _set_template(vm: "VirtualMachine", *, is_template: bool) -> None:
+    with vm.world.lock:
+        vm.set_config(changed(vm.config, template=is_template))
+        vm.refresh("resourcePool")
+    layout.save_configuration(vm)

@@ -1,0 +1,102 @@
+"""The NFC service: tickets for reading and writing disks (protocols page *NFC*, section 1)."""
+
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim, vmodl
+
+from app.simulator import vmomi
+from app.simulator.objects import Call, SimObject
+from app.simulator.vm.disks import create_missing_disks
+from app.simulator.vm.values import disks_of
+from app.simulator.wellknown import well_known
+
+if TYPE_CHECKING:
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.world import World
+
+LIBRARY_VERSIONS = {"7.0.3": 10, "8.0.3": 11}
+LOOPBACK = "127.0.0.1"
+"""Where every host of the simulator is reached, whatever it is called."""
+
+
+def nfc_service_name(world: "World") -> str:
+    """Return what a ticket calls the service on port 902."""
+    return "vpxa-nfc" if world.spec.is_vcenter else "nfc"
+
+
+class NfcService(SimObject):
+    """Gives out tickets. It is no part of pyVmomi's public types."""
+
+    vim_type = vmomi.internal_types()["NfcService"]
+
+    def __init__(self, world: "World") -> None:
+        super().__init__(world, well_known(world.spec.flavour).nfcService)
+
+    def NfcGetVmFiles(self, call: Call, *, vm: vim.VirtualMachine) -> vim.HostServiceTicket:
+        """Return a ticket that reads all files of a VM."""
+        machine = self._machine(vm)
+        call.require("VirtualMachine.Provisioning.GetVmFiles", machine)
+        return self._ticket(machine, None, writable=False)
+
+    def NfcRandomAccessOpenReadonly(
+        self,
+        call: Call,
+        *,
+        vm: vim.VirtualMachine,
+        diskDeviceKey: int,
+        hostForAccess: vim.HostSystem | None = None,
+    ) -> vim.HostServiceTicket:
+        """Return a ticket that reads one disk."""
+        machine = self._machine(vm)
+        call.require("VirtualMachine.Provisioning.DiskRandomRead", machine)
+        return self._disk_ticket(machine, diskDeviceKey, hostForAccess, writable=False)
+
+    def NfcRandomAccessOpenDisk(
+        self,
+        call: Call,
+        *,
+        vm: vim.VirtualMachine,
+        diskDeviceKey: int,
+        hostForAccess: vim.HostSystem | None = None,
+    ) -> vim.HostServiceTicket:
+        """Return a ticket that reads and writes one disk."""
+        machine = self._machine(vm)
+        call.require("VirtualMachine.Provisioning.DiskRandomAccess", machine)
+        return self._disk_ticket(machine, diskDeviceKey, hostForAccess, writable=True)
+
+    def NfcGetServerNfcLibVersion(self, call: Call, *, hostForAccess: vim.HostSystem) -> int:
+        """Return the version of the library that a host speaks."""
+        self.world.inventory.host_of(hostForAccess)
+        return LIBRARY_VERSIONS[self.world.spec.version]
+
+    def _machine(self, ref: vim.VirtualMachine) -> "VirtualMachine":
+        from app.simulator.vm.machine import VirtualMachine
+
+        found = self.world.get(ref)
+        if not isinstance(found, VirtualMachine):
+            raise vmodl.fault.ManagedObjectNotFound(msg="The virtual machine does not exist.", obj=ref)
+        return found
+
+    def _disk_ticket(
+        self, machine: "VirtualMachine", key: int, host: vim.HostSystem | None, *, writable: bool
+    ) -> vim.HostServiceTicket:
+        self.world.inventory.host_of(host)
+        snapshots = [snapshot.config for snapshot in machine.every_snapshot()]
+        known = {disk.key for made in (machine.config, *snapshots) for disk in disks_of(made.hardware.device)}
+        if key not in known:
+            raise vmodl.fault.InvalidArgument(
+                msg="A specified parameter was not correct: diskDeviceKey", invalidProperty="diskDeviceKey"
+            )
+        create_missing_disks(machine)
+        return self._ticket(machine, key, writable=writable)
+
+    def _ticket(self, machine: "VirtualMachine", key: int | None, *, writable: bool) -> vim.HostServiceTicket:
+        session_id: Any = self.world.tickets.issue(machine.moid, key, writable=writable)
+        return vim.HostServiceTicket(
+            host=LOOPBACK if self.world.spec.is_vcenter else None,
+            port=self.world.nfc_port,
+            sslThumbprint=self.world.host_thumbprint_sha1,
+            service=nfc_service_name(self.world),
+            serviceVersion="1.1",
+            sessionId=session_id,
+        )

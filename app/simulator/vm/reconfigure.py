@@ -1,0 +1,315 @@
+"""ReconfigVM_Task: a spec is checked whole, its disk work done, and the new configuration put in place."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pyVmomi import vim, vmodl
+
+from app.simulator.inventory.entity import child_named, duplicate_name, stored_name
+from app.simulator.objects import Call
+from app.simulator.storage import DatastorePath, SimDisk
+from app.simulator.vm import layout
+from app.simulator.vm.config import HARDWARE_VERSIONS, check_spec, with_devices, with_spec
+from app.simulator.vm.device_changes import DevicePlan, DiskStep, DiskWork, plan_device_changes
+from app.simulator.vm.devices import storage_kind
+from app.simulator.vm.disks import DiskTree, apply_tracking, described_disk
+from app.simulator.vm.identity import new_mac
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import Device, changed, find_device, replaced
+
+if TYPE_CHECKING:
+    from app.simulator.tasks import TaskProgress
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.world import World
+
+_device = vim.vm.device
+
+
+class VmDeviceContext:
+    """Answers what planning asks, for a VM that exists or is being created."""
+
+    def __init__(self, world: "World", home: DatastorePath, vm: "VirtualMachine | None" = None) -> None:
+        self._world = world
+        self._home = home
+        self._vm = vm
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the VM is powered on."""
+        return self._vm is not None and self._vm.is_running
+
+    def in_snapshot(self, disk_key: int) -> bool:
+        """Tell whether a snapshot holds a disk of that key."""
+        tree = None if self._vm is None else self._vm.trees.get(disk_key)
+        return tree is not None and bool(tree.frozen)
+
+    def new_mac(self) -> tuple[str, str]:
+        """Return a MAC address nobody has, and its address type."""
+        return new_mac(self._world)
+
+    def new_disk_path(self, wanted: str, datastore: vim.Datastore | None, taken: set[str]) -> str:
+        """Complete ``""``, ``[ds]`` or a whole path to the path of a disk that does not exist yet."""
+        if wanted.endswith(".vmdk"):
+            return wanted
+        name = self._home.datastore
+        if wanted.startswith("["):
+            name = wanted[1:].partition("]")[0]
+        elif datastore is not None:
+            name = self._world.inventory.require_datastore(datastore).name
+        directory = wanted.partition("] ")[2].strip("/") or self._home.directory
+        stem = self._home.name.removesuffix(".vmx")
+        for number in range(1000):
+            suffix = f"_{number}" if number else ""
+            path = f"[{name}] {directory}/{stem}{suffix}.vmdk"
+            if path not in taken and not self._exists(path):
+                return path
+        raise vim.fault.FileAlreadyExists(msg="There is no free name for the disk.", file=wanted)
+
+    def _exists(self, path: str) -> bool:
+        place = DatastorePath.parse(path)
+        data = place.sibling(place.name.removesuffix(".vmdk") + "-flat.vmdk")
+        return any(layout.local_file(self._world, one).exists() for one in (place, data))
+
+    def any_network(self) -> str:
+        """Return the name of a standard network."""
+        networks = self._world.inventory.networks.values()
+        return next(str(network.name) for network in networks if not network.properties.get("key"))
+
+    def network(self, backing: Device.BackingInfo) -> Device.BackingInfo | None:
+        """Complete the backing of a network card, or return None when there is no such network."""
+        inventory = self._world.inventory
+        if isinstance(backing, _device.VirtualEthernetCard.NetworkBackingInfo):
+            network = inventory.network_of(backing.network, backing.deviceName)
+            if network is None or network.properties.get("key"):
+                return None
+            return changed(backing, network=network.ref, deviceName=network.name, useAutoDetect=False)
+        if isinstance(backing, _device.VirtualEthernetCard.DistributedVirtualPortBackingInfo):
+            portgroup = inventory.portgroup_of(backing.port.portgroupKey)
+            if portgroup is None or portgroup.switch_uuid != backing.port.switchUuid:
+                return None
+            port_key = backing.port.portKey or str(self._world.new_number())
+            return changed(backing, port=changed(backing.port, portKey=port_key, connectionCookie=1))
+        return None
+
+
+# ---- the task ------------------------------------------------------------------------------------------
+
+
+def reconfigure(vm: "VirtualMachine", call: Call, spec: vim.vm.ConfigSpec) -> vim.Task:
+    """Change a VM's configuration, in a task.
+
+    Raises:
+        vim.fault.NoPermission: the caller lacks a privilege that the spec asks for.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    for privilege in privileges_for(spec):
+        call.require(privilege, vm)
+    return vm.start(call, call.method, lambda progress: _apply(vm, spec, progress, call.user))
+
+
+def _apply(vm: "VirtualMachine", spec: vim.vm.ConfigSpec, progress: "TaskProgress", user: str) -> None:
+    check_spec(vm.config, spec, power_state=vm.power_state)
+    _check_new_name(vm, spec)
+    if spec.changeTrackingEnabled and not vm.read("capability").changeTrackingSupported:
+        raise vmodl.fault.NotSupported(msg="Change tracking is not supported by this virtual machine.")
+    context = VmDeviceContext(vm.world, layout.home_of(vm.config), vm)
+    plan = plan_device_changes(vm.config.hardware.device, spec.deviceChange, context)
+    progress.report(30)
+    devices = carry_out(vm, plan)
+    old_name = vm.name
+    with vm.world.lock:
+        now = vm.world.now()
+        vm.set_config(with_devices(with_spec(vm.config, spec, now), devices))
+        if spec.name is not None:
+            vm.set(name=stored_name(spec.name))
+        vm.snapshots_changed()
+    if not vm.is_running:
+        with as_vim_faults(str(layout.home_of(vm.config))):
+            apply_tracking(vm)
+    progress.report(80)
+    if spec.name is not None and vm.name != old_name:
+        renamed(vm, old_name)
+    layout.save_configuration(vm)
+    vm.post(vim.event.VmReconfiguredEvent, f"Reconfigured {vm.name} on {vm.host.name}.", user, configSpec=spec)
+
+
+def _check_new_name(vm: "VirtualMachine", spec: vim.vm.ConfigSpec) -> None:
+    parent = vm.parent_object()
+    if spec.name is None or parent is None:
+        return
+    twin = child_named(parent, stored_name(spec.name))
+    if twin is not None and twin is not vm:
+        raise duplicate_name(spec.name, twin)
+
+
+def renamed(vm: "VirtualMachine", old_name: str) -> None:
+    """Carry a new display name into the configuration and its file."""
+    if vm.config.name != vm.name:
+        vm.set_config(changed(vm.config, name=vm.name))
+    layout.save_configuration(vm)
+    if vm.name != old_name:
+        vm.post(vim.event.VmRenamedEvent, f"Renamed {old_name} to {vm.name}.", oldName=old_name, newName=vm.name)
+
+
+def upgrade(vm: "VirtualMachine", call: Call, version: str | None) -> vim.Task:
+    """Upgrade the virtual hardware, in a task."""
+    newest = HARDWARE_VERSIONS[vm.world.spec.version]
+
+    def run(_: "TaskProgress") -> None:
+        wanted = version or newest
+        if vm.is_running:
+            raise vim.fault.InvalidPowerState(
+                msg="The virtual machine runs.", requestedState="poweredOff", existingState=vm.power_state
+            )
+        if vm.config.version >= wanted:
+            raise vim.fault.AlreadyUpgraded(msg="The virtual hardware is up to date.")
+        if wanted > newest:
+            raise vmodl.fault.NotSupported(msg=f"{wanted} is not supported here.")
+        vm.set_config(changed(vm.config, version=wanted))
+        layout.save_configuration(vm)
+
+    return vm.start(call, call.method, run)
+
+
+# ---- disk work -----------------------------------------------------------------------------------------
+
+
+def carry_out(vm: "VirtualMachine", plan: DevicePlan) -> list[Device]:
+    """Do a plan's work on disk files; when a step fails, disks that were created are deleted again.
+
+    Returns:
+        the devices with what is known of their files now.
+
+    Raises:
+        vmodl.MethodFault: a step failed.
+    """
+    trees = dict(vm.trees)
+    devices = plan.devices
+    created: list[SimDisk] = []
+    try:
+        for work in plan.work:
+            with as_vim_faults(work.path):
+                devices = _do(vm, work, trees, devices, created)
+    except (vmodl.MethodFault, ValueError) as failure:
+        for disk in created:
+            with as_vim_faults(str(disk.path)):
+                vm.world.disks.delete(disk.path)
+        if isinstance(failure, ValueError):
+            raise vmodl.fault.InvalidArgument(
+                msg=f"A specified parameter was not correct: {failure}", invalidProperty="deviceChange"
+            ) from failure
+        raise
+    vm.set_trees(trees)
+    return devices
+
+
+def _do(
+    vm: "VirtualMachine",
+    work: DiskWork,
+    trees: dict[int, DiskTree],
+    devices: list[Device],
+    created: list[SimDisk],
+) -> list[Device]:
+    store = vm.world.disks
+    tree = trees.get(work.key)
+    if work.step is DiskStep.CREATE:
+        if work.replace and store.exists(work.path):
+            store.delete(work.path)
+        adapter = _adapter_of(work.key, devices)
+        disk = store.create(work.path, work.capacity_bytes, thin=work.thin, adapter=adapter, disk_uuid=work.uuid)
+        created.append(disk)
+        return _attached(vm, work.key, disk, trees, devices)
+    if work.step is DiskStep.ATTACH:
+        _refuse_attached_elsewhere(vm, work)
+        return _attached(vm, work.key, store.open(work.path), trees, devices)
+    if tree is None:
+        return devices
+    if work.step is DiskStep.EXTEND and tree.leaf is not None:
+        tree.leaf.extend(work.capacity_bytes)
+        return devices
+    leaf, tree.leaf = tree.leaf, None
+    if not tree.frozen:
+        del trees[work.key]
+        for disk in [] if leaf is None else leaf.chain():
+            if work.step is DiskStep.DESTROY:
+                store.delete(disk.path)
+            else:
+                disk.close()
+    return devices
+
+
+def _adapter_of(key: int, devices: Sequence[Device]) -> str:
+    device = find_device(devices, key)
+    controller = (
+        None if device is None or device.controllerKey is None else find_device(devices, device.controllerKey)
+    )
+    kind = None if controller is None else storage_kind(controller)
+    return "ide" if kind is not None and kind.name in ("ide", "sata") else "lsilogic"
+
+
+def _attached(
+    vm: "VirtualMachine", key: int, disk: SimDisk, trees: dict[int, DiskTree], devices: list[Device]
+) -> list[Device]:
+    before = trees.get(key)
+    if before is not None and before.leaf is None and disk in before.every_disk():
+        before.leaf = disk
+    else:
+        trees[key] = DiskTree(vm.world.disks, key, disk)
+    device = find_device(devices, key)
+    assert isinstance(device, _device.VirtualDisk)
+    return replaced(devices, described_disk(vm, device, disk))
+
+
+def _refuse_attached_elsewhere(vm: "VirtualMachine", work: DiskWork) -> None:
+    path = DatastorePath.parse(work.path)
+    for other in vm.world.inventory.vms.values():
+        if other.is_running and other.uses_file(path):
+            raise vim.fault.FileLocked(
+                msg=f"Unable to access file {work.path} since it is locked.", file=work.path
+            )
+
+
+# ---- privileges ----------------------------------------------------------------------------------------
+
+_SETTINGS = (
+    ("name", "VirtualMachine.Config.Rename"),
+    ("annotation", "VirtualMachine.Config.Annotation"),
+    ("changeTrackingEnabled", "VirtualMachine.Config.ChangeTracking"),
+    ("numCPUs", "VirtualMachine.Config.CPUCount"),
+    ("numCoresPerSocket", "VirtualMachine.Config.CPUCount"),
+    ("memoryMB", "VirtualMachine.Config.Memory"),
+    ("extraConfig", "VirtualMachine.Config.AdvancedConfig"),
+    ("swapPlacement", "VirtualMachine.Config.SwapPlacement"),
+    ("cpuAllocation", "VirtualMachine.Config.Resource"),
+    ("memoryAllocation", "VirtualMachine.Config.Resource"),
+    ("uuid", "VirtualMachine.Config.Settings"),
+    ("instanceUuid", "VirtualMachine.Config.Settings"),
+    ("guestId", "VirtualMachine.Config.Settings"),
+    ("firmware", "VirtualMachine.Config.Settings"),
+    ("bootOptions", "VirtualMachine.Config.Settings"),
+    ("flags", "VirtualMachine.Config.Settings"),
+    ("tools", "VirtualMachine.Config.Settings"),
+    ("powerOpInfo", "VirtualMachine.Config.Settings"),
+)
+
+
+def privileges_for(spec: vim.vm.ConfigSpec) -> list[str]:
+    """Return the privileges that a spec asks for, each once."""
+    wanted = [privilege for name, privilege in _SETTINGS if getattr(spec, name) not in (None, [])]
+    for change in spec.deviceChange:
+        wanted.extend(_device_privileges(change))
+    return list(dict.fromkeys(wanted))
+
+
+def _device_privileges(change: _device.VirtualDeviceSpec) -> Iterator[str]:
+    if not isinstance(change.device, _device.VirtualDisk):
+        is_edit = change.operation == "edit"
+        yield "VirtualMachine.Config.EditDevice" if is_edit else "VirtualMachine.Config.AddRemoveDevice"
+    elif change.operation == "remove":
+        yield "VirtualMachine.Config.RemoveDisk"
+    elif change.operation == "edit":
+        yield "VirtualMachine.Config.DiskExtend"
+    elif change.fileOperation is not None:
+        yield "VirtualMachine.Config.AddNewDisk"
+    else:
+        yield "VirtualMachine.Config.AddExistingDisk"

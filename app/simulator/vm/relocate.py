@@ -1,0 +1,320 @@
+"""Moving and cloning VMs."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pyVmomi import vim, vmodl
+
+from app.simulator.inventory.entity import adopt, child_named, duplicate_name, release, stored_name
+from app.simulator.inventory.folder import Folder
+from app.simulator.objects import Call
+from app.simulator.storage import DatastorePath, SimDisk, StorageError
+from app.simulator.vm import layout, power
+from app.simulator.vm.config import extra_value, with_devices
+from app.simulator.vm.disks import DiskTree, apply_tracking, with_present_backings
+from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.identity import location_id, new_mac
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import Device, changed, disks_of, find_device
+
+if TYPE_CHECKING:
+    from app.simulator.tasks import TaskProgress
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.vm.snapshot import Snapshot
+
+_device = vim.vm.device
+_THIN = {"sparse": True, "flat": False}
+
+
+# ---- relocate ------------------------------------------------------------------------------------------
+
+
+def relocate(
+    vm: "VirtualMachine", call: Call, spec: vim.vm.RelocateSpec, wsdl_name: str = "RelocateVM_Task"
+) -> vim.Task:
+    """Move a VM to another host, folder or datastore, in a task; it may run meanwhile.
+
+    Raises:
+        vim.fault.NoPermission: the caller may not.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    call.require("Resource.HotMigrate" if vm.is_running else "Resource.ColdMigrate", vm)
+    inventory = vm.world.inventory
+    host = inventory.host_of(spec.host)
+    targets = _disk_targets(vm, spec)
+    home_target = None if spec.datastore is None else inventory.require_datastore(spec.datastore).name
+    folder = None if spec.folder is None else vm.world.get(spec.folder)
+
+    def run(progress: "TaskProgress") -> None:
+        if isinstance(folder, Folder) and folder is not vm.parent_object():
+            _move_to_folder(vm, folder)
+        with stunned(vm):
+            _move_files(vm, targets, home_target, progress)
+            with as_vim_faults(str(layout.home_of(vm.config))):
+                apply_tracking(vm)
+        if host is not None and host is not vm.host:
+            vm.set_host(host)
+        vm.post(vim.event.VmRelocatedEvent, f"Relocated {vm.name} to {vm.host.name}.", call.user, **_source(vm))
+
+    return vm.start(call, wsdl_name, run)
+
+
+def _source(vm: "VirtualMachine") -> dict[str, Any]:
+    return {"sourceHost": vim.event.HostEventArgument(name=vm.host.name, host=vm.host.ref)}
+
+
+def _disk_targets(vm: "VirtualMachine", spec: vim.vm.RelocateSpec) -> dict[int, str]:
+    """Return the datastores that disks go to, by device key; disks that stay are left out."""
+    inventory = vm.world.inventory
+    targets: dict[int, str] = {}
+    if spec.datastore is not None:
+        name = inventory.require_datastore(spec.datastore).name
+        targets = dict.fromkeys((disk.key for disk in disks_of(vm.config.hardware.device)), name)
+    for locator in spec.disk:
+        if find_device(vm.config.hardware.device, locator.diskId) is None:
+            raise vmodl.fault.InvalidArgument(
+                msg="A specified parameter was not correct: spec.disk.diskId", invalidProperty="spec.disk.diskId"
+            )
+        targets[locator.diskId] = inventory.require_datastore(locator.datastore).name
+    return targets
+
+
+def _move_to_folder(vm: "VirtualMachine", folder: Folder) -> None:
+    with vm.world.lock:
+        twin = child_named(folder, vm.name)
+        if twin is not None:
+            raise duplicate_name(vm.name, twin)
+        parent = vm.parent_object()
+        if parent is not None:
+            release(parent, vm)
+        adopt(folder, vm)
+
+
+def _move_files(
+    vm: "VirtualMachine", targets: dict[int, str], home_target: str | None, progress: "TaskProgress"
+) -> None:
+    home = layout.home_of(vm.config)
+    for done, (key, name) in enumerate(targets.items(), start=1):
+        tree = vm.trees.get(key)
+        if tree is not None:
+            _move_tree(vm, tree, name, home.directory)
+        progress.report(80 * done // len(targets))
+    if home_target is not None and home_target != home.datastore:
+        _move_home(vm, home, home_target)
+    with vm.world.lock:
+        vm.set_config(with_present_backings(vm, vm.config))
+        vm.snapshots_changed()
+    layout.save_configuration(vm)
+
+
+def _move_tree(vm: "VirtualMachine", tree: DiskTree, datastore: str, directory: str) -> None:
+    for disk in tree.every_disk():
+        if disk.datastore.name == datastore:
+            continue
+        with as_vim_faults(str(disk.path)):
+            vm.world.disks.move(disk.path, DatastorePath.of(datastore, f"{directory}/{disk.path.name}"))
+
+
+def _move_home(vm: "VirtualMachine", home: DatastorePath, datastore: str) -> None:
+    """Carry the VM's other files over."""
+    target = DatastorePath.of(datastore, home.relative)
+    if layout.local_file(vm.world, target).exists():
+        raise vim.fault.FileAlreadyExists(msg=f"{target} already exists.", file=str(target))
+    source = layout.local_file(vm.world, home).parent
+    for entry in sorted(source.iterdir()) if source.is_dir() else []:
+        if entry.is_file() and entry.suffix in layout.HOME_SUFFIXES:
+            layout.write_file(vm.world, target.sibling(entry.name), entry.read_bytes())
+            layout.datastore_of(vm.world, home).delete_file(home.sibling(entry.name).relative)
+    if source.is_dir() and not any(source.iterdir()):
+        source.rmdir()
+    vm.set_config(moved_config(vm, target))
+
+
+def moved_config(vm: "VirtualMachine", home: DatastorePath) -> vim.vm.ConfigInfo:
+    """Return a VM's configuration with its files at another place."""
+    directory = str(home.sibling("x")).removesuffix("x")
+    datastore = vm.world.inventory.datastores[home.datastore]
+    return changed(
+        vm.config,
+        files=vim.vm.FileInfo(
+            vmPathName=str(home),
+            snapshotDirectory=directory,
+            suspendDirectory=directory,
+            logDirectory=directory,
+        ),
+        locationId=location_id(home),
+        datastoreUrl=[vim.vm.ConfigInfo.DatastoreUrlPair(name=datastore.name, url=datastore.url)],
+    )
+
+
+# ---- clone ---------------------------------------------------------------------------------------------
+
+
+def clone(vm: "VirtualMachine", call: Call, folder_ref: vim.Folder, name: str, spec: vim.vm.CloneSpec) -> vim.Task:
+    """Copy a VM, or what one of its snapshots holds, in a task.
+
+    Raises:
+        vim.fault.NoPermission: the caller may not.
+        vim.fault.DuplicateName: the folder has a child of that name.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    from app.simulator.vm import create
+
+    call.require("VirtualMachine.Provisioning.Clone", vm)
+    folder = vm.world.get(folder_ref)
+    if not isinstance(folder, Folder) or not folder.holds(vim.VirtualMachine):
+        raise vmodl.fault.InvalidArgument(msg="VMs cannot be in this folder.", invalidProperty="folder")
+    twin = child_named(folder, stored_name(name))
+    if twin is not None:
+        raise duplicate_name(name, twin)
+    place = create.place_for(folder, spec.location.pool, spec.location.host)
+    snapshot = None
+    if spec.snapshot is not None:
+        snapshot = next((one for one in vm.every_snapshot() if one.ref == spec.snapshot), None)
+        if snapshot is None:
+            raise vim.fault.NotFound(msg="The snapshot is not one of this virtual machine.")
+    return vm.start(call, "CloneVM_Task", lambda progress: _clone(vm, place, name, spec, snapshot, progress, call))
+
+
+def _clone(
+    vm: "VirtualMachine",
+    place: Any,
+    name: str,
+    spec: vim.vm.CloneSpec,
+    snapshot: "Snapshot | None",
+    progress: "TaskProgress",
+    call: Call,
+) -> vim.VirtualMachine:
+    from app.simulator.vm import create
+
+    world = vm.world
+    source = vm.config if snapshot is None else snapshot.config
+    location = spec.location
+    home_store = (
+        layout.home_of(vm.config).datastore
+        if location.datastore is None
+        else world.inventory.require_datastore(location.datastore).name
+    )
+    home = create.new_home(world, f"[{home_store}]", name)
+    targets = _disk_targets(vm, location)
+    config_spec = _spec_of_copy(vm, source, name, spec)
+
+    def copy_disks(copy: "VirtualMachine") -> None:
+        trees, devices = _copied_disks(vm, snapshot, targets, home, location, progress)
+        copy.set_trees(trees)
+        own = [one for one in copy.config.hardware.device if one.key not in {other.key for other in devices}]
+        made = changed(with_devices(copy.config, [*own, *devices]), template=spec.template)
+        copy.set_config(with_present_backings(copy, made))
+        nvram = layout.local_file(world, layout.nvram_path(vm.config))
+        if nvram.exists():
+            layout.write_file(world, layout.nvram_path(copy.config), nvram.read_bytes())
+
+    copy = create.build_vm(place, config_spec, home, progress, prepare=copy_disks)
+    copy.hostname = vm.hostname
+    copy.post(vim.event.VmClonedEvent, f"Cloned {vm.name} to {copy.name}.", call.user, **_clone_source(vm))
+    if spec.powerOn and not spec.template:
+        power.start(copy)
+    ref: vim.VirtualMachine = copy.ref
+    return ref
+
+
+def _clone_source(vm: "VirtualMachine") -> dict[str, Any]:
+    return {"sourceVm": vim.event.VmEventArgument(name=vm.name, vm=vm.ref)}
+
+
+def _spec_of_copy(
+    vm: "VirtualMachine", source: vim.vm.ConfigInfo, name: str, spec: vim.vm.CloneSpec
+) -> vim.vm.ConfigSpec:
+    """Describe the copy without its disks; cards get addresses of their own."""
+    hardware = source.hardware
+    skipped = {200, 201, 300, 100, 400, 600, 700, 500, 12000}
+    additions = [
+        _device.VirtualDeviceSpec(operation="add", device=_as_new(vm, device))
+        for device in hardware.device
+        if device.key not in skipped and not isinstance(device, _device.VirtualDisk)
+    ]
+    memory: Any = hardware.memoryMB
+    wanted = vim.vm.ConfigSpec(
+        name=name,
+        version=source.version,
+        guestId=source.guestId,
+        annotation=source.annotation,
+        numCPUs=hardware.numCPU,
+        numCoresPerSocket=hardware.numCoresPerSocket,
+        memoryMB=memory,
+        firmware=source.firmware,
+        bootOptions=source.bootOptions,
+        flags=source.flags,
+        extraConfig=[one for one in source.extraConfig if one.key != "nvram"],
+        deviceChange=additions,
+    )
+    if spec.config is not None:
+        given = {key: value for key, value in spec.config.__dict__.items() if value is not None and value != []}
+        given.pop("deviceChange", None)
+        given.pop("name", None)
+        wanted = changed(wanted, **given)
+    if extra_value(source, "uuid.action"):
+        wanted = changed(wanted, extraConfig=[one for one in wanted.extraConfig if one.key != "uuid.action"])
+    return wanted
+
+
+def _as_new(vm: "VirtualMachine", device: Device) -> Device:
+    if isinstance(device, _device.VirtualEthernetCard):
+        mac, address_type = new_mac(vm.world)
+        return changed(device, macAddress=mac, addressType=address_type)
+    return device
+
+
+def _copied_disks(
+    vm: "VirtualMachine",
+    snapshot: "Snapshot | None",
+    targets: dict[int, str],
+    home: DatastorePath,
+    location: vim.vm.RelocateSpec,
+    progress: "TaskProgress",
+) -> tuple[dict[int, DiskTree], list[Device]]:
+    """Copy each disk with its parents into one file; what was copied is deleted when one fails."""
+    source = (vm.config if snapshot is None else snapshot.config).hardware.device
+    trees: dict[int, DiskTree] = {}
+    devices: list[Device] = []
+    disks = disks_of(source)
+    try:
+        for number, device in enumerate(disks):
+            tree = vm.trees[device.key]
+            stem = home.name.removesuffix(".vmx") + (f"_{number}" if number else "")
+            target = DatastorePath.of(targets.get(device.key, home.datastore), f"{home.directory}/{stem}.vmdk")
+            with as_vim_faults(str(target)):
+                thin = _THIN.get(location.transform or "")
+                copied = _copy_tree(vm, tree, snapshot, target, thin=thin)
+            trees[device.key] = DiskTree(vm.world.disks, device.key, copied)
+            devices.append(device)
+            progress.report(90 * (number + 1) // len(disks))
+    except vmodl.MethodFault:
+        for tree in trees.values():
+            if tree.leaf is not None:
+                with suppress(StorageError):
+                    vm.world.disks.delete(tree.leaf.path)
+        raise
+    return trees, devices
+
+
+def _copy_tree(
+    vm: "VirtualMachine", tree: DiskTree, snapshot: "Snapshot | None", target: DatastorePath, *, thin: bool | None
+) -> SimDisk:
+    """Copy what a snapshot holds, or the present state, which is frozen meanwhile when the VM runs."""
+    held = None if snapshot is None else tree.frozen[snapshot.moid]
+    passing = f"clone-{vm.moid}"
+    if held is None and vm.is_running:
+        with stunned(vm):
+            tree.freeze(passing)
+        held = tree.frozen[passing]
+    source = held or tree.leaf
+    assert source is not None
+    try:
+        copied: SimDisk = vm.world.disks.copy(source.path, target, thin=source.base.thin if thin is None else thin)
+    finally:
+        if passing in tree.frozen:
+            tree.forget(passing)
+            with stunned(vm):
+                tree.consolidate()
+    return copied

@@ -1,0 +1,462 @@
+"""Taking, removing and reverting to snapshots, and consolidation."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyVmomi import vim
+
+from app.simulator.objects import Call
+from app.simulator.storage import SimDisk, StorageError
+from app.simulator.vm import layout, power, vmx
+from app.simulator.vm.config import with_devices
+from app.simulator.vm.disks import (
+    DiskTree,
+    apply_tracking,
+    described_disk,
+    is_shared,
+    takes_part_in_snapshots,
+    with_present_backings,
+)
+from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import Device, changed, disks_of, replaced
+from app.simulator.vm.views import tools_run
+
+if TYPE_CHECKING:
+    from app.simulator.tasks import TaskProgress
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.vm.snapshot import Snapshot
+
+MOST_LEVELS = 32
+MOST_NAME_LENGTH = 80
+_UNSAFE = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a client asks of a new snapshot."""
+
+    name: str
+    description: str
+    memory: bool
+    quiesce: bool
+
+
+def snapshot_info(vm: "VirtualMachine") -> vim.vm.SnapshotInfo | None:
+    """Return the tree of snapshots, None when there are none."""
+    if not vm.root_snapshots:
+        return None
+    current = vm.current_snapshot
+    return vim.vm.SnapshotInfo(
+        currentSnapshot=None if current is None else current.ref,
+        rootSnapshotList=[_node(vm, root) for root in vm.root_snapshots],
+    )
+
+
+def _node(vm: "VirtualMachine", snapshot: "Snapshot") -> vim.vm.SnapshotTree:
+    return vim.vm.SnapshotTree(
+        snapshot=snapshot.ref,
+        vm=vm.ref,
+        name=snapshot.name,
+        description=snapshot.description,
+        id=snapshot.number,
+        createTime=snapshot.created,
+        state=snapshot.power_state,
+        quiesced=snapshot.quiesced,
+        replaySupported=False,
+        childSnapshotList=[_node(vm, child) for child in snapshot.children],
+    )
+
+
+# ---- create ----------------------------------------------------------------------------------------------
+
+
+def create(vm: "VirtualMachine", call: Call, wish: Wish) -> vim.Task:
+    """Take a snapshot in a task.
+
+    Raises:
+        vim.fault.InvalidName: it has no name, or too long a one.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    _check_name(wish.name)
+    return vm.start(call, call.method, lambda progress: _create(vm, wish, progress, call.user))
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or len(name) > MOST_NAME_LENGTH:
+        raise vim.fault.InvalidName(msg=f"The name '{name}' is invalid.", name=name)
+
+
+def _create(vm: "VirtualMachine", wish: Wish, progress: "TaskProgress", user: str) -> vim.vm.Snapshot:
+    from app.simulator.vm.snapshot import Snapshot
+
+    _check_possible(vm, wish)
+    progress.report(10)
+    _quiesce(vm, wish)
+    number = vm.last_snapshot_number + 1
+    moid = vm.world.new_moid("snapshot") if vm.world.spec.is_vcenter else f"{vm.moid}-snapshot-{number}"
+    snapshot = Snapshot(vm.world, moid, vm, wish, number=number, parent=vm.current_snapshot)
+    with stunned(vm):
+        change_ids = _freeze_disks(vm, snapshot)
+        with as_vim_faults(layout.home_of(vm.config).name):
+            apply_tracking(vm, besides=snapshot.moid)
+    progress.report(60)
+    _keep_copies(vm, snapshot)
+    with vm.world.lock:
+        devices = _frozen_devices(vm, snapshot, change_ids)
+        snapshot.properties["config"] = with_devices(vm.config, devices)
+        siblings = vm.root_snapshots if snapshot.parent is None else snapshot.parent.children
+        siblings.append(snapshot)
+        vm.world.add(snapshot)
+        vm.current_snapshot = snapshot
+        vm.last_snapshot_number = number
+        vm.set_config(with_present_backings(vm, vm.config))
+        vm.snapshots_changed()
+    _write_files(vm, snapshot)
+    vm.post(vim.event.TaskEvent, f"Snapshot {wish.name} of {vm.name} was created.", user, info=_no_task(vm))
+    ref: vim.vm.Snapshot = snapshot.ref
+    return ref
+
+
+def _no_task(vm: "VirtualMachine") -> vim.TaskInfo:
+    """Return the task that the event is about, or the bare minimum when it is over already."""
+    running = vm.world.tasks.running_on(vm)
+    if running:
+        return running[-1].info
+    now = vm.world.now()
+    return vim.TaskInfo(
+        key="",
+        task=vim.Task(""),
+        descriptionId="",
+        state="success",
+        cancelled=False,
+        cancelable=False,
+        reason=vim.TaskReasonSystem(),
+        queueTime=now,
+        eventChainId=0,
+    )
+
+
+def _check_possible(vm: "VirtualMachine", wish: Wish) -> None:
+    devices = vm.config.hardware.device
+    disks = disks_of(devices)
+    if vm.config.template:
+        raise vim.fault.InvalidState(msg="A template has no snapshots.")
+    if vm.is_running and any(is_shared(disk, devices) for disk in disks):
+        raise vim.fault.SnapshotFault(
+            msg="An error occurred while saving the snapshot: virtual machine is configured to share its disks."
+        )
+    if vm.is_running and wish.memory and not all(takes_part_in_snapshots(disk) for disk in disks):
+        raise vim.fault.SnapshotFault(
+            msg="An error occurred while saving the snapshot: cannot take a memory snapshot, since the virtual "
+            "machine is configured with independent disks."
+        )
+    if vm.current_snapshot is not None and vm.current_snapshot.depth() >= MOST_LEVELS:
+        raise vim.fault.TooManySnapshotLevels(msg=f"There are more than {MOST_LEVELS} levels of snapshots.")
+
+
+def _quiesce(vm: "VirtualMachine", wish: Wish) -> None:
+    if not wish.quiesce or not vm.is_running or wish.memory:
+        return
+    scripted = vm.world.faults.takes_quiesce_failure(vm.name, vm.moid)
+    if scripted or not tools_run(vm):
+        why = "the guest does not answer in time" if scripted else "VMware Tools do not run"
+        raise vim.fault.ApplicationQuiesceFault(
+            msg=f"An error occurred while quiescing the virtual machine: {why}."
+        )
+
+
+def _freeze_disks(vm: "VirtualMachine", snapshot: "Snapshot") -> dict[int, str | None]:
+    """Freeze every disk that takes part, or none of them."""
+    change_ids: dict[int, str | None] = {}
+    frozen: list[DiskTree] = []
+    for device in disks_of(vm.config.hardware.device):
+        tree = vm.trees.get(device.key)
+        if tree is None or not takes_part_in_snapshots(device):
+            continue
+        try:
+            with as_vim_faults(str(getattr(device.backing, "fileName", ""))):
+                change_id = tree.freeze(snapshot.moid)
+        except vim.fault.VimFault:
+            _undo(frozen, snapshot)
+            raise
+        frozen.append(tree)
+        change_ids[device.key] = change_id if vm.config.changeTrackingEnabled else None
+    return change_ids
+
+
+def _undo(frozen: list[DiskTree], snapshot: "Snapshot") -> None:
+    for tree in frozen:
+        tree.forget(snapshot.moid)
+        tree.consolidate()
+
+
+def _frozen_devices(vm: "VirtualMachine", snapshot: "Snapshot", change_ids: dict[int, str | None]) -> list[Device]:
+    devices: list[Device] = vm.config.hardware.device
+    for device in disks_of(devices):
+        tree = vm.trees.get(device.key)
+        frozen = None if tree is None else tree.frozen.get(snapshot.moid)
+        if frozen is not None:
+            change_id = change_ids.get(device.key)
+            devices = replaced(devices, described_disk(vm, device, frozen, change_id))
+    return devices
+
+
+def _keep_copies(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
+    """Keep what each disk holds at this moment, where a test asked for it."""
+    directory = vm.world.keep_frozen_copies
+    if directory is None:
+        return
+    place = directory / vm.moid / _UNSAFE.sub("_", snapshot.name)
+    place.mkdir(parents=True, exist_ok=True)
+    for key, tree in vm.trees.items():
+        frozen = tree.frozen.get(snapshot.moid)
+        if frozen is not None:
+            target = place / f"{key}.raw"
+            target.unlink(missing_ok=True)
+            frozen.export_raw(target)
+
+
+def _write_files(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
+    data = vmx.render(snapshot.config).encode("utf-8")
+    layout.write_file(vm.world, layout.snapshot_data_path(vm.config, snapshot.number), data)
+    if snapshot.with_memory:
+        path = layout.snapshot_memory_path(vm.config, snapshot.number)
+        layout.write_file(vm.world, path, b"MEM\0" * 1024)
+    layout.save_snapshot_list(vm)
+    layout.save_configuration(vm)
+
+
+# ---- remove ----------------------------------------------------------------------------------------------
+
+
+def remove(snapshot: "Snapshot", call: Call, *, with_children: bool, consolidate: bool) -> vim.Task:
+    """Remove a snapshot in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    doomed = snapshot.subtree() if with_children else [snapshot]
+    return snapshot.vm.start(
+        call, call.method, lambda progress: _remove(snapshot.vm, doomed, progress, call.user, merge=consolidate)
+    )
+
+
+def remove_all(vm: "VirtualMachine", call: Call, *, consolidate: bool) -> vim.Task:
+    """Remove every snapshot in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    return vm.start(
+        call,
+        call.method,
+        lambda progress: _remove(vm, vm.every_snapshot(), progress, call.user, merge=consolidate),
+    )
+
+
+def _remove(
+    vm: "VirtualMachine", doomed: "list[Snapshot]", progress: "TaskProgress", user: str, *, merge: bool
+) -> None:
+    with vm.world.lock:
+        for snapshot in reversed(doomed):
+            _unhook(vm, snapshot)
+        for tree in vm.trees.values():
+            for snapshot in doomed:
+                tree.forget(snapshot.moid)
+        vm.snapshots_changed()
+    for snapshot in doomed:
+        for path in (
+            layout.snapshot_data_path(vm.config, snapshot.number),
+            layout.snapshot_memory_path(vm.config, snapshot.number),
+        ):
+            layout.datastore_of(vm.world, path).delete_file(path.relative)
+    layout.save_snapshot_list(vm)
+    progress.report(20)
+    refused = merge and vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid)
+    if merge and not refused:
+        _merge(vm, progress)
+    if vm.consolidation_needed:
+        vm.post(
+            vim.event.EventEx,
+            f"Virtual machine {vm.name} disks consolidation is needed on {vm.host.name}.",
+            user,
+            eventTypeId="com.vmware.vc.VmDiskConsolidationNeeded",
+            severity="warning",
+        )
+
+
+def _unhook(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
+    """Take a snapshot out of the tree; its children go to its parent."""
+    siblings = vm.root_snapshots if snapshot.parent is None else snapshot.parent.children
+    place = siblings.index(snapshot)
+    siblings[place : place + 1] = snapshot.children
+    for child in snapshot.children:
+        child.parent = snapshot.parent
+    if vm.current_snapshot is snapshot:
+        vm.current_snapshot = snapshot.parent
+    vm.world.remove(snapshot)
+
+
+def consolidate(vm: "VirtualMachine", call: Call) -> vim.Task:
+    """Merge what is left of removed snapshots, in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+
+    def run(progress: "TaskProgress") -> None:
+        if vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid):
+            path = str(layout.home_of(vm.config))
+            raise vim.fault.FileLocked(msg="Unable to access a file since it is locked.", file=path)
+        _merge(vm, progress, strict=True)
+
+    return vm.start(call, call.method, run)
+
+
+def _merge(vm: "VirtualMachine", progress: "TaskProgress", *, strict: bool = False) -> None:
+    """Merge the files that nobody needs; a file that a reader has open stays, and consolidation is needed.
+
+    Raises:
+        vmodl.MethodFault: in a strict merge, when a file is in use or the space does not suffice.
+    """
+    failure: StorageError | None = None
+    with stunned(vm):
+        for done, tree in enumerate(list(vm.trees.values()), start=1):
+            try:
+                tree.consolidate()
+            except StorageError as error:
+                failure = error
+            progress.report(20 + 70 * done // len(vm.trees))
+        with as_vim_faults(str(layout.home_of(vm.config))):
+            apply_tracking(vm)
+    _show_present_files(vm)
+    if failure is not None and strict:
+        with as_vim_faults(str(layout.home_of(vm.config))):
+            raise failure
+
+
+def _show_present_files(vm: "VirtualMachine") -> None:
+    """Let the configurations of the VM and of its snapshots name the files that are there now."""
+    with vm.world.lock:
+        for snapshot in vm.every_snapshot():
+            devices: list[Device] = snapshot.config.hardware.device
+            for device, frozen in _frozen_disks(vm, snapshot):
+                change_id = getattr(device.backing, "changeId", None)
+                devices = replaced(devices, described_disk(vm, device, frozen, change_id))
+            snapshot.set(config=with_devices(snapshot.config, devices))
+        vm.set_config(with_present_backings(vm, vm.config))
+        vm.snapshots_changed()
+    layout.save_configuration(vm)
+    if vm.root_snapshots:
+        layout.save_snapshot_list(vm)
+
+
+def _frozen_disks(
+    vm: "VirtualMachine", snapshot: "Snapshot"
+) -> Iterator[tuple[vim.vm.device.VirtualDisk, SimDisk]]:
+    for device in disks_of(snapshot.config.hardware.device):
+        tree = vm.trees.get(device.key)
+        frozen = None if tree is None else tree.frozen.get(snapshot.moid)
+        if frozen is not None:
+            yield device, frozen
+
+
+# ---- revert ----------------------------------------------------------------------------------------------
+
+
+def revert(snapshot: "Snapshot", call: Call, *, suppress_power_on: bool) -> vim.Task:
+    """Bring a VM back to a snapshot, in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    vm = snapshot.vm
+    return vm.start(
+        call, call.method, lambda _: _revert(vm, snapshot, call.user, suppress_power_on=suppress_power_on)
+    )
+
+
+def revert_to_current(vm: "VirtualMachine", call: Call, *, suppress_power_on: bool) -> vim.Task:
+    """Bring a VM back to its current snapshot, in a task.
+
+    Raises:
+        vim.fault.NotFound: it has none.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    snapshot = vm.current_snapshot
+    if snapshot is None:
+        raise vim.fault.NotFound(msg="The virtual machine has no current snapshot.")
+    return vm.start(
+        call, call.method, lambda _: _revert(vm, snapshot, call.user, suppress_power_on=suppress_power_on)
+    )
+
+
+def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_power_on: bool) -> None:
+    power.stop(vm, "poweredOff")
+    made = snapshot.config
+    kept_keys = {device.key for device in disks_of(made.hardware.device)}
+    for key, tree in vm.trees.items():
+        with as_vim_faults(str(layout.home_of(vm.config))):
+            if snapshot.moid in tree.frozen:
+                tree.revert(snapshot.moid)
+            elif key not in kept_keys:
+                tree.leaf = None
+    _consolidate_quietly(vm)
+    with vm.world.lock:
+        vm.set_trees({key: tree for key, tree in vm.trees.items() if tree.leaf is not None or tree.frozen})
+        vm.current_snapshot = snapshot
+        now = vm.world.now()
+        present = changed(made, name=vm.config.name, modified=now, changeVersion=now.isoformat())
+        vm.set_config(with_present_backings(vm, present))
+        vm.snapshots_changed()
+    with as_vim_faults(str(layout.home_of(vm.config))):
+        apply_tracking(vm)
+    layout.save_configuration(vm)
+    layout.save_snapshot_list(vm)
+    if snapshot.power_state == "poweredOn" and not suppress_power_on:
+        power.start(vm)
+    vm.post(
+        vim.event.VmReconfiguredEvent, f"{vm.name} was reverted to {snapshot.name}.", user, configSpec=_no_spec()
+    )
+
+
+def _no_spec() -> vim.vm.ConfigSpec:
+    return vim.vm.ConfigSpec()
+
+
+def _consolidate_quietly(vm: "VirtualMachine") -> None:
+    """Throw branches away; one that somebody reads stays, and consolidation is needed."""
+    for tree in vm.trees.values():
+        with _tolerated():
+            tree.consolidate()
+
+
+@contextmanager
+def _tolerated() -> Iterator[None]:
+    try:
+        yield
+    except StorageError:
+        return
+
+
+def rename(snapshot: "Snapshot", name: str | None, description: str | None) -> None:
+    """Give a snapshot another name or description.
+
+    Raises:
+        vim.fault.InvalidName: the name is empty or too long.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    vm = snapshot.vm
+    with vm.world.lock:
+        vm.refuse_while_busy()
+        if name is not None:
+            _check_name(name)
+            snapshot.name = name
+        if description is not None:
+            snapshot.description = description
+        vm.snapshots_changed()
+    layout.save_snapshot_list(vm)
