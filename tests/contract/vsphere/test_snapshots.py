@@ -18,10 +18,20 @@ from tests.support.fakes import RecordingTaskLog
 @pytest.fixture
 def vm(vsphere: VSphereHypervisor) -> Iterator[VmSummary]:
     """A running VM, without snapshots before and after the test."""
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.ON)
+    vm = _ordinary_vms(vsphere)[0]
     assert vm.snapshot_count == 0
     yield vm
     assert vsphere.find_snapshots("") == []
+
+
+def _ordinary_vms(vsphere: VSphereHypervisor) -> list[VmSummary]:
+    """Running VMs whose disks all take part in snapshots."""
+    return [
+        one
+        for one in vsphere.list_vms()
+        if one.power_state is PowerState.ON
+        and not any(disk.unsupported_reason for disk in vsphere.vm_details(one.id).disks)
+    ]
 
 
 def test_snapshot_freezes_the_disks_and_is_named_for_its_task(
@@ -70,7 +80,7 @@ def test_removal_on_a_vm_that_is_gone_is_fine(vsphere: VSphereHypervisor) -> Non
 def test_snapshots_are_found_over_the_platform_by_prefix(
     vsphere: VSphereHypervisor, log: RecordingTaskLog
 ) -> None:
-    vms = [one for one in vsphere.list_vms() if one.power_state is PowerState.ON][:2]
+    vms = _ordinary_vms(vsphere)[:2]
     made = []
     for one in vms:
         task = TaskId(f"50% {one.name}")
@@ -105,7 +115,7 @@ def test_cancelled_task_makes_no_snapshot(
 def test_parallel_snapshots_of_several_vms_share_one_session(
     vsphere: VSphereHypervisor, log: RecordingTaskLog
 ) -> None:
-    vms = [one.id for one in vsphere.list_vms()]
+    vms = [one.id for one in _ordinary_vms(vsphere)]
 
     def cycle(vm: VmId) -> SnapshotId:
         frozen = vsphere.create_snapshot(vm, TaskId(f"p-{vm}"), quiesce=False, log=log, cancel=CancelToken())
