@@ -222,7 +222,8 @@ class ChangeTracking:
 def _area(area: Any) -> Extent:
     if area.start < 0 or area.length < 0:
         raise IncompleteMap(f"an area of {area.length} bytes at byte {area.start}")
-    return Extent(area.start, area.length)
+    # pyVmomi counts with a subclass of int that nothing outside knows.
+    return Extent(int(area.start), int(area.length))
 
 
 def doubt(disk: Any, capacity_bytes: int, since: str | None) -> str | None:

@@ -1,0 +1,105 @@
+"""Where the demo plays: a simulated vSphere, an engine, a standby path and a password store in one folder."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.bootstrap import EngineHost, Installation
+from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
+from app.engine.api import Engine, RegisterPlatform, RegisterStandby
+from app.paths import Folders, program_folder
+from app.secretstore.choice import SECRET_FILE
+from app.secretstore.file_store import EncryptedFileSecretStore
+from app.simulator.server import VSphereSimulator
+from app.simulator.spec import SimulatorSpec
+
+FROZEN = "frozen"
+"""Folder of the simulator's own copies of the disks that snapshots froze."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Everything the story plays with."""
+
+    root: Path
+    simulator: VSphereSimulator
+    engine: Engine
+    platform: PlatformId
+    standby: StandbyId
+
+    def frozen_copy(self, vm: VmId, task: TaskId, disk_key: int) -> Path:
+        """Return the simulator's own copy of a disk as it was when a task's snapshot froze it."""
+        return self.root / FROZEN / vm / f"{SNAPSHOT_PREFIX}{task}" / f"{disk_key}.raw"
+
+    def export_live_disk(self, datastore_path: str, target: Path) -> Path:
+        """Copy a disk of the simulator, as it is now, into a raw file."""
+        self.simulator.world.disks.open(datastore_path).export_raw(target)
+        return target
+
+
+@contextmanager
+def open_stage(root: Path, spec: SimulatorSpec) -> Iterator[Stage]:
+    """Set the stage in a folder and strike it at the end; what it wrote stays there.
+
+    Raises:
+        OperationalError: something could not be started.
+    """
+    passphrase = secrets.token_urlsafe(32)
+    with open_simulator(root, spec) as simulator, open_host(root / "standfast", passphrase) as host:
+        yield register(root, simulator, host.engine)
+
+
+@contextmanager
+def open_simulator(root: Path, spec: SimulatorSpec) -> Iterator[VSphereSimulator]:
+    """Start a simulated vSphere that keeps a copy of every disk a snapshot freezes."""
+    simulator = VSphereSimulator(spec, root / "vsphere")
+    simulator.keep_frozen_copies = root / FROZEN
+    with simulator:
+        yield simulator
+
+
+@contextmanager
+def open_host(home: Path, passphrase: str) -> Iterator[EngineHost]:
+    """Start an engine that keeps everything in one folder, its passwords in the encrypted file.
+
+    Raises:
+        OperationalError: it cannot be started.
+    """
+    installation = Installation.find(folders_in(home))
+    store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: passphrase)
+    with EngineHost.open(installation, secrets=store) as host:
+        yield host
+
+
+def folders_in(home: Path) -> Folders:
+    """Return the folders of an installation that keeps everything in one."""
+    return Folders(
+        program=program_folder(),
+        config=home / "config",
+        data=home / "data",
+        local=home / "local",
+        logs=home / "logs",
+    )
+
+
+def register(root: Path, simulator: VSphereSimulator, engine: Engine) -> Stage:
+    """Tell an engine of the simulated vSphere and of a standby path beside it.
+
+    Raises:
+        OperationalError: the engine refused.
+    """
+    platform = engine.execute(
+        RegisterPlatform(
+            name="Demo vCenter",
+            address=simulator.host,
+            port=simulator.port,
+            user=simulator.user,
+            password=simulator.password,
+            thumbprint_sha256=simulator.thumbprint_sha256,
+        )
+    )
+    standby = engine.execute(RegisterStandby(name="Demo standby", target_path=str(root / "standby")))
+    return Stage(root=root, simulator=simulator, engine=engine, platform=platform.id, standby=standby.id)

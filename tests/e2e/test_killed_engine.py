@@ -1,0 +1,123 @@
+"""The engine is killed with SIGKILL in the middle of backups; nothing is lost and nothing is left behind."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.cli.demo.stage import Stage, open_host, open_simulator, register
+from app.domain.states import BackupKind
+from app.engine.api import StartBackup
+from app.secretstore.passphrases import PASSPHRASE_VARIABLE
+from tests.support.stage import (
+    DEADLINE_S,
+    RULE,
+    Made,
+    assert_points_are_exact,
+    back_up,
+    our_snapshots,
+    small_spec,
+    vm_named,
+)
+from tests.support.waiting import wait_until
+
+MIB = 1024 * 1024
+KILLS = 30
+PASSPHRASE = "only for tests"
+ROOT = Path(__file__).parents[2]
+
+
+class KilledEngine:
+    """One installation whose engine is killed and started again."""
+
+    def __init__(self, stage: Stage, home: Path) -> None:
+        self.stage = stage
+        self.home = home
+        self.vm = vm_named(stage, "web-01")
+
+    def start_backup(self, kind: BackupKind) -> "subprocess.Popen[str]":
+        """Start an engine in a process of its own; return once it queues the backup."""
+        request = StartBackup(
+            platform=self.stage.platform,
+            vm=self.vm.id,
+            vm_name=self.vm.name,
+            standby=self.stage.standby,
+            rule_name=RULE,
+            kind=kind,
+        )
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.support.engine_process",
+                str(self.home),
+                msgspec.json.encode(request).decode(),
+            ],
+            cwd=ROOT,
+            env={**os.environ, PASSPHRASE_VARIABLE: PASSPHRASE},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        return process
+
+    def measure(self) -> float:
+        """Return how long an undisturbed backup takes from its start to its end, in seconds."""
+        process = self.start_backup(BackupKind.FULL)
+        begun = time.monotonic()
+        assert process.stdout is not None
+        with process.stdout:
+            assert process.stdout.readline() == "ended completed\n"
+        duration_s = time.monotonic() - begun
+        assert process.wait(30) == 0
+        return duration_s
+
+    def kill_after(self, delay_s: float, kind: BackupKind) -> None:
+        """Kill an engine so long after it began a backup."""
+        process = self.start_backup(kind)
+        time.sleep(delay_s)  # the instant of the kill is what this test varies
+        process.kill()
+        process.wait(30)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[KilledEngine]:
+    with open_simulator(tmp_path, small_spec()) as simulator:
+        home = tmp_path / "standfast"
+        with open_host(home, PASSPHRASE) as host:
+            engine = KilledEngine(register(tmp_path, simulator, host.engine), home)
+        yield engine
+
+
+def test_thirty_kills_leave_no_snapshot_and_lose_no_point(killed: KilledEngine) -> None:
+    chance = random.Random(20261122)
+    duration_s = killed.measure()
+    points: list[Made] = []
+    seen_snapshots = 0
+    for number in range(KILLS):
+        killed.stage.simulator.world.guests.write_now(killed.vm.id, MIB)
+        kind = chance.choice(list(BackupKind))
+        killed.kill_after(chance.uniform(0, duration_s), kind)
+        seen_snapshots += len(our_snapshots(killed.stage))
+        with open_host(killed.home, PASSPHRASE) as host:
+            assert host.engine.wait_until_idle(DEADLINE_S)
+            wait_until(lambda: not our_snapshots(killed.stage), what=f"kill {number}: our snapshot's removal")
+            stage = replace(killed.stage, engine=host.engine)
+            if number % 3 == 2:
+                points.append(back_up(stage, killed.vm, BackupKind.INCREMENTAL))
+    assert seen_snapshots > 0, "no kill hit a backup while its snapshot was there: the test proves nothing"
+    with open_host(killed.home, PASSPHRASE) as host:
+        stage = replace(killed.stage, engine=host.engine)
+        points.append(back_up(stage, killed.vm, BackupKind.INCREMENTAL))
+        assert_points_are_exact(stage, killed.vm.id, points)
+    assert not our_snapshots(killed.stage)

@@ -1,0 +1,103 @@
+"""Restores over the wire: as a new VM and over the original, compared with the frozen disks."""
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.demo.judge import compare_files
+from app.cli.demo.stage import Stage
+from app.domain.ids import VmId
+from app.domain.states import BackupKind, TaskState
+from app.domain.vms import PowerState, VmPlacement
+from app.engine.api import CancelTask, DescribeVm, ListVms, NewVm, OverOriginal, StartRestore, TaskReport
+from app.simulator.spec import DiskSpec, VmSpec
+from tests.e2e.conftest import OpenStage
+from tests.support.stage import MIB, Made, back_up, explain, finished, small_spec, vm_named
+from tests.support.waiting import wait_until
+
+
+def restore(stage: Stage, made: Made, target: NewVm | OverOriginal, *, power_on: bool = False) -> TaskReport:
+    task = stage.engine.execute(
+        StartRestore(
+            standby=stage.standby, point=made.point.id, platform=stage.platform, target=target, power_on=power_on
+        )
+    )
+    report = finished(stage.engine, task)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    return report
+
+
+def assert_restored(stage: Stage, source: VmId, made: Made, restored: VmId, folder: Path) -> None:
+    disks = stage.engine.ask(DescribeVm(platform=stage.platform, vm=restored)).disks
+    assert len(disks) == len(made.point.disks)
+    for old, new in zip(made.point.disks, disks, strict=True):
+        copy = stage.export_live_disk(new.path, folder / f"{restored}-{new.key}.raw")
+        assert compare_files(stage.frozen_copy(source, made.task, old.key), copy) is None, new.label
+
+
+def test_a_new_vm_holds_every_byte_of_an_older_point(stage: Stage, tmp_path: Path) -> None:
+    vm = vm_named(stage, "web-01")
+    first = back_up(stage, vm, BackupKind.FULL)
+    stage.simulator.world.guests.write_now(vm.id, 2 * MIB)
+    second = back_up(stage, vm, BackupKind.INCREMENTAL)
+    for made, name in ((first, "web-01-old"), (second, "web-01-new")):
+        restore(stage, made, NewVm(placement=VmPlacement(name=name)))
+        restored = vm_named(stage, name)
+        assert restored.power_state is PowerState.OFF
+        assert restored.instance_uuid != vm.instance_uuid
+        assert_restored(stage, vm.id, made, restored.id, tmp_path)
+    assert vm_named(stage, "web-01").id == vm.id
+
+
+def test_the_original_is_replaced_and_keeps_its_identity(stage: Stage, tmp_path: Path) -> None:
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, BackupKind.FULL)
+    stage.simulator.world.guests.write_now(vm.id, 2 * MIB)
+    restore(stage, made, OverOriginal(), power_on=False)
+    present = stage.engine.ask(ListVms(platform=stage.platform))
+    assert [one.name for one in present] == ["web-01"]
+    assert present[0].id != vm.id
+    assert_restored(stage, vm.id, made, present[0].id, tmp_path)
+
+
+def test_a_restored_vm_starts_when_it_is_told_to(stage: Stage) -> None:
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, BackupKind.FULL)
+    restore(stage, made, NewVm(placement=VmPlacement(name="web-01-copy")), power_on=True)
+    assert vm_named(stage, "web-01-copy").power_state is PowerState.ON
+
+
+def test_a_cancelled_restore_takes_its_vm_away_again(open_fresh_stage: OpenStage) -> None:
+    stage = open_fresh_stage(small_spec(VmSpec(name="big-01", disks=(DiskSpec(capacity_bytes=256 * MIB),))))
+    vm = vm_named(stage, "big-01")
+    made = back_up(stage, vm, BackupKind.FULL)
+    task = stage.engine.execute(
+        StartRestore(
+            standby=stage.standby,
+            point=made.point.id,
+            platform=stage.platform,
+            target=NewVm(placement=VmPlacement(name="copy-01")),
+        )
+    )
+    wait_until(
+        lambda: len(stage.engine.ask(ListVms(platform=stage.platform))) == 2, what="the new VM", deadline_s=30
+    )
+    stage.engine.execute(CancelTask(task=task))
+    report = finished(stage.engine, task)
+    assert report.task.state is TaskState.STOPPED, explain(report)
+    assert [one.name for one in stage.engine.ask(ListVms(platform=stage.platform))] == ["big-01"]
+
+
+@pytest.mark.parametrize("kind", ["new", "over"])
+def test_a_failing_restore_leaves_the_platform_as_it_was(stage: Stage, kind: str) -> None:
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, BackupKind.FULL)
+    stage.simulator.faults.fail_call("CreateVM_Task", times=5)
+    target = OverOriginal() if kind == "over" else NewVm(placement=VmPlacement(name="copy-01"))
+    task = stage.engine.execute(
+        StartRestore(standby=stage.standby, point=made.point.id, platform=stage.platform, target=target)
+    )
+    report = finished(stage.engine, task)
+    assert report.task.state is TaskState.FAILED
+    present = stage.engine.ask(ListVms(platform=stage.platform))
+    assert [(one.name, one.id) for one in present] == [("web-01", vm.id)]

@@ -1,0 +1,28 @@
+"""An engine in a process of its own, to be killed: ``python -m tests.support.engine_process HOME REQUEST``.
+
+Opens the installation in HOME (password file, passphrase from the environment), queues the backup that REQUEST
+(JSON) describes, prints ``started`` when its snapshot may exist soon, then ``ended`` with the state.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from app.cli.demo.stage import open_host
+from app.engine.api import StartBackup, TaskDetails
+from app.secretstore.passphrases import PASSPHRASE_VARIABLE
+
+
+def main(home: str, request: str) -> int:
+    with open_host(Path(home), os.environ[PASSPHRASE_VARIABLE]) as host:
+        print("started", flush=True)
+        task = host.engine.execute(msgspec.json.decode(request, type=StartBackup))
+        host.engine.wait_until_idle(120)
+        print("ended", host.engine.ask(TaskDetails(task=task)).task.state.value, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
