@@ -357,10 +357,15 @@ class DiskStore:
             raise DiskCorrupt(f"the data file of {path} is missing")
         kind = DeltaLayer if descriptor.is_delta else FlatLayer
         layer = kind.open(data, descriptor.capacity_bytes)
-        disk = SimDisk(self, datastore, path, descriptor, layer, None, parent)
+        tracking: ChangeTracking | None = None
         if descriptor.track_file is not None:
-            track_file = datastore.resolve(path.sibling(descriptor.track_file))
-            disk.tracking = ChangeTracking(track_file, descriptor.capacity_bytes)
+            try:
+                track_file = datastore.resolve(path.sibling(descriptor.track_file))
+                tracking = ChangeTracking(track_file, descriptor.capacity_bytes)
+            except (StorageError, OSError) as error:
+                layer.close()
+                raise DiskCorrupt(f"the change tracking of {path} cannot be read: {error}") from error
+        disk = SimDisk(self, datastore, path, descriptor, layer, tracking, parent)
         disk.diverged = True
         self._correct_booking(disk)
         return disk

@@ -53,7 +53,8 @@ class ChangeTracking:
         self._map = mmap.mmap(self._file.fileno(), 0)
         magic, self._sequence, self._flags, _, generation = _HEADER.unpack_from(self._map)
         if magic != _MAGIC:
-            self.close()
+            self._map.close()
+            self._file.close()
             raise DiskCorrupt(f"{path.name} is not a change tracking file")
         self._generation: str = generation.rstrip(b"\0").decode("ascii")
         self._stamps: npt.NDArray[np.uint32] = np.frombuffer(

@@ -250,9 +250,7 @@ class NfcClient:
         for start, plain in pieces:
             packed = zlib.compress(plain) if compression == 1 else plain
             extra, how = (packed, compression) if len(packed) < len(plain) else (plain, 0)
-            payload = struct.pack(
-                "<QQQ5I", handle, how << 32, offset, total, start, len(plain), len(extra), 0
-            )
+            payload = struct.pack("<QQQ5I", handle, how << 32, offset, total, start, len(plain), len(extra), 0)
             self.connection.sendall(struct.pack("<4I", MAGIC, 7, 44, op_id) + payload + extra)
         return op_id
 
