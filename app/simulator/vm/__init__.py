@@ -1,12 +1,14 @@
 """Virtual machines: what they look like and everything that can be done to them.
 
-* ``machine`` - the managed object ``VirtualMachine``; its methods are spread over ``power``, ``reconfigure``,
-  ``snapshots``, ``relocate``, ``tracking`` by subject. ``snapshot`` - the managed object of one snapshot.
+* ``machine`` - the managed object ``VirtualMachine``; what its methods do lies in ``power``, ``reconfigure``,
+  ``snapshots``, ``consolidation``, ``revert``, ``changed_areas``, ``relocate``, ``lifecycle`` by subject.
+  ``snapshot`` - the managed object of one snapshot.
 * ``disks`` - the VM's disks as chains of files: freezing, consolidation, throwing branches away.
 * ``config``, ``devices``, ``device_changes``, ``card_changes`` - pure functions on pyVmomi's data objects.
+* ``views`` - the properties that follow from configuration and state.
 * ``vmx``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called.
-* ``create`` - VMs made from a spec at start, by CreateVM_Task, by RegisterVM_Task, by CloneVM_Task.
-* ``nfc_service`` - tickets for NFC.
+* ``create`` - VMs made by CreateVM_Task and RegisterVM_Task; ``from_spec`` - those that are there at the start.
+* ``nfc_service`` - tickets for NFC; ``disk_access`` - what NFC and HTTPS may open; ``guests_port`` - who writes.
 
 Invariants: data objects of pyVmomi are values, replaced and never changed in place, so that a snapshot's
 configuration shares the live one's parts and may be serialized while the VM changes. A VM runs one task at a time;

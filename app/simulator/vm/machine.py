@@ -14,11 +14,13 @@ from app.simulator.storage import DatastorePath
 from app.simulator.vm import (
     changed_areas,
     config,
+    consolidation,
     layout,
     lifecycle,
     power,
     reconfigure,
     relocate,
+    revert,
     snapshots,
     views,
 )
@@ -325,17 +327,17 @@ class VirtualMachine(Entity):
         spec: vim.vm.SnapshotSelectionSpec | None = None,
     ) -> vim.Task:
         """Remove every snapshot."""
-        return snapshots.remove_all(self, call, consolidate=consolidate is not False)
+        return consolidation.remove_all(self, call, consolidate=consolidate is not False)
 
     def RevertToCurrentSnapshot_Task(
         self, call: Call, *, host: vim.HostSystem | None = None, suppressPowerOn: bool | None = None
     ) -> vim.Task:
         """Go back to the snapshot that the present state stands on."""
-        return snapshots.revert_to_current(self, call, suppress_power_on=bool(suppressPowerOn))
+        return revert.revert_to_current(self, call, suppress_power_on=bool(suppressPowerOn))
 
     def ConsolidateVMDisks_Task(self, call: Call) -> vim.Task:
         """Merge the files of removed snapshots."""
-        return snapshots.consolidate(self, call)
+        return consolidation.consolidate(self, call)
 
     def QueryChangedDiskAreas(
         self,

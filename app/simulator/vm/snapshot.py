@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pyVmomi import vim
 
 from app.simulator.objects import Call, SimObject
-from app.simulator.vm import snapshots
+from app.simulator.vm import consolidation, revert, snapshots
 
 if TYPE_CHECKING:
     from app.simulator.session import Session
@@ -82,13 +82,13 @@ class Snapshot(SimObject):
         self, call: Call, *, removeChildren: bool, consolidate: bool | None = None
     ) -> vim.Task:
         """Remove the snapshot."""
-        return snapshots.remove(self, call, with_children=removeChildren, consolidate=consolidate is not False)
+        return consolidation.remove(self, call, with_children=removeChildren, consolidate=consolidate is not False)
 
     def RevertToSnapshot_Task(
         self, call: Call, *, host: vim.HostSystem | None = None, suppressPowerOn: bool | None = None
     ) -> vim.Task:
         """Bring the VM back to this moment."""
-        return snapshots.revert(self, call, suppress_power_on=bool(suppressPowerOn))
+        return revert.revert(self, call, suppress_power_on=bool(suppressPowerOn))
 
     def RenameSnapshot(self, call: Call, *, name: str | None = None, description: str | None = None) -> None:
         """Give the snapshot another name or description."""

@@ -1,16 +1,13 @@
 """Taking, removing and reverting to snapshots, and consolidation."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyVmomi import vim
 
 from app.simulator.objects import Call
-from app.simulator.storage import SimDisk, StorageError
-from app.simulator.vm import layout, power, vmx
+from app.simulator.vm import layout, vmx
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.disks import (
     DiskTree,
@@ -22,7 +19,7 @@ from app.simulator.vm.disks import (
 )
 from app.simulator.vm.guests_port import stunned
 from app.simulator.vm.storage_faults import as_vim_faults
-from app.simulator.vm.values import Device, changed, disks_of, replaced
+from app.simulator.vm.values import Device, disks_of, replaced
 from app.simulator.vm.views import tools_run
 
 if TYPE_CHECKING:
@@ -71,9 +68,6 @@ def _node(vm: "VirtualMachine", snapshot: "Snapshot") -> vim.vm.SnapshotTree:
     )
 
 
-# ---- create ----------------------------------------------------------------------------------------------
-
-
 def create(vm: "VirtualMachine", call: Call, wish: Wish) -> vim.Task:
     """Take a snapshot in a task.
 
@@ -116,27 +110,19 @@ def _create(vm: "VirtualMachine", wish: Wish, progress: "TaskProgress", user: st
         vm.set_config(with_present_backings(vm, vm.config))
         vm.snapshots_changed()
     _write_files(vm, snapshot)
-    vm.post(vim.event.TaskEvent, f"Snapshot {wish.name} of {vm.name} was created.", user, info=_no_task(vm))
+    post_snapshot_event(vm, "created", wish.name, user)
     ref: vim.vm.Snapshot = snapshot.ref
     return ref
 
 
-def _no_task(vm: "VirtualMachine") -> vim.TaskInfo:
-    """Return the task that the event is about, or the bare minimum when it is over already."""
-    running = vm.world.tasks.running_on(vm)
-    if running:
-        return running[-1].info
-    now = vm.world.now()
-    return vim.TaskInfo(
-        key="",
-        task=vim.Task(""),
-        descriptionId="",
-        state="success",
-        cancelled=False,
-        cancelable=False,
-        reason=vim.TaskReasonSystem(),
-        queueTime=now,
-        eventChainId=0,
+def post_snapshot_event(vm: "VirtualMachine", what: str, name: str, user: str) -> None:
+    """Write an event about a snapshot to the log."""
+    vm.post(
+        vim.event.EventEx,
+        f"Snapshot {name} of {vm.name} was {what}.",
+        user,
+        eventTypeId=f"standfast.simulator.snapshot.{what}",
+        severity="info",
     )
 
 
@@ -228,219 +214,6 @@ def _write_files(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
         layout.write_file(vm.world, path, b"MEM\0" * 1024)
     layout.save_snapshot_list(vm)
     layout.save_configuration(vm)
-
-
-# ---- remove ----------------------------------------------------------------------------------------------
-
-
-def remove(snapshot: "Snapshot", call: Call, *, with_children: bool, consolidate: bool) -> vim.Task:
-    """Remove a snapshot in a task.
-
-    Raises:
-        vim.fault.TaskInProgress: the VM is busy.
-    """
-    doomed = snapshot.subtree() if with_children else [snapshot]
-    return snapshot.vm.start(
-        call, call.method, lambda progress: _remove(snapshot.vm, doomed, progress, call.user, merge=consolidate)
-    )
-
-
-def remove_all(vm: "VirtualMachine", call: Call, *, consolidate: bool) -> vim.Task:
-    """Remove every snapshot in a task.
-
-    Raises:
-        vim.fault.TaskInProgress: the VM is busy.
-    """
-    return vm.start(
-        call,
-        call.method,
-        lambda progress: _remove(vm, vm.every_snapshot(), progress, call.user, merge=consolidate),
-    )
-
-
-def _remove(
-    vm: "VirtualMachine", doomed: "list[Snapshot]", progress: "TaskProgress", user: str, *, merge: bool
-) -> None:
-    with vm.world.lock:
-        for snapshot in reversed(doomed):
-            _unhook(vm, snapshot)
-        for tree in vm.trees.values():
-            for snapshot in doomed:
-                tree.forget(snapshot.moid)
-        vm.snapshots_changed()
-    for snapshot in doomed:
-        for path in (
-            layout.snapshot_data_path(vm.config, snapshot.number),
-            layout.snapshot_memory_path(vm.config, snapshot.number),
-        ):
-            layout.datastore_of(vm.world, path).delete_file(path.relative)
-    layout.save_snapshot_list(vm)
-    progress.report(20)
-    refused = merge and vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid)
-    if merge and not refused:
-        _merge(vm, progress)
-    if vm.consolidation_needed:
-        vm.post(
-            vim.event.EventEx,
-            f"Virtual machine {vm.name} disks consolidation is needed on {vm.host.name}.",
-            user,
-            eventTypeId="com.vmware.vc.VmDiskConsolidationNeeded",
-            severity="warning",
-        )
-
-
-def _unhook(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
-    """Take a snapshot out of the tree; its children go to its parent."""
-    siblings = vm.root_snapshots if snapshot.parent is None else snapshot.parent.children
-    place = siblings.index(snapshot)
-    siblings[place : place + 1] = snapshot.children
-    for child in snapshot.children:
-        child.parent = snapshot.parent
-    if vm.current_snapshot is snapshot:
-        vm.current_snapshot = snapshot.parent
-    vm.world.remove(snapshot)
-
-
-def consolidate(vm: "VirtualMachine", call: Call) -> vim.Task:
-    """Merge what is left of removed snapshots, in a task.
-
-    Raises:
-        vim.fault.TaskInProgress: the VM is busy.
-    """
-
-    def run(progress: "TaskProgress") -> None:
-        if vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid):
-            path = str(layout.home_of(vm.config))
-            raise vim.fault.FileLocked(msg="Unable to access a file since it is locked.", file=path)
-        _merge(vm, progress, strict=True)
-
-    return vm.start(call, call.method, run)
-
-
-def _merge(vm: "VirtualMachine", progress: "TaskProgress", *, strict: bool = False) -> None:
-    """Merge the files that nobody needs; a file that a reader has open stays, and consolidation is needed.
-
-    Raises:
-        vmodl.MethodFault: in a strict merge, when a file is in use or the space does not suffice.
-    """
-    failure: StorageError | None = None
-    with stunned(vm):
-        for done, tree in enumerate(list(vm.trees.values()), start=1):
-            try:
-                tree.consolidate()
-            except StorageError as error:
-                failure = error
-            progress.report(20 + 70 * done // len(vm.trees))
-        with as_vim_faults(str(layout.home_of(vm.config))):
-            apply_tracking(vm)
-    _show_present_files(vm)
-    if failure is not None and strict:
-        with as_vim_faults(str(layout.home_of(vm.config))):
-            raise failure
-
-
-def _show_present_files(vm: "VirtualMachine") -> None:
-    """Let the configurations of the VM and of its snapshots name the files that are there now."""
-    with vm.world.lock:
-        for snapshot in vm.every_snapshot():
-            devices: list[Device] = snapshot.config.hardware.device
-            for device, frozen in _frozen_disks(vm, snapshot):
-                change_id = getattr(device.backing, "changeId", None)
-                devices = replaced(devices, described_disk(vm, device, frozen, change_id))
-            snapshot.set(config=with_devices(snapshot.config, devices))
-        vm.set_config(with_present_backings(vm, vm.config))
-        vm.snapshots_changed()
-    layout.save_configuration(vm)
-    if vm.root_snapshots:
-        layout.save_snapshot_list(vm)
-
-
-def _frozen_disks(
-    vm: "VirtualMachine", snapshot: "Snapshot"
-) -> Iterator[tuple[vim.vm.device.VirtualDisk, SimDisk]]:
-    for device in disks_of(snapshot.config.hardware.device):
-        tree = vm.trees.get(device.key)
-        frozen = None if tree is None else tree.frozen.get(snapshot.moid)
-        if frozen is not None:
-            yield device, frozen
-
-
-# ---- revert ----------------------------------------------------------------------------------------------
-
-
-def revert(snapshot: "Snapshot", call: Call, *, suppress_power_on: bool) -> vim.Task:
-    """Bring a VM back to a snapshot, in a task.
-
-    Raises:
-        vim.fault.TaskInProgress: the VM is busy.
-    """
-    vm = snapshot.vm
-    return vm.start(
-        call, call.method, lambda _: _revert(vm, snapshot, call.user, suppress_power_on=suppress_power_on)
-    )
-
-
-def revert_to_current(vm: "VirtualMachine", call: Call, *, suppress_power_on: bool) -> vim.Task:
-    """Bring a VM back to its current snapshot, in a task.
-
-    Raises:
-        vim.fault.NotFound: it has none.
-        vim.fault.TaskInProgress: the VM is busy.
-    """
-    snapshot = vm.current_snapshot
-    if snapshot is None:
-        raise vim.fault.NotFound(msg="The virtual machine has no current snapshot.")
-    return vm.start(
-        call, call.method, lambda _: _revert(vm, snapshot, call.user, suppress_power_on=suppress_power_on)
-    )
-
-
-def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_power_on: bool) -> None:
-    power.stop(vm, "poweredOff")
-    made = snapshot.config
-    kept_keys = {device.key for device in disks_of(made.hardware.device)}
-    for key, tree in vm.trees.items():
-        with as_vim_faults(str(layout.home_of(vm.config))):
-            if snapshot.moid in tree.frozen:
-                tree.revert(snapshot.moid)
-            elif key not in kept_keys:
-                tree.leaf = None
-    _consolidate_quietly(vm)
-    with vm.world.lock:
-        vm.set_trees({key: tree for key, tree in vm.trees.items() if tree.leaf is not None or tree.frozen})
-        vm.current_snapshot = snapshot
-        now = vm.world.now()
-        present = changed(made, name=vm.config.name, modified=now, changeVersion=now.isoformat())
-        vm.set_config(with_present_backings(vm, present))
-        vm.snapshots_changed()
-    with as_vim_faults(str(layout.home_of(vm.config))):
-        apply_tracking(vm)
-    layout.save_configuration(vm)
-    layout.save_snapshot_list(vm)
-    if snapshot.power_state == "poweredOn" and not suppress_power_on:
-        power.start(vm)
-    vm.post(
-        vim.event.VmReconfiguredEvent, f"{vm.name} was reverted to {snapshot.name}.", user, configSpec=_no_spec()
-    )
-
-
-def _no_spec() -> vim.vm.ConfigSpec:
-    return vim.vm.ConfigSpec()
-
-
-def _consolidate_quietly(vm: "VirtualMachine") -> None:
-    """Throw branches away; one that somebody reads stays, and consolidation is needed."""
-    for tree in vm.trees.values():
-        with _tolerated():
-            tree.consolidate()
-
-
-@contextmanager
-def _tolerated() -> Iterator[None]:
-    try:
-        yield
-    except StorageError:
-        return
 
 
 def rename(snapshot: "Snapshot", name: str | None, description: str | None) -> None:

@@ -1,0 +1,154 @@
+"""Removing snapshots and merging the files that nobody needs any more."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pyVmomi import vim
+
+from app.simulator.objects import Call
+from app.simulator.storage import SimDisk, StorageError
+from app.simulator.vm import layout
+from app.simulator.vm.config import with_devices
+from app.simulator.vm.disks import apply_tracking, described_disk, with_present_backings
+from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.snapshots import post_snapshot_event
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import Device, disks_of, replaced
+
+if TYPE_CHECKING:
+    from app.simulator.tasks import TaskProgress
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.vm.snapshot import Snapshot
+
+
+def remove(snapshot: "Snapshot", call: Call, *, with_children: bool, consolidate: bool) -> vim.Task:
+    """Remove a snapshot in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    doomed = snapshot.subtree() if with_children else [snapshot]
+    return snapshot.vm.start(
+        call, call.method, lambda progress: _remove(snapshot.vm, doomed, progress, call.user, merge=consolidate)
+    )
+
+
+def remove_all(vm: "VirtualMachine", call: Call, *, consolidate: bool) -> vim.Task:
+    """Remove every snapshot in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    return vm.start(
+        call,
+        call.method,
+        lambda progress: _remove(vm, vm.every_snapshot(), progress, call.user, merge=consolidate),
+    )
+
+
+def _remove(
+    vm: "VirtualMachine", doomed: "list[Snapshot]", progress: "TaskProgress", user: str, *, merge: bool
+) -> None:
+    with vm.world.lock:
+        for snapshot in reversed(doomed):
+            _unhook(vm, snapshot)
+        for tree in vm.trees.values():
+            for snapshot in doomed:
+                tree.forget(snapshot.moid)
+        vm.snapshots_changed()
+    for snapshot in doomed:
+        for path in (
+            layout.snapshot_data_path(vm.config, snapshot.number),
+            layout.snapshot_memory_path(vm.config, snapshot.number),
+        ):
+            layout.datastore_of(vm.world, path).delete_file(path.relative)
+        post_snapshot_event(vm, "removed", snapshot.name, user)
+    layout.save_snapshot_list(vm)
+    progress.report(20)
+    refused = merge and vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid)
+    if merge and not refused:
+        _merge(vm, progress)
+    if vm.consolidation_needed:
+        vm.post(
+            vim.event.EventEx,
+            f"Virtual machine {vm.name} disks consolidation is needed on {vm.host.name}.",
+            user,
+            eventTypeId="com.vmware.vc.VmDiskConsolidationNeeded",
+            severity="warning",
+        )
+
+
+def _unhook(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
+    """Take a snapshot out of the tree; its children go to its parent."""
+    siblings = vm.root_snapshots if snapshot.parent is None else snapshot.parent.children
+    place = siblings.index(snapshot)
+    siblings[place : place + 1] = snapshot.children
+    for child in snapshot.children:
+        child.parent = snapshot.parent
+    if vm.current_snapshot is snapshot:
+        vm.current_snapshot = snapshot.parent
+    vm.world.remove(snapshot)
+
+
+def consolidate(vm: "VirtualMachine", call: Call) -> vim.Task:
+    """Merge what is left of removed snapshots, in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+
+    def run(progress: "TaskProgress") -> None:
+        if vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid):
+            path = str(layout.home_of(vm.config))
+            raise vim.fault.FileLocked(msg="Unable to access a file since it is locked.", file=path)
+        _merge(vm, progress, strict=True)
+
+    return vm.start(call, call.method, run)
+
+
+def _merge(vm: "VirtualMachine", progress: "TaskProgress", *, strict: bool = False) -> None:
+    """Merge the files that nobody needs; a file that a reader has open stays, and consolidation is needed.
+
+    Raises:
+        vmodl.MethodFault: in a strict merge, when a file is in use or the space does not suffice.
+    """
+    failure: StorageError | None = None
+    with stunned(vm):
+        for done, tree in enumerate(list(vm.trees.values()), start=1):
+            try:
+                tree.consolidate()
+            except StorageError as error:
+                failure = error
+            progress.report(20 + 70 * done // len(vm.trees))
+        with as_vim_faults(str(layout.home_of(vm.config))):
+            apply_tracking(vm)
+    _show_present_files(vm)
+    if failure is not None and strict:
+        with as_vim_faults(str(layout.home_of(vm.config))):
+            raise failure
+
+
+def _show_present_files(vm: "VirtualMachine") -> None:
+    """Let the configurations of the VM and of its snapshots name the files that are there now."""
+    with vm.world.lock:
+        for snapshot in vm.every_snapshot():
+            devices: list[Device] = snapshot.config.hardware.device
+            for device, frozen in _frozen_disks(vm, snapshot):
+                change_id = getattr(device.backing, "changeId", None)
+                devices = replaced(devices, described_disk(vm, device, frozen, change_id))
+            snapshot.set(config=with_devices(snapshot.config, devices))
+        vm.set_config(with_present_backings(vm, vm.config))
+        vm.snapshots_changed()
+    layout.save_configuration(vm)
+    if vm.root_snapshots:
+        layout.save_snapshot_list(vm)
+
+
+def _frozen_disks(
+    vm: "VirtualMachine", snapshot: "Snapshot"
+) -> Iterator[tuple[vim.vm.device.VirtualDisk, SimDisk]]:
+    for device in disks_of(snapshot.config.hardware.device):
+        tree = vm.trees.get(device.key)
+        frozen = None if tree is None else tree.frozen.get(snapshot.moid)
+        if frozen is not None:
+            yield device, frozen

@@ -1,0 +1,79 @@
+"""Going back to a snapshot."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pyVmomi import vim
+
+from app.simulator.objects import Call
+from app.simulator.storage import StorageError
+from app.simulator.vm import layout, power
+from app.simulator.vm.disks import apply_tracking, with_present_backings
+from app.simulator.vm.snapshots import post_snapshot_event
+from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.values import changed, disks_of
+
+if TYPE_CHECKING:
+    from app.simulator.vm.machine import VirtualMachine
+    from app.simulator.vm.snapshot import Snapshot
+
+
+def revert(snapshot: "Snapshot", call: Call, *, suppress_power_on: bool) -> vim.Task:
+    """Bring a VM back to a snapshot, in a task.
+
+    Raises:
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    vm = snapshot.vm
+    return vm.start(
+        call, call.method, lambda _: _revert(vm, snapshot, call.user, suppress_power_on=suppress_power_on)
+    )
+
+
+def revert_to_current(vm: "VirtualMachine", call: Call, *, suppress_power_on: bool) -> vim.Task:
+    """Bring a VM back to its current snapshot, in a task.
+
+    Raises:
+        vim.fault.NotFound: it has none.
+        vim.fault.TaskInProgress: the VM is busy.
+    """
+    snapshot = vm.current_snapshot
+    if snapshot is None:
+        raise vim.fault.NotFound(msg="The virtual machine has no current snapshot.")
+    return vm.start(
+        call, call.method, lambda _: _revert(vm, snapshot, call.user, suppress_power_on=suppress_power_on)
+    )
+
+
+def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_power_on: bool) -> None:
+    power.stop(vm, "poweredOff")
+    made = snapshot.config
+    kept_keys = {device.key for device in disks_of(made.hardware.device)}
+    for key, tree in vm.trees.items():
+        with as_vim_faults(str(layout.home_of(vm.config))):
+            if snapshot.moid in tree.frozen:
+                tree.revert(snapshot.moid)
+            elif key not in kept_keys:
+                tree.leaf = None
+    _consolidate_quietly(vm)
+    with vm.world.lock:
+        vm.set_trees({key: tree for key, tree in vm.trees.items() if tree.leaf is not None or tree.frozen})
+        vm.current_snapshot = snapshot
+        now = vm.world.now()
+        present = changed(made, name=vm.config.name, modified=now, changeVersion=now.isoformat())
+        vm.set_config(with_present_backings(vm, present))
+        vm.snapshots_changed()
+    with as_vim_faults(str(layout.home_of(vm.config))):
+        apply_tracking(vm)
+    layout.save_configuration(vm)
+    layout.save_snapshot_list(vm)
+    if snapshot.power_state == "poweredOn" and not suppress_power_on:
+        power.start(vm)
+    post_snapshot_event(vm, "reverted", snapshot.name, user)
+
+
+def _consolidate_quietly(vm: "VirtualMachine") -> None:
+    """Throw branches away; one that somebody reads stays, and consolidation is needed."""
+    for tree in vm.trees.values():
+        with suppress(StorageError):
+            tree.consolidate()
