@@ -150,6 +150,10 @@ ORIGINAL_REMOVED = MessageKind("restore.original_removed", "The original VM was 
 ORIGINAL_NOT_REMOVED = MessageKind(
     "restore.original_not_removed", "The original VM is still there as {name}: {detail} Delete it by hand"
 )
+ORIGINAL_LEFT_OFF = MessageKind(
+    "restore.original_left_off",
+    "The original VM {name} was powered off and is off still: {detail} Power it on by hand",
+)
 POWERED_ON = MessageKind("restore.powered_on", "{name} was powered on")
 NOT_POWERED_ON = MessageKind("restore.not_powered_on", "{name} is restored, but could not be powered on: {detail}")
 LEFT_VM_REMOVED = MessageKind("restore.left_vm_removed", "The unfinished VM {name} was removed")

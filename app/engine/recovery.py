@@ -6,6 +6,7 @@ backup on that platform and at the next start.
 """
 
 import logging
+import threading
 
 from app.core.hypervisor import Hypervisor
 from app.core.tasklog import TaskLog
@@ -28,10 +29,11 @@ UNFINISHED = tuple(state for state in TaskState if not state.is_final and state 
 
 
 class Recovery:
-    """Settles what did not end as it should. Thread: any."""
+    """Settles what did not end as it should; visits of one platform take turns. Thread: any."""
 
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
+        self._visiting: dict[PlatformId, threading.Lock] = {}
 
     def mark_interrupted(self) -> list[TaskRecord]:
         """Note as failed every task that was running when the program ended; return the ones that still wait."""
@@ -55,31 +57,25 @@ class Recovery:
 
     def platforms(self) -> set[PlatformId]:
         """Return the platforms on which tasks that do not run any more may have left something."""
-        catalog, is_live = self._workshop.catalog, self._workshop.sweeper.is_live
-        snapshots = {where for task, where, _ in catalog.snapshot_journal.open_entries() if not is_live(task)}
-        restores = {one.platform for one in catalog.restore_journal.open_traces() if not is_live(one.task)}
-        return snapshots | restores
+        sweeper = self._workshop.sweeper
+        traces = self._workshop.catalog.restore_journal.open_traces()
+        return sweeper.platforms() | {one.platform for one in traces if not sweeper.is_live(one.task)}
 
     def tidy_up_after(self, task: TaskId, platform: PlatformId) -> None:
-        """Visit a task's platform when the journals still hold an entry of it; never raises."""
+        """Visit a task's platform when something is left there, of this task or of another; never raises."""
         try:
-            left = self._has_left_something(task)
+            left = platform in self.platforms()
         except OperationalError as error:
             _log.warning("what task %s may have left is looked for later: %s", task, error)
             return
         if left:
             self.visit(platform)
 
-    def _has_left_something(self, task: TaskId) -> bool:
-        catalog = self._workshop.catalog
-        return any(one == task for one, _, _ in catalog.snapshot_journal.open_entries()) or any(
-            one.task == task for one in catalog.restore_journal.open_traces()
-        )
-
     def visit(self, platform: PlatformId) -> None:
         """Settle what is left on a platform; never raises, what fails is tried again later."""
+        turn = self._visiting.setdefault(platform, threading.Lock())
         try:
-            with self._workshop.sessions.connect(platform) as hypervisor:
+            with turn, self._workshop.sessions.connect(platform) as hypervisor:
                 self.settle_on(hypervisor, platform)
         except OperationalError as error:
             _log.warning("what may be left on platform %s is looked for later: %s", platform, error)

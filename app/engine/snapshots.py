@@ -211,9 +211,21 @@ class SnapshotSweeper:
         self.is_live = is_live
         self._is_known = is_known
 
-    def sweep_vm(self, hypervisor: Hypervisor, snapshots: Iterable[SnapshotInfo], *, log: TaskLog) -> int:
-        """Remove the orphans among a VM's snapshots; return how many were removed."""
-        return self._sweep(hypervisor, snapshots, log_of=lambda _: log, unknown_too=False)
+    def sweep_before_run(
+        self, hypervisor: Hypervisor, platform: PlatformId, snapshots: Iterable[SnapshotInfo], *, log: TaskLog
+    ) -> None:
+        """Remove the orphans among a VM's snapshots, and all on its platform where the journal knows of any.
+
+        Raises:
+            OperationalError: the platform failed.
+        """
+        self._sweep(hypervisor, snapshots, log_of=lambda _: log, unknown_too=False)
+        if self.platforms() & {platform}:
+            self.sweep_platform(hypervisor, platform, log_of=lambda _: log)
+
+    def platforms(self) -> set[PlatformId]:
+        """Return the platforms on which the journal knows snapshots that no live task owns."""
+        return {where for task, where, _ in self._journal.open_entries() if not self.is_live(task)}
 
     def sweep_platform(
         self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf, unknown_too: bool = False

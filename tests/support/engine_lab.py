@@ -104,12 +104,12 @@ class EngineLab:
         )
 
     def __enter__(self) -> Self:
-        self.engine.start()
         platforms, standbys = self.catalog.platforms.all(), self.catalog.standbys.all()
         if platforms:  # a second lab over the same directory: the same installation, started again
             self.platform, self.standby = platforms[0].id, standbys[0].id
             self.secrets.set(platforms[0].secret_name, PASSWORD)
-        else:
+        self.engine.start()
+        if not platforms:
             self._register()
         return self
 

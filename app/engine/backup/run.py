@@ -67,7 +67,7 @@ class BackupRun:
         free_bytes = repository.free_bytes()
         if free_bytes < self._workshop.settings.standby_reserve_bytes:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
-        self._workshop.sweeper.sweep_vm(hypervisor, details.snapshots, log=log)
+        self._workshop.sweeper.sweep_before_run(hypervisor, request.platform, details.snapshots, log=log)
         return details
 
     def _standby_path(self) -> str:

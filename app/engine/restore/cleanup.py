@@ -60,6 +60,7 @@ def _finish_swap(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJo
     if replaced is not None and names.get(replaced) == trace.name:
         # The rename of the original had not happened: nothing of it was changed but its power state.
         remove_created(hypervisor, trace, journal, log)
+        log.warning(m.ORIGINAL_LEFT_OFF, name=trace.name, detail="the program ended right then.")
         return
     if names.get(created) == trace.created_as:
         hypervisor.rename_vm(created, trace.name)

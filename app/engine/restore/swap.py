@@ -6,6 +6,7 @@ from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError
 from app.domain.tasks import RestorePhase, RestoreTrace
+from app.domain.vms import PowerState
 from app.engine import messages as m
 from app.engine.ports import RestoreJournal
 from app.engine.restore.cleanup import close_trace, remove_created
@@ -32,6 +33,7 @@ class Swap:
         self._context = context
         self._trace = trace
         self._target = target
+        self._powered_off = False
 
     def run(self) -> None:
         """Swap.
@@ -45,7 +47,7 @@ class Swap:
             self._set_original_aside()
         except BaseException:
             with self._context.cancel.shield():
-                remove_created(self._hypervisor, self._trace, self._journal, self._context.log)
+                self._give_up()
             raise
         with self._context.cancel.shield():
             self._take_its_place()
@@ -54,6 +56,7 @@ class Swap:
         original = self._target.replaced
         assert original is not None
         self._hypervisor.power_off(original.id)
+        self._powered_off = True
         self._context.log.info(m.ORIGINAL_POWERED_OFF)
         self._journal.note(replace(self._trace, phase=RestorePhase.SWAPPING))
         self._hypervisor.rename_vm(original.id, self._target.kept_name)
@@ -67,7 +70,7 @@ class Swap:
             self._hypervisor.rename_vm(created, self._target.name)
         except OperationalError:
             self._hypervisor.rename_vm(original.id, self._target.name)
-            remove_created(self._hypervisor, self._trace, self._journal, self._context.log)
+            self._give_up()
             raise
         try:
             self._hypervisor.destroy_vm(original.id)
@@ -76,3 +79,16 @@ class Swap:
         else:
             self._context.log.info(m.ORIGINAL_REMOVED, name=self._target.name)
         close_trace(self._journal, self._trace)
+
+    def _give_up(self) -> None:
+        """Take the new VM away and let the original run again if it did."""
+        remove_created(self._hypervisor, self._trace, self._journal, self._context.log)
+        original = self._target.replaced
+        assert original is not None
+        if not self._powered_off or original.power_state is not PowerState.ON:
+            return
+        try:
+            self._hypervisor.power_on(original.id)
+            self._context.log.info(m.POWERED_ON, name=original.name)
+        except OperationalError as error:
+            self._context.log.error(m.ORIGINAL_LEFT_OFF, name=original.name, detail=error.message)
