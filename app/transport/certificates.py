@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import ssl
 
+import truststore
+
 _COMMON_LENGTHS = {40: "sha1", 64: "sha256"}
 
 
@@ -43,5 +45,5 @@ def pinned_context() -> ssl.SSLContext:
 
 
 def verifying_context() -> ssl.SSLContext:
-    """Return a TLS context that accepts what a certificate authority of this machine signed for the host."""
-    return ssl.create_default_context()
+    """Return a TLS context that accepts what an authority that this machine trusts signed for the host."""
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

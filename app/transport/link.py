@@ -60,6 +60,7 @@ class Link:
             try:
                 _connect(sock, address, limit, cancel)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 return cls(sock, host, cancel)
             except OSError as error:
                 sock.close()
@@ -78,25 +79,20 @@ class Link:
             LinkFailure: the handshake failed.
             TaskCancelled: cancelled meanwhile.
         """
-        context = pinned_context() if pinned else verifying_context()
         limit = time.monotonic() + timeout_s
-        plain = self._sock
-        plain.settimeout(SLICE_S)
         try:
-            tls = context.wrap_socket(plain, server_hostname=self._host, do_handshake_on_connect=False)
+            # The machine's own store of authorities is asked within the handshake, which then comes in one piece.
+            self._sock.settimeout(SLICE_S if pinned else timeout_s)
+            context = pinned_context() if pinned else verifying_context()
+            tls = context.wrap_socket(self._sock, server_hostname=self._host, do_handshake_on_connect=not pinned)
+            self._sock = tls
+            self._receive = tls.recv_into
+            while pinned and not _shook_hands(tls):
+                self._pause(limit)
+            tls.settimeout(SLICE_S)
+            return tls.getpeercert(binary_form=True) or b""
         except (OSError, ValueError) as error:
             raise LinkClosed(f"the TLS handshake failed: {error}") from error
-        self._sock = tls
-        self._receive = tls.recv_into
-        while True:
-            try:
-                tls.do_handshake()
-                break
-            except TimeoutError:
-                self._pause(limit)
-            except (OSError, ValueError) as error:
-                raise LinkClosed(f"the TLS handshake failed: {error}") from error
-        return tls.getpeercert(binary_form=True) or b""
 
     def drop_tls(self) -> None:
         """Go on in plain text on the same connection; the TLS layer is forgotten without a farewell.
@@ -244,6 +240,15 @@ class Link:
         self._cancel.check()
         if time.monotonic() >= limit:
             raise LinkStalled("the host stayed silent for too long")
+
+
+def _shook_hands(tls: ssl.SSLSocket) -> bool:
+    """Go on with a handshake for one slice, and tell whether it is done."""
+    try:
+        tls.do_handshake()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _closed(error: Exception) -> LinkClosed:

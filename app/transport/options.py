@@ -32,7 +32,7 @@ class TransportOptions:
     compression: Compression = Compression.NONE
     """What is asked of the host for NFC; worth its processor time on slow networks only."""
     connect_timeout_s: float = 10.0
-    handshake_timeout_s: float = 30.0
+    handshake_timeout_s: float = 60.0
     """For everything between the connection and the opened disk, step by step."""
     answer_timeout_s: float = 60.0
     """For one frame of an answer; a host that is silent for longer has stalled."""

@@ -41,13 +41,20 @@ class NfcChannel:
 
         Raises:
             LinkFailure: there is none; :meth:`restore` makes one.
+        """
+        if self._open is None:
+            raise LinkFailure("no connection is left")
+        return self._open.session
+
+    def begin(self) -> None:
+        """Start something new: earlier failures do not count against it.
+
+        Raises:
             ValueError: the disk is closed.
         """
         if self.closed:
             raise ValueError("the disk is closed")
-        if self._open is None:
-            raise LinkFailure("there is no connection")
-        return self._open.session
+        self.recovery.progressed()
 
     def restore(self, failure: Exception, open_bytes: int) -> None:
         """Drop the session and dial until there is a new one, or until the attempts are used up.

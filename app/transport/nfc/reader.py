@@ -101,8 +101,7 @@ class NfcReader:
         """
         if self._reading:
             raise RuntimeError("the disk is being read already")
-        if self._channel.closed:
-            raise ValueError("the disk is closed")
+        self._channel.begin()
         ahead = ReadAhead(
             requests,
             capacity_bytes=self.capacity_bytes,
@@ -133,6 +132,7 @@ class NfcReader:
             DiskAccessFailed: the disk cannot be reached, after reconnecting was tried.
             TaskCancelled: the task was cancelled.
         """
+        self._channel.begin()
         chunks = self.capacity_bytes // _ALLOCATION_CHUNK_BYTES
         found: list[Extent] = []
         first = 0
@@ -156,6 +156,7 @@ class NfcReader:
             DiskAccessFailed: the disk cannot be reached, after reconnecting was tried.
             TaskCancelled: the task was cancelled.
         """
+        self._channel.begin()
         while True:
             try:
                 self._drain()

@@ -5,7 +5,7 @@ from typing import Self
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer
 from app.transport.link import Link
 from app.transport.nfc import wire
-from app.transport.nfc.wire import Classic, ClassicMessage, Fragment, FrameHeader, FrameType, OpenedFile
+from app.transport.nfc.wire import Classic, Fragment, FrameHeader, FrameType, OpenedFile
 from app.transport.options import Compression, TransportOptions
 
 _PROTOCOL_VERSION = 11
@@ -200,9 +200,9 @@ class NfcSession:
         )
         self._classic_answer(Classic.OPEN_AIO)
 
-    def _classic_answer(self, kind: Classic) -> ClassicMessage:
+    def _classic_answer(self, kind: Classic) -> None:
         data = self._link.receive(wire.CLASSIC_BYTES, within_s=self._options.handshake_timeout_s)
-        return ClassicMessage.decode(data, kind)
+        wire.check_classic(data, kind)
 
     def _prepare(self) -> None:
         """Send what a host may answer or not; its answers are passed over when they come."""

@@ -5,7 +5,7 @@ exactly the bytes of one structure and check every field that could send a reade
 define is ignored.
 
 Raises:
-    MalformedAnswer: from every ``decode``, when the bytes are not what they claim to be.
+    MalformedAnswer: from whatever takes an answer apart, when the bytes are not what they claim to be.
 """
 
 import struct
@@ -103,28 +103,11 @@ def classic_features(features: int) -> bytes:
     return classic(Classic.FEATURES, struct.pack("<I", features))
 
 
-@dataclass(frozen=True, slots=True)
-class ClassicMessage:
-    """A classic message that the host sent."""
-
-    kind: int
-    body: bytes
-
-    @classmethod
-    def decode(cls, data: bytes, expected: Classic) -> Self:
-        """Take a message apart that has to be of one type."""
-        if len(data) != CLASSIC_BYTES:
-            raise MalformedAnswer(f"a message of {len(data)} bytes instead of {CLASSIC_BYTES}")
-        (kind,) = struct.unpack_from("<I", data)
-        if kind != expected:
-            raise MalformedAnswer(f"message type {kind} where {expected.name} ({int(expected)}) was due")
-        return cls(kind, data[4:])
-
-    def number(self, offset: int) -> int:
-        """Return the u32 at an offset counted from the message's first byte."""
-        value: int
-        (value,) = struct.unpack_from("<I", self.body, offset - 4)
-        return value
+def check_classic(data: bytes, expected: Classic) -> None:
+    """Look whether a message that the host sent is of the type that is due; its fields tell nothing we need."""
+    (kind,) = struct.unpack_from("<I", data)
+    if kind != expected:
+        raise MalformedAnswer(f"message type {kind} where {expected.name} ({int(expected)}) was due")
 
 
 @dataclass(frozen=True, slots=True)
