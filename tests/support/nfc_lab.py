@@ -98,7 +98,8 @@ class NfcLab:
         self, directory: Path, *, faults: NfcFaults | None = None, options: NfcOptions | None = None
     ) -> None:
         self.datastore = SimDatastore(DATASTORE, directory, 1 << 44)
-        self.store = DiskStore({DATASTORE: self.datastore}, seed=1)
+        self._datastores = {DATASTORE: self.datastore}
+        self.store = DiskStore(self._datastores, seed=1)
         self.locked: set[str] = set()
         self.tickets = TicketBook()
         self.certificate = LabCertificate()
@@ -139,6 +140,10 @@ class NfcLab:
     def add_disk(self, relative: str, capacity_bytes: int) -> SimDisk:
         """Create an empty disk, ``relative`` such as ``web-01/web-01.vmdk``."""
         return self.store.create(f"[{DATASTORE}] {relative}", capacity_bytes)
+
+    def add_datastore(self, datastore: SimDatastore) -> None:
+        """Serve the disks of another datastore too."""
+        self._datastores[datastore.name] = datastore
 
     def issue_ticket(self, access: AccessMode = AccessMode.READ) -> NfcTicket:
         """Return a one-time ticket for all disks."""

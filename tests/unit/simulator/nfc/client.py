@@ -10,6 +10,10 @@ from typing import Self
 MAGIC = 0xA100DA7A
 
 
+GONE = (EOFError, ConnectionError, ssl.SSLError)
+"""How a connection that the server ended looks."""
+
+
 class ErrorAnswer(Exception):
     """The server answered with type 1."""
 
@@ -48,6 +52,7 @@ class AuthdClient:
 
     def __init__(self, port: int) -> None:
         self.raw = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.banner = self._plain_line()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = insecure_context().wrap_bio(self._incoming, self._outgoing)
