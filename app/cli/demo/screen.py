@@ -92,7 +92,7 @@ class Screen:
         table = Table(title="Restore points", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for title in ("VM", "Point", "Kind", "Parent"):
             table.add_column(title, no_wrap=True)
-        for title in ("Disk size", "Read from\nthe host", "Stored\nnew", "Seconds"):
+        for title in ("Disk\nMiB", "Read from\nhost MiB", "Stored\nnew MiB", "Seconds"):
             table.add_column(title, justify="right", no_wrap=True)
         for vm_name, point, seconds in rows:
             table.add_row(
@@ -100,7 +100,7 @@ class Screen:
                 clock_time(point.id),
                 point.kind.value,
                 clock_time(point.parent) if point.parent else "—",
-                _mib(point.capacity_bytes),
+                f"{point.capacity_bytes // _MIB}",
                 _mib(point.read_bytes),
                 _mib(point.stored_bytes),
                 f"{seconds:.2f}",
@@ -135,4 +135,4 @@ def clock_time(point: PointId) -> str:
 
 
 def _mib(size_bytes: int) -> str:
-    return f"{size_bytes / _MIB:.1f} MiB"
+    return f"{size_bytes / _MIB:.1f}"
