@@ -1,0 +1,86 @@
+"""Runs the simulator as a program: ``python -m app.simulator --dir D [--spec demo|large] …``.
+
+It prints one line of JSON when it is ready, and serves until SIGINT or SIGTERM, or until its standard input ends
+when it was asked to.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from app.simulator.server import VSphereSimulator
+from app.simulator.spec import Flavour, Licence, SimulatorSpec, demo_spec, large_spec
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; return the exit status."""
+    options = _parser().parse_args(arguments)
+    directory: Path = options.dir.resolve()
+    stop = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stop.set())
+    with VSphereSimulator(_spec(options), directory) as simulator:
+        password_file = directory / "password.txt"
+        _write_private(password_file, simulator.password)
+        facts = {
+            "address": simulator.host,
+            "port": simulator.port,
+            "nfc_port": simulator.nfc_port,
+            "thumbprint_sha256": simulator.thumbprint_sha256,
+            "certificate_file": str(simulator.certificate_file),
+            "user": simulator.user,
+            "password_file": str(password_file),
+        }
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
+        if options.until_stdin_ends:
+            threading.Thread(target=_wait_for_stdin, args=(stop,), daemon=True).start()
+        while not stop.wait(0.5):
+            # waiting for ever would keep Windows from delivering signals
+            continue
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app.simulator", description="A vSphere on this machine.")
+    parser.add_argument("--dir", type=Path, required=True, help="new or empty directory for its files")
+    parser.add_argument("--spec", choices=("demo", "large"), default="demo", help="which inventory")
+    parser.add_argument("--vms", type=int, default=10_000, help="number of VMs of the large inventory")
+    parser.add_argument("--flavour", choices=[one.value for one in Flavour], default=Flavour.VCENTER.value)
+    parser.add_argument("--version", choices=("7.0.3", "8.0.3"), default="8.0.3")
+    parser.add_argument("--licence", choices=[one.value for one in Licence], default=Licence.EVALUATION.value)
+    parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
+    parser.add_argument("--until-stdin-ends", action="store_true", help="stop when standard input is closed")
+    return parser
+
+
+def _spec(options: argparse.Namespace) -> SimulatorSpec:
+    flavour = Flavour(options.flavour)
+    if options.spec == "large":
+        spec = large_spec(options.vms, version=options.version, seed=options.seed)
+    else:
+        spec = demo_spec(flavour=flavour, version=options.version, seed=options.seed)
+    return replace(spec, licence=Licence(options.licence))
+
+
+def _wait_for_stdin(stop: threading.Event) -> None:
+    while sys.stdin.buffer.read(1 << 16):
+        continue
+    stop.set()
+
+
+def _write_private(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""The whole simulator: puts the parts together, starts them and ends them."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self, TypeVar
+
+from app.core.clock import Clock
+from app.simulator.faults import FaultScript
+from app.simulator.folder import FolderHandler, FolderPorts
+from app.simulator.guests import Guests
+from app.simulator.inventory.build import build_inventory
+from app.simulator.nfc import NfcOptions, NfcServer, NfcTls, TicketBook
+from app.simulator.session import SessionBook
+from app.simulator.singletons import add_singletons
+from app.simulator.soap.dispatcher import Dispatcher
+from app.simulator.soap.http import HttpsServer
+from app.simulator.spec import SimulatorSpec
+from app.simulator.tls import TlsIdentity
+from app.simulator.vm.disk_access import VmDisks
+from app.simulator.vm.nfc_service import nfc_service_name
+from app.simulator.world import World
+
+T = TypeVar("T")
+
+HOST = "127.0.0.1"
+_NFC_BUDGET_BYTES = {"7.0.3": 48 << 20, "8.0.3": 96 << 20}
+
+
+class VSphereSimulator:
+    """A vCenter or a bare ESXi on ports of 127.0.0.1, as a context manager.
+
+    The directory holds datastores as directories of real files, and the certificates. It must be new or empty,
+    and is left behind.
+
+    Thread: :meth:`start` and :meth:`stop` one at a time; the attributes from any thread.
+
+    Attributes:
+        host: always 127.0.0.1.
+        user: an account that may do everything, unless the spec says otherwise: its first one.
+        password: of that account.
+        world: the state, for tests that look behind the curtain.
+        faults: what shall go wrong.
+    """
+
+    host = HOST
+
+    def __init__(self, spec: SimulatorSpec, directory: Path, *, clock: Clock | None = None) -> None:
+        self.spec = spec
+        self.directory = directory
+        self.faults = FaultScript()
+        self.world = World(spec, directory, clock=clock, faults=self.faults)
+        self.user = spec.users[0].name
+        self.password = spec.users[0].password
+        self._https: HttpsServer | None = None
+        self._nfc: NfcServer | None = None
+        self._running = ExitStack()
+        self._server_tls: TlsIdentity | None = None
+        self._host_tls: TlsIdentity | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        """Port of SOAP and of datastore files.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        return self._require(self._https).port
+
+    @property
+    def nfc_port(self) -> int:
+        """Port of authd and NFC, 902 on a real host.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        return self._require(self._nfc).port
+
+    @property
+    def thumbprint_sha256(self) -> str:
+        """SHA-256 of the certificate that HTTPS shows now, upper-case hex pairs joined by colons.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        return self._require(self._server_tls).thumbprint_sha256
+
+    @property
+    def certificate_file(self) -> Path:
+        """The certificate that HTTPS shows now, as PEM.
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        return self._require(self._server_tls).certificate_file
+
+    @property
+    def keep_frozen_copies(self) -> Path | None:
+        """Where each disk that a snapshot freezes is copied to as a raw file; None: nowhere."""
+        return self.world.keep_frozen_copies
+
+    @keep_frozen_copies.setter
+    def keep_frozen_copies(self, directory: Path | None) -> None:
+        self.world.keep_frozen_copies = directory
+
+    def start(self) -> None:
+        """Make the inventory with its disks, listen, and let the guests run.
+
+        Raises:
+            FileExistsError: the directory holds something already.
+            RuntimeError: it was started before.
+        """
+        if self._https is not None:
+            raise RuntimeError("a simulator starts once")
+        if self.directory.exists() and any(self.directory.iterdir()):
+            raise FileExistsError(f"{self.directory} is not empty")
+        with ExitStack() as starting:
+            self._make_certificates()
+            self._make_world(starting)
+            self._start_nfc(starting)
+            self._start_https(starting)
+            starting.callback(self._stop_tasks)
+            self._running = starting.pop_all()
+
+    def stop(self) -> None:
+        """End every connection, task and guest, and wait until their threads are gone; twice is fine."""
+        self._running.close()
+
+    def cut_connections(self) -> None:
+        """Cut every connection at once, as a reboot of the network would; clients may connect again."""
+        self._require(self._https).cut_connections()
+        self._require(self._nfc).cut_connections()
+
+    def _make_certificates(self) -> None:
+        directory = self.directory / "tls"
+        host_name = self.spec.hosts[0]
+        self._host_tls = TlsIdentity(directory, host_name)
+        # a bare host shows one certificate everywhere
+        self._server_tls = TlsIdentity(directory, "vcenter.lab") if self.spec.is_vcenter else self._host_tls
+        self.world.host_thumbprint_sha1 = self._host_tls.thumbprint_sha1
+
+    def _make_world(self, starting: ExitStack) -> None:
+        world = self.world
+        world.sessions = SessionBook(world)
+        world.tickets = TicketBook(world.clock)
+        starting.callback(self._close_disks)
+        guests = world.guests = Guests(self.spec.seed)
+        starting.callback(guests.stop)
+        self.faults.bind(expire_sessions=world.sessions.close_all, change_certificate=self._change_certificate)
+        add_singletons(world)
+        build_inventory(world)
+
+    def _start_nfc(self, starting: ExitStack) -> None:
+        world = self.world
+        options = NfcOptions(
+            service=nfc_service_name(world), buffer_budget_bytes=_NFC_BUDGET_BYTES[self.spec.version]
+        )
+        nfc = NfcServer(VmDisks(world), world.tickets, self._nfc_tls(), faults=self.faults, options=options)
+        nfc.start()
+        starting.callback(nfc.stop)
+        self._nfc = nfc
+        world.nfc_port = nfc.port
+
+    def _start_https(self, starting: ExitStack) -> None:
+        world = self.world
+        folder = FolderHandler(
+            FolderPorts(
+                sessions=world.sessions,
+                datastores=world.datastores,
+                disks=world.disks,
+                has_datacenter=lambda name: name.strip("/") == world.inventory.datacenter.name,
+                is_locked=VmDisks(world).is_written_by_running_vm,
+                faults=self.faults,
+            )
+        )
+        https = HttpsServer(Dispatcher(world), world.sessions, self._require(self._server_tls), folder)
+        https.start()
+        starting.callback(https.stop)
+        self._https = https
+
+    def _close_disks(self) -> None:
+        if self.world.disks is not None:
+            self.world.disks.close()
+
+    def _stop_tasks(self) -> None:
+        self.world.tasks.stop()
+        with self.world.lock:
+            self.world.changed.notify_all()
+
+    def _nfc_tls(self) -> NfcTls:
+        host = self._require(self._host_tls)
+        return NfcTls(context=host.context, thumbprint_sha256=host.thumbprint_sha256)
+
+    def _change_certificate(self) -> None:
+        self._require(self._server_tls).renew()
+        if not self.spec.is_vcenter:
+            self.world.host_thumbprint_sha1 = self._require(self._host_tls).thumbprint_sha1
+            self._require(self._nfc).tls = self._nfc_tls()
+
+    @staticmethod
+    def _require(part: T | None) -> T:
+        if part is None:
+            raise RuntimeError("the simulator is not started")
+        return part
