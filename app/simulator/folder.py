@@ -34,6 +34,7 @@ from app.simulator.storage.sparse import SparseFile
 _COOKIE = "vmware_soap_session"
 _PREFIX = "/folder"
 _PIECE_BYTES = 1 << 20
+_DRAINED_BYTES = 16 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _DATA_FILES = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
@@ -306,8 +307,13 @@ def _basic_credentials(request: BaseHTTPRequestHandler) -> tuple[str, str]:
 
 def _answer_refusal(request: BaseHTTPRequestHandler, refused: _Refused) -> None:
     text = f"{refused.reason}\n".encode()
-    # A body that was not read would be taken for the next request.
-    request.close_connection = request.close_connection or request.command not in ("GET", "HEAD")
+    if request.command not in ("GET", "HEAD"):
+        # What is left of a body would be taken for the next request; a short one is read, so that the client
+        # hears the answer instead of a reset.
+        request.close_connection = True
+        length = request.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) <= _DRAINED_BYTES:
+            request.rfile.read(int(length))
     request.send_response(refused.status)
     for name, value in refused.headers.items():
         request.send_header(name, value)
