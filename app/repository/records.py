@@ -141,9 +141,7 @@ class RecordEncoder:
 
     def __init__(self, *, frame_bytes: int, level: int, session: SessionCipher | None) -> None:
         self._frame_bytes = frame_bytes
-        self._compress = zstandard.ZstdCompressor(
-            level=level, write_checksum=False, write_content_size=False
-        ).compress
+        self._compress = zstandard.ZstdCompressor(compression_params=_parameters(frame_bytes, level)).compress
         self._session = session
 
     def encode(self, kind: RecordKind, data: Buffer, digest: bytes, frame_digests: bytes) -> EncodedRecord:
@@ -212,6 +210,18 @@ class RecordEncoder:
             MAGIC, kind, flags, frame_count, raw_bytes, payload_bytes, self._frame_bytes, digest, sequence, 0
         )[:-4]
         return head + _CRC.pack(zlib.crc32(head))
+
+
+def _parameters(frame_bytes: int, level: int) -> zstandard.ZstdCompressionParameters:
+    """Return zstd's parameters for frames that are compressed alone.
+
+    Level 1 looks for matches of 6 bytes, which is meant for long inputs; in frames 5 bytes make the result one
+    per cent smaller for the same time.
+    """
+    parameters: dict[str, int] = {"write_checksum": 0, "write_content_size": 0}
+    if level == 1:
+        parameters["min_match"] = 5
+    return zstandard.ZstdCompressionParameters.from_level(level, source_size=frame_bytes, **parameters)
 
 
 def _pack_table(lengths: list[int], frame_digests: bytes) -> bytes:

@@ -1,0 +1,93 @@
+"""One step of the repository's benchmark in a process of its own; see ``tests/bench/repository.py``."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.core.cancel import CancelToken
+from app.core.clock import SystemClock
+from app.core.progress import Progress
+from app.domain.extents import Extent
+from app.domain.ids import PointId, VmId
+from app.domain.restore_point import VmFacts
+from app.domain.states import BackupKind
+from app.repository import DiskDraft, PointDraft, Repository
+from tests.bench.disk_files import ImageReader, ImageWriter
+
+KEY = 2000
+_FACTS = VmFacts(
+    vm=VmId("vm-1"),
+    name="bench",
+    platform_address="bench",
+    instance_uuid=None,
+    datacenter="",
+    datastore="",
+    host="",
+    hostname=None,
+    guest="",
+)
+
+
+def back_up(repository: Repository, image: Path, extents: Sequence[Extent] | None, parent: PointId | None) -> None:
+    """Store an image, whole or what changed."""
+    reader = ImageReader(image)
+    kind = BackupKind.FULL if parent is None else BackupKind.INCREMENTAL
+    draft = PointDraft(
+        rule_name=image.stem, facts=_FACTS, kind=kind, parent=parent, consistent=True, created_at=datetime.now(UTC)
+    )
+    disk = DiskDraft(
+        key=KEY,
+        label=image.name,
+        uuid=None,
+        capacity_bytes=reader.capacity_bytes,
+        path=str(image),
+        change_id=None,
+        read_whole=parent is None,
+    )
+    with repository.begin_point(draft) as writer:
+        writer.write_disk(
+            disk,
+            reader,
+            reader.allocated_extents() if extents is None else extents,
+            parent=None if parent is None else (parent, KEY),
+            progress=Progress(),
+            cancel=CancelToken(),
+        )
+        writer.commit()
+    reader.close()
+
+
+def restore(repository: Repository, point: PointId, target: Path) -> None:
+    """Write a point's disk to an image."""
+    with repository.open_point(point) as reader:
+        writer = ImageWriter(target, reader.point.capacity_bytes)
+        reader.copy_disk(KEY, writer, write_zeros=False, progress=Progress(), cancel=CancelToken())
+        writer.close()
+
+
+def main(folder: Path, step: str, arguments: list[str]) -> None:
+    """Do one step."""
+    folder.mkdir(exist_ok=True)
+    with Repository.open_or_create(
+        folder / "standby", local_dir=folder / "local", clock=SystemClock()
+    ) as repository:
+        points = sorted(repository.points().points, key=lambda point: point.created_at)
+        if step == "full":
+            back_up(repository, Path(arguments[0]), None, None)
+        elif step == "incremental":
+            pairs = json.loads(Path(arguments[1]).read_text())["changed"]
+            back_up(repository, Path(arguments[0]), [Extent(*pair) for pair in pairs], points[0].id)
+        elif step == "restore":
+            restore(repository, points[0].id, Path(arguments[0]))
+        elif step == "verify":
+            for point in points:
+                with repository.open_point(point.id) as reader:
+                    assert reader.verify(progress=Progress(), cancel=CancelToken()).whole
+        else:
+            raise SystemExit(f"unknown step {step}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
