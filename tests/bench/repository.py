@@ -260,8 +260,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="standfast-bench-", dir=options.folder) as work:
         images = options.folder / "images" if options.folder else Path(work) / "images"
-        command = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.gib)]
-        subprocess.run(command, cwd=ROOT, check=True)  # elsewhere: a child's peak memory begins with its parent's
+        make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.gib)]
+        subprocess.run(make, cwd=ROOT, check=True)  # elsewhere: a child's peak memory begins with its parent's
         corpus = make_corpus(images, gib=options.gib)
         room = Path(work) / "work"
         room.mkdir()
