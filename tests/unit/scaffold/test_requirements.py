@@ -1,7 +1,9 @@
 """The locks hold everything the program needs, on both platforms, and nothing about where it came from."""
 
+import ast
 import importlib.metadata
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +121,26 @@ def test_what_runs_here_is_what_is_pinned() -> None:
     if not set(ours) <= set(installed):
         pytest.skip("not the environment that ./dev makes")
     assert {name: installed[canonicalize_name(name)] for name in ours} == ours
+
+
+def _foreign_imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+def test_every_library_that_the_program_imports_is_asked_for_by_name() -> None:
+    project = FOLDER.parent
+    files = [project / "main.py", *(project / "app").rglob("*.py")]
+    imported = {name for file in files for name in _foreign_imports(file)}
+    lines = (FOLDER / "runtime.in").read_text(encoding="utf-8").splitlines()
+    asked = {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("#")}
+    providers = importlib.metadata.packages_distributions()
+    undeclared = {
+        name
+        for name in imported - sys.stdlib_module_names - {"app", "main"}
+        if not asked & {canonicalize_name(provider) for provider in providers.get(name, ())}
+    }
+    assert undeclared == set()
