@@ -92,7 +92,7 @@ class Lab:
                 assert FolderHandler.serves(self.path)
                 handler.handle(self)
 
-            do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 - names that http.server looks for
+            do_HEAD = do_PUT = do_DELETE = do_GET
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = False
