@@ -1,27 +1,14 @@
-"""Queries: what the engine can be asked, and the rows it answers with. Frozen, serializable by msgspec.
-
-``R`` is what :meth:`app.engine.api.Engine.ask` returns for the query. Queries never change anything.
-"""
+"""Queries about tasks, and the rows of the task pages."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
-
-import msgspec
 
 from app.core.progress import ProgressSample
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
-from app.domain.platforms import Platform, PlatformFacts
-from app.domain.standbys import Standby
 from app.domain.states import TaskKind, TaskState
-from app.domain.tasks import KnownPoint, StageTime
-from app.domain.vms import VmDetails, VmSummary
-
-R = TypeVar("R")
-
-
-# --- rows ------------------------------------------------------------------------------------------------------
+from app.domain.tasks import StageTime
+from app.engine.queries.base import Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,49 +63,6 @@ class TaskReport:
     log: tuple[LogRow, ...]
 
 
-# --- queries -----------------------------------------------------------------------------------------------------
-
-
-class Query(msgspec.Struct, Generic[R], frozen=True, kw_only=True, tag=True):
-    """Base of all queries."""
-
-
-class ListPlatforms(Query[tuple[Platform, ...]], frozen=True, kw_only=True):
-    """Return the registered platforms, by name."""
-
-
-class ProbePlatform(Query[PlatformFacts], frozen=True, kw_only=True):
-    """Log in to a platform and return what it tells of itself."""
-
-    platform: PlatformId
-
-
-class ListStandbys(Query[tuple[Standby, ...]], frozen=True, kw_only=True):
-    """Return the registered standby machines, by name."""
-
-
-class ListVms(Query[tuple[VmSummary, ...]], frozen=True, kw_only=True):
-    """Ask a platform for its whole inventory."""
-
-    platform: PlatformId
-
-
-class DescribeVm(Query[VmDetails], frozen=True, kw_only=True):
-    """Ask a platform for one VM with its disks and snapshots."""
-
-    platform: PlatformId
-    vm: VmId
-
-
-class ListPoints(Query[tuple[KnownPoint, ...]], frozen=True, kw_only=True):
-    """Return the known restore points that fit every condition given, newest first."""
-
-    standby: StandbyId | None = None
-    vm: VmId | None = None
-    platform_address: str | None = None
-    chain: str | None = None
-
-
 class ListTasks(Query[tuple[TaskRow, ...]], frozen=True, kw_only=True):
     """Return tasks that fit every condition given, newest first."""
 
@@ -147,18 +91,3 @@ class TaskLogLines(Query[tuple[LogRow, ...]], frozen=True, kw_only=True):
 
 class SampleProgress(Query[dict[TaskId, ProgressSample]], frozen=True, kw_only=True):
     """Return the counters of every running task."""
-
-
-AnyQuery = (
-    ListPlatforms
-    | ProbePlatform
-    | ListStandbys
-    | ListVms
-    | DescribeVm
-    | ListPoints
-    | ListTasks
-    | TaskDetails
-    | TaskLogLines
-    | SampleProgress
-)
-"""Every query, for decoding."""

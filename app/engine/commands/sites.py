@@ -1,0 +1,75 @@
+"""Commands about virtual platforms, standby machines and what lies there."""
+
+from app.domain.ids import PlatformId, PointId, StandbyId
+from app.domain.platforms import Platform
+from app.domain.standbys import Standby
+from app.engine.commands.base import Command
+
+
+class RegisterPlatform(Command[Platform], frozen=True, kw_only=True):
+    """Log in to a platform, and remember it when that worked; the password goes to the secret store."""
+
+    name: str
+    address: str
+    user: str
+    password: str
+    port: int = 443
+    thumbprint_sha256: str | None = None
+    """The certificate that the operator confirmed; None trusts the public CAs."""
+
+    def __repr__(self) -> str:
+        return f"RegisterPlatform(name={self.name!r}, address={self.address!r}, user={self.user!r}, password=…)"
+
+
+class UpdatePlatform(Command[Platform], frozen=True, kw_only=True):
+    """Change a platform's name, account or confirmed certificate, after a login with them worked."""
+
+    platform: PlatformId
+    name: str
+    user: str
+    password: str | None = None
+    """None keeps the password that is known."""
+    thumbprint_sha256: str | None = None
+
+    def __repr__(self) -> str:
+        return f"UpdatePlatform(platform={self.platform!r}, name={self.name!r}, user={self.user!r}, password=…)"
+
+
+class RemovePlatform(Command[None], frozen=True, kw_only=True):
+    """Forget a platform and its password. Restore points stay."""
+
+    platform: PlatformId
+
+
+class RegisterStandby(Command[Standby], frozen=True, kw_only=True):
+    """Open the repository at a path, or create it, and remember the standby; its points are listed at once."""
+
+    name: str
+    target_path: str
+
+
+class RemoveStandby(Command[None], frozen=True, kw_only=True):
+    """Forget a standby. Its data stays where it is."""
+
+    standby: StandbyId
+
+
+class RefreshPoints(Command[int], frozen=True, kw_only=True):
+    """Read the list of a standby's restore points from its repository again; return how many there are."""
+
+    standby: StandbyId
+
+
+class DeletePoint(Command[None], frozen=True, kw_only=True):
+    """Move a restore point to its repository's trash."""
+
+    standby: StandbyId
+    point: PointId
+
+
+class SweepSnapshots(Command[int], frozen=True, kw_only=True):
+    """Remove snapshots of ours that no live task owns from a platform; return how many were removed."""
+
+    platform: PlatformId
+    include_unknown: bool = False
+    """True also removes those of tasks this catalog does not know (perhaps another console's, still running)."""

@@ -1,0 +1,67 @@
+"""Commands about tasks: backup, restore, verification."""
+
+import msgspec
+
+from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.states import BackupKind, TransportMode
+from app.domain.vms import VmPlacement
+from app.engine.commands.base import Command
+from app.engine.options import ChangeTracking
+
+
+class StartBackup(Command[TaskId], frozen=True, kw_only=True):
+    """Queue a backup of one VM."""
+
+    platform: PlatformId
+    vm: VmId
+    vm_name: str
+    standby: StandbyId
+    rule_name: str
+    kind: BackupKind = BackupKind.INCREMENTAL
+    tracking: ChangeTracking = ChangeTracking.AUTOMATIC
+    quiesce: bool = False
+    transports: tuple[TransportMode, ...] = ()
+    """Modes to try, in order; empty takes those of the settings."""
+    priority: int = 0
+    host: str = ""
+    """ESXi host of the VM, when it is known: it limits how many tasks read from it at once."""
+
+
+class NewVm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Restore as a new VM."""
+
+    placement: VmPlacement
+
+
+class OverOriginal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Restore in the place of the VM the point was taken from; it is deleted once the new one is verified."""
+
+    datastore: str | None = None
+    """None: where the VM came from."""
+    host: str | None = None
+
+
+class StartRestore(Command[TaskId], frozen=True, kw_only=True):
+    """Queue a restore of one restore point."""
+
+    standby: StandbyId
+    point: PointId
+    platform: PlatformId
+    target: NewVm | OverOriginal
+    power_on: bool = False
+    transports: tuple[TransportMode, ...] = ()
+    priority: int = 0
+
+
+class StartVerify(Command[TaskId], frozen=True, kw_only=True):
+    """Queue reading a restore point back, every chunk against its digest."""
+
+    standby: StandbyId
+    point: PointId
+    priority: int = 0
+
+
+class CancelTask(Command[None], frozen=True, kw_only=True):
+    """Ask a task to stop; it ends as stopped once it has cleaned up. One that has ended is left alone."""
+
+    task: TaskId

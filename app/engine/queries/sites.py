@@ -1,0 +1,44 @@
+"""Queries about virtual platforms, standby machines and what lies there."""
+
+from app.domain.ids import PlatformId, StandbyId, VmId
+from app.domain.platforms import Platform, PlatformFacts
+from app.domain.standbys import Standby
+from app.domain.tasks import KnownPoint
+from app.domain.vms import VmDetails, VmSummary
+from app.engine.queries.base import Query
+
+
+class ListPlatforms(Query[tuple[Platform, ...]], frozen=True, kw_only=True):
+    """Return the registered platforms, by name."""
+
+
+class ProbePlatform(Query[PlatformFacts], frozen=True, kw_only=True):
+    """Log in to a platform and return what it tells of itself."""
+
+    platform: PlatformId
+
+
+class ListStandbys(Query[tuple[Standby, ...]], frozen=True, kw_only=True):
+    """Return the registered standby machines, by name."""
+
+
+class ListVms(Query[tuple[VmSummary, ...]], frozen=True, kw_only=True):
+    """Ask a platform for its whole inventory."""
+
+    platform: PlatformId
+
+
+class DescribeVm(Query[VmDetails], frozen=True, kw_only=True):
+    """Ask a platform for one VM with its disks and snapshots."""
+
+    platform: PlatformId
+    vm: VmId
+
+
+class ListPoints(Query[tuple[KnownPoint, ...]], frozen=True, kw_only=True):
+    """Return the known restore points that fit every condition given, newest first."""
+
+    standby: StandbyId | None = None
+    vm: VmId | None = None
+    platform_address: str | None = None
+    chain: str | None = None
