@@ -26,7 +26,8 @@ _SHORT_WAIT_S = 2
 """The same while somebody may cancel, or wants to look at the VM in between."""
 _OUTAGE_S = 120.0
 """How long the platform may be unreachable while its task runs, before we give up."""
-_RETRY_PAUSE_S = 2.0
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
 _PC = vmodl.query.PropertyCollector
 
 
@@ -120,6 +121,26 @@ def _ask_to_stop(session: VSphereSession, task: str) -> None:
         session.run(lambda connection: connection.object(vim.Task, task).CancelTask())
 
 
+_INTERRUPTIONS: tuple[type[Exception], ...] = (
+    *CONNECTION_FAILURES,
+    vmodl.fault.RequestCanceled,
+    vmodl.fault.ManagedObjectNotFound,
+    vmodl.fault.SystemError,
+)
+"""What may befall the wait, though not the task: the connection breaks, or the session ends in the middle of a
+call and takes the collector with it."""
+
+
+def _is_about_a_task(error: Exception) -> bool:
+    return isinstance(getattr(error, "obj", None), vim.Task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    result: Any = None
+    error: Exception | None = None
+
+
 class _Watch:
     """One wait. Thread: the one that waits."""
 
@@ -131,14 +152,22 @@ class _Watch:
         self._outage_began: float | None = None
 
     def until_end(self) -> Any:
+        outcome = self._outcome()
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.result
+
+    def _outcome(self) -> "_Outcome":
+        pause_s = _FIRST_PAUSE_S
         while True:
             self._check()
             try:
                 return self._session.run(self._observe)
-            except CONNECTION_FAILURES:
-                if not self._may_recover():
+            except _INTERRUPTIONS as error:
+                if _is_about_a_task(error) or not self._may_recover():
                     raise
-                self._pause()
+            self._pause(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
 
     def _check(self) -> None:
         if self._waiting.cancel is not None:
@@ -156,14 +185,14 @@ class _Watch:
             self._outage_began = now
         return now - self._outage_began < _OUTAGE_S and not self._waiting.deadline.has_passed
 
-    def _pause(self) -> None:
-        seconds = min(_RETRY_PAUSE_S, self._waiting.deadline.remaining_s)
+    def _pause(self, seconds: float) -> None:
+        seconds = min(seconds, self._waiting.deadline.remaining_s)
         if self._waiting.cancel is not None:
             self._waiting.cancel.wait(seconds)
         else:
             self._session.clock.sleep(seconds)
 
-    def _observe(self, connection: Connection) -> Any:
+    def _observe(self, connection: Connection) -> "_Outcome":
         task = connection.object(vim.Task, self._task)
         version = ""
         with _own_collector(connection, task) as collector:
@@ -174,11 +203,9 @@ class _Watch:
                 row = read(connection.query(), task, "info.state", "info.progress", "info.error")
                 state = row.need("info.state")
                 if state == vim.TaskInfo.State.success:
-                    return read(connection.query(), task, "info.result").get("info.result")
+                    return _Outcome(result=read(connection.query(), task, "info.result").get("info.result"))
                 if state == vim.TaskInfo.State.error:
-                    raise row.get("info.error") or vmodl.fault.SystemError(
-                        reason="the task failed without a reason"
-                    )
+                    return _Outcome(error=row.get("info.error") or vmodl.fault.SystemError(reason="none told"))
                 self._report(row.get("info.progress"))
                 if self._waiting.on_idle is not None:
                     self._waiting.on_idle()

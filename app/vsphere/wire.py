@@ -25,6 +25,8 @@ _LOST_BEFORE_AN_ANSWER = (
     ConnectionResetError,
     ConnectionAbortedError,
     BrokenPipeError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
 )
 
 _REPEATABLE = frozenset(
