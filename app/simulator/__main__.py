@@ -71,7 +71,8 @@ def _spec(options: argparse.Namespace) -> SimulatorSpec:
 
 
 def _wait_for_stdin(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1 << 16):
+    # not through sys.stdin: its lock must not be held when the interpreter ends
+    while os.read(sys.stdin.fileno(), 1 << 16):
         continue
     stop.set()
 

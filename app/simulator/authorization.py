@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from app.simulator.world import World
 
 _ADMIN_ROLE, _FIRST_OWN_ROLE = -1, 101
+_SYSTEM_ROLES: tuple[tuple[int, str, str, tuple[str, ...]], ...] = (
+    (-5, "NoAccess", "No access", ()),
+    (-4, "Anonymous", "Anonymous", ("System.Anonymous",)),
+    (-3, "View", "View", ("System.Anonymous", "System.View")),
+    (-2, "ReadOnly", "Read-only", ("System.Anonymous", "System.Read", "System.View")),
+    (_ADMIN_ROLE, "Admin", "Administrator", ()),
+)
 _MORE_PRIVILEGES = (
     "Datastore.AllocateSpace",
     "Datastore.Browse",
@@ -142,14 +149,17 @@ class SimAuthorizationManager(SimObject):
             for number, user in enumerate(self.world.spec.users)
             if user.privileges is not None
         ]
-        admin = role(
-            roleId=_ADMIN_ROLE,
-            system=True,
-            name="Admin",
-            info=vim.Description(label="Administrator", summary="Full access rights"),
-            privilege=list(known_privileges()),
-        )
-        return [admin, *own]
+        system = [
+            role(
+                roleId=number,
+                system=True,
+                name=name,
+                info=vim.Description(label=label, summary=label),
+                privilege=list(known_privileges() if number == _ADMIN_ROLE else privileges),
+            )
+            for number, name, label, privileges in _SYSTEM_ROLES
+        ]
+        return [*system, *own]
 
     def _permissions(self) -> list[Any]:
         permission: Any = vim.AuthorizationManager.Permission

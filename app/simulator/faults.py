@@ -39,6 +39,7 @@ class _ByteRule:
 class _Script:
     calls: list[_CallRule] = field(default_factory=list)
     lost: list[_CallRule] = field(default_factory=list)
+    tasks: list[_CallRule] = field(default_factory=list)
     nfc: list[_ByteRule] = field(default_factory=list)
     https: list[_ByteRule] = field(default_factory=list)
     hung: set[str] = field(default_factory=set)
@@ -87,9 +88,26 @@ class FaultScript:
             fault: an instance, or a function that makes one; default ``vmodl.fault.SystemError``.
             times: how many calls in a row fail.
         """
-        make = fault if callable(fault) else (lambda: fault or _system_error())
         with self._lock:
-            self._script.calls.append(_CallRule(method, nth - 1, times, make))
+            self._script.calls.append(_CallRule(method, nth - 1, times, _factory(fault)))
+
+    def fail_task(
+        self,
+        method: str,
+        nth: int = 1,
+        fault: vmodl.MethodFault | FaultFactory | None = None,
+        times: int = 1,
+    ) -> None:
+        """Fail the tasks of a WSDL method before they do anything, beginning with the nth from now.
+
+        Args:
+            method: WSDL name, such as ``CreateSnapshot_Task``; the call goes well and its task fails.
+            nth: 1 for the next task.
+            fault: an instance, or a function that makes one; default ``vmodl.fault.SystemError``.
+            times: how many tasks in a row fail.
+        """
+        with self._lock:
+            self._script.tasks.append(_CallRule(method, nth - 1, times, _factory(fault)))
 
     def lose_answer(self, method: str, nth: int = 1, times: int = 1) -> None:
         """Do what a WSDL method asks, but cut the connection instead of answering, from the nth call from now."""
@@ -181,6 +199,17 @@ class FaultScript:
         if due is not None:
             raise due.make()
 
+    def on_task(self, method: str) -> None:
+        """Fail a task of a WSDL method when its turn has come.
+
+        Raises:
+            vmodl.MethodFault: the scripted one.
+        """
+        with self._lock:
+            due = _take_turn(self._script.tasks, method)
+        if due is not None:
+            raise due.make()
+
     def loses_answer(self, method: str) -> bool:
         """Tell, once per scripted loss, whether the answer to this call shall never arrive."""
         with self._lock:
@@ -251,6 +280,10 @@ def _take_turn(rules: list[_CallRule], method: str) -> _CallRule | None:
             if not rule.times:
                 rules.remove(rule)
     return due
+
+
+def _factory(fault: vmodl.MethodFault | FaultFactory | None) -> FaultFactory:
+    return fault if callable(fault) else (lambda: fault or _system_error())
 
 
 def _system_error() -> vmodl.MethodFault:

@@ -56,8 +56,10 @@ class SimSearchIndex(SimObject):
     def FindByInventoryPath(self, call: Call, *, inventoryPath: str) -> Any:
         """Return the entity at a path such as ``Shanghai/vm/Production/web-01``; slashes in names are ``%2f``."""
         with self.world.lock:
-            found: SimObject | None = self.world.get(well_known(self.world.spec.flavour).rootFolder)
-            for name in [part for part in inventoryPath.split("/") if part]:
+            names = [part for part in inventoryPath.split("/") if part]
+            root = self.world.get(well_known(self.world.spec.flavour).rootFolder)
+            found: SimObject | None = root if names else None
+            for name in names:
                 found = self._child(found, name) if found is not None else None
             return found.ref if found is not None else None
 

@@ -188,6 +188,7 @@ class TaskRunner:
         try:
             self._world.faults.wait_while_hung(wsdl_name, lambda: self.stopping or task.cancel_wanted)
             progress.check()
+            self._world.faults.on_task(wsdl_name)
             result = run(progress)
         except vmodl.MethodFault as fault:
             error = fault

@@ -137,6 +137,11 @@ def reference(moid: str) -> Any:
     return VmomiSupport.ManagedObject(moid)
 
 
+def refers_to(ref: Any, kind: type[Any]) -> bool:
+    """Tell whether a reference may stand for an object of a type: it names the type or one above it."""
+    return issubclass(kind, type(ref)) or wsdl_name_of(type(ref)) == wsdl_name_of(kind)
+
+
 def stamp(template: T, **changes: Any) -> T:
     """Copy a data object shallowly with some properties exchanged, some fifty times faster than making one.
 

@@ -133,7 +133,7 @@ class World:
         """
         moid: str = ref if isinstance(ref, str) else ref._moId
         obj = self.objects.get(moid)
-        if obj is None:
+        if obj is None or not (ref is moid or vmomi.refers_to(ref, obj.vim_type)):
             raise not_found(ref)
         return obj
 

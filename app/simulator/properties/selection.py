@@ -60,7 +60,7 @@ class FilterPlan:
         walked: set[tuple[str, int]] = set()
         for object_spec in self._spec.objectSet:
             start = find(object_spec.obj)
-            if start is None:
+            if start is None or not vmomi.refers_to(object_spec.obj, start.vim_type):
                 selection.missing.append(object_spec.obj)
                 continue
             if not object_spec.skip:

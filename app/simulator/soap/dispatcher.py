@@ -116,9 +116,9 @@ class Dispatcher:
     def _perform(self, request: Request, session: Session, serializer: Serializer) -> bytes:
         name = request.method.wsdl_name
         call = Call(self._world, session, name, serializer)
+        self._world.faults.on_call(name)
         if name == "Fetch":
             return self._fetch(call, request, serializer)
-        self._world.faults.on_call(name)
         target = self._target(call, request)
         self._check_rights(call, request, target)
         handler = getattr(target, name, None)
@@ -159,7 +159,8 @@ class Dispatcher:
 
     def _find(self, call: Call, ref: Any) -> SimObject | None:
         own = call.session.objects.get(ref._moId) if call.session is not None else None
-        return own or self._world.find(ref._moId)
+        found = own or self._world.find(ref._moId)
+        return found if found is not None and vmomi.refers_to(ref, found.vim_type) else None
 
     def _check_rights(self, call: Call, request: Request, target: SimObject) -> None:
         method = request.method

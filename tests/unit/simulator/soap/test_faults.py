@@ -2,10 +2,12 @@
 
 import http.client
 import ssl
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pyVim.task import WaitForTask
 from pyVmomi import vim, vmodl
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
@@ -30,6 +32,28 @@ def test_a_fault_can_be_made_anew_for_each_call(lab: Lab) -> None:
     lab.world.faults.fail_call("CurrentTime", fault=lambda: vmodl.fault.RequestCanceled(msg="made"))
     with lab.client() as instance, pytest.raises(vmodl.fault.RequestCanceled):
         instance.CurrentTime()
+
+
+def test_a_task_can_fail_where_its_call_goes_well(lab: Lab) -> None:
+    lab.add_vm("web-01")
+    lab.world.faults.fail_task("CreateSnapshot_Task", nth=2, fault=vim.fault.SnapshotFault(msg="scripted"))
+    with lab.client() as instance:
+        vm = reference(vim.VirtualMachine, "vm-1", instance)
+        states = []
+        for _ in range(3):
+            task = vm.CreateSnapshot_Task("s", None, False, False)
+            WaitForTask(task, raiseOnError=False, log=lambda _: None)
+            states.append((str(task.info.state), type(task.info.error)))
+        assert [state for state, _ in states] == ["success", "error", "success"]
+        assert states[1][1] is vim.fault.SnapshotFault
+
+
+def test_reading_a_property_can_fail_like_any_call(lab: Lab) -> None:
+    lab.add_vm("web-01")
+    with lab.client() as instance:
+        lab.world.faults.fail_call("Fetch")
+        with pytest.raises(vmodl.fault.SystemError):
+            assert reference(vim.VirtualMachine, "vm-1", instance).name
 
 
 def test_a_lost_answer_leaves_the_work_done(lab: Lab) -> None:
@@ -65,6 +89,7 @@ def test_the_thumbprint_is_that_of_the_certificate_shown(lab: Lab) -> None:
     assert pem.strip() == lab.tls.certificate_file.read_text().strip()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps rights otherwise")
 def test_the_key_is_readable_by_its_owner_only(lab: Lab) -> None:
     (key,) = lab.directory.glob("*.key")
     assert key.stat().st_mode & 0o077 == 0

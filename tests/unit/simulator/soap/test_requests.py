@@ -15,7 +15,7 @@ from pyVmomi import SoapAdapter, VmomiSupport, vim, vmodl
 
 from app.simulator.vmomi import message_of
 from tests.support.logguard import LogGuard
-from tests.unit.simulator.soap.lab import Lab, reference
+from tests.unit.simulator.soap.lab import Lab, one_object, reference
 
 ENVELOPE = (
     '<?xml version="1.0"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
@@ -94,7 +94,21 @@ def test_an_unknown_method_is_told_apart_from_an_unsupported_one(lab: Lab) -> No
         with pytest.raises(vmodl.fault.NotSupported):
             reference(vim.VirtualMachine, vm.moid, instance).QueryConnections()
         with pytest.raises(vmodl.fault.MethodNotFound):
-            reference(vim.HostSystem, vm.moid, instance).RebootHost_Task(force=True)
+            reference(vim.ManagedEntity, vm.moid, instance)._stub.InvokeMethod(
+                vim.ManagedEntity(vm.moid),
+                VmomiSupport.GetWsdlMethod("urn:vim25", "RebootHost_Task").info,
+                (True,),
+            )
+
+
+def test_a_reference_of_the_wrong_type_refers_to_nothing(lab: Lab) -> None:
+    vm = lab.add_vm("web-01")
+    with lab.client() as instance:
+        with pytest.raises(vmodl.fault.ManagedObjectNotFound):
+            assert reference(vim.HostSystem, vm.moid, instance).name
+        with pytest.raises(vmodl.fault.ManagedObjectNotFound):
+            instance.content.propertyCollector.RetrieveContents([one_object(vim.HostSystem(vm.moid), ["name"])])
+        assert reference(vim.ManagedEntity, vm.moid, instance).name == "web-01"
 
 
 def test_objects_that_do_not_exist_are_named_in_the_fault(lab: Lab) -> None:

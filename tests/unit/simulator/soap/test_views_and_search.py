@@ -98,7 +98,7 @@ def test_entities_are_found_by_path(lab: Lab, vm: Vm) -> None:
         assert search.FindByInventoryPath("/Shanghai/vm/Production/web-01") == vm.ref
         assert search.FindByInventoryPath("Shanghai/host/esx01.lab") == lab.host.ref
         assert search.FindByInventoryPath("Shanghai/vm/web-01") is None
-        assert search.FindByInventoryPath("") == instance.content.rootFolder
+        assert search.FindByInventoryPath("") is None
         assert search.FindChild(lab.vm_folder.ref, "Production") == vim.Folder("group-v7")
         assert search.FindChild(lab.vm_folder.ref, "Staging") is None
 
