@@ -1,6 +1,7 @@
 """A hypervisor as the engine sees it. vSphere is the first that fulfils this; a second must fit unchanged."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol, Self, runtime_checkable
 
 from app.core.access import DiskAccess
@@ -145,6 +146,19 @@ class ResettableTracking(Protocol):
 
         Called after tracking was caught leaving out changes, when no snapshot of ours is on the VM. Change
         ids from before cannot be used afterwards. Why it was not done goes to the log.
+        """
+        ...
+
+
+@runtime_checkable
+class RevertHistory(Protocol):
+    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+
+    def reverted_since(self, vm: VmId, moment: datetime) -> bool:
+        """Tell whether the VM was brought back to an earlier snapshot since a moment of this machine's clock.
+
+        Changed block tracking does not tell: a change id from before counts on as if nothing had happened, and
+        the changes it names are not the difference any more. When in doubt, the answer is True.
         """
         ...
 

@@ -66,7 +66,7 @@ class Engine:
             transports: opens disks.
             secrets: keeps the platforms' passwords.
             catalog: remembers; the engine does not close it.
-            repositories: opens the repository of a standby, and creates it where there is none.
+            repositories: opens the repository of a standby; creates it only for one without a repository id.
             runner: gives tasks their threads.
             clock: tells the time.
             settings: the engine's manners.

@@ -23,7 +23,11 @@ from app.domain.tasks import (
 from app.repository import Repository
 
 RepositoryOpener = Callable[[Standby], Repository]
-"""Opens the repository of a standby, and creates it where there is none."""
+"""Opens the repository of a standby.
+
+It may create one only where ``repository_id`` is None, which is when the standby is being registered: at a path
+that is merely not mounted, a new empty repository would hide the loss.
+"""
 
 
 class PlatformStore(Protocol):

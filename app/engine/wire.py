@@ -26,7 +26,7 @@ _Request = AnyCommand | AnyQuery
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What comes back for a request: the serialized answer, or why there is none."""
 
-    answer: msgspec.Raw | None = None
+    answer: msgspec.Raw = msgspec.Raw(b"null")
     error: ErrorRow | None = None
 
 
@@ -116,7 +116,7 @@ def decode_answer(request: Command[R] | Query[R], reply: bytes) -> R:
         decoded = msgspec.json.decode(reply, type=Reply)
         if decoded.error is not None:
             raise RemoteError(decoded.error)
-        answer: R = msgspec.json.decode(decoded.answer or b"null", type=answer_type(type(request)))
+        answer: R = msgspec.json.decode(decoded.answer, type=answer_type(type(request)))
     except msgspec.MsgspecError as error:
         raise UnreadableMessage(str(error)) from error
     return answer

@@ -96,12 +96,11 @@ class EngineLab:
 
     def open_repository(self, standby: Standby) -> Repository:
         """Open the repository of a standby with small chunks."""
-        return Repository.open_or_create(
-            Path(standby.target_path),
-            RepositorySettings(chunk_bytes=CHUNK),
-            local_dir=self.directory / "local",
-            clock=self.clock,
-        )
+        root, local = Path(standby.target_path), self.directory / "local"
+        if standby.repository_id is not None:
+            return Repository.open(root, local_dir=local, clock=self.clock)
+        small = RepositorySettings(chunk_bytes=CHUNK)
+        return Repository.open_or_create(root, small, local_dir=local, clock=self.clock)
 
     def __enter__(self) -> Self:
         platforms, standbys = self.catalog.platforms.all(), self.catalog.standbys.all()

@@ -14,6 +14,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -112,6 +113,7 @@ class LocalVm:
     powered_on: bool = False
     tracking_supported: bool = True
     snapshots: dict[str, LocalSnapshot] = field(default_factory=dict)
+    reverted_at: datetime | None = None
 
     @property
     def tracking_enabled(self) -> bool:
@@ -219,6 +221,7 @@ class LocalHost(DiskHost):
             for key, frozen in owner.snapshots[snapshot].disks.items():
                 shutil.copyfile(self.root / frozen.file, self.root / owner.disks[key].file)
                 owner.disks[key] = frozen.frozen_as(owner.disks[key].file)
+            owner.reverted_at = datetime.now(UTC)
             self.save()
 
     def resize(self, vm: VmId, key: int, capacity_bytes: int) -> None:
@@ -358,7 +361,7 @@ class LocalHost(DiskHost):
 
 
 class LocalSession:
-    """Fulfils :class:`app.core.hypervisor.Hypervisor` and ``ResettableTracking``. Thread: any."""
+    """Fulfils ``Hypervisor``, ``ResettableTracking`` and ``RevertHistory`` of the core. Thread: any."""
 
     def __init__(self, host: LocalHost) -> None:
         self._host = host
@@ -431,6 +434,13 @@ class LocalSession:
                 disk.tracking.start()
             self._host.save()
             return True
+
+    def reverted_since(self, vm: VmId, moment: datetime) -> bool:
+        """Tell whether the VM was brought back to a snapshot."""
+        self._call("reverted_since")
+        with self._lock:
+            reverted_at = self._host.vm(vm).reverted_at
+        return reverted_at is not None and reverted_at >= moment
 
     def create_snapshot(
         self, vm: VmId, task: TaskId, *, quiesce: bool, log: TaskLog, cancel: CancelToken

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.core.context import TaskContext
-from app.core.hypervisor import Hypervisor
+from app.core.hypervisor import Hypervisor, RevertHistory
 from app.domain.errors import OperationalError
 from app.domain.messages import LogLevel, Message
 from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
@@ -111,16 +111,21 @@ class FrozenBackup:
 
     def _query_changes(self) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         self.job.stages.enter(TaskState.QUERYING_CHANGES)
+        points = self.repository.chain_points(self._chain())
         plan = plan_backup(
-            self.request.kind,
-            self._supported_disks(),
-            self.repository.chain_points(self._chain()),
-            tracking_wanted=self.tracking_wanted,
+            self.request.kind, self._supported_disks(), points, tracking_wanted=self.tracking_wanted
         )
+        parent = next((point for point in points if point.id == plan.parent), None)
+        if parent is not None and self._went_back_since(parent.created_at):
+            plan = plan.without_parent(m.WHOLE_WENT_BACK)
         self._tell(plan)
         plan, known = self._query().changes(plan)
         self._tell(plan)
         return plan, known
+
+    def _went_back_since(self, moment: datetime) -> bool:
+        hypervisor = self.hypervisor
+        return isinstance(hypervisor, RevertHistory) and hypervisor.reverted_since(self.request.vm, moment)
 
     def _chain(self) -> str:
         platform = self.workshop.sessions.platform(self.request.platform)
@@ -133,7 +138,7 @@ class FrozenBackup:
         if plan.parent is not None:
             problem = parent_problem(self.repository, plan.parent, plan)
             if problem is not None:
-                plan = plan.without_parent(problem.message)
+                plan = plan.without_parent(m.WHOLE_PARENT_DAMAGED, detail=problem.message)
                 self._tell(plan)
         known = self._completed(plan, known)
         if self.workshop.settings.audit_blocks:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from app.domain.change_id import ChangeId
 from app.domain.ids import PointId
-from app.domain.messages import Message
+from app.domain.messages import Message, MessageKind
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import BackupKind
 from app.domain.vms import VirtualDisk
@@ -71,13 +71,12 @@ class BackupPlan:
         )
         return _settled(replace(self, disks=disks))
 
-    def without_parent(self, reason: str) -> "BackupPlan":
-        """Return the plan with every disk read whole, because the parent point cannot be used."""
+    def without_parent(self, kind: MessageKind, **params: object) -> "BackupPlan":
+        """Return the plan with every disk read whole, for a reason that takes the disk and ``params``."""
         plan = self
         for one in self.disks:
             if not one.whole:
-                message = m.WHOLE_PARENT_DAMAGED.fill(disk=one.disk.label, detail=reason)
-                plan = plan.with_whole(one.disk.key, message)
+                plan = plan.with_whole(one.disk.key, kind.fill(disk=one.disk.label, **params))
         return plan
 
 

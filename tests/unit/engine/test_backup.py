@@ -196,16 +196,21 @@ def test_a_resized_disk_is_read_whole_and_the_next_one_is_incremental_again(lab:
     assert lab.backup(vm).kind is INCREMENTAL
 
 
-def test_a_vm_that_was_reverted_is_read_whole(lab: EngineLab) -> None:
+@pytest.mark.parametrize("snapshots_after", [0, 3])
+def test_a_vm_that_was_reverted_is_read_whole(lab: EngineLab, snapshots_after: int) -> None:
+    """Further snapshots let the change ids grow past the parent's again: they alone do not tell."""
     vm = filled(lab)
     lab.backup(vm)
     theirs = lab.host.take_snapshot(vm, "before the update")
     lab.host.write(vm, 2000, 0, b"to be undone")
     lab.backup(vm)
     lab.host.revert(vm, theirs)
+    for number in range(snapshots_after):
+        lab.host.take_snapshot(vm, f"another {number}")
     report = lab.finished(lab.start_backup(vm))
     assert m.WHOLE_WENT_BACK.code in codes_of(report)
     assert lab.content(lab.points()[0].id) == lab.host.content(vm, 2000)
+    assert lab.backup(vm).kind is INCREMENTAL
 
 
 def _break_pack_of(lab: EngineLab) -> None:

@@ -178,6 +178,8 @@ def test_turning_disks_whole_makes_the_plan_full_with_the_last_one_only() -> Non
 
 
 def test_a_parent_that_cannot_be_used_turns_every_disk_of_it_whole() -> None:
-    alone = plan(BackupKind.INCREMENTAL, disks=(DISK, SECOND)).without_parent("it is damaged")
+    alone = plan(BackupKind.INCREMENTAL, disks=(DISK, SECOND)).without_parent(
+        m.WHOLE_PARENT_DAMAGED, detail="it is damaged"
+    )
     assert alone.kind is BackupKind.FULL
     assert all(one.reason is not None and "it is damaged" in str(one.reason) for one in alone.disks)
