@@ -12,7 +12,9 @@ _WORDS = (
 _PAGE_BYTES = 64 << 10
 _STAMP_BYTES = 4096
 _SHARED_SEED = 20_260_105
-_SHARED_PAGES = 16
+_SHARED_PAGES = 24
+SHARED_PAGE_BYTES = 1 << 20
+"""Size of the pages that all guests have in common: large enough for any deduplication to notice."""
 
 
 class Kind(Enum):
@@ -36,7 +38,6 @@ class ContentMaker:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._text = _text_page(random)
-        self._shared: list[bytes] = []
 
     def kind(self) -> Kind:
         """Choose what the next bytes look like."""
@@ -61,14 +62,26 @@ class ContentMaker:
             text[offset : offset + 32] = b"%032x" % self._random.getrandbits(128)
         return bytes(text)
 
+    def system(self, n_bytes: int) -> bytes:
+        """Return what every guest has, whatever its seed: the same system, installed everywhere."""
+        return _shared_pages(0, n_bytes)
+
     def _make_shared(self, n_bytes: int) -> bytes:
-        """Return pages that the disks of all guests have in common, whatever their seed."""
-        if not self._shared:
-            shared = Random(_SHARED_SEED)  # noqa: S311 - content, not a secret
-            self._shared = [shared.randbytes(_PAGE_BYTES) for _ in range(_SHARED_PAGES)]
-        start = self._random.randrange(_SHARED_PAGES)
-        n_pages = -(-n_bytes // _PAGE_BYTES)
-        return b"".join(self._shared[(start + page) % _SHARED_PAGES] for page in range(n_pages))[:n_bytes]
+        return _shared_pages(self._random.randrange(_SHARED_PAGES), n_bytes)
+
+
+def _shared_pages(start: int, n_bytes: int) -> bytes:
+    n_pages = -(-n_bytes // SHARED_PAGE_BYTES)
+    pages = (_shared_page((start + page) % _SHARED_PAGES) for page in range(n_pages))
+    return b"".join(pages)[:n_bytes]
+
+
+def _shared_page(number: int) -> bytes:
+    """Return a page of which half compresses."""
+    random = Random(_SHARED_SEED + number)  # noqa: S311 - content, not a secret
+    text = _text_page(random)
+    half = SHARED_PAGE_BYTES // 2
+    return random.randbytes(half) + text * (half // len(text))
 
 
 def _text_page(random: Random) -> bytes:

@@ -21,6 +21,7 @@ from app.simulator.guests.fat_directory import (
 )
 from app.simulator.guests.fat_layout import (
     BACKUP_BOOT_SECTOR,
+    DATA_ALIGNMENT_BYTES,
     DIRECTORY_ENTRY_BYTES,
     FatLayout,
 )
@@ -187,8 +188,13 @@ class FatVolume:
         self._directories[path] = directory
         self._table.save_summary()
 
-    def create(self, path: str, data: bytes) -> FatFile:
+    def create(self, path: str, data: bytes, *, aligned: bool = False) -> FatFile:
         """Create a file in a directory that exists.
+
+        Args:
+            path: ``directory/name``.
+            data: its content.
+            aligned: begin at a multiple of 1 MiB of the data area, if there is room.
 
         Raises:
             KeyError: its directory does not exist.
@@ -198,7 +204,8 @@ class FatVolume:
         if path in self._files or len(data) > _LARGEST_FILE_BYTES:
             raise ValueError(f"{path} exists or is too large")
         directory = self._directories[path.rpartition("/")[0]]
-        runs = self._table.take(-(-len(data) // self.layout.cluster_bytes)) if data else []
+        prefer = self._table.next_aligned(DATA_ALIGNMENT_BYTES // self.layout.cluster_bytes) if aligned else None
+        runs = self._table.take(-(-len(data) // self.layout.cluster_bytes), prefer) if data else []
         self._write_runs(runs, data)
         self._table.save_chain(runs)
         entry = self._add_entry(directory, path, ARCHIVE, runs[0][0] if runs else 0, len(data))

@@ -5,11 +5,14 @@ Follows Microsoft's published FAT specification: the number of clusters alone de
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.simulator.guests.blocks import SECTOR_BYTES
 
 SMALLEST_VOLUME_BYTES = 4 << 20
+DATA_ALIGNMENT_BYTES = 1 << 20
+"""Where clusters begin on all but small volumes, as current systems do it."""
+_ALIGNED_FROM_BYTES = 16 << 20
 _FAT32_FROM_BYTES = 64 << 20
 _FAT16_MOST_CLUSTERS = 65_524
 _FAT32_FEWEST_CLUSTERS = 65_525
@@ -66,7 +69,7 @@ class FatLayout:
     def _sized(cls, volume_bytes: int, cluster_sectors: int, *, is_fat32: bool) -> "FatLayout":
         most_clusters = volume_bytes // (cluster_sectors * SECTOR_BYTES) + 2
         entry_bytes = 4 if is_fat32 else 2
-        return cls(
+        layout = cls(
             is_fat32=is_fat32,
             volume_bytes=volume_bytes,
             cluster_sectors=cluster_sectors,
@@ -74,6 +77,10 @@ class FatLayout:
             fat_sectors=-(-most_clusters * entry_bytes // SECTOR_BYTES),
             root_entries=0 if is_fat32 else _FAT16_ROOT_ENTRIES,
         )
+        if volume_bytes < _ALIGNED_FROM_BYTES:
+            return layout
+        missing_sectors = -layout.data_offset % DATA_ALIGNMENT_BYTES // SECTOR_BYTES
+        return replace(layout, reserved_sectors=layout.reserved_sectors + missing_sectors)
 
     @classmethod
     def parse(cls, boot_sector: bytes) -> "FatLayout":

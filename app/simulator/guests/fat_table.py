@@ -74,6 +74,10 @@ class FatTable:
         self._next = sum(runs[-1])
         return runs
 
+    def next_aligned(self, unit_clusters: int) -> int:
+        """Return the first cluster behind all that was taken last whose number, counted from 0, is a multiple."""
+        return 2 + -(-(self._next - 2) // unit_clusters) * unit_clusters
+
     def save_chain(self, runs: list[Run]) -> None:
         """Write what :meth:`take` reserved, the end of the chain first."""
         for cluster, count in reversed(runs):

@@ -3,7 +3,7 @@
 from random import Random
 
 from app.simulator.guests.blocks import BlockDevice
-from app.simulator.guests.content import ContentMaker, Kind
+from app.simulator.guests.content import SHARED_PAGE_BYTES, ContentMaker, Kind
 from app.simulator.guests.fat import FatVolume
 from app.simulator.guests.fat_layout import SMALLEST_VOLUME_BYTES, FatLayout
 from app.simulator.guests.partitions import Scheme, planned_partition, write_gpt, write_mbr
@@ -11,6 +11,8 @@ from app.simulator.guests.partitions import Scheme, planned_partition, write_gpt
 SMALLEST_DISK_BYTES = SMALLEST_VOLUME_BYTES + (2 << 20)
 _MOST_FILLED_BYTES = 256 << 20
 _LARGEST_FILE_BYTES = 8 << 20
+_SYSTEM_PART = 6
+"""One part in so many of what a disk holds is the same on every disk."""
 _MBR_FAT16, _MBR_FAT32 = 0x0E, 0x0C
 _DIRECTORIES = ("boot", "var", "var/log", "home", "home/wang", "home/wang/文档", "data")
 _NAMES = {
@@ -60,7 +62,10 @@ def install_guest(
 def _fill(volume: FatVolume, wanted_bytes: int, random: Random) -> None:
     maker = ContentMaker(random)
     largest = max(4096, min(_LARGEST_FILE_BYTES, wanted_bytes // 8))
-    number, left = 0, wanted_bytes
+    system_bytes = wanted_bytes // _SYSTEM_PART // SHARED_PAGE_BYTES * SHARED_PAGE_BYTES
+    if system_bytes:
+        volume.create("boot/system.img", maker.system(system_bytes), aligned=True)
+    number, left = 0, wanted_bytes - system_bytes
     while left > 0:
         kind = maker.kind()
         size = min(left, random.randrange(1, largest))
