@@ -12,6 +12,7 @@ from app.simulator.storage.descriptor import SECTOR_BYTES, Descriptor
 from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
 from app.simulator.storage.errors import (
     ChangeIdUnknown,
+    DatastoreFull,
     DatastoreNotFound,
     DiskCorrupt,
     DiskExists,
@@ -88,7 +89,7 @@ class DiskStore:
                 datastore.book(extent.relative, capacity_bytes)
             layer = FlatLayer.create(datastore.resolve(extent), capacity_bytes)
             disk = SimDisk(self, datastore, path, descriptor, layer, None, None)
-            self._save_descriptor(disk)
+            self._save_new(disk)
             self._open[path] = disk
             return disk
 
@@ -230,7 +231,7 @@ class DiskStore:
                 track_file = datastore.resolve(path.sibling(descriptor.track_file))
                 tracking = parent.tracking.copy(track_file, self._names.random)
             child = SimDisk(self, datastore, path, descriptor, layer, tracking, parent)
-            self._save_descriptor(child)
+            self._save_new(child)
             self._open[path] = child
             return child
 
@@ -381,6 +382,15 @@ class DiskStore:
         held = int(disk.layer.held(0, grain_count(disk.capacity_bytes)).sum()) * GRAIN_BYTES
         tables = GRAIN_BYTES if disk.parent is not None else 0
         disk.datastore.set_booking(disk.extent_path.relative, held + tables if disk.thin else disk.capacity_bytes)
+
+    def _save_new(self, disk: SimDisk) -> None:
+        """Write the descriptor of a new disk; when there is no space for it, nothing of the disk stays."""
+        try:
+            self._save_descriptor(disk)
+        except DatastoreFull:
+            self._forget(disk)
+            self._delete_files(disk)
+            raise
 
     def _save_descriptor(self, disk: SimDisk) -> None:
         if disk.parent is not None:
