@@ -62,7 +62,7 @@ def exact_time(moment: datetime | None) -> str:
 
 
 def short_time(moment: datetime | None, now: datetime) -> str:
-    """Return a young moment relative to now (3 minutes ago, in 2 h 10 min), an older one as local date and time."""
+    """Return a young moment relative to now (3 min ago, in 2 h), an older one as local date and time."""
     if moment is None:
         return NOTHING
     distance = now - moment
