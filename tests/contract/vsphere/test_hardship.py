@@ -234,7 +234,9 @@ def test_creation_leaves_nothing_whichever_read_fails(
             vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
         simulator.faults.clear()
         assert vsphere.find_snapshots("") == []
-    assert 1 < failures < 9
+    assert (
+        1 <= failures < 9
+    )  # the first read always; where the last one is depends on how often the task is polled
 
 
 def test_older_platform_gets_the_older_call(
@@ -311,7 +313,7 @@ def test_vm_is_removed_again_whichever_read_of_its_creation_fails(
             vsphere.destroy_vm(made.id)
         simulator.faults.clear()
         assert vsphere.list_vms() == inventory
-    assert 3 < failures < 15
+    assert 3 <= failures < 15
 
 
 def test_vm_whose_connection_broke_at_its_creation_is_removed(
