@@ -89,7 +89,7 @@ class FileManager(SimObject):
             else:
                 datastore.storage.delete_file(path.relative)
 
-        return call.start_task(self, "DeleteDatastoreFile_Task", delete)
+        return call.start_task(datastore, "DeleteDatastoreFile_Task", delete)
 
     def MoveDatastoreFile_Task(
         self,
@@ -115,7 +115,7 @@ class FileManager(SimObject):
                 _copy_file(source, source_path, target, target_path)
                 source.storage.delete_file(source_path.relative)
 
-        return call.start_task(self, "MoveDatastoreFile_Task", move)
+        return call.start_task(target, "MoveDatastoreFile_Task", move)
 
     def CopyDatastoreFile_Task(
         self,
@@ -139,7 +139,7 @@ class FileManager(SimObject):
             else:
                 _copy_file(source, source_path, target, target_path)
 
-        return call.start_task(self, "CopyDatastoreFile_Task", copy)
+        return call.start_task(target, "CopyDatastoreFile_Task", copy)
 
     def _clear(self, datastore: "Datastore", path: DatastorePath, *, force: bool) -> None:
         if not _file(datastore, path).exists():
@@ -195,7 +195,7 @@ class VirtualDiskManager(SimObject):
         datacenter: vim.Datacenter | None = None,
     ) -> vim.Task:
         """Create an empty disk; the task's result is its path."""
-        _, path = locate(self, call, name)
+        datastore, path = locate(self, call, name)
         if not isinstance(spec, vim.VirtualDiskManager.FileBackedVirtualDiskSpec):
             raise vmodl.fault.InvalidArgument(msg="Only disks in files can be created.", invalidProperty="spec")
         capacity: Any = spec.capacityKb
@@ -206,20 +206,20 @@ class VirtualDiskManager(SimObject):
                 self.world.disks.create(path, capacity * 1024, thin=spec.diskType == "thin", adapter=adapter)
             return str(path)
 
-        return call.start_task(self, "CreateVirtualDisk_Task", create)
+        return call.start_task(datastore, "CreateVirtualDisk_Task", create)
 
     def DeleteVirtualDisk_Task(
         self, call: Call, *, name: str, datacenter: vim.Datacenter | None = None
     ) -> vim.Task:
         """Delete a disk."""
-        _, path = locate(self, call, name)
+        datastore, path = locate(self, call, name)
 
         def delete(_: "TaskProgress") -> None:
             _refuse_used(self, path)
             with as_vim_faults(name):
                 self.world.disks.delete(path)
 
-        return call.start_task(self, "DeleteVirtualDisk_Task", delete)
+        return call.start_task(datastore, "DeleteVirtualDisk_Task", delete)
 
     def CopyVirtualDisk_Task(
         self,
@@ -234,7 +234,7 @@ class VirtualDiskManager(SimObject):
     ) -> vim.Task:
         """Copy a disk with its parents into one new disk; the task's result is its path."""
         _, source = locate(self, call, sourceName)
-        _, target = locate(self, call, destName)
+        datastore, target = locate(self, call, destName)
 
         def copy(_: "TaskProgress") -> str:
             with as_vim_faults(sourceName):
@@ -244,7 +244,7 @@ class VirtualDiskManager(SimObject):
                 self.world.disks.copy(source, target, thin=thin)
             return str(target)
 
-        return call.start_task(self, "CopyVirtualDisk_Task", copy)
+        return call.start_task(datastore, "CopyVirtualDisk_Task", copy)
 
     def MoveVirtualDisk_Task(
         self,
@@ -259,7 +259,7 @@ class VirtualDiskManager(SimObject):
     ) -> vim.Task:
         """Move or rename a disk; the task's result is its new path."""
         _, source = locate(self, call, sourceName)
-        _, target = locate(self, call, destName)
+        datastore, target = locate(self, call, destName)
 
         def move(_: "TaskProgress") -> str:
             _refuse_used(self, source)
@@ -267,7 +267,7 @@ class VirtualDiskManager(SimObject):
                 self.world.disks.move(source, target)
             return str(target)
 
-        return call.start_task(self, "MoveVirtualDisk_Task", move)
+        return call.start_task(datastore, "MoveVirtualDisk_Task", move)
 
     def ExtendVirtualDisk_Task(
         self,
@@ -279,7 +279,7 @@ class VirtualDiskManager(SimObject):
         eagerZero: bool | None = None,
     ) -> vim.Task:
         """Make a disk larger."""
-        _, path = locate(self, call, name)
+        datastore, path = locate(self, call, name)
 
         def extend(_: "TaskProgress") -> None:
             _refuse_used(self, path)
@@ -289,7 +289,7 @@ class VirtualDiskManager(SimObject):
                 except ValueError as error:
                     raise vmodl.fault.InvalidArgument(msg=str(error), invalidProperty="newCapacityKb") from error
 
-        return call.start_task(self, "ExtendVirtualDisk_Task", extend)
+        return call.start_task(datastore, "ExtendVirtualDisk_Task", extend)
 
     def QueryVirtualDiskUuid(self, call: Call, *, name: str, datacenter: vim.Datacenter | None = None) -> str:
         """Return a disk's UUID as its descriptor spells it."""

@@ -6,7 +6,7 @@
 * ``disks`` - the VM's disks as chains of files: freezing, consolidation, throwing branches away.
 * ``config``, ``devices``, ``device_changes``, ``card_changes`` - pure functions on pyVmomi's data objects.
 * ``views`` - the properties that follow from configuration and state.
-* ``vmx``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called.
+* ``vmx``, ``snapshot_files``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called.
 * ``create`` - VMs made by CreateVM_Task and RegisterVM_Task; ``from_spec`` - those that are there at the start.
 * ``nfc_service`` - tickets for NFC; ``disk_access`` - what NFC and HTTPS may open; ``guests_port`` - who writes.
 

@@ -11,6 +11,7 @@ from app.simulator.vm import layout
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.disks import apply_tracking, described_disk, with_present_backings
 from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.snapshot_files import delete_snapshot, save_list
 from app.simulator.vm.snapshots import post_snapshot_event
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, disks_of, replaced
@@ -57,13 +58,9 @@ def _remove(
                 tree.forget(snapshot.moid)
         vm.snapshots_changed()
     for snapshot in doomed:
-        for path in (
-            layout.snapshot_data_path(vm.config, snapshot.number),
-            layout.snapshot_memory_path(vm.config, snapshot.number),
-        ):
-            layout.datastore_of(vm.world, path).delete_file(path.relative)
+        delete_snapshot(vm, snapshot)
         post_snapshot_event(vm, "removed", snapshot.name, user)
-    layout.save_snapshot_list(vm)
+    save_list(vm)
     progress.report(20)
     refused = merge and vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid)
     if merge and not refused:
@@ -141,7 +138,7 @@ def _show_present_files(vm: "VirtualMachine") -> None:
         vm.snapshots_changed()
     layout.save_configuration(vm)
     if vm.root_snapshots:
-        layout.save_snapshot_list(vm)
+        save_list(vm)
 
 
 def _frozen_disks(

@@ -28,6 +28,7 @@ from app.simulator.vm.identity import bios_uuid, location_id
 from app.simulator.vm.lifecycle import close_disks, delete_files
 from app.simulator.vm.machine import VirtualMachine
 from app.simulator.vm.reconfigure import VmDeviceContext, carry_out, privileges_for
+from app.simulator.vm.snapshot_files import load_snapshots
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed
 
@@ -298,6 +299,7 @@ def _register(
         progress.report(50)
         made = with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices)
         vm.set_config(changed(made, template=as_template, locationId=written_at or location_id(home)))
+        load_snapshots(vm, context)
         vm.moved_here = written_at not in (None, location_id(home))
         add_to_inventory(vm)
     except vmodl.MethodFault:

@@ -12,6 +12,7 @@ from pyVmomi import vim
 
 from app.simulator.vm import devices as build
 from app.simulator.vm.card_changes import added_card, edited_card
+from app.simulator.vm.config import merged
 from app.simulator.vm.device_context import DeviceContext, refused
 from app.simulator.vm.values import Device, changed, disks_of, find_device, replaced
 
@@ -80,7 +81,9 @@ class _Planner:
 
     def apply(self, index: int, change: _Spec) -> None:
         if change.operation == "add":
-            self.devices.append(self._added(index, change))
+            added = self._added(index, change)
+            known = find_device(self.devices, added.key) is not None
+            self.devices = replaced(self.devices, added) if known else [*self.devices, added]
         elif change.operation == "edit":
             self.devices = replaced(self.devices, self._edited(index, change))
         elif change.operation == "remove":
@@ -179,8 +182,11 @@ class _Planner:
         )
 
     def _added_other(self, index: int, device: Device) -> Device:
-        if device.key in build.DEFAULT_KEYS and find_device(self.devices, device.key):
-            raise refused(index, "device.key", "Every VM has this device already.")
+        for default in self.devices:
+            if isinstance(device, _ADJUSTABLE) and type(default) is type(device):
+                return merged(default, changed(device, key=default.key, controllerKey=None, unitNumber=None))
+            if default.key in build.DEFAULT_KEYS and type(default) is type(device):
+                raise refused(index, "device", "Every VM has this device already.")
         fields: dict[str, object] = {"key": self._free_key(device), "deviceInfo": _described(device)}
         if isinstance(device, _device.VirtualCdrom):
             controller, unit = self._place(index, device)
@@ -276,6 +282,10 @@ _FIRST_KEYS: tuple[tuple[type[Device], int], ...] = (
     (_device.VirtualPCIPassthrough, 13000),
     (_device.VirtualUSBXHCIController, 14000),
 )
+
+
+_ADJUSTABLE = (_device.VirtualVideoCard, _device.VirtualVMCIDevice)
+"""Devices that every VM has one of, and that a spec may describe nevertheless."""
 
 
 def _built_controller(index: int, kind: build.ControllerKind, device: _device.VirtualController) -> Device:

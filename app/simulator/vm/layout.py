@@ -16,7 +16,6 @@ from app.simulator.vm.values import disks_of
 
 if TYPE_CHECKING:
     from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
     from app.simulator.world import World
 
 NVRAM_BYTES = {"bios": 8684, "efi": 270840}
@@ -69,19 +68,20 @@ def nvram_path(config: vim.vm.ConfigInfo) -> DatastorePath:
     return home.sibling(extra_value(config, "nvram") or home.name.removesuffix(".vmx") + ".nvram")
 
 
-def _beside(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
+def beside(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
+    """Return the path of a file that is called like the .vmx file, with another ending."""
     home = home_of(config)
     return home.sibling(home.name.removesuffix(".vmx") + suffix)
 
 
 def snapshot_data_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
     """Return the path of the file that keeps a snapshot's state."""
-    return _beside(config, f"-Snapshot{number}.vmsn")
+    return beside(config, f"-Snapshot{number}.vmsn")
 
 
 def snapshot_memory_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
     """Return the path of the file that keeps a snapshot's memory."""
-    return _beside(config, f"-Snapshot{number}.vmem")
+    return beside(config, f"-Snapshot{number}.vmem")
 
 
 def write_file(world: "World", path: DatastorePath, data: bytes) -> None:
@@ -114,35 +114,6 @@ def new_nvram(config: vim.vm.ConfigInfo) -> bytes:
     size_bytes = NVRAM_BYTES.get(config.firmware or "bios", NVRAM_BYTES["bios"])
     mark = f"MRVN {config.firmware} {config.uuid}\n".encode()
     return mark + bytes([zlib.crc32(mark) & 0xFF]) * 64 + bytes(size_bytes - len(mark) - 64)
-
-
-def save_snapshot_list(vm: "VirtualMachine") -> None:
-    """Write the .vmsd file.
-
-    Raises:
-        vim.fault.NoDiskSpace: it does not fit.
-    """
-    lines = ['.encoding = "UTF-8"', f'snapshot.lastUID = "{vm.last_snapshot_number}"']
-    if vm.current_snapshot is not None:
-        lines.append(f'snapshot.current = "{vm.current_snapshot.number}"')
-    everyone = [snapshot for root in vm.root_snapshots for snapshot in root.subtree()]
-    lines.append(f'snapshot.numSnapshots = "{len(everyone)}"')
-    for index, snapshot in enumerate(everyone):
-        lines += [f'snapshot{index}.{key} = "{value}"' for key, value in _snapshot_entry(vm, snapshot)]
-    write_file(vm.world, _beside(vm.config, ".vmsd"), ("\n".join(lines) + "\n").encode("utf-8"))
-
-
-def _snapshot_entry(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:
-    yield "uid", str(snapshot.number)
-    yield "filename", snapshot_data_path(vm.config, snapshot.number).name
-    if snapshot.parent is not None:
-        yield "parent", str(snapshot.parent.number)
-    yield "displayName", vmx.escape(snapshot.name)
-    yield "description", vmx.escape(snapshot.description)
-    disks = disks_of(snapshot.config.hardware.device)
-    yield "numDisks", str(len(disks))
-    for index, disk in enumerate(disks):
-        yield f"disk{index}.fileName", str(getattr(disk.backing, "fileName", ""))
 
 
 def space_of(vm: "VirtualMachine") -> Iterator[tuple[str, int, int]]:

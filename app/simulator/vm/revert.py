@@ -9,6 +9,7 @@ from app.simulator.objects import Call
 from app.simulator.storage import StorageError
 from app.simulator.vm import layout, power
 from app.simulator.vm.disks import apply_tracking, with_present_backings
+from app.simulator.vm.snapshot_files import save_list
 from app.simulator.vm.snapshots import post_snapshot_event
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed, disks_of
@@ -66,7 +67,7 @@ def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_p
     with as_vim_faults(str(layout.home_of(vm.config))):
         apply_tracking(vm)
     layout.save_configuration(vm)
-    layout.save_snapshot_list(vm)
+    save_list(vm)
     if snapshot.power_state == "poweredOn" and not suppress_power_on:
         power.start(vm)
     post_snapshot_event(vm, "reverted", snapshot.name, user)

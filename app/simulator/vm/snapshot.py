@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from app.simulator.world import World
 
 
+def new_snapshot_moid(vm: "VirtualMachine", number: int) -> str:
+    """Return the id of a VM's snapshot: ``snapshot-1001``, on a bare ESXi ``17-snapshot-2``."""
+    return vm.world.new_moid("snapshot") if vm.world.spec.is_vcenter else f"{vm.moid}-snapshot-{number}"
+
+
 class Snapshot(SimObject):
     """A snapshot of a VM.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyVmomi import vim
 
 from app.simulator.objects import Call
-from app.simulator.vm import layout, vmx
+from app.simulator.vm import layout
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.disks import (
     DiskTree,
@@ -18,6 +18,7 @@ from app.simulator.vm.disks import (
     with_present_backings,
 )
 from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.snapshot_files import save_list, save_snapshot
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, disks_of, replaced
 from app.simulator.vm.views import tools_run
@@ -85,13 +86,13 @@ def _check_name(name: str) -> None:
 
 
 def _create(vm: "VirtualMachine", wish: Wish, progress: "TaskProgress", user: str) -> vim.vm.Snapshot:
-    from app.simulator.vm.snapshot import Snapshot
+    from app.simulator.vm.snapshot import Snapshot, new_snapshot_moid
 
     _check_possible(vm, wish)
     progress.report(10)
     _quiesce(vm, wish)
     number = vm.last_snapshot_number + 1
-    moid = vm.world.new_moid("snapshot") if vm.world.spec.is_vcenter else f"{vm.moid}-snapshot-{number}"
+    moid = new_snapshot_moid(vm, number)
     snapshot = Snapshot(vm.world, moid, vm, wish, number=number, parent=vm.current_snapshot)
     with stunned(vm):
         change_ids = _freeze_disks(vm, snapshot)
@@ -109,7 +110,8 @@ def _create(vm: "VirtualMachine", wish: Wish, progress: "TaskProgress", user: st
         vm.last_snapshot_number = number
         vm.set_config(with_present_backings(vm, vm.config))
         vm.snapshots_changed()
-    _write_files(vm, snapshot)
+    save_snapshot(vm, snapshot)
+    layout.save_configuration(vm)
     post_snapshot_event(vm, "created", wish.name, user)
     ref: vim.vm.Snapshot = snapshot.ref
     return ref
@@ -206,16 +208,6 @@ def _keep_copies(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
             frozen.export_raw(target)
 
 
-def _write_files(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
-    data = vmx.render(snapshot.config).encode("utf-8")
-    layout.write_file(vm.world, layout.snapshot_data_path(vm.config, snapshot.number), data)
-    if snapshot.with_memory:
-        path = layout.snapshot_memory_path(vm.config, snapshot.number)
-        layout.write_file(vm.world, path, b"MEM\0" * 1024)
-    layout.save_snapshot_list(vm)
-    layout.save_configuration(vm)
-
-
 def rename(snapshot: "Snapshot", name: str | None, description: str | None) -> None:
     """Give a snapshot another name or description.
 
@@ -232,4 +224,4 @@ def rename(snapshot: "Snapshot", name: str | None, description: str | None) -> N
         if description is not None:
             snapshot.description = description
         vm.snapshots_changed()
-    layout.save_snapshot_list(vm)
+    save_list(vm)

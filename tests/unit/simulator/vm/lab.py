@@ -186,8 +186,12 @@ def disks(of: Any) -> list[Any]:
     return [one for one in of.config.hardware.device if isinstance(one, vim.vm.device.VirtualDisk)]
 
 
+def devices(of: Any, kind: type[Any]) -> list[Any]:
+    return [one for one in of.config.hardware.device if isinstance(one, kind)]
+
+
 def device(of: Any, kind: type[Any]) -> Any:
-    return next(one for one in of.config.hardware.device if isinstance(one, kind))
+    return devices(of, kind)[0]
 
 
 def areas(answer: Any) -> list[tuple[int, int]]:
