@@ -1,6 +1,6 @@
 """The screen's language: English is in the source, the others are tables in ``resources/translations``.
 
-``resources/translations/<language>/*.json`` are flat tables ``{"English source": "translation"}``; where one source
+``resources/translations/<language>/*.json`` are flat tables ``{"English source": "translation"}``; where one text
 needs two translations, the key is ``"Context|English source"``. ``docs/decisions/0003-translations-as-tables.md``
 says why these are not Qt's own files. Qt's own words (Cancel, Copy …) come from the files that Qt brings.
 """
