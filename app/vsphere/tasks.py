@@ -253,7 +253,7 @@ def wait_for_unknown(
     Args:
         session: the session.
         entity: gives the managed object that the tasks are about.
-        kind: what their description id ends with, such as ``createSnapshot``.
+        kind: what their description id contains, in any case, such as ``createSnapshot``.
         deadline: until when.
 
     Raises:
@@ -268,7 +268,7 @@ def wait_for_unknown(
         return [
             row.moid
             for row in rows
-            if str(row.get("info.descriptionId") or "").lower().endswith(kind.lower())
+            if kind.lower() in str(row.get("info.descriptionId") or "").lower()
             and row.get("info.state") in {vim.TaskInfo.State.queued, vim.TaskInfo.State.running}
         ]
 

@@ -17,6 +17,7 @@ from app.domain.errors import (
     CertificateChanged,
     LicenseRefused,
     OperationalError,
+    PlatformUnreachable,
     PowerOperationFailed,
     PrivilegeMissing,
     SnapshotFailed,
@@ -32,6 +33,7 @@ from app.vsphere import messages
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from app.vsphere.snapshots import SnapshotTimings
+from tests.contract.vsphere.answer_thief import AnswerThief
 from tests.support.fakes import RecordingTaskLog
 from tests.support.waiting import wait_until
 
@@ -247,6 +249,83 @@ def test_older_platform_gets_the_older_call(
     frozen = snapshot(vsphere, vm, log)
     vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
     assert simulator.faults.calls("CreateSnapshot_Task") == before + 1
+
+
+@pytest.fixture
+def thief(simulator: VSphereSimulator) -> Iterator[AnswerThief]:
+    with AnswerThief(simulator) as thief:
+        yield thief
+
+
+@pytest.fixture
+def robbed(simulator: VSphereSimulator, thief: AnswerThief) -> Iterator[VSphereHypervisor]:
+    """A session whose answers pass the thief."""
+    platform = replace(platform_of(simulator), port=thief.port)
+    with VSphereFactory(SystemClock(), timings=QUICK).connect(platform, simulator.password) as session:
+        yield session
+
+
+def test_snapshot_whose_answer_was_lost_is_found_and_removed(
+    robbed: VSphereHypervisor,
+    thief: AnswerThief,
+    simulator: VSphereSimulator,
+    vm: VmSummary,
+    log: RecordingTaskLog,
+) -> None:
+    thief.steal_next("CreateSnapshotEx_Task")
+    made = simulator.faults.calls("CreateSnapshotEx_Task")
+    with pytest.raises(PlatformUnreachable):
+        snapshot(robbed, vm, log)
+    assert simulator.faults.calls("CreateSnapshotEx_Task") == made + 1
+    assert robbed.find_snapshots("") == []
+
+
+def test_snapshot_that_is_still_being_made_when_its_answer_was_lost_is_waited_for(
+    robbed: VSphereHypervisor,
+    thief: AnswerThief,
+    simulator: VSphereSimulator,
+    vm: VmSummary,
+    log: RecordingTaskLog,
+) -> None:
+    simulator.faults.hang_task("CreateSnapshotEx_Task")
+    thief.steal_next("CreateSnapshotEx_Task")
+    before = simulator.faults.calls("WaitForUpdatesEx")
+    creating = Background(lambda: snapshot(robbed, vm, log))
+    wait_until(lambda: simulator.faults.calls("WaitForUpdatesEx") > before, what="the wait for the unknown task")
+    simulator.faults.release()
+    assert isinstance(creating.outcome(), PlatformUnreachable)
+    assert robbed.find_snapshots("") == []
+
+
+def test_vm_whose_answer_was_lost_is_found_by_its_mark_and_removed(
+    robbed: VSphereHypervisor,
+    thief: AnswerThief,
+    simulator: VSphereSimulator,
+    vm: VmSummary,
+    log: RecordingTaskLog,
+) -> None:
+    saved = robbed.save_configuration(vm.id, log=log)
+    inventory = robbed.list_vms()
+    simulator.faults.hang_task("CreateVM_Task")
+    thief.steal_next("CreateVM_Task")
+    before = simulator.faults.calls("WaitForUpdatesEx")
+    creating = Background(lambda: robbed.create_vm(saved, VmPlacement(name="unheard of"), log=log))
+    wait_until(lambda: simulator.faults.calls("WaitForUpdatesEx") > before, what="the wait for the unknown task")
+    simulator.faults.release()
+    assert isinstance(creating.outcome(), PlatformUnreachable)
+    assert robbed.list_vms() == inventory
+
+
+def test_connection_that_was_cut_while_idle_is_replaced(
+    vsphere: VSphereHypervisor, simulator: VSphereSimulator, vm: VmSummary, log: RecordingTaskLog
+) -> None:
+    vsphere.list_vms()
+    simulator.cut_connections()
+    vsphere.list_vms()
+    simulator.cut_connections()
+    frozen = snapshot(vsphere, vm, log)
+    simulator.cut_connections()
+    vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
 
 
 # ---- removal --------------------------------------------------------------------------------------------------
