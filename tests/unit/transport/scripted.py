@@ -4,6 +4,7 @@ It is built with the standard library alone and packs its own bytes, so that it 
 code under test.
 """
 
+import select
 import socket
 import ssl
 import struct
@@ -63,6 +64,10 @@ class Peer:
         """Stay silent until the client goes away, whatever it says."""
         while self._connection.recv(65536):
             pass
+
+    def is_quiet(self, for_s: float = 0.2) -> bool:
+        """Tell whether the client says nothing for a while."""
+        return not select.select([self._connection], [], [], for_s)[0]
 
     def line(self) -> bytes:
         """Receive a line."""

@@ -405,7 +405,7 @@ def test_a_shorter_range_than_asked_is_a_clear_error() -> None:
     with (
         web(no_descriptor, honest_probe, lambda peer: answer(peer, bytes(512))) as (_, files),
         reading(files, address()) as reader,
-        pytest.raises(ProtocolViolated, match="512 bytes"),
+        pytest.raises(ProtocolViolated, match="512 bytes of a file of"),
     ):
         next(reader.read_many(requests([Extent(0, 1024)])))
 

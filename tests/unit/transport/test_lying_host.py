@@ -221,12 +221,20 @@ def disk_of_no_bytes(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", [no_banner, endless_banner, no_tls, words_after_connect, wrong_classic_message, disk_of_no_bytes]
+    ("script", "reason"),
+    [
+        (no_banner, "421 Service"),
+        (endless_banner, "a line of more than"),
+        (no_tls, "TLS handshake failed"),
+        (words_after_connect, "more than was asked for"),
+        (wrong_classic_message, "message type 99"),
+        (disk_of_no_bytes, "a disk of 0 bytes"),
+    ],
 )
-def test_a_host_that_is_no_nfc_server_is_refused(script: Callable[[Peer], None]) -> None:
+def test_a_host_that_is_no_nfc_server_is_refused(script: Callable[[Peer], None], reason: str) -> None:
     with (
         ScriptedHost(script) as host,
-        pytest.raises(DiskAccessFailed),
+        pytest.raises(DiskAccessFailed, match=reason),
         reading(host, address()),
     ):
         pass

@@ -109,6 +109,7 @@ def test_a_stalled_write_is_sent_again(lab: Lab) -> None:
 def test_several_writes_are_in_flight_but_no_more_than_the_transfer_buffer_holds() -> None:
     step = 64 * 1024
     arrived: list[tuple[int, int]] = []
+    quiet: list[bool] = []
 
     def take(peer: Peer) -> int:
         op, payload = peer.expect(7)
@@ -121,6 +122,7 @@ def test_several_writes_are_in_flight_but_no_more_than_the_transfer_buffer_holds
     def script(peer: Peer) -> None:
         peer.become_disk()
         ops = [take(peer) for _ in range(3)]
+        quiet.append(peer.is_quiet())
         peer.frame(7, ops[1], bytes(44))
         ops.append(take(peer))
         for op in (ops[3], ops[0], ops[2]):
@@ -135,6 +137,26 @@ def test_several_writes_are_in_flight_but_no_more_than_the_transfer_buffer_holds
             writer.write(index * step, pattern(step))
         writer.flush()
     assert [offset for _, offset in arrived] == [index * step for index in range(4)]
+    assert quiet == [True]
+
+
+def test_a_write_waits_for_an_earlier_one_to_the_same_place() -> None:
+    quiet: list[bool] = []
+
+    def script(peer: Peer) -> None:
+        peer.become_disk()
+        for value in (b"a", b"b"):
+            op, _ = peer.expect(7)
+            assert peer.receive(1024) == value * 1024
+            quiet.append(peer.is_quiet())
+            peer.frame(7, op, bytes(44))
+        peer.wait_for_end()
+
+    with ScriptedHost(script) as host, writing(host, address()) as writer:
+        writer.write(0, b"a" * 1024)
+        writer.write(512, b"b" * 1024)
+        writer.flush()
+    assert quiet == [True, True]
 
 
 def test_an_acknowledgement_of_nothing_is_a_lie() -> None:
