@@ -4,7 +4,7 @@ SQLAlchemy lives here only. Rows never leave the package: every method takes and
 ``app.domain``. Passwords are not here (see ``app.core.secrets``), and log lines are kept as a code with
 parameters, so that each reader gets them in his language.
 
-Format: SQLite in WAL mode by default, another database by SQLAlchemy URL. ``schema.py`` describes the tables,
+Format: SQLite in WAL mode by default, another database by SQLAlchemy URL. ``tables.py`` describes the tables,
 ``migrations`` makes them; opening brings an older database up to date in one transaction and refuses a newer one.
 
 Invariants: the journals' commits are durable before their methods return (``synchronous=FULL`` on connections of

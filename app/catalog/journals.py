@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.schema import restore_journal, snapshot_journal
+from app.catalog.tables import restore_journal, snapshot_journal
 from app.core.clock import Clock
 from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.tasks import RestorePhase, RestoreTrace

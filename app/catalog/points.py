@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.schema import points
+from app.catalog.tables import points
 from app.domain.ids import PointId, StandbyId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.tasks import KnownPoint, VerificationState

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.schema import platforms, standbys
+from app.catalog.tables import platforms, standbys
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby

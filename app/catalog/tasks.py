@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.schema import task_log, task_stages, tasks
+from app.catalog.tables import task_log, task_stages, tasks
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState

@@ -58,13 +58,13 @@ class _Open:
 class Repositories:
     """Opens each standby's repository once for all who use it at the same time, and closes it behind the last.
 
-    Thread: any.
+    Thread: any. One lock per standby: a share that takes long to answer holds nobody else up.
     """
 
     def __init__(self, opener: RepositoryOpener, standbys: StandbyStore) -> None:
         self._opener = opener
         self._standbys = standbys
-        self._lock = threading.Lock()
+        self._locks: dict[StandbyId, threading.Lock] = {}
         self._open: dict[StandbyId, _Open] = {}
 
     @contextmanager
@@ -97,7 +97,7 @@ class Repositories:
             self._give_back(standby.id)
 
     def _take(self, standby: Standby) -> Repository:
-        with self._lock:
+        with self._lock(standby.id):
             entry = self._open.get(standby.id)
             if entry is None:
                 entry = self._open[standby.id] = _Open(self._opened(standby), 0)
@@ -112,8 +112,11 @@ class Repositories:
             raise WrongRepository(path=standby.target_path, found=found, expected=standby.repository_id)
         return repository
 
+    def _lock(self, standby: StandbyId) -> threading.Lock:
+        return self._locks.setdefault(standby, threading.Lock())
+
     def _give_back(self, standby: StandbyId) -> None:
-        with self._lock:
+        with self._lock(standby):
             entry = self._open[standby]
             entry.users -= 1
             if not entry.users:

@@ -20,7 +20,7 @@ from app.catalog import Catalog
 from app.catalog.database import Database, _url
 from app.catalog.errors import CatalogDamaged, CatalogTooNew, CatalogUnavailable
 from app.catalog.migrations import REVISIONS, newest_revision
-from app.catalog.schema import metadata
+from app.catalog.tables import metadata
 from app.core.clock import SystemClock
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, MessageKind
