@@ -38,6 +38,9 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 
 from app.repository.facade import Repository
 from app.repository.reader import PointReader
+from app.repository.space import SpaceReport, SpaceUse
+from app.repository.sweep import SweepPlan, SweepPolicy, SweepReport
+from app.repository.trash import TrashedPoint
 from app.repository.values import (
     Damage,
     DamagedPoint,
@@ -61,5 +64,11 @@ __all__ = [
     "PointWriter",
     "Repository",
     "RepositorySettings",
+    "SpaceReport",
+    "SpaceUse",
+    "SweepPlan",
+    "SweepPolicy",
+    "SweepReport",
+    "TrashedPoint",
     "VerifyReport",
 ]

@@ -107,3 +107,11 @@ class LocatorUnavailable(OperationalError):
     code = "repository.locator_unavailable"
     message_template = "The local index of the repository at {path} cannot be used: {detail}"
     hint_template = "Free space on this machine's own disk, and check that this account may write there."
+
+
+class SweepUnsafe(OperationalError):
+    """Nobody knows what a damaged point or index reaches, so that nothing may be swept."""
+
+    code = "repository.sweep_unsafe"
+    message_template = "Nothing was swept, because {what} cannot be read: {detail}"
+    hint_template = "Verify the repository; delete the restore points that are beyond repair, then sweep again."

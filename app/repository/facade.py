@@ -1,32 +1,39 @@
 """The repository's front door: one object per standby path and process."""
 
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from app.core.cancel import CancelToken
 from app.core.clock import Clock
-from app.domain.errors import OperationalError
+from app.core.progress import Progress
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint
 from app.repository import layout as names
 from app.repository.configuration import RepositoryFile, describe_repository, read_repository_file
 from app.repository.crypto import RepositoryKeys
-from app.repository.errors import KeyNeeded, PointMissing, RepositoryExists, RepositoryMissing
-from app.repository.files import free_bytes, make_directory, replace_file, storage_errors, sync_directory
+from app.repository.errors import KeyNeeded, RepositoryExists, RepositoryMissing, SweepUnsafe
+from app.repository.files import free_bytes, make_directory, replace_file, storage_errors
 from app.repository.layout import Layout
 from app.repository.leases import Lease, LeaseBook, LeaseKind, SharedLease
 from app.repository.locator import Locator
+from app.repository.marking import UnreadablePage
 from app.repository.parts import RepositoryParts
 from app.repository.points import PointShelf
 from app.repository.reader import PointReader
+from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned
 from app.repository.store import RecordStore
+from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
+from app.repository.trash import Trash, TrashedPoint
 from app.repository.values import PointDraft, PointListing, RepositorySettings
 from app.repository.writer import PointWriter
 
 _DEFAULT_SETTINGS = RepositorySettings()
+_DEFAULT_POLICY = SweepPolicy()
 
 
 class Repository:
@@ -60,6 +67,7 @@ class Repository:
             level=settings.compression_level,
         )
         self._leases = LeaseBook(layout, clock)
+        self._trash = Trash(layout, self._parts.shelf)
         self._shared = SharedLease(self._acquire_shared, self._clean_staging)
 
     @classmethod
@@ -196,22 +204,93 @@ class Repository:
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
+        with self._sharing():
+            self._trash.put(point, self._clock.now())
+
+    def deleted_points(self) -> tuple[TrashedPoint, ...]:
+        """Return the points in the trash, the one deleted last first.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        return self._trash.entries()
+
+    def take_back_point(self, point: PointId) -> RestorePoint:
+        """Move a deleted restore point back from the trash.
+
+        Raises:
+            PointMissing: it is not in the trash.
+            PointExists: a point of that name is there.
+            RepositoryBusy: garbage collection is under way.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        with self._sharing():
+            self._trash.take_back(point)
+            return self._parts.shelf.load(point)
+
+    def space(self, *, cancel: CancelToken) -> SpaceReport:
+        """Count what each point and each chain uses alone and together with others.
+
+        Raises:
+            SweepUnsafe: an index page cannot be read.
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        with self._sharing():
+            try:
+                return SpaceCounter(self._parts, cancel).run(self.points().points)
+            except UnreadablePage as error:
+                raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
+
+    def plan_sweep(self, policy: SweepPolicy = _DEFAULT_POLICY, *, cancel: CancelToken) -> SweepPlan:
+        """Find out what a sweep would do now; changes nothing, and backups may go on meanwhile.
+
+        Raises:
+            SweepUnsafe: a point or an index page cannot be read.
+            RepositoryBusy: garbage collection is under way.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            TaskCancelled: cancelled.
+        """
+        with self._sharing():
+            return Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
+
+    def sweep(
+        self,
+        policy: SweepPolicy = _DEFAULT_POLICY,
+        *,
+        progress: Progress,
+        cancel: CancelToken,
+        bytes_per_s: int | None = None,
+        time_limit_s: float | None = None,
+        wait_s: float = 10.0,
+    ) -> SweepReport:
+        """Delete what no restore point needs, while nobody else uses the repository.
+
+        It may be stopped at any moment; the next sweep goes on where it ended. The progress is told what to
+        expect: the bytes that are copied.
+
+        Raises:
+            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
+            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            LeaseLost: another process took this one for dead; what was done stays done.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            TaskCancelled: cancelled; what was done stays done.
+        """
+        lease = self._leases.acquire(LeaseKind.EXCLUSIVE, "garbage collection", wait_s=wait_s)
         try:
-            source = self._layout.point(point)
-            chain, stamp = names.split_point_id(point)
-        except ValueError as error:
-            raise PointMissing(point=point) from error
-        self._shared.enter()
+            adopt_abandoned(self._parts, self._leases, lease)
+            sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
+            return sweeper.execute(lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s)
+        finally:
+            self._clean_staging(lease)
+            lease.release()
+
+    @contextmanager
+    def _sharing(self) -> Iterator[Lease]:
+        lease = self._shared.enter()
         try:
-            with storage_errors(self._layout.root):
-                if not source.is_dir():
-                    raise PointMissing(point=point)
-                make_directory(self._layout.trash / chain)
-                source.rename(self._layout.trash / chain / f"{stamp}.{int(self._clock.now().timestamp())}")
-                sync_directory(self._layout.trash / chain)
-                sync_directory(source.parent)
-                with suppress(OSError):  # the last point of a chain takes the chain's directory with it
-                    source.parent.rmdir()
+            yield lease
         finally:
             self._shared.leave()
 
@@ -219,7 +298,8 @@ class Repository:
         return self._leases.acquire(LeaseKind.SHARED, "backup or restore")
 
     def _clean_staging(self, lease: Lease) -> None:
-        with suppress(OSError, OperationalError):
+        self._parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space
+        with suppress(OSError):
             (self._layout.staging / lease.id).rmdir()
 
     def close(self) -> None:

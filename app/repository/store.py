@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from app.repository.files import storage_error, storage_errors
+from app.repository.files import storage_error, storage_errors, sync_directory
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
 from app.repository.locator import Locator, Place
 from app.repository.packs import PackDamaged, PackEntry, read_footer, scan_records
@@ -88,6 +88,15 @@ class PackFiles:
                 if pack.stale and not pack.users:
                     os.close(pack.descriptor)
 
+    def forget(self, pack_id: str) -> None:
+        """Close a pack that is about to go."""
+        with self._lock:
+            pack = self._open.pop(pack_id, None)
+            if pack is not None:
+                pack.stale = True
+                if not pack.users:
+                    os.close(pack.descriptor)
+
     def _trim(self) -> None:
         idle = [pack_id for pack_id, pack in self._open.items() if not pack.users]
         for pack_id in idle[: max(0, len(self._open) - _OPEN_PACKS)]:
@@ -134,14 +143,19 @@ class RecordStore:
         with self._lock:
             with storage_errors(self._layout.root):
                 present = list_packs(self._layout)
-            self._locator.synchronize(present, self._entries)
+            self._locator.synchronize(present, self.entries)
             self._may_synchronize = False
 
     def allow_synchronization(self) -> None:
         """Let the next record that is not found look for new packs."""
         self._may_synchronize = True
 
-    def _entries(self, pack_id: str) -> Sequence[PackEntry] | None:
+    def entries(self, pack_id: str) -> Sequence[PackEntry] | None:
+        """Return what a pack holds, None when that cannot be told; a damaged pack is noted.
+
+        Raises:
+            StandbyUnavailable: the standby is gone.
+        """
         path = self._layout.pack(pack_id)
         try:
             return read_footer(path, self._repository_id)
@@ -218,12 +232,27 @@ class RecordStore:
             RecordLost: it cannot be read, or is not what was stored.
             StandbyUnavailable: the standby is gone.
         """
+        try:
+            return self._blob(digest, decoder)
+        except RecordLost:
+            if not self._look_again():
+                raise
+            return self._blob(digest, decoder)
+
+    def _blob(self, digest: bytes, decoder: RecordDecoder) -> bytes:
         place = self.place(digest)
         record = self.read(digest, place, 0, place.length_bytes)
         try:
             return decoder.decode(record, digest)
         except RecordDamaged as error:
             raise RecordLost(digest, place.pack_id, str(error)) from error
+
+    def _look_again(self) -> bool:
+        """Catch up with a sweep on another machine, which may have moved records; once per point opened."""
+        if not self._may_synchronize:
+            return False
+        self.synchronize()
+        return True
 
     def frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
         """Open a chunk for reading single frames.
@@ -232,6 +261,14 @@ class RecordStore:
             RecordLost: it cannot be read.
             StandbyUnavailable: the standby is gone.
         """
+        try:
+            return self._frames(digest, decoder)
+        except RecordLost:
+            if not self._look_again():
+                raise
+            return self._frames(digest, decoder)
+
+    def _frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
         place = self.place(digest)
         try:
             header = parse_header(self.read(digest, place, 0, HEADER_BYTES))
@@ -242,6 +279,46 @@ class RecordStore:
         except RecordDamaged as error:
             raise RecordLost(digest, place.pack_id, str(error)) from error
         return FrameReader(self, place, header, table)
+
+    def read_entry(self, pack_id: str, entry: PackEntry) -> bytes:
+        """Return a record as a pack's footer lists it, wherever the locator would look.
+
+        Raises:
+            RecordLost: it cannot be read.
+            StandbyUnavailable: the standby is gone.
+        """
+        place = Place(pack_id, entry.offset, entry.length_bytes, entry.kind)
+        return self.read(entry.digest, place, 0, entry.length_bytes)
+
+    def drop_pack(self, pack_id: str) -> None:
+        """Delete a pack that nothing needs. The caller holds the exclusive lease.
+
+        Raises:
+            StandbyUnavailable: the standby refuses.
+            LocatorUnavailable: the local disk refuses.
+        """
+        self._packs.forget(pack_id)
+        path = self._layout.pack(pack_id)
+        with storage_errors(self._layout.root):
+            path.unlink(missing_ok=True)
+            sync_directory(path.parent)
+        self._locator.forget_packs([pack_id])
+
+    def set_aside(self, pack_id: str) -> None:
+        """Move a damaged pack out of the way, for whoever wants to look at it.
+
+        Raises:
+            StandbyUnavailable: the standby refuses.
+            LocatorUnavailable: the local disk refuses.
+        """
+        self._packs.forget(pack_id)
+        path = self._layout.pack(pack_id)
+        with storage_errors(self._layout.root):
+            path.rename(self._layout.damaged / path.name)
+            sync_directory(self._layout.damaged)
+            sync_directory(path.parent)
+        self.damaged_packs.pop(pack_id, None)
+        self._locator.forget_packs([pack_id])
 
 
 @dataclass(frozen=True, slots=True)

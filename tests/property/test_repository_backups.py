@@ -1,13 +1,17 @@
-"""Random writes and backups against a byte array: every point restores to what the disk was."""
+"""Random writes, backups, deletions and sweeps against a byte array: every point restores to what the disk was."""
 
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.cancel import CancelToken
+from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.domain.ids import PointId
+from app.repository import SweepPolicy
 from app.repository.values import KIB
 from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, random_bytes, read_back, read_range
 
@@ -21,6 +25,8 @@ _write = st.tuples(
 _backup = st.tuples(
     st.sampled_from(["full", "incremental", "differential", "sparse full"]), st.just(0), st.just(0), st.just("")
 )
+_delete = st.tuples(st.just("delete"), st.integers(0, 20), st.just(0), st.just(""))
+_sweep = st.tuples(st.just("sweep"), st.sampled_from([0, 25, 100]), st.just(0), st.just(""))
 _grow = st.tuples(st.just("grow"), st.integers(1, 600 * KIB), st.just(0), st.just(""))
 
 
@@ -40,6 +46,7 @@ class Story:
         self.since_full: list[Extent] = []
         self.points: list[tuple[PointId, bytes]] = []
         self.full: PointId | None = None
+        self.number = 0
 
     def write(self, start: int, length: int, kind: str) -> None:
         length = min(length, len(self.disk.content) - start)
@@ -48,8 +55,9 @@ class Story:
         self.since_full.append(Extent(start, length))
 
     def back_up(self, kind: str) -> None:
-        number = len(self.points)
-        if kind == "full" or not self.points:
+        number = self.number
+        self.number += 1
+        if kind != "sparse full" and (kind == "full" or not self.points):
             point = back_up(self.repository, self.disk, number=number)
             self.full, self.since_full = point.id, []
         elif kind == "sparse full":
@@ -57,12 +65,24 @@ class Story:
             used = [one for one in used if any(self.disk.content[one.start : one.end])]
             point = back_up(self.repository, self.disk, used, number=number)
             self.full, self.since_full = point.id, []
-        elif kind == "differential":
+        elif kind == "differential" and self.full is not None:
             point = back_up(self.repository, self.disk, self.since_full, number=number, parent=self.full)
         else:
             point = back_up(self.repository, self.disk, self.written, number=number, parent=self.points[-1][0])
         self.written = []
         self.points.append((point.id, bytes(self.disk.content)))
+
+    def delete(self, which: int) -> None:
+        """Delete any point but the newest, which the next incremental needs."""
+        if len(self.points) > 1:
+            point, _ = self.points.pop(which % (len(self.points) - 1))
+            self.repository.delete_point(point)
+            if point == self.full:
+                self.full = None
+
+    def sweep(self, garbage_percent: int) -> None:
+        policy = SweepPolicy(grace=timedelta(0), garbage_share=garbage_percent / 100)
+        self.repository.sweep(policy, progress=Progress(), cancel=CancelToken())
 
     def check(self) -> None:
         for point, expected in self.points:
@@ -72,7 +92,7 @@ class Story:
 
 
 @settings(max_examples=25)
-@given(st.lists(st.one_of(_write, _write, _backup, _grow), min_size=2, max_size=12))
+@given(st.lists(st.one_of(_write, _write, _backup, _backup, _grow, _delete, _sweep), min_size=2, max_size=14))
 def test_every_point_restores_to_what_the_disk_was(steps: list[tuple[str, int, int, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder))
@@ -82,6 +102,10 @@ def test_every_point_restores_to_what_the_disk_was(steps: list[tuple[str, int, i
                     story.write(start, length, kind)
                 elif step == "grow":
                     story.disk.content += bytes(start)
+                elif step == "delete":
+                    story.delete(start)
+                elif step == "sweep":
+                    story.sweep(start)
                 else:
                     story.back_up(step)
             story.back_up("incremental")

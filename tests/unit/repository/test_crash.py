@@ -15,7 +15,7 @@ from app.core.progress import Progress
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
 from app.domain.ids import PointId
 from app.repository.values import KIB, MIB
-from tests.support.storage_steps import fail_from, run_and_kill, storage_steps
+from tests.support.storage_steps import STRIDE, fail_from, run_and_kill, storage_steps
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
@@ -69,11 +69,11 @@ def crash_everywhere(folder: Path) -> int:
     parent = prepare(folder / "base")
     number = 0
     while True:
-        number += 1
+        number += STRIDE
         case = folder / "case"
         shutil.copytree(folder / "base", case)
         was_killed = run_and_kill(partial(work, case, parent), number)
-        check(case, parent, local="local" if number % 2 else "another machine")
+        check(case, parent, local="local" if number // STRIDE % 2 else "another machine")
         shutil.rmtree(case)
         if not was_killed:
             return number
@@ -107,7 +107,7 @@ def test_a_storage_that_refuses_from_any_step_on_is_named_and_loses_nothing(
     parent = prepare(tmp_path / "base")
     total = step_count(tmp_path)
     refused = 0
-    for number in range(1, total + 1, 2):
+    for number in range(1, total + 1, STRIDE):
         case = tmp_path / "case"
         shutil.copytree(tmp_path / "base", case)
         with storage_steps(fail_from(number, error)):

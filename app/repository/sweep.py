@@ -1,0 +1,359 @@
+"""Garbage collection: a plan that can be shown, and its execution under an exclusive lease.
+
+A record stays when a committed point, or a deleted one within its grace time, reaches it; of several copies the
+one the locator names stays. A pack without such records is deleted. A pack that is mostly garbage, and packs that
+are small, are rewritten: their records are checked and copied into new packs, which are durable before the old
+ones go. Every step can be the last: the next sweep goes on where this one ended. Nothing is swept while an index
+page or a point's description cannot be read, because nobody knows what they reach.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from app.core.cancel import CancelToken
+from app.core.progress import Progress
+from app.domain.ids import PointId
+from app.domain.restore_point import PointDisk
+from app.repository.appender import PackAppender
+from app.repository.errors import SweepUnsafe
+from app.repository.files import make_directory, remove_tree, storage_errors
+from app.repository.leases import Lease
+from app.repository.marking import Marker, Prefixes, UnreadablePage, all_entries, contained, entry_prefixes
+from app.repository.packs import PackEntry
+from app.repository.parts import RepositoryParts
+from app.repository.records import EncodedRecord, RecordDamaged, RecordKind
+from app.repository.store import RecordLost, list_packs
+from app.repository.trash import Trash, TrashedPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPolicy:
+    """What a sweep may do."""
+
+    grace: timedelta = timedelta(days=7)
+    """How long deleted points can be taken back."""
+    garbage_share: float = 0.25
+    """A pack is rewritten when at least this part of it is garbage."""
+    small_share: float = 0.25
+    """A pack below this part of the usual size is joined with others."""
+
+
+class RewriteReason(Enum):
+    """Why a pack is rewritten."""
+
+    GARBAGE = "garbage"
+    SMALL = "small"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRewrite:
+    """A pack whose records are copied into a new one."""
+
+    pack_id: str
+    size_bytes: int
+    live_bytes: int
+    reason: RewriteReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPlan:
+    """What a sweep would do now."""
+
+    purged: tuple[TrashedPoint, ...]
+    """Deleted points whose grace time is over."""
+    deleted_packs: tuple[tuple[str, int], ...]
+    """Packs that nothing reaches, with their sizes."""
+    rewritten_packs: tuple[PackRewrite, ...]
+    total_bytes: int
+    live_bytes: int
+
+    @property
+    def freed_bytes(self) -> int:
+        """Bytes that the sweep gives back."""
+        deleted = sum(size for _, size in self.deleted_packs)
+        return deleted + sum(one.size_bytes - one.live_bytes for one in self.rewritten_packs)
+
+    @property
+    def copied_bytes(self) -> int:
+        """Bytes that the sweep copies to get there."""
+        return sum(one.live_bytes for one in self.rewritten_packs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What a sweep did."""
+
+    purged_points: tuple[PointId, ...]
+    deleted_packs: int
+    rewritten_packs: int
+    set_aside: tuple[str, ...]
+    """Packs with a damaged record: moved to ``damaged/``, their whole records were kept."""
+    freed_bytes: int
+    finished: bool
+    """False when the time was used up; the next sweep goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PackState:
+    pack_id: str
+    size_bytes: int
+    live: tuple[PackEntry, ...]
+    has_garbage: bool
+
+    @property
+    def live_bytes(self) -> int:
+        return sum(entry.length_bytes for entry in self.live)
+
+
+class Sweeper:
+    """Plans and executes. Use once. Thread: one."""
+
+    def __init__(
+        self, parts: RepositoryParts, trash: Trash, policy: SweepPolicy, now: datetime, cancel: CancelToken
+    ) -> None:
+        self._parts = parts
+        self._trash = trash
+        self._policy = policy
+        self._now = now
+        self._cancel = cancel
+        self._decoder = parts.decoder()
+
+    def plan(self) -> SweepPlan:
+        """Find out what a sweep would do. Needs no exclusive lease; backups may go on meanwhile.
+
+        Raises:
+            SweepUnsafe: a point or an index page cannot be read.
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        return self._plan()[0]
+
+    def _plan(self) -> tuple[SweepPlan, dict[str, _PackState]]:
+        self._parts.store.synchronize()
+        purged, disks = self._roots()
+        try:
+            reached = Marker(self._parts, self._cancel).mark(disks)
+        except UnreadablePage as error:
+            raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
+        states = self._states(reached)
+        deleted = tuple((one.pack_id, one.size_bytes) for one in states.values() if not one.live)
+        plan = SweepPlan(
+            purged=tuple(purged),
+            deleted_packs=deleted,
+            rewritten_packs=tuple(self._rewrites(list(states.values()))),
+            total_bytes=sum(one.size_bytes for one in states.values()),
+            live_bytes=sum(one.live_bytes for one in states.values()),
+        )
+        return plan, states
+
+    def _roots(self) -> tuple[list[TrashedPoint], list[PointDisk]]:
+        """Return the deleted points whose time is over, and the disks of all points that stay."""
+        listing = self._parts.shelf.list_all()
+        if listing.damaged:
+            raise SweepUnsafe(what=f"point {listing.damaged[0].id}", detail=listing.damaged[0].detail)
+        disks = [disk for point in listing.points for disk in point.disks]
+        purged: list[TrashedPoint] = []
+        for entry in self._trash.entries():
+            if self._now - entry.deleted_at >= self._policy.grace:
+                purged.append(entry)
+            elif entry.point is None:
+                raise SweepUnsafe(what=f"deleted point {entry.id}", detail="its description cannot be read")
+            else:
+                disks += entry.point.disks
+        return purged, disks
+
+    def _states(self, reached: Prefixes) -> dict[str, _PackState]:
+        with storage_errors(self._parts.layout.root):
+            present = list_packs(self._parts.layout)
+        healthy = sorted(present - self._parts.store.damaged_packs.keys())
+        states: dict[str, _PackState] = {}
+        for pack_id, entries in all_entries(self._parts, healthy):
+            self._cancel.check()
+            if pack_id in self._parts.store.damaged_packs:
+                continue
+            with storage_errors(self._parts.layout.root):
+                size = self._parts.layout.pack(pack_id).stat().st_size
+            live = self._live(pack_id, entries, reached, present)
+            states[pack_id] = _PackState(pack_id, size, live, len(live) < len(entries))
+        return states
+
+    def _live(
+        self, pack_id: str, entries: Sequence[PackEntry], reached: Prefixes, present: set[str]
+    ) -> tuple[PackEntry, ...]:
+        if not entries:
+            return ()
+        kept = contained(entry_prefixes(entries), reached)
+        candidates = [entry for entry, is_kept in zip(entries, kept.tolist(), strict=True) if is_kept]
+        places = self._parts.locator.find_many(entry.digest for entry in candidates)
+        live: dict[bytes, PackEntry] = {}
+        for entry in candidates:
+            place = places.get(entry.digest)
+            is_second_copy = place is not None and place.pack_id != pack_id and place.pack_id in present
+            if not is_second_copy or not self._is_whole(entry.digest):
+                live.setdefault(entry.digest, entry)
+        return tuple(live.values())
+
+    def _is_whole(self, digest: bytes) -> bool:
+        """Tell whether the copy that the locator names can stand alone."""
+        try:
+            self._parts.store.blob(digest, self._decoder)
+        except RecordLost:
+            return False
+        return True
+
+    def _rewrites(self, states: Sequence[_PackState]) -> list[PackRewrite]:
+        chosen: list[PackRewrite] = []
+        small: list[PackRewrite] = []
+        for state in states:
+            if not state.live:
+                continue
+            if (
+                state.size_bytes - state.live_bytes >= self._policy.garbage_share * state.size_bytes
+                and state.has_garbage
+            ):
+                chosen.append(_rewrite(state, RewriteReason.GARBAGE))
+            elif state.live_bytes < self._policy.small_share * self._parts.pack_bytes:
+                small.append(_rewrite(state, RewriteReason.SMALL))
+        return chosen + small if len(small) > 1 else chosen
+
+    def execute(
+        self,
+        lease: Lease,
+        *,
+        progress: Progress,
+        bytes_per_s: int | None = None,
+        time_limit_s: float | None = None,
+    ) -> SweepReport:
+        """Do what a plan made now says; the lease is exclusive.
+
+        ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends the sweep early, between packs.
+
+        Raises:
+            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
+            LeaseLost: another process took this one for dead; what was done stays done.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            TaskCancelled: cancelled; what was done stays done.
+        """
+        started = time.monotonic()
+        plan, states = self._plan()
+        progress.expect(plan.copied_bytes)
+        scratch = self._parts.layout.staging / lease.id
+        with storage_errors(self._parts.layout.root):
+            make_directory(scratch)
+        run = _SweepRun(self._parts, lease, progress, self._cancel, bytes_per_s)
+        for entry in plan.purged:
+            lease.check()
+            self._trash.purge(entry.id, entry.deleted_at, scratch)
+        for pack_id, size in plan.deleted_packs:
+            run.delete(pack_id, size)
+        finished = True
+        for batch in _batches(plan.rewritten_packs, self._parts.pack_bytes):
+            if time_limit_s is not None and time.monotonic() - started > time_limit_s:
+                finished = False
+                break
+            run.rewrite([states[one.pack_id] for one in batch])
+        return SweepReport(
+            purged_points=tuple(entry.id for entry in plan.purged),
+            deleted_packs=len(plan.deleted_packs),
+            rewritten_packs=run.rewritten,
+            set_aside=tuple(run.set_aside),
+            freed_bytes=run.freed_bytes,
+            finished=finished,
+        )
+
+
+def _rewrite(state: _PackState, reason: RewriteReason) -> PackRewrite:
+    return PackRewrite(
+        pack_id=state.pack_id, size_bytes=state.size_bytes, live_bytes=state.live_bytes, reason=reason
+    )
+
+
+def _batches(rewrites: Sequence[PackRewrite], batch_bytes: int) -> list[list[PackRewrite]]:
+    """Group rewrites so that each group fills about one new pack: then the old ones can go."""
+    batches: list[list[PackRewrite]] = [[]]
+    filled = 0
+    for one in rewrites:
+        if filled and filled + one.live_bytes > batch_bytes:
+            batches.append([])
+            filled = 0
+        batches[-1].append(one)
+        filled += one.live_bytes
+    return [batch for batch in batches if batch]
+
+
+class _SweepRun:
+    """The effects of one sweep."""
+
+    def __init__(
+        self,
+        parts: RepositoryParts,
+        lease: Lease,
+        progress: Progress,
+        cancel: CancelToken,
+        bytes_per_s: int | None,
+    ) -> None:
+        self._parts = parts
+        self._lease = lease
+        self._progress = progress
+        self._cancel = cancel
+        self._bytes_per_s = bytes_per_s
+        self._decoder = parts.decoder()
+        self.rewritten = 0
+        self.freed_bytes = 0
+        self.set_aside: list[str] = []
+
+    def delete(self, pack_id: str, size_bytes: int) -> None:
+        """Delete a pack that nothing needs."""
+        self._cancel.check()
+        self._lease.check()
+        self._parts.store.drop_pack(pack_id)
+        self.freed_bytes += size_bytes
+
+    def rewrite(self, states: Sequence[_PackState]) -> None:
+        """Copy the live records of some packs into new ones, then delete the old packs."""
+        parts = self._parts
+        staging = parts.layout.staging / self._lease.id / f"rewrite-{states[0].pack_id}"
+        with storage_errors(parts.layout.root):
+            make_directory(staging)
+        appender = PackAppender(parts.layout, parts.repository_id.bytes, staging, parts.locator, parts.pack_bytes)
+        damaged: list[str] = []
+        try:
+            for state in states:
+                if not self._copy(state, appender):
+                    damaged.append(state.pack_id)
+            appender.flush()
+        finally:
+            appender.close()
+            with storage_errors(parts.layout.root):
+                remove_tree(staging)
+        for state in states:
+            self._lease.check()
+            if state.pack_id in damaged:
+                parts.store.set_aside(state.pack_id)
+                self.set_aside.append(state.pack_id)
+            else:
+                parts.store.drop_pack(state.pack_id)
+                self.freed_bytes += state.size_bytes - state.live_bytes
+            self.rewritten += 1
+
+    def _copy(self, state: _PackState, appender: PackAppender) -> bool:
+        """Copy a pack's live records, each checked; tell whether all were whole."""
+        whole = True
+        for entry in state.live:
+            self._cancel.check()
+            try:
+                record = self._parts.store.read_entry(state.pack_id, entry)
+                self._decoder.decode(record, entry.digest)
+            except (RecordLost, RecordDamaged):
+                whole = False
+                continue
+            appender.append(
+                RecordKind(entry.kind), entry.digest, entry.raw_bytes, EncodedRecord([record], len(record))
+            )
+            self._progress.advance(done_bytes=len(record), read_bytes=len(record), written_bytes=len(record))
+            if self._bytes_per_s:
+                self._cancel.wait(len(record) / self._bytes_per_s)
+        return whole

@@ -1,0 +1,125 @@
+"""Deleted points: they lie in the trash for a grace time and can be taken back."""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.domain.ids import PointId
+from app.domain.restore_point import RestorePoint
+from app.repository.errors import PointDamaged, PointExists, PointMissing
+from app.repository.files import make_directory, remove_tree, storage_errors, sync_directory
+from app.repository.layout import Layout, is_safe_name, is_stamp, split_point_id
+from app.repository.points import PointShelf, restore_point
+
+_ENTRY = re.compile(r"(?P<stamp>[0-9_-]+)\.(?P<seconds>\d{1,12})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrashedPoint:
+    """A deleted point that can still be taken back."""
+
+    id: PointId
+    deleted_at: datetime
+    point: RestorePoint | None
+    """None when its description cannot be read."""
+
+
+class Trash:
+    """The trash of one repository. Thread: any; the caller holds a lease for everything but listing."""
+
+    def __init__(self, layout: Layout, shelf: PointShelf) -> None:
+        self._layout = layout
+        self._shelf = shelf
+
+    def put(self, point: PointId, now: datetime) -> None:
+        """Move a committed point to the trash.
+
+        Raises:
+            PointMissing: there is no such point.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        try:
+            chain, stamp = split_point_id(point)
+        except ValueError as error:
+            raise PointMissing(point=point) from error
+        source, folder = self._layout.point(point), self._layout.trash / chain
+        with storage_errors(self._layout.root):
+            if not source.is_dir():
+                raise PointMissing(point=point)
+            make_directory(folder)
+            seconds = int(now.timestamp())
+            while (folder / f"{stamp}.{seconds}").exists():
+                seconds += 1
+            source.rename(folder / f"{stamp}.{seconds}")
+            sync_directory(folder)
+            sync_directory(source.parent)
+            with suppress(OSError):  # the last point of a chain takes the chain's directory with it
+                source.parent.rmdir()
+
+    def entries(self) -> tuple[TrashedPoint, ...]:
+        """Return the deleted points, the one deleted last first.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        found = [self._describe(path, point, deleted) for path, point, deleted in self._directories()]
+        return tuple(sorted(found, key=lambda one: (one.deleted_at, one.id), reverse=True))
+
+    def take_back(self, point: PointId) -> None:
+        """Move a deleted point back to the committed ones; of several deletions the last one counts.
+
+        Raises:
+            PointMissing: it is not in the trash.
+            PointExists: a point of that name is there.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        deletions = [(deleted, path) for path, found, deleted in self._directories() if found == point]
+        if not deletions:
+            raise PointMissing(point=point)
+        source, target = max(deletions)[1], self._layout.point(point)
+        with storage_errors(self._layout.root):
+            make_directory(target.parent)
+            if target.exists():
+                raise PointExists(point=point)
+            source.rename(target)
+            sync_directory(target.parent)
+            sync_directory(source.parent)
+            with suppress(OSError):
+                source.parent.rmdir()
+
+    def purge(self, point: PointId, deleted_at: datetime, scratch: Path) -> None:
+        """Delete a point for good. It leaves the trash at once, by a rename into ``scratch``.
+
+        Raises:
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        for path, found, deleted in self._directories():
+            if found == point and deleted == deleted_at:
+                with storage_errors(self._layout.root):
+                    target = scratch / f"purged-{path.name}"
+                    path.rename(target)
+                    sync_directory(path.parent)
+                    remove_tree(target)
+                    with suppress(OSError):
+                        path.parent.rmdir()
+
+    def _directories(self) -> list[tuple[Path, PointId, datetime]]:
+        found: list[tuple[Path, PointId, datetime]] = []
+        with storage_errors(self._layout.root):
+            chains = [path for path in self._layout.trash.iterdir() if path.is_dir() and is_safe_name(path.name)]
+            for chain in chains:
+                for path in chain.iterdir():
+                    match = _ENTRY.fullmatch(path.name)
+                    if match and is_stamp(match["stamp"]):
+                        deleted = datetime.fromtimestamp(min(int(match["seconds"]), 250_000_000_000), UTC)
+                        found.append((path, PointId(f"{chain.name}/{match['stamp']}"), deleted))
+        return found
+
+    def _describe(self, path: Path, point: PointId, deleted_at: datetime) -> TrashedPoint:
+        try:
+            described = restore_point(self._shelf.load_from(path, point))
+        except (PointDamaged, PointMissing, ValueError):
+            described = None
+        return TrashedPoint(id=point, deleted_at=deleted_at, point=described)
