@@ -199,14 +199,15 @@ def _field(name: str, kind: type[Any]) -> Any:
 @cache
 def _internal_methods() -> dict[str, Method]:
     types = internal_types()
-    nfc, read = types["NfcService"], "VirtualMachine.Provisioning.DiskRandomRead"
+    nfc = types["NfcService"]
     vm = Parameter("vm", vim.VirtualMachine, optional=False)
     disk = (
         vm,
         Parameter("diskDeviceKey", int, optional=False),
         Parameter("hostForAccess", vim.HostSystem, optional=True),
     )
-    ticket, write = vim.HostServiceTicket, "VirtualMachine.Provisioning.DiskRandomAccess"
+    # the privileges are asked for on the VM, by the service itself
+    ticket, view = vim.HostServiceTicket, "System.View"
     methods = (
         Method(
             "RetrieveInternalContent",
@@ -215,15 +216,15 @@ def _internal_methods() -> dict[str, Method]:
             types["InternalServiceInstanceContent"],
             "System.Anonymous",
         ),
-        Method("NfcGetVmFiles", nfc, (vm,), ticket, "VirtualMachine.Provisioning.GetVmFiles"),
-        Method("NfcRandomAccessOpenReadonly", nfc, disk, ticket, read),
-        Method("NfcRandomAccessOpenDisk", nfc, disk, ticket, write),
+        Method("NfcGetVmFiles", nfc, (vm,), ticket, view),
+        Method("NfcRandomAccessOpenReadonly", nfc, disk, ticket, view),
+        Method("NfcRandomAccessOpenDisk", nfc, disk, ticket, view),
         Method(
             "NfcGetServerNfcLibVersion",
             nfc,
             (Parameter("hostForAccess", vim.HostSystem, optional=False),),
             int,
-            "System.View",
+            view,
         ),
     )
     return {one.wsdl_name: one for one in methods}

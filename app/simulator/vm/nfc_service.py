@@ -6,6 +6,7 @@ from pyVmomi import vim, vmodl
 
 from app.simulator import vmomi
 from app.simulator.objects import Call, SimObject
+from app.simulator.spec import Licence
 from app.simulator.vm.disks import create_missing_disks
 from app.simulator.vm.values import disks_of
 from app.simulator.wellknown import well_known
@@ -62,6 +63,10 @@ class NfcService(SimObject):
         """Return a ticket that reads and writes one disk."""
         machine = self._machine(vm)
         call.require("VirtualMachine.Provisioning.DiskRandomAccess", machine)
+        if self.world.spec.licence is Licence.FREE:
+            raise vim.fault.RestrictedVersion(
+                msg="Current license or ESXi version prohibits execution of the requested operation."
+            )
         return self._disk_ticket(machine, diskDeviceKey, hostForAccess, writable=True)
 
     def NfcGetServerNfcLibVersion(self, call: Call, *, hostForAccess: vim.HostSystem) -> int:

@@ -61,9 +61,11 @@ def test_an_unregistered_vm_comes_back_with_everything(lab: VmLab) -> None:
     def shape(config: Any) -> list[Any]:
         facts = ("fileName", "diskMode", "uuid", "thinProvisioned")
         return [
-            (one.key, type(one).__name__, one.controllerKey, one.unitNumber)
-            + tuple(getattr(one.backing, fact, None) for fact in facts)
-            + (getattr(one, "capacityInBytes", None), getattr(one, "macAddress", None))
+            [
+                *(one.key, type(one).__name__, one.controllerKey, one.unitNumber),
+                *(getattr(one.backing, fact, None) for fact in facts),
+                *(getattr(one, fact, None) for fact in ("capacityInBytes", "macAddress")),
+            ]
             for one in config.hardware.device
         ]
 
