@@ -22,30 +22,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; return the exit status."""
     options = _parser().parse_args(arguments)
     directory: Path = options.dir.resolve()
-    stop = threading.Event()
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: stop.set())
-    with VSphereSimulator(_spec(options), directory) as simulator:
-        password_file = directory / "password.txt"
-        _write_private(password_file, simulator.password)
-        facts = {
-            "address": simulator.host,
-            "port": simulator.port,
-            "nfc_port": simulator.nfc_port,
-            "thumbprint_sha256": simulator.thumbprint_sha256,
-            "certificate_file": str(simulator.certificate_file),
-            "user": simulator.user,
-            "password_file": str(password_file),
-        }
-        sys.stdout.write(json.dumps(facts) + "\n")
-        sys.stdout.flush()
+    simulator = VSphereSimulator(_spec(options), directory)
+    try:
+        simulator.start()
+    except FileExistsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    try:
+        stop = _stop_on_signals()
+        _announce(simulator, directory / "password.txt")
         if options.until_stdin_ends:
             threading.Thread(target=_wait_for_stdin, args=(stop,), daemon=True).start()
         while not stop.wait(0.5):
             # waiting for ever would keep Windows from delivering signals
             continue
+    finally:
+        simulator.stop()
     return 0
+
+
+def _announce(simulator: VSphereSimulator, password_file: Path) -> None:
+    _write_private(password_file, simulator.password)
+    facts = {
+        "address": simulator.host,
+        "port": simulator.port,
+        "nfc_port": simulator.nfc_port,
+        "thumbprint_sha256": simulator.thumbprint_sha256,
+        "certificate_file": str(simulator.certificate_file),
+        "user": simulator.user,
+        "password_file": str(password_file),
+    }
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stop.set())
+    return stop
 
 
 def _parser() -> argparse.ArgumentParser:

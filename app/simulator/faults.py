@@ -30,6 +30,13 @@ class _CallRule:
 
 
 @dataclass(slots=True)
+class _DelayRule:
+    method: str
+    times: int
+    seconds: float
+
+
+@dataclass(slots=True)
 class _ByteRule:
     remaining: int
     interruption: Interruption
@@ -40,6 +47,7 @@ class _Script:
     calls: list[_CallRule] = field(default_factory=list)
     lost: list[_CallRule] = field(default_factory=list)
     tasks: list[_CallRule] = field(default_factory=list)
+    delays: list[_DelayRule] = field(default_factory=list)
     nfc: list[_ByteRule] = field(default_factory=list)
     https: list[_ByteRule] = field(default_factory=list)
     hung: set[str] = field(default_factory=set)
@@ -113,6 +121,11 @@ class FaultScript:
         """Do what a WSDL method asks, but cut the connection instead of answering, from the nth call from now."""
         with self._lock:
             self._script.lost.append(_CallRule(method, nth - 1, times, _system_error))
+
+    def delay_call(self, method: str, seconds: float, times: int = 1) -> None:
+        """Let the next calls of a WSDL method wait before anything is done."""
+        with self._lock:
+            self._script.delays.append(_DelayRule(method, times, seconds))
 
     def drop_nfc(self, after_bytes: int = 0) -> None:
         """Cut an NFC connection once so many bytes were sent."""
@@ -198,6 +211,17 @@ class FaultScript:
             due = _take_turn(self._script.calls, method)
         if due is not None:
             raise due.make()
+
+    def call_delay_s(self, method: str) -> float:
+        """Return how many seconds this call shall wait, 0 mostly."""
+        with self._lock:
+            for rule in self._script.delays:
+                if rule.method == method:
+                    rule.times -= 1
+                    if not rule.times:
+                        self._script.delays.remove(rule)
+                    return rule.seconds
+        return 0.0
 
     def on_task(self, method: str) -> None:
         """Fail a task of a WSDL method when its turn has come.

@@ -116,6 +116,7 @@ class Dispatcher:
     def _perform(self, request: Request, session: Session, serializer: Serializer) -> bytes:
         name = request.method.wsdl_name
         call = Call(self._world, session, name, serializer)
+        self._delay(name)
         self._world.faults.on_call(name)
         if name == "Fetch":
             return self._fetch(call, request, serializer)
@@ -127,6 +128,11 @@ class Dispatcher:
         result = handler(call, **request.arguments)
         with self._world.lock:
             return result_envelope(request.method, result, serializer)
+
+    def _delay(self, name: str) -> None:
+        seconds = self._world.faults.call_delay_s(name)
+        if seconds:
+            self._world.tasks.stop_event.wait(seconds)
 
     def _fetch(self, call: Call, request: Request, serializer: Serializer) -> bytes:
         path: str = request.arguments["prop"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pyVmomi import VmomiSupport, vmodl
 
@@ -14,6 +14,7 @@ from app.simulator import vmomi
 
 _ARRAY_OF_REFERENCES: Final = "ArrayOfManagedObjectReference"
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Unserializable(TypeError):
@@ -22,9 +23,11 @@ class Unserializable(TypeError):
 
 def escape(text: str) -> str:
     """Escape character data; what XML cannot carry at all becomes a question mark."""
+    if not _SPECIAL.search(text):
+        return text
     text = str(text)  # values of some enumerations hide methods of str, such as ``replace``
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
-    return _UNWRITABLE.sub("?", text) if _UNWRITABLE.search(text) else text
+    return _UNWRITABLE.sub("?", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,14 @@ class RawXml:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(NamedTuple):
     name: str
     declared: type[Any]
     item: type[Any] | None
     """Type of the items when the element repeats."""
     is_link: bool
+    is_simple: bool
+    """True for text, numbers and truth values, which are most of all there is."""
 
 
 class Serializer:
@@ -134,17 +138,19 @@ class Serializer:
             attributes += f' xsi:type="{wire_name}"'
         out.append(f"<{name}{attributes}>")
         slots = value.__dict__
-        for field in fields:
-            content = slots.get(field.name)
+        for field_name, field_type, item, is_link, is_simple in fields:
+            content = slots.get(field_name)
             if content is None:
                 continue
-            if field.is_link and isinstance(content, VmomiSupport.DataObject):
-                content = content.key  # type: ignore[attr-defined]
-            if field.item is None:
-                self._element(out, field.name, content, field.declared)
-            else:
+            if is_simple:
+                out.append(f"<{field_name}>{_text(content)}</{field_name}>")
+            elif item is not None:
                 for one in content:
-                    self._element(out, field.name, one, field.item)
+                    self._element(out, field_name, one, item)
+            elif is_link and isinstance(content, VmomiSupport.DataObject):
+                self._element(out, field_name, content.key, field_type)  # type: ignore[attr-defined]
+            else:
+                self._element(out, field_name, content, field_type)
         out.append(f"</{name}>")
 
     def _plan(self, kind: type[Any]) -> tuple[str, type[Any], tuple[_Field, ...]]:
@@ -156,6 +162,7 @@ class Serializer:
                 info.type,
                 vmomi.item_type(info.type),
                 bool(info.flags & VmomiSupport.F_LINK),
+                info.type in _SIMPLE,
             )
             for info in vmomi.property_infos(widened).values()
             if self.supports(info.version) and not (is_fault and info.name == "msg")
@@ -192,6 +199,9 @@ class Serializer:
         out.append(f"</{name}>")
 
 
+_SIMPLE: Final = frozenset(
+    {str, bool, int, float, VmomiSupport.long, VmomiSupport.short, VmomiSupport.byte, VmomiSupport.double}
+)
 _WRITTEN_AS_STRING: Final = (type, VmomiSupport.ManagedMethod, VmomiSupport.PropertyPath)
 
 
@@ -204,7 +214,7 @@ def serializer_for(version: str) -> Serializer:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return escape(value)
-    if isinstance(value, bool):
+    if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)

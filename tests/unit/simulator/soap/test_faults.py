@@ -3,6 +3,7 @@
 import http.client
 import ssl
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def test_a_lost_answer_leaves_the_work_done(lab: Lab) -> None:
             vm.CreateSnapshot_Task("s", None, False, False)
         assert len(lab.world.tasks.all()) == 1
         assert vm.name == "web-01"
+
+
+def test_a_delayed_call_is_late_and_the_next_is_not(lab: Lab) -> None:
+    lab.world.faults.delay_call("CurrentTime", 0.3)
+    with lab.client() as instance:
+        started = time.monotonic()
+        instance.CurrentTime()
+        assert time.monotonic() - started >= 0.3
+    assert lab.world.faults.call_delay_s("CurrentTime") == 0.0
 
 
 def test_a_changed_certificate_is_seen_by_new_connections_only(lab: Lab) -> None:

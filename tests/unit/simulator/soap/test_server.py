@@ -17,6 +17,7 @@ from pyVim.connect import SmartConnect
 from pyVim.task import WaitForTask
 from pyVmomi import vim
 
+from app.simulator.__main__ import main
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import MIB, DiskSpec, Flavour, SimulatorSpec, VmSpec, demo_spec, large_spec
 from tests.unit.simulator.soap.lab import PC, values_of, vm_filter
@@ -173,6 +174,14 @@ def test_thousands_of_vms_need_no_disk_and_come_page_by_page(tmp_path: Path) -> 
         assert sum(file.stat().st_size for file in (tmp_path / "sim").rglob("*") if file.is_file()) < 1 << 20
 
 
+def test_as_a_program_it_says_when_its_directory_is_in_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "something").touch()
+    assert main(["--dir", str(tmp_path)]) == 2
+    assert "not empty" in capsys.readouterr().err
+
+
 def test_it_runs_as_a_program_until_its_input_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "app.simulator", "--dir", str(tmp_path / "sim"), "--spec", "large"]
     with subprocess.Popen(
@@ -197,3 +206,25 @@ def test_it_runs_as_a_program_until_its_input_ends(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0
         assert errors == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to wait for")
+def test_as_a_program_it_ends_in_order_on_sigterm(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "app.simulator",
+        "--dir",
+        str(tmp_path / "sim"),
+        "--spec",
+        "large",
+        "--vms",
+        "1",
+    ]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert errors == b""
