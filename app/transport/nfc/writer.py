@@ -1,5 +1,6 @@
 """Writing a disk over NFC with several writes in flight."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -80,8 +81,11 @@ class NfcWriter:
             return
         try:
             self._channel.session.hurry()
+            limit = time.monotonic() + self._options.close_timeout_s
             while self._unacknowledged:
                 self._receive_acknowledgement()
+                if time.monotonic() > limit:
+                    raise LinkFailure("the acknowledgements took too long")
         except (LinkFailure, MalformedAnswer):
             self._channel.drop()
         self._channel.farewell()
