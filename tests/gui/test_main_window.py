@@ -15,7 +15,7 @@ from app.views.memory import Memory
 from app.views.page import Crumb, Page
 from app.views.style import Theme
 from app.workers.door import DoorClient
-from tests.support.silent_door import SilentDoor
+from tests.support.scripted_door import ScriptedDoor
 
 
 class Overview(Page):
@@ -52,7 +52,7 @@ class Rules(Overview):
 @pytest.fixture
 def console(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Console:
     memory = Memory(tmp_path / "window.ini")
-    return Console(DoorClient(SilentDoor()), memory, ThemeSwitch(qapp, memory))
+    return Console(DoorClient(ScriptedDoor()), memory, ThemeSwitch(qapp, memory))
 
 
 @pytest.fixture

@@ -1,0 +1,62 @@
+"""A door whose answers a test scripts, for pages that are tested without an engine."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from app.core.bus import EventBus
+from app.domain.errors import OperationalError
+from app.domain.events import Event
+from app.engine.commands import Command
+from app.engine.queries import Query
+
+R = TypeVar("R")
+
+
+class ScriptedDoor:
+    """Answers requests by their type and notes every command. Thread: any.
+
+    Attributes:
+        executed: The commands that were given, oldest first.
+        asked: The queries that were asked, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self._bus = EventBus()
+        self._answers: dict[type, Callable[[Any], Any]] = {}
+        self._lock = threading.Lock()
+        self.executed: list[Command[Any]] = []
+        self.asked: list[Query[Any]] = []
+
+    def answer(self, request: type, answer: object) -> None:
+        """Answer requests of a type: with a value, with what a callable makes of the request, or with an error."""
+
+        def reply(given: object) -> object:
+            if isinstance(answer, OperationalError):
+                raise answer
+            return answer(given) if callable(answer) else answer
+
+        self._answers[request] = reply
+
+    def publish(self, event: Event) -> None:
+        """Tell an event as the engine would."""
+        self._bus.publish(event)
+
+    def execute(self, command: Command[R]) -> R:
+        with self._lock:
+            self.executed.append(command)
+        return cast(R, self._reply(command))
+
+    def ask(self, query: Query[R]) -> R:
+        with self._lock:
+            self.asked.append(query)
+        return cast(R, self._reply(query))
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        return self._bus.subscribe(listener)
+
+    def _reply(self, request: object) -> object:
+        known = self._answers.get(type(request))
+        if known is None:
+            raise OperationalError(detail=f"the test scripts no answer to {type(request).__name__}.")
+        return known(request)
