@@ -6,13 +6,19 @@ product knows that it talks to a simulator; it imports nothing of ours but ``cor
 Where things are:
 
 * ``spec`` - what shall exist, as values; ``world`` - what exists, with the one lock; ``objects`` - the base of
-  all managed objects and the call that reaches them; ``tasks``, ``events``, ``session`` - as named;
-  ``faults`` - what shall go wrong.
-* ``soap`` - the wire: requests, answers, faults, HTTP; ``content``, ``properties``, ``views``, ``search`` - the
-  managed objects every client meets first.
+  all managed objects and the call that reaches them; ``tasks``, ``events``, ``session`` - as named; ``faults`` -
+  what shall go wrong; ``vmomi`` - the only door to pyVmomi's untyped parts; ``wellknown`` - fixed ids.
+* ``server`` - puts everything together; ``tls`` - certificates; ``soap`` - the wire: requests, answers, faults,
+  HTTP.
+* ``singletons`` makes the managed objects that every client meets first: ``content`` (ServiceInstance),
+  ``properties`` (PropertyCollector), ``views``, ``search``, ``history`` (events and tasks), ``authorization``,
+  ``licences``, and the SessionManager.
 * ``inventory``, ``vm`` - datacenter, hosts, VMs and what can be done to them.
 * ``storage``, ``nfc``, ``folder``, ``guests`` - disks as sparse files, the two ways to their bytes, and who
   writes to them.
+
+On disk: ``<directory>/datastores/<name>/`` holds a datastore's files, ``<directory>/tls/`` the certificates with
+their keys. Nothing is read back at a later start: a directory serves one simulator once.
 
 Invariants: everything listens on 127.0.0.1 only; every thread ends in ``stop()``; a change of any property
 happens under ``world.lock`` and is announced by ``SimObject.touch``.

@@ -19,6 +19,7 @@ from app.simulator.tasks import TaskRunner
 
 if TYPE_CHECKING:
     from app.simulator.session import SessionBook
+    from app.simulator.storage import SimDatastore
 
 S = TypeVar("S", bound=SimObject)
 
@@ -56,7 +57,7 @@ class World:
         nfc_port: where NFC listens.
     """
 
-    datastores: dict[str, Any]
+    datastores: dict[str, "SimDatastore"]
     disks: Any
     tickets: Any
     guests: Any

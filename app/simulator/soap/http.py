@@ -111,7 +111,8 @@ class HttpsServer:
         while not self._stopping.is_set():
             try:
                 connection, address = listener.accept()
-            except OSError:  # the listener was closed, or the client gave up already
+            except OSError:  # the listener was closed, or the client gave up already, or files ran out
+                self._stopping.wait(0.02)
                 continue
             # cutting a connection goes through a second descriptor, because TLS belongs to the serving thread
             control = connection.dup()
