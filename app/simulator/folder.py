@@ -11,6 +11,7 @@ import contextlib
 import re
 import socket
 import struct
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ _PREFIX = "/folder"
 _PIECE_BYTES = 1 << 20
 _DRAINED_BYTES = 16 << 20
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 _DATA_FILES = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import socket
-import struct
 import threading
 from dataclasses import dataclass
 from random import Random
@@ -13,14 +12,14 @@ from app.simulator.nfc.authd import Authd
 from app.simulator.nfc.ports import DiskResolver, NfcFaults, NfcTls, NoFaults
 from app.simulator.nfc.resources import BufferBudget
 from app.simulator.nfc.session import NfcSession, ProtocolViolation, SessionSurroundings
-from app.simulator.nfc.streams import ByteStream, ConnectionEnded, PlainStream, TlsStream
+from app.simulator.nfc.streams import RESET_ON_CLOSE, ByteStream, ConnectionEnded, PlainStream, TlsStream
 from app.simulator.nfc.tickets import TicketBook
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter
 
 _log = logging.getLogger(__name__)
 
 _BACKLOG = 64
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_ACCEPT_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +136,8 @@ class NfcServer:
         while not self._stopping.is_set():
             try:
                 connection, _ = listener.accept()
-            except OSError:  # the listener was closed, or the client gave up already
+            except OSError:  # the listener was closed, the client gave up already, or descriptors ran out
+                self._stopping.wait(_ACCEPT_PAUSE_S)
                 continue
             control = connection.dup()
             thread = threading.Thread(
@@ -169,7 +169,7 @@ class NfcServer:
             )
             NfcSession(stream, surroundings).run()
         except ConnectionCut:
-            control.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            control.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         except (ConnectionEnded, OSError) as error:
             _log.debug("NFC connection ended: %s", error)
         except ProtocolViolation as error:

@@ -9,6 +9,7 @@ import os
 import select
 import socket
 import ssl
+import struct
 import sys
 from typing import Protocol
 
@@ -16,7 +17,17 @@ _RECORD_HEADER_BYTES = 5
 _LARGEST_RECORD_BYTES = (1 << 14) + 2048
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
 _MSG_WAITALL = getattr(socket, "MSG_WAITALL", 0)
-CAN_SEND_FILES = hasattr(os, "sendfile") and sys.platform == "linux"
+RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""Value of SO_LINGER that lets ``close`` cut a connection."""
+
+if sys.platform == "linux":
+    CAN_SEND_FILES = True
+    _send_file = os.sendfile
+else:
+    CAN_SEND_FILES = False
+
+    def _send_file(_target: int, _source: int, _offset: int, _length_bytes: int) -> int:
+        raise OSError("files are not sent by the kernel on this system")
 
 
 class ConnectionEnded(Exception):
@@ -25,8 +36,6 @@ class ConnectionEnded(Exception):
 
 class ByteStream(Protocol):
     """An ordered stream of bytes. Thread: one at a time."""
-
-    sends_files: bool
 
     def receive_into(self, target: memoryview) -> None:
         """Fill ``target``.
@@ -57,8 +66,6 @@ class ByteStream(Protocol):
 class PlainStream:
     """The bare TCP connection."""
 
-    sends_files = CAN_SEND_FILES
-
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
@@ -79,14 +86,14 @@ class PlainStream:
         self._connection.sendall(data, _MSG_MORE)
 
     def send_file(self, source: int, offset: int, length_bytes: int) -> None:
-        """Send a range of a file without copying it through this process; only where ``sends_files``.
+        """Send a range of a file without copying it through this process; only where ``CAN_SEND_FILES``.
 
         Raises:
             OSError: the connection broke, or the file cannot be read.
         """
         target = self._connection.fileno()
         while length_bytes:
-            n_bytes = os.sendfile(target, source, offset, length_bytes)
+            n_bytes = _send_file(target, source, offset, length_bytes)
             if not n_bytes:
                 raise OSError("the file ended while it was sent")
             offset += n_bytes
@@ -103,8 +110,6 @@ class PlainStream:
 
 class TlsStream:
     """TLS to its end on a connection that it owns."""
-
-    sends_files = False
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
         """Shake hands as the server.
@@ -137,8 +142,6 @@ class TlsStream:
 
 class DroppableTls:
     """A TLS layer that can be forgotten, leaving the connection exactly behind its last record."""
-
-    sends_files = False
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext) -> None:
         """Shake hands as the server.

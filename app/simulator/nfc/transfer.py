@@ -8,7 +8,7 @@ from random import Random
 from app.simulator.nfc import codecs, wire
 from app.simulator.nfc.codecs import Compression
 from app.simulator.nfc.ports import NfcFaults
-from app.simulator.nfc.streams import ByteStream, PlainStream
+from app.simulator.nfc.streams import CAN_SEND_FILES, ByteStream, PlainStream
 from app.simulator.storage import SimDisk, read_segments
 
 _BATCH_BYTES = 2 << 20
@@ -111,7 +111,7 @@ class ReadPump:
         plain = [piece for piece in pieces if piece.order.compression is Compression.NONE]
         if len(plain) < len(pieces):
             self._send_compressed(pieces)
-        elif isinstance(self._stream, PlainStream) and self._stream.sends_files:
+        elif CAN_SEND_FILES and isinstance(self._stream, PlainStream):
             self._send_from_files(self._stream, pieces)
         else:
             self._send_batches(pieces)

@@ -3,7 +3,6 @@
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
 
 LIB_VERSION = 11
 
@@ -105,8 +104,6 @@ class Fragment:
     """Where this piece begins within the IO."""
     plain_bytes: int
     extra_bytes: int
-
-    LAYOUT: ClassVar[struct.Struct] = IO_FRAGMENT
 
     @classmethod
     def unpack(cls, payload: bytes | bytearray | memoryview) -> "Fragment":

@@ -9,7 +9,6 @@ from typing import Self
 
 from app.domain.extents import Extent
 
-HAS_POSITIONAL_IO = hasattr(os, "preadv")
 _COPY_BYTES = 4 << 20
 
 
@@ -62,7 +61,7 @@ class SparseFile:
         """
         done = 0
         while done < len(target):
-            n_bytes = self._read_some(offset + done, target[done:])
+            n_bytes = _read_at(self._fd, offset + done, target[done:], self._lock)
             if not n_bytes:
                 target[done:] = bytes(len(target) - done)
                 return
@@ -76,7 +75,7 @@ class SparseFile:
         """
         view = memoryview(data)
         while view:
-            n_bytes = self._write_some(offset, view)
+            n_bytes = _write_at(self._fd, offset, view, self._lock)
             offset += n_bytes
             view = view[n_bytes:]
 
@@ -120,22 +119,6 @@ class SparseFile:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-
-    def _read_some(self, offset: int, target: memoryview) -> int:
-        if HAS_POSITIONAL_IO:
-            return os.preadv(self._fd, [target], offset)
-        with self._lock:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            data = os.read(self._fd, len(target))
-        target[: len(data)] = data
-        return len(data)
-
-    def _write_some(self, offset: int, data: memoryview) -> int:
-        if HAS_POSITIONAL_IO:
-            return os.pwrite(self._fd, data, offset)
-        with self._lock:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            return os.write(self._fd, data)
 
     def _posix_ranges(self, size_bytes: int) -> list[Extent] | None:
         seek_data, seek_hole = getattr(os, "SEEK_DATA", None), getattr(os, "SEEK_HOLE", None)
@@ -205,23 +188,23 @@ if sys.platform == "win32":
     class _Range(ctypes.Structure):
         _fields_ = (("offset", ctypes.c_int64), ("length", ctypes.c_int64))
 
-    def _control(fd: int, code: int, query: object, answer: object, answer_bytes: int) -> tuple[bool, int]:
+    def _control(fd: int, code: int, query: _Range | None, answer: ctypes.Array[_Range]) -> tuple[bool, int]:
         returned = wintypes.DWORD(0)
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         done = kernel.DeviceIoControl(
             wintypes.HANDLE(msvcrt.get_osfhandle(fd)),
             code,
-            ctypes.byref(query) if query is not None else None,
-            ctypes.sizeof(query) if query is not None else 0,
+            None if query is None else ctypes.byref(query),
+            0 if query is None else ctypes.sizeof(query),
             answer,
-            answer_bytes,
+            ctypes.sizeof(answer),
             ctypes.byref(returned),
             None,
         )
         return bool(done), returned.value
 
     def _mark_sparse(fd: int) -> None:
-        _control(fd, _FSCTL_SET_SPARSE, None, None, 0)
+        _control(fd, _FSCTL_SET_SPARSE, None, (_Range * 0)())
 
     def _windows_ranges(fd: int, size_bytes: int) -> list[Extent] | None:
         ranges: list[Extent] = []
@@ -229,7 +212,7 @@ if sys.platform == "win32":
         position = 0
         while position < size_bytes:
             query = _Range(position, size_bytes - position)
-            done, n_bytes = _control(fd, _FSCTL_QUERY_ALLOCATED_RANGES, query, answer, ctypes.sizeof(answer))
+            done, n_bytes = _control(fd, _FSCTL_QUERY_ALLOCATED_RANGES, query, answer)
             if not done and ctypes.get_last_error() != _ERROR_MORE_DATA:
                 return None
             found = [Extent(one.offset, one.length) for one in answer[: n_bytes // ctypes.sizeof(_Range)]]
@@ -239,7 +222,25 @@ if sys.platform == "win32":
             position = found[-1].end
         return ranges
 
+    def _read_at(fd: int, offset: int, target: memoryview, lock: threading.Lock) -> int:
+        with lock:
+            os.lseek(fd, offset, os.SEEK_SET)
+            data = os.read(fd, len(target))
+        target[: len(data)] = data
+        return len(data)
+
+    def _write_at(fd: int, offset: int, data: memoryview, lock: threading.Lock) -> int:
+        with lock:
+            os.lseek(fd, offset, os.SEEK_SET)
+            return os.write(fd, data)
+
 else:
+
+    def _read_at(fd: int, offset: int, target: memoryview, _lock: threading.Lock) -> int:
+        return os.preadv(fd, [target], offset)
+
+    def _write_at(fd: int, offset: int, data: memoryview, _lock: threading.Lock) -> int:
+        return os.pwrite(fd, data, offset)
 
     def _mark_sparse(_fd: int) -> None:
         """Do nothing: elsewhere files are sparse by themselves."""
