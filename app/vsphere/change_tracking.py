@@ -127,10 +127,7 @@ class ChangeTracking:
                 self._cycle(vm, cancel)
         except FAILURES as error:
             self._note_failure(error, state, log)
-        enabled = self._session.run(lambda connection: _read_state(connection, vm)).enabled
-        if enabled:
-            log.info(messages.CBT_ENABLED, vm=state.name)
-        return enabled
+        return self._session.run(lambda connection: _read_state(connection, vm)).enabled
 
     def reset(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
         """Start tracking anew; see ``ResettableTracking.reset_change_tracking``."""
@@ -146,7 +143,6 @@ class ChangeTracking:
         except FAILURES as error:
             self._note_failure(error, state, log)
             return False
-        log.info(messages.CBT_RESET, vm=state.name)
         return True
 
     def _may_switch(self, state: "_State", log: TaskLog) -> bool:
@@ -176,7 +172,7 @@ class ChangeTracking:
             ours = translate(error, self._session.attempt("switch changed block tracking", state.name))
         if not isinstance(ours, _MENDABLE):
             raise ours from (error if ours is not error else None)
-        log.warning(messages.CBT_NOT_ENABLED, vm=state.name, reason=ours.message)
+        log.warning(messages.CBT_NOT_SWITCHED, vm=state.name, reason=ours.message)
 
     # ---- asking ------------------------------------------------------------------------------------------
 

@@ -42,9 +42,8 @@ class Configurations:
             try:
                 files[name] = self._files.fetch(DatastorePath.parse(path))
             except _NOT_FETCHED as error:
-                reason = error_text(error)
-                missing.append(f"{name}: {reason}")
-                log.warning(messages.FILE_NOT_SAVED, file=name, vm=unescaped(saved.config.name), reason=reason)
+                missing.append(f"{name}: {error_text(error)}")
+        log.info(messages.CONFIGURATION_READ, vm=unescaped(saved.config.name), files=", ".join(sorted(files)))
         return SavedConfiguration(files=files, missing=tuple(missing))
 
 

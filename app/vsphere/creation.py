@@ -24,6 +24,7 @@ from app.vsphere.errors import (
     PlatformBusy,
     PlatformRefused,
     PlatformTaskTimedOut,
+    VmLeftBehind,
 )
 from app.vsphere.faults import FAILURES, FOREIGN, error_text, translate
 from app.vsphere.files import SmallFiles
@@ -75,15 +76,13 @@ class Creation:
         """Create a powered-off VM with empty disks; see ``Hypervisor.create_vm``."""
         try:
             job = self._prepare(saved, wanted)
-            created = self._create(job, saved)
+            place = job.place
+            log.info(messages.VM_PLACED, vm=wanted.name, host=place.host.name, datastore=place.datastore)
+            return self._create(job, saved)
         except NoPlace as error:
             raise VmCreationFailed(vm=wanted.name, detail=f"{error}.") from error
         except FAILURES as error:
             raise self._failure(error, wanted.name) from error
-        log.info(messages.VM_CREATED, vm=wanted.name, host=job.place.host.name, datastore=job.place.datastore)
-        for warning in created.warnings:
-            log.warning(messages.CREATION_WARNING, detail=warning)
-        return created
 
     def _failure(self, error: Exception, name: str) -> OperationalError:
         ours = error
@@ -139,7 +138,10 @@ class Creation:
             vm = VmId(made._moId)
             return self._finished(vm, job, files)
         except BaseException:  # also a bug or an interrupt must not leave half a VM on the platform
-            self._undo(job, task)
+            try:
+                self._undo(job, task)
+            except FAILURES as error:
+                raise VmLeftBehind(vm=job.wanted.name, detail=error_text(error)) from error
             raise
 
     def _finished(self, vm: VmId, job: _Job, files: SavedConfiguration) -> CreatedVm:
@@ -193,6 +195,9 @@ class Creation:
             OperationalError: it may still be there.
         """
         deadline = Deadline.after(self._session.clock, _UNDO_S)
+        tasks.through_outage(self._session, lambda: self._remove_marked(job, task, deadline), deadline)
+
+    def _remove_marked(self, job: _Job, task: str | None, deadline: Deadline) -> None:
         if task is not None:
             tasks.wait_for_end(self._session, task, deadline)
         else:

@@ -81,6 +81,14 @@ class DatastoreUnknown(OperationalError):
     hint_template = "Check that the datastore is mounted, and that its name is used once only."
 
 
+class VmLeftBehind(OperationalError):
+    """A VM could not be created completely, and what exists of it could not be removed either."""
+
+    code = "vm.left_behind"
+    message_template = "The VM {vm} could not be created completely, nor what there is of it removed: {detail}"
+    hint_template = "Look on the platform for a powered-off VM of this name, made just now, and delete it there."
+
+
 class ConfigurationUnreadable(OperationalError):
     """A saved VM configuration is not one, or was written by a newer program."""
 

@@ -84,14 +84,11 @@ class Snapshots:
             )
             vm_name = unescaped(row.get("name") or vm)
             running = power_state(row.get("runtime.powerState")) is PowerState.ON
-            began = self._session.clock.monotonic()
             creation = _Creation(self, vm, vm_name, name, log, cancel)
             snapshot, failure = creation.quiesced() if quiesce and running else (None, None)
             crash_consistent = snapshot is None
             if snapshot is None:
                 snapshot = self.take(vm, name, cancel=cancel)
-            seconds = round(self._session.clock.monotonic() - began, 1)
-            log.info(messages.SNAPSHOT_CREATED, vm=vm_name, snapshot=name, seconds=seconds)
             disks = frozen_disks_of(self._frozen_devices(vm, snapshot, name))
         except FAILURES as error:
             raise self._failure(error, vm_name, "created") from error
@@ -152,20 +149,22 @@ class Snapshots:
         """Wait until a creation that failed for us has ended on the platform, and remove what it made.
 
         Raises:
-            SnapshotFailed: it may still be there; a later orphan search has to find it.
+            SnapshotFailed, OperationalError: it may still be there; a later orphan search has to find it.
         """
         deadline = Deadline.after(self._session.clock, self._timings.undo_s)
-        try:
+
+        def put_in_order() -> None:
             if task is None:
                 tasks.wait_for_unknown(self._session, lambda one: one.vm(vm), "createSnapshot", deadline)
             else:
                 tasks.wait_for_end(self._session, task, deadline)
             for snapshot in self._named(vm, name):
                 self.remove(vm, snapshot, deadline)
+
+        try:
+            tasks.through_outage(self._session, put_in_order, deadline)
         except vmodl.fault.ManagedObjectNotFound:
             return
-        except SnapshotFailed:
-            raise
         except FAILURES as error:
             raise self._failure(error, str(vm), "removed") from error
 
@@ -301,7 +300,6 @@ class _Creation:
                 messages.QUIESCE_RETRY, vm=self._vm_name, attempt=attempt, attempts=attempts, reason=reason
             )
             self._cancel.wait(timings.quiesce_pause_s)
-        self._log.warning(messages.QUIESCE_GIVEN_UP, vm=self._vm_name, reason=reason)
         return None, reason
 
 

@@ -15,6 +15,7 @@ from pyVmomi import vim, vmodl
 
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
+from app.domain.errors import PlatformUnreachable
 from app.vsphere.errors import PlatformRefused, PlatformTaskTimedOut
 from app.vsphere.faults import CONNECTION_FAILURES, FAILURES, FOREIGN
 from app.vsphere.properties import read, read_many
@@ -24,7 +25,7 @@ _LONG_WAIT_S = 30
 """Seconds that the platform may hold a wait, as the protocols page says."""
 _SHORT_WAIT_S = 2
 """The same while somebody may cancel, or wants to look at the VM in between."""
-_OUTAGE_S = 120.0
+_OUTAGE_S = 60.0
 """How long the platform may be unreachable while its task runs, before we give up."""
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
@@ -243,6 +244,29 @@ def _own_collector(connection: Connection, task: Any) -> Iterator[Any]:
     finally:
         with contextlib.suppress(*FOREIGN):
             collector.DestroyPropertyCollector()
+
+
+def through_outage(session: VSphereSession, action: Callable[[], None], deadline: Deadline) -> None:
+    """Do something that may be done twice, again and again while the platform cannot be reached.
+
+    Raises:
+        OSError, http.client.HTTPException, PlatformUnreachable: it could not be reached for too long.
+    """
+    give_up_at = min(deadline.at, session.clock.monotonic() + _OUTAGE_S)
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            action()
+        except _OUTAGES:
+            if session.clock.monotonic() + pause_s >= give_up_at:
+                raise
+        else:
+            return
+        session.clock.sleep(pause_s)
+        pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+
+_OUTAGES: tuple[type[Exception], ...] = (*CONNECTION_FAILURES, PlatformUnreachable)
 
 
 def wait_for_unknown(

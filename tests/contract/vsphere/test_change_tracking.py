@@ -83,7 +83,7 @@ def test_tracking_takes_effect_on_a_running_vm_and_leaves_no_snapshot(
 ) -> None:
     for _ in range(2):
         assert vsphere.enable_change_tracking(vm.id, log=log, cancel=CancelToken())
-    assert log.kinds() == [messages.CBT_ENABLED]
+    assert log.lines == []
     assert vsphere.vm_details(vm.id).summary.change_tracking_enabled
     frozen = snapshot(vsphere, vm, log)
     vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
@@ -119,7 +119,6 @@ def test_reset_ends_the_old_change_ids(
     before = snapshot(vsphere, vm, log, "before")
     vsphere.remove_snapshot(vm.id, before.snapshot, deadline_s=30)
     assert vsphere.reset_change_tracking(vm.id, log=log, cancel=CancelToken())
-    assert log.kinds()[-1] == messages.CBT_RESET
     after = snapshot(vsphere, vm, log, "after")
     try:
         with pytest.raises(ChangeTrackingLost, match="reset since"):
@@ -202,5 +201,5 @@ def test_account_without_the_privilege_is_told_and_the_backup_goes_on(
     refusal = vim.fault.NoPermission(privilegeId="VirtualMachine.Config.ChangeTracking")
     simulator.faults.fail_call("ReconfigVM_Task", fault=refusal)
     assert not vsphere.enable_change_tracking(vm.id, log=log, cancel=CancelToken())
-    assert log.kinds() == [messages.CBT_NOT_ENABLED]
+    assert log.kinds() == [messages.CBT_NOT_SWITCHED]
     assert "VirtualMachine.Config.ChangeTracking" in log.text()

@@ -73,7 +73,7 @@ def test_copy_gets_an_identity_of_its_own(
     assert copy.summary.power_state is PowerState.OFF
     assert copy.summary.instance_uuid not in {None, vm.instance_uuid}
     assert copy.summary.bios_uuid not in {None, vm.bios_uuid}
-    assert messages.VM_CREATED in log.kinds()
+    assert messages.VM_PLACED in log.kinds()
 
 
 def test_disks_are_created_empty_and_matched_with_the_saved_ones(
