@@ -74,6 +74,7 @@ class ClusterComputeResource(ComputeResource):
     is_cluster = True
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         **ComputeResource.builders,
+        "summaryEx": _summary,
         "configuration": lambda _: vim.cluster.ConfigInfo(
             dasConfig=vim.cluster.DasConfigInfo(enabled=False), drsConfig=vim.cluster.DrsConfigInfo(enabled=False)
         ),

@@ -60,3 +60,19 @@ class DistributedSwitch(Entity):
         super().__init__(world, moid, name, parent, uuid=uuid, portgroup=[])
         self.uuid = uuid
         self.properties["summary"] = vim.DistributedVirtualSwitch.Summary(name=name, uuid=uuid, numPorts=128)
+        self.properties["capability"] = vim.DistributedVirtualSwitch.Capability(dvsOperationSupported=True)
+        self.properties["config"] = vim.DistributedVirtualSwitch.ConfigInfo(
+            uuid=uuid,
+            name=name,
+            numStandalonePorts=0,
+            numPorts=128,
+            maxPorts=8000,
+            uplinkPortPolicy=vim.DistributedVirtualSwitch.NameArrayUplinkPortPolicy(uplinkPortName=["Uplink 1"]),
+            defaultPortConfig=vim.dvs.DistributedVirtualPort.Setting(),
+            policy=vim.DistributedVirtualSwitch.SwitchPolicy(),
+            configVersion="1",
+            productInfo=vim.dvs.ProductSpec(vendor="VMware, Inc.", version=world.spec.version),
+            contact=vim.DistributedVirtualSwitch.ContactInfo(),
+            createTime=world.now(),
+            networkResourceManagementEnabled=False,
+        )

@@ -12,7 +12,7 @@ from app.simulator.vm.config import extra_value, option, vmx_path_of
 from app.simulator.vm.values import Device
 
 _device = vim.vm.device
-_LINE = re.compile(r'\s*(?P<key>[^#=\s][^=]*?)\s*=\s*"(?P<value>.*)"\s*')
+_LINE = re.compile(r'\s*(?P<key>[^#=\s][^=]*?)\s*=\s*"(?P<value>.*)"\s*', re.DOTALL)
 _ESCAPED = re.compile(r"\|([0-9A-Fa-f]{2})")
 _ADDRESS_TYPES = {"assigned": "vpx", "generated": "generated", "manual": "static"}
 _API_ADDRESS_TYPES = {text: api for api, text in _ADDRESS_TYPES.items()}
@@ -149,7 +149,7 @@ def _file_name(path: str, config: vim.vm.ConfigInfo) -> str:
 def parse(text: str) -> dict[str, str]:
     """Read the settings of a .vmx file, keys in lower case; lines that are no settings are left out."""
     settings: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.replace("\r\n", "\n").split("\n"):
         match = _LINE.fullmatch(line)
         if match is not None:
             settings[match["key"].lower()] = _unescape(match["value"])
