@@ -77,7 +77,9 @@ class Engine:
         self._catalog = catalog
         self._bus = EventBus()
         self._texts = MessageCatalogue([*kinds_in(messages), *kinds])
-        self._runner = runner
+        sweeper = SnapshotSweeper(
+            catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
+        )
         self._workshop = Workshop(
             sessions=Sessions(hypervisors, catalog.platforms, secrets),
             transports=transports,
@@ -86,26 +88,29 @@ class Engine:
             clock=clock,
             bus=self._bus,
             settings=chosen,
-            sweeper=SnapshotSweeper(
-                catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
-            ),
+            sweeper=sweeper,
         )
         self._executor = Executor(self._workshop, chance or random.SystemRandom())
         self._recovery = Recovery(self._workshop)
-        self._manager = TaskManager(
-            store=catalog.tasks,
+        self._manager = self._task_manager(runner)
+        self._registry = Registry(self._workshop, self._manager)
+        self._handlers = self._all_handlers()
+
+    def _task_manager(self, runner: TaskRunner) -> TaskManager:
+        workshop, settings = self._workshop, self._workshop.settings
+        limits = Limits(
+            max_tasks=settings.max_tasks,
+            max_tasks_per_host=settings.host_buffer_mib // settings.transfer_buffer_mib,
+        )
+        return TaskManager(
+            store=workshop.catalog.tasks,
             runner=runner,
-            clock=clock,
-            bus=self._bus,
-            limits=Limits(
-                max_tasks=chosen.max_tasks,
-                max_tasks_per_host=chosen.host_buffer_mib // chosen.transfer_buffer_mib,
-            ),
+            clock=workshop.clock,
+            bus=workshop.bus,
+            limits=limits,
             work=self._executor.carry_out,
             afterwards=self._tidy_up_after,
         )
-        self._registry = Registry(self._workshop, self._manager)
-        self._handlers = self._all_handlers()
 
     # --- life --------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from app.domain.vms import VmPlacement
 from app.engine.api import CancelTask, ChangeTracking, ListPoints, NewVm
 from tests.support.engine_lab import CHUNK, QUICK, EngineLab, text_of
 from tests.support.local_disks import BLOCK
-from tests.support.local_hypervisor import LocalHost
+from tests.support.local_host import LocalHost
 
 CAPACITIES = {2000: 5 * CHUNK + 3 * 512, 2001: 2 * CHUNK}
 KEYS = tuple(CAPACITIES)

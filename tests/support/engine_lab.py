@@ -1,5 +1,6 @@
 """A whole engine on this machine: real catalog, real repository, local hypervisor."""
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Self
 
 from app.catalog import Catalog
 from app.core.clock import SystemClock
+from app.core.disks import DiskReader, ReadRequest
 from app.core.threads import ThreadRunner
 from app.domain.events import Event
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
@@ -32,7 +34,8 @@ from app.engine.api import (
 )
 from app.repository import Repository, RepositorySettings
 from tests.support.local_disks import LocalTransports
-from tests.support.local_hypervisor import PASSWORD, LocalFactory, LocalHost
+from tests.support.local_host import LocalHost
+from tests.support.local_hypervisor import PASSWORD, LocalFactory
 
 CHUNK = 256 * 1024
 """Small chunks, so that small disks have several."""
@@ -221,11 +224,16 @@ class EngineLab:
             yield repository
 
 
-def read_all(disk: object) -> bytes:
-    """Read a whole disk through its port."""
-    from app.core.disks import DiskReader, ReadRequest
+def filled_vm(lab: EngineLab, *, name: str = "web", disks: int = 1) -> VmId:
+    """Make a VM whose disks are a little over 4 MiB, partly written, not a multiple of any block."""
+    vm = lab.host.add_vm(name, [4 * 1024 * 1024 + 1536] * disks)
+    for key in range(2000, 2000 + disks):
+        lab.host.write(vm, key, 100_000, os.urandom(700_000))
+    return vm
 
-    reader: DiskReader = disk  # type: ignore[assignment]
+
+def read_all(reader: DiskReader) -> bytes:
+    """Read a whole disk through its port."""
     content = bytearray(reader.capacity_bytes)
     for _ in reader.read_many([ReadRequest(0, memoryview(content))]):
         pass

@@ -179,7 +179,7 @@ class LocalWriter:
 
 
 class DiskHost:
-    """What the transports need of a host; see :class:`tests.support.local_hypervisor.LocalHost`."""
+    """What the transports need of a host; see :class:`tests.support.local_host.LocalHost`."""
 
     def reader(self, address: DiskAddress) -> LocalReader:
         """Open a disk for reading."""

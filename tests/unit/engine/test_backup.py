@@ -11,15 +11,13 @@ from app.domain.events import (
     RestorePointCommitted,
     SnapshotCreated,
     SnapshotRemoved,
-    TaskFailed,
     TaskStateChanged,
 )
 from app.domain.extents import Extent
-from app.domain.ids import VmId
 from app.domain.states import BackupKind, TaskState
 from app.engine import messages as m
-from app.engine.api import CancelTask, ChangeTracking, EngineSettings, TaskLogLines
-from tests.support.engine_lab import CHUNK, QUICK, EngineLab, codes_of, text_of
+from app.engine.api import ChangeTracking, TaskLogLines
+from tests.support.engine_lab import CHUNK, QUICK, EngineLab, codes_of, filled_vm, text_of
 from tests.support.local_disks import BLOCK
 
 MIB = 1 << 20
@@ -33,18 +31,11 @@ def plain(tmp_path: Path) -> "EngineLab":
     return EngineLab(tmp_path, settings=NO_AUDIT)
 
 
-def filled(lab: EngineLab, *, name: str = "web", disks: int = 1) -> VmId:
-    vm = lab.host.add_vm(name, [4 * MIB + 1536] * disks)
-    for key in range(2000, 2000 + disks):
-        lab.host.write(vm, key, 100_000, os.urandom(700_000))
-    return vm
-
-
 # --- states and facts ----------------------------------------------------------------------------------------
 
 
 def test_the_states_come_in_the_documented_order(lab: EngineLab) -> None:
-    vm = filled(lab)
+    vm = filled_vm(lab)
     lab.backup(vm)
     states = [event.state for event in lab.events if isinstance(event, TaskStateChanged)]
     assert states == [
@@ -58,7 +49,7 @@ def test_the_states_come_in_the_documented_order(lab: EngineLab) -> None:
 
 
 def test_the_catalog_keeps_the_stages_with_their_times(lab: EngineLab) -> None:
-    report = lab.finished(lab.start_backup(filled(lab)))
+    report = lab.finished(lab.start_backup(filled_vm(lab)))
     stages = [stage.state for stage in report.task.stages]
     assert stages[0] is TaskState.PENDING
     assert stages[-1] is TaskState.COMPLETED
@@ -69,21 +60,21 @@ def test_the_catalog_keeps_the_stages_with_their_times(lab: EngineLab) -> None:
 
 
 def test_the_snapshot_is_gone_before_the_point_is_committed(lab: EngineLab) -> None:
-    lab.backup(filled(lab))
+    lab.backup(filled_vm(lab))
     told = [type(event) for event in lab.events]
     assert told.index(SnapshotCreated) < told.index(SnapshotRemoved) < told.index(RestorePointCommitted)
     assert list(lab.catalog.snapshot_journal.open_entries()) == []
 
 
 def test_progress_counts_the_bytes_that_had_to_be_read(lab: EngineLab) -> None:
-    report = lab.finished(lab.start_backup(filled(lab)))
+    report = lab.finished(lab.start_backup(filled_vm(lab)))
     sample: ProgressSample = report.task.progress
     assert sample.total_bytes == sample.done_bytes == sample.read_bytes > 0
     assert sample.fraction == 1.0
 
 
 def test_every_log_line_has_its_english_text(lab: EngineLab) -> None:
-    report = lab.finished(lab.start_backup(filled(lab)))
+    report = lab.finished(lab.start_backup(filled_vm(lab)))
     assert all("{" not in line.text and line.text != line.code for line in report.log)
     assert lab.engine.ask(TaskLogLines(task=report.task.id, after=report.log[-2].id)) == report.log[-1:]
 
@@ -93,7 +84,7 @@ def test_every_log_line_has_its_english_text(lab: EngineLab) -> None:
 
 def test_a_full_backup_reads_what_is_allocated_and_restores_the_disk(plain: EngineLab) -> None:
     with plain as lab:
-        vm = filled(lab, disks=2)
+        vm = filled_vm(lab, disks=2)
         point = lab.backup(vm, FULL)
         assert (point.kind, point.parent) == (FULL, None)
         assert [disk.read_whole for disk in point.disks] == [True, True]
@@ -104,7 +95,7 @@ def test_a_full_backup_reads_what_is_allocated_and_restores_the_disk(plain: Engi
 
 def test_incremental_reads_only_changed_extents(plain: EngineLab) -> None:
     with plain as lab:
-        vm = filled(lab)
+        vm = filled_vm(lab)
         first = lab.backup(vm)
         lab.host.write(vm, 2000, 3 * MIB + 5, b"changed")
         lab.host.write(vm, 2000, 4 * MIB + 1000, b"at the very end")
@@ -117,7 +108,7 @@ def test_incremental_reads_only_changed_extents(plain: EngineLab) -> None:
 
 def test_a_differential_reads_everything_since_the_last_full(plain: EngineLab) -> None:
     with plain as lab:
-        vm = filled(lab)
+        vm = filled_vm(lab)
         full = lab.backup(vm)
         lab.host.write(vm, 2000, 0, b"one")
         lab.backup(vm, INCREMENTAL)
@@ -128,7 +119,7 @@ def test_a_differential_reads_everything_since_the_last_full(plain: EngineLab) -
 
 
 def test_a_point_holds_the_moment_of_its_snapshot(lab: EngineLab) -> None:
-    vm = filled(lab)
+    vm = filled_vm(lab)
     before = lab.host.content(vm, 2000)
 
     def write_behind_the_snapshot(call: str) -> None:
@@ -159,7 +150,7 @@ def test_a_vm_without_tracking_is_read_by_the_transports_map_or_whole(plain: Eng
 
 
 def test_tracking_is_left_alone_where_the_rule_does_not_want_it(lab: EngineLab) -> None:
-    vm = filled(lab)
+    vm = filled_vm(lab)
     for wish in (ChangeTracking.OFF, ChangeTracking.IF_ENABLED):
         lab.backup(vm, tracking=wish)
         assert not lab.host.vm(vm).tracking_enabled
@@ -174,7 +165,7 @@ def test_tracking_is_left_alone_where_the_rule_does_not_want_it(lab: EngineLab) 
 
 def test_a_disk_whose_tracking_is_lost_is_read_whole_and_the_others_are_not(plain: EngineLab) -> None:
     with plain as lab:
-        vm = filled(lab, disks=2)
+        vm = filled_vm(lab, disks=2)
         lab.backup(vm)
         lab.host.faults.lost_tracking = {2000}
         report = lab.finished(lab.start_backup(vm))
@@ -186,7 +177,7 @@ def test_a_disk_whose_tracking_is_lost_is_read_whole_and_the_others_are_not(plai
 
 
 def test_a_resized_disk_is_read_whole_and_the_next_one_is_incremental_again(lab: EngineLab) -> None:
-    vm = filled(lab)
+    vm = filled_vm(lab)
     lab.backup(vm)
     lab.host.resize(vm, 2000, 6 * MIB)
     lab.host.write(vm, 2000, 5 * MIB, b"in the new part")
@@ -199,7 +190,7 @@ def test_a_resized_disk_is_read_whole_and_the_next_one_is_incremental_again(lab:
 @pytest.mark.parametrize("snapshots_after", [0, 3])
 def test_a_vm_that_was_reverted_is_read_whole(lab: EngineLab, snapshots_after: int) -> None:
     """Further snapshots let the change ids grow past the parent's again: they alone do not tell."""
-    vm = filled(lab)
+    vm = filled_vm(lab)
     lab.backup(vm)
     theirs = lab.host.take_snapshot(vm, "before the update")
     lab.host.write(vm, 2000, 0, b"to be undone")
@@ -240,7 +231,7 @@ def test_a_parent_found_damaged_while_merging_makes_the_disk_whole(plain: Engine
 
 
 def test_an_unsupported_disk_is_left_out_with_a_warning(lab: EngineLab) -> None:
-    vm = filled(lab, disks=2)
+    vm = filled_vm(lab, disks=2)
     lab.host.vm(vm).disks[2001].unsupported_reason = "independent mode"
     report = lab.finished(lab.start_backup(vm))
     assert [disk.key for disk in lab.points()[0].disks] == [2000]
@@ -249,7 +240,7 @@ def test_an_unsupported_disk_is_left_out_with_a_warning(lab: EngineLab) -> None:
 
 
 def test_a_vm_without_any_supported_disk_fails_before_a_snapshot_is_taken(lab: EngineLab) -> None:
-    vm = filled(lab)
+    vm = filled_vm(lab)
     lab.host.vm(vm).disks[2000].unsupported_reason = "physical RDM"
     report = lab.finished(lab.start_backup(vm))
     assert report.task.error is not None
@@ -261,7 +252,7 @@ def test_a_vm_without_any_supported_disk_fails_before_a_snapshot_is_taken(lab: E
 
 
 def test_a_quiesced_point_is_consistent_and_one_that_failed_to_says_so(lab: EngineLab) -> None:
-    vm = filled(lab)
+    vm = filled_vm(lab)
     assert lab.backup(vm, quiesce=True).consistent
     lab.host.faults.quiesce_failures = 1
     report = lab.finished(lab.start_backup(vm, quiesce=True))
@@ -283,7 +274,7 @@ def test_a_vm_that_is_off_needs_no_quiescing_to_be_consistent(lab: EngineLab) ->
 def test_a_lie_of_change_tracking_is_caught_and_the_chain_starts_anew(tmp_path: Path) -> None:
     everything = replace(QUICK, audit_blocks=1000)
     with EngineLab(tmp_path, settings=everything) as lab:
-        vm = filled(lab, disks=2)
+        vm = filled_vm(lab, disks=2)
         lab.backup(vm)
         lab.host.write(vm, 2000, 2 * MIB, b"never reported")
         lab.host.write(vm, 2001, 2 * MIB, b"reported")
@@ -306,7 +297,7 @@ def test_a_lie_of_change_tracking_is_caught_and_the_chain_starts_anew(tmp_path: 
 
 def test_an_allocated_map_that_hides_data_is_caught_too(tmp_path: Path) -> None:
     with EngineLab(tmp_path, settings=replace(QUICK, audit_blocks=1000)) as lab:
-        vm = filled(lab)
+        vm = filled_vm(lab)
         lab.host.faults.hidden_changes = [(2000, Extent(2 * BLOCK, BLOCK))]
         point = lab.backup(vm)
         assert lab.content(point.id) == lab.host.content(vm, 2000)
@@ -315,7 +306,7 @@ def test_an_allocated_map_that_hides_data_is_caught_too(tmp_path: Path) -> None:
 
 def test_without_the_audit_a_lie_goes_unseen_which_is_why_there_is_one(plain: EngineLab) -> None:
     with plain as lab:
-        vm = filled(lab)
+        vm = filled_vm(lab)
         lab.backup(vm)
         lab.host.write(vm, 2000, 2 * MIB, b"never reported")
         lab.host.faults.hidden_changes = [(2000, Extent(2 * MIB, BLOCK))]
@@ -324,133 +315,8 @@ def test_without_the_audit_a_lie_goes_unseen_which_is_why_there_is_one(plain: En
 
 def test_the_audit_reads_no_more_blocks_than_the_settings_say(tmp_path: Path) -> None:
     with EngineLab(tmp_path, settings=replace(QUICK, audit_blocks=5)) as lab:
-        vm = filled(lab)
+        vm = filled_vm(lab)
         lab.backup(vm)
         lab.host.forget_reads()
         lab.backup(vm)
         assert 4 * BLOCK < lab.host.read_bytes(vm, 2000) <= 5 * BLOCK
-
-
-# --- failures and cancelling -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("reads_before", [0, 40])
-def test_a_read_that_fails_leaves_no_point_and_no_snapshot(lab: EngineLab, reads_before: int) -> None:
-    vm = filled(lab)
-    good = lab.backup(vm)
-    lab.host.write(vm, 2000, 0, os.urandom(2 * MIB))
-    lab.host.faults.fail_read_at = reads_before  # in the audit, in the copy
-    report = lab.finished(lab.start_backup(vm, FULL))
-    assert report.task.state is TaskState.FAILED
-    assert report.task.error is not None
-    assert report.task.error.code == "transport.disk_access_failed"
-    assert "the connection was lost" in report.task.error.message
-    assert lab.host.our_snapshots() == []
-    assert [point.id for point in lab.points()] == [good.id] == lab.listed()
-    (failed,) = [event for event in lab.events if isinstance(event, TaskFailed)]
-    assert failed.code == report.task.error.code
-    lab.host.faults.fail_read_at = None
-    assert lab.content(lab.backup(vm).id) == lab.host.content(vm, 2000)
-
-
-STEPS = [
-    *("connect", "vm_details", "enable_change_tracking", "create_snapshot", "snapshot_created"),
-    *("save_configuration", "changed_extents", "open_reader", "read", "remove_snapshot"),
-]
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_cancelling_at_any_step_leaves_no_snapshot_and_no_point(lab: EngineLab, step: str) -> None:
-    vm = filled(lab)
-
-    def cancel_at_the_step(call: str) -> None:
-        if call == step:
-            (task,) = [row.id for row in lab.engine._manager.unfinished()]
-            lab.engine.execute(CancelTask(task=task))
-
-    lab.host.faults.on_call = cancel_at_the_step
-    report = lab.finished(lab.start_backup(vm))
-    assert report.task.state is TaskState.STOPPED, text_of(report)
-    assert report.task.error is None
-    assert lab.host.our_snapshots() == []
-    assert lab.points() == []
-    lab.host.faults.on_call = None
-    assert lab.content(lab.backup(vm).id) == lab.host.content(vm, 2000)
-
-
-def test_a_snapshot_that_cannot_be_created_fails_the_task_with_the_reason(lab: EngineLab) -> None:
-    vm = filled(lab)
-    lab.host.faults.snapshot_failures = 1
-    report = lab.finished(lab.start_backup(vm))
-    assert report.task.error is not None
-    assert report.task.error.code == "snapshot.failed"
-    assert list(lab.catalog.snapshot_journal.open_entries()) == []
-
-
-def test_a_snapshot_that_was_created_though_the_call_failed_is_removed(lab: EngineLab) -> None:
-    vm = filled(lab)
-    lab.host.faults.half_snapshots = 1
-    report = lab.finished(lab.start_backup(vm))
-    assert report.task.state is TaskState.FAILED
-    assert lab.host.our_snapshots() == []
-    assert list(lab.catalog.snapshot_journal.open_entries()) == []
-
-
-def test_a_removal_that_fails_a_few_times_is_tried_again(lab: EngineLab) -> None:
-    vm = filled(lab)
-    lab.host.faults.removal_failures = 3
-    report = lab.finished(lab.start_backup(vm))
-    assert report.task.state is TaskState.COMPLETED
-    assert codes_of(report).count(m.SNAPSHOT_REMOVAL_AGAIN.code) == 3
-    assert lab.host.our_snapshots() == []
-
-
-def test_a_snapshot_that_stays_is_reported_and_removed_before_the_next_backup(tmp_path: Path) -> None:
-    impatient = replace(QUICK, snapshot_removal_deadline_s=0.0)
-    with EngineLab(tmp_path, settings=impatient) as lab:
-        vm = filled(lab)
-        lab.host.faults.removal_failures = 2  # the run's own attempt, and the one right after it
-        report = lab.finished(lab.start_backup(vm))
-        assert report.task.state is TaskState.COMPLETED  # the data is whole
-        assert m.SNAPSHOT_LEFT.code in codes_of(report)
-        assert len(lab.host.our_snapshots()) == 1
-        assert len(lab.catalog.snapshot_journal.open_entries()) == 1
-        again = lab.finished(lab.start_backup(vm))
-        assert m.ORPHAN_REMOVED.code in codes_of(again)
-        assert lab.host.our_snapshots() == []
-        assert list(lab.catalog.snapshot_journal.open_entries()) == []
-
-
-def test_somebody_elses_snapshot_is_never_touched(lab: EngineLab) -> None:
-    vm = filled(lab)
-    lab.backup(vm)
-    theirs = lab.host.take_snapshot(vm, "Veeam temporary")
-    lab.host.write(vm, 2000, 0, b"more")
-    point = lab.backup(vm)
-    assert list(lab.host.vm(vm).snapshots) == [theirs]
-    assert lab.content(point.id) == lab.host.content(vm, 2000)
-
-
-def test_a_bug_ends_its_task_only(lab: EngineLab, log_guard: object) -> None:
-    vm = filled(lab)
-
-    def break_down(call: str) -> None:
-        if call == "save_configuration":
-            raise ZeroDivisionError
-
-    log_guard.expect("ended by a bug")  # type: ignore[attr-defined]
-    lab.host.faults.on_call = break_down
-    report = lab.finished(lab.start_backup(vm))
-    assert report.task.error is not None
-    assert report.task.error.code == "task.internal"
-    assert lab.host.our_snapshots() == []
-    lab.host.faults.on_call = None
-    lab.backup(vm)
-
-
-def test_too_little_space_at_the_standby_fails_before_anything_is_done(tmp_path: Path) -> None:
-    with EngineLab(tmp_path, settings=EngineSettings(standby_reserve_bytes=1 << 60)) as lab:
-        report = lab.finished(lab.start_backup(filled(lab)))
-        assert report.task.error is not None
-        assert report.task.error.code == "standby.full"
-        assert not any(isinstance(event, SnapshotCreated) for event in lab.events)

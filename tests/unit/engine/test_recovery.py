@@ -18,7 +18,7 @@ from app.domain.tasks import RestorePhase, RestoreTrace, TaskRecord
 from app.engine import messages as m
 from app.engine.api import ListTasks, StartBackup, SweepSnapshots
 from tests.support.engine_lab import EngineLab, codes_of
-from tests.support.local_hypervisor import LocalHost
+from tests.support.local_host import LocalHost
 
 MIB = 1 << 20
 
@@ -179,7 +179,7 @@ _WORK_UNTIL_KILLED = """
 import sys
 from pathlib import Path
 from tests.support.engine_lab import EngineLab
-from tests.support.local_hypervisor import LocalHost
+from tests.support.local_host import LocalHost
 directory = Path(sys.argv[1])
 host = LocalHost.reopen(directory / "host")
 with EngineLab(directory, host=host) as lab:

@@ -1,0 +1,102 @@
+"""Where a restore goes, decided from values alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.domain.ids import PlatformId, TaskId, VmId
+from app.domain.platforms import Platform
+from app.domain.restore_point import VmFacts
+from app.domain.vms import PowerState, VmPlacement, VmSummary
+from app.engine.api import NewVm, OverOriginal
+from app.engine.errors import RequestRefused, VmNameTaken
+from app.engine.restore.target import LONGEST_NAME, choose_target, find_original, marked_name
+
+HERE = Platform(id=PlatformId("p"), name="main", address="vc.test", port=443, user="u", thumbprint_sha256=None)
+ELSEWHERE = replace(HERE, address="other.test")
+TASK = TaskId("12345678-aaaa")
+FACTS = VmFacts(
+    vm=VmId("vm-7"),
+    name="web",
+    platform_address="vc.test",
+    instance_uuid="uuid-7",
+    datacenter="dc1",
+    datastore="ds1",
+    host="esx1",
+    hostname=None,
+    guest="Debian",
+)
+ORIGINAL = VmSummary(
+    id=VmId("vm-7"),
+    name="web (renamed since)",
+    power_state=PowerState.ON,
+    instance_uuid="uuid-7",
+    bios_uuid=None,
+    guest="Debian",
+    hostname=None,
+    host="esx2",
+    datacenter="dc1",
+    folder=("prod", "web"),
+    datastores=("ds1",),
+    disk_bytes=0,
+    change_tracking_supported=True,
+    change_tracking_enabled=True,
+    snapshot_count=0,
+    is_template=False,
+)
+
+
+def test_the_original_is_known_by_its_instance_uuid_even_under_another_id() -> None:
+    registered_again = replace(ORIGINAL, id=VmId("vm-99"))
+    impostor = replace(ORIGINAL, instance_uuid="uuid-of-another")
+    assert find_original(FACTS, [impostor, registered_again], HERE) == registered_again
+    assert find_original(FACTS, [impostor], HERE) is None
+
+
+def test_of_two_vms_with_one_uuid_the_one_with_the_id_is_the_original() -> None:
+    twin = replace(ORIGINAL, id=VmId("vm-8"))
+    assert find_original(FACTS, [twin, ORIGINAL], HERE) == ORIGINAL
+
+
+def test_an_id_counts_only_on_the_platform_it_came_from_and_without_uuids() -> None:
+    plain = replace(ORIGINAL, instance_uuid=None)
+    assert find_original(FACTS, [plain], HERE) == plain
+    assert find_original(replace(FACTS, instance_uuid=None), [ORIGINAL], HERE) == ORIGINAL
+    assert find_original(FACTS, [plain], ELSEWHERE) is None
+
+
+def test_over_the_original_the_new_vm_lies_beside_it_under_another_name_until_the_end() -> None:
+    target = choose_target(OverOriginal(datastore="ds9"), FACTS, [ORIGINAL], HERE, TASK)
+    assert target.replaced == ORIGINAL
+    assert target.name == ORIGINAL.name
+    assert target.placement.name == "web (renamed since)-standfast-12345678"
+    assert target.kept_name == "web (renamed since)-replaced-12345678"
+    assert (target.placement.folder, target.placement.host) == (("prod", "web"), "esx2")
+    assert target.placement.datastore == "ds9"
+    assert target.placement.keep_identity
+
+
+def test_without_the_original_it_is_created_again_unless_its_name_is_taken() -> None:
+    target = choose_target(OverOriginal(), FACTS, [], HERE, TASK)
+    assert (target.replaced, target.name, target.placement.keep_identity) == (None, "web", True)
+    other = replace(ORIGINAL, instance_uuid="x", name="web")
+    with pytest.raises(VmNameTaken):
+        choose_target(OverOriginal(), FACTS, [other], HERE, TASK)
+
+
+def test_a_new_vm_goes_where_it_is_told() -> None:
+    wish = NewVm(placement=VmPlacement(name="copy", host="esx3"))
+    target = choose_target(wish, FACTS, [ORIGINAL], HERE, TASK)
+    assert (target.placement, target.name, target.replaced) == (wish.placement, "copy", None)
+
+
+@pytest.mark.parametrize("name", ["", "   ", "n" * (LONGEST_NAME + 1)])
+def test_a_name_no_platform_takes_is_refused(name: str) -> None:
+    with pytest.raises(RequestRefused):
+        choose_target(NewVm(placement=VmPlacement(name=name)), FACTS, [], HERE, TASK)
+
+
+def test_a_marked_name_keeps_its_mark_however_long_the_name_is() -> None:
+    marked = marked_name("虚" * 200, "standfast", TASK)
+    assert len(marked) == LONGEST_NAME
+    assert marked.endswith("-standfast-12345678")
