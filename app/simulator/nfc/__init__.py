@@ -21,7 +21,7 @@ What the page leaves open and this server decides:
 * a ticket is redeemed by the ``PROXY`` that connects.
 
 Threads: the session's thread does everything for its connection, with the disk's lock only for moments and never
-while it sends. Memory per connection: one buffer of the client's choice, and 2 MiB or one more such buffer.
+while it sends. Memory per connection: 1 MiB, and two buffers of the size the client chose.
 """
 
 from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls

@@ -5,7 +5,6 @@ belongs to what follows. :class:`DroppableTls` therefore reads the socket record
 forgotten afterwards.
 """
 
-import os
 import select
 import socket
 import ssl
@@ -15,19 +14,9 @@ from typing import Protocol
 
 _RECORD_HEADER_BYTES = 5
 _LARGEST_RECORD_BYTES = (1 << 14) + 2048
-_MSG_MORE = getattr(socket, "MSG_MORE", 0)
 _MSG_WAITALL = getattr(socket, "MSG_WAITALL", 0)
 RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 """Value of SO_LINGER that lets ``close`` cut a connection."""
-
-if sys.platform == "linux":
-    CAN_SEND_FILES = True
-    _send_file = os.sendfile
-else:
-    CAN_SEND_FILES = False
-
-    def _send_file(_target: int, _source: int, _offset: int, _length_bytes: int) -> int:
-        raise OSError("files are not sent by the kernel on this system")
 
 
 class ConnectionEnded(Exception):
@@ -80,24 +69,6 @@ class PlainStream:
     def send(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of ``data``."""
         self._connection.sendall(data)
-
-    def send_before_more(self, data: bytes | bytearray | memoryview) -> None:
-        """Send ``data`` in one packet with what follows at once."""
-        self._connection.sendall(data, _MSG_MORE)
-
-    def send_file(self, source: int, offset: int, length_bytes: int) -> None:
-        """Send a range of a file without copying it through this process; only where ``CAN_SEND_FILES``.
-
-        Raises:
-            OSError: the connection broke, or the file cannot be read.
-        """
-        target = self._connection.fileno()
-        while length_bytes:
-            n_bytes = _send_file(target, source, offset, length_bytes)
-            if not n_bytes:
-                raise OSError("the file ended while it was sent")
-            offset += n_bytes
-            length_bytes -= n_bytes
 
     def has_input(self) -> bool:
         """Tell whether something can be received without waiting."""

@@ -8,10 +8,10 @@ from random import Random
 from app.simulator.nfc import codecs, wire
 from app.simulator.nfc.codecs import Compression
 from app.simulator.nfc.ports import NfcFaults
-from app.simulator.nfc.streams import CAN_SEND_FILES, ByteStream, PlainStream
+from app.simulator.nfc.streams import ByteStream
 from app.simulator.storage import SimDisk, read_segments
 
-_BATCH_BYTES = 2 << 20
+_BUFFER_BYTES = 1 << 20
 
 
 class ConnectionCut(Exception):
@@ -27,6 +27,14 @@ class ReadOrder:
     compression: Compression
     offset: int
     length_bytes: int
+
+    def readinto(self, start: int, target: memoryview) -> None:
+        """Fill ``target`` with the request's bytes from ``start`` on.
+
+        Raises:
+            OSError: a file of the disk cannot be read.
+        """
+        read_segments(self.disk.segments(self.offset + start, len(target)), target)
 
     def fragments(self, fragment_bytes: int) -> Iterator["ReadPiece"]:
         """Cut the request into the fragments of its answer."""
@@ -56,10 +64,6 @@ class ReadPiece:
             extra_bytes=extra_bytes,
         ).pack_frame_into(target, position, order.op_id)
 
-    def readinto(self, target: memoryview) -> None:
-        """Fill ``target`` with the fragment's bytes."""
-        read_segments(self.order.disk.segments(self.order.offset + self.start, self.length_bytes), target)
-
 
 class Interrupter:
     """Asks the fault script before each piece of data and does what it says.
@@ -83,10 +87,10 @@ class Interrupter:
 
 
 class ReadPump:
-    """Sends the answers of read requests, with a buffer of a few fragments at most.
+    """Sends the answers of read requests.
 
-    Plain answers go from the page cache to the socket inside the kernel where the stream can do that; else
-    several fragments with their headers are laid out in one buffer, read in place and sent at once.
+    Frame headers and disk bytes are laid out in one buffer that fits the processor's cache, read in place, and
+    sent in one piece: measured, that costs both sides less time than ``sendfile``, and it serves TLS as well.
 
     Thread: one connection's.
     """
@@ -95,8 +99,9 @@ class ReadPump:
         self._stream = stream
         self._fragment_bytes = fragment_bytes
         self._interrupter = interrupter
-        self._header = bytearray(wire.IO_HEADER_BYTES)
-        self._buffer: bytearray | None = None
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._filled = 0
+        self._plain: bytearray | None = None
 
     def send(self, orders: Sequence[ReadOrder], shuffle: Random | None = None) -> None:
         """Answer read requests, fragments in order, or with ``shuffle`` in any order across all of them.
@@ -108,61 +113,56 @@ class ReadPump:
         pieces = [piece for order in orders for piece in order.fragments(self._fragment_bytes)]
         if shuffle is not None:
             shuffle.shuffle(pieces)
-        plain = [piece for piece in pieces if piece.order.compression is Compression.NONE]
-        if len(plain) < len(pieces):
-            self._send_compressed(pieces)
-        elif CAN_SEND_FILES and isinstance(self._stream, PlainStream):
-            self._send_from_files(self._stream, pieces)
-        else:
-            self._send_batches(pieces)
-
-    def _send_from_files(self, stream: PlainStream, pieces: Sequence[ReadPiece]) -> None:
         for piece in pieces:
-            cut = self._interrupter.is_cut(piece.length_bytes)
-            piece.pack_into(self._header, 0, 0, piece.length_bytes)
-            stream.send_before_more(self._header)
-            left = piece.length_bytes // 2 if cut else piece.length_bytes
-            for segment in piece.order.disk.segments(piece.order.offset + piece.start, left):
-                stream.send_file(segment.file.fileno(), segment.file_offset, segment.length_bytes)
-            if cut:
-                raise ConnectionCut
+            if piece.order.compression is Compression.NONE:
+                self._add_plain(piece)
+            else:
+                self._add_compressed(piece)
+        self._flush()
 
-    def _send_batches(self, pieces: Sequence[ReadPiece]) -> None:
-        slot_bytes = wire.IO_HEADER_BYTES + self._fragment_bytes
-        n_slots = max(1, _BATCH_BYTES // self._fragment_bytes)
-        buffer = memoryview(self._scratch(slot_bytes * n_slots))
-        for first in range(0, len(pieces), n_slots):
-            position, cut = 0, False
-            for piece in pieces[first : first + n_slots]:
-                cut = cut or self._interrupter.is_cut(piece.length_bytes)
-                piece.pack_into(buffer, position, 0, piece.length_bytes)
-                position += wire.IO_HEADER_BYTES
-                piece.readinto(buffer[position : position + piece.length_bytes])
-                position += piece.length_bytes
-            if cut:
-                self._stream.send(buffer[: position // 2])
-                raise ConnectionCut
-            self._stream.send(buffer[:position])
+    def _add_plain(self, piece: ReadPiece) -> None:
+        is_cut = self._interrupter.is_cut(piece.length_bytes)
+        self._add_header(piece, Compression.NONE, piece.length_bytes)
+        end = piece.start + (piece.length_bytes // 2 if is_cut else piece.length_bytes)
+        position = piece.start
+        while position < end:
+            if self._filled == _BUFFER_BYTES:
+                self._flush()
+            n_bytes = min(_BUFFER_BYTES - self._filled, end - position)
+            piece.order.readinto(position, self._buffer[self._filled : self._filled + n_bytes])
+            self._filled += n_bytes
+            position += n_bytes
+        if is_cut:
+            self._cut()
 
-    def _send_compressed(self, pieces: Sequence[ReadPiece]) -> None:
-        buffer = memoryview(self._scratch(self._fragment_bytes))
-        for piece in pieces:
-            data = buffer[: piece.length_bytes]
-            piece.readinto(data)
-            compression = piece.order.compression
-            encoded = codecs.encode(compression, data)
-            extra: bytes | memoryview = data if encoded is None else encoded
-            piece.pack_into(self._header, 0, compression if encoded is not None else 0, len(extra))
-            cut = self._interrupter.is_cut(len(extra))
-            self._stream.send(self._header)
-            self._stream.send(extra[: len(extra) // 2] if cut else extra)
-            if cut:
-                raise ConnectionCut
+    def _add_compressed(self, piece: ReadPiece) -> None:
+        if self._plain is None:
+            self._plain = bytearray(self._fragment_bytes)
+        data = memoryview(self._plain)[: piece.length_bytes]
+        piece.order.readinto(piece.start, data)
+        encoded = codecs.encode(piece.order.compression, data)
+        extra: bytes | memoryview = data if encoded is None else encoded
+        is_cut = self._interrupter.is_cut(len(extra))
+        self._add_header(piece, Compression.NONE if encoded is None else piece.order.compression, len(extra))
+        self._flush()
+        self._stream.send(extra[: len(extra) // 2] if is_cut else extra)
+        if is_cut:
+            self._cut()
 
-    def _scratch(self, n_bytes: int) -> bytearray:
-        if self._buffer is None or len(self._buffer) < n_bytes:
-            self._buffer = bytearray(n_bytes)
-        return self._buffer
+    def _add_header(self, piece: ReadPiece, compression: Compression, extra_bytes: int) -> None:
+        if self._filled + wire.IO_HEADER_BYTES > _BUFFER_BYTES:
+            self._flush()
+        piece.pack_into(self._buffer, self._filled, compression, extra_bytes)
+        self._filled += wire.IO_HEADER_BYTES
+
+    def _flush(self) -> None:
+        if self._filled:
+            filled, self._filled = self._filled, 0
+            self._stream.send(self._buffer[:filled])
+
+    def _cut(self) -> None:
+        self._flush()
+        raise ConnectionCut
 
 
 @dataclass(slots=True)
