@@ -20,8 +20,8 @@ Invariants:
   never repeated by itself, except after ``NotAuthenticated``, which says that nothing happened.
 * A snapshot or VM whose creation failed half-way, was cancelled or lost its connection is looked for by its
   name and mark, and removed.
-* Inside the package errors are pyVmomi's; they are translated once, in ``hypervisor`` and ``factory``.
-  Passwords and session ids are in no error, log line or ``repr``.
+* Inside the package errors are pyVmomi's; ``faults`` translates them, at the latest in ``hypervisor``, so that
+  none leaves the package. Passwords and session ids are in no error, log line or ``repr``.
 
 Threads: a session may be used by any number of threads. ``VSphereSession`` guards with one lock which connection
 is current, and a login holds it, so that ten threads that find the session expired log in once. pyVmomi's stub

@@ -94,6 +94,21 @@ def test_disks_are_created_empty_and_matched_with_the_saved_ones(
         assert disk.path != old[key].path
 
 
+def test_firmware_settings_are_there_before_the_first_start(
+    vsphere: VSphereHypervisor, log: RecordingTaskLog, cleanup: list[VmId], target: Target
+) -> None:
+    if target.kind != "ours":
+        pytest.skip("the Go simulator does not tell where the NVRAM is")
+    vm = next(one for one in vsphere.list_vms() if one.name == "db-01")
+    saved = vsphere.save_configuration(vm.id, log=log)
+    settings = saved.files["vm.nvram"] + b"Boot0000=debian"
+    changed = replace(saved, files={**saved.files, "vm.nvram": settings})
+    created = vsphere.create_vm(changed, VmPlacement(name="firmware"), log=log)
+    cleanup.append(created.id)
+    assert created.warnings == ()
+    assert vsphere.save_configuration(created.id, log=log).files["vm.nvram"] == settings
+
+
 def test_same_vm_again_keeps_its_identity(
     vsphere: VSphereHypervisor,
     log: RecordingTaskLog,

@@ -1,0 +1,96 @@
+"""The privileges that docs/vsphere.md names are enough."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from app.core.access import AccessMode
+from app.core.cancel import CancelToken
+from app.core.clock import SystemClock
+from app.domain.ids import TaskId
+from app.domain.vms import PowerState, VmPlacement
+from app.simulator.server import VSphereSimulator
+from app.simulator.spec import DiskSpec, SimulatorSpec, UserSpec, VmSpec
+from app.vsphere.factory import VSphereFactory
+from app.vsphere.hypervisor import VSphereHypervisor
+from tests.contract.vsphere.platforms import ROOT
+from tests.contract.vsphere.test_hardship import platform_of
+from tests.support.fakes import RecordingTaskLog
+
+_ROW = re.compile(
+    r"^\|(?P<name>[^|]*)\|(?P<ids>[^|]*)\|(?P<backup>[^|]*)\|(?P<restore>[^|]*)\|[^|]*\|$", re.MULTILINE
+)
+
+
+def documented(column: str) -> frozenset[str]:
+    """The ids that the table of the documentation ticks in a column."""
+    text = (ROOT / "docs" / "vsphere.md").read_text(encoding="utf-8")
+    rows = [match for match in _ROW.finditer(text) if "✓" in match[column]]
+    return frozenset(one for row in rows for one in re.findall(r"`([\w.]+)`", row["ids"]))
+
+
+DISK = DiskSpec(capacity_bytes=8 << 20, filesystem=False)
+ADMINISTRATOR = SimulatorSpec().users[0]
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VSphereSimulator]:
+    spec = SimulatorSpec(
+        vms=(
+            VmSpec(name="web-01", disks=(DISK,), firmware="efi", hostname="web-01"),
+            VmSpec(name="old-01", disks=(DISK,), powered_on=False),
+        ),
+        users=(
+            ADMINISTRATOR,
+            UserSpec(name="backup", password="b", privileges=documented("backup")),
+            UserSpec(name="restore", password="r", privileges=documented("restore")),
+        ),
+    )
+    with VSphereSimulator(spec, tmp_path_factory.mktemp("privileges") / "vc") as simulator:
+        yield simulator
+
+
+def connect(simulator: VSphereSimulator, user: str, password: str) -> VSphereHypervisor:
+    return VSphereFactory(SystemClock()).connect(replace(platform_of(simulator), user=user), password)
+
+
+def test_documented_table_was_understood() -> None:
+    assert "VirtualMachine.State.CreateSnapshot" in documented("backup")
+    assert "VirtualMachine.Inventory.Create" in documented("restore") - documented("backup")
+
+
+def test_backup_needs_no_more_than_is_documented(simulator: VSphereSimulator) -> None:
+    log = RecordingTaskLog()
+    with connect(simulator, "backup", "b") as vsphere:
+        vm = next(one for one in vsphere.list_vms() if one.name == "web-01")
+        assert vsphere.enable_change_tracking(vm.id, log=log, cancel=CancelToken())
+        frozen = vsphere.create_snapshot(vm.id, TaskId("t"), quiesce=True, log=log, cancel=CancelToken())
+        disk = frozen.disks[0]
+        vsphere.changed_extents(vm.id, frozen.snapshot, disk.key, disk.capacity_bytes, None)
+        saved = vsphere.save_configuration(vm.id, log=log)
+        assert saved.missing == ()
+        assert vsphere.disk_access.nfc is not None
+        vsphere.disk_access.nfc.nfc_ticket(vm.id, disk.key, AccessMode.READ)
+        vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
+        assert vsphere.find_snapshots("") == []
+
+
+def test_restore_needs_no_more_than_is_documented(simulator: VSphereSimulator) -> None:
+    log = RecordingTaskLog()
+    with connect(simulator, ADMINISTRATOR.name, ADMINISTRATOR.password) as administrator:
+        vm = next(one for one in administrator.list_vms() if one.name == "web-01")
+        saved = administrator.save_configuration(vm.id, log=log)
+    assert "vm.nvram" in saved.files
+    with connect(simulator, "restore", "r") as vsphere:
+        created = vsphere.create_vm(saved, VmPlacement(name="restored", keep_identity=False), log=log)
+        assert created.warnings == ()
+        assert vsphere.disk_access.nfc is not None
+        for access in AccessMode:
+            vsphere.disk_access.nfc.nfc_ticket(created.id, created.disks[0][1].key, access)
+        vsphere.rename_vm(created.id, "proven")
+        vsphere.power_on(created.id)
+        assert vsphere.vm_details(created.id).summary.power_state is PowerState.ON
+        vsphere.power_off(created.id)
+        vsphere.destroy_vm(created.id)
