@@ -82,7 +82,7 @@ class FileManager(SimObject):
                 raise vim.fault.FileNotFound(msg=f"File {name} was not found.", file=name)
             _refuse_used(self, path)
             if file.is_dir():
-                _delete_tree(datastore, file)
+                _delete_tree(datastore, path)
             elif _is_disk(path):
                 with as_vim_faults(name):
                     self.world.disks.delete(path)
@@ -154,10 +154,16 @@ class FileManager(SimObject):
             datastore.storage.delete_file(path.relative)
 
 
+def _is_below(path: DatastorePath, directory: DatastorePath) -> bool:
+    return path.datastore == directory.datastore and path.relative.startswith(directory.relative + "/")
+
+
 def _refuse_used(manager: SimObject, path: DatastorePath) -> None:
-    """Refuse to touch what a running VM uses."""
+    """Refuse to touch what a running VM uses, or a directory that holds something of it."""
     for machine in manager.world.inventory.vms.values():
-        if machine.power_state != "poweredOff" and machine.uses_file(path):
+        if machine.power_state == "poweredOff":
+            continue
+        if any(used == path or _is_below(used, path) for used in machine.used_files()):
             raise vim.fault.FileLocked(msg=f"Unable to access file {path} since it is locked.", file=str(path))
 
 
@@ -169,13 +175,14 @@ def _copy_file(source: "Datastore", path: DatastorePath, target: "Datastore", ta
         target.storage.write_file(target_path.relative, file.read_bytes())
 
 
-def _delete_tree(datastore: "Datastore", directory: Path) -> None:
-    world, root = datastore.world, datastore.storage.root
-    for disk in [one for one in world.disks.open_disks() if not one.children]:
-        for member in disk.chain():
-            if datastore.storage.resolve(member.path).is_relative_to(directory) and not member.children:
-                with as_vim_faults(str(member.path)):
-                    member.close()
+def _delete_tree(datastore: "Datastore", path: DatastorePath) -> None:
+    """Delete a directory; disks in it are deleted as disks, so that nobody finds them half gone."""
+    disks = datastore.world.disks
+    root, directory = datastore.storage.root, _file(datastore, path)
+    while below := [one for one in disks.open_disks() if _is_below(one.path, path) and not one.children]:
+        for disk in below:
+            with as_vim_faults(str(disk.path)):
+                disks.delete(disk.path)
     for file in [entry for entry in directory.rglob("*") if entry.is_file()]:
         datastore.storage.delete_file(file.relative_to(root).as_posix())
     shutil.rmtree(directory)

@@ -1,7 +1,7 @@
 """The managed object VirtualMachine: its state, and one method per SOAP call, which leads to its module."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -191,13 +191,17 @@ class VirtualMachine(Entity):
         """Return all snapshots, parents before children."""
         return [snapshot for root in self.root_snapshots for snapshot in root.subtree()]
 
+    def used_files(self) -> Iterator[DatastorePath]:
+        """Return the paths of its configuration and of all files of its disks."""
+        if self.has_files:
+            yield layout.home_of(self.config)
+            for tree in list(self._trees.values()):
+                for disk in tree.every_disk():
+                    yield from disk.files
+
     def uses_file(self, path: DatastorePath) -> bool:
         """Tell whether a file is one of its disks' or its configuration."""
-        if not self.has_files:
-            return False
-        if path == layout.home_of(self.config):
-            return True
-        return any(path in disk.files for tree in self._trees.values() for disk in tree.every_disk())
+        return path in self.used_files()
 
     def start(self, call: Call, wsdl_name: str, run: "Callable[[TaskProgress], Any]") -> vim.Task:
         """Run a task on the VM, unless one runs already.
