@@ -51,7 +51,7 @@ class ConfigKeyUnknown(ConfigError):
 
     code = "config.key_unknown"
     message_template = "{file}, line {line}: the key {key!r} (value {value!r}) is unknown."
-    hint_template = "{remedy}"
+    hint_template = "{remedy}."
 
 
 class ConfigKeyRepeated(ConfigError):
@@ -69,7 +69,7 @@ class ConfigValueInvalid(ConfigError):
 
     code = "config.value_invalid"
     message_template = "{file}, line {line}: {key}={value} is not possible: {problem}."
-    hint_template = "{remedy}"
+    hint_template = "{remedy}."
 
 
 class ConfigBudgetExceeded(ConfigError):
@@ -80,7 +80,7 @@ class ConfigBudgetExceeded(ConfigError):
         "{file}, line {line}: {key}={value} is too much: bk_tsk_thd × i2vp_transbuffer = "
         "{tasks} × {buffer_mb} = {product_mb} > {budget_mb} (MB for one ESXi host; {other} {other_origin})."
     )
-    hint_template = "{remedy}"
+    hint_template = "{remedy}."
 
 
 class SecretStoreKind(Enum):
@@ -231,13 +231,13 @@ def _choice_of(entry: Entry, kind: type[Enum]) -> Enum:
         if member.value == entry.value:
             return member
     choices = ", ".join(str(member.value) for member in kind)
-    raise _refused(entry, "it is none of the choices", f"Choose one of: {choices}.")
+    raise _refused(entry, "it is none of the choices", f"Choose one of: {choices}")
 
 
 def _number_of(entry: Entry) -> int:
     bounds = _FIELDS[entry.key].metadata
     smallest, largest = bounds["smallest"], bounds["largest"]
-    remedy = f"Write a whole number from {smallest} to {largest}."
+    remedy = f"Write a whole number from {smallest} to {largest}"
     if not _WHOLE_NUMBER.fullmatch(entry.value):
         raise _refused(entry, "it is not a whole number", remedy)
     negative, digits = entry.value.startswith("-"), entry.value.lstrip("+-").lstrip("0")
@@ -278,7 +278,7 @@ def _budget_error(limits: TaskLimits, effective: dict[str, Entry]) -> ConfigBudg
 
 def _remedy_for_unknown(key: str) -> str:
     near = difflib.get_close_matches(key.lower(), KEYS, n=1)
-    return f"Did you mean {near[0]}?" if near else f"The keys are: {', '.join(KEYS)}."
+    return f"Perhaps {near[0]} is meant" if near else f"The keys are: {', '.join(KEYS)}"
 
 
 def _shown(text: str) -> str:

@@ -15,7 +15,7 @@ class BufferBudgetExceeded(OperationalError):
     message_template = (
         "bk_tsk_thd × i2vp_transbuffer = {tasks} × {buffer_mb} = {product_mb} > {budget_mb} MB per host."
     )
-    hint_template = "{remedy}"
+    hint_template = "{remedy}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class TaskLimits:
         if (most := HOST_BUFFER_MB // self.buffer_mb) >= 1:
             ways.append(f"bk_tsk_thd to at most {most}")
         return (
-            f"Set {' or '.join(ways)}." if ways else f"Set both so that their product is at most {HOST_BUFFER_MB}."
+            f"Set {' or '.join(ways)}" if ways else f"Set both so that their product is at most {HOST_BUFFER_MB}"
         )
 
     def check(self) -> None:

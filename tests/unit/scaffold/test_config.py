@@ -139,7 +139,7 @@ def test_an_unknown_key_is_refused_and_the_near_one_named(tmp_path: Path) -> Non
     with pytest.raises(ConfigKeyUnknown) as caught:
         load_settings(conf(tmp_path, "log_level=info\nBK_TSK_THDS=4\n"))
     assert "line 2: the key 'BK_TSK_THDS' (value '4') is unknown" in caught.value.message
-    assert caught.value.hint == "Did you mean bk_tsk_thd?"
+    assert caught.value.hint == "Perhaps bk_tsk_thd is meant."
 
 
 def test_an_unknown_key_like_no_other_gets_the_list(tmp_path: Path) -> None:
