@@ -37,7 +37,9 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 """
 
 from app.repository.facade import Repository
+from app.repository.healing import RepairReport
 from app.repository.reader import PointReader
+from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.space import SpaceReport, SpaceUse
 from app.repository.sweep import SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import TrashedPoint
@@ -58,11 +60,14 @@ __all__ = [
     "DamageKind",
     "DamagedPoint",
     "DiskDraft",
+    "PointDamage",
     "PointDraft",
     "PointListing",
     "PointReader",
     "PointWriter",
+    "RepairReport",
     "Repository",
+    "RepositoryReport",
     "RepositorySettings",
     "SpaceReport",
     "SpaceUse",

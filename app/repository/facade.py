@@ -1,8 +1,9 @@
 """The repository's front door: one object per standby path and process."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,26 +11,38 @@ from typing import Self
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
 from app.core.progress import Progress
+from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint
 from app.repository import layout as names
 from app.repository.configuration import RepositoryFile, describe_repository, read_repository_file
 from app.repository.crypto import RepositoryKeys
-from app.repository.errors import KeyNeeded, RepositoryExists, RepositoryMissing, SweepUnsafe
+from app.repository.errors import (
+    DataDamaged,
+    KeyNeeded,
+    PointDamaged,
+    RepositoryExists,
+    RepositoryMissing,
+    SweepUnsafe,
+)
 from app.repository.files import free_bytes, make_directory, replace_file, storage_errors
+from app.repository.healing import RepairReport, lost_extents, repair_packs
 from app.repository.layout import Layout
 from app.repository.leases import Lease, LeaseBook, LeaseKind, SharedLease
 from app.repository.locator import Locator
 from app.repository.marking import UnreadablePage
+from app.repository.pages import PageDamaged
 from app.repository.parts import RepositoryParts
 from app.repository.points import PointShelf
 from app.repository.reader import PointReader
+from app.repository.scrub import RepositoryReport, Scrubber
 from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned
-from app.repository.store import RecordStore
+from app.repository.store import RecordLost, RecordStore
 from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import Trash, TrashedPoint
-from app.repository.values import PointDraft, PointListing, RepositorySettings
+from app.repository.values import Damage, DamageKind, PointDraft, PointListing, RepositorySettings, VerifyReport
+from app.repository.verify import PointVerifier
 from app.repository.writer import PointWriter
 
 _DEFAULT_SETTINGS = RepositorySettings()
@@ -285,6 +298,91 @@ class Repository:
         finally:
             self._clean_staging(lease)
             lease.release()
+
+    def verify_chain(self, chain: str, *, progress: Progress, cancel: CancelToken) -> dict[PointId, VerifyReport]:
+        """Read all points of a chain and compare them with their digests; what they share is read once.
+
+        The progress is advanced by the capacity of the disks; whoever calls has told it what to expect.
+
+        Raises:
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        checked: set[bytes] = set()
+        with self._sharing():
+            self._parts.store.allow_synchronization()
+            return {
+                point.id: PointVerifier(self._parts, point, progress, cancel, checked).run()
+                for point in self.chain_points(chain)
+            }
+
+    def verify_everything(
+        self,
+        *,
+        progress: Progress,
+        cancel: CancelToken,
+        resume_after: str | None = None,
+        time_limit_s: float | None = None,
+    ) -> RepositoryReport:
+        """Read every byte of the repository once and name what is damaged, and the points that are hit.
+
+        ``time_limit_s`` ends it early; the report tells where to go on. The progress is told what to expect.
+
+        Raises:
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        with self._sharing():
+            listing = self.points()
+            report = Scrubber(self._parts, progress, cancel).run(
+                listing.points, resume_after=resume_after, time_limit_s=time_limit_s
+            )
+        unreadable = tuple(
+            Damage(kind=DamageKind.FILE, what=f"points/{one.id}/point.json", detail=one.detail)
+            for one in listing.damaged
+        )
+        return replace(report, damage=unreadable + report.damage)
+
+    def repair(self, damaged_packs: Sequence[str], *, cancel: CancelToken, wait_s: float = 10.0) -> RepairReport:
+        """Set the damaged packs that a report names aside, after their whole records were copied into new packs.
+
+        What is lost then is in no pack any more: :meth:`lost_extents` tells it, and a backup that reads those
+        extents from the source heals it, for older points too where the source has not changed.
+
+        Raises:
+            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            LeaseLost: another process took this one for dead; what was done stays done.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            TaskCancelled: cancelled; what was done stays done.
+        """
+        lease = self._leases.acquire(LeaseKind.EXCLUSIVE, "repair", wait_s=wait_s)
+        try:
+            self._parts.store.synchronize()
+            return repair_packs(self._parts, damaged_packs, lease, cancel)
+        finally:
+            self._clean_staging(lease)
+            lease.release()
+
+    def lost_extents(self, point: PointId, disk_key: int) -> list[Extent]:
+        """Return the parts of a point's disk that no pack holds; a backup on top of it has to read them too.
+
+        Raises:
+            PointMissing, PointDamaged: the point cannot be read.
+            DataDamaged: the disk's index cannot be read; only a full backup helps.
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+        """
+        with self._sharing():
+            self._parts.store.synchronize()
+            disk = self._parts.shelf.load(point).disk(disk_key)
+            if disk is None:
+                raise PointDamaged(point=point, detail=f"it has no disk {disk_key}")
+            try:
+                return lost_extents(self._parts, disk, self._parts.tree(disk))
+            except (RecordLost, PageDamaged) as error:
+                raise DataDamaged(what=f"index of {disk.label} in {point}", detail=error) from error
 
     @contextmanager
     def _sharing(self) -> Iterator[Lease]:

@@ -312,3 +312,20 @@ class SharedLease:
             lease, self._lease = self._lease, None
             self._on_release(lease)
             lease.release()
+
+
+def is_readable_lease(path: Path) -> bool:
+    """Tell whether a lease is what its owner wrote; one that was given back meanwhile is.
+
+    Raises:
+        OSError: the standby cannot be read.
+    """
+    for _ in range(2):  # the owner may be writing it in this moment
+        try:
+            decode_document(read_bounded(path, _LONGEST_LEASE_BYTES), _LeaseFile)
+        except FileNotFoundError:
+            return True
+        except ValueError:
+            continue
+        return True
+    return False

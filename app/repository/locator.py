@@ -205,6 +205,18 @@ class Locator:
             for digest in digests:
                 transaction.delete(digest, db=self._chunks)
 
+    def point_to(self, pack_id: str, entry: PackEntry) -> None:
+        """Let a digest be found in this pack from now on; nothing happens when the pack is not known.
+
+        Raises:
+            LocatorUnavailable: the local disk refuses.
+        """
+        with self._transaction(write=True) as transaction:
+            number = transaction.get(bytes.fromhex(pack_id), db=self._packs)
+            if number is not None:
+                place = _PLACE.pack(_NUMBER.unpack(number)[0], entry.offset, entry.length_bytes, entry.kind)
+                transaction.put(entry.digest, place, db=self._chunks)
+
     def pack_ids(self) -> set[str]:
         """Return the packs that are known.
 

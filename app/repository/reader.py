@@ -19,7 +19,7 @@ from app.repository.parts import RepositoryParts
 from app.repository.pipeline import plan_chunks, worker_count
 from app.repository.records import RecordDecoder
 from app.repository.store import FrameReader, RecordLost
-from app.repository.values import VerifyReport
+from app.repository.values import Damage, DamageKind, VerifyReport
 from app.repository.verify import PointVerifier
 
 _CACHED_TABLES = 4096
@@ -79,8 +79,11 @@ class PointReader:
         write_zeros: bool,
         progress: Progress,
         cancel: CancelToken,
+        on_damage: Callable[[Damage], None] | None = None,
     ) -> None:
         """Copy a disk, or only some extents of it, to a writer; every chunk is compared with its digest.
+
+        With ``on_damage`` the copy goes on past chunks that are lost: it tells each, and leaves its bytes out.
 
         ``write_zeros`` also writes what is zero, for a target that is not blank. The progress is advanced by the
         bytes of the extents, zeros too; whoever calls has told it what to expect.
@@ -92,7 +95,7 @@ class PointReader:
             OperationalError: the writer failed.
             TaskCancelled: cancelled.
         """
-        DiskCopy(self._parts, self.point, self._disk(key), writer, progress, cancel).run(
+        DiskCopy(self._parts, self.point, self._disk(key), writer, progress, cancel, on_damage).run(
             extents, write_zeros=write_zeros
         )
 
@@ -246,11 +249,13 @@ class DiskCopy:
         writer: DiskWriter,
         progress: Progress,
         cancel: CancelToken,
+        on_damage: Callable[[Damage], None] | None,
     ) -> None:
         self._parts = parts
         self._point = point
         self._disk = disk
         self._writer = writer
+        self._on_damage = on_damage
         self._progress = progress
         self._cancel = cancel
         self._tree: PageTree = parts.tree(disk)
@@ -306,8 +311,11 @@ class DiskCopy:
         try:
             data = loading.result()
         except (RecordLost, PageDamaged) as error:
-            self._writer.flush()
-            raise damaged_chunk(self._point, self._disk, error, base) from error
+            if self._on_damage is None:
+                self._writer.flush()
+                raise damaged_chunk(self._point, self._disk, error, base) from error
+            self._tell_lost(base, pieces, error, self._on_damage)
+            return
         moved = sum(piece.length_bytes for piece in pieces)
         if data is None and not write_zeros:
             self._progress.advance(done_bytes=moved)
@@ -321,6 +329,26 @@ class DiskCopy:
             self._flush()
         self._progress.busy(target_s=time.perf_counter() - started)
         self._progress.advance(done_bytes=moved, written_bytes=moved, read_bytes=moved if data is not None else 0)
+
+    def _tell_lost(
+        self,
+        base: int,
+        pieces: Sequence[Extent],
+        error: RecordLost | PageDamaged,
+        on_damage: Callable[[Damage], None],
+    ) -> None:
+        for piece in pieces:
+            on_damage(
+                Damage(
+                    kind=DamageKind.CHUNK,
+                    what=error.where if isinstance(error, RecordLost) else "index",
+                    detail=str(error),
+                    disk_key=self._disk.key,
+                    start=base + piece.start,
+                    length_bytes=piece.length_bytes,
+                )
+            )
+            self._progress.advance(done_bytes=piece.length_bytes)
 
     def _flush(self) -> None:
         self._writer.flush()

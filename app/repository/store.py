@@ -164,7 +164,7 @@ class RecordStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._check_standby()
+            self.check_standby()
             self.damaged_packs[pack_id] = error.strerror or str(error)
             return None
         try:  # the records say themselves where they begin and what they are; each is checked when it is read
@@ -172,7 +172,7 @@ class RecordStore:
         except OSError:
             return None
 
-    def _check_standby(self) -> None:
+    def check_standby(self) -> None:
         """Tell one unreadable file from a standby that is gone.
 
         Raises:
@@ -219,7 +219,7 @@ class RecordStore:
         try:
             data = self._packs.read(place.pack_id, place.offset + at, length)
         except OSError as error:
-            self._check_standby()
+            self.check_standby()
             raise RecordLost(digest, place.pack_id, error.strerror or str(error)) from error
         if len(data) != length:
             raise RecordLost(digest, place.pack_id, "the pack is torn")

@@ -116,6 +116,8 @@ class VerifyReport:
     checked_bytes: int
     """Bytes of disk content that were decoded and compared with their digests."""
     damage: tuple[Damage, ...] = field(default=())
+    damaged_packs: tuple[str, ...] = ()
+    """Packs that hold a damaged record, for :meth:`app.repository.Repository.repair`."""
 
     @property
     def whole(self) -> bool:

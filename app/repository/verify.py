@@ -8,6 +8,7 @@ from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.errors import PointDamaged, PointMissing
+from app.repository.healing import forget_lost
 from app.repository.pages import PAGE_ENTRIES, ZERO_DIGEST, PageDamaged, PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
@@ -22,13 +23,21 @@ class PointVerifier:
     """One verification of one point. Use once."""
 
     def __init__(
-        self, parts: RepositoryParts, point: RestorePoint, progress: Progress, cancel: CancelToken
+        self,
+        parts: RepositoryParts,
+        point: RestorePoint,
+        progress: Progress,
+        cancel: CancelToken,
+        checked: set[bytes] | None = None,
     ) -> None:
+        """``checked`` holds digests that need not be read again; those found whole are added to it."""
+        self._checked = checked
         self._parts = parts
         self._point = point
         self._progress = progress
         self._cancel = cancel
         self._damage: list[Damage] = []
+        self._lost: list[RecordLost] = []
         self._chunks = 0
         self._bytes = 0
 
@@ -42,7 +51,33 @@ class PointVerifier:
         self._check_files()
         for disk in self._point.disks:
             self._check_disk(disk)
-        return VerifyReport(checked_chunks=self._chunks, checked_bytes=self._bytes, damage=tuple(self._damage))
+        forget_lost(self._parts, {error.digest for error in self._lost})
+        return VerifyReport(
+            checked_chunks=self._chunks,
+            checked_bytes=self._bytes,
+            damage=tuple(self._damage),
+            damaged_packs=tuple(sorted({error.pack_id for error in self._lost if error.pack_id is not None})),
+        )
+
+    def run_without_chunks(self) -> VerifyReport:
+        """Verify the files and the index, and of the chunks only that a pack holds them.
+
+        Raises:
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        self._check_files()
+        for disk in self._point.disks:
+            chunks = self._readable_chunks(disk, self._parts.tree(disk))
+            while batch := list(islice(chunks, 4096)):
+                self._cancel.check()
+                known = self._parts.locator.find_many(digest for _, digest in batch)
+                self._damage += [
+                    self._chunk_damage(disk, index, RecordLost(digest, None, "no pack holds it whole"))
+                    for index, digest in batch
+                    if digest not in known
+                ]
+        return VerifyReport(checked_chunks=0, checked_bytes=0, damage=tuple(self._damage))
 
     def _check_files(self) -> None:
         shelf = self._parts.shelf
@@ -66,6 +101,7 @@ class PointVerifier:
                 parts = [batch[number::workers] for number in range(workers)]
                 for read, lost in pool.map(self._check_chunks, decoders, parts):
                     self._bytes += read
+                    self._lost += [error for _, error in lost]
                     self._damage += [self._chunk_damage(disk, index, error) for index, error in lost]
                 self._chunks += len(batch)
                 passed = min((batch[-1][0] + 1) * self._parts.chunk_bytes, disk.capacity_bytes)
@@ -80,10 +116,15 @@ class PointVerifier:
         read = 0
         for index, digest in chunks:
             self._cancel.check()
+            if self._checked is not None and digest in self._checked:
+                continue
             try:
                 read += len(self._parts.store.blob(digest, decoder))
             except RecordLost as error:
                 lost.append((index, error))
+            else:
+                if self._checked is not None:
+                    self._checked.add(digest)
         self._progress.advance(read_bytes=read)
         return read, lost
 
@@ -98,12 +139,16 @@ class PointVerifier:
             page = tree.page(level, number)
         except (RecordLost, PageDamaged) as error:
             self._damage.append(self._page_damage(disk, level, number, error))
+            if isinstance(error, RecordLost):
+                self._lost.append(error)
             return
         first = number * PAGE_ENTRIES
         for slot in range(len(page) // len(ZERO_DIGEST)):
             digest = page[slot * len(ZERO_DIGEST) : (slot + 1) * len(ZERO_DIGEST)]
             if digest == ZERO_DIGEST:
                 continue
+            if (first + slot) * PAGE_ENTRIES**level >= tree.count:
+                return
             if level:
                 yield from self._chunks_below(disk, tree, level - 1, first + slot)
             else:

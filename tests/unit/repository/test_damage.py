@@ -61,12 +61,12 @@ def test_a_damaged_chunk_is_named_with_the_bytes_it_takes(tmp_path: Path) -> Non
     pack = only_pack(tmp_path)
     flip(pack, 64 + 5000)
     with open_repository(tmp_path) as repository:
+        with pytest.raises(DataDamaged, match=pack.stem):
+            read_back(repository, point.id)
         (damage,) = verify(repository, point.id).damage
         assert damage.kind is DamageKind.CHUNK
         assert damage.what == f"pack {pack.stem}"
         assert (damage.disk_key, damage.length_bytes) == (2000, 256 * KIB)
-        with pytest.raises(DataDamaged, match=pack.stem):
-            read_back(repository, point.id)
         with pytest.raises(DataDamaged, match="Hard disk 1"):
             read_range(repository, point.id, damage.start, 10)
         elsewhere = (damage.start + 256 * KIB) % (512 * KIB)

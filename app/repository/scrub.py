@@ -1,0 +1,172 @@
+"""Verification of everything: each byte of each file once, whoever uses it.
+
+Packs are read in the order of their ids, so that a verification can stop after any pack and go on there another
+day. Chunks that many points share are read once.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+
+from app.core.cancel import CancelToken
+from app.core.progress import Progress
+from app.domain.ids import PointId
+from app.domain.restore_point import RestorePoint
+from app.repository.files import storage_errors
+from app.repository.healing import forget_lost
+from app.repository.layout import LEASE_SUFFIX
+from app.repository.leases import is_readable_lease
+from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, read_footer, scan_records
+from app.repository.parts import RepositoryParts
+from app.repository.pipeline import worker_count
+from app.repository.records import RecordDamaged, RecordDecoder
+from app.repository.store import list_packs
+from app.repository.values import Damage, DamageKind
+from app.repository.verify import PointVerifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointDamage:
+    """A restore point that is not whole."""
+
+    point: PointId
+    damage: tuple[Damage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryReport:
+    """What a verification of everything read and found."""
+
+    checked_packs: int
+    checked_bytes: int
+    """Stored bytes that were read."""
+    damage: tuple[Damage, ...]
+    """Damaged packs and files of the repository itself."""
+    damaged_packs: tuple[str, ...]
+    points: tuple[PointDamage, ...]
+    """Restore points that are hit, with the ranges of their disks that are lost."""
+    resume_after: str | None
+    """Where to go on; None when everything was read."""
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether nothing is damaged."""
+        return not self.damage and not self.points
+
+
+@dataclass(slots=True)
+class _PackResult:
+    pack_id: str
+    size_bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+    lost: list[bytes] = field(default_factory=list)
+
+
+class Scrubber:
+    """Verifies everything. Use once. Thread: one; it has workers of its own while it runs."""
+
+    def __init__(self, parts: RepositoryParts, progress: Progress, cancel: CancelToken) -> None:
+        self._parts = parts
+        self._progress = progress
+        self._cancel = cancel
+
+    def run(
+        self, points: Sequence[RestorePoint], *, resume_after: str | None, time_limit_s: float | None
+    ) -> RepositoryReport:
+        """Verify.
+
+        Raises:
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        self._parts.store.synchronize()
+        with storage_errors(self._parts.layout.root):
+            packs = sorted(
+                one for one in list_packs(self._parts.layout) if resume_after is None or one > resume_after
+            )
+            sizes = [self._parts.layout.pack(one).stat().st_size for one in packs]
+        self._progress.expect(sum(sizes))
+        results = list(self._check_packs(packs, time_limit_s))
+        stopped_at = results[-1].pack_id if results and len(results) < len(packs) else None
+        damage = self._file_damage() if stopped_at is None else []
+        for result in results:
+            damage += [
+                Damage(kind=DamageKind.PACK, what=f"pack {result.pack_id}", detail=problem)
+                for problem in result.problems
+            ]
+        forget_lost(self._parts, {digest for result in results for digest in result.lost})
+        return RepositoryReport(
+            checked_packs=len(results),
+            checked_bytes=sum(result.size_bytes for result in results),
+            damage=tuple(damage),
+            damaged_packs=tuple(result.pack_id for result in results if result.problems),
+            points=tuple(self._point_damage(points)),
+            resume_after=stopped_at,
+        )
+
+    def _check_packs(self, packs: Sequence[str], time_limit_s: float | None) -> Iterator[_PackResult]:
+        started = time.monotonic()
+        workers = worker_count()
+        decoders = [self._parts.decoder() for _ in range(workers)]
+        waiting = iter(packs)
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="scrubber") as pool:
+            while batch := list(islice(waiting, workers)):
+                self._cancel.check()
+                yield from pool.map(self._check_pack, batch, decoders[: len(batch)])
+                if time_limit_s is not None and time.monotonic() - started >= time_limit_s:
+                    return
+
+    def _check_pack(self, pack_id: str, decoder: RecordDecoder) -> _PackResult:
+        result = _PackResult(pack_id)
+        path = self._parts.layout.pack(pack_id)
+        try:
+            result.size_bytes = path.stat().st_size
+            try:
+                entries = read_footer(path, self._parts.repository_id.bytes)
+            except PackDamaged as error:
+                result.problems.append(str(error))
+                entries = list(scan_records(path, lambda _record: True))
+            self._check_records(result, entries, decoder)
+        except FileNotFoundError:
+            result.problems.append("it vanished")
+        except OSError as error:
+            self._parts.store.check_standby()
+            result.problems.append(error.strerror or str(error))
+        return result
+
+    def _check_records(self, result: _PackResult, entries: Sequence[PackEntry], decoder: RecordDecoder) -> None:
+        end = PACK_HEADER_BYTES
+        with self._parts.layout.pack(result.pack_id).open("rb") as file:
+            for entry in sorted(entries, key=lambda one: one.offset):
+                self._cancel.check()
+                file.seek(entry.offset)
+                record = file.read(entry.length_bytes)
+                try:
+                    decoder.decode(record, entry.digest)
+                except RecordDamaged as error:
+                    result.problems.append(f"{entry.digest.hex()} at {entry.offset}: {error}")
+                    result.lost.append(entry.digest)
+                if entry.offset != end:
+                    result.problems.append(f"unknown bytes at {end}")
+                end = entry.offset + entry.length_bytes
+                self._progress.advance(done_bytes=entry.length_bytes, read_bytes=entry.length_bytes)
+        self._progress.advance(done_bytes=max(0, result.size_bytes - sum(one.length_bytes for one in entries)))
+
+    def _file_damage(self) -> list[Damage]:
+        """Check the small files that are not in packs and not in points."""
+        damage: list[Damage] = []
+        layout = self._parts.layout
+        with storage_errors(layout.root):
+            for path in sorted(layout.locks.glob(f"*{LEASE_SUFFIX}")):
+                if not is_readable_lease(path):
+                    damage.append(Damage(kind=DamageKind.FILE, what=f"locks/{path.name}", detail="it was changed"))
+        return damage
+
+    def _point_damage(self, points: Sequence[RestorePoint]) -> Iterator[PointDamage]:
+        for point in points:
+            self._cancel.check()
+            found = PointVerifier(self._parts, point, Progress(), self._cancel).run_without_chunks().damage
+            if found:
+                yield PointDamage(point=point.id, damage=found)
