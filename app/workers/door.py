@@ -6,8 +6,7 @@ from typing import Protocol, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from app.domain.events import Event
-from app.engine.commands import Command
-from app.engine.queries import Query
+from app.engine.api import Command, Query
 from app.workers.asker import Asker, Failure
 from app.workers.pump import EventPump
 
