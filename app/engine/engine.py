@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from app.core.access import DiskTransports
 from app.core.bus import EventBus, Listener
@@ -12,22 +12,21 @@ from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
 from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
-from app.domain.platforms import PlatformFacts
-from app.domain.tasks import KnownPoint, TaskRecord
-from app.domain.vms import VmDetails, VmSummary
+from app.domain.tasks import TaskRecord
 from app.engine import commands as c
 from app.engine import messages
 from app.engine import queries as q
 from app.engine.access import Repositories, Sessions
+from app.engine.desks import Desk, handler_table
+from app.engine.desks.sites import SitesDesk
+from app.engine.desks.tasks import TasksDesk
 from app.engine.dispatcher import Limits
-from app.engine.errors import StandbyUnknown, TaskUnknown
 from app.engine.executor import Executor, with_candidate
 from app.engine.jobs import Workshop
 from app.engine.messages import MessageCatalogue, kinds_in
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
-from app.engine.rows import log_row, task_row
 from app.engine.settings import EngineSettings
 from app.engine.snapshots import SnapshotSweeper
 from app.engine.taskmanager import TaskManager
@@ -93,8 +92,7 @@ class Engine:
         self._executor = Executor(self._workshop, chance or random.SystemRandom())
         self._recovery = Recovery(self._workshop)
         self._manager = self._task_manager(runner)
-        self._registry = Registry(self._workshop, self._manager)
-        self._handlers = self._all_handlers()
+        self._handlers = handler_table(self._desks())
 
     def _task_manager(self, runner: TaskRunner) -> TaskManager:
         workshop, settings = self._workshop, self._workshop.settings
@@ -159,98 +157,12 @@ class Engine:
         """Tell a listener every event from now on; return the function that ends it."""
         return self._bus.subscribe(listener)
 
-    def _all_handlers(self) -> dict[type, Callable[[Any], Any]]:
-        registry = self._registry
-        return {
-            c.RegisterPlatform: registry.register_platform,
-            c.UpdatePlatform: registry.update_platform,
-            c.RemovePlatform: lambda command: registry.remove_platform(command.platform),
-            c.RegisterStandby: registry.register_standby,
-            c.RemoveStandby: lambda command: registry.remove_standby(command.standby),
-            c.RefreshPoints: lambda command: registry.refresh_points(command.standby),
-            c.DeletePoint: lambda command: registry.delete_point(command.standby, command.point),
-            c.StartBackup: self._start_backup,
-            c.StartRestore: self._start_restore,
-            c.StartVerify: self._start_verify,
-            c.CancelTask: lambda command: self._manager.cancel(command.task),
-            c.SweepSnapshots: self._sweep_snapshots,
-            q.ListPlatforms: lambda _: self._catalog.platforms.all(),
-            q.ProbePlatform: self._probe_platform,
-            q.ListStandbys: lambda _: self._catalog.standbys.all(),
-            q.ListVms: self._list_vms,
-            q.DescribeVm: self._describe_vm,
-            q.ListPoints: self._list_points,
-            q.ListTasks: self._list_tasks,
-            q.TaskDetails: self._task_details,
-            q.TaskLogLines: self._task_log_lines,
-            q.SampleProgress: lambda _: self._manager.samples(),
-        }
-
-    # --- commands ------------------------------------------------------------------------------------------------
-
-    def _start_backup(self, command: c.StartBackup) -> TaskId:
-        self._workshop.sessions.platform(command.platform)
-        if self._catalog.standbys.get(command.standby) is None:
-            raise StandbyUnknown(standby=command.standby)
-        return self._manager.submit(self._executor.queued(command))
-
-    def _start_restore(self, command: c.StartRestore) -> TaskId:
-        self._workshop.sessions.platform(command.platform)
-        return self._manager.submit(self._executor.queued(command))
-
-    def _start_verify(self, command: c.StartVerify) -> TaskId:
-        return self._manager.submit(self._executor.queued(command))
-
-    def _sweep_snapshots(self, command: c.SweepSnapshots) -> int:
-        with self._workshop.sessions.connect(command.platform) as hypervisor:
-            return self._recovery.settle_on(hypervisor, command.platform, unknown_too=command.include_unknown)
-
-    # --- queries -------------------------------------------------------------------------------------------------
-
-    def _probe_platform(self, query: q.ProbePlatform) -> PlatformFacts:
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
-            return hypervisor.facts
-
-    def _list_vms(self, query: q.ListVms) -> tuple[VmSummary, ...]:
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
-            return tuple(hypervisor.list_vms())
-
-    def _describe_vm(self, query: q.DescribeVm) -> VmDetails:
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
-            return hypervisor.vm_details(query.vm)
-
-    def _list_points(self, query: q.ListPoints) -> tuple[KnownPoint, ...]:
-        return self._catalog.points.find(
-            standby=query.standby, vm=query.vm, platform_address=query.platform_address, chain=query.chain
+    def _desks(self) -> tuple[Desk, ...]:
+        workshop, manager = self._workshop, self._manager
+        return (
+            SitesDesk(workshop, Registry(workshop, manager), self._recovery),
+            TasksDesk(workshop, manager, self._executor, self._texts),
         )
-
-    def _list_tasks(self, query: q.ListTasks) -> tuple[q.TaskRow, ...]:
-        records = self._catalog.tasks.find(
-            states=query.states, vm=query.vm, platform=query.platform, limit=query.limit, offset=query.offset
-        )
-        samples = self._manager.samples()
-        return tuple(task_row(record, samples) for record in records)
-
-    def _task_details(self, query: q.TaskDetails) -> q.TaskReport:
-        record = self._record(query.task)
-        lines = self._catalog.tasks.read_log(query.task, limit=query.log_lines)
-        return q.TaskReport(
-            task=task_row(record, self._manager.samples()),
-            log=tuple(log_row(line, self._texts) for line in lines),
-        )
-
-    def _task_log_lines(self, query: q.TaskLogLines) -> tuple[q.LogRow, ...]:
-        self._record(query.task)
-        lines = self._catalog.tasks.read_log(
-            query.task, at_least=query.at_least, after=query.after, limit=query.limit
-        )
-        return tuple(log_row(line, self._texts) for line in lines)
-
-    def _record(self, task: TaskId) -> TaskRecord:
-        record = self._catalog.tasks.get(task)
-        if record is None:
-            raise TaskUnknown(task=task)
-        return record
 
     # --- inside --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,63 @@
+"""What is registered, what is on it, and the list of restore points."""
+
+from collections.abc import Mapping
+
+from app.domain.platforms import PlatformFacts
+from app.domain.tasks import KnownPoint
+from app.domain.vms import VmDetails, VmSummary
+from app.engine import commands as c
+from app.engine import queries as q
+from app.engine.desks import Handler
+from app.engine.jobs import Workshop
+from app.engine.recovery import Recovery
+from app.engine.registry import Registry
+
+
+class SitesDesk:
+    """Answers about platforms, standby machines and restore points. Thread: any."""
+
+    def __init__(self, workshop: Workshop, registry: Registry, recovery: Recovery) -> None:
+        self._workshop = workshop
+        self._registry = registry
+        self._recovery = recovery
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        registry, catalog = self._registry, self._workshop.catalog
+        return {
+            c.RegisterPlatform: registry.register_platform,
+            c.UpdatePlatform: registry.update_platform,
+            c.RemovePlatform: lambda command: registry.remove_platform(command.platform),
+            c.RegisterStandby: registry.register_standby,
+            c.RemoveStandby: lambda command: registry.remove_standby(command.standby),
+            c.RefreshPoints: lambda command: registry.refresh_points(command.standby),
+            c.DeletePoint: lambda command: registry.delete_point(command.standby, command.point),
+            c.SweepSnapshots: self._sweep_snapshots,
+            q.ListPlatforms: lambda _: catalog.platforms.all(),
+            q.ProbePlatform: self._probe_platform,
+            q.ListStandbys: lambda _: catalog.standbys.all(),
+            q.ListVms: self._list_vms,
+            q.DescribeVm: self._describe_vm,
+            q.ListPoints: self._list_points,
+        }
+
+    def _sweep_snapshots(self, command: c.SweepSnapshots) -> int:
+        with self._workshop.sessions.connect(command.platform) as hypervisor:
+            return self._recovery.settle_on(hypervisor, command.platform, unknown_too=command.include_unknown)
+
+    def _probe_platform(self, query: q.ProbePlatform) -> PlatformFacts:
+        with self._workshop.sessions.connect(query.platform) as hypervisor:
+            return hypervisor.facts
+
+    def _list_vms(self, query: q.ListVms) -> tuple[VmSummary, ...]:
+        with self._workshop.sessions.connect(query.platform) as hypervisor:
+            return tuple(hypervisor.list_vms())
+
+    def _describe_vm(self, query: q.DescribeVm) -> VmDetails:
+        with self._workshop.sessions.connect(query.platform) as hypervisor:
+            return hypervisor.vm_details(query.vm)
+
+    def _list_points(self, query: q.ListPoints) -> tuple[KnownPoint, ...]:
+        return self._workshop.catalog.points.find(
+            standby=query.standby, vm=query.vm, platform_address=query.platform_address, chain=query.chain
+        )
