@@ -46,10 +46,11 @@ class TableTranslator(QTranslator):
         self._table = table
 
     def translate(self, context: str, source_text: str, disambiguation: str | None = None, n: int = -1) -> str:
-        """Return the translation, or an empty text where there is none, so that the source is shown."""
+        """Return the translation, or None where there is none: other translators are asked, else the source shown."""
         del disambiguation, n
         specific = self._table.get(f"{context}|{source_text}")
-        return specific if specific is not None else self._table.get(source_text, "")
+        # Qt wants a null string here, which an empty Python string is not; its stub does not know None.
+        return specific or self._table.get(source_text)  # type: ignore[return-value]
 
     def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
         """Tell whether there is nothing to translate with."""
