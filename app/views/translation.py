@@ -46,7 +46,7 @@ class TableTranslator(QTranslator):
         self._table = table
 
     def translate(self, context: str, source_text: str, disambiguation: str | None = None, n: int = -1) -> str:
-        """Return the translation, or None where there is none: other translators are asked, else the source shown."""
+        """Return the translation, or None where there is none: others are asked, else the source is shown."""
         del disambiguation, n
         specific = self._table.get(f"{context}|{source_text}")
         # Qt wants a null string here, which an empty Python string is not; its stub does not know None.
