@@ -38,6 +38,7 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 
 from app.repository.facade import Repository
 from app.repository.healing import RepairReport
+from app.repository.keys import MasterKey, Passphrase, RecoveryKey, RepositoryKey
 from app.repository.reader import PointReader
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.space import SpaceReport, SpaceUse
@@ -60,13 +61,17 @@ __all__ = [
     "DamageKind",
     "DamagedPoint",
     "DiskDraft",
+    "MasterKey",
+    "Passphrase",
     "PointDamage",
     "PointDraft",
     "PointListing",
     "PointReader",
     "PointWriter",
+    "RecoveryKey",
     "RepairReport",
     "Repository",
+    "RepositoryKey",
     "RepositoryReport",
     "RepositorySettings",
     "SpaceReport",

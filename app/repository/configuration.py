@@ -12,6 +12,7 @@ from app.repository.layout import Layout
 from app.repository.values import RepositorySettings
 
 FORMAT = 1
+CIPHER = "aes-256-gcm"
 _LONGEST_BYTES = 64 * 1024
 
 
@@ -96,6 +97,8 @@ def read_repository_file(root: Path) -> RepositoryFile:
         uuid.UUID(file.id)
         if file.compression != "zstd" or file.digest != "blake3-frames":
             raise ValueError("it names a compression or digest that this program does not know")
+        if file.encryption is not None and file.encryption.cipher != CIPHER:
+            raise ValueError("it names a cipher that this program does not know")
     except ValueError as error:
         raise RepositoryDamaged(path=path, detail=error) from error
     return file

@@ -1,21 +1,24 @@
 """The repository's front door: one object per standby path and process."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from app.core.cancel import CancelToken
 from app.core.clock import Clock
-from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint
 from app.repository import layout as names
-from app.repository.configuration import RepositoryFile, describe_repository, read_repository_file
+from app.repository.configuration import (
+    CIPHER,
+    Encryption,
+    RepositoryFile,
+    describe_repository,
+    read_repository_file,
+)
 from app.repository.crypto import RepositoryKeys
 from app.repository.errors import (
     DataDamaged,
@@ -23,30 +26,25 @@ from app.repository.errors import (
     PointDamaged,
     RepositoryExists,
     RepositoryMissing,
-    SweepUnsafe,
 )
 from app.repository.files import free_bytes, make_directory, replace_file, storage_errors
-from app.repository.healing import RepairReport, lost_extents, repair_packs
+from app.repository.healing import lost_extents
+from app.repository.keys import KeyRing, MasterKey, RepositoryKey, encode_master, new_master_key
 from app.repository.layout import Layout
 from app.repository.leases import Lease, LeaseBook, LeaseKind, SharedLease
 from app.repository.locator import Locator
-from app.repository.marking import UnreadablePage
+from app.repository.maintenance import Maintenance
 from app.repository.pages import PageDamaged
 from app.repository.parts import RepositoryParts
 from app.repository.points import PointShelf
 from app.repository.reader import PointReader
-from app.repository.scrub import RepositoryReport, Scrubber
-from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned
 from app.repository.store import RecordLost, RecordStore
-from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import Trash, TrashedPoint
-from app.repository.values import Damage, DamageKind, PointDraft, PointListing, RepositorySettings, VerifyReport
-from app.repository.verify import PointVerifier
+from app.repository.values import PointDraft, PointListing, RepositorySettings
 from app.repository.writer import PointWriter
 
 _DEFAULT_SETTINGS = RepositorySettings()
-_DEFAULT_POLICY = SweepPolicy()
 
 
 class Repository:
@@ -56,12 +54,15 @@ class Repository:
     writers it gives out each belong to one thread at a time.
     """
 
-    def __init__(self, root: Path, file: RepositoryFile, *, local_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self, root: Path, file: RepositoryFile, key: RepositoryKey | None, *, local_dir: Path, clock: Clock
+    ) -> None:
         """Use :meth:`create`, :meth:`open` or :meth:`open_or_create` instead."""
         settings = file.settings()
-        keys: RepositoryKeys | None = None
-        if file.encryption is not None:
-            raise KeyNeeded(path=root)
+        self._encryption = file.encryption
+        self._key_ring = KeyRing(root, Layout(root).keys, file.id)
+        self._master = self._unlock(root, key)
+        keys = None if self._master is None else RepositoryKeys(self._master)
         repository_id = uuid.UUID(file.id)
         layout = Layout(root)
         locator = Locator(local_dir / "locators" / str(repository_id), str(repository_id))
@@ -82,58 +83,132 @@ class Repository:
         self._leases = LeaseBook(layout, clock)
         self._trash = Trash(layout, self._parts.shelf)
         self._shared = SharedLease(self._acquire_shared, self._clean_staging)
+        self.maintenance = Maintenance(self._parts, self._trash, self._leases, clock, self._sharing)
+        """Figures, garbage collection, verification and repair."""
+
+    def _unlock(self, root: Path, key: RepositoryKey | None) -> bytes | None:
+        if self._encryption is None:
+            return None
+        if key is None:
+            raise KeyNeeded(path=root)
+        return self._key_ring.unlock(key, self._encryption.key_check)
 
     @classmethod
     def create(
-        cls, root: Path, settings: RepositorySettings = _DEFAULT_SETTINGS, *, local_dir: Path, clock: Clock
+        cls,
+        root: Path,
+        settings: RepositorySettings = _DEFAULT_SETTINGS,
+        *,
+        local_dir: Path,
+        clock: Clock,
+        passphrase: str | None = None,
+        hide_names: bool = False,
     ) -> Self:
         """Make a new repository in a directory, which is created when its parent exists.
+
+        With a passphrase it is encrypted; print :meth:`add_recovery_key` then. ``hide_names`` also keeps rules,
+        VMs and addresses out of the names of directories.
 
         Raises:
             RepositoryExists: there is one already.
             StandbyFull, StandbyUnavailable: the standby refuses.
             LocatorUnavailable: the local disk refuses.
         """
-        layout = Layout(root)
-        description = describe_repository(uuid.uuid4(), settings, clock.now().isoformat(), None)
+        layout, repository_id, now = Layout(root), uuid.uuid4(), clock.now().isoformat()
+        master = None if passphrase is None else new_master_key()
+        encryption = None
+        if master is not None:
+            encryption = Encryption(CIPHER, RepositoryKeys(master).check, hide_names)
+        description = describe_repository(repository_id, settings, now, encryption)
         with storage_errors(root):
             make_directory(root)
             if layout.settings.exists():
                 raise RepositoryExists(path=root)
             for directory in layout.directories:
                 make_directory(directory)
+            if master is not None and passphrase is not None:
+                KeyRing(root, layout.keys, str(repository_id)).set_passphrase(master, passphrase, now)
             replace_file(layout.settings, description, scratch_name=f"{names.SETTINGS_NAME}.new")
-        return cls.open(root, local_dir=local_dir, clock=clock)
+        key = None if master is None else encode_master(master)
+        return cls.open(root, local_dir=local_dir, clock=clock, key=key)
 
     @classmethod
-    def open(cls, root: Path, *, local_dir: Path, clock: Clock) -> Self:
+    def open(cls, root: Path, *, local_dir: Path, clock: Clock, key: RepositoryKey | None = None) -> Self:
         """Open the repository in a directory.
 
         Raises:
             RepositoryMissing: there is none.
             RepositoryTooNew, RepositoryDamaged: it cannot be understood.
+            KeyNeeded, KeyWrong: it is encrypted.
             StandbyUnavailable: the standby cannot be read.
             LocatorUnavailable: the local disk refuses.
         """
-        return cls(root, read_repository_file(root), local_dir=local_dir, clock=clock)
+        return cls(root, read_repository_file(root), key, local_dir=local_dir, clock=clock)
 
     @classmethod
     def open_or_create(
-        cls, root: Path, settings: RepositorySettings = _DEFAULT_SETTINGS, *, local_dir: Path, clock: Clock
+        cls,
+        root: Path,
+        settings: RepositorySettings = _DEFAULT_SETTINGS,
+        *,
+        local_dir: Path,
+        clock: Clock,
+        key: RepositoryKey | None = None,
     ) -> Self:
-        """Open the repository in a directory, or make a new one where there is none.
+        """Open the repository in a directory, or make a new one, without encryption, where there is none.
 
         Raises:
             RepositoryTooNew, RepositoryDamaged: it cannot be understood.
+            KeyNeeded, KeyWrong: it is encrypted.
             StandbyFull, StandbyUnavailable: the standby refuses.
             LocatorUnavailable: the local disk refuses.
         """
         try:
-            return cls.open(root, local_dir=local_dir, clock=clock)
+            return cls.open(root, local_dir=local_dir, clock=clock, key=key)
         except RepositoryMissing:
             with suppress(RepositoryExists):
                 return cls.create(root, settings, local_dir=local_dir, clock=clock)
-            return cls.open(root, local_dir=local_dir, clock=clock)
+            return cls.open(root, local_dir=local_dir, clock=clock, key=key)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether everything in it is encrypted."""
+        return self._master is not None
+
+    def master_key(self) -> MasterKey | None:
+        """Return what the operating system's keyring may keep so that nobody has to type the passphrase."""
+        return None if self._master is None else encode_master(self._master)
+
+    def change_passphrase(self, passphrase: str) -> None:
+        """Let another passphrase open the repository; the old one does not any more.
+
+        Raises:
+            ValueError: the repository is not encrypted.
+            StandbyFull, StandbyUnavailable: the standby refuses; the old one still opens it.
+        """
+        self._key_ring.set_passphrase(self._need_master(), passphrase, self._clock.now().isoformat())
+
+    def add_recovery_key(self) -> str:
+        """Make a recovery key and return it, to be printed and locked away.
+
+        Raises:
+            ValueError: the repository is not encrypted.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        return self._key_ring.add_recovery_key(self._need_master(), self._clock.now().isoformat())
+
+    def revoke_recovery_keys(self) -> None:
+        """Make all recovery keys worthless.
+
+        Raises:
+            StandbyUnavailable: the standby refuses.
+        """
+        self._key_ring.revoke_recovery_keys()
+
+    def _need_master(self) -> bytes:
+        if self._master is None:
+            raise ValueError("the repository is not encrypted")
+        return self._master
 
     @property
     def id(self) -> str:
@@ -172,7 +247,10 @@ class Repository:
 
     def chain_name(self, rule_name: str, vm: VmId, platform_address: str) -> str:
         """Return the name of the chain that holds the points of a VM in a rule."""
-        return names.chain_name(rule_name, vm, platform_address)
+        name = names.chain_name(rule_name, vm, platform_address)
+        if self._encryption is not None and self._encryption.hidden_names and self._parts.keys is not None:
+            return self._parts.keys.hidden_name(name)
+        return name
 
     def begin_point(self, draft: PointDraft) -> PointWriter:
         """Begin a restore point.
@@ -240,130 +318,6 @@ class Repository:
         with self._sharing():
             self._trash.take_back(point)
             return self._parts.shelf.load(point)
-
-    def space(self, *, cancel: CancelToken) -> SpaceReport:
-        """Count what each point and each chain uses alone and together with others.
-
-        Raises:
-            SweepUnsafe: an index page cannot be read.
-            RepositoryBusy: garbage collection is under way.
-            StandbyUnavailable: the standby is gone.
-            TaskCancelled: cancelled.
-        """
-        with self._sharing():
-            try:
-                return SpaceCounter(self._parts, cancel).run(self.points().points)
-            except UnreadablePage as error:
-                raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
-
-    def plan_sweep(self, policy: SweepPolicy = _DEFAULT_POLICY, *, cancel: CancelToken) -> SweepPlan:
-        """Find out what a sweep would do now; changes nothing, and backups may go on meanwhile.
-
-        Raises:
-            SweepUnsafe: a point or an index page cannot be read.
-            RepositoryBusy: garbage collection is under way.
-            StandbyFull, StandbyUnavailable: the standby refuses.
-            TaskCancelled: cancelled.
-        """
-        with self._sharing():
-            return Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
-
-    def sweep(
-        self,
-        policy: SweepPolicy = _DEFAULT_POLICY,
-        *,
-        progress: Progress,
-        cancel: CancelToken,
-        bytes_per_s: int | None = None,
-        time_limit_s: float | None = None,
-        wait_s: float = 10.0,
-    ) -> SweepReport:
-        """Delete what no restore point needs, while nobody else uses the repository.
-
-        It may be stopped at any moment; the next sweep goes on where it ended. The progress is told what to
-        expect: the bytes that are copied.
-
-        Raises:
-            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
-            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
-            LeaseLost: another process took this one for dead; what was done stays done.
-            StandbyFull, StandbyUnavailable: the standby refuses.
-            TaskCancelled: cancelled; what was done stays done.
-        """
-        lease = self._leases.acquire(LeaseKind.EXCLUSIVE, "garbage collection", wait_s=wait_s)
-        try:
-            adopt_abandoned(self._parts, self._leases, lease)
-            sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
-            return sweeper.execute(lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s)
-        finally:
-            self._clean_staging(lease)
-            lease.release()
-
-    def verify_chain(self, chain: str, *, progress: Progress, cancel: CancelToken) -> dict[PointId, VerifyReport]:
-        """Read all points of a chain and compare them with their digests; what they share is read once.
-
-        The progress is advanced by the capacity of the disks; whoever calls has told it what to expect.
-
-        Raises:
-            RepositoryBusy: garbage collection is under way.
-            StandbyUnavailable: the standby is gone.
-            TaskCancelled: cancelled.
-        """
-        checked: set[bytes] = set()
-        with self._sharing():
-            self._parts.store.allow_synchronization()
-            return {
-                point.id: PointVerifier(self._parts, point, progress, cancel, checked).run()
-                for point in self.chain_points(chain)
-            }
-
-    def verify_everything(
-        self,
-        *,
-        progress: Progress,
-        cancel: CancelToken,
-        resume_after: str | None = None,
-        time_limit_s: float | None = None,
-    ) -> RepositoryReport:
-        """Read every byte of the repository once and name what is damaged, and the points that are hit.
-
-        ``time_limit_s`` ends it early; the report tells where to go on. The progress is told what to expect.
-
-        Raises:
-            RepositoryBusy: garbage collection is under way.
-            StandbyUnavailable: the standby is gone.
-            TaskCancelled: cancelled.
-        """
-        with self._sharing():
-            listing = self.points()
-            report = Scrubber(self._parts, progress, cancel).run(
-                listing.points, resume_after=resume_after, time_limit_s=time_limit_s
-            )
-        unreadable = tuple(
-            Damage(kind=DamageKind.FILE, what=f"points/{one.id}/point.json", detail=one.detail)
-            for one in listing.damaged
-        )
-        return replace(report, damage=unreadable + report.damage)
-
-    def repair(self, damaged_packs: Sequence[str], *, cancel: CancelToken, wait_s: float = 10.0) -> RepairReport:
-        """Set the damaged packs that a report names aside, after their whole records were copied into new packs.
-
-        What is lost then is in no pack any more: :meth:`lost_extents` tells it, and a backup that reads those
-        extents from the source heals it, for older points too where the source has not changed.
-
-        Raises:
-            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
-            LeaseLost: another process took this one for dead; what was done stays done.
-            StandbyFull, StandbyUnavailable: the standby refuses.
-            TaskCancelled: cancelled; what was done stays done.
-        """
-        lease = self._leases.acquire(LeaseKind.EXCLUSIVE, "repair", wait_s=wait_s)
-        try:
-            self._parts.store.synchronize()
-            return repair_packs(self._parts, damaged_packs, lease, cancel)
-        finally:
-            self._clean_staging(lease)
-            lease.release()
 
     def lost_extents(self, point: PointId, disk_key: int) -> list[Extent]:
         """Return the parts of a point's disk that no pack holds; a backup on top of it has to read them too.

@@ -82,7 +82,7 @@ class Story:
 
     def sweep(self, garbage_percent: int) -> None:
         policy = SweepPolicy(grace=timedelta(0), garbage_share=garbage_percent / 100)
-        self.repository.sweep(policy, progress=Progress(), cancel=CancelToken())
+        self.repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken())
 
     def check(self) -> None:
         for point, expected in self.points:

@@ -39,7 +39,7 @@ def stored(folder: Path) -> int:
 
 
 def sweep(repository: Repository, policy: SweepPolicy = AT_ONCE) -> SweepReport:
-    return repository.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
+    return repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
 
 
 def test_a_deleted_point_keeps_its_data_for_the_grace_time(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_shared_data_stays_and_mostly_dead_packs_are_rewritten(tmp_path: Path) -
             disk.content[start : start + 768 * KIB] = random_bytes(768 * KIB, start + 5)
         second = back_up(repository, disk, number=1)
         repository.delete_point(first.id)
-        plan = repository.plan_sweep(AT_ONCE, cancel=CancelToken())
+        plan = repository.maintenance.plan_sweep(AT_ONCE, cancel=CancelToken())
 
         assert {rewrite.reason for rewrite in plan.rewritten_packs} >= {RewriteReason.GARBAGE}
         before = stored(tmp_path)
@@ -162,7 +162,7 @@ def test_a_plan_changes_nothing_and_goes_beside_a_backup(tmp_path: Path) -> None
         repository.delete_point(point.id)
         with repository.begin_point(point_draft(1)):
             before = stored(tmp_path)
-            plan = repository.plan_sweep(AT_ONCE, cancel=CancelToken())
+            plan = repository.maintenance.plan_sweep(AT_ONCE, cancel=CancelToken())
             assert [entry.id for entry in plan.purged] == [point.id]
             assert plan.freed_bytes == plan.total_bytes == before
             assert plan.live_bytes == 0
@@ -191,7 +191,7 @@ def test_nothing_is_swept_while_an_index_page_cannot_be_read(tmp_path: Path) -> 
         with pytest.raises(SweepUnsafe, match="index page"):
             sweep(repository)
         with pytest.raises(SweepUnsafe, match="index page"):
-            repository.space(cancel=CancelToken())
+            repository.maintenance.space(cancel=CancelToken())
         assert point.id in {one.id for one in repository.points().points}
 
 
@@ -256,8 +256,8 @@ def test_a_sweep_can_be_cancelled_and_goes_on_later(tmp_path: Path) -> None:
         token = CancelToken()
         token.cancel()
         with pytest.raises(TaskCancelled):
-            repository.sweep(AT_ONCE, progress=Progress(), cancel=token)
-        report = repository.sweep(AT_ONCE, progress=Progress(), cancel=CancelToken(), time_limit_s=0)
+            repository.maintenance.sweep(AT_ONCE, progress=Progress(), cancel=token)
+        report = repository.maintenance.sweep(AT_ONCE, progress=Progress(), cancel=CancelToken(), time_limit_s=0)
         assert not report.finished
         assert read_back(repository, second.id) == disk.content
         assert sweep(repository).finished
@@ -273,7 +273,7 @@ def test_a_sweep_can_be_slowed_down(tmp_path: Path) -> None:
         repository.delete_point(first.id)
         started = time.monotonic()
         progress = Progress()
-        repository.sweep(AT_ONCE, progress=progress, cancel=CancelToken(), bytes_per_s=2 * MIB)
+        repository.maintenance.sweep(AT_ONCE, progress=progress, cancel=CancelToken(), bytes_per_s=2 * MIB)
         sample = progress.sample()
         assert sample.done_bytes == sample.total_bytes > 0
         assert time.monotonic() - started >= 0.9 * sample.done_bytes / (2 * MIB)
@@ -311,7 +311,7 @@ def kill_a_sweep_everywhere(folder: Path) -> int:
             assert read_back(repository, point) == content
             sweep(repository)
             assert read_back(repository, point) == content
-            space = repository.space(cancel=CancelToken())
+            space = repository.maintenance.space(cancel=CancelToken())
             assert space.garbage_bytes < space.used_bytes / 3, "no space leaks"
             assert stored(case) < 2.5 * MIB
         assert list((case / "standby" / "staging").iterdir()) == []
@@ -340,7 +340,7 @@ def test_space_of_points_and_chains_is_exact(tmp_path: Path) -> None:
         second = back_up(repository, disk, [Extent(0, 256 * KIB)], number=1, parent=first.id)
         copy = back_up(repository, MemoryDisk(disk.content), rule_name="other")
         alone = back_up(repository, MemoryDisk(random_bytes(MIB, 9)), number=1, rule_name="other")
-        report = repository.space(cancel=CancelToken())
+        report = repository.maintenance.space(cancel=CancelToken())
 
         lengths: Callable[[PointId], dict[bytes, int]] = partial(_record_lengths, repository)
         reached = {point.id: lengths(point.id) for point in (first, second, copy, alone)}
@@ -358,7 +358,10 @@ def test_space_of_points_and_chains_is_exact(tmp_path: Path) -> None:
         assert report.used_bytes == sum((ours | theirs).values())
         assert report.garbage_bytes == 0
         repository.delete_point(alone.id)
-        assert repository.space(cancel=CancelToken()).garbage_bytes == report.points[alone.id].unique_bytes
+        assert (
+            repository.maintenance.space(cancel=CancelToken()).garbage_bytes
+            == report.points[alone.id].unique_bytes
+        )
 
 
 def _record_lengths(repository: Repository, point: PointId) -> dict[bytes, int]:

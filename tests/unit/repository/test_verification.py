@@ -29,7 +29,7 @@ CONTENT = random_bytes(900 * KIB, 1) + text_bytes(700 * KIB) + random_bytes(MIB,
 
 
 def verify(repository: Repository, **limits: object) -> RepositoryReport:
-    return repository.verify_everything(progress=Progress(), cancel=CancelToken(), **limits)  # type: ignore[arg-type]
+    return repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken(), **limits)  # type: ignore[arg-type]
 
 
 def chunk_digest(repository: Repository, index: int) -> bytes:
@@ -42,7 +42,7 @@ def test_a_whole_repository_is_found_whole(tmp_path: Path) -> None:
         first = back_up(repository, MemoryDisk(CONTENT))
         back_up(repository, MemoryDisk(CONTENT), [], number=1, parent=first.id)
         progress = Progress()
-        report = repository.verify_everything(progress=progress, cancel=CancelToken())
+        report = repository.maintenance.verify_everything(progress=progress, cancel=CancelToken())
 
         assert report.whole
         assert report.resume_after is None
@@ -72,7 +72,7 @@ def test_verification_can_be_cancelled(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT))
         with pytest.raises(TaskCancelled):
-            repository.verify_everything(progress=Progress(), cancel=token)
+            repository.maintenance.verify_everything(progress=Progress(), cancel=token)
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def test_a_chain_is_verified_with_shared_chunks_read_once(tmp_path: Path) -> Non
         first = back_up(repository, disk)
         disk.content[:10] = b"0123456789"
         second = back_up(repository, disk, [Extent(0, 10)], number=1, parent=first.id)
-        reports = repository.verify_chain(first.chain, progress=Progress(), cancel=CancelToken())
+        reports = repository.maintenance.verify_chain(first.chain, progress=Progress(), cancel=CancelToken())
 
         assert set(reports) == {first.id, second.id}
         assert all(report.whole for report in reports.values())
@@ -185,7 +185,7 @@ def test_the_next_incremental_heals_old_points_from_the_source(tmp_path: Path) -
         first = back_up(repository, disk)
         pack = damage_record(tmp_path, repository, chunk_digest(repository, 3))
         report = verify(repository)
-        repair = repository.repair(report.damaged_packs, cancel=CancelToken())
+        repair = repository.maintenance.repair(report.damaged_packs, cancel=CancelToken())
 
         assert repair.set_aside == (pack.stem,)
         assert not pack.exists()
@@ -260,7 +260,7 @@ def test_a_damaged_footer_costs_nothing_but_the_footer(tmp_path: Path) -> None:
         report = verify(repository)
         assert report.points == ()
         assert len(report.damaged_packs) == len(list((tmp_path / "standby").glob("packs/*/*.pack")))
-        repair = repository.repair(report.damaged_packs, cancel=CancelToken())
+        repair = repository.maintenance.repair(report.damaged_packs, cancel=CancelToken())
         assert len(repair.set_aside) == len(report.damaged_packs)
         assert verify(repository).whole
         assert read_back(repository, point.id) == CONTENT
@@ -270,5 +270,5 @@ def test_repair_waits_until_nobody_uses_the_repository(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         with repository.open_point(point.id), pytest.raises(RepositoryBusy):
-            repository.repair(["0" * 32], cancel=CancelToken(), wait_s=0)
-        assert repository.repair(["0" * 32], cancel=CancelToken()).set_aside == ()
+            repository.maintenance.repair(["0" * 32], cancel=CancelToken(), wait_s=0)
+        assert repository.maintenance.repair(["0" * 32], cancel=CancelToken()).set_aside == ()

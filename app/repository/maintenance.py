@@ -1,0 +1,168 @@
+"""What a repository needs beside backup and restore: figures, garbage collection, verification, repair."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+
+from app.core.cancel import CancelToken
+from app.core.clock import Clock
+from app.core.progress import Progress
+from app.domain.ids import PointId
+from app.repository.errors import SweepUnsafe
+from app.repository.healing import RepairReport, repair_packs
+from app.repository.leases import Lease, LeaseBook, LeaseKind
+from app.repository.marking import UnreadablePage
+from app.repository.parts import RepositoryParts
+from app.repository.scrub import RepositoryReport, Scrubber
+from app.repository.space import SpaceCounter, SpaceReport
+from app.repository.staging import adopt_abandoned
+from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
+from app.repository.trash import Trash
+from app.repository.values import Damage, DamageKind, VerifyReport
+from app.repository.verify import PointVerifier
+
+_DEFAULT_POLICY = SweepPolicy()
+
+
+class Maintenance:
+    """The maintenance of one repository. Thread: any."""
+
+    def __init__(
+        self,
+        parts: RepositoryParts,
+        trash: Trash,
+        leases: LeaseBook,
+        clock: Clock,
+        sharing: Callable[[], AbstractContextManager[Lease]],
+    ) -> None:
+        self._parts = parts
+        self._trash = trash
+        self._leases = leases
+        self._clock = clock
+        self._sharing = sharing
+
+    def space(self, *, cancel: CancelToken) -> SpaceReport:
+        """Count what each point and each chain uses alone and together with others.
+
+        Raises:
+            SweepUnsafe: an index page cannot be read.
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        with self._sharing():
+            try:
+                return SpaceCounter(self._parts, cancel).run(self._parts.shelf.list_all().points)
+            except UnreadablePage as error:
+                raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
+
+    def plan_sweep(self, policy: SweepPolicy = _DEFAULT_POLICY, *, cancel: CancelToken) -> SweepPlan:
+        """Find out what a sweep would do now; changes nothing, and backups may go on meanwhile.
+
+        Raises:
+            SweepUnsafe: a point or an index page cannot be read.
+            RepositoryBusy: garbage collection is under way.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            TaskCancelled: cancelled.
+        """
+        with self._sharing():
+            return Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
+
+    def sweep(
+        self,
+        policy: SweepPolicy = _DEFAULT_POLICY,
+        *,
+        progress: Progress,
+        cancel: CancelToken,
+        bytes_per_s: int | None = None,
+        time_limit_s: float | None = None,
+        wait_s: float = 10.0,
+    ) -> SweepReport:
+        """Delete what no restore point needs, while nobody else uses the repository.
+
+        It may be stopped at any moment; the next sweep goes on where it ended. The progress is told what to
+        expect: the bytes that are copied.
+
+        Raises:
+            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
+            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            LeaseLost: another process took this one for dead; what was done stays done.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            TaskCancelled: cancelled; what was done stays done.
+        """
+        with self._excluding("garbage collection", wait_s) as lease:
+            adopt_abandoned(self._parts, self._leases, lease)
+            sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
+            return sweeper.execute(lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s)
+
+    def verify_chain(self, chain: str, *, progress: Progress, cancel: CancelToken) -> dict[PointId, VerifyReport]:
+        """Read all points of a chain and compare them with their digests; what they share is read once.
+
+        The progress is advanced by the capacity of the disks; whoever calls has told it what to expect.
+
+        Raises:
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        checked: set[bytes] = set()
+        with self._sharing():
+            self._parts.store.allow_synchronization()
+            return {
+                point.id: PointVerifier(self._parts, point, progress, cancel, checked).run()
+                for point in self._parts.shelf.list_chain(chain).points
+            }
+
+    def verify_everything(
+        self,
+        *,
+        progress: Progress,
+        cancel: CancelToken,
+        resume_after: str | None = None,
+        time_limit_s: float | None = None,
+    ) -> RepositoryReport:
+        """Read every byte of the repository once and name what is damaged, and the points that are hit.
+
+        ``time_limit_s`` ends it early; the report tells where to go on. The progress is told what to expect.
+
+        Raises:
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby is gone.
+            TaskCancelled: cancelled.
+        """
+        with self._sharing():
+            listing = self._parts.shelf.list_all()
+            report = Scrubber(self._parts, progress, cancel).run(
+                listing.points, resume_after=resume_after, time_limit_s=time_limit_s
+            )
+        unreadable = tuple(
+            Damage(kind=DamageKind.FILE, what=f"points/{one.id}/point.json", detail=one.detail)
+            for one in listing.damaged
+        )
+        return replace(report, damage=unreadable + report.damage)
+
+    def repair(self, damaged_packs: Sequence[str], *, cancel: CancelToken, wait_s: float = 10.0) -> RepairReport:
+        """Set the damaged packs that a report names aside, after their whole records were copied into new packs.
+
+        What is lost then is in no pack any more: ``Repository.lost_extents`` tells it, and a backup that reads
+        those extents from the source heals it, for older points too where the source has not changed.
+
+        Raises:
+            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            LeaseLost: another process took this one for dead; what was done stays done.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+            TaskCancelled: cancelled; what was done stays done.
+        """
+        with self._excluding("repair", wait_s) as lease:
+            self._parts.store.synchronize()
+            return repair_packs(self._parts, damaged_packs, lease, cancel)
+
+    @contextmanager
+    def _excluding(self, purpose: str, wait_s: float) -> Iterator[Lease]:
+        lease = self._leases.acquire(LeaseKind.EXCLUSIVE, purpose, wait_s=wait_s)
+        try:
+            yield lease
+        finally:
+            with suppress(OSError):
+                (self._parts.layout.staging / lease.id).rmdir()
+            lease.release()
