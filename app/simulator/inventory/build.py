@@ -71,41 +71,17 @@ def build_inventory(world: "World") -> Inventory:
 
 def _skeleton(world: "World", ids: WellKnown) -> Inventory:
     is_vcenter = world.spec.is_vcenter
-
-    def moid(prefix: str, fixed: str) -> str:
-        return world.new_moid(prefix) if is_vcenter else fixed
-
-    root = world.add(
-        Folder(
-            world,
-            ids.rootFolder,
-            "Datacenters" if is_vcenter else "ha-folder-root",
-            None,
-            (vim.Folder, vim.Datacenter) if is_vcenter else (vim.Datacenter,),
-        )
-    )
+    root_kinds: tuple[type[object], ...] = (vim.Folder, vim.Datacenter) if is_vcenter else (vim.Datacenter,)
+    root_name = "Datacenters" if is_vcenter else "ha-folder-root"
+    root = world.add(Folder(world, ids.rootFolder, root_name, None, root_kinds))
     name = stored_name(world.spec.datacenter) if is_vcenter else "ha-datacenter"
-    datacenter = world.add(Datacenter(world, moid("datacenter", "ha-datacenter"), name, root))
+    datacenter = world.add(Datacenter(world, _moid(world, "datacenter", "ha-datacenter"), name, root))
     adopt(root, datacenter)
-    kinds: tuple[tuple[str, type[object]], ...] = (
-        ("vm", vim.VirtualMachine),
-        ("host", vim.ComputeResource),
-        ("datastore", vim.Datastore),
-        ("network", vim.Network),
-    )
-    folders: dict[str, Folder] = {}
-    for folder_name, kind in kinds:
-        letter = {"vm": "v", "host": "h", "datastore": "s", "network": "n"}[folder_name]
-        folder_id = f"group-{letter}{world.new_number()}" if is_vcenter else f"ha-folder-{folder_name}"
-        allowed = (kind, vim.Folder) if is_vcenter else (kind,)
-        if kind is vim.Network:
-            allowed = (*allowed, vim.DistributedVirtualSwitch)
-        folders[folder_name] = world.add(Folder(world, folder_id, folder_name, datacenter, allowed))
-        datacenter.set(**{f"{folder_name}Folder": folders[folder_name].ref})
+    folders = _datacenter_folders(world, datacenter)
     compute = _compute(world, folders["host"])
-    pool = world.add(ResourcePool(world, moid("resgroup", "ha-root-pool"), compute))
-    browser = world.add(DatastoreBrowser(world, moid("datastoreBrowser", "ha-hostdatastorebrowser")))
-    environment = world.add(EnvironmentBrowser(world, moid("envbrowser", "ha-env-browser")))
+    pool = world.add(ResourcePool(world, _moid(world, "resgroup", "ha-root-pool"), compute))
+    browser = world.add(DatastoreBrowser(world, _moid(world, "datastoreBrowser", "ha-hostdatastorebrowser")))
+    environment = world.add(EnvironmentBrowser(world, _moid(world, "envbrowser", "ha-env-browser")))
     environment.set(datastoreBrowser=browser.ref)
     compute.set(resourcePool=pool.ref, environmentBrowser=environment.ref)
     for host in compute.hosts:
@@ -120,6 +96,29 @@ def _skeleton(world: "World", ids: WellKnown) -> Inventory:
         pool=pool,
         hosts=compute.hosts,
     )
+
+
+def _moid(world: "World", prefix: str, fixed: str) -> str:
+    """Return a new id on a vCenter, and on a bare ESXi the one that clients know."""
+    return world.new_moid(prefix) if world.spec.is_vcenter else fixed
+
+
+_FOLDERS: tuple[tuple[str, str, tuple[type[object], ...]], ...] = (
+    ("vm", "v", (vim.VirtualMachine,)),
+    ("host", "h", (vim.ComputeResource,)),
+    ("datastore", "s", (vim.Datastore,)),
+    ("network", "n", (vim.Network, vim.DistributedVirtualSwitch)),
+)
+
+
+def _datacenter_folders(world: "World", datacenter: Datacenter) -> dict[str, Folder]:
+    folders: dict[str, Folder] = {}
+    for name, letter, kinds in _FOLDERS:
+        moid = f"group-{letter}{world.new_number()}" if world.spec.is_vcenter else f"ha-folder-{name}"
+        allowed = (*kinds, vim.Folder) if world.spec.is_vcenter else kinds
+        folders[name] = world.add(Folder(world, moid, name, datacenter, allowed))
+        datacenter.set(**{f"{name}Folder": folders[name].ref})
+    return folders
 
 
 def _compute(world: "World", folder: Folder) -> ComputeResource:

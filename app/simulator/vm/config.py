@@ -43,22 +43,20 @@ def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
     """Describe a new VM in full."""
     directory, _, base = vm.vmx_path.rpartition("/")
     datastore = vm.vmx_path[1 : vm.vmx_path.index("]")]
-    shared = _shared_parts()
-    return fresh(
-        vim.vm.ConfigInfo,
+    common = _common_config()
+    return changed(
+        common,
         changeVersion=vm.created.isoformat(),
         modified=vm.created,
         createDate=vm.created,
         name=vm.name,
         guestFullName=guest_systems.full_name(vm.guest_id),
         guestId=vm.guest_id,
-        alternateGuestName="",
         version=vm.hardware_version,
         uuid=vm.uuid,
         instanceUuid=vm.instance_uuid,
         locationId=location_id(DatastorePath.parse(vm.vmx_path)),
         template=vm.template,
-        annotation="",
         files=fresh(
             vim.vm.FileInfo,
             vmPathName=vm.vmx_path,
@@ -66,133 +64,124 @@ def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
             suspendDirectory=directory + "/",
             logDirectory=directory + "/",
         ),
-        hardware=fresh(
-            vim.vm.VirtualHardware,
-            numCPU=vm.cpus,
+        hardware=changed(common.hardware, numCPU=vm.cpus, memoryMB=vm.memory_mb, device=list(devices)),
+        extraConfig=[*common.extraConfig, option("nvram", base.removesuffix(".vmx") + ".nvram")],
+        datastoreUrl=[fresh(vim.vm.ConfigInfo.DatastoreUrlPair, name=datastore, url=vm.datastore_url)],
+        firmware=vm.firmware,
+        changeTrackingEnabled=vm.change_tracking,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _common_config() -> vim.vm.ConfigInfo:
+    """Return what the configurations of new VMs have in common; the object is shared by all VMs."""
+    allocation = vim.ResourceAllocationInfo(
+        reservation=0, expandableReservation=False, limit=-1, shares=vim.SharesInfo(shares=10240, level="normal")
+    )
+    return vim.vm.ConfigInfo(
+        alternateGuestName="",
+        annotation="",
+        hardware=vim.vm.VirtualHardware(
             numCoresPerSocket=1,
             autoCoresPerSocket=False,
-            memoryMB=vm.memory_mb,
             virtualICH7MPresent=False,
             virtualSMCPresent=False,
             motherboardLayout="i440bxHostBridge",
             simultaneousThreads=1,
-            device=list(devices),
         ),
-        extraConfig=[*shared.extra_config, option("nvram", base.removesuffix(".vmx") + ".nvram")],
-        datastoreUrl=[fresh(vim.vm.ConfigInfo.DatastoreUrlPair, name=datastore, url=vm.datastore_url)],
-        firmware=vm.firmware,
-        changeTrackingEnabled=vm.change_tracking,
-        tools=shared.tools,
-        flags=shared.flags,
-        consolePreferences=shared.console,
-        defaultPowerOps=shared.power,
-        cpuAllocation=shared.allocation,
-        memoryAllocation=shared.allocation,
-        latencySensitivity=shared.latency,
-        bootOptions=shared.boot,
-        rebootPowerOff=False,
+        extraConfig=[option(key, value) for key, value in _EXTRA_CONFIG],
+        tools=_default_tools(),
+        flags=_default_flags(),
+        consolePreferences=vim.vm.ConsolePreferences(),
+        defaultPowerOps=_default_power_operations(),
+        cpuAllocation=allocation,
+        memoryAllocation=allocation,
+        latencySensitivity=vim.LatencySensitivity(level="normal"),
+        bootOptions=_default_boot_options(),
+        initialOverhead=vim.vm.ConfigInfo.OverheadInfo(
+            initialMemoryReservation=55_000_000, initialSwapReservation=300_000_000
+        ),
         npivTemporaryDisabled=True,
-        memoryHotAddEnabled=False,
-        cpuHotAddEnabled=False,
-        cpuHotRemoveEnabled=False,
         swapPlacement="inherit",
-        vAssertsEnabled=False,
         maxMksConnections=-1,
         guestAutoLockEnabled=True,
-        memoryReservationLockedToMax=False,
-        nestedHVEnabled=False,
-        vPMCEnabled=False,
-        messageBusTunnelEnabled=False,
-        initialOverhead=shared.overhead,
-        sevEnabled=False,
+        **dict.fromkeys(_OFF_BY_DEFAULT, False),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _SharedParts:
-    extra_config: list[vim.option.OptionValue]
-    tools: vim.vm.ToolsConfigInfo
-    flags: vim.vm.FlagInfo
-    console: vim.vm.ConsolePreferences
-    power: vim.vm.DefaultPowerOpInfo
-    allocation: vim.ResourceAllocationInfo
-    latency: vim.LatencySensitivity
-    boot: vim.vm.BootOptions
-    overhead: vim.vm.ConfigInfo.OverheadInfo
+_EXTRA_CONFIG = (
+    ("pciBridge0.present", "TRUE"),
+    ("svga.present", "TRUE"),
+    ("hpet0.present", "TRUE"),
+    ("disk.EnableUUID", "TRUE"),
+    ("migrate.hostLogState", "none"),
+    ("sched.cpu.latencySensitivity", "normal"),
+    ("svga.vramSize", "8388608"),
+    ("vmware.tools.internalversion", "12389"),
+    ("vmware.tools.requiredversion", "12389"),
+)
+_OFF_BY_DEFAULT = (
+    "rebootPowerOff", "memoryHotAddEnabled", "cpuHotAddEnabled", "cpuHotRemoveEnabled", "vAssertsEnabled",
+    "memoryReservationLockedToMax", "nestedHVEnabled", "vPMCEnabled", "messageBusTunnelEnabled", "sevEnabled",
+)  # fmt: skip
 
 
-@functools.lru_cache(maxsize=1)
-def _shared_parts() -> _SharedParts:
-    return _SharedParts(
-        extra_config=[
-            option("pciBridge0.present", "TRUE"),
-            option("svga.present", "TRUE"),
-            option("hpet0.present", "TRUE"),
-            option("disk.EnableUUID", "TRUE"),
-            option("migrate.hostLogState", "none"),
-            option("sched.cpu.latencySensitivity", "normal"),
-            option("svga.vramSize", "8388608"),
-            option("vmware.tools.internalversion", "12389"),
-            option("vmware.tools.requiredversion", "12389"),
-        ],
-        tools=vim.vm.ToolsConfigInfo(
-            toolsVersion=12389,
-            toolsInstallType="guestToolsTypeOpenVMTools",
-            afterPowerOn=True,
-            afterResume=True,
-            beforeGuestStandby=True,
-            beforeGuestShutdown=True,
-            toolsUpgradePolicy="manual",
-            syncTimeWithHostAllowed=True,
-            syncTimeWithHost=False,
-        ),
-        flags=vim.vm.FlagInfo(
-            disableAcceleration=False,
-            enableLogging=True,
-            useToe=False,
-            runWithDebugInfo=False,
-            monitorType="release",
-            htSharing="any",
-            snapshotDisabled=False,
-            snapshotLocked=False,
-            diskUuidEnabled=True,
-            virtualMmuUsage="automatic",
-            virtualExecUsage="hvAuto",
-            snapshotPowerOffBehavior="powerOff",
-            recordReplayEnabled=False,
-            faultToleranceType="unset",
-            cbrcCacheEnabled=False,
-            vvtdEnabled=False,
-            vbsEnabled=False,
-        ),
-        console=vim.vm.ConsolePreferences(),
-        power=vim.vm.DefaultPowerOpInfo(
-            powerOffType="soft",
-            suspendType="hard",
-            resetType="soft",
-            defaultPowerOffType="soft",
-            defaultSuspendType="hard",
-            defaultResetType="soft",
-            standbyAction="checkpoint",
-        ),
-        allocation=vim.ResourceAllocationInfo(
-            reservation=0,
-            expandableReservation=False,
-            limit=-1,
-            shares=vim.SharesInfo(shares=10240, level="normal"),
-        ),
-        latency=vim.LatencySensitivity(level="normal"),
-        boot=vim.vm.BootOptions(
-            bootDelay=0,
-            enterBIOSSetup=False,
-            efiSecureBootEnabled=False,
-            bootRetryEnabled=False,
-            bootRetryDelay=10000,
-            networkBootProtocol="ipv4",
-        ),
-        overhead=vim.vm.ConfigInfo.OverheadInfo(
-            initialMemoryReservation=55_000_000, initialSwapReservation=300_000_000
-        ),
+def _default_tools() -> vim.vm.ToolsConfigInfo:
+    return vim.vm.ToolsConfigInfo(
+        toolsVersion=12389,
+        toolsInstallType="guestToolsTypeOpenVMTools",
+        afterPowerOn=True,
+        afterResume=True,
+        beforeGuestStandby=True,
+        beforeGuestShutdown=True,
+        toolsUpgradePolicy="manual",
+        syncTimeWithHostAllowed=True,
+        syncTimeWithHost=False,
+    )
+
+
+def _default_flags() -> vim.vm.FlagInfo:
+    return vim.vm.FlagInfo(
+        disableAcceleration=False,
+        enableLogging=True,
+        useToe=False,
+        runWithDebugInfo=False,
+        monitorType="release",
+        htSharing="any",
+        snapshotDisabled=False,
+        snapshotLocked=False,
+        diskUuidEnabled=True,
+        virtualMmuUsage="automatic",
+        virtualExecUsage="hvAuto",
+        snapshotPowerOffBehavior="powerOff",
+        recordReplayEnabled=False,
+        faultToleranceType="unset",
+        cbrcCacheEnabled=False,
+        vvtdEnabled=False,
+        vbsEnabled=False,
+    )
+
+
+def _default_power_operations() -> vim.vm.DefaultPowerOpInfo:
+    return vim.vm.DefaultPowerOpInfo(
+        powerOffType="soft",
+        suspendType="hard",
+        resetType="soft",
+        defaultPowerOffType="soft",
+        defaultSuspendType="hard",
+        defaultResetType="soft",
+        standbyAction="checkpoint",
+    )
+
+
+def _default_boot_options() -> vim.vm.BootOptions:
+    return vim.vm.BootOptions(
+        bootDelay=0,
+        enterBIOSSetup=False,
+        efiSecureBootEnabled=False,
+        bootRetryEnabled=False,
+        bootRetryDelay=10000,
+        networkBootProtocol="ipv4",
     )
 
 
