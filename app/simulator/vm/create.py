@@ -27,7 +27,8 @@ from app.simulator.vm.disks import apply_tracking
 from app.simulator.vm.identity import bios_uuid, location_id
 from app.simulator.vm.lifecycle import close_disks, delete_files
 from app.simulator.vm.machine import VirtualMachine
-from app.simulator.vm.reconfigure import VmDeviceContext, carry_out, privileges_for
+from app.simulator.vm.privileges import require_privileges
+from app.simulator.vm.reconfigure import VmDeviceContext, carry_out
 from app.simulator.vm.snapshot_files import load_snapshots
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed
@@ -105,8 +106,11 @@ def create_vm(
         vim.fault.InvalidName, vim.fault.DuplicateName: of the spec.
     """
     call.require("VirtualMachine.Inventory.Create", folder)
-    for privilege in privileges_for(vim.vm.ConfigSpec(deviceChange=spec.deviceChange)):
-        call.require(privilege, folder)
+    home_store = (spec.files.vmPathName or "")[1:].partition("]")[0] if spec.files else ""
+    devices_only = vim.vm.ConfigSpec(deviceChange=spec.deviceChange)
+    require_privileges(call, folder, devices_only, home=home_store)
+    if home_store in folder.world.inventory.datastores:
+        call.require("Datastore.AllocateSpace", folder.world.inventory.datastores[home_store])
     place = place_for(folder, pool, host)
     name = spec.name or ""
     check_name(name)

@@ -1,6 +1,6 @@
 """ReconfigVM_Task: a spec is checked whole, its disk work done, and the new configuration put in place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
@@ -14,6 +14,7 @@ from app.simulator.vm.device_changes import DevicePlan, DiskStep, DiskWork, plan
 from app.simulator.vm.devices import storage_kind
 from app.simulator.vm.disks import DiskTree, apply_tracking, described_disk
 from app.simulator.vm.identity import new_mac
+from app.simulator.vm.privileges import require_privileges
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, changed, find_device, replaced
 
@@ -102,8 +103,7 @@ def reconfigure(vm: "VirtualMachine", call: Call, spec: vim.vm.ConfigSpec) -> vi
         vim.fault.NoPermission: the caller lacks a privilege that the spec asks for.
         vim.fault.TaskInProgress: the VM is busy.
     """
-    for privilege in privileges_for(spec):
-        call.require(privilege, vm)
+    require_privileges(call, vm, spec, home=layout.home_of(vm.config).datastore)
     return vm.start(call, call.method, lambda progress: _apply(vm, spec, progress, call.user))
 
 
@@ -267,49 +267,3 @@ def _refuse_attached_elsewhere(vm: "VirtualMachine", work: DiskWork) -> None:
             raise vim.fault.FileLocked(
                 msg=f"Unable to access file {work.path} since it is locked.", file=work.path
             )
-
-
-# ---- privileges ----------------------------------------------------------------------------------------
-
-_SETTINGS = (
-    ("name", "VirtualMachine.Config.Rename"),
-    ("annotation", "VirtualMachine.Config.Annotation"),
-    ("changeTrackingEnabled", "VirtualMachine.Config.ChangeTracking"),
-    ("numCPUs", "VirtualMachine.Config.CPUCount"),
-    ("numCoresPerSocket", "VirtualMachine.Config.CPUCount"),
-    ("memoryMB", "VirtualMachine.Config.Memory"),
-    ("extraConfig", "VirtualMachine.Config.AdvancedConfig"),
-    ("swapPlacement", "VirtualMachine.Config.SwapPlacement"),
-    ("cpuAllocation", "VirtualMachine.Config.Resource"),
-    ("memoryAllocation", "VirtualMachine.Config.Resource"),
-    ("uuid", "VirtualMachine.Config.Settings"),
-    ("instanceUuid", "VirtualMachine.Config.Settings"),
-    ("guestId", "VirtualMachine.Config.Settings"),
-    ("firmware", "VirtualMachine.Config.Settings"),
-    ("bootOptions", "VirtualMachine.Config.Settings"),
-    ("flags", "VirtualMachine.Config.Settings"),
-    ("tools", "VirtualMachine.Config.Settings"),
-    ("powerOpInfo", "VirtualMachine.Config.Settings"),
-)
-
-
-def privileges_for(spec: vim.vm.ConfigSpec) -> list[str]:
-    """Return the privileges that a spec asks for, each once."""
-    wanted = [privilege for name, privilege in _SETTINGS if getattr(spec, name) not in (None, [])]
-    for change in spec.deviceChange:
-        wanted.extend(_device_privileges(change))
-    return list(dict.fromkeys(wanted))
-
-
-def _device_privileges(change: _device.VirtualDeviceSpec) -> Iterator[str]:
-    if not isinstance(change.device, _device.VirtualDisk):
-        is_edit = change.operation == "edit"
-        yield "VirtualMachine.Config.EditDevice" if is_edit else "VirtualMachine.Config.AddRemoveDevice"
-    elif change.operation == "remove":
-        yield "VirtualMachine.Config.RemoveDisk"
-    elif change.operation == "edit":
-        yield "VirtualMachine.Config.DiskExtend"
-    elif change.fileOperation is not None:
-        yield "VirtualMachine.Config.AddNewDisk"
-    else:
-        yield "VirtualMachine.Config.AddExistingDisk"

@@ -142,6 +142,32 @@ def test_the_privilege_is_enough(tmp_path: Path) -> None:
         assert any("Snapshot s of vm was created" in message for message in lab.events())
 
 
+def test_space_and_networks_are_asked_for_where_they_are(tmp_path: Path) -> None:
+    devices = {"VirtualMachine.Config.AddNewDisk", "VirtualMachine.Config.AddRemoveDevice"}
+    builder = UserSpec(
+        name="builder",
+        password="b",
+        privileges=frozenset(devices | {"VirtualMachine.Inventory.Create", "Resource.AssignVMToPool"}),
+    )
+    with VmLab(tmp_path, spec_of(VmSpec(name="vm", disks=(SMALL,)), users=(ADMIN, builder))) as lab:
+        datacenter = lab.datacenter
+        with lab.as_user(builder) as si:
+            vm = vim.VirtualMachine(lab.machine("vm").moid, si._stub)
+            folder = vim.Folder(datacenter.vmFolder._moId, si._stub)
+            files = vim.vm.FileInfo(vmPathName="[ds1]")
+            space, network = "Datastore.AllocateSpace", "Network.Assign"
+            create = vim.vm.ConfigSpec(name="x", files=files)
+            for act, privilege, where in (
+                (lambda: lab.reconfigure(vm, new_disk(MIB, controller=1000)), space, "ds1"),
+                (lambda: lab.reconfigure(vm, new_disk(MIB, controller=1000, path="[ds2]")), space, "ds2"),
+                (lambda: lab.reconfigure(vm, new_card("Storage")), network, "Storage"),
+                (lambda: folder.CreateVM_Task(create, lab.pool, None), space, "ds1"),
+            ):
+                with lab.refused(vim.fault.NoPermission) as caught:
+                    act()
+                assert (caught.value.privilegeId, caught.value.object.name) == (privilege, where)
+
+
 def test_the_free_licence_reads_everything_and_changes_nothing(tmp_path: Path) -> None:
     vms = (VmSpec(name="archive-01", disks=(SMALL,), powered_on=False, change_tracking=True),)
     with VmLab(tmp_path, spec_of(*vms, flavour=Flavour.ESXI, licence=Licence.FREE)) as lab:
