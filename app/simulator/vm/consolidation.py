@@ -52,7 +52,7 @@ def _remove(
 ) -> None:
     with vm.world.lock:
         for snapshot in reversed(doomed):
-            _unhook(vm, snapshot)
+            snapshot.unhook()
         for tree in vm.trees.values():
             for snapshot in doomed:
                 tree.forget(snapshot.moid)
@@ -73,18 +73,6 @@ def _remove(
             eventTypeId="com.vmware.vc.VmDiskConsolidationNeeded",
             severity="warning",
         )
-
-
-def _unhook(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
-    """Take a snapshot out of the tree; its children go to its parent."""
-    siblings = vm.root_snapshots if snapshot.parent is None else snapshot.parent.children
-    place = siblings.index(snapshot)
-    siblings[place : place + 1] = snapshot.children
-    for child in snapshot.children:
-        child.parent = snapshot.parent
-    if vm.current_snapshot is snapshot:
-        vm.current_snapshot = snapshot.parent
-    vm.world.remove(snapshot)
 
 
 def consolidate(vm: "VirtualMachine", call: Call) -> vim.Task:

@@ -94,6 +94,20 @@ def write_file(world: "World", path: DatastorePath, data: bytes) -> None:
         datastore_of(world, path).write_file(path.relative, data)
 
 
+def rewrite_file(world: "World", path: DatastorePath, data: bytes) -> None:
+    """Write a small file; one that is there already is replaced even on a full datastore, as a host does it.
+
+    Raises:
+        vim.fault.NoDiskSpace: it is new and does not fit.
+    """
+    file = local_file(world, path)
+    if not file.exists():
+        write_file(world, path, data)
+        return
+    file.write_bytes(data)
+    datastore_of(world, path).set_booking(path.relative, len(data))
+
+
 def save_configuration(vm: "VirtualMachine") -> None:
     """Write the .vmx file, and the .nvram file when there is none yet.
 
@@ -103,7 +117,7 @@ def save_configuration(vm: "VirtualMachine") -> None:
     if not vm.has_files:
         return
     config = vm.config
-    write_file(vm.world, home_of(config), vmx.render(config).encode("utf-8"))
+    rewrite_file(vm.world, home_of(config), vmx.render(config).encode("utf-8"))
     nvram = nvram_path(config)
     if not local_file(vm.world, nvram).exists():
         write_file(vm.world, nvram, new_nvram(config))

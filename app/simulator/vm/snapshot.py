@@ -83,6 +83,24 @@ class Snapshot(SimObject):
         """Return how many snapshots this one stands on, itself included."""
         return 1 if self.parent is None else 1 + self.parent.depth()
 
+    def hook(self) -> None:
+        """Put the snapshot into the VM's tree, as the current one."""
+        siblings = self.vm.root_snapshots if self.parent is None else self.parent.children
+        siblings.append(self)
+        self.vm.current_snapshot = self
+        self.world.add(self)
+
+    def unhook(self) -> None:
+        """Take the snapshot out of the VM's tree; its children go to its parent."""
+        siblings = self.vm.root_snapshots if self.parent is None else self.parent.children
+        place = siblings.index(self)
+        siblings[place : place + 1] = self.children
+        for child in self.children:
+            child.parent = self.parent
+        if self.vm.current_snapshot is self:
+            self.vm.current_snapshot = self.parent
+        self.world.remove(self)
+
     def RemoveSnapshot_Task(
         self, call: Call, *, removeChildren: bool, consolidate: bool | None = None
     ) -> vim.Task:

@@ -65,7 +65,7 @@ def save_list(vm: "VirtualMachine") -> None:
     for index, snapshot in enumerate(everyone):
         entries += [(f"snapshot{index}.{key}", value) for key, value in _entry(vm, snapshot)]
     text = "".join(f'{key} = "{vmx.escape(value)}"\n' for key, value in entries)
-    layout.write_file(vm.world, layout.beside(vm.config, ".vmsd"), text.encode("utf-8"))
+    layout.rewrite_file(vm.world, layout.beside(vm.config, ".vmsd"), text.encode("utf-8"))
 
 
 def _entry(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:

@@ -1,10 +1,12 @@
 """Taking, removing and reverting to snapshots, and consolidation."""
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from app.simulator.objects import Call
 from app.simulator.vm import layout
@@ -18,7 +20,7 @@ from app.simulator.vm.disks import (
     with_present_backings,
 )
 from app.simulator.vm.guests_port import stunned
-from app.simulator.vm.snapshot_files import save_list, save_snapshot
+from app.simulator.vm.snapshot_files import delete_snapshot, save_list, save_snapshot
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, disks_of, replaced
 from app.simulator.vm.views import tools_run
@@ -96,22 +98,19 @@ def _create(vm: "VirtualMachine", wish: Wish, progress: "TaskProgress", user: st
     snapshot = Snapshot(vm.world, moid, vm, wish, number=number, parent=vm.current_snapshot)
     with stunned(vm):
         change_ids = _freeze_disks(vm, snapshot)
-        with as_vim_faults(layout.home_of(vm.config).name):
+        with _taken_back_on_failure(vm, snapshot), as_vim_faults(str(layout.home_of(vm.config))):
             apply_tracking(vm, besides=snapshot.moid)
     progress.report(60)
-    _keep_copies(vm, snapshot)
-    with vm.world.lock:
-        devices = _frozen_devices(vm, snapshot, change_ids)
-        snapshot.properties["config"] = with_devices(vm.config, devices)
-        siblings = vm.root_snapshots if snapshot.parent is None else snapshot.parent.children
-        siblings.append(snapshot)
-        vm.world.add(snapshot)
-        vm.current_snapshot = snapshot
-        vm.last_snapshot_number = number
-        vm.set_config(with_present_backings(vm, vm.config))
-        vm.snapshots_changed()
-    save_snapshot(vm, snapshot)
-    layout.save_configuration(vm)
+    with _taken_back_on_failure(vm, snapshot):
+        _keep_copies(vm, snapshot)
+        with vm.world.lock:
+            snapshot.properties["config"] = with_devices(vm.config, _frozen_devices(vm, snapshot, change_ids))
+            snapshot.hook()
+            vm.last_snapshot_number = number
+            vm.set_config(with_present_backings(vm, vm.config))
+            vm.snapshots_changed()
+        save_snapshot(vm, snapshot)
+        layout.save_configuration(vm)
     post_snapshot_event(vm, "created", wish.name, user)
     ref: vim.vm.Snapshot = snapshot.ref
     return ref
@@ -176,10 +175,27 @@ def _freeze_disks(vm: "VirtualMachine", snapshot: "Snapshot") -> dict[int, str |
     return change_ids
 
 
-def _undo(frozen: list[DiskTree], snapshot: "Snapshot") -> None:
+def _undo(frozen: Iterable[DiskTree], snapshot: "Snapshot") -> None:
     for tree in frozen:
         tree.forget(snapshot.moid)
         tree.consolidate()
+
+
+@contextmanager
+def _taken_back_on_failure(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterator[None]:
+    """Leave nothing of the snapshot when the block fails."""
+    try:
+        yield
+    except (vmodl.MethodFault, OSError):
+        with vm.world.lock:
+            if snapshot in vm.every_snapshot():
+                snapshot.unhook()
+        with stunned(vm):
+            _undo(vm.trees.values(), snapshot)
+        delete_snapshot(vm, snapshot)
+        vm.set_config(with_present_backings(vm, vm.config))
+        vm.snapshots_changed()
+        raise
 
 
 def _frozen_devices(vm: "VirtualMachine", snapshot: "Snapshot", change_ids: dict[int, str | None]) -> list[Device]:

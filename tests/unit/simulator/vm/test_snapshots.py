@@ -7,6 +7,7 @@ import pytest
 from pyVmomi import vim, vmodl
 
 from app.simulator.spec import DiskSpec, VmSpec
+from app.simulator.vm import snapshots
 from tests.unit.simulator.vm.lab import GRAIN, MIB, VmLab, disks, spec_of
 
 SMALL = DiskSpec(capacity_bytes=2 * MIB, filesystem=False)
@@ -273,6 +274,49 @@ def test_a_full_datastore_refuses_the_snapshot_and_leaves_the_disks_as_they_were
     assert vm.snapshot is None
     assert [chain(disk) for disk in disks(vm)] == [["[ds1] web-01/web-01.vmdk"], ["[ds1] web-01/web-01_1.vmdk"]]
     lab.leaf("web-01").write(0, b"still writable")
+
+
+def test_a_snapshot_whose_files_do_not_fit_is_taken_back(lab: VmLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    vm = lab.vm("web-01")
+    lab.leaf("web-01").write(0, b"kept")
+
+    def full(*_: object) -> None:
+        raise vim.fault.NoDiskSpace(msg="full", file="x", datastore="ds1")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "save_snapshot", full)
+        with lab.refused(vim.fault.NoDiskSpace):
+            lab.snapshot(vm)
+    assert vm.snapshot is None
+    assert [chain(disk) for disk in disks(vm)] == [["[ds1] web-01/web-01.vmdk"], ["[ds1] web-01/web-01_1.vmdk"]]
+    assert not vm.runtime.consolidationNeeded
+    assert lab.leaf("web-01").read(0, 4) == b"kept"
+
+
+def test_a_snapshot_can_be_removed_from_a_full_datastore(lab: VmLab) -> None:
+    vm = lab.vm("web-01")
+    lab.leaf("web-01").write(0, b"old")
+    snapshot = lab.snapshot(vm)
+    lab.leaf("web-01").write(0, b"new")
+    lab.sim.faults.fill_datastore("ds1")
+    lab.remove(snapshot)
+    assert (vm.snapshot, vm.runtime.consolidationNeeded) == (None, False)
+    assert lab.leaf("web-01").read(0, 3) == b"new"
+
+
+def test_what_cannot_be_merged_for_lack_of_space_is_merged_later(lab: VmLab) -> None:
+    vm = lab.vm("web-01")
+    snapshot = lab.snapshot(vm)
+    lab.leaf("web-01").write(0, b"new")
+    lab.sim.faults.fill_datastore("ds1")
+    lab.remove(snapshot)
+    assert vm.runtime.consolidationNeeded
+    with lab.refused(vim.fault.NoDiskSpace):
+        lab.run(vm.ConsolidateVMDisks_Task())
+    lab.sim.faults.relieve_datastore("ds1")
+    lab.run(vm.ConsolidateVMDisks_Task())
+    assert not vm.runtime.consolidationNeeded
+    assert lab.leaf("web-01").read(0, 3) == b"new"
 
 
 def test_a_second_task_on_a_busy_vm_is_refused(lab: VmLab) -> None:
