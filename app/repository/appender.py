@@ -38,7 +38,7 @@ class PackAppender:
         self._claims: set[bytes] = set()
         self._sealer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pack-sealer")
         self._seals: list[Future[None]] = []
-        self._failed = False
+        self._failure: OperationalError | None = None
         self.stored_bytes = 0
         """Bytes of records appended so far."""
 
@@ -52,6 +52,16 @@ class PackAppender:
             self._claims.add(digest)
             return True
 
+    def give_up(self, digest: bytes) -> None:
+        """Take a claim back whose record could not be made; somebody else may store it."""
+        with self._claims_lock:
+            self._claims.discard(digest)
+
+    def _check(self) -> None:
+        """Fail again once anything failed: what was claimed since then may never have been stored."""
+        if self._failure is not None:
+            raise self._failure
+
     def append(self, kind: RecordKind, digest: bytes, raw_bytes: int, record: EncodedRecord) -> None:
         """Write a claimed record behind the last one.
 
@@ -60,12 +70,13 @@ class PackAppender:
             LocatorUnavailable: the local disk refuses.
         """
         with self._lock:
+            self._check()
             try:
                 with storage_errors(self._layout.root):
                     builder = self._builder or self._begin()
                     builder.append(kind, digest, raw_bytes, record)
-            except OperationalError:
-                self._failed = True
+            except OperationalError as error:
+                self._failure = error
                 raise
             self.stored_bytes += record.length_bytes
             if builder.size_bytes >= self._pack_bytes:
@@ -87,8 +98,8 @@ class PackAppender:
             with storage_errors(self._layout.root):
                 builder.seal(self._layout.pack(builder.pack_id))
             self._locator.add_pack(builder.pack_id, builder.entries)
-        except OperationalError:
-            self._failed = True
+        except OperationalError as error:
+            self._failure = error
             raise
         with self._claims_lock:
             self._claims.difference_update(entry.digest for entry in builder.entries)
@@ -101,13 +112,14 @@ class PackAppender:
             LocatorUnavailable: the local disk refuses.
         """
         with self._lock:
+            self._check()
             self._seal_in_background(0)
+            self._check()
 
     def close(self) -> None:
         """Keep what can be kept for the next run, and let go of everything; never raises."""
         with suppress(OperationalError):
-            if not self._failed:
-                self.flush()
+            self.flush()
         self._sealer.shutdown(wait=True)
         for seal in self._seals:
             seal.exception()

@@ -347,7 +347,7 @@ class Repository:
             self._shared.leave()
 
     def _acquire_shared(self) -> Lease:
-        return self._leases.acquire(LeaseKind.SHARED, "backup or restore")
+        return self._leases.acquire(LeaseKind.SHARED, "backup or restore", wait_s=30.0)
 
     def _clean_staging(self, lease: Lease) -> None:
         self._parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space

@@ -114,4 +114,7 @@ def read_bounded(path: Path, longest_bytes: int) -> bytes:
 def remove_tree(path: Path) -> None:
     """Delete a directory of ours with everything in it; one that is gone already is fine."""
     with suppress(FileNotFoundError):
-        shutil.rmtree(path)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -31,6 +31,7 @@ from app.repository.layout import LEASE_SUFFIX, Layout
 
 HEARTBEAT_S = 10.0
 EXPIRY_S = 120.0
+_SUSPICIOUS_S = 2.5 * HEARTBEAT_S
 _SETTLE_S = 0.1
 _LONGEST_LEASE_BYTES = 16 * 1024
 
@@ -94,6 +95,8 @@ class LeaseBook:
     def acquire(self, kind: LeaseKind, purpose: str, *, wait_s: float = 10.0) -> "Lease":
         """Take a lease, waiting for those that exclude it.
 
+        Whoever shows signs of life is waited for ``wait_s``; for one who missed several, until he counts as dead.
+
         Raises:
             RepositoryBusy: somebody alive excludes it.
             StandbyFull, StandbyUnavailable: the standby refuses.
@@ -115,7 +118,7 @@ class LeaseBook:
                 lease.release()
                 raise
             lease.release()
-            if self._clock.monotonic() >= deadline:
+            if self._clock.monotonic() >= deadline and self._silent_s(opponent.id) < _SUSPICIOUS_S:
                 raise RepositoryBusy(
                     path=self._layout.root, owner=f"{opponent.host} ({opponent.process})", purpose=opponent.purpose
                 )
@@ -144,6 +147,11 @@ class LeaseBook:
             self._remove(path)
             return False
         return True
+
+    def _silent_s(self, lease_id: str) -> float:
+        now = self._clock.monotonic()
+        with self._lock:
+            return now - self._watched.get(lease_id, (b"", now))[1]
 
     def _forget_all_but(self, lease_ids: set[str]) -> None:
         with self._lock:

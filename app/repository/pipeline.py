@@ -186,9 +186,13 @@ class DiskPipeline:
         if not self._appender.claim(digest):
             self._progress.busy(processing_s=time.perf_counter() - started)
             return digest
-        record = encoder.encode(RecordKind.CHUNK, buffer, digest, frames)
-        encoded = time.perf_counter()
-        self._appender.append(RecordKind.CHUNK, digest, len(buffer), record)
+        try:
+            record = encoder.encode(RecordKind.CHUNK, buffer, digest, frames)
+            encoded = time.perf_counter()
+            self._appender.append(RecordKind.CHUNK, digest, len(buffer), record)
+        except BaseException:
+            self._appender.give_up(digest)
+            raise
         self._progress.busy(processing_s=encoded - started, target_s=time.perf_counter() - encoded)
         self._progress.advance(written_bytes=record.length_bytes)
         return digest

@@ -39,7 +39,7 @@ def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> 
 
 
 def _rescue(parts: RepositoryParts, pack: Path) -> bool:
-    if not is_pack_id(pack.stem):
+    if not is_pack_id(pack.stem) or pack.is_symlink() or not pack.is_file():
         return False
     decoder = parts.decoder()
 

@@ -158,8 +158,12 @@ class PointWriter:
         frames = plan.hasher.frame_digests(page, plan.frame_bytes)
         digest = plan.hasher.blob_digest(RecordKind.PAGE, len(page), frames)
         if self._appender.claim(digest):
-            record = plan.encoder().encode(RecordKind.PAGE, page, digest, frames)
-            self._appender.append(RecordKind.PAGE, digest, len(page), record)
+            try:
+                record = plan.encoder().encode(RecordKind.PAGE, page, digest, frames)
+                self._appender.append(RecordKind.PAGE, digest, len(page), record)
+            except BaseException:
+                self._appender.give_up(digest)
+                raise
         return digest
 
     def commit(self) -> RestorePoint:
@@ -173,7 +177,6 @@ class PointWriter:
         self._appender.flush()
         layout = self._parts.layout
         with storage_errors(layout.root):
-            make_directory(layout.points / self._chain)
             for attempt in range(100):
                 stamp = stamp_of(self._draft.created_at, attempt)
                 if not (layout.points / self._chain / stamp).exists():
@@ -231,6 +234,7 @@ class PointWriter:
 
     def _move_into_place(self, source: Path, target: Path) -> bool:
         """Rename without ever replacing; False when somebody was quicker."""
+        make_directory(target.parent)  # again: a deletion may have taken the empty directory away meanwhile
         try:
             source.rename(target)
         except OSError:

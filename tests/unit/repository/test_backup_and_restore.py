@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,24 @@ def test_an_error_of_the_reader_comes_through_once_and_ends_all_threads(tmp_path
             )
         assert threading.active_count() == threads
         assert repository.points().points == ()
+
+
+def test_a_disk_that_failed_can_be_written_again_by_the_same_writer(tmp_path: Path) -> None:
+    content = random_bytes(8 * MIB)
+    with open_repository(tmp_path) as repository:
+        with repository.begin_point(point_draft()) as writer:
+            for disk in (BreakingDisk(content, 4 * MIB), BreakingDisk(content, 6 * MIB), MemoryDisk(content)):
+                with suppress(DiskAccessFailed):
+                    writer.write_disk(
+                        disk_draft(8 * MIB),
+                        disk,
+                        [Extent(0, 8 * MIB)],
+                        parent=None,
+                        progress=Progress(),
+                        cancel=CancelToken(),
+                    )
+            point = writer.commit()
+        assert read_back(repository, point.id) == content
 
 
 class CancellingDisk(MemoryDisk):

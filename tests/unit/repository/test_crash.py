@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,16 @@ import pytest
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
+from app.domain.extents import Extent
 from app.domain.ids import PointId
 from app.repository.values import KIB, MIB
 from tests.support.storage_steps import STRIDE, fail_from, run_and_kill, storage_steps
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
+    disk_draft,
     open_repository,
+    point_draft,
     random_bytes,
     read_back,
 )
@@ -140,6 +144,35 @@ def fail_on_write(error: int, after: int) -> Callable[[int, str], None]:
             raise OSError(error, "no space")
 
     return at_step
+
+
+@pytest.mark.parametrize("step", ["writev", "fsync", "rename"])
+def test_nothing_is_committed_once_a_pack_could_not_be_stored(tmp_path: Path, step: str) -> None:
+    """Not even when the caller goes on after the first error, and the storage works again."""
+    failed = 0
+
+    def fail_once(_count: int, name: str) -> None:
+        nonlocal failed
+        if name == step and not failed:
+            failed += 1
+            raise OSError(errno.ENOSPC, "no space")
+
+    with open_repository(tmp_path) as repository, repository.begin_point(point_draft()) as writer:
+        with storage_steps(fail_once):
+            with suppress(StandbyFull):
+                writer.write_disk(
+                    disk_draft(len(AFTER)),
+                    MemoryDisk(AFTER),
+                    [Extent(0, len(AFTER))],
+                    parent=None,
+                    progress=Progress(),
+                    cancel=CancelToken(),
+                )
+            for _ in range(2):
+                with pytest.raises(StandbyFull):
+                    writer.commit()
+        assert failed
+        assert repository.points().points == ()
 
 
 def test_a_standby_that_vanished_is_named_and_comes_back(tmp_path: Path) -> None:

@@ -111,6 +111,16 @@ def test_a_lease_of_another_machine_is_taken_over_when_it_stood_still(
     assert not path.exists()
 
 
+def test_who_waits_long_enough_to_suspect_a_silent_owner_waits_until_he_counts_as_dead(
+    layout: Layout, clock: TurnableClock
+) -> None:
+    path = leave_behind(layout, LeaseKind.EXCLUSIVE, ELSEWHERE)
+    started = clock.monotonic()
+    book(layout, clock).acquire(LeaseKind.SHARED, "backup", wait_s=30).release()
+    assert not path.exists()
+    assert EXPIRY_S <= clock.monotonic() - started < EXPIRY_S + 10
+
+
 def test_a_lease_that_shows_signs_of_life_is_never_taken_over(layout: Layout, clock: TurnableClock) -> None:
     owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "sweep")
     watcher = book(layout, clock)
