@@ -1,21 +1,16 @@
-from pathlib import Path
-
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QListWidget
+from PySide6.QtWidgets import QLabel, QListWidget
 from pytestqt.qtbot import QtBot
 
 from app.views import style
-from app.views.console import Console, ThemeSwitch
+from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph
 from app.views.main_window import MainWindow
-from app.views.memory import Memory
 from app.views.page import Crumb, Page
 from app.views.style import Theme
-from app.workers.door import DoorClient
-from tests.support.scripted_door import ScriptedDoor
 
 
 class Overview(Page):
@@ -47,12 +42,6 @@ class Rules(Overview):
     def crumbs(self) -> tuple[Crumb, ...]:
         first = Crumb("VM backup", Address("backup"))
         return (first, Crumb("<prod & test>")) if self.opened and self.opened[-1] else (Crumb("VM backup"),)
-
-
-@pytest.fixture
-def console(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Console:
-    memory = Memory(tmp_path / "window.ini")
-    return Console(DoorClient(ScriptedDoor()), memory, ThemeSwitch(qapp, memory))
 
 
 @pytest.fixture

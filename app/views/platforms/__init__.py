@@ -1,0 +1,1 @@
+"""虚拟平台: the registered vCenter servers and ESXi hosts, how they are, and how one is registered. GUI thread."""

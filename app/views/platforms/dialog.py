@@ -1,0 +1,231 @@
+"""Registering and editing a platform: address, account, and the certificate that the operator confirms."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
+
+from app.domain.platforms import Platform, PlatformFacts, PlatformKind
+from app.engine.api import Certificate, InspectServer, RegisterPlatform, TryPlatform, UpdatePlatform
+from app.models import format as fmt
+from app.views import style
+from app.views.console import Console
+from app.views.widgets.form import Field, FormDialog
+from app.workers.asker import Failure
+
+_HTTPS_PORT = 443
+_LONGEST_NAME = 64
+_ADDRESS_PAUSE_MS = 700
+
+
+class PlatformDialog(FormDialog):
+    """Registers a platform, or edits one. The certificate is shown before any password is sent. Thread: GUI."""
+
+    def __init__(self, console: Console, platform: Platform | None, parent: QWidget | None = None) -> None:
+        self._platform = platform
+        self._certificate: Certificate | None = None
+        super().__init__(console, "", "", parent)
+        self.setWindowTitle(self._title())
+        self._build_fields()
+        self._show_certificate(None)
+
+    def _title(self) -> str:
+        if self._platform is None:
+            return self.tr("Register a virtual platform")
+        return self.tr("Edit the platform {name}").format(name=self._platform.name)
+
+    def _build(self, title: str, action: str) -> None:
+        del title, action
+        button = self.tr("Register platform") if self._platform is None else self.tr("Save changes")
+        super()._build(self._title(), button)
+
+    def _build_fields(self) -> None:
+        form = self.add_form()
+        known = self._platform
+        self.name = QLineEdit(known.name if known else "", self)
+        self.name.setMaxLength(_LONGEST_NAME)
+        self._name = self.add_field(form, self.tr("Name"), self.name, required=True)
+        self.address = QLineEdit(known.address if known else "", self)
+        self.address.setPlaceholderText("vcenter.example.com")
+        self.address.setEnabled(known is None)
+        self._address = self.add_field(
+            form,
+            self.tr("Address"),
+            self.address,
+            help_text=self.tr("Name or IP address of a vCenter server or of a single ESXi host."),
+            required=True,
+        )
+        self.port = QSpinBox(self)
+        self.port.setRange(1, 65535)
+        self.port.setValue(known.port if known else _HTTPS_PORT)
+        self.port.setEnabled(known is None)
+        self.add_field(form, self.tr("Port"), self.port)
+        self.user = QLineEdit(known.user if known else "", self)
+        self.user.setPlaceholderText("backup@vsphere.local")
+        self._user = self.add_field(form, self.tr("Account"), self.user, required=True)
+        self.password = QLineEdit(self)
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        keeps = self.tr("Leave it empty to keep the password that is known.") if known else ""
+        self._password = self.add_field(
+            form,
+            self.tr("Password"),
+            self.password,
+            help_text=keeps or self.tr("Kept in the keyring of this machine, never in a file."),
+            required=known is None,
+        )
+        self._build_certificate()
+
+    def _build_certificate(self) -> None:
+        self._thumbprint = QLabel(self)
+        self._thumbprint.setFont(style.fixed_font())
+        self._thumbprint.setWordWrap(True)
+        self.confirmed = QCheckBox(
+            self.tr("I have compared the certificate with the server's, and trust it from now on"), self
+        )
+        self.confirmed.toggled.connect(self._on_confirmed)
+        self._certificate_problem = Field(self.confirmed, parent=self)
+        self.body.addWidget(self._thumbprint)
+        self.body.addWidget(self._certificate_problem)
+        self.test = QPushButton(self.tr("Test connection"), self)
+        self.test.setAutoDefault(False)
+        self.test.clicked.connect(self._on_test)
+        self.extra_buttons.addWidget(self.test)
+        self._outcome = QLabel(self)
+        self._outcome.setProperty("role", "secondary")
+        self._outcome.setWordWrap(True)
+        self.body.addWidget(self._outcome)
+        self._asked: tuple[str, int] | None = None
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_ADDRESS_PAUSE_MS)
+        self._pause.timeout.connect(self._on_address_left)
+        self.address.textEdited.connect(self._pause.start)
+        self.port.valueChanged.connect(self._pause.start)
+        self.address.editingFinished.connect(self._on_address_left)
+
+    # --- certificate ------------------------------------------------------------------------------------------
+
+    def _on_address_left(self) -> None:
+        address, port = self.address.text().strip(), self.port.value()
+        if not address or not self.address.isEnabled() or self._asked == (address, port):
+            return
+        self._asked = (address, port)
+        self._show_certificate(None)
+        self._thumbprint.setText(self.tr("Asking {address} for its certificate…").format(address=address))
+        self._thumbprint.show()
+        query = InspectServer(address=address, port=port)
+        self.console.door.ask(query, owner=self, on_done=self._show_certificate, on_failed=self._on_no_certificate)
+
+    def _show_certificate(self, certificate: Certificate | None) -> None:
+        self._certificate = certificate
+        self.banner.hide()
+        self.confirmed.setChecked(False)
+        needs_trust = certificate is not None and not certificate.trusted_by_ca
+        self._certificate_problem.setVisible(needs_trust)
+        self._thumbprint.setVisible(certificate is not None)
+        if certificate is None:
+            return
+        text = (
+            self.tr("Certificate of {subject}, valid until {until}\nSHA-256 {thumbprint}")
+            if needs_trust
+            else self.tr(
+                "Certificate of {subject}, valid until {until}, signed by an authority that this machine trusts"
+            )
+        )
+        self._thumbprint.setText(
+            text.format(
+                subject=certificate.subject,
+                until=f"{certificate.not_after.astimezone():%Y-%m-%d}",
+                thumbprint=certificate.thumbprint_sha256,
+            )
+        )
+
+    def _on_no_certificate(self, failure: Failure) -> None:
+        self._asked = None
+        self._thumbprint.hide()
+        self.banner.show_failure(failure)
+
+    def _on_confirmed(self) -> None:
+        self._certificate_problem.set_problem("")
+
+    def _pinned(self) -> str | None:
+        if self._certificate is not None and not self._certificate.trusted_by_ca:
+            return self._certificate.thumbprint_sha256
+        if self._platform is not None and self._certificate is None:
+            return self._platform.thumbprint_sha256
+        return None
+
+    # --- testing ----------------------------------------------------------------------------------------------
+
+    def _on_test(self) -> None:
+        self._complain = True
+        if not self.show_problems():
+            return
+        self._outcome.setText(self.tr("Logging in…"))
+        query = TryPlatform(
+            address=self.address.text().strip(),
+            port=self.port.value(),
+            user=self.user.text().strip(),
+            password=self.password.text(),
+            thumbprint_sha256=self._pinned(),
+        )
+        self.console.door.ask(query, owner=self, on_done=self._on_tested, on_failed=self._on_test_failed)
+
+    def _on_tested(self, facts: PlatformFacts) -> None:
+        self.banner.hide()
+        kind = "vCenter" if facts.kind is PlatformKind.VCENTER else "HostAgent"
+        text = self.tr("Login works: {full_name} ({kind}, API version {version})")
+        self._outcome.setText(
+            text.format(full_name=facts.full_name or fmt.NOTHING, kind=kind, version=facts.api_version)
+        )
+
+    def _on_test_failed(self, failure: Failure) -> None:
+        self._outcome.setText("")
+        self.banner.show_failure(failure)
+
+    # --- saving -----------------------------------------------------------------------------------------------
+
+    def problems(self) -> dict[Field, str]:
+        """Return what is missing."""
+        found: dict[Field, str] = {}
+        if not self.name.text().strip():
+            found[self._name] = self.tr("Enter a name.")
+        if not self.address.text().strip():
+            found[self._address] = self.tr("Enter the address.")
+        if not self.user.text().strip():
+            found[self._user] = self.tr("Enter the account.")
+        if self._platform is None and not self.password.text():
+            found[self._password] = self.tr("Enter the password.")
+        return found
+
+    def show_problems(self) -> bool:
+        """Write each problem beside its field, an unconfirmed certificate among them."""
+        complete = super().show_problems()
+        wants_trust = self._certificate is not None and not self._certificate.trusted_by_ca
+        if wants_trust and not self.confirmed.isChecked():
+            self._certificate_problem.set_problem(self.tr("Compare the certificate first, then check this box."))
+            return False
+        return complete
+
+    def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Register the platform, or save the changes."""
+        name, user = self.name.text().strip(), self.user.text().strip()
+        if self._platform is None:
+            register = RegisterPlatform(
+                name=name,
+                address=self.address.text().strip(),
+                port=self.port.value(),
+                user=user,
+                password=self.password.text(),
+                thumbprint_sha256=self._pinned(),
+            )
+            self.console.door.execute(register, owner=self, on_done=on_done, on_failed=on_failed)
+            return
+        update = UpdatePlatform(
+            platform=self._platform.id,
+            name=name,
+            user=user,
+            password=self.password.text() or None,
+            thumbprint_sha256=self._pinned(),
+        )
+        self.console.door.execute(update, owner=self, on_done=on_done, on_failed=on_failed)

@@ -1,0 +1,207 @@
+"""The list of virtual platforms."""
+
+from collections.abc import Hashable, Sequence
+from datetime import UTC, datetime
+
+from PySide6.QtWidgets import QMenu
+
+from app.domain.platforms import PlatformKind
+from app.engine.api import ExaminePlatform, ListPlatformRows, PlatformRow, Query, RemovePlatform
+from app.models import format as fmt
+from app.models.rows import Column
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.platforms.dialog import PlatformDialog
+from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.findings import FindingsDialog
+from app.views.widgets.list_page import ListPage
+from app.views.widgets.pill import Pill, PillDelegate, Tone
+
+
+class PlatformsPage(ListPage[PlatformRow]):
+    """From where: the platforms, and whether they are healthy. Thread: GUI."""
+
+    key = "platforms"
+    glyph = Glyph.PLATFORM
+    refresh_ms = 5000
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "platforms")
+        self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
+        self._edit = self.toolbar.add_action(self.tr("Edit"), Glyph.EDIT, self._on_edit)
+        self._examine = self.toolbar.add_action(
+            self.tr("Examine"),
+            Glyph.DOCTOR,
+            self._on_examine,
+            tooltip=self.tr("Look for what would hinder a backup"),
+        )
+        self._delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete)
+        self.table.setItemDelegateForColumn(1, PillDelegate(self.table))
+        self.on_selection()
+
+    def title(self) -> str:
+        """Return the page's name."""
+        return self.tr("Virtual platforms")
+
+    def help_text(self) -> str:
+        """Return what F1 shows."""
+        return self.tr(
+            "<p>The vCenter servers and ESXi hosts whose VMs are backed up and restored.</p>"
+            "<p><b>New</b> registers one by address and account, after you have confirmed its certificate. "
+            "<b>Examine</b> looks for what would hinder a backup: ports, licence, privileges, VMs, disks.</p>"
+            "<p>A platform that a rule uses cannot be deleted.</p>"
+        )
+
+    def columns(self) -> Sequence[Column[PlatformRow]]:
+        """Return the columns of the list."""
+        return (
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.platform.name, stretch=True),
+            Column(
+                key="state",
+                title=self.tr("State"),
+                text=lambda row: self._pill(row).text,
+                paint=self._pill,
+                tooltip=lambda row: row.error.message if row.error else None,
+                width=152,
+            ),
+            Column(key="kind", title=self.tr("Kind"), text=self._kind, width=110),
+            Column(
+                key="address",
+                title=self.tr("Address"),
+                text=lambda row: f"{row.platform.address}:{row.platform.port}",
+                width=190,
+            ),
+            Column(
+                key="version",
+                title=self.tr("API version"),
+                text=lambda row: row.facts.api_version if row.facts else fmt.NOTHING,
+                tooltip=lambda row: f"{row.facts.full_name}, {row.facts.build}" if row.facts else None,
+                width=110,
+            ),
+            Column(key="user", title=self.tr("Account"), text=lambda row: row.platform.user, width=210),
+            Column(
+                key="vms",
+                title=self.tr("VMs"),
+                text=lambda row: fmt.count(row.vm_count),
+                sort=lambda row: row.vm_count,
+                numeric=True,
+                width=72,
+            ),
+            Column(
+                key="rules",
+                title=self.tr("Rules"),
+                text=lambda row: fmt.count(row.rule_count),
+                sort=lambda row: row.rule_count,
+                numeric=True,
+                width=72,
+            ),
+            Column(
+                key="licence",
+                title=self.tr("Licence"),
+                text=lambda row: row.license_name or fmt.NOTHING,
+                width=170,
+                hidden=True,
+            ),
+            Column(
+                key="checked",
+                title=self.tr("Last contact"),
+                text=lambda row: fmt.short_time(row.checked_at, datetime.now(UTC)),
+                sort=lambda row: row.checked_at,
+                tooltip=lambda row: fmt.exact_time(row.checked_at),
+                width=120,
+            ),
+        )
+
+    def row_key(self, row: PlatformRow) -> Hashable:
+        """Return the platform's id."""
+        return row.platform.id
+
+    def query(self) -> Query[tuple[PlatformRow, ...]]:
+        """Return the query for the platforms."""
+        return ListPlatformRows()
+
+    def empty_state(self) -> tuple[Glyph, str, str, str]:
+        """Say what a platform is for."""
+        return (
+            Glyph.PLATFORM,
+            self.tr("No virtual platform yet"),
+            self.tr("Register the vCenter server or ESXi host whose VMs you want to protect."),
+            self.tr("Register a platform"),
+        )
+
+    def fill_menu(self, menu: QMenu, row: PlatformRow) -> None:
+        """Offer what the tool bar offers."""
+        del row
+        colors = self.console.colors
+        for glyph, text, slot in (
+            (Glyph.EDIT, self.tr("Edit"), self._on_edit),
+            (Glyph.DOCTOR, self.tr("Examine"), self._on_examine),
+            (Glyph.DELETE, self.tr("Delete"), self._on_delete),
+        ):
+            menu.addAction(icon(glyph, colors), text).triggered.connect(slot)
+
+    def on_activated(self, row: PlatformRow) -> None:
+        """Edit the platform."""
+        self._open_dialog(row)
+
+    def on_create(self) -> None:
+        """Register another platform."""
+        self._open_dialog(None)
+
+    def on_selection(self) -> None:
+        """Enable what fits the selection."""
+        chosen = len(self.chosen_rows())
+        self._edit.setEnabled(chosen == 1)
+        self._examine.setEnabled(chosen == 1)
+        self._delete.setEnabled(chosen == 1)
+
+    # --- words ------------------------------------------------------------------------------------------------
+
+    def _pill(self, row: PlatformRow) -> Pill:
+        if row.reachable is None:
+            return Pill(self.tr("Not asked yet"), Tone.IDLE, outlined=True)
+        if row.reachable:
+            return Pill(self.tr("Reachable"), Tone.COMPLETED)
+        return Pill(self.tr("Not reachable"), Tone.FAILED)
+
+    def _kind(self, row: PlatformRow) -> str:
+        if row.facts is None:
+            return fmt.NOTHING
+        return "vCenter" if row.facts.kind is PlatformKind.VCENTER else "HostAgent"
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def _open_dialog(self, row: PlatformRow | None) -> None:
+        dialog = PlatformDialog(self.console, row.platform if row else None, self)
+        dialog.succeeded.connect(self.refresh)
+        dialog.open()
+
+    def _on_edit(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            self._open_dialog(row)
+
+    def _on_examine(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            title = self.tr("Examine {name}").format(name=row.platform.name)
+            FindingsDialog(self.console, title, ExaminePlatform(platform=row.platform.id), self).open()
+
+    def _on_delete(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            self._ask_to_delete(row)
+
+    def _ask_to_delete(self, row: PlatformRow) -> None:
+        dialog = ConfirmDialog(
+            self.console,
+            self.tr("Delete the platform {name}").format(name=row.platform.name),
+            self.tr("Delete platform"),
+            lambda done, failed: self.console.door.execute(
+                RemovePlatform(platform=row.platform.id), owner=self, on_done=done, on_failed=failed
+            ),
+            consequences=(
+                self.tr("The registration and its password are removed from this machine."),
+                self.tr("VMs and restore points stay as they are."),
+            ),
+            parent=self,
+        )
+        dialog.succeeded.connect(self.refresh)
+        dialog.open()

@@ -1,0 +1,60 @@
+"""Confirmation before something goes: what goes, how much, and for data the name typed."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
+
+from app.views.console import Console
+from app.views.widgets.form import FormDialog
+from app.workers.asker import Failure
+
+Action = Callable[[Callable[[object], None], Callable[[Failure], None]], None]
+"""Sends a request and calls one of the two callbacks when it has ended."""
+
+
+class ConfirmDialog(FormDialog):
+    """Asks before something is deleted or overwritten. Thread: GUI."""
+
+    def __init__(
+        self,
+        console: Console,
+        title: str,
+        action: str,
+        run: Action,
+        *,
+        consequences: Sequence[str],
+        type_name: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        """Make the question.
+
+        Args:
+            console: the console.
+            title: a verb phrase: ``Delete the rule web``.
+            action: the verb on the button.
+            run: what is done on confirmation.
+            consequences: what goes, a line each.
+            type_name: a name that has to be typed before the button works; empty asks for none.
+            parent: the widget it belongs to.
+        """
+        super().__init__(console, title, action, parent)
+        self._run = run
+        self._type_name = type_name
+        self.primary.setProperty("role", "danger" if type_name else "primary")
+        for line in consequences:
+            label = QLabel(line, self)
+            label.setWordWrap(True)
+            self.body.addWidget(label)
+        self.name = QLineEdit(self)
+        self.name.setVisible(bool(type_name))
+        if type_name:
+            self.add_field(self.add_form(), self.tr("Type {name} to confirm").format(name=type_name), self.name)
+            self.name.textChanged.connect(self._on_name_changed)
+            self.primary.setEnabled(False)
+
+    def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Do what was confirmed."""
+        self._run(on_done, on_failed)
+
+    def _on_name_changed(self, text: str) -> None:
+        self.primary.setEnabled(text.strip() == self._type_name)

@@ -1,0 +1,118 @@
+"""What the doctor found: each thing with how it is, and what to do about it."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.engine.api import Finding, Query, Severity
+from app.views import style
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.widgets.stages import Stages
+from app.workers.asker import Failure
+
+_LOOKS = {
+    Severity.ERROR: (Glyph.ERROR, "failed"),
+    Severity.WARNING: (Glyph.WARNING, "pending"),
+    Severity.NOTICE: (Glyph.INFO, "active"),
+    Severity.OK: (Glyph.SUCCESS, "completed"),
+}
+_ORDER = list(_LOOKS)
+
+
+class FindingsDialog(QDialog):
+    """Asks the doctor and shows what he found, worst first. Thread: GUI."""
+
+    def __init__(
+        self, console: Console, title: str, query: Query[tuple[Finding, ...]], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._query = query
+        self.setWindowTitle(title)
+        self.resize(style.DIALOG_WIDTH, style.DIALOG_HEIGHT)
+        heading = QLabel(title, self)
+        heading.setProperty("role", "title")
+        self._summary = QLabel(self)
+        self._summary.setProperty("role", "secondary")
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._list = QWidget(scroll)
+        self._rows = QVBoxLayout(self._list)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(style.SPACE_S)
+        scroll.setWidget(self._list)
+        self._stages = Stages(scroll, console.theme, self)
+        self._stages.retry_wanted.connect(self._ask)
+        close = QPushButton(self.tr("Close"), self)
+        close.setDefault(True)
+        close.clicked.connect(self.accept)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
+        layout.setSpacing(style.SPACE_M)
+        layout.addWidget(heading)
+        layout.addWidget(self._summary)
+        layout.addWidget(self._stages, 1)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+        self._ask()
+
+    def _ask(self) -> None:
+        self._summary.setText(self.tr("Looking…"))
+        self._stages.show_loading()
+        self._console.door.ask(self._query, owner=self, on_done=self._on_found, on_failed=self._on_failed)
+
+    def _on_found(self, findings: Sequence[Finding]) -> None:
+        while (item := self._rows.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.deleteLater()
+        for finding in sorted(findings, key=lambda one: _ORDER.index(one.severity)):
+            self._rows.addWidget(self._card(finding))
+        self._rows.addStretch(1)
+        bad = sum(one.severity in (Severity.ERROR, Severity.WARNING) for one in findings)
+        self._summary.setText(
+            self.tr("{count} things were looked at; {bad} need attention.").format(count=len(findings), bad=bad)
+        )
+        self._stages.show_content()
+
+    def _card(self, finding: Finding) -> QWidget:
+        glyph, color = _LOOKS[finding.severity]
+        card = QFrame(self._list)
+        card.setProperty("role", "card")
+        picture = QLabel(card)
+        colors = self._console.colors
+        picture.setPixmap(icon(glyph, colors, getattr(colors, color)).pixmap(style.ICON, style.ICON))
+        params = dict(finding.params)
+        message = QLabel(QCoreApplication.translate("Findings", finding.message).format_map(params), card)
+        message.setWordWrap(True)
+        subject = QLabel(finding.subject, card)
+        subject.setProperty("role", "secondary")
+        texts = QVBoxLayout()
+        texts.setSpacing(style.SPACE_XS)
+        texts.addWidget(message)
+        if finding.hint:
+            hint = QLabel(QCoreApplication.translate("Findings", finding.hint).format_map(params), card)
+            hint.setProperty("role", "secondary")
+            hint.setWordWrap(True)
+            texts.addWidget(hint)
+        row = QHBoxLayout(card)
+        row.setContentsMargins(style.SPACE_M, style.SPACE_M, style.SPACE_M, style.SPACE_M)
+        row.setSpacing(style.SPACE_M)
+        row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(texts, 1)
+        row.addWidget(subject, 0, Qt.AlignmentFlag.AlignTop)
+        return card
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._summary.setText("")
+        self._stages.show_failure(failure)

@@ -1,0 +1,259 @@
+"""Dialogs to create and edit: labelled fields, help and problems beside them, and an error that loses nothing."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.errors import OperationalError
+from app.views import style
+from app.views.console import Console
+from app.views.words import error_hint, error_message
+from app.workers.asker import Failure
+
+_TYPING_PAUSE_MS = 400
+
+
+class Banner(QFrame):
+    """A line across a dialog or a page that says what went wrong and what to do. Hidden until it is told."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "banner")
+        self._title = QLabel(self)
+        self._title.setProperty("role", "problem")
+        self._hint = QLabel(self)
+        self._hint.setProperty("role", "secondary")
+        for label in (self._title, self._hint):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._details = ""
+        self._copy = QPushButton(self.tr("Copy details"), self)
+        self._copy.setProperty("role", "quiet")
+        self._copy.clicked.connect(self._on_copy)
+        texts = QVBoxLayout()
+        texts.setSpacing(style.SPACE_XS)
+        texts.addWidget(self._title)
+        texts.addWidget(self._hint)
+        layout = QHBoxLayout(self)
+        layout.addLayout(texts, 1)
+        layout.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
+        self.hide()
+
+    def show_failure(self, failure: Failure) -> None:
+        """Say what went wrong, in the operator's language."""
+        if isinstance(failure, OperationalError):
+            self._title.setText(error_message(failure))
+            self._hint.setText(error_hint(failure))
+            self._details = f"{failure.code}\n{failure.message}\n{failure.hint}"
+        else:
+            self._title.setText(self.tr("Something unexpected happened."))
+            self._hint.setText(self.tr("The log has the details. The program goes on; please report this."))
+            self._details = f"{failure.kind}: {failure.detail}"
+        self.show()
+
+    def show_text(self, title: str, hint: str = "") -> None:
+        """Say something of ours."""
+        self._title.setText(title)
+        self._hint.setText(hint)
+        self._details = f"{title}\n{hint}"
+        self.show()
+
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._details)
+
+
+class Field(QWidget):
+    """A widget with its help and its problem below it."""
+
+    def __init__(self, content: QWidget, help_text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.content = content
+        self.setFocusProxy(content)
+        self._problem = QLabel(self)
+        self._problem.setProperty("role", "problem")
+        self._problem.setWordWrap(True)
+        self._problem.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.SPACE_XS)
+        layout.addWidget(content)
+        if help_text:
+            help_label = QLabel(help_text, self)
+            help_label.setProperty("role", "help")
+            help_label.setWordWrap(True)
+            layout.addWidget(help_label)
+        layout.addWidget(self._problem)
+
+    @property
+    def problem(self) -> str:
+        """Return what is said to be wrong with the field; empty when nothing is."""
+        return self._problem.text()
+
+    def set_problem(self, text: str) -> None:
+        """Say what is wrong with the field, or with an empty text nothing any more."""
+        self._problem.setText(text)
+        self._problem.setVisible(bool(text))
+        self.content.setProperty("problem", "true" if text else "false")
+        self.content.style().unpolish(self.content)
+        self.content.style().polish(self.content)
+        self.content.setAccessibleDescription(text)
+
+
+class FormDialog(QDialog):
+    """A dialog whose primary button does something that may fail. Thread: GUI.
+
+    Subclasses add fields, override :meth:`problems` and :meth:`submit`. While the request runs the dialog is busy
+    and cannot be closed by accident; an error is shown and everything typed stays.
+
+    Signals:
+        succeeded: the request was carried out; the dialog closes.
+    """
+
+    succeeded = Signal()
+
+    def __init__(self, console: Console, title: str, action: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.console = console
+        self.setWindowTitle(title)
+        self.setModal(True)
+        self._fields: list[Field] = []
+        self._busy = False
+        self._complain = False
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_TYPING_PAUSE_MS)
+        self._typing.timeout.connect(self._on_typing_paused)
+        self._build(title, action)
+
+    def _build(self, title: str, action: str) -> None:
+        heading = QLabel(title, self)
+        heading.setProperty("role", "title")
+        self.banner = Banner(self)
+        self.body = QVBoxLayout()
+        self.body.setSpacing(style.SPACE_M)
+        self.primary = QPushButton(action, self)
+        self.primary.setProperty("role", "primary")
+        self.primary.setDefault(True)
+        self.primary.clicked.connect(self.accept)
+        self.cancel = QPushButton(self.tr("Cancel"), self)
+        self.cancel.setAutoDefault(False)
+        self.cancel.clicked.connect(self.reject)
+        self.extra_buttons = QHBoxLayout()
+        buttons = QHBoxLayout()
+        buttons.setSpacing(style.SPACE_S)
+        buttons.addLayout(self.extra_buttons)
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel)
+        buttons.addWidget(self.primary)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
+        layout.setSpacing(style.SPACE_L)
+        layout.addWidget(heading)
+        layout.addWidget(self.banner)
+        layout.addLayout(self.body, 1)
+        layout.addLayout(buttons)
+
+    # --- for subclasses ---------------------------------------------------------------------------------------
+
+    def add_form(self) -> QFormLayout:
+        """Add a column of labelled fields and return it, for :meth:`add_field`."""
+        form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setHorizontalSpacing(style.SPACE_L)
+        form.setVerticalSpacing(style.SPACE_M)
+        self.body.addLayout(form)
+        return form
+
+    def add_field(
+        self, form: QFormLayout, label: str, content: QWidget, *, help_text: str = "", required: bool = False
+    ) -> Field:
+        """Add a field; a required one bears a mark."""
+        field = Field(content, help_text, self)
+        content.setAccessibleName(label)
+        text = QLabel(f"{label} *" if required else label, self)
+        text.setBuddy(content)
+        text.setMinimumHeight(style.CONTROL_HEIGHT)
+        form.addRow(text, field)
+        self._fields.append(field)
+        if isinstance(content, QLineEdit):
+            content.textEdited.connect(self._typing.start)
+            content.setMinimumWidth(style.FIELD_WIDTH)
+        return field
+
+    def problems(self) -> dict[Field, str]:
+        """Return what is wrong with which field right now."""
+        return {}
+
+    def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Send the request; call exactly one of the two when it has ended."""
+        raise NotImplementedError
+
+    def show_problems(self) -> bool:
+        """Write each problem beside its field; return whether there are none."""
+        found = self.problems()
+        for field in self._fields:
+            field.set_problem(found.get(field, ""))
+        first = next((field for field in self._fields if field in found), None)
+        if first is not None and self._complain:
+            first.setFocus()
+        return not found
+
+    # --- behaviour --------------------------------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """Send the request when nothing is wrong with the fields."""
+        if self._busy:
+            return
+        self._complain = True
+        if not self.show_problems():
+            return
+        self.banner.hide()
+        self._set_busy(busy=True)
+        self.submit(self._on_done, self._on_failed)
+
+    def reject(self) -> None:
+        """Close without doing anything, unless a request is under way."""
+        if not self._busy:
+            super().reject()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Stay open while a request is under way."""
+        if self._busy:
+            event.ignore()
+        else:
+            super().closeEvent(event)
+
+    def _set_busy(self, *, busy: bool) -> None:
+        self._busy = busy
+        self.primary.setEnabled(not busy)
+        self.cancel.setEnabled(not busy)
+        if busy:
+            self.setCursor(Qt.CursorShape.BusyCursor)
+        else:
+            self.unsetCursor()
+
+    def _on_done(self, _answer: object) -> None:
+        self._set_busy(busy=False)
+        self.succeeded.emit()
+        super().accept()
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._set_busy(busy=False)
+        self.banner.show_failure(failure)
+
+    def _on_typing_paused(self) -> None:
+        if self._complain:
+            self.show_problems()

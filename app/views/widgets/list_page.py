@@ -1,0 +1,146 @@
+"""A page that is one list: loads it, keeps it fresh, and says so when it is empty or cannot be had."""
+
+from collections.abc import Hashable, Sequence
+from typing import Generic, TypeVar
+
+from PySide6.QtCore import QPoint, QTimer
+from PySide6.QtWidgets import QMenu
+
+from app.engine.api import Query
+from app.models.rows import Column, RowModel
+from app.views.console import Console
+from app.views.icons import Glyph
+from app.views.page import Page
+from app.views.widgets.stages import Stages
+from app.views.widgets.table import Table
+from app.workers.asker import Failure
+
+Row = TypeVar("Row")
+
+_FRESH_MS = 1000
+
+
+class ListPage(Page, Generic[Row]):
+    """A page with a tool bar and one table. Subclasses name the query, the columns and the empty state.
+
+    Thread: GUI.
+    """
+
+    refresh_ms = _FRESH_MS
+    """How often the list is asked again while it is seen; 0 only by hand and by events."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        super().__init__(console)
+        self._asking = False
+        self._loaded = False
+        self._wanted: Hashable = None
+        model = RowModel[Row](self.columns(), self.row_key, checkable=self.is_checkable())
+        self.table: Table[Row] = Table[Row](name, model, console.memory)
+        self.stages = Stages(self.table, console.theme, self)
+        self.body.addWidget(self.stages)
+        self.toolbar.offer_columns(self.table.column_menu)
+        self.toolbar.filter_changed.connect(self.table.set_filter)
+        self.table.menu_wanted.connect(self._on_menu)
+        self.table.row_activated.connect(self.on_activated)
+        self.table.current_changed.connect(self._on_current)
+        self.stages.create_wanted.connect(self.on_create)
+        self.stages.retry_wanted.connect(self.refresh)
+        self._timer = QTimer(self)
+        self._timer.setInterval(max(1, self.refresh_ms))
+        self._timer.timeout.connect(self.refresh)
+
+    # --- for subclasses ---------------------------------------------------------------------------------------
+
+    def columns(self) -> Sequence[Column[Row]]:
+        """Return the columns of the list."""
+        raise NotImplementedError
+
+    def row_key(self, row: Row) -> Hashable:
+        """Return what identifies a row."""
+        raise NotImplementedError
+
+    def query(self) -> Query[tuple[Row, ...]]:
+        """Return the query for the rows."""
+        raise NotImplementedError
+
+    def empty_state(self) -> tuple[Glyph, str, str, str]:
+        """Return icon, title, text and button of the empty state; an empty button text offers none."""
+        raise NotImplementedError
+
+    def is_checkable(self) -> bool:
+        """Tell whether rows have check boxes."""
+        return True
+
+    def fill_menu(self, menu: QMenu, row: Row) -> None:
+        """Add the actions of a row to its context menu."""
+
+    def on_activated(self, row: Row) -> None:
+        """React to Enter or a double click on a row."""
+
+    def on_create(self) -> None:
+        """React to the button of the empty state."""
+
+    def on_selection(self) -> None:
+        """React to another selection or to other rows, such as by enabling buttons."""
+
+    def chosen_rows(self) -> Sequence[Row]:
+        """Return the checked rows, or where none is checked the selected ones."""
+        return self.table.rows.checked_rows or self.table.selected_rows()
+
+    # --- loading ----------------------------------------------------------------------------------------------
+
+    def open(self, path: tuple[str, ...]) -> None:
+        """Show the list and keep it fresh; a path selects the row with that key."""
+        self._wanted = path[0] if path else None
+        if self.refresh_ms:
+            self._timer.start()
+        self.refresh()
+
+    def leave(self) -> None:
+        """Stop asking."""
+        self._timer.stop()
+
+    def refresh(self) -> None:
+        """Ask for the rows, unless an answer is on its way."""
+        if self._asking:
+            return
+        self._asking = True
+        if not self._loaded:
+            self.stages.show_loading()
+        self.console.door.ask(self.query(), owner=self, on_done=self._on_rows, on_failed=self._on_failed)
+
+    def _on_rows(self, rows: tuple[Row, ...]) -> None:
+        self._asking, self._loaded = False, True
+        current = self.table.current_row()
+        self.table.rows.set_rows(rows)
+        if rows:
+            self.stages.show_content()
+            self._select_again(current)
+        else:
+            glyph, title, text, action = self.empty_state()
+            self.stages.show_empty(glyph, title, text, action=action)
+        self.on_selection()
+
+    def _select_again(self, current: Row | None) -> None:
+        wanted: Hashable = self._wanted
+        self._wanted = None
+        if wanted is None and current is not None:
+            wanted = self.row_key(current)
+        if (wanted is None or not self.table.select(wanted)) and self.table.current_row() is None:
+            for row in self.table.shown_rows()[:1]:
+                self.table.select(self.row_key(row))
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._asking = False
+        if not self._loaded:
+            self.stages.show_failure(failure)
+        # A list that is shown already stays: a later answer replaces it, and the status bar tells of the outage.
+
+    def _on_menu(self, row: Row, position: QPoint) -> None:
+        menu = QMenu(self)
+        self.fill_menu(menu, row)
+        if not menu.isEmpty():
+            menu.popup(position)
+
+    def _on_current(self, _row: object) -> None:
+        self.on_selection()

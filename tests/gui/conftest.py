@@ -1,0 +1,28 @@
+"""A console on a scripted door."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.views.console import Console, ThemeSwitch
+from app.views.memory import Memory
+from app.workers.door import DoorClient
+from tests.support.scripted_door import ScriptedDoor
+
+
+@pytest.fixture
+def door() -> ScriptedDoor:
+    """The door that the test scripts."""
+    return ScriptedDoor()
+
+
+@pytest.fixture
+def console(qtbot: QtBot, qapp: QApplication, tmp_path: Path, door: ScriptedDoor) -> Iterator[Console]:
+    """A console whose requests go to the scripted door."""
+    memory = Memory(tmp_path / "window.ini")
+    client = DoorClient(door)
+    yield Console(client, memory, ThemeSwitch(qapp, memory))
+    assert client.close()

@@ -1,0 +1,195 @@
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.domain.errors import LoginRefused
+from app.domain.ids import PlatformId
+from app.domain.platforms import Platform, PlatformFacts, PlatformKind
+from app.engine.api import (
+    Certificate,
+    ExaminePlatform,
+    Finding,
+    InspectServer,
+    ListPlatformRows,
+    PlatformRow,
+    RegisterPlatform,
+    RemovePlatform,
+    Severity,
+    TryPlatform,
+)
+from app.views.console import Console
+from app.views.platforms.dialog import PlatformDialog
+from app.views.platforms.page import PlatformsPage
+from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.findings import FindingsDialog
+from tests.support.scripted_door import ScriptedDoor
+
+THUMBPRINT = ":".join(["AB"] * 32)
+FACTS = PlatformFacts(
+    kind=PlatformKind.VCENTER,
+    full_name="VMware vCenter Server 8.0.3",
+    version="8.0.3",
+    api_version="8.0.3.0",
+    build="24022515",
+    instance_uuid="u-1",
+)
+CERTIFICATE = Certificate(
+    thumbprint_sha256=THUMBPRINT,
+    subject="vc-1.example.com",
+    issuer="VMCA",
+    not_before=datetime(2026, 1, 1, tzinfo=UTC),
+    not_after=datetime(2028, 1, 1, tzinfo=UTC),
+    trusted_by_ca=False,
+)
+
+
+def row(name: str = "vc-1", *, reachable: bool | None = True) -> PlatformRow:
+    platform = Platform(
+        id=PlatformId(name), name=name, address=f"{name}.example.com", user="backup", thumbprint_sha256=THUMBPRINT
+    )
+    return PlatformRow(
+        platform=platform,
+        facts=FACTS,
+        reachable=reachable,
+        checked_at=datetime.now(UTC),
+        error=None,
+        vm_count=120,
+        rule_count=4,
+        license_name="Enterprise Plus",
+    )
+
+
+def open_page(qtbot: QtBot, console: Console) -> PlatformsPage:
+    page = PlatformsPage(console)
+    qtbot.addWidget(page)
+    page.resize(1200, 600)
+    page.show()
+    page.open(())
+    return page
+
+
+def open_dialog(qtbot: QtBot, console: Console, door: ScriptedDoor) -> PlatformDialog:
+    door.answer(InspectServer, CERTIFICATE)
+    dialog = PlatformDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    for field, text in (
+        (dialog.name, "vc-1"),
+        (dialog.address, "vc-1.example.com"),
+        (dialog.user, "backup"),
+        (dialog.password, "s3cret-word"),
+    ):
+        field.setFocus()
+        QTest.keyClicks(field, text)
+    qtbot.waitUntil(lambda: dialog.confirmed.isVisible())
+    return dialog
+
+
+def test_the_list_tells_how_each_platform_is(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    door.answer(ListPlatformRows, (row("vc-1"), row("esx-9", reachable=False)))
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(page.table.shown_rows()) == 2)
+    texts = [[page.table.model().index(place, column).data() for column in range(4)] for place in range(2)]
+    assert texts == [
+        ["vc-1", "Reachable", "vCenter", "vc-1.example.com:443"],
+        ["esx-9", "Not reachable", "vCenter", "esx-9.example.com:443"],
+    ]
+    page.leave()
+
+
+def test_an_empty_list_offers_to_register_a_platform(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    door.answer(ListPlatformRows, ())
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: page.stages.currentWidget() is not page.table)
+    page.stages.create_wanted.emit()
+    assert page.findChild(PlatformDialog) is not None
+    page.leave()
+
+
+def test_a_platform_is_registered_once_its_certificate_is_confirmed(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    dialog = open_dialog(qtbot, console, door)
+    door.answer(RegisterPlatform, row().platform)
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    assert not door.executed, "nothing is sent before the certificate is confirmed"
+    QTest.keyClick(dialog.confirmed, Qt.Key.Key_Space)
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+    (command,) = door.executed
+    assert isinstance(command, RegisterPlatform)
+    assert (command.name, command.address, command.port, command.user) == (
+        "vc-1",
+        "vc-1.example.com",
+        443,
+        "backup",
+    )
+    assert command.thumbprint_sha256 == THUMBPRINT
+    assert "s3cret-word" not in repr(command)
+
+
+def test_an_error_keeps_everything_typed(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    dialog = open_dialog(qtbot, console, door)
+    door.answer(RegisterPlatform, LoginRefused(address="vc-1.example.com", user="backup"))
+    QTest.keyClick(dialog.confirmed, Qt.Key.Key_Space)
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.banner.isVisible())
+    assert dialog.isVisible()
+    assert dialog.password.text() == "s3cret-word"
+    assert dialog.primary.isEnabled()
+
+
+def test_empty_fields_are_named_where_they_are(qtbot: QtBot, console: Console) -> None:
+    dialog = PlatformDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    problems = [field.problem for field in dialog.problems()]
+    assert problems == ["Enter a name.", "Enter the address.", "Enter the account.", "Enter the password."]
+    assert dialog.isVisible()
+
+
+def test_the_connection_can_be_tested_before_it_is_registered(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    dialog = open_dialog(qtbot, console, door)
+    door.answer(TryPlatform, FACTS)
+    QTest.keyClick(dialog.confirmed, Qt.Key.Key_Space)
+    QTest.mouseClick(dialog.test, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Login works" in dialog._outcome.text())
+    assert "VMware vCenter Server 8.0.3" in dialog._outcome.text()
+
+
+def test_deleting_tells_what_goes_first(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    door.answer(ListPlatformRows, (row(),))
+    door.answer(RemovePlatform, None)
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(page.table.shown_rows()) == 1)
+    page._on_delete()
+    dialog = page.findChild(ConfirmDialog)
+    assert isinstance(dialog, ConfirmDialog)
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert door.executed == [RemovePlatform(platform=PlatformId("vc-1"))]
+    page.leave()
+
+
+def test_the_doctors_findings_come_worst_first(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    def finding(severity: Severity, message: str) -> Finding:
+        return Finding(
+            severity=severity,
+            subject="vc-1",
+            code="doctor.x",
+            params=(("n", "7"),),
+            message=message,
+            hint="Do {n}.",
+        )
+
+    door.answer(ExaminePlatform, (finding(Severity.OK, "Fine {n}"), finding(Severity.ERROR, "Bad {n}")))
+    dialog = FindingsDialog(console, "Examine vc-1", ExaminePlatform(platform=PlatformId("vc-1")))
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(lambda: "2 things" in dialog._summary.text())
+    assert dialog._rows.count() == 3
