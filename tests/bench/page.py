@@ -29,8 +29,13 @@ def circumstances(command: str) -> str:
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     return (
         f"Measured on {day}: {_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}; `{command}`."
+        f"Python {platform.python_version()}; `{command}`{_load()}."
     )
+
+
+def _load() -> str:
+    """Tell how busy the machine was with this and everything else."""
+    return f"; load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
 
 
 def _processor() -> str:
