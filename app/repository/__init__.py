@@ -10,6 +10,9 @@ described in ``docs/repository-format.md``; this is how the parts go together:
 - ``pages``: a disk's index, a tree of pages of 1,024 digests. A new point writes only the pages that changed.
 - ``points``: ``point.json`` with the root digest of each disk, beside the VM's configuration.
 - ``locator``: digest → place, in LMDB on this machine. Made anew from the footers whenever it is missing.
+- ``maintenance``: the sweep (``marking``, ``sweep``), space figures (``space``), verification of everything
+  (``scrub``) and repair (``healing``).
+- ``crypto`` and ``keys``: encryption, which changes records and a point's files, and nothing else.
 - ``leases``: who uses the repository. ``staging``: what a dead writer left is salvaged by the next.
 
 Invariants:
@@ -27,7 +30,7 @@ Which operations exclude which (lease):
 ====================  =======  ========  ======
 backup, deletion      together together  waits
 restore, verification together together  waits
-sweep                 waits    waits     waits
+sweep, repair         waits    waits     waits
 ====================  =======  ========  ======
 
 Threads: :class:`Repository` may be used from any thread; a writer or reader belongs to one at a time and has
