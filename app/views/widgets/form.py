@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -158,6 +159,7 @@ class FormDialog(QDialog):
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.primary)
         layout = QVBoxLayout(self)
+        layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
         layout.setSpacing(style.SPACE_L)
         layout.addWidget(heading)
@@ -185,7 +187,9 @@ class FormDialog(QDialog):
         content.setAccessibleName(label)
         text = QLabel(f"{label} *" if required else label, self)
         text.setBuddy(content)
-        text.setMinimumHeight(style.CONTROL_HEIGHT)
+        text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        text.setContentsMargins(0, style.SPACE_S, 0, 0)
+        text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         form.addRow(text, field)
         self._fields.append(field)
         if isinstance(content, QLineEdit):
@@ -206,6 +210,7 @@ class FormDialog(QDialog):
         found = self.problems()
         for field in self._fields:
             field.set_problem(found.get(field, ""))
+        QTimer.singleShot(0, self, self._grow)
         first = next((field for field in self._fields if field in found), None)
         if first is not None and self._complain:
             first.setFocus()
@@ -253,6 +258,13 @@ class FormDialog(QDialog):
     def _on_failed(self, failure: Failure) -> None:
         self._set_busy(busy=False)
         self.banner.show_failure(failure)
+
+    def _grow(self) -> None:
+        """Make room for texts that wrap: Qt's layouts do not ask for it by themselves."""
+        layout = self.layout()
+        needed = layout.totalHeightForWidth(self.width()) if layout is not None else 0
+        if self.height() < needed:
+            self.resize(self.width(), needed)
 
     def _on_typing_paused(self) -> None:
         if self._complain:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 
 from app.models.rows import ROW_ROLE, SORT_ROLE, RowModel
 from app.views import style
@@ -112,8 +112,6 @@ class Table(QTableView, Generic[Row]):
         for place, column in enumerate(self.rows.columns):
             self.setColumnWidth(place, column.width)
             self.setColumnHidden(place, column.hidden)
-            if column.stretch:
-                header.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
         self.setSortingEnabled(True)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self._memory.restore_header(self._name, header)
@@ -167,6 +165,16 @@ class Table(QTableView, Generic[Row]):
             writer.writerow([self.rows.columns[place].title for place in places])
             for row in self.shown_rows():
                 writer.writerow([self.rows.columns[place].text(row) for place in places])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Give the stretching column the room that the others leave, but never less than its own width."""
+        super().resizeEvent(event)
+        shown = [place for place in range(len(self.rows.columns)) if not self.isColumnHidden(place)]
+        stretching = next((place for place in shown if self.rows.columns[place].stretch), None)
+        if stretching is not None:
+            others = sum(self.columnWidth(place) for place in shown if place != stretching)
+            left = self.viewport().width() - others
+            self.setColumnWidth(stretching, max(self.rows.columns[stretching].width, left))
 
     # --- slots ------------------------------------------------------------------------------------------------
 
