@@ -132,6 +132,14 @@ class Repository:
         key = None if master is None else encode_master(master)
         return cls.open(root, local_dir=local_dir, clock=clock, key=key)
 
+    @staticmethod
+    def lies_at(root: Path) -> bool:
+        """Tell whether a directory is a repository, without opening it; False when it cannot be looked at."""
+        try:
+            return Layout(root).settings.is_file()
+        except OSError:
+            return False
+
     @classmethod
     def open(cls, root: Path, *, local_dir: Path, clock: Clock, key: RepositoryKey | None = None) -> Self:
         """Open the repository in a directory.
