@@ -1,0 +1,56 @@
+"""Facts about the engine itself: whether it can be reached, whom it wants to tell, which window it wants raised."""
+
+from dataclasses import dataclass
+
+from app.domain.events import Event
+from app.domain.ids import TaskId, VmId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLost(Event):
+    """The engine in another process cannot be reached; what it does now is unknown (未知).
+
+    Told by the caller's own side of the door, never by an engine.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFound(Event):
+    """The engine in another process answers again; what was shown of it has to be read anew.
+
+    Told by the caller's own side of the door, never by an engine.
+    """
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRaiseAsked(Event):
+    """A second window was started: the one that is there shall come to the front instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRaised(Event):
+    """The desktop shall show a notification: a task failed, or the operator tests it.
+
+    ``code`` and ``params`` are for translation, the texts are English; an empty ``task`` is a test or a digest.
+    """
+
+    title: str
+    text: str
+    task: TaskId | None = None
+    vm: VmId | None = None
+    vm_name: str = ""
+    rule_name: str = ""
+    code: str = ""
+    params: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFailed(Event):
+    """A notification could not be delivered, and is given up."""
+
+    sink: str
+    code: str
+    message: str
+    hint: str

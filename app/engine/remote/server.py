@@ -1,0 +1,178 @@
+"""Lets other processes of this user use the engine."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from app.domain.events import Event
+from app.engine.door import Door
+from app.engine.remote.endpoint import Endpoint, Listening, open_endpoint
+from app.engine.remote.errors import DoorUnusable
+from app.engine.remote.frames import Ended
+from app.engine.remote.handshake import OtherVersion, Stranger, receive_caller
+from app.engine.remote.peers import is_same_user
+from app.engine.remote.session import Session
+from app.engine.wire import encode_event
+
+_log = logging.getLogger(__name__)
+
+MAX_CALLERS = 32
+HANDSHAKE_S = 5.0
+_LOOK_S = 1.0
+"""How often the accepting thread looks whether it shall end, where closing the socket does not wake it."""
+
+
+class DoorServer:
+    """The open door of an engine; a context manager that closes it. Thread: any."""
+
+    def __init__(self, door: Door, listening: Listening, folder: Path) -> None:
+        self._door = door
+        self._listening = listening
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._sessions: set[Session] = set()
+        self._strangers: set[socket.socket] = set()
+        self._threads: set[threading.Thread] = set()
+        self._closing = False
+        self._numbers = 0
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._accepting = threading.Thread(target=self._accept, name="door")
+
+    @classmethod
+    def open(cls, door: Door, folder: Path, *, use_tcp: bool | None = None) -> Self:
+        """Open the door of an engine in its data folder; the caller holds that folder's engine lock.
+
+        Args:
+            door: the engine.
+            folder: the data folder; only this user may have access.
+            use_tcp: True takes a loopback socket also where there are Unix domain sockets.
+
+        Raises:
+            DoorUnusable: the system refused.
+        """
+        try:
+            listening = open_endpoint(folder, use_tcp=use_tcp)
+        except OSError as error:
+            raise DoorUnusable(detail=f"{folder}: {error.strerror or error}") from error
+        server = cls(door, listening, folder)
+        server._start()
+        return server
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the door is."""
+        return self._listening.endpoint
+
+    def _start(self) -> None:
+        self._listening.socket.settimeout(_LOOK_S)
+        self._unsubscribe = self._door.subscribe(self._tell)
+        self._accepting.start()
+
+    def close(self) -> None:
+        """Let nobody in any more, cut everybody off, and wait until what they asked for is finished."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+            sessions, strangers, threads = set(self._sessions), set(self._strangers), set(self._threads)
+        self._unsubscribe()
+        with suppress(OSError):  # not every system can wake the accepting thread so
+            self._listening.socket.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        self._listening.close(self._folder)
+        for session in sessions:
+            session.end()
+        for connection in strangers:
+            _cut(connection)
+        for thread in threads:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _tell(self, event: Event) -> None:
+        with self._lock:
+            sessions = tuple(self._sessions)
+        if sessions:
+            data = encode_event(event)
+            for session in sessions:
+                session.tell(data)
+
+    # --- letting in --------------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        while not self._is_closing():
+            try:
+                connection, _ = self._listening.socket.accept()
+            except TimeoutError:
+                continue
+            except OSError as error:
+                if not self._is_closing():
+                    _log.warning("a caller could not be let in: %s", error)
+                    threading.Event().wait(_LOOK_S)  # out of descriptors: give others time to close theirs
+                continue
+            self._receive(connection)
+
+    def _is_closing(self) -> bool:
+        with self._lock:
+            return self._closing
+
+    def _receive(self, connection: socket.socket) -> None:
+        with self._lock:
+            is_full = self._closing or len(self._threads) >= MAX_CALLERS
+            if not is_full:
+                self._numbers += 1
+                name = f"door-{self._numbers}"
+                thread = threading.Thread(target=self._serve, args=(connection, name), name=name)
+                self._threads.add(thread)
+                self._strangers.add(connection)
+                thread.start()
+        if is_full:
+            _log.warning("a caller was turned away: %d are there already", MAX_CALLERS)
+            connection.close()
+
+    def _serve(self, connection: socket.socket, name: str) -> None:
+        session = None
+        try:
+            with connection:
+                session = self._admitted(connection, name)
+                if session is not None:
+                    session.run()
+        finally:
+            with self._lock:
+                self._strangers.discard(connection)
+                if session is not None:
+                    self._sessions.discard(session)
+                self._threads.discard(threading.current_thread())
+
+    def _admitted(self, connection: socket.socket, name: str) -> Session | None:
+        connection.settimeout(HANDSHAKE_S)
+        try:
+            if not is_same_user(connection):
+                raise Stranger("another user")
+            receive_caller(connection, self._listening.endpoint.secret)
+        except (Stranger, OtherVersion) as error:
+            _log.warning("a caller was not let in: %s", error)
+            return None
+        except (Ended, OSError) as error:
+            _log.debug("a caller went before it was let in: %r", error)
+            return None
+        session = Session(connection, self._door, name)
+        with self._lock:
+            self._strangers.discard(connection)
+            if self._closing:
+                return None
+            self._sessions.add(session)
+        return session
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may have gone by itself
+        connection.shutdown(socket.SHUT_RDWR)
