@@ -14,7 +14,7 @@ from app.config import Settings, load_settings
 from app.core.clock import Clock, SystemClock
 from app.core.secrets import SecretStore
 from app.core.threads import ThreadRunner
-from app.domain.standbys import Standby
+from app.domain.standbys import RepositoryPlace
 from app.engine.api import Engine, EngineSettings
 from app.engine.messages import kinds_in
 from app.engine.ports import RepositoryOpener, TaskRunner
@@ -131,10 +131,12 @@ def engine_settings(settings: Settings) -> EngineSettings:
 
 
 def repository_opener(folders: Folders, clock: Clock) -> RepositoryOpener:
-    """Return the function that opens a standby's repository, with its locator on this machine's own disk."""
+    """Return the function that opens repositories, each with its locator on this machine's own disk."""
     locators: Path = folders.local / LOCATORS_FOLDER
 
-    def open_repository(standby: Standby) -> Repository:
-        return Repository.open_or_create(Path(standby.target_path), local_dir=locators, clock=clock)
+    def open_repository(place: RepositoryPlace) -> Repository:
+        if place.repository_id is not None:
+            return Repository.open(place.path, local_dir=locators, clock=clock)
+        return Repository.open_or_create(place.path, local_dir=locators, clock=clock)
 
     return open_repository

@@ -11,7 +11,7 @@ from app.catalog.database import Database
 from app.catalog.tables import points
 from app.domain.ids import PointId, StandbyId, VmId
 from app.domain.restore_point import RestorePoint
-from app.domain.tasks import KnownPoint, VerificationState
+from app.domain.tasks import KnownPoint, PointTally, VerificationState
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RestorePoint).decode
@@ -23,56 +23,101 @@ class PointStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, standby: StandbyId, point: RestorePoint) -> None:
+    def put(self, standby: StandbyId, target_path: str, point: RestorePoint) -> None:
         """Remember a point; one already known keeps its verification."""
+        here = _at(standby, target_path)
         with self._database.write() as connection:
-            known = _verifications(connection, standby)
-            _delete(connection, standby, point.id)
-            connection.execute(sa.insert(points), [_values(standby, point, known)])
+            known = _verifications(connection, here & (points.c.id == point.id))
+            connection.execute(sa.delete(points).where(here, points.c.id == point.id))
+            connection.execute(sa.insert(points), [_values(standby, target_path, point, known)])
 
-    def replace_all(self, standby: StandbyId, found: Iterable[RestorePoint]) -> None:
-        """Make the list of a standby's points equal to what its repository says."""
+    def replace_all(self, standby: StandbyId, target_path: str, found: Iterable[RestorePoint]) -> None:
+        """Make the list of a repository's points equal to what it says itself."""
+        here = _at(standby, target_path)
         with self._database.write() as connection:
-            known = _verifications(connection, standby)
-            rows = [_values(standby, point, known) for point in found]
-            connection.execute(sa.delete(points).where(points.c.standby_id == standby))
+            known = _verifications(connection, here)
+            rows = [_values(standby, target_path, point, known) for point in found]
+            connection.execute(sa.delete(points).where(here))
             if rows:
                 connection.execute(sa.insert(points), rows)
 
-    def remove(self, standby: StandbyId, point: PointId) -> None:
+    def remove(self, standby: StandbyId, target_path: str, point: PointId) -> None:
         """Forget a point; nothing happens when it is not known."""
         with self._database.write() as connection:
-            _delete(connection, standby, point)
+            connection.execute(sa.delete(points).where(_at(standby, target_path), points.c.id == point))
 
     def set_verification(
-        self, standby: StandbyId, point: PointId, verification: VerificationState, at: datetime
+        self, standby: StandbyId, target_path: str, point: PointId, verification: VerificationState, at: datetime
     ) -> None:
         """Note what a verification found."""
         with self._database.write() as connection:
             connection.execute(
                 sa.update(points)
-                .where(points.c.standby_id == standby, points.c.id == point)
+                .where(_at(standby, target_path), points.c.id == point)
                 .values(verification=verification.value, verified_at=at)
             )
 
-    def get(self, standby: StandbyId, point: PointId) -> KnownPoint | None:
+    def get(self, standby: StandbyId, target_path: str, point: PointId) -> KnownPoint | None:
         """Return one point, or None."""
-        query = sa.select(points).where(points.c.standby_id == standby, points.c.id == point)
+        query = sa.select(points).where(_at(standby, target_path), points.c.id == point)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _known(row)
+
+    def tallies(self, standby: StandbyId | None = None) -> tuple[PointTally, ...]:
+        """Return how many points each VM has in each rule and repository, without reading them."""
+        keys = (
+            points.c.standby_id,
+            points.c.target_path,
+            points.c.rule_name,
+            points.c.platform_address,
+            points.c.vm,
+        )
+        query = sa.select(
+            *keys,
+            sa.func.count().label("point_count"),
+            sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
+            sa.func.max(points.c.created_at).label("newest"),
+            sa.func.max(points.c.capacity_bytes).label("capacity_bytes"),
+        ).group_by(*keys)
+        if standby is not None:
+            query = query.where(points.c.standby_id == standby)
+        with self._database.read() as connection:
+            return tuple(
+                PointTally(
+                    standby=StandbyId(row.standby_id),
+                    target_path=row.target_path,
+                    rule_name=row.rule_name,
+                    platform_address=row.platform_address,
+                    vm=VmId(row.vm),
+                    count=row.point_count,
+                    stored_bytes=int(row.stored_bytes),
+                    newest=row.newest,
+                    capacity_bytes=row.capacity_bytes,
+                )
+                for row in connection.execute(query)
+            )
 
     def find(
         self,
         *,
         standby: StandbyId | None = None,
+        target_path: str | None = None,
         vm: VmId | None = None,
         platform_address: str | None = None,
         chain: str | None = None,
+        rule_name: str | None = None,
     ) -> tuple[KnownPoint, ...]:
         """Return the points that fit every condition given, newest first."""
         query = sa.select(points).order_by(points.c.created_at.desc(), points.c.id.desc())
-        wanted = {"standby_id": standby, "vm": vm, "platform_address": platform_address, "chain": chain}
+        wanted = {
+            "standby_id": standby,
+            "target_path": target_path,
+            "vm": vm,
+            "platform_address": platform_address,
+            "chain": chain,
+            "rule_name": rule_name,
+        }
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(points.c[column] == value)
@@ -80,27 +125,32 @@ class PointStore:
             return tuple(_known(row) for row in connection.execute(query))
 
 
-def _verifications(connection: sa.Connection, standby: StandbyId) -> dict[str, tuple[str, datetime | None]]:
-    query = sa.select(points.c.id, points.c.verification, points.c.verified_at)
-    rows = connection.execute(query.where(points.c.standby_id == standby))
-    return {row.id: (row.verification, row.verified_at) for row in rows}
+def _at(standby: StandbyId, target_path: str) -> sa.ColumnElement[bool]:
+    return (points.c.standby_id == standby) & (points.c.target_path == target_path)
 
 
-def _delete(connection: sa.Connection, standby: StandbyId, point: PointId) -> None:
-    connection.execute(sa.delete(points).where(points.c.standby_id == standby, points.c.id == point))
+def _verifications(
+    connection: sa.Connection, where: sa.ColumnElement[bool]
+) -> dict[str, tuple[str, datetime | None]]:
+    query = sa.select(points.c.id, points.c.verification, points.c.verified_at).where(where)
+    return {row.id: (row.verification, row.verified_at) for row in connection.execute(query)}
 
 
 def _values(
-    standby: StandbyId, point: RestorePoint, known: dict[str, tuple[str, datetime | None]]
+    standby: StandbyId, target_path: str, point: RestorePoint, known: dict[str, tuple[str, datetime | None]]
 ) -> dict[str, object]:
     verification, verified_at = known.get(point.id, (VerificationState.UNKNOWN.value, None))
     return {
         "standby_id": standby,
+        "target_path": target_path,
         "id": point.id,
         "chain": point.chain,
+        "rule_name": point.rule_name,
         "platform_address": point.facts.platform_address,
         "vm": point.facts.vm,
         "created_at": point.created_at,
+        "capacity_bytes": point.capacity_bytes,
+        "stored_bytes": point.stored_bytes,
         "body": _encode(point),
         "verification": verification,
         "verified_at": verified_at,
@@ -110,6 +160,7 @@ def _values(
 def _known(row: sa.Row[Any]) -> KnownPoint:
     return KnownPoint(
         standby=StandbyId(row.standby_id),
+        target_path=row.target_path,
         point=_decode(row.body),
         verification=VerificationState(row.verification),
         verified_at=row.verified_at,

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.tables import platforms, standbys
+from app.catalog.tables import platforms, repositories, standbys
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
@@ -56,8 +56,9 @@ class StandbyStore:
         """Add a standby, or change the one with its id."""
         values = {
             "name": standby.name,
-            "target_path": standby.target_path,
-            "repository_id": standby.repository_id,
+            "root_path": standby.root_path,
+            "note": standby.note,
+            "mark": standby.mark,
         }
         with self._database.write() as connection:
             _put(connection, standbys, standby.id, values)
@@ -78,6 +79,26 @@ class StandbyStore:
         with self._database.write() as connection:
             connection.execute(sa.delete(standbys).where(standbys.c.id == standby))
 
+    def repositories(self, standby: StandbyId) -> dict[str, str]:
+        """Return the target paths on a standby at which a repository was opened, each with its id."""
+        query = sa.select(repositories).where(repositories.c.standby_id == standby).order_by("target_path")
+        with self._database.read() as connection:
+            return {row.target_path: row.repository_id for row in connection.execute(query)}
+
+    def note_repository(self, standby: StandbyId, target_path: str, repository_id: str) -> None:
+        """Remember which repository lies at a target path."""
+        here = (repositories.c.standby_id == standby) & (repositories.c.target_path == target_path)
+        with self._database.write() as connection:
+            changed = connection.execute(
+                sa.update(repositories).where(here).values(repository_id=repository_id)
+            ).rowcount
+            if not changed:
+                connection.execute(
+                    sa.insert(repositories).values(
+                        standby_id=standby, target_path=target_path, repository_id=repository_id
+                    )
+                )
+
 
 def _put(connection: sa.Connection, table: sa.Table, key: str, values: dict[str, Any]) -> None:
     changed = connection.execute(sa.update(table).where(table.c.id == key).values(**values))
@@ -97,6 +118,4 @@ def _platform(row: sa.Row[Any]) -> Platform:
 
 
 def _standby(row: sa.Row[Any]) -> Standby:
-    return Standby(
-        id=StandbyId(row.id), name=row.name, target_path=row.target_path, repository_id=row.repository_id
-    )
+    return Standby(id=StandbyId(row.id), name=row.name, root_path=row.root_path, note=row.note, mark=row.mark)

@@ -51,19 +51,45 @@ standbys = sa.Table(
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
-    sa.Column("target_path", sa.Text, nullable=False, unique=True),
-    sa.Column("repository_id", sa.String(36)),
+    sa.Column("root_path", sa.Text, nullable=False, unique=True),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("mark", sa.String(36)),
+)
+
+repositories = sa.Table(
+    "repositories",
+    metadata,
+    sa.Column("standby_id", sa.String(36), sa.ForeignKey("standbys.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("target_path", sa.String(1024), primary_key=True),
+    sa.Column("repository_id", sa.String(36), nullable=False),
+)
+
+platform_sightings = sa.Table(
+    "platform_sightings",
+    metadata,
+    sa.Column("platform_id", sa.String(36), sa.ForeignKey("platforms.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("checked_at", UtcDateTime, nullable=False),
+    sa.Column("reachable", sa.Boolean, nullable=False),
+    sa.Column("facts", sa.Text),
+    sa.Column("license_name", sa.Text, nullable=False),
+    sa.Column("vm_count", sa.Integer),
+    sa.Column("error_code", sa.String(64)),
+    sa.Column("error_params", sa.Text),
 )
 
 points = sa.Table(
     "points",
     metadata,
     sa.Column("standby_id", sa.String(36), sa.ForeignKey("standbys.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("target_path", sa.String(1024), primary_key=True),
     sa.Column("id", sa.String(512), primary_key=True),
     sa.Column("chain", sa.Text, nullable=False),
+    sa.Column("rule_name", sa.Text, nullable=False),
     sa.Column("platform_address", sa.Text, nullable=False),
     sa.Column("vm", sa.Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("capacity_bytes", sa.BigInteger, nullable=False),
+    sa.Column("stored_bytes", sa.BigInteger, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("verification", sa.String(16), nullable=False),
     sa.Column("verified_at", UtcDateTime),
@@ -80,6 +106,8 @@ tasks = sa.Table(
     sa.Column("vm_name", sa.Text, nullable=False),
     sa.Column("platform_id", sa.String(36)),
     sa.Column("standby_id", sa.String(36), nullable=False),
+    sa.Column("target_path", sa.Text, nullable=False, server_default=""),
+    sa.Column("rule_id", sa.String(36)),
     sa.Column("rule_name", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("host", sa.Text, nullable=False),
@@ -100,6 +128,7 @@ tasks = sa.Table(
     sa.Index("ix_tasks_by_time", "created_at"),
     sa.Index("ix_tasks_by_state", "state"),
     sa.Index("ix_tasks_by_vm", "platform_id", "vm", "created_at"),
+    sa.Index("ix_tasks_by_rule", "rule_id", "vm", "created_at"),
 )
 
 task_stages = sa.Table(
@@ -122,6 +151,52 @@ task_log = sa.Table(
     sa.Column("code", sa.String(96), nullable=False),
     sa.Column("params", sa.Text, nullable=False),
     sa.Index("ix_task_log_by_task", "task_id", "id"),
+)
+
+rules = sa.Table(
+    "rules",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("platform_id", sa.String(36), nullable=False),
+    sa.Column("standby_id", sa.String(36), nullable=False),
+    sa.Column("target_path", sa.Text, nullable=False),
+    sa.Column("advanced", sa.Text, nullable=False),
+    sa.Column("policy", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("considered_until", UtcDateTime, nullable=False),
+)
+
+rule_vms = sa.Table(
+    "rule_vms",
+    metadata,
+    sa.Column("rule_id", sa.String(36), sa.ForeignKey("rules.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("vm", sa.String(255), primary_key=True),
+    sa.Column("platform_id", sa.String(36), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("is_started", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("platform_id", "vm", name="uq_rule_vms_vm"),
+)
+
+vm_successions = sa.Table(
+    "vm_successions",
+    metadata,
+    sa.Column("platform_id", sa.String(36), primary_key=True),
+    sa.Column("old_vm", sa.String(255), primary_key=True),
+    sa.Column("new_vm", sa.String(255), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+)
+
+engines = sa.Table(
+    "engines",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("beat_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
 )
 
 snapshot_journal = sa.Table(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from app.catalog.database import Database
 from app.catalog.tables import task_log, task_stages, tasks
-from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import LogLine, StageTime, TaskError, TaskRecord, TransferTotals
@@ -138,6 +138,8 @@ def _values(record: TaskRecord) -> dict[str, object]:
         vm_name=record.vm_name,
         platform_id=record.platform,
         standby_id=record.standby,
+        target_path=record.target_path,
+        rule_id=record.rule,
         rule_name=record.rule_name,
         priority=record.priority,
         host=record.host,
@@ -176,6 +178,8 @@ def _record(row: sa.Row[Any], stages: tuple[StageTime, ...]) -> TaskRecord:
         vm_name=row.vm_name,
         platform=None if row.platform_id is None else PlatformId(row.platform_id),
         standby=StandbyId(row.standby_id),
+        target_path=row.target_path,
+        rule=None if row.rule_id is None else RuleId(row.rule_id),
         rule_name=row.rule_name,
         priority=row.priority,
         host=row.host,

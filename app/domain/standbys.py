@@ -1,17 +1,71 @@
-"""Standby machines (灾备机): where backup data is kept."""
+"""Standby machines (灾备机): where backup data is kept, and the directories on them that hold repositories."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
+from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class TargetPathRefused(OperationalError):
+    """A target path does not name a directory below the standby's root."""
+
+    code = "standby.target_path_refused"
+    message_template = "{path} is no directory below the standby's root: {reason}"
+    hint_template = (
+        "Choose a directory with the button beside the field; it has no drive and no .. in it."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standby:
-    """A registered standby machine with the path of its repository."""
+    """A registered standby machine: a directory of this machine, local or mounted, and all that lies below it."""
 
     id: StandbyId
     name: str
+    root_path: str
+    """Absolute path as this machine sees it."""
+    note: str = ""
+    mark: str | None = None
+    """What the file ``.standfast-standby`` in the root said when it was registered; another one there, or none,
+    is another disk or a share that is not mounted. None where the root could not be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryPlace:
+    """A directory of a standby machine that holds, or shall hold, a repository (灾备机目标路径)."""
+
+    standby: Standby
     target_path: str
-    """Absolute path of the repository as this machine sees it (灾备机目标路径)."""
+    """Relative to the root, with forward slashes, as :func:`normal_target_path` gives it; empty is the root."""
     repository_id: str | None = None
-    """UUID the repository had when it was last opened: another one there is another repository."""
+    """UUID the repository had when it was first opened: another one there is another repository. None before."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, as this machine sees it."""
+        return target_directory(self.standby, self.target_path)
+
+
+def target_directory(standby: Standby, target_path: str) -> Path:
+    """Return where a target path lies, as this machine sees it."""
+    return Path(standby.root_path, *PurePosixPath(target_path).parts)
+
+
+def normal_target_path(text: str) -> str:
+    """Bring a target path into the form in which it is kept and compared; ``/`` and ``.`` are the root.
+
+    Raises:
+        TargetPathRefused: it leads out of the root, or cannot be a path at all.
+    """
+    parts = [part for part in text.strip().replace("\\", "/").split("/") if part not in ("", ".")]
+    if any(part == ".." for part in parts):
+        raise TargetPathRefused(path=text, reason="it leads upwards")
+    if parts and _DRIVE.fullmatch(parts[0]):
+        raise TargetPathRefused(path=text, reason="it names a drive")
+    if any(not part.isprintable() or part != part.strip() for part in parts):
+        raise TargetPathRefused(path=text, reason="a name has spaces at its ends or unprintable characters")
+    return "/".join(parts)

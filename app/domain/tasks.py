@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
@@ -51,6 +51,10 @@ class TaskRecord:
     platform: PlatformId | None
     """None for work that needs no platform, such as verifying a restore point."""
     standby: StandbyId
+    target_path: str = ""
+    """Directory of the repository on the standby, relative to its root."""
+    rule: RuleId | None = None
+    """The rule that it runs for; None for a backup by hand, and for restores outside a rule."""
     rule_name: str
     priority: int = 0
     """Higher runs first among the pending ones."""
@@ -95,9 +99,28 @@ class KnownPoint:
     """A restore point as the catalog remembers it; the repository is the truth."""
 
     standby: StandbyId
+    target_path: str = ""
+    """Directory of its repository on the standby, relative to the root."""
     point: RestorePoint
     verification: VerificationState = VerificationState.UNKNOWN
     verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointTally:
+    """How many restore points a VM has in one rule and repository."""
+
+    standby: StandbyId
+    target_path: str
+    rule_name: str
+    platform_address: str
+    vm: VmId
+    count: int
+    stored_bytes: int
+    """What they added to the repository, one after the other."""
+    newest: datetime
+    capacity_bytes: int
+    """Capacity of the VM's disks in the largest of them."""
 
 
 class RestorePhase(Enum):

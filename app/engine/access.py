@@ -9,9 +9,10 @@ from app.core.hypervisor import Hypervisor, HypervisorFactory
 from app.core.secrets import SecretStore
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
-from app.domain.standbys import Standby
+from app.domain.standbys import RepositoryPlace
 from app.engine.errors import PasswordMissing, PlatformUnknown, StandbyUnknown, WrongRepository
 from app.engine.ports import PlatformStore, RepositoryOpener, StandbyStore
+from app.engine.standbys import prepare_target
 from app.repository import Repository
 
 
@@ -55,70 +56,81 @@ class _Open:
     users: int
 
 
-class Repositories:
-    """Opens each standby's repository once for all who use it at the same time, and closes it behind the last.
+_Key = tuple[StandbyId, str]
 
-    Thread: any. One lock per standby: a share that takes long to answer holds nobody else up.
+
+class Repositories:
+    """Opens each repository once for all who use it at the same time, and closes it behind the last.
+
+    One is created only at a place where none was ever opened, on a standby machine that is really there.
+
+    Thread: any. One lock per place: a share that takes long to answer holds nobody else up.
     """
 
     def __init__(self, opener: RepositoryOpener, standbys: StandbyStore) -> None:
         self._opener = opener
         self._standbys = standbys
-        self._locks: dict[StandbyId, threading.Lock] = {}
-        self._open: dict[StandbyId, _Open] = {}
+        self._locks: dict[_Key, threading.Lock] = {}
+        self._open: dict[_Key, _Open] = {}
+
+    def place(self, standby: StandbyId, target_path: str = "") -> RepositoryPlace:
+        """Return a place on a registered standby.
+
+        Raises:
+            StandbyUnknown: there is no standby of that id.
+        """
+        known = self._standbys.get(standby)
+        if known is None:
+            raise StandbyUnknown(standby=standby)
+        repository_id = self._standbys.repositories(standby).get(target_path)
+        return RepositoryPlace(standby=known, target_path=target_path, repository_id=repository_id)
 
     @contextmanager
-    def lease(self, standby: StandbyId) -> Iterator[Repository]:
-        """Give the repository of a registered standby.
+    def lease(self, standby: StandbyId, target_path: str = "") -> Iterator[Repository]:
+        """Give the repository at a target path of a registered standby.
 
         Raises:
             StandbyUnknown: there is no standby of that id.
             WrongRepository: another repository lies there now.
             OperationalError: it cannot be opened.
         """
-        known = self._standbys.get(standby)
-        if known is None:
-            raise StandbyUnknown(standby=standby)
-        with self.opened(known) as repository:
-            yield repository
-
-    @contextmanager
-    def opened(self, standby: Standby) -> Iterator[Repository]:
-        """Give the repository of a standby that may not be registered yet.
-
-        Raises:
-            WrongRepository: another repository lies there now.
-            OperationalError: it cannot be opened.
-        """
-        repository = self._take(standby)
+        place = self.place(standby, target_path)
+        key = (standby, target_path)
+        repository = self._take(key, place)
         try:
             yield repository
         finally:
-            self._give_back(standby.id)
+            self._give_back(key)
 
-    def _take(self, standby: Standby) -> Repository:
-        with self._lock(standby.id):
-            entry = self._open.get(standby.id)
+    def _take(self, key: _Key, place: RepositoryPlace) -> Repository:
+        with self._lock(key):
+            entry = self._open.get(key)
             if entry is None:
-                entry = self._open[standby.id] = _Open(self._opened(standby), 0)
+                entry = self._open[key] = _Open(self._opened(place), 0)
             entry.users += 1
             return entry.repository
 
-    def _opened(self, standby: Standby) -> Repository:
-        repository = self._opener(standby)
-        if standby.repository_id is not None and standby.repository_id != repository.id:
-            found = repository.id
+    def _opened(self, place: RepositoryPlace) -> Repository:
+        if place.repository_id is None:
+            prepare_target(place)
+        repository = self._opener(place)
+        try:
+            if place.repository_id is None:
+                self._standbys.note_repository(place.standby.id, place.target_path, repository.id)
+            elif place.repository_id != repository.id:
+                raise WrongRepository(path=place.path, found=repository.id, expected=place.repository_id)
+        except BaseException:
             repository.close()
-            raise WrongRepository(path=standby.target_path, found=found, expected=standby.repository_id)
+            raise
         return repository
 
-    def _lock(self, standby: StandbyId) -> threading.Lock:
-        return self._locks.setdefault(standby, threading.Lock())
+    def _lock(self, key: _Key) -> threading.Lock:
+        return self._locks.setdefault(key, threading.Lock())
 
-    def _give_back(self, standby: StandbyId) -> None:
-        with self._lock(standby):
-            entry = self._open[standby]
+    def _give_back(self, key: _Key) -> None:
+        with self._lock(key):
+            entry = self._open[key]
             entry.users -= 1
             if not entry.users:
-                del self._open[standby]
+                del self._open[key]
                 entry.repository.close()

@@ -50,6 +50,8 @@ class Executor:
             vm_name=request.vm_name,
             platform=request.platform,
             standby=request.standby,
+            target_path=request.target_path,
+            rule=request.rule,
             rule_name=request.rule_name,
             priority=request.priority,
             host=request.host,
@@ -68,6 +70,8 @@ class Executor:
             vm_name=point.facts.name,
             platform=request.platform if isinstance(request, StartRestore) else None,
             standby=request.standby,
+            target_path=request.target_path,
+            rule=request.rule if isinstance(request, StartRestore) else None,
             rule_name=point.rule_name,
             priority=request.priority,
             point=point.id,
@@ -77,11 +81,11 @@ class Executor:
 
     def _point(self, request: StartRestore | StartVerify) -> RestorePoint:
         """Find the point in the catalog, or where the catalog does not know it yet, in the repository."""
-        known = self._workshop.catalog.points.get(request.standby, request.point)
+        known = self._workshop.catalog.points.get(request.standby, request.target_path, request.point)
         if known is not None:
             return known.point
         with (
-            self._workshop.repositories.lease(request.standby) as repository,
+            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
             repository.open_point(request.point) as reader,
         ):
             return reader.point

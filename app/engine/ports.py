@@ -1,6 +1,6 @@
 """What the engine needs from outside, declared where it is used."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,11 +9,12 @@ from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.platforms import Platform
 from app.domain.restore_point import RestorePoint
-from app.domain.standbys import Standby
+from app.domain.standbys import RepositoryPlace, Standby
 from app.domain.states import TaskState
 from app.domain.tasks import (
     KnownPoint,
     LogLine,
+    PointTally,
     RestoreTrace,
     TaskError,
     TaskRecord,
@@ -22,10 +23,10 @@ from app.domain.tasks import (
 )
 from app.repository import Repository
 
-RepositoryOpener = Callable[[Standby], Repository]
-"""Opens the repository of a standby.
+RepositoryOpener = Callable[[RepositoryPlace], Repository]
+"""Opens the repository at a place.
 
-It may create one only where ``repository_id`` is None, which is when the standby is being registered: at a path
+It may create one only where ``repository_id`` is None, which is when nothing was ever kept there: at a path
 that is merely not mounted, a new empty repository would hide the loss.
 """
 
@@ -69,39 +70,53 @@ class StandbyStore(Protocol):
         """Forget one, with what is known of its points."""
         ...
 
+    def repositories(self, standby: StandbyId) -> Mapping[str, str]:
+        """Return the target paths on a standby at which a repository was opened, each with its id."""
+        ...
+
+    def note_repository(self, standby: StandbyId, target_path: str, repository_id: str) -> None:
+        """Remember which repository lies at a target path."""
+        ...
+
 
 class PointStore(Protocol):
     """Remembers restore points, as a cache of the repositories. Thread: any."""
 
-    def put(self, standby: StandbyId, point: RestorePoint) -> None:
+    def put(self, standby: StandbyId, target_path: str, point: RestorePoint) -> None:
         """Add or change one."""
         ...
 
-    def replace_all(self, standby: StandbyId, found: Iterable[RestorePoint]) -> None:
-        """Make the list of a standby's points equal to what its repository says."""
+    def replace_all(self, standby: StandbyId, target_path: str, found: Iterable[RestorePoint]) -> None:
+        """Make the list of a repository's points equal to what it says itself."""
         ...
 
-    def remove(self, standby: StandbyId, point: PointId) -> None:
+    def remove(self, standby: StandbyId, target_path: str, point: PointId) -> None:
         """Forget one."""
         ...
 
     def set_verification(
-        self, standby: StandbyId, point: PointId, verification: VerificationState, at: datetime
+        self, standby: StandbyId, target_path: str, point: PointId, verification: VerificationState, at: datetime
     ) -> None:
         """Note what a verification found."""
         ...
 
-    def get(self, standby: StandbyId, point: PointId) -> KnownPoint | None:
+    def get(self, standby: StandbyId, target_path: str, point: PointId) -> KnownPoint | None:
         """Return one, or None."""
+        ...
+
+    def tallies(self, standby: StandbyId | None = None) -> tuple[PointTally, ...]:
+        """Return how many points each VM has in each rule and repository, without reading them."""
         ...
 
     def find(
         self,
         *,
         standby: StandbyId | None = None,
+        target_path: str | None = None,
         vm: VmId | None = None,
         platform_address: str | None = None,
         chain: str | None = None,
+        rule_name: str | None = None,
     ) -> tuple[KnownPoint, ...]:
         """Return the points that fit every condition given, newest first."""
         ...

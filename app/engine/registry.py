@@ -1,5 +1,6 @@
 """Registering platforms and standby machines, and the list of restore points."""
 
+import logging
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,17 @@ from app.domain.console_events import (
     StandbyRegistered,
     StandbyRemoved,
 )
-from app.domain.ids import PlatformId, PointId, StandbyId
+from app.domain.errors import OperationalError
+from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
-from app.engine.commands import RegisterPlatform, RegisterStandby, UpdatePlatform
+from app.engine.commands import DeletePoint, RegisterPlatform, RegisterStandby, UpdatePlatform, UpdateStandby
 from app.engine.errors import AlreadyRegistered, PasswordMissing, RequestRefused, StandbyUnknown, StillInUse
 from app.engine.jobs import Workshop
+from app.engine.standbys import adopt_root, check_root, find_repositories
 from app.engine.taskmanager import TaskManager
+
+_log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -104,24 +109,45 @@ class Registry:
     # --- standbys --------------------------------------------------------------------------------------------
 
     def register_standby(self, command: RegisterStandby) -> Standby:
-        """Open or create the repository at a path, remember the standby, and list its points.
+        """Remember a standby machine, and list the points of repositories that lie there already.
 
         Raises:
             AlreadyRegistered, OperationalError: nothing is remembered.
         """
         standby = Standby(
-            id=StandbyId(str(uuid.uuid4())), name=_named(command.name), target_path=_path(command.target_path)
+            id=StandbyId(str(uuid.uuid4())),
+            name=_named(command.name),
+            root_path=_path(command.root_path),
+            note=command.note.strip(),
         )
+        self._refuse_known_standby(standby)
+        standby = replace(standby, mark=adopt_root(Path(standby.root_path)))
         workshop = self._workshop
-        for other in workshop.catalog.standbys.all():
-            if other.target_path == standby.target_path:
-                raise AlreadyRegistered(what=standby.target_path, name=other.name)
-            if other.name == standby.name:
-                raise AlreadyRegistered(what=f"a standby named {standby.name}", name=other.name)
-        with workshop.repositories.opened(standby) as repository:
-            standby = replace(standby, repository_id=repository.id)
-            workshop.catalog.standbys.put(standby)
-            workshop.catalog.points.replace_all(standby.id, repository.points().points)
+        workshop.catalog.standbys.put(standby)
+        for target_path in find_repositories(standby):
+            try:
+                self._read_points(standby.id, target_path)
+            except OperationalError as error:
+                _log.warning("the repository in %r of %s is not read: %s", target_path, standby.name, error)
+        workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
+        return standby
+
+    def update_standby(self, command: UpdateStandby) -> Standby:
+        """Change a standby machine; another path is taken only when the same directory is seen there.
+
+        Raises:
+            StandbyUnknown, AlreadyRegistered, OperationalError: nothing is changed.
+        """
+        workshop = self._workshop
+        known = self._standby(command.standby)
+        standby = replace(
+            known, name=_named(command.name), root_path=_path(command.root_path), note=command.note.strip()
+        )
+        self._refuse_known_standby(standby)
+        if standby.root_path != known.root_path:
+            self._refuse_used_by_tasks(standby)
+            check_root(standby)
+        workshop.catalog.standbys.put(standby)
         workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
         return standby
 
@@ -133,42 +159,68 @@ class Registry:
             StillInUse: tasks need it.
         """
         workshop = self._workshop
-        known = workshop.catalog.standbys.get(standby)
-        if known is None:
-            raise StandbyUnknown(standby=standby)
-        if any(record.standby == standby for record in self._manager.unfinished()):
-            raise StillInUse(name=known.name)
+        self._refuse_used_by_tasks(self._standby(standby))
         workshop.catalog.standbys.remove(standby)
         workshop.bus.publish(StandbyRemoved(at=workshop.clock.now(), standby=standby))
 
+    def _standby(self, standby: StandbyId) -> Standby:
+        known = self._workshop.catalog.standbys.get(standby)
+        if known is None:
+            raise StandbyUnknown(standby=standby)
+        return known
+
+    def _refuse_used_by_tasks(self, standby: Standby) -> None:
+        if any(record.standby == standby.id for record in self._manager.unfinished()):
+            raise StillInUse(name=standby.name)
+
+    def _refuse_known_standby(self, standby: Standby) -> None:
+        for other in self._workshop.catalog.standbys.all():
+            if other.id == standby.id:
+                continue
+            if other.root_path == standby.root_path:
+                raise AlreadyRegistered(what=standby.root_path, name=other.name)
+            if other.name == standby.name:
+                raise AlreadyRegistered(what=f"a standby named {standby.name}", name=other.name)
+
     # --- points ----------------------------------------------------------------------------------------------
 
-    def refresh_points(self, standby: StandbyId) -> int:
-        """Make the list of a standby's points equal to what its repository says; return how many there are.
+    def refresh_points(self, standby: StandbyId, target_path: str | None = None) -> int:
+        """Make the list of a standby's points equal to what its repositories say; return how many there are.
 
         Raises:
-            OperationalError: the repository cannot be read.
+            OperationalError: a repository cannot be read.
         """
         workshop = self._workshop
-        with workshop.repositories.lease(standby) as repository:
-            points = repository.points().points
-        workshop.catalog.points.replace_all(standby, points)
+        self._standby(standby)
+        known = workshop.catalog.standbys.repositories(standby)
+        places = sorted(known) if target_path is None else [target_path]
+        count = sum(self._read_points(standby, place) for place in places)
         workshop.bus.publish(PointsRefreshed(at=workshop.clock.now(), standby=standby))
+        return count
+
+    def _read_points(self, standby: StandbyId, target_path: str) -> int:
+        with self._workshop.repositories.lease(standby, target_path) as repository:
+            points = repository.points().points
+        self._workshop.catalog.points.replace_all(standby, target_path, points)
         return len(points)
 
-    def delete_point(self, standby: StandbyId, point: PointId) -> None:
+    def delete_point(self, command: DeletePoint) -> None:
         """Move a restore point to the trash.
 
         Raises:
             StillInUse: a task reads it.
             OperationalError: the repository refused.
         """
-        if any(record.point == point for record in self._manager.unfinished()):
+        standby, target_path, point = command.standby, command.target_path, command.point
+        if any(
+            (one.standby, one.target_path, one.point) == (standby, target_path, point)
+            for one in self._manager.unfinished()
+        ):
             raise StillInUse(name=point)
         workshop = self._workshop
-        with workshop.repositories.lease(standby) as repository:
+        with workshop.repositories.lease(standby, target_path) as repository:
             repository.delete_point(point)
-        workshop.catalog.points.remove(standby, point)
+        workshop.catalog.points.remove(standby, target_path, point)
         workshop.bus.publish(RestorePointDeleted(at=workshop.clock.now(), standby=standby, point=point))
 
 

@@ -21,6 +21,8 @@ def task_row(record: TaskRecord, samples: Mapping[TaskId, ProgressSample]) -> Ta
         vm_name=record.vm_name,
         platform=record.platform,
         standby=record.standby,
+        target_path=record.target_path,
+        rule=record.rule,
         rule_name=record.rule_name,
         point=record.point,
         created_at=record.created_at,
@@ -55,18 +57,30 @@ def error_row(error: OperationalError) -> ErrorRow:
     )
 
 
+def error_of(row: ErrorRow) -> OperationalError | None:
+    """Make the error again that a row stands for; None when this program does not know its like."""
+    error = _known_error(row.code, dict(row.params))
+    return error if error is not None and error_row(error) == row else None
+
+
+def _known_error(code: str, params: dict[str, str]) -> OperationalError | None:
+    for kind in _error_kinds(OperationalError):
+        if kind.code == code:
+            try:
+                return kind(**params)
+            except (KeyError, TypeError):
+                return None  # another version has other parameters, or the kind is not made of parameters
+    return None
+
+
 def kept_error_row(kept: TaskError) -> ErrorRow:
     """Make the row of an error that was kept as code and parameters.
 
     One that another version of the program wrote is shown as it is.
     """
-    params = dict(kept.params)
-    for kind in _error_kinds(OperationalError):
-        if kind.code == kept.code:
-            try:
-                return error_row(kind(**params))
-            except KeyError:
-                break  # an older version wrote other parameters
+    known = _known_error(kept.code, dict(kept.params))
+    if known is not None:
+        return error_row(known)
     detail = " ".join([kept.code, *(f"{name}={value}" for name, value in kept.params)])
     return ErrorRow(
         code=kept.code,

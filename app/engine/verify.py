@@ -33,7 +33,7 @@ class VerifyRun:
         context, request = self._job.context, self._request
         self._job.stages.enter(TaskState.PREPARING)
         with (
-            self._workshop.repositories.lease(request.standby) as repository,
+            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
             repository.open_point(request.point) as reader,
         ):
             self._job.stages.enter(TaskState.VERIFYING)
@@ -62,7 +62,9 @@ class VerifyRun:
         context, request = self._job.context, self._request
         at = context.clock.now()
         try:
-            self._workshop.catalog.points.set_verification(request.standby, request.point, found, at)
+            self._workshop.catalog.points.set_verification(
+                request.standby, request.target_path, request.point, found, at
+            )
         except OperationalError as error:
             context.log.warning(m.POINT_NOT_LISTED, detail=error.message)
         context.bus.publish(

@@ -3,7 +3,7 @@
 import types
 from collections.abc import Callable
 from dataclasses import is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -60,6 +60,8 @@ _ATOMS: dict[object, st.SearchStrategy[Any]] = {
     bytes: st.binary(max_size=8),
     type(None): st.none(),
     datetime: st.datetimes(timezones=st.just(UTC)),
+    date: st.dates(),
+    time: st.times(),
 }
 
 
@@ -81,6 +83,8 @@ def _built(kind: Any) -> st.SearchStrategy[Any]:
         if arguments[-1] is Ellipsis:
             return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
         return st.tuples(*(values_of(one) for one in arguments))
+    if origin is frozenset:
+        return st.frozensets(values_of(arguments[0]), max_size=3)
     if origin is dict:
         return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=2)
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -15,7 +15,7 @@ from app.core.threads import ThreadRunner
 from app.domain.events import Event
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.restore_point import RestorePoint
-from app.domain.standbys import Standby
+from app.domain.standbys import RepositoryPlace
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
     ChangeTracking,
@@ -97,13 +97,13 @@ class EngineLab:
         self.platform = PlatformId("")
         self.standby = StandbyId("")
 
-    def open_repository(self, standby: Standby) -> Repository:
-        """Open the repository of a standby with small chunks."""
-        root, local = Path(standby.target_path), self.directory / "local"
-        if standby.repository_id is not None:
-            return Repository.open(root, local_dir=local, clock=self.clock)
+    def open_repository(self, place: RepositoryPlace) -> Repository:
+        """Open the repository at a place with small chunks."""
+        local = self.directory / "local"
+        if place.repository_id is not None:
+            return Repository.open(place.path, local_dir=local, clock=self.clock)
         small = RepositorySettings(chunk_bytes=CHUNK)
-        return Repository.open_or_create(root, small, local_dir=local, clock=self.clock)
+        return Repository.open_or_create(place.path, small, local_dir=local, clock=self.clock)
 
     def __enter__(self) -> Self:
         platforms, standbys = self.catalog.platforms.all(), self.catalog.standbys.all()
@@ -120,7 +120,7 @@ class EngineLab:
             RegisterPlatform(name="lab", address=self.host.address, user="root", password=PASSWORD)
         ).id
         path = str(self.directory / "standby")
-        self.standby = self.engine.execute(RegisterStandby(name="standby", target_path=path)).id
+        self.standby = self.engine.execute(RegisterStandby(name="standby", root_path=path)).id
 
     def __exit__(self, *exc: object) -> None:
         assert self.engine.close(30), "tasks did not end"

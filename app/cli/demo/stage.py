@@ -101,5 +101,5 @@ def register(root: Path, simulator: VSphereSimulator, engine: Engine) -> Stage:
             thumbprint_sha256=simulator.thumbprint_sha256,
         )
     )
-    standby = engine.execute(RegisterStandby(name="Demo standby", target_path=str(root / "standby")))
+    standby = engine.execute(RegisterStandby(name="Demo standby", root_path=str(root / "standby")))
     return Stage(root=root, simulator=simulator, engine=engine, platform=platform.id, standby=standby.id)

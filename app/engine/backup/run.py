@@ -11,6 +11,7 @@ from app.core.hypervisor import Hypervisor, ResettableTracking
 from app.domain.errors import OperationalError, StandbyFull
 from app.domain.events import RestorePointCommitted
 from app.domain.restore_point import RestorePoint
+from app.domain.standbys import target_directory
 from app.domain.states import TaskState
 from app.domain.vms import PowerState, VmDetails
 from app.engine import messages as m
@@ -43,7 +44,7 @@ class BackupRun:
         self._job.stages.enter(TaskState.PREPARING)
         request = self._request
         with (
-            self._workshop.repositories.lease(request.standby) as repository,
+            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
             self._workshop.sessions.connect(request.platform) as hypervisor,
         ):
             details = self._preflight(hypervisor, repository)
@@ -72,7 +73,7 @@ class BackupRun:
 
     def _standby_path(self) -> str:
         standby = self._workshop.catalog.standbys.get(self._request.standby)
-        return standby.target_path if standby else self._request.standby
+        return str(target_directory(standby, self._request.target_path)) if standby else self._request.standby
 
     def _prepare_tracking(self, hypervisor: Hypervisor, details: VmDetails) -> bool:
         """Return whether this backup uses change tracking, after switching it on where that is wanted."""
@@ -147,7 +148,7 @@ class BackupRun:
         context, catalog = self._job.context, self._workshop.catalog
         context.log.info(m.POINT_COMMITTED, point=point.id)
         try:
-            catalog.points.put(self._request.standby, point)
+            catalog.points.put(self._request.standby, self._request.target_path, point)
             catalog.tasks.set_point(context.task, point.id)
         except OperationalError as error:
             context.log.warning(m.POINT_NOT_LISTED, detail=error.message)

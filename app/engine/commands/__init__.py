@@ -4,6 +4,26 @@
 """
 
 from app.engine.commands.base import Command
+from app.engine.commands.rules import (
+    AddVmsToRule,
+    ChangeRulePolicy,
+    CreateRule,
+    DeleteRule,
+    GroupMember,
+    MarkErrorsViewed,
+    OneTime,
+    Periodic,
+    Policy,
+    RemoveVmsFromRule,
+    RuleDraft,
+    RunNow,
+    StartGroupRestore,
+    StartRules,
+    StartVms,
+    StopRules,
+    StopVms,
+    VmChoice,
+)
 from app.engine.commands.sites import (
     DeletePoint,
     RefreshPoints,
@@ -13,6 +33,7 @@ from app.engine.commands.sites import (
     RemoveStandby,
     SweepSnapshots,
     UpdatePlatform,
+    UpdateStandby,
 )
 from app.engine.commands.tasks import (
     CancelTask,
@@ -28,6 +49,7 @@ AnyCommand = (
     | UpdatePlatform
     | RemovePlatform
     | RegisterStandby
+    | UpdateStandby
     | RemoveStandby
     | RefreshPoints
     | DeletePoint
@@ -36,24 +58,54 @@ AnyCommand = (
     | StartVerify
     | CancelTask
     | SweepSnapshots
+    | CreateRule
+    | ChangeRulePolicy
+    | AddVmsToRule
+    | RemoveVmsFromRule
+    | DeleteRule
+    | StartRules
+    | StopRules
+    | StartVms
+    | StopVms
+    | RunNow
+    | StartGroupRestore
 )
 """Every command, for decoding."""
 
 __all__ = [
+    "AddVmsToRule",
     "AnyCommand",
     "CancelTask",
+    "ChangeRulePolicy",
     "Command",
+    "CreateRule",
     "DeletePoint",
+    "DeleteRule",
+    "GroupMember",
+    "MarkErrorsViewed",
     "NewVm",
+    "OneTime",
     "OverOriginal",
+    "Periodic",
+    "Policy",
     "RefreshPoints",
     "RegisterPlatform",
     "RegisterStandby",
     "RemovePlatform",
     "RemoveStandby",
+    "RemoveVmsFromRule",
+    "RuleDraft",
+    "RunNow",
     "StartBackup",
+    "StartGroupRestore",
     "StartRestore",
+    "StartRules",
     "StartVerify",
+    "StartVms",
+    "StopRules",
+    "StopVms",
     "SweepSnapshots",
     "UpdatePlatform",
+    "UpdateStandby",
+    "VmChoice",
 ]

@@ -42,10 +42,21 @@ class RemovePlatform(Command[None], frozen=True, kw_only=True):
 
 
 class RegisterStandby(Command[Standby], frozen=True, kw_only=True):
-    """Open the repository at a path, or create it, and remember the standby; its points are listed at once."""
+    """Remember a standby machine; the points of repositories that lie there already are listed at once."""
 
     name: str
-    target_path: str
+    root_path: str
+    """Absolute path on the engine's machine, local or mounted; made when its parent is there."""
+    note: str = ""
+
+
+class UpdateStandby(Command[Standby], frozen=True, kw_only=True):
+    """Change a standby machine's name, note, or the path under which the same disk or share is seen."""
+
+    standby: StandbyId
+    name: str
+    root_path: str
+    note: str = ""
 
 
 class RemoveStandby(Command[None], frozen=True, kw_only=True):
@@ -55,15 +66,18 @@ class RemoveStandby(Command[None], frozen=True, kw_only=True):
 
 
 class RefreshPoints(Command[int], frozen=True, kw_only=True):
-    """Read the list of a standby's restore points from its repository again; return how many there are."""
+    """Read the list of a standby's restore points from its repositories again; return how many there are."""
 
     standby: StandbyId
+    target_path: str | None = None
+    """Only the repository in this directory; None: every one that was ever used there."""
 
 
 class DeletePoint(Command[None], frozen=True, kw_only=True):
     """Move a restore point to its repository's trash."""
 
     standby: StandbyId
+    target_path: str = ""
     point: PointId
 
 

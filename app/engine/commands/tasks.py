@@ -2,7 +2,7 @@
 
 import msgspec
 
-from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.states import BackupKind, TransportMode
 from app.domain.vms import VmPlacement
 from app.engine.commands.base import Command
@@ -16,6 +16,10 @@ class StartBackup(Command[TaskId], frozen=True, kw_only=True):
     vm: VmId
     vm_name: str
     standby: StandbyId
+    target_path: str = ""
+    """Directory of the repository on the standby, relative to its root."""
+    rule: RuleId | None = None
+    """The rule that it runs for: its retention is applied afterwards."""
     rule_name: str
     kind: BackupKind = BackupKind.INCREMENTAL
     tracking: ChangeTracking = ChangeTracking.AUTOMATIC
@@ -45,10 +49,13 @@ class StartRestore(Command[TaskId], frozen=True, kw_only=True):
     """Queue a restore of one restore point."""
 
     standby: StandbyId
+    target_path: str = ""
     point: PointId
     platform: PlatformId
     target: NewVm | OverOriginal
     power_on: bool = False
+    rule: RuleId | None = None
+    """The rule whose group restore it belongs to."""
     transports: tuple[TransportMode, ...] = ()
     priority: int = 0
 
@@ -57,6 +64,7 @@ class StartVerify(Command[TaskId], frozen=True, kw_only=True):
     """Queue reading a restore point back, every chunk against its digest."""
 
     standby: StandbyId
+    target_path: str = ""
     point: PointId
     priority: int = 0
 

@@ -29,9 +29,10 @@ class SitesDesk:
             c.UpdatePlatform: registry.update_platform,
             c.RemovePlatform: lambda command: registry.remove_platform(command.platform),
             c.RegisterStandby: registry.register_standby,
+            c.UpdateStandby: registry.update_standby,
             c.RemoveStandby: lambda command: registry.remove_standby(command.standby),
-            c.RefreshPoints: lambda command: registry.refresh_points(command.standby),
-            c.DeletePoint: lambda command: registry.delete_point(command.standby, command.point),
+            c.RefreshPoints: lambda command: registry.refresh_points(command.standby, command.target_path),
+            c.DeletePoint: registry.delete_point,
             c.SweepSnapshots: self._sweep_snapshots,
             q.ListPlatforms: lambda _: catalog.platforms.all(),
             q.ProbePlatform: self._probe_platform,
@@ -59,5 +60,9 @@ class SitesDesk:
 
     def _list_points(self, query: q.ListPoints) -> tuple[KnownPoint, ...]:
         return self._workshop.catalog.points.find(
-            standby=query.standby, vm=query.vm, platform_address=query.platform_address, chain=query.chain
+            standby=query.standby,
+            target_path=query.target_path,
+            vm=query.vm,
+            platform_address=query.platform_address,
+            chain=query.chain,
         )

@@ -4,6 +4,38 @@
 """
 
 from app.engine.queries.base import Query
+from app.engine.queries.platforms import (
+    BrowseLocal,
+    BrowseStandby,
+    Certificate,
+    DirectoryEntry,
+    ExaminePlatform,
+    ExamineRule,
+    Finding,
+    InspectServer,
+    ListPlatformRows,
+    ListStandbyRows,
+    PlatformRow,
+    Severity,
+    StandbyRow,
+    TryPlatform,
+)
+from app.engine.queries.rules import (
+    CheckRule,
+    DeletionPreview,
+    DescribeRule,
+    ListRules,
+    ListRuleVms,
+    PreviewedDay,
+    PreviewedPoint,
+    PreviewRetention,
+    PreviewRuleDeletion,
+    RuleDetails,
+    RuleProblemRow,
+    RuleRow,
+    RuleVmRow,
+    VmsInRules,
+)
 from app.engine.queries.sites import (
     DescribeVm,
     ListPlatforms,
@@ -34,24 +66,67 @@ AnyQuery = (
     | TaskDetails
     | TaskLogLines
     | SampleProgress
+    | BrowseLocal
+    | BrowseStandby
+    | ExaminePlatform
+    | ExamineRule
+    | InspectServer
+    | ListPlatformRows
+    | ListStandbyRows
+    | TryPlatform
+    | CheckRule
+    | DescribeRule
+    | ListRuleVms
+    | ListRules
+    | PreviewRetention
+    | PreviewRuleDeletion
+    | VmsInRules
 )
 """Every query, for decoding."""
 
 __all__ = [
     "AnyQuery",
+    "BrowseLocal",
+    "BrowseStandby",
+    "Certificate",
+    "CheckRule",
+    "DeletionPreview",
+    "DescribeRule",
     "DescribeVm",
+    "DirectoryEntry",
     "ErrorRow",
+    "ExaminePlatform",
+    "ExamineRule",
+    "Finding",
+    "InspectServer",
+    "ListPlatformRows",
     "ListPlatforms",
     "ListPoints",
+    "ListRuleVms",
+    "ListRules",
+    "ListStandbyRows",
     "ListStandbys",
     "ListTasks",
     "ListVms",
     "LogRow",
+    "PlatformRow",
+    "PreviewRetention",
+    "PreviewRuleDeletion",
+    "PreviewedDay",
+    "PreviewedPoint",
     "ProbePlatform",
     "Query",
+    "RuleDetails",
+    "RuleProblemRow",
+    "RuleRow",
+    "RuleVmRow",
     "SampleProgress",
+    "Severity",
+    "StandbyRow",
     "TaskDetails",
     "TaskLogLines",
     "TaskReport",
     "TaskRow",
+    "TryPlatform",
+    "VmsInRules",
 ]

@@ -39,6 +39,7 @@ class ListPoints(Query[tuple[KnownPoint, ...]], frozen=True, kw_only=True):
     """Return the known restore points that fit every condition given, newest first."""
 
     standby: StandbyId | None = None
+    target_path: str | None = None
     vm: VmId | None = None
     platform_address: str | None = None
     chain: str | None = None

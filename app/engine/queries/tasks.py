@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.core.progress import ProgressSample
-from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import StageTime
@@ -33,6 +33,8 @@ class TaskRow:
     vm_name: str
     platform: PlatformId | None
     standby: StandbyId
+    target_path: str = ""
+    rule: RuleId | None = None
     rule_name: str
     point: PointId | None
     created_at: datetime

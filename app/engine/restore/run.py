@@ -53,7 +53,7 @@ class RestoreRun:
         """
         self._job.stages.enter(TaskState.PREPARING)
         with (
-            self._workshop.repositories.lease(self._request.standby) as repository,
+            self._workshop.repositories.lease(self._request.standby, self._request.target_path) as repository,
             repository.open_point(self._request.point) as point,
             self._workshop.sessions.connect(self._request.platform) as hypervisor,
         ):

@@ -38,7 +38,7 @@ from app.domain.tasks import (
 )
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-STANDBY = Standby(id=StandbyId("s1"), name="vault", target_path="/mnt/vault")
+STANDBY = Standby(id=StandbyId("s1"), name="vault", root_path="/mnt/vault", note="2nd floor", mark="m1")
 PLATFORM = Platform(
     id=PlatformId("p1"), name="main", address="vc.test", port=443, user="backup", thumbprint_sha256="AA:BB"
 )
@@ -120,7 +120,7 @@ def test_a_platform_is_kept_changed_and_forgotten(catalog: Catalog) -> None:
 
 def test_a_standby_takes_what_is_known_of_its_points_with_it(catalog: Catalog) -> None:
     catalog.standbys.put(STANDBY)
-    catalog.points.put(STANDBY.id, point())
+    catalog.points.put(STANDBY.id, "", point())
     catalog.standbys.remove(STANDBY.id)
     assert catalog.standbys.all() == ()
     assert catalog.points.find() == ()
@@ -132,8 +132,8 @@ def test_a_standby_takes_what_is_known_of_its_points_with_it(catalog: Catalog) -
 def test_points_come_back_as_they_were_newest_first(catalog: Catalog) -> None:
     catalog.standbys.put(STANDBY)
     for number in (2, 1, 3):
-        catalog.points.put(STANDBY.id, point(number))
-    catalog.points.put(STANDBY.id, point(4, vm="vm-2"))
+        catalog.points.put(STANDBY.id, "", point(number))
+    catalog.points.put(STANDBY.id, "", point(4, vm="vm-2"))
     found = catalog.points.find(standby=STANDBY.id, vm=VmId("vm-1"), platform_address="vc.test")
     assert [known.point for known in found] == [point(3), point(2), point(1)]
     assert catalog.points.find(vm=VmId("vm-3")) == ()
@@ -141,12 +141,12 @@ def test_points_come_back_as_they_were_newest_first(catalog: Catalog) -> None:
 
 def test_rebuilding_the_list_of_points_keeps_their_verification(catalog: Catalog) -> None:
     catalog.standbys.put(STANDBY)
-    catalog.points.put(STANDBY.id, point(1))
-    catalog.points.put(STANDBY.id, point(2))
-    catalog.points.set_verification(STANDBY.id, point(1).id, VerificationState.DAMAGED, NOON)
-    catalog.points.replace_all(STANDBY.id, [point(1), point(3)])
+    catalog.points.put(STANDBY.id, "", point(1))
+    catalog.points.put(STANDBY.id, "", point(2))
+    catalog.points.set_verification(STANDBY.id, "", point(1).id, VerificationState.DAMAGED, NOON)
+    catalog.points.replace_all(STANDBY.id, "", [point(1), point(3)])
     assert [known.point.id for known in catalog.points.find()] == [point(3).id, point(1).id]
-    kept = catalog.points.get(STANDBY.id, point(1).id)
+    kept = catalog.points.get(STANDBY.id, "", point(1).id)
     assert kept is not None
     assert (kept.verification, kept.verified_at) == (VerificationState.DAMAGED, NOON)
 

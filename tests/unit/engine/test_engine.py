@@ -151,13 +151,13 @@ def test_registering_a_standby_with_old_backups_lists_its_points(lab: EngineLab)
     point = lab.backup(lab.host.add_vm("web"))
     lab.engine.execute(RemoveStandby(standby=lab.standby))
     path = str(lab.directory / "standby")
-    standby = lab.engine.execute(RegisterStandby(name="found again", target_path=path))
+    standby = lab.engine.execute(RegisterStandby(name="found again", root_path=path))
     assert [known.point for known in lab.engine.ask(ListPoints(standby=standby.id))] == [point]
     assert any(isinstance(event, StandbyRegistered) and event.name == "found again" for event in lab.events)
     with pytest.raises(AlreadyRegistered):
-        lab.engine.execute(RegisterStandby(name="twice", target_path=path))
+        lab.engine.execute(RegisterStandby(name="twice", root_path=path))
     with pytest.raises(OperationalError, match="not absolute"):
-        lab.engine.execute(RegisterStandby(name="relative", target_path="standby"))
+        lab.engine.execute(RegisterStandby(name="relative", root_path="standby"))
 
 
 def test_a_known_path_with_no_repository_or_another_one_is_refused(lab: EngineLab) -> None:
@@ -201,7 +201,7 @@ def test_refreshing_finds_points_that_came_and_went_behind_the_catalogs_back(lab
     first, second = lab.backup(vm), lab.backup(vm)
     with lab.repository() as repository:
         repository.delete_point(first.id)
-    lab.catalog.points.remove(lab.standby, second.id)
+    lab.catalog.points.remove(lab.standby, "", second.id)
     assert lab.engine.execute(RefreshPoints(standby=lab.standby)) == 1
     assert lab.listed() == [second.id]
 

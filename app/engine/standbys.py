@@ -1,0 +1,244 @@
+"""The file systems of standby machines: whether they are there, their space, their directories.
+
+A file in the root of every standby machine says which one it is. A root without it, or with another, is a share
+that is not mounted or another disk: nothing is created there.
+"""
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.durable import replace_durably
+from app.domain.errors import OperationalError, StandbyUnavailable
+from app.domain.standbys import RepositoryPlace, Standby, target_directory
+from app.engine.queries.platforms import DirectoryEntry
+from app.repository import Repository
+
+MARK_NAME = ".standfast-standby"
+_LONGEST_MARK_BYTES = 100
+_SEARCH_DEPTH = 3
+_SEARCH_LIMIT = 2000
+"""Directories that are looked at when a root is searched for repositories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyHealth:
+    """How a standby machine was when it was last looked at."""
+
+    reachable: bool
+    writable: bool
+    error: OperationalError | None = None
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+
+
+def look_at(standby: Standby) -> StandbyHealth:
+    """Look whether a standby machine is there, is the one that was registered, and can be written.
+
+    Never raises. May take long where a share does not answer.
+    """
+    root = Path(standby.root_path)
+    try:
+        check_root(standby)
+        usage = shutil.disk_usage(root)
+    except OperationalError as error:
+        return StandbyHealth(reachable=False, writable=False, error=error)
+    except OSError as error:
+        return StandbyHealth(reachable=False, writable=False, error=_unavailable(root, error))
+    problem = _write_problem(root)
+    return StandbyHealth(
+        reachable=True,
+        writable=problem is None,
+        error=problem,
+        total_bytes=usage.total,
+        free_bytes=usage.free,
+    )
+
+
+def check_root(standby: Standby) -> None:
+    """Accept the root of a standby machine as the one that was registered.
+
+    Raises:
+        StandbyUnavailable: it is not there, or something else is there.
+    """
+    root = Path(standby.root_path)
+    try:
+        if not root.is_dir():
+            raise StandbyUnavailable(path=root, detail="the directory is not there")
+        if standby.mark is None:
+            return
+        found = read_mark(root)
+    except OSError as error:
+        raise _unavailable(root, error) from error
+    if found is None:
+        raise StandbyUnavailable(
+            path=root, detail=f"it lacks {MARK_NAME}, which was written when it was registered"
+        )
+    if found != standby.mark:
+        raise StandbyUnavailable(path=root, detail="it is another standby machine's directory now")
+
+
+def read_mark(root: Path) -> str | None:
+    """Return what marks a root, or None.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with (root / MARK_NAME).open("rb") as file:
+            text = file.read(_LONGEST_MARK_BYTES).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return None
+    return text or None
+
+
+def adopt_root(path: Path) -> str | None:
+    """Make a directory the root of a standby machine and return its mark; an existing mark stays.
+
+    Returns:
+        None where nothing can be written, so that points on a read-only disk can still be restored.
+
+    Raises:
+        StandbyUnavailable: the directory is not there and cannot be made.
+    """
+    try:
+        path.mkdir(exist_ok=True)
+        known = read_mark(path)
+    except OSError as error:
+        raise _unavailable(path, error) from error
+    if known is not None:
+        return known
+    mark = str(uuid.uuid4())
+    try:
+        replace_durably(path / MARK_NAME, f"{mark}\n".encode())
+    except OSError:
+        return None
+    return mark
+
+
+def prepare_target(place: RepositoryPlace) -> None:
+    """Make the directory for a repository that was never there before.
+
+    Raises:
+        StandbyUnavailable: the standby machine is not there, or refuses.
+    """
+    check_root(place.standby)
+    try:
+        place.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unavailable(place.path, error) from error
+
+
+def repository_above(standby: Standby, target_path: str) -> str | None:
+    """Return the target path of the repository in which a target path would lie, or None."""
+    parts = target_path.split("/") if target_path else []
+    for depth in range(len(parts)):
+        above = "/".join(parts[:depth])
+        if Repository.lies_at(target_directory(standby, above)):
+            return above
+    return None
+
+
+def find_repositories(standby: Standby) -> Iterator[str]:
+    """Yield the target paths of the repositories in the root and a few levels below it."""
+    waiting, looked_at = [""], 0
+    while waiting and looked_at < _SEARCH_LIMIT:
+        target_path = waiting.pop(0)
+        looked_at += 1
+        directory = target_directory(standby, target_path)
+        if Repository.lies_at(directory):
+            yield target_path
+        elif len(target_path.split("/")) <= _SEARCH_DEPTH:
+            waiting.extend(f"{target_path}/{name}".lstrip("/") for name in _names_of_directories(directory))
+
+
+def browse(standby: Standby, target_path: str) -> tuple[DirectoryEntry, ...]:
+    """Return the directories in a directory of a standby machine, by name.
+
+    Raises:
+        StandbyUnavailable: it cannot be read.
+    """
+    check_root(standby)
+    directory = target_directory(standby, target_path)
+    return tuple(_entries(directory, target_path))
+
+
+def browse_machine(path: str) -> tuple[DirectoryEntry, ...]:
+    """Return the directories in a directory of this machine, by name; an empty path lists the roots.
+
+    Raises:
+        StandbyUnavailable: it cannot be read, or is not absolute.
+    """
+    if not path:
+        return tuple(_machine_roots())
+    directory = Path(path)
+    if not directory.is_absolute():
+        raise StandbyUnavailable(path=path, detail="it is not absolute")
+    return tuple(_entries(directory, directory.as_posix()))
+
+
+def _machine_roots() -> Iterator[DirectoryEntry]:
+    if sys.platform == "win32":
+        roots = [Path(drive) for drive in os.listdrives()] if hasattr(os, "listdrives") else _drives_by_letter()
+    else:
+        roots = [Path("/")]
+    for root in roots:
+        yield DirectoryEntry(
+            name=str(root),
+            path=root.as_posix(),
+            is_repository=Repository.lies_at(root),
+            has_children=next(_names_of_directories(root), None) is not None,
+        )
+
+
+def _drives_by_letter() -> list[Path]:
+    return [drive for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if (drive := Path(f"{letter}:\\")).exists()]
+
+
+def _entries(directory: Path, shown: str) -> Iterator[DirectoryEntry]:
+    try:
+        names = sorted(_scan(directory), key=str.casefold)
+    except OSError as error:
+        raise _unavailable(directory, error) from error
+    base = shown.rstrip("/")
+    for name in names:
+        inside = directory / name
+        yield DirectoryEntry(
+            name=name,
+            path=f"{base}/{name}" if base or shown == "/" else name,
+            is_repository=Repository.lies_at(inside),
+            has_children=next(_names_of_directories(inside), None) is not None,
+        )
+
+
+def _names_of_directories(directory: Path) -> Iterator[str]:
+    try:
+        yield from _scan(directory)
+    except OSError:
+        return
+
+
+def _scan(directory: Path) -> Iterator[str]:
+    with os.scandir(directory) as found:
+        for entry in found:
+            # A backslash in a name could not be told from a separator; names that begin with a dot are hidden.
+            if not entry.name.startswith(".") and "\\" not in entry.name and entry.is_dir():
+                yield entry.name
+
+
+def _write_problem(root: Path) -> OperationalError | None:
+    probe = root / f".standfast-probe-{uuid.uuid4()}"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return _unavailable(root, error)
+    return None
+
+
+def _unavailable(path: Path, error: OSError) -> StandbyUnavailable:
+    return StandbyUnavailable(path=path, detail=error.strerror or str(error))
