@@ -1,0 +1,88 @@
+"""Registering and editing a standby machine: a name and a directory of the engine's machine."""
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
+
+from app.engine.api import RegisterStandby, StandbyRow, UpdateStandby
+from app.views import style
+from app.views.console import Console
+from app.views.widgets.form import Field, FormDialog
+from app.workers.asker import Failure
+
+_LONGEST_NAME = 64
+
+
+class StandbyDialog(FormDialog):
+    """Registers a standby machine, or edits one. Thread: GUI."""
+
+    def __init__(self, console: Console, row: StandbyRow | None, parent: QWidget | None = None) -> None:
+        self._row = row
+        super().__init__(console, "", "", parent)
+        self.setWindowTitle(self._title())
+        self._build_fields()
+
+    def _title(self) -> str:
+        if self._row is None:
+            return self.tr("Register a standby machine")
+        return self.tr("Edit the standby machine {name}").format(name=self._row.name)
+
+    def _build(self, title: str, action: str) -> None:
+        del title, action
+        button = self.tr("Register standby machine") if self._row is None else self.tr("Save changes")
+        super()._build(self._title(), button)
+
+    def _build_fields(self) -> None:
+        form = self.add_form()
+        self.name = QLineEdit(self._row.name if self._row else "", self)
+        self.name.setMaxLength(_LONGEST_NAME)
+        self._name = self.add_field(form, self.tr("Name"), self.name, required=True)
+        self.root_path = QLineEdit(self._row.root_path if self._row else "", self)
+        choose = QPushButton(self.tr("Choose…"), self)
+        choose.setAutoDefault(False)
+        choose.clicked.connect(self._on_choose)
+        line = QWidget(self)
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(style.SPACE_S)
+        row.addWidget(self.root_path, 1)
+        row.addWidget(choose)
+        line.setFocusProxy(self.root_path)
+        self._root_path = self.add_field(
+            form,
+            self.tr("Root path"),
+            line,
+            help_text=self.tr(
+                "A directory of this machine, or a share that is mounted here. Rules choose a directory below it."
+            ),
+            required=True,
+        )
+        self.root_path.setAccessibleName(self.tr("Root path"))
+        self.root_path.setMinimumWidth(style.FIELD_WIDTH)
+        self.note = QLineEdit(self._row.note if self._row else "", self)
+        self.add_field(form, self.tr("Note"), self.note)
+
+    def _on_choose(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, self.tr("Choose a directory"), self.root_path.text())
+        if chosen:
+            self.root_path.setText(chosen)
+
+    def problems(self) -> dict[Field, str]:
+        """Return what is missing."""
+        found: dict[Field, str] = {}
+        if not self.name.text().strip():
+            found[self._name] = self.tr("Enter a name.")
+        if not self.root_path.text().strip():
+            found[self._root_path] = self.tr("Enter the path.")
+        return found
+
+    def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Register the standby machine, or save the changes."""
+        name, root_path = self.name.text().strip(), self.root_path.text().strip()
+        note = self.note.text().strip()
+        if self._row is None:
+            register = RegisterStandby(name=name, root_path=root_path, note=note)
+            self.console.door.execute(register, owner=self, on_done=on_done, on_failed=on_failed)
+            return
+        update = UpdateStandby(standby=self._row.id, name=name, root_path=root_path, note=note)
+        self.console.door.execute(update, owner=self, on_done=on_done, on_failed=on_failed)

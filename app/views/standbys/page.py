@@ -1,0 +1,250 @@
+"""The list of standby machines."""
+
+from collections.abc import Callable, Hashable, Sequence
+
+from PySide6.QtWidgets import QMenu
+
+from app.domain.tasks import KnownPoint
+from app.engine.api import (
+    ListPoints,
+    ListStandbyRows,
+    Query,
+    RefreshPoints,
+    RemoveStandby,
+    StandbyRow,
+    StartVerify,
+)
+from app.models import format as fmt
+from app.models.rows import Column
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.standbys.dialog import StandbyDialog
+from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.form import Banner
+from app.views.widgets.gauge import Gauge, GaugeDelegate
+from app.views.widgets.list_page import ListPage
+from app.views.widgets.pill import Pill, PillDelegate, Tone
+from app.workers.asker import Failure
+
+
+class StandbysPage(ListPage[StandbyRow]):
+    """To where: the standby machines, and whether they are healthy. Thread: GUI."""
+
+    key = "standbys"
+    glyph = Glyph.STANDBY
+    refresh_ms = 5000
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "standbys")
+        self.banner = Banner(self)
+        self.body.insertWidget(0, self.banner)
+        self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
+        self._actions = [
+            self.toolbar.add_action(text, glyph, slot, tooltip=tooltip)
+            for text, glyph, slot, tooltip in self._action_list()
+        ]
+        self.table.setItemDelegateForColumn(1, PillDelegate(self.table))
+        self.table.setItemDelegateForColumn(3, GaugeDelegate(self.table))
+        self.on_selection()
+
+    def title(self) -> str:
+        """Return the page's name."""
+        return self.tr("Standby machines")
+
+    def help_text(self) -> str:
+        """Return what F1 shows."""
+        return self.tr(
+            "<p>The disks and shares where backup data is kept, and how full they are.</p>"
+            "<p><b>Verify</b> reads every restore point back and checks it. "
+            "<b>Read again</b> lists what lies there, for instance after a disk was brought from elsewhere.</p>"
+            "<p>Deleting a standby machine only forgets it: its data stays.</p>"
+        )
+
+    def columns(self) -> Sequence[Column[StandbyRow]]:
+        """Return the columns of the list."""
+        return (
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.name, stretch=True, width=160),
+            Column(
+                key="state",
+                title=self.tr("State"),
+                text=lambda row: self._pill(row).text,
+                paint=self._pill,
+                tooltip=lambda row: row.error.message if row.error else None,
+                width=152,
+            ),
+            Column(key="path", title=self.tr("Path"), text=lambda row: row.root_path, width=240),
+            Column(
+                key="space",
+                title=self.tr("Space"),
+                text=self._space,
+                paint=self._gauge,
+                sort=lambda row: row.free_bytes,
+                width=200,
+            ),
+            Column(
+                key="free",
+                title=self.tr("Free"),
+                text=lambda row: fmt.size(row.free_bytes),
+                sort=lambda row: row.free_bytes,
+                numeric=True,
+                width=96,
+            ),
+            Column(
+                key="used",
+                title=self.tr("Used by backups"),
+                text=lambda row: fmt.size(row.repository_bytes),
+                sort=lambda row: row.repository_bytes,
+                numeric=True,
+                width=130,
+            ),
+            Column(
+                key="points",
+                title=self.tr("Restore points"),
+                text=lambda row: fmt.count(row.point_count),
+                sort=lambda row: row.point_count,
+                numeric=True,
+                width=112,
+            ),
+            Column(
+                key="rules",
+                title=self.tr("Rules"),
+                text=lambda row: fmt.count(row.rule_count),
+                sort=lambda row: row.rule_count,
+                numeric=True,
+                width=72,
+            ),
+            Column(key="note", title=self.tr("Note"), text=lambda row: row.note, width=160, hidden=True),
+        )
+
+    def row_key(self, row: StandbyRow) -> Hashable:
+        """Return the standby machine's id."""
+        return row.id
+
+    def query(self) -> Query[tuple[StandbyRow, ...]]:
+        """Return the query for the standby machines."""
+        return ListStandbyRows()
+
+    def empty_state(self) -> tuple[Glyph, str, str, str]:
+        """Say what a standby machine is for."""
+        return (
+            Glyph.STANDBY,
+            self.tr("No standby machine yet"),
+            self.tr("Register the disk or share where backups are kept."),
+            self.tr("Register a standby machine"),
+        )
+
+    def fill_menu(self, menu: QMenu, row: StandbyRow) -> None:
+        """Offer what the tool bar offers."""
+        del row
+        for text, glyph, slot, _ in self._action_list():
+            menu.addAction(icon(glyph, self.console.colors), text).triggered.connect(slot)
+
+    def on_activated(self, row: StandbyRow) -> None:
+        """Edit the standby machine."""
+        self._open_dialog(row)
+
+    def on_create(self) -> None:
+        """Register another standby machine."""
+        self._open_dialog(None)
+
+    def on_selection(self) -> None:
+        """Enable what fits the selection."""
+        for button in self._actions:
+            button.setEnabled(len(self.chosen_rows()) == 1)
+
+    # --- words ------------------------------------------------------------------------------------------------
+
+    def _action_list(self) -> tuple[tuple[str, Glyph, Callable[[], None], str], ...]:
+        return (
+            (self.tr("Edit"), Glyph.EDIT, self._on_edit, ""),
+            (
+                self.tr("Verify"),
+                Glyph.VERIFY,
+                self._on_verify,
+                self.tr("Read every restore point back and check it against its digests"),
+            ),
+            (
+                self.tr("Read again"),
+                Glyph.POINT,
+                self._on_read_again,
+                self.tr("Read the list of restore points again"),
+            ),
+            (self.tr("Delete"), Glyph.DELETE, self._on_delete, ""),
+        )
+
+    def _pill(self, row: StandbyRow) -> Pill:
+        if not row.reachable:
+            return Pill(self.tr("Not reachable"), Tone.FAILED)
+        if not row.writable:
+            return Pill(self.tr("Not writable"), Tone.PENDING)
+        return Pill(self.tr("Reachable"), Tone.COMPLETED)
+
+    def _space(self, row: StandbyRow) -> str:
+        if row.total_bytes is None or row.free_bytes is None:
+            return fmt.NOTHING
+        used = fmt.size(row.total_bytes - row.free_bytes)
+        return self.tr("{used} of {total}").format(used=used, total=fmt.size(row.total_bytes))
+
+    def _gauge(self, row: StandbyRow) -> Gauge | None:
+        if not row.total_bytes or row.free_bytes is None:
+            return None
+        return Gauge(1 - row.free_bytes / row.total_bytes, self._space(row))
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def _open_dialog(self, row: StandbyRow | None) -> None:
+        dialog = StandbyDialog(self.console, row, self)
+        dialog.succeeded.connect(self.refresh)
+        dialog.open()
+
+    def _on_edit(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            self._open_dialog(row)
+
+    def _on_read_again(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            command = RefreshPoints(standby=row.id)
+            self.console.door.execute(
+                command, owner=self, on_done=self._on_points_read, on_failed=self._on_refused
+            )
+
+    def _on_points_read(self, count: int) -> None:
+        self.banner.show_text(self.tr("{count} restore points were found.").format(count=count))
+        self.refresh()
+
+    def _on_verify(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            query = ListPoints(standby=row.id)
+            self.console.door.ask(query, owner=self, on_done=self._on_points_to_verify, on_failed=self._on_refused)
+
+    def _on_points_to_verify(self, points: tuple[KnownPoint, ...]) -> None:
+        for known in points:
+            command = StartVerify(standby=known.standby, target_path=known.target_path, point=known.point.id)
+            self.console.door.execute(command, owner=self, on_done=_ignore, on_failed=self._on_refused)
+        text = self.tr("{count} restore points are being verified; see the tasks.")
+        self.banner.show_text(text.format(count=len(points)))
+
+    def _on_refused(self, failure: Failure) -> None:
+        self.banner.show_failure(failure)
+
+    def _on_delete(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            self._ask_to_delete(row)
+
+    def _ask_to_delete(self, row: StandbyRow) -> None:
+        dialog = ConfirmDialog(
+            self.console,
+            self.tr("Delete the standby machine {name}").format(name=row.name),
+            self.tr("Delete standby machine"),
+            lambda done, failed: self.console.door.execute(
+                RemoveStandby(standby=row.id), owner=self, on_done=done, on_failed=failed
+            ),
+            consequences=(self.tr("Backup data stays where it is; register the path again to see it."),),
+            parent=self,
+        )
+        dialog.succeeded.connect(self.refresh)
+        dialog.open()
+
+
+def _ignore(_answer: object) -> None:
+    """The task list shows what became of it."""
