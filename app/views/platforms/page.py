@@ -1,7 +1,6 @@
 """The list of virtual platforms."""
 
 from collections.abc import Hashable, Sequence
-from datetime import UTC, datetime
 
 from PySide6.QtWidgets import QMenu
 
@@ -12,6 +11,7 @@ from app.models.rows import Column
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.platforms.dialog import PlatformDialog
+from app.views.widgets.columns import count_column, pill_column, time_column
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.findings import FindingsDialog
 from app.views.widgets.list_page import ListPage
@@ -55,46 +55,20 @@ class PlatformsPage(ListPage[PlatformRow]):
     def columns(self) -> Sequence[Column[PlatformRow]]:
         """Return the columns of the list."""
         return (
-            Column(key="name", title=self.tr("Name"), text=lambda row: row.platform.name, stretch=True),
-            Column(
-                key="state",
-                title=self.tr("State"),
-                text=lambda row: self._pill(row).text,
-                paint=self._pill,
-                tooltip=lambda row: row.error.message if row.error else None,
-                width=152,
-            ),
-            Column(key="kind", title=self.tr("Kind"), text=self._kind, width=110),
-            Column(
-                key="address",
-                title=self.tr("Address"),
-                text=lambda row: f"{row.platform.address}:{row.platform.port}",
-                width=190,
-            ),
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.platform.name, stretch=True, width=140),
+            pill_column("state", self.tr("State"), self._pill, tooltip=_reason),
+            Column(key="kind", title=self.tr("Kind"), text=self._kind, width=104),
+            Column(key="address", title=self.tr("Address"), text=_address, width=200),
             Column(
                 key="version",
                 title=self.tr("API version"),
                 text=lambda row: row.facts.api_version if row.facts else fmt.NOTHING,
                 tooltip=lambda row: f"{row.facts.full_name}, {row.facts.build}" if row.facts else None,
-                width=110,
+                width=100,
             ),
-            Column(key="user", title=self.tr("Account"), text=lambda row: row.platform.user, width=210),
-            Column(
-                key="vms",
-                title=self.tr("VMs"),
-                text=lambda row: fmt.count(row.vm_count),
-                sort=lambda row: row.vm_count,
-                numeric=True,
-                width=72,
-            ),
-            Column(
-                key="rules",
-                title=self.tr("Rules"),
-                text=lambda row: fmt.count(row.rule_count),
-                sort=lambda row: row.rule_count,
-                numeric=True,
-                width=72,
-            ),
+            Column(key="user", title=self.tr("Account"), text=lambda row: row.platform.user, width=170),
+            count_column("vms", self.tr("VMs"), lambda row: row.vm_count),
+            count_column("rules", self.tr("Rules"), lambda row: row.rule_count),
             Column(
                 key="licence",
                 title=self.tr("Licence"),
@@ -102,14 +76,7 @@ class PlatformsPage(ListPage[PlatformRow]):
                 width=170,
                 hidden=True,
             ),
-            Column(
-                key="checked",
-                title=self.tr("Last contact"),
-                text=lambda row: fmt.short_time(row.checked_at, datetime.now(UTC)),
-                sort=lambda row: row.checked_at,
-                tooltip=lambda row: fmt.exact_time(row.checked_at),
-                width=120,
-            ),
+            time_column("checked", self.tr("Last contact"), lambda row: row.checked_at),
         )
 
     def row_key(self, row: PlatformRow) -> Hashable:
@@ -205,3 +172,11 @@ class PlatformsPage(ListPage[PlatformRow]):
         )
         dialog.succeeded.connect(self.refresh)
         dialog.open()
+
+
+def _reason(row: PlatformRow) -> str | None:
+    return row.error.message if row.error else None
+
+
+def _address(row: PlatformRow) -> str:
+    return f"{row.platform.address}:{row.platform.port}"

@@ -19,6 +19,7 @@ from app.models.rows import Column
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.standbys.dialog import StandbyDialog
+from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.form import Banner
 from app.views.widgets.gauge import Gauge, GaugeDelegate
@@ -63,56 +64,21 @@ class StandbysPage(ListPage[StandbyRow]):
     def columns(self) -> Sequence[Column[StandbyRow]]:
         """Return the columns of the list."""
         return (
-            Column(key="name", title=self.tr("Name"), text=lambda row: row.name, stretch=True, width=160),
-            Column(
-                key="state",
-                title=self.tr("State"),
-                text=lambda row: self._pill(row).text,
-                paint=self._pill,
-                tooltip=lambda row: row.error.message if row.error else None,
-                width=152,
-            ),
-            Column(key="path", title=self.tr("Path"), text=lambda row: row.root_path, width=240),
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.name, stretch=True, width=140),
+            pill_column("state", self.tr("State"), self._pill, tooltip=_reason),
+            Column(key="path", title=self.tr("Path"), text=lambda row: row.root_path, width=190),
             Column(
                 key="space",
                 title=self.tr("Space"),
                 text=self._space,
                 paint=self._gauge,
                 sort=lambda row: row.free_bytes,
-                width=200,
+                width=180,
             ),
-            Column(
-                key="free",
-                title=self.tr("Free"),
-                text=lambda row: fmt.size(row.free_bytes),
-                sort=lambda row: row.free_bytes,
-                numeric=True,
-                width=96,
-            ),
-            Column(
-                key="used",
-                title=self.tr("Used by backups"),
-                text=lambda row: fmt.size(row.repository_bytes),
-                sort=lambda row: row.repository_bytes,
-                numeric=True,
-                width=130,
-            ),
-            Column(
-                key="points",
-                title=self.tr("Restore points"),
-                text=lambda row: fmt.count(row.point_count),
-                sort=lambda row: row.point_count,
-                numeric=True,
-                width=112,
-            ),
-            Column(
-                key="rules",
-                title=self.tr("Rules"),
-                text=lambda row: fmt.count(row.rule_count),
-                sort=lambda row: row.rule_count,
-                numeric=True,
-                width=72,
-            ),
+            size_column("free", self.tr("Free"), lambda row: row.free_bytes, width=92),
+            size_column("used", self.tr("Used by backups"), lambda row: row.repository_bytes, width=128),
+            count_column("points", self.tr("Restore points"), lambda row: row.point_count, width=108),
+            count_column("rules", self.tr("Rules"), lambda row: row.rule_count, width=64),
             Column(key="note", title=self.tr("Note"), text=lambda row: row.note, width=160, hidden=True),
         )
 
@@ -248,3 +214,7 @@ class StandbysPage(ListPage[StandbyRow]):
 
 def _ignore(_answer: object) -> None:
     """The task list shows what became of it."""
+
+
+def _reason(row: StandbyRow) -> str | None:
+    return row.error.message if row.error else None
