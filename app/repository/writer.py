@@ -22,7 +22,7 @@ from app.repository.errors import DataDamaged, PointDamaged, PointExists
 from app.repository.files import make_directory, remove_tree, storage_errors, sync_directory, write_new
 from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, is_safe_name, stamp_of
 from app.repository.leases import Lease
-from app.repository.pages import PageTreeBuilder, chunk_count
+from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import DiskPipeline, ParentDisk, worker_count
 from app.repository.points import StoredFile, describe, encode_changes, file_place
@@ -103,29 +103,14 @@ class PointWriter:
         """
         if any(disk.key == draft.key for disk in self._disks):
             raise ValueError(f"disk {draft.key} was written already")
-        parts = self._parts
         old = None if parent is None else self._parent_disk(*parent)
-        count = chunk_count(draft.capacity_bytes, parts.chunk_bytes)
         before = self._appender.stored_bytes
-        builder = PageTreeBuilder(count, old.tree if old is not None else None, self._store_page)
-        pipeline = DiskPipeline(
-            plan=self._plan,
-            appender=self._appender,
-            builder=builder,
-            parent=old,
-            decoders=[parts.decoder() for _ in range(worker_count())],
-            capacity_bytes=draft.capacity_bytes,
-            progress=progress,
-            cancel=cancel,
-        )
         wanted = clip(normalize(extents), draft.capacity_bytes)
         try:
-            pipeline.run(reader, wanted)
-            if self._tail_needs_rewrite(draft, old, wanted):
-                pipeline.rewrite_tail()
-            root = builder.finish()
-        except RecordLost as error:
-            raise DataDamaged(what=f"{error.where}, parent {parent}", detail=error.detail) from error
+            root = self._store_disk(draft, reader, wanted, old, progress, cancel)
+        except (RecordLost, PageDamaged) as error:
+            where = error.where if isinstance(error, RecordLost) else "index"
+            raise DataDamaged(what=f"{where}, parent {parent}", detail=error) from error
         disk = PointDisk(
             key=draft.key,
             label=draft.label,
@@ -140,6 +125,34 @@ class PointWriter:
         )
         self._disks.append(disk)
         return disk
+
+    def _store_disk(
+        self,
+        draft: DiskDraft,
+        reader: DiskReader,
+        wanted: Sequence[Extent],
+        old: ParentDisk | None,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> bytes:
+        """Store chunks and index, and return the digest of the index's root."""
+        parts = self._parts
+        count = chunk_count(draft.capacity_bytes, parts.chunk_bytes)
+        builder = PageTreeBuilder(count, old.tree if old is not None else None, self._store_page)
+        pipeline = DiskPipeline(
+            plan=self._plan,
+            appender=self._appender,
+            builder=builder,
+            parent=old,
+            decoders=[parts.decoder() for _ in range(worker_count())],
+            capacity_bytes=draft.capacity_bytes,
+            progress=progress,
+            cancel=cancel,
+        )
+        pipeline.run(reader, wanted)
+        if self._tail_needs_rewrite(draft, old, wanted):
+            pipeline.rewrite_tail()
+        return builder.finish()
 
     def _parent_disk(self, point: PointId, disk_key: int) -> ParentDisk:
         disk = self._parts.shelf.load(point).disk(disk_key)

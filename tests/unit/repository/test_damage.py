@@ -95,6 +95,16 @@ def test_any_flipped_byte_of_a_pack_is_noticed_or_harmless(tmp_path: Path) -> No
         pack.write_bytes(whole)
 
 
+def test_an_incremental_against_a_damaged_parent_says_so(tmp_path: Path) -> None:
+    disk = MemoryDisk(CONTENT)
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, disk)
+        only_pack(tmp_path).unlink()
+        with pytest.raises(DataDamaged, match=r"parent .*09-00-00"):
+            back_up(repository, disk, [Extent(5, 10)], number=1, parent=point.id)
+        assert back_up(repository, disk, number=1).read_bytes == len(CONTENT), "a full backup always works"
+
+
 def test_a_missing_pack_is_told_from_a_missing_standby(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
