@@ -10,13 +10,13 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from app.domain import console_events, events
+from app.domain import console_events, engine_events, events
 from app.domain.errors import OperationalError
 from app.domain.events import Event
 from app.engine.commands import AnyCommand, Command
-from app.engine.engine import Engine
+from app.engine.door import Door
 from app.engine.queries import AnyQuery, ErrorRow, Query
-from app.engine.rows import error_row
+from app.engine.rows import error_of, error_row
 
 R = TypeVar("R")
 
@@ -36,7 +36,9 @@ class _EventEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemoteError(OperationalError):
-    """An error of an engine in another process, with its own code, texts and parameters.
+    """An error of an engine in another process whose kind this process does not know.
+
+    The known ones come out as what they are, so that a caller catches the same class on either way.
 
     Attributes:
         row: the error as the engine gave it.
@@ -61,7 +63,7 @@ class UnreadableMessage(ValueError):
 # --- the engine's side -------------------------------------------------------------------------------------------
 
 
-def serve(engine: Engine, request: bytes) -> bytes:
+def serve(engine: Door, request: bytes) -> bytes:
     """Carry out a serialized request and return the serialized reply; errors are part of it.
 
     Raises:
@@ -74,8 +76,13 @@ def serve(engine: Engine, request: bytes) -> bytes:
         else:
             answer = engine.execute(cast(Command[object], asked))
     except OperationalError as error:
-        return msgspec.json.encode(Reply(error=error_row(error)))
+        return refusal(error)
     return msgspec.json.encode(Reply(answer=msgspec.Raw(msgspec.json.encode(answer))))
+
+
+def refusal(error: OperationalError) -> bytes:
+    """Serialize the reply that a request got no answer."""
+    return msgspec.json.encode(Reply(error=error_row(error)))
 
 
 def encode_event(event: Event) -> bytes:
@@ -109,13 +116,13 @@ def decode_answer(request: Command[R] | Query[R], reply: bytes) -> R:
     """Read the reply to a request.
 
     Raises:
-        RemoteError: the engine could not answer.
+        OperationalError: the engine could not answer; of the kind that the engine raised, else a RemoteError.
         UnreadableMessage: the bytes are no reply to this request.
     """
     try:
         decoded = msgspec.json.decode(reply, type=Reply)
         if decoded.error is not None:
-            raise RemoteError(decoded.error)
+            raise error_of(decoded.error) or RemoteError(decoded.error)
         answer: R = msgspec.json.decode(decoded.answer, type=answer_type(type(request)))
     except msgspec.MsgspecError as error:
         raise UnreadableMessage(str(error)) from error
@@ -151,7 +158,7 @@ def answer_type(request: type) -> Any:  # noqa: ANN401 - a type expression such 
 @cache
 def event_kinds() -> dict[str, type[Event]]:
     """Return every kind of event by its name."""
-    found = [value for module in (events, console_events) for value in vars(module).values()]
+    found = [value for module in (events, console_events, engine_events) for value in vars(module).values()]
     return {
         kind.__name__: kind
         for kind in found

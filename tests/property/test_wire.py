@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain import console_events, events
+from app.domain import console_events, engine_events, events
 from app.domain.events import Event
 from app.domain.messages import LogLevel
 from app.engine.api import (
@@ -46,7 +46,7 @@ from tests.support.engine_lab import EngineLab
 REQUESTS: tuple[type[Any], ...] = (*get_args(AnyCommand), *get_args(AnyQuery))
 EVENTS: tuple[type[Event], ...] = tuple(
     kind
-    for module in (events, console_events)
+    for module in (events, console_events, engine_events)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 )

@@ -174,13 +174,18 @@ class RemoteDoor:
         return self._answer(query)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell a listener every event from now on, one after the other; return the function that ends it."""
+        """Tell a listener every event from now on, one after the other; return the function that ends it.
+
+        While the engine is away, ``EngineLost`` is told once more, so that the new listener knows.
+        """
         unsubscribe = self._bus.subscribe(listener)
         with self._changed:
             is_first, self._wants_events = not self._wants_events, True
             link = self._link
         if is_first and link is not None:
             link.call(Kind.SUBSCRIBE, b"").wait()
+        elif link is None and self._told_lost:
+            self._put_own(EngineLost(at=self._clock.now()))
         return unsubscribe
 
     def _answer(self, request: Command[R] | Query[R]) -> R:

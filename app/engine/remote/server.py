@@ -80,8 +80,8 @@ class DoorServer:
             self._closing = True
             sessions, strangers, threads = set(self._sessions), set(self._strangers), set(self._threads)
         self._unsubscribe()
-        with suppress(OSError):  # not every system can wake the accepting thread so
-            self._listening.socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # wakes the accepting thread, which closing its socket does not everywhere
+            self.endpoint.connect(_LOOK_S).close()
         self._accepting.join()
         self._listening.close(self._folder)
         for session in sessions:
@@ -126,8 +126,9 @@ class DoorServer:
 
     def _receive(self, connection: socket.socket) -> None:
         with self._lock:
-            is_full = self._closing or len(self._threads) >= MAX_CALLERS
-            if not is_full:
+            is_full = len(self._threads) >= MAX_CALLERS
+            is_welcome = not self._closing and not is_full
+            if is_welcome:
                 self._numbers += 1
                 name = f"door-{self._numbers}"
                 thread = threading.Thread(target=self._serve, args=(connection, name), name=name)
@@ -136,6 +137,7 @@ class DoorServer:
                 thread.start()
         if is_full:
             _log.warning("a caller was turned away: %d are there already", MAX_CALLERS)
+        if not is_welcome:
             connection.close()
 
     def _serve(self, connection: socket.socket, name: str) -> None:
