@@ -159,6 +159,9 @@ class RevertHistory(Protocol):
 
         Changed block tracking does not tell: a change id from before counts on as if nothing had happened, and
         the changes it names are not the difference any more. When in doubt, the answer is True.
+
+        Raises:
+            OperationalError: the history cannot be read, or does not reach back so far.
         """
         ...
 

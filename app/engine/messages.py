@@ -70,6 +70,11 @@ WHOLE_TRACKING_RESET = MessageKind(
 WHOLE_WENT_BACK = MessageKind(
     "plan.whole_went_back", "{disk} is read whole: the VM was reverted to a snapshot since the parent point"
 )
+REVERTS_UNKNOWN = MessageKind(
+    "plan.reverts_unknown",
+    "Whether the VM was reverted to a snapshot since the parent point cannot be told; the changes are those that "
+    "change tracking tells. {detail}",
+)
 WHOLE_CHANGES_LOST = MessageKind("plan.whole_changes_lost", "{disk} is read whole: {detail}")
 WHOLE_TRACKING_LIED = MessageKind(
     "plan.whole_tracking_lied", "{disk} is read whole: the audit caught change tracking leaving out a change"

@@ -53,6 +53,7 @@ class _Script:
     hung: set[str] = field(default_factory=set)
     full: set[str] = field(default_factory=set)
     omitted: dict[tuple[str, int], list[Extent]] = field(default_factory=dict)
+    same_generation: set[str] = field(default_factory=set)
     refusals: dict[str, int] = field(default_factory=dict)
     quiesce_failures: dict[str, int] = field(default_factory=dict)
     call_counts: dict[str, int] = field(default_factory=dict)
@@ -155,6 +156,11 @@ class FaultScript:
         with self._lock:
             self._script.omitted.setdefault((vm, disk_key), []).append(extent)
 
+    def keep_cbt_over_revert(self, vm: str) -> None:
+        """Let the change ids of a VM count on after it is reverted, as if nothing had happened."""
+        with self._lock:
+            self._script.same_generation.add(vm)
+
     def fill_datastore(self, name: str) -> None:
         """Let a datastore be full: nothing new can be allocated on it."""
         with self._lock:
@@ -251,6 +257,11 @@ class FaultScript:
         """Return what QueryChangedDiskAreas shall leave out for this disk of the VM with these names."""
         with self._lock:
             return [one for name in names for one in self._script.omitted.get((name, disk_key), ())]
+
+    def keeps_cbt_over_revert(self, *names: str) -> bool:
+        """Tell whether the change ids of the VM with these names shall count on after a revert."""
+        with self._lock:
+            return not self._script.same_generation.isdisjoint(names)
 
     def datastore_is_full(self, name: str) -> bool:
         """Tell whether nothing new may be allocated on this datastore."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _PAGE = 10
 _MOST_COLLECTORS = 1000
+_MOST_EVENTS = 1000
+"""Most events that one query returns."""
 
 
 class SimEventManager(SimObject):
@@ -31,9 +33,12 @@ class SimEventManager(SimObject):
         return self.world.events.latest() if name == "latestEvent" else super().read(name, session)
 
     def QueryEvents(self, call: Call, *, filter: Any, eventViewSpec: Any) -> list[Any]:
-        """Return events that match, oldest first; at most ``filter.maxCount``, then the newest."""
-        events = [one for one in self.world.events.all() if _event_matches(self.world, one, filter)]
-        return events[-filter.maxCount :] if filter.maxCount else events
+        """Return events that match, oldest first; at most 1,000 or ``filter.maxCount``, then the newest."""
+        return self.matching(filter)[-min(filter.maxCount or _MOST_EVENTS, _MOST_EVENTS) :]
+
+    def matching(self, wanted: Any) -> list[Any]:
+        """Return all events that match, oldest first."""
+        return [one for one in self.world.events.all() if _event_matches(self.world, one, wanted)]
 
     def CreateCollectorForEvents(self, call: Call, *, filter: Any) -> Any:
         """Return a collector that reads matching events page by page."""
@@ -41,7 +46,7 @@ class SimEventManager(SimObject):
         return _keep(
             call,
             lambda moid, session: SimEventHistoryCollector(
-                world, moid, session, filter, lambda: self.QueryEvents(call, filter=filter, eventViewSpec=None)
+                world, moid, session, filter, lambda: self.matching(filter)
             ),
         )
 

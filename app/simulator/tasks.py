@@ -126,7 +126,7 @@ class TaskRunner:
             key=moid,
             task=vim.Task(moid),
             name=vmomi.method_name(wsdl_name) if method is not None else None,
-            descriptionId=f"{owner.__name__.rpartition('.')[2]}.{_description(wsdl_name)}",
+            descriptionId=f"{owner.__name__.removeprefix('vim.')}.{_description(wsdl_name)}",
             entity=obj.ref,
             entityName=obj.get("name") if "name" in vmomi.property_names(obj.vim_type) else None,
             state=vim.TaskInfo.State.queued,
@@ -146,6 +146,7 @@ class TaskRunner:
             self._forget_old()
             self._threads.add(thread)
             self._announce()
+            self._post_event(obj, info, user)
             thread.start()
         ref: vim.Task = task.ref
         return ref
@@ -214,6 +215,17 @@ class TaskRunner:
             self._threads.discard(threading.current_thread())
             self._announce()
 
+    def _post_event(self, obj: SimObject, info: vim.TaskInfo, user: str) -> None:
+        """Write the beginning of a task into the log of events, as it is at this moment."""
+        fields = {one.name: getattr(info, one.name) for one in info._GetPropertyList()}
+        self._world.events.post(
+            vim.event.TaskEvent,
+            f"Task: {info.descriptionId}",
+            vm=obj if obj.vim_type is vim.VirtualMachine else None,
+            user=user,
+            info=vim.TaskInfo(**fields),
+        )
+
     def _forget_old(self) -> None:
         while len(self._tasks) > _KEPT and self._tasks[0].finished_at is not None:
             self._world.remove(self._tasks.popleft())
@@ -225,5 +237,6 @@ class TaskRunner:
 
 
 def _description(wsdl_name: str) -> str:
-    bare = wsdl_name.removesuffix("_Task")
-    return bare[:1].lower() + bare[1:]
+    """Return how a method is called in a description id: its own name, which is not always the one on the wire."""
+    name = vmomi.own_name(wsdl_name)
+    return name[:1].lower() + name[1:]

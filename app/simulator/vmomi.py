@@ -94,6 +94,15 @@ def method_name(wsdl_name: str) -> Any:
     return VmomiSupport.GetWsdlMethod(NAMESPACE, wsdl_name)
 
 
+@cache
+def own_name(wsdl_name: str) -> str:
+    """Return a method's name in the model: ``Revert`` for ``RevertToSnapshot_Task``."""
+    try:
+        return str(VmomiSupport.GetWsdlMethod(NAMESPACE, wsdl_name).info.name)
+    except KeyError:
+        return wsdl_name.removesuffix("_Task")
+
+
 def wsdl_name_of(kind: type[Any]) -> str:
     """Return the name that a type has on the wire."""
     found = _known_names.get(kind)

@@ -81,6 +81,14 @@ class DatastoreUnknown(OperationalError):
     hint_template = "Check that the datastore is mounted, and that its name is used once only."
 
 
+class HistoryIncomplete(OperationalError):
+    """The platform does not remember everything that happened to a VM in the time that matters."""
+
+    code = "platform.history_incomplete"
+    message_template = "The event history of {address} does not tell all that happened to the VM: {detail}"
+    hint_template = "Let the platform keep its events for longer than the time between two backups."
+
+
 class VmLeftBehind(OperationalError):
     """A VM could not be created completely, and what exists of it could not be removed either."""
 

@@ -1,6 +1,7 @@
 """vSphere behind the engine's port: one session, and everything that is done with it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Self
 
 from app.core.access import DiskAccess
@@ -26,6 +27,7 @@ from app.vsphere.configuration import Configurations
 from app.vsphere.creation import Creation
 from app.vsphere.faults import translated
 from app.vsphere.files import SmallFiles
+from app.vsphere.history import History
 from app.vsphere.power import VmControl
 from app.vsphere.properties import read
 from app.vsphere.session import VSphereSession
@@ -37,7 +39,7 @@ _FREE_EDITION = "esxBasic"
 
 
 class VSphereHypervisor:
-    """Fulfils ``app.core.hypervisor.Hypervisor`` and ``ResettableTracking``. Thread: any."""
+    """Fulfils ``Hypervisor``, ``ResettableTracking`` and ``RevertHistory`` of the core. Thread: any."""
 
     def __init__(
         self, session: VSphereSession, facts: PlatformFacts, *, timings: SnapshotTimings | None = None
@@ -48,6 +50,7 @@ class VSphereHypervisor:
         files = SmallFiles(session.endpoint, self._access)
         self._snapshots = Snapshots(session, timings)
         self._tracking = ChangeTracking(session, self._snapshots)
+        self._history = History(session)
         self._configurations = Configurations(session, files)
         self._creation = Creation(session, files)
         self._control = VmControl(session)
@@ -142,6 +145,15 @@ class VSphereHypervisor:
         """
         with translated(self._session.attempt("tell changed blocks", str(vm))):
             return self._tracking.changed_extents(vm, snapshot, disk_key, capacity_bytes, since)
+
+    def reverted_since(self, vm: VmId, moment: datetime) -> bool:
+        """Tell whether the VM was brought back to an earlier snapshot since a moment of this machine's clock.
+
+        Raises:
+            HistoryIncomplete: the platform does not remember.
+        """
+        with translated(self._session.attempt("tell the history of a VM", str(vm))):
+            return self._history.reverted_since(vm, moment)
 
     # ---- configuration and creation ----------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ _REPEATABLE = frozenset(
         "CreateFilter",
         "WaitForUpdatesEx",
         "FindAllByUuid",
+        "QueryEvents",
     }
 )
 """Methods that change nothing on the platform: safe on a pooled connection, and to send again."""

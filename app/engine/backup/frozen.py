@@ -125,7 +125,13 @@ class FrozenBackup:
 
     def _went_back_since(self, moment: datetime) -> bool:
         hypervisor = self.hypervisor
-        return isinstance(hypervisor, RevertHistory) and hypervisor.reverted_since(self.request.vm, moment)
+        if not isinstance(hypervisor, RevertHistory):
+            return False
+        try:
+            return hypervisor.reverted_since(self.request.vm, moment)
+        except OperationalError as error:
+            self._context.log.warning(m.REVERTS_UNKNOWN, detail=error.message)
+            return False
 
     def _chain(self) -> str:
         platform = self.workshop.sessions.platform(self.request.platform)

@@ -108,6 +108,11 @@ class ChangeTracking:
         self._flags |= _STALE
         self._save_header()
 
+    def forget_staleness(self) -> None:
+        """Go on in the same generation all the same, as a platform does that takes no notice of reverts."""
+        self._flags &= ~_STALE
+        self._save_header()
+
     def note(self, offset: int, length_bytes: int) -> None:
         """Note that a range was written."""
         first, end = grain_span(offset, length_bytes)

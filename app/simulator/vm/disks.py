@@ -54,10 +54,11 @@ class DiskTree:
         self.frozen[snapshot] = leaf
         return change_id
 
-    def revert(self, snapshot: str) -> None:
+    def revert(self, snapshot: str, *, same_generation: bool = False) -> None:
         """Throw away what the VM wrote and go on from what a snapshot holds.
 
-        Tracking begins a new generation: the numbers of the old one would name two different moments.
+        Tracking begins a new generation: the numbers of the old one would name two different moments. With
+        ``same_generation`` just that happens.
 
         Raises:
             StorageError: the old leaf is in use, or there is no space for a new one.
@@ -67,7 +68,9 @@ class DiskTree:
         if old is not None and old not in self.frozen.values():
             self.store.delete(old.path)
         with target.family.lock:
-            if target.tracking is not None:
+            if target.tracking is not None and same_generation:
+                target.tracking.forget_staleness()
+            elif target.tracking is not None:
                 target.tracking.make_stale()
         self.leaf = target.branch(next_delta_path(target))
         self.blind = []

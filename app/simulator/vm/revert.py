@@ -10,7 +10,6 @@ from app.simulator.storage import StorageError
 from app.simulator.vm import layout, power
 from app.simulator.vm.disks import apply_tracking, with_present_backings
 from app.simulator.vm.snapshot_files import save_list
-from app.simulator.vm.snapshots import post_snapshot_event
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed, disks_of
 
@@ -49,11 +48,12 @@ def revert_to_current(vm: "VirtualMachine", call: Call, *, suppress_power_on: bo
 def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_power_on: bool) -> None:
     power.stop(vm, "poweredOff")
     made = snapshot.config
+    same_generation = vm.world.faults.keeps_cbt_over_revert(vm.name, vm.moid)
     kept_keys = {device.key for device in disks_of(made.hardware.device)}
     for key, tree in vm.trees.items():
         with as_vim_faults(str(layout.home_of(vm.config))):
             if snapshot.moid in tree.frozen:
-                tree.revert(snapshot.moid)
+                tree.revert(snapshot.moid, same_generation=same_generation)
             elif key not in kept_keys:
                 tree.leaf = None
     _consolidate_quietly(vm)
@@ -70,7 +70,21 @@ def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_p
     save_list(vm)
     if snapshot.power_state == "poweredOn" and not suppress_power_on:
         power.start(vm)
-    post_snapshot_event(vm, "reverted", snapshot.name, user)
+    _post(vm, snapshot, user)
+
+
+def _post(vm: "VirtualMachine", snapshot: "Snapshot", user: str) -> None:
+    """Write the event that a vCenter writes then; a host alone has none beside its task's."""
+    if not vm.world.spec.is_vcenter:
+        return
+    vm.post(
+        vim.event.EventEx,
+        f"The execution state of the virtual machine {vm.name} on host {vm.host.name} has been reverted to the "
+        f"state of snapshot {snapshot.name}, with ID {snapshot.number}",
+        user,
+        eventTypeId="com.vmware.vc.vm.VmStateRevertedToSnapshot",
+        severity="info",
+    )
 
 
 def _consolidate_quietly(vm: "VirtualMachine") -> None:

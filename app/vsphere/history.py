@@ -1,0 +1,184 @@
+"""What the platform remembers of a VM: whether somebody brought it back to an earlier snapshot.
+
+vCenter posts ``com.vmware.vc.vm.VmStateRevertedToSnapshot`` when that has happened, and a ``TaskEvent`` when it
+begins, whose task is described as ``vm.Snapshot.revert`` or ``VirtualMachine.revertToCurrentSnapshot``; an ESXi
+host knows the same tasks. Everything about the VM in the time in question is read and looked through here, not
+filtered by type on the platform: a filter that a server understands differently would find nothing in silence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import IO, Any
+from xml.parsers.expat import ParserCreate
+
+from pyVmomi import vim
+
+from app.domain.ids import VmId
+from app.vsphere.errors import HistoryIncomplete
+from app.vsphere.session import Connection, VSphereSession
+
+MARGIN = timedelta(minutes=1)
+"""How much earlier we begin to look: the difference of two clocks is known only roughly, and may have drifted."""
+PAGE_EVENTS = 1000
+"""Most events that one answer holds, by the platform's own limit."""
+_MOST_PAGES = 100
+_REVERT = "revert"
+
+# Depth of the elements in Envelope/Body/…Response/returnval/…
+_EVENT = 4
+_FIELD = 5
+_TASK_FIELD = 6
+
+
+@dataclass(slots=True)
+class LightEvent:
+    """The little of an event that tells what it is."""
+
+    kind: str
+    """Wire name of its class, such as ``TaskEvent``."""
+    type_id: str = ""
+    """For an ``EventEx``: what it is really about."""
+    task: str = ""
+    """For a ``TaskEvent``: the task's description id."""
+
+    @property
+    def tells_of_revert(self) -> bool:
+        """Tell whether somebody reverted the VM, or began to: how that ended is not known at its beginning."""
+        return any(_REVERT in text.lower() for text in (self.kind, self.type_id, self.task))
+
+
+class History:
+    """Reads the history of VMs over one session. Thread: any."""
+
+    def __init__(self, session: VSphereSession) -> None:
+        self._session = session
+
+    def reverted_since(self, vm: VmId, moment: datetime) -> bool:
+        """Tell whether a VM was reverted; see ``RevertHistory.reverted_since``.
+
+        Raises:
+            HistoryIncomplete: nothing tells of it, but the platform does not remember the whole time either.
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+        """
+        since = moment + self._clock_difference()
+        if any(event.tells_of_revert for event in self._events(vm, since - MARGIN)):
+            return True
+        if not self._session.run(lambda connection: _reaches_back(connection, vm, since)):
+            raise self._incomplete(f"it holds nothing from before {moment:%Y-%m-%d %H:%M:%S} UTC")
+        return False
+
+    def _clock_difference(self) -> timedelta:
+        """Return by how much the platform's clock is ahead of ours."""
+        before = self._session.clock.now()
+        theirs = self._session.run(
+            lambda connection: vim.ServiceInstance("ServiceInstance", connection.stub).CurrentTime()
+        )
+        after = self._session.clock.now()
+        ahead: timedelta = theirs - (before + (after - before) / 2)
+        return ahead
+
+    def _events(self, vm: VmId, since: datetime) -> list[LightEvent]:
+        events = self._session.run(lambda connection: _query(connection, _about(connection, vm, since)))
+        if len(events) < PAGE_EVENTS:
+            return events
+        return self._session.run(lambda connection: self._all_pages(connection, _about(connection, vm, since)))
+
+    def _all_pages(self, connection: Connection, wanted: Any) -> list[LightEvent]:
+        collector: Any = connection.content.eventManager.CreateCollectorForEvents(filter=wanted)
+        found: list[LightEvent] = []
+        try:
+            collector.RewindCollector()
+            read_next = type(collector).ReadNextEvents.info
+            for _ in range(_MOST_PAGES):
+                page = connection.stub.invoke_raw(collector, read_next, (PAGE_EVENTS,), parse_events)
+                if not page:
+                    return found
+                found += page
+        finally:
+            collector.DestroyCollector()
+        raise self._incomplete(f"it holds more than {_MOST_PAGES * PAGE_EVENTS} events of the VM")
+
+    def _incomplete(self, detail: str) -> HistoryIncomplete:
+        return HistoryIncomplete(address=self._session.platform.address, detail=detail)
+
+
+def _about(connection: Connection, vm: VmId, begin: datetime | None, end: datetime | None = None) -> Any:
+    spec: Any = vim.event.EventFilterSpec
+    return spec(
+        entity=spec.ByEntity(entity=connection.vm(vm), recursion=spec.RecursionOption.self),
+        time=spec.ByTime(beginTime=begin, endTime=end),
+        disableFullMessage=True,
+    )
+
+
+def _reaches_back(connection: Connection, vm: VmId, since: datetime) -> bool:
+    """Tell whether anything that happened before a moment is still remembered.
+
+    A backup itself leaves something about its VM just before that moment; where the platform keeps no such
+    events, something older about anything else will do.
+    """
+    of_vm = _about(connection, vm, None, since + MARGIN)
+    of_all = vim.event.EventFilterSpec(
+        time=vim.event.EventFilterSpec.ByTime(endTime=since), disableFullMessage=True
+    )
+    for wanted in (of_vm, of_all):
+        wanted.maxCount = 1
+        if _query(connection, wanted):
+            return True
+    return False
+
+
+def _query(connection: Connection, wanted: Any) -> list[LightEvent]:
+    manager = connection.content.eventManager
+    found: list[LightEvent] = connection.stub.invoke_raw(
+        manager, type(manager).QueryEvents.info, (wanted, None), parse_events
+    )
+    return found
+
+
+def parse_events(stream: IO[bytes]) -> list[LightEvent]:
+    """Read the SOAP answer of ``QueryEvents`` or ``ReadNextEvents``, whatever classes its events are of.
+
+    Raises:
+        xml.parsers.expat.ExpatError: it is not XML.
+    """
+    reader = _Reader()
+    parser = ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.characters
+    parser.ParseFile(stream)
+    return reader.events
+
+
+class _Reader:
+    """The walk over one answer. Thread: one."""
+
+    def __init__(self) -> None:
+        self.events: list[LightEvent] = []
+        self._depth = 0
+        self._text: list[str] | None = None
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._depth += 1
+        if self._depth == _EVENT:
+            named = next((value for name, value in attributes.items() if name.endswith(":type")), "Event")
+            self.events.append(LightEvent(named.rpartition(":")[2]))
+        elif (self._depth, tag) in {(_FIELD, "eventTypeId"), (_TASK_FIELD, "descriptionId")}:
+            self._text = []
+
+    def characters(self, data: str) -> None:
+        if self._text is not None:
+            self._text.append(data)
+
+    def end(self, tag: str) -> None:
+        self._depth -= 1
+        if self._text is None:
+            return
+        text, self._text = "".join(self._text), None
+        if tag == "eventTypeId":
+            self.events[-1].type_id = text
+        else:
+            self.events[-1].task = text

@@ -1,0 +1,139 @@
+"""Reverts of a VM are found in the platform's history, whoever did them and whatever the clocks show."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyVmomi import vim
+
+from app.core.cancel import CancelToken
+from app.core.clock import SystemClock
+from app.core.hypervisor import RevertHistory
+from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
+from app.domain.platforms import Platform
+from app.simulator.server import VSphereSimulator
+from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
+from app.vsphere import history
+from app.vsphere.errors import HistoryIncomplete
+from app.vsphere.factory import VSphereFactory
+from app.vsphere.hypervisor import VSphereHypervisor
+from app.vsphere.session import Connection
+from app.vsphere.tasks import Deadline, Waiting, run_task
+from tests.contract.vsphere.conftest import QUICK
+from tests.contract.vsphere.platforms import Target
+from tests.support.fakes import RecordingTaskLog, TurnableClock
+
+DISK = DiskSpec(capacity_bytes=8 << 20, filesystem=False)
+LATER = timedelta(minutes=2)
+"""More than what the clocks' difference is allowed to be wrong by."""
+
+
+def spec(flavour: Flavour) -> SimulatorSpec:
+    user = "administrator@vsphere.local" if flavour is Flavour.VCENTER else "root"
+    return SimulatorSpec(
+        flavour=flavour,
+        hosts=("esx01.lab",),
+        users=(UserSpec(name=user, password="secret-1"),),
+        vms=(VmSpec(name="web-01", disks=(DISK,)), VmSpec(name="web-02", disks=(DISK,))),
+    )
+
+
+@pytest.fixture(params=[Flavour.VCENTER, Flavour.ESXI], ids=lambda one: one.value)
+def simulator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VSphereSimulator]:
+    with VSphereSimulator(spec(request.param), tmp_path / "vs") as simulator:
+        yield simulator
+
+
+def logged_in(simulator: VSphereSimulator, clock: Any = None) -> VSphereHypervisor:
+    platform = Platform(
+        id=PlatformId("p"),
+        name="p",
+        address=simulator.host,
+        port=simulator.port,
+        user=simulator.user,
+        thumbprint_sha256=simulator.thumbprint_sha256,
+    )
+    return VSphereFactory(clock or SystemClock(), timings=QUICK).connect(platform, simulator.password)
+
+
+def frozen_once(vsphere: VSphereHypervisor, vm: VmId) -> SnapshotId:
+    """Take a snapshot, as a backup does before the moment that matters."""
+    log = RecordingTaskLog()
+    return vsphere.create_snapshot(vm, TaskId("t"), quiesce=False, log=log, cancel=CancelToken()).snapshot
+
+
+def revert(vsphere: VSphereHypervisor, vm: VmId, snapshot: SnapshotId | None) -> None:
+    """Bring a VM back as somebody else would; None: to the current snapshot."""
+    session = vsphere._session
+    waiting = Waiting(operation="revert", deadline=Deadline.after(SystemClock(), 30))
+
+    def start(connection: Connection) -> Any:
+        if snapshot is None:
+            return connection.vm(vm).RevertToCurrentSnapshot_Task()
+        return connection.object(vim.vm.Snapshot, snapshot).RevertToSnapshot_Task()
+
+    run_task(session, start, waiting)
+
+
+def named(vsphere: VSphereHypervisor, name: str) -> VmId:
+    return next(vm.id for vm in vsphere.list_vms() if vm.name == name)
+
+
+@pytest.mark.parametrize("to_current", [False, True])
+def test_a_revert_is_told_of_the_vm_that_was_reverted_and_no_other(
+    simulator: VSphereSimulator, *, to_current: bool
+) -> None:
+    with logged_in(simulator) as vsphere:
+        assert isinstance(vsphere, RevertHistory)
+        vm, other = named(vsphere, "web-01"), named(vsphere, "web-02")
+        snapshots = {one: frozen_once(vsphere, one) for one in (vm, other)}
+        moment = datetime.now(UTC)
+        assert not vsphere.reverted_since(vm, moment)
+        revert(vsphere, vm, None if to_current else snapshots[vm])
+        assert vsphere.reverted_since(vm, moment)
+        assert not vsphere.reverted_since(other, moment)
+        assert not vsphere.reverted_since(vm, datetime.now(UTC) + LATER)
+
+
+def test_the_clocks_of_both_sides_may_differ(simulator: VSphereSimulator) -> None:
+    ours = TurnableClock(datetime(2020, 1, 1, tzinfo=UTC))
+    with logged_in(simulator, ours) as vsphere:
+        vm = named(vsphere, "web-01")
+        snapshot = frozen_once(vsphere, vm)
+        moment = ours.now()
+        assert not vsphere.reverted_since(vm, moment)
+        revert(vsphere, vm, snapshot)
+        assert vsphere.reverted_since(vm, moment)
+        assert not vsphere.reverted_since(vm, moment + LATER)
+
+
+def test_a_long_history_is_read_to_its_end(simulator: VSphereSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    with logged_in(simulator) as vsphere:
+        vm = named(vsphere, "web-01")
+        snapshot = frozen_once(vsphere, vm)
+        moment = datetime.now(UTC)
+        revert(vsphere, vm, snapshot)
+        machine = simulator.world.get(vim.VirtualMachine(vm))
+        for _ in range(1100):
+            simulator.world.events.post(vim.event.VmGuestRebootEvent, "The guest starts anew.", vm=machine)
+        assert vsphere.reverted_since(vm, moment)
+        assert simulator.faults.calls("ReadNextEvents") > 1
+        monkeypatch.setattr(history, "_MOST_PAGES", 1)
+        with pytest.raises(HistoryIncomplete, match="more than 1000 events"):
+            vsphere.reverted_since(vm, moment)
+
+
+def test_a_history_that_does_not_reach_back_is_not_believed(simulator: VSphereSimulator) -> None:
+    with logged_in(simulator) as vsphere, pytest.raises(HistoryIncomplete, match="holds nothing from before"):
+        vsphere.reverted_since(named(vsphere, "web-01"), datetime.now(UTC) - timedelta(days=30))
+
+
+def test_a_time_without_reverts_is_told_as_such(vsphere: VSphereHypervisor, target: Target) -> None:
+    vm = vsphere.list_vms()[0].id
+    snapshot = frozen_once(vsphere, vm)
+    try:
+        assert not vsphere.reverted_since(vm, datetime.now(UTC) + LATER)
+    finally:
+        vsphere.remove_snapshot(vm, snapshot, deadline_s=30)

@@ -1,0 +1,78 @@
+"""A VM that somebody brings back to a snapshot between two backups.
+
+Where a revert begins a new generation of changed block tracking, that tells. Where the change ids count on, the
+changes they name are those after the revert, not the difference to the parent point: only the platform's history
+tells then.
+"""
+
+import pytest
+from pyVmomi import vmodl
+
+from app.cli.demo.stage import Stage
+from app.domain.states import BackupKind
+from app.engine.api import TaskDetails
+from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
+from tests.e2e.conftest import OpenStage
+from tests.support.other_client import OtherClient
+from tests.support.stage import MIB, Made, assert_points_are_exact, back_up, vm_named
+
+FULL, INCREMENTAL = BackupKind.FULL, BackupKind.INCREMENTAL
+
+
+def stage_of(open_fresh_stage: OpenStage, flavour: Flavour) -> Stage:
+    user = "administrator@vsphere.local" if flavour is Flavour.VCENTER else "root"
+    return open_fresh_stage(
+        SimulatorSpec(
+            flavour=flavour,
+            hosts=("esx01.lab",),
+            users=(UserSpec(name=user, password="secret-1"),),
+            vms=(
+                VmSpec(
+                    name="web-01", disks=(DiskSpec(capacity_bytes=32 * MIB), DiskSpec(capacity_bytes=16 * MIB))
+                ),
+            ),
+        )
+    )
+
+
+def codes_of(stage: Stage, made: Made) -> list[str]:
+    return [line.code for line in stage.engine.ask(TaskDetails(task=made.task)).log]
+
+
+@pytest.mark.parametrize("flavour", [Flavour.VCENTER, Flavour.ESXI], ids=lambda one: one.value)
+def test_a_reverted_vm_is_read_whole_and_its_point_is_exact(open_fresh_stage: OpenStage, flavour: Flavour) -> None:
+    stage = stage_of(open_fresh_stage, flavour)
+    vm = vm_named(stage, "web-01")
+    guests = stage.simulator.world.guests
+    stage.simulator.faults.keep_cbt_over_revert(vm.name)
+    with OtherClient(stage.simulator) as other:
+        before = other.take_snapshot(vm.id, "before the update")
+        other.done(lambda: before.RemoveSnapshot_Task(removeChildren=False))
+        first = back_up(stage, vm, FULL)
+        checkpoint = other.take_snapshot(vm.id, "before the update")
+        guests.write_now(vm.id, 2 * MIB)
+        second = back_up(stage, vm, INCREMENTAL)
+        assert second.point.parent == first.point.id
+        assert "plan.whole_went_back" not in codes_of(stage, second)
+        guests.write_now(vm.id, MIB)
+        other.done(lambda: checkpoint.RevertToSnapshot_Task())
+        other.done(lambda: other.vm(vm.id).PowerOnVM_Task())
+        other.take_snapshot(vm.id, "another product's")
+        guests.write_now(vm.id, MIB)
+        third = back_up(stage, vm, INCREMENTAL)
+    assert codes_of(stage, third).count("plan.whole_went_back") == len(third.point.disks)
+    assert all(disk.read_whole for disk in third.point.disks)
+    assert third.point.parent is None
+    assert_points_are_exact(stage, vm.id, [first, second, third])
+
+
+def test_a_history_that_cannot_be_read_is_told_and_tracking_is_believed(open_fresh_stage: OpenStage) -> None:
+    stage = stage_of(open_fresh_stage, Flavour.VCENTER)
+    vm = vm_named(stage, "web-01")
+    first = back_up(stage, vm, FULL)
+    stage.simulator.world.guests.write_now(vm.id, MIB)
+    stage.simulator.faults.fail_call("QueryEvents", fault=vmodl.fault.NotSupported(msg="No events here."), times=9)
+    second = back_up(stage, vm, INCREMENTAL)
+    assert "plan.reverts_unknown" in codes_of(stage, second)
+    assert second.point.parent == first.point.id
+    assert_points_are_exact(stage, vm.id, [first, second])

@@ -1,0 +1,49 @@
+"""Somebody else who works on the same platform: plain pyVmomi, which knows nothing of our adapter."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from pyVim.connect import Disconnect, SmartConnect
+from pyVmomi import vim
+
+from app.simulator.server import VSphereSimulator
+from tests.support.waiting import wait_until
+
+
+class OtherClient:
+    """Another product's session. Thread: one."""
+
+    def __init__(self, simulator: VSphereSimulator) -> None:
+        self._simulator = simulator
+        self._instance: Any = None
+
+    def __enter__(self) -> Self:
+        one = self._simulator
+        self._instance = SmartConnect(
+            host=one.host, port=one.port, user=one.user, pwd=one.password, disableSslCertValidation=True
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        Disconnect(self._instance)
+        self._instance._stub.DropConnections()
+
+    def vm(self, moid: str) -> Any:
+        """Return a VM."""
+        return vim.VirtualMachine(moid, self._instance._stub)
+
+    def take_snapshot(self, moid: str, name: str) -> Any:
+        """Take a snapshot without memory and return it."""
+        return self.done(
+            lambda: self.vm(moid).CreateSnapshot_Task(name=name, description="", memory=False, quiesce=False)
+        )
+
+    def done(self, start: Callable[[], Any]) -> Any:
+        """Run a task to its end and return its result."""
+        task = start()
+        wait_until(lambda: task.info.state in {"success", "error"}, what="another client's task", deadline_s=30)
+        assert task.info.state == "success", task.info.error
+        return task.info.result
