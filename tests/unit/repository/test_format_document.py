@@ -105,7 +105,7 @@ def test_independent_reader_works_from_the_command_line(tmp_path: Path) -> None:
 def test_independent_reader_notices_a_changed_byte(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(random_bytes(MIB)))
-    pack = next((tmp_path / "standby").glob("packs/*/*.pack"))
+    pack = max((tmp_path / "standby").glob("packs/*/*.pack"), key=lambda path: path.stat().st_size)
     broken = bytearray(pack.read_bytes())
     broken[5000] ^= 1
     pack.write_bytes(broken)
