@@ -28,6 +28,7 @@ from app.engine.api import (
     RegisterPlatform,
     TaskDetails,
 )
+from app.engine.errors import PlatformUnknown
 from app.engine.wire import (
     RemoteError,
     Reply,
@@ -175,7 +176,7 @@ def test_an_engine_is_served_through_bytes_alone(tmp_path: Path) -> None:
         ]
         for request in requests:
             assert asked(lab.engine, request) == lab.engine.ask(request)
-        with pytest.raises(RemoteError, match="not registered") as caught:
+        with pytest.raises(PlatformUnknown, match="not registered") as caught:
             asked(lab.engine, ListVms(platform="nobody"))  # type: ignore[arg-type]
-        assert caught.value.row.code == "engine.platform_unknown"
+        assert caught.value.params == {"platform": "nobody"}
         assert [decode_event(data) for data in heard] == lab.events[-len(heard) :]
