@@ -1,13 +1,17 @@
 """The catalog as a whole."""
 
+from datetime import tzinfo
 from pathlib import Path
 from typing import Self
 
 from app.catalog.database import Database
+from app.catalog.figures import FigureStore
 from app.catalog.journals import RestoreJournalStore, SnapshotJournalStore
+from app.catalog.log import LogStore
 from app.catalog.points import PointStore
 from app.catalog.registered import PlatformStore, StandbyStore
 from app.catalog.tasks import TaskStore
+from app.catalog.traffic import TrafficStore
 from app.core.clock import Clock
 
 
@@ -18,27 +22,34 @@ class Catalog:
         platforms: registered virtual platforms.
         standbys: registered standby machines.
         points: what is known of restore points.
-        tasks: tasks with their stages, figures and log.
+        tasks: tasks with their stages, totals and log.
+        log: the log of everything.
+        figures: counts per day, last results, unviewed errors.
+        traffic: bytes moved over time.
         snapshot_journal: snapshots that may be on production VMs.
         restore_journal: VMs that unfinished restores may have created.
     """
 
-    def __init__(self, database: Database, durable: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, durable: Database, clock: Clock, zone: tzinfo | None = None) -> None:
         self._databases = (database, durable)
         self.platforms = PlatformStore(database)
         self.standbys = StandbyStore(database)
         self.points = PointStore(database)
-        self.tasks = TaskStore(database)
+        self.tasks = TaskStore(database, zone)
+        self.log = LogStore(database)
+        self.figures = FigureStore(database)
+        self.traffic = TrafficStore(database)
         self.snapshot_journal = SnapshotJournalStore(durable, clock)
         self.restore_journal = RestoreJournalStore(durable)
 
     @classmethod
-    def open(cls, location: Path | str, *, clock: Clock) -> Self:
+    def open(cls, location: Path | str, *, clock: Clock, zone: tzinfo | None = None) -> Self:
         """Open the catalog, create it and bring its schema up to date as needed.
 
         Args:
             location: a file for SQLite, or an SQLAlchemy URL.
             clock: tells the times of the journal.
+            zone: whose local days the figures count; None is the machine's.
 
         Raises:
             CatalogDamaged: the file is not a whole database.
@@ -51,7 +62,7 @@ class Catalog:
         except BaseException:
             database.close()
             raise
-        return cls(database, durable, clock)
+        return cls(database, durable, clock, zone)
 
     def close(self) -> None:
         """Close every connection."""

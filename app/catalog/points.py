@@ -1,6 +1,6 @@
 """What is known of restore points: a cache of the repositories' own lists, which can be rebuilt at any time."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +98,26 @@ class PointStore:
                 for row in connection.execute(query)
             )
 
+    def newest(self) -> dict[tuple[str, VmId], datetime]:
+        """Return the moment of the newest point of each VM in each rule, by the rule's name."""
+        keys = (points.c.rule_name, points.c.vm)
+        query = sa.select(*keys, sa.func.max(points.c.created_at).label("newest")).group_by(*keys)
+        with self._database.read() as connection:
+            return {(row.rule_name, VmId(row.vm)): row.newest for row in connection.execute(query)}
+
+    def count(self) -> int:
+        """Return how many points are known."""
+        with self._database.read() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(points)).scalar_one()
+
+    def named(self, words: Collection[str], limit: int) -> tuple[KnownPoint, ...]:
+        """Return the newest points in whose key, VM or rule every word occurs."""
+        text = points.c.vm_name + " " + points.c.rule_name + " " + points.c.id
+        query = sa.select(points).where(*(text.contains(word, autoescape=True) for word in words))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(points.c.created_at.desc()).limit(limit))
+            return tuple(_known(row) for row in rows)
+
     def find(
         self,
         *,
@@ -148,6 +168,7 @@ def _values(
         "rule_name": point.rule_name,
         "platform_address": point.facts.platform_address,
         "vm": point.facts.vm,
+        "vm_name": point.facts.name,
         "created_at": point.created_at,
         "capacity_bytes": point.capacity_bytes,
         "stored_bytes": point.stored_bytes,

@@ -87,6 +87,7 @@ points = sa.Table(
     sa.Column("rule_name", sa.Text, nullable=False),
     sa.Column("platform_address", sa.Text, nullable=False),
     sa.Column("vm", sa.Text, nullable=False),
+    sa.Column("vm_name", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("capacity_bytes", sa.BigInteger, nullable=False),
     sa.Column("stored_bytes", sa.BigInteger, nullable=False),
@@ -94,6 +95,7 @@ points = sa.Table(
     sa.Column("verification", sa.String(16), nullable=False),
     sa.Column("verified_at", UtcDateTime),
     sa.Index("ix_points_by_vm", "platform_address", "vm", "created_at"),
+    sa.Index("ix_points_by_rule", "rule_name", "vm", "created_at"),
 )
 
 tasks = sa.Table(
@@ -139,18 +141,6 @@ task_stages = sa.Table(
     sa.Column("state", sa.String(24), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Index("ix_task_stages_by_task", "task_id", "id"),
-)
-
-task_log = sa.Table(
-    "task_log",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("task_id", sa.String(36), sa.ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("level", sa.Integer, nullable=False),
-    sa.Column("code", sa.String(96), nullable=False),
-    sa.Column("params", sa.Text, nullable=False),
-    sa.Index("ix_task_log_by_task", "task_id", "id"),
 )
 
 rules = sa.Table(

@@ -1,38 +1,44 @@
 """Tasks with their stages, figures and log."""
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, tzinfo
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.tables import task_log, task_stages, tasks
+from app.catalog.figures import count_end, subject_id
+from app.catalog.log import append_for_task, pack_params, read_of_task, unpack_params
+from app.catalog.tables import task_stages, tasks
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import LogLine, StageTime, TaskError, TaskRecord, TransferTotals
 
 _TOTALS = tuple(TransferTotals.__dataclass_fields__)
+_FAILED = sa.text("tasks.state = 'failed'")
+"""Written out as in the partial indices: with a bound value they are not used."""
 
 
 class TaskStore:
     """Keeps tasks. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
         self._database = database
+        self._zone = zone
 
     def add(self, record: TaskRecord) -> None:
         """Remember a task that was just asked for, in the state it has."""
         with self._database.write() as connection:
             connection.execute(sa.insert(tasks).values(**_values(record)))
+            subject_id(connection, record.rule, record.vm, record.vm_name)
             _enter(connection, record.id, record.state, record.created_at)
 
     def enter(self, task: TaskId, state: TaskState, at: datetime) -> None:
         """Note that a task moved to another state.
 
-        The first state after the pending one sets the start, a final one sets the end.
+        The first state after the pending one sets the start, a final one sets the end and is counted in the
+        figures, once.
         """
         change: dict[str, object] = {"state": state.value}
         if state is not TaskState.PENDING:
@@ -42,12 +48,15 @@ class TaskStore:
         if state.is_final:
             change["ended_at"] = at
         with self._database.write() as connection:
+            ended = _has_ended(connection, task)
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**change))
             _enter(connection, task, state, at)
+            if state.is_final and not ended:
+                count_end(connection, task, state, at, self._zone)
 
     def set_error(self, task: TaskId, error: TaskError) -> None:
         """Note why a task fails."""
-        values = {"error_code": error.code, "error_params": _pack(error.params)}
+        values = {"error_code": error.code, "error_params": pack_params(error.params)}
         with self._database.write() as connection:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
 
@@ -92,40 +101,50 @@ class TaskStore:
 
     def log(self, task: TaskId, at: datetime, level: LogLevel, message: Message) -> None:
         """Append a line to a task's log."""
-        values = {
-            "task_id": task,
-            "at": at,
-            "level": int(level),
-            "code": message.kind.code,
-            "params": _pack(message.params),
-        }
         with self._database.write() as connection:
-            connection.execute(sa.insert(task_log).values(**values))
+            append_for_task(connection, task, at, level, message)
 
     def read_log(
         self, task: TaskId, *, at_least: LogLevel = LogLevel.NORMAL, after: int = 0, limit: int = 1000
     ) -> tuple[LogLine, ...]:
         """Return up to ``limit`` lines behind the line ``after``, oldest first."""
-        query = (
-            sa.select(task_log)
-            .where(task_log.c.task_id == task, task_log.c.id > after, task_log.c.level >= int(at_least))
-            .order_by(task_log.c.id)
-            .limit(limit)
-        )
         with self._database.read() as connection:
-            return tuple(_line(row) for row in connection.execute(query))
+            return read_of_task(connection, task, at_least=at_least, after=after, limit=limit)
+
+    def ended(
+        self,
+        *,
+        rule: RuleId | None = None,
+        vm: VmId | None = None,
+        only_failed: bool = False,
+        limit: int,
+        offset: int = 0,
+    ) -> tuple[TaskRecord, ...]:
+        """Return ended tasks, failed ones first, then newest first."""
+        where: list[sa.ColumnElement[bool]] = [tasks.c.ended_at.is_not(None)]
+        if rule is not None:
+            where.append(tasks.c.rule_id == rule)
+        if vm is not None:
+            where.append(tasks.c.vm == vm)
+        newest = sa.select(tasks).order_by(tasks.c.ended_at.desc(), tasks.c.id.desc())
+        failed = newest.where(_FAILED, *where)
+        with self._database.read() as connection:
+            found = _read(connection, failed.limit(limit).offset(offset))
+            if only_failed or len(found) == limit:
+                return tuple(found)
+            count = sa.select(sa.func.count()).select_from(tasks).where(_FAILED, *where)
+            passed = max(0, offset - connection.execute(count).scalar_one())
+            others = newest.where(tasks.c.state != TaskState.FAILED.value, *where)
+            return (*found, *_read(connection, others.limit(limit - len(found)).offset(passed)))
 
 
 def _enter(connection: sa.Connection, task: TaskId, state: TaskState, at: datetime) -> None:
     connection.execute(sa.insert(task_stages).values(task_id=task, state=state.value, at=at))
 
 
-def _pack(params: Iterable[tuple[str, str]]) -> str:
-    return msgspec.json.encode(dict(params)).decode()
-
-
-def _unpack(text: str | None) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(msgspec.json.decode(text, type=dict[str, str]).items())) if text else ()
+def _has_ended(connection: sa.Connection, task: TaskId) -> bool:
+    state = connection.execute(sa.select(tasks.c.state).where(tasks.c.id == task)).scalar_one_or_none()
+    return state is not None and TaskState(state).is_final
 
 
 def _values(record: TaskRecord) -> dict[str, object]:
@@ -149,7 +168,7 @@ def _values(record: TaskRecord) -> dict[str, object]:
         started_at=record.started_at,
         ended_at=record.ended_at,
         error_code=record.error.code if record.error else None,
-        error_params=_pack(record.error.params) if record.error else None,
+        error_params=pack_params(record.error.params) if record.error else None,
     )
     return values
 
@@ -190,16 +209,7 @@ def _record(row: sa.Row[Any], stages: tuple[StageTime, ...]) -> TaskRecord:
         ended_at=row.ended_at,
         stages=stages,
         totals=TransferTotals(**{name: getattr(row, name) for name in _TOTALS}),
-        error=None if row.error_code is None else TaskError(code=row.error_code, params=_unpack(row.error_params)),
-    )
-
-
-def _line(row: sa.Row[Any]) -> LogLine:
-    return LogLine(
-        id=row.id,
-        task=TaskId(row.task_id),
-        at=row.at,
-        level=LogLevel(row.level),
-        code=row.code,
-        params=_unpack(row.params),
+        error=None
+        if row.error_code is None
+        else TaskError(code=row.error_code, params=unpack_params(row.error_params)),
     )

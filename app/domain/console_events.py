@@ -1,9 +1,11 @@
-"""Facts about what is registered and what is known of restore points."""
+"""Facts about what is registered, what is known of restore points, and what the operator has seen."""
 
 from dataclasses import dataclass
 
 from app.domain.events import Event
-from app.domain.ids import PlatformId, PointId, StandbyId
+from app.domain.history import LogSubject
+from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, VmId
+from app.domain.messages import LogLevel, Message
 from app.domain.tasks import VerificationState
 
 
@@ -59,3 +61,27 @@ class RestorePointVerified(Event):
     standby: StandbyId
     point: PointId
     verification: VerificationState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineLogged(Event):
+    """A line that belongs to no task was written to the log."""
+
+    subject: LogSubject
+    level: LogLevel
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogCleared(Event):
+    """The operator deleted lines of the log."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorsViewed(Event):
+    """The operator looked at the failed tasks of a rule, of a VM in it, or (with neither) at all of them."""
+
+    rule: RuleId | None
+    vm: VmId | None
