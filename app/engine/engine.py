@@ -22,6 +22,7 @@ from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
 from app.engine.dispatcher import Limits
 from app.engine.executor import Executor, with_candidate
+from app.engine.history.journal import Journal
 from app.engine.jobs import Workshop
 from app.engine.messages import MessageCatalogue, kinds_in
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
@@ -88,6 +89,7 @@ class Engine:
             bus=self._bus,
             settings=chosen,
             sweeper=sweeper,
+            journal=Journal(catalog.log, clock, self._bus),
         )
         self._executor = Executor(self._workshop, chance or random.SystemRandom())
         self._recovery = Recovery(self._workshop)

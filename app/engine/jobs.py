@@ -8,6 +8,7 @@ from app.core.clock import Clock
 from app.core.context import TaskContext
 from app.domain.ids import TaskId
 from app.engine.access import Repositories, Sessions
+from app.engine.history.journal import Journal
 from app.engine.ports import Catalog
 from app.engine.settings import EngineSettings
 from app.engine.snapshots import SnapshotSweeper
@@ -27,6 +28,8 @@ class Workshop:
     bus: EventBus
     settings: EngineSettings
     sweeper: SnapshotSweeper
+    journal: Journal
+    """The operator's log for what belongs to no task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

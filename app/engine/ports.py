@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.core.hypervisor import SnapshotJournal
-from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
+from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.platforms import Platform
 from app.domain.restore_point import RestorePoint
@@ -21,6 +21,7 @@ from app.domain.tasks import (
     TransferTotals,
     VerificationState,
 )
+from app.engine.history.ports import FigureStore, LogStore, TrafficStore
 from app.repository import Repository
 
 RepositoryOpener = Callable[[RepositoryPlace], Repository]
@@ -104,6 +105,18 @@ class PointStore(Protocol):
         """Return one, or None."""
         ...
 
+    def newest(self) -> Mapping[tuple[str, VmId], datetime]:
+        """Return the moment of the newest point of each VM in each rule, by the rule's name."""
+        ...
+
+    def count(self) -> int:
+        """Return how many points are known."""
+        ...
+
+    def named(self, words: Collection[str], limit: int) -> tuple[KnownPoint, ...]:
+        """Return the newest points in whose key, VM or rule every word occurs."""
+        ...
+
     def tallies(self, standby: StandbyId | None = None) -> tuple[PointTally, ...]:
         """Return how many points each VM has in each rule and repository, without reading them."""
         ...
@@ -161,6 +174,18 @@ class TaskStore(Protocol):
         """Return the tasks that fit every condition given, newest first."""
         ...
 
+    def ended(
+        self,
+        *,
+        rule: RuleId | None = None,
+        vm: VmId | None = None,
+        only_failed: bool = False,
+        limit: int,
+        offset: int = 0,
+    ) -> tuple[TaskRecord, ...]:
+        """Return ended tasks, failed ones first, then newest first."""
+        ...
+
     def log(self, task: TaskId, at: datetime, level: LogLevel, message: Message) -> None:
         """Append a line to a task's log."""
         ...
@@ -209,6 +234,21 @@ class Catalog(Protocol):
     @property
     def tasks(self) -> TaskStore:
         """Tasks."""
+        ...
+
+    @property
+    def log(self) -> LogStore:
+        """The log of everything."""
+        ...
+
+    @property
+    def figures(self) -> FigureStore:
+        """What was backed up, and how it ended."""
+        ...
+
+    @property
+    def traffic(self) -> TrafficStore:
+        """Bytes moved over time."""
         ...
 
     @property

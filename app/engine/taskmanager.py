@@ -133,6 +133,16 @@ class TaskManager:
         with self._lock:
             return {task: job.context.progress.sample() for task, (_, job) in self._live.items()}
 
+    def live(self) -> list[tuple[TaskRecord, ProgressSample]]:
+        """Return every running task with its counters; its record is as it was when it was asked for."""
+        with self._lock:
+            return [(one.record, job.context.progress.sample()) for one, job in self._live.values()]
+
+    def pending_count(self) -> int:
+        """Return how many tasks wait."""
+        with self._lock:
+            return len(self._pending)
+
     def unfinished(self) -> list[TaskRecord]:
         """Return the tasks that wait or run."""
         with self._lock:

@@ -1,0 +1,65 @@
+"""The operator's log for what belongs to no task: rules, platforms, standby machines, the program itself."""
+
+import logging
+from dataclasses import dataclass
+
+from app.core.bus import EventBus
+from app.core.clock import Clock
+from app.domain.console_events import LineLogged
+from app.domain.errors import OperationalError
+from app.domain.history import LogSubject
+from app.domain.ids import RuleId, VmId
+from app.domain.messages import LogLevel, Message, MessageKind
+from app.engine.history.ports import LogStore
+
+_log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Opens the log for subjects. Thread: any."""
+
+    def __init__(self, store: LogStore, clock: Clock, bus: EventBus) -> None:
+        self._store = store
+        self._clock = clock
+        self._bus = bus
+
+    def about(self, name: str, action: str, *, rule: RuleId | None = None, vm: VmId | None = None) -> "SubjectLog":
+        """Return the log of one subject.
+
+        Args:
+            name: what the operator calls it; empty for the program itself.
+            action: stable code of what is being done, such as ``rule.create``.
+            rule: the rule that it is, or belongs to.
+            vm: the VM that it is about.
+        """
+        return SubjectLog(self, LogSubject(name=name, action=action, rule=rule, vm=vm))
+
+    def write(self, level: LogLevel, message: Message, subject: LogSubject) -> None:
+        """Write a line. Never raises for a catalog that cannot be written: the deed is done all the same."""
+        at = self._clock.now()
+        _log.info("%s %s: %s: %s", subject.action, subject.name, level.name.lower(), message)
+        try:
+            self._store.append(at, level, message, subject)
+        except OperationalError as error:
+            _log.error("the log line about %s was not kept: %s", subject.name, error)
+        self._bus.publish(LineLogged(at=at, subject=subject, level=level, message=message))
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectLog:
+    """Fulfils :class:`app.core.tasklog.TaskLog` for one subject. Thread: any."""
+
+    journal: Journal
+    subject: LogSubject
+
+    def info(self, kind: MessageKind, /, **params: object) -> None:
+        """Write a normal line."""
+        self.journal.write(LogLevel.NORMAL, kind.fill(**params), self.subject)
+
+    def warning(self, kind: MessageKind, /, **params: object) -> None:
+        """Write a warning."""
+        self.journal.write(LogLevel.WARNING, kind.fill(**params), self.subject)
+
+    def error(self, kind: MessageKind, /, **params: object) -> None:
+        """Write an error."""
+        self.journal.write(LogLevel.ERROR, kind.fill(**params), self.subject)

@@ -1,0 +1,84 @@
+"""Which VMs have no point as new as their policy wants: a decision on values, without effects."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from app.domain.ids import VmId
+from app.domain.policies import BackupPolicy
+from app.domain.rules import BackupRule
+from app.domain.schedule import next_run
+from app.engine.queries.history import OverdueVm
+
+TIME_TO_FINISH: Final = timedelta(hours=6)
+"""How long a run may take before its point is missed; a run that follows sooner ends this time."""
+
+_LOOK_BACK: Final = tuple(timedelta(days=days) for days in (2, 10, 40, 120))
+"""One after the other, longer than the gaps that days, weeks, months and quarters leave."""
+
+
+def point_wanted(policy: BackupPolicy, covered_until: datetime, now: datetime, zone: tzinfo) -> datetime | None:
+    """Return by when a newer point was expected; None while nothing is missed.
+
+    Args:
+        policy: when the VM is backed up.
+        covered_until: moment of its newest point, or of its entry into the rule while it has none.
+        now: the present.
+        zone: the operator's time zone.
+    """
+    run = next_run(policy, covered_until, zone)
+    if run is None or run.at > now:
+        return None
+    following = next_run(policy, run.at, zone)
+    expected_by = run.at + TIME_TO_FINISH
+    if following is not None:
+        expected_by = min(expected_by, following.at)
+    return expected_by if expected_by <= now else None
+
+
+def last_run(policy: BackupPolicy, now: datetime, zone: tzinfo) -> datetime | None:
+    """Return the newest planned run up to now; None when none is known of the last months."""
+    for back in _LOOK_BACK:
+        found: datetime | None = None
+        run = next_run(policy, now - back, zone)
+        while run is not None and run.at <= now:
+            found = run.at
+            run = next_run(policy, run.at, zone)
+        if found is not None:
+            return found
+    return None
+
+
+def overdue_vms(
+    rule: BackupRule,
+    newest_points: Mapping[VmId, datetime],
+    entered_at: datetime,
+    now: datetime,
+    zone: tzinfo,
+    *,
+    busy: Iterable[VmId] = (),
+) -> list[OverdueVm]:
+    """Return the started VMs of a rule whose newest point is older than its policy wants, by name.
+
+    Args:
+        rule: the rule.
+        newest_points: moment of the newest point of each VM that has any.
+        entered_at: since when the rule is there.
+        now: the present.
+        zone: the operator's time zone.
+        busy: VMs that are waiting to be backed up, or are being backed up: they are late, not forgotten.
+    """
+    latest = last_run(rule.policy, now, zone)
+    skipped = set(busy)
+    found: list[OverdueVm] = []
+    for one in rule.vms:
+        newest = newest_points.get(one.vm)
+        covered_until = entered_at if newest is None else newest
+        if not one.is_started or one.vm in skipped or (latest is not None and covered_until >= latest):
+            continue
+        expected_by = point_wanted(rule.policy, covered_until, now, zone)
+        if expected_by is not None:
+            found.append(
+                OverdueVm(rule=rule.id, vm=one.vm, name=one.name, newest_point=newest, expected_by=expected_by)
+            )
+    return sorted(found, key=lambda row: (row.name, row.vm))
