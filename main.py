@@ -1,6 +1,8 @@
 """Entry point of Standfast (磐备).
 
 standfast                 the console
+standfast --headless      the engine without a window, for a service manager
+standfast ctl ...         control the engine that runs; the same as debugctl
 standfast demo [--keep]   back up, change, restore and compare the VMs of a simulated vSphere, in the terminal
 """
 
@@ -16,21 +18,39 @@ def _parser() -> argparse.ArgumentParser:
         prog="standfast", description="Backup and recovery of VMware virtual machines."
     )
     parser.add_argument("--version", action="version", version=f"Standfast {__version__}")
+    parser.add_argument(
+        "--headless", action="store_true", help="run the engine without a window until SIGTERM or SIGINT"
+    )
     commands = parser.add_subparsers(dest="command", title="commands")
     demo = commands.add_parser(
         "demo", help="the main job on a simulated vSphere: back up, change, restore, compare every byte"
     )
     demo.add_argument("--keep", action="store_true", help="leave the data for a look, and print where it lies")
+    commands.add_parser("ctl", help="control the engine that runs; see: standfast ctl --help", add_help=False)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status."""
-    chosen = _parser().parse_args(arguments)
-    # Imported here, so that each way to start loads only what it needs.
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Imported below, so that each way to start loads only what it needs.
+    if given[:1] == ["ctl"]:
+        return debugctl(given[1:])
+    chosen = _parser().parse_args(given)
+    if chosen.headless:
+        from app.cli.headless.command import run_headless
+
+        return run_headless()
     from app.cli.demo.command import run_demo
 
-    return run_demo(keep=chosen.keep)
+    return run_demo(keep=getattr(chosen, "keep", False))
+
+
+def debugctl(arguments: Sequence[str] | None = None) -> int:
+    """Control the engine that runs; return the exit status."""
+    from app.cli.ctl.command import run_ctl
+
+    return run_ctl(list(sys.argv[1:] if arguments is None else arguments))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The composition root: the only place that reads configuration and builds objects across layers."""
 
 import logging
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,13 +14,18 @@ import app.vsphere.messages
 from app.catalog import Catalog
 from app.config import Settings, load_settings
 from app.core.clock import Clock, SystemClock
+from app.core.processlock import ProcessLock, noted_holder
 from app.core.secrets import SecretStore
 from app.core.threads import ThreadRunner
 from app.domain.standbys import RepositoryPlace
 from app.engine.api import Engine, EngineSettings
+from app.engine.door import Door
 from app.engine.messages import kinds_in
 from app.engine.ports import RepositoryOpener, TaskRunner
-from app.paths import Folders, find_folders
+from app.engine.remote.client import RemoteDoor
+from app.engine.remote.errors import EngineAway, EngineBusy
+from app.engine.remote.server import DoorServer
+from app.paths import Folders, FolderUnusable, find_folders
 from app.repository import Repository
 from app.secretstore.choice import open_secret_store
 from app.transport.factory import NativeTransports
@@ -28,6 +35,13 @@ from app.vsphere.factory import VSphereFactory
 _log = logging.getLogger(__name__)
 
 CATALOG_FILE = "catalog.db"
+ENGINE_LOCK = "engine.lock"
+"""Held by the one process whose engine uses the catalog."""
+WINDOW_LOCK = "window.lock"
+"""Held by the one process that shows the window."""
+DOOR_PATIENCE_S = 15.0
+"""How long an engine that is starting or ending may take before it counts as away."""
+_LOOK_AGAIN_S = 0.25
 LOCATORS_FOLDER = "locators"
 MIB = 1024 * 1024
 
@@ -56,7 +70,7 @@ class Installation:
         chosen.create()
         return cls(chosen, load_settings(chosen.shipped_config_file, chosen.user_config_file))
 
-    def open_secrets(self, ask_passphrase: Callable[[], str]) -> SecretStore:
+    def open_secrets(self, ask_passphrase: Callable[[], str | None]) -> SecretStore:
         """Open the place for passwords that the settings name.
 
         Raises:
@@ -66,14 +80,19 @@ class Installation:
 
 
 class EngineHost:
-    """A running engine with what it stands on; a context manager that closes both in order.
+    """A running engine with what it stands on; a context manager that closes everything in order.
+
+    Holding it is holding the catalog: there is one engine per data folder.
 
     Thread: opened and closed on one; the engine may be used from any.
     """
 
-    def __init__(self, engine: Engine, catalog: Catalog) -> None:
+    def __init__(self, engine: Engine, catalog: Catalog, folder: Path, lock: ProcessLock) -> None:
         self.engine = engine
         self._catalog = catalog
+        self._folder = folder
+        self._lock = lock
+        self._server: DoorServer | None = None
 
     @classmethod
     def open(
@@ -87,10 +106,27 @@ class EngineHost:
         """Open the catalog, build the engine and start it.
 
         Raises:
+            EngineBusy: another process has done so already.
             OperationalError: the catalog cannot be used.
         """
-        ticking = clock or SystemClock()
-        catalog = Catalog.open(installation.folders.data / CATALOG_FILE, clock=ticking)
+        folder = installation.folders.data
+        with ExitStack() as stack:
+            lock = stack.enter_context(_engine_lock(folder))
+            host = cls._open_locked(installation, lock, secrets, runner or ThreadRunner(), clock or SystemClock())
+            stack.pop_all()
+        return host
+
+    @classmethod
+    def _open_locked(
+        cls,
+        installation: Installation,
+        lock: ProcessLock,
+        secrets: SecretStore,
+        runner: TaskRunner,
+        ticking: Clock,
+    ) -> Self:
+        folder = installation.folders.data
+        catalog = Catalog.open(folder / CATALOG_FILE, clock=ticking)
         settings = engine_settings(installation.settings)
         try:
             engine = Engine(
@@ -101,7 +137,7 @@ class EngineHost:
                 secrets=secrets,
                 catalog=catalog,
                 repositories=repository_opener(installation.folders, ticking),
-                runner=runner or ThreadRunner(),
+                runner=runner,
                 clock=ticking,
                 settings=settings,
                 kinds=kinds_in(*_MESSAGE_MODULES),
@@ -110,19 +146,135 @@ class EngineHost:
         except BaseException:
             catalog.close()
             raise
-        return cls(engine, catalog)
+        return cls(engine, catalog, folder, lock)
+
+    def let_others_in(self) -> None:
+        """Open the door for other programs of this user: the window, ``debugctl``.
+
+        Raises:
+            DoorUnusable: the system refused.
+        """
+        self._server = DoorServer.open(self.engine, self._folder)
 
     def close(self) -> None:
-        """Stop what runs, let it clean up, and close the catalog."""
+        """Cut callers off, stop what runs, let it clean up, close the catalog, and let go of it."""
+        if self._server is not None:
+            self._server.close()
         if not self.engine.close():
             _log.warning("tasks were still cleaning up when the program ended; the next start goes on with it")
         self._catalog.close()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class OpenDoor:
+    """The door to this installation's engine, in this process or in another; a context manager.
+
+    Attributes:
+        door: what the engine is used through.
+        host: the engine when it is in this process, else None.
+    """
+
+    def __init__(self, door: Door, host: EngineHost | None, close: Callable[[], None]) -> None:
+        self.door = door
+        self.host = host
+        self._close = close
+
+    def close(self) -> None:
+        """Close the engine that is in this process, or the connection to the one that is not."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def open_door(
+    installation: Installation,
+    *,
+    open_secrets: Callable[[], SecretStore],
+    runner: TaskRunner | None = None,
+    clock: Clock | None = None,
+    patience_s: float = DOOR_PATIENCE_S,
+) -> OpenDoor:
+    """Start the engine in this process when nobody holds the catalog, else connect to the one that does.
+
+    Args:
+        installation: whose engine.
+        open_secrets: opens the place for passwords; called only for an engine in this process.
+        runner: gives the tasks of an engine in this process their threads.
+        clock: tells the time.
+        patience_s: how long one that is just starting or ending is waited for.
+
+    Raises:
+        EngineAway: somebody holds the catalog, but does not open the door.
+        OperationalError: the engine cannot be started or used.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _own_engine(installation, open_secrets, runner, clock)
+        except EngineBusy:
+            pass  # the usual case of an engine without a window
+        remote = RemoteDoor(installation.folders.data, clock=clock)
+        try:
+            remote.wait_until_connected(_LOOK_AGAIN_S)
+        except EngineAway:
+            remote.close()
+            if time.monotonic() > deadline:
+                raise
+        except BaseException:
+            remote.close()
+            raise
+        else:
+            return OpenDoor(remote, None, remote.close)
+
+
+def _own_engine(
+    installation: Installation,
+    open_secrets: Callable[[], SecretStore],
+    runner: TaskRunner | None,
+    clock: Clock | None,
+) -> OpenDoor:
+    folder = installation.folders.data
+    _engine_lock(folder).release()  # nobody is asked for a passphrase that another engine has already
+    host = EngineHost.open(installation, secrets=open_secrets(), runner=runner, clock=clock)
+    try:
+        host.let_others_in()
+    except BaseException:
+        host.close()
+        raise
+    return OpenDoor(host.engine, host, host.close)
+
+
+def claim_window(installation: Installation) -> ProcessLock | None:
+    """Become the one process that shows the window; return None when another does, which is to be raised instead.
+
+    Raises:
+        FolderUnusable: the data folder cannot be written to.
+    """
+    return _lock_in(installation.folders.data, WINDOW_LOCK)
+
+
+def _engine_lock(folder: Path) -> ProcessLock:
+    lock = _lock_in(folder, ENGINE_LOCK)
+    if lock is None:
+        raise EngineBusy(pid=noted_holder(folder / ENGINE_LOCK) or "?", folder=folder)
+    return lock
+
+
+def _lock_in(folder: Path, name: str) -> ProcessLock | None:
+    try:
+        return ProcessLock.take(folder / name)
+    except OSError as error:
+        raise FolderUnusable(path=folder, detail=error.strerror or error) from error
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

@@ -1,0 +1,5 @@
+"""The engine without a window: ``standfast --headless``, as a person or a service manager starts it.
+
+- ``command`` opens the engine and its door, waits for a signal, and ends everything in order.
+- ``signals`` turns the system's wishes into one event; ``servicemanager`` tells systemd how it stands.
+"""

@@ -1,0 +1,22 @@
+"""The program itself."""
+
+from collections.abc import Mapping
+
+from app.domain.engine_events import WindowRaiseAsked
+from app.engine.commands.program import RaiseWindow
+from app.engine.desks import Handler
+from app.engine.jobs import Workshop
+
+
+class ProgramDesk:
+    """Answers what concerns the program and no subject of its own. Thread: any."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        return {RaiseWindow: self._raise_window}
+
+    def _raise_window(self, _: RaiseWindow) -> None:
+        self._workshop.bus.publish(WindowRaiseAsked(at=self._workshop.clock.now()))
