@@ -209,3 +209,10 @@ restore_journal = sa.Table(
     sa.Column("created_vm", sa.Text),
     sa.Column("replaced_vm", sa.Text),
 )
+
+settings = sa.Table(
+    "settings",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
