@@ -1,0 +1,212 @@
+"""The NBD server in the eyes of other programs: nbdinfo, nbdcopy, qemu-img, and clients that misbehave."""
+
+import json
+import os
+import random
+import socket
+import struct
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.disks import ReadRequest
+from app.domain.errors import DiskAccessFailed
+from app.domain.extents import Extent, total_bytes
+from app.domain.states import TransportMode
+from app.nbd.errors import NbdPortUnavailable
+from app.nbd.exports import Export
+from app.nbd.server import NbdServer
+from tests.support.logguard import LogGuard
+
+MIB = 1024 * 1024
+CAPACITY = 9 * MIB + 512
+DATA = [Extent(0, MIB), Extent(4 * MIB, 2 * MIB), Extent(9 * MIB, 512)]
+
+
+class FileDisk:
+    """A disk over a raw file, with the holes it is told."""
+
+    def __init__(self, file: Path, data: list[Extent], broken_at: int | None = None) -> None:
+        self._file = os.open(file, os.O_RDONLY)
+        self._data = data
+        self._broken_at = broken_at
+        self.capacity_bytes = file.stat().st_size
+        self.mode = TransportMode.LOCAL
+        self.window = 1
+
+    def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[ReadRequest]:
+        for request in requests:
+            end = request.offset + len(request.buffer)
+            if self._broken_at is not None and request.offset <= self._broken_at < end:
+                raise DiskAccessFailed(path="disk", operation="read", mode="LOCAL", detail="bad sector")
+            request.buffer[:] = os.pread(self._file, len(request.buffer), request.offset)
+            yield request
+
+    def allocated_extents(self) -> list[Extent] | None:
+        return self._data
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    file = tmp_path / "disk.raw"
+    content = bytearray(CAPACITY)
+    chance = random.Random(7)
+    for extent in DATA:
+        content[extent.start : extent.end] = chance.randbytes(extent.length_bytes)
+    file.write_bytes(content)
+    return file
+
+
+@pytest.fixture
+def server(disk: Path) -> Iterator[NbdServer]:
+    export = Export("web-01/2000", "web-01, Hard disk 1", lambda: FileDisk(disk, DATA))
+    with NbdServer([export]) as running:
+        yield running
+
+
+def run(*command: str) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.outside_tools("nbdinfo")
+def test_nbdinfo_understands_what_is_offered(server: NbdServer) -> None:
+    about = json.loads(run("nbdinfo", "--json", server.address("web-01/2000")))["exports"][0]
+    assert about["export-size"] == CAPACITY
+    assert about["is_read_only"]
+    assert about["can_multi_conn"]
+    assert about["contexts"] == ["base:allocation"]
+    assert (
+        json.loads(run("nbdinfo", "--json", "--list", server.address()))["exports"][0]["export-name"]
+        == "web-01/2000"
+    )
+
+
+@pytest.mark.outside_tools("nbdinfo")
+def test_nbdinfo_sees_data_and_holes_where_they_are(server: NbdServer) -> None:
+    ranges = json.loads(run("nbdinfo", "--json", "--map", server.address("web-01/2000")))
+    data = [Extent(one["offset"], one["length"]) for one in ranges if one["type"] == 0]
+    holes = [Extent(one["offset"], one["length"]) for one in ranges if one["type"] == 3]
+    assert data == DATA
+    assert total_bytes(data) + total_bytes(holes) == CAPACITY
+
+
+@pytest.mark.outside_tools("nbdcopy")
+def test_nbdcopy_copies_every_byte_over_several_connections(server: NbdServer, disk: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.raw"
+    run("nbdcopy", "--connections=4", "--requests=16", server.address("web-01/2000"), str(target))
+    assert target.read_bytes() == disk.read_bytes()
+
+
+@pytest.mark.qemu
+def test_qemu_img_finds_it_identical(server: NbdServer, disk: Path) -> None:
+    export = f"nbd://127.0.0.1:{server.port}/web-01/2000"
+    assert "identical" in run("qemu-img", "compare", "-f", "raw", "-F", "raw", str(disk), export)
+
+
+@pytest.mark.qemu
+def test_nothing_can_be_written(server: NbdServer, disk: Path) -> None:
+    before = disk.read_bytes()
+    command = ["qemu-io", "-f", "raw", "-c", "write 0 512", f"nbd://127.0.0.1:{server.port}/web-01/2000"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode != 0
+    assert "Permission denied" in result.stderr
+    assert disk.read_bytes() == before
+
+
+def shake_hands(port: int, option: int = 1, data: bytes = b"") -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    assert client.recv(18, socket.MSG_WAITALL)[:8] == b"NBDMAGIC"
+    client.sendall(struct.pack(">I", 3) + b"IHAVEOPT" + struct.pack(">II", option, len(data)) + data)
+    return client
+
+
+def test_an_old_client_without_structured_replies_reads_too(server: NbdServer, disk: Path) -> None:
+    with shake_hands(server.port) as client:
+        size, _flags = struct.unpack(">QH", client.recv(10, socket.MSG_WAITALL))
+        assert size == CAPACITY
+        client.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 77, MIB - 512, 1024))
+        magic, error, cookie = struct.unpack(">IIQ", client.recv(16, socket.MSG_WAITALL))
+        assert (magic, error, cookie) == (0x67446698, 0, 77)
+        assert client.recv(1024, socket.MSG_WAITALL) == disk.read_bytes()[MIB - 512 : MIB + 512]
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset", "length", "errno"),
+    [
+        (0, CAPACITY, 1, 22),
+        (0, 0, 0, 22),
+        (0, 0, 33 * MIB, 75),
+        (4, 0, 512, 1),
+        (99, 0, 512, 22),
+        (0, 2**63, 1, 22),
+    ],
+)
+def test_impossible_requests_are_refused_and_the_connection_goes_on(
+    server: NbdServer, kind: int, offset: int, length: int, errno: int
+) -> None:
+    with shake_hands(server.port) as client:
+        client.recv(10, socket.MSG_WAITALL)
+        for _ in range(2):
+            client.sendall(struct.pack(">IHHQQI", 0x25609513, 0, kind, 5, offset, length))
+            assert struct.unpack(">IIQ", client.recv(16, socket.MSG_WAITALL))[1] == errno
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [b"\0" * 64, b"GET / HTTP/1.1\r\n\r\n", struct.pack(">I", 3) + b"IHAVEOPT" + struct.pack(">II", 7, 1 << 31)],
+)
+def test_rubbish_ends_only_its_own_connection(server: NbdServer, rubbish: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.recv(18, socket.MSG_WAITALL)
+        client.sendall(rubbish)
+        assert client.recv(64) == b""
+    with shake_hands(server.port) as client:
+        assert len(client.recv(10, socket.MSG_WAITALL)) == 10
+
+
+def test_an_export_that_is_not_there_is_named_unknown(disk: Path) -> None:
+    exports = [Export(name, "", lambda: FileDisk(disk, DATA)) for name in ("one", "two")]
+    with NbdServer(exports) as server, shake_hands(server.port, 7, struct.pack(">I", 5) + b"three\0\0") as client:
+        _magic, _option, reply, _length = struct.unpack(">QIII", client.recv(20, socket.MSG_WAITALL))
+        assert reply == (1 << 31) + 6
+
+
+@pytest.mark.outside_tools("nbdcopy")
+def test_a_disk_that_cannot_be_read_fails_the_read_and_nothing_else(
+    disk: Path, tmp_path: Path, log_guard: LogGuard
+) -> None:
+    log_guard.expect("a read for an NBD client failed: disk could not be read over LOCAL: bad sector")
+    with NbdServer([Export("bad", "", lambda: FileDisk(disk, DATA, broken_at=5 * MIB))]) as server:
+        result = subprocess.run(
+            ["nbdcopy", server.address("bad"), str(tmp_path / "copy.raw")],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert result.returncode != 0
+        test_an_old_client_without_structured_replies_reads_too(server, disk)
+
+
+def test_a_port_in_use_is_named(disk: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = NbdServer([Export("one", "", lambda: FileDisk(disk, DATA))], port=port)
+        with pytest.raises(NbdPortUnavailable, match=str(port)):
+            server.start()
+
+
+def test_stopping_ends_connections_that_are_open(disk: Path) -> None:
+    server = NbdServer([Export("one", "", lambda: FileDisk(disk, DATA))])
+    server.start()
+    client = shake_hands(server.port)
+    client.recv(10, socket.MSG_WAITALL)
+    server.stop()
+    assert client.recv(1) == b""
+    client.close()
