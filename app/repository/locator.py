@@ -10,13 +10,16 @@ step, whatever they held.
 
 import shutil
 import struct
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import lmdb
+import psutil
 
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry
@@ -26,7 +29,13 @@ _MAP_BYTES = 64 * 1024 * 1024 * 1024
 _SCHEMA = b"1"
 _PLACE = struct.Struct("<IIIB")
 _NUMBER = struct.Struct(">I")
-_BATCH_ENTRIES = 50_000
+_FEW_PACKS = 500
+_ROWS_IN_MEMORY = 500_000
+_DIGEST_BYTES = 32
+_REBUILDING = b"rebuilding"
+_MARK = struct.Struct("<Qd")
+_POLL_S = 0.1
+_rebuild_lock = threading.Lock()
 
 _environments: dict[str, tuple[Any, int]] = {}
 _environments_lock = threading.Lock()
@@ -234,24 +243,71 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        known = self.pack_ids()
-        gone = known - present
+        while True:
+            with self._transaction() as transaction:
+                mark = transaction.get(_REBUILDING, db=self._meta)
+            known = self.pack_ids()
+            gone, fresh = known - present, present - known
+            if mark is None and len(fresh) <= max(len(known), _FEW_PACKS):
+                break
+            with _rebuild_lock:
+                if self._begin_rebuild(present):
+                    self._rebuild(present, read_entries)
+                    return
+            time.sleep(_POLL_S)
         if gone:
             self.forget_packs(gone)
-        batch: list[tuple[str, Sequence[PackEntry]]] = []
-        size = 0
-        for pack_id in sorted(present - known):
+        for pack_id in sorted(fresh):
             entries = read_entries(pack_id)
-            if entries is None:
-                continue
-            batch.append((pack_id, entries))
-            size += len(entries)
-            if size >= _BATCH_ENTRIES:
-                self._add(batch)
-                batch, size = [], 0
-        if batch:
-            self._add(batch)
+            if entries is not None:
+                self._add([(pack_id, entries)])
         self._load_numbers()
+
+    def _rebuild(self, present: set[str], read_entries: Callable[[str], Sequence[PackEntry] | None]) -> None:
+        """Begin anew: digests are random, so they are sorted first and the tree is written from left to right.
+
+        A mark stands in the database meanwhile. Whoever finds it waits for its owner, or, when that is dead,
+        begins anew.
+        """
+        with _SortedRows(self._directory) as rows:
+            readable: list[bytes] = []
+            for pack_id in sorted(present):
+                entries = read_entries(pack_id)
+                if entries is not None:
+                    readable.append(bytes.fromhex(pack_id))
+                    rows.add(len(readable), entries)
+            first = self._register(readable)
+            for bucket in rows.buckets(first):
+                with self._transaction(write=True) as transaction:
+                    cursor = transaction.cursor(db=self._chunks)
+                    _, added = cursor.putmulti(bucket, append=True)
+                    if added != len(bucket):  # another process has sealed a pack meanwhile
+                        cursor.putmulti(bucket)
+        with self._transaction(write=True) as transaction:
+            transaction.delete(_REBUILDING, db=self._meta)
+        self._load_numbers()
+
+    def _begin_rebuild(self, present: set[str]) -> bool:
+        """Empty the tables and leave the mark; False when another process is at it, or has just done it."""
+        with self._transaction(write=True) as transaction:
+            mark = transaction.get(_REBUILDING, db=self._meta)
+            known = {key.hex() for key, _ in transaction.cursor(db=self._packs)}
+            if _is_mark_of_another(mark) or (mark is None and known >= present):
+                return False
+            for table in (self._chunks, self._numbers, self._packs):
+                transaction.drop(table, delete=False)
+            transaction.put(_REBUILDING, _own_mark(), db=self._meta)
+            return True
+
+    def _register(self, pack_ids: Sequence[bytes]) -> int:
+        """Give packs their numbers, one after the other; return the number before the first."""
+        with self._transaction(write=True) as transaction:
+            number = _NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0]
+            for offset, pack_id in enumerate(pack_ids, 1):
+                transaction.put(pack_id, _NUMBER.pack(number + offset), db=self._packs)
+                transaction.put(_NUMBER.pack(number + offset), pack_id, db=self._numbers)
+            transaction.put(b"last number", _NUMBER.pack(number + len(pack_ids)), db=self._meta)
+        return int(number)
 
     def clear(self) -> None:
         """Forget everything; the next synchronization reads all footers again.
@@ -270,3 +326,66 @@ class Locator:
     def __exit__(self, *exc: object) -> None:
         with suppress(lmdb.Error):
             self.close()
+
+
+class _SortedRows:
+    """Sorts more rows than should lie in memory, through a file per first byte of the digest."""
+
+    def __init__(self, directory: Path) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sorting-", dir=directory)
+        self._waiting: list[list[bytes]] = [[] for _ in range(256)]
+        self._count = 0
+
+    def add(self, pack: int, entries: Sequence[PackEntry]) -> None:
+        """Take in what the pack holds that will be the ``pack``-th."""
+        for digest, offset, length_bytes, _, kind in entries:
+            self._waiting[digest[0]].append(digest + _PLACE.pack(pack, offset, length_bytes, kind))
+        self._count += len(entries)
+        if self._count >= _ROWS_IN_MEMORY:
+            self._spill()
+
+    def _spill(self) -> None:
+        for first, rows in enumerate(self._waiting):
+            with Path(self._folder.name, f"{first:02x}").open("ab") as file:
+                file.write(b"".join(rows))
+            rows.clear()
+        self._count = 0
+
+    def buckets(self, number_before: int) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Yield all rows in ascending order of their digests, each digest once; numbers follow the given one."""
+        self._spill()
+        size = _DIGEST_BYTES + _PLACE.size
+        for first in range(256):
+            data = Path(self._folder.name, f"{first:02x}").read_bytes()
+            rows = {
+                data[at : at + _DIGEST_BYTES]: data[at + _DIGEST_BYTES : at + size]
+                for at in range(0, len(data), size)
+            }
+            yield [(digest, _shifted(rows[digest], number_before)) for digest in sorted(rows)]
+
+    def __enter__(self) -> "_SortedRows":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._folder.cleanup()
+
+
+def _own_mark() -> bytes:
+    process = psutil.Process()
+    return _MARK.pack(process.pid, process.create_time())
+
+
+def _is_mark_of_another(mark: bytes | None) -> bool:
+    """Tell whether the mark is that of another process, which is alive."""
+    if mark is None or mark == _own_mark() or len(mark) != _MARK.size:
+        return False
+    process, started = _MARK.unpack(mark)
+    try:
+        return bool(abs(psutil.Process(process).create_time() - started) < 2.0)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _shifted(place: bytes, by: int) -> bytes:
+    number, offset, length_bytes, kind = _PLACE.unpack(place)
+    return _PLACE.pack(number + by, offset, length_bytes, kind)

@@ -1,5 +1,9 @@
+import subprocess
+import sys
 import threading
 from pathlib import Path
+
+import pytest
 
 from app.repository.locator import Locator
 from app.repository.packs import PackEntry
@@ -47,6 +51,74 @@ def test_synchronization_adds_and_forgets(tmp_path: Path) -> None:
         assert locator.pack_ids() == set(held)
         assert locator.find(digest(9)) is None
         assert all(locator.find(digest(number + 100)) for number in range(1, 6))
+
+
+def test_very_many_packs_are_taken_in_at_once(tmp_path: Path) -> None:
+    held = {
+        pack_id(number): entries(number * 7919 % 10_007, number * 104_729 % 10_009) for number in range(1, 2000)
+    }
+    with Locator(tmp_path / "locator", "id") as locator:
+        locator.add_pack(pack_id(9999), entries(20_000))
+        locator.synchronize(set(held), held.get)
+
+        assert locator.pack_ids() == set(held)
+        assert locator.find(digest(20_000)) is None
+        for pack, listed in held.items():
+            for entry in listed:
+                place = locator.find(entry.digest)
+                assert place is not None
+                assert entry in held[place.pack_id], (pack, entry)
+                assert (place.offset, place.length_bytes) == (entry.offset, entry.length_bytes)
+        locator.add_pack(pack_id(5000), entries(1))
+        place = locator.find(digest(1))
+        assert place is not None
+        assert place.pack_id == pack_id(5000)
+    assert not [path for path in (tmp_path / "locator").iterdir() if path.is_dir()]
+
+
+def test_a_rebuild_that_was_killed_begins_anew(tmp_path: Path) -> None:
+    held = {pack_id(number): entries(number) for number in range(1, 1000)}
+
+    class Killed(Exception):
+        pass
+
+    def until_killed(pack: str) -> list[PackEntry]:
+        if pack == pack_id(700):
+            raise Killed
+        return held[pack]
+
+    with Locator(tmp_path / "locator", "id") as locator:
+        with pytest.raises(Killed):
+            locator.synchronize(set(held), until_killed)
+        locator.add_pack(pack_id(5000), entries(5000))  # a backup goes on beside it
+        held[pack_id(5000)] = entries(5000)
+        locator.synchronize(set(held), held.get)
+        assert all(locator.find(digest(number)) for number in [*range(1, 1000), 5000])
+
+
+def test_threads_that_rebuild_at_once_agree(tmp_path: Path) -> None:
+    held = {pack_id(number): entries(number) for number in range(1, 1500)}
+    with Locator(tmp_path / "locator", "id") as one, Locator(tmp_path / "locator", "id") as other:
+        threads = [threading.Thread(target=each.synchronize, args=(set(held), held.get)) for each in (one, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for each in (one, other):
+            assert all(each.find(digest(number)) for number in range(1, 1500))
+
+
+def test_processes_that_rebuild_at_once_agree(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.unit.repository.test_locator import *\n"
+        "held = {pack_id(number): entries(number) for number in range(1, 3000)}\n"
+        "with Locator(Path(sys.argv[1]), 'id') as locator:\n"
+        "    locator.synchronize(set(held), held.get)\n"
+        "    assert all(locator.find(digest(number)) for number in range(1, 3000))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "locator")]
+    running = [subprocess.Popen(command, cwd=Path(__file__).parents[3]) for _ in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
 
 
 def test_two_in_one_process_share_what_they_know(tmp_path: Path) -> None:
