@@ -10,7 +10,7 @@ from app.domain.messages import LogLevel, Message
 from app.domain.platforms import Platform
 from app.domain.restore_point import RestorePoint
 from app.domain.standbys import RepositoryPlace, Standby
-from app.domain.states import TaskState
+from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import (
     KnownPoint,
     LogLine,
@@ -166,6 +166,7 @@ class TaskStore(Protocol):
         self,
         *,
         states: Collection[TaskState] | None = None,
+        kinds: Collection[TaskKind] | None = None,
         vm: VmId | None = None,
         platform: PlatformId | None = None,
         limit: int | None = None,
