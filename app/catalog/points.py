@@ -79,6 +79,7 @@ class PointStore:
             sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
             sa.func.max(points.c.created_at).label("newest"),
             sa.func.max(points.c.capacity_bytes).label("capacity_bytes"),
+            sa.func.max(points.c.vm_name).label("vm_name"),
         ).group_by(*keys)
         if standby is not None:
             query = query.where(points.c.standby_id == standby)
@@ -94,6 +95,7 @@ class PointStore:
                     stored_bytes=int(row.stored_bytes),
                     newest=row.newest,
                     capacity_bytes=row.capacity_bytes,
+                    vm_name=row.vm_name,
                 )
                 for row in connection.execute(query)
             )

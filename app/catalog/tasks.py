@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.catalog.database import Database
 from app.catalog.figures import count_end, subject_id
 from app.catalog.log import append_for_task, pack_params, read_of_task, unpack_params
-from app.catalog.tables import task_stages, tasks
+from app.catalog.tables import rule_vms, task_stages, tasks
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState
@@ -71,6 +71,35 @@ class TaskStore:
         with self._database.write() as connection:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(point=point))
 
+    def set_priority(self, task: TaskId, priority: int) -> None:
+        """Note that a waiting task goes before others."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(priority=priority))
+
+    def newest_of_rules(self, rule: RuleId | None = None, *, ended: bool = False) -> tuple[TaskRecord, ...]:
+        """Return the newest backup of each VM in each rule, or in one; with ``ended`` the newest that has ended."""
+        inner = tasks.alias("newest")
+        newest = (
+            sa.select(inner.c.id)
+            .where(
+                inner.c.rule_id == rule_vms.c.rule_id,
+                inner.c.vm == rule_vms.c.vm,
+                inner.c.kind == TaskKind.BACKUP.value,
+            )
+            .order_by(inner.c.created_at.desc(), inner.c.id.desc())
+            .limit(1)
+        )
+        if ended:
+            newest = newest.where(inner.c.ended_at.is_not(None))
+        members = sa.select(rule_vms) if rule is None else sa.select(rule_vms).where(rule_vms.c.rule_id == rule)
+        keys = members.with_only_columns(newest.correlate(rule_vms).scalar_subquery().label("task"))
+        with self._database.read() as connection:
+            ids = [row.task for row in connection.execute(keys) if row.task is not None]
+            found: list[TaskRecord] = []
+            for start in range(0, len(ids), 500):  # well below SQLite's limit of variables in one statement
+                found += _read(connection, sa.select(tasks).where(tasks.c.id.in_(ids[start : start + 500])))
+        return tuple(found)
+
     def get(self, task: TaskId) -> TaskRecord | None:
         """Return one task, or None."""
         with self._database.read() as connection:
@@ -81,6 +110,7 @@ class TaskStore:
         self,
         *,
         states: Collection[TaskState] | None = None,
+        kinds: Collection[TaskKind] | None = None,
         vm: VmId | None = None,
         platform: PlatformId | None = None,
         limit: int | None = None,
@@ -90,6 +120,8 @@ class TaskStore:
         query = sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
         if states is not None:
             query = query.where(tasks.c.state.in_([state.value for state in states]))
+        if kinds is not None:
+            query = query.where(tasks.c.kind.in_([kind.value for kind in kinds]))
         if vm is not None:
             query = query.where(tasks.c.vm == vm)
         if platform is not None:

@@ -121,6 +121,8 @@ class PointTally:
     newest: datetime
     capacity_bytes: int
     """Capacity of the VM's disks in the largest of them."""
+    vm_name: str = ""
+    """The VM's name in them; of several, one."""
 
 
 class RestorePhase(Enum):

@@ -124,6 +124,14 @@ class VmPlacement:
     """True keeps UUIDs and MAC addresses (the same VM again); False drops those already in use."""
     networks: tuple[tuple[str, str], ...] = ()
     """Pairs (network name in the saved configuration, network to connect instead)."""
+    adapter_networks: tuple[tuple[int, str], ...] = ()
+    """Pairs (network adapter's key in the saved configuration, network to connect); before ``networks``."""
+    adapter_addresses: tuple[tuple[int, str], ...] = ()
+    """Pairs (network adapter's key in the saved configuration, MAC address); an empty one makes a new address."""
+    cpus: int | None = None
+    """Number of virtual CPUs; None as they were."""
+    cores_per_socket: int | None = None
+    memory_mib: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

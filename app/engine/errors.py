@@ -27,6 +27,22 @@ class TaskUnknown(OperationalError):
     hint_template = "Refresh the list of tasks."
 
 
+class TaskNotEnded(OperationalError):
+    """A task that still waits or runs was to be run again."""
+
+    code = "engine.task_not_ended"
+    message_template = "The task of {task} has not ended yet."
+    hint_template = "Wait until it has ended, or stop it first."
+
+
+class PlacesUnknown(OperationalError):
+    """The platform's kind cannot tell what a restore can choose among."""
+
+    code = "engine.places_unknown"
+    message_template = "{platform} cannot tell its hosts and datastores."
+    hint_template = "Leave the choice open: the VM goes back to where it came from."
+
+
 class AlreadyRegistered(OperationalError):
     """Another entry has this name, address or path."""
 

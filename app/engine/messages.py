@@ -181,11 +181,69 @@ POINT_WHOLE = MessageKind("verify.point_whole", "{chunks} chunks, {bytes} bytes:
 POINT_DAMAGE = MessageKind("verify.damage", "Damage in {what} ({kind}): {detail}; {place}")
 
 
+# --- rules -----------------------------------------------------------------------------------------------------
+
+RULE_CREATED = MessageKind("rule.created", "Rule created with {vms} VMs")
+RULE_DELETED = MessageKind("rule.deleted", "Rule deleted; its data stays at the standby")
+RULE_DELETED_WITH_DATA = MessageKind("rule.deleted_with_data", "Rule deleted with {points} restore points")
+RULE_POLICY_CHANGED = MessageKind("rule.policy_changed", "The policy was changed")
+RULE_VMS_ADDED = MessageKind("rule.vms_added", "Added to the rule: {vms}")
+RULE_VMS_REMOVED = MessageKind("rule.vms_removed", "Taken out of the rule: {vms}")
+RULE_VM_DATA_DELETED = MessageKind("rule.vm_data_deleted", "{points} restore points of {vm} were deleted")
+RULE_STARTED = MessageKind("rule.started", "Started: {vms}")
+RULE_STOPPED = MessageKind("rule.stopped", "Stopped: {vms}")
+RULE_RUN_NOW = MessageKind("rule.run_now", "Run now ({kind}): {vms}")
+RULE_RUN_DUE = MessageKind("rule.run_due", "The run planned for {at} ({kind}) begins: {vms}")
+RULE_RUN_SKIPPED = MessageKind(
+    "rule.run_skipped", "The run planned for {at} is skipped for {vm}: its previous run has not ended"
+)
+RULE_RUN_MISSED = MessageKind(
+    "rule.run_missed", "{count} runs since {since} were missed while the program or the machine was off"
+)
+RULE_RUN_MADE_UP = MessageKind(
+    "rule.run_made_up", "{count} runs since {since} were missed and are made up for by one ({kind}): {vms}"
+)
+RULE_RUN_NOT_QUEUED = MessageKind("rule.run_not_queued", "The run for {vm} could not be queued: {detail}")
+RULE_CLOCK_WENT_BACK = MessageKind(
+    "rule.clock_went_back", "The clock of this machine went back from {since}: runs are planned from now on"
+)
+RULE_VM_FOLLOWED = MessageKind(
+    "rule.vm_followed",
+    "{name} was restored in the place of its original and has a new id ({new}): the rule goes on with it",
+)
+GROUP_RESTORE_BEGUN = MessageKind("rule.group_restore", "Group restore of {vms}")
+
+# --- retention -------------------------------------------------------------------------------------------------
+
+POINT_EXPIRED = MessageKind("retention.point_expired", "Restore point {point} has expired and was removed")
+POINT_IN_USE = MessageKind(
+    "retention.point_in_use", "Restore point {point} has expired, but a task uses it: it goes later"
+)
+RETENTION_FAILED = MessageKind("retention.failed", "Expired restore points could not be removed: {detail}")
+
+# --- standby machines and platforms ------------------------------------------------------------------------------
+
+STANDBY_LOST = MessageKind("standby.lost", "The standby machine cannot be used: {detail}")
+STANDBY_BACK = MessageKind("standby.back", "The standby machine can be used again")
+LIMITS_CHANGED = MessageKind(
+    "engine.limits_changed", "Now {tasks} tasks run at once, with {buffer_mb} MB of buffer each"
+)
+
+
 class MessageCatalogue:
     """Turns stored codes and parameters into English sentences. Thread: any."""
 
     def __init__(self, kinds: Iterable[MessageKind]) -> None:
         self._templates: Mapping[str, str] = {kind.code: kind.template for kind in kinds}
+
+    @property
+    def templates(self) -> Mapping[str, str]:
+        """The English templates by code."""
+        return self._templates
+
+    def template(self, code: str) -> str | None:
+        """Return the English template of a code, or None when it is not known here."""
+        return self._templates.get(code)
 
     def text(self, code: str, params: Iterable[tuple[str, str]]) -> str:
         """Return the sentence; a code of a newer or older version is shown as it is, with its parameters."""

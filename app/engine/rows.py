@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from app.core.progress import ProgressSample
 from app.domain.errors import OperationalError
 from app.domain.ids import TaskId
@@ -13,6 +15,7 @@ from app.engine.stages import sample_of
 
 def task_row(record: TaskRecord, samples: Mapping[TaskId, ProgressSample]) -> TaskRow:
     """Make the row of a task, with live counters where it runs."""
+    asked = _asked.decode(record.request)
     return TaskRow(
         id=record.id,
         kind=record.kind,
@@ -31,7 +34,27 @@ def task_row(record: TaskRecord, samples: Mapping[TaskId, ProgressSample]) -> Ta
         stages=record.stages,
         progress=samples.get(record.id) or sample_of(record.totals),
         error=None if record.error is None else kept_error_row(record.error),
+        name=asked.name,
+        target_name=asked.target.placement.name if asked.target and asked.target.placement else "",
     )
+
+
+class _Placement(msgspec.Struct):
+    name: str = ""
+
+
+class _Target(msgspec.Struct):
+    placement: _Placement | None = None
+
+
+class _Asked(msgspec.Struct):
+    """What the row of a task wants of its request; requests of every kind can be read as this."""
+
+    name: str = ""
+    target: _Target | None = None
+
+
+_asked: msgspec.json.Decoder[_Asked] = msgspec.json.Decoder(_Asked)
 
 
 def log_row(line: LogLine, texts: MessageCatalogue) -> LogRow:
@@ -43,6 +66,7 @@ def log_row(line: LogLine, texts: MessageCatalogue) -> LogRow:
         code=line.code,
         params=line.params,
         text=texts.text(line.code, line.params),
+        template=texts.template(line.code) or "",
     )
 
 

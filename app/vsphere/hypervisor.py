@@ -10,6 +10,7 @@ from app.core.tasklog import TaskLog
 from app.domain.errors import LicenseRefused
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, TaskId, VmId
+from app.domain.places import PlatformPlaces, SavedHardware
 from app.domain.platforms import PlatformFacts, PlatformKind
 from app.domain.vms import (
     CreatedVm,
@@ -20,7 +21,7 @@ from app.domain.vms import (
     VmPlacement,
     VmSummary,
 )
-from app.vsphere import details, inventory
+from app.vsphere import details, inventory, places
 from app.vsphere.access import VSphereAccess
 from app.vsphere.change_tracking import ChangeTracking
 from app.vsphere.configuration import Configurations
@@ -170,6 +171,19 @@ class VSphereHypervisor:
         """
         with translated(self._session.attempt("create a VM", placement.name)):
             return self._creation.create(saved, placement, log=log)
+
+    def list_places(self) -> PlatformPlaces:
+        """Return the datacenters, hosts, datastores and networks that a new VM can use."""
+        with translated(self._session.attempt("list its hosts and datastores")):
+            return self._session.run(lambda connection: places.list_places(connection.query()))
+
+    def saved_hardware(self, saved: SavedConfiguration) -> SavedHardware:
+        """Return what a saved VM was made of.
+
+        Raises:
+            ConfigurationUnreadable: it cannot be told.
+        """
+        return places.hardware_of(saved)
 
     # ---- control -----------------------------------------------------------------------------------------
 

@@ -124,6 +124,8 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
             disk_datastores=place.disk_datastores,
             network_names=saved.networks,
             network_map=dict(wanted.networks),
+            adapter_networks=dict(wanted.adapter_networks),
+            adapter_addresses=dict(wanted.adapter_addresses),
             networks=place.host.networks,
             keep_disk_uuids=identity.uuid is not None,
             keeps_mac=lambda mac: mac.lower() not in identity.taken_mac_addresses,
@@ -132,7 +134,7 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
     spec = vim.vm.ConfigSpec(name=escaped(wanted.name))
     spec.files = vim.vm.FileInfo(vmPathName=f"[{place.datastore}]")
     _copy(config, spec, _SAME_NAME)
-    _set_hardware(config, spec)
+    _set_hardware(config, spec, wanted)
     _set_settings(config, spec)
     spec.uuid, spec.instanceUuid = identity.uuid, identity.instance_uuid
     spec.extraConfig = [*_extra_config(config), vim.option.OptionValue(key=MARK, value=mark)]
@@ -161,12 +163,14 @@ def _copied(source: Any, names: Sequence[str]) -> Any:
     return made
 
 
-def _set_hardware(config: Any, spec: Any) -> None:
+def _set_hardware(config: Any, spec: Any, wanted: VmPlacement) -> None:
     hardware = config.hardware
-    spec.numCPUs = hardware.numCPU
-    spec.memoryMB = hardware.memoryMB
-    if hardware.numCoresPerSocket:
-        spec.numCoresPerSocket = hardware.numCoresPerSocket
+    spec.numCPUs = wanted.cpus or hardware.numCPU
+    spec.memoryMB = wanted.memory_mib or hardware.memoryMB
+    cores = wanted.cores_per_socket or hardware.numCoresPerSocket
+    if cores:
+        # A platform refuses a number of CPUs that does not fill its sockets.
+        spec.numCoresPerSocket = cores if spec.numCPUs % cores == 0 else 1
     _copy(hardware, spec, ("virtualICH7MPresent", "virtualSMCPresent", "motherboardLayout", "simultaneousThreads"))
 
 

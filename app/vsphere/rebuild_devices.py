@@ -53,6 +53,10 @@ class DeviceChoices:
     """What the chosen host offers, by name."""
     keep_disk_uuids: bool
     keeps_mac: Callable[[str], bool]
+    adapter_networks: Mapping[int, str] = field(default_factory=dict)
+    """Networks of single adapters, by their saved key."""
+    adapter_addresses: Mapping[int, str] = field(default_factory=dict)
+    """MAC addresses of single adapters, by their saved key; an empty one is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,18 @@ class RebuiltDevices:
 def rebuild_devices(devices: Sequence[Any], choices: DeviceChoices) -> RebuiltDevices:
     """Turn a saved device list into additions."""
     return _Rebuilder(devices, choices).run()
+
+
+def saved_network(card: Any, names: Mapping[str, str]) -> str:
+    """Return the name of the network that a saved adapter was connected to; empty when it is not known."""
+    backing = card.backing
+    if isinstance(backing, _card.DistributedVirtualPortBackingInfo):
+        return names.get(backing.port.portgroupKey or "", "")
+    if isinstance(backing, _card.OpaqueNetworkBackingInfo):
+        return names.get(backing.opaqueNetworkId, "")
+    network = getattr(backing, "network", None)
+    known = names.get(network._moId) if network is not None else None
+    return known or str(getattr(backing, "deviceName", "") or "")
 
 
 def slots_of(devices: Sequence[Any]) -> dict[DiskSlot, Any]:
@@ -214,7 +230,8 @@ class _Rebuilder:
     def _add_card(self, card: Any) -> None:
         made = self._fresh(card)
         saved_name = self._saved_network(card)
-        name = self._choices.network_map.get(saved_name, saved_name)
+        choices = self._choices
+        name = choices.adapter_networks.get(card.key) or choices.network_map.get(saved_name, saved_name)
         network = self._choices.networks.get(name)
         connect = made.connectable or _device.VirtualDevice.ConnectInfo(
             allowGuestControl=True, startConnected=True
@@ -229,23 +246,20 @@ class _Rebuilder:
         made.connectable = connect
         made.backing = _card_backing(network, name)
         made.externalId = None
-        if card.macAddress and self._choices.keeps_mac(card.macAddress):
-            self._result.mac_addresses.append(card.macAddress.lower())
-        else:
-            made.macAddress = None
-            made.addressType = "generated"
+        self._set_address(made, card)
         self._append(made)
 
+    def _set_address(self, made: Any, card: Any) -> None:
+        wanted = self._choices.adapter_addresses.get(card.key)
+        if wanted:
+            made.macAddress, made.addressType = wanted.lower(), "manual"
+        elif wanted is not None or not (card.macAddress and self._choices.keeps_mac(card.macAddress)):
+            made.macAddress, made.addressType = None, "generated"
+        if made.macAddress:
+            self._result.mac_addresses.append(made.macAddress.lower())
+
     def _saved_network(self, card: Any) -> str:
-        backing = card.backing
-        names = self._choices.network_names
-        if isinstance(backing, _card.DistributedVirtualPortBackingInfo):
-            return names.get(backing.port.portgroupKey or "", "")
-        if isinstance(backing, _card.OpaqueNetworkBackingInfo):
-            return names.get(backing.opaqueNetworkId, "")
-        network = getattr(backing, "network", None)
-        known = names.get(network._moId) if network is not None else None
-        return known or str(getattr(backing, "deviceName", "") or "")
+        return saved_network(card, self._choices.network_names)
 
     # ---- the rest ----------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from app.engine.commands.tasks import (
     CancelTask,
     NewVm,
     OverOriginal,
+    RetryTask,
     StartBackup,
     StartRestore,
     StartVerify,
@@ -57,6 +58,7 @@ AnyCommand = (
     | StartRestore
     | StartVerify
     | CancelTask
+    | RetryTask
     | SweepSnapshots
     | CreateRule
     | ChangeRulePolicy
@@ -94,6 +96,7 @@ __all__ = [
     "RemovePlatform",
     "RemoveStandby",
     "RemoveVmsFromRule",
+    "RetryTask",
     "RuleDraft",
     "RunNow",
     "StartBackup",

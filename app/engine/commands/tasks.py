@@ -52,6 +52,8 @@ class StartRestore(Command[TaskId], frozen=True, kw_only=True):
     target_path: str = ""
     point: PointId
     platform: PlatformId
+    name: str = ""
+    """What the operator calls this restore."""
     target: NewVm | OverOriginal
     power_on: bool = False
     rule: RuleId | None = None
@@ -71,5 +73,11 @@ class StartVerify(Command[TaskId], frozen=True, kw_only=True):
 
 class CancelTask(Command[None], frozen=True, kw_only=True):
     """Ask a task to stop; it ends as stopped once it has cleaned up. One that has ended is left alone."""
+
+    task: TaskId
+
+
+class RetryTask(Command[TaskId], frozen=True, kw_only=True):
+    """Queue once more what an ended task was asked for; return the new task."""
 
     task: TaskId

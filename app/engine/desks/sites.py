@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+from app.core.hypervisor import Hypervisor
+from app.core.places import RestoreChoices
+from app.domain.places import PlatformPlaces, SavedHardware
 from app.domain.platforms import PlatformFacts
-from app.domain.tasks import KnownPoint
-from app.domain.vms import VmDetails, VmSummary
+from app.domain.tasks import KnownPoint, PointTally
+from app.domain.vms import SavedConfiguration, VmDetails, VmSummary
 from app.engine import commands as c
 from app.engine import queries as q
 from app.engine.desks import Handler
+from app.engine.errors import PlacesUnknown
 from app.engine.jobs import Workshop
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
@@ -40,6 +44,9 @@ class SitesDesk:
             q.ListVms: self._list_vms,
             q.DescribeVm: self._describe_vm,
             q.ListPoints: self._list_points,
+            q.ListRecoverableVms: self._list_recoverable_vms,
+            q.ListPlaces: self._list_places,
+            q.DescribeSavedVm: self._describe_saved_vm,
         }
 
     def _sweep_snapshots(self, command: c.SweepSnapshots) -> int:
@@ -66,3 +73,26 @@ class SitesDesk:
             platform_address=query.platform_address,
             chain=query.chain,
         )
+
+    def _list_recoverable_vms(self, _query: q.ListRecoverableVms) -> tuple[PointTally, ...]:
+        tallies = self._workshop.catalog.points.tallies()
+        return tuple(sorted(tallies, key=lambda one: (one.vm_name.casefold(), one.rule_name.casefold())))
+
+    def _list_places(self, query: q.ListPlaces) -> PlatformPlaces:
+        with self._workshop.sessions.connect(query.platform) as hypervisor:
+            return _choices(hypervisor).list_places()
+
+    def _describe_saved_vm(self, query: q.DescribeSavedVm) -> SavedHardware:
+        with (
+            self._workshop.repositories.lease(query.standby, query.target_path) as repository,
+            repository.open_point(query.point) as reader,
+        ):
+            files = {name: reader.file(name) for name in reader.point.configuration_files}
+        with self._workshop.sessions.connect(query.platform) as hypervisor:
+            return _choices(hypervisor).saved_hardware(SavedConfiguration(files=files))
+
+
+def _choices(hypervisor: Hypervisor) -> RestoreChoices:
+    if not isinstance(hypervisor, RestoreChoices):
+        raise PlacesUnknown(platform=hypervisor.facts.full_name)
+    return hypervisor

@@ -7,8 +7,8 @@ from app.domain.tasks import TaskRecord
 from app.engine import commands as c
 from app.engine import queries as q
 from app.engine.desks import Handler
-from app.engine.errors import StandbyUnknown, TaskUnknown
-from app.engine.executor import Executor
+from app.engine.errors import StandbyUnknown, TaskNotEnded, TaskUnknown
+from app.engine.executor import Executor, request_of
 from app.engine.jobs import Workshop
 from app.engine.messages import MessageCatalogue
 from app.engine.rows import log_row, task_row
@@ -32,6 +32,7 @@ class TasksDesk:
             c.StartBackup: self._start_backup,
             c.StartRestore: self._start_restore,
             c.StartVerify: lambda command: self._manager.submit(self._executor.queued(command)),
+            c.RetryTask: self._retry_task,
             c.CancelTask: lambda command: self._manager.cancel(command.task),
             q.ListTasks: self._list_tasks,
             q.TaskDetails: self._task_details,
@@ -51,11 +52,22 @@ class TasksDesk:
         self._workshop.sessions.platform(command.platform)
         return self._manager.submit(self._executor.queued(command))
 
+    def _retry_task(self, command: c.RetryTask) -> TaskId:
+        record = self._record(command.task)
+        if not record.state.is_final:
+            raise TaskNotEnded(task=record.vm_name)
+        return self._manager.submit(self._executor.queued(request_of(record)))
+
     # --- queries -------------------------------------------------------------------------------------------------
 
     def _list_tasks(self, query: q.ListTasks) -> tuple[q.TaskRow, ...]:
         records = self._workshop.catalog.tasks.find(
-            states=query.states, vm=query.vm, platform=query.platform, limit=query.limit, offset=query.offset
+            states=query.states,
+            kinds=query.kinds,
+            vm=query.vm,
+            platform=query.platform,
+            limit=query.limit,
+            offset=query.offset,
         )
         samples = self._manager.samples()
         return tuple(task_row(record, samples) for record in records)

@@ -37,9 +37,12 @@ from app.engine.queries.rules import (
     VmsInRules,
 )
 from app.engine.queries.sites import (
+    DescribeSavedVm,
     DescribeVm,
+    ListPlaces,
     ListPlatforms,
     ListPoints,
+    ListRecoverableVms,
     ListStandbys,
     ListVms,
     ProbePlatform,
@@ -62,6 +65,9 @@ AnyQuery = (
     | ListVms
     | DescribeVm
     | ListPoints
+    | ListRecoverableVms
+    | ListPlaces
+    | DescribeSavedVm
     | ListTasks
     | TaskDetails
     | TaskLogLines
@@ -92,6 +98,7 @@ __all__ = [
     "CheckRule",
     "DeletionPreview",
     "DescribeRule",
+    "DescribeSavedVm",
     "DescribeVm",
     "DirectoryEntry",
     "ErrorRow",
@@ -99,9 +106,11 @@ __all__ = [
     "ExamineRule",
     "Finding",
     "InspectServer",
+    "ListPlaces",
     "ListPlatformRows",
     "ListPlatforms",
     "ListPoints",
+    "ListRecoverableVms",
     "ListRuleVms",
     "ListRules",
     "ListStandbyRows",

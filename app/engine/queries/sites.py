@@ -1,9 +1,10 @@
 """Queries about virtual platforms, standby machines and what lies there."""
 
-from app.domain.ids import PlatformId, StandbyId, VmId
+from app.domain.ids import PlatformId, PointId, StandbyId, VmId
+from app.domain.places import PlatformPlaces, SavedHardware
 from app.domain.platforms import Platform, PlatformFacts
 from app.domain.standbys import Standby
-from app.domain.tasks import KnownPoint
+from app.domain.tasks import KnownPoint, PointTally
 from app.domain.vms import VmDetails, VmSummary
 from app.engine.queries.base import Query
 
@@ -43,3 +44,22 @@ class ListPoints(Query[tuple[KnownPoint, ...]], frozen=True, kw_only=True):
     vm: VmId | None = None
     platform_address: str | None = None
     chain: str | None = None
+
+
+class ListRecoverableVms(Query[tuple[PointTally, ...]], frozen=True, kw_only=True):
+    """Return every VM that has restore points, once for each rule and repository, by name."""
+
+
+class ListPlaces(Query[PlatformPlaces], frozen=True, kw_only=True):
+    """Ask a platform for the datacenters, hosts, datastores and networks that a restored VM can use."""
+
+    platform: PlatformId
+
+
+class DescribeSavedVm(Query[SavedHardware], frozen=True, kw_only=True):
+    """Return what the VM in a restore point was made of, as the platform that restores it reads it."""
+
+    standby: StandbyId
+    target_path: str = ""
+    point: PointId
+    platform: PlatformId

@@ -43,6 +43,10 @@ class TaskRow:
     stages: tuple[StageTime, ...]
     progress: ProgressSample
     error: ErrorRow | None
+    name: str = ""
+    """What the operator called it; only restores can have a name."""
+    target_name: str = ""
+    """The VM that a restore makes; empty when it takes the original's place, and for other tasks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ class LogRow:
     code: str
     params: tuple[tuple[str, str], ...]
     text: str
+    template: str = ""
+    """The message's English template, which is the key of its translations; empty when it is not known here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class ListTasks(Query[tuple[TaskRow, ...]], frozen=True, kw_only=True):
     """Return tasks that fit every condition given, newest first."""
 
     states: tuple[TaskState, ...] | None = None
+    kinds: tuple[TaskKind, ...] | None = None
     vm: VmId | None = None
     platform: PlatformId | None = None
     limit: int = 200

@@ -8,11 +8,24 @@ from app.domain.errors import OperationalError
 from app.domain.events import TaskStateChanged
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint
-from app.domain.states import TaskState
+from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import VerificationState
 from app.domain.vms import VmPlacement
 from app.engine import messages as m
-from app.engine.api import CancelTask, ListPoints, ListTasks, NewVm, OverOriginal, StartRestore, StartVerify
+from app.engine.api import (
+    CancelTask,
+    DescribeSavedVm,
+    ListPlaces,
+    ListPoints,
+    ListRecoverableVms,
+    ListTasks,
+    NewVm,
+    OverOriginal,
+    RetryTask,
+    StartRestore,
+    StartVerify,
+)
+from app.engine.errors import PlacesUnknown, TaskNotEnded
 from tests.support.engine_lab import EngineLab, codes_of, text_of
 
 MIB = 1 << 20
@@ -251,3 +264,62 @@ def test_a_point_that_nobody_lists_is_refused_at_the_door(lab: EngineLab) -> Non
         with pytest.raises(OperationalError, match="not in the repository"):
             lab.engine.execute(command)
     assert len(lab.engine.ask(ListTasks())) == 1  # the backup
+
+
+# --- asking, and asking again -----------------------------------------------------------------------------------
+
+
+def test_a_restore_is_found_by_its_kind_and_bears_its_names(lab: EngineLab) -> None:
+    _, point, _ = backed_up(lab)
+    request = StartRestore(
+        standby=lab.standby, point=point.id, platform=lab.platform, name="after the flood", target=COPY
+    )
+    task = lab.engine.execute(request)
+    assert lab.engine.wait_until_idle(60)
+    (row,) = lab.engine.ask(ListTasks(kinds=(TaskKind.RESTORE,)))
+    assert (row.id, row.name, row.target_name) == (task, "after the flood", "web-copy")
+    others = lab.engine.ask(ListTasks(kinds=(TaskKind.BACKUP,)))
+    assert [one.name for one in others] == [""]
+
+
+def test_a_failed_task_can_be_asked_for_once_more(lab: EngineLab) -> None:
+    _, point, contents = backed_up(lab)
+    blocker = lab.host.add_vm("web-copy", [MIB])
+    failed = lab.restore(point, COPY)
+    assert failed.task.state is TaskState.FAILED
+    lab.host.vm(blocker).name = "elsewhere"
+    again = lab.engine.execute(RetryTask(task=failed.task.id))
+    assert again != failed.task.id
+    assert lab.engine.wait_until_idle(60)
+    copy = lab.host.named("web-copy")
+    assert {key: lab.host.content(copy, key) for key in contents} == contents
+
+
+def test_a_running_task_cannot_be_asked_for_once_more(lab: EngineLab) -> None:
+    _, point, _ = backed_up(lab)
+    refused: list[OperationalError] = []
+
+    def hook(call: str) -> None:
+        if call == "create_vm":
+            for row in lab.engine._manager.unfinished():
+                with pytest.raises(TaskNotEnded) as caught:
+                    lab.engine.execute(RetryTask(task=row.id))
+                refused.append(caught.value)
+
+    lab.host.faults.on_call = hook
+    lab.restore(point, COPY)
+    assert len(refused) == 1
+
+
+def test_vms_with_points_are_listed_by_name(lab: EngineLab) -> None:
+    vm, point, _ = backed_up(lab)
+    (known,) = lab.engine.ask(ListRecoverableVms())
+    assert (known.vm, known.vm_name, known.count, known.newest) == (vm, "web", 1, point.created_at)
+
+
+def test_a_platform_that_offers_no_choice_says_so(lab: EngineLab) -> None:
+    _, point, _ = backed_up(lab)
+    with pytest.raises(PlacesUnknown):
+        lab.engine.ask(ListPlaces(platform=lab.platform))
+    with pytest.raises(PlacesUnknown):
+        lab.engine.ask(DescribeSavedVm(standby=lab.standby, point=point.id, platform=lab.platform))

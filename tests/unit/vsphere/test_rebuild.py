@@ -26,7 +26,13 @@ NETWORKS = {
 WHOLE = Identity(uuid="uuid", instance_uuid="instance", taken_mac_addresses=frozenset())
 
 
-def rebuilt(saved: SavedVm, *, identity: Identity = WHOLE, networks: tuple[tuple[str, str], ...] = ()) -> Rebuilt:
+def rebuilt(
+    saved: SavedVm,
+    *,
+    identity: Identity = WHOLE,
+    networks: tuple[tuple[str, str], ...] = (),
+    wanted: VmPlacement | None = None,
+) -> Rebuilt:
     disks = {one.key: "ds9" for one in saved.config.hardware.device if isinstance(one, device.VirtualDisk)}
     esx = host("esx01", "ds1", "ds9")
     place = Place(
@@ -44,7 +50,7 @@ def rebuilt(saved: SavedVm, *, identity: Identity = WHOLE, networks: tuple[tuple
         datastore="ds1",
         disk_datastores=disks,
     )
-    return rebuild(saved, place, VmPlacement(name="web/02", networks=networks), identity, "the-mark")
+    return rebuild(saved, place, wanted or VmPlacement(name="web/02", networks=networks), identity, "the-mark")
 
 
 def added(result: Rebuilt, kind: type[Any]) -> list[Any]:
@@ -161,6 +167,33 @@ def test_copy_drops_what_is_taken() -> None:
     assert (card.macAddress, card.addressType) == (None, "generated")
     assert result.mac_addresses == ()
     assert added(result, device.VirtualDisk)[0].backing.uuid is None
+
+
+def test_wanted_hardware_goes_before_the_saved() -> None:
+    wanted = VmPlacement(name="web", cpus=6, cores_per_socket=3, memory_mib=2048)
+    spec = rebuilt(given.saved(), wanted=wanted).spec
+    assert (spec.numCPUs, spec.numCoresPerSocket, spec.memoryMB) == (6, 3, 2048)
+
+
+def test_cpus_that_do_not_fill_the_saved_sockets_get_sockets_of_one_core() -> None:
+    spec = rebuilt(given.saved(), wanted=VmPlacement(name="web", cpus=3)).spec
+    assert (spec.numCPUs, spec.numCoresPerSocket) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"), [("00:50:56:AA:BB:CC", ("00:50:56:aa:bb:cc", "manual")), ("", (None, "generated"))]
+)
+def test_single_adapter_gets_the_address_and_the_network_that_were_asked_for(
+    asked: str, made: tuple[str | None, str]
+) -> None:
+    saved = given.saved()
+    (key,) = [one.key for one in saved.config.hardware.device if isinstance(one, device.VirtualEthernetCard)]
+    wanted = VmPlacement(name="web", adapter_addresses=((key, asked),), adapter_networks=((key, "Prod"),))
+    result = rebuilt(saved, wanted=wanted)
+    (card,) = added(result, device.VirtualEthernetCard)
+    assert (card.macAddress, card.addressType) == made
+    assert isinstance(card.backing, device.VirtualEthernetCard.DistributedVirtualPortBackingInfo)
+    assert result.mac_addresses == ((asked.lower(),) if asked else ())
 
 
 # ---- networks --------------------------------------------------------------------------------------------------

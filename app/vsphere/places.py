@@ -1,0 +1,82 @@
+"""What a restore can choose among: the platform's places, and what a saved VM was made of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pyVmomi import vim
+
+from app.domain.places import DatastorePlace, HostPlace, PlatformPlaces, SavedAdapter, SavedHardware
+from app.domain.vms import SavedConfiguration
+from app.vsphere import saved_vm
+from app.vsphere.names import unescaped
+from app.vsphere.placement import read_site
+from app.vsphere.properties import Query, Row, read_all
+from app.vsphere.rebuild_devices import saved_network
+
+_PATHS: dict[type[Any], Sequence[str]] = {
+    vim.HostSystem: ("datastore",),
+    vim.Datastore: (
+        *("name", "summary.type", "summary.capacity", "summary.freeSpace"),
+        "summary.accessible",
+    ),
+}
+
+
+def list_places(query: Query) -> PlatformPlaces:
+    """Return what a platform offers to a new VM.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    site = read_site(query)
+    rows = {row.moid: row for row in read_all(query, _PATHS)}
+    hosts = tuple(
+        HostPlace(
+            name=host.name,
+            datacenter=host.datacenter,
+            datastores=_datastores(rows, rows[host.moid].get("datastore") or () if host.moid in rows else ()),
+            networks=tuple(sorted(host.networks, key=str.casefold)),
+        )
+        for host in site.hosts
+    )
+    return PlatformPlaces(datacenters=tuple(sorted(site.folders, key=str.casefold)), hosts=hosts)
+
+
+def _datastores(rows: Mapping[str, Row], refs: Iterable[Any]) -> tuple[DatastorePlace, ...]:
+    found = (rows[ref._moId] for ref in refs if ref._moId in rows)
+    usable = (row for row in found if row.get("summary.accessible") is not False)
+    places = (
+        DatastorePlace(
+            name=unescaped(row.get("name") or ""),
+            kind=str(row.get("summary.type") or ""),
+            total_bytes=row.get("summary.capacity"),
+            free_bytes=row.get("summary.freeSpace"),
+        )
+        for row in usable
+    )
+    return tuple(sorted(places, key=lambda place: place.name.casefold()))
+
+
+def hardware_of(saved: SavedConfiguration) -> SavedHardware:
+    """Return what a saved VM was made of.
+
+    Raises:
+        ConfigurationUnreadable: it cannot be told.
+    """
+    vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
+    hardware = vm.config.hardware
+    return SavedHardware(
+        cpus=hardware.numCPU,
+        cores_per_socket=hardware.numCoresPerSocket or 1,
+        memory_mib=hardware.memoryMB,
+        adapters=tuple(
+            SavedAdapter(
+                key=card.key,
+                label=str(card.deviceInfo.label) if card.deviceInfo is not None else str(card.key),
+                network=saved_network(card, vm.networks),
+                mac_address=card.macAddress or "",
+            )
+            for card in hardware.device
+            if isinstance(card, vim.vm.device.VirtualEthernetCard)
+        ),
+    )
