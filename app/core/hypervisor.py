@@ -23,6 +23,9 @@ from app.domain.vms import (
 SNAPSHOT_PREFIX = "Standfast-"
 """Every snapshot of ours is named by this prefix and the id of the task that owns it."""
 
+TRACKING_SNAPSHOT_PREFIX = SNAPSHOT_PREFIX + "cbt-"
+"""Those that a hypervisor makes only for the moment in which tracking is switched; no task is named in them."""
+
 
 class Hypervisor(Protocol):
     """A logged-in session on one platform. It logs in again by itself when the session expires.
@@ -58,7 +61,8 @@ class Hypervisor(Protocol):
         """Switch CBT on where it is supported and off; return whether it is on afterwards.
 
         Never touches a VM that has snapshots: there CBT would lose changes in silence. Why it was not
-        switched on goes to the log.
+        switched on goes to the log. A snapshot that is made for this is named with
+        :data:`TRACKING_SNAPSHOT_PREFIX` and is gone afterwards, unless the program was killed in between.
         """
         ...
 

@@ -1,6 +1,7 @@
 """The life of our snapshots on production VMs: journalled before they are made, removed whatever happens.
 
-A snapshot is named by :data:`app.core.hypervisor.SNAPSHOT_PREFIX` and its task. Three nets catch it: the scope
+A snapshot is named by :data:`app.core.hypervisor.SNAPSHOT_PREFIX` and its task; those that exist only while change
+tracking is switched name no task, so the journal names the VM and an entry of its own for them. Three nets catch it: the scope
 removes it when its block is left in any way, shielded from cancel and within its own deadline; the journal
 remembers it across a crash; and the sweep finds what neither knew by its name. Nobody else's is ever touched.
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from app.core.clock import Clock
 from app.core.context import TaskContext
-from app.core.hypervisor import SNAPSHOT_PREFIX, Hypervisor, SnapshotJournal
+from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX, Hypervisor, SnapshotJournal
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, SnapshotFailed, VmNotFound
 from app.domain.events import SnapshotCreated, SnapshotRemoved
@@ -21,6 +22,9 @@ from app.engine import messages as m
 from app.engine.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
+
+_TRACKING = TRACKING_SNAPSHOT_PREFIX.removeprefix(SNAPSHOT_PREFIX)
+"""Begins the journal's keys for the switching of tracking; the task follows."""
 
 LogOf = Callable[[TaskId], TaskLog]
 """Gives the log in which something about a task is said."""
@@ -152,6 +156,52 @@ class SnapshotScope:
             close_entry(self._journal, context.task)
 
 
+class TrackingSwitch:
+    """Watches over a VM inside a ``with`` block while its change tracking is switched.
+
+    The hypervisor makes and removes snapshots of its own for that. The journal knows the VM meanwhile, and what
+    is left at the end of the block is removed. Thread: one.
+    """
+
+    def __init__(
+        self,
+        hypervisor: Hypervisor,
+        journal: SnapshotJournal,
+        context: TaskContext,
+        target: SnapshotTarget,
+        settings: EngineSettings,
+    ) -> None:
+        self._hypervisor = hypervisor
+        self._journal = journal
+        self._context = context
+        self._target = target
+        self._settings = settings
+        self._entry = TaskId(_TRACKING + context.task)
+
+    def __enter__(self) -> None:
+        self._journal.opened(self._entry, self._target.platform, self._target.vm)
+
+    def __exit__(self, *exc: object) -> None:
+        context, vm = self._context, self._target.vm
+        try:
+            with context.cancel.shield():
+                for one in filter(_is_for_tracking, self._hypervisor.vm_details(vm).snapshots):
+                    remove_patiently(
+                        self._hypervisor,
+                        vm,
+                        one.id,
+                        log=context.log,
+                        clock=context.clock,
+                        settings=self._settings,
+                    )
+        except VmNotFound:
+            close_entry(self._journal, self._entry)
+        except OperationalError as error:
+            context.log.warning(m.SNAPSHOT_UNSURE, detail=error.message)
+        else:
+            close_entry(self._journal, self._entry)
+
+
 def remove_patiently(
     hypervisor: Hypervisor,
     vm: VmId,
@@ -219,13 +269,13 @@ class SnapshotSweeper:
         Raises:
             OperationalError: the platform failed.
         """
-        self._sweep(hypervisor, snapshots, log_of=lambda _: log, unknown_too=False)
+        self._sweep(hypervisor, platform, snapshots, log_of=lambda _: log, unknown_too=False)
         if self.platforms() & {platform}:
             self.sweep_platform(hypervisor, platform, log_of=lambda _: log)
 
     def platforms(self) -> set[PlatformId]:
         """Return the platforms on which the journal knows snapshots that no live task owns."""
-        return {where for task, where, _ in self._journal.open_entries() if not self.is_live(task)}
+        return {where for task, where, _ in self._journal.open_entries() if not self._lives(task)}
 
     def sweep_platform(
         self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf, unknown_too: bool = False
@@ -239,42 +289,73 @@ class SnapshotSweeper:
             unknown_too: True removes also those of tasks that this catalog has never known.
         """
         ended = [
-            task for task, where, _ in self._journal.open_entries() if where == platform and not self.is_live(task)
+            (task, vm)
+            for task, where, vm in self._journal.open_entries()
+            if where == platform and not self._lives(task)
         ]
         found = hypervisor.find_snapshots(SNAPSHOT_PREFIX)
-        removed = self._sweep(hypervisor, found, log_of=log_of, unknown_too=unknown_too)
+        removed = self._sweep(hypervisor, platform, found, log_of=log_of, unknown_too=unknown_too)
         there = {owner_of(one) for one in found}
-        for task in ended:
-            if task not in there:
+        switched = {one.vm for one in found if _is_for_tracking(one) and one.id not in removed}
+        for task, vm in ended:
+            if vm not in switched if task.startswith(_TRACKING) else task not in there:
                 close_entry(self._journal, task)
-        return removed
+        return len(removed)
 
     def _sweep(
-        self, hypervisor: Hypervisor, snapshots: Iterable[SnapshotInfo], *, log_of: LogOf, unknown_too: bool
-    ) -> int:
-        journalled = {task for task, _, _ in self._journal.open_entries()}
-        removed = 0
+        self,
+        hypervisor: Hypervisor,
+        platform: PlatformId,
+        snapshots: Iterable[SnapshotInfo],
+        *,
+        log_of: LogOf,
+        unknown_too: bool,
+    ) -> set[SnapshotId]:
+        """Remove the orphans among some snapshots and return those that are gone."""
+        removed = set()
         for one in snapshots:
-            owner = owner_of(one)
-            if owner is None or self.is_live(owner):
+            owners = self._owners(one, platform)
+            if not owners or any(self._lives(owner) for owner in owners):
                 continue
-            if not (unknown_too or owner in journalled or self._is_known(owner)):
-                log_of(owner).warning(m.ORPHAN_UNKNOWN, name=one.name)
-                continue
-            removed += self._remove(hypervisor, one, owner, log_of(owner))
+            owner = owners[0]
+            log = log_of(TaskId(owner.removeprefix(_TRACKING)))
+            if not (unknown_too or self._is_journalled(owner) or self._is_known(owner)):
+                log.warning(m.ORPHAN_UNKNOWN, name=one.name)
+            elif self._remove(hypervisor, one, owner, log):
+                removed.add(one.id)
         return removed
 
-    def _remove(self, hypervisor: Hypervisor, snapshot: SnapshotInfo, owner: TaskId, log: TaskLog) -> int:
+    def _owners(self, snapshot: SnapshotInfo, platform: PlatformId) -> list[TaskId]:
+        """Return the journal's keys for which a snapshot may have been made; empty when it is not ours."""
+        owner = owner_of(snapshot)
+        if owner is None or not _is_for_tracking(snapshot):
+            return [owner] if owner is not None else []
+        entries = self._journal.open_entries()
+        switching = [
+            task
+            for task, where, vm in entries
+            if task.startswith(_TRACKING) and where == platform and vm == snapshot.vm
+        ]
+        return switching or [owner]
+
+    def _lives(self, key: TaskId) -> bool:
+        return self.is_live(TaskId(key.removeprefix(_TRACKING)))
+
+    def _is_journalled(self, key: TaskId) -> bool:
+        return any(task == key for task, _, _ in self._journal.open_entries())
+
+    def _remove(self, hypervisor: Hypervisor, snapshot: SnapshotInfo, owner: TaskId, log: TaskLog) -> bool:
         try:
             hypervisor.remove_snapshot(
                 snapshot.vm, snapshot.id, deadline_s=self._settings.snapshot_removal_deadline_s
             )
         except SnapshotFailed as error:
             log.error(m.ORPHAN_LEFT, name=snapshot.name, detail=error.message)
-            return 0
-        close_entry(self._journal, owner)
+            return False
+        if not _is_for_tracking(snapshot):  # there may be another of that VM
+            close_entry(self._journal, owner)
         log.info(m.ORPHAN_REMOVED, name=snapshot.name)
-        return 1
+        return True
 
 
 def owner_of(snapshot: SnapshotInfo) -> TaskId | None:
@@ -282,3 +363,7 @@ def owner_of(snapshot: SnapshotInfo) -> TaskId | None:
     if not snapshot.name.startswith(SNAPSHOT_PREFIX):
         return None
     return TaskId(snapshot.name[len(SNAPSHOT_PREFIX) :])
+
+
+def _is_for_tracking(snapshot: SnapshotInfo) -> bool:
+    return snapshot.name.startswith(TRACKING_SNAPSHOT_PREFIX)

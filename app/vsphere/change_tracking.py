@@ -11,7 +11,7 @@ from typing import Any
 from pyVmomi import vim, vmodl
 
 from app.core.cancel import CancelToken
-from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.core.hypervisor import TRACKING_SNAPSHOT_PREFIX
 from app.core.tasklog import TaskLog
 from app.domain.change_id import ChangeId
 from app.domain.errors import ChangeTrackingLost, PrivilegeMissing, SnapshotFailed
@@ -163,7 +163,7 @@ class ChangeTracking:
 
     def _cycle(self, vm: VmId, cancel: CancelToken) -> None:
         """Create and remove a snapshot: only that lets a change of the setting take effect."""
-        snapshot = self._snapshots.take(vm, f"{SNAPSHOT_PREFIX}cbt-{uuid.uuid4().hex[:12]}", cancel=cancel)
+        snapshot = self._snapshots.take(vm, f"{TRACKING_SNAPSHOT_PREFIX}{uuid.uuid4().hex[:12]}", cancel=cancel)
         self._snapshots.remove(vm, snapshot, Deadline.after(self._session.clock, _CYCLE_REMOVAL_S))
 
     def _note_failure(self, error: Exception, state: "_State", log: TaskLog) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from app.cli.demo.stage import Stage, open_host, open_simulator, register
+from app.core.hypervisor import TRACKING_SNAPSHOT_PREFIX
 from app.domain.states import BackupKind
 from app.engine.api import StartBackup
 from app.secretstore.passphrases import PASSPHRASE_VARIABLE
@@ -121,3 +122,28 @@ def test_thirty_kills_leave_no_snapshot_and_lose_no_point(killed: KilledEngine) 
         points.append(back_up(stage, killed.vm, BackupKind.INCREMENTAL))
         assert_points_are_exact(stage, killed.vm.id, points)
     assert not our_snapshots(killed.stage)
+
+
+def test_a_kill_while_tracking_is_switched_on_leaves_no_snapshot(killed: KilledEngine) -> None:
+    simulator = killed.stage.simulator
+    simulator.faults.hang_task("RemoveSnapshot_Task")
+    process = killed.start_backup(BackupKind.FULL)
+    wait_until(lambda: our_snapshots(killed.stage), what="the snapshot that lets tracking take effect")
+    (left,) = our_snapshots(killed.stage)
+    assert left.startswith(TRACKING_SNAPSHOT_PREFIX)
+    process.kill()
+    process.wait(30)
+    assert process.stdout is not None
+    process.stdout.close()
+    with simulator.world.lock:  # the removal that the killed engine had begun never happens
+        for task in simulator.world.tasks.all():
+            task.cancel_wanted = task.cancel_wanted or task.finished_at is None
+    wait_until(
+        lambda: all(one.finished_at is not None for one in simulator.world.tasks.all()), what="the removal to end"
+    )
+    simulator.faults.release()
+    assert our_snapshots(killed.stage) == [left]
+    with open_host(killed.home, PASSPHRASE) as host:
+        wait_until(lambda: not our_snapshots(killed.stage), what="the removal at the next start")
+        made = back_up(replace(killed.stage, engine=host.engine), killed.vm, BackupKind.FULL)
+        assert_points_are_exact(killed.stage, killed.vm.id, [made])

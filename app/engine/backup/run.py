@@ -21,7 +21,7 @@ from app.engine.disks import DiskOpener
 from app.engine.errors import NothingToBackUp
 from app.engine.jobs import Job, Workshop
 from app.engine.options import ChangeTracking
-from app.engine.snapshots import SnapshotScope, SnapshotTarget
+from app.engine.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.repository import Repository
 
 
@@ -90,11 +90,19 @@ class BackupRun:
             log.info(m.TRACKING_NOT_ON)
             return False
         self._job.context.cancel.check()
-        if hypervisor.enable_change_tracking(self._request.vm, log=log, cancel=self._job.context.cancel):
+        with self._tracking_switch(hypervisor):
+            is_on = hypervisor.enable_change_tracking(self._request.vm, log=log, cancel=self._job.context.cancel)
+        if is_on:
             log.info(m.TRACKING_SWITCHED_ON)
             return True
         log.info(m.TRACKING_NOT_ON)
         return False
+
+    def _tracking_switch(self, hypervisor: Hypervisor) -> TrackingSwitch:
+        workshop, request = self._workshop, self._request
+        target = SnapshotTarget(platform=request.platform, vm=request.vm, quiesce=False)
+        journal = workshop.catalog.snapshot_journal
+        return TrackingSwitch(hypervisor, journal, self._job.context, target, workshop.settings)
 
     def _target(self, details: VmDetails) -> SnapshotTarget:
         runs = details.summary.power_state is PowerState.ON
@@ -137,7 +145,7 @@ class BackupRun:
             return
         context = self._job.context
         try:
-            with context.cancel.shield():
+            with context.cancel.shield(), self._tracking_switch(hypervisor):
                 if hypervisor.reset_change_tracking(self._request.vm, log=context.log, cancel=context.cancel):
                     context.log.info(m.TRACKING_RESET)
         except OperationalError as error:

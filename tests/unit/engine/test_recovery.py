@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX
 from app.domain.events import TaskFailed
 from app.domain.ids import TaskId, VmId
 from app.domain.states import TaskState
@@ -114,6 +114,52 @@ def test_the_snapshot_of_a_live_task_is_never_swept(lab: EngineLab) -> None:
     lab.host.faults.on_call = sweep_meanwhile
     assert lab.content(lab.backup(vm).id) == lab.host.content(vm, 2000)
     assert swept == [0]
+
+
+@pytest.mark.allows_log("not known here")
+def test_a_snapshot_left_by_the_switching_of_tracking_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    with EngineLab(tmp_path) as lab:
+        vm, other = lab.host.add_vm("web"), lab.host.add_vm("other")
+        record = left_by_a_crash(lab, vm, TaskState.PREPARING)
+        lab.catalog.snapshot_journal.opened(TaskId(f"cbt-{record.id}"), lab.platform, vm)
+        lab.host.take_snapshot(vm, TRACKING_SNAPSHOT_PREFIX + "0123456789ab")
+        theirs = TRACKING_SNAPSHOT_PREFIX + "of another console"
+        lab.host.take_snapshot(other, theirs)
+    with EngineLab(tmp_path, host=lab.host) as again:
+        report = again.finished(record.id)
+        assert codes_of(report) == [m.TASK_INTERRUPTED.code, m.ORPHAN_REMOVED.code]
+        assert again.host.our_snapshots() == [theirs]
+        assert list(again.catalog.snapshot_journal.open_entries()) == []
+
+
+@pytest.mark.allows_log("could not be removed")
+def test_a_snapshot_of_the_switching_that_cannot_be_removed_stays_in_the_journal(tmp_path: Path) -> None:
+    with EngineLab(tmp_path) as lab:
+        vm = lab.host.add_vm("web")
+        lab.catalog.snapshot_journal.opened(TaskId("cbt-gone"), lab.platform, vm)
+        lab.host.take_snapshot(vm, TRACKING_SNAPSHOT_PREFIX + "0123456789ab")
+        lab.host.faults.removal_failures = 1
+    with EngineLab(tmp_path, host=lab.host) as again:
+        assert again.engine.wait_until_idle(10)
+        assert [task for task, _, _ in again.catalog.snapshot_journal.open_entries()] == ["cbt-gone"]
+        again.backup(vm)
+        assert again.host.our_snapshots() == []
+        assert list(again.catalog.snapshot_journal.open_entries()) == []
+
+
+def test_what_the_switching_of_tracking_leaves_is_removed_at_once(lab: EngineLab) -> None:
+    vm = lab.host.add_vm("web")
+    left: list[str] = []
+
+    def leave_one(call: str) -> None:
+        if call == "enable_change_tracking":
+            left.append(lab.host.take_snapshot(vm, TRACKING_SNAPSHOT_PREFIX + "0123456789ab"))
+
+    lab.host.faults.on_call = leave_one
+    lab.backup(vm)
+    assert left
+    assert lab.host.our_snapshots() == []
+    assert list(lab.catalog.snapshot_journal.open_entries()) == []
 
 
 # --- restores ----------------------------------------------------------------------------------------------------
