@@ -1,0 +1,115 @@
+"""Plans and policies as words, and what is wrong with a field as a sentence. GUI thread."""
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from app.domain.policies import LAST_DAY, Plan, PlanProblem, PolicyUnit, Weekday
+from app.domain.rules import RuleProblem
+
+_UNITS = {
+    PolicyUnit.DAILY: QT_TRANSLATE_NOOP("PolicyWords", "Daily"),
+    PolicyUnit.WEEKLY: QT_TRANSLATE_NOOP("PolicyWords", "Weekly"),
+    PolicyUnit.MONTHLY: QT_TRANSLATE_NOOP("PolicyWords", "Monthly"),
+    PolicyUnit.QUARTERLY: QT_TRANSLATE_NOOP("PolicyWords", "Quarterly"),
+}
+_RETENTION = {
+    PolicyUnit.DAILY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (days)"),
+    PolicyUnit.WEEKLY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (weeks)"),
+    PolicyUnit.MONTHLY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (months)"),
+    PolicyUnit.QUARTERLY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (quarters)"),
+}
+_WEEKDAYS = {
+    Weekday.MONDAY: QT_TRANSLATE_NOOP("PolicyWords", "Mon"),
+    Weekday.TUESDAY: QT_TRANSLATE_NOOP("PolicyWords", "Tue"),
+    Weekday.WEDNESDAY: QT_TRANSLATE_NOOP("PolicyWords", "Wed"),
+    Weekday.THURSDAY: QT_TRANSLATE_NOOP("PolicyWords", "Thu"),
+    Weekday.FRIDAY: QT_TRANSLATE_NOOP("PolicyWords", "Fri"),
+    Weekday.SATURDAY: QT_TRANSLATE_NOOP("PolicyWords", "Sat"),
+    Weekday.SUNDAY: QT_TRANSLATE_NOOP("PolicyWords", "Sun"),
+}
+_PROBLEMS = {
+    RuleProblem.NAME_MISSING.value: QT_TRANSLATE_NOOP("PolicyWords", "Enter a name for the rule."),
+    RuleProblem.NAME_TOO_LONG.value: QT_TRANSLATE_NOOP("PolicyWords", "The name has more than 64 characters."),
+    RuleProblem.NAME_TAKEN.value: QT_TRANSLATE_NOOP("PolicyWords", "Another rule has the name {value}."),
+    RuleProblem.NAME_UNPRINTABLE.value: QT_TRANSLATE_NOOP(
+        "PolicyWords", "The name has characters that cannot be shown."
+    ),
+    RuleProblem.NO_VM.value: QT_TRANSLATE_NOOP("PolicyWords", "Choose at least one VM."),
+    RuleProblem.VM_IN_OTHER_RULE.value: QT_TRANSLATE_NOOP(
+        "PolicyWords", "A chosen VM is in the rule {value} already."
+    ),
+    RuleProblem.TARGET_PATH_MISSING.value: QT_TRANSLATE_NOOP("PolicyWords", "Choose the target path."),
+    PlanProblem.NO_TIME.value: QT_TRANSLATE_NOOP("PolicyWords", "Add at least one run time."),
+    PlanProblem.TIME_TWICE.value: QT_TRANSLATE_NOOP("PolicyWords", "The same run time is there twice."),
+    PlanProblem.NO_WEEKDAY.value: QT_TRANSLATE_NOOP("PolicyWords", "Check at least one weekday."),
+    PlanProblem.MONTH_DAY_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP("PolicyWords", "A month has the days 1 to 31."),
+    PlanProblem.QUARTER_MONTH_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP(
+        "PolicyWords", "A quarter has the months 1 to 3."
+    ),
+    PlanProblem.NO_PLAN.value: QT_TRANSLATE_NOOP("PolicyWords", "Add at least one plan."),
+    PlanProblem.RETENTION_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP(
+        "PolicyWords", "Enter a whole number from 1 to 64."
+    ),
+    PlanProblem.COUNT_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP("PolicyWords", "Enter a whole number from 0 to 1000."),
+    PlanProblem.START_BEFORE_TODAY.value: QT_TRANSLATE_NOOP(
+        "PolicyWords", "The start must not be before today; a time that has passed today means now."
+    ),
+}
+
+
+def _translate(text: object) -> str:
+    return QCoreApplication.translate("PolicyWords", str(text))
+
+
+def unit_word(unit: PolicyUnit) -> str:
+    """Return a type of plan's word: 每天, 每周, 每月, 每季."""
+    return _translate(_UNITS[unit])
+
+
+def retention_label(unit: PolicyUnit) -> str:
+    """Return the label of the retention with its unit: 数据保留期限（天）."""
+    return _translate(_RETENTION[unit])
+
+
+def weekday_word(day: Weekday) -> str:
+    """Return a weekday's short word."""
+    return _translate(_WEEKDAYS[day])
+
+
+def month_day_word(day: int) -> str:
+    """Return a day of the month; 31 is the last day."""
+    if day >= LAST_DAY:
+        return QCoreApplication.translate("PolicyWords", "the last day")
+    return QCoreApplication.translate("PolicyWords", "day {day}").format(day=day)
+
+
+def plan_words(plan: Plan) -> str:
+    """Return when a plan runs, as a sentence: 每天 17:51."""
+    times = _list(f"{at:%H:%M}" for at in sorted(plan.times))
+    if plan.unit is PolicyUnit.DAILY:
+        return QCoreApplication.translate("PolicyWords", "Every day at {times}").format(times=times)
+    if plan.unit is PolicyUnit.WEEKLY:
+        days = _list(weekday_word(day) for day in sorted(plan.weekdays))
+        text = QCoreApplication.translate("PolicyWords", "Every week on {days} at {times}")
+        return text.format(days=days, times=times)
+    day = month_day_word(plan.month_day)
+    if plan.unit is PolicyUnit.MONTHLY:
+        text = QCoreApplication.translate("PolicyWords", "Every month on {day} at {times}")
+        return text.format(day=day, times=times)
+    text = QCoreApplication.translate("PolicyWords", "Every quarter in month {month} on {day} at {times}")
+    return text.format(month=plan.quarter_month, day=day, times=times)
+
+
+def _list(words: Iterable[str]) -> str:
+    # A list has its own comma in Chinese; the key says what it is for, since a bare comma is no text.
+    comma = QCoreApplication.translate("PolicyWords", "{one}, {other}").format(one="", other="")
+    return comma.join(words)
+
+
+def problem_text(code: str, value: str = "") -> str:
+    """Return what is wrong with a field, from the code that the engine gave."""
+    known = _PROBLEMS.get(code)
+    if known is None:
+        return QCoreApplication.translate("PolicyWords", "This cannot be used: {code}").format(code=code)
+    return _translate(known).format(value=value)

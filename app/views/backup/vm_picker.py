@@ -1,0 +1,236 @@
+"""Choosing VMs: the platform's tree at the left, what is chosen as tags at the right."""
+
+from collections.abc import Callable, Iterable
+
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSplitter,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.ids import PlatformId, VmId
+from app.domain.vms import PowerState, VmSummary
+from app.engine.api import ListVms, VmsInRules
+from app.models import format as fmt
+from app.models.vm_tree import DEPTH_ROLE, TAKEN_ROLE, VM_ROLE, VmTreeModel
+from app.views import style
+from app.views.console import Console, ThemeSwitch
+from app.views.icons import Glyph, icon
+from app.views.widgets.choice_bar import ChoiceBar
+from app.views.widgets.form import FormDialog
+from app.views.widgets.stages import Stages
+from app.views.widgets.tags import Tag, TagBox
+from app.workers.asker import Failure
+
+_FILTER_DELAY_MS = 150
+_SMALL = 200
+"""A tree of so many VMs is shown with everything open."""
+
+
+def vm_tag(vm: VmId, name: str, size_bytes: int | None) -> Tag:
+    """Return the tag of a chosen VM, with its size."""
+    return Tag(vm, name, "" if size_bytes is None else fmt.size(size_bytes))
+
+
+class _VmDelegate(QStyledItemDelegate):
+    """Draws icons, and behind a VM's name its size, or the rule that has it."""
+
+    def __init__(self, theme: ThemeSwitch, parent: QWidget) -> None:
+        super().__init__(parent)
+        colors = theme.colors
+        self._quiet = QColor(colors.secondary)
+        self._running = icon(Glyph.VM, colors, colors.completed)
+        self._off = icon(Glyph.VM, colors)
+        self._groups = (icon(Glyph.DATACENTER, colors), icon(Glyph.FOLDER, colors))
+
+    def initStyleOption(  # noqa: N802 - Qt's name
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Add the icon."""
+        super().initStyleOption(option, index)
+        vm = index.data(VM_ROLE)
+        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
+        option.decorationSize = QSize(style.ICON, style.ICON)
+        if isinstance(vm, VmSummary):
+            option.icon = self._running if vm.power_state is PowerState.ON else self._off
+        else:
+            option.icon = self._groups[min(1, index.data(DEPTH_ROLE))]
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Draw one line."""
+        super().paint(painter, option, index)
+        vm = index.data(VM_ROLE)
+        if not isinstance(vm, VmSummary):
+            return
+        taken = index.data(TAKEN_ROLE)
+        text = self.tr("in rule {name}").format(name=taken) if taken else fmt.size(vm.disk_bytes)
+        name_width = option.fontMetrics.horizontalAdvance(vm.name)
+        indicators = 2 * (style.ICON + style.SPACE_S) + style.SPACE_L
+        room = QRect(option.rect).adjusted(indicators + name_width, 0, -style.SPACE_S, 0)
+        painter.save()
+        painter.setFont(style.tabular_font(style.SECONDARY_PX))
+        painter.setPen(self._quiet)
+        fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(0, room.width()))
+        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, fitting)
+        painter.restore()
+
+
+class VmPicker(FormDialog):
+    """Chooses VMs of a platform. Thread: GUI.
+
+    Attributes:
+        tree: The platform's VMs; a VM that a rule has already is grey and names the rule.
+        tags: The chosen ones.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        platform: PlatformId,
+        platform_name: str,
+        chosen: Iterable[VmId],
+        parent: QWidget | None = None,
+    ) -> None:
+        title = QCoreApplication.translate("VmPicker", "Choose VMs of {platform}").format(platform=platform_name)
+        super().__init__(console, title, QCoreApplication.translate("VmPicker", "Use these VMs"), parent)
+        self._platform = platform
+        self._wanted = tuple(chosen)
+        self._taken: dict[VmId, str] = {}
+        self.model = VmTreeModel(self)
+        self.model.chosen_changed.connect(self._on_chosen)
+        self.resize(style.EDITOR_WIDTH - style.SPACE_XL, style.DIALOG_HEIGHT)
+        split = QSplitter(Qt.Orientation.Horizontal, self)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self._build_left())
+        split.addWidget(self._build_right())
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 2)
+        split.setSizes([style.EDITOR_WIDTH * 3 // 5, style.EDITOR_WIDTH * 2 // 5])
+        self.body.addWidget(split, 1)
+        self._on_chosen()
+        self._load()
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build_left(self) -> QWidget:
+        side = QWidget(self)
+        self.filter = QLineEdit(side)
+        self.filter.setPlaceholderText(self.tr("Filter by name, guest, host or folder…"))
+        self.filter.setAccessibleName(self.tr("Filter the VMs"))
+        self.filter.setClearButtonEnabled(True)
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_FILTER_DELAY_MS)
+        self._typing.timeout.connect(self._on_filter)
+        self.filter.textChanged.connect(self._typing.start)
+        choices = ((False, self.tr("Folders")), (True, self.tr("Hosts")))
+        self.grouping: ChoiceBar[bool] = ChoiceBar(self.tr("Group by"), choices, chosen=False, parent=side)
+        self.grouping.chosen.connect(self._on_grouping)
+        self.tree = QTreeView(side)
+        self.tree.setModel(self.model)
+        self.tree.setHeaderHidden(True)
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAccessibleName(self.tr("VMs of the platform"))
+        self.tree.setItemDelegate(_VmDelegate(self.console.theme, self.tree))
+        self.tree.setSelectionMode(QTreeView.SelectionMode.ExtendedSelection)
+        self.stages = Stages(self.tree, self.console.theme, side)
+        self.stages.retry_wanted.connect(self._load)
+        top = QHBoxLayout()
+        top.setSpacing(style.SPACE_S)
+        top.addWidget(self.filter, 1)
+        top.addWidget(self.grouping)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, style.SPACE_M, 0)
+        column.setSpacing(style.SPACE_S)
+        column.addLayout(top)
+        column.addWidget(self.stages, 1)
+        return side
+
+    def _build_right(self) -> QWidget:
+        side = QWidget(self)
+        self.sum = QLabel(side)
+        self.sum.setProperty("role", "secondary")
+        self.sum.setMinimumHeight(style.CONTROL_HEIGHT)
+        self.tags = TagBox(self.console.theme, self.tr("Check VMs in the tree."), side)
+        self.tags.removed.connect(self._on_removed)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(style.SPACE_M, 0, 0, 0)
+        column.setSpacing(style.SPACE_S)
+        column.addWidget(self.sum)
+        column.addWidget(self.tags, 1)
+        return side
+
+    # --- loading ----------------------------------------------------------------------------------------------
+
+    def _load(self) -> None:
+        self.stages.show_loading()
+        self.console.door.ask(
+            VmsInRules(platform=self._platform), owner=self, on_done=self._on_taken, on_failed=self._on_failed
+        )
+
+    def _on_taken(self, taken: dict[VmId, str]) -> None:
+        self._taken = taken
+        self.console.door.ask(
+            ListVms(platform=self._platform), owner=self, on_done=self._on_vms, on_failed=self._on_failed
+        )
+
+    def _on_vms(self, vms: tuple[VmSummary, ...]) -> None:
+        by_id = {vm.id: vm for vm in vms if not vm.is_template}
+        self.model.set_vms(by_id.values(), self._taken)
+        self.model.choose([by_id[vm] for vm in self._wanted if vm in by_id], chosen=True)
+        self._unfold()
+        if by_id:
+            self.stages.show_content()
+            self.filter.setFocus()
+        else:
+            text = self.tr("The account may see no VMs, or there are only templates.")
+            self.stages.show_empty(Glyph.VM, self.tr("No VM on this platform"), text)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self.stages.show_failure(failure)
+
+    def _unfold(self) -> None:
+        if self.model.shown_count <= _SMALL:
+            self.tree.expandAll()
+        else:
+            self.tree.expandToDepth(0)
+
+    # --- slots ------------------------------------------------------------------------------------------------
+
+    @property
+    def chosen(self) -> tuple[VmSummary, ...]:
+        """Return the chosen VMs."""
+        return self.model.chosen
+
+    def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Close with the chosen VMs."""
+        del on_failed
+        on_done(None)
+
+    def _on_filter(self) -> None:
+        self.model.set_filter(self.filter.text())
+        self._unfold()
+
+    def _on_grouping(self, by_host: object) -> None:
+        self.model.group_by_host(by_host=bool(by_host))
+        self._unfold()
+
+    def _on_removed(self, key: str) -> None:
+        self.model.choose([vm for vm in self.model.chosen if vm.id == key], chosen=False)
+
+    def _on_chosen(self) -> None:
+        chosen = self.model.chosen
+        self.tags.set_tags([vm_tag(vm.id, vm.name, vm.disk_bytes) for vm in chosen])
+        total = fmt.size(sum(vm.disk_bytes for vm in chosen))
+        self.sum.setText(self.tr("{count} chosen, {size} in all").format(count=len(chosen), size=total))
+        self.primary.setEnabled(bool(chosen))
