@@ -5,6 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QDialog,
     QFormLayout,
     QFrame,
@@ -169,14 +170,14 @@ class FormDialog(QDialog):
 
     # --- for subclasses ---------------------------------------------------------------------------------------
 
-    def add_form(self) -> QFormLayout:
-        """Add a column of labelled fields and return it, for :meth:`add_field`."""
+    def add_form(self, into: QBoxLayout | None = None) -> QFormLayout:
+        """Add a column of labelled fields, at the end or ``into`` a layout, and return it for :meth:`add_field`."""
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setHorizontalSpacing(style.SPACE_L)
         form.setVerticalSpacing(style.SPACE_M)
-        self.body.addLayout(form)
+        (self.body if into is None else into).addLayout(form)
         return form
 
     def add_field(

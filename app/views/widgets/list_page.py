@@ -1,6 +1,6 @@
 """A page that is one list: loads it, keeps it fresh, and says so when it is empty or cannot be had."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import QPoint, QTimer
@@ -107,7 +107,13 @@ class ListPage(Page, Generic[Row]):
         self._asking = True
         if not self._loaded:
             self.stages.show_loading()
-        self.console.door.ask(self.query(), owner=self, on_done=self._on_rows, on_failed=self._on_failed)
+        self.ask_rows(self._on_rows, self._on_failed)
+
+    def ask_rows(
+        self, on_rows: Callable[[tuple[Row, ...]], None], on_failed: Callable[[Failure], None]
+    ) -> None:
+        """Ask for the rows and call one of the two; pages whose rows are made of several answers override this."""
+        self.console.door.ask(self.query(), owner=self, on_done=on_rows, on_failed=on_failed)
 
     def _on_rows(self, rows: tuple[Row, ...]) -> None:
         self._asking, self._loaded = False, True
