@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.catalog.database import Database
 from app.catalog.history_tables import day_figures, subjects, traffic_seconds, unviewed_errors
-from app.catalog.tables import tasks
+from app.catalog.tables import rules, tasks
 from app.domain.history import DayFigures
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.states import TaskKind, TaskState
@@ -103,14 +103,11 @@ class FigureStore:
         with self._database.read() as connection:
             return tuple(TaskId(row.id) for row in connection.execute(query))
 
-    def known_vms(self) -> tuple[tuple[RuleId | None, VmId, str], ...]:
-        """Return every VM that ever had a task, with its rule and the name it had last."""
-        query = sa.select(subjects).where(subjects.c.vm != "").order_by(subjects.c.vm_name, subjects.c.id)
+    def rules_since(self) -> dict[RuleId, datetime]:
+        """Return since when each rule is there."""
         with self._database.read() as connection:
-            return tuple(
-                (RuleId(row.rule_id) if row.rule_id else None, VmId(row.vm), row.vm_name)
-                for row in connection.execute(query)
-            )
+            rows = connection.execute(sa.select(rules.c.id, rules.c.created_at))
+            return {RuleId(row.id): row.created_at for row in rows}
 
     def forget_rule(self, rule: RuleId) -> None:
         """Delete a rule's figures, traffic and unviewed errors; its tasks stay as tasks of no rule."""

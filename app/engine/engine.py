@@ -18,11 +18,15 @@ from app.engine import messages
 from app.engine import queries as q
 from app.engine.access import Repositories, Sessions
 from app.engine.desks import Desk, handler_table
+from app.engine.desks.history import HistoryDesk
+from app.engine.desks.log import LogDesk
 from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
 from app.engine.dispatcher import Limits
 from app.engine.executor import Executor, with_candidate
+from app.engine.history import messages as history
 from app.engine.history.journal import Journal
+from app.engine.history.recorder import Recorder
 from app.engine.jobs import Workshop
 from app.engine.messages import MessageCatalogue, kinds_in
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
@@ -76,7 +80,7 @@ class Engine:
         chosen = settings or EngineSettings()
         self._catalog = catalog
         self._bus = EventBus()
-        self._texts = MessageCatalogue([*kinds_in(messages), *kinds])
+        self._texts = MessageCatalogue([*kinds_in(messages, history), *kinds])
         sweeper = SnapshotSweeper(
             catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
         )
@@ -94,6 +98,7 @@ class Engine:
         self._executor = Executor(self._workshop, chance or random.SystemRandom())
         self._recovery = Recovery(self._workshop)
         self._manager = self._task_manager(runner)
+        self._recorder = Recorder(self._manager.live, catalog.traffic, clock, self._bus)
         self._handlers = handler_table(self._desks())
 
     def _task_manager(self, runner: TaskRunner) -> TaskManager:
@@ -120,9 +125,11 @@ class Engine:
         Raises:
             OperationalError: the catalog cannot be used.
         """
+        self._workshop.journal.about("", "program.start").info(history.PROGRAM_STARTED)
         waiting = self._recovery.mark_interrupted()
         for platform in sorted(self._recovery.platforms()):
             self._manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
+        self._recorder.start(self._workshop.settings.traffic_interval_s)
         self._manager.resume([with_candidate(record) for record in waiting])
 
     def close(self, timeout_s: float = 60.0) -> bool:
@@ -131,7 +138,10 @@ class Engine:
         Returns:
             False when tasks were still cleaning up as the time was up.
         """
-        return self._manager.close(timeout_s)
+        ended = self._manager.close(timeout_s)
+        self._recorder.close()
+        self._workshop.journal.about("", "program.end").info(history.PROGRAM_ENDED)
+        return ended
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no task waits or runs and nothing is being tidied up; return False when the time was up."""
@@ -164,6 +174,8 @@ class Engine:
         return (
             SitesDesk(workshop, Registry(workshop, manager), self._recovery),
             TasksDesk(workshop, manager, self._executor, self._texts),
+            LogDesk(workshop, self._texts),
+            HistoryDesk(workshop),
         )
 
     # --- inside --------------------------------------------------------------------------------------------------

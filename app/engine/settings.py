@@ -34,8 +34,17 @@ class EngineSettings:
     """How long removing a snapshot, with consolidation, may take in all."""
     snapshot_removal_pause_s: float = 5.0
     """Pause before a failed removal is tried again."""
+    traffic_interval_s: float = 1.0
+    """How often the counters of running tasks are looked at for the charts."""
     standby_reserve_bytes: int = 64 * MIB
     """A backup does not begin with less free space than this at the standby."""
+
+    stop_wait_s: float = 60.0
+    """How long a command waits for tasks that it has stopped to clean up."""
+    missed_after_s: float = 300.0
+    """A planned run that is later than this was missed."""
+    tick_s: float = 1.0
+    """How often the scheduler looks at the clock."""
 
     def __post_init__(self) -> None:
         if self.max_tasks < 1 or self.transfer_buffer_mib < 1 or self.host_buffer_mib < self.transfer_buffer_mib:

@@ -4,6 +4,10 @@
 """
 
 from app.engine.commands.base import Command
+from app.engine.commands.history import (
+    ClearLog,
+    ExportLog,
+)
 from app.engine.commands.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
@@ -71,6 +75,9 @@ AnyCommand = (
     | StopVms
     | RunNow
     | StartGroupRestore
+    | MarkErrorsViewed
+    | ClearLog
+    | ExportLog
 )
 """Every command, for decoding."""
 
@@ -79,10 +86,12 @@ __all__ = [
     "AnyCommand",
     "CancelTask",
     "ChangeRulePolicy",
+    "ClearLog",
     "Command",
     "CreateRule",
     "DeletePoint",
     "DeleteRule",
+    "ExportLog",
     "GroupMember",
     "MarkErrorsViewed",
     "NewVm",

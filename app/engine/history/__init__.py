@@ -2,7 +2,6 @@
 
 - ``journal`` writes log lines about what belongs to no task; the lines of tasks are ``app.engine.tasklog``'s.
 - ``recorder`` samples the counters of running tasks once a second, on a thread of its own.
-- ``gauges`` measures standbys beside everybody else: a share that hangs makes nobody wait.
 - ``overdue``, ``search``, ``export`` are decisions and formats without effects on the engine.
 - ``ports`` is what all of it needs from the catalog.
 

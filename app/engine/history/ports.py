@@ -58,8 +58,8 @@ class FigureStore(Protocol):
         """Return the newest failed backup of each VM whose last backup failed, newest first."""
         ...
 
-    def known_vms(self) -> tuple[tuple[RuleId | None, VmId, str], ...]:
-        """Return every VM that ever had a task, with its rule and the name it had last."""
+    def rules_since(self) -> dict[RuleId, datetime]:
+        """Return since when each rule is there."""
         ...
 
     def forget_rule(self, rule: RuleId) -> None:

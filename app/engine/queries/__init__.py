@@ -4,6 +4,31 @@
 """
 
 from app.engine.queries.base import Query
+from app.engine.queries.history import (
+    DayCount,
+    EngineStatus,
+    HitKind,
+    ListStatisticsTasks,
+    LogEntryRow,
+    LogFilter,
+    LogPage,
+    OverdueVm,
+    Overview,
+    ReadLog,
+    ReadOverview,
+    ReadStatistics,
+    ReadStatus,
+    ReadTraffic,
+    Search,
+    SearchHit,
+    StandbyGauge,
+    Statistics,
+    StatisticsPeriod,
+    StatisticsTaskRow,
+    Traffic,
+    TrafficPoint,
+    TrafficRange,
+)
 from app.engine.queries.platforms import (
     BrowseLocal,
     BrowseStandby,
@@ -87,6 +112,13 @@ AnyQuery = (
     | PreviewRetention
     | PreviewRuleDeletion
     | VmsInRules
+    | ReadLog
+    | ReadTraffic
+    | ReadStatistics
+    | ListStatisticsTasks
+    | ReadOverview
+    | ReadStatus
+    | Search
 )
 """Every query, for decoding."""
 
@@ -96,15 +128,18 @@ __all__ = [
     "BrowseStandby",
     "Certificate",
     "CheckRule",
+    "DayCount",
     "DeletionPreview",
     "DescribeRule",
     "DescribeSavedVm",
     "DescribeVm",
     "DirectoryEntry",
+    "EngineStatus",
     "ErrorRow",
     "ExaminePlatform",
     "ExamineRule",
     "Finding",
+    "HitKind",
     "InspectServer",
     "ListPlaces",
     "ListPlatformRows",
@@ -115,9 +150,15 @@ __all__ = [
     "ListRules",
     "ListStandbyRows",
     "ListStandbys",
+    "ListStatisticsTasks",
     "ListTasks",
     "ListVms",
+    "LogEntryRow",
+    "LogFilter",
+    "LogPage",
     "LogRow",
+    "OverdueVm",
+    "Overview",
     "PlatformRow",
     "PreviewRetention",
     "PreviewRuleDeletion",
@@ -125,17 +166,31 @@ __all__ = [
     "PreviewedPoint",
     "ProbePlatform",
     "Query",
+    "ReadLog",
+    "ReadOverview",
+    "ReadStatistics",
+    "ReadStatus",
+    "ReadTraffic",
     "RuleDetails",
     "RuleProblemRow",
     "RuleRow",
     "RuleVmRow",
     "SampleProgress",
+    "Search",
+    "SearchHit",
     "Severity",
+    "StandbyGauge",
     "StandbyRow",
+    "Statistics",
+    "StatisticsPeriod",
+    "StatisticsTaskRow",
     "TaskDetails",
     "TaskLogLines",
     "TaskReport",
     "TaskRow",
+    "Traffic",
+    "TrafficPoint",
+    "TrafficRange",
     "TryPlatform",
     "VmsInRules",
 ]

@@ -21,7 +21,10 @@ class LogFilter:
     end: datetime | None = None
     at_least: LogLevel = LogLevel.NORMAL
     text: str = ""
-    """Words that must appear in the subject, the action or the message."""
+    """Words that must appear in the subject, the action or the message, each somewhere."""
+    translations: tuple[tuple[str, str], ...] = ()
+    """What the reader sees in place of English message templates and of codes of actions: the words are looked for
+    in them too. Only needed with ``text``, and when the log is exported."""
     rule: RuleId | None = None
     vm: VmId | None = None
     task: TaskId | None = None
@@ -37,6 +40,8 @@ class LogEntryRow:
     action: str
     """Stable code of what was being done: ``backup``, ``restore``, ``rule.create`` …"""
     task: TaskId | None
+    template: str = ""
+    """The message's English template, for translation; empty for a code that this version does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,13 @@ class LogPage:
 
     rows: tuple[LogEntryRow, ...]
     older: int | None
-    """Cursor for the next page; None when there is no older line."""
+    """Cursor for the next page; None when there is no older line.
+
+    Where words or errors are searched for, a page looks at a limited number of lines, so that it is always quick:
+    it can be short, or even empty, while this is not None. Ask on from here.
+    """
+    searched_to: datetime | None = None
+    """How far back this page looked; None when nothing older is left."""
 
 
 class ReadLog(Query[LogPage], frozen=True, kw_only=True):

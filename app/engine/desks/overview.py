@@ -1,0 +1,258 @@
+"""What the first page, the status bar and the search box show."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from app.domain.console_events import ErrorsViewed
+from app.domain.events import Event, TaskStateChanged
+from app.domain.ids import TaskId, VmId
+from app.domain.rules import BackupRule
+from app.domain.schedule import next_run
+from app.domain.states import TaskKind, TaskState
+from app.domain.tasks import TaskRecord
+from app.engine.desks import Handler
+from app.engine.history.overdue import overdue_vms
+from app.engine.history.recorder import Recorder
+from app.engine.jobs import Workshop
+from app.engine.queries.history import (
+    EngineStatus,
+    HitKind,
+    OverdueVm,
+    Overview,
+    ReadOverview,
+    ReadStatus,
+    Search,
+    SearchHit,
+    StandbyGauge,
+)
+from app.engine.rows import task_row
+from app.engine.standbywatch import StandbyWatch
+from app.engine.taskmanager import TaskManager
+
+MOST_FAILURES: Final = 50
+NEXT_RUNS: Final = 8
+GAUGE_WAIT_S: Final = 0.2
+"""How long the first page waits for looks at standbys that are under way."""
+MOST_HITS: Final = 100
+
+
+class OverviewDesk:
+    """Answers about the whole. Thread: any; one lock over the count of unviewed errors."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        manager: TaskManager,
+        recorder: Recorder,
+        watch: StandbyWatch,
+        zone: Callable[[], tzinfo],
+    ) -> None:
+        self._workshop = workshop
+        self._manager = manager
+        self._recorder = recorder
+        self._zone = zone
+        self._watch = watch
+        self._started_at = workshop.clock.now()
+        self._lock = threading.Lock()
+        self._unviewed: int | None = None
+        self._changes = 0
+        workshop.bus.subscribe(self._on_event)
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        return {ReadOverview: self._overview, ReadStatus: self._status, Search: self._search}
+
+    # --- status ------------------------------------------------------------------------------------------------
+
+    def _status(self, _: ReadStatus) -> EngineStatus:
+        return EngineStatus(
+            running=self._manager.live_count(),
+            pending=self._manager.pending_count(),
+            read_bytes_per_s=self._recorder.read_bytes_per_s,
+            unviewed_errors=self._unviewed_errors(),
+            standbys=self._gauges(),
+            engine_pid=os.getpid(),
+            started_at=self._started_at,
+        )
+
+    def _gauges(self, *, wait_s: float = 0.0) -> tuple[StandbyGauge, ...]:
+        """Return how full the standbys were a moment ago; looks that are due go on beside the caller."""
+        self._watch.refresh(wait_s=wait_s)
+        found: list[StandbyGauge] = []
+        for standby in self._workshop.catalog.standbys.all():
+            health = self._watch.health(standby.id)
+            found.append(
+                StandbyGauge(
+                    name=standby.name,
+                    total_bytes=health.total_bytes if health else None,
+                    free_bytes=health.free_bytes if health else None,
+                    reachable=health is not None and health.reachable,
+                )
+            )
+        return tuple(found)
+
+    def _unviewed_errors(self) -> int:
+        """Return the count from memory; it is counted anew after something happened that can change it."""
+        with self._lock:
+            if self._unviewed is not None:
+                return self._unviewed
+            changes = self._changes
+        count = self._workshop.catalog.figures.unviewed()
+        with self._lock:
+            if changes == self._changes:
+                self._unviewed = count
+        return count
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, ErrorsViewed) or (
+            isinstance(event, TaskStateChanged) and event.state is TaskState.FAILED
+        ):
+            with self._lock:
+                self._unviewed = None
+                self._changes += 1
+
+    # --- overview ----------------------------------------------------------------------------------------------
+
+    def _overview(self, _: ReadOverview) -> Overview:
+        workshop, zone = self._workshop, self._zone()
+        catalog, now = workshop.catalog, workshop.clock.now()
+        rules = catalog.rules.all()
+        week = catalog.figures.days(since=now.astimezone(zone).date() - timedelta(days=6))
+        samples = self._manager.samples()
+        counts = [one.vm_count for one in catalog.sightings.all().values() if one.vm_count is not None]
+        return Overview(
+            protected_vms=sum(len(rule.vms) for rule in rules),
+            known_vms=sum(counts) if counts else None,
+            succeeded_7d=sum(one.succeeded for one in week),
+            failed_7d=sum(one.failed for one in week),
+            failures=tuple(task_row(one, samples) for one in self._failures()),
+            overdue=tuple(self._overdue(rules, now, zone)),
+            running=tuple(task_row(one, samples) for one in self._records(list(samples))),
+            pending=self._manager.pending_count(),
+            next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
+            standbys=self._gauges(wait_s=GAUGE_WAIT_S),
+            point_count=catalog.points.count(),
+        )
+
+    def _failures(self) -> list[TaskRecord]:
+        return self._records(self._workshop.catalog.figures.last_failures(MOST_FAILURES))
+
+    def _records(self, ids: Sequence[TaskId]) -> list[TaskRecord]:
+        found = (self._workshop.catalog.tasks.get(one) for one in ids)
+        return [one for one in found if one is not None]
+
+    def _overdue(self, rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[OverdueVm]:
+        catalog = self._workshop.catalog
+        points, since = catalog.points.newest(), catalog.figures.rules_since()
+        busy: dict[str, set[VmId]] = {}
+        for record in self._manager.unfinished():
+            if record.kind is TaskKind.BACKUP and record.rule is not None:
+                busy.setdefault(record.rule, set()).add(record.vm)
+        found: list[OverdueVm] = []
+        for rule in rules:
+            forebears = catalog.rules.successions(rule.platform)
+            newest = newest_points(rule, points, forebears)
+            found += overdue_vms(rule, newest, since.get(rule.id, now), now, zone, busy=busy.get(rule.id, ()))
+        return sorted(found, key=lambda one: one.expected_by)
+
+    # --- search ------------------------------------------------------------------------------------------------
+
+    def _search(self, query: Search) -> tuple[SearchHit, ...]:
+        words = query.text.split()
+        limit = max(1, min(query.limit, MOST_HITS))
+        if not words:
+            return ()
+        rules = self._workshop.catalog.rules.all()
+        hits = _rule_hits(rules, words)[:limit]
+        hits += _vm_hits(rules, words)[: limit - len(hits)]
+        hits += self._point_hits(words, limit - len(hits))
+        hits += self._task_hits(words, limit - len(hits))
+        return tuple(hits)
+
+    def _point_hits(self, words: Sequence[str], limit: int) -> list[SearchHit]:
+        if not limit:
+            return []
+        return [
+            SearchHit(
+                kind=HitKind.POINT,
+                title=known.point.facts.name,
+                detail=f"{known.point.rule_name} · {self._local(known.point.created_at)}",
+                vm=known.point.facts.vm,
+                point=known.point.id,
+            )
+            for known in self._workshop.catalog.points.named(words, limit)
+        ]
+
+    def _local(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self._zone()):%Y-%m-%d %H:%M}"
+
+    def _task_hits(self, words: Sequence[str], limit: int) -> list[SearchHit]:
+        if not limit:
+            return []
+        return [
+            SearchHit(
+                kind=HitKind.TASK,
+                title=record.vm_name,
+                detail=f"{record.rule_name} · {self._local(record.created_at)}",
+                rule=record.rule,
+                vm=record.vm,
+                task=record.id,
+            )
+            for record in self._workshop.catalog.tasks.named(words, limit)
+        ]
+
+
+def next_runs(rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[tuple[datetime, str]]:
+    """Return when the rules with started VMs run next, soonest first."""
+    found: list[tuple[datetime, str]] = []
+    for rule in rules:
+        run = next_run(rule.policy, now, zone) if any(one.is_started for one in rule.vms) else None
+        if run is not None:
+            found.append((run.at, rule.name))
+    return sorted(found)
+
+
+def newest_points(
+    rule: BackupRule, points: Mapping[tuple[str, VmId], datetime], successors: Mapping[VmId, VmId]
+) -> dict[VmId, datetime]:
+    """Return the newest point of each VM of a rule; those of a VM whose place it took count for it.
+
+    Args:
+        rule: the rule.
+        points: moment of the newest point by rule name and VM.
+        successors: for each VM whose place was taken, the one that took it.
+    """
+    found: dict[VmId, datetime] = {}
+    for (rule_name, vm), at in points.items():
+        if rule_name != rule.name:
+            continue
+        seen = {vm}
+        while vm in successors and successors[vm] not in seen:
+            vm = successors[vm]
+            seen.add(vm)
+        found[vm] = max(at, found.get(vm, at))
+    return found
+
+
+def _rule_hits(rules: Sequence[BackupRule], words: Sequence[str]) -> list[SearchHit]:
+    return [
+        SearchHit(kind=HitKind.RULE, title=rule.name, detail=rule.target_path, rule=rule.id)
+        for rule in rules
+        if _fits(rule.name, words)
+    ]
+
+
+def _vm_hits(rules: Sequence[BackupRule], words: Sequence[str]) -> list[SearchHit]:
+    return [
+        SearchHit(kind=HitKind.VM, title=one.name, detail=rule.name, rule=rule.id, vm=one.vm)
+        for rule in rules
+        for one in rule.vms
+        if _fits(one.name, words)
+    ]
+
+
+def _fits(name: str, words: Sequence[str]) -> bool:
+    return all(word.casefold() in name.casefold() for word in words)

@@ -1,0 +1,17 @@
+"""What is written to the operator's log about things that are no task."""
+
+from app.domain.messages import MessageKind
+
+PROGRAM_STARTED = MessageKind("program.started", "The program started")
+PROGRAM_ENDED = MessageKind("program.ended", "The program ended")
+LOG_CLEARED = MessageKind("log.cleared", "{count} lines of the log were deleted")
+LOG_EXPORTED = MessageKind("log.exported", "{count} lines of the log were written to {path}")
+PLATFORM_REGISTERED = MessageKind("platform.registered", "Registered: {address}, account {user}")
+PLATFORM_CHANGED = MessageKind("platform.changed", "Changed: {address}, account {user}")
+PLATFORM_REMOVED = MessageKind("platform.removed", "Taken off the list; its restore points stay")
+STANDBY_REGISTERED = MessageKind("standby.registered", "Registered: {path}")
+STANDBY_CHANGED = MessageKind("standby.changed", "Changed: {path}")
+STANDBY_REMOVED = MessageKind("standby.removed", "Taken off the list; its data stays where it is")
+REPOSITORY_UNREAD = MessageKind("standby.repository_unread", "The repository in {directory} is not read: {detail}")
+POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore points were read from the standby")
+POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")
