@@ -1,0 +1,28 @@
+"""What may go wrong with an export."""
+
+from app.domain.errors import OperationalError
+
+
+class ConverterMissing(OperationalError):
+    """The program that writes a format is not installed."""
+
+    code = "export.converter_missing"
+    message_template = "Writing {format} needs the program qemu-img, which is not installed."
+    hint_template = "Install qemu-utils (on Windows: QEMU), or export to raw, which needs nothing."
+
+
+class ExportFailed(OperationalError):
+    """A file could not be written."""
+
+    code = "export.failed"
+    message_template = "{file} could not be written: {detail}"
+    hint_template = "Check the free space and the rights of the folder, then export again."
+    retryable = True
+
+
+class ExportExists(OperationalError):
+    """A file of that name is there already."""
+
+    code = "export.exists"
+    message_template = "{file} is there already."
+    hint_template = "Choose another folder, or remove the file first; nothing is overwritten."

@@ -1,0 +1,164 @@
+"""One disk of a restore point into one file."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from app.core.cancel import CancelToken
+from app.core.durable import sync_directory
+from app.core.progress import Progress
+from app.domain.errors import TaskCancelled
+from app.domain.restore_point import PointDisk
+from app.domain.states import TransportMode
+from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed
+from app.engine.export.formats import ImageFormat
+from app.nbd.exports import Export
+from app.nbd.server import NbdServer
+from app.repository import PointReader
+
+_PERCENT: Final = re.compile(r"\(\s*([0-9.]+)/100%\)")
+_LOOK_EVERY_S: Final = 0.1
+
+
+def export_disk(
+    reader: PointReader,
+    disk: PointDisk,
+    target: Path,
+    image: ImageFormat,
+    *,
+    progress: Progress,
+    cancel: CancelToken,
+) -> None:
+    """Write a disk into a new file; the progress is advanced by the disk's capacity.
+
+    Raises:
+        ExportExists: the file is there already; it was not touched.
+        ConverterMissing: the format needs a program that is not installed.
+        ExportFailed: the file could not be written; nothing is left of it.
+        OperationalError: the restore point cannot be read; nothing is left of the file.
+        TaskCancelled: cancelled; nothing is left of the file.
+    """
+    if target.exists():
+        raise ExportExists(file=target)
+    scratch = target.with_name(f"{target.name}.part")
+    try:
+        if image is ImageFormat.RAW:
+            _write_raw(reader, disk, scratch, progress, cancel)
+        else:
+            _convert(reader, disk, scratch, image, progress, cancel)
+        os.replace(scratch, target)  # noqa: PTH105 - Path.replace would hide that an old file of that name goes
+        sync_directory(target.parent)
+    except OSError as error:
+        raise ExportFailed(file=target, detail=error.strerror or error) from error
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
+class RawFile:
+    """A raw file as a ``DiskWriter``; what is not written stays a hole. Thread: one at a time."""
+
+    def __init__(self, path: Path, capacity_bytes: int) -> None:
+        self._path = path
+        self._file = path.open("xb", buffering=0)
+        self._file.truncate(capacity_bytes)
+        self.capacity_bytes = capacity_bytes
+        self.mode = TransportMode.LOCAL
+
+    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
+        """Write bytes.
+
+        Raises:
+            ExportFailed: the disk is full or refuses.
+        """
+        try:
+            self._file.seek(offset)
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise ExportFailed(file=self._path, detail=error.strerror or error) from error
+
+    def flush(self) -> None:
+        """Make it durable.
+
+        Raises:
+            ExportFailed: the disk refuses.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise ExportFailed(file=self._path, detail=error.strerror or error) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _write_raw(
+    reader: PointReader, disk: PointDisk, target: Path, progress: Progress, cancel: CancelToken
+) -> None:
+    file = RawFile(target, disk.capacity_bytes)
+    try:
+        reader.copy_disk(disk.key, file, write_zeros=False, progress=progress, cancel=cancel)
+        file.flush()
+    finally:
+        file.close()
+
+
+def _convert(
+    reader: PointReader,
+    disk: PointDisk,
+    target: Path,
+    image: ImageFormat,
+    progress: Progress,
+    cancel: CancelToken,
+) -> None:
+    program = shutil.which("qemu-img")
+    if program is None:
+        raise ConverterMissing(format=image.value)
+    details = image.details
+    options = ["-o", details.options] if details.options else []
+    compress = ["-c"] if image is ImageFormat.QCOW2 else []
+    with NbdServer([Export("disk", disk.label, lambda: reader.open_disk(disk.key))]) as server:
+        source = ["-f", "raw", server.address("disk")]
+        command = [program, "convert", "-p", *compress, "-O", details.driver, *options, *source, str(target)]
+        _run(command, disk.capacity_bytes, target, progress, cancel)
+
+
+def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progress, cancel: CancelToken) -> None:
+    """Run ``qemu-img`` to its end, its percentage as progress; end it when the task is cancelled."""
+    # Its output goes to a file beside the target: a pipe that nobody empties would stop it.
+    notes = target.with_name(f"{target.name}.log")
+    told = 0
+    try:
+        with notes.open("wb") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)  # noqa: S603
+        try:
+            while process.poll() is None:
+                time.sleep(_LOOK_EVERY_S)
+                cancel.check()
+                done = _done_bytes(notes, capacity_bytes)
+                progress.advance(done_bytes=max(0, done - told))
+                told = max(told, done)
+        except TaskCancelled:
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode:
+            lines = notes.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise ExportFailed(file=target, detail=lines[-1] if lines else f"status {process.returncode}")
+        progress.advance(done_bytes=capacity_bytes - told)
+    finally:
+        with suppress(OSError):
+            notes.unlink(missing_ok=True)
+
+
+def _done_bytes(notes: Path, capacity_bytes: int) -> int:
+    found = _PERCENT.findall(notes.read_text(encoding="utf-8", errors="replace")[-200:])
+    return int(capacity_bytes * float(found[-1]) / 100) if found else 0

@@ -1,0 +1,141 @@
+"""Exports in the eyes of qemu-img, and what is left when one fails."""
+
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.core.cancel import CancelToken
+from app.core.clock import SystemClock
+from app.core.progress import Progress
+from app.domain.errors import TaskCancelled
+from app.domain.extents import Extent
+from app.domain.states import BackupKind
+from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed
+from app.engine.export.files import export_disk
+from app.engine.export.formats import ImageFormat
+from app.repository import DiskDraft, PointDraft, PointReader, Repository
+from tests.unit.repository.helpers import FACTS, MORNING, SMALL, MemoryDisk
+
+MIB = 1024 * 1024
+CAPACITY = 8 * MIB
+
+
+@pytest.fixture
+def content() -> bytes:
+    disk = bytearray(CAPACITY)
+    chance = random.Random(5)
+    for place in (0, 3, 7):
+        disk[place * MIB : place * MIB + MIB // 2] = chance.randbytes(MIB // 2)
+    return bytes(disk)
+
+
+@pytest.fixture
+def point(tmp_path: Path, content: bytes) -> Iterator[PointReader]:
+    with Repository.create(
+        tmp_path / "standby", SMALL, local_dir=tmp_path / "local", clock=SystemClock()
+    ) as repository:
+        draft = PointDraft(
+            rule_name="nightly",
+            facts=FACTS,
+            kind=BackupKind.FULL,
+            parent=None,
+            consistent=True,
+            created_at=MORNING,
+        )
+        with repository.begin_point(draft) as writer:
+            disk = DiskDraft(
+                key=2000,
+                label="Hard disk 1",
+                uuid=None,
+                capacity_bytes=CAPACITY,
+                path="[ds1] web-01/web-01.vmdk",
+                change_id=None,
+                read_whole=True,
+            )
+            writer.write_disk(
+                disk,
+                MemoryDisk(content),
+                [Extent(0, CAPACITY)],
+                parent=None,
+                progress=Progress(),
+                cancel=CancelToken(),
+            )
+            committed = writer.commit()
+        with repository.open_point(committed.id) as reader:
+            yield reader
+
+
+def export(
+    point: PointReader,
+    target: Path,
+    image: ImageFormat,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> None:
+    export_disk(
+        point,
+        point.point.disks[0],
+        target,
+        image,
+        progress=progress or Progress(),
+        cancel=cancel or CancelToken(),
+    )
+
+
+def test_a_raw_export_is_the_disk_with_its_holes(point: PointReader, content: bytes, tmp_path: Path) -> None:
+    target, progress = tmp_path / "disk.raw", Progress()
+    export(point, target, ImageFormat.RAW, progress)
+    assert target.read_bytes() == content
+    assert target.stat().st_blocks * 512 < CAPACITY
+    assert progress.sample().done_bytes == CAPACITY
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("image", [one for one in ImageFormat if one is not ImageFormat.RAW])
+def test_qemu_img_finds_every_format_identical(
+    point: PointReader, content: bytes, tmp_path: Path, image: ImageFormat
+) -> None:
+    target, raw, progress = tmp_path / f"disk.{image.details.suffix}", tmp_path / "expected.raw", Progress()
+    raw.write_bytes(content)
+    export(point, target, image, progress)
+    command = ["qemu-img", "compare", "-f", "raw", "-F", image.details.driver, str(raw), str(target)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert progress.sample().done_bytes == CAPACITY
+    assert sorted(one.name for one in tmp_path.glob("disk.*")) == [target.name]
+
+
+def test_an_existing_file_is_not_touched(point: PointReader, tmp_path: Path) -> None:
+    target = tmp_path / "disk.raw"
+    target.write_text("precious")
+    with pytest.raises(ExportExists):
+        export(point, target, ImageFormat.RAW)
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("image", [ImageFormat.RAW, ImageFormat.QCOW2])
+def test_a_cancelled_export_leaves_nothing(point: PointReader, tmp_path: Path, image: ImageFormat) -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(TaskCancelled):
+        export(point, tmp_path / "disk.out", image, cancel=cancel)
+    assert not list(tmp_path.glob("disk.*"))
+
+
+@pytest.mark.parametrize("image", [ImageFormat.RAW, ImageFormat.VHDX])
+@pytest.mark.qemu
+def test_a_folder_that_is_not_there_is_named(point: PointReader, tmp_path: Path, image: ImageFormat) -> None:
+    with pytest.raises(ExportFailed, match="nowhere"):
+        export(point, tmp_path / "nowhere" / "disk.out", image)
+
+
+def test_a_missing_converter_is_named_with_the_way_out(
+    point: PointReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConverterMissing, match="qemu-img"):
+        export(point, tmp_path / "disk.qcow2", ImageFormat.QCOW2)
