@@ -113,6 +113,7 @@ class Hypervisor(Protocol):
 
         Raises:
             VmCreationFailed: nothing is left on the platform.
+            OperationalError: another one; something may be left.
         """
         ...
 
@@ -166,6 +167,31 @@ class RevertHistory(Protocol):
 
         Raises:
             OperationalError: the history cannot be read, or does not reach back so far.
+        """
+        ...
+
+
+@runtime_checkable
+class MarkedVms(Protocol):
+    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+
+    def find_marked(self, name: str, mark: str) -> VmId | None:
+        """Return the VM of a name that was created with a placement's mark, None when there is none."""
+        ...
+
+
+@runtime_checkable
+class KeptIdentity(Protocol):
+    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+
+    def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[str, ...]:
+        """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone.
+
+        Returns:
+            What could not be given, in words; empty when the VM is now the saved one to everybody.
+
+        Raises:
+            OperationalError: the platform refused; the VM has its own identity.
         """
         ...
 

@@ -124,6 +124,8 @@ class VmPlacement:
     """True keeps UUIDs and MAC addresses (the same VM again); False drops those already in use."""
     networks: tuple[tuple[str, str], ...] = ()
     """Pairs (network name in the saved configuration, network to connect instead)."""
+    mark: str = ""
+    """Written into the VM where the platform can keep such a thing, so that nothing else is taken for it."""
     adapter_networks: tuple[tuple[int, str], ...] = ()
     """Pairs (network adapter's key in the saved configuration, network to connect); before ``networks``."""
     adapter_addresses: tuple[tuple[int, str], ...] = ()

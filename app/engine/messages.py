@@ -152,6 +152,12 @@ DISK_PROVEN = MessageKind(
 ORIGINAL_POWERED_OFF = MessageKind("restore.original_powered_off", "The original VM was powered off")
 ORIGINAL_KEPT_AS = MessageKind("restore.original_kept_as", "The original VM is kept as {name} for the moment")
 ORIGINAL_REMOVED = MessageKind("restore.original_removed", "The original VM was removed; {name} took its place")
+IDENTITY_KEPT = MessageKind(
+    "restore.identity_kept", "{name} has the UUIDs and network addresses of the restore point"
+)
+IDENTITY_NOT_KEPT = MessageKind(
+    "restore.identity_not_kept", "{name} could not be given all that the original was known by: {detail}"
+)
 ORIGINAL_NOT_REMOVED = MessageKind(
     "restore.original_not_removed", "The original VM is still there as {name}: {detail} Delete it by hand"
 )

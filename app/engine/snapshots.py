@@ -1,8 +1,8 @@
 """The life of our snapshots on production VMs: journalled before they are made, removed whatever happens.
 
 A snapshot is named by :data:`app.core.hypervisor.SNAPSHOT_PREFIX` and its task; those that exist only while change
-tracking is switched name no task, so the journal names the VM and an entry of its own for them. Three nets catch it: the scope
-removes it when its block is left in any way, shielded from cancel and within its own deadline; the journal
+tracking is switched name no task, so the journal names their VM in an entry of its own. Three nets catch it: the
+scope removes it when its block is left in any way, shielded from cancel and within its own deadline; the journal
 remembers it across a crash; and the sweep finds what neither knew by its name. Nobody else's is ever touched.
 """
 

@@ -31,7 +31,7 @@ from app.vsphere.files import SmallFiles
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import NoPlace, Place, choose_place, read_site
-from app.vsphere.properties import Row, container_view, read, read_many, view_spec
+from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
 from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, mac_addresses_of, origin_of, rebuild
 from app.vsphere.rebuild_devices import slots_of
 from app.vsphere.saved_vm import NVRAM_FILE, SavedVm
@@ -103,7 +103,7 @@ class Creation:
         if self._named_in(place.folder, wanted.name):
             raise VmCreationFailed(vm=wanted.name, detail="its folder has a VM or folder of this name already.")
         identity = _whole_identity(vm) if wanted.keep_identity else self._free_identity(vm)
-        mark = uuid.uuid4().hex
+        mark = wanted.mark or uuid.uuid4().hex
         return _Job(
             saved=vm, place=place, wanted=wanted, rebuilt=rebuild(vm, place, wanted, identity, mark), mark=mark
         )
@@ -213,6 +213,19 @@ class Creation:
         waiting = Waiting(operation="delete a VM", deadline=deadline)
         with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
             tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
+
+    def find_marked(self, name: str, mark: str) -> VmId | None:
+        """Return the VM of a name that carries a creation's mark; see ``MarkedVms.find_marked``."""
+
+        def look(connection: Connection) -> list[str]:
+            rows = read_all(connection.query(), {vim.VirtualMachine: ("name",)})
+            return [row.moid for row in rows if (row.get("name") or "") == escaped(name)]
+
+        for moid in self._session.run(look):
+            with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
+                if self._carries(moid, mark):
+                    return VmId(moid)
+        return None
 
     def _carries(self, vm: str, mark: str) -> bool:
         row = self._session.run(

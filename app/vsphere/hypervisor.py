@@ -29,6 +29,7 @@ from app.vsphere.creation import Creation
 from app.vsphere.faults import translated
 from app.vsphere.files import SmallFiles
 from app.vsphere.history import History
+from app.vsphere.identity import give_identity
 from app.vsphere.power import VmControl
 from app.vsphere.properties import read
 from app.vsphere.session import VSphereSession
@@ -40,7 +41,7 @@ _FREE_EDITION = "esxBasic"
 
 
 class VSphereHypervisor:
-    """Fulfils ``Hypervisor``, ``ResettableTracking`` and ``RevertHistory`` of the core. Thread: any."""
+    """Fulfils ``Hypervisor`` of the core, and everything that may be offered beside it. Thread: any."""
 
     def __init__(
         self, session: VSphereSession, facts: PlatformFacts, *, timings: SnapshotTimings | None = None
@@ -184,6 +185,16 @@ class VSphereHypervisor:
             ConfigurationUnreadable: it cannot be told.
         """
         return places.hardware_of(saved)
+
+    def find_marked(self, name: str, mark: str) -> VmId | None:
+        """Return the VM of a name that was created with a placement's mark, None when there is none."""
+        with translated(self._session.attempt("look for a VM", name)):
+            return self._creation.find_marked(name, mark)
+
+    def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[str, ...]:
+        """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone."""
+        with translated(self._session.attempt("set the identity of a VM", str(vm))):
+            return give_identity(self._session, vm, saved)
 
     # ---- control -----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pyVmomi import vim
 
 from app.cli.demo.judge import compare_files
 from app.cli.demo.stage import Stage
@@ -35,6 +36,14 @@ def assert_restored(stage: Stage, source: VmId, made: Made, restored: VmId, fold
         assert compare_files(stage.frozen_copy(source, made.task, old.key), copy) is None, new.label
 
 
+def known_by(stage: Stage, vm: VmId) -> tuple[str, str, list[str | None]]:
+    """Return what a VM is known by on the platform and in its networks."""
+    config = stage.simulator.world.get(vim.VirtualMachine(vm)).read("config")
+    cards = [one for one in config.hardware.device if isinstance(one, vim.vm.device.VirtualEthernetCard)]
+    assert cards
+    return config.uuid, config.instanceUuid, [card.macAddress for card in cards]
+
+
 def test_a_new_vm_holds_every_byte_of_an_older_point(stage: Stage, tmp_path: Path) -> None:
     vm = vm_named(stage, "web-01")
     first = back_up(stage, vm, BackupKind.FULL)
@@ -52,11 +61,18 @@ def test_a_new_vm_holds_every_byte_of_an_older_point(stage: Stage, tmp_path: Pat
 def test_the_original_is_replaced_and_keeps_its_identity(stage: Stage, tmp_path: Path) -> None:
     vm = vm_named(stage, "web-01")
     made = back_up(stage, vm, BackupKind.FULL)
+    before = known_by(stage, vm.id)
     stage.simulator.world.guests.write_now(vm.id, 2 * MIB)
-    restore(stage, made, OverOriginal(), power_on=False)
+    report = restore(stage, made, OverOriginal(), power_on=False)
     present = stage.engine.ask(ListVms(platform=stage.platform))
     assert [one.name for one in present] == ["web-01"]
     assert present[0].id != vm.id
+    codes = [line.code for line in report.log]
+    assert "restore.identity_kept" in codes, explain(report)
+    assert any("instance UUID" in line.text for line in report.log), (
+        "the platform had given it another one at first"
+    )
+    assert known_by(stage, present[0].id) == before
     assert_restored(stage, vm.id, made, present[0].id, tmp_path)
 
 
@@ -101,3 +117,23 @@ def test_a_failing_restore_leaves_the_platform_as_it_was(stage: Stage, kind: str
     assert report.task.state is TaskState.FAILED
     present = stage.engine.ask(ListVms(platform=stage.platform))
     assert [(one.name, one.id) for one in present] == [("web-01", vm.id)]
+
+
+@pytest.mark.allows_log("is tried again later")
+def test_a_vm_that_a_failed_creation_leaves_behind_is_removed_later(stage: Stage) -> None:
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, BackupKind.FULL)
+    stage.simulator.faults.lose_answer("CreateVM_Task")
+    refused = vim.fault.FileLocked(msg="Another process holds the file.", file="[ds1] copy-01/copy-01.vmdk")
+    stage.simulator.faults.fail_task("Destroy_Task", fault=refused, times=2)
+    target = NewVm(placement=VmPlacement(name="copy-01"))
+    task = stage.engine.execute(
+        StartRestore(standby=stage.standby, point=made.point.id, platform=stage.platform, target=target)
+    )
+    report = finished(stage.engine, task)
+    assert report.task.error is not None
+    assert report.task.error.code == "vm.left_behind", explain(report)
+    assert "restore.left_vm_not_removed" in [line.code for line in report.log], explain(report)
+    assert {one.name for one in stage.engine.ask(ListVms(platform=stage.platform))} == {"web-01", "copy-01"}
+    back_up(stage, vm, BackupKind.INCREMENTAL)
+    assert [one.name for one in stage.engine.ask(ListVms(platform=stage.platform))] == ["web-01"]

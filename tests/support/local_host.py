@@ -41,6 +41,8 @@ class Faults:
     """Snapshots that are created although the call fails."""
     removal_failures: int = 0
     creation_failures: int = 0
+    half_creations: int = 0
+    """VMs that are created although the call fails."""
     power_on_failures: int = 0
     destroy_failures: int = 0
     rename_failures: int = 0
@@ -91,6 +93,7 @@ class LocalVm:
     tracking_supported: bool = True
     snapshots: dict[str, LocalSnapshot] = field(default_factory=dict)
     reverted_at: datetime | None = None
+    mark: str = ""
 
     @property
     def tracking_enabled(self) -> bool:

@@ -43,7 +43,7 @@ PASSWORD = "correct horse"
 
 
 class LocalSession:
-    """Fulfils ``Hypervisor``, ``ResettableTracking`` and ``RevertHistory`` of the core. Thread: any."""
+    """Fulfils ``Hypervisor``, ``ResettableTracking``, ``RevertHistory`` and ``MarkedVms``. Thread: any."""
 
     def __init__(self, host: LocalHost) -> None:
         self._host = host
@@ -205,15 +205,25 @@ class LocalSession:
             capacities = [disk["capacity_bytes"] for disk in described["disks"]]
             identity = self._host.add_vm(placement.name, capacities, powered_on=False)
             created = self._host.vm(identity)
+            created.mark = placement.mark
             if placement.keep_identity:
                 created.instance_uuid = described["instance_uuid"]
             self._host.save()
+            if self._faults.strike("half_creations"):
+                raise PlatformUnreachable(address=self._host.address, port=443, detail="the connection was lost")
             pairs = tuple(
                 (old["key"], _virtual(new))
                 for old, new in zip(described["disks"], created.disks.values(), strict=True)
             )
         self._faults.call("vm_created")
         return CreatedVm(id=identity, disks=pairs)
+
+    def find_marked(self, name: str, mark: str) -> VmId | None:
+        """Return the VM that was created with a mark."""
+        self._call("find_marked")
+        with self._lock:
+            found = [vm.id for vm in self._host.vms.values() if (vm.name, vm.mark) == (name, mark)]
+        return VmId(found[0]) if found else None
 
     def rename_vm(self, vm: VmId, name: str) -> None:
         """Rename."""

@@ -1,8 +1,9 @@
 """Cleaning up behind a restore that did not end."""
 
 import logging
+from dataclasses import replace
 
-from app.core.hypervisor import Hypervisor
+from app.core.hypervisor import Hypervisor, MarkedVms
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
 from app.domain.tasks import RestorePhase, RestoreTrace
@@ -38,19 +39,29 @@ def settle(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal,
 
     A VM still being filled is removed. A swap that had begun is finished, for the new VM was proven before;
     the original is then kept aside and named in the log, never removed by this. A VM that may or may not have
-    been created is only named: it is never deleted by its name.
+    been created is removed only where it carries the restore's mark, never by its name alone.
 
     Raises:
         OperationalError: the platform failed; the journal keeps the entry.
     """
     if trace.created is None:
-        if any(vm.name == trace.created_as for vm in hypervisor.list_vms()):
-            log.warning(m.LEFT_VM_UNSURE, name=trace.created_as)
-        close_trace(journal, trace)
+        _settle_unknown(hypervisor, trace, journal, log)
     elif trace.phase is RestorePhase.CREATING:
         remove_created(hypervisor, trace, journal, log)
     else:
         _finish_swap(hypervisor, trace, journal, log)
+
+
+def _settle_unknown(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
+    found = hypervisor.find_marked(trace.created_as, trace.task) if isinstance(hypervisor, MarkedVms) else None
+    if found is not None:
+        trace = replace(trace, created=found)
+        journal.note(trace)
+        remove_created(hypervisor, trace, journal, log)
+        return
+    if any(vm.name == trace.created_as for vm in hypervisor.list_vms()):
+        log.warning(m.LEFT_VM_UNSURE, name=trace.created_as)
+    close_trace(journal, trace)
 
 
 def _finish_swap(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:

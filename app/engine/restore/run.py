@@ -94,7 +94,8 @@ class RestoreRun:
         journal = self._workshop.catalog.restore_journal
         journal.note(trace)
         try:
-            created = hypervisor.create_vm(saved, target.placement, log=self._context.log)
+            marked = replace(target.placement, mark=self._context.task)
+            created = hypervisor.create_vm(saved, marked, log=self._context.log)
         except VmCreationFailed:
             close_trace(journal, trace)  # the port promises that nothing is left
             raise
@@ -108,7 +109,7 @@ class RestoreRun:
                 remove_created(hypervisor, trace, journal, self._context.log)
             raise
         if target.replaced is not None:
-            Swap(hypervisor, journal, self._context, trace, target).run()
+            Swap(hypervisor, journal, self._context, trace, target, saved).run()
         else:
             close_trace(journal, trace)
         return created

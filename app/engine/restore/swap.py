@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from app.core.context import TaskContext
-from app.core.hypervisor import Hypervisor
+from app.core.hypervisor import Hypervisor, KeptIdentity
 from app.domain.errors import OperationalError
+from app.domain.ids import VmId
 from app.domain.tasks import RestorePhase, RestoreTrace
-from app.domain.vms import PowerState
+from app.domain.vms import PowerState, SavedConfiguration
 from app.engine import messages as m
 from app.engine.ports import RestoreJournal
 from app.engine.restore.cleanup import close_trace, remove_created
@@ -27,12 +28,14 @@ class Swap:
         context: TaskContext,
         trace: RestoreTrace,
         target: RestoreTarget,
+        saved: SavedConfiguration,
     ) -> None:
         self._hypervisor = hypervisor
         self._journal = journal
         self._context = context
         self._trace = trace
         self._target = target
+        self._saved = saved
         self._powered_off = False
 
     def run(self) -> None:
@@ -78,7 +81,22 @@ class Swap:
             self._context.log.error(m.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error.message)
         else:
             self._context.log.info(m.ORIGINAL_REMOVED, name=self._target.name)
+            self._become_original(created)
         close_trace(self._journal, self._trace)
+
+    def _become_original(self, created: VmId) -> None:
+        """Give the new VM the identity that the platform kept for the original as long as it existed."""
+        if not isinstance(self._hypervisor, KeptIdentity):
+            return
+        try:
+            lacking = self._hypervisor.give_identity(created, self._saved)
+        except OperationalError as error:
+            self._context.log.warning(m.IDENTITY_NOT_KEPT, name=self._target.name, detail=error.message)
+            return
+        if lacking:
+            self._context.log.warning(m.IDENTITY_NOT_KEPT, name=self._target.name, detail=", ".join(lacking))
+        else:
+            self._context.log.info(m.IDENTITY_KEPT, name=self._target.name)
 
     def _give_up(self) -> None:
         """Take the new VM away and let the original run again if it did."""

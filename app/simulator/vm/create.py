@@ -9,7 +9,7 @@ from pyVmomi import vim, vmodl
 
 from app.simulator.inventory.entity import adopt, child_named, duplicate_name, meant_name, stored_name
 from app.simulator.inventory.folder import Folder
-from app.simulator.objects import Call
+from app.simulator.objects import Call, Lazy
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
 from app.simulator.vm import layout, vmx
@@ -24,7 +24,7 @@ from app.simulator.vm.config import (
 )
 from app.simulator.vm.device_changes import plan_device_changes
 from app.simulator.vm.disks import apply_tracking
-from app.simulator.vm.identity import bios_uuid, location_id
+from app.simulator.vm.identity import bios_uuid, location_id, new_mac
 from app.simulator.vm.lifecycle import close_disks, delete_files
 from app.simulator.vm.machine import VirtualMachine
 from app.simulator.vm.privileges import require_privileges
@@ -200,7 +200,8 @@ def build_vm(
         devices = carry_out(vm, plan)
         if progress is not None:
             progress.report(50)
-        vm.set_config(with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices))
+        made = with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices)
+        vm.set_config(_apart_from_others(world, vm, made))
         with as_vim_faults(str(home)):
             apply_tracking(vm)
         if prepare is not None:
@@ -211,6 +212,34 @@ def build_vm(
         delete_files(vm)
         raise
     return vm
+
+
+def _apart_from_others(world: "World", vm: VirtualMachine, made: vim.vm.ConfigInfo) -> vim.vm.ConfigInfo:
+    """Return a new VM's configuration as a vCenter gives it: nobody has its instance UUID or assigned address."""
+    if not world.spec.is_vcenter:
+        return made
+    others = [
+        other.config
+        for other in world.all(VirtualMachine)
+        if other is not vm and not isinstance(other.properties["config"], Lazy)
+    ]
+    if made.instanceUuid in {other.instanceUuid for other in others}:
+        made = changed(made, instanceUuid=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{made.instanceUuid}/{vm.moid}")))
+    taken = {
+        device.macAddress
+        for other in others
+        for device in other.hardware.device
+        if isinstance(device, vim.vm.device.VirtualEthernetCard)
+    }
+    devices = [
+        changed(device, macAddress=new_mac(world)[0])
+        if isinstance(device, vim.vm.device.VirtualEthernetCard)
+        and device.addressType == "assigned"
+        and device.macAddress in taken
+        else device
+        for device in made.hardware.device
+    ]
+    return with_devices(made, devices)
 
 
 def base_config(world: "World", spec: vim.vm.ConfigSpec, home: DatastorePath) -> vim.vm.ConfigInfo:

@@ -80,6 +80,30 @@ def test_the_states_of_a_restore_come_in_order(lab: EngineLab) -> None:
     ]
 
 
+def test_a_vm_whose_creation_failed_half_way_is_found_by_its_mark_and_removed(lab: EngineLab) -> None:
+    _, point, _ = backed_up(lab)
+    lab.host.faults.half_creations = 1
+    report = lab.restore(point, COPY)
+    assert report.task.state is TaskState.FAILED
+    assert m.LEFT_VM_REMOVED.code in codes_of(report)
+    assert lab.host.names == ["web"]
+    assert list(lab.catalog.restore_journal.open_traces()) == []
+
+
+@pytest.mark.allows_log("is tried again later")
+def test_a_vm_left_behind_stays_in_the_journal_until_it_can_be_removed(lab: EngineLab) -> None:
+    vm, point, _ = backed_up(lab)
+    lab.host.faults.half_creations = 1
+    lab.host.faults.destroy_failures = 1
+    report = lab.restore(point, COPY)
+    assert m.LEFT_VM_NOT_REMOVED.code in codes_of(report)
+    assert lab.host.names == ["web", "web-copy"]
+    assert [one.task for one in lab.catalog.restore_journal.open_traces()] == [report.task.id]
+    lab.backup(vm)
+    assert lab.host.names == ["web"]
+    assert list(lab.catalog.restore_journal.open_traces()) == []
+
+
 def test_progress_counts_what_is_written_and_what_is_read_back(lab: EngineLab) -> None:
     _, point, _ = backed_up(lab)
     sample = lab.restore(point, COPY).task.progress
