@@ -86,6 +86,15 @@ def _words(span: timedelta) -> str:
     return QCoreApplication.translate("Format", "{n} h").format(n=round(minutes / 60))
 
 
+def rough_duration(span: timedelta) -> str:
+    """Return a duration in words, by its largest unit: 5 min, 3 h, 2 days."""
+    if span < timedelta(minutes=1):
+        return QCoreApplication.translate("Format", "{n} s").format(n=max(1, round(span.total_seconds())))
+    if span < timedelta(hours=48):
+        return _words(span)
+    return QCoreApplication.translate("Format", "{n} days").format(n=round(span / timedelta(days=1)))
+
+
 def percent(fraction: float | None) -> str:
     """Return a part as the documented page shows it: ``24.8%``."""
     return NOTHING if fraction is None else f"{fraction * 100:.1f}%"

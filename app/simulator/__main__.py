@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory: Path = options.dir.resolve()
     simulator = VSphereSimulator(_spec(options), directory)
     try:
-        simulator.start()
-    except FileExistsError as error:
+        simulator.start(options.port)
+    except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     try:
@@ -67,6 +67,7 @@ def _stop_on_signals() -> threading.Event:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app.simulator", description="A vSphere on this machine.")
     parser.add_argument("--dir", type=Path, required=True, help="new or empty directory for its files")
+    parser.add_argument("--port", type=int, default=0, help="for SOAP and datastore files; 0 takes a free one")
     parser.add_argument("--spec", choices=("demo", "large"), default="demo", help="which inventory")
     parser.add_argument("--vms", type=int, default=10_000, help="number of VMs of the large inventory")
     parser.add_argument("--flavour", choices=[one.value for one in Flavour], default=Flavour.VCENTER.value)

@@ -109,11 +109,15 @@ class VSphereSimulator:
     def keep_frozen_copies(self, directory: Path | None) -> None:
         self.world.keep_frozen_copies = directory
 
-    def start(self) -> None:
+    def start(self, port: int = 0) -> None:
         """Make the inventory with its disks, listen, and let the guests run.
+
+        Args:
+            port: for SOAP and datastore files; 0 takes a free one.
 
         Raises:
             FileExistsError: the directory holds something already.
+            OSError: the port is taken.
             RuntimeError: it was started before.
         """
         if self._https is not None:
@@ -124,7 +128,7 @@ class VSphereSimulator:
             self._make_certificates()
             self._make_world(starting)
             self._start_nfc(starting)
-            self._start_https(starting)
+            self._start_https(starting, port)
             starting.callback(self._stop_tasks)
             self._running = starting.pop_all()
 
@@ -167,7 +171,7 @@ class VSphereSimulator:
         self._nfc = nfc
         world.nfc_port = nfc.port
 
-    def _start_https(self, starting: ExitStack) -> None:
+    def _start_https(self, starting: ExitStack, port: int) -> None:
         world = self.world
         folder = FolderHandler(
             FolderPorts(
@@ -180,7 +184,7 @@ class VSphereSimulator:
             )
         )
         https = HttpsServer(Dispatcher(world), world.sessions, self._require(self._server_tls), folder)
-        https.start()
+        https.start(port)
         starting.callback(https.stop)
         self._https = https
 

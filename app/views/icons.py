@@ -60,6 +60,10 @@ class Glyph(Enum):
     ARROW = "mdi6.chevron-right"
     HELP = "mdi6.help-circle-outline"
     GUEST_ON = "mdi6.power"
+    SPEED = "mdi6.speedometer"
+    LANGUAGE = "mdi6.translate"
+    BELL = "mdi6.bell-outline"
+    LOCK = "mdi6.lock-outline"
 
 
 def icon(glyph: Glyph, colors: Colors, color: str | None = None) -> QIcon:

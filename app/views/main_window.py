@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QMainWindow,
-    QMessageBox,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.views import style
 from app.views.console import Console
+from app.views.help import HelpPanel
 from app.views.history import Address, History
 from app.views.icons import Glyph, icon
 from app.views.page import Crumb, Page
@@ -45,6 +45,8 @@ class MainWindow(QMainWindow):
         self._pages = {page.key: page for page in pages}
         self._history = History(Address(pages[0].key))
         self._stays_open = False
+        self._is_closing = False
+        self._tools: list[QToolButton] = []
         self._build(pages)
         self._build_shortcuts()
         console.address_wanted.connect(self.visit)
@@ -64,6 +66,8 @@ class MainWindow(QMainWindow):
         columns.setSpacing(0)
         columns.addWidget(self._build_navigation(pages))
         columns.addLayout(self._build_content(pages), 1)
+        self.help = HelpPanel(self._console, middle)
+        columns.addWidget(self.help)
         rows = QVBoxLayout(middle)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
@@ -143,6 +147,7 @@ class MainWindow(QMainWindow):
         button.setToolTip(tooltip)
         button.setAccessibleName(tooltip)
         button.setProperty("glyph", glyph.name)
+        self._tools.append(button)
         return button
 
     def _build_shortcuts(self) -> None:
@@ -156,6 +161,17 @@ class MainWindow(QMainWindow):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{place}"), self)
             shortcut.setProperty("place", place - 1)
             shortcut.activated.connect(self._on_page_shortcut)
+
+    def add_tool(self, button: QToolButton, glyph: Glyph) -> None:
+        """Add a button at the right of the header, before the theme's."""
+        button.setProperty("glyph", glyph.name)
+        button.setIcon(icon(glyph, self._console.colors))
+        self._tools.append(button)
+        self.header.insertWidget(self.header.indexOf(self._theme_button), button)
+
+    def pages(self) -> tuple[Page, ...]:
+        """Return the pages in the order of the navigation."""
+        return tuple(self._pages.values())
 
     # --- going places -----------------------------------------------------------------------------------------
 
@@ -179,6 +195,7 @@ class MainWindow(QMainWindow):
         self._navigation.setCurrentRow(list(self._pages).index(address.page))
         page.open(address.path)
         self._on_crumbs_changed()
+        self.help.show_help(page.title(), page.help_text())
         self._back.setEnabled(self._history.can_go_back)
         self._forward.setEnabled(self._history.can_go_forward)
 
@@ -224,15 +241,18 @@ class MainWindow(QMainWindow):
     def _on_help(self) -> None:
         page = self._stack.currentWidget()
         assert isinstance(page, Page)
-        box = QMessageBox(QMessageBox.Icon.NoIcon, page.title(), page.help_text(), parent=self)
-        box.setTextFormat(Qt.TextFormat.RichText)
-        box.open()
+        if self.help.isVisible():
+            self.help.close_panel()
+            page.setFocus()
+        else:
+            self.help.show_help(page.title(), page.help_text())
+            self.help.open_panel()
 
     # --- looks and leave --------------------------------------------------------------------------------------
 
     def _on_theme_changed(self) -> None:
         colors = self._console.colors
-        for button in (self._back, self._forward, self._theme_button, self._help_button):
+        for button in self._tools:
             button.setIcon(icon(Glyph[button.property("glyph")], colors))
         for place, page in enumerate(self._pages.values()):
             self._navigation.item(place).setIcon(icon(page.glyph, colors))
@@ -240,9 +260,18 @@ class MainWindow(QMainWindow):
             self._on_crumbs_changed()
 
     def let_close(self) -> None:
-        """Close for good: the program ends."""
+        """Close for good: the program ends. Nobody is told."""
         self._stays_open = False
+        self._is_closing = True
         self.close()
+
+    def dismiss(self) -> None:
+        """Go for good, because another window takes the place of this one."""
+        page = self._stack.currentWidget()
+        if isinstance(page, Page):
+            page.leave()
+        self.let_close()
+        self.deleteLater()
 
     def keep_open(self) -> None:
         """From now on closing the window only hides it; the program lives on in the tray."""
@@ -251,9 +280,11 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Remember the geometry; hide instead of closing while the program lives on in the tray."""
         self._console.memory.save_geometry("main", self)
-        if self._stays_open:
-            event.ignore()
-            self.hide()
-        else:
+        if self._is_closing:
             event.accept()
+            return
+        # Whoever owns the window decides what ends; it is only put away here.
+        event.ignore()
+        if self._stays_open:
+            self.hide()
         self.close_wanted.emit()

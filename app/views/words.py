@@ -5,6 +5,7 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from app.domain.errors import OperationalError
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskKind, TaskState
+from app.engine.api import ErrorRow
 from app.views.widgets.pill import Pill, Tone
 
 _STATES = {
@@ -82,6 +83,36 @@ def error_message(error: OperationalError) -> str:
 def error_hint(error: OperationalError) -> str:
     """Return what to do about it, in the operator's language."""
     return QCoreApplication.translate("Errors", error.hint_template).format_map(error.params)
+
+
+def row_error_message(row: ErrorRow) -> str:
+    """Return what went wrong in a task, in the operator's language; English where its kind is not known here."""
+    return _of_row(row, "message_template", row.message)
+
+
+def row_error_hint(row: ErrorRow) -> str:
+    """Return what to do about it, in the operator's language; English where its kind is not known here."""
+    return _of_row(row, "hint_template", row.hint)
+
+
+def _of_row(row: ErrorRow, which: str, english: str) -> str:
+    kind = _kinds_by_code().get(row.code)
+    if kind is None:
+        return english
+    try:
+        return QCoreApplication.translate("Errors", getattr(kind, which)).format_map(dict(row.params))
+    except (KeyError, IndexError, ValueError):  # an older engine kept other parameters
+        return english
+
+
+def _kinds_by_code() -> dict[str, type[OperationalError]]:
+    found: dict[str, type[OperationalError]] = {}
+    waiting = [OperationalError]
+    while waiting:
+        kind = waiting.pop()
+        found.setdefault(kind.code, kind)
+        waiting.extend(kind.__subclasses__())
+    return found
 
 
 def message_text(template: str, params: dict[str, str]) -> str:

@@ -1,0 +1,223 @@
+"""The overview's cards."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.ids import TaskId
+from app.engine.api import Overview
+from app.models import format as fmt
+from app.views import style
+from app.views.charts.ring import Ring, Share
+from app.views.console import Console
+from app.views.entries import Card, Entry, EntryList
+from app.views.history import Address
+from app.views.icons import Glyph, icon
+from app.views.overview import words
+from app.views.places import BACKUP, FAILED_TASKS, STANDBYS, TASKS
+
+_MOST_ENTRIES = 6
+
+
+class Dashboard(QScrollArea):
+    """Shows an :class:`Overview`. Thread: GUI."""
+
+    def __init__(self, console: Console, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._glyph, self._color = Glyph.INFO, "active"
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._ground = QWidget(self)
+        self.setWidget(self._ground)
+        self._build()
+        console.theme.changed.connect(self._on_theme_changed)
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        grid = QGridLayout(self._ground)
+        grid.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
+        grid.setSpacing(style.SPACE_M)
+        for column in range(3):
+            grid.setColumnStretch(column, 1)
+        grid.addWidget(self._build_verdict(), 0, 0, 1, 3)
+        for column, card in enumerate(self._build_figures()):
+            grid.addWidget(card, 1, column)
+        self.attention, attention = self._list_card(
+            self.tr("Needs attention"), self.tr("Failed tasks"), address=FAILED_TASKS
+        )
+        self.running, running = self._list_card(self.tr("Running now"), self.tr("All tasks"), address=TASKS)
+        self.next_runs, next_runs = self._list_card(self.tr("Next runs"), self.tr("Backup rules"), address=BACKUP)
+        left = QVBoxLayout()
+        left.setSpacing(style.SPACE_M)
+        left.addWidget(attention)
+        left.addWidget(running)
+        left.addStretch(1)
+        right = QVBoxLayout()
+        right.setSpacing(style.SPACE_M)
+        right.addWidget(next_runs)
+        right.addStretch(1)
+        grid.addLayout(left, 2, 0, 1, 2)
+        grid.addLayout(right, 2, 2)
+        grid.setRowStretch(2, 1)
+
+    def _build_verdict(self) -> QWidget:
+        card = QFrame(self._ground)
+        card.setProperty("role", "card")
+        self._picture = QLabel(card)
+        self._sentence = QLabel(card)
+        self._sentence.setProperty("role", "verdict")
+        self._detail = QLabel(card)
+        self._detail.setProperty("role", "secondary")
+        self._detail.setWordWrap(True)
+        self._next_step = QPushButton(self.tr("Create a backup rule"), card)
+        self._next_step.setProperty("role", "primary")
+        self._next_step.clicked.connect(self._on_next_step)
+        texts = QVBoxLayout()
+        texts.setSpacing(style.SPACE_XS)
+        texts.addWidget(self._sentence)
+        texts.addWidget(self._detail)
+        row = QHBoxLayout(card)
+        row.setContentsMargins(style.SPACE_L, style.SPACE_M, style.SPACE_L, style.SPACE_M)
+        row.setSpacing(style.SPACE_L)
+        row.addWidget(self._picture)
+        row.addLayout(texts, 1)
+        row.addWidget(self._next_step)
+        return card
+
+    def _build_figures(self) -> tuple[Card, Card, Card]:
+        protection = Card(self._console, self.tr("Protection"), parent=self._ground)
+        self.protection = self._ring(protection)
+        week = Card(self._console, self.tr("Last seven days"), parent=self._ground)
+        self.week = self._ring(week)
+        room = Card(
+            self._console, self.tr("Room"), link=self.tr("Standbys"), address=STANDBYS, parent=self._ground
+        )
+        self.standbys = EntryList(self._console, room)
+        room.body.addWidget(self.standbys)
+        room.body.addStretch(1)
+        return protection, week, room
+
+    def _ring(self, card: Card) -> Ring:
+        ring = Ring(self._console.theme, card)
+        ring.setMinimumSize(style.RING_WIDTH, style.RING_HEIGHT)
+        ring.setMaximumHeight(style.RING_HEIGHT)
+        card.body.addWidget(ring, 1)
+        return ring
+
+    def _list_card(self, title: str, link: str, *, address: Address) -> tuple[EntryList, Card]:
+        card = Card(self._console, title, link=link, address=address, parent=self._ground)
+        entries = EntryList(self._console, card)
+        card.body.addWidget(entries)
+        return entries, card
+
+    # --- content ----------------------------------------------------------------------------------------------
+
+    @property
+    def sentence(self) -> str:
+        """Return the answer to "are we safe?"."""
+        return self._sentence.text()
+
+    def show_overview(self, overview: Overview, speeds: Mapping[TaskId, float | None]) -> None:
+        """Show what the engine told."""
+        self._show_verdict(overview)
+        self._show_rings(overview)
+        now = datetime.now(UTC)
+        self.standbys.show_entries(
+            [words.standby_entry(one) for one in overview.standbys[:3]] or [self._no_standby()]
+        )
+        failures = [words.failure_entry(one, now) for one in overview.failures]
+        overdue = [words.overdue_entry(one, now) for one in overview.overdue]
+        self.attention.show_entries([*failures, *overdue][:_MOST_ENTRIES] or [self._no_trouble()])
+        running = [words.running_entry(one, speeds.get(one.id)) for one in overview.running[:_MOST_ENTRIES]]
+        self.running.show_entries(running or [self._nothing_runs(overview.pending)])
+        coming = [words.next_run_entry(at, name, now) for at, name in overview.next_runs]
+        self.next_runs.show_entries(coming or [self._nothing_planned()])
+
+    def _show_verdict(self, overview: Overview) -> None:
+        self._glyph, self._color, sentence, detail = words.verdict(overview)
+        self._sentence.setText(sentence)
+        self._detail.setText(detail)
+        self._next_step.setVisible(not overview.protected_vms)
+        self._on_theme_changed()
+
+    def _show_rings(self, overview: Overview) -> None:
+        protected, known = overview.protected_vms, overview.known_vms
+        shares = [Share(self.tr("Protected"), protected, fmt.count(protected), "completed")]
+        if known is None:
+            figure, caption = fmt.count(protected), self.tr("protected")
+        else:
+            bare = max(0, known - protected)
+            shares.append(Share(self.tr("Not protected"), bare, fmt.count(bare), "pending"))
+            figure = f"{protected / known * 100:.0f}%" if known else fmt.NOTHING
+            caption = self.tr("of {count} VMs").format(count=fmt.count(known))
+        self.protection.show_shares(shares, figure, caption)
+        good, bad = overview.succeeded_7d, overview.failed_7d
+        rate = f"{good / (good + bad) * 100:.0f}%" if good + bad else fmt.NOTHING
+        self.week.show_shares(
+            (
+                Share(self.tr("Succeeded"), good, fmt.count(good), "completed"),
+                Share(self.tr("Failed"), bad, fmt.count(bad), "failed"),
+            ),
+            rate,
+            self.tr("success") if good + bad else self.tr("no runs yet"),
+        )
+
+    def _no_standby(self) -> Entry:
+        return Entry(
+            glyph=Glyph.ADD,
+            color="accent",
+            title=self.tr("Register a standby machine"),
+            detail=self.tr("Backup data is kept there"),
+            address=STANDBYS,
+        )
+
+    def _no_trouble(self) -> Entry:
+        return Entry(
+            glyph=Glyph.SUCCESS,
+            color="completed",
+            title=self.tr("Nothing failed, nothing is overdue"),
+            detail=self.tr("Failed runs and restore points older than their policy appear here"),
+        )
+
+    def _nothing_runs(self, pending: int) -> Entry:
+        detail = self.tr("{count} tasks are pending").format(count=pending) if pending else ""
+        return Entry(
+            glyph=Glyph.TASKS,
+            color="secondary",
+            title=self.tr("No task runs right now"),
+            detail=detail or self.tr("Speed and time left of running tasks appear here"),
+            address=TASKS,
+        )
+
+    def _nothing_planned(self) -> Entry:
+        return Entry(
+            glyph=Glyph.CALENDAR,
+            color="secondary",
+            title=self.tr("No run is planned"),
+            detail=self.tr("Start a rule with a periodic policy"),
+            address=BACKUP,
+        )
+
+    # --- slots ------------------------------------------------------------------------------------------------
+
+    def _on_next_step(self) -> None:
+        self._console.go(BACKUP.page, *BACKUP.path)
+
+    def _on_theme_changed(self) -> None:
+        colors = self._console.colors
+        pixmap = icon(self._glyph, colors, getattr(colors, self._color)).pixmap(style.ICON_LARGE, style.ICON_LARGE)
+        self._picture.setPixmap(pixmap)

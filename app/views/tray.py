@@ -1,0 +1,155 @@
+"""The tray: how it is at a glance, a notification when a task failed, and the way back into the window."""
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+
+from app.domain.events import TaskFailed
+from app.domain.ids import TaskId
+from app.engine.api import EngineStatus, ErrorRow, TaskDetails, TaskReport
+from app.views.brand import TrayState, tray_icon
+from app.views.console import Console
+from app.views.places import FAILED_TASKS
+from app.views.status import StatusFeed
+from app.views.words import row_error_message
+from app.workers.asker import Failure
+
+_GATHER_MS = 400
+_SHOWN_MS = 15_000
+_MOST_NAMED = 3
+
+
+class Tray(QObject):
+    """The icon in the system's tray. Thread: GUI.
+
+    Signals:
+        open_wanted: the operator wants the window.
+        quit_wanted: the operator wants the program to end.
+    """
+
+    open_wanted = Signal()
+    quit_wanted = Signal()
+
+    def __init__(self, console: Console, feed: StatusFeed, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._look: tuple[TrayState, int] | None = None
+        self._failures: list[tuple[str, str]] = []
+        self.icon = QSystemTrayIcon(self)
+        self.menu = QMenu()
+        self.open_action = self.menu.addAction(self.tr("Open Standfast"))
+        self.open_action.triggered.connect(self.open_wanted)
+        self.failed_action = self.menu.addAction(self.tr("Failed tasks"))
+        self.failed_action.triggered.connect(self._on_failed_wanted)
+        self.menu.addSeparator()
+        self.quit_action = self.menu.addAction(self.tr("Quit"))
+        self.quit_action.triggered.connect(self.quit_wanted)
+        self.icon.setContextMenu(self.menu)
+        self.icon.activated.connect(self._on_activated)
+        self.icon.messageClicked.connect(self._on_failed_wanted)
+        self._gathering = QTimer(self)
+        self._gathering.setSingleShot(True)
+        self._gathering.setInterval(_GATHER_MS)
+        self._gathering.timeout.connect(self._on_gathered)
+        feed.told.connect(self._on_told)
+        feed.lost.connect(self._on_lost)
+        console.door.events.connect(self._on_events)
+        if feed.latest is not None:
+            self._on_told(feed.latest)
+        else:
+            self._wear(TrayState.IDLE, 0, self.tr("Standfast"))
+
+    @property
+    def state(self) -> TrayState:
+        """Return what the icon says."""
+        return self._look[0] if self._look is not None else TrayState.IDLE
+
+    @property
+    def unviewed(self) -> int:
+        """Return what the badge counts."""
+        return self._look[1] if self._look is not None else 0
+
+    def show(self) -> None:
+        """Show the icon."""
+        self.icon.show()
+
+    def hide(self) -> None:
+        """Take the icon away."""
+        self.icon.hide()
+        self.menu.deleteLater()
+
+    # --- how it is --------------------------------------------------------------------------------------------
+
+    def _on_told(self, status: EngineStatus) -> None:
+        unviewed = status.unviewed_errors
+        if unviewed:
+            state = TrayState.ERROR
+        else:
+            state = TrayState.RUNNING if status.running else TrayState.IDLE
+        lines = [
+            self.tr("Standfast"),
+            self.tr("{running} running · {pending} pending").format(
+                running=status.running, pending=status.pending
+            ),
+        ]
+        if unviewed:
+            lines.append(self.tr("Unviewed errors {count}").format(count=unviewed))
+        self._wear(state, unviewed, "\n".join(lines))
+
+    def _on_lost(self) -> None:
+        self._wear(TrayState.AWAY, 0, self.tr("Standfast") + "\n" + self.tr("The engine cannot be reached"))
+
+    def _wear(self, state: TrayState, unviewed: int, tooltip: str) -> None:
+        if self._look != (state, unviewed):
+            self._look = (state, unviewed)
+            picture: QIcon = tray_icon(state, unviewed)
+            self.icon.setIcon(picture)
+        if self.icon.toolTip() != tooltip:
+            self.icon.setToolTip(tooltip)
+
+    # --- failed tasks -----------------------------------------------------------------------------------------
+
+    def _on_events(self, events: tuple[object, ...]) -> None:
+        for event in events:
+            if isinstance(event, TaskFailed):
+                self._learn(event)
+
+    def _learn(self, event: TaskFailed) -> None:
+        def tell(report: TaskReport) -> None:
+            self._note(report.task.vm_name, report.task.error, event)
+
+        def tell_what_is_known(_failure: Failure) -> None:
+            self._note(event.vm, None, event)
+
+        query = TaskDetails(task=TaskId(event.task), log_lines=1)
+        self._console.door.ask(query, owner=self, on_done=tell, on_failed=tell_what_is_known)
+
+    def _note(self, vm_name: str, error: ErrorRow | None, event: TaskFailed) -> None:
+        self._failures.append((vm_name, row_error_message(error) if error is not None else event.message))
+        self._gathering.start()
+
+    def _on_gathered(self) -> None:
+        failures, self._failures = self._failures, []
+        title, text = self.notification(failures)
+        self.icon.showMessage(title, text, QSystemTrayIcon.MessageIcon.Critical, _SHOWN_MS)
+
+    def notification(self, failures: list[tuple[str, str]]) -> tuple[str, str]:
+        """Return title and text of the notification of failed tasks, each a VM's name and the reason."""
+        if len(failures) == 1:
+            vm_name, reason = failures[0]
+            return self.tr("{vm}: the task failed").format(vm=vm_name), reason
+        title = self.tr("{count} tasks failed").format(count=len(failures))
+        lines = [f"{vm_name}: {reason}" for vm_name, reason in failures[:_MOST_NAMED]]
+        if len(failures) > _MOST_NAMED:
+            lines.append(self.tr("and {count} more").format(count=len(failures) - _MOST_NAMED))
+        return title, "\n".join(lines)
+
+    # --- clicks -----------------------------------------------------------------------------------------------
+
+    def _on_activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        if reason in (QSystemTrayIcon.ActivationReason.Trigger, QSystemTrayIcon.ActivationReason.DoubleClick):
+            self.open_wanted.emit()
+
+    def _on_failed_wanted(self) -> None:
+        self.open_wanted.emit()
+        self._console.go(FAILED_TASKS.page, *FAILED_TASKS.path)
