@@ -1,0 +1,326 @@
+"""备份策略: once or periodically, with which plans, and how long points are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from PySide6.QtCore import QDate, QDateTime, QPoint, Qt, QTime, QTimer, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDateTimeEdit,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QRadioButton,
+    QSpinBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.ids import RuleId, VmId
+from app.domain.policies import OneTimePolicy, PeriodicPolicy, Plan, PlanProblem, Retention
+from app.engine.api import OneTime, Periodic, Policy, PreviewedDay, PreviewRetention
+from app.models.rows import Column, RowModel
+from app.views import style
+from app.views.backup.plan_dialog import PlanDialog
+from app.views.backup.policy_words import plan_words, problem_text, retention_label
+from app.views.backup.retention_calendar import RetentionCalendar
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.widgets.form import Field
+from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
+from app.views.widgets.table import Table
+from app.views.words import backup_kind_word
+from app.workers.asker import Failure
+
+_PREVIEW_PAUSE_MS = 300
+_MOST: Final = 9999
+"""The spin box takes more than is allowed, so that what is wrong can be said instead of swallowing a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    place: int
+    plan: Plan
+
+
+def problem_place(code: str) -> str:
+    """Return the field of the tab that a problem is about."""
+    if code == PlanProblem.START_BEFORE_TODAY.value:
+        return "start"
+    retention = (PlanProblem.RETENTION_OUT_OF_RANGE.value, PlanProblem.COUNT_OUT_OF_RANGE.value)
+    return "retention" if code in retention else "plans"
+
+
+class PolicyTab(QWidget):
+    """The third tab of the rule editor. Thread: GUI.
+
+    Signals:
+        edited: the operator changed something.
+    """
+
+    edited = Signal()
+
+    def __init__(
+        self, console: Console, policy: Policy | None, subject: tuple[RuleId, VmId] | None, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._subject = subject
+        self._retention = policy.policy.retention if isinstance(policy, Periodic) else Retention()
+        self._plans: list[Plan] = list(policy.policy.plans) if isinstance(policy, Periodic) else []
+        self._read_only = False
+        self.fields: dict[str, Field] = {}
+        self._build(policy)
+        self._preview_pause = QTimer(self)
+        self._preview_pause.setSingleShot(True)
+        self._preview_pause.setInterval(_PREVIEW_PAUSE_MS)
+        self._preview_pause.timeout.connect(self._ask_preview)
+        self._show_plans()
+        self._on_kind()
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self, policy: Policy | None) -> None:
+        self.once = QRadioButton(self.tr("One-time task"), self)
+        self.periodic = QRadioButton(self.tr("Periodic task"), self)
+        self.once.setChecked(isinstance(policy, OneTime))
+        self.periodic.setChecked(not isinstance(policy, OneTime))
+        self.periodic.toggled.connect(self._on_kind)
+        kinds = QHBoxLayout()
+        kinds.setSpacing(style.SPACE_XL)
+        kinds.addWidget(self.periodic)
+        kinds.addWidget(self.once)
+        kinds.addStretch(1)
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(self._build_periodic(policy))
+        self._pages.addWidget(self._build_once(policy))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, style.SPACE_L, 0, 0)
+        layout.setSpacing(style.SPACE_M)
+        layout.addLayout(kinds)
+        layout.addWidget(self._pages, 1)
+
+    def _build_once(self, policy: Policy | None) -> QWidget:
+        page = QWidget(self)
+        self.start = QDateTimeEdit(page)
+        self.start.setDisplayFormat("yyyy-MM-dd HH:mm")
+        self.start.setCalendarPopup(True)
+        self.start.setAccessibleName(self.tr("Start"))
+        start = policy.policy.start if isinstance(policy, OneTime) else datetime.now(UTC)
+        local = start.astimezone()
+        self.start.setDateTime(
+            QDateTime(QDate(local.year, local.month, local.day), QTime(local.hour, local.minute))
+        )
+        self.start.dateTimeChanged.connect(self.edited)
+        note = self.tr(
+            "One full backup. A time that has passed today means now; the points stay until the rule goes."
+        )
+        self.fields["start"] = Field(self.start, note, page)
+        line = QHBoxLayout(page)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(style.SPACE_L)
+        label = QLabel(self.tr("Start") + " *", page)
+        label.setBuddy(self.start)
+        label.setContentsMargins(0, style.SPACE_S, 0, 0)
+        line.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.fields["start"], 1, Qt.AlignmentFlag.AlignTop)
+        return page
+
+    def _build_periodic(self, policy: Policy | None) -> QWidget:
+        page = QWidget(self)
+        self.table = self._build_table(page)
+        self.fields["plans"] = Field(self.table, "", page)
+        self.add = QPushButton(self.tr("Add plan…"), page)
+        self.add.setIcon(icon(Glyph.ADD, self._console.colors))
+        self.add.setAutoDefault(False)
+        self.add.clicked.connect(self.on_add)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(style.SPACE_S)
+        column.addWidget(self.fields["plans"], 1)
+        column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addLayout(self._build_retention(policy, page))
+        self.calendar = RetentionCalendar(self._console.theme, page)
+        column.addWidget(self.calendar)
+        return page
+
+    def _build_table(self, page: QWidget) -> Table[_Line]:
+        columns = (
+            Column[_Line](
+                key="kind",
+                title=self.tr("Backup"),
+                text=lambda line: backup_kind_word(line.plan.kind),
+                width=style.PILL_WIDTH,
+            ),
+            Column[_Line](
+                key="policy", title=self.tr("Policy"), text=lambda line: plan_words(line.plan), stretch=True
+            ),
+            Column[_Line](key="actions", title=self.tr("Actions"), text=lambda _: "", width=style.ACTION_SIZE * 3),
+        )
+        model = RowModel[_Line](columns, key=lambda line: line.place)
+        table: Table[_Line] = Table("plans", model, self._console.memory, page)
+        table.setAccessibleName(self.tr("Plans"))
+        table.setMinimumHeight(style.ROW_HEIGHT * 3)
+        table.setProperty("role", "boxed")
+        table.setSortingEnabled(False)
+        self.plan_actions = (
+            RowAction[_Line](glyph=Glyph.EDIT, text=self.tr("Change"), run=self._on_change, enabled=self._is_open),
+            RowAction[_Line](
+                glyph=Glyph.DELETE, text=self.tr("Remove"), run=self._on_remove, enabled=self._is_open
+            ),
+        )
+        self.delegate = RowActionsDelegate(self.plan_actions, self._console.theme, table, 2)
+        table.menu_wanted.connect(self._on_menu)
+        table.row_activated.connect(self._on_change)
+        return table
+
+    def _build_retention(self, policy: Policy | None, page: QWidget) -> QHBoxLayout:
+        self.period = QSpinBox(page)
+        self.period.setRange(0, _MOST)
+        self.period.setValue(self._retention.period)
+        self.period.setMinimumWidth(style.FIELD_WIDTH // 4)
+        self.period.valueChanged.connect(self._on_edited)
+        self.fields["retention"] = Field(self.period, "", page)
+        self._label = QLabel(page)
+        self._label.setBuddy(self.period)
+        self._label.setContentsMargins(0, style.SPACE_S, 0, 0)
+        self.newest = QSpinBox(page)
+        self.newest.setRange(0, 1000)
+        self.newest.setValue(self._retention.keep_newest)
+        self.newest.setSpecialValueText(self.tr("none"))
+        self.newest.valueChanged.connect(self._on_edited)
+        newest_label = QLabel(self.tr("Always keep the newest"), page)
+        newest_label.setBuddy(self.newest)
+        newest_label.setContentsMargins(0, style.SPACE_S, 0, 0)
+        self.make_up = QCheckBox(self.tr("Make up for a missed run when the program starts"), page)
+        self.make_up.setChecked(isinstance(policy, Periodic) and policy.policy.run_missed_on_start)
+        self.make_up.toggled.connect(self._on_edited)
+        self.make_up.setMinimumHeight(style.CONTROL_HEIGHT)
+        line = QHBoxLayout()
+        line.setSpacing(style.SPACE_M)
+        top = Qt.AlignmentFlag.AlignTop
+        line.addWidget(self._label, 0, top)
+        line.addWidget(self.fields["retention"], 0, top)
+        line.addSpacing(style.SPACE_M)
+        line.addWidget(newest_label, 0, top)
+        line.addWidget(self.newest, 0, top)
+        line.addStretch(1)
+        line.addWidget(self.make_up, 0, top)
+        return line
+
+    def set_read_only(self) -> None:
+        """Let everything be looked at only."""
+        self._read_only = True
+        for widget in (self.once, self.periodic, self.start, self.period, self.newest, self.make_up):
+            widget.setEnabled(False)
+        self.add.hide()
+
+    # --- what is entered --------------------------------------------------------------------------------------
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Return the plans in the table."""
+        return tuple(self._plans)
+
+    @property
+    def policy(self) -> Policy:
+        """Return what is entered."""
+        if self.once.isChecked():
+            shown = self.start.dateTime().toSecsSinceEpoch()
+            return OneTime(policy=OneTimePolicy(start=datetime.fromtimestamp(shown, UTC)))
+        periodic = PeriodicPolicy(plans=tuple(self._plans), run_missed_on_start=self.make_up.isChecked())
+        retention = Retention(
+            period=self.period.value(),
+            unit=periodic.retention_unit,
+            keep_newest=self.newest.value(),
+            gfs=self._retention.gfs,
+        )
+        return Periodic(
+            policy=PeriodicPolicy(
+                plans=periodic.plans, retention=retention, run_missed_on_start=periodic.run_missed_on_start
+            )
+        )
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong, by field."""
+        policy = self.policy.policy
+        if isinstance(policy, OneTimePolicy):
+            found: Sequence[PlanProblem] = policy.problems(datetime.now(UTC).astimezone())
+        else:
+            found = policy.problems()
+        return {problem_place(one.value): problem_text(one.value) for one in reversed(found)}
+
+    # --- plans ------------------------------------------------------------------------------------------------
+
+    def _is_open(self, _line: _Line) -> bool:
+        return not self._read_only
+
+    def on_add(self) -> None:
+        """Open the dialog for another plan."""
+        dialog = PlanDialog(self._console, None, self)
+
+        def take() -> None:
+            self._set_plans([*self._plans, dialog.plan])
+
+        dialog.succeeded.connect(take)
+        dialog.open()
+
+    def _on_change(self, line: _Line) -> None:
+        if self._read_only:
+            return
+        dialog = PlanDialog(self._console, line.plan, self)
+
+        def take() -> None:
+            self._set_plans([dialog.plan if at == line.place else one for at, one in enumerate(self._plans)])
+
+        dialog.succeeded.connect(take)
+        dialog.open()
+
+    def _on_remove(self, line: _Line) -> None:
+        self._set_plans([one for at, one in enumerate(self._plans) if at != line.place])
+
+    def _set_plans(self, plans: Sequence[Plan]) -> None:
+        self._plans = list(plans)
+        self._show_plans()
+        self._on_edited()
+
+    def _show_plans(self) -> None:
+        self.table.rows.set_rows([_Line(place, plan) for place, plan in enumerate(self._plans)])
+        policy = PeriodicPolicy(plans=tuple(self._plans))
+        self._label.setText(retention_label(policy.retention_unit) + " *")
+        self.period.setAccessibleName(retention_label(policy.retention_unit))
+
+    def _on_menu(self, line: _Line, position: QPoint) -> None:
+        menu = QMenu(self)
+        fill_menu(menu, self.plan_actions, line, self._console.colors)
+        menu.popup(position)
+
+    # --- preview ----------------------------------------------------------------------------------------------
+
+    def _on_kind(self) -> None:
+        self._pages.setCurrentIndex(0 if self.periodic.isChecked() else 1)
+        self._on_edited()
+
+    def _on_edited(self) -> None:
+        self._preview_pause.start()
+        self.edited.emit()
+
+    def _ask_preview(self) -> None:
+        if self.once.isChecked() or self.problems():
+            self.calendar.setVisible(bool(self.calendar.grid.days))
+            return
+        rule, vm = self._subject or (None, None)
+        query = PreviewRetention(policy=self.policy, rule=rule, vm=vm)
+        self._console.door.ask(query, owner=self, on_done=self._on_preview, on_failed=self._on_no_preview)
+
+    def _on_preview(self, days: tuple[PreviewedDay, ...]) -> None:
+        self.calendar.show_days(days)
+        self.calendar.show()
+
+    def _on_no_preview(self, _failure: Failure) -> None:
+        # The preview is a courtesy: without it the rule can still be made, and the engine says what is wrong then.
+        self.calendar.hide()
