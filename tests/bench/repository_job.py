@@ -82,9 +82,8 @@ def main(folder: Path, step: str, arguments: list[str]) -> None:
         elif step == "restore":
             restore(repository, points[0].id, Path(arguments[0]))
         elif step == "verify":
-            for point in points:
-                with repository.open_point(point.id) as reader:
-                    assert reader.verify(progress=Progress(), cancel=CancelToken()).whole
+            report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
+            assert report.whole
         else:
             raise SystemExit(f"unknown step {step}")
 
