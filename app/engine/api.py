@@ -5,6 +5,15 @@ that a caller in another process uses the same door. Errors leave it as
 :class:`app.domain.errors.OperationalError`, or as :class:`ErrorRow` where they are part of an answer.
 """
 
+from app.domain.hooks import HookBook, HookCommand, Hooks
+from app.domain.notifications import (
+    EmailSettings,
+    MailSecurity,
+    NotificationSettings,
+    SinkKind,
+    WebhookSettings,
+    WhenToTell,
+)
 from app.engine.commands import (
     AddVmsToRule,
     AnyCommand,
@@ -43,6 +52,10 @@ from app.engine.commands import (
     UpdateStandby,
     VmChoice,
 )
+from app.engine.commands.hooks import SetHooks
+from app.engine.commands.notifications import SetNotifications, TestSink
+from app.engine.commands.program import RaiseWindow
+from app.engine.door import Door
 from app.engine.engine import Engine
 from app.engine.options import ChangeTracking
 from app.engine.queries import (
@@ -119,6 +132,9 @@ from app.engine.queries.history import (
     TrafficPoint,
     TrafficRange,
 )
+from app.engine.queries.hooks import ReadHooks
+from app.engine.queries.notifications import NotificationRow, ReadNotifications
+from app.engine.remote.errors import DoorUnsafe, EngineAway, EngineVersionDiffers
 from app.engine.settings import DEFAULT_TRANSPORTS, EngineSettings
 
 __all__ = [
@@ -143,15 +159,23 @@ __all__ = [
     "DescribeSavedVm",
     "DescribeVm",
     "DirectoryEntry",
+    "Door",
+    "DoorUnsafe",
+    "EmailSettings",
     "Engine",
+    "EngineAway",
     "EngineSettings",
     "EngineStatus",
+    "EngineVersionDiffers",
     "ErrorRow",
     "ExaminePlatform",
     "ExamineRule",
     "Finding",
     "GroupMember",
     "HitKind",
+    "HookBook",
+    "HookCommand",
+    "Hooks",
     "InspectServer",
     "ListPlaces",
     "ListPlatformRows",
@@ -169,8 +193,11 @@ __all__ = [
     "LogFilter",
     "LogPage",
     "LogRow",
+    "MailSecurity",
     "MarkErrorsViewed",
     "NewVm",
+    "NotificationRow",
+    "NotificationSettings",
     "OneTime",
     "OverOriginal",
     "OverdueVm",
@@ -184,7 +211,10 @@ __all__ = [
     "PreviewedPoint",
     "ProbePlatform",
     "Query",
+    "RaiseWindow",
+    "ReadHooks",
     "ReadLog",
+    "ReadNotifications",
     "ReadOverview",
     "ReadStatistics",
     "ReadStatus",
@@ -205,7 +235,10 @@ __all__ = [
     "SampleProgress",
     "Search",
     "SearchHit",
+    "SetHooks",
+    "SetNotifications",
     "Severity",
+    "SinkKind",
     "StandbyGauge",
     "StandbyRow",
     "StartBackup",
@@ -224,6 +257,7 @@ __all__ = [
     "TaskLogLines",
     "TaskReport",
     "TaskRow",
+    "TestSink",
     "Traffic",
     "TrafficPoint",
     "TrafficRange",
@@ -232,4 +266,6 @@ __all__ = [
     "UpdateStandby",
     "VmChoice",
     "VmsInRules",
+    "WebhookSettings",
+    "WhenToTell",
 ]

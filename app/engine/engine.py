@@ -14,12 +14,15 @@ from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
 from app.domain.tasks import TaskRecord
 from app.engine import commands as c
-from app.engine import messages
+from app.engine import hooks, messages
 from app.engine import queries as q
 from app.engine.access import Repositories, Sessions
 from app.engine.desks import Desk, handler_table
 from app.engine.desks.history import HistoryDesk
+from app.engine.desks.hooks import HooksDesk
 from app.engine.desks.log import LogDesk
+from app.engine.desks.notifications import NotificationsDesk
+from app.engine.desks.program import ProgramDesk
 from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
 from app.engine.dispatcher import Limits
@@ -29,6 +32,10 @@ from app.engine.history.journal import Journal
 from app.engine.history.recorder import Recorder
 from app.engine.jobs import Workshop
 from app.engine.messages import MessageCatalogue, kinds_in
+from app.engine.notify import messages as notify_messages
+from app.engine.notify.book import NotificationBook
+from app.engine.notify.service import Notifier
+from app.engine.notify.sinks import Trust, system_trust
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
@@ -62,6 +69,7 @@ class Engine:
         settings: EngineSettings | None = None,
         kinds: Iterable[MessageKind] = (),
         chance: random.Random | None = None,
+        trust: Trust = system_trust,
     ) -> None:
         """Put the engine together; nothing is opened or started yet.
 
@@ -76,11 +84,12 @@ class Engine:
             settings: the engine's manners.
             kinds: message kinds of the other layers, for the English text of log lines.
             chance: draws the samples of the audit; by default the operating system's randomness.
+            trust: decides which servers notifications are sent to.
         """
         chosen = settings or EngineSettings()
         self._catalog = catalog
         self._bus = EventBus()
-        self._texts = MessageCatalogue([*kinds_in(messages, history), *kinds])
+        self._texts = MessageCatalogue([*kinds_in(messages, history, hooks, notify_messages), *kinds])
         sweeper = SnapshotSweeper(
             catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
         )
@@ -99,6 +108,14 @@ class Engine:
         self._recovery = Recovery(self._workshop)
         self._manager = self._task_manager(runner)
         self._recorder = Recorder(self._manager.live, catalog.traffic, clock, self._bus)
+        self._book = NotificationBook(catalog.settings, secrets, self._bus, trust)
+        self._notifier = Notifier(
+            book=self._book,
+            tasks=catalog.tasks,
+            bus=self._bus,
+            clock=clock,
+            log=self._workshop.journal.about("", "notification"),
+        )
         self._handlers = handler_table(self._desks())
 
     def _task_manager(self, runner: TaskRunner) -> TaskManager:
@@ -129,6 +146,7 @@ class Engine:
         waiting = self._recovery.mark_interrupted()
         for platform in sorted(self._recovery.platforms()):
             self._manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
+        self._notifier.start()
         self._recorder.start(self._workshop.settings.traffic_interval_s)
         self._manager.resume([with_candidate(record) for record in waiting])
 
@@ -140,6 +158,7 @@ class Engine:
         """
         ended = self._manager.close(timeout_s)
         self._recorder.close()
+        self._notifier.close()
         self._workshop.journal.about("", "program.end").info(history.PROGRAM_ENDED)
         return ended
 
@@ -176,6 +195,9 @@ class Engine:
             TasksDesk(workshop, manager, self._executor, self._texts),
             LogDesk(workshop, self._texts),
             HistoryDesk(workshop),
+            NotificationsDesk(self._book, workshop.clock),
+            HooksDesk(workshop.catalog.settings, workshop.catalog.rules),
+            ProgramDesk(workshop),
         )
 
     # --- inside --------------------------------------------------------------------------------------------------

@@ -17,8 +17,10 @@ from app.domain.vms import PowerState, VmDetails
 from app.engine import messages as m
 from app.engine.backup.frozen import FrozenBackup
 from app.engine.commands import StartBackup
+from app.engine.desks.hooks import read_hooks
 from app.engine.disks import DiskOpener
 from app.engine.errors import NothingToBackUp
+from app.engine.hooks import HookRunner, HookSubject
 from app.engine.jobs import Job, Workshop
 from app.engine.options import ChangeTracking
 from app.engine.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
@@ -49,7 +51,10 @@ class BackupRun:
         ):
             details = self._preflight(hypervisor, repository)
             tracking_wanted = self._prepare_tracking(hypervisor, details)
-            point, lied = self._freeze_and_copy(hypervisor, repository, details, tracking_wanted=tracking_wanted)
+            with self._hooks(details).around():
+                point, lied = self._freeze_and_copy(
+                    hypervisor, repository, details, tracking_wanted=tracking_wanted
+                )
             if lied:
                 self._reset_tracking(hypervisor)
         self._note(point)
@@ -103,6 +108,22 @@ class BackupRun:
         target = SnapshotTarget(platform=request.platform, vm=request.vm, quiesce=False)
         journal = workshop.catalog.snapshot_journal
         return TrackingSwitch(hypervisor, journal, self._job.context, target, workshop.settings)
+
+    def _hooks(self, details: VmDetails) -> HookRunner:
+        workshop, request = self._workshop, self._request
+        platform = workshop.sessions.platform(request.platform)
+        standby = workshop.catalog.standbys.get(request.standby)
+        subject = HookSubject(
+            vm=request.vm,
+            vm_name=details.summary.name,
+            rule_name=request.rule_name,
+            platform_name=platform.name,
+            platform_address=platform.address,
+            standby_name=standby.name if standby else "",
+            kind=request.kind.value,
+        )
+        hooks = read_hooks(workshop.catalog.settings).of_rule(request.rule)
+        return HookRunner(hooks, subject, self._job.context)
 
     def _target(self, details: VmDetails) -> SnapshotTarget:
         runs = details.summary.power_state is PowerState.ON

@@ -8,6 +8,10 @@ from app.engine.commands.history import (
     ClearLog,
     ExportLog,
 )
+from app.engine.commands.hooks import SetHooks
+from app.engine.commands.notifications import SetNotifications, TestSink
+from app.engine.commands.offers import OfferPoint, WithdrawPoint
+from app.engine.commands.program import RaiseWindow
 from app.engine.commands.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
@@ -45,6 +49,7 @@ from app.engine.commands.tasks import (
     OverOriginal,
     RetryTask,
     StartBackup,
+    StartExport,
     StartRestore,
     StartVerify,
 )
@@ -61,6 +66,9 @@ AnyCommand = (
     | StartBackup
     | StartRestore
     | StartVerify
+    | StartExport
+    | OfferPoint
+    | WithdrawPoint
     | CancelTask
     | RetryTask
     | SweepSnapshots
@@ -78,6 +86,10 @@ AnyCommand = (
     | MarkErrorsViewed
     | ClearLog
     | ExportLog
+    | SetNotifications
+    | TestSink
+    | SetHooks
+    | RaiseWindow
 )
 """Every command, for decoding."""
 
@@ -95,10 +107,12 @@ __all__ = [
     "GroupMember",
     "MarkErrorsViewed",
     "NewVm",
+    "OfferPoint",
     "OneTime",
     "OverOriginal",
     "Periodic",
     "Policy",
+    "RaiseWindow",
     "RefreshPoints",
     "RegisterPlatform",
     "RegisterStandby",
@@ -108,7 +122,10 @@ __all__ = [
     "RetryTask",
     "RuleDraft",
     "RunNow",
+    "SetHooks",
+    "SetNotifications",
     "StartBackup",
+    "StartExport",
     "StartGroupRestore",
     "StartRestore",
     "StartRules",
@@ -117,7 +134,9 @@ __all__ = [
     "StopRules",
     "StopVms",
     "SweepSnapshots",
+    "TestSink",
     "UpdatePlatform",
     "UpdateStandby",
     "VmChoice",
+    "WithdrawPoint",
 ]

@@ -29,6 +29,9 @@ from app.engine.queries.history import (
     TrafficPoint,
     TrafficRange,
 )
+from app.engine.queries.hooks import ReadHooks
+from app.engine.queries.notifications import NotificationRow, ReadNotifications
+from app.engine.queries.offers import ListOffers
 from app.engine.queries.platforms import (
     BrowseLocal,
     BrowseStandby,
@@ -97,6 +100,7 @@ AnyQuery = (
     | TaskDetails
     | TaskLogLines
     | SampleProgress
+    | ListOffers
     | BrowseLocal
     | BrowseStandby
     | ExaminePlatform
@@ -119,6 +123,8 @@ AnyQuery = (
     | ReadOverview
     | ReadStatus
     | Search
+    | ReadNotifications
+    | ReadHooks
 )
 """Every query, for decoding."""
 
@@ -141,6 +147,7 @@ __all__ = [
     "Finding",
     "HitKind",
     "InspectServer",
+    "ListOffers",
     "ListPlaces",
     "ListPlatformRows",
     "ListPlatforms",
@@ -157,6 +164,7 @@ __all__ = [
     "LogFilter",
     "LogPage",
     "LogRow",
+    "NotificationRow",
     "OverdueVm",
     "Overview",
     "PlatformRow",
@@ -166,7 +174,9 @@ __all__ = [
     "PreviewedPoint",
     "ProbePlatform",
     "Query",
+    "ReadHooks",
     "ReadLog",
+    "ReadNotifications",
     "ReadOverview",
     "ReadStatistics",
     "ReadStatus",

@@ -1,0 +1,61 @@
+"""Commands that run before and after the backup of a VM: values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.domain.ids import RuleId
+
+MAX_TIME_LIMIT_S: Final = 24 * 3600
+MAX_RETRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookCommand:
+    """One command: a program and its arguments, run without a shell."""
+
+    arguments: tuple[str, ...]
+    """The program, as an absolute path or a name that is looked for in PATH, and what it is given."""
+    time_limit_s: float = 300.0
+    """How long it may run, each time; it is ended with all its children then."""
+    retries: int = 0
+    """How often it is run again when it fails."""
+    veto: bool = True
+    """Before a backup: when it fails in the end, the backup is not made. After one it has no effect."""
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with it."""
+        if not self.arguments or not self.arguments[0].strip():
+            yield "the program is missing"
+        if any("\0" in one for one in self.arguments):
+            yield "an argument holds a zero byte"
+        if not 0 < self.time_limit_s <= MAX_TIME_LIMIT_S:
+            yield "the time limit is a number of seconds up to a day"
+        if not 0 <= self.retries <= MAX_RETRIES:
+            yield f"it can be tried again 0 to {MAX_RETRIES} times"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What runs around a backup."""
+
+    before: HookCommand | None = None
+    after: HookCommand | None = None
+
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """Return what is wrong, as field and reason."""
+        named = (("before", self.before), ("after", self.after))
+        return tuple((name, reason) for name, one in named if one is not None for reason in one.problems())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookBook:
+    """All hooks."""
+
+    common: Hooks = field(default_factory=Hooks)
+    """For rules that have none of their own."""
+    rules: dict[RuleId, Hooks] = field(default_factory=dict)
+
+    def of_rule(self, rule: RuleId | None) -> Hooks:
+        """Return the hooks of a rule's backups, or of those that run for no rule."""
+        return self.common if rule is None else self.rules.get(rule, self.common)

@@ -1,0 +1,146 @@
+"""Which failures are told to whom, and when a digest is due: values and decisions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from enum import Enum
+from typing import Final
+from urllib.parse import urlsplit
+
+MAX_RECIPIENTS: Final = 50
+
+
+class SinkKind(Enum):
+    """Where a notification goes."""
+
+    DESKTOP = "desktop"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class WhenToTell(Enum):
+    """How often a sink speaks."""
+
+    EACH_FAILURE = "each_failure"
+    DAILY = "daily"  # one digest a day, also when nothing failed
+
+
+class MailSecurity(Enum):
+    """How the connection to the mail server is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"  # without a login only: a password is never sent in plain text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailSettings:
+    """Notifications by e-mail; the password is in the secret store."""
+
+    enabled: bool = False
+    when: WhenToTell = WhenToTell.EACH_FAILURE
+    host: str = ""
+    port: int = 587
+    security: MailSecurity = MailSecurity.STARTTLS
+    user: str = ""
+    """Empty: the server is used without a login."""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """Notifications as JSON by HTTP POST; the secret of the signature is in the secret store."""
+
+    enabled: bool = False
+    when: WhenToTell = WhenToTell.EACH_FAILURE
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationSettings:
+    """Who is told what."""
+
+    desktop: bool = True
+    """Failures raise a notification on the desktop."""
+    email: EmailSettings = field(default_factory=EmailSettings)
+    webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    digest_at: time = time(8, 0)
+    """Local time of the daily digest."""
+
+    def problems(self) -> tuple[tuple[str, str], ...]:
+        """Return what is wrong, as field and reason; a sink that is off may be incomplete."""
+        found: list[tuple[str, str]] = []
+        if self.email.enabled:
+            found.extend(_email_problems(self.email))
+        if self.webhook.enabled:
+            found.extend(_webhook_problems(self.webhook))
+        if self.digest_at.tzinfo is not None:
+            found.append(("digest_at", "it is a local time without a zone"))
+        return tuple(found)
+
+    def wants(self, when: WhenToTell) -> frozenset[SinkKind]:
+        """Return the sinks that speak so."""
+        found = {SinkKind.DESKTOP} if self.desktop and when is WhenToTell.EACH_FAILURE else set()
+        if self.email.enabled and self.email.when is when:
+            found.add(SinkKind.EMAIL)
+        if self.webhook.enabled and self.webhook.when is when:
+            found.add(SinkKind.WEBHOOK)
+        return frozenset(found)
+
+
+def _email_problems(email: EmailSettings) -> Iterator[tuple[str, str]]:
+    if not email.host.strip() or any(one.isspace() for one in email.host):
+        yield "email.host", "the mail server's address is missing or has blanks"
+    if not 1 <= email.port <= 65535:
+        yield "email.port", "a port is a number from 1 to 65535"
+    if not _is_address(email.sender):
+        yield "email.sender", "the sender is no e-mail address"
+    if not email.recipients or not all(_is_address(one) for one in email.recipients):
+        yield "email.recipients", "there is no recipient, or one is no e-mail address"
+    if len(email.recipients) > MAX_RECIPIENTS:
+        yield "email.recipients", f"there are more than {MAX_RECIPIENTS} recipients"
+    if email.user and email.security is MailSecurity.NONE:
+        yield "email.security", "a login needs STARTTLS or TLS: a password is not sent in plain text"
+
+
+def _is_address(text: str) -> bool:
+    name, at, domain = text.rpartition("@")
+    return bool(name and at and domain) and text.isprintable() and not any(one in " ,;<>" for one in text)
+
+
+def _webhook_problems(webhook: WebhookSettings) -> Iterator[tuple[str, str]]:
+    try:
+        parts = urlsplit(webhook.url)
+        host, name, _ = parts.hostname, parts.username, parts.port
+    except ValueError:
+        yield "webhook.url", "it is no address"
+        return
+    if parts.scheme not in ("http", "https") or not host or not webhook.url.isprintable() or " " in webhook.url:
+        yield "webhook.url", "it has to begin with https:// or http:// and name a server"
+    if name is not None:
+        yield "webhook.url", "a name and password in the address would be kept in plain text"
+
+
+def newest_digest_moment(settings: NotificationSettings, now: datetime) -> datetime:
+    """Return when the last daily digest was due.
+
+    Args:
+        settings: say at which local time.
+        now: the present in the local zone.
+    """
+    due = now.replace(
+        hour=settings.digest_at.hour, minute=settings.digest_at.minute, second=0, microsecond=0, fold=0
+    )
+    return due if due <= now else due - timedelta(days=1)
+
+
+def is_digest_due(settings: NotificationSettings, last: datetime, now: datetime) -> bool:
+    """Tell whether a digest is due that was not sent yet.
+
+    Args:
+        settings: say whether and when.
+        last: until when the last digest told.
+        now: the present in the local zone.
+    """
+    return bool(settings.wants(WhenToTell.DAILY)) and last < newest_digest_moment(settings, now) <= now

@@ -1,0 +1,17 @@
+"""Commands about hooks."""
+
+from app.domain.hooks import Hooks
+from app.domain.ids import RuleId
+from app.engine.commands.base import Command
+
+
+class SetHooks(Command[None], frozen=True, kw_only=True):
+    """Change which commands run before and after the backup of a VM.
+
+    Raises ``RequestRefused`` for commands that cannot work.
+    """
+
+    rule: RuleId | None = None
+    """The rule whose backups they run for; None: those of every rule that has none of its own."""
+    hooks: Hooks | None
+    """None: the rule has none of its own any more."""

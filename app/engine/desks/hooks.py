@@ -1,0 +1,56 @@
+"""Hooks: which commands run around a backup."""
+
+import threading
+from collections.abc import Mapping
+
+import msgspec
+
+from app.domain.hooks import HookBook, Hooks
+from app.engine.commands.hooks import SetHooks
+from app.engine.desks import Handler
+from app.engine.errors import RequestRefused
+from app.engine.ports import RuleStore, SettingsStore
+from app.engine.queries.hooks import ReadHooks
+
+_NAME = "hooks"
+
+
+def read_hooks(store: SettingsStore) -> HookBook:
+    """Return the hooks that are kept.
+
+    Raises:
+        OperationalError: the catalog cannot be read.
+    """
+    body = store.get(_NAME)
+    return HookBook() if body is None else msgspec.json.decode(body, type=HookBook)
+
+
+class HooksDesk:
+    """Answers about hooks. Thread: any."""
+
+    def __init__(self, store: SettingsStore, rules: RuleStore) -> None:
+        self._store = store
+        self._rules = rules
+        self._lock = threading.Lock()
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        return {SetHooks: self._set_hooks, ReadHooks: lambda _: read_hooks(self._store)}
+
+    def _set_hooks(self, command: SetHooks) -> None:
+        hooks, rule = command.hooks, command.rule
+        problems = hooks.problems() if hooks is not None else ()
+        if problems:
+            raise RequestRefused(detail="; ".join(f"{field}: {reason}" for field, reason in problems))
+        if rule is not None and self._rules.get(rule) is None:
+            raise RequestRefused(detail=f"there is no rule {rule}")
+        with self._lock:
+            book = read_hooks(self._store)
+            if rule is None:
+                book = HookBook(common=hooks or Hooks(), rules=book.rules)
+            else:
+                # Those of rules that were deleted meanwhile go on this occasion.
+                there = {one.id for one in self._rules.all()}
+                others = {one: kept for one, kept in book.rules.items() if one != rule and one in there}
+                book = HookBook(common=book.common, rules=others if hooks is None else {**others, rule: hooks})
+            self._store.put(_NAME, msgspec.json.encode(book).decode())
