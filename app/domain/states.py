@@ -17,6 +17,7 @@ class TaskKind(Enum):
     BACKUP = "backup"
     RESTORE = "restore"
     VERIFY = "verify"
+    EXPORT = "export"
     MIGRATION = "migration"
 
 

@@ -54,9 +54,12 @@ from app.engine.commands import (
 )
 from app.engine.commands.hooks import SetHooks
 from app.engine.commands.notifications import SetNotifications, TestSink
+from app.engine.commands.offers import OfferPoint, WithdrawPoint
 from app.engine.commands.program import RaiseWindow
+from app.engine.commands.tasks import StartExport
 from app.engine.door import Door
 from app.engine.engine import Engine
+from app.engine.export.formats import ImageFormat
 from app.engine.options import ChangeTracking
 from app.engine.queries import (
     AnyQuery,
@@ -134,6 +137,7 @@ from app.engine.queries.history import (
 )
 from app.engine.queries.hooks import ReadHooks
 from app.engine.queries.notifications import NotificationRow, ReadNotifications
+from app.engine.queries.offers import ListOffers, Offer, OfferedDisk
 from app.engine.remote.errors import DoorUnsafe, EngineAway, EngineVersionDiffers
 from app.engine.settings import DEFAULT_TRANSPORTS, EngineSettings
 
@@ -176,7 +180,9 @@ __all__ = [
     "HookBook",
     "HookCommand",
     "Hooks",
+    "ImageFormat",
     "InspectServer",
+    "ListOffers",
     "ListPlaces",
     "ListPlatformRows",
     "ListPlatforms",
@@ -198,6 +204,9 @@ __all__ = [
     "NewVm",
     "NotificationRow",
     "NotificationSettings",
+    "Offer",
+    "OfferPoint",
+    "OfferedDisk",
     "OneTime",
     "OverOriginal",
     "OverdueVm",
@@ -242,6 +251,7 @@ __all__ = [
     "StandbyGauge",
     "StandbyRow",
     "StartBackup",
+    "StartExport",
     "StartGroupRestore",
     "StartRestore",
     "StartRules",
@@ -268,4 +278,5 @@ __all__ = [
     "VmsInRules",
     "WebhookSettings",
     "WhenToTell",
+    "WithdrawPoint",
 ]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable
+from datetime import tzinfo
 from functools import partial
 from typing import TypeVar, cast
 
@@ -10,6 +11,7 @@ from app.core.bus import EventBus, Listener
 from app.core.clock import Clock
 from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
+from app.core.zones import local_zone
 from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
 from app.domain.tasks import TaskRecord
@@ -22,11 +24,13 @@ from app.engine.desks.history import HistoryDesk
 from app.engine.desks.hooks import HooksDesk
 from app.engine.desks.log import LogDesk
 from app.engine.desks.notifications import NotificationsDesk
+from app.engine.desks.offers import OffersDesk
 from app.engine.desks.program import ProgramDesk
 from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
 from app.engine.dispatcher import Limits
 from app.engine.executor import Executor, with_candidate
+from app.engine.export import messages as export_messages
 from app.engine.history import messages as history
 from app.engine.history.journal import Journal
 from app.engine.history.recorder import Recorder
@@ -39,8 +43,10 @@ from app.engine.notify.sinks import Trust, system_trust
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
+from app.engine.rules.department import RuleDepartment
 from app.engine.settings import EngineSettings
 from app.engine.snapshots import SnapshotSweeper
+from app.engine.standbywatch import StandbyWatch
 from app.engine.taskmanager import TaskManager
 
 R = TypeVar("R")
@@ -70,6 +76,7 @@ class Engine:
         kinds: Iterable[MessageKind] = (),
         chance: random.Random | None = None,
         trust: Trust = system_trust,
+        zone: Callable[[], tzinfo] = local_zone,
     ) -> None:
         """Put the engine together; nothing is opened or started yet.
 
@@ -85,14 +92,18 @@ class Engine:
             kinds: message kinds of the other layers, for the English text of log lines.
             chance: draws the samples of the audit; by default the operating system's randomness.
             trust: decides which servers notifications are sent to.
+            zone: tells the operator's time zone as it is set now.
         """
         chosen = settings or EngineSettings()
         self._catalog = catalog
         self._bus = EventBus()
-        self._texts = MessageCatalogue([*kinds_in(messages, history, hooks, notify_messages), *kinds])
+        self._texts = MessageCatalogue(
+            [*kinds_in(messages, history, hooks, notify_messages, export_messages), *kinds]
+        )
         sweeper = SnapshotSweeper(
             catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
         )
+        journal = Journal(catalog.log, clock, self._bus)
         self._workshop = Workshop(
             sessions=Sessions(hypervisors, catalog.platforms, secrets),
             transports=transports,
@@ -102,11 +113,18 @@ class Engine:
             bus=self._bus,
             settings=chosen,
             sweeper=sweeper,
-            journal=Journal(catalog.log, clock, self._bus),
+            journal=journal,
+            zone=zone,
+            standby_watch=StandbyWatch(catalog.standbys, clock, self._bus, journal),
         )
-        self._executor = Executor(self._workshop, chance or random.SystemRandom())
+        self._executor = Executor(
+            self._workshop,
+            chance or random.SystemRandom(),
+            lambda job, request: self._rules.after_backup(job, request),
+        )
         self._recovery = Recovery(self._workshop)
         self._manager = self._task_manager(runner)
+        self._rules = RuleDepartment(self._workshop, self._manager, self._executor)
         self._recorder = Recorder(self._manager.live, catalog.traffic, clock, self._bus)
         self._book = NotificationBook(catalog.settings, secrets, self._bus, trust)
         self._notifier = Notifier(
@@ -116,6 +134,7 @@ class Engine:
             clock=clock,
             log=self._workshop.journal.about("", "notification"),
         )
+        self._offers = OffersDesk(self._workshop)
         self._handlers = handler_table(self._desks())
 
     def _task_manager(self, runner: TaskRunner) -> TaskManager:
@@ -149,6 +168,11 @@ class Engine:
         self._notifier.start()
         self._recorder.start(self._workshop.settings.traffic_interval_s)
         self._manager.resume([with_candidate(record) for record in waiting])
+        self._rules.start()
+
+    def tick(self) -> None:
+        """Look at the clock now: begin what is due. A thread of the engine does so once a second by itself."""
+        self._rules.tick()
 
     def close(self, timeout_s: float = 60.0) -> bool:
         """Stop what runs, let it clean up, and start nothing more; waiting tasks go on at the next start.
@@ -156,7 +180,10 @@ class Engine:
         Returns:
             False when tasks were still cleaning up as the time was up.
         """
+        self._rules.stop()
         ended = self._manager.close(timeout_s)
+        self._rules.close()
+        self._offers.close()
         self._recorder.close()
         self._notifier.close()
         self._workshop.journal.about("", "program.end").info(history.PROGRAM_ENDED)
@@ -193,8 +220,10 @@ class Engine:
         return (
             SitesDesk(workshop, Registry(workshop, manager), self._recovery),
             TasksDesk(workshop, manager, self._executor, self._texts),
+            self._rules.desk,
             LogDesk(workshop, self._texts),
             HistoryDesk(workshop),
+            self._offers,
             NotificationsDesk(self._book, workshop.clock),
             HooksDesk(workshop.catalog.settings, workshop.catalog.rules),
             ProgramDesk(workshop),

@@ -2,22 +2,32 @@
 
 import random
 import uuid
+from collections.abc import Callable
 
 import msgspec
 
-from app.domain.ids import TaskId
+from app.domain.ids import TaskId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.backup.run import BackupRun
-from app.engine.commands import OverOriginal, StartBackup, StartRestore, StartVerify
+from app.engine.commands import OverOriginal, StartBackup, StartExport, StartRestore, StartVerify
 from app.engine.dispatcher import Candidate
+from app.engine.export.run import ExportRun
 from app.engine.jobs import Job, Workshop
 from app.engine.restore.run import RestoreRun
+from app.engine.succession import present_id
 from app.engine.taskmanager import QueuedTask
 from app.engine.verify import VerifyRun
 
-TaskRequest = StartBackup | StartRestore | StartVerify
+TaskRequest = StartBackup | StartRestore | StartVerify | StartExport
+PointRequest = StartRestore | StartVerify | StartExport
+
+_KINDS: dict[type[PointRequest], TaskKind] = {
+    StartRestore: TaskKind.RESTORE,
+    StartVerify: TaskKind.VERIFY,
+    StartExport: TaskKind.EXPORT,
+}
 
 _decoder: msgspec.json.Decoder[TaskRequest] = msgspec.json.Decoder(TaskRequest)
 
@@ -25,9 +35,22 @@ _decoder: msgspec.json.Decoder[TaskRequest] = msgspec.json.Decoder(TaskRequest)
 class Executor:
     """Makes tasks of requests, and carries them out. Thread: any."""
 
-    def __init__(self, workshop: Workshop, chance: random.Random) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        chance: random.Random,
+        after_backup: Callable[[Job, StartBackup], None] = lambda _job, _request: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            workshop: what the engine shares.
+            chance: draws the samples of the audit.
+            after_backup: called on the task's thread when a backup has succeeded, still as part of its task.
+        """
         self._workshop = workshop
         self._chance = chance
+        self._after_backup = after_backup
 
     # --- making tasks ----------------------------------------------------------------------------------------
 
@@ -59,14 +82,13 @@ class Executor:
             created_at=self._workshop.clock.now(),
         )
 
-    def _point_record(self, request: StartRestore | StartVerify) -> TaskRecord:
+    def _point_record(self, request: PointRequest) -> TaskRecord:
         point = self._point(request)
-        restores = isinstance(request, StartRestore)
         return TaskRecord(
             id=_new_task(),
-            kind=TaskKind.RESTORE if restores else TaskKind.VERIFY,
+            kind=_KINDS[type(request)],
             state=TaskState.PENDING,
-            vm=point.facts.vm,
+            vm=self._vm_of(request, point),
             vm_name=point.facts.name,
             platform=request.platform if isinstance(request, StartRestore) else None,
             standby=request.standby,
@@ -79,7 +101,14 @@ class Executor:
             created_at=self._workshop.clock.now(),
         )
 
-    def _point(self, request: StartRestore | StartVerify) -> RestorePoint:
+    def _vm_of(self, request: PointRequest, point: RestorePoint) -> VmId:
+        """Return the VM that a task is about: of one whose place was taken since, the one that took it."""
+        vm = point.facts.vm
+        if not isinstance(request, StartRestore) or not isinstance(request.target, OverOriginal):
+            return vm
+        return present_id(vm, self._workshop.catalog.rules.successions(request.platform))
+
+    def _point(self, request: PointRequest) -> RestorePoint:
         """Find the point in the catalog, or where the catalog does not know it yet, in the repository."""
         known = self._workshop.catalog.points.get(request.standby, request.target_path, request.point)
         if known is not None:
@@ -102,8 +131,11 @@ class Executor:
         request = request_of(record)
         if isinstance(request, StartBackup):
             BackupRun(self._workshop, job, request, self._chance).run()
+            self._after_backup(job, request)
         elif isinstance(request, StartRestore):
             RestoreRun(self._workshop, job, request).run()
+        elif isinstance(request, StartExport):
+            ExportRun(self._workshop, job, request).run()
         else:
             VerifyRun(self._workshop, job, request).run()
 

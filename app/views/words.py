@@ -37,6 +37,7 @@ _TASK_KINDS = {
     TaskKind.BACKUP: QT_TRANSLATE_NOOP("Words", "Backup"),
     TaskKind.RESTORE: QT_TRANSLATE_NOOP("Words", "Restore"),
     TaskKind.VERIFY: QT_TRANSLATE_NOOP("Words", "Verification"),
+    TaskKind.EXPORT: QT_TRANSLATE_NOOP("Words", "Export"),
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
 }
 _LEVELS = {

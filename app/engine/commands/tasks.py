@@ -6,6 +6,7 @@ from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.states import BackupKind, TransportMode
 from app.domain.vms import VmPlacement
 from app.engine.commands.base import Command
+from app.engine.export.formats import ImageFormat
 from app.engine.options import ChangeTracking
 
 
@@ -68,6 +69,20 @@ class StartVerify(Command[TaskId], frozen=True, kw_only=True):
     standby: StandbyId
     target_path: str = ""
     point: PointId
+    priority: int = 0
+
+
+class StartExport(Command[TaskId], frozen=True, kw_only=True):
+    """Queue writing disks of a restore point into files of another format, in a folder of the engine's machine."""
+
+    standby: StandbyId
+    target_path: str = ""
+    point: PointId
+    disks: tuple[int, ...] = ()
+    """Device keys; empty: all disks of the point."""
+    folder: str
+    """Absolute path on the engine's machine; it must exist."""
+    image: ImageFormat = ImageFormat.RAW
     priority: int = 0
 
 

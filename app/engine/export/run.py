@@ -1,0 +1,62 @@
+"""An export, step by step: look where it goes, then write one file per disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.domain.restore_point import PointDisk, RestorePoint
+from app.domain.states import TaskState
+from app.engine.commands.tasks import StartExport
+from app.engine.errors import RequestRefused
+from app.engine.export import messages as m
+from app.engine.export.errors import ExportExists
+from app.engine.export.files import export_disk
+from app.engine.jobs import Job, Workshop
+
+
+class ExportRun:
+    """One export of one restore point. Thread: the task's."""
+
+    def __init__(self, workshop: Workshop, job: Job, request: StartExport) -> None:
+        self._workshop = workshop
+        self._job = job
+        self._request = request
+
+    def run(self) -> Sequence[Path]:
+        """Write the files and return their paths.
+
+        Raises:
+            OperationalError: it could not be done; files of disks that were finished before stay.
+            TaskCancelled: the operator stopped it; likewise.
+        """
+        context, request = self._job.context, self._request
+        self._job.stages.enter(TaskState.PREPARING)
+        folder = Path(request.folder)
+        if not folder.is_dir():
+            raise RequestRefused(detail=f"there is no folder {folder}.")
+        with (
+            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
+            repository.open_point(request.point) as reader,
+        ):
+            pairs = [(disk, folder / self._file_name(reader.point, disk)) for disk in self._chosen(reader.point)]
+            for _, target in pairs:
+                if target.exists():
+                    raise ExportExists(file=target)
+            context.progress.expect(sum(disk.capacity_bytes for disk, _ in pairs))
+            self._job.stages.enter(TaskState.RUNNING)
+            for disk, target in pairs:
+                export_disk(reader, disk, target, request.image, progress=context.progress, cancel=context.cancel)
+                context.log.info(m.DISK_EXPORTED, disk=disk.label, file=target, format=request.image.value)
+        return [target for _, target in pairs]
+
+    def _chosen(self, point: RestorePoint) -> Sequence[PointDisk]:
+        if not self._request.disks:
+            return point.disks
+        found = [point.disk(key) for key in self._request.disks]
+        if any(disk is None for disk in found):
+            raise RequestRefused(detail="the restore point does not hold all of these disks.")
+        return [disk for disk in found if disk is not None]
+
+    def _file_name(self, point: RestorePoint, disk: PointDisk) -> str:
+        name = "".join(one if one.isalnum() or one in "-_." else "_" for one in point.facts.name)
+        moment = point.created_at.strftime("%Y-%m-%d_%H-%M-%S")
+        return f"{name}_{moment}_{disk.key}.{self._request.image.details.suffix}"

@@ -1,0 +1,31 @@
+"""Restore points that are offered over NBD."""
+
+from dataclasses import dataclass
+
+from app.domain.ids import PointId, StandbyId
+from app.engine.queries.base import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedDisk:
+    """A disk that other programs of the engine's machine can read."""
+
+    key: int
+    label: str
+    capacity_bytes: int
+    address: str
+    """NBD URI, such as ``nbd://127.0.0.1:10809/2000``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A restore point whose disks are offered, read only."""
+
+    standby: StandbyId
+    target_path: str
+    point: PointId
+    disks: tuple[OfferedDisk, ...]
+
+
+class ListOffers(Query[tuple[Offer, ...]], frozen=True, kw_only=True):
+    """Return what is offered."""
