@@ -198,10 +198,11 @@ def _other_conditions(search: LogSearch) -> Conditions:
     found: Conditions = [_may_contain(word) for word in search.words]
     if search.at_least > LogLevel.WARNING:
         found.append(log.c.level >= int(search.at_least))
+    # Inside a function a column offers no index: the one chosen above is the narrowest.
     if search.task is not None and search.vm is not None:
-        found.append(log.c.vm == search.vm)
+        found.append(sa.func.coalesce(log.c.vm, "") == search.vm)
     if search.rule is not None and (search.task is not None or search.vm is not None):
-        found.append(log.c.rule_id == search.rule)
+        found.append(sa.func.coalesce(log.c.rule_id, "") == search.rule)
     return found
 
 

@@ -1,0 +1,175 @@
+"""Figures: every backup that ends is counted once, in the day it ended, for its VM, its rule and the whole."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from app.catalog import Catalog
+from app.catalog.migrations import REVISIONS
+from app.core.clock import SystemClock
+from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.states import TaskKind, TaskState
+from app.domain.tasks import TransferTotals
+from tests.unit.catalog.test_catalog import task
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+EVENING = datetime(2026, 3, 1, 17, 30, tzinfo=UTC)  # 01:30 of the next day in Shanghai
+R1, R2 = RuleId("r1"), RuleId("r2")
+A, B = VmId("vm-a"), VmId("vm-b")
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    with Catalog.open(tmp_path / "catalog.db", clock=SystemClock(), zone=SHANGHAI) as opened:
+        yield opened
+
+
+def ended(
+    catalog: Catalog,
+    number: int,
+    state: TaskState = TaskState.COMPLETED,
+    *,
+    at: datetime = EVENING,
+    rule: RuleId | None = R1,
+    vm: VmId = A,
+    kind: TaskKind = TaskKind.BACKUP,
+) -> TaskId:
+    record = task(number, rule=rule, vm=vm, vm_name=f"name of {vm}", kind=kind)
+    catalog.tasks.add(record)
+    catalog.tasks.enter(record.id, TaskState.PREPARING, at - timedelta(minutes=1))
+    catalog.tasks.set_totals(record.id, TransferTotals(read_bytes=100, written_bytes=7))
+    catalog.tasks.enter(record.id, state, at)
+    return record.id
+
+
+def counts(catalog: Catalog, rule: RuleId | None = None, vm: VmId | None = None) -> tuple[int, int]:
+    total = catalog.figures.total(rule, vm)
+    return total.succeeded, total.failed
+
+
+def test_an_ended_backup_counts_for_its_vm_its_rule_and_the_whole_on_its_local_day(catalog: Catalog) -> None:
+    ended(catalog, 1)
+    ended(catalog, 2, TaskState.FAILED, vm=B)
+    ended(catalog, 3, rule=R2, vm=B, at=EVENING - timedelta(hours=2))
+    assert counts(catalog) == (2, 1)
+    assert counts(catalog, R1) == (1, 1)
+    assert counts(catalog, R1, A) == (1, 0)
+    assert counts(catalog, R1, B) == (0, 1)
+    assert counts(catalog, vm=B) == (1, 1)
+    days = catalog.figures.days()
+    assert [(day.day, day.succeeded, day.failed) for day in days] == [
+        (date(2026, 3, 1), 1, 0),
+        (date(2026, 3, 2), 1, 1),
+    ]
+    assert (days[1].read_bytes, days[1].stored_bytes) == (200, 14)
+    assert catalog.figures.days(since=date(2026, 3, 2)) == days[1:]
+
+
+def test_what_is_no_backup_and_what_was_stopped_is_not_counted(catalog: Catalog) -> None:
+    ended(catalog, 1, TaskState.STOPPED)
+    ended(catalog, 2, kind=TaskKind.RESTORE)
+    ended(catalog, 3, TaskState.FAILED, kind=TaskKind.VERIFY)
+    assert counts(catalog) == (0, 0)
+    assert catalog.figures.unviewed() == 1, "a failed verification wants to be seen all the same"
+
+
+def test_a_task_counts_once_even_when_its_end_is_noted_twice(catalog: Catalog) -> None:
+    one = ended(catalog, 1, TaskState.FAILED)
+    catalog.tasks.enter(one, TaskState.FAILED, EVENING + timedelta(hours=1))
+    assert counts(catalog) == (0, 1)
+    assert catalog.figures.unviewed() == 1
+
+
+def test_failures_are_unviewed_until_somebody_looks(catalog: Catalog) -> None:
+    first = ended(catalog, 1, TaskState.FAILED)
+    ended(catalog, 2, TaskState.FAILED, vm=B)
+    ended(catalog, 3, TaskState.FAILED, rule=None)
+    assert catalog.figures.unviewed_by_vm() == {(R1, A): 1, (R1, B): 1, (None, A): 1}
+    assert catalog.figures.unviewed_among([first, TaskId("t9")]) == {first}
+    assert catalog.figures.mark_viewed(R1, A) == 1
+    assert (catalog.figures.unviewed(R1), catalog.figures.unviewed()) == (1, 2)
+    assert catalog.figures.mark_viewed() == 2
+    assert catalog.figures.unviewed() == 0
+
+
+def test_ended_tasks_come_failed_ones_first_then_newest_first_page_by_page(catalog: Catalog) -> None:
+    for number in range(12):
+        state = TaskState.FAILED if number % 4 == 0 else TaskState.COMPLETED
+        ended(catalog, number, state, at=EVENING + timedelta(minutes=number))
+    ended(catalog, 50, rule=R2)
+    catalog.tasks.add(task(60, rule=R1, vm=A))
+    expected = ["t8", "t4", "t0", *(f"t{number}" for number in (11, 10, 9, 7, 6, 5, 3, 2, 1))]
+    for limit in (1, 2, 3, 4, 5, 12):
+        pages = [
+            record.id
+            for offset in range(0, 12, limit)
+            for record in catalog.tasks.ended(rule=R1, limit=limit, offset=offset)
+        ]
+        assert pages == expected, f"pages of {limit}"
+    assert [one.id for one in catalog.tasks.ended(rule=R1, vm=A, only_failed=True, limit=9)] == expected[:3]
+    assert catalog.tasks.ended(rule=R1, limit=5, offset=12) == ()
+
+
+def test_the_last_failure_of_a_vm_is_forgiven_by_its_next_success(catalog: Catalog) -> None:
+    ended(catalog, 1, TaskState.FAILED)
+    ended(catalog, 2, TaskState.COMPLETED, at=EVENING + timedelta(hours=1))
+    ended(catalog, 3, TaskState.FAILED, vm=B)
+    newest = ended(catalog, 4, TaskState.FAILED, vm=B, at=EVENING + timedelta(hours=1))
+    ended(catalog, 5, TaskState.STOPPED, vm=B, at=EVENING + timedelta(hours=2))
+    by_hand = ended(catalog, 6, TaskState.FAILED, rule=None, vm=A)
+    assert catalog.figures.last_failures(10) == (newest, by_hand)
+    assert catalog.figures.last_failures(1) == (newest,)
+
+
+def test_deleting_a_rule_deletes_its_figures_and_keeps_its_tasks_and_the_whole(catalog: Catalog) -> None:
+    failed = ended(catalog, 1, TaskState.FAILED)
+    ended(catalog, 2, rule=R2)
+    catalog.figures.forget_rule(R1)
+    assert counts(catalog, R1) == counts(catalog, R1, A) == (0, 0)
+    assert catalog.figures.unviewed() == 0
+    assert catalog.figures.last_failures(5) == ()
+    assert catalog.tasks.ended(rule=R1, limit=5) == ()
+    kept = catalog.tasks.get(failed)
+    assert kept is not None
+    assert kept.rule is None
+    assert counts(catalog) == (1, 1)
+    assert counts(catalog, R2) == (1, 0)
+
+
+def test_an_older_catalog_keeps_its_log_and_counts_what_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import app.catalog.migrations as migrations
+
+    path = tmp_path / "catalog.db"
+    before = next(index for index, one in enumerate(REVISIONS) if one.revision == "0003")
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "REVISIONS", REVISIONS[:before])
+        Catalog.open(path, clock=SystemClock()).close()
+    engine = sa.create_engine(f"sqlite:///{path}")
+    columns = (
+        "id, kind, state, vm, vm_name, standby_id, target_path, rule_id, rule_name, priority, host, request, "
+        "created_at, ended_at, total_bytes, done_bytes, read_bytes, written_bytes, source_busy_s, "
+        "processing_busy_s, target_busy_s"
+    )
+    moment = "'2026-03-01 17:30:00.000000'"
+    with engine.begin() as connection:
+        for number, state in enumerate(("completed", "failed")):
+            connection.exec_driver_sql(
+                f"INSERT INTO tasks ({columns}) VALUES ('t{number}', 'backup', '{state}', 'vm-a', 'web', 's1', "
+                f"'', 'r1', 'nightly', 0, '', '{{}}', {moment}, {moment}, 0, 0, 100, 7, 0, 0, 0)"
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO task_log (id, task_id, at, level, code, params) "
+            f"VALUES (5, 't0', {moment}, 20, 'task.started', '{{}}')"
+        )
+    engine.dispose()
+    with Catalog.open(path, clock=SystemClock(), zone=SHANGHAI) as catalog:
+        assert counts(catalog) == counts(catalog, R1) == counts(catalog, R1, A) == (1, 1)
+        assert catalog.figures.unviewed(R1) == 1
+        (line,) = catalog.tasks.read_log(TaskId("t0"))
+        assert (line.id, line.code) == (5, "task.started")
