@@ -2,16 +2,18 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from typing import Self
 
 from app.catalog import Catalog
-from app.core.clock import SystemClock
+from app.core.clock import Clock, SystemClock
 from app.core.disks import DiskReader, ReadRequest
 from app.core.threads import ThreadRunner
+from app.core.zones import local_zone
 from app.domain.events import Event
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.restore_point import RestorePoint
@@ -73,9 +75,11 @@ class EngineLab:
         host: LocalHost | None = None,
         settings: EngineSettings = QUICK,
         seed: int = 1,
+        clock: Clock | None = None,
+        zone: Callable[[], tzinfo] = local_zone,
     ) -> None:
         self.directory = directory
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.host = host or LocalHost(directory / "host")
         self.factory = LocalFactory(self.host)
         self.secrets = MemorySecrets()
@@ -92,6 +96,7 @@ class EngineLab:
             clock=self.clock,
             settings=settings,
             chance=random.Random(seed),
+            zone=zone,
         )
         self.engine.subscribe(self.events.append)
         self.platform = PlatformId("")

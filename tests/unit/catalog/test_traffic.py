@@ -94,38 +94,32 @@ def test_deleting_a_rule_takes_its_traffic_and_leaves_the_whole(catalog: Catalog
     assert sum(one.read_bytes for one in read_all(catalog, HOUR_S)) == 300, "what was rolled up stays in the whole"
 
 
-_events = st.lists(
-    st.one_of(
-        st.tuples(
-            st.just("move"),
-            st.integers(0, 400),
-            st.sampled_from([(R1, A), (R1, B), (R2, B), (None, A)]),
-            st.integers(0, 10**12),
-            st.integers(0, 10**12),
-        ),
-        st.tuples(st.just("roll"), st.integers(0, 400)),
-        st.tuples(st.just("restart")),
-    ),
-    max_size=30,
+_OWNERS: list[tuple[RuleId | None, VmId]] = [(R1, A), (R1, B), (R2, B), (None, A)]
+_moves = st.builds(
+    lambda after_s, owner, read, written: moved(START_S + after_s, read, written, rule=owner[0], vm=owner[1]),
+    st.integers(0, 400),
+    st.sampled_from(_OWNERS),
+    st.integers(0, 10**12),
+    st.integers(0, 10**12),
 )
+_events = st.lists(st.one_of(_moves, st.integers(0, 400), st.just("restart")), max_size=30)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=_events)
 def test_bytes_are_preserved_across_resolutions_and_restarts(
-    tmp_path_factory: pytest.TempPathFactory, events: list[tuple[object, ...]]
+    tmp_path_factory: pytest.TempPathFactory, events: list[Moved | int | str]
 ) -> None:
     path = tmp_path_factory.mktemp("traffic") / "catalog.db"
     expected: Counter[tuple[RuleId | None, VmId]] = Counter()
     catalog = Catalog.open(path, clock=SystemClock())
     try:
         for event in events:
-            if event[0] == "move":
-                _, after_s, (rule, vm), read, written = event  # type: ignore[misc]
-                expected[rule, vm] += read
-                catalog.traffic.add([moved(START_S + after_s, read, written, rule=rule, vm=vm)])
-            elif event[0] == "roll":
-                catalog.traffic.roll_up(START_S + int(str(event[1])))
+            if isinstance(event, Moved):
+                expected[event.rule, event.vm] += event.read_bytes
+                catalog.traffic.add([event])
+            elif isinstance(event, int):
+                catalog.traffic.roll_up(START_S + event)
             else:
                 catalog.close()
                 catalog = Catalog.open(path, clock=SystemClock())
