@@ -1,6 +1,5 @@
 """Registering platforms and standby machines, and the list of restore points."""
 
-import logging
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,10 @@ from app.domain.platforms import Platform
 from app.domain.standbys import Standby
 from app.engine.commands import DeletePoint, RegisterPlatform, RegisterStandby, UpdatePlatform, UpdateStandby
 from app.engine.errors import AlreadyRegistered, PasswordMissing, RequestRefused, StandbyUnknown, StillInUse
+from app.engine.history import messages as m
 from app.engine.jobs import Workshop
 from app.engine.standbys import adopt_root, check_root, find_repositories
 from app.engine.taskmanager import TaskManager
-
-_log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -54,6 +52,8 @@ class Registry:
         workshop.sessions.factory.connect(platform, command.password).close()
         workshop.sessions.secrets.set(platform.secret_name, command.password)
         workshop.catalog.platforms.put(platform)
+        log = workshop.journal.about(platform.name, "platform.register")
+        log.info(m.PLATFORM_REGISTERED, address=platform.address, user=platform.user)
         workshop.bus.publish(PlatformRegistered(at=workshop.clock.now(), platform=platform.id, name=platform.name))
         return platform
 
@@ -79,6 +79,8 @@ class Registry:
         workshop.sessions.factory.connect(platform, password).close()
         workshop.sessions.secrets.set(platform.secret_name, password)
         workshop.catalog.platforms.put(platform)
+        log = workshop.journal.about(platform.name, "platform.change")
+        log.info(m.PLATFORM_CHANGED, address=platform.address, user=platform.user)
         workshop.bus.publish(PlatformRegistered(at=workshop.clock.now(), platform=platform.id, name=platform.name))
         return platform
 
@@ -95,6 +97,7 @@ class Registry:
             raise StillInUse(name=known.name)
         workshop.sessions.secrets.delete(known.secret_name)
         workshop.catalog.platforms.remove(platform)
+        workshop.journal.about(known.name, "platform.remove").info(m.PLATFORM_REMOVED)
         workshop.bus.publish(PlatformRemoved(at=workshop.clock.now(), platform=platform))
 
     def _refuse_known_platform(self, platform: Platform) -> None:
@@ -124,11 +127,13 @@ class Registry:
         standby = replace(standby, mark=adopt_root(Path(standby.root_path)))
         workshop = self._workshop
         workshop.catalog.standbys.put(standby)
+        log = workshop.journal.about(standby.name, "standby.register")
+        log.info(m.STANDBY_REGISTERED, path=standby.root_path)
         for target_path in find_repositories(standby):
             try:
                 self._read_points(standby.id, target_path)
             except OperationalError as error:
-                _log.warning("the repository in %r of %s is not read: %s", target_path, standby.name, error)
+                log.warning(m.REPOSITORY_UNREAD, directory=target_path or "/", detail=error.message)
         workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
         return standby
 
@@ -148,6 +153,7 @@ class Registry:
             self._refuse_used_by_tasks(standby)
             check_root(standby)
         workshop.catalog.standbys.put(standby)
+        workshop.journal.about(standby.name, "standby.change").info(m.STANDBY_CHANGED, path=standby.root_path)
         workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
         return standby
 
@@ -159,8 +165,10 @@ class Registry:
             StillInUse: tasks need it.
         """
         workshop = self._workshop
-        self._refuse_used_by_tasks(self._standby(standby))
+        known = self._standby(standby)
+        self._refuse_used_by_tasks(known)
         workshop.catalog.standbys.remove(standby)
+        workshop.journal.about(known.name, "standby.remove").info(m.STANDBY_REMOVED)
         workshop.bus.publish(StandbyRemoved(at=workshop.clock.now(), standby=standby))
 
     def _standby(self, standby: StandbyId) -> Standby:
@@ -191,10 +199,11 @@ class Registry:
             OperationalError: a repository cannot be read.
         """
         workshop = self._workshop
-        self._standby(standby)
+        name = self._standby(standby).name
         known = workshop.catalog.standbys.repositories(standby)
         places = sorted(known) if target_path is None else [target_path]
         count = sum(self._read_points(standby, place) for place in places)
+        workshop.journal.about(name, "standby.refresh").info(m.POINTS_REFRESHED, count=count)
         workshop.bus.publish(PointsRefreshed(at=workshop.clock.now(), standby=standby))
         return count
 
@@ -220,7 +229,11 @@ class Registry:
         workshop = self._workshop
         with workshop.repositories.lease(standby, target_path) as repository:
             repository.delete_point(point)
+        known = workshop.catalog.points.get(standby, target_path, point)
         workshop.catalog.points.remove(standby, target_path, point)
+        subject = known.point.facts.name if known else ""
+        log = workshop.journal.about(subject, "point.delete", vm=known.point.facts.vm if known else None)
+        log.info(m.POINT_DELETED, point=point)
         workshop.bus.publish(RestorePointDeleted(at=workshop.clock.now(), standby=standby, point=point))
 
 
