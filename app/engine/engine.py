@@ -25,6 +25,7 @@ from app.engine.desks.hooks import HooksDesk
 from app.engine.desks.log import LogDesk
 from app.engine.desks.notifications import NotificationsDesk
 from app.engine.desks.offers import OffersDesk
+from app.engine.desks.overview import OverviewDesk
 from app.engine.desks.program import ProgramDesk
 from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
@@ -223,6 +224,7 @@ class Engine:
             self._rules.desk,
             LogDesk(workshop, self._texts),
             HistoryDesk(workshop),
+            OverviewDesk(workshop, manager, self._recorder),
             self._offers,
             NotificationsDesk(self._book, workshop.clock),
             HooksDesk(workshop.catalog.settings, workshop.catalog.rules),

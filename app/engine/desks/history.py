@@ -1,7 +1,7 @@
 """Traffic, statistics and unviewed errors."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.domain.console_events import ErrorsViewed
@@ -42,9 +42,8 @@ MOST_TASKS: Final = 1000
 class HistoryDesk:
     """Answers about traffic and statistics. Thread: any."""
 
-    def __init__(self, workshop: Workshop, zone: tzinfo | None = None) -> None:
+    def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
-        self._zone = zone
 
     def handlers(self) -> Mapping[type, Handler]:
         """Return who answers what."""
@@ -86,7 +85,7 @@ class HistoryDesk:
 
     def _statistics(self, query: ReadStatistics) -> Statistics:
         figures = self._workshop.catalog.figures
-        today = self._workshop.clock.now().astimezone(self._zone).date()
+        today = self._workshop.clock.now().astimezone(self._workshop.zone()).date()
         since = today - timedelta(days=PERIOD_DAYS[query.period] - 1)
         days = figures.days(query.rule, query.vm, since=since)
         total = figures.total(query.rule, query.vm)

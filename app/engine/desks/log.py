@@ -1,7 +1,6 @@
 """The log of everything: reading, exporting, clearing."""
 
 from collections.abc import Iterator, Mapping
-from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +24,9 @@ MOST_ROWS: Final = 1000
 class LogDesk:
     """Answers about the log. Thread: any."""
 
-    def __init__(self, workshop: Workshop, texts: MessageCatalogue, zone: tzinfo | None = None) -> None:
+    def __init__(self, workshop: Workshop, texts: MessageCatalogue) -> None:
         self._workshop = workshop
         self._texts = texts
-        self._zone = zone
 
     def handlers(self) -> Mapping[type, Handler]:
         """Return who answers what."""
@@ -49,7 +47,7 @@ class LogDesk:
         if not path.is_absolute():
             raise RequestRefused(detail=f"the path {command.path} is not absolute")
         rows = self._rows(log_search(command.filter, self._texts))
-        count = write_log(path, rows, dict(command.filter.translations), self._zone)
+        count = write_log(path, rows, dict(command.filter.translations), self._workshop.zone())
         self._workshop.journal.about("", "log.export").info(m.LOG_EXPORTED, count=count, path=path)
         return count
 

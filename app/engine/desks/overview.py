@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -29,7 +29,6 @@ from app.engine.queries.history import (
     StandbyGauge,
 )
 from app.engine.rows import task_row
-from app.engine.standbywatch import StandbyWatch
 from app.engine.taskmanager import TaskManager
 
 MOST_FAILURES: Final = 50
@@ -47,14 +46,12 @@ class OverviewDesk:
         workshop: Workshop,
         manager: TaskManager,
         recorder: Recorder,
-        watch: StandbyWatch,
-        zone: Callable[[], tzinfo],
     ) -> None:
         self._workshop = workshop
         self._manager = manager
         self._recorder = recorder
-        self._zone = zone
-        self._watch = watch
+        self._zone = workshop.zone
+        self._watch = workshop.standby_watch
         self._started_at = workshop.clock.now()
         self._lock = threading.Lock()
         self._unviewed: int | None = None
