@@ -10,6 +10,9 @@ from app.catalog.journals import RestoreJournalStore, SnapshotJournalStore
 from app.catalog.log import LogStore
 from app.catalog.points import PointStore
 from app.catalog.registered import PlatformStore, StandbyStore
+from app.catalog.rules import RuleStore
+from app.catalog.settings import SettingsStore
+from app.catalog.sightings import EngineStore, SightingStore
 from app.catalog.tasks import TaskStore
 from app.catalog.traffic import TrafficStore
 from app.core.clock import Clock
@@ -21,9 +24,13 @@ class Catalog:
     Attributes:
         platforms: registered virtual platforms.
         standbys: registered standby machines.
+        rules: backup rules, and which VM took the place of which.
+        sightings: what was last seen of each platform.
+        engines: heartbeats of the engines that work on this catalog.
         points: what is known of restore points.
         tasks: tasks with their stages, totals and log.
         log: the log of everything.
+        settings: what the operator set while the program ran.
         figures: counts per day, last results, unviewed errors.
         traffic: bytes moved over time.
         snapshot_journal: snapshots that may be on production VMs.
@@ -34,9 +41,13 @@ class Catalog:
         self._databases = (database, durable)
         self.platforms = PlatformStore(database)
         self.standbys = StandbyStore(database)
+        self.rules = RuleStore(database)
+        self.sightings = SightingStore(database)
+        self.engines = EngineStore(database)
         self.points = PointStore(database)
         self.tasks = TaskStore(database, zone)
         self.log = LogStore(database)
+        self.settings = SettingsStore(database)
         self.figures = FigureStore(database)
         self.traffic = TrafficStore(database)
         self.snapshot_journal = SnapshotJournalStore(durable, clock)

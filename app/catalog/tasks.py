@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from app.catalog.database import Database
 from app.catalog.figures import count_end, subject_id
+from app.catalog.history_tables import subjects
 from app.catalog.log import append_for_task, pack_params, read_of_task, unpack_params
-from app.catalog.tables import rule_vms, task_stages, tasks
+from app.catalog.tables import rule_vms, rules, task_stages, tasks
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState
@@ -77,7 +78,7 @@ class TaskStore:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(priority=priority))
 
     def newest_of_rules(self, rule: RuleId | None = None, *, ended: bool = False) -> tuple[TaskRecord, ...]:
-        """Return the newest backup of each VM in each rule, or in one; with ``ended`` the newest that has ended."""
+        """Return the newest backup of each VM in each rule, or in one; with ``ended``: that has ended."""
         inner = tasks.alias("newest")
         newest = (
             sa.select(inner.c.id)
@@ -130,6 +131,28 @@ class TaskStore:
             query = query.limit(limit).offset(offset)
         with self._database.read() as connection:
             return tuple(_read(connection, query))
+
+    def named(self, words: Collection[str], limit: int) -> tuple[TaskRecord, ...]:
+        """Return the newest tasks of VMs in whose name, or whose rule's name, every word occurs."""
+        name = subjects.c.vm_name + " " + sa.func.coalesce(rules.c.name, "")
+        fitting = (
+            sa.select(subjects.c.rule_id, subjects.c.vm)
+            .join(rules, rules.c.id == subjects.c.rule_id, isouter=True)
+            .where(subjects.c.vm != "", *(name.contains(word, autoescape=True) for word in words))
+            .limit(limit)
+        )
+        found: list[TaskRecord] = []
+        with self._database.read() as connection:
+            chosen = connection.execute(fitting).all()
+            for subject in chosen:
+                newest = (
+                    sa.select(tasks)
+                    .where(tasks.c.rule_id.is_not_distinct_from(subject.rule_id or None), tasks.c.vm == subject.vm)
+                    .order_by(tasks.c.created_at.desc())
+                    .limit(max(1, limit // len(chosen)))
+                )
+                found += _read(connection, newest)
+        return tuple(sorted(found, key=lambda record: record.created_at, reverse=True))
 
     def log(self, task: TaskId, at: datetime, level: LogLevel, message: Message) -> None:
         """Append a line to a task's log."""

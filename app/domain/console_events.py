@@ -85,3 +85,44 @@ class ErrorsViewed(Event):
 
     rule: RuleId | None
     vm: VmId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyUsabilityChanged(Event):
+    """A standby machine went out of reach or cannot be written any more, or came back."""
+
+    standby: StandbyId
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleChanged(Event):
+    """A rule was created, or its policy, its VMs or what is started of it changed."""
+
+    rule: RuleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRemoved(Event):
+    """A rule was deleted."""
+
+    rule: RuleId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSucceeded(Event):
+    """A restored VM took the place of its original on the platform, under another id."""
+
+    platform: PlatformId
+    old: VmId
+    new: VmId
+    rule: RuleId | None
+    """The rule that goes on with the new one; None when the VM was in none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsChanged(Event):
+    """Other limits of tasks hold from now on."""
+
+    max_tasks: int
+    transfer_buffer_mib: int

@@ -1,6 +1,7 @@
 """Virtual platforms: vCenter servers and single ESXi hosts."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from app.domain.ids import PlatformId
@@ -41,3 +42,33 @@ class PlatformFacts:
     api_version: str
     build: str
     instance_uuid: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCertificate:
+    """The certificate a server shows, before anything is sent to it."""
+
+    thumbprint_sha256: str
+    """Upper-case hex pairs joined by colons."""
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    trusted_by_ca: bool
+    """True when an authority that this machine trusts signed it for this address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformSighting:
+    """What was last seen of a registered platform."""
+
+    platform: PlatformId
+    checked_at: datetime
+    reachable: bool
+    facts: PlatformFacts | None = None
+    """None until it was reached once."""
+    license_name: str = ""
+    vm_count: int | None = None
+    error_code: str | None = None
+    """Why it could not be used the last time; None when it could."""
+    error_params: tuple[tuple[str, str], ...] = ()

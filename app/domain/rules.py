@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
-from app.domain.policies import BackupPolicy
+from app.domain.policies import BackupPolicy, OneTimePolicy
 from app.domain.states import TaskState
 
 NAME_MAX_CHARS: Final = 64
@@ -22,6 +22,11 @@ class RuleProblem(Enum):
     NO_VM = "no_vm"
     VM_IN_OTHER_RULE = "vm_in_other_rule"
     TARGET_PATH_MISSING = "target_path_missing"
+    TARGET_PATH_REFUSED = "target_path_refused"
+    TARGET_INSIDE_REPOSITORY = "target_inside_repository"
+    VM_TWICE = "vm_twice"
+    PLATFORM_UNKNOWN = "platform_unknown"
+    STANDBY_UNKNOWN = "standby_unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +86,31 @@ class BackupRule:
         found = list(_name_problems(self.name, names_taken))
         if not self.vms:
             found.append((RuleProblem.NO_VM, ""))
-        found.extend((RuleProblem.VM_IN_OTHER_RULE, vms_taken[one.vm]) for one in self.vms if one.vm in vms_taken)
+        found.extend(_vm_problems(self.vms, vms_taken))
         if not self.target_path.strip():
             found.append((RuleProblem.TARGET_PATH_MISSING, ""))
         return tuple(found)
+
+    @property
+    def is_one_time(self) -> bool:
+        """Tell whether it runs once."""
+        return isinstance(self.policy, OneTimePolicy)
+
+    def vm(self, vm: VmId) -> ProtectedVm | None:
+        """Return one of its VMs, or None."""
+        return next((one for one in self.vms if one.vm == vm), None)
+
+
+def _vm_problems(
+    vms: Iterable[ProtectedVm], vms_taken: Mapping[VmId, str]
+) -> Iterable[tuple[RuleProblem, str]]:
+    seen: set[VmId] = set()
+    for one in vms:
+        if one.vm in vms_taken:
+            yield RuleProblem.VM_IN_OTHER_RULE, vms_taken[one.vm]
+        if one.vm in seen:
+            yield RuleProblem.VM_TWICE, one.name
+        seen.add(one.vm)
 
 
 def _name_problems(name: str, taken: Iterable[str]) -> Iterable[tuple[RuleProblem, str]]:
@@ -120,3 +146,35 @@ _URGENCY: Final = (
 def rule_state(vm_states: Iterable[TaskState]) -> TaskState:
     """Return the most urgent state among a rule's VMs; a rule without VMs is stopped."""
     return min(vm_states, key=_URGENCY.index, default=TaskState.STOPPED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSituation:
+    """What the state of a VM in a rule depends on."""
+
+    is_started: bool
+    is_one_time: bool
+    unfinished: TaskState | None
+    """State of its task that waits or runs; unknown when the engine that ran it cannot be reached."""
+    last: TaskState | None
+    """How its newest ended run ended; None before the first."""
+    standby_reachable: bool
+    is_scheduled: bool
+    """False while the rule is being started: the scheduler has not taken it up yet."""
+
+
+def vm_state(situation: VmSituation) -> TaskState:
+    """Return the state of a VM in a rule."""
+    if not situation.is_started and situation.unfinished is None:
+        return TaskState.STOPPED
+    if not situation.standby_reachable:
+        return TaskState.UNKNOWN
+    if situation.unfinished is not None:
+        return situation.unfinished
+    if not situation.is_scheduled:
+        return TaskState.STARTING
+    if situation.last is TaskState.FAILED:
+        return TaskState.FAILED
+    if situation.is_one_time and situation.last in (TaskState.COMPLETED, TaskState.STOPPED):
+        return situation.last
+    return TaskState.IDLE

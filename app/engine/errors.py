@@ -130,3 +130,11 @@ class RequestRefused(OperationalError):
     code = "engine.request_refused"
     message_template = "The request cannot be carried out: {detail}"
     hint_template = "Correct what was entered and try again."
+
+
+class UsedByRules(OperationalError):
+    """Backup rules need it."""
+
+    code = "engine.used_by_rules"
+    message_template = "{name} is used by the backup rules {rules}."
+    hint_template = "Delete these rules first."

@@ -1,6 +1,8 @@
 """What every kind of task works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from app.core.access import DiskTransports
 from app.core.bus import EventBus
@@ -13,6 +15,7 @@ from app.engine.ports import Catalog
 from app.engine.settings import EngineSettings
 from app.engine.snapshots import SnapshotSweeper
 from app.engine.stages import Stages
+from app.engine.standbywatch import StandbyWatch
 from app.engine.tasklog import CatalogTaskLog
 
 
@@ -30,6 +33,9 @@ class Workshop:
     sweeper: SnapshotSweeper
     journal: Journal
     """The operator's log for what belongs to no task."""
+    zone: Callable[[], tzinfo]
+    """The operator's time zone as it is set now."""
+    standby_watch: StandbyWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

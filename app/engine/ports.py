@@ -5,10 +5,13 @@ from datetime import datetime
 from typing import Protocol
 
 from app.core.hypervisor import SnapshotJournal
+from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
-from app.domain.platforms import Platform
+from app.domain.platforms import Platform, PlatformSighting
+from app.domain.policies import BackupPolicy
 from app.domain.restore_point import RestorePoint
+from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.standbys import RepositoryPlace, Standby
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import (
@@ -158,6 +161,14 @@ class TaskStore(Protocol):
         """Note which restore point a task made."""
         ...
 
+    def set_priority(self, task: TaskId, priority: int) -> None:
+        """Note that a waiting task goes before others."""
+        ...
+
+    def newest_of_rules(self, rule: RuleId | None = None, *, ended: bool = False) -> tuple[TaskRecord, ...]:
+        """Return the newest backup of each VM in each rule, or in one; with ``ended``: that has ended."""
+        ...
+
     def get(self, task: TaskId) -> TaskRecord | None:
         """Return one, or None."""
         ...
@@ -187,6 +198,10 @@ class TaskStore(Protocol):
         """Return ended tasks, failed ones first, then newest first."""
         ...
 
+    def named(self, words: Collection[str], limit: int) -> tuple[TaskRecord, ...]:
+        """Return the newest tasks of VMs in whose name, or whose rule's name, every word occurs."""
+        ...
+
     def log(self, task: TaskId, at: datetime, level: LogLevel, message: Message) -> None:
         """Append a line to a task's log."""
         ...
@@ -195,6 +210,94 @@ class TaskStore(Protocol):
         self, task: TaskId, *, at_least: LogLevel = LogLevel.NORMAL, after: int = 0, limit: int = 1000
     ) -> tuple[LogLine, ...]:
         """Return up to ``limit`` lines behind the line ``after``, oldest first."""
+        ...
+
+
+class RuleStore(Protocol):
+    """Remembers backup rules. Thread: any."""
+
+    def add(self, rule: BackupRule, created_at: datetime, considered_until: datetime) -> None:
+        """Remember a new one, of which runs up to a moment count as dealt with."""
+        ...
+
+    def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:
+        """Give one another policy, of which runs up to a moment count as dealt with."""
+        ...
+
+    def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
+        """Put VMs behind those of a rule."""
+        ...
+
+    def remove_vms(self, rule: RuleId, vms: Collection[VmId]) -> None:
+        """Take VMs out of a rule."""
+        ...
+
+    def set_started(self, rule: RuleId, vms: Collection[VmId], *, started: bool) -> None:
+        """Note that VMs of a rule were started or stopped by the operator."""
+        ...
+
+    def remove(self, rule: RuleId) -> None:
+        """Forget one."""
+        ...
+
+    def get(self, rule: RuleId) -> BackupRule | None:
+        """Return one, or None."""
+        ...
+
+    def all(self) -> tuple[BackupRule, ...]:
+        """Return every one, by name."""
+        ...
+
+    def considered(self) -> Mapping[RuleId, datetime]:
+        """Return, for each rule, the moment up to which its runs are dealt with."""
+        ...
+
+    def consider(self, rule: RuleId, until: datetime) -> None:
+        """Note that all runs of a rule up to a moment are dealt with."""
+        ...
+
+    def succeed(self, platform: PlatformId, old: VmId, new: VmId, at: datetime) -> RuleId | None:
+        """Note that a VM took the place of another, and put it into the other's rule; return that rule."""
+        ...
+
+    def successions(self, platform: PlatformId) -> Mapping[VmId, VmId]:
+        """Return, for each VM of a platform whose place was taken, the one that took it."""
+        ...
+
+
+class SightingStore(Protocol):
+    """Remembers what was last seen of each platform. Thread: any."""
+
+    def put(self, sighting: PlatformSighting) -> None:
+        """Remember a sighting in place of the last one."""
+        ...
+
+    def get(self, platform: PlatformId) -> PlatformSighting | None:
+        """Return the last one of a platform, or None."""
+        ...
+
+    def all(self) -> Mapping[PlatformId, PlatformSighting]:
+        """Return the last one of every platform."""
+        ...
+
+
+class EngineStore(Protocol):
+    """Remembers heartbeats. Thread: any."""
+
+    def begin(self, beat: EngineBeat) -> None:
+        """Remember an engine that starts."""
+        ...
+
+    def beat(self, engine: str, at: datetime) -> None:
+        """Note that one is alive."""
+        ...
+
+    def end(self, engine: str, at: datetime) -> None:
+        """Note that one was closed in order."""
+        ...
+
+    def all(self) -> Sequence[EngineBeat]:
+        """Return every one, the one heard of last first."""
         ...
 
 
@@ -214,6 +317,18 @@ class RestoreJournal(Protocol):
         ...
 
 
+class SettingsStore(Protocol):
+    """Remembers what the operator sets while the program runs, as documents without secrets. Thread: any."""
+
+    def get(self, name: str) -> str | None:
+        """Return a document, or None when it was never kept."""
+        ...
+
+    def put(self, name: str, body: str) -> None:
+        """Keep a document in the place of the one of its name."""
+        ...
+
+
 class Catalog(Protocol):
     """All that the engine remembers. Thread: any."""
 
@@ -225,6 +340,21 @@ class Catalog(Protocol):
     @property
     def standbys(self) -> StandbyStore:
         """Registered standby machines."""
+        ...
+
+    @property
+    def rules(self) -> RuleStore:
+        """Backup rules."""
+        ...
+
+    @property
+    def sightings(self) -> SightingStore:
+        """What was last seen of each platform."""
+        ...
+
+    @property
+    def engines(self) -> EngineStore:
+        """Heartbeats of the engines that work on this catalog."""
         ...
 
     @property
@@ -250,6 +380,11 @@ class Catalog(Protocol):
     @property
     def traffic(self) -> TrafficStore:
         """Bytes moved over time."""
+        ...
+
+    @property
+    def settings(self) -> SettingsStore:
+        """Settings made while the program runs."""
         ...
 
     @property

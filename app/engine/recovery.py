@@ -7,6 +7,7 @@ backup on that platform and at the next start.
 
 import logging
 import threading
+from functools import partial
 
 from app.core.hypervisor import Hypervisor
 from app.core.tasklog import TaskLog
@@ -19,6 +20,7 @@ from app.engine import messages as m
 from app.engine.errors import TaskInterrupted
 from app.engine.jobs import Workshop
 from app.engine.restore.cleanup import settle
+from app.engine.succession import follow
 from app.engine.tasklog import CatalogTaskLog, ProgramLog
 from app.engine.taskmanager import error_of
 
@@ -95,7 +97,8 @@ class Recovery:
         journal = workshop.catalog.restore_journal
         for trace in journal.open_traces():
             if trace.platform == platform and not workshop.sweeper.is_live(trace.task):
-                settle(hypervisor, trace, journal, self._log_of(trace.task))
+                followed = partial(follow, workshop, platform, name=trace.name)
+                settle(hypervisor, trace, journal, self._log_of(trace.task), followed)
         return workshop.sweeper.sweep_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
 
     def _log_of(self, task: TaskId) -> TaskLog:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
@@ -105,6 +105,52 @@ class TaskManager:
             self._busy_threads -= 1
             self._changed.notify_all()
 
+    # --- changing what waits and runs ----------------------------------------------------------------------------
+
+    @property
+    def limits(self) -> Limits:
+        """What may run at the same time."""
+        with self._lock:
+            return self._limits
+
+    def set_limits(self, limits: Limits) -> None:
+        """Let other limits hold from now on; what runs beyond smaller ones goes on to its end."""
+        with self._lock:
+            self._limits = limits
+        self._dispatch()
+
+    def promote(self, task: TaskId, priority: int) -> bool:
+        """Let a waiting task go before those of lower priority; return False when it does not wait any more.
+
+        Raises:
+            CatalogUnavailable: it could not be noted.
+        """
+        with self._lock:
+            waiting = self._pending.get(task)
+            if waiting is None:
+                return False
+            if waiting.candidate.priority < priority:
+                self._pending[task] = QueuedTask(
+                    record=replace(waiting.record, priority=priority),
+                    candidate=replace(waiting.candidate, priority=priority),
+                )
+        self._store.set_priority(task, priority)
+        self._dispatch()
+        return True
+
+    def wait_until_ended(self, wanted: Callable[[TaskRecord], bool], timeout_s: float) -> bool:
+        """Wait until no task of a kind waits or runs; return False when the time was up first."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while any(
+                wanted(one.record) for one in [*self._pending.values(), *(q for q, _ in self._live.values())]
+            ):
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._changed.wait(left_s)
+            return True
+
     def cancel(self, task: TaskId) -> None:
         """Ask a task to stop; one that has ended is left alone.
 
@@ -137,6 +183,11 @@ class TaskManager:
         """Return every running task with its counters; its record is as it was when it was asked for."""
         with self._lock:
             return [(one.record, job.context.progress.sample()) for one, job in self._live.values()]
+
+    def live_count(self) -> int:
+        """Return how many tasks run."""
+        with self._lock:
+            return len(self._live)
 
     def pending_count(self) -> int:
         """Return how many tasks wait."""
@@ -201,8 +252,9 @@ class TaskManager:
         try:
             self._carry_out(record, job)
         finally:
-            with self._lock:
+            with self._changed:
                 del self._live[record.id]
+                self._changed.notify_all()
             try:
                 self._afterwards(record)
             finally:

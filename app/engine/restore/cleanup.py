@@ -1,11 +1,13 @@
 """Cleaning up behind a restore that did not end."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from app.core.hypervisor import Hypervisor, MarkedVms
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
+from app.domain.ids import VmId
 from app.domain.tasks import RestorePhase, RestoreTrace
 from app.engine import messages as m
 from app.engine.ports import RestoreJournal
@@ -34,12 +36,25 @@ def remove_created(hypervisor: Hypervisor, trace: RestoreTrace, journal: Restore
         log.info(m.LEFT_VM_REMOVED, name=trace.created_as)
 
 
-def settle(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
+def settle(
+    hypervisor: Hypervisor,
+    trace: RestoreTrace,
+    journal: RestoreJournal,
+    log: TaskLog,
+    taken: Callable[[VmId, VmId], None],
+) -> None:
     """Bring what a restore left behind at a crash to a state that the operator can understand.
 
     A VM still being filled is removed. A swap that had begun is finished, for the new VM was proven before;
     the original is then kept aside and named in the log, never removed by this. A VM that may or may not have
     been created is removed only where it carries the restore's mark, never by its name alone.
+
+    Args:
+        hypervisor: a session on the platform.
+        trace: what the restore wrote down.
+        journal: where it did.
+        log: the log of its task.
+        taken: told the old and the new id when the new VM is in the original's place.
 
     Raises:
         OperationalError: the platform failed; the journal keeps the entry.
@@ -49,7 +64,7 @@ def settle(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal,
     elif trace.phase is RestorePhase.CREATING:
         remove_created(hypervisor, trace, journal, log)
     else:
-        _finish_swap(hypervisor, trace, journal, log)
+        _finish_swap(hypervisor, trace, journal, log, taken)
 
 
 def _settle_unknown(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
@@ -64,7 +79,13 @@ def _settle_unknown(hypervisor: Hypervisor, trace: RestoreTrace, journal: Restor
     close_trace(journal, trace)
 
 
-def _finish_swap(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
+def _finish_swap(
+    hypervisor: Hypervisor,
+    trace: RestoreTrace,
+    journal: RestoreJournal,
+    log: TaskLog,
+    taken: Callable[[VmId, VmId], None],
+) -> None:
     names = {vm.id: vm.name for vm in hypervisor.list_vms()}
     created, replaced = trace.created, trace.replaced
     assert created is not None
@@ -77,4 +98,6 @@ def _finish_swap(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJo
         hypervisor.rename_vm(created, trace.name)
     kept = names.get(replaced, "-") if replaced is not None else "-"
     log.warning(m.SWAP_FINISHED, name=trace.name, kept=kept)
+    if replaced is not None:
+        taken(replaced, created)
     close_trace(journal, trace)

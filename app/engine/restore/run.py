@@ -1,5 +1,6 @@
 """A restore, step by step: choose the target, create, fill, read back, swap, power on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.core.access import DiskAddress
@@ -21,6 +22,7 @@ from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, choose_target
+from app.engine.succession import follow
 from app.repository import PointReader
 
 
@@ -109,10 +111,16 @@ class RestoreRun:
                 remove_created(hypervisor, trace, journal, self._context.log)
             raise
         if target.replaced is not None:
-            Swap(hypervisor, journal, self._context, trace, target, saved).run()
+            Swap(hypervisor, journal, self._context, trace, target, saved, self._followed(target)).run()
         else:
             close_trace(journal, trace)
         return created
+
+    def _followed(self, target: RestoreTarget) -> Callable[[VmId, VmId], None]:
+        def taken(old: VmId, new: VmId) -> None:
+            follow(self._workshop, self._request.platform, old, new, target.name)
+
+        return taken
 
     # --- filling and proving -----------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Putting a restored, proven VM into the place of the original."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from app.core.context import TaskContext
@@ -29,13 +30,26 @@ class Swap:
         trace: RestoreTrace,
         target: RestoreTarget,
         saved: SavedConfiguration,
+        taken: Callable[[VmId, VmId], None],
     ) -> None:
+        """Prepare.
+
+        Args:
+            hypervisor: a session on the platform.
+            journal: where each step is written down before it is done.
+            context: the surroundings of the task.
+            trace: what is written down so far.
+            target: what takes whose place.
+            saved: the configuration that the new VM was made of.
+            taken: told the old and the new id once the new VM has its name.
+        """
         self._hypervisor = hypervisor
         self._journal = journal
         self._context = context
         self._trace = trace
         self._target = target
         self._saved = saved
+        self._taken = taken
         self._powered_off = False
 
     def run(self) -> None:
@@ -75,6 +89,7 @@ class Swap:
             self._hypervisor.rename_vm(original.id, self._target.name)
             self._give_up()
             raise
+        self._taken(original.id, created)
         try:
             self._hypervisor.destroy_vm(original.id)
         except OperationalError as error:

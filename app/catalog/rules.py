@@ -1,0 +1,182 @@
+"""Backup rules with their VMs, and which VM took the place of which."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from app.catalog.database import Database
+from app.catalog.tables import rule_vms, rules, vm_successions
+from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
+from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy
+from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
+
+
+class _KeptPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    one_time: OneTimePolicy | None = None
+    periodic: PeriodicPolicy | None = None
+
+
+class RuleStore:
+    """Keeps rules. Thread: any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, rule: BackupRule, created_at: datetime, considered_until: datetime) -> None:
+        """Remember a new rule, of which runs up to a moment count as dealt with."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.insert(rules).values(
+                    id=rule.id,
+                    name=rule.name,
+                    platform_id=rule.platform,
+                    standby_id=rule.standby,
+                    target_path=rule.target_path,
+                    advanced=msgspec.json.encode(rule.advanced).decode(),
+                    policy=_packed(rule.policy),
+                    created_at=created_at,
+                    considered_until=considered_until,
+                )
+            )
+            _insert_vms(connection, rule.id, rule.platform, rule.vms, 0)
+
+    def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:
+        """Give a rule another policy, of which runs up to a moment count as dealt with."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(rules)
+                .where(rules.c.id == rule)
+                .values(policy=_packed(policy), considered_until=considered_until)
+            )
+
+    def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
+        """Put VMs behind those of a rule."""
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(rules.c.platform_id).where(rules.c.id == rule)).one()
+            last = sa.select(sa.func.max(rule_vms.c.position)).where(rule_vms.c.rule_id == rule)
+            position = connection.execute(last).scalar_one()
+            _insert_vms(connection, rule, row.platform_id, vms, 0 if position is None else position + 1)
+
+    def remove_vms(self, rule: RuleId, vms: Collection[VmId]) -> None:
+        """Take VMs out of a rule."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(rule_vms).where(rule_vms.c.rule_id == rule, rule_vms.c.vm.in_(list(vms))))
+
+    def set_started(self, rule: RuleId, vms: Collection[VmId], *, started: bool) -> None:
+        """Note that VMs of a rule were started or stopped by the operator."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(rule_vms)
+                .where(rule_vms.c.rule_id == rule, rule_vms.c.vm.in_(list(vms)))
+                .values(is_started=started)
+            )
+
+    def remove(self, rule: RuleId) -> None:
+        """Forget a rule; nothing happens when there is none."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(rules).where(rules.c.id == rule))
+
+    def get(self, rule: RuleId) -> BackupRule | None:
+        """Return one rule, or None."""
+        with self._database.read() as connection:
+            found = _read(connection, rules.c.id == rule)
+        return found[0] if found else None
+
+    def all(self) -> tuple[BackupRule, ...]:
+        """Return every rule, by name."""
+        with self._database.read() as connection:
+            return tuple(_read(connection, sa.true()))
+
+    def considered(self) -> dict[RuleId, datetime]:
+        """Return, for each rule, the moment up to which its runs are dealt with."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(rules.c.id, rules.c.considered_until))
+            return {RuleId(row.id): row.considered_until for row in rows}
+
+    def consider(self, rule: RuleId, until: datetime) -> None:
+        """Note that all runs of a rule up to a moment are dealt with."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(rules).where(rules.c.id == rule).values(considered_until=until))
+
+    # --- VMs that took the place of others -----------------------------------------------------------------------
+
+    def succeed(self, platform: PlatformId, old: VmId, new: VmId, at: datetime) -> RuleId | None:
+        """Note that a VM took the place of another, and put it into the other's rule; return that rule."""
+        here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == old)
+        with self._database.write() as connection:
+            connection.execute(
+                sa.delete(vm_successions).where(
+                    vm_successions.c.platform_id == platform, vm_successions.c.old_vm == old
+                )
+            )
+            connection.execute(
+                sa.insert(vm_successions).values(platform_id=platform, old_vm=old, new_vm=new, at=at)
+            )
+            rule = connection.execute(sa.select(rule_vms.c.rule_id).where(here)).scalar_one_or_none()
+            if rule is not None:
+                connection.execute(sa.update(rule_vms).where(here).values(vm=new))
+        return None if rule is None else RuleId(rule)
+
+    def successions(self, platform: PlatformId) -> dict[VmId, VmId]:
+        """Return, for each VM of a platform whose place was taken, the one that took it."""
+        query = sa.select(vm_successions).where(vm_successions.c.platform_id == platform)
+        with self._database.read() as connection:
+            return {VmId(row.old_vm): VmId(row.new_vm) for row in connection.execute(query)}
+
+
+def _packed(policy: BackupPolicy) -> str:
+    if isinstance(policy, OneTimePolicy):
+        return msgspec.json.encode(_KeptPolicy(one_time=policy)).decode()
+    return msgspec.json.encode(_KeptPolicy(periodic=policy)).decode()
+
+
+def _unpacked(text: str) -> BackupPolicy:
+    kept = msgspec.json.decode(text, type=_KeptPolicy)
+    policy = kept.one_time or kept.periodic
+    assert policy is not None, "a rule without a policy was written"
+    return policy
+
+
+def _insert_vms(
+    connection: sa.Connection, rule: RuleId, platform: str, vms: Iterable[ProtectedVm], position: int
+) -> None:
+    rows = [
+        {
+            "rule_id": rule,
+            "vm": one.vm,
+            "platform_id": platform,
+            "position": position + number,
+            "name": one.name,
+            "is_started": one.is_started,
+        }
+        for number, one in enumerate(vms)
+    ]
+    if rows:
+        connection.execute(sa.insert(rule_vms), rows)
+
+
+def _read(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[BackupRule]:
+    rows = connection.execute(sa.select(rules).where(where).order_by(rules.c.name)).all()
+    members: dict[str, list[ProtectedVm]] = {}
+    chosen = sa.select(rules.c.id).where(where)
+    query = sa.select(rule_vms).where(rule_vms.c.rule_id.in_(chosen))
+    for row in connection.execute(query.order_by(rule_vms.c.rule_id, rule_vms.c.position)):
+        vm = ProtectedVm(vm=VmId(row.vm), name=row.name, is_started=row.is_started)
+        members.setdefault(row.rule_id, []).append(vm)
+    return [_rule(row, members.get(row.id, [])) for row in rows]
+
+
+def _rule(row: sa.Row[Any], vms: Iterable[ProtectedVm]) -> BackupRule:
+    return BackupRule(
+        id=RuleId(row.id),
+        name=row.name,
+        platform=PlatformId(row.platform_id),
+        standby=StandbyId(row.standby_id),
+        target_path=row.target_path,
+        vms=tuple(vms),
+        advanced=msgspec.json.decode(row.advanced, type=AdvancedSettings),
+        policy=_unpacked(row.policy),
+    )

@@ -1,0 +1,116 @@
+"""What was last seen: of platforms, and of the engines that work on this catalog."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from app.catalog.database import Database
+from app.catalog.tables import engines, platform_sightings, platforms
+from app.domain.engines import EngineBeat
+from app.domain.ids import PlatformId
+from app.domain.platforms import PlatformFacts, PlatformSighting
+
+_FORGET_ENGINES_AFTER = timedelta(days=30)
+
+
+class SightingStore:
+    """Keeps what was last seen of each platform. Thread: any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, sighting: PlatformSighting) -> None:
+        """Remember a sighting in place of the last one; one of a platform that is not registered is ignored."""
+        here = platform_sightings.c.platform_id == sighting.platform
+        values = {
+            "checked_at": sighting.checked_at,
+            "reachable": sighting.reachable,
+            "facts": None if sighting.facts is None else msgspec.json.encode(sighting.facts).decode(),
+            "license_name": sighting.license_name,
+            "vm_count": sighting.vm_count,
+            "error_code": sighting.error_code,
+            "error_params": msgspec.json.encode(dict(sighting.error_params)).decode(),
+        }
+        known = sa.select(platforms.c.id).where(platforms.c.id == sighting.platform)
+        with self._database.write() as connection:
+            if connection.execute(known).one_or_none() is None:
+                return
+            if not connection.execute(sa.update(platform_sightings).where(here).values(**values)).rowcount:
+                connection.execute(sa.insert(platform_sightings).values(platform_id=sighting.platform, **values))
+
+    def get(self, platform: PlatformId) -> PlatformSighting | None:
+        """Return the last sighting of a platform, or None."""
+        query = sa.select(platform_sightings).where(platform_sightings.c.platform_id == platform)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _sighting(row)
+
+    def all(self) -> dict[PlatformId, PlatformSighting]:
+        """Return the last sighting of every platform that was ever looked at."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(platform_sightings)).all()
+        return {PlatformId(row.platform_id): _sighting(row) for row in rows}
+
+
+class EngineStore:
+    """Keeps the heartbeat rows of engines. Thread: any."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, beat: EngineBeat) -> None:
+        """Remember an engine that starts, and forget those that were not heard of for a month."""
+        with self._database.write() as connection:
+            long_ago = beat.beat_at - _FORGET_ENGINES_AFTER
+            connection.execute(sa.delete(engines).where(engines.c.beat_at < long_ago))
+            connection.execute(
+                sa.insert(engines).values(
+                    id=beat.id,
+                    host=beat.host,
+                    pid=beat.pid,
+                    started_at=beat.started_at,
+                    beat_at=beat.beat_at,
+                )
+            )
+
+    def beat(self, engine: str, at: datetime) -> None:
+        """Note that an engine is alive."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(engines).where(engines.c.id == engine).values(beat_at=at))
+
+    def end(self, engine: str, at: datetime) -> None:
+        """Note that an engine was closed in order."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(engines).where(engines.c.id == engine).values(beat_at=at, ended_at=at))
+
+    def all(self) -> tuple[EngineBeat, ...]:
+        """Return every engine, the one heard of last first."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(engines).order_by(engines.c.beat_at.desc(), engines.c.id)).all()
+        return tuple(
+            EngineBeat(
+                id=row.id,
+                host=row.host,
+                pid=row.pid,
+                started_at=row.started_at,
+                beat_at=row.beat_at,
+                ended_at=row.ended_at,
+            )
+            for row in rows
+        )
+
+
+def _sighting(row: sa.Row[Any]) -> PlatformSighting:
+    params = msgspec.json.decode(row.error_params, type=dict[str, str]) if row.error_params else {}
+    return PlatformSighting(
+        platform=PlatformId(row.platform_id),
+        checked_at=row.checked_at,
+        reachable=row.reachable,
+        facts=None if row.facts is None else msgspec.json.decode(row.facts, type=PlatformFacts),
+        license_name=row.license_name,
+        vm_count=row.vm_count,
+        error_code=row.error_code,
+        error_params=tuple(sorted(params.items())),
+    )

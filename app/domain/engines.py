@@ -1,0 +1,28 @@
+"""Engines: programs that work on a catalog, and when they were last heard of."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+HEARTBEAT_S: Final = 10.0
+"""How often an engine says that it is alive."""
+SILENT_AFTER: Final = timedelta(seconds=60)
+"""An engine that was not heard of for so long cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineBeat:
+    """The heartbeat row of one engine."""
+
+    id: str
+    """A UUID, new at every start."""
+    host: str
+    pid: int
+    started_at: datetime
+    beat_at: datetime
+    ended_at: datetime | None = None
+    """When it was closed in order; None while it runs, and after it was killed."""
+
+    def is_alive(self, now: datetime) -> bool:
+        """Tell whether the engine can be taken to be running at ``now`` (aware UTC)."""
+        return self.ended_at is None and now - self.beat_at <= SILENT_AFTER

@@ -1,0 +1,68 @@
+"""Everything about rules, put together."""
+
+import logging
+
+from app.domain.errors import OperationalError
+from app.engine.commands import StartBackup
+from app.engine.desks.rules import RulesDesk
+from app.engine.executor import Executor
+from app.engine.heartbeat import Heartbeat
+from app.engine.jobs import Job, Workshop
+from app.engine.rules.retention import RetentionKeeper
+from app.engine.rules.runs import RuleRuns
+from app.engine.rules.scheduler import Scheduler, Ticker
+from app.engine.taskmanager import TaskManager
+
+_log = logging.getLogger(__name__)
+
+
+class RuleDepartment:
+    """Builds the parts, and keeps the clock for them: plans, heartbeat, looks at standbys. Thread: any."""
+
+    def __init__(self, workshop: Workshop, manager: TaskManager, executor: Executor) -> None:
+        self._workshop = workshop
+        self._retention = RetentionKeeper(workshop, manager)
+        runs = RuleRuns(workshop, manager, executor)
+        scheduler = Scheduler(workshop, runs)
+        self._heartbeat = Heartbeat(workshop.catalog.engines, workshop.clock)
+        calls = (self._heartbeat.beat, scheduler.look, workshop.standby_watch.refresh)
+        self._ticker = Ticker(workshop.settings.tick_s, calls)
+        self.desk = RulesDesk(
+            workshop,
+            manager,
+            executor,
+            runs=runs,
+            scheduler=scheduler,
+            retention=self._retention,
+            engine=self._heartbeat.engine,
+        )
+
+    def start(self) -> None:
+        """Begin to keep the clock.
+
+        Raises:
+            CatalogUnavailable: the heartbeat cannot be written.
+        """
+        self._heartbeat.begin()
+        self._ticker.start()
+
+    def tick(self) -> None:
+        """Look at the clock now, on the caller's thread."""
+        self._ticker.tick()
+
+    def stop(self) -> None:
+        """Begin nothing any more."""
+        self._ticker.stop()
+
+    def close(self) -> None:
+        """Say goodbye; to be called last."""
+        self._workshop.standby_watch.close()
+        try:
+            self._heartbeat.end()
+        except OperationalError as error:
+            _log.warning("the end of this engine was not kept: %s", error)
+
+    def after_backup(self, job: Job, request: StartBackup) -> None:
+        """Apply the retention of the rule that a successful backup belongs to. Never raises for the standby."""
+        if request.rule is not None:
+            self._retention.apply(job, request.rule, request.vm)

@@ -1,0 +1,134 @@
+"""What the operator entered for a rule: checked, and turned into a rule."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from app.domain.ids import PlatformId, RuleId, VmId
+from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy, PlanProblem
+from app.domain.rules import BackupRule, ProtectedVm, RuleProblem
+from app.domain.standbys import TargetPathRefused, normal_target_path
+from app.engine.commands.rules import OneTime, Periodic, Policy, RuleDraft, VmChoice
+from app.engine.jobs import Workshop
+from app.engine.queries.rules import RuleProblemRow
+from app.engine.standbys import repository_above
+
+_FIELDS = {
+    RuleProblem.NAME_MISSING: "name",
+    RuleProblem.NAME_TOO_LONG: "name",
+    RuleProblem.NAME_TAKEN: "name",
+    RuleProblem.NAME_UNPRINTABLE: "name",
+    RuleProblem.NO_VM: "vms",
+    RuleProblem.VM_IN_OTHER_RULE: "vms",
+    RuleProblem.VM_TWICE: "vms",
+    RuleProblem.TARGET_PATH_MISSING: "target_path",
+    RuleProblem.TARGET_PATH_REFUSED: "target_path",
+    RuleProblem.TARGET_INSIDE_REPOSITORY: "target_path",
+    RuleProblem.PLATFORM_UNKNOWN: "platform",
+    RuleProblem.STANDBY_UNKNOWN: "standby",
+}
+
+ROOT_SHOWN = "/"
+"""How the root of a standby is written as a target path on the screen, where an empty one is a missing one."""
+
+
+class DraftChecker:
+    """Checks drafts against all that is known. Thread: any."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def problems(self, draft: RuleDraft, rule: RuleId | None = None) -> tuple[RuleProblemRow, ...]:
+        """Return what is wrong with a draft; of a rule that is edited only the policy is looked at."""
+        if rule is not None:
+            return self.policy_problems(draft.policy)
+        catalog = self._workshop.catalog
+        found: list[tuple[RuleProblem, str]] = []
+        if catalog.platforms.get(draft.platform) is None:
+            found.append((RuleProblem.PLATFORM_UNKNOWN, draft.platform))
+        if catalog.standbys.get(draft.standby) is None:
+            found.append((RuleProblem.STANDBY_UNKNOWN, draft.standby))
+        tentative = rule_of(draft, RuleId(""), self._workshop.clock.now())
+        names = [other.name for other in catalog.rules.all()]
+        found += tentative.problems(names_taken=names, vms_taken=self.vms_taken(draft.platform))
+        found += self._target_problems(draft)
+        rows = [
+            RuleProblemRow(field=_FIELDS[problem], code=problem.value, value=value) for problem, value in found
+        ]
+        return (*rows, *self.policy_problems(draft.policy))
+
+    def policy_problems(self, policy: Policy) -> tuple[RuleProblemRow, ...]:
+        """Return what is wrong with a policy."""
+        found: Iterable[PlanProblem]
+        if isinstance(policy, OneTime):
+            found = policy.policy.problems(self._workshop.clock.now().astimezone(self._workshop.zone()))
+        else:
+            found = policy.policy.problems()
+        return tuple(RuleProblemRow(field="policy", code=one.value, value="") for one in dict.fromkeys(found))
+
+    def vms_taken(self, platform: PlatformId) -> dict[VmId, str]:
+        """Return, for each VM of a platform that is in a rule, the rule's name."""
+        return {
+            one.vm: rule.name
+            for rule in self._workshop.catalog.rules.all()
+            if rule.platform == platform
+            for one in rule.vms
+        }
+
+    def _target_problems(self, draft: RuleDraft) -> list[tuple[RuleProblem, str]]:
+        try:
+            target_path = normal_target_path(draft.target_path)
+        except TargetPathRefused as error:
+            return [(RuleProblem.TARGET_PATH_REFUSED, error.message)]
+        standby = self._workshop.catalog.standbys.get(draft.standby)
+        if standby is None or not self._workshop.standby_watch.is_usable(standby.id):
+            return []
+        above = repository_above(standby, target_path)
+        return [] if above is None else [(RuleProblem.TARGET_INSIDE_REPOSITORY, above or ROOT_SHOWN)]
+
+
+def rule_of(draft: RuleDraft, rule: RuleId, now: datetime) -> BackupRule:
+    """Turn a draft into a rule, its target path as it was entered."""
+    return BackupRule(
+        id=rule,
+        name=draft.name.strip(),
+        platform=draft.platform,
+        standby=draft.standby,
+        target_path=draft.target_path,
+        vms=chosen_vms(draft.vms),
+        advanced=draft.advanced,
+        policy=policy_of(draft.policy, now),
+    )
+
+
+def chosen_vms(choices: Iterable[VmChoice]) -> tuple[ProtectedVm, ...]:
+    """Turn what the operator picked into VMs of a rule, started."""
+    return tuple(ProtectedVm(vm=one.vm, name=one.name) for one in choices)
+
+
+def policy_of(policy: Policy, now: datetime) -> BackupPolicy:
+    """Turn a policy into what is kept: a start that has passed means now, a retention has the plans' unit."""
+    if isinstance(policy, OneTime):
+        return OneTimePolicy(start=max(policy.policy.start, now))
+    kept = policy.policy
+    return replace(kept, retention=replace(kept.retention, unit=kept.retention_unit))
+
+
+def draft_of(rule: BackupRule) -> RuleDraft:
+    """Turn a rule into what its editor shows."""
+    return RuleDraft(
+        name=rule.name,
+        platform=rule.platform,
+        standby=rule.standby,
+        target_path=rule.target_path or ROOT_SHOWN,
+        vms=tuple(VmChoice(vm=one.vm, name=one.name) for one in rule.vms),
+        advanced=rule.advanced,
+        policy=shown_policy(rule.policy),
+    )
+
+
+def shown_policy(policy: BackupPolicy) -> Policy:
+    """Turn a kept policy into the form that crosses the door."""
+    if isinstance(policy, PeriodicPolicy):
+        return Periodic(policy=policy)
+    return OneTime(policy=policy)

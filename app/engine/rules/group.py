@@ -1,0 +1,61 @@
+"""Group restore (组恢复): several VMs of a rule back over their originals."""
+
+from collections.abc import Sequence
+
+from app.domain.ids import PointId, TaskId, VmId
+from app.domain.rules import BackupRule
+from app.engine import messages as m
+from app.engine.commands import OverOriginal, StartRestore
+from app.engine.commands.rules import GroupMember
+from app.engine.errors import RequestRefused
+from app.engine.executor import Executor
+from app.engine.jobs import Workshop
+from app.engine.rules.book import members
+from app.engine.rules.errors import PointNotOfVm
+from app.engine.rules.points import RulePoints
+from app.engine.taskmanager import TaskManager
+
+
+class GroupRestorer:
+    """Queues the restores of a group. Thread: any."""
+
+    def __init__(self, workshop: Workshop, manager: TaskManager, executor: Executor) -> None:
+        self._workshop = workshop
+        self._manager = manager
+        self._executor = executor
+        self._points = RulePoints(workshop)
+
+    def begin(self, rule: BackupRule, group: Sequence[GroupMember], *, power_on: bool) -> tuple[TaskId, ...]:
+        """Queue one restore for each member, each over its original.
+
+        Raises:
+            RequestRefused, VmNotInRule, PointNotOfVm: nothing is queued.
+            OperationalError: a restore could not be queued; those before it are.
+        """
+        if not group or len({one.vm for one in group}) < len(group):
+            raise RequestRefused(detail="a group restore names each VM once, and at least one")
+        names = {one.vm: one.name for one in members(rule, [one.vm for one in group])}
+        for one in group:
+            self._check(rule, one.vm, one.point, names[one.vm])
+        queued = [
+            self._executor.queued(
+                StartRestore(
+                    standby=rule.standby,
+                    target_path=rule.target_path,
+                    point=one.point,
+                    platform=rule.platform,
+                    target=OverOriginal(),
+                    power_on=power_on,
+                    rule=rule.id,
+                )
+            )
+            for one in group
+        ]
+        tasks = tuple(self._manager.submit(one) for one in queued)
+        log = self._workshop.journal.about(rule.name, "rule.group_restore", rule=rule.id)
+        log.info(m.GROUP_RESTORE_BEGUN, vms=", ".join(names.values()))
+        return tasks
+
+    def _check(self, rule: BackupRule, vm: VmId, point: PointId, name: str) -> None:
+        if all(known.point.id != point for known in self._points.of_vm(rule, vm)):
+            raise PointNotOfVm(point=point, vm=name)

@@ -1,0 +1,67 @@
+"""The restore points of a VM in a rule, under all the ids that it ever had."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from app.domain.console_events import RestorePointDeleted
+from app.domain.ids import VmId
+from app.domain.platforms import Platform
+from app.domain.rules import BackupRule
+from app.domain.tasks import KnownPoint
+from app.engine.jobs import Workshop
+from app.engine.succession import former_ids
+from app.repository.errors import PointMissing
+
+
+class RulePoints:
+    """Finds and deletes the points of rules. Thread: any."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+
+    def of_vm(self, rule: BackupRule, vm: VmId) -> tuple[KnownPoint, ...]:
+        """Return the known points of a VM in a rule, newest first."""
+        platform = self._platform(rule)
+        if platform is None:
+            return ()
+        catalog = self._workshop.catalog
+        ids = (vm, *former_ids(vm, catalog.rules.successions(rule.platform)))
+        found = [
+            known
+            for one in ids
+            for known in catalog.points.find(
+                standby=rule.standby,
+                target_path=rule.target_path,
+                vm=one,
+                platform_address=platform.address,
+                rule_name=rule.name,
+            )
+        ]
+        return tuple(sorted(found, key=lambda known: (known.point.created_at, known.point.id), reverse=True))
+
+    def of_vms(self, rule: BackupRule, vms: Iterable[VmId]) -> tuple[KnownPoint, ...]:
+        """Return the known points of several VMs in a rule."""
+        return tuple(known for vm in vms for known in self.of_vm(rule, vm))
+
+    def _platform(self, rule: BackupRule) -> Platform | None:
+        return self._workshop.catalog.platforms.get(rule.platform)
+
+    def delete(self, rule: BackupRule, points: Iterable[KnownPoint]) -> int:
+        """Move points of a rule to their repository's trash; return how many there were.
+
+        Raises:
+            OperationalError: the repository refused; the points before it are deleted.
+        """
+        chosen = list(points)
+        if not chosen:
+            return 0
+        workshop = self._workshop
+        with workshop.repositories.lease(rule.standby, rule.target_path) as repository:
+            for known in chosen:
+                with suppress(PointMissing):  # somebody else deleted it: that is what is wanted
+                    repository.delete_point(known.point.id)
+                workshop.catalog.points.remove(rule.standby, rule.target_path, known.point.id)
+                workshop.bus.publish(
+                    RestorePointDeleted(at=workshop.clock.now(), standby=rule.standby, point=known.point.id)
+                )
+        return len(chosen)

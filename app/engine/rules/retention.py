@@ -1,0 +1,107 @@
+"""What goes after a successful run, and the preview of it. The decisions are :mod:`app.domain.retention`."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta, tzinfo
+from itertools import islice, takewhile
+
+from app.domain.errors import OperationalError
+from app.domain.ids import PointId, RuleId, VmId
+from app.domain.policies import BackupPolicy, OneTimePolicy, PolicyUnit, Retention
+from app.domain.retention import KeptPoint, PreviewDay, decide, preview
+from app.domain.schedule import PlannedRun, upcoming_runs
+from app.domain.states import BackupKind
+from app.domain.tasks import KnownPoint, VerificationState
+from app.engine import messages as m
+from app.engine.jobs import Job, Workshop
+from app.engine.queries.rules import PreviewedDay, PreviewedPoint
+from app.engine.rules.points import RulePoints
+from app.engine.taskmanager import TaskManager
+
+_KEEP_ALL = Retention(period=64, unit=PolicyUnit.QUARTERLY, keep_newest=1000)
+_MOST_DAYS = 3660
+
+
+class RetentionKeeper:
+    """Applies the retention of rules. Thread: any."""
+
+    def __init__(self, workshop: Workshop, manager: TaskManager) -> None:
+        self._workshop = workshop
+        self._manager = manager
+        self._points = RulePoints(workshop)
+
+    def apply(self, job: Job, rule: RuleId, vm: VmId) -> None:
+        """Remove the points of a VM that have expired, after a run of the rule that succeeded.
+
+        Never raises for what the standby or the catalog refuse: the backup is made, and the next run tries again.
+        """
+        try:
+            self._apply(job, rule, vm)
+        except OperationalError as error:
+            job.log.warning(m.RETENTION_FAILED, detail=error.message)
+
+    def _apply(self, job: Job, rule: RuleId, vm: VmId) -> None:
+        workshop = self._workshop
+        known = workshop.catalog.rules.get(rule)
+        if known is None or isinstance(known.policy, OneTimePolicy):
+            return
+        points = self._points.of_vm(known, vm)
+        decision = decide(
+            kept_points(points), known.policy.retention, known.policy, workshop.clock.now(), workshop.zone()
+        )
+        used = self._used_points()
+        by_id = {one.point.id: one for one in points}
+        for expired in decision.remove:
+            if expired.id in used:
+                job.log.info(m.POINT_IN_USE, point=expired.id)
+                continue
+            self._points.delete(known, [by_id[expired.id]])
+            job.log.info(m.POINT_EXPIRED, point=expired.id)
+
+    def _used_points(self) -> set[PointId]:
+        return {one.point for one in self._manager.unfinished() if one.point is not None}
+
+    def preview(
+        self, policy: BackupPolicy, days: int, rule: RuleId | None = None, vm: VmId | None = None
+    ) -> tuple[PreviewedDay, ...]:
+        """Return which points will exist on each of the next days, if every run succeeds."""
+        workshop = self._workshop
+        now, zone = workshop.clock.now(), workshop.zone()
+        known = None if rule is None else workshop.catalog.rules.get(rule)
+        points = () if known is None or vm is None else self._points.of_vm(known, vm)
+        retention = _KEEP_ALL if isinstance(policy, OneTimePolicy) else policy.retention
+        wanted = max(1, min(days, _MOST_DAYS))
+        until = now + timedelta(days=wanted + 1)
+        runs = list(takewhile(lambda run: run.at <= until, upcoming_runs(policy, now, zone)))
+        previewed = islice(preview(kept_points(points), retention, policy, now, zone), wanted)
+        return tuple(_day_row(day, runs, zone) for day in previewed)
+
+
+def kept_points(points: Iterable[KnownPoint]) -> list[KeptPoint]:
+    """Return what retention needs to know of points."""
+    return [
+        KeptPoint(
+            id=one.point.id,
+            created_at=one.point.created_at,
+            kind=one.point.kind,
+            is_good=one.verification is not VerificationState.DAMAGED,
+        )
+        for one in points
+    ]
+
+
+def _day_row(day: PreviewDay, runs: Iterable[PlannedRun], zone: tzinfo) -> PreviewedDay:
+    return PreviewedDay(
+        day=day.day,
+        runs=tuple(_runs_of(day.day, runs, zone)),
+        points=tuple(
+            PreviewedPoint(
+                id=None if one.id.startswith("planned/") else one.id, created_at=one.created_at, kind=one.kind
+            )
+            for one in day.points
+        ),
+        removed_count=len(day.removed),
+    )
+
+
+def _runs_of(day: date, runs: Iterable[PlannedRun], zone: tzinfo) -> Iterable[tuple[datetime, BackupKind]]:
+    return ((run.at, run.kind) for run in runs if run.at.astimezone(zone).date() == day)

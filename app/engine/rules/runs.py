@@ -1,0 +1,134 @@
+"""Backups of a rule's VMs as tasks."""
+
+from collections.abc import Iterable
+
+from app.domain.errors import OperationalError
+from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
+from app.domain.states import BackupKind, TaskKind, TransportMode
+from app.domain.tasks import TaskRecord
+from app.engine import messages as m
+from app.engine.commands import StartBackup
+from app.engine.executor import Executor, request_of
+from app.engine.jobs import Workshop
+from app.engine.options import ChangeTracking
+from app.engine.rules.points import RulePoints
+from app.engine.taskmanager import TaskManager
+
+RUN_NOW_PRIORITY = 100
+"""Tasks that the operator wants at once go before planned ones."""
+
+
+class RuleRuns:
+    """Queues backups for rules. Thread: any."""
+
+    def __init__(self, workshop: Workshop, manager: TaskManager, executor: Executor) -> None:
+        self._workshop = workshop
+        self._manager = manager
+        self._executor = executor
+        self._points = RulePoints(workshop)
+
+    def unfinished(self, rule: RuleId, vms: Iterable[VmId] | None = None) -> list[TaskRecord]:
+        """Return the tasks of a rule that wait or run, of all its VMs or of some."""
+        chosen = None if vms is None else set(vms)
+        return [
+            one for one in self._manager.unfinished() if one.rule == rule and (chosen is None or one.vm in chosen)
+        ]
+
+    def backups(self, rule: RuleId) -> dict[VmId, TaskRecord]:
+        """Return the backups of a rule that wait or run, by VM."""
+        return {one.vm: one for one in self.unfinished(rule) if one.kind is TaskKind.BACKUP}
+
+    def run_now(self, rule: BackupRule, vms: Iterable[ProtectedVm], kind: BackupKind) -> tuple[TaskId, ...]:
+        """Queue backups before what waits; one of this kind that waits already goes before the others instead.
+
+        VMs whose backup is running are left out.
+
+        Raises:
+            CatalogUnavailable: not all could be queued.
+        """
+        busy, tasks, names = self.backups(rule.id), list[TaskId](), list[str]()
+        for one in vms:
+            waiting = busy.get(one.vm)
+            if waiting is None:
+                tasks.append(self.queue(rule, one, kind, priority=RUN_NOW_PRIORITY))
+            elif _kind_of(waiting) is kind and self._manager.promote(waiting.id, RUN_NOW_PRIORITY):
+                tasks.append(waiting.id)
+            else:
+                continue
+            names.append(one.name)
+        if names:
+            log = self._workshop.journal.about(rule.name, "rule.run_now", rule=rule.id)
+            log.info(m.RULE_RUN_NOW, kind=kind.value, vms=", ".join(names))
+        return tuple(tasks)
+
+    def run_planned(
+        self, rule: BackupRule, vms: Iterable[ProtectedVm], kind: BackupKind, planned: str
+    ) -> tuple[list[ProtectedVm], list[ProtectedVm]]:
+        """Queue backups as planned; return the VMs whose backup was queued, and those that had to be skipped.
+
+        A VM whose previous backup has not ended is skipped. What cannot be queued is logged. Never raises.
+        """
+        log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+        busy, begun, skipped = self.backups(rule.id), list[ProtectedVm](), list[ProtectedVm]()
+        for one in vms:
+            if one.vm in busy:
+                log.warning(m.RULE_RUN_SKIPPED, at=planned, vm=one.name)
+                skipped.append(one)
+                continue
+            try:
+                self.queue(rule, one, kind)
+            except OperationalError as error:
+                log.error(m.RULE_RUN_NOT_QUEUED, vm=one.name, detail=error.message)
+            else:
+                begun.append(one)
+        return begun, skipped
+
+    def queue(self, rule: BackupRule, vm: ProtectedVm, kind: BackupKind, *, priority: int = 0) -> TaskId:
+        """Queue a backup of one VM.
+
+        Raises:
+            CatalogUnavailable: it could not be noted.
+        """
+        advanced = rule.advanced
+        request = StartBackup(
+            platform=rule.platform,
+            vm=vm.vm,
+            vm_name=vm.name,
+            standby=rule.standby,
+            target_path=rule.target_path,
+            rule=rule.id,
+            rule_name=rule.name,
+            kind=kind,
+            tracking=tracking_of(advanced),
+            quiesce=advanced.quiesce,
+            transports=self._transports(advanced),
+            priority=priority,
+            host=self._host_of(rule, vm.vm),
+        )
+        return self._manager.submit(self._executor.queued(request))
+
+    def _transports(self, advanced: AdvancedSettings) -> tuple[TransportMode, ...]:
+        usual = self._workshop.settings.transports
+        return (TransportMode.SAN, *usual) if advanced.lan_free else ()
+
+    def _host_of(self, rule: BackupRule, vm: VmId) -> str:
+        """Return the ESXi host that ran the VM at its newest point; the budget of that host is counted."""
+        newest = next(iter(self._points.of_vm(rule, vm)), None)
+        return "" if newest is None else newest.point.facts.host
+
+
+def tracking_of(advanced: AdvancedSettings) -> ChangeTracking:
+    """Return how a rule's backups use change tracking.
+
+    The automatic setting switches it on where it is off. Without it, the manual box uses it where somebody has
+    switched it on; with neither, every backup reads the whole disk.
+    """
+    if advanced.automatic_change_tracking:
+        return ChangeTracking.AUTOMATIC
+    return ChangeTracking.IF_ENABLED if advanced.use_change_tracking else ChangeTracking.OFF
+
+
+def _kind_of(record: TaskRecord) -> BackupKind | None:
+    request = request_of(record)
+    return request.kind if isinstance(request, StartBackup) else None

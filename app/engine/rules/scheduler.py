@@ -1,0 +1,190 @@
+"""When rules run: a look at the clock, once a second and whenever something changes.
+
+What is due is decided by :mod:`app.domain.schedule` alone. For every rule the catalog keeps the moment up to which
+its runs are dealt with; a look takes what lies between that moment and now:
+
+- a run that is at most ``missed_after_s`` late is begun, the most complete one where there are several;
+- older ones were missed, while the program or the machine was off: they are made up for by one run where the
+  operator allowed it, and logged in any case. A one-time run is never missed, only late.
+
+Then the moment becomes now. It is written after the tasks are: a crash in between begins a run twice at worst, and
+the second is skipped because the first has not ended. A clock that was set back a little repeats nothing; after a
+larger step back runs are planned from the new time on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+
+from app.domain.errors import OperationalError
+from app.domain.ids import RuleId
+from app.domain.policies import OneTimePolicy
+from app.domain.rules import BackupRule
+from app.domain.schedule import PlannedRun, missed_run, next_run, upcoming_runs
+from app.domain.states import BackupKind
+from app.engine import messages as m
+from app.engine.jobs import Workshop
+from app.engine.rules.runs import RuleRuns
+
+_log = logging.getLogger(__name__)
+
+CLOCK_TOLERANCE = timedelta(hours=1)
+"""A step back of the clock that is no larger repeats no runs."""
+PLAN_HOLDS = timedelta(minutes=1)
+"""The next runs are computed anew so often, for the operator may have changed the time zone."""
+_MOST_COUNTED = 10_000
+
+
+class Scheduler:
+    """Begins what is due. Thread: any; looks take turns."""
+
+    def __init__(self, workshop: Workshop, runs: RuleRuns) -> None:
+        self._workshop = workshop
+        self._runs = runs
+        self._lock = threading.Lock()
+        self._dirty = True
+        self._next: dict[RuleId, datetime | None] = {}
+        self._planned_at: datetime | None = None
+
+    def replan(self) -> None:
+        """Read the rules anew at the next look."""
+        self._dirty = True
+
+    def is_scheduled(self, rule: RuleId) -> bool:
+        """Tell whether a rule was taken up since it was created or the engine was started."""
+        return rule in self._next
+
+    def look(self) -> None:
+        """Begin what is due now.
+
+        Raises:
+            CatalogUnavailable: rules cannot be read, or what was begun cannot be noted; the next look tries again.
+        """
+        with self._lock:
+            now, zone = self._workshop.clock.now(), self._workshop.zone()
+            if not self._something_may_be_due(now):
+                return
+            self._dirty = False
+            try:
+                self._look(now, zone)
+            except BaseException:
+                self._dirty = True
+                raise
+            self._planned_at = now
+
+    def _something_may_be_due(self, now: datetime) -> bool:
+        planned_at = self._planned_at
+        if self._dirty or planned_at is None or not timedelta(0) <= now - planned_at < PLAN_HOLDS:
+            return True
+        soonest = min((at for at in self._next.values() if at is not None), default=None)
+        return soonest is not None and soonest <= now
+
+    def _look(self, now: datetime, zone: tzinfo) -> None:
+        rules = self._workshop.catalog.rules
+        considered = rules.considered()
+        planned: dict[RuleId, datetime | None] = {}
+        for rule in rules.all():
+            until = self._settle(rule, considered[rule.id], now, zone)
+            run = next_run(rule.policy, until, zone)
+            planned[rule.id] = None if run is None else run.at
+        self._next = planned
+
+    def _settle(self, rule: BackupRule, since: datetime, now: datetime, zone: tzinfo) -> datetime:
+        """Deal with the runs of one rule up to now; return the moment up to which they are dealt with."""
+        if since > now + CLOCK_TOLERANCE:
+            log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+            log.warning(m.RULE_CLOCK_WENT_BACK, since=_shown(since, zone))
+            self._workshop.catalog.rules.consider(rule.id, now)
+            return now
+        due = _due(rule, since, now, zone)
+        if not due:
+            return since
+        self._begin(rule, since, due, now, zone)
+        self._workshop.catalog.rules.consider(rule.id, now)
+        return now
+
+    def _begin(
+        self, rule: BackupRule, since: datetime, due: list[PlannedRun], now: datetime, zone: tzinfo
+    ) -> None:
+        vms = [one for one in rule.vms if one.is_started]
+        if not vms:
+            return
+        log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+        policy = rule.policy
+        oldest = now - timedelta(seconds=self._workshop.settings.missed_after_s)
+        in_time = [run for run in due if run.at >= oldest]
+        missed = len(due) - len(in_time)
+        if isinstance(policy, OneTimePolicy) or not missed:
+            run = due[-1] if isinstance(policy, OneTimePolicy) else _most_complete(in_time)
+            begun, _ = self._runs.run_planned(rule, vms, run.kind, _shown(run.at, zone))
+            if begun:
+                names = ", ".join(one.name for one in begun)
+                log.info(m.RULE_RUN_DUE, at=_shown(run.at, zone), kind=run.kind.value, vms=names)
+            return
+        made_up = missed_run(policy, since, now, zone) if policy.run_missed_on_start else None
+        if made_up is not None:
+            begun, _ = self._runs.run_planned(rule, vms, made_up.kind, _shown(due[0].at, zone))
+            names = ", ".join(one.name for one in begun)
+            log.warning(
+                m.RULE_RUN_MADE_UP, count=missed, since=_shown(due[0].at, zone), kind=made_up.kind.value, vms=names
+            )
+            return
+        log.warning(m.RULE_RUN_MISSED, count=missed, since=_shown(due[0].at, zone))
+        if in_time:
+            run = _most_complete(in_time)
+            self._runs.run_planned(rule, vms, run.kind, _shown(run.at, zone))
+
+
+def _due(rule: BackupRule, since: datetime, now: datetime, zone: tzinfo) -> list[PlannedRun]:
+    found: list[PlannedRun] = []
+    for run in upcoming_runs(rule.policy, since, zone):
+        if run.at > now or len(found) == _MOST_COUNTED:
+            break
+        found.append(run)
+    return found
+
+
+_COMPLETENESS = {BackupKind.INCREMENTAL: 0, BackupKind.DIFFERENTIAL: 1, BackupKind.FULL: 2}
+
+
+def _most_complete(runs: list[PlannedRun]) -> PlannedRun:
+    return max(runs, key=lambda run: (_COMPLETENESS[run.kind], run.at))
+
+
+def _shown(moment: datetime, zone: tzinfo) -> str:
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(" ", "minutes")
+
+
+class Ticker:
+    """Calls what has to happen every so often, on one thread. Errors of one call never end it."""
+
+    def __init__(self, tick_s: float, calls: tuple[Callable[[], None], ...]) -> None:
+        self._tick_s = tick_s
+        self._calls = calls
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, wait_s: float = 30.0) -> None:
+        """End the thread and wait for the call that is under way."""
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(wait_s)
+
+    def tick(self) -> None:
+        """Call everything once, on the caller's thread."""
+        for call in self._calls:
+            try:
+                call()
+            except OperationalError as error:
+                _log.error("%s is tried again: %s", getattr(call, "__qualname__", call), error)
+            except Exception:  # noqa: BLE001 - a bug in one look must not end months of unattended backups
+                _log.exception("%s failed and is tried again", getattr(call, "__qualname__", call))
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._tick_s):
+            self.tick()

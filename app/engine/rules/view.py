@@ -1,0 +1,252 @@
+"""Rows and states for the rule pages."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.core.clock import Clock
+from app.core.progress import ProgressSample
+from app.domain.engines import EngineBeat
+from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
+from app.domain.platforms import Platform
+from app.domain.rules import BackupRule, ProtectedVm, VmSituation, rule_state, vm_state
+from app.domain.schedule import next_run
+from app.domain.states import TaskState
+from app.domain.tasks import PointTally, TaskRecord
+from app.engine.jobs import Workshop
+from app.engine.queries.rules import RuleDetails, RuleRow, RuleVmRow
+from app.engine.rows import kept_error_row
+from app.engine.rules.drafts import ROOT_SHOWN, draft_of
+from app.engine.rules.scheduler import Scheduler
+from app.engine.succession import former_ids
+from app.engine.taskmanager import TaskManager
+
+_Key = tuple[RuleId, VmId]
+_SPEED_WINDOW_S = 2.0
+
+
+class Speeds:
+    """Tells how fast tasks read right now, from one question to the next. Thread: any."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._base: dict[TaskId, tuple[float, int]] = {}
+        self._known: dict[TaskId, float] = {}
+
+    def note(self, samples: Mapping[TaskId, ProgressSample]) -> dict[TaskId, float]:
+        """Take the counters of the running tasks; return bytes per second where they can be told."""
+        now_s = self._clock.monotonic()
+        with self._lock:
+            for gone in self._base.keys() - samples.keys():
+                del self._base[gone]
+                self._known.pop(gone, None)
+            for task, sample in samples.items():
+                began_s, began_bytes = self._base.setdefault(task, (now_s, sample.read_bytes))
+                if now_s - began_s >= _SPEED_WINDOW_S:
+                    self._known[task] = (sample.read_bytes - began_bytes) / (now_s - began_s)
+                    self._base[task] = (now_s, sample.read_bytes)
+            return dict(self._known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Knowledge:
+    """All that rows are made of, read once for all of them."""
+
+    platforms: Mapping[PlatformId, Platform]
+    standby_names: Mapping[StandbyId, str]
+    newest: Mapping[_Key, TaskRecord]
+    ended: Mapping[_Key, TaskRecord]
+    ours: frozenset[TaskId]
+    others_alive: bool
+    samples: Mapping[TaskId, ProgressSample]
+    speeds: Mapping[TaskId, float]
+    tallies: Mapping[tuple[StandbyId, str, str, str, VmId], PointTally]
+    successions: Mapping[PlatformId, Mapping[VmId, VmId]]
+    unviewed: Mapping[tuple[RuleId | None, VmId], int]
+    now: datetime
+
+    def unfinished_state(self, record: TaskRecord | None) -> TaskState | None:
+        """Return the state of a task that has not ended; unknown where nobody can be running it."""
+        if record is None or record.state.is_final:
+            return None
+        if record.id in self.ours or record.state is TaskState.PENDING or self.others_alive:
+            return record.state
+        return TaskState.UNKNOWN
+
+
+class RuleView:
+    """Makes the rows. Thread: any."""
+
+    def __init__(self, workshop: Workshop, manager: TaskManager, scheduler: Scheduler, engine: str) -> None:
+        """Prepare.
+
+        Args:
+            workshop: what the engine shares.
+            manager: knows what runs.
+            scheduler: knows which rules were taken up.
+            engine: id of this engine's heartbeat row.
+        """
+        self._workshop = workshop
+        self._manager = manager
+        self._scheduler = scheduler
+        self._engine = engine
+        self._speeds = Speeds(workshop.clock)
+
+    def rules(self) -> tuple[RuleRow, ...]:
+        """Return the rows of all rules, by name."""
+        rules = self._workshop.catalog.rules.all()
+        known = self._knowledge(rules)
+        return tuple(self._rule_row(rule, known) for rule in rules)
+
+    def vms(self, rule: BackupRule) -> tuple[RuleVmRow, ...]:
+        """Return the rows of a rule's VMs, by name."""
+        known = self._knowledge([rule], rule.id)
+        rows = [self._vm_row(rule, one, known) for one in rule.vms]
+        return tuple(sorted(rows, key=lambda row: (row.name.casefold(), row.vm)))
+
+    def details(self, rule: BackupRule) -> RuleDetails:
+        """Return a rule as its editor shows it."""
+        known = self._knowledge([rule], rule.id)
+        return RuleDetails(row=self._rule_row(rule, known), draft=draft_of(rule))
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    def _knowledge(self, rules: Iterable[BackupRule], only: RuleId | None = None) -> _Knowledge:
+        catalog, manager = self._workshop.catalog, self._manager
+        self._workshop.standby_watch.refresh()
+        before = {one.id for one in manager.unfinished()}
+        newest = _by_vm(catalog.tasks.newest_of_rules(only))
+        ended = _by_vm(catalog.tasks.newest_of_rules(only, ended=True))
+        samples = manager.samples()
+        now = self._workshop.clock.now()
+        return _Knowledge(
+            platforms={one.id: one for one in catalog.platforms.all()},
+            standby_names={one.id: one.name for one in catalog.standbys.all()},
+            newest=newest,
+            ended=ended,
+            ours=frozenset(before | {one.id for one in manager.unfinished()}),
+            others_alive=any(self._is_other(one, now) for one in catalog.engines.all()),
+            samples=samples,
+            speeds=self._speeds.note(samples),
+            tallies={
+                (one.standby, one.target_path, one.rule_name, one.platform_address, one.vm): one
+                for one in catalog.points.tallies()
+            },
+            successions={
+                platform: catalog.rules.successions(platform) for platform in {rule.platform for rule in rules}
+            },
+            unviewed=catalog.figures.unviewed_by_vm(),
+            now=now,
+        )
+
+    def _is_other(self, beat: EngineBeat, now: datetime) -> bool:
+        return beat.id != self._engine and beat.is_alive(now)
+
+    # --- making rows -------------------------------------------------------------------------------------------
+
+    def _rule_row(self, rule: BackupRule, known: _Knowledge) -> RuleRow:
+        states = [self._state(rule, one, known) for one in rule.vms]
+        started = any(one.is_started for one in rule.vms)
+        run = next_run(rule.policy, known.now, self._workshop.zone()) if started else None
+        ended = [one for vm in rule.vms if (one := known.ended.get((rule.id, vm.vm))) is not None]
+        last = max(ended, key=lambda record: record.ended_at or record.created_at, default=None)
+        platform = known.platforms.get(rule.platform)
+        return RuleRow(
+            id=rule.id,
+            name=rule.name,
+            state=rule_state(states),
+            fraction=_fraction(self._running(rule, known)),
+            platform=rule.platform,
+            platform_name=platform.name if platform else "",
+            standby=rule.standby,
+            standby_name=known.standby_names.get(rule.standby, ""),
+            target_path=rule.target_path or ROOT_SHOWN,
+            vm_count=len(rule.vms),
+            next_run=None if run is None else run.at,
+            next_kind=None if run is None else run.kind,
+            last_run=None if last is None else (last.started_at or last.created_at),
+            last_result=None if last is None else last.state,
+            unviewed_errors=sum(known.unviewed.get((rule.id, one.vm), 0) for one in rule.vms),
+        )
+
+    def _running(self, rule: BackupRule, known: _Knowledge) -> list[ProgressSample]:
+        tasks = [record.id for one in rule.vms if (record := known.newest.get((rule.id, one.vm))) is not None]
+        return [known.samples[task] for task in tasks if task in known.samples]
+
+    def _state(self, rule: BackupRule, vm: ProtectedVm, known: _Knowledge) -> TaskState:
+        ended = known.ended.get((rule.id, vm.vm))
+        return vm_state(
+            VmSituation(
+                is_started=vm.is_started,
+                is_one_time=rule.is_one_time,
+                unfinished=known.unfinished_state(known.newest.get((rule.id, vm.vm))),
+                last=None if ended is None else ended.state,
+                standby_reachable=self._workshop.standby_watch.is_usable(rule.standby),
+                is_scheduled=self._scheduler.is_scheduled(rule.id),
+            )
+        )
+
+    def _vm_row(self, rule: BackupRule, vm: ProtectedVm, known: _Knowledge) -> RuleVmRow:
+        record, ended = known.newest.get((rule.id, vm.vm)), known.ended.get((rule.id, vm.vm))
+        sample = None if record is None else known.samples.get(record.id)
+        tallies = self._tallies(rule, vm.vm, known)
+        speed = _speed(record, known)
+        platform = known.platforms.get(rule.platform)
+        return RuleVmRow(
+            rule=rule.id,
+            vm=vm.vm,
+            name=vm.name,
+            state=self._state(rule, vm, known),
+            fraction=None if sample is None else _fraction([sample]),
+            task=None if record is None else record.id,
+            platform_name=platform.name if platform else "",
+            standby_name=known.standby_names.get(rule.standby, ""),
+            disk_bytes=tallies[0].capacity_bytes if tallies else None,
+            started_at=None if record is None else record.started_at,
+            ended_at=None if record is None else record.ended_at,
+            read_bytes_per_s=speed,
+            seconds_left=_seconds_left(sample, speed),
+            error=None if ended is None or ended.error is None else kept_error_row(ended.error),
+            point_count=sum(one.count for one in tallies),
+            newest_point=max((one.newest for one in tallies), default=None),
+            unviewed_errors=known.unviewed.get((rule.id, vm.vm), 0),
+        )
+
+    def _tallies(self, rule: BackupRule, vm: VmId, known: _Knowledge) -> list[PointTally]:
+        """Return what is counted of a VM's points, under its present id first."""
+        platform = known.platforms.get(rule.platform)
+        if platform is None:
+            return []
+        ids = (vm, *former_ids(vm, known.successions[rule.platform]))
+        keys = [(rule.standby, rule.target_path, rule.name, platform.address, one) for one in ids]
+        return [known.tallies[key] for key in keys if key in known.tallies]
+
+
+def _by_vm(records: Iterable[TaskRecord]) -> dict[_Key, TaskRecord]:
+    return {(one.rule, one.vm): one for one in records if one.rule is not None}
+
+
+def _fraction(samples: Iterable[ProgressSample]) -> float | None:
+    running = list(samples)
+    total = sum(one.total_bytes for one in running)
+    if not running:
+        return None
+    return min(1.0, sum(one.done_bytes for one in running) / total) if total else 0.0
+
+
+def _speed(record: TaskRecord | None, known: _Knowledge) -> float | None:
+    """Return the speed now while a task runs, else the mean of its run."""
+    if record is None or record.id in known.samples:
+        return None if record is None else known.speeds.get(record.id)
+    if record.started_at is None or record.ended_at is None:
+        return None
+    seconds = (record.ended_at - record.started_at).total_seconds()
+    return record.totals.read_bytes / seconds if seconds > 0 else None
+
+
+def _seconds_left(sample: ProgressSample | None, speed: float | None) -> float | None:
+    if sample is None or not speed or sample.total_bytes <= 0:
+        return None
+    return max(0, sample.total_bytes - sample.done_bytes) / speed
