@@ -23,6 +23,11 @@ _LOOK_S = 0.1
 _DRAIN_S = 2.0
 """How long the output is still read once the command has ended; a child that went its own way may hold it open."""
 
+if sys.platform == "win32":
+    _CREATION_FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+else:
+    _CREATION_FLAGS = 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -80,7 +85,6 @@ def run_command(
     Raises:
         OSError: it could not be started.
     """
-    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
     process = subprocess.Popen(  # noqa: S603 - the operator's own command, as a list
         list(arguments),
         stdin=subprocess.DEVNULL,
@@ -88,7 +92,7 @@ def run_command(
         stderr=subprocess.STDOUT,
         env=dict(environment),
         start_new_session=sys.platform != "win32",
-        creationflags=flags,
+        creationflags=_CREATION_FLAGS,
     )
     assert process.stdout is not None
     output = _Output(process.stdout)

@@ -80,7 +80,8 @@ class EmailSink:
                 target=target, detail=f"the recipients {refused} were refused"
             ) from error
         except smtplib.SMTPResponseException as error:
-            words = error.smtp_error.decode("utf-8", "replace") if error.smtp_error else ""
+            said = error.smtp_error
+            words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
             raise _graded(error.smtp_code)(target=target, detail=f"{error.smtp_code} {words}") from error
         except (smtplib.SMTPException, OSError) as error:
             raise SinkFailed(target=target, detail=str(error) or type(error).__name__) from error

@@ -146,6 +146,7 @@ class RemoteDoor:
         self._refusal: OperationalError = EngineAway(detail="the connection is being made")
         self._wants_events = False
         self._told_lost = False
+        self._has_tried = False
         self._closing = False
         self._free_calls = threading.BoundedSemaphore(MAX_OPEN_REQUESTS - 4)
         self._keeper = threading.Thread(target=self._keep, name="door-client")
@@ -223,6 +224,18 @@ class RemoteDoor:
                     raise self._refusal
                 self._changed.wait(left_s)
 
+    def wait_for_first_try(self) -> None:
+        """Wait until the engine was found, or it is known that it is away.
+
+        Raises:
+            EngineAway: it is not there.
+            OperationalError: it cannot be used.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._link is not None or self._has_tried or self._closing)
+            if self._link is None:
+                raise self._refusal
+
     def close(self) -> None:
         """Give the connection up; a second call does nothing. Not to be called by a listener."""
         with self._changed:
@@ -299,6 +312,8 @@ class RemoteDoor:
         with self._changed:
             if not self._closing:
                 self._refusal = error
+            self._has_tried = True
+            self._changed.notify_all()
 
     def _receive_all(self, link: _Link) -> None:
         heard = pinged = time.monotonic()

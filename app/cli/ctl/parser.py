@@ -1,0 +1,133 @@
+"""What can be written on the command line."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from app.cli.ctl import points, program, rules, sites, tasks
+from app.domain.states import BackupKind, TaskState
+from app.engine.api import StatisticsPeriod
+from app.engine.export.formats import ImageFormat
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_EPILOG = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no engine runs."
+
+
+def ctl_parser() -> argparse.ArgumentParser:
+    """Return the parser; what it parses carries ``run``, the function that does it."""
+    parser = argparse.ArgumentParser(
+        prog="debugctl", description="Control the Standfast engine that runs.", epilog=_EPILOG
+    )
+    parser.add_argument("--json", action="store_true", help="answer as JSON")
+    subjects = parser.add_subparsers(title="subjects", required=True, metavar="SUBJECT")
+    _tasks(subjects)
+    _rules(subjects)
+    _points(subjects)
+    _platforms(subjects)
+    _standbys(subjects)
+    _program(subjects)
+    return parser
+
+
+def _subject(subjects: "Commands", name: str, words: str) -> "Commands":
+    return subjects.add_parser(name, help=words).add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+
+def _command(commands: "Commands", name: str, run: object, words: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=words, description=words)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _tasks(subjects: "Commands") -> None:
+    back = _subject(subjects, "back", "what runs now")
+    _command(back, "task", tasks.back_task, "list the tasks that wait or run")
+    commands = _subject(subjects, "task", "tasks")
+    listing = _command(commands, "list", tasks.list_tasks, "list tasks, newest first")
+    listing.add_argument("--state", action="append", choices=[one.value for one in TaskState])
+    listing.add_argument("--limit", type=_count, default=50)
+    show = _command(commands, "show", tasks.show_task, "show a task with the end of its log")
+    show.add_argument("task")
+    show.add_argument("--lines", type=_count, default=100)
+    cancel = _command(commands, "cancel", tasks.cancel_tasks, "ask tasks to stop")
+    cancel.add_argument("tasks", nargs="+", metavar="task")
+
+
+def _rules(subjects: "Commands") -> None:
+    commands = _subject(subjects, "rule", "backup rules")
+    _command(commands, "list", rules.list_rules, "list rules")
+    for name, run, words in (
+        ("start", rules.start_rules, "start all VMs of rules"),
+        ("stop", rules.stop_rules, "stop all VMs of rules, and the tasks that run for them"),
+    ):
+        _command(commands, name, run, words).add_argument("rules", nargs="+", metavar="rule")
+    now = _command(commands, "run", rules.run_rule, "back VMs of a rule up now")
+    now.add_argument("rule")
+    now.add_argument("--vm", action="append", default=[], help="only this VM; may be repeated")
+    kinds = [one.value for one in BackupKind]
+    now.add_argument("--kind", choices=kinds, default=BackupKind.INCREMENTAL.value)
+    now.add_argument("--wait", action="store_true", help="wait for the end; 1 when a backup failed")
+
+
+def _points(subjects: "Commands") -> None:
+    commands = _subject(subjects, "point", "restore points")
+    listing = _command(commands, "list", points.list_points, "list restore points, newest first")
+    listing.add_argument("--vm")
+    listing.add_argument("--standby")
+    verify = _command(commands, "verify", points.verify_point, "read a point back, every chunk against its digest")
+    export = _command(commands, "export", points.export_point, "write disks of a point into image files")
+    for parser in (verify, export):
+        parser.add_argument("point")
+        parser.add_argument("--standby", help="where the point is, when several have one of that key")
+        parser.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
+    export.add_argument("folder", help="a directory that exists, on the engine's machine")
+    formats = [one.value for one in ImageFormat]
+    export.add_argument("--format", choices=formats, default=ImageFormat.RAW.value)
+    export.add_argument("--disk", action="append", type=int, default=[], help="device key; default: every disk")
+
+
+def _platforms(subjects: "Commands") -> None:
+    commands = _subject(subjects, "platform", "virtual platforms")
+    _command(commands, "list", sites.list_platforms, "list virtual platforms")
+    add = _command(
+        commands, "add", sites.add_platform, "register one; the password is asked for, or read from standard input"
+    )
+    add.add_argument("name")
+    add.add_argument("address")
+    add.add_argument("--user", required=True)
+    add.add_argument("--port", type=int, default=443)
+    add.add_argument("--thumbprint", help="SHA-256 of the certificate that is the right one")
+    _command(commands, "remove", sites.remove_platform, "forget one").add_argument("name")
+    _command(commands, "test", sites.test_platform, "log in to one").add_argument("name")
+
+
+def _standbys(subjects: "Commands") -> None:
+    commands = _subject(subjects, "standby", "standby machines")
+    _command(commands, "list", sites.list_standbys, "list standby machines")
+    add = _command(commands, "add", sites.add_standby, "register one")
+    add.add_argument("name")
+    add.add_argument("path")
+    add.add_argument("--note", default="")
+    _command(commands, "remove", sites.remove_standby, "forget one; its data stays").add_argument("name")
+
+
+def _program(subjects: "Commands") -> None:
+    stat = _command(subjects, "stat", program.show_status, "how the engine stands, or a rule's statistics")
+    stat.add_argument("--rule")
+    periods = [one.value for one in StatisticsPeriod]
+    stat.add_argument("--period", choices=periods, default=StatisticsPeriod.MONTH.value)
+    log = _command(subjects, "log", program.show_log, "the newest lines of the log")
+    log.add_argument("--rule")
+    log.add_argument("--task")
+    log.add_argument("--level", choices=["normal", "warning", "error"], default="normal")
+    log.add_argument("--text", default="", help="words that must appear")
+    log.add_argument("--lines", type=_count, default=50)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("a number from 1 on is needed")
+    return number

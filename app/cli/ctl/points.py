@@ -1,0 +1,57 @@
+"""``point …``."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from app.cli.ctl.names import find_point, find_standby
+from app.cli.ctl.screen import Screen, size
+from app.cli.ctl.tasks import DONE, queued
+from app.engine.api import Door, ListPoints, ListStandbys, StartExport, StartVerify
+from app.engine.export.formats import ImageFormat
+
+
+def list_points(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """List restore points, newest first."""
+    standby = find_standby(door, chosen.standby).id if chosen.standby else None
+    known = door.ask(ListPoints(standby=standby))
+    rows = tuple(one for one in known if not chosen.vm or chosen.vm in (one.point.facts.name, one.point.facts.vm))
+    names = {one.id: one.name for one in door.ask(ListStandbys())}
+    columns = ("point", "VM", "created", "kind", ">disks", ">stored", "standby", "verified")
+    cells = (
+        (
+            row.point.id,
+            row.point.facts.name,
+            row.point.created_at,
+            row.point.kind.value,
+            size(row.point.capacity_bytes),
+            size(row.point.stored_bytes),
+            f"{names.get(row.standby, row.standby)}:{row.target_path}",
+            row.verification.value,
+        )
+        for row in rows
+    )
+    screen.table(columns, cells, rows)
+    return DONE
+
+
+def verify_point(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Read a restore point back, every chunk against its digest."""
+    known = find_point(door, chosen.point, chosen.standby)
+    task = door.execute(StartVerify(standby=known.standby, target_path=known.target_path, point=known.point.id))
+    return queued(door, screen, [task], wait=chosen.wait)
+
+
+def export_point(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Write disks of a restore point into image files."""
+    known = find_point(door, chosen.point, chosen.standby)
+    task = door.execute(
+        StartExport(
+            standby=known.standby,
+            target_path=known.target_path,
+            point=known.point.id,
+            disks=tuple(chosen.disk),
+            folder=str(Path(chosen.folder).absolute()),
+            image=ImageFormat(chosen.format),
+        )
+    )
+    return queued(door, screen, [task], wait=chosen.wait)

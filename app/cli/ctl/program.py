@@ -1,0 +1,78 @@
+"""``stat`` and ``log``."""
+
+from argparse import Namespace
+
+from app.cli.ctl.names import find_rule, find_task
+from app.cli.ctl.screen import Screen, size
+from app.cli.ctl.tasks import DONE
+from app.domain.messages import LogLevel
+from app.engine.api import Door, LogEntryRow, LogFilter, ReadLog, ReadStatistics, ReadStatus, StatisticsPeriod
+
+_PAGE = 500
+
+
+def show_status(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Show how the engine stands, or the statistics of a rule."""
+    if chosen.rule:
+        return _show_statistics(door, screen, chosen)
+    status = door.ask(ReadStatus())
+    facts: list[tuple[str, object]] = [
+        ("Engine", f"process {status.engine_pid}"),
+        ("Started", status.started_at),
+        ("Running", status.running),
+        ("Pending", status.pending),
+        ("Reading", f"{size(status.read_bytes_per_s)}/s"),
+        ("Unviewed errors", status.unviewed_errors),
+    ]
+    facts += [
+        (
+            f"Standby {one.name}",
+            f"{size(one.free_bytes)} of {size(one.total_bytes)} free" if one.reachable else "cannot be reached",
+        )
+        for one in status.standbys
+    ]
+    screen.facts(facts, status)
+    return DONE
+
+
+def _show_statistics(door: Door, screen: Screen, chosen: Namespace) -> int:
+    rule = find_rule(door, chosen.rule)
+    figures = door.ask(ReadStatistics(rule=rule.id, period=StatisticsPeriod(chosen.period)))
+    screen.facts(
+        [
+            ("Rule", rule.name),
+            ("Succeeded", figures.succeeded),
+            ("Failed", figures.failed),
+            ("Read", size(figures.read_bytes)),
+            ("Stored", size(figures.stored_bytes)),
+            ("Unviewed errors", figures.unviewed_errors),
+        ],
+        figures,
+    )
+    if not screen.as_json:
+        days = ((one.day, one.succeeded, one.failed, size(one.read_bytes)) for one in figures.days)
+        screen.table(("day", ">succeeded", ">failed", ">read"), days, figures.days)
+    return DONE
+
+
+def show_log(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Show the newest lines of the log, oldest first."""
+    wanted = LogFilter(
+        at_least=LogLevel[chosen.level.upper()],
+        text=chosen.text,
+        rule=find_rule(door, chosen.rule).id if chosen.rule else None,
+        task=find_task(door, chosen.task).id if chosen.task else None,
+    )
+    rows: list[LogEntryRow] = []
+    before: int | None = None
+    while len(rows) < chosen.lines:
+        page = door.ask(ReadLog(filter=wanted, before=before, limit=min(_PAGE, chosen.lines - len(rows))))
+        rows.extend(page.rows)
+        before = page.older
+        if before is None:
+            break
+    rows.reverse()
+    columns = ("time", "level", "subject", "action", "message")
+    cells = ((row.line.at, row.line.level.name.lower(), row.subject, row.action, row.line.text) for row in rows)
+    screen.table(columns, cells, rows)
+    return DONE

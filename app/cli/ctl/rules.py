@@ -1,0 +1,63 @@
+"""``rule …``."""
+
+from argparse import Namespace
+
+from app.cli.ctl.names import find, find_rule
+from app.cli.ctl.screen import Screen
+from app.cli.ctl.tasks import DONE, queued
+from app.domain.states import BackupKind
+from app.engine.api import Door, ListRules, ListRuleVms, RunNow, StartRules, StopRules
+
+
+def list_rules(door: Door, screen: Screen, _chosen: Namespace) -> int:
+    """List rules."""
+    rows = door.ask(ListRules())
+    columns = ("name", "state", "platform", "standby", ">VMs", "next run", "last result", ">unviewed errors")
+    cells = (
+        (
+            row.name,
+            row.state.value,
+            row.platform_name,
+            f"{row.standby_name}:{row.target_path}",
+            row.vm_count,
+            row.next_run,
+            row.last_result.value if row.last_result else None,
+            row.unviewed_errors,
+        )
+        for row in rows
+    )
+    screen.table(columns, cells, rows)
+    return DONE
+
+
+def start_rules(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Start all VMs of rules."""
+    rules = [find_rule(door, name) for name in chosen.rules]
+    door.execute(StartRules(rules=tuple(rule.id for rule in rules)))
+    return _told(screen, [rule.name for rule in rules], "started")
+
+
+def stop_rules(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Stop all VMs of rules, and the tasks that run for them."""
+    rules = [find_rule(door, name) for name in chosen.rules]
+    door.execute(StopRules(rules=tuple(rule.id for rule in rules)))
+    return _told(screen, [rule.name for rule in rules], "stopped")
+
+
+def run_rule(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Back VMs of a rule up now."""
+    rule = find_rule(door, chosen.rule)
+    rows = door.ask(ListRuleVms(rule=rule.id))
+    vms = tuple(find("VM of this rule", name, rows, lambda row: (row.vm, row.name)).vm for name in chosen.vm)
+    tasks = door.execute(RunNow(rule=rule.id, vms=vms, kind=BackupKind(chosen.kind)))
+    if not tasks:
+        screen.remark("Backups of these VMs run already.")
+    return queued(door, screen, tasks, wait=chosen.wait)
+
+
+def _told(screen: Screen, names: list[str], done: str) -> int:
+    for name in names:
+        screen.line(f"{name} {done}")
+    if screen.as_json:
+        screen.document(names)
+    return DONE

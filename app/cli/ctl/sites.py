@@ -1,0 +1,148 @@
+"""``platform …`` and ``standby …``."""
+
+import getpass
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from app.cli.ctl.names import find_platform, find_standby
+from app.cli.ctl.screen import Screen, size
+from app.cli.ctl.tasks import DONE, FAILED
+from app.engine.api import (
+    Door,
+    InspectServer,
+    ListPlatformRows,
+    ListStandbyRows,
+    ProbePlatform,
+    RegisterPlatform,
+    RegisterStandby,
+    RemovePlatform,
+    RemoveStandby,
+)
+
+# --- platforms -----------------------------------------------------------------------------------------------
+
+
+def list_platforms(door: Door, screen: Screen, _chosen: Namespace) -> int:
+    """List virtual platforms with what was last seen of them."""
+    rows = door.ask(ListPlatformRows())
+    columns = ("name", "address", "account", "kind", "version", "reachable", ">VMs", ">rules", "id")
+    cells = (
+        (
+            row.platform.name,
+            f"{row.platform.address}:{row.platform.port}",
+            row.platform.user,
+            row.facts.kind.value if row.facts else None,
+            row.facts.version if row.facts else None,
+            {True: "yes", False: "no", None: None}[row.reachable],
+            row.vm_count,
+            row.rule_count,
+            row.platform.id,
+        )
+        for row in rows
+    )
+    screen.table(columns, cells, rows)
+    return DONE
+
+
+def add_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Register a virtual platform; its password is asked for, or read from standard input."""
+    thumbprint = chosen.thumbprint
+    if thumbprint is None:
+        certificate = door.ask(InspectServer(address=chosen.address, port=chosen.port))
+        if not certificate.trusted_by_ca:
+            screen.remark(f"The certificate of {chosen.address} is signed by no authority that is trusted here.")
+            screen.remark(f"Subject {certificate.subject}, SHA-256 {certificate.thumbprint_sha256}")
+            if not _confirmed("Is it the right one? [y/N] "):
+                screen.remark(f"To confirm it: --thumbprint {certificate.thumbprint_sha256}")
+                return FAILED
+            thumbprint = certificate.thumbprint_sha256
+    platform = door.execute(
+        RegisterPlatform(
+            name=chosen.name,
+            address=chosen.address,
+            port=chosen.port,
+            user=chosen.user,
+            password=_password(f"Password of {chosen.user} on {chosen.address}: "),
+            thumbprint_sha256=thumbprint,
+        )
+    )
+    screen.facts([("Registered", platform.name), ("id", platform.id)], platform)
+    return DONE
+
+
+def remove_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Forget a virtual platform."""
+    platform = find_platform(door, chosen.name)
+    door.execute(RemovePlatform(platform=platform.id))
+    screen.facts([("Removed", platform.name)], platform)
+    return DONE
+
+
+def test_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Log in to a virtual platform."""
+    platform = find_platform(door, chosen.name)
+    facts = door.ask(ProbePlatform(platform=platform.id))
+    screen.facts(
+        [
+            ("Platform", platform.name),
+            ("Kind", facts.kind.value),
+            ("Product", facts.full_name),
+            ("API version", facts.api_version),
+        ],
+        facts,
+    )
+    return DONE
+
+
+def _password(question: str) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(question)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _confirmed(question: str) -> bool:
+    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
+
+
+# --- standby machines ----------------------------------------------------------------------------------------
+
+
+def list_standbys(door: Door, screen: Screen, _chosen: Namespace) -> int:
+    """List standby machines with their space."""
+    rows = door.ask(ListStandbyRows())
+    columns = ("name", "path", "reachable", "writable", ">free", ">total", ">points", ">rules", "note", "id")
+    cells = (
+        (
+            row.name,
+            row.root_path,
+            "yes" if row.reachable else "no",
+            "yes" if row.writable else "no",
+            size(row.free_bytes),
+            size(row.total_bytes),
+            row.point_count,
+            row.rule_count,
+            row.note,
+            row.id,
+        )
+        for row in rows
+    )
+    screen.table(columns, cells, rows)
+    return DONE
+
+
+def add_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Register a standby machine."""
+    standby = door.execute(
+        RegisterStandby(name=chosen.name, root_path=str(Path(chosen.path).absolute()), note=chosen.note)
+    )
+    screen.facts([("Registered", standby.name), ("id", standby.id)], standby)
+    return DONE
+
+
+def remove_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Forget a standby machine; its data stays."""
+    standby = find_standby(door, chosen.name)
+    door.execute(RemoveStandby(standby=standby.id))
+    screen.facts([("Removed", standby.name)], standby)
+    return DONE
