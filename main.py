@@ -1,9 +1,10 @@
 """Entry point of Standfast (磐备).
 
-standfast                 the console
+standfast [--minimized]   the console
 standfast --headless      the engine without a window, for a service manager
 standfast ctl ...         control the engine that runs; the same as debugctl
 standfast demo [--keep]   back up, change, restore and compare the VMs of a simulated vSphere, in the terminal
+standfast simulator ...   a vSphere on this machine, for the built-in demo platform
 """
 
 import argparse
@@ -21,11 +22,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--headless", action="store_true", help="run the engine without a window until SIGTERM or SIGINT"
     )
+    parser.add_argument("--minimized", action="store_true", help="start in the tray, without showing the window")
     commands = parser.add_subparsers(dest="command", title="commands")
     demo = commands.add_parser(
         "demo", help="the main job on a simulated vSphere: back up, change, restore, compare every byte"
     )
     demo.add_argument("--keep", action="store_true", help="leave the data for a look, and print where it lies")
+    commands.add_parser("simulator", help="a vSphere on this machine, for trying out", add_help=False)
     commands.add_parser("ctl", help="control the engine that runs; see: standfast ctl --help", add_help=False)
     return parser
 
@@ -36,14 +39,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported below, so that each way to start loads only what it needs.
     if given[:1] == ["ctl"]:
         return debugctl(given[1:])
+    if given[:1] == ["simulator"]:
+        from app.simulator.__main__ import main as simulate
+
+        return simulate(given[1:])
     chosen = _parser().parse_args(given)
     if chosen.headless:
         from app.cli.headless.command import run_headless
 
         return run_headless()
-    from app.cli.demo.command import run_demo
+    if chosen.command == "demo":
+        from app.cli.demo.command import run_demo
 
-    return run_demo(keep=getattr(chosen, "keep", False))
+        return run_demo(keep=chosen.keep)
+    from app.console.program import run_console
+
+    return run_console(minimized=chosen.minimized)
 
 
 def debugctl(arguments: Sequence[str] | None = None) -> int:

@@ -58,8 +58,8 @@ class Program(Protocol):
         """
         ...
 
-    def save_limits(self, limits: TaskLimits) -> None:
-        """Write the limits into the operator's file and put them into force.
+    def save_limits(self, limits: TaskLimits) -> bool:
+        """Write the limits into the operator's file; return whether they are in force without a restart.
 
         Raises:
             OperationalError: they do not fit, or the file cannot be written.

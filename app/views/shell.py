@@ -182,6 +182,16 @@ class Shell(QObject):
             return  # the window is only hidden; the program lives on in the tray
         self.quit()
 
+    def dismiss(self) -> None:
+        """Put the window and the tray away for good, whoever ended the program."""
+        self._is_ending = True
+        if self.tray is not None:
+            self.tray.hide()
+            self.tray = None
+        if self._trouble is not None:
+            self._trouble.belong_to(None)
+        self.window.dismiss()
+
     def _end(self) -> None:
         self._is_ending = True
         if self.tray is not None:

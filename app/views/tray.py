@@ -4,15 +4,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
-from app.domain.events import TaskFailed
-from app.domain.ids import TaskId
-from app.engine.api import EngineStatus, ErrorRow, TaskDetails, TaskReport
+from app.domain.engine_events import NotificationRaised
+from app.engine.api import EngineStatus, ErrorRow
 from app.views.brand import TrayState, tray_icon
 from app.views.console import Console
 from app.views.places import FAILED_TASKS
 from app.views.status import StatusFeed
 from app.views.words import row_error_message
-from app.workers.asker import Failure
 
 _GATHER_MS = 400
 _SHOWN_MS = 15_000
@@ -82,16 +80,10 @@ class Tray(QObject):
 
     def _on_told(self, status: EngineStatus) -> None:
         unviewed = status.unviewed_errors
-        if unviewed:
-            state = TrayState.ERROR
-        else:
-            state = TrayState.RUNNING if status.running else TrayState.IDLE
-        lines = [
-            self.tr("Standfast"),
-            self.tr("{running} running · {pending} pending").format(
-                running=status.running, pending=status.pending
-            ),
-        ]
+        calm = TrayState.RUNNING if status.running else TrayState.IDLE
+        state = TrayState.ERROR if unviewed else calm
+        words = self.tr("{running} running · {pending} pending")
+        lines = [self.tr("Standfast"), words.format(running=status.running, pending=status.pending)]
         if unviewed:
             lines.append(self.tr("Unviewed errors {count}").format(count=unviewed))
         self._wear(state, unviewed, "\n".join(lines))
@@ -111,22 +103,9 @@ class Tray(QObject):
 
     def _on_events(self, events: tuple[object, ...]) -> None:
         for event in events:
-            if isinstance(event, TaskFailed):
-                self._learn(event)
-
-    def _learn(self, event: TaskFailed) -> None:
-        def tell(report: TaskReport) -> None:
-            self._note(report.task.vm_name, report.task.error, event)
-
-        def tell_what_is_known(_failure: Failure) -> None:
-            self._note(event.vm, None, event)
-
-        query = TaskDetails(task=TaskId(event.task), log_lines=1)
-        self._console.door.ask(query, owner=self, on_done=tell, on_failed=tell_what_is_known)
-
-    def _note(self, vm_name: str, error: ErrorRow | None, event: TaskFailed) -> None:
-        self._failures.append((vm_name, row_error_message(error) if error is not None else event.message))
-        self._gathering.start()
+            if isinstance(event, NotificationRaised):
+                self._failures.append(_words_of(event))
+                self._gathering.start()
 
     def _on_gathered(self) -> None:
         failures, self._failures = self._failures, []
@@ -137,6 +116,8 @@ class Tray(QObject):
         """Return title and text of the notification of failed tasks, each a VM's name and the reason."""
         if len(failures) == 1:
             vm_name, reason = failures[0]
+            if not vm_name:
+                return self.tr("Standfast"), reason
             return self.tr("{vm}: the task failed").format(vm=vm_name), reason
         title = self.tr("{count} tasks failed").format(count=len(failures))
         lines = [f"{vm_name}: {reason}" for vm_name, reason in failures[:_MOST_NAMED]]
@@ -153,3 +134,11 @@ class Tray(QObject):
     def _on_failed_wanted(self) -> None:
         self.open_wanted.emit()
         self._console.go(FAILED_TASKS.page, *FAILED_TASKS.path)
+
+
+def _words_of(event: NotificationRaised) -> tuple[str, str]:
+    """Return the VM's name, empty when it is about none, and the reason in the operator's language."""
+    if not event.code:
+        return event.vm_name, event.text
+    row = ErrorRow(code=event.code, params=event.params, message=event.text, hint="", retryable=False)
+    return event.vm_name, row_error_message(row)

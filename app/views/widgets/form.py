@@ -140,8 +140,8 @@ class FormDialog(QDialog):
         self._build(title, action)
 
     def _build(self, title: str, action: str) -> None:
-        heading = QLabel(title, self)
-        heading.setProperty("role", "title")
+        self._heading = QLabel(title, self)
+        self._heading.setProperty("role", "title")
         self.banner = Banner(self)
         self.body = QVBoxLayout()
         self.body.setSpacing(style.SPACE_M)
@@ -163,15 +163,20 @@ class FormDialog(QDialog):
         layout.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
         layout.setSpacing(style.SPACE_L)
-        layout.addWidget(heading)
+        layout.addWidget(self._heading)
         layout.addWidget(self.banner)
         layout.addLayout(self.body, 1)
         layout.addLayout(buttons)
 
     # --- for subclasses ---------------------------------------------------------------------------------------
 
+    def set_heading(self, title: str) -> None:
+        """Say what the dialog does, where its constructor could not know yet."""
+        self.setWindowTitle(title)
+        self._heading.setText(title)
+
     def add_form(self, into: QBoxLayout | None = None) -> QFormLayout:
-        """Add a column of labelled fields, at the end or ``into`` a layout, and return it for :meth:`add_field`."""
+        """Add a column of labelled fields, at the end or into a layout, for :meth:`add_field`."""
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)

@@ -1,0 +1,28 @@
+"""What can go wrong around the window."""
+
+from app.domain.errors import OperationalError
+
+
+class DemoDidNotStart(OperationalError):
+    """The demo platform ended before it was ready."""
+
+    code = "console.demo_did_not_start"
+    message_template = "The demo platform did not start: {detail}."
+    hint_template = "Make room on the disk of {folder}, and try again."
+    retryable = True
+
+
+class SettingsNotSaved(OperationalError):
+    """The operator's settings file cannot be written."""
+
+    code = "console.settings_not_saved"
+    message_template = "The settings could not be written to {path}: {detail}."
+    hint_template = "Let this account write there, and save again."
+
+
+class AutostartRefused(OperationalError):
+    """The system does not let the program start with it."""
+
+    code = "console.autostart_refused"
+    message_template = "Starting with the system could not be changed: {detail}."
+    hint_template = "Let this account write to its own session settings, and try again."

@@ -1,0 +1,22 @@
+"""The pages of all parts, in the order of the navigation. GUI thread."""
+
+from collections.abc import Sequence
+
+from app.views.console import Console
+from app.views.overview.page import OverviewPage
+from app.views.page import Page
+from app.views.platforms.page import PlatformsPage
+from app.views.program import Program
+from app.views.settings.page import SettingsPage
+from app.views.standbys.page import StandbysPage
+from app.views.translation import LanguageSwitch
+
+
+def make_pages(console: Console, languages: LanguageSwitch, program: Program) -> Sequence[Page]:
+    """Build every page."""
+    return (
+        OverviewPage(console, program),
+        PlatformsPage(console),
+        StandbysPage(console),
+        SettingsPage(console, languages, program),
+    )

@@ -1,0 +1,222 @@
+"""The program with a window, from its start to its end. Thread: GUI, the main thread."""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import FrameType
+
+from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from app import __version__
+from app.bootstrap import DOOR_PATIENCE_S, Installation, OpenDoor, claim_window, open_door
+from app.console.demoplatform import DemoPlatform
+from app.console.pages import make_pages
+from app.console.secrets import NoSecretStore, open_secrets_asking
+from app.console.service import ProgramService
+from app.domain.errors import OperationalError
+from app.domain.limits import TaskLimits
+from app.engine.api import ListPlatforms, UpdatePlatform
+from app.engine.commands.program import RaiseWindow
+from app.engine.door import Door
+from app.engine.remote.client import RemoteDoor
+from app.logs import MIB, ProgramLog
+from app.paths import Folders
+from app.views.brand import program_icon
+from app.views.console import Console, ThemeSwitch
+from app.views.memory import Memory
+from app.views.shell import Shell
+from app.views.translation import LanguageSwitch
+from app.views.trouble import TroubleReporter
+from app.views.words import error_hint, error_message
+from app.workers.door import DoorClient
+from app.workers.threads import QtTaskRunner
+
+_log = logging.getLogger(__name__)
+
+FAILED = 1
+WINDOW_FILE = "window.ini"
+DEMO_FOLDER = "demo"
+_SIGNAL_LOOK_MS = 300
+_CLOSE_PAUSE_MS = 50
+
+
+def run_console(*, minimized: bool = False, folders: Folders | None = None) -> int:
+    """Show the window until the operator quits; return 0, or 1 when it could not be shown.
+
+    Args:
+        minimized: start in the tray.
+        folders: where the files lie; None finds them.
+    """
+    application = application_object(sys.argv[:1])
+    try:
+        installation = Installation.find(folders)
+        memory = Memory(installation.folders.local / WINDOW_FILE)
+        theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
+        trouble = TroubleReporter(str(installation.folders.logs), application)
+        with program_log(installation, trouble):
+            _log.info("Standfast %s starts", __version__)
+            window_lock = claim_window(installation)
+            if window_lock is None:
+                return raise_other_window(installation)
+            with window_lock:
+                _run(application, installation, memory, theme, languages, trouble, minimized=minimized)
+            _log.info("ended")
+    except NoSecretStore as error:
+        _log.info("%s", error)
+        return FAILED
+    except OperationalError as error:
+        _log.error("the program could not be started: %s", error)
+        show_error(error)
+        return FAILED
+    except OSError as error:
+        _log.exception("the program could not be started")
+        show_error(OperationalError(detail=f"{error.filename or ''}: {error.strerror or error}"))
+        return FAILED
+    return 0
+
+
+def application_object(arguments: Sequence[str]) -> QApplication:
+    """Return the one application object, made when there is none."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    application = QApplication(list(arguments))
+    application.setApplicationName("standfast")
+    application.setApplicationDisplayName("Standfast")
+    application.setDesktopFileName("standfast")
+    application.setApplicationVersion(__version__)
+    # The program ends when the operator says so, not when the window goes into the tray.
+    application.setQuitOnLastWindowClosed(False)
+    application.setWindowIcon(program_icon())
+    return application
+
+
+def program_log(installation: Installation, trouble: TroubleReporter) -> ProgramLog:
+    """Return the log of a program with a window, as the settings want it."""
+    settings = installation.settings
+    return ProgramLog(
+        installation.folders.logs,
+        name="console",
+        level=getattr(logging, settings.log_level.name),
+        file_bytes=settings.log_file_mb * MIB,
+        file_count=settings.log_files,
+        on_bug=trouble.report,
+    )
+
+
+def raise_other_window(installation: Installation) -> int:
+    """Bring the window of the process that has one to the front; return the exit status."""
+    with RemoteDoor(installation.folders.data) as door:
+        door.wait_until_connected(DOOR_PATIENCE_S)
+        door.execute(RaiseWindow())
+    _log.info("another window is open already and was brought to the front")
+    return 0
+
+
+def show_error(error: OperationalError) -> None:
+    """Tell what keeps the program from starting."""
+    box = QMessageBox(QMessageBox.Icon.Critical, "Standfast", error_message(error))
+    box.setInformativeText(error_hint(error))
+    box.exec()
+
+
+def _run(
+    application: QApplication,
+    installation: Installation,
+    memory: Memory,
+    theme: ThemeSwitch,
+    languages: LanguageSwitch,
+    trouble: TroubleReporter,
+    *,
+    minimized: bool,
+) -> None:
+    with ExitStack() as ending:
+        opened = open_door(
+            installation, open_secrets=partial(open_secrets_asking, installation), runner=QtTaskRunner()
+        )
+        ending.callback(_close_slowly, opened)
+        demo = DemoPlatform(installation.folders.data / DEMO_FOLDER)
+        ending.callback(demo.stop)
+        client = DoorClient(opened.door)
+        ending.callback(client.close)
+        # What the operator chose while the keyring failed is in the file now.
+        current = Installation.find(installation.folders)
+        service = ProgramService(
+            current, demo, engine_is_elsewhere=opened.host is None, put_in_force=partial(_put_in_force, opened)
+        )
+        resume_demo(demo, opened.door)
+        console = Console(client, memory, theme)
+        shell = Shell(console, languages, lambda one: make_pages(one, languages, service), trouble=trouble)
+        shell.ended.connect(application.quit)
+        ending.callback(shell.dismiss)
+        shell.show(minimized=minimized)
+        with _quit_on_signals(application):
+            application.exec()
+
+
+def _put_in_force(opened: OpenDoor, limits: TaskLimits) -> bool:
+    del opened, limits
+    return False
+
+
+def resume_demo(demo: DemoPlatform, door: Door) -> threading.Thread | None:
+    """Start the demo platform again in the background when an earlier run used it; None when none did."""
+    if not demo.was_used():
+        return None
+
+    def resume() -> None:
+        try:
+            access = demo.start()
+            for platform in door.ask(ListPlatforms()):
+                if (platform.address, platform.port) == (access.address, access.port):
+                    command = UpdatePlatform(
+                        platform=platform.id,
+                        name=platform.name,
+                        user=access.user,
+                        password=access.password,
+                        thumbprint_sha256=access.thumbprint_sha256,
+                    )
+                    door.execute(command)
+        except OperationalError as error:
+            _log.warning("the demo platform could not be started again: %s", error)
+
+    thread = threading.Thread(target=resume, name="demo-platform", daemon=True)
+    thread.start()
+    return thread
+
+
+def _close_slowly(opened: OpenDoor) -> None:
+    """Close the engine on another thread while the desktop sees that the program lives: tasks clean up."""
+    closer = threading.Thread(target=opened.close, name="engine-close")
+    closer.start()
+    loop = QEventLoop()
+    timer = QTimer()
+    timer.setInterval(_CLOSE_PAUSE_MS)
+    timer.timeout.connect(lambda: None if closer.is_alive() else loop.quit())
+    timer.start()
+    loop.exec()
+    closer.join()
+
+
+@contextmanager
+def _quit_on_signals(application: QCoreApplication) -> Iterator[None]:
+    """End in order on SIGINT and SIGTERM; the timer lets the interpreter see them."""
+
+    def quit_now(_number: int, _frame: FrameType | None) -> None:
+        application.quit()
+
+    before = {kind: signal.signal(kind, quit_now) for kind in (signal.SIGINT, signal.SIGTERM)}
+    timer = QTimer()
+    timer.timeout.connect(lambda: None)
+    timer.start(_SIGNAL_LOOK_MS)
+    try:
+        yield
+    finally:
+        timer.stop()
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

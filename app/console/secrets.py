@@ -1,0 +1,66 @@
+"""Opens the place for passwords, asking the operator where that is needed. GUI thread."""
+
+import dataclasses
+
+from PySide6.QtWidgets import QDialog
+
+from app.bootstrap import Installation
+from app.config import SecretStoreKind, save_settings
+from app.core.secrets import SecretStore, SecretStoreUnavailable
+from app.secretstore.choice import open_secret_store
+from app.secretstore.file_store import SHORTEST_PASSPHRASE
+from app.secretstore.passphrases import passphrase_from
+from app.views.passphrase import PassphraseDialog
+
+
+class NoSecretStore(SecretStoreUnavailable):
+    """The operator chose neither the keyring nor the encrypted file."""
+
+    code = "console.no_secret_store"
+    message_template = "Passwords have no place to be kept, so the program ends."
+
+
+def open_secrets_asking(installation: Installation) -> SecretStore:
+    """Open the place for passwords; where the keyring does not work, offer the encrypted file.
+
+    Raises:
+        NoSecretStore: the operator did not want it.
+        ConfigError, OSError: the choice could not be written down.
+    """
+    if installation.settings.secret_store is SecretStoreKind.FILE:
+        return _open_file(installation, None, is_new=False)
+    try:
+        return installation.open_secrets(passphrase_from())
+    except SecretStoreUnavailable as error:
+        store = _open_file(installation, error, is_new=not _has_file(installation))
+    settings = installation.settings
+    chosen = dataclasses.replace(settings, secret_store=SecretStoreKind.FILE)
+    save_settings(installation.folders.user_config_file, settings, chosen)
+    return store
+
+
+def _has_file(installation: Installation) -> bool:
+    from app.secretstore.choice import SECRET_FILE
+
+    return (installation.folders.data / SECRET_FILE).exists()
+
+
+def _open_file(installation: Installation, why: SecretStoreUnavailable | None, *, is_new: bool) -> SecretStore:
+    def ask() -> str:
+        dialog = PassphraseDialog(why, is_new=is_new, shortest=SHORTEST_PASSPHRASE)
+        try:
+            if dialog.exec() != QDialog.DialogCode.Accepted:
+                raise NoSecretStore
+            return dialog.passphrase()
+        finally:
+            dialog.deleteLater()
+
+    while True:
+        try:
+            # The variable serves a first try only: a wrong one must not be tried for ever.
+            give = passphrase_from(otherwise=ask) if why is None else ask
+            return open_secret_store("file", installation.folders.data, give)
+        except NoSecretStore:
+            raise
+        except SecretStoreUnavailable as error:
+            why = error

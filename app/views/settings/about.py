@@ -1,0 +1,78 @@
+"""Where things lie, and what this is. GUI thread."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from app.views import style
+from app.views.brand import program_pixmap
+from app.views.program import ProgramFacts
+from app.views.settings.card import SettingsCard
+
+
+class PlacesCard(SettingsCard):
+    """Folders of this installation, each with a button that opens it."""
+
+    def __init__(self, facts: ProgramFacts, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.set_title(self.tr("Data and passwords"))
+        for name, place in (
+            (self.tr("Data folder"), facts.data_folder),
+            (self.tr("Logs of the program"), facts.log_folder),
+            (self.tr("Settings file"), facts.config_file),
+        ):
+            words = self.add_row(name, place, self._opener(name, place))
+            words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        kept = self.tr("Keyring of the system") if facts.uses_keyring else self.tr("Encrypted file")
+        self.add_row(
+            self.tr("Passwords"),
+            self.tr("Passwords of platforms are never in the catalog, in a log, or on a command line."),
+            QLabel(kept, self),
+        )
+        where = self.tr("In another process") if facts.engine_is_elsewhere else self.tr("In this window's process")
+        self.add_row(
+            self.tr("Engine"),
+            self.tr("Runs the tasks. As a service it goes on when nobody is logged in (standfast --headless)."),
+            QLabel(where, self),
+        )
+
+    def _opener(self, name: str, place: str) -> QPushButton:
+        button = QPushButton(self.tr("Open"), self)
+        button.setProperty("role", "quiet")
+        button.setToolTip(self.tr("Open {name}").format(name=name))
+        button.setProperty("place", place)
+        button.clicked.connect(self._on_open)
+        return button
+
+    def _on_open(self) -> None:
+        button = self.sender()
+        if isinstance(button, QPushButton):
+            place = Path(button.property("place"))
+            folder = place.parent if place.suffix else place
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+class AboutCard(SettingsCard):
+    """The program's name, version and licence."""
+
+    def __init__(self, facts: ProgramFacts, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.set_title(self.tr("About"))
+        picture = QLabel(self)
+        picture.setPixmap(program_pixmap(style.ICON_LARGE, self.devicePixelRatioF()))
+        words = QLabel(
+            self.tr(
+                "Standfast {version}<br>Agentless backup and recovery of VMware virtual machines. "
+                "Licence: Apache-2.0. Not affiliated with VMware."
+            ).format(version=facts.version),
+            self,
+        )
+        words.setTextFormat(Qt.TextFormat.RichText)
+        words.setWordWrap(True)
+        row = QHBoxLayout()
+        row.setSpacing(style.SPACE_L)
+        row.addWidget(picture)
+        row.addWidget(words, 1)
+        self.body.addLayout(row)

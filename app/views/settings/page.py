@@ -1,0 +1,73 @@
+"""The settings page."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from app.views import style
+from app.views.console import Console
+from app.views.icons import Glyph
+from app.views.page import Page
+from app.views.program import Program, ProgramSettings
+from app.views.settings.about import AboutCard, PlacesCard
+from app.views.settings.general import GeneralCard
+from app.views.settings.limits import LimitsCard
+from app.views.settings.notifications import NotificationsCard
+from app.views.translation import LanguageSwitch
+from app.workers.asker import Asker, Failure
+
+
+class SettingsPage(Page):
+    """Few settings, each with a sentence. Thread: GUI."""
+
+    key = "settings"
+    glyph = Glyph.SETTINGS
+
+    def __init__(self, console: Console, languages: LanguageSwitch, program: Program) -> None:
+        super().__init__(console)
+        self._program = program
+        self._asker = Asker(self)
+        self.toolbar.hide()
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        ground = QWidget(scroll)
+        self.general = GeneralCard(console, languages, program, self._asker, ground)
+        self.limits = LimitsCard(program, self._asker, ground)
+        self.notifications = NotificationsCard(console, ground)
+        self.places = PlacesCard(program.facts(), ground)
+        self.about = AboutCard(program.facts(), ground)
+        column = QVBoxLayout(ground)
+        column.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
+        column.setSpacing(style.SPACE_M)
+        for card in (self.general, self.limits, self.notifications, self.places, self.about):
+            card.setMaximumWidth(style.SETTINGS_WIDTH)
+            column.addWidget(card)
+        column.addStretch(1)
+        scroll.setWidget(ground)
+        self.body.addWidget(scroll)
+
+    def title(self) -> str:
+        """Return the page's name."""
+        return self.tr("Settings")
+
+    def help_text(self) -> str:
+        """Return what F1 shows."""
+        return self.tr(
+            "<p>Language and theme change at once. <b>Limits</b> are kept in system.conf: the number of tasks "
+            "times their transfer buffer may be at most 32 MB, because one ESXi host gives no more.</p>"
+            "<p><b>Notifications</b> tell of failed tasks on the desktop, by e-mail, or by a call of a web "
+            "address; each can be tested.</p>"
+        )
+
+    def refresh(self) -> None:
+        """Read the settings again."""
+        self._asker.run(self._program.settings, owner=self, on_done=self._on_read, on_failed=self._on_failed)
+        self.notifications.refresh()
+
+    def _on_read(self, settings: ProgramSettings) -> None:
+        self.general.show_settings(settings)
+        self.limits.show_settings(settings)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self.limits.banner.show_failure(failure)
