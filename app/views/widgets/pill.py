@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.models.rows import PAINT_ROLE
 from app.views import style
@@ -56,12 +56,15 @@ class PillDelegate(QStyledItemDelegate):
         widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, blank, painter, widget)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = self._box(option)
+        self.draw(painter, self._box(option), pill)
+        painter.restore()
+
+    def draw(self, painter: QPainter, box: QRectF, pill: Pill) -> None:
+        """Draw a pill or a bar into a box."""
         if pill.fraction is None:
             self._paint_pill(painter, box, pill)
         else:
             self._paint_bar(painter, box, pill, pill.fraction)
-        painter.restore()
 
     def sizeHint(  # noqa: N802 - Qt's name
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -117,3 +120,39 @@ class PillDelegate(QStyledItemDelegate):
         painter.setPen(color)
         fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()))
         painter.drawText(box, int(alignment.value), fitting)
+
+
+class PillLabel(QWidget):
+    """A state outside of a table. Thread: GUI."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._pill: Pill | None = None
+        self._delegate = PillDelegate(self)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def show_pill(self, pill: Pill) -> None:
+        """Show a state."""
+        if pill != self._pill:
+            self._pill = pill
+            self.setAccessibleName(pill.text)
+            self.updateGeometry()
+            self.update()
+
+    @property
+    def text(self) -> str:
+        """Return the words that are shown."""
+        return self._pill.text if self._pill is not None else ""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return the size of a pill, wide enough for its words."""
+        words = self.fontMetrics().horizontalAdvance(self.text) + style.SPACE_L + style.SPACE_XL
+        return QSize(max(style.PILL_WIDTH, words), style.SPACE_XL)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the pill."""
+        if self._pill is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._delegate.draw(painter, QRectF(self.rect()).adjusted(0.5, 1, -0.5, -1), self._pill)

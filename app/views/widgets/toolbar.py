@@ -99,6 +99,11 @@ class ToolBar(QFrame):
         self._columns = make_menu
         self._columns_button.show()
 
+    def show_list_tools(self, *, shown: bool) -> None:
+        """Show or hide the filter and the columns, on pages that show a list or something else."""
+        self.filter.setVisible(shown)
+        self._columns_button.setVisible(shown and self._columns is not None)
+
     def hide_filter(self) -> None:
         """Leave the filter out, on pages without a list."""
         self.filter.hide()

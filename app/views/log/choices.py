@@ -1,0 +1,125 @@
+"""Which lines of the log: time range and least level."""
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from PySide6.QtCore import QDateTime, Signal
+from PySide6.QtWidgets import QComboBox, QDateTimeEdit, QHBoxLayout, QLabel, QWidget
+
+from app.domain.messages import LogLevel
+from app.views import style
+from app.views.words import level_word
+
+_SHOWN = "yyyy-MM-dd HH:mm"
+
+
+class Span(Enum):
+    """How far back."""
+
+    EVERYTHING = "everything"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    OWN = "own"
+
+
+_BACK = {
+    Span.HOUR: timedelta(hours=1),
+    Span.DAY: timedelta(days=1),
+    Span.WEEK: timedelta(days=7),
+    Span.MONTH: timedelta(days=30),
+}
+
+
+class LogChoices(QWidget):
+    """The time range and the least level. Thread: GUI.
+
+    Signals:
+        changed: the operator chose something else.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.span = QComboBox(self)
+        for span, text in self._span_words():
+            self.span.addItem(text, span)
+        self.span.setAccessibleName(self.tr("Time range"))
+        self.span.currentIndexChanged.connect(self._on_span)
+        self.levels = QComboBox(self)
+        for level in LogLevel:
+            self.levels.addItem(f"≥ {level_word(level)}", level)
+        self.levels.setAccessibleName(self.tr("Level"))
+        self.levels.setToolTip(self.tr("Lines of this level and above"))
+        self.levels.currentIndexChanged.connect(self.changed)
+        self.start, self.end = self._moment_box(days_ago=1), self._moment_box(days_ago=0)
+        self.start.setAccessibleName(self.tr("From"))
+        self.end.setAccessibleName(self.tr("Until"))
+        self._dash = QLabel("–", self)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.SPACE_S)
+        for widget in (self.span, self.start, self._dash, self.end, self.levels):
+            layout.addWidget(widget)
+        self._show_own()
+
+    def _span_words(self) -> tuple[tuple[Span, str], ...]:
+        return (
+            (Span.EVERYTHING, self.tr("Any time")),
+            (Span.HOUR, self.tr("Last hour")),
+            (Span.DAY, self.tr("Last 24 hours")),
+            (Span.WEEK, self.tr("Last 7 days")),
+            (Span.MONTH, self.tr("Last 30 days")),
+            (Span.OWN, self.tr("Own range…")),
+        )
+
+    def _moment_box(self, *, days_ago: int) -> QDateTimeEdit:
+        box = QDateTimeEdit(QDateTime.currentDateTime().addDays(-days_ago), self)
+        box.setDisplayFormat(_SHOWN)
+        box.setCalendarPopup(True)
+        box.editingFinished.connect(self._on_moments)
+        return box
+
+    @property
+    def level(self) -> LogLevel:
+        """Return the least level."""
+        level: LogLevel = self.levels.currentData()
+        return level
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Tell whether lines that are written from now on belong to the range."""
+        return self.span.currentData() is not Span.OWN
+
+    def moments(self) -> tuple[datetime | None, datetime | None]:
+        """Return the first moment of the range and the first after it; None where it is open."""
+        span: Span = self.span.currentData()
+        if span is Span.OWN:
+            start = datetime.fromtimestamp(self.start.dateTime().toSecsSinceEpoch() // 60 * 60, UTC)
+            end = datetime.fromtimestamp(self.end.dateTime().toSecsSinceEpoch() // 60 * 60, UTC)
+            return start, end + timedelta(minutes=1)
+        back = _BACK.get(span)
+        return (None if back is None else datetime.now(UTC) - back), None
+
+    def show_all(self) -> None:
+        """Choose every time and every level."""
+        self.span.setCurrentIndex(0)
+        self.levels.setCurrentIndex(0)
+
+    def _show_own(self) -> None:
+        is_own = not self.is_open_ended
+        for widget in (self.start, self._dash, self.end):
+            widget.setVisible(is_own)
+
+    def _on_span(self) -> None:
+        self._show_own()
+        self.changed.emit()
+
+    def _on_moments(self) -> None:
+        if self.start.dateTime() > self.end.dateTime():
+            # The one that was just changed stays, the other one follows.
+            late, early = (self.end, self.start) if self.sender() is self.start else (self.start, self.end)
+            late.setDateTime(early.dateTime())
+        self.changed.emit()

@@ -1,0 +1,361 @@
+"""The log page: time range, level and words; page after page, never everything."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QStandardPaths, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from app.domain.ids import RuleId, TaskId, VmId
+from app.engine.api import (
+    ClearLog,
+    ExportLog,
+    ListRules,
+    LogEntryRow,
+    LogFilter,
+    LogPage,
+    ReadLog,
+    RuleRow,
+)
+from app.models import format as fmt
+from app.models.rows import Column, RowModel
+from app.views.console import Console
+from app.views.history import Address
+from app.views.icons import Glyph, icon
+from app.views.log.choices import LogChoices
+from app.views.log.lines import action_text, as_text, line_columns, line_text, reader_words
+from app.views.page import Crumb, Page
+from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.form import Banner
+from app.views.widgets.pill import PillDelegate
+from app.views.widgets.stages import Stages
+from app.views.widgets.table import Table
+from app.workers.asker import Failure
+
+PAGE_LINES = 200
+_NEWS_MS = 1500
+_NEAR_END = 3
+
+
+class LogsPage(Page):
+    """What happened? Thread: GUI."""
+
+    key = "log"
+    glyph = Glyph.LOG
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._about = LogFilter()
+        self._path: tuple[str, ...] = ()
+        self._rule_name = ""
+        self._vm_name = ""
+        self._asking = False
+        self._ask_again = False
+        self._older: int | None = None
+        self._build()
+        self._news = QTimer(self)
+        self._news.setSingleShot(True)
+        self._news.setInterval(_NEWS_MS)
+        self._news.timeout.connect(self._on_news)
+        self._is_seen = False
+        console.door.events.connect(self._on_events)
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        bar = self.toolbar
+        self.back = bar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
+        self.clear = bar.add_action(self.tr("Clear"), Glyph.CLEAN, self._on_clear)
+        self.save = bar.add_action(
+            self.tr("Download"), Glyph.EXPORT, self._on_save, tooltip=self.tr("Write the lines to a file")
+        )
+        self.choices = LogChoices(self)
+        self.choices.changed.connect(self.refresh)
+        bar.add_widget(self.choices)
+        bar.filter_changed.connect(self._on_words)
+        bar.filter.setPlaceholderText(self.tr("Search the log…"))
+        self.banner = Banner(self)
+        model = RowModel[LogEntryRow](self._columns(), lambda row: row.line.id)
+        self.table: Table[LogEntryRow] = Table[LogEntryRow]("log", model, self.console.memory)
+        self.table.setItemDelegateForColumn(1, PillDelegate(self.table))
+        self.table.setAccessibleName(self.tr("Log"))
+        self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+        self.table.row_activated.connect(self._on_activated)
+        self.table.menu_wanted.connect(self._on_menu)
+        self.stages = Stages(self.table, self.console.theme, self)
+        self.stages.retry_wanted.connect(self.refresh)
+        self.stages.create_wanted.connect(self._on_show_all)
+        bar.offer_columns(self.table.column_menu)
+        self.body.addWidget(self.banner)
+        self.body.addWidget(self.stages, 1)
+
+    def _columns(self) -> Sequence[Column[LogEntryRow]]:
+        time, level, text = line_columns(lambda row: row.line, entry_text)
+        return (
+            time,
+            level,
+            Column(key="subject", title=self.tr("About"), text=lambda row: row.subject or fmt.NOTHING, width=130),
+            Column(key="action", title=self.tr("Action"), text=lambda row: action_text(row.action), width=130),
+            text,
+        )
+
+    # --- the page ---------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        """Return the page's name."""
+        return self.tr("Logs")
+
+    def help_text(self) -> str:
+        """Return what F1 shows."""
+        return self.tr(
+            "<p>What happened, newest first: tasks, rules, platforms, standby machines, the program itself.</p>"
+            "<p>Choose a time range and the least level, or search for words. Scrolling down loads older lines. "
+            "<b>Download</b> writes the chosen lines to a file; <b>Clear</b> deletes them.</p>"
+        )
+
+    def crumbs(self) -> tuple[Crumb, ...]:
+        """Return the way to what is shown."""
+        whole = Crumb(self.title(), Address(self.key) if self._path else None)
+        if self._about.task is not None:
+            return (whole, Crumb(self.tr("Task {task}").format(task=self._vm_name or self._about.task[:8])))
+        names = [name for name in (self._rule_name, self._vm_name) if name]
+        return (whole, *(Crumb(name) for name in names))
+
+    def open(self, path: tuple[str, ...]) -> None:
+        """Show the whole log, or that of a rule, of a VM in it, or of a task."""
+        self._path = path
+        self._rule_name = self._vm_name = ""
+        if path[:1] == ("task",):
+            self._about = LogFilter(task=TaskId(path[1]) if len(path) > 1 else None)
+        else:
+            rule = RuleId(path[0]) if path else None
+            vm = VmId(path[1]) if len(path) > 1 else None
+            self._about = LogFilter(rule=rule, vm=vm)
+            if rule is not None:
+                self.console.door.ask(ListRules(), owner=self, on_done=self._on_rules, on_failed=self._on_no_names)
+        self.back.setVisible(bool(path))
+        self._is_seen = True
+        self.table.rows.set_rows(())
+        self.refresh()
+        self.crumbs_changed.emit()
+
+    def leave(self) -> None:
+        """Stop listening for news."""
+        self._is_seen = False
+        self._news.stop()
+
+    def _on_rules(self, rules: tuple[RuleRow, ...]) -> None:
+        self._rule_name = next((one.name for one in rules if one.id == self._about.rule), "")
+        self.crumbs_changed.emit()
+
+    def _on_no_names(self, failure: Failure) -> None:
+        """The breadcrumb stays short; the list tells of an engine that is away."""
+
+    # --- what is asked for ------------------------------------------------------------------------------------
+
+    def filter(self) -> LogFilter:
+        """Return what the operator chose."""
+        start, end = self.choices.moments()
+        words = self.toolbar.filter.text().strip()
+        return replace(
+            self._about,
+            start=start,
+            end=end,
+            at_least=self.choices.level,
+            text=words,
+            translations=reader_words() if words else (),
+        )
+
+    def refresh(self) -> None:
+        """Load the newest page again."""
+        if self._asking:
+            self._ask_again = True
+            return
+        self._asking = True
+        if not self.table.rows.rows:
+            self.stages.show_loading()
+        query = ReadLog(filter=self.filter(), limit=PAGE_LINES)
+        self.console.door.ask(query, owner=self, on_done=self._on_newest, on_failed=self._on_failed)
+
+    def _on_words(self, _text: str) -> None:
+        self.refresh()
+
+    def _on_show_all(self) -> None:
+        self.toolbar.filter.clear()
+        self.choices.show_all()
+
+    def _on_newest(self, page: LogPage) -> None:
+        self._asking = False
+        if self._ask_again:
+            self._ask_again = False
+            self.refresh()
+            return
+        self._older = page.older
+        self.table.rows.set_rows(page.rows)
+        self._note_names(page.rows)
+        if page.rows:
+            self.stages.show_content()
+            self.table.scrollToTop()
+        elif page.older is not None:
+            self._ask_older()
+            return
+        else:
+            self._show_empty()
+        self._fill_room()
+
+    def _note_names(self, rows: Sequence[LogEntryRow]) -> None:
+        is_about_vm = self._about.vm is not None or self._about.task is not None
+        if rows and is_about_vm and not self._vm_name:
+            self._vm_name = rows[0].subject
+            self.crumbs_changed.emit()
+
+    def _show_empty(self) -> None:
+        is_narrow = self.filter() != self._about
+        title = self.tr("No line fits") if is_narrow else self.tr("Nothing has happened yet")
+        text = (
+            self.tr("No line of the log fits the chosen time, level and words.")
+            if is_narrow
+            else self.tr("Everything that is done is written down here, line by line.")
+        )
+        action = self.tr("Show everything") if is_narrow else ""
+        self.stages.show_empty(Glyph.LOG, title, text, action=action)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._asking = self._ask_again = False
+        if self.table.rows.rows:
+            self.banner.show_failure(failure)
+        else:
+            self.stages.show_failure(failure)
+
+    # --- older and newer lines --------------------------------------------------------------------------------
+
+    def _on_scrolled(self, value: int) -> None:
+        if value >= self.table.verticalScrollBar().maximum() - _NEAR_END:
+            self._ask_older()
+
+    def _fill_room(self) -> None:
+        if self.table.verticalScrollBar().maximum() == 0:
+            self._ask_older()
+
+    def _ask_older(self) -> None:
+        if self._asking or self._older is None:
+            return
+        self._asking = True
+        query = ReadLog(filter=self.filter(), before=self._older, limit=PAGE_LINES)
+        self.console.door.ask(query, owner=self, on_done=self._on_older, on_failed=self._on_failed)
+
+    def _on_older(self, page: LogPage) -> None:
+        self._asking = False
+        if self._ask_again:
+            self._ask_again = False
+            self.refresh()
+            return
+        self._older = page.older
+        for row in page.rows:
+            self.table.rows.patch(row)
+        if self.table.rows.rows:
+            self.stages.show_content()
+        if not page.rows and page.older is not None:
+            self._ask_older()  # the engine looked through a stretch in which nothing fits
+        elif not self.table.rows.rows:
+            self._show_empty()
+        else:
+            self._fill_room()
+
+    def _on_events(self, _events: tuple[object, ...]) -> None:
+        # Only at the top, so that the lines do not move while somebody reads older ones.
+        if self._is_seen and not self._news.isActive() and self.table.verticalScrollBar().value() == 0:
+            self._news.start()
+
+    def _on_news(self) -> None:
+        if not self._asking and self.choices.is_open_ended:
+            query = ReadLog(filter=self.filter(), limit=PAGE_LINES)
+            self._asking = True
+            self.console.door.ask(query, owner=self, on_done=self._on_fresh, on_failed=self._on_failed)
+
+    def _on_fresh(self, page: LogPage) -> None:
+        known = {row.line.id for row in self.table.rows.rows}
+        fresh = [row for row in page.rows if row.line.id not in known]
+        if len(fresh) == len(page.rows) or self._ask_again:
+            self._on_newest(page)
+            return
+        self._asking = False
+        if fresh:
+            self.table.rows.set_rows([*fresh, *self.table.rows.rows])
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def _on_back(self) -> None:
+        if self._about.task is not None:
+            self.console.go("tasks", self._about.task)
+        elif self._path:
+            self.console.go("backup", self._path[0])
+
+    def _on_activated(self, row: LogEntryRow) -> None:
+        if row.task is not None:
+            self.console.go("tasks", row.task)
+
+    def _on_menu(self, row: LogEntryRow, position: QPoint) -> None:
+        menu = QMenu(self)
+        colors = self.console.colors
+        copy = menu.addAction(icon(Glyph.COPY, colors), self.tr("Copy the line"))
+        copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(_copied(row)))
+        details = menu.addAction(icon(Glyph.TASKS, colors), self.tr("Show the task"))
+        details.setEnabled(row.task is not None)
+        details.triggered.connect(lambda: self._on_activated(row))
+        menu.popup(position)
+
+    def _on_save(self) -> None:
+        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation)
+        name = f"standfast-log-{datetime.now():%Y%m%d-%H%M%S}.csv"  # noqa: DTZ005 - a name for the operator
+        dialog = QFileDialog(self, self.tr("Write the log to a file"), folder, "CSV (*.csv)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("csv")
+        dialog.selectFile(str(Path(folder) / name))
+        dialog.fileSelected.connect(self.save_to)
+        dialog.open()
+
+    def save_to(self, path: str) -> None:
+        """Write the chosen lines to a file."""
+        chosen = replace(self.filter(), translations=reader_words())
+        command = ExportLog(filter=chosen, path=str(Path(path).absolute()))
+
+        def tell(count: int) -> None:
+            text = self.tr("{count} lines were written to {file}.").format(count=count, file=path)
+            self.banner.show_text(text)
+
+        self.console.door.execute(command, owner=self, on_done=tell, on_failed=self.banner.show_failure)
+
+    def _on_clear(self) -> None:
+        chosen = self.filter()
+        is_everything = chosen == LogFilter()
+        dialog = ConfirmDialog(
+            self.console,
+            self.tr("Clear the log"),
+            self.tr("Delete lines"),
+            lambda done, failed: self.console.door.execute(
+                ClearLog(filter=chosen), owner=self, on_done=done, on_failed=failed
+            ),
+            consequences=(
+                self.tr("Every line of the log is deleted for good.")
+                if is_everything
+                else self.tr("The lines that fit the chosen time, level and words are deleted for good."),
+                self.tr("Statistics, tasks and restore points stay."),
+            ),
+            parent=self,
+        )
+        dialog.succeeded.connect(self.refresh)
+        dialog.open()
+
+
+def entry_text(row: LogEntryRow) -> str:
+    """Return a line's sentence in the reader's language."""
+    return line_text(row.line, row.template)
+
+
+def _copied(row: LogEntryRow) -> str:
+    line = replace(row.line, template=row.template or row.line.template)
+    return f"{as_text((line,))}  {row.subject}".strip()

@@ -1,0 +1,1 @@
+"""虚机迁移: says what it will do. GUI thread."""

@@ -1,0 +1,353 @@
+"""Everything about one task: state, figures, steps, bottleneck, log, error with its remedy."""
+
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.ids import TaskId
+from app.domain.states import TaskKind
+from app.engine.api import LogRow, TaskDetails, TaskLogLines, TaskReport, TaskRow
+from app.models import format as fmt
+from app.models.rows import RowModel
+from app.views import style
+from app.views.console import Console
+from app.views.log.lines import as_text, line_columns, line_text
+from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
+from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
+from app.views.tasks.task_list import error_text, kind_text
+from app.views.widgets.form import Banner
+from app.views.widgets.pill import PillDelegate, PillLabel
+from app.views.widgets.stages import Stages
+from app.views.widgets.table import Table
+from app.views.words import row_error_hint, row_error_message
+from app.workers.asker import Failure
+
+_FRESH_MS = 1000
+_LINES = 500
+_FACT_COLUMNS = 4
+
+
+class TaskDetailsView(QWidget):
+    """Shows one task and follows it while it is seen. Thread: GUI.
+
+    Signals:
+        loaded: the task is known or has changed; carries its :class:`TaskRow`.
+    """
+
+    loaded = Signal(object)
+
+    def __init__(self, console: Console, names: SiteNames, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._maker = LineMaker(names)
+        self._task: TaskId | None = None
+        self._row: TaskRow | None = None
+        self._asking = False
+        self._facts: dict[str, QLabel] = {}
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        content = QWidget(self)
+        column = QVBoxLayout(content)
+        column.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
+        column.setSpacing(style.SPACE_M)
+        column.addWidget(self._build_head())
+        self.error = Banner(self)
+        column.addWidget(self.error)
+        row = QHBoxLayout()
+        row.setSpacing(style.SPACE_M)
+        row.addWidget(self._build_side())
+        row.addWidget(self._build_log(), 1)
+        column.addLayout(row, 1)
+        self.stages = Stages(content, self._console.theme, self)
+        self.stages.retry_wanted.connect(self.refresh)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.stages)
+
+    def _build_head(self) -> QWidget:
+        card = _card(self)
+        self._title = QLabel(card)
+        self._title.setProperty("role", "title")
+        self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.state = PillLabel(card)
+        self.progress = QProgressBar(card)
+        self.progress.setRange(0, 1000)
+        self.progress.setAccessibleName(self.tr("Progress"))
+        self.progress.setTextVisible(False)
+        self._moved = QLabel(card)
+        self._moved.setFont(style.tabular_font(style.SECONDARY_PX))
+        self._moved.setProperty("role", "secondary")
+        moving = QHBoxLayout()
+        moving.addWidget(self.progress, 1)
+        moving.addWidget(self._moved)
+        title = QHBoxLayout()
+        title.addWidget(self._title, 1)
+        title.addWidget(self.state)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(style.SPACE_XL)
+        self._grid.setVerticalSpacing(style.SPACE_S)
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(style.SPACE_L, style.SPACE_M, style.SPACE_L, style.SPACE_M)
+        layout.setSpacing(style.SPACE_M)
+        layout.addLayout(title)
+        layout.addLayout(moving)
+        layout.addLayout(self._grid)
+        for place, (key, name) in enumerate(self._fact_names()):
+            self._add_fact(place, key, name)
+        for place in range(_FACT_COLUMNS):
+            self._grid.setColumnStretch(place, 1)
+        return card
+
+    def _fact_names(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("rule", self.tr("Rule")),
+            ("platform", self.tr("Virtual platform")),
+            ("standby", self.tr("Standby machine")),
+            ("point", self.tr("Restore point")),
+            ("start", self.tr("Start")),
+            ("end", self.tr("End")),
+            ("spent", self.tr("Duration")),
+            ("left", self.tr("Time left")),
+            ("read", self.tr("Read")),
+            ("written", self.tr("Written")),
+            ("speed", self.tr("Speed")),
+            ("saved", self.tr("Saved by comparing and packing")),
+        )
+
+    def _add_fact(self, place: int, key: str, name: str) -> None:
+        caption = QLabel(name, self)
+        caption.setProperty("role", "secondary")
+        value = QLabel(fmt.NOTHING, self)
+        value.setFont(style.tabular_font())
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        value.setMinimumWidth(1)  # a long name is cut, the card does not grow with it
+        cell = QVBoxLayout()
+        cell.setSpacing(0)
+        cell.addWidget(caption)
+        cell.addWidget(value)
+        self._grid.addLayout(cell, place // _FACT_COLUMNS, place % _FACT_COLUMNS)
+        self._facts[key] = value
+
+    def _build_side(self) -> QWidget:
+        self.steps = Bars(self._console.theme, self)
+        self.busy = Bars(self._console.theme, self)
+        self.bottleneck = QLabel(self)
+        self.bottleneck.setWordWrap(True)
+        self.bottleneck.setProperty("role", "secondary")
+        inner = QWidget(self)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(style.SPACE_L, style.SPACE_M, style.SPACE_L, style.SPACE_M)
+        column.setSpacing(style.SPACE_S)
+        column.addWidget(_heading(self.tr("Steps"), inner))
+        column.addWidget(self.steps)
+        column.addSpacing(style.SPACE_S)
+        column.addWidget(_heading(self.tr("Bottleneck"), inner))
+        column.addWidget(self.busy)
+        column.addWidget(self.bottleneck)
+        column.addStretch(1)
+        card = _card(self)
+        scroll = QScrollArea(card)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inner)
+        for ground in (scroll.viewport(), inner):  # the card's own ground shows through
+            ground.setAutoFillBackground(False)
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.addWidget(scroll)
+        card.setFixedWidth(style.FIELD_WIDTH - style.SPACE_XL * 2)
+        return card
+
+    def _build_log(self) -> QWidget:
+        model = RowModel[LogRow](line_columns(lambda row: row, line_text), lambda row: row.id)
+        self.log: Table[LogRow] = Table[LogRow]("task-log", model, self._console.memory)
+        self.log.setItemDelegateForColumn(1, PillDelegate(self.log))
+        self.log.setAccessibleName(self.tr("Log"))
+        card = _card(self)
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(1, style.SPACE_M, 1, 1)
+        layout.setSpacing(style.SPACE_S)
+        heading = _heading(self.tr("Log"), card)
+        heading.setIndent(style.SPACE_L)
+        layout.addWidget(heading)
+        layout.addWidget(self.log, 1)
+        return card
+
+    # --- loading ----------------------------------------------------------------------------------------------
+
+    @property
+    def row(self) -> TaskRow | None:
+        """Return the task, once it is known."""
+        return self._row
+
+    def open(self, task: TaskId) -> None:
+        """Show a task and follow it."""
+        if task != self._task:
+            self._task, self._row = task, None
+            self.log.rows.set_rows(())
+            self.stages.show_loading()
+        self._timer.start()
+        self.refresh()
+
+    def leave(self) -> None:
+        """Stop following."""
+        self._timer.stop()
+
+    def refresh(self) -> None:
+        """Ask for the task and for the log lines that are not shown yet."""
+        if self._asking or self._task is None:
+            return
+        self._asking = True
+        task = self._task
+
+        def take(report: TaskReport) -> None:
+            self._asking = False
+            if task == self._task:
+                self._show(report.task)
+                self._ask_lines(task)
+
+        query = TaskDetails(task=task, log_lines=0)
+        self._console.door.ask(query, owner=self, on_done=take, on_failed=self._on_failed)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._asking = False
+        if self._row is None:
+            self._timer.stop()
+            self.stages.show_failure(failure)
+
+    def _ask_lines(self, task: TaskId) -> None:
+        rows = self.log.rows.rows
+        after = rows[-1].id if rows else 0
+
+        def take(lines: tuple[LogRow, ...]) -> None:
+            if task == self._task:
+                self._add_lines(lines)
+
+        query = TaskLogLines(task=task, after=after, limit=_LINES)
+        self._console.door.ask(query, owner=self, on_done=take, on_failed=_ignore)
+
+    def _add_lines(self, lines: tuple[LogRow, ...]) -> None:
+        shown = self.log.rows.rows
+        fresh = [line for line in lines if not shown or line.id > shown[-1].id]
+        if not fresh:
+            return
+        bar = self.log.verticalScrollBar()
+        follows = bar.value() >= bar.maximum()
+        for line in fresh:
+            self.log.rows.patch(line)
+        if follows:
+            self.log.scrollToBottom()
+
+    # --- showing ----------------------------------------------------------------------------------------------
+
+    def _show(self, row: TaskRow) -> None:
+        now = datetime.now(UTC)
+        line = self._maker.line(row)
+        first = self._row is None
+        self._row = row
+        self._title.setText(title_of(row))
+        self.state.show_pill(task_pill(row))
+        self._show_progress(row)
+        self._show_facts(line, now)
+        self._show_error(row)
+        self.steps.show_rows(step_rows(row, now))
+        busy = busy_of(row, now)
+        self.busy.show_rows(busy_rows(row.kind, busy))
+        self.bottleneck.setText(bottleneck_text(row.kind, busy))
+        if row.state.is_final and not first:
+            self._timer.stop()
+        self.stages.show_content()
+        self.loaded.emit(row)
+
+    def _show_progress(self, row: TaskRow) -> None:
+        sample = row.progress
+        is_moving = sample.total_bytes > 0 and not row.state.is_final
+        self.progress.setVisible(is_moving)
+        self._moved.setVisible(is_moving)
+        self.progress.setValue(round(sample.fraction * 1000))
+        text = self.tr("{done} of {total}")
+        self._moved.setText(text.format(done=fmt.size(sample.done_bytes), total=fmt.size(sample.total_bytes)))
+
+    def _show_facts(self, line: TaskLine, now: datetime) -> None:
+        row = line.task
+        sample = row.progress
+        saved = 1 - sample.written_bytes / sample.read_bytes if sample.read_bytes else None
+        values = {
+            "rule": row.rule_name or fmt.NOTHING,
+            "platform": line.platform_name,
+            "standby": f"{line.standby_name}  {row.target_path}".strip(),
+            "point": row.point or fmt.NOTHING,
+            "start": fmt.exact_time(row.started_at),
+            "end": fmt.exact_time(row.ended_at),
+            "spent": fmt.duration(spent(row, now)),
+            "left": fmt.duration(line.left),
+            "read": fmt.size(sample.read_bytes),
+            "written": fmt.size(sample.written_bytes),
+            "speed": fmt.speed(line.bytes_per_s),
+            "saved": fmt.percent(max(0.0, saved)) if saved is not None and _packs(row) else fmt.NOTHING,
+        }
+        for key, value in values.items():
+            self._facts[key].setText(value)
+            self._facts[key].setToolTip(value if value != fmt.NOTHING else "")
+
+    def _show_error(self, row: TaskRow) -> None:
+        if row.error is None:
+            self.error.hide()
+        else:
+            self.error.show_text(row_error_message(row.error), row_error_hint(row.error))
+
+    def as_text(self) -> str:
+        """Return everything as plain text, for copying."""
+        row = self._row
+        if row is None:
+            return ""
+        names = dict(self._fact_names())
+        parts = [f"{title_of(row)} — {self.state.text}", str(row.id)]
+        parts += [f"{names[key]}: {label.text()}" for key, label in self._facts.items()]
+        parts += [f"{name}: {value}" for name, value in (*self.steps.texts, *self.busy.texts)]
+        parts += [self.bottleneck.text(), error_text(row), as_text(self.log.rows.rows)]
+        return "\n".join(part for part in parts if part)
+
+
+def title_of(row: TaskRow) -> str:
+    """Return what a task is called: its own name, or what it does with which VM."""
+    if row.name:
+        return row.name
+    target = f" → {row.target_name}" if row.target_name else ""
+    return f"{kind_text(row)} · {row.vm_name}{target}"
+
+
+def _packs(row: TaskRow) -> bool:
+    return row.kind is TaskKind.BACKUP
+
+
+def _card(parent: QWidget) -> QFrame:
+    card = QFrame(parent)
+    card.setProperty("role", "card")
+    return card
+
+
+def _heading(text: str, parent: QWidget) -> QLabel:
+    label = QLabel(text, parent)
+    label.setProperty("role", "heading")
+    return label
+
+
+def _ignore(_failure: Failure) -> None:
+    """The next second asks again."""

@@ -1,0 +1,215 @@
+"""The page of all tasks, and of one."""
+
+from collections.abc import Sequence
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QComboBox, QWidget
+
+from app.domain.ids import TaskId
+from app.domain.states import TaskKind, TaskState
+from app.models.rows import Column
+from app.views.console import Console
+from app.views.history import Address
+from app.views.icons import Glyph
+from app.views.page import Crumb
+from app.views.tasks.details import TaskDetailsView, title_of
+from app.views.tasks.lines import TaskLine
+from app.views.tasks.task_list import TaskList, kind_text
+from app.views.words import task_kind_word
+
+_WAITING = (TaskState.STARTING, TaskState.IDLE, TaskState.PENDING)
+_ENDED = (TaskState.COMPLETED, TaskState.STOPPED, TaskState.FAILED)
+_RUNNING = tuple(state for state in TaskState if state not in (*_WAITING, *_ENDED, TaskState.UNKNOWN))
+
+
+class TasksPage(TaskList):
+    """What runs, what failed, why, how fast, where is the bottleneck? Thread: GUI."""
+
+    key = "tasks"
+    glyph = Glyph.TASKS
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "tasks")
+        self.states = QComboBox(self)
+        self.kind = QComboBox(self)
+        self.details = TaskDetailsView(console, self.names, self)
+        self.details.loaded.connect(self._on_loaded)
+        self.details.hide()
+        self.body.addWidget(self.details, 1)
+        self._build_tools()
+        self._show_details(shown=False)
+
+    def _build_tools(self) -> None:
+        bar = self.toolbar
+        self.back = bar.add_action(self.tr("Back"), Glyph.BACK, lambda: self.console.go("tasks"))
+        self.stop = bar.add_action(self.tr("Stop"), Glyph.STOP, self._on_stop)
+        self.again = bar.add_action(
+            self.tr("Run again"),
+            Glyph.RETRY,
+            self._on_again_clicked,
+            tooltip=self.tr("Queue the same request again"),
+        )
+        self.copy = bar.add_action(self.tr("Copy details"), Glyph.COPY, self._on_copy)
+        self.log = bar.add_action(self.tr("View the log"), Glyph.LOG, self._on_log)
+        for text, states in (
+            (self.tr("All states"), None),
+            (self.tr("Running"), _RUNNING),
+            (self.tr("Waiting"), _WAITING),
+            (self.tr("Failed"), (TaskState.FAILED,)),
+            (self.tr("Completed"), (TaskState.COMPLETED,)),
+            (self.tr("Stopped"), (TaskState.STOPPED,)),
+            (self.tr("Unknown"), (TaskState.UNKNOWN,)),
+        ):
+            self.states.addItem(text, states)
+        self.kind.addItem(self.tr("All kinds"), None)
+        for kind in TaskKind:
+            self.kind.addItem(task_kind_word(kind), (kind,))
+        for box, name in ((self.states, self.tr("States to show")), (self.kind, self.tr("Kinds to show"))):
+            box.setAccessibleName(name)
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+            box.currentIndexChanged.connect(self.choose_again)
+            bar.add_widget(box)
+
+    # --- the list ---------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        """Return the page's name."""
+        return self.tr("Tasks")
+
+    def help_text(self) -> str:
+        """Return what F1 shows."""
+        return self.tr(
+            "<p>Every backup, restore and verification: what runs, what waits, what failed and why.</p>"
+            "<p>A double click shows a task's steps with their durations, how busy its parts are, and its log while it "
+            "is written. <b>Run again</b> queues the same request once more.</p>"
+        )
+
+    def wanted_states(self) -> tuple[TaskState, ...] | None:
+        """Return the states that the operator chose."""
+        chosen: tuple[TaskState, ...] | None = self.states.currentData()
+        return chosen
+
+    def wanted_kinds(self) -> tuple[TaskKind, ...] | None:
+        """Return the kinds that the operator chose."""
+        chosen: tuple[TaskKind, ...] | None = self.kind.currentData()
+        return chosen
+
+    def columns(self) -> Sequence[Column[TaskLine]]:
+        """Return the columns of the list."""
+        return (
+            Column(key="vm", title=self.tr("VM"), text=lambda line: line.task.vm_name, width=130, stretch=True),
+            self.state_column(),
+            Column(key="kind", title=self.tr("Kind"), text=lambda line: kind_text(line.task), width=96),
+            Column(key="rule", title=self.tr("Rule"), text=lambda line: line.task.rule_name, width=112),
+            *self.site_columns(),
+            *self.progress_columns(),
+            *self.time_columns(),
+        )
+
+    def empty_state(self) -> tuple[Glyph, str, str, str]:
+        """Say what the list is for, or that nothing fits the choice."""
+        if self.wanted_states() is not None or self.wanted_kinds() is not None:
+            title = self.tr("No such task")
+            return (Glyph.TASKS, title, self.tr("No task fits the chosen states and kinds."), self.tr("Show all"))
+        return (
+            Glyph.TASKS,
+            self.tr("No task yet"),
+            self.tr("Every backup, restore and verification is listed here. Rules start them on their own."),
+            self.tr("Open the backup rules"),
+        )
+
+    def on_create(self) -> None:
+        """Show all tasks, or go where tasks come from."""
+        if self.wanted_states() is None and self.wanted_kinds() is None:
+            self.console.go("backup")
+        self.states.setCurrentIndex(0)
+        self.kind.setCurrentIndex(0)
+
+    def on_selection(self) -> None:
+        """Enable what fits the selection."""
+        if self.details.isVisibleTo(self):
+            return
+        rows = [line.task for line in self.chosen_rows()]
+        self.stop.setEnabled(any(not row.state.is_final for row in rows))
+        self.again.setEnabled(len(rows) == 1 and rows[0].state.is_final)
+        self.log.setEnabled(len(rows) == 1)
+
+    # --- one task ---------------------------------------------------------------------------------------------
+
+    def open(self, path: tuple[str, ...]) -> None:
+        """Show the list, or the task that the address names."""
+        self.banner.hide()
+        self._show_details(shown=bool(path))
+        if path:
+            super().leave()
+            self.details.open(TaskId(path[0]))
+        else:
+            self.details.leave()
+            super().open(())
+        self.crumbs_changed.emit()
+
+    def leave(self) -> None:
+        """Stop asking."""
+        super().leave()
+        self.details.leave()
+
+    def refresh(self) -> None:
+        """Load again what is shown."""
+        if self.details.isVisibleTo(self):
+            self.details.refresh()
+        else:
+            super().refresh()
+
+    def crumbs(self) -> tuple[Crumb, ...]:
+        """Return the way to what is shown."""
+        row = self.details.row
+        if not self.details.isVisibleTo(self):
+            return super().crumbs()
+        name = title_of(row) if row is not None else self.tr("Task")
+        return (Crumb(self.title(), Address(self.key)), Crumb(name))
+
+    def _show_details(self, *, shown: bool) -> None:
+        self.stages.setVisible(not shown)
+        self.details.setVisible(shown)
+        only_list: tuple[QWidget, ...] = (self.states, self.kind)
+        for widget in only_list:
+            widget.setVisible(not shown)
+        for widget in (self.back, self.copy):
+            widget.setVisible(shown)
+        self.toolbar.show_list_tools(shown=not shown)
+        self.on_selection()
+
+    def _on_loaded(self) -> None:
+        row = self.details.row
+        if row is not None and self.details.isVisibleTo(self):
+            self.stop.setEnabled(not row.state.is_final)
+            self.again.setEnabled(row.state.is_final)
+            self.log.setEnabled(True)
+            self.crumbs_changed.emit()
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def _chosen(self) -> list[TaskLine]:
+        return list(self.chosen_rows())
+
+    def _on_stop(self) -> None:
+        row = self.details.row
+        if self.details.isVisibleTo(self):
+            self.ask_to_stop((row,) if row is not None else ())
+        else:
+            self.ask_to_stop([line.task for line in self._chosen()])
+
+    def _on_again_clicked(self) -> None:
+        row = self.details.row if self.details.isVisibleTo(self) else None
+        tasks = [row] if row is not None else [line.task for line in self._chosen()]
+        for task in tasks[:1]:
+            self.run_again(task)
+
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.details.as_text())
+
+    def _on_log(self) -> None:
+        row = self.details.row if self.details.isVisibleTo(self) else None
+        tasks = [row] if row is not None else [line.task for line in self._chosen()]
+        for task in tasks[:1]:
+            self.console.go("log", "task", task.id)

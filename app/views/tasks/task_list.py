@@ -1,0 +1,270 @@
+"""A list of tasks, all of them or of one kind; the part that 任务 and 虚机恢复 share."""
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import UTC, datetime
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QMenu
+
+from app.domain.ids import TaskId
+from app.domain.states import TaskKind, TaskState
+from app.engine.api import CancelTask, ListTasks, RetryTask, TaskRow
+from app.models import format as fmt
+from app.models.rows import Column
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
+from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.form import Banner
+from app.views.widgets.list_page import ListPage
+from app.views.widgets.pill import PillDelegate
+from app.views.words import row_error_hint, row_error_message, task_kind_word
+from app.workers.asker import Failure
+
+PAGE_ROWS = 300
+
+
+class TaskList(ListPage[TaskLine]):
+    """A list of tasks that grows when it is scrolled to its end. Thread: GUI."""
+
+    kinds: tuple[TaskKind, ...] | None = None
+
+    def __init__(self, console: Console, name: str) -> None:
+        super().__init__(console, name)
+        self.names = SiteNames(console, self)
+        self._maker = LineMaker(self.names)
+        self._limit = PAGE_ROWS
+        self._is_all = False
+        self.banner = Banner(self)
+        self.body.insertWidget(0, self.banner)
+        places = {column.key: place for place, column in enumerate(self.table.rows.columns)}
+        self.table.setItemDelegateForColumn(places["state"], PillDelegate(self.table))
+        self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)
+
+    # --- rows -------------------------------------------------------------------------------------------------
+
+    def wanted_states(self) -> tuple[TaskState, ...] | None:
+        """Return the states to show; None for all."""
+        return None
+
+    def wanted_kinds(self) -> tuple[TaskKind, ...] | None:
+        """Return the kinds to show; None for all."""
+        return self.kinds
+
+    def row_key(self, row: TaskLine) -> Hashable:
+        """Return the task's id."""
+        return row.task.id
+
+    def ask_rows(
+        self, on_rows: Callable[[tuple[TaskLine, ...]], None], on_failed: Callable[[Failure], None]
+    ) -> None:
+        """Ask for the newest tasks."""
+        limit, wanted = self._limit, (self.wanted_states(), self.wanted_kinds())
+
+        def take(rows: tuple[TaskRow, ...]) -> None:
+            self._is_all = len(rows) < limit
+            on_rows(self._maker.lines(rows))
+            if wanted != (self.wanted_states(), self.wanted_kinds()):
+                self.refresh()  # another choice was made while the answer was on its way
+
+        query = ListTasks(states=wanted[0], kinds=wanted[1], limit=limit)
+        self.console.door.ask(query, owner=self, on_done=take, on_failed=on_failed)
+
+    def choose_again(self) -> None:
+        """Load from the start after another choice of tasks."""
+        self._limit = PAGE_ROWS
+        self.refresh()
+
+    def _on_scrolled(self, value: int) -> None:
+        bar = self.table.verticalScrollBar()
+        if not self._is_all and value >= bar.maximum() and bar.maximum() > 0 and not self._asking:
+            self._limit += PAGE_ROWS
+            self.refresh()
+
+    def empty_state(self) -> tuple[Glyph, str, str, str]:
+        """Say what the list is for."""
+        return (Glyph.TASKS, self.tr("No task yet"), self.tr("Backups, restores and verifications are here."), "")
+
+    # --- columns ----------------------------------------------------------------------------------------------
+
+    def state_column(self) -> Column[TaskLine]:
+        """Return the state, as a pill or a bar."""
+        return Column(
+            key="state",
+            title=self.tr("State"),
+            text=lambda line: task_pill(line.task).text,
+            paint=lambda line: task_pill(line.task),
+            tooltip=lambda line: row_error_message(line.task.error) if line.task.error else None,
+            width=152,
+        )
+
+    def site_columns(self) -> tuple[Column[TaskLine], ...]:
+        """Return where from and where to."""
+        return (
+            Column(
+                key="platform", title=self.tr("Virtual platform"), text=lambda line: line.platform_name, width=120
+            ),
+            Column(
+                key="standby",
+                title=self.tr("Standby machine"),
+                text=lambda line: line.standby_name,
+                width=120,
+                hidden=True,
+            ),
+        )
+
+    def progress_columns(self) -> tuple[Column[TaskLine], ...]:
+        """Return how much, how fast, how long."""
+        return (
+            Column(
+                key="size",
+                title=self.tr("Data"),
+                text=lambda line: fmt.size(line.task.progress.total_bytes or None),
+                sort=lambda line: line.task.progress.total_bytes,
+                numeric=True,
+                width=84,
+            ),
+            Column(
+                key="speed",
+                title=self.tr("Speed"),
+                text=lambda line: fmt.speed(line.bytes_per_s),
+                sort=lambda line: line.bytes_per_s,
+                numeric=True,
+                width=92,
+            ),
+            Column(
+                key="left",
+                title=self.tr("Time left"),
+                text=lambda line: fmt.duration(line.left),
+                sort=lambda line: line.left,
+                numeric=True,
+                width=100,
+            ),
+        )
+
+    def time_columns(self) -> tuple[Column[TaskLine], ...]:
+        """Return when."""
+
+        def now() -> datetime:
+            return datetime.now(UTC)
+
+        return (
+            Column(
+                key="start",
+                title=self.tr("Start"),
+                text=lambda line: fmt.short_time(line.task.started_at, now()),
+                sort=lambda line: line.task.started_at,
+                tooltip=lambda line: fmt.exact_time(line.task.started_at),
+                width=112,
+            ),
+            Column(
+                key="end",
+                title=self.tr("End"),
+                text=lambda line: fmt.short_time(line.task.ended_at, now()),
+                sort=lambda line: line.task.ended_at,
+                tooltip=lambda line: fmt.exact_time(line.task.ended_at),
+                width=112,
+            ),
+            Column(
+                key="spent",
+                title=self.tr("Duration"),
+                text=lambda line: fmt.duration(spent(line.task, now())),
+                sort=lambda line: spent(line.task, now()),
+                numeric=True,
+                width=104,
+                hidden=True,
+            ),
+        )
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def fill_menu(self, menu: QMenu, row: TaskLine) -> None:
+        """Offer what can be done with a task."""
+        colors = self.console.colors
+        details = menu.addAction(icon(Glyph.INFO, colors), self.tr("Details"))
+        details.triggered.connect(lambda: self.on_activated(row))
+        stop = menu.addAction(icon(Glyph.STOP, colors), self.tr("Stop"))
+        stop.setEnabled(not row.task.state.is_final)
+        stop.triggered.connect(lambda: self.ask_to_stop((row.task,)))
+        again = menu.addAction(icon(Glyph.RETRY, colors), self.tr("Run again"))
+        again.setEnabled(row.task.state.is_final)
+        again.triggered.connect(lambda: self.run_again(row.task))
+        log = menu.addAction(icon(Glyph.LOG, colors), self.tr("View the log"))
+        log.triggered.connect(lambda: self.console.go("log", "task", row.task.id))
+
+    def on_activated(self, row: TaskLine) -> None:
+        """Show everything about a task."""
+        self.console.go("tasks", row.task.id)
+
+    def ask_to_stop(self, tasks: Sequence[TaskRow]) -> None:
+        """Stop tasks after a question; those that have ended already are left alone."""
+        live = [task for task in tasks if not task.state.is_final]
+        if not live:
+            return
+        title = (
+            self.tr("Stop the task of {vm}").format(vm=live[0].vm_name)
+            if len(live) == 1
+            else self.tr("Stop {count} tasks").format(count=len(live))
+        )
+        dialog = ConfirmDialog(
+            self.console,
+            title,
+            self.tr("Stop"),
+            lambda done, failed: self._stop_all(live, done, failed),
+            consequences=_consequences(live),
+            parent=self,
+        )
+        dialog.succeeded.connect(self.refresh)
+        dialog.open()
+
+    def _stop_all(
+        self, tasks: Sequence[TaskRow], on_done: Callable[[object], None], on_failed: Callable[[Failure], None]
+    ) -> None:
+        waiting = [CancelTask(task=task.id) for task in tasks]
+
+        def next_one(_answer: object = None) -> None:
+            if waiting:
+                command = waiting.pop()
+                self.console.door.execute(command, owner=self, on_done=next_one, on_failed=on_failed)
+            else:
+                on_done(None)
+
+        next_one()
+
+    def run_again(self, task: TaskRow) -> None:
+        """Queue once more what an ended task was asked for, and go there."""
+        command = RetryTask(task=task.id)
+        self.console.door.execute(command, owner=self, on_done=self._on_again, on_failed=self.banner.show_failure)
+
+    def _on_again(self, task: TaskId) -> None:
+        self.console.go("tasks", task)
+
+
+def _consequences(tasks: Sequence[TaskRow]) -> tuple[str, ...]:
+    texts = []
+    if any(task.kind is TaskKind.BACKUP for task in tasks):
+        texts.append(
+            QCoreApplication.translate(
+                "TaskList", "A backup leaves no restore point; its snapshot is removed from the VM."
+            )
+        )
+    if any(task.kind is TaskKind.RESTORE for task in tasks):
+        texts.append(
+            QCoreApplication.translate(
+                "TaskList", "A restore removes the VM it was creating; the original VM stays as it is."
+            )
+        )
+    texts.append(QCoreApplication.translate("TaskList", "What was stopped can be run again."))
+    return tuple(texts)
+
+
+def error_text(task: TaskRow) -> str:
+    """Return a task's error with its remedy, for copying; empty when there is none."""
+    if task.error is None:
+        return ""
+    return f"{task.error.code}\n{row_error_message(task.error)}\n{row_error_hint(task.error)}"
+
+
+def kind_text(task: TaskRow) -> str:
+    """Return what a task does."""
+    return task_kind_word(task.kind)
