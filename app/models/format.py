@@ -79,6 +79,16 @@ def short_time(moment: datetime | None, now: datetime) -> str:
     return template.format(span=_words(abs(distance)))
 
 
+def compact_time(moment: datetime | None, now: datetime) -> str:
+    """Return a moment as briefly as it stays clear, for narrow columns: ``17:51``, ``11-21 17:51``."""
+    if moment is None:
+        return NOTHING
+    local, today = moment.astimezone(), now.astimezone()
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
+
+
 def _words(span: timedelta) -> str:
     minutes = max(1, round(span.total_seconds() / 60))
     if minutes < 60:

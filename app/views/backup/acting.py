@@ -1,0 +1,64 @@
+"""What the lists of the backup page share: commands whose failure is told above the list."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from PySide6.QtWidgets import QMenu
+
+from app.engine.api import Command
+from app.views import style
+from app.views.console import Console
+from app.views.icons import Glyph
+from app.views.widgets.form import Banner
+from app.views.widgets.list_page import ListPage
+from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
+from app.workers.asker import Failure
+
+Row = TypeVar("Row")
+
+
+class ActingList(ListPage[Row]):
+    """A list whose rows have actions. Thread: GUI."""
+
+    key = "backup"
+    glyph = Glyph.BACKUP
+
+    def __init__(self, console: Console, name: str) -> None:
+        super().__init__(console, name)
+        self.banner = Banner(self)
+        self.banner.setContentsMargins(style.SPACE_S, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)
+        self.body.insertWidget(0, self.banner)
+        self.table.rows.checked_changed.connect(self.on_selection)
+        self.row_actions = tuple(self.actions_of_rows())
+        self.icons = RowActionsDelegate(
+            self.row_actions, console.theme, self.table, len(self.table.rows.columns) - 1
+        )
+
+    def actions_of_rows(self) -> Sequence[RowAction[Row]]:
+        """Return the actions of a row, in the order of their icons."""
+        raise NotImplementedError
+
+    def more_actions(self) -> Sequence[RowAction[Row]]:
+        """Return actions that are in the context menu only."""
+        return ()
+
+    def fill_menu(self, menu: QMenu, row: Row) -> None:
+        """Offer all actions of a row."""
+        fill_menu(menu, self.row_actions, row, self.console.colors)
+        more = self.more_actions()
+        if more:
+            menu.addSeparator()
+            fill_menu(menu, more, row, self.console.colors)
+
+    def execute(self, command: Command[Any]) -> None:
+        """Carry a command out, and show the rows as they are then."""
+        self.banner.hide()
+        self.console.door.execute(command, owner=self, on_done=self._on_executed, on_failed=self.on_refused)
+
+    def on_refused(self, failure: Failure) -> None:
+        """Tell above the list why a command was refused."""
+        self.banner.show_failure(failure)
+        self.refresh()
+
+    def _on_executed(self, _answer: object) -> None:
+        self.refresh()

@@ -1,0 +1,169 @@
+"""Deleting rules, or VMs of a rule: what goes is told first, and data goes only after the name was typed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QWidget
+
+from app.domain.ids import RuleId, VmId
+from app.engine.api import (
+    Command,
+    DeleteRule,
+    DeletionPreview,
+    DescribeRule,
+    PreviewRuleDeletion,
+    RemoveVmsFromRule,
+    RuleDetails,
+)
+from app.models import format as fmt
+from app.views.console import Console
+from app.views.widgets.form import FormDialog
+from app.workers.asker import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doomed:
+    """A rule that goes, or with ``vms`` only these VMs of it."""
+
+    rule: RuleId
+    vms: tuple[VmId, ...] = ()
+
+    def command(self, *, delete_data: bool) -> Command[Any]:
+        """Return the command that deletes it."""
+        if self.vms:
+            return RemoveVmsFromRule(rule=self.rule, vms=self.vms, delete_data=delete_data)
+        return DeleteRule(rule=self.rule, delete_data=delete_data)
+
+
+class DeletionDialog(FormDialog):
+    """Asks before rules or VMs of a rule are deleted. Thread: GUI."""
+
+    def __init__(
+        self,
+        console: Console,
+        title: str,
+        action: str,
+        doomed: Sequence[Doomed],
+        type_name: str,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(console, title, action, parent)
+        self._doomed = tuple(doomed)
+        self._type_name = type_name
+        self._previews: list[DeletionPreview] = []
+        self._wants_data: list[bool] = []
+        self._is_decided = False
+        self.what = self._line()
+        self.data = QCheckBox(self.tr("Delete the backup data, too"), self)
+        self.data.clicked.connect(self._on_decided)
+        self.data.toggled.connect(self._show)
+        self.body.addWidget(self.data)
+        self.points = self._line()
+        self.blocked = self._line()
+        self.blocked.setProperty("role", "problem")
+        self._form: QFormLayout = self.add_form()
+        self.name = QLineEdit(self)
+        self.name.textChanged.connect(self._show)
+        self._name = self.add_field(
+            self._form, self.tr("Type {name} to confirm").format(name=type_name), self.name
+        )
+        self.primary.setProperty("role", "danger")
+        self._show()
+        self._ask()
+
+    def _line(self) -> QLabel:
+        label = QLabel(self)
+        label.setWordWrap(True)
+        self.body.addWidget(label)
+        return label
+
+    def _ask(self) -> None:
+        door = self.console.door
+        for one in self._doomed:
+            query = PreviewRuleDeletion(rule=one.rule, vms=one.vms)
+            door.ask(query, owner=self, on_done=self._on_preview, on_failed=self._on_failed)
+            door.ask(
+                DescribeRule(rule=one.rule), owner=self, on_done=self._on_described, on_failed=self._on_failed
+            )
+
+    def _on_preview(self, preview: DeletionPreview) -> None:
+        self._previews.append(preview)
+        self._show()
+
+    def _on_described(self, details: RuleDetails) -> None:
+        self._wants_data.append(details.draft.advanced.delete_data_with_rule)
+        # The rule's own setting (删除备份数据) is the first answer; the operator's is the last.
+        if not self._is_decided and len(self._wants_data) == len(self._doomed):
+            self.data.setChecked(all(self._wants_data))
+
+    def _on_decided(self) -> None:
+        self._is_decided = True
+
+    # --- what is told -----------------------------------------------------------------------------------------
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether it is known what would go."""
+        return len(self._previews) == len(self._doomed)
+
+    def _show(self) -> None:
+        with_data = self.data.isChecked()
+        if any(one.vms for one in self._doomed):
+            self.what.setText(
+                self.tr("The VMs are taken out of the rule with their statistics; their tasks are stopped.")
+            )
+        else:
+            self.what.setText(
+                self.tr("The rules go with their statistics; their tasks are stopped. The VMs stay as they are.")
+            )
+        self.points.setText(self._points_text(with_data=with_data))
+        blocked = [name for preview in self._previews for name in preview.blocked_by] if with_data else []
+        self.blocked.setText(
+            self.tr("The data cannot be deleted while it is used by: {tasks}").format(tasks=", ".join(blocked))
+        )
+        self.blocked.setVisible(bool(blocked))
+        needs_name = with_data and self.is_known and self._point_count > 0
+        self._form.setRowVisible(self._name, needs_name)
+        is_named = not needs_name or self.name.text().strip() == self._type_name
+        self.primary.setEnabled(self.is_known and not blocked and is_named)
+
+    @property
+    def _point_count(self) -> int:
+        return sum(preview.point_count for preview in self._previews)
+
+    def _points_text(self, *, with_data: bool) -> str:
+        if not self.is_known:
+            return self.tr("Looking what would go…")
+        if not self._point_count:
+            return self.tr("There are no restore points.")
+        size = fmt.size(sum(preview.freed_bytes for preview in self._previews))
+        text = (
+            self.tr("{count} restore points are deleted for good; {size} become free on the standby machine.")
+            if with_data
+            else self.tr("{count} restore points ({size}) stay on the standby machine and can still be restored.")
+        )
+        return text.format(count=self._point_count, size=size)
+
+    # --- deleting ---------------------------------------------------------------------------------------------
+
+    def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Delete one after the other; what is gone already is not asked for again after a refusal."""
+        if not self._doomed:
+            on_done(None)
+            return
+
+        def again(_answer: object) -> None:
+            self._doomed = self._doomed[1:]
+            self.submit(on_done, on_failed)
+
+        def refused(failure: Failure) -> None:
+            on_failed(failure)
+            self._previews.clear()
+            self._wants_data.clear()
+            self._is_decided = True
+            self._show()
+            self._ask()
+
+        command = self._doomed[0].command(delete_data=self.data.isChecked())
+        self.console.door.execute(command, owner=self, on_done=again, on_failed=refused)

@@ -1,0 +1,269 @@
+"""The list of all rules."""
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import UTC, datetime
+
+from PySide6.QtCore import QModelIndex
+
+from app.domain.states import BackupKind, TaskState
+from app.engine.api import (
+    DescribeRule,
+    ListRules,
+    Query,
+    RuleDetails,
+    RuleRow,
+    RunNow,
+    StartRules,
+    StopRules,
+)
+from app.models import format as fmt
+from app.models.rows import ROW_ROLE, Column
+from app.views import style
+from app.views.backup.acting import ActingList
+from app.views.backup.deletion import DeletionDialog, Doomed
+from app.views.backup.editor import EditorMode, RuleEditor
+from app.views.console import Console
+from app.views.icons import Glyph
+from app.views.widgets.columns import count_column
+from app.views.widgets.pill import PillDelegate
+from app.views.widgets.row_actions import RowAction
+from app.views.words import backup_kind_word, state_pill
+
+_STATE, _RESULT = 1, 5
+
+
+class RuleList(ActingList[RuleRow]):
+    """What is protected, how, and how it is going. Thread: GUI."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, "rules")
+        self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
+        self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete_chosen)
+        self.start = self.toolbar.add_action(self.tr("Start"), Glyph.START, self._on_start_chosen)
+        self.stop = self.toolbar.add_action(self.tr("Stop"), Glyph.STOP, self._on_stop_chosen)
+        pills = PillDelegate(self.table)
+        for column in (_STATE, _RESULT):
+            self.table.setItemDelegateForColumn(column, pills)
+        self.table.clicked.connect(self._on_clicked)
+        self.on_selection()
+
+    def title(self) -> str:
+        """Return the page's name."""
+        return self.tr("VM backup")
+
+    # --- the list ---------------------------------------------------------------------------------------------
+
+    def columns(self) -> Sequence[Column[RuleRow]]:
+        """Return the documented columns, and more that start hidden."""
+        return (
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.name, stretch=True, width=116),
+            Column(
+                key="state",
+                title=self.tr("State"),
+                text=lambda row: self._state(row),
+                paint=lambda row: state_pill(row.state, row.fraction),
+                tooltip=self._state_tooltip,
+                width=144,
+            ),
+            Column(
+                key="platform", title=self.tr("Virtual platform"), text=lambda row: row.platform_name, width=104
+            ),
+            Column(
+                key="standby",
+                title=self.tr("Standby machine"),
+                text=lambda row: row.standby_name,
+                tooltip=lambda row: f"{row.standby_name}: {row.target_path}",
+                width=112,
+            ),
+            Column(
+                key="next",
+                title=self.tr("Next run"),
+                text=lambda row: fmt.short_time(row.next_run, datetime.now(UTC)),
+                sort=lambda row: row.next_run,
+                tooltip=self._next_tooltip,
+                width=124,
+            ),
+            Column(
+                key="result",
+                title=self.tr("Last result"),
+                text=self._result,
+                paint=lambda row: state_pill(row.last_result) if row.last_result else None,
+                tooltip=self._result_tooltip,
+                width=120,
+            ),
+            *self._quiet_columns(),
+            Column(key="actions", title=self.tr("Group actions"), text=lambda _: "", width=style.ACTION_SIZE * 9),
+        )
+
+    def _quiet_columns(self) -> tuple[Column[RuleRow], ...]:
+        return (
+            Column(
+                key="path", title=self.tr("Target path"), text=lambda row: row.target_path, width=150, hidden=True
+            ),
+            _hidden(count_column("vms", self.tr("VMs"), lambda row: row.vm_count)),
+            _hidden(
+                count_column("unviewed", self.tr("Unviewed errors"), lambda row: row.unviewed_errors, width=130)
+            ),
+        )
+
+    def row_key(self, row: RuleRow) -> Hashable:
+        """Return the rule's id."""
+        return row.id
+
+    def query(self) -> Query[tuple[RuleRow, ...]]:
+        """Return the query for all rules."""
+        return ListRules()
+
+    def empty_state(self) -> tuple[Glyph, str, str, str]:
+        """Say what a rule is for."""
+        return (
+            Glyph.BACKUP,
+            self.tr("No backup rule yet"),
+            self.tr("A rule says which VMs are backed up, when, and to which standby machine."),
+            self.tr("Create a backup rule"),
+        )
+
+    def on_selection(self) -> None:
+        """Enable what fits the selection."""
+        some = bool(self.chosen_rows())
+        for button in (self.delete, self.start, self.stop):
+            button.setEnabled(some)
+
+    def on_activated(self, row: RuleRow) -> None:
+        """Show the rule's VMs."""
+        self.console.go("backup", row.id)
+
+    # --- words ------------------------------------------------------------------------------------------------
+
+    def _state(self, row: RuleRow) -> str:
+        return state_pill(row.state, row.fraction).text
+
+    def _state_tooltip(self, row: RuleRow) -> str:
+        return self.tr("{state}, {count} VMs").format(state=self._state(row), count=row.vm_count)
+
+    def _next_tooltip(self, row: RuleRow) -> str | None:
+        if row.next_run is None or row.next_kind is None:
+            return None
+        return f"{fmt.exact_time(row.next_run)}  {backup_kind_word(row.next_kind)}"
+
+    def _result(self, row: RuleRow) -> str:
+        return state_pill(row.last_result).text if row.last_result else fmt.NOTHING
+
+    def _result_tooltip(self, row: RuleRow) -> str | None:
+        if row.last_result is None:
+            return None
+        if row.last_result is TaskState.FAILED:
+            return self.tr("Failed {time}; click for the reason").format(time=fmt.exact_time(row.last_run))
+        return fmt.exact_time(row.last_run)
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def actions_of_rows(self) -> Sequence[RowAction[RuleRow]]:
+        """Return the documented group actions, left to right."""
+        entries: tuple[tuple[Glyph, str, Callable[[RuleRow], None]], ...] = (
+            (Glyph.LIST, self.tr("Rule list"), self.on_activated),
+            (
+                Glyph.START,
+                self.tr("Start all VMs of the rule"),
+                lambda row: self.execute(StartRules(rules=(row.id,))),
+            ),
+            (
+                Glyph.STOP,
+                self.tr("Stop all VMs of the rule"),
+                lambda row: self.execute(StopRules(rules=(row.id,))),
+            ),
+            (Glyph.DELETE, self.tr("Delete rule"), lambda row: self._ask_to_delete((row,))),
+            (Glyph.GROUP_RESTORE, self.tr("Group restore"), self._on_group_restore),
+            (Glyph.EDIT, self.tr("Change rule"), lambda row: self._edit(row, EditorMode.CHANGE_POLICY)),
+            (Glyph.ADD_VM, self.tr("Add VMs"), lambda row: self._edit(row, EditorMode.ADD_VMS)),
+            (Glyph.STATISTICS, self.tr("Show statistics"), self._on_statistics),
+        )
+        return [RowAction(glyph=glyph, text=text, run=run) for glyph, text, run in entries]
+
+    def more_actions(self) -> Sequence[RowAction[RuleRow]]:
+        """Return what is in the context menu only."""
+        kinds = (
+            (BackupKind.FULL, self.tr("Full backup")),
+            (BackupKind.INCREMENTAL, self.tr("Incremental backup")),
+            (BackupKind.DIFFERENTIAL, self.tr("Differential backup")),
+        )
+        return (
+            RowAction(
+                glyph=Glyph.RUN_NOW,
+                text=self.tr("Run now"),
+                choices=tuple(
+                    RowAction(glyph=Glyph.RUN_NOW, text=text, run=self._runner(kind)) for kind, text in kinds
+                ),
+            ),
+            RowAction(glyph=Glyph.LOG, text=self.tr("Show log"), run=self._on_log),
+        )
+
+    def _runner(self, kind: BackupKind) -> Callable[[RuleRow], None]:
+        return lambda row: self.execute(RunNow(rule=row.id, kind=kind))
+
+    def _on_group_restore(self, row: RuleRow) -> None:
+        self.console.go("restore", "group", row.id)
+
+    def _on_statistics(self, row: RuleRow) -> None:
+        self.console.go("backup", row.id, "statistics")
+
+    def _on_log(self, row: RuleRow) -> None:
+        self.console.go("log", "rule", row.id)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        row = index.data(ROW_ROLE)
+        key = self.table.rows.columns[index.column()].key
+        if isinstance(row, RuleRow) and key == "result" and row.last_result is TaskState.FAILED:
+            self.console.go("backup", row.id, "statistics", "tasks")
+
+    def on_create(self) -> None:
+        """Make another rule."""
+        self._open(RuleEditor(self.console, EditorMode.CREATE, None, self))
+
+    def _edit(self, row: RuleRow, mode: EditorMode) -> None:
+        self.banner.hide()
+
+        def on_done(details: RuleDetails) -> None:
+            self._open(RuleEditor(self.console, mode, details, self))
+
+        query = DescribeRule(rule=row.id)
+        self.console.door.ask(query, owner=self, on_done=on_done, on_failed=self.on_refused)
+
+    def _open(self, editor: RuleEditor) -> None:
+        editor.succeeded.connect(self.refresh)
+        editor.finished.connect(editor.deleteLater)
+        editor.open()
+
+    def _on_delete_chosen(self) -> None:
+        self._ask_to_delete(self.chosen_rows())
+
+    def _ask_to_delete(self, rows: Sequence[RuleRow]) -> None:
+        if not rows:
+            return
+        if len(rows) == 1:
+            title, word = self.tr("Delete the rule {name}").format(name=rows[0].name), rows[0].name
+        else:
+            title, word = self.tr("Delete {count} rules").format(count=len(rows)), self.tr("delete")
+        dialog = DeletionDialog(
+            self.console, title, self.tr("Delete rule"), [Doomed(rule=row.id) for row in rows], word, self
+        )
+        dialog.finished.connect(self.refresh)
+        dialog.open()
+
+    def _on_start_chosen(self) -> None:
+        self.execute(StartRules(rules=tuple(row.id for row in self.chosen_rows())))
+
+    def _on_stop_chosen(self) -> None:
+        self.execute(StopRules(rules=tuple(row.id for row in self.chosen_rows())))
+
+
+def _hidden(column: Column[RuleRow]) -> Column[RuleRow]:
+    return Column(
+        key=column.key,
+        title=column.title,
+        text=column.text,
+        sort=column.sort,
+        numeric=column.numeric,
+        width=column.width,
+        hidden=True,
+    )

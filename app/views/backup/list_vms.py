@@ -1,0 +1,297 @@
+"""规则列表: the VMs of one rule, with the traffic of the selected one below."""
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSplitter
+
+from app.domain.ids import RuleId, VmId
+from app.domain.states import BackupKind
+from app.engine.api import (
+    DescribeRule,
+    ListRuleVms,
+    Query,
+    RuleDetails,
+    RuleVmRow,
+    RunNow,
+    StartVms,
+    StopVms,
+)
+from app.models import format as fmt
+from app.models.rows import Column
+from app.views import style
+from app.views.backup.acting import ActingList
+from app.views.backup.deletion import DeletionDialog, Doomed
+from app.views.backup.editor import EditorMode, RuleEditor
+from app.views.backup.traffic import TrafficPanel
+from app.views.console import Console
+from app.views.history import Address
+from app.views.icons import Glyph
+from app.views.page import Crumb
+from app.views.widgets.columns import size_column
+from app.views.widgets.pill import PillDelegate
+from app.views.widgets.row_actions import RowAction
+from app.views.words import row_error_message, state_pill
+from app.workers.asker import Failure
+
+_STATE = 1
+_TABLE_SHARE, _PANEL_SHARE = 3, 2
+
+
+class VmList(ActingList[RuleVmRow]):
+    """The VMs of one rule. Thread: GUI."""
+
+    def __init__(self, console: Console, rule: RuleId) -> None:
+        self._rule = rule
+        self._details: RuleDetails | None = None
+        super().__init__(console, "rule-vms")
+        self.toolbar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
+        self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete_chosen)
+        self.start = self.toolbar.add_action(self.tr("Start"), Glyph.START, self._on_start_chosen)
+        self.stop = self.toolbar.add_action(self.tr("Stop"), Glyph.STOP, self._on_stop_chosen)
+        self.table.setItemDelegateForColumn(_STATE, PillDelegate(self.table))
+        self._build_split()
+        self.on_selection()
+
+    def _build_split(self) -> None:
+        self.panel = TrafficPanel(self.console, self)
+        self._split = QSplitter(Qt.Orientation.Vertical, self)
+        self._split.setChildrenCollapsible(False)
+        self._split.addWidget(self.stages)
+        self._split.addWidget(self.panel)
+        self._split.setStretchFactor(0, _TABLE_SHARE)
+        self._split.setStretchFactor(1, _PANEL_SHARE)
+        if not self.console.memory.restore_splitter("rule-vms", self._split):
+            self._split.setSizes([_TABLE_SHARE * style.CHART_HEIGHT // 2, _PANEL_SHARE * style.CHART_HEIGHT // 2])
+        self._split.splitterMoved.connect(self._on_split_moved)
+        self.body.addWidget(self._split, 1)
+
+    # --- place ------------------------------------------------------------------------------------------------
+
+    @property
+    def rule(self) -> RuleId:
+        """Return the rule whose VMs are shown."""
+        return self._rule
+
+    def title(self) -> str:
+        """Return the rule's name, once it is known."""
+        return self._details.row.name if self._details else fmt.NOTHING
+
+    def crumbs(self) -> tuple[Crumb, ...]:
+        """Return the way from the list of rules."""
+        return Crumb(self.tr("VM backup"), Address("backup")), Crumb(self.title())
+
+    def open(self, path: tuple[str, ...]) -> None:
+        """Show the VMs; a path selects the VM with that id."""
+        super().open(path)
+        self.panel.wake()
+        self._describe(None)
+
+    def leave(self) -> None:
+        """Stop asking."""
+        super().leave()
+        self.panel.sleep()
+
+    def _describe(self, then: Callable[[RuleDetails], None] | None) -> None:
+        def on_done(details: RuleDetails) -> None:
+            self._details = details
+            self.crumbs_changed.emit()
+            if then is not None:
+                then(details)
+
+        def on_failed(failure: Failure) -> None:
+            if then is not None:
+                self.on_refused(failure)
+
+        self.console.door.ask(DescribeRule(rule=self._rule), owner=self, on_done=on_done, on_failed=on_failed)
+
+    # --- the list ---------------------------------------------------------------------------------------------
+
+    def columns(self) -> Sequence[Column[RuleVmRow]]:
+        """Return the documented columns."""
+        return (
+            Column(key="name", title=self.tr("VM name"), text=lambda row: row.name, stretch=True, width=116),
+            Column(
+                key="state",
+                title=self.tr("State"),
+                text=lambda row: state_pill(row.state, row.fraction).text,
+                paint=lambda row: state_pill(row.state, row.fraction),
+                tooltip=self._state_tooltip,
+                width=144,
+            ),
+            Column(
+                key="platform", title=self.tr("Virtual platform"), text=lambda row: row.platform_name, width=92
+            ),
+            Column(key="standby", title=self.tr("Standby machine"), text=lambda row: row.standby_name, width=92),
+            size_column("size", self.tr("Data size"), lambda row: row.disk_bytes, width=84),
+            _moment("started", self.tr("Start time"), lambda row: row.started_at),
+            Column(
+                key="speed",
+                title=self.tr("Speed"),
+                text=lambda row: fmt.speed(row.read_bytes_per_s),
+                sort=lambda row: row.read_bytes_per_s,
+                numeric=True,
+                width=88,
+            ),
+            _moment("ended", self.tr("End time"), lambda row: row.ended_at),
+            Column(key="actions", title=self.tr("Actions"), text=lambda _: "", width=style.ACTION_SIZE * 10),
+        )
+
+    def row_key(self, row: RuleVmRow) -> Hashable:
+        """Return the VM's id."""
+        return row.vm
+
+    def query(self) -> Query[tuple[RuleVmRow, ...]]:
+        """Return the query for the rule's VMs."""
+        return ListRuleVms(rule=self._rule)
+
+    def empty_state(self) -> tuple[Glyph, str, str, str]:
+        """Say that there is nothing to protect."""
+        return (
+            Glyph.VM,
+            self.tr("No VM in this rule"),
+            self.tr("Add the VMs that shall be backed up as this rule says."),
+            self.tr("Add VMs"),
+        )
+
+    def on_create(self) -> None:
+        """Add VMs."""
+        self._edit(EditorMode.ADD_VMS)
+
+    def on_selection(self) -> None:
+        """Enable what fits the selection, and show the selected VM's traffic."""
+        if not hasattr(self, "panel"):
+            return
+        some = bool(self.chosen_rows())
+        for button in (self.delete, self.start, self.stop):
+            button.setEnabled(some)
+        current = self.table.current_row()
+        if current is not None or not self.table.rows.rows:
+            self.panel.show_vm(current)
+        self.panel.setVisible(bool(self.table.rows.rows))
+
+    def _state_tooltip(self, row: RuleVmRow) -> str:
+        text = state_pill(row.state, row.fraction).text
+        return f"{text}\n{row_error_message(row.error)}" if row.error is not None else text
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def actions_of_rows(self) -> Sequence[RowAction[RuleVmRow]]:
+        """Return the documented actions, left to right."""
+
+        def has_points(row: RuleVmRow) -> bool:
+            return row.point_count > 0
+
+        return (
+            RowAction(glyph=Glyph.START, text=self.tr("Start rule"), run=self._on_start),
+            RowAction(glyph=Glyph.STOP, text=self.tr("Stop rule"), run=self._on_stop),
+            RowAction(glyph=Glyph.DELETE, text=self.tr("Delete rule"), run=self._on_delete),
+            RowAction(glyph=Glyph.RESTORE, text=self.tr("Restore VM"), run=self._on_restore, enabled=has_points),
+            RowAction(
+                glyph=Glyph.INSTANT, text=self.tr("Instant recovery"), run=self._on_instant, enabled=has_points
+            ),
+            RowAction(glyph=Glyph.RUN_NOW, text=self.tr("Run now"), choices=self._kinds()),
+            RowAction(glyph=Glyph.LOG, text=self.tr("Show log"), run=self._on_log),
+            RowAction(glyph=Glyph.EDIT, text=self.tr("Change rule"), run=self._on_change),
+            RowAction(glyph=Glyph.STATISTICS, text=self.tr("Show statistics"), run=self._on_statistics),
+        )
+
+    def _kinds(self) -> tuple[RowAction[RuleVmRow], ...]:
+        entries = (
+            (BackupKind.FULL, self.tr("Full backup")),
+            (BackupKind.INCREMENTAL, self.tr("Incremental backup")),
+            (BackupKind.DIFFERENTIAL, self.tr("Differential backup")),
+        )
+        return tuple(RowAction(glyph=Glyph.RUN_NOW, text=text, run=self._runner(kind)) for kind, text in entries)
+
+    def _runner(self, kind: BackupKind) -> Callable[[RuleVmRow], None]:
+        return lambda row: self.execute(RunNow(rule=row.rule, vms=(row.vm,), kind=kind))
+
+    def _on_start(self, row: RuleVmRow) -> None:
+        self.execute(StartVms(rule=row.rule, vms=(row.vm,)))
+
+    def _on_stop(self, row: RuleVmRow) -> None:
+        self.execute(StopVms(rule=row.rule, vms=(row.vm,)))
+
+    def _on_delete(self, row: RuleVmRow) -> None:
+        self._ask_to_delete((row,))
+
+    def _on_restore(self, row: RuleVmRow) -> None:
+        self.console.go("restore", "new", row.rule, row.vm)
+
+    def _on_instant(self, row: RuleVmRow) -> None:
+        self.console.go("restore", "instant", row.rule, row.vm)
+
+    def _on_log(self, row: RuleVmRow) -> None:
+        self.console.go("log", "rule", row.rule, row.vm)
+
+    def _on_change(self, _row: RuleVmRow) -> None:
+        self._edit(EditorMode.CHANGE_POLICY)
+
+    def _on_statistics(self, row: RuleVmRow) -> None:
+        self.console.go("backup", row.rule, row.vm, "statistics")
+
+    def on_activated(self, row: RuleVmRow) -> None:
+        """Show what was done for the VM."""
+        self._on_statistics(row)
+
+    def _edit(self, mode: EditorMode) -> None:
+        self.banner.hide()
+
+        def on_done(details: RuleDetails) -> None:
+            editor = RuleEditor(self.console, mode, details, self)
+            editor.succeeded.connect(self.refresh)
+            editor.finished.connect(editor.deleteLater)
+            editor.open()
+
+        self._describe(on_done)
+
+    # --- tool bar ---------------------------------------------------------------------------------------------
+
+    def _chosen(self) -> tuple[VmId, ...]:
+        return tuple(row.vm for row in self.chosen_rows())
+
+    def _on_back(self) -> None:
+        self.console.go("backup")
+
+    def _on_start_chosen(self) -> None:
+        self.execute(StartVms(rule=self._rule, vms=self._chosen()))
+
+    def _on_stop_chosen(self) -> None:
+        self.execute(StopVms(rule=self._rule, vms=self._chosen()))
+
+    def _on_delete_chosen(self) -> None:
+        self._ask_to_delete(self.chosen_rows())
+
+    def _ask_to_delete(self, rows: Sequence[RuleVmRow]) -> None:
+        if not rows:
+            return
+        goes_whole = len(rows) == len(self.table.rows.rows)
+        name = rows[0].name if len(rows) == 1 else self.title()
+        if goes_whole:
+            name = self.title()
+            title = self.tr("Delete the rule {name}").format(name=name)
+        elif len(rows) == 1:
+            title = self.tr("Take {name} out of the rule").format(name=name)
+        else:
+            title = self.tr("Take {count} VMs out of the rule {name}").format(count=len(rows), name=name)
+        action = self.tr("Delete rule") if goes_whole else self.tr("Take out")
+        doomed = Doomed(rule=self._rule, vms=() if goes_whole else tuple(row.vm for row in rows))
+        dialog = DeletionDialog(self.console, title, action, [doomed], name, self)
+        dialog.succeeded.connect(self._on_back if goes_whole else self.refresh)
+        dialog.open()
+
+    def _on_split_moved(self) -> None:
+        self.console.memory.save_splitter("rule-vms", self._split)
+
+
+def _moment(key: str, title: str, value: Callable[[RuleVmRow], datetime | None]) -> Column[RuleVmRow]:
+    return Column(
+        key=key,
+        title=title,
+        text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
+        sort=value,
+        tooltip=lambda row: fmt.exact_time(value(row)),
+        width=92,
+    )

@@ -1,0 +1,245 @@
+"""查看统计信息: results per day, all-time shares, how much data, and the errors nobody has looked at yet."""
+
+from datetime import date, datetime
+from typing import Final
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.domain.ids import RuleId, VmId
+from app.engine.api import (
+    DescribeRule,
+    ListRuleVms,
+    ReadStatistics,
+    RuleDetails,
+    RuleVmRow,
+    Statistics,
+    StatisticsPeriod,
+)
+from app.models import format as fmt
+from app.views import style
+from app.views.charts.bars import DataBars, DayBar, ResultBars
+from app.views.charts.ring import Ring, Share
+from app.views.console import Console
+from app.views.history import Address
+from app.views.icons import Glyph, icon
+from app.views.page import Crumb, Page
+from app.views.widgets.choice_bar import ChoiceBar
+from app.views.widgets.stages import Stages
+from app.workers.asker import Failure
+
+_FRESH_MS: Final = 5000
+_DAYS: Final = {StatisticsPeriod.WEEK: 7, StatisticsPeriod.MONTH: 30, StatisticsPeriod.YEAR: 365}
+
+
+class StatisticsView(Page):
+    """The statistics of a rule, or of one VM in it. Thread: GUI."""
+
+    key = "backup"
+    glyph = Glyph.STATISTICS
+
+    def __init__(self, console: Console, rule: RuleId, vm: VmId | None) -> None:
+        super().__init__(console)
+        self._rule, self._vm = rule, vm
+        self._rule_name = self._vm_name = ""
+        self._asked = 0
+        self._is_loaded = False
+        self.toolbar.hide_filter()
+        self.toolbar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
+        content = QWidget(self)
+        content.setObjectName("statistics")
+        self._build(content)
+        self.stages = Stages(content, console.theme, self)
+        self.stages.retry_wanted.connect(self.refresh)
+        self.body.addWidget(self.stages, 1)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        console.theme.changed.connect(self._dress)
+        self._dress()
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self, content: QWidget) -> None:
+        self.results = ResultBars(self.console.theme, content)
+        self.ring = Ring(self.console.theme, content)
+        self.data = DataBars(self.console.theme, content)
+        self.periods: ChoiceBar[StatisticsPeriod] = ChoiceBar(
+            self.tr("Period"),
+            (
+                (StatisticsPeriod.WEEK, self.tr("Last week")),
+                (StatisticsPeriod.MONTH, self.tr("Last month")),
+                (StatisticsPeriod.YEAR, self.tr("Last year")),
+            ),
+            StatisticsPeriod.MONTH,
+            content,
+        )
+        self.periods.chosen.connect(self._on_period)
+        grid = QGridLayout(content)
+        grid.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
+        grid.setSpacing(style.SPACE_L)
+        grid.addWidget(self._card(self.tr("Backup statistics"), self.results, self.periods), 0, 0)
+        grid.addWidget(self._card(self.tr("Since the beginning"), self.ring), 0, 1)
+        grid.addWidget(self._card(self.tr("Data backed up"), self.data), 1, 0)
+        grid.addWidget(self._build_figures(content), 1, 1)
+        grid.setColumnStretch(0, 1)
+        grid.setRowStretch(0, 1)
+        grid.setRowStretch(1, 1)
+
+    def _card(self, title: str, content: QWidget, beside: QWidget | None = None) -> QFrame:
+        card = QFrame(content.parentWidget())
+        card.setProperty("role", "card")
+        heading = QLabel(title, card)
+        heading.setProperty("role", "heading")
+        top = QHBoxLayout()
+        top.addWidget(heading, 1)
+        if beside is not None:
+            top.addWidget(beside)
+        column = QVBoxLayout(card)
+        column.setContentsMargins(style.SPACE_L, style.SPACE_M, style.SPACE_L, style.SPACE_M)
+        column.setSpacing(style.SPACE_S)
+        column.addLayout(top)
+        column.addWidget(content, 1)
+        return card
+
+    def _build_figures(self, content: QWidget) -> QWidget:
+        holder = QWidget(content)
+        self.read, self.stored, self.unviewed = QLabel(holder), QLabel(holder), QLabel(holder)
+        for label in (self.read, self.unviewed):
+            label.setProperty("role", "figure")
+            label.setFont(style.tabular_font(style.FIGURE_PX))
+        self.stored.setProperty("role", "secondary")
+        self.stored.setWordWrap(True)
+        amount = self._card(self.tr("Amount of data"), self._stack(holder, self.read, self.stored))
+        self.tasks = QPushButton(self.tr("Task list"), holder)
+        self.tasks.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        self.tasks.setToolTip(self.tr("Show what succeeded and what failed, and why"))
+        self.tasks.clicked.connect(self._on_tasks)
+        row = QWidget(holder)
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.unviewed, 1)
+        line.addWidget(self.tasks)
+        errors = self._card(self.tr("Unviewed errors"), row)
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(style.SPACE_L)
+        column.addWidget(amount, 1)
+        column.addWidget(errors, 1)
+        return holder
+
+    def _stack(self, holder: QWidget, *labels: QLabel) -> QWidget:
+        box = QWidget(holder)
+        column = QVBoxLayout(box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(style.SPACE_XS)
+        for label in labels:
+            column.addWidget(label)
+        column.addStretch(1)
+        return box
+
+    # --- place ------------------------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        """Return what the statistics are about."""
+        return self.tr("Statistics")
+
+    def crumbs(self) -> tuple[Crumb, ...]:
+        """Return the way from the list of rules."""
+        steps = [Crumb(self.tr("VM backup"), Address("backup"))]
+        steps.append(Crumb(self._rule_name or fmt.NOTHING, Address("backup", (self._rule,))))
+        if self._vm is not None:
+            steps.append(Crumb(self._vm_name or fmt.NOTHING, Address("backup", (self._rule, self._vm))))
+        return (*steps, Crumb(self.title()))
+
+    def open(self, path: tuple[str, ...]) -> None:
+        """Show the statistics and keep them fresh."""
+        del path
+        self._timer.start()
+        door = self.console.door
+        door.ask(
+            DescribeRule(rule=self._rule), owner=self, on_done=self._on_described, on_failed=self._on_nameless
+        )
+        if self._vm is not None:
+            door.ask(ListRuleVms(rule=self._rule), owner=self, on_done=self._on_vms, on_failed=self._on_nameless)
+        self.refresh()
+
+    def leave(self) -> None:
+        """Stop asking."""
+        self._timer.stop()
+
+    def _on_described(self, details: RuleDetails) -> None:
+        self._rule_name = details.row.name
+        self.crumbs_changed.emit()
+
+    def _on_vms(self, rows: tuple[RuleVmRow, ...]) -> None:
+        self._vm_name = next((row.name for row in rows if row.vm == self._vm), "")
+        self.crumbs_changed.emit()
+
+    def _on_nameless(self, _failure: Failure) -> None:
+        # The breadcrumb stays without a name; the statistics themselves tell what is wrong.
+        return
+
+    # --- figures ----------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Ask for the figures."""
+        self._asked += 1
+        number = self._asked
+        if not self._is_loaded:
+            self.stages.show_loading()
+
+        def on_done(statistics: Statistics) -> None:
+            if number == self._asked:
+                self._show(statistics)
+
+        query = ReadStatistics(rule=self._rule, vm=self._vm, period=self.periods.value)
+        self.console.door.ask(query, owner=self, on_done=on_done, on_failed=self._on_failed)
+
+    def _on_failed(self, failure: Failure) -> None:
+        if not self._is_loaded:
+            self.stages.show_failure(failure)
+
+    def _show(self, statistics: Statistics) -> None:
+        self._is_loaded = True
+        self.stages.show_content()
+        bars = [DayBar(one.day, one.succeeded, one.failed, one.read_bytes) for one in statistics.days]
+        today = _today()
+        for chart in (self.results, self.data):
+            chart.show_days(bars, today, _DAYS[self.periods.value])
+        total = statistics.succeeded + statistics.failed
+        rate = fmt.percent(statistics.succeeded / total if total else None)
+        self.ring.show_shares(
+            (
+                Share(self.tr("Succeeded"), statistics.succeeded, fmt.count(statistics.succeeded), "completed"),
+                Share(self.tr("Failed"), statistics.failed, fmt.count(statistics.failed), "failed"),
+            ),
+            rate,
+            self.tr("success rate"),
+        )
+        self.read.setText(fmt.size(statistics.read_bytes))
+        stored = self.tr("read from the hosts; {size} of it newly written to the standby machine")
+        self.stored.setText(stored.format(size=fmt.size(statistics.stored_bytes)))
+        self.unviewed.setText(fmt.count(statistics.unviewed_errors))
+        color = self.console.colors.failed if statistics.unviewed_errors else self.console.colors.text
+        self.unviewed.setStyleSheet(f"color: {color}")
+
+    def _dress(self) -> None:
+        self.tasks.setIcon(icon(Glyph.ARROW, self.console.colors))
+
+    # --- slots ------------------------------------------------------------------------------------------------
+
+    def _on_period(self) -> None:
+        self.refresh()
+
+    def _on_tasks(self) -> None:
+        vm = (self._vm,) if self._vm is not None else ()
+        self.console.go("backup", self._rule, *vm, "statistics", "tasks")
+
+    def _on_back(self) -> None:
+        vm = (self._vm,) if self._vm is not None else ()
+        self.console.go("backup", *((self._rule, *vm) if vm else ()))
+
+
+def _today() -> date:
+    return datetime.now().astimezone().date()

@@ -1,0 +1,163 @@
+"""The detail panel below a rule's VMs: why the last run failed, and 实时流量图, 日流量图, 历史流量图."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.engine.api import ErrorRow, ReadTraffic, RuleVmRow, Traffic, TrafficPoint, TrafficRange
+from app.views import style
+from app.views.charts.traffic import TrafficChart, TrafficSample
+from app.views.console import Console
+from app.views.widgets.choice_bar import ChoiceBar
+from app.views.widgets.form import Banner
+from app.views.words import row_error_hint, row_error_message
+from app.workers.asker import Failure
+
+LIVE_SPAN: Final = timedelta(minutes=10)
+_LIVE_MS: Final = 1000
+_SLOW_MS: Final = 60_000
+
+
+def with_gaps(points: Sequence[TrafficPoint], slice_s: int, end: datetime) -> list[TrafficSample]:
+    """Return the samples of a chart that reaches to ``end``: a slice holds its width, missing ones are gaps."""
+    width = timedelta(seconds=slice_s)
+    samples: list[TrafficSample] = []
+    for place, point in enumerate(points):
+        samples.append(TrafficSample(point.at, point.read_bytes_per_s, point.written_bytes_per_s))
+        following = points[place + 1].at if place + 1 < len(points) else end - width
+        if following - point.at > 1.5 * width:
+            stop = point.at + width
+            samples.append(TrafficSample(stop, point.read_bytes_per_s, point.written_bytes_per_s))
+            samples.append(TrafficSample(stop, None, None))
+    return samples
+
+
+class TrafficPanel(QWidget):
+    """The traffic of one VM, and why it failed. Asks only while it is awake. Thread: GUI."""
+
+    def __init__(self, console: Console, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._row: RuleVmRow | None = None
+        self._points: list[TrafficPoint] = []
+        self._is_loaded = False
+        self._asked = 0
+        self._is_awake = False
+        self._asking = False
+        self._error: ErrorRow | None = None
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._ask)
+        self._build()
+
+    def _build(self) -> None:
+        self._name = QLabel(self)
+        self._name.setProperty("role", "title")
+        self.ranges: ChoiceBar[TrafficRange] = ChoiceBar(
+            self.tr("Range of the chart"),
+            (
+                (TrafficRange.LIVE, self.tr("Live")),
+                (TrafficRange.DAY, self.tr("Day")),
+                (TrafficRange.HISTORY, self.tr("History")),
+            ),
+            TrafficRange.LIVE,
+            self,
+        )
+        self.ranges.chosen.connect(self._on_range)
+        self.failure = Banner(self)
+        self.chart = TrafficChart(self._console.theme, self)
+        top = QHBoxLayout()
+        top.setContentsMargins(style.SPACE_L, style.SPACE_S, style.SPACE_L, 0)
+        top.addWidget(self._name)
+        top.addStretch(1)
+        top.addWidget(self.ranges)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.SPACE_XS)
+        layout.addLayout(top)
+        layout.addWidget(self.failure)
+        layout.addWidget(self.chart, 1)
+
+    # --- what is shown ----------------------------------------------------------------------------------------
+
+    @property
+    def points(self) -> Sequence[TrafficPoint]:
+        """Return the points of the chart."""
+        return tuple(self._points)
+
+    def show_vm(self, row: RuleVmRow | None) -> None:
+        """Show a VM of a rule; the same one again only brings its failure up to date."""
+        before = self._row
+        self._row = row
+        self._show_failure(row.error if row is not None else None)
+        if row is None or (before is not None and (before.rule, before.vm) == (row.rule, row.vm)):
+            return
+        self._name.setText(row.name)
+        self._begin()
+
+    def _show_failure(self, error: ErrorRow | None) -> None:
+        if error == self._error:
+            return
+        self._error = error
+        if error is None:
+            self.failure.hide()
+        else:
+            self.failure.show_text(row_error_message(error), row_error_hint(error))
+
+    def wake(self) -> None:
+        """Keep the chart up to date from now on."""
+        self._is_awake = True
+        self._begin()
+
+    def sleep(self) -> None:
+        """Stop asking."""
+        self._is_awake = False
+        self._timer.stop()
+
+    def _begin(self) -> None:
+        self._points, self._is_loaded, self._asking = [], False, False
+        self._asked += 1
+        if not self._is_awake or self._row is None:
+            return
+        self._timer.start(_LIVE_MS if self.ranges.value is TrafficRange.LIVE else _SLOW_MS)
+        self._ask()
+
+    def _on_range(self) -> None:
+        self._begin()
+
+    # --- asking -----------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        row = self._row
+        if row is None or self._asking:
+            return
+        self._asking = True
+        chosen = self.ranges.value
+        is_live = chosen is TrafficRange.LIVE
+        since = self._points[-1].at if is_live and self._is_loaded and self._points else None
+        query = ReadTraffic(range=chosen, rule=row.rule, vm=row.vm, since=since)
+        number = self._asked
+
+        def on_done(traffic: Traffic) -> None:
+            if number == self._asked:
+                self._on_traffic(traffic, is_more=since is not None)
+
+        def on_failed(_failure: Failure) -> None:
+            # The next tick asks again; the chart keeps what it has.
+            if number == self._asked:
+                self._asking = False
+
+        self._console.door.ask(query, owner=self, on_done=on_done, on_failed=on_failed)
+
+    def _on_traffic(self, traffic: Traffic, *, is_more: bool) -> None:
+        self._asking, self._is_loaded = False, True
+        start = traffic.start
+        if self.ranges.value is TrafficRange.LIVE:
+            start = traffic.end - LIVE_SPAN
+        known = self._points if is_more else []
+        last: datetime | None = known[-1].at if known else None
+        fresh = [point for point in traffic.points if last is None or point.at > last]
+        self._points = [point for point in (*known, *fresh) if point.at >= start]
+        self.chart.show_samples(with_gaps(self._points, traffic.slice_s, traffic.end), start, traffic.end)
