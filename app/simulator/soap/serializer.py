@@ -54,6 +54,8 @@ class Serializer:
         self._version = version
         self._plans: dict[type[Any], tuple[str, type[Any], tuple[_Field, ...]]] = {}
         self._writers: dict[type[Any], Callable[[list[str], str, Any, type[Any]], None]] = {}
+        self._kept: dict[tuple[int, str, type[Any], str], str] = {}
+        """Shared data objects as they were written."""
 
     def element(self, name: str, value: Any, declared: type[Any]) -> str:
         """Return a value as an element, or as one element per item when the declared type is a list.
@@ -133,6 +135,18 @@ class Serializer:
     def _data_object(
         self, out: list[str], name: str, value: Any, declared: type[Any], attributes: str = ""
     ) -> None:
+        if vmomi.is_shared(value):
+            key = (id(value), name, declared, attributes)
+            kept = self._kept.get(key)
+            if kept is None:
+                written: list[str] = []
+                self._write_fields(written, name, value, declared, attributes)
+                kept = self._kept[key] = "".join(written)
+            out.append(kept)
+        else:
+            self._write_fields(out, name, value, declared, attributes)
+
+    def _write_fields(self, out: list[str], name: str, value: Any, declared: type[Any], attributes: str) -> None:
         wire_name, widened, fields = self._plans.get(type(value)) or self._plan(type(value))
         if widened is not declared:
             attributes += f' xsi:type="{wire_name}"'
@@ -232,6 +246,19 @@ def _text(value: Any) -> str:
 
 def _simple_name(value: Any, declared: type[Any]) -> str:
     """Return the qualified type name of a simple value where any type may stand."""
+    if type(value) is int:
+        return _chosen_name(value, declared)
+    key = (type(value), declared)
+    known = _simple_names.get(key)
+    if known is None:
+        known = _simple_names[key] = _chosen_name(value, declared)
+    return known
+
+
+_simple_names: dict[tuple[type[Any], type[Any]], str] = {}
+
+
+def _chosen_name(value: Any, declared: type[Any]) -> str:
     if isinstance(value, type | VmomiSupport.ManagedMethod | VmomiSupport.PropertyPath):
         return "xsd:string"
     if isinstance(value, bool):

@@ -15,6 +15,7 @@ from app.simulator.storage import DatastorePath
 from app.simulator.vm import guest_systems
 from app.simulator.vm.identity import location_id
 from app.simulator.vm.values import DataObjectT, Device, changed, fresh
+from app.simulator.vmomi import share
 
 HARDWARE_VERSIONS = {"7.0.3": "vmx-19", "8.0.3": "vmx-21"}
 MOST_NAME_LENGTH = 80
@@ -345,10 +346,11 @@ def _merged_options(
 
 
 @functools.lru_cache(maxsize=2)
+@functools.cache
 def capability(*, change_tracking: bool = True) -> vim.vm.Capability:
     """Return what a VM can do; the objects are shared by all VMs."""
     supported = dict.fromkeys(_SUPPORTED, True)
-    return vim.vm.Capability(**supported, changeTrackingSupported=change_tracking)
+    return share(vim.vm.Capability(**supported, changeTrackingSupported=change_tracking))
 
 
 _SUPPORTED = (

@@ -11,8 +11,16 @@ from dataclasses import dataclass
 from pyVmomi import vim
 
 from app.simulator.vm.values import Device, changed, fresh
+from app.simulator.vmomi import is_shared, share
 
 _device = vim.vm.device
+_Controller = _device.VirtualController
+_Disk = _device.VirtualDisk
+_FileBacking = _device.VirtualDisk.FlatVer2BackingInfo
+_CardBacking = _device.VirtualEthernetCard.NetworkBackingInfo
+_CardResources = _device.VirtualEthernetCard.ResourceAllocation
+_Allocation = vim.StorageResourceManager.IOAllocationInfo
+# pyVmomi looks a type up anew each time it is named.
 
 PCI_CONTROLLER_KEY = 100
 IDE_CONTROLLER_KEYS = (200, 201)
@@ -74,7 +82,7 @@ def storage_kind(device: Device) -> ControllerKind | None:
 @functools.cache
 def shares(number: int) -> vim.SharesInfo:
     """Return a share of a resource; the objects are shared by all VMs."""
-    return vim.SharesInfo(shares=number, level="normal")
+    return share(vim.SharesInfo(shares=number, level="normal"))
 
 
 def _label(label: str, summary: str | None = None) -> vim.Description:
@@ -84,7 +92,7 @@ def _label(label: str, summary: str | None = None) -> vim.Description:
 @functools.lru_cache(maxsize=1)
 def default_devices() -> tuple[Device, ...]:
     """Return the devices of an empty VM; the objects are shared by all VMs."""
-    return (
+    devices = (
         _device.VirtualIDEController(key=200, deviceInfo=_label("IDE 0"), busNumber=0),
         _device.VirtualIDEController(key=201, deviceInfo=_label("IDE 1"), busNumber=1),
         _device.VirtualPS2Controller(
@@ -132,24 +140,28 @@ def default_devices() -> tuple[Device, ...]:
             filterEnable=True,
         ),
     )
+    return tuple(share(device) for device in devices)
 
 
+@functools.cache
 def scsi_controller(model: str = "pvscsi", bus: int = 0, sharing: str = "noSharing") -> Device:
-    """Build a SCSI controller of a model named as in .vmx files.
+    """Return a SCSI controller, shared by all VMs, of a model named as in .vmx files.
 
     Raises:
         KeyError: there is no such model.
     """
-    return fresh(
-        SCSI_CONTROLLERS[model],
-        key=SCSI.first_key + bus,
-        deviceInfo=_label(f"SCSI controller {bus}", _SCSI_SUMMARIES[model]),
-        controllerKey=PCI_CONTROLLER_KEY,
-        unitNumber=3 + bus,
-        busNumber=bus,
-        hotAddRemove=True,
-        sharedBus=sharing,
-        scsiCtlrUnitNumber=7,
+    return share(
+        fresh(
+            SCSI_CONTROLLERS[model],
+            key=SCSI.first_key + bus,
+            deviceInfo=_label(f"SCSI controller {bus}", _SCSI_SUMMARIES[model]),
+            controllerKey=PCI_CONTROLLER_KEY,
+            unitNumber=3 + bus,
+            busNumber=bus,
+            hotAddRemove=True,
+            sharedBus=sharing,
+            scsiCtlrUnitNumber=7,
+        )
     )
 
 
@@ -161,27 +173,33 @@ _SCSI_SUMMARIES = {
 }
 
 
+@functools.cache
 def sata_controller(bus: int = 0) -> Device:
     """Build an AHCI controller."""
-    return fresh(
-        _device.VirtualAHCIController,
-        key=SATA.first_key + bus,
-        deviceInfo=_label(f"SATA controller {bus}", "AHCI"),
-        controllerKey=PCI_CONTROLLER_KEY,
-        unitNumber=24 + bus,
-        busNumber=bus,
+    return share(
+        fresh(
+            _device.VirtualAHCIController,
+            key=SATA.first_key + bus,
+            deviceInfo=_label(f"SATA controller {bus}", "AHCI"),
+            controllerKey=PCI_CONTROLLER_KEY,
+            unitNumber=24 + bus,
+            busNumber=bus,
+        )
     )
 
 
+@functools.cache
 def nvme_controller(bus: int = 0) -> Device:
     """Build an NVMe controller."""
-    return fresh(
-        _device.VirtualNVMEController,
-        key=NVME.first_key + bus,
-        deviceInfo=_label(f"NVME controller {bus}"),
-        controllerKey=PCI_CONTROLLER_KEY,
-        unitNumber=30 + bus,
-        busNumber=bus,
+    return share(
+        fresh(
+            _device.VirtualNVMEController,
+            key=NVME.first_key + bus,
+            deviceInfo=_label(f"NVME controller {bus}"),
+            controllerKey=PCI_CONTROLLER_KEY,
+            unitNumber=30 + bus,
+            busNumber=bus,
+        )
     )
 
 
@@ -201,7 +219,7 @@ def disk(
 ) -> _device.VirtualDisk:
     """Build the ``number``-th disk of a VM, counted from 1."""
     return fresh(
-        _device.VirtualDisk,
+        _Disk,
         key=key,
         deviceInfo=_label(f"Hard disk {number}", disk_summary(capacity_bytes)),
         backing=backing,
@@ -210,11 +228,19 @@ def disk(
         capacityInKB=capacity_bytes // 1024,
         capacityInBytes=capacity_bytes,
         shares=shares(1000),
-        storageIOAllocation=fresh(
-            vim.StorageResourceManager.IOAllocationInfo, limit=-1, shares=shares(1000), reservation=0
-        ),
+        storageIOAllocation=_no_limit(),
         nativeUnmanagedLinkedClone=False,
     )
+
+
+@functools.cache
+def _no_limit() -> vim.StorageResourceManager.IOAllocationInfo:
+    return share(fresh(_Allocation, limit=-1, shares=shares(1000), reservation=0))
+
+
+@functools.cache
+def _card_resources() -> _device.VirtualEthernetCard.ResourceAllocation:
+    return share(fresh(_CardResources, reservation=0, share=shares(50), limit=-1))
 
 
 def flat_backing(
@@ -229,7 +255,7 @@ def flat_backing(
 ) -> _device.VirtualDisk.FlatVer2BackingInfo:
     """Build the backing of a disk that is a file."""
     return fresh(
-        _device.VirtualDisk.FlatVer2BackingInfo,
+        _FileBacking,
         fileName=path,
         datastore=datastore,
         diskMode=mode,
@@ -266,9 +292,7 @@ def rdm_backing(
 
 def network_backing(name: str, network: vim.Network | None) -> Device.BackingInfo:
     """Build the connection of a card to a standard port group."""
-    return fresh(
-        _device.VirtualEthernetCard.NetworkBackingInfo, deviceName=name, useAutoDetect=False, network=network
-    )
+    return fresh(_CardBacking, deviceName=name, useAutoDetect=False, network=network)
 
 
 def ethernet_card(
@@ -290,39 +314,46 @@ def ethernet_card(
         addressType=address_type,
         macAddress=mac,
         wakeOnLanEnabled=True,
-        resourceAllocation=fresh(
-            _device.VirtualEthernetCard.ResourceAllocation, reservation=0, share=shares(50), limit=-1
-        ),
+        resourceAllocation=_card_resources(),
         uptCompatibilityEnabled=model == "vmxnet3",
     )
 
 
+@functools.cache
 def connect_info(*, connected: bool, start_connected: bool = True) -> Device.ConnectInfo:
     """Build the connection state of a removable or network device."""
-    return fresh(
-        Device.ConnectInfo,
-        startConnected=start_connected,
-        allowGuestControl=True,
-        connected=connected,
-        status="ok" if connected else "untried",
-        migrateConnect="unset",
+    return share(
+        fresh(
+            Device.ConnectInfo,
+            startConnected=start_connected,
+            allowGuestControl=True,
+            connected=connected,
+            status="ok" if connected else "untried",
+            migrateConnect="unset",
+        )
     )
 
 
+@functools.cache
 def cdrom(controller_key: int, unit: int = 0, number: int = 1) -> Device:
     """Build a CD drive without a disc; on IDE its key is 3000, on SATA 16000."""
     kind = SATA if controller_key >= SATA.first_key else IDE
     bus = controller_key - kind.first_key
-    return fresh(
-        _device.VirtualCdrom,
-        key=kind.first_disk_key + bus * kind.units + unit,
-        deviceInfo=_label(f"CD/DVD drive {number}", "Remote device"),
-        backing=fresh(
-            _device.VirtualCdrom.RemotePassthroughBackingInfo, deviceName="", useAutoDetect=False, exclusive=False
-        ),
-        connectable=connect_info(connected=False, start_connected=False),
-        controllerKey=controller_key,
-        unitNumber=unit,
+    return share(
+        fresh(
+            _device.VirtualCdrom,
+            key=kind.first_disk_key + bus * kind.units + unit,
+            deviceInfo=_label(f"CD/DVD drive {number}", "Remote device"),
+            backing=fresh(
+                _device.VirtualCdrom.RemotePassthroughBackingInfo,
+                deviceName="",
+                useAutoDetect=False,
+                exclusive=False,
+            ),
+            connectable=connect_info(connected=False, start_connected=False),
+            controllerKey=controller_key,
+            unitNumber=unit,
+        )
     )
 
 
@@ -334,11 +365,21 @@ def link_controllers(devices: Iterable[Device]) -> list[Device]:
         if device.controllerKey is not None:
             children.setdefault(device.controllerKey, []).append(device.key)
     return [
-        changed(device, device=children.get(device.key, []))
-        if isinstance(device, _device.VirtualController) and list(device.device) != children.get(device.key, [])
-        else device
+        _holding(device, tuple(children.get(device.key, ()))) if isinstance(device, _Controller) else device
         for device in ordered
     ]
+
+
+def _holding(controller: _device.VirtualController, keys: tuple[int, ...]) -> Device:
+    """Return a controller with these devices; that of a shared one is shared too."""
+    if tuple(controller.device) == keys:
+        return controller
+    return _shared_holding(controller, keys) if is_shared(controller) else changed(controller, device=list(keys))
+
+
+@functools.lru_cache(maxsize=4096)
+def _shared_holding(controller: _device.VirtualController, keys: tuple[int, ...]) -> Device:
+    return share(changed(controller, device=list(keys)))
 
 
 def disk_key(controller: Device, unit: int) -> int:

@@ -1,5 +1,6 @@
 """What tells VMs apart: UUIDs, MAC addresses, and the place they were written at."""
 
+import hashlib
 import uuid
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,15 @@ from app.simulator.storage import DatastorePath
 if TYPE_CHECKING:
     from app.simulator.world import World
 
+_NAMESPACE = uuid.NAMESPACE_OID.bytes
+
 
 def derived_uuid(*parts: object) -> str:
     """Return a UUID that follows from its parts."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(map(str, parts))))
+    # the same as uuid.uuid5 in a third of the time: inventories of thousands are described with it
+    digest = hashlib.sha1(_NAMESPACE + "/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def bios_uuid(*parts: object) -> str:
