@@ -1,8 +1,11 @@
-"""Tables of what happened: the log, figures per day, unviewed errors, traffic. The migrations make them."""
+"""Tables of what happened: the log, figures per day, unviewed errors, traffic; indices that asking for it needs.
+
+The migrations make them.
+"""
 
 import sqlalchemy as sa
 
-from app.catalog.tables import UtcDateTime, metadata, tasks
+from app.catalog.tables import UtcDateTime, metadata, points, tasks
 from app.domain.messages import LogLevel
 
 _WARNINGS = sa.text(f"level >= {int(LogLevel.WARNING)}")
@@ -89,9 +92,31 @@ traffic = sa.Table(
 )
 """Minutes and hours, rolled up from the seconds."""
 
+sa.Index(
+    "ix_points_tally",
+    points.c.standby_id,
+    points.c.target_path,
+    points.c.rule_name,
+    points.c.platform_address,
+    points.c.vm,
+    points.c.created_at,
+    points.c.stored_bytes,
+    points.c.capacity_bytes,
+    points.c.vm_name,
+)
+sa.Index(
+    "ix_points_by_name",
+    points.c.created_at,
+    points.c.vm_name,
+    points.c.rule_name,
+    points.c.id,
+    points.c.standby_id,
+    points.c.target_path,
+)
 sa.Index("ix_tasks_ended", tasks.c.ended_at)
+sa.Index("ix_tasks_by_state", tasks.c.state, tasks.c.created_at, tasks.c.id)
 sa.Index("ix_tasks_ended_by_rule", tasks.c.rule_id, tasks.c.ended_at)
-sa.Index("ix_tasks_failed", tasks.c.ended_at, sqlite_where=_FAILED, postgresql_where=_FAILED)
+sa.Index("ix_tasks_failed", tasks.c.state, tasks.c.ended_at, sqlite_where=_FAILED, postgresql_where=_FAILED)
 sa.Index(
     "ix_tasks_failed_by_rule", tasks.c.rule_id, tasks.c.ended_at, sqlite_where=_FAILED, postgresql_where=_FAILED
 )

@@ -115,10 +115,18 @@ class PointStore:
     def named(self, words: Collection[str], limit: int) -> tuple[KnownPoint, ...]:
         """Return the newest points in whose key, VM or rule every word occurs."""
         text = points.c.vm_name + " " + points.c.rule_name + " " + points.c.id
-        query = sa.select(points).where(*(text.contains(word, autoescape=True) for word in words))
+        key = (points.c.standby_id, points.c.target_path, points.c.id)
+        # Read from the index alone: the points themselves are large.
+        fitting = (
+            sa.select(*key)
+            .where(*(text.contains(word, autoescape=True) for word in words))
+            .order_by(points.c.created_at.desc())
+            .limit(limit)
+        )
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(points.c.created_at.desc()).limit(limit))
-            return tuple(_known(row) for row in rows)
+            keys = [tuple(row) for row in connection.execute(fitting)]
+            found = sa.select(points).where(sa.tuple_(*key).in_(keys)).order_by(points.c.created_at.desc())
+            return tuple(_known(row) for row in connection.execute(found)) if keys else ()
 
     def find(
         self,

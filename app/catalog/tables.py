@@ -128,7 +128,6 @@ tasks = sa.Table(
     sa.Column("error_code", sa.String(64)),
     sa.Column("error_params", sa.Text),
     sa.Index("ix_tasks_by_time", "created_at"),
-    sa.Index("ix_tasks_by_state", "state"),
     sa.Index("ix_tasks_by_vm", "platform_id", "vm", "created_at"),
     sa.Index("ix_tasks_by_rule", "rule_id", "vm", "created_at"),
 )

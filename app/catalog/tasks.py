@@ -93,7 +93,9 @@ class TaskStore:
         if ended:
             newest = newest.where(inner.c.ended_at.is_not(None))
         members = sa.select(rule_vms) if rule is None else sa.select(rule_vms).where(rule_vms.c.rule_id == rule)
-        keys = members.with_only_columns(newest.correlate(rule_vms).scalar_subquery().label("task"))
+        newest_task = newest.correlate(rule_vms).scalar_subquery().label("task")
+        # Told where to select from, because none of the table's own columns is left to tell it.
+        keys = members.with_only_columns(newest_task).select_from(rule_vms)
         with self._database.read() as connection:
             ids = [row.task for row in connection.execute(keys) if row.task is not None]
             found: list[TaskRecord] = []
@@ -107,6 +109,12 @@ class TaskStore:
             found = _read(connection, sa.select(tasks).where(tasks.c.id == task))
         return found[0] if found else None
 
+    def many(self, ids: Collection[TaskId]) -> tuple[TaskRecord, ...]:
+        """Return those of up to some hundred tasks that are known, newest first."""
+        query = sa.select(tasks).where(tasks.c.id.in_(ids)).order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+        with self._database.read() as connection:
+            return tuple(_read(connection, query))
+
     def find(
         self,
         *,
@@ -118,19 +126,28 @@ class TaskStore:
         offset: int = 0,
     ) -> tuple[TaskRecord, ...]:
         """Return the tasks that fit every condition given, newest first."""
-        query = sa.select(tasks).order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
-        if states is not None:
-            query = query.where(tasks.c.state.in_([state.value for state in states]))
+        where: list[sa.ColumnElement[bool]] = []
         if kinds is not None:
-            query = query.where(tasks.c.kind.in_([kind.value for kind in kinds]))
+            where.append(tasks.c.kind.in_([kind.value for kind in kinds]))
         if vm is not None:
-            query = query.where(tasks.c.vm == vm)
+            where.append(tasks.c.vm == vm)
         if platform is not None:
-            query = query.where(tasks.c.platform_id == platform)
-        if limit is not None:
-            query = query.limit(limit).offset(offset)
+            where.append(tasks.c.platform_id == platform)
+        most = None if limit is None else limit + offset
+        newest = sa.select(tasks).where(*where).order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
         with self._database.read() as connection:
-            return tuple(_read(connection, query))
+            if states is None or vm is not None:
+                if states is not None:
+                    newest = newest.where(tasks.c.state.in_([state.value for state in states]))
+                return tuple(_read(connection, newest.limit(limit).offset(offset)))
+            # One walk along the index for each state: asked for together they would all be sorted.
+            found = [
+                record
+                for state in set(states)
+                for record in _read(connection, newest.where(tasks.c.state == state.value).limit(most))
+            ]
+        found.sort(key=lambda record: (record.created_at, record.id), reverse=True)
+        return tuple(found[offset:most])
 
     def named(self, words: Collection[str], limit: int) -> tuple[TaskRecord, ...]:
         """Return the newest tasks of VMs in whose name, or whose rule's name, every word occurs."""
@@ -175,7 +192,7 @@ class TaskStore:
         limit: int,
         offset: int = 0,
     ) -> tuple[TaskRecord, ...]:
-        """Return ended tasks, failed ones first, then newest first."""
+        """Return ended tasks without their stages, failed ones first, then newest first."""
         where: list[sa.ColumnElement[bool]] = [tasks.c.ended_at.is_not(None)]
         if rule is not None:
             where.append(tasks.c.rule_id == rule)
@@ -184,13 +201,14 @@ class TaskStore:
         newest = sa.select(tasks).order_by(tasks.c.ended_at.desc(), tasks.c.id.desc())
         failed = newest.where(_FAILED, *where)
         with self._database.read() as connection:
-            found = _read(connection, failed.limit(limit).offset(offset))
+            found = _read(connection, failed.limit(limit).offset(offset), with_stages=False)
             if only_failed or len(found) == limit:
                 return tuple(found)
             count = sa.select(sa.func.count()).select_from(tasks).where(_FAILED, *where)
             passed = max(0, offset - connection.execute(count).scalar_one())
             others = newest.where(tasks.c.state != TaskState.FAILED.value, *where)
-            return (*found, *_read(connection, others.limit(limit - len(found)).offset(passed)))
+            rest = others.limit(limit - len(found)).offset(passed)
+            return (*found, *_read(connection, rest, with_stages=False))
 
 
 def _enter(connection: sa.Connection, task: TaskId, state: TaskState, at: datetime) -> None:
@@ -228,9 +246,9 @@ def _values(record: TaskRecord) -> dict[str, object]:
     return values
 
 
-def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[TaskRecord]:
+def _read(connection: sa.Connection, query: sa.Select[Any], *, with_stages: bool = True) -> list[TaskRecord]:
     rows = connection.execute(query).all()
-    stages = _stages(connection, [row.id for row in rows])
+    stages = _stages(connection, [row.id for row in rows]) if with_stages else {}
     return [_record(row, tuple(stages.get(row.id, ()))) for row in rows]
 
 

@@ -186,6 +186,10 @@ class TaskStore(Protocol):
         """Return the tasks that fit every condition given, newest first."""
         ...
 
+    def many(self, ids: Collection[TaskId]) -> tuple[TaskRecord, ...]:
+        """Return those of up to some hundred tasks that are known, newest first."""
+        ...
+
     def ended(
         self,
         *,
@@ -195,7 +199,7 @@ class TaskStore(Protocol):
         limit: int,
         offset: int = 0,
     ) -> tuple[TaskRecord, ...]:
-        """Return ended tasks, failed ones first, then newest first."""
+        """Return ended tasks without their stages, failed ones first, then newest first."""
         ...
 
     def named(self, words: Collection[str], limit: int) -> tuple[TaskRecord, ...]:

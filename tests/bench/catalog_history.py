@@ -123,7 +123,8 @@ class Builder:
                     vms=tuple(ProtectedVm(vm=one.id, name=one.name) for one in here),
                     policy=PeriodicPolicy(plans=(plan,)),
                 ),
-                NOW - timedelta(days=self._days),
+                created_at=NOW - timedelta(days=self._days),
+                considered_until=NOW,
             )
             vms += here
         return vms
@@ -177,6 +178,7 @@ class Builder:
     def _subjects(self, vms: list[Vm]) -> dict[tuple[str, str], int]:
         pairs = {("", ""): ""} | {(vm.rule, ""): "" for vm in vms} | {(vm.rule, vm.id): vm.name for vm in vms}
         keys = {pair: number for number, pair in enumerate(pairs, 1)}
+        self._connection.execute("DELETE FROM subjects")
         self._connection.executemany(
             "INSERT INTO subjects (id, rule_id, vm, vm_name) VALUES (?, ?, ?, ?)",
             [(keys[pair], *pair, name) for pair, name in pairs.items()],

@@ -118,6 +118,11 @@ def _make_traffic() -> None:
 def _name_points() -> None:
     op.add_column("points", sa.Column("vm_name", sa.Text, nullable=False, server_default=""))
     op.create_index("ix_points_by_rule", "points", ["rule_name", "vm", "created_at"])
+    tally = ["standby_id", "target_path", "rule_name", "platform_address", "vm"]
+    tally += ["created_at", "stored_bytes", "capacity_bytes", "vm_name"]
+    op.create_index("ix_points_tally", "points", tally)
+    names = ["created_at", "vm_name", "rule_name", "id", "standby_id", "target_path"]
+    op.create_index("ix_points_by_name", "points", names)
     points = sa.table(
         "points", *(sa.column(name) for name in ("standby_id", "target_path", "id", "vm_name", "body"))
     )
@@ -129,9 +134,11 @@ def _name_points() -> None:
 
 
 def _index_tasks() -> None:
+    op.drop_index("ix_tasks_by_state", "tasks")
+    op.create_index("ix_tasks_by_state", "tasks", ["state", "created_at", "id"])
     op.create_index("ix_tasks_ended", "tasks", ["ended_at"])
     op.create_index("ix_tasks_ended_by_rule", "tasks", ["rule_id", "ended_at"])
-    _partial_index("ix_tasks_failed", "tasks", ["ended_at"], _FAILED)
+    _partial_index("ix_tasks_failed", "tasks", ["state", "ended_at"], _FAILED)
     _partial_index("ix_tasks_failed_by_rule", "tasks", ["rule_id", "ended_at"], _FAILED)
     _partial_index("ix_tasks_last_results", "tasks", ["rule_id", "vm", "ended_at"], _LAST_WORDS)
 

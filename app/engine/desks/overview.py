@@ -138,8 +138,7 @@ class OverviewDesk:
         return self._records(self._workshop.catalog.figures.last_failures(MOST_FAILURES))
 
     def _records(self, ids: Sequence[TaskId]) -> list[TaskRecord]:
-        found = (self._workshop.catalog.tasks.get(one) for one in ids)
-        return [one for one in found if one is not None]
+        return list(self._workshop.catalog.tasks.many(ids)) if ids else []
 
     def _overdue(self, rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[OverdueVm]:
         catalog = self._workshop.catalog
