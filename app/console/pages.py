@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from app.views.backup.page import BackupPage
 from app.views.console import Console
+from app.views.log.page import LogsPage
 from app.views.overview.page import OverviewPage
 from app.views.page import Page
 from app.views.platforms.page import PlatformsPage
 from app.views.program import Program
 from app.views.settings.page import SettingsPage
 from app.views.standbys.page import StandbysPage
+from app.views.tasks.page import TasksPage
 from app.views.translation import LanguageSwitch
 
 
@@ -16,7 +19,10 @@ def make_pages(console: Console, languages: LanguageSwitch, program: Program) ->
     """Build every page."""
     return (
         OverviewPage(console, program),
+        BackupPage(console),
+        TasksPage(console),
         PlatformsPage(console),
         StandbysPage(console),
+        LogsPage(console),
         SettingsPage(console, languages, program),
     )

@@ -1,9 +1,10 @@
 """Addresses that several parts of the frame lead to."""
 
-from app.domain.ids import PointId, RuleId, TaskId
+from app.domain.ids import PointId, RuleId, TaskId, VmId
 from app.views.history import Address
 
 BACKUP = Address("backup")
+NEW_RULE = Address("backup", ("new",))
 TASKS = Address("tasks")
 STANDBYS = Address("standbys")
 PLATFORMS = Address("platforms")
@@ -16,9 +17,9 @@ def task_place(task: TaskId) -> Address:
     return Address("tasks", (task,))
 
 
-def rule_place(rule: RuleId) -> Address:
-    """Return where the VMs of a rule are shown."""
-    return Address("backup", (rule,))
+def rule_place(rule: RuleId, vm: VmId | None = None) -> Address:
+    """Return where the VMs of a rule are shown, with one of them selected when it is named."""
+    return Address("backup", (rule,) if vm is None else (rule, vm))
 
 
 def point_place(point: PointId) -> Address:

@@ -164,4 +164,4 @@ def place_of(hit: SearchHit) -> Address:
         return task_place(hit.task)
     if hit.kind is HitKind.POINT and hit.point is not None:
         return point_place(hit.point)
-    return rule_place(hit.rule) if hit.rule is not None else Address("backup")
+    return rule_place(hit.rule, hit.vm) if hit.rule is not None else Address("backup")

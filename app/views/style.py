@@ -20,7 +20,7 @@ SPACE_XL: Final = 24
 RADIUS: Final = 6
 ROW_HEIGHT: Final = 36
 CONTROL_HEIGHT: Final = 32
-NAVIGATION_WIDTH: Final = 176
+NAVIGATION_WIDTH: Final = 192
 DIALOG_WIDTH: Final = 760
 DIALOG_HEIGHT: Final = 600
 FIELD_WIDTH: Final = 360
@@ -222,4 +222,5 @@ def style_sheet(colors: Colors) -> str:
     values = {field.name: getattr(colors, field.name) for field in fields(colors) if field.name != "series"}
     sizes = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int)}
     template = Template((RESOURCES / "style.qss").read_text(encoding="utf-8"))
-    return template.substitute({**values, **sizes})
+    icons = (RESOURCES / "icons").as_posix()
+    return template.substitute({**values, **sizes, "ICONS": icons})

@@ -71,7 +71,7 @@ class Ring(QWidget):
         box = QRectF(style.SPACE_M, (self.height() - side) / 2, side, side)
         self._paint_ring(painter, box.adjusted(_THICKNESS / 2, _THICKNESS / 2, -_THICKNESS / 2, -_THICKNESS / 2))
         self._paint_middle(painter, box)
-        self._paint_legend(painter, box.right() + style.SPACE_XL)
+        self._paint_legend(painter, box.right() + style.SPACE_L)
 
     def _paint_ring(self, painter: QPainter, box: QRectF) -> None:
         pen = QPen(QColor(self._theme.colors.skeleton), _THICKNESS, Qt.PenStyle.SolidLine, Qt.PenCapStyle.FlatCap)
@@ -114,8 +114,10 @@ class Ring(QWidget):
             painter.setBrush(QColor(getattr(colors, share.color)))
             painter.drawRoundedRect(QRectF(left, y + line / 2 - 5, 10, 10), 2, 2)
             painter.setPen(QColor(colors.text))
-            row = QRectF(left + style.SPACE_L + 2, y, self.width() - left - style.SPACE_XL, line)
-            painter.drawText(row, Qt.AlignmentFlag.AlignVCenter, f"{share.name}   {share.text}")
+            row = QRectF(left + style.SPACE_L + 2, y, self.width() - left - style.SPACE_L - 2, line)
+            room = int(row.width()) - painter.fontMetrics().horizontalAdvance(f"   {share.text}")
+            name = painter.fontMetrics().elidedText(share.name, Qt.TextElideMode.ElideRight, max(0, room))
+            painter.drawText(row, Qt.AlignmentFlag.AlignVCenter, f"{name}   {share.text}")
 
     def _on_theme_changed(self) -> None:
         self.update()

@@ -16,16 +16,18 @@ from PySide6.QtWidgets import (
 )
 
 from app.domain.ids import TaskId
-from app.engine.api import Overview
+from app.engine.api import Overview, Traffic
 from app.models import format as fmt
 from app.views import style
+from app.views.backup.traffic import with_gaps
 from app.views.charts.ring import Ring, Share
+from app.views.charts.traffic import TrafficChart
 from app.views.console import Console
 from app.views.entries import Card, Entry, EntryList
 from app.views.history import Address
 from app.views.icons import Glyph, icon
 from app.views.overview import words
-from app.views.places import BACKUP, FAILED_TASKS, STANDBYS, TASKS
+from app.views.places import BACKUP, FAILED_TASKS, NEW_RULE, STANDBYS, TASKS
 
 _MOST_ENTRIES = 6
 
@@ -65,7 +67,7 @@ class Dashboard(QScrollArea):
         left.setSpacing(style.SPACE_M)
         left.addWidget(attention)
         left.addWidget(running)
-        left.addStretch(1)
+        left.addWidget(self._build_traffic(), 1)
         right = QVBoxLayout()
         right.setSpacing(style.SPACE_M)
         right.addWidget(next_runs)
@@ -118,6 +120,13 @@ class Dashboard(QScrollArea):
         card.body.addWidget(ring, 1)
         return ring
 
+    def _build_traffic(self) -> Card:
+        card = Card(self._console, self.tr("Traffic of the last ten minutes"), parent=self._ground)
+        self.traffic = TrafficChart(self._console.theme, card)
+        self.traffic.setMinimumHeight(style.CHART_HEIGHT)
+        card.body.addWidget(self.traffic, 1)
+        return card
+
     def _list_card(self, title: str, link: str, *, address: Address) -> tuple[EntryList, Card]:
         card = Card(self._console, title, link=link, address=address, parent=self._ground)
         entries = EntryList(self._console, card)
@@ -147,6 +156,11 @@ class Dashboard(QScrollArea):
         coming = [words.next_run_entry(at, name, now) for at, name in overview.next_runs]
         self.next_runs.show_entries(coming or [self._nothing_planned()])
 
+    def show_traffic(self, traffic: Traffic) -> None:
+        """Show the traffic of everything."""
+        samples = with_gaps(traffic.points, traffic.slice_s, traffic.end)
+        self.traffic.show_samples(samples, traffic.start, traffic.end)
+
     def _show_verdict(self, overview: Overview) -> None:
         self._glyph, self._color, sentence, detail = words.verdict(overview)
         self._sentence.setText(sentence)
@@ -161,7 +175,7 @@ class Dashboard(QScrollArea):
             figure, caption = fmt.count(protected), self.tr("protected")
         else:
             bare = max(0, known - protected)
-            shares.append(Share(self.tr("Not protected"), bare, fmt.count(bare), "pending"))
+            shares.append(Share(self.tr("Unprotected"), bare, fmt.count(bare), "pending"))
             figure = f"{protected / known * 100:.0f}%" if known else fmt.NOTHING
             caption = self.tr("of {count} VMs").format(count=fmt.count(known))
         self.protection.show_shares(shares, figure, caption)
@@ -215,7 +229,7 @@ class Dashboard(QScrollArea):
     # --- slots ------------------------------------------------------------------------------------------------
 
     def _on_next_step(self) -> None:
-        self._console.go(BACKUP.page, *BACKUP.path)
+        self._console.go(NEW_RULE.page, *NEW_RULE.path)
 
     def _on_theme_changed(self) -> None:
         colors = self._console.colors

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QStackedWidget
 
 from app.domain.ids import TaskId
 from app.domain.platforms import Platform
-from app.engine.api import ListPlatforms, Overview, ReadOverview
+from app.engine.api import ListPlatforms, Overview, ReadOverview, ReadTraffic, Traffic, TrafficRange
 from app.models.speeds import SpeedMeter
 from app.views.console import Console
 from app.views.icons import Glyph
@@ -30,6 +30,7 @@ class OverviewPage(Page):
     def __init__(self, console: Console, program: Program) -> None:
         super().__init__(console)
         self._asking = False
+        self._asking_traffic = False
         self._loaded = False
         self._is_new = True
         self._speeds = SpeedMeter()
@@ -84,6 +85,21 @@ class OverviewPage(Page):
             door.ask(ListPlatforms(), owner=self, on_done=self._on_platforms, on_failed=self._on_failed)
         else:
             door.ask(ReadOverview(), owner=self, on_done=self._on_overview, on_failed=self._on_failed)
+            self._ask_traffic()
+
+    def _ask_traffic(self) -> None:
+        if self._asking_traffic:
+            return
+        self._asking_traffic = True
+        query = ReadTraffic(range=TrafficRange.LIVE)
+        self.console.door.ask(query, owner=self, on_done=self._on_traffic, on_failed=self._on_no_traffic)
+
+    def _on_traffic(self, traffic: Traffic) -> None:
+        self._asking_traffic = False
+        self.dashboard.show_traffic(traffic)
+
+    def _on_no_traffic(self, _failure: Failure) -> None:
+        self._asking_traffic = False
 
     def _on_platforms(self, platforms: tuple[Platform, ...]) -> None:
         self._asking = False

@@ -43,7 +43,7 @@ def overdue_entry(vm: OverdueVm, now: datetime) -> Entry:
         color="pending",
         title=QCoreApplication.translate("Overview", "{vm}: restore point overdue").format(vm=vm.name),
         detail=detail,
-        address=rule_place(vm.rule),
+        address=rule_place(vm.rule, vm.vm),
     )
 
 
@@ -95,12 +95,15 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
     if not gauge.total_bytes or gauge.free_bytes is None:
         return Entry(glyph=Glyph.STANDBY, color="secondary", title=gauge.name, address=STANDBYS)
     fraction = 1 - gauge.free_bytes / gauge.total_bytes
-    free = QCoreApplication.translate("Overview", "{free} free of {total}")
+    free = QCoreApplication.translate("Overview", "{free} free")
+    words = QCoreApplication.translate("Overview", "{name}: {free} free of {total}")
+    sizes = {"free": fmt.size(gauge.free_bytes), "total": fmt.size(gauge.total_bytes)}
     return Entry(
         glyph=Glyph.STANDBY,
         color="secondary",
         title=gauge.name,
-        right=free.format(free=fmt.size(gauge.free_bytes), total=fmt.size(gauge.total_bytes)),
+        right=free.format(**sizes),
+        tooltip=words.format(name=gauge.name, **sizes),
         fraction=fraction,
         bar_color=gauge_color(fraction),
         address=STANDBYS,
