@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QWidget
 
 from app.domain.ids import RuleId, VmId
@@ -17,6 +18,7 @@ from app.engine.api import (
     RuleDetails,
 )
 from app.models import format as fmt
+from app.views import style
 from app.views.console import Console
 from app.views.widgets.form import FormDialog
 from app.workers.asker import Failure
@@ -69,6 +71,7 @@ class DeletionDialog(FormDialog):
             self._form, self.tr("Type {name} to confirm").format(name=type_name), self.name
         )
         self.primary.setProperty("role", "danger")
+        self.setMinimumWidth(style.DIALOG_WIDTH * 3 // 4)
         self._show()
         self._ask()
 
@@ -127,6 +130,7 @@ class DeletionDialog(FormDialog):
         self._form.setRowVisible(self._name, needs_name)
         is_named = not needs_name or self.name.text().strip() == self._type_name
         self.primary.setEnabled(self.is_known and not blocked and is_named)
+        QTimer.singleShot(0, self, self._grow)
 
     @property
     def _point_count(self) -> int:

@@ -65,15 +65,13 @@ class RuleList(ActingList[RuleRow]):
                 tooltip=self._state_tooltip,
                 width=144,
             ),
-            Column(
-                key="platform", title=self.tr("Virtual platform"), text=lambda row: row.platform_name, width=104
-            ),
+            Column(key="platform", title=self.tr("Platform"), text=lambda row: row.platform_name, width=96),
             Column(
                 key="standby",
-                title=self.tr("Standby machine"),
+                title=self.tr("Standby"),
                 text=lambda row: row.standby_name,
                 tooltip=lambda row: f"{row.standby_name}: {row.target_path}",
-                width=112,
+                width=96,
             ),
             Column(
                 key="next",
@@ -81,7 +79,7 @@ class RuleList(ActingList[RuleRow]):
                 text=lambda row: fmt.short_time(row.next_run, datetime.now(UTC)),
                 sort=lambda row: row.next_run,
                 tooltip=self._next_tooltip,
-                width=124,
+                width=112,
             ),
             Column(
                 key="result",

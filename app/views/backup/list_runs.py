@@ -92,7 +92,7 @@ class RunList(ActingList[StatisticsTaskRow]):
             ),
             Column(key="kind", title=self.tr("Task type"), text=self._kind, width=110),
             Column(key="vm", title=self.tr("VM name"), text=lambda row: row.vm_name, width=110, stretch=True),
-            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=110),
+            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=124),
             _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB),
             _figure("written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB),
             _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB),
@@ -108,6 +108,10 @@ class RunList(ActingList[StatisticsTaskRow]):
             ),
             Column(key="actions", title=self.tr("Actions"), text=lambda _: "", width=style.ACTION_SIZE * 3),
         )
+
+    def is_checkable(self) -> bool:
+        """Tell that there is nothing to do with several."""
+        return False
 
     def row_key(self, row: StatisticsTaskRow) -> Hashable:
         """Return the task's id."""
@@ -175,5 +179,5 @@ def _moment(
         text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
         sort=value,
         tooltip=lambda row: fmt.exact_time(value(row)),
-        width=92,
+        width=104,
     )

@@ -111,19 +111,17 @@ class VmList(ActingList[RuleVmRow]):
     def columns(self) -> Sequence[Column[RuleVmRow]]:
         """Return the documented columns."""
         return (
-            Column(key="name", title=self.tr("VM name"), text=lambda row: row.name, stretch=True, width=116),
+            Column(key="name", title=self.tr("VM name"), text=lambda row: row.name, stretch=True, width=104),
             Column(
                 key="state",
                 title=self.tr("State"),
                 text=lambda row: state_pill(row.state, row.fraction).text,
                 paint=lambda row: state_pill(row.state, row.fraction),
                 tooltip=self._state_tooltip,
-                width=144,
+                width=136,
             ),
-            Column(
-                key="platform", title=self.tr("Virtual platform"), text=lambda row: row.platform_name, width=92
-            ),
-            Column(key="standby", title=self.tr("Standby machine"), text=lambda row: row.standby_name, width=92),
+            Column(key="platform", title=self.tr("Platform"), text=lambda row: row.platform_name, width=80),
+            Column(key="standby", title=self.tr("Standby"), text=lambda row: row.standby_name, width=84),
             size_column("size", self.tr("Data size"), lambda row: row.disk_bytes, width=84),
             _moment("started", self.tr("Start time"), lambda row: row.started_at),
             Column(
@@ -132,7 +130,7 @@ class VmList(ActingList[RuleVmRow]):
                 text=lambda row: fmt.speed(row.read_bytes_per_s),
                 sort=lambda row: row.read_bytes_per_s,
                 numeric=True,
-                width=88,
+                width=84,
             ),
             _moment("ended", self.tr("End time"), lambda row: row.ended_at),
             Column(key="actions", title=self.tr("Actions"), text=lambda _: "", width=style.ACTION_SIZE * 10),
@@ -293,5 +291,5 @@ def _moment(key: str, title: str, value: Callable[[RuleVmRow], datetime | None])
         text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
         sort=value,
         tooltip=lambda row: fmt.exact_time(value(row)),
-        width=92,
+        width=104,
     )

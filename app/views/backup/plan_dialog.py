@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import time
 from typing import Final
 
-from PySide6.QtCore import QCoreApplication, QTime
+from PySide6.QtCore import QCoreApplication, QTime, QTimer
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QFormLayout,
     QHBoxLayout,
     QPushButton,
     QTimeEdit,
@@ -51,16 +52,18 @@ class PlanDialog(FormDialog):
         known = plan or Plan(unit=PolicyUnit.DAILY, kind=BackupKind.INCREMENTAL, times=())
         self._times: list[time] = sorted(known.times)
         form = self.add_form()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.setMinimumWidth(style.DIALOG_WIDTH * 3 // 4)
         self.unit = QComboBox(self)
         for unit in PolicyUnit:
             self.unit.addItem(unit_word(unit), unit)
-        self.add_field(form, self.tr("Type"), self.unit, required=True)
+        self.add_field(form, self.tr("Plan type"), self.unit, required=True)
         self.kind = QComboBox(self)
         for kind in _KINDS:
             self.kind.addItem(backup_kind_word(kind), kind)
         self.add_field(
             form,
-            self.tr("Backup"),
+            self.tr("Backup type"),
             self.kind,
             required=True,
             help_text=self.tr(
@@ -77,6 +80,7 @@ class PlanDialog(FormDialog):
         self.unit.currentIndexChanged.connect(self._on_unit)
         self._on_unit()
         self._show_times()
+        QTimer.singleShot(0, self, self._grow)
 
     # --- construction -----------------------------------------------------------------------------------------
 
@@ -182,6 +186,7 @@ class PlanDialog(FormDialog):
             self._form.setRowVisible(field, shown)
         if self._complain:
             self.show_problems()
+        QTimer.singleShot(0, self, self._grow)
 
     def _on_weekday(self) -> None:
         self.all_days.setChecked(all(check.isChecked() for check in self.weekdays.values()))

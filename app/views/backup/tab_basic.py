@@ -50,11 +50,14 @@ class BasicTab(QWidget):
         self._chosen: dict[PlatformId, tuple[VmChoice, ...]] = {}
         self._sizes: dict[VmId, int] = {}
         self.fields: dict[str, Field] = {}
-        self._form = QFormLayout(self)
-        self._form.setContentsMargins(0, style.SPACE_L, 0, 0)
+        self._form = QFormLayout()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, style.SPACE_L, 0, 0)
+        column.addLayout(self._form)
+        column.addStretch(1)
         self._form.setHorizontalSpacing(style.SPACE_L)
         self._form.setVerticalSpacing(style.SPACE_M)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._build(add_field)
         if draft is not None:
             self.name.setText(draft.name)
@@ -94,7 +97,7 @@ class BasicTab(QWidget):
     def _build_vms(self) -> QWidget:
         box = QWidget(self)
         self.tags = TagBox(self._console.theme, self.tr("No VM chosen yet."), box)
-        self.tags.setMinimumHeight(style.CONTROL_HEIGHT * 3)
+        self.tags.setFixedHeight(style.CONTROL_HEIGHT * 4)
         self.tags.setAccessibleName(self.tr("Chosen VMs"))
         self.tags.removed.connect(self._on_removed)
         self.sum = QLabel(box)
@@ -135,7 +138,6 @@ class BasicTab(QWidget):
         """Let everything be looked at only, or everything but the VMs."""
         for line in (self.name, self.path):
             line.setReadOnly(True)
-            line.setProperty("quiet", "true")
         for widget in (self.platform, self.standby):
             widget.setEnabled(False)
         self.browse.hide()

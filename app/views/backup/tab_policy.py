@@ -109,7 +109,7 @@ class PolicyTab(QWidget):
         self.start = QDateTimeEdit(page)
         self.start.setDisplayFormat("yyyy-MM-dd HH:mm")
         self.start.setCalendarPopup(True)
-        self.start.setAccessibleName(self.tr("Start"))
+        self.start.setAccessibleName(self.tr("Start time"))
         start = policy.policy.start if isinstance(policy, OneTime) else datetime.now(UTC)
         local = start.astimezone()
         self.start.setDateTime(
@@ -123,9 +123,9 @@ class PolicyTab(QWidget):
         line = QHBoxLayout(page)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(style.SPACE_L)
-        label = QLabel(self.tr("Start") + " *", page)
+        label = QLabel(self.tr("Start time") + " *", page)
         label.setBuddy(self.start)
-        label.setContentsMargins(0, style.SPACE_S, 0, 0)
+        label.setMinimumHeight(style.CONTROL_HEIGHT)
         line.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.fields["start"], 1, Qt.AlignmentFlag.AlignTop)
         return page
@@ -152,7 +152,7 @@ class PolicyTab(QWidget):
         columns = (
             Column[_Line](
                 key="kind",
-                title=self.tr("Backup"),
+                title=self.tr("Backup type"),
                 text=lambda line: backup_kind_word(line.plan.kind),
                 width=style.PILL_WIDTH,
             ),
@@ -187,7 +187,7 @@ class PolicyTab(QWidget):
         self.fields["retention"] = Field(self.period, "", page)
         self._label = QLabel(page)
         self._label.setBuddy(self.period)
-        self._label.setContentsMargins(0, style.SPACE_S, 0, 0)
+        self._label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.newest = QSpinBox(page)
         self.newest.setRange(0, 1000)
         self.newest.setValue(self._retention.keep_newest)
@@ -195,7 +195,7 @@ class PolicyTab(QWidget):
         self.newest.valueChanged.connect(self._on_edited)
         newest_label = QLabel(self.tr("Always keep the newest"), page)
         newest_label.setBuddy(self.newest)
-        newest_label.setContentsMargins(0, style.SPACE_S, 0, 0)
+        newest_label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.make_up = QCheckBox(self.tr("Make up for a missed run when the program starts"), page)
         self.make_up.setChecked(isinstance(policy, Periodic) and policy.policy.run_missed_on_start)
         self.make_up.toggled.connect(self._on_edited)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.engine.api import ErrorRow, ReadTraffic, RuleVmRow, Traffic, TrafficPoint, TrafficRange
@@ -53,6 +53,8 @@ class TrafficPanel(QWidget):
         self._build()
 
     def _build(self) -> None:
+        self.setObjectName("detail")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._name = QLabel(self)
         self._name.setProperty("role", "title")
         self.ranges: ChoiceBar[TrafficRange] = ChoiceBar(
@@ -77,7 +79,10 @@ class TrafficPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.SPACE_XS)
         layout.addLayout(top)
-        layout.addWidget(self.failure)
+        reason = QVBoxLayout()
+        reason.setContentsMargins(style.SPACE_L, style.SPACE_XS, style.SPACE_L, style.SPACE_XS)
+        reason.addWidget(self.failure)
+        layout.addLayout(reason)
         layout.addWidget(self.chart, 1)
 
     # --- what is shown ----------------------------------------------------------------------------------------

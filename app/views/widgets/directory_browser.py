@@ -57,6 +57,7 @@ class DirectoryBrowser(FormDialog):
         self._state = QLabel(self)
         self._state.setProperty("role", "secondary")
         self.body.addWidget(self.tree, 1)
+        self._state.setMinimumHeight(self._state.sizeHint().height())
         self.body.addWidget(self._state)
         self._load(None)
 

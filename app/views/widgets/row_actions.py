@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import shiboken6
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
@@ -210,6 +211,9 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Redraw while the pointer moves over the icons, and fit the column to the table's width."""
+        if not shiboken6.isValid(self._table):
+            # The table is being destroyed; its viewport still hears events then.
+            return False
         if event.type() == QEvent.Type.MouseMove and isinstance(event, QMouseEvent):
             index = self._table.indexAt(event.position().toPoint())
             if index.isValid() and index.column() == self._column:
