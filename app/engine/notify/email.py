@@ -1,5 +1,6 @@
 """Notifications by e-mail."""
 
+import base64
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from app.engine.notify.sinks import Trust
 
 TIMEOUT_S = 30.0
 _LONGEST_SUBJECT = 200
+_AUTHENTICATED = 235
 _PERMANENT = 500
 
 
@@ -35,7 +37,7 @@ class EmailSink:
         """
         with self._our_errors(), self._session() as session:
             if self._settings.user:
-                session.login(self._settings.user, self._password or "")
+                self._log_in(session)
             session.send_message(self._message(notice))
 
     def _session(self) -> smtplib.SMTP:
@@ -50,6 +52,18 @@ class EmailSink:
                 session.close()
                 raise
         return session
+
+    def _log_in(self, session: smtplib.SMTP) -> None:
+        user, password = self._settings.user, self._password or ""
+        if (user + password).isascii():
+            session.login(user, password)
+            return
+        # smtplib's login knows ASCII only; PLAIN is UTF-8 (RFC 4616).
+        session.ehlo_or_helo_if_needed()
+        response = base64.b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
+        code, answer = session.docmd("AUTH", f"PLAIN {response}")
+        if code != _AUTHENTICATED:
+            raise smtplib.SMTPAuthenticationError(code, answer)
 
     def _message(self, notice: Notice) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
