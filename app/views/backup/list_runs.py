@@ -81,7 +81,7 @@ class RunList(ActingList[StatisticsTaskRow]):
     def columns(self) -> Sequence[Column[StatisticsTaskRow]]:
         """Return the documented columns."""
         return (
-            Column(key="name", title=self.tr("Name"), text=lambda row: row.rule_name, width=110),
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.rule_name, width=84),
             Column(
                 key="result",
                 title=self.tr("Result"),
@@ -90,12 +90,12 @@ class RunList(ActingList[StatisticsTaskRow]):
                 tooltip=self._reason,
                 width=112,
             ),
-            Column(key="kind", title=self.tr("Task type"), text=self._kind, width=110),
-            Column(key="vm", title=self.tr("VM name"), text=lambda row: row.vm_name, width=110, stretch=True),
-            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=124),
-            _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB),
-            _figure("written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB),
-            _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB),
+            Column(key="kind", title=self.tr("Task type"), text=self._kind, width=92),
+            Column(key="vm", title=self.tr("VM name"), text=lambda row: row.vm_name, width=92, stretch=True),
+            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=108),
+            _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB, width=112),
+            _figure("written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB, width=104),
+            _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB, width=116),
             _moment("started", self.tr("Start time"), lambda row: row.started_at),
             _moment("ended", self.tr("End time"), lambda row: row.ended_at),
             Column(
@@ -166,8 +166,12 @@ class RunList(ActingList[StatisticsTaskRow]):
         return row_error_message(row.error) if row.error is not None else None
 
 
-def _figure(key: str, title: str, value: Callable[[StatisticsTaskRow], float]) -> Column[StatisticsTaskRow]:
-    return Column(key=key, title=title, text=lambda row: f"{value(row):,.2f}", sort=value, numeric=True, width=96)
+def _figure(
+    key: str, title: str, value: Callable[[StatisticsTaskRow], float], *, width: int
+) -> Column[StatisticsTaskRow]:
+    return Column(
+        key=key, title=title, text=lambda row: f"{value(row):,.2f}", sort=value, numeric=True, width=width
+    )
 
 
 def _moment(
@@ -179,5 +183,5 @@ def _moment(
         text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
         sort=value,
         tooltip=lambda row: fmt.exact_time(value(row)),
-        width=104,
+        width=96,
     )

@@ -127,6 +127,7 @@ class PlanDialog(FormDialog):
         box = QWidget(self)
         self.time = QTimeEdit(QTime(22, 0), box)
         self.time.setDisplayFormat("HH:mm")
+        self.time.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)
         self.time.setAccessibleName(self.tr("Run time"))
         self.add_time = QPushButton(self.tr("Add time"), box)
         self.add_time.setAutoDefault(False)

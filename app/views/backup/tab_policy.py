@@ -190,6 +190,8 @@ class PolicyTab(QWidget):
         self._label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.newest = QSpinBox(page)
         self.newest.setRange(0, 1000)
+        for spin in (self.period, self.newest):
+            spin.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)
         self.newest.setValue(self._retention.keep_newest)
         self.newest.setSpecialValueText(self.tr("none"))
         self.newest.valueChanged.connect(self._on_edited)

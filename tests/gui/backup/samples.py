@@ -55,10 +55,10 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 GB = 1_000_000_000
 PLATFORM, STANDBY = PlatformId("p-1"), StandbyId("s-1")
 FULL_DISK = ErrorRow(
-    code="repository.standby_full",
-    params=(("path", "/backup/web"), ("needed", "12.4 GB")),
-    message="The standby machine has no room left in /backup/web.",
-    hint="Free some space there, or shorten the retention.",
+    code="standby.full",
+    params=(("path", "/backup/web"), ("free_bytes", "4096")),
+    message="The standby path /backup/web is full (4096 bytes free).",
+    hint="Free space there, shorten the retention, or add a larger standby path.",
     retryable=True,
 )
 
