@@ -33,9 +33,13 @@ class Pieces:
                 return known
         parts = [reference("obj", obj)]
         missing: list[str] = []
+        fragments = obj.fragments
         for path in paths:
-            value = self.value(obj, path)
+            # the whole is remembered: its parts need not be, unless somebody watches them
+            value = fragments.get((self.serializer, path)) if remember else None
             if value is None:
+                value = (self._write(obj, path) or None) if remember else self.value(obj, path)
+            if not value:
                 continue
             if value.startswith(_MISSING):
                 missing.append(value)
