@@ -11,12 +11,16 @@ from app.domain.hooks import HookCommand, Hooks
 from app.domain.messages import MessageKind
 from app.engine.hookprocess import Outcome, run_command
 
-HOOK_STARTED = MessageKind("hook.started", "The command {when} the backup was started: {command}")
-HOOK_DONE = MessageKind("hook.done", "The command {when} the backup ended well")
+BEFORE_STARTED = MessageKind("hook.before_started", "The command before the backup was started: {command}")
+BEFORE_DONE = MessageKind("hook.before_done", "The command before the backup ended well")
+BEFORE_AGAIN = MessageKind("hook.before_again", "The command before the backup failed ({reason}); it is run again")
+BEFORE_FAILED = MessageKind("hook.before_failed", "The command before the backup failed: {reason}")
+AFTER_STARTED = MessageKind("hook.after_started", "The command after the backup was started: {command}")
+AFTER_DONE = MessageKind("hook.after_done", "The command after the backup ended well")
+AFTER_AGAIN = MessageKind("hook.after_again", "The command after the backup failed ({reason}); it is run again")
+AFTER_FAILED = MessageKind("hook.after_failed", "The command after the backup failed: {reason}")
 HOOK_OUTPUT = MessageKind("hook.output", "Output of the command: {text}")
 HOOK_OUTPUT_CUT = MessageKind("hook.output_cut", "The command wrote more; only its beginning is kept")
-HOOK_AGAIN = MessageKind("hook.again", "The command {when} the backup failed ({reason}); it is run again")
-HOOK_FAILED = MessageKind("hook.failed", "The command {when} the backup failed: {reason}")
 
 _OURS = "STANDFAST_"
 _MAX_LINES = 100
@@ -57,6 +61,21 @@ class HookSubject:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """One of the two moments, with the words for it."""
+
+    name: str
+    started: MessageKind
+    done: MessageKind
+    again: MessageKind
+    failed: MessageKind
+
+
+_BEFORE = _Phase("before", BEFORE_STARTED, BEFORE_DONE, BEFORE_AGAIN, BEFORE_FAILED)
+_AFTER = _Phase("after", AFTER_STARTED, AFTER_DONE, AFTER_AGAIN, AFTER_FAILED)
+
+
 class HookRunner:
     """Runs the hooks of one backup. Thread: the task's."""
 
@@ -93,41 +112,41 @@ class HookRunner:
         hook = self._hooks.before
         if hook is None:
             return
-        reason = self._run("before", hook, {"STANDFAST_PHASE": "before"})
+        reason = self._run(_BEFORE, hook, {})
         self._context.cancel.check()
         if reason is None:
             return
         if hook.veto:
             raise HookVetoed(vm=self._subject.vm_name, command=hook.arguments[0], reason=reason)
-        self._context.log.warning(HOOK_FAILED, when="before", reason=reason)
+        self._context.log.warning(BEFORE_FAILED, reason=reason)
 
     def _after(self, result: str, error: OperationalError | None = None) -> None:
         hook = self._hooks.after
         if hook is None:
             return
-        told = {"STANDFAST_PHASE": "after", "STANDFAST_RESULT": result}
+        told = {"STANDFAST_RESULT": result}
         if error is not None:
             told |= {"STANDFAST_ERROR": error.code, "STANDFAST_ERROR_TEXT": error.message}
         # What a hook thawed in the guest has to be thawed also where the task was stopped: its limit still holds.
-        reason = self._run("after", hook, told, ignores_cancel=self._context.cancel.is_cancelled)
+        reason = self._run(_AFTER, hook, told, ignores_cancel=self._context.cancel.is_cancelled)
         if reason is not None:
-            self._context.log.warning(HOOK_FAILED, when="after", reason=reason)
+            self._context.log.warning(AFTER_FAILED, reason=reason)
 
     def _run(
-        self, when: str, hook: HookCommand, told: Mapping[str, str], *, ignores_cancel: bool = False
+        self, phase: _Phase, hook: HookCommand, told: Mapping[str, str], *, ignores_cancel: bool = False
     ) -> str | None:
         """Run a hook as often as it needs and may; return why it failed in the end, or None."""
         log = self._context.log
         for attempt in range(hook.retries + 1):
-            log.info(HOOK_STARTED, when=when, command=" ".join(hook.arguments))
-            variables = {**told, "STANDFAST_ATTEMPT": str(attempt + 1)}
+            log.info(phase.started, command=" ".join(hook.arguments))
+            variables = {**told, "STANDFAST_PHASE": phase.name, "STANDFAST_ATTEMPT": str(attempt + 1)}
             reason = self._try(hook, variables, ignores_cancel=ignores_cancel)
             if reason is None:
-                log.info(HOOK_DONE, when=when)
+                log.info(phase.done)
                 return None
             if attempt == hook.retries or (self._context.cancel.is_cancelled and not ignores_cancel):
                 return reason
-            log.warning(HOOK_AGAIN, when=when, reason=reason)
+            log.warning(phase.again, reason=reason)
         raise AssertionError("a hook has at least one attempt")
 
     def _try(self, hook: HookCommand, told: Mapping[str, str], *, ignores_cancel: bool) -> str | None:

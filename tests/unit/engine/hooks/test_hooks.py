@@ -83,8 +83,12 @@ def test_both_commands_are_told_what_is_backed_up(lab: EngineLab, tmp_path: Path
 def test_the_one_runs_before_the_snapshot_and_the_other_after_its_removal(lab: EngineLab, tmp_path: Path) -> None:
     set_hooks(lab, noting(tmp_path / "notes"), noting(tmp_path / "notes"))
     codes = codes_of(lab.finished(lab.start_backup(filled_vm(lab))))
-    order = [one for one in codes if one in ("hook.done", "snapshot.created", "snapshot.removed")]
-    assert order == ["hook.done", "snapshot.created", "snapshot.removed", "hook.done"]
+    order = [
+        one
+        for one in codes
+        if one in ("hook.before_done", "hook.after_done", "snapshot.created", "snapshot.removed")
+    ]
+    assert order == ["hook.before_done", "snapshot.created", "snapshot.removed", "hook.after_done"]
 
 
 def test_our_own_secrets_are_not_passed_on(
@@ -117,7 +121,7 @@ def test_without_a_veto_the_backup_is_made_all_the_same(lab: EngineLab) -> None:
     set_hooks(lab, python("raise SystemExit(1)", veto=False))
     report = lab.finished(lab.start_backup(filled_vm(lab)))
     assert report.task.state is TaskState.COMPLETED
-    assert "hook.failed" in codes_of(report)
+    assert "hook.before_failed" in codes_of(report)
 
 
 def test_a_command_that_fails_at_first_is_run_again(lab: EngineLab, tmp_path: Path) -> None:
@@ -125,7 +129,7 @@ def test_a_command_that_fails_at_first_is_run_again(lab: EngineLab, tmp_path: Pa
     set_hooks(lab, python(code, retries=2))
     report = lab.finished(lab.start_backup(filled_vm(lab)))
     assert report.task.state is TaskState.COMPLETED, text_of(report)
-    assert codes_of(report).count("hook.again") == 2
+    assert codes_of(report).count("hook.before_again") == 2
 
 
 def test_the_command_afterwards_is_told_of_a_failure_and_cannot_undo_a_success(
@@ -136,7 +140,7 @@ def test_the_command_afterwards_is_told_of_a_failure_and_cannot_undo_a_success(
     vm = filled_vm(lab)
     report = lab.finished(lab.start_backup(vm))
     assert report.task.state is TaskState.COMPLETED
-    assert "hook.failed" in codes_of(report)
+    assert "hook.after_failed" in codes_of(report)
     lab.host.faults.on_call = fail_reading
     lab.finished(lab.start_backup(vm))
     lab.host.faults.on_call = None
