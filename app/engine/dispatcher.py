@@ -34,14 +34,14 @@ class Limits:
 def choose(pending: Iterable[Candidate], running: Collection[Candidate], limits: Limits) -> list[TaskId]:
     """Return the pending tasks that start now, in order.
 
-    The highest priority goes first, then the one that waited longest. A task that has to wait for its VM or
-    its host lets those behind it pass; the global limit stops all.
+    The highest priority goes first, then the one that waited longest; of two that came at once, the one given
+    first. A task that has to wait for its VM or its host lets those behind it pass; the global limit stops all.
     """
     busy_vms = {one.vm for one in running if one.vm is not None}
     per_host = Counter(one.host for one in running if one.host)
     free = limits.max_tasks - len(running)
     chosen: list[TaskId] = []
-    for one in sorted(pending, key=lambda one: (-one.priority, one.queued_at, one.task)):
+    for one in sorted(pending, key=lambda one: (-one.priority, one.queued_at)):
         if len(chosen) >= free:
             break
         if one.vm in busy_vms or (one.host and per_host[one.host] >= limits.max_tasks_per_host):

@@ -1,6 +1,7 @@
 """Registering platforms and standby machines, and the list of restore points."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,17 @@ from app.domain.console_events import (
 from app.domain.errors import OperationalError
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
+from app.domain.rules import BackupRule
 from app.domain.standbys import Standby
 from app.engine.commands import DeletePoint, RegisterPlatform, RegisterStandby, UpdatePlatform, UpdateStandby
-from app.engine.errors import AlreadyRegistered, PasswordMissing, RequestRefused, StandbyUnknown, StillInUse
+from app.engine.errors import (
+    AlreadyRegistered,
+    PasswordMissing,
+    RequestRefused,
+    StandbyUnknown,
+    StillInUse,
+    UsedByRules,
+)
 from app.engine.history import messages as m
 from app.engine.jobs import Workshop
 from app.engine.standbys import adopt_root, check_root, find_repositories
@@ -89,12 +98,13 @@ class Registry:
 
         Raises:
             PlatformUnknown: it is not registered.
-            StillInUse: tasks need it.
+            StillInUse, UsedByRules: tasks or rules need it.
         """
         workshop = self._workshop
         known = workshop.sessions.platform(platform)
         if any(record.platform == platform for record in self._manager.unfinished()):
             raise StillInUse(name=known.name)
+        self._refuse_used_by_rules(known.name, lambda rule: rule.platform == platform)
         workshop.sessions.secrets.delete(known.secret_name)
         workshop.catalog.platforms.remove(platform)
         workshop.journal.about(known.name, "platform.remove").info(m.PLATFORM_REMOVED)
@@ -162,11 +172,12 @@ class Registry:
 
         Raises:
             StandbyUnknown: it is not registered.
-            StillInUse: tasks need it.
+            StillInUse, UsedByRules: tasks or rules need it.
         """
         workshop = self._workshop
         known = self._standby(standby)
         self._refuse_used_by_tasks(known)
+        self._refuse_used_by_rules(known.name, lambda rule: rule.standby == standby)
         workshop.catalog.standbys.remove(standby)
         workshop.journal.about(known.name, "standby.remove").info(m.STANDBY_REMOVED)
         workshop.bus.publish(StandbyRemoved(at=workshop.clock.now(), standby=standby))
@@ -176,6 +187,11 @@ class Registry:
         if known is None:
             raise StandbyUnknown(standby=standby)
         return known
+
+    def _refuse_used_by_rules(self, name: str, uses: Callable[[BackupRule], bool]) -> None:
+        rules = [rule.name for rule in self._workshop.catalog.rules.all() if uses(rule)]
+        if rules:
+            raise UsedByRules(name=name, rules=", ".join(rules))
 
     def _refuse_used_by_tasks(self, standby: Standby) -> None:
         if any(record.standby == standby.id for record in self._manager.unfinished()):

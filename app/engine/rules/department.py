@@ -12,6 +12,7 @@ from app.engine.rules.retention import RetentionKeeper
 from app.engine.rules.runs import RuleRuns
 from app.engine.rules.scheduler import Scheduler, Ticker
 from app.engine.taskmanager import TaskManager
+from app.engine.upkeep.keeper import Keeper
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ class RuleDepartment:
         runs = RuleRuns(workshop, manager, executor)
         scheduler = Scheduler(workshop, runs)
         self._heartbeat = Heartbeat(workshop.catalog.engines, workshop.clock)
-        calls = (self._heartbeat.beat, scheduler.look, workshop.standby_watch.refresh)
+        keeper = Keeper(workshop, manager.unfinished, lambda request: manager.submit(executor.queued(request)))
+        calls = (self._heartbeat.beat, scheduler.look, workshop.standby_watch.refresh, keeper.look)
         self._ticker = Ticker(workshop.settings.tick_s, calls)
         self.desk = RulesDesk(
             workshop,

@@ -50,12 +50,14 @@ class RuleRuns:
         busy, tasks, names = self.backups(rule.id), list[TaskId](), list[str]()
         for one in vms:
             waiting = busy.get(one.vm)
-            if waiting is None:
-                tasks.append(self.queue(rule, one, kind, priority=RUN_NOW_PRIORITY))
-            elif _kind_of(waiting) is kind and self._manager.promote(waiting.id, RUN_NOW_PRIORITY):
-                tasks.append(waiting.id)
-            else:
+            if waiting is not None and self._manager.is_live(waiting.id):
                 continue
+            if waiting is not None and _kind_of(waiting) is kind:
+                if self._manager.promote(waiting.id, RUN_NOW_PRIORITY):
+                    tasks.append(waiting.id)
+                    names.append(one.name)
+                continue
+            tasks.append(self.queue(rule, one, kind, priority=RUN_NOW_PRIORITY))
             names.append(one.name)
         if names:
             log = self._workshop.journal.about(rule.name, "rule.run_now", rule=rule.id)

@@ -118,7 +118,9 @@ class RuleView:
         self._workshop.standby_watch.refresh()
         before = {one.id for one in manager.unfinished()}
         newest = _by_vm(catalog.tasks.newest_of_rules(only))
-        ended = _by_vm(catalog.tasks.newest_of_rules(only, ended=True))
+        ended = newest
+        if any(one.ended_at is None for one in newest.values()):
+            ended = _by_vm(catalog.tasks.newest_of_rules(only, ended=True))
         samples = manager.samples()
         now = self._workshop.clock.now()
         return _Knowledge(
