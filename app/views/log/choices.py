@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from PySide6.QtCore import QDateTime, Signal
-from PySide6.QtWidgets import QComboBox, QDateTimeEdit, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QDateTimeEdit, QFrame, QHBoxLayout, QLabel, QWidget
 
 from app.domain.messages import LogLevel
 from app.views import style
@@ -35,6 +35,9 @@ _BACK = {
 class LogChoices(QWidget):
     """The time range and the least level. Thread: GUI.
 
+    Attributes:
+        own_range: The strip with the moments of an own range, for the page to place; hidden without one.
+
     Signals:
         changed: the operator chose something else.
     """
@@ -54,15 +57,27 @@ class LogChoices(QWidget):
         self.levels.setAccessibleName(self.tr("Level"))
         self.levels.setToolTip(self.tr("Lines of this level and above"))
         self.levels.currentIndexChanged.connect(self.changed)
+        self.own_range = QFrame(self)
+        self.own_range.setObjectName("toolbar")
         self.start, self.end = self._moment_box(days_ago=1), self._moment_box(days_ago=0)
         self.start.setAccessibleName(self.tr("From"))
         self.end.setAccessibleName(self.tr("Until"))
-        self._dash = QLabel("–", self)
+        for box in (self.span, self.levels):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.SPACE_S)
-        for widget in (self.span, self.start, self._dash, self.end, self.levels):
-            layout.addWidget(widget)
+        layout.addWidget(self.span)
+        layout.addWidget(self.levels)
+        own = QHBoxLayout(self.own_range)
+        own.setContentsMargins(style.SPACE_L, style.SPACE_S, style.SPACE_L, style.SPACE_S)
+        own.setSpacing(style.SPACE_S)
+        for text, moment in ((self.tr("From"), self.start), (self.tr("Until"), self.end)):
+            label = QLabel(text, self.own_range)
+            label.setBuddy(moment)
+            own.addWidget(label)
+            own.addWidget(moment)
+        own.addStretch(1)
         self._show_own()
 
     def _span_words(self) -> tuple[tuple[Span, str], ...]:
@@ -76,7 +91,7 @@ class LogChoices(QWidget):
         )
 
     def _moment_box(self, *, days_ago: int) -> QDateTimeEdit:
-        box = QDateTimeEdit(QDateTime.currentDateTime().addDays(-days_ago), self)
+        box = QDateTimeEdit(QDateTime.currentDateTime().addDays(-days_ago), self.own_range)
         box.setDisplayFormat(_SHOWN)
         box.setCalendarPopup(True)
         box.editingFinished.connect(self._on_moments)
@@ -109,9 +124,7 @@ class LogChoices(QWidget):
         self.levels.setCurrentIndex(0)
 
     def _show_own(self) -> None:
-        is_own = not self.is_open_ended
-        for widget in (self.start, self._dash, self.end):
-            widget.setVisible(is_own)
+        self.own_range.setVisible(not self.is_open_ended)
 
     def _on_span(self) -> None:
         self._show_own()

@@ -89,6 +89,7 @@ class LogsPage(Page):
         self.stages.retry_wanted.connect(self.refresh)
         self.stages.create_wanted.connect(self._on_show_all)
         bar.offer_columns(self.table.column_menu)
+        self.body.addWidget(self.choices.own_range)
         self.body.addWidget(self.banner)
         self.body.addWidget(self.stages, 1)
 

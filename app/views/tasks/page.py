@@ -80,8 +80,8 @@ class TasksPage(TaskList):
         """Return what F1 shows."""
         return self.tr(
             "<p>Every backup, restore and verification: what runs, what waits, what failed and why.</p>"
-            "<p>A double click shows a task's steps with their durations, how busy its parts are, and its log while it "
-            "is written. <b>Run again</b> queues the same request once more.</p>"
+            "<p>A double click shows a task's steps with their durations, how busy its parts are, and its log "
+            "while it is written. <b>Run again</b> queues the same request once more.</p>"
         )
 
     def wanted_states(self) -> tuple[TaskState, ...] | None:

@@ -1,0 +1,89 @@
+"""即时恢复: the restore dialog with its two tabs."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QTabWidget, QWidget
+
+from app.domain.ids import PointId, RuleId, TaskId, VmId
+from app.engine.api import StartRestore
+from app.views import style
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.restore.source_tab import SourceTab
+from app.views.restore.target_tab import TargetTab
+from app.views.widgets.form import Field, FormDialog
+from app.workers.asker import Failure
+
+
+class RestoreDialog(FormDialog):
+    """Restores one restore point as a new VM, or over the original. Thread: GUI.
+
+    Attributes:
+        started: The task, once the engine has accepted it.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        rule: RuleId | None = None,
+        vm: VmId | None = None,
+        point: PointId | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        title = QCoreApplication.translate("RestoreDialog", "Restore a VM")
+        action = QCoreApplication.translate("RestoreDialog", "Start restore")
+        super().__init__(console, title, action, parent)
+        self.started: TaskId | None = None
+        self.tabs = QTabWidget(self)
+        self.tabs.setDocumentMode(True)
+        self.source = SourceTab(self, rule=rule, vm=vm, point=point)
+        self.target = TargetTab(self)
+        self.tabs.addTab(self.source, self.tr("Basic settings"))
+        self.tabs.addTab(self.target, self.tr("Advanced settings"))
+        self.body.addWidget(self.tabs, 1)
+        self.source.point_chosen.connect(self.target.show_point)
+        self.target.show_point(None)
+        self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
+        self.source.name.setFocus()
+
+    def problems(self) -> dict[Field, str]:
+        """Return what is wrong on either tab."""
+        return {**self.source.problems(), **self.target.problems()}
+
+    def show_problems(self) -> bool:
+        """Write each problem beside its field, mark the tabs that have one, and show the first of them."""
+        source, target = self.source.problems(), self.target.problems()
+        lacks_point = self.source.show_point_problem()
+        super().show_problems()
+        marks = (bool(source) or lacks_point, bool(target))
+        for place, is_wrong in enumerate(marks):
+            colors = self.console.colors
+            self.tabs.setTabIcon(place, icon(Glyph.ERROR, colors, colors.failed) if is_wrong else QIcon())
+        if any(marks) and not marks[self.tabs.currentIndex()]:
+            self.tabs.setCurrentIndex(marks.index(True))
+        return not any(marks)
+
+    def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        """Queue the restore."""
+        known, platform = self.source.point, self.target.platform_id
+        assert known is not None
+        assert platform is not None
+
+        def note(task: TaskId) -> None:
+            self.started = task
+            on_done(task)
+
+        command = StartRestore(
+            standby=known.standby,
+            target_path=known.target_path,
+            point=known.point.id,
+            platform=platform,
+            name=self.source.name.text().strip(),
+            target=self.target.target(),
+            power_on=self.target.power_on.isChecked(),
+            transports=self.target.transports(),
+        )
+        self.console.door.execute(command, owner=self, on_done=note, on_failed=on_failed)

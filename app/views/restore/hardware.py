@@ -1,0 +1,251 @@
+"""What a restored VM is made of and where its parts go: processors, memory, network adapters, disks."""
+
+import re
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.places import DatastorePlace, SavedAdapter, SavedHardware
+from app.domain.restore_point import PointDisk
+from app.models import format as fmt
+from app.views import style
+
+_MOST_CPUS = 768
+_MOST_MEMORY_MIB = 24 * 1024 * 1024
+_MIB_STEP = 1024
+_MIB_QUANTUM = 4
+"""A platform only takes multiples of it."""
+_ADDRESS = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
+
+
+def datastore_text(place: DatastorePlace) -> str:
+    """Return a datastore with its kind and space, for choosing it."""
+    return f"{place.name}  ({place.kind}, {fmt.size(place.free_bytes)} / {fmt.size(place.total_bytes)})"
+
+
+def fill_datastores(box: QComboBox, first: str, places: Sequence[DatastorePlace]) -> None:
+    """Offer datastores behind a first entry without a choice, and keep what was chosen where it is still there."""
+    before = box.currentData()
+    box.blockSignals(True)  # noqa: FBT003 - Qt's signature
+    box.clear()
+    box.addItem(first, None)
+    for place in places:
+        box.addItem(datastore_text(place), place.name)
+    box.setCurrentIndex(max(0, box.findData(before)))
+    box.blockSignals(False)  # noqa: FBT003 - Qt's signature
+
+
+class Processors(QWidget):
+    """CPUs and cores per socket side by side; the memory's field stands apart. Thread: GUI."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._saved: SavedHardware | None = None
+        self.cpus, self.cores = self._number(_MOST_CPUS), self._number(_MOST_CPUS)
+        self.memory = self._number(_MOST_MEMORY_MIB)
+        self.memory.setSingleStep(_MIB_STEP)
+        self.memory.setSuffix(" MB")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(style.SPACE_M)
+        for caption, box in ((self.tr("CPUs"), self.cpus), (self.tr("Cores per socket"), self.cores)):
+            label = QLabel(caption, self)
+            label.setBuddy(box)
+            box.setAccessibleName(caption)
+            row.addWidget(label)
+            row.addWidget(box, 1)
+        self.setFocusProxy(self.cpus)
+
+    def _number(self, most: int) -> QSpinBox:
+        box = QSpinBox(self)
+        box.setRange(0, most)
+        box.setSpecialValueText(self.tr("As backed up"))
+        return box
+
+    def show_saved(self, hardware: SavedHardware | None) -> None:
+        """Say what "as backed up" comes to."""
+        self._saved = hardware
+        values = (
+            ("", "", "")
+            if hardware is None
+            else (str(hardware.cpus), str(hardware.cores_per_socket), f"{hardware.memory_mib} MB")
+        )
+        for box, value in zip((self.cpus, self.cores, self.memory), values, strict=True):
+            text = self.tr("As backed up: {what}").format(what=value) if value else self.tr("As backed up")
+            box.setSpecialValueText(text)
+
+    @property
+    def cpu_count(self) -> int | None:
+        """Return the wanted number of CPUs; None as backed up."""
+        return self.cpus.value() or None
+
+    @property
+    def core_count(self) -> int | None:
+        """Return the wanted cores per socket; None as backed up."""
+        return self.cores.value() or None
+
+    @property
+    def memory_mib(self) -> int | None:
+        """Return the wanted memory; None as backed up."""
+        return self.memory.value() or None
+
+    def problem(self) -> str:
+        """Return what is wrong with CPUs and cores; empty when nothing is."""
+        cpus = self.cpu_count or (self._saved.cpus if self._saved else 0)
+        cores = self.core_count
+        if not cores or not cpus or cpus % cores == 0:
+            return ""
+        text = self.tr("{cpus} CPUs cannot be shared out to sockets of {cores} cores.")
+        return text.format(cpus=cpus, cores=cores)
+
+    def memory_problem(self) -> str:
+        """Return what is wrong with the memory; empty when nothing is."""
+        if (self.memory_mib or 0) % _MIB_QUANTUM == 0:
+            return ""
+        return self.tr("Memory comes in steps of {n} MB.").format(n=_MIB_QUANTUM)
+
+
+class DiskRows(QWidget):
+    """One datastore per disk. Thread: GUI."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = _grid(self)
+        self._boxes: dict[int, QComboBox] = {}
+
+    @property
+    def boxes(self) -> dict[int, QComboBox]:
+        """Return the choices by the disks' keys."""
+        return dict(self._boxes)
+
+    def show_disks(self, disks: Sequence[PointDisk], places: Sequence[DatastorePlace]) -> None:
+        """Offer a choice for each disk."""
+        _clear(self._grid)
+        self._boxes = {}
+        for place, disk in enumerate(disks):
+            box = QComboBox(self)
+            box.setAccessibleName(self.tr("Datastore of {disk}").format(disk=disk.label))
+            label = QLabel(f"{disk.label}  ({fmt.size(disk.capacity_bytes)})", self)
+            label.setBuddy(box)
+            self._grid.addWidget(label, place, 0)
+            self._grid.addWidget(box, place, 1)
+            self._boxes[disk.key] = box
+        self.show_places(places)
+
+    def show_places(self, places: Sequence[DatastorePlace]) -> None:
+        """Offer other datastores."""
+        for box in self._boxes.values():
+            fill_datastores(box, self.tr("As chosen for the VM"), places)
+
+    def chosen(self) -> tuple[tuple[int, str], ...]:
+        """Return the disks with a datastore of their own."""
+        pairs = ((key, box.currentData()) for key, box in self._boxes.items())
+        return tuple((key, name) for key, name in pairs if name is not None)
+
+
+class AdapterRows(QWidget):
+    """A network and a MAC address per network adapter. Thread: GUI."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = _grid(self)
+        self._adapters: tuple[SavedAdapter, ...] = ()
+        self._rows: dict[int, tuple[QComboBox, QLineEdit, QLabel]] = {}
+
+    def row(self, key: int) -> tuple[QComboBox, QLineEdit]:
+        """Return the fields of an adapter."""
+        network, address, _ = self._rows[key]
+        return network, address
+
+    def show_adapters(self, adapters: Sequence[SavedAdapter], networks: Sequence[str]) -> None:
+        """Offer the fields of each adapter."""
+        _clear(self._grid)
+        self._adapters = tuple(adapters)
+        self._rows = {}
+        for place, adapter in enumerate(adapters):
+            network = QComboBox(self)
+            network.setAccessibleName(self.tr("Network of {adapter}").format(adapter=adapter.label))
+            address = QLineEdit(adapter.mac_address, self)
+            address.setPlaceholderText(self.tr("A new address"))
+            address.setAccessibleName(self.tr("MAC address of {adapter}").format(adapter=adapter.label))
+            problem = QLabel(self)
+            problem.setProperty("role", "problem")
+            problem.hide()
+            cell = QVBoxLayout()
+            cell.setSpacing(0)
+            cell.addWidget(address)
+            cell.addWidget(problem)
+            self._grid.addWidget(QLabel(adapter.label, self), place, 0, Qt.AlignmentFlag.AlignVCenter)
+            self._grid.addWidget(network, place, 1, Qt.AlignmentFlag.AlignTop)
+            self._grid.addLayout(cell, place, 2)
+            self._rows[adapter.key] = (network, address, problem)
+        self.show_networks(networks)
+
+    def show_networks(self, networks: Sequence[str]) -> None:
+        """Offer other networks."""
+        for adapter in self._adapters:
+            box = self._rows[adapter.key][0]
+            before = box.currentData()
+            box.clear()
+            box.addItem(self.tr("As backed up: {network}").format(network=adapter.network or fmt.NOTHING), None)
+            for name in networks:
+                box.addItem(name, name)
+            box.setCurrentIndex(max(0, box.findData(before)))
+
+    def show_problems(self) -> bool:
+        """Say beside each address when it is none; return whether all are."""
+        fine = True
+        for _, address, problem in self._rows.values():
+            text = address.text().strip()
+            is_fine = not text or _ADDRESS.fullmatch(text) is not None
+            problem.setText("" if is_fine else self.tr("Like 00:50:56:12:34:56, or empty."))
+            problem.setVisible(not is_fine)
+            fine = fine and is_fine
+        return fine
+
+    def networks(self) -> tuple[tuple[int, str], ...]:
+        """Return the adapters with another network than they had."""
+        pairs = ((key, row[0].currentData()) for key, row in self._rows.items())
+        return tuple((key, name) for key, name in pairs if name is not None)
+
+    def addresses(self) -> tuple[tuple[int, str], ...]:
+        """Return the adapters with another address than they had; an empty one makes a new address."""
+        found = []
+        for adapter in self._adapters:
+            text = self._rows[adapter.key][1].text().strip().lower().replace("-", ":")
+            if text != adapter.mac_address.lower():
+                found.append((adapter.key, text))
+        return tuple(found)
+
+
+def _grid(parent: QWidget) -> QGridLayout:
+    grid = QGridLayout(parent)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(style.SPACE_M)
+    grid.setVerticalSpacing(style.SPACE_S)
+    grid.setColumnStretch(1, 3)
+    grid.setColumnStretch(2, 2)
+    return grid
+
+
+def _clear(grid: QGridLayout) -> None:
+    while (item := grid.takeAt(0)) is not None:
+        inner = item.layout()
+        widgets = [item.widget()]
+        if inner is not None:
+            cells = [inner.itemAt(place) for place in range(inner.count())]
+            widgets = [cell.widget() for cell in cells if cell is not None]
+            inner.deleteLater()
+        for widget in widgets:
+            if widget is not None:
+                widget.deleteLater()

@@ -1,0 +1,86 @@
+"""Restore points as the restore dialogs show them."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from app.domain.tasks import KnownPoint, VerificationState
+from app.models import format as fmt
+from app.models.rows import Column
+from app.views.widgets.pill import Pill, Tone
+from app.views.words import backup_kind_word
+
+_STATES = {
+    VerificationState.UNKNOWN: (QT_TRANSLATE_NOOP("Points", "Not verified"), Tone.IDLE, True),
+    VerificationState.WHOLE: (QT_TRANSLATE_NOOP("Points", "Verified"), Tone.COMPLETED, False),
+    VerificationState.DAMAGED: (QT_TRANSLATE_NOOP("Points", "Damaged"), Tone.FAILED, False),
+}
+
+
+def verification_pill(state: VerificationState) -> Pill:
+    """Return how the result of a verification is drawn."""
+    word, tone, outlined = _STATES[state]
+    return Pill(QCoreApplication.translate("Points", str(word)), tone, outlined=outlined)
+
+
+def point_title(known: KnownPoint) -> str:
+    """Return a point in one line, for choosing it: time, kind, and damage where there is any."""
+    text = f"{fmt.exact_time(known.point.created_at)} · {backup_kind_word(known.point.kind)}"
+    if known.verification is VerificationState.DAMAGED:
+        text = f"{text} · {verification_pill(known.verification).text}"
+    return text
+
+
+def point_columns() -> tuple[Column[KnownPoint], ...]:
+    """Return the columns of the table of points."""
+    return (
+        Column(
+            key="time",
+            title=QCoreApplication.translate("Points", "Backed up at"),
+            text=lambda known: fmt.exact_time(known.point.created_at),
+            sort=lambda known: known.point.created_at,
+            width=150,
+            stretch=True,
+        ),
+        Column(
+            key="size",
+            title=QCoreApplication.translate("Points", "Size"),
+            text=lambda known: fmt.size(known.point.capacity_bytes),
+            sort=lambda known: known.point.capacity_bytes,
+            tooltip=lambda known: QCoreApplication.translate("Points", "Newly stored: {size}").format(
+                size=fmt.size(known.point.stored_bytes)
+            ),
+            numeric=True,
+            width=84,
+        ),
+        Column(
+            key="kind",
+            title=QCoreApplication.translate("Points", "Kind"),
+            text=lambda known: backup_kind_word(known.point.kind),
+            width=96,
+        ),
+        Column(
+            key="verification",
+            title=QCoreApplication.translate("Points", "Verification"),
+            text=lambda known: verification_pill(known.verification).text,
+            paint=lambda known: verification_pill(known.verification),
+            tooltip=lambda known: fmt.exact_time(known.verified_at) if known.verified_at else None,
+            width=128,
+        ),
+    )
+
+
+def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
+    """Return the documented point information: names as on the documented page, with their values."""
+    facts, point = known.point.facts, known.point
+    disks = ", ".join(f"{disk.label} ({fmt.size(disk.capacity_bytes)})" for disk in point.disks)
+    return (
+        ("vp_uuid", facts.instance_uuid or fmt.NOTHING),
+        ("dc", facts.datacenter or fmt.NOTHING),
+        ("ds", facts.datastore or fmt.NOTHING),
+        ("hostname", facts.hostname or facts.host or fmt.NOTHING),
+        ("vmname", facts.name),
+        ("disks", disks or fmt.NOTHING),
+        ("guest", facts.guest or fmt.NOTHING),
+        ("parent", point.parent or fmt.NOTHING),
+    )

@@ -1,0 +1,324 @@
+"""基本设置: what is restored: the VM, where its backups lie, and the restore point."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.ids import PointId, RuleId, StandbyId, VmId
+from app.domain.standbys import Standby
+from app.domain.tasks import KnownPoint, PointTally
+from app.engine.api import ListPoints, ListRecoverableVms, ListRules, ListStandbys, RuleRow
+from app.models import format as fmt
+from app.models.rows import RowModel
+from app.views import style
+from app.views.icons import Glyph
+from app.views.restore.points import point_columns, point_facts
+from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.pill import PillDelegate
+from app.views.widgets.stages import Stages
+from app.views.widgets.table import Table
+from app.workers.asker import Failure
+
+_LONGEST_NAME = 64
+Index = QModelIndex | QPersistentModelIndex
+
+
+class SourceTab(QWidget):
+    """Name, source VM, and the restore point with its information. Thread: GUI.
+
+    Signals:
+        point_chosen: another point is selected, or none; carries the :class:`KnownPoint` or None.
+    """
+
+    point_chosen = Signal(object)
+
+    def __init__(
+        self,
+        dialog: FormDialog,
+        *,
+        rule: RuleId | None = None,
+        vm: VmId | None = None,
+        point: PointId | None = None,
+    ) -> None:
+        super().__init__(dialog)
+        self._console = dialog.console
+        self._wanted_rule, self._wanted_vm, self._wanted_point = rule, vm, point
+        self._wanted_rule_name = ""
+        self._tallies: tuple[PointTally, ...] = ()
+        self._standbys: dict[StandbyId, str] = {}
+        self._answers_left = 3
+        self._shown_points: PointTally | None = None
+        self._is_named_by_hand = False
+        self._build(dialog)
+        self._ask()
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self, dialog: FormDialog) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, style.SPACE_L, 0, 0)
+        column.setSpacing(style.SPACE_M)
+        form = dialog.add_form(column)
+        self.name = QLineEdit(self)
+        self.name.setMaxLength(_LONGEST_NAME)
+        self.name.textEdited.connect(self._on_name_typed)
+        self._name = dialog.add_field(form, self.tr("Name"), self.name, required=True)
+        self.source = QComboBox(self)
+        self.source.setEditable(True)
+        self.source.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        completer = QCompleter(self.source.model(), self.source)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.source.setCompleter(completer)
+        self.source.currentIndexChanged.connect(self._on_source)
+        self._source = dialog.add_field(form, self.tr("Source VM"), self.source, required=True)
+        self._place = QLabel(fmt.NOTHING, self)
+        self._place.setProperty("role", "secondary")
+        self._place.setContentsMargins(0, style.SPACE_S, 0, 0)
+        dialog.add_field(form, self.tr("Standby machine"), self._place)
+        self._folder = QLabel(fmt.NOTHING, self)
+        self._folder.setProperty("role", "secondary")
+        self._folder.setContentsMargins(0, style.SPACE_S, 0, 0)
+        dialog.add_field(form, self.tr("Data directory"), self._folder)
+        row = QHBoxLayout()
+        row.setSpacing(style.SPACE_M)
+        row.addWidget(self._build_points(), 3)
+        row.addWidget(self._build_facts(), 2)
+        heading = QLabel(self.tr("Choose a restore point *"), self)
+        heading.setProperty("role", "heading")
+        column.addWidget(heading)
+        column.addLayout(row, 1)
+        self._points_problem = QLabel(self)
+        self._points_problem.setProperty("role", "problem")
+        self._points_problem.hide()
+        column.addWidget(self._points_problem)
+
+    def _build_points(self) -> QWidget:
+        model = RowModel[KnownPoint](point_columns(), lambda known: (known.standby, known.point.id))
+        self.points: Table[KnownPoint] = Table[KnownPoint]("restore-points", model, self._console.memory)
+        self.points.setSelectionMode(Table.SelectionMode.SingleSelection)
+        self.points.setItemDelegateForColumn(3, PillDelegate(self.points))
+        self.points.setAccessibleName(self.tr("Restore points"))
+        self.points.current_changed.connect(self._on_point)
+        self.stages = Stages(self.points, self._console.theme, self)
+        self.stages.retry_wanted.connect(self._ask_points)
+        card = QFrame(self)
+        card.setProperty("role", "card")
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.addWidget(self.stages)
+        return card
+
+    def _build_facts(self) -> QWidget:
+        self.note = QLabel(self.tr("Point information is shown once a restore point is selected."), self)
+        self.note.setProperty("role", "secondary")
+        self.note.setWordWrap(True)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.facts = QWidget(self)
+        self._facts_form = QFormLayout(self.facts)
+        self._facts_form.setContentsMargins(0, 0, 0, 0)
+        self._facts_form.setVerticalSpacing(style.SPACE_XS)
+        self._facts_form.setHorizontalSpacing(style.SPACE_M)
+        self._facts_form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self.facts.hide()
+        inner = QWidget(self)
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(style.SPACE_M, style.SPACE_M, style.SPACE_M, style.SPACE_M)
+        layout.addWidget(self.note, 1)
+        layout.addWidget(self.facts)
+        layout.addStretch(1)
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(inner)
+        for ground in (scroll.viewport(), inner):
+            ground.setAutoFillBackground(False)
+        card = QFrame(self)
+        card.setProperty("role", "card")
+        column = QVBoxLayout(card)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.addWidget(scroll)
+        return card
+
+    # --- loading ----------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        door = self._console.door
+        self.stages.show_loading()
+        door.ask(ListRecoverableVms(), owner=self, on_done=self._on_tallies, on_failed=self._on_failed)
+        door.ask(ListStandbys(), owner=self, on_done=self._on_standbys, on_failed=self._on_without)
+        door.ask(ListRules(), owner=self, on_done=self._on_rules, on_failed=self._on_without)
+
+    def _on_tallies(self, tallies: tuple[PointTally, ...]) -> None:
+        self._tallies = tallies
+        self._settle()
+
+    def _on_standbys(self, standbys: Sequence[Standby]) -> None:
+        self._standbys = {one.id: one.name for one in standbys}
+        self._settle()
+
+    def _on_rules(self, rules: Sequence[RuleRow]) -> None:
+        self._wanted_rule_name = next((one.name for one in rules if one.id == self._wanted_rule), "")
+        self._settle()
+
+    def _on_without(self, failure: Failure) -> None:
+        """Go on without names: what is restored is known by its own."""
+        del failure
+        self._settle()
+
+    def _on_failed(self, failure: Failure) -> None:
+        self.stages.show_failure(failure)
+
+    def _settle(self) -> None:
+        """Fill the list of VMs once everything about it is there."""
+        self._answers_left -= 1
+        if self._answers_left:
+            return
+        names = [tally.vm_name for tally in self._tallies]
+        self.source.blockSignals(True)  # noqa: FBT003 - Qt's signature
+        for tally in self._tallies:
+            text = tally.vm_name
+            if names.count(text) > 1 or len(self._tallies) < 100:
+                text = f"{text}  ({tally.rule_name}, {self._standbys.get(tally.standby, fmt.NOTHING)})"
+            self.source.addItem(text, tally)
+        self.source.setCurrentIndex(self._wanted_place())
+        self.source.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        self._on_source()
+
+    def _wanted_place(self) -> int:
+        """Return the entry that the dialog was opened for, else none."""
+        chain = self._wanted_point.partition("/")[0] if self._wanted_point else ""
+
+        def fits(tally: PointTally) -> int:
+            if self._wanted_vm is not None and tally.vm == self._wanted_vm:
+                return 1 + (tally.rule_name == self._wanted_rule_name)
+            named = chain.startswith(f"{tally.rule_name}_") and f"_{tally.vm}_" in chain
+            return 2 if chain and named else 0
+
+        ranked = [(fits(tally), tally.newest, place) for place, tally in enumerate(self._tallies)]
+        best = max(ranked, default=(0, None, -1))
+        return best[2] if best[0] else -1
+
+    @property
+    def tally(self) -> PointTally | None:
+        """Return the chosen source; None where the text names none."""
+        place = self.source.currentIndex()
+        if place < 0 or self.source.itemText(place) != self.source.currentText():
+            return None
+        tally: PointTally = self.source.itemData(place)
+        return tally
+
+    def _on_source(self) -> None:
+        tally = self.tally
+        self.point_chosen.emit(None)
+        self.points.rows.set_rows(())
+        self._shown_points = None
+        if tally is None:
+            self._place.setText(fmt.NOTHING)
+            self._folder.setText(fmt.NOTHING)
+            self._show_no_points()
+            return
+        self._place.setText(self._standbys.get(tally.standby, fmt.NOTHING))
+        self._folder.setText(tally.target_path or "/")
+        if not self._is_named_by_hand:
+            self.name.setText(self.tr("Restore of {vm}").format(vm=tally.vm_name)[:_LONGEST_NAME])
+        self._ask_points()
+
+    def _show_no_points(self) -> None:
+        if self._tallies:
+            title = self.tr("No VM chosen")
+            text = self.tr("Choose the VM to bring back; its restore points appear here.")
+        else:
+            title = self.tr("Nothing to restore yet")
+            text = self.tr("No VM has a restore point. The first backup makes one.")
+        self.stages.show_empty(Glyph.POINT, title, text)
+
+    def _ask_points(self) -> None:
+        tally = self.tally
+        if tally is None:
+            return
+        self.stages.show_loading()
+        query = ListPoints(
+            standby=tally.standby,
+            target_path=tally.target_path,
+            vm=tally.vm,
+            platform_address=tally.platform_address,
+        )
+
+        def take(found: tuple[KnownPoint, ...]) -> None:
+            if tally == self.tally:
+                self._show_points(tally, [one for one in found if one.point.rule_name == tally.rule_name])
+
+        self._console.door.ask(query, owner=self, on_done=take, on_failed=self._on_failed)
+
+    def _show_points(self, tally: PointTally, found: Sequence[KnownPoint]) -> None:
+        self._shown_points = tally
+        self.points.rows.set_rows(found)
+        self.stages.show_content()
+        if self._wanted_point is not None:
+            self.points.select((tally.standby, self._wanted_point))
+            self._wanted_point = None
+
+    # --- the point --------------------------------------------------------------------------------------------
+
+    @property
+    def point(self) -> KnownPoint | None:
+        """Return the selected point."""
+        return self.points.current_row() if self.points.rows.rows else None
+
+    def _on_point(self, known: KnownPoint | None) -> None:
+        self.note.setVisible(known is None)
+        self.facts.setVisible(known is not None)
+        self._points_problem.hide()
+        while self._facts_form.rowCount():
+            self._facts_form.removeRow(0)
+        for name, value in point_facts(known) if known is not None else ():
+            caption = QLabel(name, self.facts)
+            caption.setProperty("role", "secondary")
+            text = QLabel(_breakable(value), self.facts)
+            text.setWordWrap(True)
+            text.setAccessibleName(name)
+            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._facts_form.addRow(caption, text)
+        self.point_chosen.emit(known)
+
+    def _on_name_typed(self) -> None:
+        self._is_named_by_hand = True
+
+    # --- problems ---------------------------------------------------------------------------------------------
+
+    def problems(self) -> dict[Field, str]:
+        """Return what is missing in the fields."""
+        found: dict[Field, str] = {}
+        if not self.name.text().strip():
+            found[self._name] = self.tr("Enter a name.")
+        if self.tally is None:
+            found[self._source] = self.tr("Choose a VM that has restore points.")
+        return found
+
+    def show_point_problem(self) -> bool:
+        """Say below the table when no usable point is selected; return whether that is so."""
+        text = "" if self.point is not None or self.tally is None else self.tr("Select a restore point.")
+        self._points_problem.setText(text)
+        self._points_problem.setVisible(bool(text))
+        return bool(text)
+
+
+def _breakable(text: str) -> str:
+    """Let long ids and paths be broken where they have marks."""
+    for mark in ("-", "/", "_"):
+        text = text.replace(mark, f"{mark}\u200b")
+    return text

@@ -1,0 +1,383 @@
+"""高级设置: as a new VM or over the original; where to, and made of what."""
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.domain.ids import PlatformId
+from app.domain.places import DatastorePlace, HostPlace, PlatformPlaces, SavedHardware
+from app.domain.platforms import Platform
+from app.domain.states import TransportMode
+from app.domain.tasks import KnownPoint
+from app.domain.vms import VmPlacement
+from app.engine.api import DEFAULT_TRANSPORTS, DescribeSavedVm, ListPlaces, ListPlatforms, NewVm, OverOriginal
+from app.models import format as fmt
+from app.views import style
+from app.views.restore.hardware import AdapterRows, DiskRows, Processors, fill_datastores
+from app.views.widgets.choice_bar import ChoiceBar
+from app.views.widgets.form import Field, FormDialog
+from app.views.words import error_message
+from app.workers.asker import Bug, Failure
+
+_LONGEST_VM_NAME = 80
+
+
+class TargetTab(QWidget):
+    """Where a restored VM goes and what it is made of. Thread: GUI."""
+
+    def __init__(self, dialog: FormDialog) -> None:
+        super().__init__(dialog)
+        self._dialog = dialog
+        self._door = dialog.console.door
+        self._known: KnownPoint | None = None
+        self._platforms: tuple[Platform, ...] = ()
+        self._places: PlatformPlaces | None = None
+        self._hardware: SavedHardware | None = None
+        self._is_named_by_hand = False
+        self._build()
+        self._show_kind()
+        self._door.ask(ListPlatforms(), owner=self, on_done=self._on_platforms, on_failed=self._on_no_platforms)
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        inner = QWidget(self)
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(0, style.SPACE_L, style.SPACE_M, 0)
+        self._column.setSpacing(style.SPACE_M)
+        self.kind: ChoiceBar[bool] = ChoiceBar(
+            self.tr("Target"),
+            ((False, self.tr("Create a new VM")), (True, self.tr("Overwrite the original VM"))),
+            chosen=False,
+            parent=self,
+        )
+        self.kind.chosen.connect(self._show_kind)
+        kinds = QHBoxLayout()
+        kinds.addWidget(self.kind)
+        kinds.addStretch(1)
+        self._column.addLayout(kinds)
+        self._build_options()
+        self._build_original()
+        self._build_new()
+        self._column.addStretch(1)
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(inner)
+        for ground in (scroll.viewport(), inner):
+            ground.setAutoFillBackground(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+
+    def _build_options(self) -> None:
+        self.power_on = QCheckBox(self.tr("Power the VM on after the restore"), self)
+        self.lan_free = QCheckBox(self.tr("Support LAN-free"), self)
+        self.lan_free.setToolTip(
+            self.tr(
+                "Writes over the storage network where that is possible; elsewhere over the network, and the log "
+                "says so."
+            )
+        )
+        row = QHBoxLayout()
+        row.setSpacing(style.SPACE_XL)
+        row.addWidget(self.power_on)
+        row.addWidget(self.lan_free)
+        row.addStretch(1)
+        self._column.addLayout(row)
+
+    def _build_original(self) -> None:
+        self._original = QWidget(self)
+        column = QVBoxLayout(self._original)
+        column.setContentsMargins(0, 0, 0, 0)
+        self._warning = QLabel(self)
+        self._warning.setWordWrap(True)
+        column.addWidget(self._warning)
+        form = self._dialog.add_form(column)
+        self.typed_name = QLineEdit(self)
+        self._typed = self._dialog.add_field(
+            form, self.tr("Confirm"), self.typed_name, help_text=self.tr("Type the VM's name."), required=True
+        )
+        self._column.addWidget(self._original)
+
+    def _build_new(self) -> None:
+        self._new = QWidget(self)
+        column = QVBoxLayout(self._new)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(style.SPACE_M)
+        form = self._dialog.add_form(column)
+        self.vm_name = QLineEdit(self)
+        self.vm_name.setMaxLength(_LONGEST_VM_NAME)
+        self.vm_name.textEdited.connect(self._on_name_typed)
+        self._vm_name = self._dialog.add_field(form, self.tr("VM name"), self.vm_name, required=True)
+        self.platform = QComboBox(self)
+        self.platform.currentIndexChanged.connect(self._on_platform)
+        self._platform = self._dialog.add_field(form, self.tr("Virtual platform"), self.platform, required=True)
+        self.datacenter, self.host, self.datastore = QComboBox(self), QComboBox(self), QComboBox(self)
+        self._dialog.add_field(form, self.tr("Datacenter"), self.datacenter)
+        self._dialog.add_field(form, self.tr("Host"), self.host)
+        self._dialog.add_field(
+            form,
+            self.tr("Datastore"),
+            self.datastore,
+            help_text=self.tr("With its kind, and how much of it is free. Nothing chosen: where the VM was."),
+        )
+        self.datacenter.currentIndexChanged.connect(self._on_datacenter)
+        self.host.currentIndexChanged.connect(self._on_host)
+        self.processors = Processors(self)
+        self._processors = self._dialog.add_field(form, self.tr("Processors"), self.processors)
+        self._memory = self._dialog.add_field(form, self.tr("Memory"), self.processors.memory)
+        self.adapters = AdapterRows(self)
+        self._adapters_caption = self._add_rows(
+            form,
+            self.tr("Networks and MAC"),
+            self.adapters,
+            self.tr("An unchanged address is kept where no other VM has it; an empty one makes a new address."),
+        )
+        self.disks = DiskRows(self)
+        self._add_rows(form, self.tr("Disks"), self.disks, "")
+        self._column.addWidget(self._new)
+
+    def _add_rows(self, form: QFormLayout, name: str, rows: QWidget, help_text: str) -> Field:
+        return self._dialog.add_field(form, name, rows, help_text=help_text)
+
+    # --- what is restored -------------------------------------------------------------------------------------
+
+    def show_point(self, known: KnownPoint | None) -> None:
+        """Offer what fits another restore point."""
+        self._known = known
+        self._hardware = None
+        facts = known.point.facts if known is not None else None
+        if not self._is_named_by_hand:
+            self.vm_name.setText(self.tr("{vm}-restored").format(vm=facts.name) if facts else "")
+        self._warning.setText(
+            self.tr(
+                "The VM {vm} on {address} is replaced: the restored VM is created beside it and checked, then "
+                "takes its place. The VM that is there now is deleted with all that was written since the backup."
+            ).format(
+                vm=facts.name if facts else fmt.NOTHING, address=facts.platform_address if facts else fmt.NOTHING
+            )
+        )
+        self.disks.show_disks(known.point.disks if known else (), self._datastores())
+        self.adapters.show_adapters((), ())
+        self.processors.show_saved(None)
+        self._choose_origin()
+        self._show_firsts()
+        self._ask_hardware()
+
+    def _on_platforms(self, platforms: Sequence[Platform]) -> None:
+        self._platforms = tuple(platforms)
+        self.platform.blockSignals(True)  # noqa: FBT003 - Qt's signature
+        for one in platforms:
+            self.platform.addItem(f"{one.name}  ({one.address})", one.id)
+        self.platform.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        self._choose_origin()
+        self._on_platform()
+
+    def _on_no_platforms(self, failure: Failure) -> None:
+        self._dialog.banner.show_failure(failure)
+
+    def _origin(self) -> PlatformId | None:
+        """Return the platform that the point came from, when it is registered."""
+        if self._known is None:
+            return None
+        address = self._known.point.facts.platform_address
+        return next((one.id for one in self._platforms if one.address == address), None)
+
+    def _choose_origin(self) -> None:
+        place = self.platform.findData(self._origin())
+        if place >= 0:
+            self.platform.setCurrentIndex(place)
+
+    # --- places -----------------------------------------------------------------------------------------------
+
+    def _on_platform(self) -> None:
+        self._places = None
+        self._platform.set_problem("")
+        self._fill_places()
+        platform: PlatformId | None = self.platform.currentData()
+        if platform is None:
+            return
+
+        def take(places: PlatformPlaces) -> None:
+            if platform == self.platform.currentData():
+                self._places = places
+                self._fill_places()
+
+        def fail(failure: Failure) -> None:
+            if platform == self.platform.currentData():
+                self._platform.set_problem(
+                    self.tr("Its hosts and datastores cannot be listed now: {reason}").format(
+                        reason=_words(failure)
+                    )
+                )
+
+        self._door.ask(ListPlaces(platform=platform), owner=self, on_done=take, on_failed=fail)
+        self._ask_hardware()
+
+    def _fill_places(self) -> None:
+        self.datacenter.blockSignals(True)  # noqa: FBT003 - Qt's signature
+        self.datacenter.clear()
+        self.datacenter.addItem("", None)
+        for name in self._places.datacenters if self._places else ():
+            self.datacenter.addItem(name, name)
+        self.datacenter.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        self._on_datacenter()
+
+    def _on_datacenter(self) -> None:
+        before = self.host.currentData()
+        self.host.blockSignals(True)  # noqa: FBT003 - Qt's signature
+        self.host.clear()
+        self.host.addItem("", None)
+        for host in self._hosts(of_host=False):
+            self.host.addItem(host.name, host.name)
+        self.host.setCurrentIndex(max(0, self.host.findData(before)))
+        self.host.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        self._on_host()
+
+    def _on_host(self) -> None:
+        fill_datastores(self.datastore, "", self._datastores())
+        self.disks.show_places(self._datastores())
+        self.adapters.show_networks(self._networks())
+        self._show_firsts()
+
+    def _hosts(self, *, of_host: bool) -> tuple[HostPlace, ...]:
+        """Return the hosts that fit the chosen datacenter, and with ``of_host`` the chosen host."""
+        datacenter, host = self.datacenter.currentData(), self.host.currentData() if of_host else None
+        return tuple(
+            one
+            for one in (self._places.hosts if self._places else ())
+            if datacenter in (None, one.datacenter) and host in (None, one.name)
+        )
+
+    def _datastores(self) -> tuple[DatastorePlace, ...]:
+        found = {store.name: store for host in self._hosts(of_host=True) for store in host.datastores}
+        return tuple(found[name] for name in sorted(found, key=str.casefold))
+
+    def _networks(self) -> tuple[str, ...]:
+        found = {name for host in self._hosts(of_host=True) for name in host.networks}
+        return tuple(sorted(found, key=str.casefold))
+
+    def _show_firsts(self) -> None:
+        """Let the entries without a choice say what it comes to."""
+        facts = self._known.point.facts if self._known else None
+        for box, value in (
+            (self.datacenter, facts.datacenter if facts else ""),
+            (self.host, facts.host if facts else ""),
+            (self.datastore, facts.datastore if facts else ""),
+        ):
+            text = self.tr("As backed up: {what}").format(what=value) if value else self.tr("As backed up")
+            box.setItemText(0, text)
+
+    # --- hardware ---------------------------------------------------------------------------------------------
+
+    def _ask_hardware(self) -> None:
+        known, platform = self._known, self.platform.currentData()
+        if known is None or platform is None or self._hardware is not None:
+            return
+        query = DescribeSavedVm(
+            standby=known.standby, target_path=known.target_path, point=known.point.id, platform=platform
+        )
+
+        def take(hardware: SavedHardware) -> None:
+            if known == self._known:
+                self._show_hardware(hardware)
+
+        self._door.ask(query, owner=self, on_done=take, on_failed=_without)
+
+    def _show_hardware(self, hardware: SavedHardware) -> None:
+        self._hardware = hardware
+        self.adapters.show_adapters(hardware.adapters, self._networks())
+        self.processors.show_saved(hardware)
+
+    # --- the choice -------------------------------------------------------------------------------------------
+
+    @property
+    def overwrites(self) -> bool:
+        """Tell whether the original VM is to be replaced."""
+        return self.kind.value
+
+    @property
+    def platform_id(self) -> PlatformId | None:
+        """Return the platform that the VM goes to."""
+        if self.overwrites:
+            return self._origin()
+        chosen: PlatformId | None = self.platform.currentData()
+        return chosen
+
+    def target(self) -> NewVm | OverOriginal:
+        """Return where the VM goes."""
+        if self.overwrites:
+            return OverOriginal()
+        return NewVm(
+            placement=VmPlacement(
+                name=self.vm_name.text().strip(),
+                datacenter=self.datacenter.currentData(),
+                host=self.host.currentData(),
+                datastore=self.datastore.currentData(),
+                disk_datastores=self.disks.chosen(),
+                adapter_networks=self.adapters.networks(),
+                adapter_addresses=self.adapters.addresses(),
+                cpus=self.processors.cpu_count,
+                cores_per_socket=self.processors.core_count,
+                memory_mib=self.processors.memory_mib,
+            )
+        )
+
+    def transports(self) -> tuple[TransportMode, ...]:
+        """Return the ways to try; none for those of the settings."""
+        return (TransportMode.SAN, *DEFAULT_TRANSPORTS) if self.lan_free.isChecked() else ()
+
+    def problems(self) -> dict[Field, str]:
+        """Return what is wrong with the fields that are shown."""
+        if self.overwrites:
+            return self._original_problems()
+        found: dict[Field, str] = {}
+        if not self.vm_name.text().strip():
+            found[self._vm_name] = self.tr("Enter the VM's name.")
+        if self.platform.currentData() is None:
+            found[self._platform] = self.tr("Choose a platform.")
+        if problem := self.processors.problem():
+            found[self._processors] = problem
+        if problem := self.processors.memory_problem():
+            found[self._memory] = problem
+        if not self.adapters.show_problems():
+            found[self._adapters_caption] = self.tr("Correct the MAC addresses.")
+        return found
+
+    def _original_problems(self) -> dict[Field, str]:
+        if self._known is None:
+            return {}
+        facts = self._known.point.facts
+        if self._origin() is None:
+            text = self.tr("The platform {address} is not registered; create a new VM elsewhere.")
+            return {self._typed: text.format(address=facts.platform_address)}
+        if self.typed_name.text().strip() != facts.name:
+            return {self._typed: self.tr("Type {name} to confirm.").format(name=facts.name)}
+        return {}
+
+    def _show_kind(self) -> None:
+        self._original.setVisible(self.overwrites)
+        self._new.setVisible(not self.overwrites)
+
+    def _on_name_typed(self) -> None:
+        self._is_named_by_hand = True
+
+
+def _words(failure: Failure) -> str:
+    return failure.detail if isinstance(failure, Bug) else error_message(failure)
+
+
+def _without(_failure: Failure) -> None:
+    """The fields stay "as backed up": what the VM was made of is taken over without being shown."""
