@@ -78,7 +78,7 @@ class TaskStore:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(priority=priority))
 
     def newest_of_rules(self, rule: RuleId | None = None, *, ended: bool = False) -> tuple[TaskRecord, ...]:
-        """Return the newest backup of each VM in each rule, or in one; with ``ended``: that has ended."""
+        """Return the newest backup of each VM in each rule, or in one, without stages; ``ended``: that ended."""
         inner = tasks.alias("newest")
         newest = (
             sa.select(inner.c.id)
@@ -100,7 +100,8 @@ class TaskStore:
             ids = [row.task for row in connection.execute(keys) if row.task is not None]
             found: list[TaskRecord] = []
             for start in range(0, len(ids), 500):  # well below SQLite's limit of variables in one statement
-                found += _read(connection, sa.select(tasks).where(tasks.c.id.in_(ids[start : start + 500])))
+                chosen = sa.select(tasks).where(tasks.c.id.in_(ids[start : start + 500]))
+                found += _read(connection, chosen, with_stages=False)
         return tuple(found)
 
     def get(self, task: TaskId) -> TaskRecord | None:

@@ -166,7 +166,7 @@ class TaskStore(Protocol):
         ...
 
     def newest_of_rules(self, rule: RuleId | None = None, *, ended: bool = False) -> tuple[TaskRecord, ...]:
-        """Return the newest backup of each VM in each rule, or in one; with ``ended``: that has ended."""
+        """Return the newest backup of each VM in each rule, or in one, without stages; ``ended``: that ended."""
         ...
 
     def get(self, task: TaskId) -> TaskRecord | None:

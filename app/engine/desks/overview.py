@@ -147,10 +147,13 @@ class OverviewDesk:
         for record in self._manager.unfinished():
             if record.kind is TaskKind.BACKUP and record.rule is not None:
                 busy.setdefault(record.rule, set()).add(record.vm)
+        successors = {one: catalog.rules.successions(one) for one in {rule.platform for rule in rules}}
+        by_rule: dict[str, dict[VmId, datetime]] = {}
+        for (rule_name, vm), at in points.items():
+            by_rule.setdefault(rule_name, {})[vm] = at
         found: list[OverdueVm] = []
         for rule in rules:
-            forebears = catalog.rules.successions(rule.platform)
-            newest = newest_points(rule, points, forebears)
+            newest = newest_points(by_rule.get(rule.name, {}), successors[rule.platform])
             found += overdue_vms(rule, newest, since.get(rule.id, now), now, zone, busy=busy.get(rule.id, ()))
         return sorted(found, key=lambda one: one.expected_by)
 
@@ -211,20 +214,15 @@ def next_runs(rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[
     return sorted(found)
 
 
-def newest_points(
-    rule: BackupRule, points: Mapping[tuple[str, VmId], datetime], successors: Mapping[VmId, VmId]
-) -> dict[VmId, datetime]:
+def newest_points(points: Mapping[VmId, datetime], successors: Mapping[VmId, VmId]) -> dict[VmId, datetime]:
     """Return the newest point of each VM of a rule; those of a VM whose place it took count for it.
 
     Args:
-        rule: the rule.
-        points: moment of the newest point by rule name and VM.
+        points: moment of the newest point of each VM that has any in the rule.
         successors: for each VM whose place was taken, the one that took it.
     """
     found: dict[VmId, datetime] = {}
-    for (rule_name, vm), at in points.items():
-        if rule_name != rule.name:
-            continue
+    for vm, at in points.items():
         seen = {vm}
         while vm in successors and successors[vm] not in seen:
             vm = successors[vm]

@@ -36,6 +36,27 @@ def point_wanted(policy: BackupPolicy, covered_until: datetime, now: datetime, z
     return expected_by if expected_by <= now else None
 
 
+class _Wanted:
+    """Remembers the answers of :func:`point_wanted` for one policy: all moments between two runs have the same."""
+
+    def __init__(self, policy: BackupPolicy, now: datetime, zone: tzinfo) -> None:
+        self._policy = policy
+        self._now = now
+        self._zone = zone
+        self._known: list[tuple[datetime, datetime, datetime | None]] = []
+
+    def after(self, covered_until: datetime) -> datetime | None:
+        """Return what :func:`point_wanted` returns."""
+        for first, end, expected_by in self._known:
+            if first <= covered_until < end:
+                return expected_by
+        expected_by = point_wanted(self._policy, covered_until, self._now, self._zone)
+        run = next_run(self._policy, covered_until, self._zone)
+        if run is not None:
+            self._known.append((covered_until, run.at, expected_by))
+        return expected_by
+
+
 def last_run(policy: BackupPolicy, now: datetime, zone: tzinfo) -> datetime | None:
     """Return the newest planned run up to now; None when none is known of the last months."""
     for back in _LOOK_BACK:
@@ -71,12 +92,13 @@ def overdue_vms(
     latest = last_run(rule.policy, now, zone)
     skipped = set(busy)
     found: list[OverdueVm] = []
+    wanted = _Wanted(rule.policy, now, zone)
     for one in rule.vms:
         newest = newest_points.get(one.vm)
         covered_until = entered_at if newest is None else newest
         if not one.is_started or one.vm in skipped or (latest is not None and covered_until >= latest):
             continue
-        expected_by = point_wanted(rule.policy, covered_until, now, zone)
+        expected_by = wanted.after(covered_until)
         if expected_by is not None:
             found.append(
                 OverdueVm(rule=rule.id, vm=one.vm, name=one.name, newest_point=newest, expected_by=expected_by)
