@@ -18,6 +18,7 @@ class TaskKind(Enum):
     RESTORE = "restore"
     VERIFY = "verify"
     EXPORT = "export"
+    SWEEP = "sweep"
     MIGRATION = "migration"
 
 

@@ -58,7 +58,7 @@ from app.engine.commands.hooks import SetHooks
 from app.engine.commands.notifications import SetNotifications, TestSink
 from app.engine.commands.offers import OfferPoint, WithdrawPoint
 from app.engine.commands.program import RaiseWindow
-from app.engine.commands.tasks import StartExport
+from app.engine.commands.tasks import StartExport, StartSweep
 from app.engine.door import Door
 from app.engine.engine import Engine
 from app.engine.export.formats import ImageFormat
@@ -259,6 +259,7 @@ __all__ = [
     "StartGroupRestore",
     "StartRestore",
     "StartRules",
+    "StartSweep",
     "StartVerify",
     "StartVms",
     "Statistics",

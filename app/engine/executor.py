@@ -11,16 +11,18 @@ from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.backup.run import BackupRun
-from app.engine.commands import OverOriginal, StartBackup, StartExport, StartRestore, StartVerify
+from app.engine.commands import OverOriginal, StartBackup, StartExport, StartRestore, StartSweep, StartVerify
 from app.engine.dispatcher import Candidate
+from app.engine.errors import StandbyUnknown
 from app.engine.export.run import ExportRun
 from app.engine.jobs import Job, Workshop
 from app.engine.restore.run import RestoreRun
 from app.engine.succession import present_id
 from app.engine.taskmanager import QueuedTask
+from app.engine.upkeep.sweep import SweepRun
 from app.engine.verify import VerifyRun
 
-TaskRequest = StartBackup | StartRestore | StartVerify | StartExport
+TaskRequest = StartBackup | StartRestore | StartVerify | StartExport | StartSweep
 PointRequest = StartRestore | StartVerify | StartExport
 
 _KINDS: dict[type[PointRequest], TaskKind] = {
@@ -62,6 +64,8 @@ class Executor:
         """
         if isinstance(request, StartBackup):
             return with_candidate(self._backup_record(request))
+        if isinstance(request, StartSweep):
+            return with_candidate(self._sweep_record(request))
         return with_candidate(self._point_record(request))
 
     def _backup_record(self, request: StartBackup) -> TaskRecord:
@@ -78,6 +82,25 @@ class Executor:
             rule_name=request.rule_name,
             priority=request.priority,
             host=request.host,
+            request=_encoded(request),
+            created_at=self._workshop.clock.now(),
+        )
+
+    def _sweep_record(self, request: StartSweep) -> TaskRecord:
+        standby = self._workshop.catalog.standbys.get(request.standby)
+        if standby is None:
+            raise StandbyUnknown(standby=request.standby)
+        return TaskRecord(
+            id=_new_task(),
+            kind=TaskKind.SWEEP,
+            state=TaskState.PENDING,
+            vm=VmId(""),
+            vm_name="/".join(part for part in (standby.name, request.target_path) if part),
+            platform=None,
+            standby=request.standby,
+            target_path=request.target_path,
+            rule_name="",
+            priority=request.priority,
             request=_encoded(request),
             created_at=self._workshop.clock.now(),
         )
@@ -134,6 +157,8 @@ class Executor:
             self._after_backup(job, request)
         elif isinstance(request, StartRestore):
             RestoreRun(self._workshop, job, request).run()
+        elif isinstance(request, StartSweep):
+            SweepRun(self._workshop, job, request).run()
         elif isinstance(request, StartExport):
             ExportRun(self._workshop, job, request).run()
         else:

@@ -82,6 +82,10 @@ WHOLE_TRACKING_LIED = MessageKind(
 WHOLE_PARENT_DAMAGED = MessageKind(
     "plan.whole_parent_damaged", "{disk} is read whole: the parent point cannot be used: {detail}"
 )
+LOST_READ_AGAIN = MessageKind(
+    "backup.lost_read_again",
+    "{disk}: {bytes} bytes that the repository has lost are read again from the source",
+)
 CHANGES_FOUND = MessageKind("backup.changes_found", "{disk}: {bytes} bytes changed since {parent}")
 ALLOCATED_FOUND = MessageKind("backup.allocated_found", "{disk}: {bytes} of {capacity} bytes hold data ({source})")
 EVERYTHING_IS_READ = MessageKind(
@@ -233,6 +237,17 @@ STANDBY_LOST = MessageKind("standby.lost", "The standby machine cannot be used: 
 STANDBY_BACK = MessageKind("standby.back", "The standby machine can be used again")
 LIMITS_CHANGED = MessageKind(
     "engine.limits_changed", "Now {tasks} tasks run at once, with {buffer_mb} MB of buffer each"
+)
+
+# --- upkeep ----------------------------------------------------------------------------------------------------
+
+SWEPT = MessageKind("upkeep.swept", "Garbage collection freed {bytes} bytes; {free} bytes are free at the standby")
+PACKS_NOT_SET_ASIDE = MessageKind(
+    "upkeep.packs_not_set_aside",
+    "Damaged packs could not be set aside now, the next verification tries again: {detail}",
+)
+PACK_SET_ASIDE = MessageKind(
+    "upkeep.pack_set_aside", "The pack {pack} holds damaged records: it was set aside, its whole records were kept"
 )
 
 

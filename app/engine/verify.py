@@ -1,5 +1,6 @@
 """Verifying a restore point: every chunk is read back and compared with its digest."""
 
+from app.core.context import TaskContext
 from app.domain.console_events import RestorePointVerified
 from app.domain.errors import OperationalError
 from app.domain.states import TaskState
@@ -8,7 +9,7 @@ from app.engine import messages as m
 from app.engine.commands import StartVerify
 from app.engine.errors import RestorePointDamaged
 from app.engine.jobs import Job, Workshop
-from app.repository import Damage, VerifyReport
+from app.repository import Damage, Repository, VerifyReport
 
 MOST_LINES = 100
 """Damaged places that are named one by one in the log."""
@@ -32,18 +33,33 @@ class VerifyRun:
         """
         context, request = self._job.context, self._request
         self._job.stages.enter(TaskState.PREPARING)
-        with (
-            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
-            repository.open_point(request.point) as reader,
-        ):
-            self._job.stages.enter(TaskState.VERIFYING)
-            context.progress.expect(reader.point.capacity_bytes)
-            report = reader.verify(progress=context.progress, cancel=context.cancel)
+        with self._workshop.repositories.lease(request.standby, request.target_path) as repository:
+            with repository.open_point(request.point) as reader:
+                self._job.stages.enter(TaskState.VERIFYING)
+                context.progress.expect(reader.point.capacity_bytes)
+                report = reader.verify(progress=context.progress, cancel=context.cancel)
+            if report.damaged_packs:
+                self._set_aside(repository, report)
         self._note(VerificationState.WHOLE if report.whole else VerificationState.DAMAGED)
         if not report.whole:
             self._name(report)
         context.log.info(m.POINT_WHOLE, chunks=report.checked_chunks, bytes=report.checked_bytes)
         return report
+
+    def _set_aside(self, repository: Repository, report: VerifyReport) -> None:
+        """Take damaged packs out of use, so that the next backup stores again what they have lost."""
+        log = self._context.log
+        try:
+            repaired = repository.maintenance.repair(report.damaged_packs, cancel=self._context.cancel)
+        except OperationalError as error:
+            log.warning(m.PACKS_NOT_SET_ASIDE, detail=error.message)
+            return
+        for pack in repaired.set_aside:
+            log.warning(m.PACK_SET_ASIDE, pack=pack)
+
+    @property
+    def _context(self) -> TaskContext:
+        return self._job.context
 
     def _name(self, report: VerifyReport) -> None:
         for damage in report.damage[:MOST_LINES]:

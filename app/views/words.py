@@ -38,6 +38,7 @@ _TASK_KINDS = {
     TaskKind.RESTORE: QT_TRANSLATE_NOOP("Words", "Restore"),
     TaskKind.VERIFY: QT_TRANSLATE_NOOP("Words", "Verification"),
     TaskKind.EXPORT: QT_TRANSLATE_NOOP("Words", "Export"),
+    TaskKind.SWEEP: QT_TRANSLATE_NOOP("Words", "Clean-up"),
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
 }
 _LEVELS = {

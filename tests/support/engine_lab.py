@@ -42,8 +42,10 @@ from tests.support.local_hypervisor import PASSWORD, LocalFactory
 CHUNK = 256 * 1024
 """Small chunks, so that small disks have several."""
 
-QUICK = EngineSettings(snapshot_removal_pause_s=0.001, snapshot_removal_deadline_s=5.0, standby_reserve_bytes=1)
-"""Settings that do not wait."""
+QUICK = EngineSettings(
+    snapshot_removal_pause_s=0.001, snapshot_removal_deadline_s=5.0, standby_reserve_bytes=1, upkeep_look_s=0
+)
+"""Settings that do not wait, with no upkeep but what a test asks for."""
 
 
 @dataclass

@@ -14,6 +14,7 @@ from app.domain.states import TaskState
 from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
 from app.engine import messages as m
 from app.engine.backup.changes import UNUSABLE_PARENT, Auditor, ChangeQuery, DiskExtents, parent_problem
+from app.engine.backup.healing import with_lost_extents
 from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
 from app.engine.commands import StartBackup
 from app.engine.disks import DiskOpener
@@ -147,6 +148,7 @@ class FrozenBackup:
                 plan = plan.without_parent(m.WHOLE_PARENT_DAMAGED, detail=problem.message)
                 self._tell(plan)
         known = self._completed(plan, known)
+        plan, known = self._healed(plan, known)
         if self.workshop.settings.audit_blocks:
             plan, known = self._audit(plan, known)
         return plan, known
@@ -160,6 +162,14 @@ class FrozenBackup:
             else query.allocated(one)
             for one in plan.disks
         }
+
+    def _healed(
+        self, plan: BackupPlan, known: dict[int, DiskExtents]
+    ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
+        """Also read what the repository has lost of the parent."""
+        healed, completed = with_lost_extents(self.repository, plan, known, self._context.log)
+        self._tell(healed)
+        return healed, self._completed(healed, completed)
 
     def _audit(self, plan: BackupPlan, known: dict[int, DiskExtents]) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         auditor = Auditor(

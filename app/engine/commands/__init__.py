@@ -51,6 +51,7 @@ from app.engine.commands.tasks import (
     StartBackup,
     StartExport,
     StartRestore,
+    StartSweep,
     StartVerify,
 )
 
@@ -67,6 +68,7 @@ AnyCommand = (
     | StartRestore
     | StartVerify
     | StartExport
+    | StartSweep
     | OfferPoint
     | WithdrawPoint
     | CancelTask
@@ -129,6 +131,7 @@ __all__ = [
     "StartGroupRestore",
     "StartRestore",
     "StartRules",
+    "StartSweep",
     "StartVerify",
     "StartVms",
     "StopRules",

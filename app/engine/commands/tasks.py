@@ -86,6 +86,14 @@ class StartExport(Command[TaskId], frozen=True, kw_only=True):
     priority: int = 0
 
 
+class StartSweep(Command[TaskId], frozen=True, kw_only=True):
+    """Queue freeing what no restore point needs; deleted points go once their grace time is over."""
+
+    standby: StandbyId
+    target_path: str = ""
+    priority: int = 0
+
+
 class CancelTask(Command[None], frozen=True, kw_only=True):
     """Ask a task to stop; it ends as stopped once it has cleaned up. One that has ended is left alone."""
 

@@ -1,0 +1,38 @@
+"""Healing: a backup on top of a damaged point reads from the source what the repository has lost."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from app.core.tasklog import TaskLog
+from app.domain.extents import total_bytes, union
+from app.engine import messages as m
+from app.engine.backup.changes import UNUSABLE_PARENT, DiskExtents
+from app.engine.backup.plan import BackupPlan
+from app.repository import Repository
+
+
+def with_lost_extents(
+    repository: Repository, plan: BackupPlan, known: Mapping[int, DiskExtents], log: TaskLog
+) -> tuple[BackupPlan, dict[int, DiskExtents]]:
+    """Add to what is read of each disk what no pack holds any more of its parent.
+
+    A disk whose index in the parent is damaged is planned to be read whole; its entry in the answer is still the
+    old one, for the caller to learn anew.
+
+    Raises:
+        StandbyUnavailable, RepositoryBusy: the repository cannot be asked.
+    """
+    completed = dict(known)
+    for key, one in known.items():
+        if one.plan.parent is None:
+            continue
+        try:
+            lost = repository.lost_extents(one.plan.parent, key)
+        except UNUSABLE_PARENT as error:
+            reason = m.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
+            plan = plan.with_whole(key, reason)
+            continue
+        if lost:
+            log.warning(m.LOST_READ_AGAIN, disk=one.plan.disk.label, bytes=total_bytes(lost))
+            completed[key] = replace(one, extents=tuple(union(one.extents, lost)))
+    return plan, completed

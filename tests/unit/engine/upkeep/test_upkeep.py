@@ -1,0 +1,80 @@
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.domain.ids import StandbyId
+from app.domain.policies import Retention
+from app.domain.states import BackupKind, TaskKind, TaskState
+from app.engine.api import ListTasks, StartSweep, TaskDetails, TaskRow
+from app.engine.upkeep.keeper import VERIFY_EVERY, longest_unverified, places_to_sweep
+from tests.support.engine_lab import filled_vm
+from tests.support.local_host import LocalHost
+from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, periodic
+
+KIB = 1024
+UPKEEP = replace(BY_HAND, upkeep_look_s=600.0)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[RuleLab]:
+    with RuleLab(tmp_path, host=LocalHost(tmp_path / "host"), settings=UPKEEP) as opened:
+        yield opened
+
+
+def upkeep(lab: RuleLab, kind: TaskKind) -> list[TaskRow]:
+    return [row for row in lab.engine.ask(ListTasks(kinds=(kind,))) if row.kind is kind]
+
+
+def test_a_repository_is_swept_once_a_day(lab: RuleLab) -> None:
+    vm = filled_vm(lab)
+    lab.rule(vm, policy=periodic(daily("12:00")))
+    lab.live_until(local(23, day=5), timedelta(hours=1))
+    sweeps = upkeep(lab, TaskKind.SWEEP)
+    assert len(sweeps) == 4
+    assert {row.state for row in sweeps} == {TaskState.COMPLETED}
+    assert sweeps[0].vm_name.endswith("/vm/web")
+
+
+def test_space_of_expired_points_comes_back_once_their_grace_time_is_over(lab: RuleLab) -> None:
+    vm = filled_vm(lab)
+    lab.rule(vm, policy=periodic(daily("12:00", kind=BackupKind.FULL), retention=Retention(period=1)))
+    sizes: list[int] = []
+    chance = random.Random(3)
+    for day in range(2, 28):
+        lab.host.write(vm, 2000, 0, chance.randbytes(512 * KIB))
+        lab.live_until(local(20, day=day), timedelta(hours=4))
+        sizes.append(sum(file.stat().st_size for file in lab.directory.rglob("*.pack")))
+    assert max(sizes[12:]) <= max(sizes[:12]) * 1.25, sizes
+    assert len(lab.catalog.points.find()) <= 2
+
+
+def test_a_point_is_read_back_when_it_was_not_for_a_month(lab: RuleLab) -> None:
+    vm = filled_vm(lab)
+    lab.rule(vm, policy=periodic(daily("12:00"), retention=Retention(period=64)))
+    lab.live_until(local(13), timedelta(hours=1))
+    assert longest_unverified(lab.catalog.points.find(), lab.turnable.now()) is None
+    lab.at(lab.turnable.now() + VERIFY_EVERY)
+    for _ in range(6):
+        lab.at(lab.turnable.now() + timedelta(minutes=11))
+    verified = upkeep(lab, TaskKind.VERIFY)
+    assert [row.state for row in verified] == [TaskState.COMPLETED]
+
+
+def test_a_sweep_is_due_at_first_and_then_after_a_day() -> None:
+    swept, fresh = (StandbyId("s"), ""), (StandbyId("s"), "new")
+    assert places_to_sweep([swept, fresh], {swept: local(1)}, local(2)) == [fresh]
+    assert places_to_sweep([swept], {swept: local(1)}, local(1, day=3)) == [swept]
+
+
+def test_a_sweep_asked_for_by_hand_tells_what_it_freed(lab: RuleLab) -> None:
+    vm = filled_vm(lab)
+    lab.rule(vm, policy=periodic(daily("12:00")))
+    lab.live_until(local(13), timedelta(hours=1))
+    task = lab.engine.execute(StartSweep(standby=lab.standby, target_path="vm/web"))
+    assert lab.engine.wait_until_idle(30)
+    lines = [line.code for line in lab.engine.ask(TaskDetails(task=task)).log]
+    assert "upkeep.swept" in lines
