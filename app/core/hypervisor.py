@@ -9,7 +9,7 @@ from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
-from app.domain.platforms import Platform, PlatformFacts
+from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, ServerCertificate
 from app.domain.vms import (
     CreatedVm,
     FrozenVm,
@@ -192,6 +192,44 @@ class KeptIdentity(Protocol):
 
         Raises:
             OperationalError: the platform refused; the VM has its own identity.
+        """
+        ...
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """What a hypervisor session may offer beside :class:`Hypervisor`, for the doctor. Thread: any."""
+
+    def check_licence(self) -> None:
+        """Tell at registration what would otherwise fail at the first backup.
+
+        Raises:
+            LicenseRefused: the licence allows no changes through the API.
+        """
+        ...
+
+    def license_name(self) -> str:
+        """Return what the platform's licences are called; empty when it does not tell."""
+        ...
+
+    def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
+        """Return every privilege that a backup or a restore needs, and whether the account has it.
+
+        Args:
+            vm: where to look; None looks at the top of the inventory.
+        """
+        ...
+
+
+@runtime_checkable
+class CertificateSource(Protocol):
+    """What a :class:`HypervisorFactory` may offer beside logging in. Thread: any."""
+
+    def inspect(self, address: str, port: int) -> ServerCertificate:
+        """Return the certificate that a server shows, sending nothing but a TLS handshake.
+
+        Raises:
+            PlatformUnreachable: nothing answers there, or not with TLS.
         """
         ...
 

@@ -72,3 +72,16 @@ class PlatformSighting:
     error_code: str | None = None
     """Why it could not be used the last time; None when it could."""
     error_params: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivilegeCheck:
+    """One privilege, what it is needed for, and whether the account has it."""
+
+    privilege: str
+    """The platform's own name of it, such as ``VirtualMachine.State.CreateSnapshot``."""
+    for_backup: bool
+    for_restore: bool
+    is_granted: bool
+    without_it: str = ""
+    """What works less well without it; empty when the work cannot be done at all."""

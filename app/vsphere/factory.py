@@ -1,14 +1,15 @@
 """Logging in to vSphere platforms."""
 
 from app.core.clock import Clock
-from app.domain.platforms import Platform
+from app.domain.platforms import Platform, ServerCertificate
+from app.vsphere.certificates import fetch_certificate
 from app.vsphere.hypervisor import VSphereHypervisor
 from app.vsphere.session import SessionOptions, VSphereSession
 from app.vsphere.snapshots import SnapshotTimings
 
 
 class VSphereFactory:
-    """Fulfils ``app.core.hypervisor.HypervisorFactory``. Thread: any."""
+    """Fulfils ``HypervisorFactory`` and ``CertificateSource`` of ``app.core.hypervisor``. Thread: any."""
 
     def __init__(
         self,
@@ -30,3 +31,19 @@ class VSphereFactory:
         session = VSphereSession(platform, password, clock=self._clock, options=self._options)
         facts = session.open()
         return VSphereHypervisor(session, facts, timings=self._timings)
+
+    def inspect(self, address: str, port: int) -> ServerCertificate:
+        """Return the certificate that a server shows, sending nothing but a TLS handshake.
+
+        Raises:
+            PlatformUnreachable: nothing answers there, or not with TLS.
+        """
+        shown = fetch_certificate(address, port)
+        return ServerCertificate(
+            thumbprint_sha256=shown.thumbprint_sha256,
+            subject=shown.subject,
+            issuer=shown.issuer,
+            not_before=shown.valid_from,
+            not_after=shown.valid_until,
+            trusted_by_ca=shown.trusted,
+        )

@@ -7,11 +7,11 @@ from typing import Self
 from app.core.access import DiskAccess
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
-from app.domain.errors import LicenseRefused
+from app.domain.errors import LicenseRefused, PrivilegeMissing
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, TaskId, VmId
 from app.domain.places import PlatformPlaces, SavedHardware
-from app.domain.platforms import PlatformFacts, PlatformKind
+from app.domain.platforms import PlatformFacts, PlatformKind, PrivilegeCheck
 from app.domain.vms import (
     CreatedVm,
     FrozenVm,
@@ -31,6 +31,7 @@ from app.vsphere.files import SmallFiles
 from app.vsphere.history import History
 from app.vsphere.identity import give_identity
 from app.vsphere.power import VmControl
+from app.vsphere.privileges import check_privileges
 from app.vsphere.properties import read
 from app.vsphere.session import VSphereSession
 from app.vsphere.snapshots import Snapshots, SnapshotTimings
@@ -82,6 +83,22 @@ class VSphereHypervisor:
         editions = [licence.editionKey or "" for licence in row.get("licenses") or ()]
         if editions and all(edition.startswith(_FREE_EDITION) for edition in editions):
             raise LicenseRefused(address=self._session.platform.address, operation="create snapshots")
+
+    def license_name(self) -> str:
+        """Return what the platform's licences are called; empty when the account may not read them."""
+        try:
+            with translated(self._session.attempt("read its licences")):
+                row = self._session.run(
+                    lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
+                )
+        except PrivilegeMissing:
+            return ""
+        return ", ".join(dict.fromkeys(licence.name for licence in row.get("licenses") or () if licence.name))
+
+    def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
+        """Return every privilege that a backup or a restore needs, and whether the account has it."""
+        with translated(self._session.attempt("tell the account's privileges")):
+            return self._session.run(lambda connection: check_privileges(connection, vm))
 
     # ---- reading -----------------------------------------------------------------------------------------
 

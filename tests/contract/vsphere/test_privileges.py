@@ -13,6 +13,7 @@ from app.domain.ids import TaskId
 from app.domain.vms import PowerState, VmPlacement
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, UserSpec, VmSpec
+from app.vsphere import privileges
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from tests.contract.vsphere.platforms import ROOT
@@ -94,3 +95,25 @@ def test_restore_needs_no_more_than_is_documented(simulator: VSphereSimulator) -
         assert vsphere.vm_details(created.id).summary.power_state is PowerState.ON
         vsphere.power_off(created.id)
         vsphere.destroy_vm(created.id)
+
+
+def test_the_doctors_list_is_the_documented_one() -> None:
+    assert frozenset(privileges.BACKUP) == documented("backup")
+    assert frozenset(privileges.RESTORE) == documented("restore")
+
+
+@pytest.mark.parametrize("user", ["backup", "restore"])
+def test_the_doctor_names_exactly_what_the_account_lacks(simulator: VSphereSimulator, user: str) -> None:
+    with connect(simulator, user, user[0]) as hypervisor:
+        web = next(vm for vm in hypervisor.list_vms() if vm.name == "web-01")
+        for checked in (hypervisor.check_privileges(), hypervisor.check_privileges(web.id)):
+            granted = {one.privilege for one in checked if one.is_granted}
+            assert granted == documented(user)
+            assert {one.privilege for one in checked if one.for_backup} == documented("backup")
+
+
+def test_a_certificate_is_shown_before_anything_is_sent(simulator: VSphereSimulator) -> None:
+    shown = VSphereFactory(SystemClock()).inspect(simulator.host, simulator.port)
+    assert shown.thumbprint_sha256 == simulator.thumbprint_sha256
+    assert not shown.trusted_by_ca
+    assert shown.not_before < shown.not_after

@@ -1,0 +1,72 @@
+"""The privileges that the adapter needs; docs/vsphere.md explains them, and a test holds both together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.domain.ids import VmId
+from app.domain.platforms import PrivilegeCheck
+from app.vsphere.properties import read
+from app.vsphere.session import Connection
+
+BACKUP = (
+    "System.View",
+    "System.Read",
+    "VirtualMachine.State.CreateSnapshot",
+    "VirtualMachine.State.RemoveSnapshot",
+    "VirtualMachine.Config.ChangeTracking",
+    "VirtualMachine.Provisioning.DiskRandomRead",
+    "Datastore.Browse",
+    "Datastore.FileManagement",
+)
+RESTORE = (
+    "System.View",
+    "System.Read",
+    "VirtualMachine.Provisioning.DiskRandomRead",
+    "Datastore.Browse",
+    "Datastore.FileManagement",
+    "VirtualMachine.Provisioning.DiskRandomAccess",
+    "VirtualMachine.Inventory.Create",
+    "VirtualMachine.Inventory.Delete",
+    "VirtualMachine.Config.AddNewDisk",
+    "VirtualMachine.Config.AddRemoveDevice",
+    "VirtualMachine.Config.EditDevice",
+    "VirtualMachine.Config.AdvancedConfig",
+    "VirtualMachine.Config.CPUCount",
+    "VirtualMachine.Config.Memory",
+    "VirtualMachine.Config.Settings",
+    "VirtualMachine.Config.Rename",
+    "VirtualMachine.Interact.PowerOn",
+    "VirtualMachine.Interact.PowerOff",
+    "Datastore.AllocateSpace",
+    "Resource.AssignVMToPool",
+    "Network.Assign",
+)
+
+_WITHOUT = {
+    "VirtualMachine.Config.ChangeTracking": "every backup reads whole disks",
+    "Datastore.Browse": "NVRAM and .vmx are not in the restore points",
+    "Datastore.FileManagement": "NVRAM and .vmx are not in the restore points",
+}
+
+
+def check_privileges(connection: Connection, vm: VmId | None) -> Sequence[PrivilegeCheck]:
+    """Return every privilege that is needed, and whether the session's account has it.
+
+    Raises:
+        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+    """
+    names = tuple(dict.fromkeys((*BACKUP, *RESTORE)))
+    entity = connection.content.rootFolder if vm is None else connection.vm(vm)
+    row = read(connection.query(), connection.content.sessionManager, "currentSession")
+    session: Any = row.get("currentSession")
+    granted = connection.content.authorizationManager.HasPrivilegeOnEntity(entity, session.key, list(names))
+    return tuple(
+        PrivilegeCheck(
+            privilege=name,
+            for_backup=name in BACKUP,
+            for_restore=name in RESTORE,
+            is_granted=bool(has),
+            without_it=_WITHOUT.get(name, ""),
+        )
+        for name, has in zip(names, granted, strict=True)
+    )
