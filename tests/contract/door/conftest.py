@@ -1,0 +1,39 @@
+"""One engine behind each kind of door."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.engine.api import Door
+from app.engine.remote.client import RemoteDoor
+from app.engine.remote.server import DoorServer
+from tests.support.engine_lab import EngineLab
+
+DOORS = ["same process", "loopback socket"] + ([] if sys.platform == "win32" else ["unix socket"])
+
+
+@dataclass(frozen=True)
+class Site:
+    """A door, and the engine behind it for what a test sets up."""
+
+    door: Door
+    lab: EngineLab
+
+
+@pytest.fixture(params=DOORS)
+def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+    with EngineLab(tmp_path / "lab") as lab:
+        if request.param == "same process":
+            yield Site(lab.engine, lab)
+            return
+        folder = tmp_path / "data"
+        folder.mkdir(mode=0o700)
+        with (
+            DoorServer.open(lab.engine, folder, use_tcp=request.param == "loopback socket"),
+            RemoteDoor(folder) as door,
+        ):
+            door.wait_until_connected(10)
+            yield Site(door, lab)
