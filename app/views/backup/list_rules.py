@@ -206,7 +206,7 @@ class RuleList(ActingList[RuleRow]):
         self.console.go("backup", row.id, "statistics")
 
     def _on_log(self, row: RuleRow) -> None:
-        self.console.go("log", "rule", row.id)
+        self.console.go("log", row.id)
 
     def _on_clicked(self, index: QModelIndex) -> None:
         row = index.data(ROW_ROLE)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter
 
 from app.domain.ids import RuleId, VmId
@@ -36,6 +37,9 @@ from app.views.words import row_error_message, state_pill
 from app.workers.asker import Failure
 
 _STATE = 1
+_PLATFORM, _STANDBY = 2, 3
+_NARROW, _WIDE = 68, 112
+"""Platform and standby are the same for all VMs of a rule, so they give way first in a small window."""
 _TABLE_SHARE, _PANEL_SHARE = 3, 2
 
 
@@ -45,6 +49,7 @@ class VmList(ActingList[RuleVmRow]):
     def __init__(self, console: Console, rule: RuleId) -> None:
         self._rule = rule
         self._details: RuleDetails | None = None
+        self._is_wide: bool | None = None
         super().__init__(console, "rule-vms")
         self.toolbar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
         self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete_chosen)
@@ -66,6 +71,15 @@ class VmList(ActingList[RuleVmRow]):
             self._split.setSizes([_TABLE_SHARE * style.CHART_HEIGHT // 2, _PANEL_SHARE * style.CHART_HEIGHT // 2])
         self._split.splitterMoved.connect(self._on_split_moved)
         self.body.addWidget(self._split, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Give platform and standby more room when the window becomes wide, and take it when it becomes small."""
+        super().resizeEvent(event)
+        is_wide = event.size().width() >= style.WINDOW_WIDTH - style.NAVIGATION_WIDTH - style.SPACE_XL
+        if is_wide is not self._is_wide:
+            self._is_wide = is_wide
+            for column in (_PLATFORM, _STANDBY):
+                self.table.setColumnWidth(column, _WIDE if is_wide else _NARROW)
 
     # --- place ------------------------------------------------------------------------------------------------
 
@@ -120,8 +134,8 @@ class VmList(ActingList[RuleVmRow]):
                 tooltip=self._state_tooltip,
                 width=128,
             ),
-            Column(key="platform", title=self.tr("Platform"), text=lambda row: row.platform_name, width=76),
-            Column(key="standby", title=self.tr("Standby"), text=lambda row: row.standby_name, width=84),
+            Column(key="platform", title=self.tr("Platform"), text=lambda row: row.platform_name, width=_NARROW),
+            Column(key="standby", title=self.tr("Standby"), text=lambda row: row.standby_name, width=_NARROW),
             size_column("size", self.tr("Data size"), lambda row: row.disk_bytes, width=80),
             _moment("started", self.tr("Start time"), lambda row: row.started_at),
             Column(
@@ -130,7 +144,7 @@ class VmList(ActingList[RuleVmRow]):
                 text=lambda row: fmt.speed(row.read_bytes_per_s),
                 sort=lambda row: row.read_bytes_per_s,
                 numeric=True,
-                width=80,
+                width=88,
             ),
             _moment("ended", self.tr("End time"), lambda row: row.ended_at),
             Column(key="actions", title=self.tr("Actions"), text=lambda _: "", width=style.ACTION_SIZE * 10),
@@ -222,7 +236,7 @@ class VmList(ActingList[RuleVmRow]):
         self.console.go("restore", "instant", row.rule, row.vm)
 
     def _on_log(self, row: RuleVmRow) -> None:
-        self.console.go("log", "rule", row.rule, row.vm)
+        self.console.go("log", row.rule, row.vm)
 
     def _on_change(self, _row: RuleVmRow) -> None:
         self._edit(EditorMode.CHANGE_POLICY)
@@ -291,5 +305,5 @@ def _moment(key: str, title: str, value: Callable[[RuleVmRow], datetime | None])
         text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
         sort=value,
         tooltip=lambda row: fmt.exact_time(value(row)),
-        width=96,
+        width=104,
     )

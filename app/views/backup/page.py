@@ -67,7 +67,7 @@ class BackupPage(Page):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the part that the address names."""
         if path[-1:] == (_LOG,) and len(path) > 1:
-            self.console.go("log", "rule", *path[:-1])
+            self.console.go("log", *path[:-1])
             return
         name, inner = _split(path)
         if name != self._name:

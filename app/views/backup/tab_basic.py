@@ -138,6 +138,8 @@ class BasicTab(QWidget):
         """Let everything be looked at only, or everything but the VMs."""
         for line in (self.name, self.path):
             line.setReadOnly(True)
+            line.style().unpolish(line)
+            line.style().polish(line)
         for widget in (self.platform, self.standby):
             widget.setEnabled(False)
         self.browse.hide()

@@ -109,6 +109,7 @@ class PolicyTab(QWidget):
         self.start = QDateTimeEdit(page)
         self.start.setDisplayFormat("yyyy-MM-dd HH:mm")
         self.start.setCalendarPopup(True)
+        self.start.setMaximumWidth(style.FIELD_WIDTH * 2 // 3)
         self.start.setAccessibleName(self.tr("Start time"))
         start = policy.policy.start if isinstance(policy, OneTime) else datetime.now(UTC)
         local = start.astimezone()
