@@ -39,6 +39,7 @@ class RestoreDialog(FormDialog):
         self.started: TaskId | None = None
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.source = SourceTab(self, rule=rule, vm=vm, point=point)
         self.target = TargetTab(self)
         self.tabs.addTab(self.source, self.tr("Basic settings"))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -70,6 +71,7 @@ class Processors(QWidget):
         box = QSpinBox(self)
         box.setRange(0, most)
         box.setSpecialValueText(self.tr("As backed up"))
+        box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         return box
 
     def show_saved(self, hardware: SavedHardware | None) -> None:

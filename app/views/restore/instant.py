@@ -67,6 +67,7 @@ class InstantDialog(FormDialog):
         self.banner.show_text(*not_yet())
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.source = SourceTab(self, rule=rule, vm=vm)
         self.source.point_chosen.connect(self._on_point)
         self.tabs.addTab(self.source, self.tr("Basic settings"))

@@ -29,6 +29,7 @@ class RestorePage(TaskList):
         super().__init__(console, "restores")
         self.tabs = QTabBar(self)
         self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
         self.tabs.addTab(self.tr("Restores"))
         self.tabs.addTab(self.tr("Instant recoveries"))
         self.tabs.currentChanged.connect(self._on_tab)
@@ -79,18 +80,18 @@ class RestorePage(TaskList):
     def columns(self) -> Sequence[Column[TaskLine]]:
         """Return the columns of the list."""
         return (
-            Column(key="name", title=self.tr("Name"), text=_name, width=170, stretch=True),
+            Column(key="name", title=self.tr("Name"), text=_name, width=150, stretch=True),
             self.state_column(),
-            Column(key="vm", title=self.tr("Source VM"), text=lambda line: line.task.vm_name, width=120),
+            Column(key="vm", title=self.tr("Source VM"), text=lambda line: line.task.vm_name, width=110),
             Column(
                 key="target",
                 title=self.tr("Target VM"),
                 text=lambda line: line.task.target_name or self.tr("The original"),
-                width=140,
+                width=130,
             ),
-            *self.site_columns(),
             *self.progress_columns(),
             *self.time_columns(),
+            *self.site_columns(platform_hidden=True),
         )
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:

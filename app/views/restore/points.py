@@ -51,13 +51,13 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
                 size=fmt.size(known.point.stored_bytes)
             ),
             numeric=True,
-            width=84,
+            width=76,
         ),
         Column(
             key="kind",
             title=QCoreApplication.translate("Points", "Kind"),
             text=lambda known: backup_kind_word(known.point.kind),
-            width=96,
+            width=108,
         ),
         Column(
             key="verification",
@@ -65,7 +65,7 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
             text=lambda known: verification_pill(known.verification).text,
             paint=lambda known: verification_pill(known.verification),
             tooltip=lambda known: fmt.exact_time(known.verified_at) if known.verified_at else None,
-            width=128,
+            width=120,
         ),
     )
 

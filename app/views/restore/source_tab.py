@@ -1,17 +1,17 @@
 """基本设置: what is restored: the VM, where its backups lie, and the restore point."""
 
 from collections.abc import Sequence
+from html import escape
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
-    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QScrollArea,
+    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
@@ -123,35 +123,10 @@ class SourceTab(QWidget):
         return card
 
     def _build_facts(self) -> QWidget:
-        self.note = QLabel(self.tr("Point information is shown once a restore point is selected."), self)
-        self.note.setProperty("role", "secondary")
-        self.note.setWordWrap(True)
-        self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.facts = QWidget(self)
-        self._facts_form = QFormLayout(self.facts)
-        self._facts_form.setContentsMargins(0, 0, 0, 0)
-        self._facts_form.setVerticalSpacing(style.SPACE_XS)
-        self._facts_form.setHorizontalSpacing(style.SPACE_M)
-        self._facts_form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        self.facts.hide()
-        inner = QWidget(self)
-        layout = QVBoxLayout(inner)
-        layout.setContentsMargins(style.SPACE_M, style.SPACE_M, style.SPACE_M, style.SPACE_M)
-        layout.addWidget(self.note, 1)
-        layout.addWidget(self.facts)
-        layout.addStretch(1)
-        scroll = QScrollArea(self)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(inner)
-        for ground in (scroll.viewport(), inner):
-            ground.setAutoFillBackground(False)
-        card = QFrame(self)
-        card.setProperty("role", "card")
-        column = QVBoxLayout(card)
-        column.setContentsMargins(1, 1, 1, 1)
-        column.addWidget(scroll)
-        return card
+        self.facts = QTextBrowser(self)
+        self.facts.setAccessibleName(self.tr("Point information"))
+        self.facts.setPlaceholderText(self.tr("Point information is shown once a restore point is selected."))
+        return self.facts
 
     # --- loading ----------------------------------------------------------------------------------------------
 
@@ -196,6 +171,8 @@ class SourceTab(QWidget):
             self.source.addItem(text, tally)
         self.source.setCurrentIndex(self._wanted_place())
         self.source.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        if (line := self.source.lineEdit()) is not None:
+            line.setCursorPosition(0)
         self._on_source()
 
     def _wanted_place(self) -> int:
@@ -280,19 +257,14 @@ class SourceTab(QWidget):
         return self.points.current_row() if self.points.rows.rows else None
 
     def _on_point(self, known: KnownPoint | None) -> None:
-        self.note.setVisible(known is None)
-        self.facts.setVisible(known is not None)
         self._points_problem.hide()
-        while self._facts_form.rowCount():
-            self._facts_form.removeRow(0)
-        for name, value in point_facts(known) if known is not None else ():
-            caption = QLabel(name, self.facts)
-            caption.setProperty("role", "secondary")
-            text = QLabel(_breakable(value), self.facts)
-            text.setWordWrap(True)
-            text.setAccessibleName(name)
-            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._facts_form.addRow(caption, text)
+        color = self._console.colors.secondary
+        rows = [
+            f'<tr><td style="color:{color};padding-right:{style.SPACE_M}px">{name}</td>'
+            f'<td style="padding-bottom:{style.SPACE_XS}px">{_breakable(escape(value))}</td></tr>'
+            for name, value in (point_facts(known) if known is not None else ())
+        ]
+        self.facts.setHtml(f"<table>{''.join(rows)}</table>" if rows else "")
         self.point_chosen.emit(known)
 
     def _on_name_typed(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QObject
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QObject, Signal
 
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
@@ -68,7 +68,12 @@ class SiteNames(QObject):
     """Names of platforms and standby machines, asked for once and again when an unknown one turns up.
 
     Thread: GUI.
+
+    Signals:
+        learned: names are known that were not.
     """
+
+    learned = Signal()
 
     def __init__(self, console: Console, parent: QObject) -> None:
         super().__init__(parent)
@@ -100,9 +105,11 @@ class SiteNames(QObject):
 
     def _on_platforms(self, platforms: Iterable[Platform]) -> None:
         self._platforms = {one.id: one.name for one in platforms}
+        self.learned.emit()
 
     def _on_standbys(self, standbys: Iterable[Standby]) -> None:
         self._standbys = {one.id: one.name for one in standbys}
+        self.learned.emit()
 
     def _on_failed(self, failure: Failure) -> None:
         """Names stay dashes; the list itself tells of an engine that is away."""

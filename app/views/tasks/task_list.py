@@ -32,6 +32,7 @@ class TaskList(ListPage[TaskLine]):
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console, name)
         self.names = SiteNames(console, self)
+        self.names.learned.connect(self.refresh)
         self._maker = LineMaker(self.names)
         self._limit = PAGE_ROWS
         self._is_all = False
@@ -98,11 +99,15 @@ class TaskList(ListPage[TaskLine]):
             width=152,
         )
 
-    def site_columns(self) -> tuple[Column[TaskLine], ...]:
-        """Return where from and where to."""
+    def site_columns(self, *, platform_hidden: bool = False) -> tuple[Column[TaskLine], ...]:
+        """Return where from and where to; what is hidden can be shown by the operator."""
         return (
             Column(
-                key="platform", title=self.tr("Virtual platform"), text=lambda line: line.platform_name, width=120
+                key="platform",
+                title=self.tr("Virtual platform"),
+                text=lambda line: line.platform_name,
+                width=120,
+                hidden=platform_hidden,
             ),
             Column(
                 key="standby",
@@ -116,14 +121,6 @@ class TaskList(ListPage[TaskLine]):
     def progress_columns(self) -> tuple[Column[TaskLine], ...]:
         """Return how much, how fast, how long."""
         return (
-            Column(
-                key="size",
-                title=self.tr("Data"),
-                text=lambda line: fmt.size(line.task.progress.total_bytes or None),
-                sort=lambda line: line.task.progress.total_bytes,
-                numeric=True,
-                width=84,
-            ),
             Column(
                 key="speed",
                 title=self.tr("Speed"),
@@ -139,6 +136,14 @@ class TaskList(ListPage[TaskLine]):
                 sort=lambda line: line.left,
                 numeric=True,
                 width=100,
+            ),
+            Column(
+                key="size",
+                title=self.tr("Data"),
+                text=lambda line: fmt.size(line.task.progress.total_bytes or None),
+                sort=lambda line: line.task.progress.total_bytes,
+                numeric=True,
+                width=84,
             ),
         )
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QBoxLayout,
+    QComboBox,
     QDialog,
     QFormLayout,
     QFrame,
@@ -43,6 +44,7 @@ class Banner(QFrame):
         self._details = ""
         self._copy = QPushButton(self.tr("Copy details"), self)
         self._copy.setProperty("role", "quiet")
+        self._copy.setAutoDefault(False)
         self._copy.clicked.connect(self._on_copy)
         texts = QVBoxLayout()
         texts.setSpacing(style.SPACE_XS)
@@ -201,6 +203,8 @@ class FormDialog(QDialog):
         if isinstance(content, QLineEdit):
             content.textEdited.connect(self._typing.start)
             content.setMinimumWidth(style.FIELD_WIDTH)
+        elif isinstance(content, QComboBox):
+            content.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         return field
 
     def problems(self) -> dict[Field, str]:
