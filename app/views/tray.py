@@ -23,10 +23,12 @@ class Tray(QObject):
     Signals:
         open_wanted: the operator wants the window.
         quit_wanted: the operator wants the program to end.
+        told: a notification was shown; its title and its text.
     """
 
     open_wanted = Signal()
     quit_wanted = Signal()
+    told = Signal(str, str)
 
     def __init__(self, console: Console, feed: StatusFeed, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -111,6 +113,7 @@ class Tray(QObject):
         failures, self._failures = self._failures, []
         title, text = self.notification(failures)
         self.icon.showMessage(title, text, QSystemTrayIcon.MessageIcon.Critical, _SHOWN_MS)
+        self.told.emit(title, text)
 
     def notification(self, failures: list[tuple[str, str]]) -> tuple[str, str]:
         """Return title and text of the notification of failed tasks, each a VM's name and the reason."""
