@@ -1,5 +1,6 @@
 """Connects to the engine, runs one command, and says by the exit status how it ended."""
 
+import io
 import os
 import sys
 from argparse import Namespace
@@ -22,6 +23,9 @@ def run_ctl(arguments: Sequence[str], folders: Folders | None = None) -> int:
         chosen = ctl_parser().parse_args(arguments)
     except SystemExit as end:  # argparse has said what is wrong, or shown the help
         return end.code if isinstance(end.code, int) else USAGE
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name in Chinese must not end us on a console that has none
+            stream.reconfigure(errors="backslashreplace")
     screen = Screen(as_json=chosen.json)
     try:
         return _run(chosen, screen, folders or find_folders())

@@ -1,0 +1,314 @@
+"""debugctl: what is written, what it asks the engine for, what it shows, and its exit status."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli.ctl.command import run_ctl
+from app.cli.ctl.screen import printable, size
+from app.cli.demo.stage import folders_in
+from app.core.progress import ProgressSample
+from app.domain.errors import LoginRefused
+from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
+from app.domain.platforms import Platform
+from app.domain.states import BackupKind, TaskKind, TaskState
+from app.engine.api import (
+    CancelTask,
+    ErrorRow,
+    ListRules,
+    ListRuleVms,
+    ListTasks,
+    RegisterPlatform,
+    RuleRow,
+    RuleVmRow,
+    RunNow,
+    StartRules,
+    TaskDetails,
+    TaskReport,
+    TaskRow,
+)
+from app.engine.remote.server import DoorServer
+from app.paths import Folders
+from tests.support.scripted_door import ScriptedDoor
+
+AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+MIB = 1024 * 1024
+
+
+def progress(done: int, total: int) -> ProgressSample:
+    return ProgressSample(
+        total_bytes=total,
+        done_bytes=done,
+        read_bytes=done,
+        written_bytes=0,
+        source_busy_s=0,
+        processing_busy_s=0,
+        target_busy_s=0,
+    )
+
+
+def task(key: str, state: TaskState, **more: Any) -> TaskRow:
+    facts: dict[str, Any] = {
+        "id": TaskId(key),
+        "kind": TaskKind.BACKUP,
+        "state": state,
+        "vm": VmId("vm-1"),
+        "vm_name": "web-01",
+        "platform": None,
+        "standby": StandbyId("s"),
+        "rule_name": "nightly",
+        "point": None,
+        "created_at": AT,
+        "started_at": AT,
+        "ended_at": None,
+        "stages": (),
+        "progress": progress(0, 0),
+        "error": None,
+    }
+    return TaskRow(**{**facts, **more})
+
+
+def rule(key: str, name: str) -> RuleRow:
+    return RuleRow(
+        id=RuleId(key),
+        name=name,
+        state=TaskState.IDLE,
+        fraction=None,
+        platform=PlatformId("p"),
+        platform_name="vc",
+        standby=StandbyId("s"),
+        standby_name="disk",
+        target_path="a/b",
+        vm_count=1,
+        next_run=AT,
+        next_kind=BackupKind.FULL,
+        last_run=None,
+        last_result=None,
+        unviewed_errors=0,
+    )
+
+
+def rule_vm(vm: str, name: str) -> RuleVmRow:
+    return RuleVmRow(
+        rule=RuleId("r1"),
+        vm=VmId(vm),
+        name=name,
+        state=TaskState.IDLE,
+        fraction=None,
+        task=None,
+        platform_name="vc",
+        standby_name="disk",
+        disk_bytes=None,
+        started_at=None,
+        ended_at=None,
+        read_bytes_per_s=None,
+        seconds_left=None,
+        error=None,
+        point_count=0,
+        newest_point=None,
+        unviewed_errors=0,
+    )
+
+
+@dataclass
+class Ctl:
+    """debugctl against a scripted engine."""
+
+    engine: ScriptedDoor
+    folders: Folders
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        status = run_ctl(arguments, self.folders)
+        out, err = self.capture.readouterr()
+        return status, out, err
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    found = folders_in(tmp_path)
+    found.create()
+    return found
+
+
+@pytest.fixture
+def ctl(folders: Folders, capsys: pytest.CaptureFixture[str]) -> Iterator[Ctl]:
+    engine = ScriptedDoor()
+    with DoorServer.open(engine, folders.data):
+        yield Ctl(engine, folders, capsys)
+
+
+# --- back task -------------------------------------------------------------------------------------------------
+
+
+def test_back_task_shows_what_the_documented_page_shows(ctl: Ctl) -> None:
+    waits = task("b", TaskState.PENDING, vm_name="db-01", started_at=None, created_at=AT.replace(minute=5))
+    runs = task("a", TaskState.RUNNING, progress=progress(256 * MIB, 1024 * MIB))
+    ctl.engine.answer(ListTasks, (waits, runs))
+    status, out, _ = ctl("back", "task")
+    assert status == 0
+    lines = [line.split() for line in out.splitlines() if line.strip() and "─" not in line]
+    assert lines == [
+        ["id", "Type", "Stage", "State", "Prog", "Byte", "File"],
+        ["1", "backup", "Transfer", "run", "25.0%", f"{256 * MIB}/{1024 * MIB}", "nightly/web-01"],
+        ["2", "backup", "Pending", "wait", "0.0%", "0/0", "nightly/db-01"],
+    ]
+    (asked,) = ctl.engine.asked
+    assert isinstance(asked, ListTasks)
+    assert asked.states is not None
+    assert not any(state.is_final for state in asked.states)
+
+
+def test_every_state_has_a_stage(ctl: Ctl) -> None:
+    ctl.engine.answer(ListTasks, tuple(task(f"t{one.value}", one) for one in TaskState))
+    assert ctl("back", "task")[0] == 0
+
+
+# --- exit statuses ---------------------------------------------------------------------------------------------
+
+
+def test_without_an_engine_the_status_is_3(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_ctl(["back", "task"], folders) == 3
+    assert "standfast --headless" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["task"], ["task", "cancel"], ["task", "list", "--limit", "0"]]
+)
+def test_wrong_usage_is_2_and_asks_no_engine(ctl: Ctl, arguments: list[str]) -> None:
+    status, out, err = ctl(*arguments)
+    assert (status, out) == (2, "")
+    assert "usage:" in err
+    assert ctl.engine.asked == []
+
+
+def test_help_is_0(ctl: Ctl) -> None:
+    status, out, _ = ctl("--help")
+    assert status == 0
+    assert "3 no engine runs" in out
+
+
+def test_a_refusal_is_1_with_its_remedy(ctl: Ctl) -> None:
+    ctl.engine.answer(ListTasks, LoginRefused(address="vc", user="root"))
+    status, out, err = ctl("task", "list")
+    assert (status, out) == (1, "")
+    assert "did not accept the account root" in err
+    assert "Enter the current password" in err
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------
+
+
+def test_json_is_for_programs(ctl: Ctl) -> None:
+    ctl.engine.answer(ListTasks, (task("a1b2c3", TaskState.FAILED, vm_name="虚机"),))
+    for arguments in (("--json", "task", "list"), ("task", "list", "--json")):
+        status, out, _ = ctl(*arguments)
+        assert status == 0
+        (found,) = json.loads(out)
+        assert (found["id"], found["state"], found["vm_name"]) == ("a1b2c3", "failed", "虚机")
+
+
+def test_a_task_is_found_by_the_beginning_of_its_key(ctl: Ctl) -> None:
+    ctl.engine.answer(ListTasks, (task("abcd-1", TaskState.RUNNING), task("abce-2", TaskState.RUNNING)))
+    ctl.engine.answer(CancelTask, None)
+    assert ctl("task", "cancel", "abcd")[0] == 0
+    assert ctl.engine.executed == [CancelTask(task=TaskId("abcd-1"))]
+    assert ctl("task", "cancel", "abc")[0] == 1, "too short to be meant"
+    ctl.engine.answer(ListTasks, (task("abcd-1", TaskState.RUNNING), task("abcd-2", TaskState.RUNNING)))
+    status, _, err = ctl("task", "cancel", "abcd")
+    assert status == 1
+    assert "More than one" in err
+    assert len(ctl.engine.executed) == 1
+
+
+def test_a_task_is_shown_with_its_reason(ctl: Ctl) -> None:
+    failed = task(
+        "abcd-1",
+        TaskState.FAILED,
+        error=ErrorRow(code="c", params=(), message="The disk is full.", hint="Free space.", retryable=True),
+    )
+    ctl.engine.answer(ListTasks, (failed,))
+    ctl.engine.answer(TaskDetails, TaskReport(task=failed, log=()))
+    _, out, _ = ctl("task", "show", "abcd-1")
+    assert "The disk is full." in out
+    assert "Free space." in out
+
+
+# --- rules -----------------------------------------------------------------------------------------------------
+
+
+def test_rules_are_started_by_name(ctl: Ctl) -> None:
+    ctl.engine.answer(ListRules, (rule("r1", "nightly"), rule("r2", "每天")))
+    ctl.engine.answer(StartRules, None)
+    assert ctl("rule", "start", "每天", "r1")[0] == 0
+    assert ctl.engine.executed == [StartRules(rules=(RuleId("r2"), RuleId("r1")))]
+    assert ctl("rule", "start", "nobody")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [(TaskState.COMPLETED, 0), (TaskState.FAILED, 1), (TaskState.STOPPED, 1)]
+)
+def test_a_run_can_be_waited_for_and_its_result_is_the_status(ctl: Ctl, end: TaskState, status: int) -> None:
+    ctl.engine.answer(ListRules, (rule("r1", "nightly"),))
+    ctl.engine.answer(ListRuleVms, (rule_vm("vm-1", "web"), rule_vm("vm-2", "db")))
+    ctl.engine.answer(RunNow, (TaskId("t1"),))
+    ctl.engine.answer(TaskDetails, TaskReport(task=task("t1", end), log=()))
+    got, out, _ = ctl("rule", "run", "nightly", "--vm", "db", "--kind", "full", "--wait")
+    assert got == status
+    assert end.value in out
+    assert ctl.engine.executed == [RunNow(rule=RuleId("r1"), vms=(VmId("vm-2"),), kind=BackupKind.FULL)]
+
+
+# --- passwords -------------------------------------------------------------------------------------------------
+
+ADD = ("platform", "add", "vc", "vc.example.com", "--user", "root", "--thumbprint", "AA:BB")
+
+
+def test_a_password_is_read_from_standard_input(ctl: Ctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("open sesame \n"))
+    platform = Platform(
+        id=PlatformId("p"), name="vc", address="vc.example.com", port=443, user="root", thumbprint_sha256="AA:BB"
+    )
+    ctl.engine.answer(RegisterPlatform, platform)
+    status, out, err = ctl(*ADD)
+    assert status == 0
+    (command,) = ctl.engine.executed
+    assert isinstance(command, RegisterPlatform)
+    assert command.password == "open sesame "
+    assert "sesame" not in out + err
+
+
+def test_a_password_on_the_command_line_is_no_option(ctl: Ctl) -> None:
+    assert ctl(*ADD, "--password", "open sesame")[0] == 2
+    assert ctl.engine.executed == []
+
+
+# --- the terminal ----------------------------------------------------------------------------------------------
+
+
+def test_names_cannot_move_the_cursor_or_add_colours(ctl: Ctl) -> None:
+    ctl.engine.answer(ListTasks, (task("a", TaskState.RUNNING, vm_name="\x1b[2J[red]x[/red]\r"),))
+    _, out, _ = ctl("back", "task")
+    assert "\x1b" not in out
+    assert "\r" not in out
+    assert "[red]x[/red]" in out
+    assert printable("a\x07b\nc") == "a\ufffdb\nc"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(None, "-"), (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 * 1024**5, "5120.0 TiB")]
+)
+def test_sizes_are_readable(count: float | None, text: str) -> None:
+    assert size(count) == text
+
+
+def test_each_row_is_one_line_for_whoever_reads_lines(ctl: Ctl) -> None:
+    ctl.engine.answer(ListTasks, (task("a", TaskState.RUNNING, vm_name="x" * 300),))
+    _, out, _ = ctl("back", "task")
+    assert any(line.rstrip().endswith("x" * 300) for line in out.splitlines())
