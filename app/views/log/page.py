@@ -98,7 +98,7 @@ class LogsPage(Page):
         return (
             time,
             level,
-            Column(key="subject", title=self.tr("About"), text=lambda row: row.subject or fmt.NOTHING, width=130),
+            Column(key="subject", title=self.tr("Subject"), text=lambda row: row.subject or fmt.NOTHING, width=130),
             Column(key="action", title=self.tr("Action"), text=lambda row: action_text(row.action), width=130),
             text,
         )

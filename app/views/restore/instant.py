@@ -196,6 +196,6 @@ class InstantList(QWidget):
             Column(key="vm", title=self.tr("VM"), text=lambda row: row.vm_name, width=140),
             Column(key="point", title=self.tr("Restore point"), text=lambda row: row.point, width=160),
             Column(key="host", title=self.tr("Host"), text=lambda row: row.host, width=140),
-            Column(key="start", title=self.tr("Start"), text=lambda row: row.started, width=112),
+            Column(key="start", title=self.tr("Start time"), text=lambda row: row.started, width=112),
             Column(key="overlay", title=self.tr("Overlay"), text=lambda row: row.overlay, width=96, numeric=True),
         )

@@ -55,7 +55,7 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
         ),
         Column(
             key="kind",
-            title=QCoreApplication.translate("Points", "Kind"),
+            title=QCoreApplication.translate("Points", "Backup kind"),
             text=lambda known: backup_kind_word(known.point.kind),
             width=108,
         ),

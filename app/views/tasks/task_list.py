@@ -139,7 +139,7 @@ class TaskList(ListPage[TaskLine]):
             ),
             Column(
                 key="size",
-                title=self.tr("Data"),
+                title=self.tr("Data size"),
                 text=lambda line: fmt.size(line.task.progress.total_bytes or None),
                 sort=lambda line: line.task.progress.total_bytes,
                 numeric=True,
@@ -156,7 +156,7 @@ class TaskList(ListPage[TaskLine]):
         return (
             Column(
                 key="start",
-                title=self.tr("Start"),
+                title=self.tr("Start time"),
                 text=lambda line: fmt.short_time(line.task.started_at, now()),
                 sort=lambda line: line.task.started_at,
                 tooltip=lambda line: fmt.exact_time(line.task.started_at),
@@ -164,7 +164,7 @@ class TaskList(ListPage[TaskLine]):
             ),
             Column(
                 key="end",
-                title=self.tr("End"),
+                title=self.tr("End time"),
                 text=lambda line: fmt.short_time(line.task.ended_at, now()),
                 sort=lambda line: line.task.ended_at,
                 tooltip=lambda line: fmt.exact_time(line.task.ended_at),
