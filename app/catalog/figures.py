@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.catalog.database import Database
-from app.catalog.history_tables import day_figures, subjects, traffic_seconds, unviewed_errors
+from app.catalog.history_tables import day_figures, log, subjects, traffic_seconds, unviewed_errors
 from app.catalog.tables import rules, tasks
 from app.domain.history import DayFigures
 from app.domain.ids import RuleId, TaskId, VmId
@@ -21,9 +21,28 @@ _COUNT = sa.text(
     "INSERT INTO day_figures (subject_id, day, succeeded, failed, read_bytes, stored_bytes) "
     "VALUES (:subject_id, :day, :succeeded, :failed, :read_bytes, :stored_bytes) "
     "ON CONFLICT (subject_id, day) DO UPDATE SET succeeded = day_figures.succeeded + excluded.succeeded, "
-    "failed = day_figures.failed + excluded.failed, read_bytes = day_figures.read_bytes + excluded.read_bytes, "
+    "failed = day_figures.failed + excluded.failed, "
+    "read_bytes = day_figures.read_bytes + excluded.read_bytes, "
     "stored_bytes = day_figures.stored_bytes + excluded.stored_bytes"
 ).bindparams(sa.bindparam("day", type_=sa.Date))
+
+
+_FOLLOW = (
+    sa.text(
+        "INSERT INTO day_figures (subject_id, day, succeeded, failed, read_bytes, stored_bytes) "
+        "SELECT :new, day, succeeded, failed, read_bytes, stored_bytes FROM day_figures WHERE subject_id = :old "
+        "ON CONFLICT (subject_id, day) DO UPDATE SET succeeded = day_figures.succeeded + excluded.succeeded, "
+        "failed = day_figures.failed + excluded.failed, "
+        "read_bytes = day_figures.read_bytes + excluded.read_bytes, "
+        "stored_bytes = day_figures.stored_bytes + excluded.stored_bytes"
+    ),
+    sa.text(
+        "INSERT INTO traffic (subject_id, slice_s, at_s, read_bytes, written_bytes) "
+        "SELECT :new, slice_s, at_s, read_bytes, written_bytes FROM traffic WHERE subject_id = :old "
+        "ON CONFLICT (subject_id, slice_s, at_s) DO UPDATE SET read_bytes = traffic.read_bytes + "
+        "excluded.read_bytes, written_bytes = traffic.written_bytes + excluded.written_bytes"
+    ),
+)
 
 
 class FigureStore:
@@ -157,6 +176,21 @@ def count_end(
             "stored_bytes": row.written_bytes,
         }
         connection.execute(_COUNT, values)
+
+
+def follow_vm(connection: sa.Connection, rule: str, old: str, new: str) -> None:
+    """Give all that is remembered of a VM in a rule to the VM that took its place."""
+    here = (subjects.c.rule_id == rule) & (subjects.c.vm == old)
+    before = connection.execute(sa.select(subjects).where(here)).one_or_none()
+    if before is not None:
+        values = {"old": before.id, "new": subject_id(connection, rule, new, before.vm_name)}
+        for statement in _FOLLOW:
+            connection.execute(statement, values)
+        connection.execute(sa.delete(subjects).where(subjects.c.id == before.id))
+    ended = (tasks.c.rule_id == rule) & (tasks.c.vm == old) & tasks.c.ended_at.is_not(None)
+    connection.execute(sa.update(tasks).where(ended).values(vm=new))
+    for table in (unviewed_errors, log):
+        connection.execute(sa.update(table).where(table.c.rule_id == rule, table.c.vm == old).values(vm=new))
 
 
 def _subjects_of(connection: sa.Connection, row: sa.Row[Any]) -> set[int]:

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.catalog.database import Database
+from app.catalog.figures import follow_vm
 from app.catalog.tables import rule_vms, rules, vm_successions
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy
@@ -104,7 +105,10 @@ class RuleStore:
     # --- VMs that took the place of others -----------------------------------------------------------------------
 
     def succeed(self, platform: PlatformId, old: VmId, new: VmId, at: datetime) -> RuleId | None:
-        """Note that a VM took the place of another, and put it into the other's rule; return that rule."""
+        """Note that a VM took the place of another, and put it into the other's rule; return that rule.
+
+        What the rule remembers of the other (ended tasks, log, figures, traffic) is the new one's from now on.
+        """
         here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == old)
         with self._database.write() as connection:
             connection.execute(
@@ -118,6 +122,7 @@ class RuleStore:
             rule = connection.execute(sa.select(rule_vms.c.rule_id).where(here)).scalar_one_or_none()
             if rule is not None:
                 connection.execute(sa.update(rule_vms).where(here).values(vm=new))
+                follow_vm(connection, rule, old, new)
         return None if rule is None else RuleId(rule)
 
     def successions(self, platform: PlatformId) -> dict[VmId, VmId]:

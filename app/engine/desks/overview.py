@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from app.domain.console_events import ErrorsViewed
+from app.domain.console_events import ErrorsViewed, RuleRemoved
 from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import TaskId, VmId
 from app.domain.rules import BackupRule
@@ -104,7 +104,7 @@ class OverviewDesk:
         return count
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, ErrorsViewed) or (
+        if isinstance(event, ErrorsViewed | RuleRemoved) or (
             isinstance(event, TaskStateChanged) and event.state is TaskState.FAILED
         ):
             with self._lock:

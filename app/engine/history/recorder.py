@@ -8,6 +8,7 @@ from typing import Final
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.progress import ProgressSample
+from app.domain.console_events import RuleRemoved
 from app.domain.errors import OperationalError
 from app.domain.events import Event, TaskStateChanged
 from app.domain.history import Moved
@@ -151,6 +152,8 @@ class Recorder:
 
     def _on_event(self, event: Event) -> None:
         """Take a task's last counters as it ends, on the task's thread, while the task still counts as live."""
+        if isinstance(event, RuleRemoved):
+            self.forget(event.rule)
         if not isinstance(event, TaskStateChanged) or not event.state.is_final:
             return
         now_s = int(self._clock.now().timestamp())

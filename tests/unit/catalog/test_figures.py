@@ -11,7 +11,11 @@ import sqlalchemy as sa
 from app.catalog import Catalog
 from app.catalog.migrations import REVISIONS
 from app.core.clock import SystemClock
-from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.history import LogSearch, Moved, TrafficSlice
+from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
+from app.domain.messages import LogLevel, MessageKind
+from app.domain.policies import OneTimePolicy
+from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TransferTotals
 from tests.unit.catalog.test_catalog import task
@@ -138,6 +142,35 @@ def test_deleting_a_rule_deletes_its_figures_and_keeps_its_tasks_and_the_whole(c
     assert kept.rule is None
     assert counts(catalog) == (1, 1)
     assert counts(catalog, R2) == (1, 0)
+
+
+def test_a_vm_that_took_the_place_of_another_goes_on_with_its_history(catalog: Catalog) -> None:
+    catalog.rules.add(
+        BackupRule(
+            id=R1,
+            name="nightly",
+            platform=PlatformId("p1"),
+            standby=StandbyId("s1"),
+            target_path="x",
+            vms=(ProtectedVm(vm=A, name="web"),),
+            policy=OneTimePolicy(start=EVENING),
+        ),
+        created_at=EVENING,
+        considered_until=EVENING,
+    )
+    failed = ended(catalog, 1, TaskState.FAILED)
+    ended(catalog, 2, vm=B)
+    catalog.tasks.log(failed, EVENING, LogLevel.NORMAL, MessageKind("test.said", "Said").fill())
+    catalog.traffic.add([Moved(at_s=60, rule=R1, vm=A, read_bytes=5, written_bytes=0)])
+    catalog.traffic.roll_up(200)
+    assert catalog.rules.succeed(PlatformId("p1"), A, B, EVENING) == R1
+    assert counts(catalog, R1, A) == (0, 0)
+    assert counts(catalog, R1, B) == (1, 1)
+    assert catalog.figures.unviewed(R1, B) == 1
+    assert [one.id for one in catalog.tasks.ended(rule=R1, vm=B, limit=5)] == ["t1", "t2"]
+    assert len(catalog.log.page(LogSearch(rule=R1, vm=B), limit=5).entries) == 1
+    assert catalog.traffic.read(3600, 0, 3600, rule=R1, vm=B) == (TrafficSlice(0, 5, 0),)
+    assert counts(catalog) == counts(catalog, R1) == (1, 1), "nothing is counted twice"
 
 
 def test_an_older_catalog_keeps_its_log_and_counts_what_was(
