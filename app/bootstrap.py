@@ -159,9 +159,11 @@ class EngineHost:
     def close(self) -> None:
         """Cut callers off, stop what runs, let it clean up, close the catalog, and let go of it."""
         if self._server is not None:
-            self._server.close()
+            self._server.cut_off()
         if not self.engine.close():
             _log.warning("tasks were still cleaning up when the program ended; the next start goes on with it")
+        if self._server is not None:
+            self._server.close()
         self._catalog.close()
         self._lock.release()
 

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import msgspec
+
 from app.core.context import TaskContext
 from app.domain.errors import OperationalError, TaskCancelled
-from app.domain.hooks import HookCommand, Hooks
+from app.domain.hooks import HookBook, HookCommand, Hooks
 from app.domain.messages import MessageKind
 from app.engine.hookprocess import Outcome, run_command
+from app.engine.ports import SettingsStore
 
 BEFORE_STARTED = MessageKind("hook.before_started", "The command before the backup was started: {command}")
 BEFORE_DONE = MessageKind("hook.before_done", "The command before the backup ended well")
@@ -22,6 +25,7 @@ AFTER_FAILED = MessageKind("hook.after_failed", "The command after the backup fa
 HOOK_OUTPUT = MessageKind("hook.output", "Output of the command: {text}")
 HOOK_OUTPUT_CUT = MessageKind("hook.output_cut", "The command wrote more; only its beginning is kept")
 
+_DOCUMENT = "hooks"
 _OURS = "STANDFAST_"
 _MAX_LINES = 100
 
@@ -33,6 +37,25 @@ class HookVetoed(OperationalError):
     message_template = "The backup of {vm} was not made: the command {command} before it failed ({reason})."
     hint_template = "The log holds its output. Mend the command, or switch its veto off."
     retryable = True
+
+
+def read_hooks(store: SettingsStore) -> HookBook:
+    """Return the hooks that are kept.
+
+    Raises:
+        OperationalError: the catalog cannot be read.
+    """
+    body = store.get(_DOCUMENT)
+    return HookBook() if body is None else msgspec.json.decode(body, type=HookBook)
+
+
+def keep_hooks(store: SettingsStore, book: HookBook) -> None:
+    """Keep other hooks.
+
+    Raises:
+        OperationalError: the catalog cannot be written.
+    """
+    store.put(_DOCUMENT, msgspec.json.encode(book).decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,9 @@ from app.domain.vms import PowerState, VmDetails
 from app.engine import messages as m
 from app.engine.backup.frozen import FrozenBackup
 from app.engine.commands import StartBackup
-from app.engine.desks.hooks import read_hooks
 from app.engine.disks import DiskOpener
 from app.engine.errors import NothingToBackUp
-from app.engine.hooks import HookRunner, HookSubject
+from app.engine.hooks import HookRunner, HookSubject, read_hooks
 from app.engine.jobs import Job, Workshop
 from app.engine.options import ChangeTracking
 from app.engine.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch

@@ -3,26 +3,13 @@
 import threading
 from collections.abc import Mapping
 
-import msgspec
-
 from app.domain.hooks import HookBook, Hooks
 from app.engine.commands.hooks import SetHooks
 from app.engine.desks import Handler
 from app.engine.errors import RequestRefused
+from app.engine.hooks import keep_hooks, read_hooks
 from app.engine.ports import RuleStore, SettingsStore
 from app.engine.queries.hooks import ReadHooks
-
-_NAME = "hooks"
-
-
-def read_hooks(store: SettingsStore) -> HookBook:
-    """Return the hooks that are kept.
-
-    Raises:
-        OperationalError: the catalog cannot be read.
-    """
-    body = store.get(_NAME)
-    return HookBook() if body is None else msgspec.json.decode(body, type=HookBook)
 
 
 class HooksDesk:
@@ -53,4 +40,4 @@ class HooksDesk:
                 there = {one.id for one in self._rules.all()}
                 others = {one: kept for one, kept in book.rules.items() if one != rule and one in there}
                 book = HookBook(common=book.common, rules=others if hooks is None else {**others, rule: hooks})
-            self._store.put(_NAME, msgspec.json.encode(book).decode())
+            keep_hooks(self._store, book)

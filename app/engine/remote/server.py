@@ -72,13 +72,13 @@ class DoorServer:
         self._unsubscribe = self._door.subscribe(self._tell)
         self._accepting.start()
 
-    def close(self) -> None:
-        """Let nobody in any more, cut everybody off, and wait until what they asked for is finished."""
+    def cut_off(self) -> None:
+        """Let nobody in any more and end every connection; what is under way for callers goes on. Quick."""
         with self._lock:
             if self._closing:
                 return
             self._closing = True
-            sessions, strangers, threads = set(self._sessions), set(self._strangers), set(self._threads)
+            sessions, strangers = set(self._sessions), set(self._strangers)
         self._unsubscribe()
         with suppress(OSError):  # wakes the accepting thread, which closing its socket does not everywhere
             self.endpoint.connect(_LOOK_S).close()
@@ -88,6 +88,12 @@ class DoorServer:
             session.end()
         for connection in strangers:
             _cut(connection)
+
+    def close(self) -> None:
+        """Cut everybody off, and wait until what they asked for is finished; a second call does nothing."""
+        self.cut_off()
+        with self._lock:
+            threads = set(self._threads)
         for thread in threads:
             thread.join()
 
