@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from app.core.hypervisor import Hypervisor, HypervisorFactory
 from app.core.secrets import SecretStore
+from app.domain.errors import OperationalError
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import RepositoryPlace
 from app.engine.errors import PasswordMissing, PlatformUnknown, StandbyUnknown, WrongRepository
 from app.engine.ports import PlatformStore, RepositoryOpener, StandbyStore
+from app.engine.sightings import Sightings
 from app.engine.standbys import prepare_target
 from app.repository import Repository
 
@@ -23,6 +25,8 @@ class Sessions:
     factory: HypervisorFactory
     platforms: PlatformStore
     secrets: SecretStore
+    sightings: Sightings
+    """What was seen of the platforms, each time one was connected to."""
 
     def platform(self, platform: PlatformId) -> Platform:
         """Return a registered platform.
@@ -47,7 +51,13 @@ class Sessions:
         password = self.secrets.get(known.secret_name)
         if password is None:
             raise PasswordMissing(name=known.name)
-        return self.factory.connect(known, password)
+        try:
+            hypervisor = self.factory.connect(known, password)
+        except OperationalError as error:
+            self.sightings.failed(platform, error)
+            raise
+        self.sightings.reached(platform, hypervisor.facts)
+        return hypervisor
 
 
 @dataclass(slots=True)

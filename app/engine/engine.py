@@ -22,14 +22,17 @@ from app.engine.access import Repositories, Sessions
 from app.engine.desks import Desk, handler_table
 from app.engine.desks.history import HistoryDesk
 from app.engine.desks.hooks import HooksDesk
+from app.engine.desks.limits import KeepLimits, LimitsDesk
 from app.engine.desks.log import LogDesk
 from app.engine.desks.notifications import NotificationsDesk
 from app.engine.desks.offers import OffersDesk
 from app.engine.desks.overview import OverviewDesk
 from app.engine.desks.program import ProgramDesk
+from app.engine.desks.registration import RegistrationDesk
 from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
 from app.engine.dispatcher import Limits
+from app.engine.doctor.platform import PortProbe, probe_port
 from app.engine.executor import Executor, with_candidate
 from app.engine.export import messages as export_messages
 from app.engine.history import messages as history
@@ -46,6 +49,7 @@ from app.engine.recovery import Recovery
 from app.engine.registry import Registry
 from app.engine.rules.department import RuleDepartment
 from app.engine.settings import EngineSettings
+from app.engine.sightings import Sightings
 from app.engine.snapshots import SnapshotSweeper
 from app.engine.standbywatch import StandbyWatch
 from app.engine.taskmanager import TaskManager
@@ -78,6 +82,8 @@ class Engine:
         chance: random.Random | None = None,
         trust: Trust = system_trust,
         zone: Callable[[], tzinfo] = local_zone,
+        keep_limits: KeepLimits = lambda _limits: None,
+        probe: PortProbe = probe_port,
     ) -> None:
         """Put the engine together; nothing is opened or started yet.
 
@@ -94,6 +100,8 @@ class Engine:
             chance: draws the samples of the audit; by default the operating system's randomness.
             trust: decides which servers notifications are sent to.
             zone: tells the operator's time zone as it is set now.
+            keep_limits: makes limits that the operator changes last.
+            probe: tries whether a port of a host can be reached.
         """
         chosen = settings or EngineSettings()
         self._catalog = catalog
@@ -106,7 +114,7 @@ class Engine:
         )
         journal = Journal(catalog.log, clock, self._bus)
         self._workshop = Workshop(
-            sessions=Sessions(hypervisors, catalog.platforms, secrets),
+            sessions=Sessions(hypervisors, catalog.platforms, secrets, Sightings(catalog.sightings, clock)),
             transports=transports,
             repositories=Repositories(repositories, catalog.standbys),
             catalog=catalog,
@@ -136,7 +144,8 @@ class Engine:
             log=self._workshop.journal.about("", "notification"),
         )
         self._offers = OffersDesk(self._workshop)
-        self._handlers = handler_table(self._desks())
+        limits = LimitsDesk(self._workshop, self._manager, keep_limits)
+        self._handlers = handler_table((*self._desks(), RegistrationDesk(self._workshop, probe), limits))
 
     def _task_manager(self, runner: TaskRunner) -> TaskManager:
         workshop, settings = self._workshop, self._workshop.settings

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from app.core.hypervisor import Examinable, Hypervisor
 from app.domain.console_events import (
     PlatformRegistered,
     PlatformRemoved,
@@ -29,6 +30,7 @@ from app.engine.errors import (
 )
 from app.engine.history import messages as m
 from app.engine.jobs import Workshop
+from app.engine.sightings import note_licence
 from app.engine.standbys import adopt_root, check_root, find_repositories
 from app.engine.taskmanager import TaskManager
 
@@ -58,9 +60,12 @@ class Registry:
         )
         self._refuse_known_platform(platform)
         workshop = self._workshop
-        workshop.sessions.factory.connect(platform, command.password).close()
-        workshop.sessions.secrets.set(platform.secret_name, command.password)
-        workshop.catalog.platforms.put(platform)
+        with workshop.sessions.factory.connect(platform, command.password) as hypervisor:
+            if isinstance(hypervisor, Examinable):
+                hypervisor.check_licence()
+            workshop.sessions.secrets.set(platform.secret_name, command.password)
+            workshop.catalog.platforms.put(platform)
+            self._note_sighting(platform, hypervisor)
         log = workshop.journal.about(platform.name, "platform.register")
         log.info(m.PLATFORM_REGISTERED, address=platform.address, user=platform.user)
         workshop.bus.publish(PlatformRegistered(at=workshop.clock.now(), platform=platform.id, name=platform.name))
@@ -85,9 +90,10 @@ class Registry:
             password = workshop.sessions.secrets.get(platform.secret_name)
         if password is None:
             raise PasswordMissing(name=platform.name)
-        workshop.sessions.factory.connect(platform, password).close()
-        workshop.sessions.secrets.set(platform.secret_name, password)
-        workshop.catalog.platforms.put(platform)
+        with workshop.sessions.factory.connect(platform, password) as hypervisor:
+            workshop.sessions.secrets.set(platform.secret_name, password)
+            workshop.catalog.platforms.put(platform)
+            self._note_sighting(platform, hypervisor)
         log = workshop.journal.about(platform.name, "platform.change")
         log.info(m.PLATFORM_CHANGED, address=platform.address, user=platform.user)
         workshop.bus.publish(PlatformRegistered(at=workshop.clock.now(), platform=platform.id, name=platform.name))
@@ -109,6 +115,11 @@ class Registry:
         workshop.catalog.platforms.remove(platform)
         workshop.journal.about(known.name, "platform.remove").info(m.PLATFORM_REMOVED)
         workshop.bus.publish(PlatformRemoved(at=workshop.clock.now(), platform=platform))
+
+    def _note_sighting(self, platform: Platform, hypervisor: Hypervisor) -> None:
+        sightings = self._workshop.sessions.sightings
+        sightings.reached(platform.id, hypervisor.facts)
+        note_licence(sightings, platform.id, hypervisor)
 
     def _refuse_known_platform(self, platform: Platform) -> None:
         for other in self._workshop.catalog.platforms.all():

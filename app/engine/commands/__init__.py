@@ -9,6 +9,7 @@ from app.engine.commands.history import (
     ExportLog,
 )
 from app.engine.commands.hooks import SetHooks
+from app.engine.commands.limits import ChangeLimits
 from app.engine.commands.notifications import SetNotifications, TestSink
 from app.engine.commands.offers import OfferPoint, WithdrawPoint
 from app.engine.commands.program import RaiseWindow
@@ -85,6 +86,7 @@ AnyCommand = (
     | StopVms
     | RunNow
     | StartGroupRestore
+    | ChangeLimits
     | MarkErrorsViewed
     | ClearLog
     | ExportLog
@@ -99,6 +101,7 @@ __all__ = [
     "AddVmsToRule",
     "AnyCommand",
     "CancelTask",
+    "ChangeLimits",
     "ChangeRulePolicy",
     "ClearLog",
     "Command",

@@ -15,6 +15,7 @@ from app.engine.errors import PlacesUnknown
 from app.engine.jobs import Workshop
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
+from app.engine.sightings import note_licence
 
 
 class SitesDesk:
@@ -55,11 +56,14 @@ class SitesDesk:
 
     def _probe_platform(self, query: q.ProbePlatform) -> PlatformFacts:
         with self._workshop.sessions.connect(query.platform) as hypervisor:
+            note_licence(self._workshop.sessions.sightings, query.platform, hypervisor)
             return hypervisor.facts
 
     def _list_vms(self, query: q.ListVms) -> tuple[VmSummary, ...]:
         with self._workshop.sessions.connect(query.platform) as hypervisor:
-            return tuple(hypervisor.list_vms())
+            found = tuple(hypervisor.list_vms())
+            self._workshop.sessions.sightings.reached(query.platform, hypervisor.facts, vm_count=len(found))
+        return found
 
     def _describe_vm(self, query: q.DescribeVm) -> VmDetails:
         with self._workshop.sessions.connect(query.platform) as hypervisor:

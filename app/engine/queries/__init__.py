@@ -30,6 +30,7 @@ from app.engine.queries.history import (
     TrafficRange,
 )
 from app.engine.queries.hooks import ReadHooks
+from app.engine.queries.limits import LimitsRow, ReadLimits
 from app.engine.queries.notifications import NotificationRow, ReadNotifications
 from app.engine.queries.offers import ListOffers
 from app.engine.queries.platforms import (
@@ -116,6 +117,7 @@ AnyQuery = (
     | PreviewRetention
     | PreviewRuleDeletion
     | VmsInRules
+    | ReadLimits
     | ReadLog
     | ReadTraffic
     | ReadStatistics
@@ -147,6 +149,7 @@ __all__ = [
     "Finding",
     "HitKind",
     "InspectServer",
+    "LimitsRow",
     "ListOffers",
     "ListPlaces",
     "ListPlatformRows",
@@ -175,6 +178,7 @@ __all__ = [
     "ProbePlatform",
     "Query",
     "ReadHooks",
+    "ReadLimits",
     "ReadLog",
     "ReadNotifications",
     "ReadOverview",

@@ -121,7 +121,10 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing the doctor looked at: what, how it is, and what to do."""
+    """One thing the doctor looked at: what, how it is, and what to do.
+
+    ``message`` and ``hint`` are English templates: translate them, then fill in ``params``.
+    """
 
     severity: Severity
     subject: str

@@ -1,0 +1,153 @@
+"""Looking before something is registered, the lists of what is, and the doctor."""
+
+import uuid
+from collections.abc import Mapping
+from functools import partial
+
+from app.core.hypervisor import CertificateSource
+from app.domain.ids import PlatformId, RuleId
+from app.domain.platforms import Platform, PlatformFacts, PlatformSighting
+from app.domain.standbys import normal_target_path
+from app.domain.tasks import TaskError
+from app.engine import queries as q
+from app.engine.desks import Handler
+from app.engine.doctor.platform import PortProbe, examine_platform
+from app.engine.doctor.rule import examine_rule
+from app.engine.errors import RequestRefused, StandbyUnknown
+from app.engine.jobs import Workshop
+from app.engine.rows import error_row, kept_error_row
+from app.engine.rules.drafts import rule_of
+from app.engine.rules.errors import RuleUnknown
+from app.engine.standbys import browse, browse_machine
+
+LOOK_WAIT_S = 3.0
+"""How long the list of standby machines waits for those that are looked at right now."""
+
+
+class RegistrationDesk:
+    """Answers about what can be registered and what is. Thread: any."""
+
+    def __init__(self, workshop: Workshop, probe: PortProbe) -> None:
+        self._workshop = workshop
+        self._probe = probe
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        return {
+            q.InspectServer: self._inspect_server,
+            q.TryPlatform: self._try_platform,
+            q.ListPlatformRows: self._platform_rows,
+            q.ListStandbyRows: self._standby_rows,
+            q.BrowseStandby: self._browse_standby,
+            q.BrowseLocal: lambda query: browse_machine(query.path),
+            q.ExaminePlatform: self._examine_platform,
+            q.ExamineRule: self._examine_rule,
+        }
+
+    # --- before registering --------------------------------------------------------------------------------------
+
+    def _inspect_server(self, query: q.InspectServer) -> q.Certificate:
+        factory = self._workshop.sessions.factory
+        if not isinstance(factory, CertificateSource):
+            raise RequestRefused(detail="this kind of platform shows no certificates")
+        shown = factory.inspect(query.address.strip(), query.port)
+        return q.Certificate(
+            thumbprint_sha256=shown.thumbprint_sha256,
+            subject=shown.subject,
+            issuer=shown.issuer,
+            not_before=shown.not_before,
+            not_after=shown.not_after,
+            trusted_by_ca=shown.trusted_by_ca,
+        )
+
+    def _try_platform(self, query: q.TryPlatform) -> PlatformFacts:
+        platform = Platform(
+            id=PlatformId(str(uuid.uuid4())),
+            name=query.address,
+            address=query.address.strip(),
+            port=query.port,
+            user=query.user,
+            thumbprint_sha256=query.thumbprint_sha256,
+        )
+        with self._workshop.sessions.factory.connect(platform, query.password) as hypervisor:
+            return hypervisor.facts
+
+    # --- lists ---------------------------------------------------------------------------------------------------
+
+    def _platform_rows(self, _: q.ListPlatformRows) -> tuple[q.PlatformRow, ...]:
+        catalog = self._workshop.catalog
+        seen, rules = catalog.sightings.all(), catalog.rules.all()
+        return tuple(
+            _platform_row(one, seen.get(one.id), sum(rule.platform == one.id for rule in rules))
+            for one in catalog.platforms.all()
+        )
+
+    def _standby_rows(self, _: q.ListStandbyRows) -> tuple[q.StandbyRow, ...]:
+        catalog, watch = self._workshop.catalog, self._workshop.standby_watch
+        watch.refresh(wait_s=LOOK_WAIT_S)
+        rules, tallies = catalog.rules.all(), catalog.points.tallies()
+        rows = []
+        for one in catalog.standbys.all():
+            health = watch.health(one.id)
+            mine = [tally for tally in tallies if tally.standby == one.id]
+            rows.append(
+                q.StandbyRow(
+                    id=one.id,
+                    name=one.name,
+                    root_path=one.root_path,
+                    note=one.note,
+                    reachable=health is not None and health.reachable,
+                    writable=health is not None and health.writable,
+                    error=None if health is None or health.error is None else error_row(health.error),
+                    total_bytes=None if health is None else health.total_bytes,
+                    free_bytes=None if health is None else health.free_bytes,
+                    repository_bytes=sum(tally.stored_bytes for tally in mine),
+                    point_count=sum(tally.count for tally in mine),
+                    rule_count=sum(rule.standby == one.id for rule in rules),
+                )
+            )
+        return tuple(rows)
+
+    def _browse_standby(self, query: q.BrowseStandby) -> tuple[q.DirectoryEntry, ...]:
+        standby = self._workshop.catalog.standbys.get(query.standby)
+        if standby is None:
+            raise StandbyUnknown(standby=query.standby)
+        return browse(standby, normal_target_path(query.path))
+
+    # --- the doctor ----------------------------------------------------------------------------------------------
+
+    def _examine_platform(self, query: q.ExaminePlatform) -> tuple[q.Finding, ...]:
+        sessions = self._workshop.sessions
+        platform = sessions.platform(query.platform)
+        return examine_platform(platform, partial(sessions.connect, platform.id), self._probe)
+
+    def _examine_rule(self, query: q.ExamineRule) -> tuple[q.Finding, ...]:
+        catalog, sessions = self._workshop.catalog, self._workshop.sessions
+        if query.draft is not None:
+            rule = rule_of(query.draft, query.rule or RuleId(""), self._workshop.clock.now())
+        elif query.rule is not None:
+            known = catalog.rules.get(query.rule)
+            if known is None:
+                raise RuleUnknown(rule=query.rule)
+            rule = known
+        else:
+            raise RequestRefused(detail="neither a rule nor a draft is named")
+        return examine_rule(
+            rule, partial(sessions.connect, rule.platform), catalog.standbys.get(rule.standby), self._probe
+        )
+
+
+def _platform_row(platform: Platform, seen: PlatformSighting | None, rule_count: int) -> q.PlatformRow:
+    error = None
+    if seen is not None and seen.error_code is not None:
+        error = kept_error_row(TaskError(code=seen.error_code, params=seen.error_params))
+    return q.PlatformRow(
+        platform=platform,
+        facts=None if seen is None else seen.facts,
+        reachable=None if seen is None else seen.reachable,
+        checked_at=None if seen is None else seen.checked_at,
+        error=error,
+        vm_count=None if seen is None else seen.vm_count,
+        rule_count=rule_count,
+        license_name="" if seen is None else seen.license_name,
+    )

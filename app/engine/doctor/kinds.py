@@ -1,0 +1,268 @@
+"""Everything that the doctor can find. The words are templates; the reader fills in the parameters."""
+
+from typing import ClassVar
+
+from app.domain.errors import OperationalError
+from app.engine.queries.platforms import Finding, Severity
+
+
+class FindingKind:
+    """A kind of finding: what it is called, how much it matters, its words and its remedy."""
+
+    code: ClassVar[str]
+    severity: ClassVar[Severity] = Severity.OK
+    message_template: ClassVar[str]
+    hint_template: ClassVar[str] = ""
+
+    @classmethod
+    def about(cls, subject: str, **params: object) -> Finding:
+        """Make a finding of this kind.
+
+        Raises:
+            KeyError: a template names a parameter that was not given.
+        """
+        texts = {name: str(value) for name, value in params.items()}
+        cls.message_template.format_map(texts)
+        cls.hint_template.format_map(texts)
+        return Finding(
+            severity=cls.severity,
+            subject=subject,
+            code=cls.code,
+            params=tuple(sorted(texts.items())),
+            message=cls.message_template,
+            hint=cls.hint_template,
+        )
+
+
+def of_error(subject: str, error: OperationalError, severity: Severity = Severity.ERROR) -> Finding:
+    """Make a finding of an error, with the error's own words."""
+    return Finding(
+        severity=severity,
+        subject=subject,
+        code=error.code,
+        params=tuple(sorted(error.params.items())),
+        message=error.message_template,
+        hint=error.hint_template,
+    )
+
+
+# --- platforms -------------------------------------------------------------------------------------------------
+
+
+class LoginWorks(FindingKind):
+    """The platform answers and accepts the account."""
+
+    code = "doctor.login_works"
+    message_template = "{address}:{port} answers, and the account {user} can log in: {name}"
+
+
+class VersionSupported(FindingKind):
+    """The version is one that we work with."""
+
+    code = "doctor.version_supported"
+    message_template = "API version {version} is supported"
+
+
+class VersionTooOld(FindingKind):
+    """The version lacks what we need."""
+
+    code = "doctor.version_too_old"
+    severity = Severity.ERROR
+    message_template = "API version {version} is older than {oldest}"
+    hint_template = "Update the platform to vSphere 6.5 or newer."
+
+
+class LicenceFine(FindingKind):
+    """The licence allows what we do."""
+
+    code = "doctor.licence_fine"
+    message_template = "The licence allows backups: {name}"
+
+
+class PrivilegesComplete(FindingKind):
+    """The account may do everything."""
+
+    code = "doctor.privileges_complete"
+    message_template = "The account has all privileges for {purpose}"
+
+
+class PrivilegeMissingForBackup(FindingKind):
+    """Backups need it."""
+
+    code = "doctor.privilege_missing_backup"
+    severity = Severity.ERROR
+    message_template = "The account lacks {privilege}: backups are not possible"
+    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
+
+
+class PrivilegeMissingForRestore(FindingKind):
+    """Restores need it."""
+
+    code = "doctor.privilege_missing_restore"
+    severity = Severity.WARNING
+    message_template = "The account lacks {privilege}: backups work, restores do not"
+    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
+
+
+class PrivilegeUseful(FindingKind):
+    """Without it something works less well."""
+
+    code = "doctor.privilege_useful"
+    severity = Severity.WARNING
+    message_template = "The account lacks {privilege}: {without_it}"
+    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
+
+
+class PortOpen(FindingKind):
+    """A port of a host can be reached."""
+
+    code = "doctor.port_open"
+    message_template = "Port {port} can be reached"
+
+
+class PortClosed(FindingKind):
+    """A port of a host cannot be reached."""
+
+    code = "doctor.port_closed"
+    severity = Severity.WARNING
+    message_template = "Port {port} cannot be reached from this machine: {detail}"
+    hint_template = (
+        "Let this machine reach TCP port 902 of every ESXi host, and resolve its name; until then disks are read "
+        "over HTTPS, which is slower, and cannot be restored."
+    )
+
+
+# --- VMs -------------------------------------------------------------------------------------------------------
+
+
+class TrackingOn(FindingKind):
+    """Changed block tracking is on."""
+
+    code = "doctor.tracking_on"
+    message_template = "Changed block tracking is on"
+
+
+class TrackingWillBeOn(FindingKind):
+    """The first backup switches changed block tracking on."""
+
+    code = "doctor.tracking_will_be_on"
+    severity = Severity.NOTICE
+    message_template = "Changed block tracking is off; the first backup switches it on"
+
+
+class TrackingStaysOff(FindingKind):
+    """Nobody switches changed block tracking on."""
+
+    code = "doctor.tracking_stays_off"
+    severity = Severity.WARNING
+    message_template = (
+        "Changed block tracking is off and the rule does not switch it on: every backup reads whole disks"
+    )
+    hint_template = (
+        "Let the rule set quick backup up by itself, or switch change tracking on in the VM's settings."
+    )
+
+
+class TrackingBlockedBySnapshots(FindingKind):
+    """Changed block tracking cannot be switched on while there are snapshots."""
+
+    code = "doctor.tracking_blocked"
+    severity = Severity.WARNING
+    message_template = "Changed block tracking is off and cannot be switched on while the VM has {count} snapshots"
+    hint_template = "Delete the VM's snapshots; the next backup switches change tracking on then."
+
+
+class TrackingUnsupported(FindingKind):
+    """The VM is too old for changed block tracking."""
+
+    code = "doctor.tracking_unsupported"
+    severity = Severity.WARNING
+    message_template = "The VM does not support changed block tracking: every backup reads whole disks"
+    hint_template = "Raise the VM's hardware version to 7 or newer while it is powered off."
+
+
+class SnapshotsThere(FindingKind):
+    """The VM has snapshots of others."""
+
+    code = "doctor.snapshots_there"
+    severity = Severity.NOTICE
+    message_template = "The VM has {count} snapshots that are not ours: {names}"
+    hint_template = "Old snapshots grow and slow the VM down; delete those that nobody needs."
+
+
+class DiskLeftOut(FindingKind):
+    """A disk cannot be backed up."""
+
+    code = "doctor.disk_left_out"
+    severity = Severity.WARNING
+    message_template = "{disk} is left out of backups: {reason}"
+    hint_template = "Change the disk's mode to dependent, or back its data up from inside the guest."
+
+
+class NothingToBackUp(FindingKind):
+    """No disk of the VM can be backed up."""
+
+    code = "doctor.nothing_to_back_up"
+    severity = Severity.ERROR
+    message_template = "No disk of the VM can be backed up"
+    hint_template = "Give it a dependent disk, or take the VM out of the rule."
+
+
+class DatastoreNearlyFull(FindingKind):
+    """A snapshot may not find space."""
+
+    code = "doctor.datastore_nearly_full"
+    severity = Severity.WARNING
+    message_template = (
+        "The datastore {name} ({kind}) has only {percent} % free; a snapshot needs space while it exists"
+    )
+    hint_template = "Free space on the datastore, or move VMs away from it."
+
+
+class DatastoreFine(FindingKind):
+    """A datastore has space for snapshots."""
+
+    code = "doctor.datastore_fine"
+    message_template = "The datastore {name} ({kind}) has {percent} % free"
+
+
+class QuiesceNeedsTools(FindingKind):
+    """The guest does not answer, so quiescing will fail."""
+
+    code = "doctor.quiesce_needs_tools"
+    severity = Severity.NOTICE
+    message_template = (
+        "The guest does not tell its name: VMware Tools may not run, and quiesced snapshots need them"
+    )
+    hint_template = "Install or start VMware Tools in the guest, or switch quiesced snapshots off."
+
+
+# --- standby ---------------------------------------------------------------------------------------------------
+
+
+class StandbyFine(FindingKind):
+    """The standby can be used and has space."""
+
+    code = "doctor.standby_fine"
+    message_template = "The standby machine can be written and has {free} GB free"
+
+
+class StandbyTight(FindingKind):
+    """The first backups may not fit."""
+
+    code = "doctor.standby_tight"
+    severity = Severity.WARNING
+    message_template = "The standby machine has {free} GB free, the VMs' disks hold up to {needed} GB"
+    hint_template = (
+        "Compression and deduplication save much, but make sure of the space before the first full backup."
+    )
+
+
+class LanFreeMissing(FindingKind):
+    """SAN transport is not there."""
+
+    code = "doctor.lan_free_missing"
+    severity = Severity.NOTICE
+    message_template = (
+        "LAN-free is wanted; where the SAN cannot be reached the network is used, and the log says so"
+    )

@@ -1,0 +1,110 @@
+"""The examination of a platform."""
+
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from app.core.hypervisor import Examinable, Hypervisor
+from app.domain.errors import OperationalError
+from app.domain.ids import VmId
+from app.domain.platforms import Platform, PlatformFacts
+from app.engine.doctor import kinds as k
+from app.engine.queries.platforms import Finding
+
+OLDEST_API = (6, 5)
+NFC_PORT = 902
+_CONNECT_TIMEOUT_S = 4.0
+_MOST_HOSTS = 64
+
+Connect = Callable[[], Hypervisor]
+PortProbe = Callable[[str, int], str | None]
+"""Connects to a TCP port; returns why that failed, or None."""
+
+
+def probe_port(host: str, port: int) -> str | None:
+    """Connect to a TCP port and hang up; return why that failed, or None."""
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
+
+
+def examine_platform(platform: Platform, connect: Connect, probe: PortProbe = probe_port) -> tuple[Finding, ...]:
+    """Look at a platform's address, login, version, licence, privileges and ports. Never raises."""
+    try:
+        with connect() as hypervisor:
+            return tuple(_examine(platform, hypervisor, probe))
+    except OperationalError as error:
+        return (k.of_error(platform.name, error),)
+
+
+def _examine(platform: Platform, hypervisor: Hypervisor, probe: PortProbe) -> Iterator[Finding]:
+    facts = hypervisor.facts
+    yield k.LoginWorks.about(
+        platform.name,
+        address=platform.address,
+        port=platform.port,
+        user=platform.user,
+        name=facts.full_name,
+    )
+    yield _version(platform, facts)
+    if isinstance(hypervisor, Examinable):
+        yield from _licence(platform, hypervisor)
+        yield from privileges(platform.name, hypervisor)
+    try:
+        hosts = sorted({vm.host for vm in hypervisor.list_vms() if vm.host})
+    except OperationalError as error:
+        yield k.of_error(platform.name, error)
+        return
+    yield from ports(hosts, probe)
+
+
+def _version(platform: Platform, facts: PlatformFacts) -> Finding:
+    found = tuple(int(part) for part in facts.api_version.split(".")[:2] if part.isdigit())
+    if len(found) == 2 and found < OLDEST_API:
+        oldest = ".".join(map(str, OLDEST_API))
+        return k.VersionTooOld.about(platform.name, version=facts.api_version, oldest=oldest)
+    return k.VersionSupported.about(platform.name, version=facts.api_version)
+
+
+def _licence(platform: Platform, hypervisor: Examinable) -> Iterator[Finding]:
+    try:
+        hypervisor.check_licence()
+        yield k.LicenceFine.about(platform.name, name=hypervisor.license_name() or "-")
+    except OperationalError as error:
+        yield k.of_error(platform.name, error)
+
+
+def privileges(subject: str, hypervisor: Examinable, vm: VmId | None = None) -> Iterator[Finding]:
+    """Yield what the account may not do, or that it may do everything."""
+    try:
+        checks = hypervisor.check_privileges(vm)
+    except OperationalError as error:
+        yield k.of_error(subject, error)
+        return
+    missing = [one for one in checks if not one.is_granted]
+    for one in missing:
+        if one.without_it:
+            yield k.PrivilegeUseful.about(subject, privilege=one.privilege, without_it=one.without_it)
+        elif one.for_backup:
+            yield k.PrivilegeMissingForBackup.about(subject, privilege=one.privilege)
+        else:
+            yield k.PrivilegeMissingForRestore.about(subject, privilege=one.privilege)
+    if not any(one.for_backup for one in missing):
+        yield k.PrivilegesComplete.about(subject, purpose="backups")
+    if not any(one.for_restore for one in missing):
+        yield k.PrivilegesComplete.about(subject, purpose="restores")
+
+
+def ports(hosts: Iterable[str], probe: PortProbe) -> Iterator[Finding]:
+    """Yield for each host whether its port for disk data can be reached; all are tried at once."""
+    chosen = list(hosts)[:_MOST_HOSTS]
+    if not chosen:
+        return
+    with ThreadPoolExecutor(min(16, len(chosen)), thread_name_prefix="doctor") as pool:
+        for host, problem in zip(chosen, pool.map(lambda host: probe(host, NFC_PORT), chosen), strict=True):
+            if problem is None:
+                yield k.PortOpen.about(host, port=NFC_PORT)
+            else:
+                yield k.PortClosed.about(host, port=NFC_PORT, detail=problem)

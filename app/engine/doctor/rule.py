@@ -1,0 +1,113 @@
+"""The examination of a rule or a draft: its VMs with their disks, and its standby machine."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from app.core.hypervisor import SNAPSHOT_PREFIX, Examinable, Hypervisor
+from app.core.places import RestoreChoices
+from app.domain.errors import OperationalError
+from app.domain.rules import AdvancedSettings, BackupRule
+from app.domain.standbys import Standby
+from app.domain.vms import PowerState, VmDetails
+from app.engine.doctor import kinds as k
+from app.engine.doctor.platform import Connect, PortProbe, ports, privileges, probe_port
+from app.engine.queries.platforms import Finding
+from app.engine.standbys import look_at
+
+_TIGHT_PERCENT = 10
+_GB = 1000**3
+
+
+def examine_rule(
+    rule: BackupRule, connect: Connect, standby: Standby | None, probe: PortProbe = probe_port
+) -> tuple[Finding, ...]:
+    """Look at everything a rule depends on. Never raises for what it finds."""
+    found: list[Finding] = []
+    details: list[VmDetails] = []
+    try:
+        with connect() as hypervisor:
+            for one in rule.vms:
+                try:
+                    details.append(hypervisor.vm_details(one.vm))
+                except OperationalError as error:
+                    found.append(k.of_error(one.name, error))
+            for vm in details:
+                found.extend(_vm(vm, rule.advanced))
+            found.extend(_surroundings(hypervisor, details, probe))
+    except OperationalError as error:
+        found.append(k.of_error(rule.name, error))
+    if rule.advanced.lan_free:
+        found.append(k.LanFreeMissing.about(rule.name))
+    if standby is not None:
+        found.append(_standby(standby, details))
+    return tuple(found)
+
+
+def _surroundings(hypervisor: Hypervisor, details: Sequence[VmDetails], probe: PortProbe) -> Iterator[Finding]:
+    if isinstance(hypervisor, Examinable) and details:
+        vm = details[0].summary
+        yield from privileges(vm.name, hypervisor, vm.id)
+    if isinstance(hypervisor, RestoreChoices):
+        wanted = {name for one in details for name in one.summary.datastores}
+        yield from _datastores(hypervisor, wanted)
+    yield from ports(sorted({one.summary.host for one in details if one.summary.host}), probe)
+
+
+# --- VMs -------------------------------------------------------------------------------------------------------
+
+
+def _vm(vm: VmDetails, advanced: AdvancedSettings) -> Iterator[Finding]:
+    name, summary = vm.summary.name, vm.summary
+    left_out = [disk for disk in vm.disks if disk.unsupported_reason is not None]
+    for disk in left_out:
+        yield k.DiskLeftOut.about(name, disk=disk.label, reason=disk.unsupported_reason)
+    if len(left_out) == len(vm.disks):
+        yield k.NothingToBackUp.about(name)
+    others = [one.name for one in vm.snapshots if not one.name.startswith(SNAPSHOT_PREFIX)]
+    if others:
+        yield k.SnapshotsThere.about(name, count=len(others), names=", ".join(others))
+    yield _tracking(vm, advanced)
+    if advanced.quiesce and summary.power_state is PowerState.ON and summary.hostname is None:
+        yield k.QuiesceNeedsTools.about(name)
+
+
+def _tracking(vm: VmDetails, advanced: AdvancedSettings) -> Finding:
+    summary = vm.summary
+    if not summary.change_tracking_supported:
+        return k.TrackingUnsupported.about(summary.name)
+    if summary.change_tracking_enabled:
+        return k.TrackingOn.about(summary.name)
+    if not advanced.automatic_change_tracking:
+        return k.TrackingStaysOff.about(summary.name)
+    if vm.snapshots:
+        return k.TrackingBlockedBySnapshots.about(summary.name, count=len(vm.snapshots))
+    return k.TrackingWillBeOn.about(summary.name)
+
+
+# --- datastores and standby ------------------------------------------------------------------------------------
+
+
+def _datastores(hypervisor: RestoreChoices, wanted: Iterable[str]) -> Iterator[Finding]:
+    try:
+        places = hypervisor.list_places()
+    except OperationalError as error:
+        yield k.of_error("", error)
+        return
+    known = {store.name: store for host in places.hosts for store in host.datastores}
+    for name in sorted(set(wanted) & known.keys()):
+        store = known[name]
+        if not store.total_bytes or store.free_bytes is None:
+            continue
+        percent = 100 * store.free_bytes // store.total_bytes
+        kind = k.DatastoreNearlyFull if percent < _TIGHT_PERCENT else k.DatastoreFine
+        yield kind.about(name, name=name, kind=store.kind, percent=percent)
+
+
+def _standby(standby: Standby, details: Iterable[VmDetails]) -> Finding:
+    health = look_at(standby)
+    if health.error is not None:
+        return k.of_error(standby.name, health.error)
+    needed = sum(disk.capacity_bytes for one in details for disk in one.disks if disk.unsupported_reason is None)
+    free = health.free_bytes or 0
+    if free < needed:
+        return k.StandbyTight.about(standby.name, free=f"{free / _GB:.1f}", needed=f"{needed / _GB:.1f}")
+    return k.StandbyFine.about(standby.name, free=f"{free / _GB:.1f}")
