@@ -85,8 +85,10 @@ def folders_in(home: Path) -> Folders:
     )
 
 
-def register(root: Path, simulator: VSphereSimulator, engine: Engine) -> Stage:
-    """Tell an engine of the simulated vSphere and of a standby path beside it.
+def register(
+    root: Path, simulator: VSphereSimulator, engine: Engine, *, standby_root: Path | None = None
+) -> Stage:
+    """Tell an engine of the simulated vSphere and of a standby path, by default beside it.
 
     Raises:
         OperationalError: the engine refused.
@@ -101,5 +103,5 @@ def register(root: Path, simulator: VSphereSimulator, engine: Engine) -> Stage:
             thumbprint_sha256=simulator.thumbprint_sha256,
         )
     )
-    standby = engine.execute(RegisterStandby(name="Demo standby", root_path=str(root / "standby")))
+    standby = engine.execute(RegisterStandby(name="Demo standby", root_path=str(standby_root or root / "standby")))
     return Stage(root=root, simulator=simulator, engine=engine, platform=platform.id, standby=standby.id)

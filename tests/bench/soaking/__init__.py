@@ -1,0 +1,1 @@
+"""The parts of the soak: the engine in a process of its own, the faults, the oracle."""
