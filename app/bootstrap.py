@@ -256,22 +256,6 @@ def _own_engine(
     return OpenDoor(host.engine, host, host.close)
 
 
-def attach(folders: Folders) -> RemoteDoor:
-    """Connect to the engine that uses a data folder, and start none.
-
-    Raises:
-        EngineAway: none runs.
-        OperationalError: it cannot be used.
-    """
-    door = RemoteDoor(folders.data)
-    try:
-        door.wait_for_first_try()
-    except BaseException:
-        door.close()
-        raise
-    return door
-
-
 def claim_window(installation: Installation) -> ProcessLock | None:
     """Become the one process that shows the window; return None when another does, which is to be raised instead.
 

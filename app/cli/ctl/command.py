@@ -6,11 +6,11 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from app.bootstrap import attach
 from app.cli.ctl.parser import ctl_parser
 from app.cli.ctl.screen import Screen
 from app.domain.errors import OperationalError
 from app.engine.api import EngineAway
+from app.engine.remote.client import attach
 from app.paths import Folders, find_folders
 
 FAILED, USAGE, NO_ENGINE = 1, 2, 3
@@ -38,7 +38,7 @@ def run_ctl(arguments: Sequence[str], folders: Folders | None = None) -> int:
 
 def _run(chosen: Namespace, screen: Screen, folders: Folders) -> int:
     try:
-        with attach(folders) as door:
+        with attach(folders.data) as door:
             status: int = chosen.run(door, screen, chosen)
     except EngineAway as error:
         screen.remark(str(error))

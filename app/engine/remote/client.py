@@ -372,3 +372,19 @@ class RemoteDoor:
     def _tell_all(self) -> None:
         while (event := self._events.get()) is not None:
             self._bus.publish(event)
+
+
+def attach(folder: Path) -> RemoteDoor:
+    """Connect to the engine whose door lies in a data folder, and start none; the caller closes the connection.
+
+    Raises:
+        EngineAway: none runs.
+        OperationalError: it cannot be used.
+    """
+    door = RemoteDoor(folder)
+    try:
+        door.wait_for_first_try()
+    except BaseException:
+        door.close()
+        raise
+    return door
