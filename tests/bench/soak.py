@@ -180,7 +180,8 @@ class Soak:
         """Register everything and create three rules."""
         with open_host(self.home, PASSPHRASE) as host:
             stage = register(self.work, self.simulator, host.engine, standby_root=self.standby)
-            found = sorted(host.engine.ask(ListVms(platform=stage.platform)), key=lambda vm: vm.name)
+            vms = host.engine.ask(ListVms(platform=stage.platform))
+            found = sorted(vms, key=lambda vm: vm.name)
             for number in range(3):
                 chosen = tuple(VmChoice(vm=vm.id, name=vm.name) for vm in found[number::3])
                 draft = RuleDraft(
