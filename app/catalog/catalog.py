@@ -1,5 +1,6 @@
 """The catalog as a whole."""
 
+from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from app.catalog.sightings import EngineStore, SightingStore
 from app.catalog.tasks import TaskStore
 from app.catalog.traffic import TrafficStore
 from app.core.clock import Clock
+from app.core.zones import local_zone
 
 
 class Catalog:
@@ -37,7 +39,9 @@ class Catalog:
         restore_journal: VMs that unfinished restores may have created.
     """
 
-    def __init__(self, database: Database, durable: Database, clock: Clock, zone: tzinfo | None = None) -> None:
+    def __init__(
+        self, database: Database, durable: Database, clock: Clock, zone: Callable[[], tzinfo] = local_zone
+    ) -> None:
         self._databases = (database, durable)
         self.platforms = PlatformStore(database)
         self.standbys = StandbyStore(database)
@@ -54,13 +58,13 @@ class Catalog:
         self.restore_journal = RestoreJournalStore(durable)
 
     @classmethod
-    def open(cls, location: Path | str, *, clock: Clock, zone: tzinfo | None = None) -> Self:
+    def open(cls, location: Path | str, *, clock: Clock, zone: Callable[[], tzinfo] = local_zone) -> Self:
         """Open the catalog, create it and bring its schema up to date as needed.
 
         Args:
             location: a file for SQLite, or an SQLAlchemy URL.
             clock: tells the times of the journal.
-            zone: whose local days the figures count; None is the machine's.
+            zone: tells whose local days the figures count, as the zone is set now.
 
         Raises:
             CatalogDamaged: the file is not a whole database.

@@ -147,9 +147,7 @@ def subject_id(connection: sa.Connection, rule: str | None, vm: str, vm_name: st
     return int(connection.execute(_NEW_SUBJECT, values).scalar_one())
 
 
-def count_end(
-    connection: sa.Connection, task: TaskId, state: TaskState, at: datetime, zone: tzinfo | None
-) -> None:
+def count_end(connection: sa.Connection, task: TaskId, state: TaskState, at: datetime, zone: tzinfo) -> None:
     """Count a task that enters a final state, in the same transaction.
 
     Args:
@@ -157,7 +155,7 @@ def count_end(
         task: which.
         state: the final state.
         at: when.
-        zone: whose local day it is; None is the machine's.
+        zone: whose local day it is.
     """
     row = connection.execute(sa.select(tasks).where(tasks.c.id == task)).one_or_none()
     if row is None or state not in (TaskState.COMPLETED, TaskState.FAILED):

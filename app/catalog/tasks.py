@@ -1,6 +1,6 @@
 """Tasks with their stages, figures and log."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -11,6 +11,7 @@ from app.catalog.figures import count_end, subject_id
 from app.catalog.history_tables import subjects
 from app.catalog.log import append_for_task, pack_params, read_of_task, unpack_params
 from app.catalog.tables import rule_vms, rules, task_stages, tasks
+from app.core.zones import local_zone
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState
@@ -24,7 +25,7 @@ _FAILED = sa.text("tasks.state = 'failed'")
 class TaskStore:
     """Keeps tasks. Thread: any."""
 
-    def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
+    def __init__(self, database: Database, zone: Callable[[], tzinfo] = local_zone) -> None:
         self._database = database
         self._zone = zone
 
@@ -53,7 +54,7 @@ class TaskStore:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**change))
             _enter(connection, task, state, at)
             if state.is_final and not ended:
-                count_end(connection, task, state, at, self._zone)
+                count_end(connection, task, state, at, self._zone())
 
     def set_error(self, task: TaskId, error: TaskError) -> None:
         """Note why a task fails."""

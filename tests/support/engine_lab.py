@@ -87,7 +87,7 @@ class EngineLab:
         self.secrets = MemorySecrets()
         self.runner = ThreadRunner()
         self.events: list[Event] = []
-        self.catalog = Catalog.open(directory / "catalog.db", clock=self.clock)
+        self.catalog = Catalog.open(directory / "catalog.db", clock=self.clock, zone=zone)
         self.engine = Engine(
             hypervisors=self.factory,
             transports=LocalTransports(self.host),

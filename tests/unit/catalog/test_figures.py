@@ -28,7 +28,7 @@ A, B = VmId("vm-a"), VmId("vm-b")
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    with Catalog.open(tmp_path / "catalog.db", clock=SystemClock(), zone=SHANGHAI) as opened:
+    with Catalog.open(tmp_path / "catalog.db", clock=SystemClock(), zone=lambda: SHANGHAI) as opened:
         yield opened
 
 
@@ -201,7 +201,7 @@ def test_an_older_catalog_keeps_its_log_and_counts_what_was(
             f"VALUES (5, 't0', {moment}, 20, 'task.started', '{{}}')"
         )
     engine.dispose()
-    with Catalog.open(path, clock=SystemClock(), zone=SHANGHAI) as catalog:
+    with Catalog.open(path, clock=SystemClock(), zone=lambda: SHANGHAI) as catalog:
         assert counts(catalog) == counts(catalog, R1) == counts(catalog, R1, A) == (1, 1)
         assert catalog.figures.unviewed(R1) == 1
         (line,) = catalog.tasks.read_log(TaskId("t0"))
