@@ -74,6 +74,16 @@ class PlatformSighting:
     error_params: tuple[tuple[str, str], ...] = ()
 
 
+class WithoutPrivilege(Enum):
+    """What it means for the work that a privilege is missing."""
+
+    NOTHING_WORKS = "nothing_works"
+    WHOLE_DISKS = "whole_disks"
+    """Every backup reads whole disks."""
+    FEWER_FILES = "fewer_files"
+    """The NVRAM and the .vmx file are not in the restore points."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivilegeCheck:
     """One privilege, what it is needed for, and whether the account has it."""
@@ -83,5 +93,4 @@ class PrivilegeCheck:
     for_backup: bool
     for_restore: bool
     is_granted: bool
-    without_it: str = ""
-    """What works less well without it; empty when the work cannot be done at all."""
+    without_it: WithoutPrivilege = WithoutPrivilege.NOTHING_WORKS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.domain.ids import VmId
-from app.domain.platforms import PrivilegeCheck
+from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
 from app.vsphere.properties import read
 from app.vsphere.session import Connection
 
@@ -43,9 +43,9 @@ RESTORE = (
 )
 
 _WITHOUT = {
-    "VirtualMachine.Config.ChangeTracking": "every backup reads whole disks",
-    "Datastore.Browse": "NVRAM and .vmx are not in the restore points",
-    "Datastore.FileManagement": "NVRAM and .vmx are not in the restore points",
+    "VirtualMachine.Config.ChangeTracking": WithoutPrivilege.WHOLE_DISKS,
+    "Datastore.Browse": WithoutPrivilege.FEWER_FILES,
+    "Datastore.FileManagement": WithoutPrivilege.FEWER_FILES,
 }
 
 
@@ -66,7 +66,7 @@ def check_privileges(connection: Connection, vm: VmId | None) -> Sequence[Privil
             for_backup=name in BACKUP,
             for_restore=name in RESTORE,
             is_granted=bool(has),
-            without_it=_WITHOUT.get(name, ""),
+            without_it=_WITHOUT.get(name, WithoutPrivilege.NOTHING_WORKS),
         )
         for name, has in zip(names, granted, strict=True)
     )

@@ -79,11 +79,18 @@ class LicenceFine(FindingKind):
     message_template = "The licence allows backups: {name}"
 
 
-class PrivilegesComplete(FindingKind):
-    """The account may do everything."""
+class CanBackUp(FindingKind):
+    """The account may do all that a backup does."""
 
-    code = "doctor.privileges_complete"
-    message_template = "The account has all privileges for {purpose}"
+    code = "doctor.can_back_up"
+    message_template = "The account has all privileges for backups"
+
+
+class CanRestore(FindingKind):
+    """The account may do all that a restore does."""
+
+    code = "doctor.can_restore"
+    message_template = "The account has all privileges for restores"
 
 
 class PrivilegeMissingForBackup(FindingKind):
@@ -104,12 +111,21 @@ class PrivilegeMissingForRestore(FindingKind):
     hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
 
 
-class PrivilegeUseful(FindingKind):
-    """Without it something works less well."""
+class PrivilegeForTracking(FindingKind):
+    """Without it changed block tracking cannot be used."""
 
-    code = "doctor.privilege_useful"
+    code = "doctor.privilege_tracking"
     severity = Severity.WARNING
-    message_template = "The account lacks {privilege}: {without_it}"
+    message_template = "The account lacks {privilege}: every backup reads whole disks"
+    hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
+
+
+class PrivilegeForFiles(FindingKind):
+    """Without it some files of a VM cannot be read."""
+
+    code = "doctor.privilege_files"
+    severity = Severity.WARNING
+    message_template = "The account lacks {privilege}: NVRAM and .vmx are not in the restore points"
     hint_template = "Add the privilege to the account's role in vCenter, with propagation to children."
 
 

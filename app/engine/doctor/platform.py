@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from app.core.hypervisor import Examinable, Hypervisor
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
-from app.domain.platforms import Platform, PlatformFacts
+from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
 from app.engine.doctor import kinds as k
 from app.engine.queries.platforms import Finding
 
@@ -85,16 +85,19 @@ def privileges(subject: str, hypervisor: Examinable, vm: VmId | None = None) -> 
         return
     missing = [one for one in checks if not one.is_granted]
     for one in missing:
-        if one.without_it:
-            yield k.PrivilegeUseful.about(subject, privilege=one.privilege, without_it=one.without_it)
-        elif one.for_backup:
-            yield k.PrivilegeMissingForBackup.about(subject, privilege=one.privilege)
-        else:
-            yield k.PrivilegeMissingForRestore.about(subject, privilege=one.privilege)
+        yield _missing_kind(one).about(subject, privilege=one.privilege)
     if not any(one.for_backup for one in missing):
-        yield k.PrivilegesComplete.about(subject, purpose="backups")
+        yield k.CanBackUp.about(subject)
     if not any(one.for_restore for one in missing):
-        yield k.PrivilegesComplete.about(subject, purpose="restores")
+        yield k.CanRestore.about(subject)
+
+
+def _missing_kind(check: PrivilegeCheck) -> type[k.FindingKind]:
+    if check.without_it is WithoutPrivilege.WHOLE_DISKS:
+        return k.PrivilegeForTracking
+    if check.without_it is WithoutPrivilege.FEWER_FILES:
+        return k.PrivilegeForFiles
+    return k.PrivilegeMissingForBackup if check.for_backup else k.PrivilegeMissingForRestore
 
 
 def ports(hosts: Iterable[str], probe: PortProbe) -> Iterator[Finding]:
