@@ -12,6 +12,7 @@ from app.engine.api import (
     RefreshPoints,
     RemoveStandby,
     StandbyRow,
+    StartSweep,
     StartVerify,
 )
 from app.models import format as fmt
@@ -130,6 +131,12 @@ class StandbysPage(ListPage[StandbyRow]):
                 self.tr("Read every restore point back and check it against its digests"),
             ),
             (
+                self.tr("Clean up"),
+                Glyph.CLEAN,
+                self._on_clean_up,
+                self.tr("Free the space of deleted restore points whose grace time is over"),
+            ),
+            (
                 self.tr("Read again"),
                 Glyph.POINT,
                 self._on_read_again,
@@ -189,6 +196,19 @@ class StandbysPage(ListPage[StandbyRow]):
             self.console.door.execute(command, owner=self, on_done=_ignore, on_failed=self._on_refused)
         text = self.tr("{count} restore points are being verified; see the tasks.")
         self.banner.show_text(text.format(count=len(points)))
+
+    def _on_clean_up(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            query = ListPoints(standby=row.id)
+            self.console.door.ask(query, owner=self, on_done=self._on_points_to_clean, on_failed=self._on_refused)
+
+    def _on_points_to_clean(self, points: tuple[KnownPoint, ...]) -> None:
+        places = {(known.standby, known.target_path) for known in points}
+        for standby, target_path in sorted(places):
+            command = StartSweep(standby=standby, target_path=target_path)
+            self.console.door.execute(command, owner=self, on_done=_ignore, on_failed=self._on_refused)
+        text = self.tr("{count} repositories are being cleaned up; see the tasks.")
+        self.banner.show_text(text.format(count=len(places)))
 
     def _on_refused(self, failure: Failure) -> None:
         self.banner.show_failure(failure)
