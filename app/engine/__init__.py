@@ -5,6 +5,8 @@ constructor as a port (``app.core`` and ``ports.py``); the repository is used th
 
 - ``api`` the only door: ``commands``, ``queries`` with their rows, ``engine``; ``wire`` serializes them.
 - ``backup``, ``restore``, ``verify`` the three kinds of task; ``audit`` catches change tracking that lies.
+- ``history`` the operator's log, traffic, and who is overdue; ``desks/history``, ``desks/log`` and
+  ``desks/overview`` answer about it.
 - ``snapshots`` the life of our snapshots; ``recovery`` what is settled after a crash.
 - ``dispatcher`` decides who runs (pure); ``taskmanager`` runs them; ``executor`` turns requests into runs.
 

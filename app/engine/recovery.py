@@ -21,7 +21,7 @@ from app.engine.errors import TaskInterrupted
 from app.engine.jobs import Workshop
 from app.engine.restore.cleanup import settle
 from app.engine.succession import follow
-from app.engine.tasklog import CatalogTaskLog, ProgramLog
+from app.engine.tasklog import CatalogTaskLog
 from app.engine.taskmanager import error_of
 
 _log = logging.getLogger(__name__)
@@ -104,5 +104,5 @@ class Recovery:
     def _log_of(self, task: TaskId) -> TaskLog:
         workshop = self._workshop
         if workshop.catalog.tasks.get(task) is None:
-            return ProgramLog()
+            return workshop.journal.about("", "snapshot.sweep")
         return CatalogTaskLog(task, workshop.catalog.tasks, workshop.clock, workshop.bus)

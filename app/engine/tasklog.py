@@ -51,22 +51,3 @@ class CatalogTaskLog:
         except OperationalError as error:
             _log.error("the log line of task %s was not kept: %s", self._task, error)
         self._bus.publish(TaskLogged(at=at, task=self._task, level=level, message=message))
-
-
-class ProgramLog:
-    """Fulfils :class:`app.core.tasklog.TaskLog` for work that belongs to no task: lines go to the program's log.
-
-    Thread: any.
-    """
-
-    def info(self, kind: MessageKind, /, **params: object) -> None:
-        """Write a normal line."""
-        _log.info("%s", kind.fill(**params))
-
-    def warning(self, kind: MessageKind, /, **params: object) -> None:
-        """Write a warning."""
-        _log.warning("%s", kind.fill(**params))
-
-    def error(self, kind: MessageKind, /, **params: object) -> None:
-        """Write an error."""
-        _log.error("%s", kind.fill(**params))

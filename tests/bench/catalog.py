@@ -139,7 +139,8 @@ class PlanRecorder:
         raw = connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall():
-            self.plans[str(row[3])] = None
+            if str(row[3]).startswith(("SEARCH", "SCAN", "USE TEMP")) and "CONSTANT ROW" not in row[3]:
+                self.plans[str(row[3])] = None
 
     def taken(self) -> list[str]:
         """Return the plans since the last call."""
