@@ -28,6 +28,7 @@ class ActingList(ListPage[Row]):
         self.banner = Banner(self)
         self.banner.setContentsMargins(style.SPACE_S, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)
         self.body.insertWidget(0, self.banner)
+        self.table.setAccessibleName(self.tr("List"))
         self.table.rows.checked_changed.connect(self.on_selection)
         self.row_actions = tuple(self.actions_of_rows())
         self.icons = RowActionsDelegate(

@@ -143,9 +143,13 @@ class DeletionDialog(FormDialog):
             return self.tr("There are no restore points.")
         size = fmt.size(sum(preview.freed_bytes for preview in self._previews))
         text = (
-            self.tr("{count} restore points are deleted for good; {size} become free on the standby machine.")
+            self.tr(
+                "Restore points deleted for good: {count}. Space that becomes free on the standby machine: {size}."
+            )
             if with_data
-            else self.tr("{count} restore points ({size}) stay on the standby machine and can still be restored.")
+            else self.tr(
+                "Restore points that stay on the standby machine and can still be restored: {count} ({size})."
+            )
         )
         return text.format(count=self._point_count, size=size)
 

@@ -137,7 +137,7 @@ class RuleList(ActingList[RuleRow]):
         return state_pill(row.state, row.fraction).text
 
     def _state_tooltip(self, row: RuleRow) -> str:
-        return self.tr("{state}, {count} VMs").format(state=self._state(row), count=row.vm_count)
+        return self.tr("{state}, VMs: {count}").format(state=self._state(row), count=row.vm_count)
 
     def _next_tooltip(self, row: RuleRow) -> str | None:
         if row.next_run is None or row.next_kind is None:
@@ -246,6 +246,7 @@ class RuleList(ActingList[RuleRow]):
             self.console, title, self.tr("Delete rule"), [Doomed(rule=row.id) for row in rows], word, self
         )
         dialog.finished.connect(self.refresh)
+        dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     def _on_start_chosen(self) -> None:

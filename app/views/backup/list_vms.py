@@ -173,8 +173,6 @@ class VmList(ActingList[RuleVmRow]):
 
     def on_selection(self) -> None:
         """Enable what fits the selection, and show the selected VM's traffic."""
-        if not hasattr(self, "panel"):
-            return
         some = bool(self.chosen_rows())
         for button in (self.delete, self.start, self.stop):
             button.setEnabled(some)
@@ -292,6 +290,7 @@ class VmList(ActingList[RuleVmRow]):
         doomed = Doomed(rule=self._rule, vms=() if goes_whole else tuple(row.vm for row in rows))
         dialog = DeletionDialog(self.console, title, action, [doomed], name, self)
         dialog.succeeded.connect(self._on_back if goes_whole else self.refresh)
+        dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     def _on_split_moved(self) -> None:

@@ -188,7 +188,7 @@ class RetentionCalendar(QWidget):
             text = self.tr("On {day} there is no restore point yet.").format(day=chosen.day.isoformat())
         else:
             oldest = min(point.created_at for point in chosen.points)
-            text = self.tr("On {day} there are {count} restore points; the oldest is of {oldest}.").format(
+            text = self.tr("Restore points on {day}: {count}, the oldest of {oldest}.").format(
                 day=chosen.day.isoformat(), count=len(chosen.points), oldest=f"{oldest.astimezone():%Y-%m-%d}"
             )
         self.summary.setText(text)
@@ -199,7 +199,7 @@ class RetentionCalendar(QWidget):
         lines = [day.day.isoformat()]
         lines += [f"{_clock(at)} {backup_kind_word(kind)}" for at, kind in day.runs]
         if day.removed_count:
-            lines.append(self.tr("{count} points go").format(count=day.removed_count))
+            lines.append(self.tr("Points removed: {count}").format(count=day.removed_count))
         return "\n".join(lines)
 
 

@@ -251,6 +251,7 @@ class BasicTab(QWidget):
             self._choose(platform, [VmChoice(vm=vm.id, name=vm.name) for vm in picker.chosen])
 
         picker.succeeded.connect(take)
+        picker.finished.connect(picker.deleteLater)
         picker.open()
 
     def _choose(self, platform: PlatformId, vms: Sequence[VmChoice]) -> None:
@@ -284,6 +285,7 @@ class BasicTab(QWidget):
             self.edited.emit("target_path")
 
         browser.succeeded.connect(take)
+        browser.finished.connect(browser.deleteLater)
         browser.open()
 
 

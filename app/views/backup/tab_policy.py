@@ -270,6 +270,7 @@ class PolicyTab(QWidget):
             self._set_plans([*self._plans, dialog.plan])
 
         dialog.succeeded.connect(take)
+        dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     def _on_change(self, line: _Line) -> None:
@@ -281,6 +282,7 @@ class PolicyTab(QWidget):
             self._set_plans([dialog.plan if at == line.place else one for at, one in enumerate(self._plans)])
 
         dialog.succeeded.connect(take)
+        dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     def _on_remove(self, line: _Line) -> None:

@@ -1,14 +1,13 @@
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
-from PySide6.QtCore import QDateTime, QModelIndex, QPoint, Qt
+from PySide6.QtCore import QDateTime, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QComboBox
 from pytestqt.qtbot import QtBot
 
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, VmId
-from app.domain.policies import Plan, PolicyUnit, Weekday
+from app.domain.policies import PolicyUnit
 from app.domain.states import BackupKind
 from app.engine.api import (
     AddVmsToRule,
@@ -17,67 +16,19 @@ from app.engine.api import (
     CreateRule,
     OneTime,
     Periodic,
-    PreviewRetention,
     RuleProblemRow,
     VmChoice,
 )
-from app.models.vm_tree import VmTreeModel
-from app.views.backup.editor import EditorMode, RuleEditor
-from app.views.backup.plan_dialog import PlanDialog
-from app.views.backup.policy_words import plan_words, retention_label
-from app.views.backup.vm_picker import VmPicker
+from app.views.backup.editor import EditorMode
 from app.views.console import Console
-from app.views.translation import Language, LanguageSwitch
-from app.views.widgets.directory_browser import DirectoryBrowser
 from tests.gui.backup import samples
+from tests.gui.backup.steps import (
+    add_plan,
+    choose_vms,
+    open_editor,
+    press,
+)
 from tests.support.scripted_door import ScriptedDoor
-
-
-def open_editor(qtbot: QtBot, console: Console, door: ScriptedDoor, mode: EditorMode) -> RuleEditor:
-    samples.fill(door)
-    editor = RuleEditor(console, mode, None if mode is EditorMode.CREATE else samples.DETAILS)
-    qtbot.addWidget(editor)
-    editor.open()
-    qtbot.waitUntil(lambda: editor.basic.platform_id is not None and editor.basic.standby_id is not None)
-    return editor
-
-
-def press(button: QCheckBox) -> None:
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton, pos=QPoint(8, button.height() // 2))
-
-
-def only_leaf(model: VmTreeModel) -> QModelIndex:
-    index = model.index(0, 0)
-    while model.rowCount(index):
-        index = model.index(0, 0, index)
-    return index
-
-
-def choose_vms(qtbot: QtBot, editor: RuleEditor, *names: str) -> None:
-    """Check VMs in the tree with the keyboard, and use them."""
-    QTest.mouseClick(editor.basic.choose_vms, Qt.MouseButton.LeftButton)
-    picker = editor.basic.findChildren(VmPicker)[-1]
-    qtbot.waitUntil(lambda: picker.model.shown_count == len(samples.INVENTORY))
-    for name in names:
-        picker.filter.setText(name)
-        qtbot.waitUntil(
-            lambda: only_leaf(picker.model).data() == name  # noqa: B023 - called before the next round
-        )
-        picker.tree.setCurrentIndex(only_leaf(picker.model))
-        QTest.keyClick(picker.tree, Qt.Key.Key_Space)
-    with qtbot.waitSignal(picker.succeeded):
-        QTest.mouseClick(picker.primary, Qt.MouseButton.LeftButton)
-
-
-def add_plan(editor: RuleEditor) -> None:
-    """Add the plan that the dialog offers at first."""
-    editor.tabs.setCurrentWidget(editor.policy)
-    QTest.mouseClick(editor.policy.add, Qt.MouseButton.LeftButton)
-    dialog = editor.policy.findChildren(PlanDialog)[-1]
-    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-
-
-# --- creating --------------------------------------------------------------------------------------------------
 
 
 def test_a_rule_is_made_by_clicks_and_keys(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
@@ -221,9 +172,6 @@ def test_a_one_time_task_starts_today_at_the_earliest(qtbot: QtBot, console: Con
     assert policy.policy.start == later
 
 
-# --- modes -----------------------------------------------------------------------------------------------------
-
-
 def test_an_existing_rule_changes_its_policy_only(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
     door.answer(ChangeRulePolicy, None)
@@ -255,205 +203,3 @@ def test_adding_vms_leaves_everything_else_as_it_is(qtbot: QtBot, console: Conso
         QTest.mouseClick(editor.primary, Qt.MouseButton.LeftButton)
     added = VmChoice(vm=VmId("vm-mail-01"), name="mail-01")
     assert door.executed == [AddVmsToRule(rule=RuleId("r-web"), vms=(added,))]
-
-
-# --- plans and preview -----------------------------------------------------------------------------------------
-
-
-def test_a_weekly_plan_takes_several_times_and_all_days(qtbot: QtBot, console: Console) -> None:
-    dialog = PlanDialog(console, None)
-    qtbot.addWidget(dialog)
-    dialog.open()
-    dialog.unit.setFocus()
-    QTest.keyClick(dialog.unit, Qt.Key.Key_Down)
-    assert dialog.all_days.isVisible()
-    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-    assert dialog._weekdays.problem == "Check at least one weekday."
-    press(dialog.all_days)
-    press(dialog.weekdays[Weekday.SUNDAY])
-    assert not dialog.all_days.isChecked()
-    for clock in (time(12, 0), time(2, 30)):
-        dialog.time.setTime(dialog.time.time().fromMSecsSinceStartOfDay((clock.hour * 60 + clock.minute) * 60_000))
-        QTest.mouseClick(dialog.add_time, Qt.MouseButton.LeftButton)
-    QTest.mouseClick(dialog.add_time, Qt.MouseButton.LeftButton)
-    assert dialog._times_field.problem == "The same run time is there twice."
-    with qtbot.waitSignal(dialog.succeeded):
-        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-    assert dialog.plan.times == (time(2, 30), time(12, 0))
-    assert dialog.plan.weekdays == frozenset(Weekday) - {Weekday.SUNDAY}
-
-
-@pytest.mark.parametrize(
-    ("unit", "shown"),
-    [
-        (PolicyUnit.DAILY, (False, False, False)),
-        (PolicyUnit.WEEKLY, (True, False, False)),
-        (PolicyUnit.MONTHLY, (False, False, True)),
-        (PolicyUnit.QUARTERLY, (False, True, True)),
-    ],
-)
-def test_a_plan_asks_only_for_what_its_type_needs(
-    qtbot: QtBot, console: Console, unit: PolicyUnit, shown: tuple[bool, bool, bool]
-) -> None:
-    dialog = PlanDialog(console, Plan(unit=unit, kind=BackupKind.FULL, times=(time(1, 0),), month_day=31))
-    qtbot.addWidget(dialog)
-    dialog.open()
-    boxes: tuple[QCheckBox | QComboBox, ...] = (dialog.all_days, dialog.month, dialog.day)
-    assert tuple(box.isVisible() for box in boxes) == shown
-    assert dialog.day.currentText() == "the last day"
-    assert dialog.plan.month_day == 31
-
-
-@pytest.mark.parametrize(
-    ("plan", "english", "chinese"),
-    [
-        (
-            Plan(unit=PolicyUnit.DAILY, kind=BackupKind.FULL, times=(time(17, 51),)),
-            "Every day at 17:51",
-            "每天 17:51",
-        ),
-        (
-            Plan(
-                unit=PolicyUnit.WEEKLY,
-                kind=BackupKind.FULL,
-                times=(time(14, 0), time(2, 0)),
-                weekdays=frozenset({Weekday.WEDNESDAY, Weekday.MONDAY}),
-            ),
-            "Every week on Mon, Wed at 02:00, 14:00",
-            "每周一、周三 02:00、14:00",
-        ),
-        (
-            Plan(unit=PolicyUnit.MONTHLY, kind=BackupKind.FULL, times=(time(3, 0),), month_day=31),
-            "Every month on the last day at 03:00",
-            "每月 最后一天 03:00",
-        ),
-        (
-            Plan(
-                unit=PolicyUnit.QUARTERLY, kind=BackupKind.FULL, times=(time(3, 0),), month_day=15, quarter_month=2
-            ),
-            "Every quarter in month 2 on day 15 at 03:00",
-            "每季第 2 个月 15 日 03:00",
-        ),
-    ],
-)
-def test_a_plan_is_told_as_words(console: Console, plan: Plan, english: str, chinese: str) -> None:
-    assert plan_words(plan) == english
-    from PySide6.QtWidgets import QApplication
-
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
-    switch = LanguageSwitch(application, console.memory)
-    switch.choose(Language.CHINESE)
-    try:
-        assert plan_words(plan) == chinese
-        assert retention_label(PolicyUnit.QUARTERLY) == "数据保留期限（季）"
-    finally:
-        switch.choose(Language.ENGLISH)
-
-
-def test_the_unit_of_retention_follows_the_plans(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
-    editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
-    assert editor.policy._label.text() == "Retention (weeks) *"
-    model = editor.policy.table.model()
-    cell = editor.policy.table.visualRect(model.index(1, 2))
-    place = editor.policy.delegate.place_of("Remove", cell)
-    QTest.mouseClick(editor.policy.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert [plan.unit for plan in editor.policy.plans] == [PolicyUnit.DAILY]
-    assert editor.policy._label.text() == "Retention (days) *"
-
-
-def test_the_calendar_tells_what_will_exist_on_the_chosen_day(
-    qtbot: QtBot, console: Console, door: ScriptedDoor
-) -> None:
-    editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
-    grid = editor.policy.calendar.grid
-    qtbot.waitUntil(lambda: len(grid.days) == 92)
-    query = next(query for query in door.asked if isinstance(query, PreviewRetention))
-    assert (query.rule, query.vm) == (RuleId("r-web"), VmId("vm-web-01"))
-    last = grid.days[-1]
-    assert f"On {last.day} there are {len(last.points)} restore points" in editor.policy.calendar.summary.text()
-    QTest.keyClick(grid, Qt.Key.Key_Left)
-    week_before = grid.days[-8]
-    assert f"On {week_before.day} there are" in editor.policy.calendar.summary.text()
-    QTest.mouseClick(grid, Qt.MouseButton.LeftButton, pos=grid._box(3).center().toPoint())
-    assert f"On {grid.days[3].day}" in editor.policy.calendar.summary.text()
-
-
-# --- choosing VMs and directories ------------------------------------------------------------------------------
-
-
-def test_a_vm_that_a_rule_has_is_grey_and_names_the_rule(qtbot: QtBot) -> None:
-    model = VmTreeModel()
-    model.set_vms(samples.INVENTORY, {VmId("vm-web-01"): "web"})
-    taken = next(vm for vm in samples.INVENTORY if vm.name == "web-01")
-    model.choose(samples.INVENTORY, chosen=True)
-    assert taken not in model.chosen
-    assert len(model.chosen) == len(samples.INVENTORY) - 1
-    assert model.refusal(taken) == "web"
-
-
-def test_a_group_checks_what_passes_the_filter_and_shows_what_is_checked(qtbot: QtBot) -> None:
-    model = VmTreeModel()
-    model.set_vms(samples.INVENTORY, {})
-    model.set_filter("db")
-    berlin = model.index(0, 0)
-    assert model.setData(berlin, Qt.CheckState.Checked.value, Qt.ItemDataRole.CheckStateRole)
-    assert sorted(vm.name for vm in model.chosen) == ["db-01", "db-02"]
-    model.set_filter("")
-    states = {
-        model.index(row, 0, model.index(0, 0)).data(): model.index(row, 0, model.index(0, 0)).data(
-            Qt.ItemDataRole.CheckStateRole
-        )
-        for row in range(3)
-    }
-    assert states == {"Production": 0, "Databases": 2, "Office": 0}
-    assert model.index(0, 0).data(Qt.ItemDataRole.CheckStateRole) == 1
-    model.group_by_host(by_host=True)
-    hosts = [model.index(row, 0, model.index(0, 0)).data() for row in range(2)]
-    assert hosts == ["esx-01", "esx-02"]
-
-
-def test_a_tag_is_removed_with_its_cross(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
-    editor = open_editor(qtbot, console, door, EditorMode.CREATE)
-    choose_vms(qtbot, editor, "mail-01", "db-01")
-    editor.basic.tags.removed.emit("vm-mail-01")
-    assert [one.name for one in editor.basic.vms] == ["db-01"]
-
-
-def test_directories_load_as_they_are_opened_and_a_new_one_can_be_typed(
-    qtbot: QtBot, console: Console, door: ScriptedDoor
-) -> None:
-    samples.fill(door)
-    browser = DirectoryBrowser.of_standby(console, samples.STANDBY, "standby-a")
-    qtbot.addWidget(browser)
-    browser.open()
-    qtbot.waitUntil(lambda: browser.tree.topLevelItemCount() == 2)
-    top = browser.tree.topLevelItem(0)
-    assert top is not None
-    browser.tree.setCurrentItem(top)
-    assert browser.path.text() == "backup"
-    QTest.keyClick(browser.tree, Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: top.childCount() == 2)
-    below = top.child(1)
-    assert below is not None
-    assert (below.text(0), below.text(1)) == ("web", "holds backups")
-    QTest.keyClick(browser.tree, Qt.Key.Key_Down)
-    assert browser.chosen == "backup/databases"
-    browser.path.setFocus()
-    QTest.keyClicks(browser.path, "/new one")
-    assert browser.chosen == "backup/databases/new one"
-    with qtbot.waitSignal(browser.succeeded):
-        QTest.mouseClick(browser.primary, Qt.MouseButton.LeftButton)
-
-
-def test_a_path_that_leads_out_of_the_standby_is_refused(
-    qtbot: QtBot, console: Console, door: ScriptedDoor
-) -> None:
-    samples.fill(door)
-    browser = DirectoryBrowser.of_standby(console, samples.STANDBY, "standby-a")
-    qtbot.addWidget(browser)
-    browser.open()
-    QTest.keyClicks(browser.path, "../etc")
-    QTest.mouseClick(browser.primary, Qt.MouseButton.LeftButton)
-    assert "it leads upwards" in browser._path.problem
-    assert browser.isVisible()

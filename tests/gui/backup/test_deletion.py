@@ -1,0 +1,93 @@
+from typing import Any
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.domain.ids import VmId
+from app.domain.rules import AdvancedSettings
+from app.engine.api import (
+    DeleteRule,
+    DeletionPreview,
+    DescribeRule,
+    PreviewRuleDeletion,
+    RemoveVmsFromRule,
+    RuleDetails,
+)
+from app.views.backup.acting import ActingList
+from app.views.backup.deletion import DeletionDialog
+from tests.gui.backup import samples
+from tests.gui.backup.conftest import Visits
+from tests.gui.backup.steps import WEB, click_icon, open_vms
+from tests.support.scripted_door import ScriptedDoor
+
+
+def deletion(visits: Visits, qtbot: QtBot, part: ActingList[Any]) -> DeletionDialog:
+    click_icon(part, 0, "Delete rule")
+    dialog = part.findChild(DeletionDialog)
+    assert isinstance(dialog, DeletionDialog)
+    qtbot.waitUntil(lambda: dialog.is_known)
+    return dialog
+
+
+def test_data_goes_only_after_the_name_was_typed(qtbot: QtBot, visits: Visits, door: ScriptedDoor) -> None:
+    door.answer(DeleteRule, None)
+    dialog = deletion(visits, qtbot, visits.page.rules)
+    qtbot.waitUntil(dialog.data.isChecked)  # the rule's own setting says so
+    assert "deleted for good: 36. Space that becomes free on the standby machine: 812 GB" in dialog.points.text()
+    assert not dialog.primary.isEnabled()
+    dialog.name.setFocus()
+    QTest.keyClicks(dialog.name, "web")
+    assert dialog.primary.isEnabled()
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    assert door.executed == [DeleteRule(rule=WEB, delete_data=True)]
+
+
+def test_a_rule_goes_without_its_data_with_one_confirmation(
+    qtbot: QtBot, visits: Visits, door: ScriptedDoor
+) -> None:
+    door.answer(DeleteRule, None)
+    kept = AdvancedSettings(delete_data_with_rule=False)
+    draft = samples.DRAFT
+    door.answer(
+        DescribeRule,
+        RuleDetails(
+            row=samples.RULES[0],
+            draft=type(draft)(
+                name=draft.name, platform=draft.platform, standby=draft.standby, target_path=draft.target_path,
+                vms=draft.vms, advanced=kept, policy=draft.policy,
+            ),
+        ),
+    )  # fmt: skip
+    dialog = deletion(visits, qtbot, visits.page.rules)
+    assert not dialog.name.isVisible()
+    assert "that stay on the standby machine" in dialog.points.text()
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert door.executed == [DeleteRule(rule=WEB, delete_data=False)]
+
+
+def test_data_in_use_is_not_deleted_and_its_users_are_named(
+    qtbot: QtBot, visits: Visits, door: ScriptedDoor
+) -> None:
+    door.answer(
+        PreviewRuleDeletion, DeletionPreview(point_count=3, freed_bytes=9, blocked_by=("Restore of web-01",))
+    )
+    dialog = deletion(visits, qtbot, visits.page.rules)
+    qtbot.waitUntil(dialog.data.isChecked)
+    QTest.keyClicks(dialog.name, "web")
+    assert "Restore of web-01" in dialog.blocked.text()
+    assert not dialog.primary.isEnabled()
+    QTest.mouseClick(dialog.data, Qt.MouseButton.LeftButton, pos=QPoint(8, dialog.data.height() // 2))
+    assert dialog.primary.isEnabled()
+
+
+def test_one_vm_is_taken_out_of_its_rule(qtbot: QtBot, visits: Visits, door: ScriptedDoor) -> None:
+    door.answer(RemoveVmsFromRule, None)
+    dialog = deletion(visits, qtbot, open_vms(qtbot, visits))
+    qtbot.waitUntil(dialog.data.isChecked)
+    QTest.keyClicks(dialog.name, "web-01")
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    assert door.executed == [RemoveVmsFromRule(rule=WEB, vms=(VmId("vm-web-01"),), delete_data=True)]
