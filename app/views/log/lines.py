@@ -109,7 +109,7 @@ def line_columns(line: Callable[[Row], LogRow], text: Callable[[Row], str]) -> t
             title=QCoreApplication.translate("LogLines", "What happened"),
             text=text,
             tooltip=text,
-            width=280,
+            width=200,
             stretch=True,
         ),
     )

@@ -98,7 +98,9 @@ class LogsPage(Page):
         return (
             time,
             level,
-            Column(key="subject", title=self.tr("Subject"), text=lambda row: row.subject or fmt.NOTHING, width=130),
+            Column(
+                key="subject", title=self.tr("Subject"), text=lambda row: row.subject or fmt.NOTHING, width=130
+            ),
             Column(key="action", title=self.tr("Action"), text=lambda row: action_text(row.action), width=130),
             text,
         )
@@ -205,7 +207,7 @@ class LogsPage(Page):
             return
         else:
             self._show_empty()
-        self._fill_room()
+        QTimer.singleShot(0, self, self._fill_room)
 
     def _note_names(self, rows: Sequence[LogEntryRow]) -> None:
         is_about_vm = self._about.vm is not None or self._about.task is not None
@@ -234,11 +236,14 @@ class LogsPage(Page):
     # --- older and newer lines --------------------------------------------------------------------------------
 
     def _on_scrolled(self, value: int) -> None:
-        if value >= self.table.verticalScrollBar().maximum() - _NEAR_END:
+        last = self.table.verticalScrollBar().maximum()
+        if last > 0 and value >= last - _NEAR_END:
             self._ask_older()
 
     def _fill_room(self) -> None:
-        if self.table.verticalScrollBar().maximum() == 0:
+        """Load more where the lines leave room, for there nothing can be scrolled."""
+        self.table.doItemsLayout()
+        if self.table.isVisible() and self.table.verticalScrollBar().maximum() == 0:
             self._ask_older()
 
     def _ask_older(self) -> None:
@@ -264,7 +269,7 @@ class LogsPage(Page):
         elif not self.table.rows.rows:
             self._show_empty()
         else:
-            self._fill_room()
+            QTimer.singleShot(0, self, self._fill_room)
 
     def _on_events(self, _events: tuple[object, ...]) -> None:
         # Only at the top, so that the lines do not move while somebody reads older ones.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -78,6 +78,7 @@ class InstantDialog(FormDialog):
         self.instead.clicked.connect(self._on_instead)
         self.extra_buttons.addWidget(self.instead)
         self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
+        self.source.name.setFocus()
         console.door.ask(
             ListPlatforms(), owner=self, on_done=self._on_platforms, on_failed=self.banner.show_failure
         )
@@ -179,6 +180,7 @@ class InstantList(QWidget):
         model = RowModel[InstantRow](self._columns(), lambda row: row.name)
         table: Table[InstantRow] = Table[InstantRow]("instant", model, console.memory)
         table.setMaximumHeight(style.ROW_HEIGHT)
+        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         notice = Notice(console.theme, self)
         title, text = not_yet()
         notice.show_message(Glyph.INSTANT, title, text, action=self.tr("Look at the dialog"))

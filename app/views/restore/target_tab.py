@@ -340,7 +340,9 @@ class TargetTab(QWidget):
         return (TransportMode.SAN, *DEFAULT_TRANSPORTS) if self.lan_free.isChecked() else ()
 
     def problems(self) -> dict[Field, str]:
-        """Return what is wrong with the fields that are shown."""
+        """Return what is wrong with the fields that are shown; nothing before there is a point to restore."""
+        if self._known is None:
+            return {}
         if self.overwrites:
             return self._original_problems()
         found: dict[Field, str] = {}
@@ -357,8 +359,7 @@ class TargetTab(QWidget):
         return found
 
     def _original_problems(self) -> dict[Field, str]:
-        if self._known is None:
-            return {}
+        assert self._known is not None
         facts = self._known.point.facts
         if self._origin() is None:
             text = self.tr("The platform {address} is not registered; create a new VM elsewhere.")

@@ -64,9 +64,7 @@ HARDWARE = SavedHardware(
     cores_per_socket=2,
     memory_mib=8192,
     adapters=(
-        SavedAdapter(
-            key=4000, label="Network adapter 1", network="VM Network", mac_address="00:50:56:81:00:01"
-        ),
+        SavedAdapter(key=4000, label="Network adapter 1", network="VM Network", mac_address="00:50:56:81:00:01"),
     ),
 )
 

@@ -20,7 +20,7 @@ PLATFORM = Platform(
 STANDBY = Standby(id=StandbyId("s1"), name="nas", root_path="/mnt/nas")
 UNREACHABLE = ErrorRow(
     code="platform.unreachable",
-    params=(("address", "vc-1.example.com"), ("detail", "timed out")),
+    params=(("address", "vc-1.example.com"), ("detail", "timed out"), ("port", "443")),
     message="vc-1.example.com cannot be reached: timed out",
     hint="Check the network.",
     retryable=True,

@@ -1,0 +1,257 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.domain.ids import TaskId
+from app.domain.states import TaskKind, TaskState
+from app.engine.api import CancelTask, ListTasks, RetryTask, TaskDetails, TaskLogLines, TaskReport, TaskRow
+from app.engine.errors import TaskUnknown
+from app.models.speeds import SpeedMeter
+from app.views.console import Console
+from app.views.history import Address
+from app.views.tasks.figures import bottleneck_text, busy_of, steps_of
+from app.views.tasks.lines import task_pill
+from app.views.tasks.page import TasksPage
+from app.views.translation import Language, LanguageSwitch
+from app.views.widgets.confirm import ConfirmDialog
+from tests.gui.tasks.rows import GB, START, UNREACHABLE, log_line, sample, script_names, task
+from tests.support.scripted_door import ScriptedDoor
+
+
+def open_page(qtbot: QtBot, console: Console, path: tuple[str, ...] = ()) -> TasksPage:
+    page = TasksPage(console)
+    qtbot.addWidget(page)
+    page.resize(1200, 700)
+    page.show()
+    page.open(path)
+    return page
+
+
+def script_tasks(door: ScriptedDoor, *rows: TaskRow) -> None:
+    script_names(door)
+
+    def fitting(query: ListTasks) -> tuple[TaskRow, ...]:
+        return tuple(
+            row
+            for row in rows
+            if (query.states is None or row.state in query.states)
+            and (query.kinds is None or row.kind in query.kinds)
+        )[: query.limit]
+
+    door.answer(ListTasks, fitting)
+    door.answer(TaskDetails, lambda query: TaskReport(task=next(r for r in rows if r.id == query.task), log=()))
+    door.answer(TaskLogLines, ())
+
+
+def shown(page: TasksPage) -> list[str]:
+    return [line.task.vm_name for line in page.table.shown_rows()]
+
+
+# --- the list --------------------------------------------------------------------------------------------------
+
+
+def test_the_list_tells_state_site_and_mean_speed(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_tasks(door, task("a", TaskState.COMPLETED, done_gb=48), task("b", TaskState.PENDING, vm="db-01"))
+    page = open_page(qtbot, console)
+    columns = {column.key: place for place, column in enumerate(page.table.rows.columns)}
+    qtbot.waitUntil(lambda: [line.platform_name for line in page.table.rows.rows] == ["vc-1", "vc-1"])
+    model = page.table.model()
+    texts = [
+        [model.index(place, columns[key]).data() for key in ("vm", "state", "kind", "platform", "speed")]
+        for place in range(2)
+    ]
+    assert texts == [
+        ["web-01", "Completed", "Backup", "vc-1", "100 MB/s"],
+        ["db-01", "Pending", "Backup", "vc-1", "—"],
+    ]
+    page.leave()
+
+
+def test_states_and_kinds_are_chosen_at_the_engine(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_tasks(
+        door,
+        task("a", TaskState.FAILED, vm="a"),
+        task("b", TaskState.RUNNING, vm="b"),
+        task("c", TaskState.FAILED, kind=TaskKind.RESTORE, vm="c"),
+    )
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 3)
+    QTest.keyClicks(page.states, "Failed")
+    qtbot.waitUntil(lambda: shown(page) == ["a", "c"])
+    QTest.keyClicks(page.kind, "Restore")
+    qtbot.waitUntil(lambda: shown(page) == ["c"])
+    page.kind.setCurrentIndex(page.kind.findText("Migration"))
+    qtbot.waitUntil(lambda: not shown(page))
+    page.on_create()  # the button of the empty state
+    qtbot.waitUntil(lambda: len(shown(page)) == 3)
+    page.leave()
+
+
+def test_scrolling_to_the_end_asks_for_more(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_tasks(door, *(task(str(n), TaskState.COMPLETED, vm=f"vm-{n}") for n in range(350)))
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 300)
+    QTest.keyClick(page.table, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    page.table.scrollToBottom()
+    qtbot.waitUntil(lambda: len(shown(page)) == 350)
+    page.leave()
+
+
+def test_stopping_asks_first_and_leaves_ended_tasks_alone(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_tasks(door, task("a"), task("b", TaskState.COMPLETED))
+    door.answer(CancelTask, None)
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 2)
+    page.table.selectAll()
+    qtbot.waitUntil(page.stop.isEnabled)
+    QTest.mouseClick(page.stop, Qt.MouseButton.LeftButton)
+    (dialog,) = page.findChildren(ConfirmDialog)
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert door.executed == [CancelTask(task=TaskId("a"))]
+    page.leave()
+
+
+def test_enter_opens_the_task(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_tasks(door, task("a"))
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 1)
+    wanted: list[Address] = []
+    console.address_wanted.connect(wanted.append)
+    QTest.keyClick(page.table, Qt.Key.Key_Return)
+    assert wanted == [Address("tasks", ("a",))]
+    page.leave()
+
+
+# --- one task --------------------------------------------------------------------------------------------------
+
+
+def test_details_tell_steps_bottleneck_and_log(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_tasks(door, task("a", TaskState.COMPLETED, done_gb=40))
+    door.answer(TaskLogLines, lambda query: tuple(log_line(n) for n in (1, 2) if n > query.after))
+    page = open_page(qtbot, console, ("a",))
+    details = page.details
+    qtbot.waitUntil(lambda: len(details.log.rows.rows) == 2)
+    assert [name for name, _ in details.steps.texts] == [
+        "Pending",
+        "Preparing",
+        "Backing up VM configuration",
+        "Querying changed data",
+        "Checking data",
+        "Running",
+        "Completed",
+    ]
+    assert dict(details.steps.texts)["Running"] == "7 min 15 s"
+    assert [name for name, _ in details.busy.texts] == ["Platform and network", "Processing", "Standby machine"]
+    assert details.log.rows.rows[1].text == "Snapshot snapshot-2 created"
+    assert not page.stop.isEnabled()
+    assert [crumb.text for crumb in page.crumbs()] == ["Tasks", "Backup · web-01"]
+    page.leave()
+
+
+def test_log_lines_arrive_while_the_task_runs(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    written = [log_line(1)]
+    script_tasks(door, task("a"))
+    door.answer(TaskLogLines, lambda query: tuple(line for line in written if line.id > query.after))
+    page = open_page(qtbot, console, ("a",))
+    qtbot.waitUntil(lambda: len(page.details.log.rows.rows) == 1)
+    written.append(log_line(2))
+    qtbot.waitUntil(lambda: len(page.details.log.rows.rows) == 2, timeout=4000)
+    asked = [query.after for query in door.asked if isinstance(query, TaskLogLines)]
+    assert asked[0] == 0
+    assert asked[-1] >= 1
+    page.leave()
+
+
+def test_a_failed_task_tells_cause_and_remedy_and_can_be_run_again(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_tasks(door, task("a", TaskState.FAILED, error=UNREACHABLE))
+    door.answer(RetryTask, TaskId("b"))
+    page = open_page(qtbot, console, ("a",))
+    qtbot.waitUntil(page.again.isEnabled)
+    assert page.details.error.isVisible()
+    QTest.mouseClick(page.copy, Qt.MouseButton.LeftButton)
+    copied = QGuiApplication.clipboard().text()
+    assert "platform.unreachable" in copied
+    assert "Backup · web-01 — Failed" in copied
+    with qtbot.waitSignal(console.address_wanted) as wanted:
+        QTest.mouseClick(page.again, Qt.MouseButton.LeftButton)
+    assert wanted.args == [Address("tasks", ("b",))]
+    assert door.executed == [RetryTask(task=TaskId("a"))]
+    page.leave()
+
+
+def test_a_task_that_is_gone_is_told(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_names(door)
+    door.answer(TaskDetails, TaskUnknown(task="x"))
+    page = open_page(qtbot, console, ("x",))
+    qtbot.waitUntil(lambda: page.details.stages.currentIndex() == 3)
+    page.leave()
+
+
+# --- figures ---------------------------------------------------------------------------------------------------
+
+
+def test_the_current_step_lasts_until_now() -> None:
+    steps = steps_of(task(), START + timedelta(seconds=100))
+    assert (steps[-1].state, steps[-1].span, steps[-1].is_current) == (
+        TaskState.RUNNING,
+        timedelta(seconds=55),
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "kind", "words"),
+    [
+        ((54.0, 5.0, 5.0), TaskKind.BACKUP, "Platform and network, busy 98%"),
+        ((54.0, 5.0, 5.0), TaskKind.RESTORE, "Standby machine, busy 98%"),
+        ((5.0, 54.0, 5.0), TaskKind.BACKUP, "Processing, busy 98%"),
+        ((5.0, 5.0, 5.0), TaskKind.BACKUP, "No part is at its limit"),
+        ((0.0, 0.0, 0.0), TaskKind.BACKUP, "No data has moved yet"),
+    ],
+)
+def test_the_bottleneck_is_the_part_that_is_busy_most_of_the_time(
+    qapp: QApplication, busy_s: tuple[float, float, float], kind: TaskKind, words: str
+) -> None:
+    source, processing, target = busy_s
+    progress = replace(sample(GB, GB), source_busy_s=source, processing_busy_s=processing, target_busy_s=target)
+    row = replace(task(), progress=progress)
+    busy = busy_of(row, START + timedelta(seconds=100))
+    assert words in bottleneck_text(kind, busy)
+
+
+def test_speed_is_smooth_and_needs_two_looks() -> None:
+    meter, one = SpeedMeter(), TaskId("a")
+    assert meter.note(one, 0, 10.0) is None
+    assert meter.note(one, 1000, 11.0) == 1000
+    smooth = meter.note(one, 1000, 12.0)
+    assert smooth is not None
+    assert 0 < smooth < 1000
+    assert meter.note(one, 1000, 12.1) == smooth  # too short a stretch to tell anything
+    assert meter.note(one, 0, 13.0) is None  # the task was begun again
+    meter.keep_only(())
+    assert meter.note(one, 5000, 14.0) is None
+
+
+def test_restores_have_words_of_their_own(
+    qapp: QApplication, console: Console, request: pytest.FixtureRequest
+) -> None:
+    language = LanguageSwitch(qapp, console.memory)
+    undo: Callable[[], None] = lambda: language.choose(Language.ENGLISH)  # noqa: E731 - for the finalizer
+    request.addfinalizer(undo)
+    language.choose(Language.CHINESE)
+    assert task_pill(task(kind=TaskKind.RESTORE, done_gb=10)).text == "恢复中 25.0%"
+    assert task_pill(task(state=TaskState.PREPARING, kind=TaskKind.RESTORE)).text == "准备中"
+    assert task_pill(task(state=TaskState.PREPARING)).text == "备份准备"
+    assert task_pill(task(done_gb=10)).text == "执行中 25.0%"
