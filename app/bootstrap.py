@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Self
@@ -12,13 +12,15 @@ from typing import Self
 import app.transport.messages
 import app.vsphere.messages
 from app.catalog import Catalog
-from app.config import Settings, load_settings
+from app.config import ConfigUnwritable, Settings, load_settings, save_settings
 from app.core.clock import Clock, SystemClock
 from app.core.processlock import ProcessLock, noted_holder
 from app.core.secrets import SecretStore
 from app.core.threads import ThreadRunner
+from app.domain.limits import TaskLimits
 from app.domain.standbys import RepositoryPlace
 from app.engine.api import Engine, EngineSettings
+from app.engine.desks.limits import KeepLimits
 from app.engine.door import Door
 from app.engine.messages import kinds_in
 from app.engine.ports import RepositoryOpener, TaskRunner
@@ -129,11 +131,12 @@ class EngineHost:
         catalog = Catalog.open(folder / CATALOG_FILE, clock=ticking)
         settings = engine_settings(installation.settings)
         try:
+            transports = NativeTransports(
+                TransportOptions(transfer_buffer_bytes=settings.transfer_buffer_mib * MIB)
+            )
             engine = Engine(
                 hypervisors=VSphereFactory(ticking),
-                transports=NativeTransports(
-                    TransportOptions(transfer_buffer_bytes=settings.transfer_buffer_mib * MIB)
-                ),
+                transports=transports,
                 secrets=secrets,
                 catalog=catalog,
                 repositories=repository_opener(installation.folders, ticking),
@@ -141,6 +144,7 @@ class EngineHost:
                 clock=ticking,
                 settings=settings,
                 kinds=kinds_in(*_MESSAGE_MODULES),
+                keep_limits=limit_keeper(installation, transports),
             )
             engine.start()
         except BaseException:
@@ -282,6 +286,22 @@ def _lock_in(folder: Path, name: str) -> ProcessLock | None:
 def engine_settings(settings: Settings) -> EngineSettings:
     """Translate what ``system.conf`` says into the engine's own settings."""
     return EngineSettings(max_tasks=settings.bk_tsk_thd, transfer_buffer_mib=settings.i2vp_transbuffer)
+
+
+def limit_keeper(installation: Installation, transports: NativeTransports) -> KeepLimits:
+    """Return the function that writes changed limits to the operator's file and hands the buffer on."""
+    file = installation.folders.user_config_file
+
+    def keep(limits: TaskLimits) -> None:
+        now = load_settings(installation.folders.shipped_config_file, file)
+        changed = replace(now, bk_tsk_thd=limits.tasks, i2vp_transbuffer=limits.buffer_mb)
+        try:
+            save_settings(file, now, changed)
+        except OSError as error:
+            raise ConfigUnwritable(file=file, detail=error.strerror or error) from error
+        transports.use_transfer_buffer(limits.buffer_mb * MIB)
+
+    return keep
 
 
 def repository_opener(folders: Folders, clock: Clock) -> RepositoryOpener:

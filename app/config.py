@@ -38,6 +38,14 @@ class ConfigUnreadable(ConfigError):
     hint_template = "Save the file as plain text in UTF-8 and let this account read it, or remove it."
 
 
+class ConfigUnwritable(ConfigError):
+    """What was changed cannot be written to the operator's file."""
+
+    code = "config.unwritable"
+    message_template = "{file} cannot be written: {detail}"
+    hint_template = "Check the free space there and that this account may write the file."
+
+
 class ConfigLineInvalid(ConfigError):
     """A line is not ``key=value``."""
 

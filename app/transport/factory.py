@@ -1,6 +1,7 @@
 """The transports that this program brings along, behind the port that the engine uses."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NoReturn
 
 from app.core.access import AccessMode, DiskAccess, DiskAddress
@@ -28,6 +29,14 @@ class NativeTransports:
 
     def __init__(self, options: TransportOptions | None = None) -> None:
         self._options = options or TransportOptions()
+
+    def use_transfer_buffer(self, transfer_buffer_bytes: int) -> None:
+        """Let disks that are opened from now on have such a buffer; those that are open keep theirs.
+
+        Raises:
+            ValueError: it is smaller than a sector.
+        """
+        self._options = replace(self._options, transfer_buffer_bytes=transfer_buffer_bytes)
 
     def open_reader(
         self,

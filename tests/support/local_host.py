@@ -22,6 +22,7 @@ from app.domain.errors import (
 )
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, VmId
+from app.domain.platforms import PrivilegeCheck
 from app.domain.vms import (
     PowerState,
     SnapshotInfo,
@@ -54,6 +55,7 @@ class Faults:
     """The read of this number from now fails, and all later ones too."""
     garble_write_at: int | None = None
     """The write of this number from now arrives with a wrong byte."""
+    refuse_licence: bool = False
     tells_allocated: bool = True
     """False: the transport has no map of allocated areas."""
     on_call: Callable[[str], None] | None = None
@@ -116,6 +118,8 @@ class LocalHost(DiskHost):
         self.faults = Faults()
         self.reads: list[tuple[VmId, int, Extent]] = []
         """Every read of a disk since :meth:`forget_reads`."""
+        self.privileges: tuple[PrivilegeCheck, ...] = ()
+        """What the account may do; empty: there are no privileges here."""
         self.lock = threading.RLock()
         self._state = _State()
         root.mkdir(parents=True, exist_ok=True)

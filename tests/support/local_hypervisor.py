@@ -7,7 +7,7 @@ tells the 64 KiB areas written since. It is quick, it knows nothing of vSphere, 
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from app.core.access import DiskAccess
@@ -17,6 +17,7 @@ from app.core.tasklog import TaskLog
 from app.domain.change_id import ChangeId
 from app.domain.errors import (
     ChangeTrackingLost,
+    LicenseRefused,
     LoginRefused,
     PlatformUnreachable,
     PowerOperationFailed,
@@ -25,7 +26,13 @@ from app.domain.errors import (
 )
 from app.domain.extents import Extent, subtract
 from app.domain.ids import SnapshotId, TaskId, VmId
-from app.domain.platforms import Platform, PlatformFacts, PlatformKind
+from app.domain.platforms import (
+    Platform,
+    PlatformFacts,
+    PlatformKind,
+    PrivilegeCheck,
+    ServerCertificate,
+)
 from app.domain.vms import (
     CreatedVm,
     FrozenVm,
@@ -73,6 +80,21 @@ class LocalSession:
         self._faults.call(name)
         if self._faults.unreachable:
             raise PlatformUnreachable(address=self._host.address, port=443, detail="the network is down")
+
+    # --- examination -------------------------------------------------------------------------------------------
+
+    def check_licence(self) -> None:
+        """Refuse where a test wants it."""
+        if self._faults.refuse_licence:
+            raise LicenseRefused(address=self._host.address, operation="create snapshots")
+
+    def license_name(self) -> str:
+        """Return the name of the licence."""
+        return "Local files licence"
+
+    def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
+        """Return what the account may do."""
+        return self._host.privileges
 
     # --- inventory ---------------------------------------------------------------------------------------------
 
@@ -282,6 +304,19 @@ class LocalFactory:
     def __init__(self, *hosts: LocalHost) -> None:
         self._hosts = {host.address: host for host in hosts}
         self.sessions: list[LocalSession] = []
+
+    def inspect(self, address: str, port: int) -> ServerCertificate:
+        """Return a certificate."""
+        if address not in self._hosts:
+            raise PlatformUnreachable(address=address, port=port, detail="no route")
+        return ServerCertificate(
+            thumbprint_sha256=":".join(["AB"] * 32),
+            subject=f"CN={address}",
+            issuer="CN=test",
+            not_before=datetime(2026, 1, 1, tzinfo=UTC),
+            not_after=datetime(2027, 1, 1, tzinfo=UTC),
+            trusted_by_ca=False,
+        )
 
     def connect(self, platform: Platform, password: str) -> LocalSession:
         """Log in."""

@@ -166,7 +166,7 @@ class RuleLab(EngineLab):
         return [known.point.kind for known in found]
 
     def moments(self) -> list[datetime]:
-        """Return when the known points were made, to the minute, oldest first; waiting turns the clock a little."""
+        """Return when the known points were made, oldest first, to the minute: waiting turns the clock."""
         return sorted(
             known.point.created_at.replace(second=0, microsecond=0) for known in self.catalog.points.find()
         )

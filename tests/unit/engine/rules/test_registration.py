@@ -1,0 +1,269 @@
+"""What is seen before and after registering: certificates, lists, directories, the doctor's findings."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable
+from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
+from app.domain.rules import AdvancedSettings
+from app.domain.standbys import TargetPathRefused, normal_target_path
+from app.engine.api import (
+    BrowseLocal,
+    BrowseStandby,
+    ExaminePlatform,
+    ExamineRule,
+    Finding,
+    InspectServer,
+    ListPlatformRows,
+    ListPlatforms,
+    ListPoints,
+    ListStandbyRows,
+    ListVms,
+    ProbePlatform,
+    RegisterPlatform,
+    RegisterStandby,
+    RemoveStandby,
+    Severity,
+    TryPlatform,
+    UpdateStandby,
+)
+from app.engine.doctor.platform import examine_platform
+from app.engine.doctor.rule import examine_rule
+from app.engine.errors import AlreadyRegistered
+from app.engine.rules.drafts import rule_of
+from tests.support.local_hypervisor import PASSWORD
+from tests.support.rule_lab import MORNING, RuleLab, local, once
+
+
+def codes(findings: tuple[Finding, ...], *severities: Severity) -> set[str]:
+    return {one.code for one in findings if not severities or one.severity in severities}
+
+
+def text(finding: Finding) -> str:
+    return (finding.message + " " + finding.hint).format_map(dict(finding.params))
+
+
+# --- platforms ---------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_can_be_seen_and_an_account_tried_before_registering(lab: RuleLab) -> None:
+    shown = lab.engine.ask(InspectServer(address=lab.host.address))
+    assert shown.thumbprint_sha256.count(":") == 31
+    with pytest.raises(PlatformUnreachable):
+        lab.engine.ask(InspectServer(address="nowhere"))
+    tried = TryPlatform(address=lab.host.address, user="root", password=PASSWORD)
+    assert lab.engine.ask(tried).full_name == "Local files 1.0"
+    assert PASSWORD not in repr(tried)
+    with pytest.raises(OperationalError):
+        lab.engine.ask(TryPlatform(address=lab.host.address, user="root", password="wrong"))
+    assert len(lab.engine.ask(ListPlatforms())) == 1
+
+
+def test_the_list_of_platforms_shows_what_was_last_seen_and_asks_nobody(lab: RuleLab) -> None:
+    lab.host.add_vm("web")
+    lab.rule(lab.host.add_vm("db"))
+    lab.engine.ask(ListVms(platform=lab.platform))
+    lab.engine.ask(ProbePlatform(platform=lab.platform))
+    sessions = len(lab.factory.sessions)
+    (row,) = lab.engine.ask(ListPlatformRows())
+    assert len(lab.factory.sessions) == sessions
+    assert (row.reachable, row.vm_count, row.rule_count) == (True, 2, 1)
+    assert row.license_name == "Local files licence"
+    assert row.facts is not None
+    assert row.checked_at == MORNING
+    lab.host.faults.unreachable = True
+    with pytest.raises(PlatformUnreachable):
+        lab.engine.ask(ProbePlatform(platform=lab.platform))
+    (row,) = lab.engine.ask(ListPlatformRows())
+    assert (row.reachable, row.vm_count) == (False, 2)
+    assert row.error is not None
+    assert row.error.code == "platform.unreachable"
+
+
+def test_a_licence_that_allows_no_backups_is_told_at_once(lab: RuleLab) -> None:
+    lab.host.faults.refuse_licence = True
+    lab.factory._hosts["second"] = lab.host
+    with pytest.raises(LicenseRefused):
+        lab.engine.execute(RegisterPlatform(name="second", address="second", user="root", password=PASSWORD))
+    assert len(lab.engine.ask(ListPlatforms())) == 1
+
+
+# --- standby machines --------------------------------------------------------------------------------------------
+
+
+def test_a_standby_shows_its_space_and_what_uses_it(lab: RuleLab) -> None:
+    lab.rule(lab.host.add_vm("web"), policy=once(local(8)))
+    lab.tick()
+    (row,) = lab.engine.ask(ListStandbyRows())
+    assert (row.reachable, row.writable, row.error) == (True, True, None)
+    assert (row.point_count, row.rule_count) == (1, 1)
+    assert row.total_bytes is not None
+    assert row.free_bytes is not None
+    assert row.total_bytes >= row.free_bytes > 0
+
+
+def test_a_standby_that_is_registered_again_brings_the_points_of_all_its_directories(lab: RuleLab) -> None:
+    lab.rule(lab.host.add_vm("web"), policy=once(local(8)), target_path="a/b")
+    lab.rule(lab.host.add_vm("db"), name="other", policy=once(local(8)), target_path="c")
+    lab.tick()
+    points = {(known.target_path, known.point.id) for known in lab.catalog.points.find()}
+    for rule in lab.catalog.rules.all():
+        lab.catalog.rules.remove(rule.id)
+    lab.engine.execute(RemoveStandby(standby=lab.standby))
+    root = str(lab.directory / "standby")
+    again = lab.engine.execute(RegisterStandby(name="again", root_path=root, note="2nd floor"))
+    found = lab.engine.ask(ListPoints(standby=again.id))
+    assert {(known.target_path, known.point.id) for known in found} == points
+
+
+def test_a_standby_moves_to_another_path_only_with_its_directory(lab: RuleLab) -> None:
+    root, moved = lab.directory / "standby", lab.directory / "moved"
+    (lab.directory / "empty").mkdir()
+    wrong = UpdateStandby(standby=lab.standby, name="s", root_path=str(lab.directory / "empty"))
+    with pytest.raises(OperationalError, match="lacks"):
+        lab.engine.execute(wrong)
+    root.rename(moved)
+    changed = lab.engine.execute(
+        UpdateStandby(standby=lab.standby, name="new name", root_path=str(moved), note="moved")
+    )
+    assert (changed.name, changed.root_path, changed.note) == ("new name", str(moved), "moved")
+    other = lab.engine.execute(RegisterStandby(name="other", root_path=str(lab.directory / "other")))
+    with pytest.raises(AlreadyRegistered):
+        lab.engine.execute(UpdateStandby(standby=other.id, name="x", root_path=str(moved)))
+
+
+def test_directories_of_a_standby_are_browsed_and_nothing_above_it(lab: RuleLab) -> None:
+    root = lab.directory / "standby"
+    (root / "Backups" / "web").mkdir(parents=True)
+    (root / "empty").mkdir()
+    (root / ".hidden").mkdir()
+    (root / "file").write_text("")
+    lab.rule(lab.host.add_vm("web"), policy=once(local(8)), target_path="Backups/web")
+    lab.tick()
+    top = lab.engine.ask(BrowseStandby(standby=lab.standby))
+    assert [(one.path, one.has_children) for one in top] == [("Backups", True), ("empty", False)]
+    (inside,) = lab.engine.ask(BrowseStandby(standby=lab.standby, path="Backups"))
+    assert (inside.name, inside.path, inside.is_repository) == ("web", "Backups/web", True)
+    with pytest.raises(TargetPathRefused):
+        lab.engine.ask(BrowseStandby(standby=lab.standby, path="../.."))
+    with pytest.raises(OperationalError):
+        lab.engine.ask(BrowseStandby(standby=lab.standby, path="none"))
+
+
+def test_the_machine_is_browsed_from_its_roots(lab: RuleLab) -> None:
+    roots = lab.engine.ask(BrowseLocal())
+    assert all(Path(one.path).is_absolute() for one in roots)
+    found = lab.engine.ask(BrowseLocal(path=lab.directory.as_posix()))
+    assert (lab.directory / "standby").as_posix() in {one.path for one in found}
+    with pytest.raises(OperationalError):
+        lab.engine.ask(BrowseLocal(path="relative"))
+
+
+@pytest.mark.parametrize(
+    ("entered", "kept"), [("/", ""), (".", ""), ("a", "a"), ("/a//b/", "a/b"), (r"a\b", "a/b"), (" a/./b ", "a/b")]
+)
+def test_target_paths_are_kept_in_one_form(entered: str, kept: str) -> None:
+    assert normal_target_path(entered) == kept
+
+
+@pytest.mark.parametrize("entered", ["..", "a/../../b", "C:/x", "a\n/b", "a /b"])
+def test_target_paths_that_lead_elsewhere_are_refused(entered: str) -> None:
+    with pytest.raises(TargetPathRefused):
+        normal_target_path(entered)
+
+
+# --- the doctor --------------------------------------------------------------------------------------------------
+
+
+def test_the_doctor_finds_a_healthy_platform_healthy(lab: RuleLab) -> None:
+    lab.host.add_vm("web")
+    (platform,) = lab.engine.ask(ListPlatforms())
+    findings = examine_platform(
+        platform, lambda: lab.factory.connect(platform, PASSWORD), probe=lambda host, port: None
+    )
+    assert codes(findings) == {
+        "doctor.login_works",
+        "doctor.version_supported",
+        "doctor.licence_fine",
+        "doctor.can_back_up",
+        "doctor.can_restore",
+        "doctor.port_open",
+    }
+    assert codes(findings, Severity.OK) == codes(findings)
+    assert all(text(one) for one in findings)
+
+
+def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) -> None:
+    lab.host.add_vm("web")
+    lab.host.faults.refuse_licence = True
+    lab.host.privileges = (
+        PrivilegeCheck(privilege="snap", for_backup=True, for_restore=False, is_granted=False),
+        PrivilegeCheck(privilege="create", for_backup=False, for_restore=True, is_granted=False),
+        PrivilegeCheck(
+            privilege="cbt",
+            for_backup=True,
+            for_restore=False,
+            is_granted=False,
+            without_it=WithoutPrivilege.WHOLE_DISKS,
+        ),
+    )
+    (platform,) = lab.engine.ask(ListPlatforms())
+    findings = examine_platform(
+        platform, lambda: lab.factory.connect(platform, PASSWORD), probe=lambda host, port: "refused"
+    )
+    bad = {text(one) for one in findings if one.severity in (Severity.WARNING, Severity.ERROR)}
+    for word in (
+        "snap: backups are not possible",
+        "create: backups work",
+        "cbt: every backup",
+        "refused",
+        "licence",
+    ):
+        assert any(word in one for one in bad), word
+    assert not codes(findings) & {"doctor.can_back_up", "doctor.can_restore"}
+
+
+def test_the_doctor_says_why_a_platform_does_not_answer(lab: RuleLab) -> None:
+    lab.host.faults.unreachable = True
+    (finding,) = lab.engine.ask(ExaminePlatform(platform=lab.platform))
+    assert (finding.severity, finding.code) == (Severity.ERROR, "platform.unreachable")
+    assert lab.host.address in text(finding)
+
+
+def test_the_doctor_looks_at_every_vm_of_a_draft(lab: RuleLab) -> None:
+    good, odd, old = lab.host.add_vm("good"), lab.host.add_vm("odd"), lab.host.add_vm("old")
+    lab.host.vm(odd).disks[2000].unsupported_reason = "independent"
+    lab.host.vm(old).tracking_supported = False
+    lab.host.take_snapshot(good, "before the update")
+    gone = lab.host.add_vm("gone")
+    draft = lab.draft(good, odd, old, gone, advanced=AdvancedSettings(quiesce=True, lan_free=True))
+    del lab.host.vms[gone]
+    findings = lab.engine.ask(ExamineRule(draft=draft))
+    by_vm = {
+        name: {one.code for one in findings if one.subject == name} for name in ("good", "odd", "old", "gone")
+    }
+    assert by_vm["good"] >= {"doctor.snapshots_there", "doctor.tracking_blocked", "doctor.quiesce_needs_tools"}
+    assert by_vm["odd"] >= {"doctor.disk_left_out", "doctor.nothing_to_back_up", "doctor.tracking_will_be_on"}
+    assert "doctor.tracking_unsupported" in by_vm["old"]
+    assert by_vm["gone"] == {"vm.not_found"}
+    assert {"doctor.lan_free_missing", "doctor.standby_fine"} <= codes(findings)
+
+
+def test_the_doctor_measures_the_standby_against_the_disks(lab: RuleLab) -> None:
+    vm = lab.host.add_vm("huge")
+    draft = lab.draft(vm)
+    lab.host.vm(vm).disks[2000] = replace(lab.host.vm(vm).disks[2000], capacity_bytes=1 << 60)
+    (platform,) = lab.engine.ask(ListPlatforms())
+    standby = lab.catalog.standbys.get(lab.standby)
+    rule = rule_of(draft, lab.rule(lab.host.add_vm("other")), MORNING)
+    findings = examine_rule(
+        rule, lambda: lab.factory.connect(platform, PASSWORD), standby, probe=lambda host, port: None
+    )
+    assert "doctor.standby_tight" in codes(findings, Severity.WARNING)
+
+
+def test_the_doctor_says_when_nobody_switches_tracking_on(lab: RuleLab) -> None:
+    rule = lab.rule(lab.host.add_vm("web"), advanced=AdvancedSettings(automatic_change_tracking=False))
+    assert "doctor.tracking_stays_off" in codes(lab.engine.ask(ExamineRule(rule=rule)))
