@@ -72,6 +72,7 @@ class Processors(QWidget):
         box.setRange(0, most)
         box.setSpecialValueText(self.tr("As backed up"))
         box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        box.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)  # the style sheet's padding does not reach it
         return box
 
     def show_saved(self, hardware: SavedHardware | None) -> None:

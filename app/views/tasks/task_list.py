@@ -106,14 +106,14 @@ class TaskList(ListPage[TaskLine]):
                 key="platform",
                 title=self.tr("Virtual platform"),
                 text=lambda line: line.platform_name,
-                width=120,
+                width=110,
                 hidden=platform_hidden,
             ),
             Column(
                 key="standby",
                 title=self.tr("Standby machine"),
                 text=lambda line: line.standby_name,
-                width=120,
+                width=110,
                 hidden=True,
             ),
         )
@@ -160,7 +160,7 @@ class TaskList(ListPage[TaskLine]):
                 text=lambda line: fmt.short_time(line.task.started_at, now()),
                 sort=lambda line: line.task.started_at,
                 tooltip=lambda line: fmt.exact_time(line.task.started_at),
-                width=112,
+                width=106,
             ),
             Column(
                 key="end",
@@ -168,7 +168,7 @@ class TaskList(ListPage[TaskLine]):
                 text=lambda line: fmt.short_time(line.task.ended_at, now()),
                 sort=lambda line: line.task.ended_at,
                 tooltip=lambda line: fmt.exact_time(line.task.ended_at),
-                width=112,
+                width=106,
             ),
             Column(
                 key="spent",
