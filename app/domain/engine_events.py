@@ -1,4 +1,4 @@
-"""Facts about the engine itself: whether it can be reached, whom it wants to tell, which window it wants raised."""
+"""Facts about the engine itself: whether it can be reached, whom it tells, which window shall come to the front."""
 
 from dataclasses import dataclass
 

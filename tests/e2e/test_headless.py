@@ -175,14 +175,13 @@ def test_a_signal_ends_it_in_order_in_the_middle_of_a_backup(
     home: Home, simulator: VSphereSimulator, tmp_path: Path, end: signal.Signals
 ) -> None:
     simulator.faults.stall_nfc(after_bytes=1 << 20, seconds=3)
-    with home.engine() as process:
-        with home.open_door() as opened:
-            task = start_backup(opened.door, simulator, tmp_path)
-            wait_until(
-                lambda: state_of(opened.door, task) is TaskState.RUNNING, deadline_s=PATIENCE_S, what="data moving"
-            )
-            process.send_signal(end)
-            assert process.wait(PATIENCE_S) == 0
+    with home.engine() as process, home.open_door() as opened:
+        task = start_backup(opened.door, simulator, tmp_path)
+        wait_until(
+            lambda: state_of(opened.door, task) is TaskState.RUNNING, deadline_s=PATIENCE_S, what="data moving"
+        )
+        process.send_signal(end)
+        assert process.wait(PATIENCE_S) == 0
     assert not [name for name in ("engine.json", "engine.sock") if (home.path / "data" / name).exists()]
     with home.open_door() as again:
         assert again.host is not None

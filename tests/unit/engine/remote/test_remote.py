@@ -235,13 +235,16 @@ def test_a_data_folder_with_a_long_path_has_a_door_too(tmp_path: Path, scripted:
 def test_cutting_callers_off_does_not_wait_for_what_they_asked(tmp_path: Path, scripted: ScriptedDoor) -> None:
     go_on = threading.Event()
     scripted.answer(ListVms, lambda _: go_on.wait(20) and ())
-    with RemoteDoor(tmp_path) as client, ThreadPoolExecutor(1) as pool:
-        with DoorServer.open(scripted, tmp_path) as server:
-            client.wait_until_connected(10)
-            waiting = pool.submit(client.ask, ListVms(platform=PlatformId("p")))
-            wait_until(lambda: scripted.asked, what="the request's arrival")
-            server.cut_off()
-            with pytest.raises(EngineAway):
-                waiting.result(20)
-            assert not go_on.is_set()
-            go_on.set()
+    with (
+        RemoteDoor(tmp_path) as client,
+        ThreadPoolExecutor(1) as pool,
+        DoorServer.open(scripted, tmp_path) as server,
+    ):
+        client.wait_until_connected(10)
+        waiting = pool.submit(client.ask, ListVms(platform=PlatformId("p")))
+        wait_until(lambda: scripted.asked, what="the request's arrival")
+        server.cut_off()
+        with pytest.raises(EngineAway):
+            waiting.result(20)
+        assert not go_on.is_set()
+        go_on.set()
