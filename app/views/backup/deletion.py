@@ -112,14 +112,7 @@ class DeletionDialog(FormDialog):
 
     def _show(self) -> None:
         with_data = self.data.isChecked()
-        if any(one.vms for one in self._doomed):
-            self.what.setText(
-                self.tr("The VMs are taken out of the rule with their statistics; their tasks are stopped.")
-            )
-        else:
-            self.what.setText(
-                self.tr("The rules go with their statistics; their tasks are stopped. The VMs stay as they are.")
-            )
+        self.what.setText(self._what_text())
         self.points.setText(self._points_text(with_data=with_data))
         blocked = [name for preview in self._previews for name in preview.blocked_by] if with_data else []
         self.blocked.setText(
@@ -131,6 +124,13 @@ class DeletionDialog(FormDialog):
         is_named = not needs_name or self.name.text().strip() == self._type_name
         self.primary.setEnabled(self.is_known and not blocked and is_named)
         QTimer.singleShot(0, self, self._grow)
+
+    def _what_text(self) -> str:
+        if any(one.vms for one in self._doomed):
+            return self.tr("The VMs are taken out of the rule with their statistics; their tasks are stopped.")
+        if len(self._doomed) > 1:
+            return self.tr("The rules go with their statistics; their tasks are stopped. VMs stay as they are.")
+        return self.tr("The rule goes with its statistics; its tasks are stopped. The VMs stay as they are.")
 
     @property
     def _point_count(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QModelIndex
+from PySide6.QtGui import QKeySequence
 
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
@@ -39,6 +40,7 @@ class RuleList(ActingList[RuleRow]):
         super().__init__(console, "rules")
         self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
         self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete_chosen)
+        self.delete.setShortcut(QKeySequence.StandardKey.Delete)
         self.start = self.toolbar.add_action(self.tr("Start"), Glyph.START, self._on_start_chosen)
         self.stop = self.toolbar.add_action(self.tr("Stop"), Glyph.STOP, self._on_stop_chosen)
         pills = PillDelegate(self.table)

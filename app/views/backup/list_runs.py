@@ -81,7 +81,7 @@ class RunList(ActingList[StatisticsTaskRow]):
     def columns(self) -> Sequence[Column[StatisticsTaskRow]]:
         """Return the documented columns."""
         return (
-            Column(key="name", title=self.tr("Name"), text=lambda row: row.rule_name, width=84),
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.rule_name, width=80),
             Column(
                 key="result",
                 title=self.tr("Result"),
@@ -92,7 +92,7 @@ class RunList(ActingList[StatisticsTaskRow]):
             ),
             Column(key="kind", title=self.tr("Task type"), text=self._kind, width=100),
             Column(key="vm", title=self.tr("VM name"), text=lambda row: row.vm_name, width=92, stretch=True),
-            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=100),
+            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=96),
             _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB, width=108),
             _figure("written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB, width=100),
             _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB, width=112),

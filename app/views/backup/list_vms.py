@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QSplitter
 
 from app.domain.ids import RuleId, VmId
@@ -53,6 +53,7 @@ class VmList(ActingList[RuleVmRow]):
         super().__init__(console, "rule-vms")
         self.toolbar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
         self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete_chosen)
+        self.delete.setShortcut(QKeySequence.StandardKey.Delete)
         self.start = self.toolbar.add_action(self.tr("Start"), Glyph.START, self._on_start_chosen)
         self.stop = self.toolbar.add_action(self.tr("Stop"), Glyph.STOP, self._on_stop_chosen)
         self.table.setItemDelegateForColumn(_STATE, PillDelegate(self.table))

@@ -1,7 +1,8 @@
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.domain.ids import RuleId
@@ -10,6 +11,7 @@ from app.engine.api import (
     StartRules,
     StopRules,
 )
+from app.views.backup.deletion import DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.history import Address
 from tests.gui.backup.conftest import Visits
@@ -118,3 +120,16 @@ def test_in_a_small_window_the_rest_of_the_actions_is_behind_the_last_icon(qtbot
     assert isinstance(menu, QMenu)
     assert [action.text() for action in menu.actions()] == [action.text for action in rules.row_actions]
     menu.close()
+
+
+def test_the_context_menu_and_delete_work_from_the_keyboard(qtbot: QtBot, visits: Visits) -> None:
+    rules = visits.page.rules
+    rules.table.setFocus()
+    place = rules.table.visualRect(rules.table.currentIndex()).center()
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, place, rules.table.viewport().mapToGlobal(place))
+    QApplication.sendEvent(rules.table.viewport(), event)
+    menu = next(menu for menu in rules.findChildren(QMenu) if menu.isVisible())
+    assert [action.text() for action in menu.actions()][:8] == [action.text for action in rules.row_actions]
+    menu.close()
+    QTest.keyClick(rules.table, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: rules.findChild(DeletionDialog) is not None)
