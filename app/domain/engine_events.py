@@ -1,4 +1,4 @@
-"""Facts about the engine itself: whether it can be reached, whom it tells, which window shall come to the front."""
+"""Facts about the engine itself: whether it can be reached, whom it tells, which window shall come up."""
 
 from dataclasses import dataclass
 

@@ -1,14 +1,15 @@
 """The way to an engine in another process: concurrent, reconnecting, and clear about what is unknown."""
 
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from app import __version__
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.errors import OperationalError
 from app.domain.events import Event, TaskStateChanged
@@ -20,6 +21,7 @@ from app.engine.remote import handshake
 from app.engine.remote.client import RemoteDoor
 from app.engine.remote.endpoint import ENDPOINT_FILE
 from app.engine.remote.errors import DoorUnsafe, EngineAway, EngineFault, EngineVersionDiffers
+from app.engine.remote.frames import Frame, Kind, send_frame
 from app.engine.remote.server import DoorServer
 from tests.support.logguard import LogGuard
 from tests.support.scripted_door import ScriptedDoor
@@ -164,14 +166,13 @@ def test_an_engine_that_is_silent_is_lost(tmp_path: Path, scripted: ScriptedDoor
 def test_another_version_is_told_apart_from_an_engine_that_is_away(
     tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = handshake.receive_caller
-
-    def of_the_future(*arguments: object) -> None:
-        monkeypatch.setattr(handshake, "__version__", "99.0")
-        try:
-            real(*arguments)  # type: ignore[arg-type]
-        finally:
-            monkeypatch.setattr(handshake, "__version__", __version__)
+    def of_the_future(connection: socket.socket, secret: bytes) -> None:
+        hello = handshake._received(connection, Kind.HELLO, handshake._Hello)
+        nonce = bytes(32)
+        proof = handshake._proof(secret, b"engine", hello.nonce, nonce)
+        challenge = handshake._Challenge(handshake.PROTOCOL, "99.0", nonce, proof)
+        send_frame(connection, Frame(Kind.CHALLENGE, msgspec.json.encode(challenge)))
+        raise handshake.OtherVersion(hello.version)
 
     monkeypatch.setattr("app.engine.remote.server.receive_caller", of_the_future)
     with DoorServer.open(scripted, tmp_path), RemoteDoor(tmp_path) as client:
