@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from app.views.backup.page import BackupPage
 from app.views.console import Console
 from app.views.log.page import LogsPage
+from app.views.migration.page import MigrationPage
 from app.views.overview.page import OverviewPage
 from app.views.page import Page
 from app.views.platforms.page import PlatformsPage
 from app.views.program import Program
+from app.views.restore.page import RestorePage
 from app.views.settings.page import SettingsPage
 from app.views.standbys.page import StandbysPage
 from app.views.tasks.page import TasksPage
@@ -20,6 +22,8 @@ def make_pages(console: Console, languages: LanguageSwitch, program: Program) ->
     return (
         OverviewPage(console, program),
         BackupPage(console),
+        RestorePage(console),
+        MigrationPage(console),
         TasksPage(console),
         PlatformsPage(console),
         StandbysPage(console),

@@ -34,6 +34,7 @@ from app.views.translation import LanguageSwitch
 from app.views.trouble import TroubleReporter
 from app.views.words import error_hint, error_message
 from app.workers.door import DoorClient
+from app.workers.refcounts import keep_constants_alive
 from app.workers.threads import QtTaskRunner
 
 _log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ def application_object(arguments: Sequence[str]) -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    keep_constants_alive()
     application = QApplication(list(arguments))
     application.setApplicationName("standfast")
     application.setApplicationDisplayName("Standfast")

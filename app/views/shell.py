@@ -185,6 +185,7 @@ class Shell(QObject):
     def dismiss(self) -> None:
         """Put the window and the tray away for good, whoever ended the program."""
         self._is_ending = True
+        self.feed.stop()
         if self.tray is not None:
             self.tray.hide()
             self.tray = None

@@ -41,6 +41,10 @@ class StatusFeed(QObject):
         self._timer.start()
         self.ask()
 
+    def stop(self) -> None:
+        """Ask no more."""
+        self._timer.stop()
+
     def ask(self) -> None:
         """Ask now, unless an answer is on its way."""
         if self._asking:

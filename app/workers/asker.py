@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QRunnable, Qt, QThreadPool, Signal, Slot
+from shiboken6 import isValid
 
 from app.domain.errors import OperationalError
 
@@ -26,73 +27,61 @@ class Bug:
 Failure = OperationalError | Bug
 
 
-class _Reply(QObject):
-    """Carries one answer from a pool thread to the GUI thread."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a call came to, on its way to the GUI thread: a value, or with ``failure`` set what went wrong."""
 
-    done = Signal(object)
-    failed = Signal(object)
+    number: int
+    value: object
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Who waits for an answer."""
+
+    owner: QObject
+    on_done: Callable[[Any], None]
+    on_failed: Callable[[Failure], None]
 
 
 class _Call(QRunnable):
-    def __init__(self, work: Callable[[], Any], reply: _Reply) -> None:
+    def __init__(self, number: int, work: Callable[[], Any], tell: Callable[[_Answer], None]) -> None:
         super().__init__()
         self.setAutoDelete(True)
+        self._number = number
         self._work = work
-        self._reply = reply
+        self._tell = tell
 
     def run(self) -> None:
         try:
-            answer = self._work()
+            answer = _Answer(self._number, self._work(), None)
         except OperationalError as error:
-            self._reply.failed.emit(error)
+            answer = _Answer(self._number, None, error)
         except Exception as bug:  # noqa: BLE001 - one dialog and the log, never a dead window
             _log.exception("a request of the window failed")
-            self._reply.failed.emit(Bug(type(bug).__name__, str(bug)))
-        else:
-            self._reply.done.emit(answer)
-
-
-class _Delivery(QObject):
-    """Hands one answer to its asker, unless the asker is gone.
-
-    Thread: GUI; it is a child of the asking object, so it dies with it and a late answer goes nowhere.
-    """
-
-    def __init__(
-        self, owner: QObject, on_done: Callable[[Any], None], on_failed: Callable[[Failure], None]
-    ) -> None:
-        super().__init__(owner)
-        self._on_done = on_done
-        self._on_failed = on_failed
-
-    @Slot(object)
-    def deliver(self, answer: object) -> None:
-        """Give the answer to the asker."""
-        self._close()
-        self._on_done(answer)
-
-    @Slot(object)
-    def refuse(self, failure: object) -> None:
-        """Give the failure to the asker."""
-        self._close()
-        assert isinstance(failure, OperationalError | Bug)
-        self._on_failed(failure)
-
-    def _close(self) -> None:
-        self.setParent(None)
-        self.deleteLater()
+            answer = _Answer(self._number, None, Bug(type(bug).__name__, str(bug)))
+        self._tell(answer)
 
 
 class Asker(QObject):
     """Runs calls on a few threads and brings each answer back to the GUI thread.
 
-    An answer whose asker was destroyed meanwhile is dropped. Thread: GUI.
+    An answer whose asker was destroyed meanwhile is dropped. Only plain values cross the threads: a Qt object that
+    is made for one call would lose its last Python reference on a thread of the pool while the GUI thread deletes
+    it, which crashes. Thread: GUI.
     """
+
+    _answered = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._waiting: dict[int, _Waiting] = {}
+        self._number = 0
+        self._is_closed = False
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(_THREADS)
+        self._answered.connect(self._on_answered, Qt.ConnectionType.QueuedConnection)
 
     def run(
         self,
@@ -103,13 +92,28 @@ class Asker(QObject):
         on_failed: Callable[[Failure], None],
     ) -> None:
         """Run ``work`` on another thread; exactly one of the two callbacks follows, while ``owner`` lives."""
-        reply = _Reply()
-        delivery = _Delivery(owner, on_done, on_failed)
-        reply.done.connect(delivery.deliver, Qt.ConnectionType.QueuedConnection)
-        reply.failed.connect(delivery.refuse, Qt.ConnectionType.QueuedConnection)
-        # The pool thread holds the reply only until it has emitted; the queued event needs it no longer.
-        self._pool.start(_Call(work, reply))
+        if self._is_closed:
+            return
+        self._number += 1
+        self._waiting[self._number] = _Waiting(owner, on_done, on_failed)
+        self._pool.start(_Call(self._number, work, self._answered.emit))
 
     def wait(self, timeout_ms: int) -> bool:
-        """Wait until all calls have ended, for an orderly exit; return False when the time was up first."""
+        """Wait until all calls have ended; return False when the time was up first."""
         return self._pool.waitForDone(timeout_ms)
+
+    def close(self, timeout_ms: int) -> bool:
+        """Take no more calls and tell no more answers; return False when open calls outlasted the time."""
+        self._is_closed = True
+        self._waiting.clear()
+        return self.wait(timeout_ms)
+
+    @Slot(object)
+    def _on_answered(self, answer: _Answer) -> None:
+        waiting = self._waiting.pop(answer.number, None)
+        if waiting is None or not isValid(waiting.owner):
+            return
+        if answer.failure is not None:
+            waiting.on_failed(answer.failure)
+        else:
+            waiting.on_done(answer.value)

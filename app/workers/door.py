@@ -84,6 +84,6 @@ class DoorClient(QObject):
         self._asker.run(work, owner=owner, on_done=on_done, on_failed=on_failed)
 
     def close(self, timeout_ms: int = 5000) -> bool:
-        """Stop listening and wait for open calls; return False when the time was up first."""
+        """Stop listening, asking and telling, and wait for open calls; return False when the time was up first."""
         self._pump.close()
-        return self._asker.wait(timeout_ms)
+        return self._asker.close(timeout_ms)
