@@ -192,26 +192,32 @@ class Repository:
 
         Raises:
             ValueError: the repository is not encrypted.
+            RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses; the old one still opens it.
         """
-        self._key_ring.set_passphrase(self._need_master(), passphrase, self._clock.now().isoformat())
+        with self._sharing():
+            self._key_ring.set_passphrase(self._need_master(), passphrase, self._clock.now().isoformat())
 
     def add_recovery_key(self) -> str:
         """Make a recovery key and return it, to be printed and locked away.
 
         Raises:
             ValueError: the repository is not encrypted.
+            RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
-        return self._key_ring.add_recovery_key(self._need_master(), self._clock.now().isoformat())
+        with self._sharing():
+            return self._key_ring.add_recovery_key(self._need_master(), self._clock.now().isoformat())
 
     def revoke_recovery_keys(self) -> None:
         """Make all recovery keys worthless.
 
         Raises:
+            RepositoryBusy: garbage collection is under way.
             StandbyUnavailable: the standby refuses.
         """
-        self._key_ring.revoke_recovery_keys()
+        with self._sharing():
+            self._key_ring.revoke_recovery_keys()
 
     def _need_master(self) -> bytes:
         if self._master is None:

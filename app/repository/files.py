@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
 
+_ATTEMPTS = 5
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _WINDOWS_FULL = frozenset({39, 112})
 
@@ -68,6 +69,23 @@ def make_directory(path: Path) -> None:
     except FileExistsError:
         return
     sync_directory(path.parent)
+
+
+def move_into(source: Path, target: Path) -> None:
+    """Rename into a directory that is made when it is missing; the rename is not durable yet.
+
+    Others remove directories that are empty, perhaps in the moment between.
+    """
+    for _ in range(_ATTEMPTS):
+        make_directory(target.parent)
+        try:
+            source.rename(target)
+        except FileNotFoundError:
+            if not source.is_dir():
+                raise
+        else:
+            return
+    source.rename(target)
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -22,10 +22,13 @@ from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import KeyWrong
 from app.repository.files import read_bounded, storage_errors, sync_directory, write_new
+from app.repository.layout import SCRATCH_SUFFIX
 
 _LONGEST_KEY_FILE_BYTES = 16 * 1024
 _MOST_KEY_FILES = 64
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
+_SUFFIX = ".json"
 _MARK_DIGITS = 4
 _PASSPHRASE, _RECOVERY = "passphrase", "recovery"
 
@@ -51,6 +54,20 @@ class KeyFile(msgspec.Struct, frozen=True):
     scrypt: Scrypt | None
     wrapped: str
     created_at: str
+
+    def check(self) -> None:
+        """Make sure that the file says something possible.
+
+        Raises:
+            ValueError: it does not.
+        """
+        lengths = len(bytes.fromhex(self.salt)), len(bytes.fromhex(self.wrapped))
+        if lengths != (SALT_BYTES, _NONCE_BYTES + KEY_BYTES + _TAG_BYTES):
+            raise ValueError("its salt or its key has an impossible length")
+        if self.format != 1 or self.kind not in (_PASSPHRASE, _RECOVERY):
+            raise ValueError("a newer program wrote it")
+        if self.kind == _PASSPHRASE and (self.scrypt is None or not self.scrypt.is_bearable()):
+            raise ValueError("it asks for an impossible derivation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +174,51 @@ class KeyRing:
         wrapped = nonce + cipher.encrypt(nonce, master, self._repository_id.encode())
         document = encode_document(KeyFile(1, kind, salt.hex(), scrypt, wrapped.hex(), created_at))
         name = f"{kind}-{uuid.uuid4().hex}"
+        scratch = self._folder / f"{name}{SCRATCH_SUFFIX}"
         with storage_errors(self._root):
-            write_new(self._folder / f"{name}.new", document)
-            (self._folder / f"{name}.new").rename(self._folder / f"{name}.json")
+            try:
+                write_new(scratch, document)
+                scratch.rename(self._folder / f"{name}{_SUFFIX}")
+            except OSError:
+                with suppress(OSError):
+                    scratch.unlink()
+                raise
             sync_directory(self._folder)
 
     def _files(self) -> list[tuple[Path, KeyFile]]:
         """Return the key files that can be read; one that was changed opens nothing."""
-        found: list[tuple[Path, KeyFile]] = []
         with storage_errors(self._root):
-            for path in sorted(self._folder.glob("*.json"))[:_MOST_KEY_FILES]:
-                with suppress(ValueError):
-                    file = decode_document(read_bounded(path, _LONGEST_KEY_FILE_BYTES), KeyFile)
-                    if file.format == 1:
-                        found.append((path, file))
-        return found
+            return [(path, file) for path, file in _read_all(self._folder) if isinstance(file, KeyFile)]
+
+
+def key_file_damage(folder: Path, *, is_encrypted: bool) -> list[tuple[str, str]]:
+    """Return the key files that are not what was written, each with the reason.
+
+    Raises:
+        OSError: the standby cannot be read.
+    """
+    files = _read_all(folder)
+    damage = [(f"keys/{path.name}", problem) for path, problem in files if isinstance(problem, str)]
+    if is_encrypted and not any(isinstance(file, KeyFile) and file.kind == _PASSPHRASE for _, file in files):
+        damage.append(("keys", "no passphrase opens this repository any more; set a new one"))
+    return damage
+
+
+def _read_all(folder: Path) -> list[tuple[Path, KeyFile | str]]:
+    """Return every key file, or what is wrong with it."""
+    found: list[tuple[Path, KeyFile | str]] = []
+    names = sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
+    for path in names[:_MOST_KEY_FILES]:
+        try:
+            file = decode_document(read_bounded(path, _LONGEST_KEY_FILE_BYTES), KeyFile)
+            file.check()
+        except FileNotFoundError:  # replaced by somebody else in this moment
+            continue
+        except (ValueError, IsADirectoryError) as error:
+            found.append((path, str(error)))
+        else:
+            found.append((path, file))
+    return found
 
 
 def _wrapping_key(key: Passphrase | RecoveryKey, salt: bytes, scrypt: Scrypt | None) -> bytes:

@@ -14,6 +14,8 @@ SETTINGS_NAME = "repository.json"
 POINT_NAME = "point.json"
 PACK_SUFFIX = ".pack"
 LEASE_SUFFIX = ".lease"
+WAITING_SUFFIX = ".waiting"
+SCRATCH_SUFFIX = ".new"
 FILES_NAME = "files"
 CHANGES_NAME = "changes"
 

@@ -27,13 +27,15 @@ from app.core.clock import Clock
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
 from app.repository.files import read_bounded, storage_errors, sync_directory, write_new
-from app.repository.layout import LEASE_SUFFIX, Layout
+from app.repository.layout import LEASE_SUFFIX, SCRATCH_SUFFIX, Layout
+from app.repository.waiting import WaitingMark
 
 HEARTBEAT_S = 10.0
 EXPIRY_S = 120.0
 _SUSPICIOUS_S = 2.5 * HEARTBEAT_S
 _SETTLE_S = 0.1
 _LONGEST_LEASE_BYTES = 16 * 1024
+_ATTEMPTS = 3
 
 _held: set[str] = set()
 """Leases that this process holds; any other file that names this process is left over from a failed release."""
@@ -96,11 +98,16 @@ class LeaseBook:
         """Take a lease, waiting for those that exclude it.
 
         Whoever shows signs of life is waited for ``wait_s``; for one who missed several, until he counts as dead.
+        A sweep is asked to let a shared lease in.
 
         Raises:
             RepositoryBusy: somebody alive excludes it.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
+        with WaitingMark(self._layout) as mark:
+            return self._acquire(kind, purpose, wait_s, mark)
+
+    def _acquire(self, kind: LeaseKind, purpose: str, wait_s: float, mark: WaitingMark) -> "Lease":
         deadline = self._clock.monotonic() + wait_s
         while True:
             lease = Lease(self._layout, kind, purpose, self._identity)
@@ -122,6 +129,8 @@ class LeaseBook:
                 raise RepositoryBusy(
                     path=self._layout.root, owner=f"{opponent.host} ({opponent.process})", purpose=opponent.purpose
                 )
+            if kind is LeaseKind.SHARED:
+                mark.show()
             self._clock.sleep(0.2 + 0.3 * (os.getpid() % 7) / 7)
 
     def is_alive(self, lease_id: str) -> bool:
@@ -224,12 +233,18 @@ class Lease:
 
     def _create(self) -> None:
         """Let the lease appear at once and whole: others must never meet half of one."""
-        scratch = self._path.with_suffix(".new")
+        scratch = self._path.with_suffix(SCRATCH_SUFFIX)
         _held.add(self.id)
         try:
             with storage_errors(self._layout.root):
-                write_new(scratch, self._content())
-                scratch.rename(self._path)
+                for attempt in range(_ATTEMPTS):
+                    try:
+                        write_new(scratch, self._content())
+                        scratch.rename(self._path)
+                        break
+                    except FileNotFoundError:  # a sweep took it for what a dead process left; its lease is next
+                        if attempt == _ATTEMPTS - 1:
+                            raise
                 sync_directory(self._layout.locks)
         except BaseException:
             _held.discard(self.id)

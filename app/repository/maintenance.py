@@ -15,13 +15,15 @@ from app.repository.marking import UnreadablePage
 from app.repository.parts import RepositoryParts
 from app.repository.scrub import RepositoryReport, Scrubber
 from app.repository.space import SpaceCounter, SpaceReport
-from app.repository.staging import adopt_abandoned
+from app.repository.staging import adopt_abandoned, remove_strays
 from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import Trash
 from app.repository.values import Damage, DamageKind, VerifyReport
 from app.repository.verify import PointVerifier
+from app.repository.waiting import Courtesy
 
 _DEFAULT_POLICY = SweepPolicy()
+_LET_IN_S = 2.0
 
 
 class Maintenance:
@@ -80,7 +82,8 @@ class Maintenance:
     ) -> SweepReport:
         """Delete what no restore point needs, while nobody else uses the repository.
 
-        It may be stopped at any moment; the next sweep goes on where it ended. The progress is told what to
+        It may be stopped at any moment; the next sweep goes on where it ended. A backup or restore that arrives
+        meanwhile is let in between two packs: the sweep ends there, unfinished. The progress is told what to
         expect: the bytes that are copied.
 
         Raises:
@@ -91,9 +94,20 @@ class Maintenance:
             TaskCancelled: cancelled; what was done stays done.
         """
         with self._excluding("garbage collection", wait_s) as lease:
+            remove_strays(self._parts.layout)
             adopt_abandoned(self._parts, self._leases, lease)
             sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
-            return sweeper.execute(lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s)
+            report = sweeper.execute(lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s)
+        if not report.finished:
+            self._let_in(cancel)
+        return report
+
+    def _let_in(self, cancel: CancelToken) -> None:
+        """Give those who wait the time to come in, before the caller sweeps again."""
+        deadline = self._clock.monotonic() + _LET_IN_S
+        courtesy = Courtesy(self._parts.layout, cancel)
+        while courtesy.is_asked() and self._clock.monotonic() < deadline:
+            self._clock.sleep(0.05)
 
     def verify_chain(self, chain: str, *, progress: Progress, cancel: CancelToken) -> dict[PointId, VerifyReport]:
         """Read all points of a chain and compare them with their digests; what they share is read once.

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.cancel import CancelToken
 from app.domain.restore_point import PointDisk
 from app.repository.crypto import DIGEST_BYTES
 from app.repository.packs import PackEntry
@@ -75,9 +74,10 @@ class UnreadablePage(Exception):
 class Marker:
     """Walks the indexes of disks. Thread: one at a time."""
 
-    def __init__(self, parts: RepositoryParts, cancel: CancelToken) -> None:
+    def __init__(self, parts: RepositoryParts, check: Callable[[], None]) -> None:
+        """Prepare; ``check`` is called for each page and ends the walk by raising."""
         self._parts = parts
-        self._cancel = cancel
+        self._check = check
         self._decoder = parts.decoder()
 
     def mark(self, disks: Iterable[PointDisk]) -> Prefixes:
@@ -86,7 +86,6 @@ class Marker:
         Raises:
             UnreadablePage: a page cannot be read.
             StandbyUnavailable: the standby is gone.
-            TaskCancelled: cancelled.
         """
         reached = PrefixSet()
         seen: set[bytes] = set()
@@ -99,7 +98,7 @@ class Marker:
         if digest == ZERO_DIGEST or digest in seen:
             return
         seen.add(digest)
-        self._cancel.check()
+        self._check()
         page = self._page(digest)
         add(prefixes_of(digest))
         add(prefixes_of(page))

@@ -14,9 +14,12 @@ from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
+from app.repository.configuration import read_repository_file
+from app.repository.errors import RepositoryDamaged, RepositoryMissing, RepositoryTooNew
 from app.repository.files import storage_errors
 from app.repository.healing import forget_lost
-from app.repository.layout import LEASE_SUFFIX
+from app.repository.keys import key_file_damage
+from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
 from app.repository.leases import is_readable_lease
 from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, read_footer, scan_records
 from app.repository.parts import RepositoryParts
@@ -156,13 +159,16 @@ class Scrubber:
 
     def _file_damage(self) -> list[Damage]:
         """Check the small files that are not in packs and not in points."""
-        damage: list[Damage] = []
         layout = self._parts.layout
         with storage_errors(layout.root):
-            for path in sorted(layout.locks.glob(f"*{LEASE_SUFFIX}")):
-                if not is_readable_lease(path):
-                    damage.append(Damage(kind=DamageKind.FILE, what=f"locks/{path.name}", detail="it was changed"))
-        return damage
+            leases = sorted(path for path in layout.locks.iterdir() if path.suffix == LEASE_SUFFIX)
+            found = [(f"locks/{path.name}", "it was changed") for path in leases if not is_readable_lease(path)]
+            found += key_file_damage(layout.keys, is_encrypted=self._parts.keys is not None)
+        try:
+            read_repository_file(layout.root)
+        except (RepositoryDamaged, RepositoryMissing, RepositoryTooNew) as error:
+            found.append((SETTINGS_NAME, str(error)))
+        return [Damage(kind=DamageKind.FILE, what=what, detail=detail) for what, detail in found]
 
     def _point_damage(self, points: Sequence[RestorePoint]) -> Iterator[PointDamage]:
         for point in points:

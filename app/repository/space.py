@@ -57,7 +57,7 @@ class SpaceCounter:
             TaskCancelled: cancelled.
         """
         self._load_records()
-        marker = Marker(self._parts, self._cancel)
+        marker = Marker(self._parts, self._cancel.check)
         by_point = _Users(len(self._records))
         by_chain = _Users(len(self._records))
         reached_by: dict[PointId, int] = {}

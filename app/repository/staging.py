@@ -1,10 +1,10 @@
-"""What dead writers left behind: their whole records are kept for the next run, the rest is removed."""
+"""What dead processes left behind: their whole records are kept for the next run, the rest is removed."""
 
 from contextlib import suppress
 from pathlib import Path
 
 from app.repository.files import make_directory, remove_tree, storage_errors
-from app.repository.layout import PACK_SUFFIX, is_pack_id
+from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, Layout, is_pack_id
 from app.repository.leases import Lease, LeaseBook
 from app.repository.packs import PackDamaged, salvage
 from app.repository.parts import RepositoryParts
@@ -33,7 +33,8 @@ def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> 
                 path.rename(adopted)
             except OSError:  # somebody else was quicker
                 continue
-            rescued += sum(_rescue(parts, pack) for pack in sorted(adopted.rglob(f"*{PACK_SUFFIX}")))
+            if not adopted.is_symlink():
+                rescued += sum(_rescue(parts, pack) for pack in sorted(adopted.rglob(f"*{PACK_SUFFIX}")))
             remove_tree(adopted)
     return rescued
 
@@ -53,3 +54,27 @@ def _rescue(parts: RepositoryParts, pack: Path) -> bool:
     with suppress(PackDamaged):  # torn within its first bytes: there is nothing in it
         return bool(salvage(pack, parts.layout.pack(pack.stem), parts.repository_id.bytes, is_whole))
     return False
+
+
+def remove_strays(layout: Layout) -> None:
+    """Remove files that dead processes began and never finished, and chains without points.
+
+    The caller holds the exclusive lease: then nobody changes keys, points or trash. Somebody may be about to take
+    a lease or may be waiting; both make their files anew.
+
+    Raises:
+        StandbyUnavailable: the standby refuses.
+    """
+    with storage_errors(layout.root):
+        strays = [layout.settings.with_name(f"{layout.settings.name}{SCRATCH_SUFFIX}")]
+        for directory, suffixes in (
+            (layout.locks, (SCRATCH_SUFFIX, WAITING_SUFFIX)),
+            (layout.keys, (SCRATCH_SUFFIX,)),
+        ):
+            strays += [path for path in directory.iterdir() if path.suffix in suffixes]
+        for path in strays:
+            path.unlink(missing_ok=True)
+        for directory in (layout.points, layout.trash):
+            for chain in directory.iterdir():
+                with suppress(OSError):  # it is not empty
+                    chain.rmdir()

@@ -8,7 +8,7 @@ page or a point's description cannot be read, because nobody knows what they rea
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -27,6 +27,7 @@ from app.repository.parts import RepositoryParts
 from app.repository.records import EncodedRecord, RecordDamaged, RecordKind
 from app.repository.store import RecordLost, list_packs
 from app.repository.trash import Trash, TrashedPoint
+from app.repository.waiting import Courtesy, WayGiven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ class SweepReport:
     """Packs with a damaged record: moved to ``damaged/``, their whole records were kept."""
     freed_bytes: int
     finished: bool
-    """False when the time was used up; the next sweep goes on."""
+    """False when the time was used up or somebody waited; the next sweep goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Sweeper:
         self._policy = policy
         self._now = now
         self._cancel = cancel
+        self._check: Callable[[], None] = cancel.check
         self._decoder = parts.decoder()
 
     def plan(self) -> SweepPlan:
@@ -135,7 +137,7 @@ class Sweeper:
         self._parts.store.synchronize()
         purged, disks = self._roots()
         try:
-            reached = Marker(self._parts, self._cancel).mark(disks)
+            reached = Marker(self._parts, self._check).mark(disks)
         except UnreadablePage as error:
             raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
         states = self._states(reached)
@@ -171,7 +173,7 @@ class Sweeper:
         healthy = sorted(present - self._parts.store.damaged_packs.keys())
         states: dict[str, _PackState] = {}
         for pack_id, entries in all_entries(self._parts, healthy):
-            self._cancel.check()
+            self._check()
             if pack_id in self._parts.store.damaged_packs:
                 continue
             with storage_errors(self._parts.layout.root):
@@ -229,7 +231,8 @@ class Sweeper:
     ) -> SweepReport:
         """Do what a plan made now says; the lease is exclusive.
 
-        ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends the sweep early, between packs.
+        ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends the sweep early, between packs,
+        and so does somebody who waits for the repository.
 
         Raises:
             SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
@@ -238,31 +241,35 @@ class Sweeper:
             TaskCancelled: cancelled; what was done stays done.
         """
         started = time.monotonic()
-        plan, states = self._plan()
-        progress.expect(plan.copied_bytes)
-        scratch = self._parts.layout.staging / lease.id
+        self._check = Courtesy(self._parts.layout, self._cancel).check
+        run = _SweepRun(self._parts, lease, progress, self._cancel, bytes_per_s)
+        try:
+            plan, states = self._plan()
+            progress.expect(plan.copied_bytes)
+            self._delete(plan, run)
+            finished = True
+            for batch in _batches(plan.rewritten_packs, self._parts.pack_bytes):
+                self._check()
+                if time_limit_s is not None and time.monotonic() - started > time_limit_s:
+                    finished = False
+                    break
+                run.rewrite([states[one.pack_id] for one in batch])
+        except WayGiven:
+            finished = False
+        return run.report(finished=finished)
+
+    def _delete(self, plan: SweepPlan, run: "_SweepRun") -> None:
+        scratch = self._parts.layout.staging / run.lease.id
         with storage_errors(self._parts.layout.root):
             make_directory(scratch)
-        run = _SweepRun(self._parts, lease, progress, self._cancel, bytes_per_s)
         for entry in plan.purged:
-            lease.check()
+            self._check()
+            run.lease.check()
             self._trash.purge(entry.id, entry.deleted_at, scratch)
+            run.purged.append(entry.id)
         for pack_id, size in plan.deleted_packs:
+            self._check()
             run.delete(pack_id, size)
-        finished = True
-        for batch in _batches(plan.rewritten_packs, self._parts.pack_bytes):
-            if time_limit_s is not None and time.monotonic() - started > time_limit_s:
-                finished = False
-                break
-            run.rewrite([states[one.pack_id] for one in batch])
-        return SweepReport(
-            purged_points=tuple(entry.id for entry in plan.purged),
-            deleted_packs=len(plan.deleted_packs),
-            rewritten_packs=run.rewritten,
-            set_aside=tuple(run.set_aside),
-            freed_bytes=run.freed_bytes,
-            finished=finished,
-        )
 
 
 def _rewrite(state: _PackState, reason: RewriteReason) -> PackRewrite:
@@ -296,26 +303,28 @@ class _SweepRun:
         bytes_per_s: int | None,
     ) -> None:
         self._parts = parts
-        self._lease = lease
+        self.lease = lease
         self._progress = progress
         self._cancel = cancel
         self._bytes_per_s = bytes_per_s
         self._decoder = parts.decoder()
+        self.purged: list[PointId] = []
+        self.deleted = 0
         self.rewritten = 0
         self.freed_bytes = 0
         self.set_aside: list[str] = []
 
     def delete(self, pack_id: str, size_bytes: int) -> None:
         """Delete a pack that nothing needs."""
-        self._cancel.check()
-        self._lease.check()
+        self.lease.check()
         self._parts.store.drop_pack(pack_id)
+        self.deleted += 1
         self.freed_bytes += size_bytes
 
     def rewrite(self, states: Sequence[_PackState]) -> None:
         """Copy the live records of some packs into new ones, then delete the old packs."""
         parts = self._parts
-        staging = parts.layout.staging / self._lease.id / f"rewrite-{states[0].pack_id}"
+        staging = parts.layout.staging / self.lease.id / f"rewrite-{states[0].pack_id}"
         with storage_errors(parts.layout.root):
             make_directory(staging)
         appender = PackAppender(parts.layout, parts.repository_id.bytes, staging, parts.locator, parts.pack_bytes)
@@ -330,7 +339,7 @@ class _SweepRun:
             with storage_errors(parts.layout.root):
                 remove_tree(staging)
         for state in states:
-            self._lease.check()
+            self.lease.check()
             if state.pack_id in damaged:
                 parts.store.set_aside(state.pack_id)
                 self.set_aside.append(state.pack_id)
@@ -357,3 +366,14 @@ class _SweepRun:
             if self._bytes_per_s:
                 self._cancel.wait(len(record) / self._bytes_per_s)
         return whole
+
+    def report(self, *, finished: bool) -> SweepReport:
+        """Tell what was done."""
+        return SweepReport(
+            purged_points=tuple(self.purged),
+            deleted_packs=self.deleted,
+            rewritten_packs=self.rewritten,
+            set_aside=tuple(self.set_aside),
+            freed_bytes=self.freed_bytes,
+            finished=finished,
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository.errors import PointDamaged, PointExists, PointMissing
-from app.repository.files import make_directory, remove_tree, storage_errors, sync_directory
+from app.repository.files import move_into, remove_tree, storage_errors, sync_directory
 from app.repository.layout import Layout, is_safe_name, is_stamp, split_point_id
 from app.repository.points import PointShelf, restore_point
 
@@ -48,11 +48,10 @@ class Trash:
         with storage_errors(self._layout.root):
             if not source.is_dir():
                 raise PointMissing(point=point)
-            make_directory(folder)
             seconds = int(now.timestamp())
             while (folder / f"{stamp}.{seconds}").exists():
                 seconds += 1
-            source.rename(folder / f"{stamp}.{seconds}")
+            move_into(source, folder / f"{stamp}.{seconds}")
             sync_directory(folder)
             sync_directory(source.parent)
             with suppress(OSError):  # the last point of a chain takes the chain's directory with it
@@ -80,10 +79,9 @@ class Trash:
             raise PointMissing(point=point)
         source, target = max(deletions)[1], self._layout.point(point)
         with storage_errors(self._layout.root):
-            make_directory(target.parent)
             if target.exists():
                 raise PointExists(point=point)
-            source.rename(target)
+            move_into(source, target)
             sync_directory(target.parent)
             sync_directory(source.parent)
             with suppress(OSError):
@@ -110,7 +108,7 @@ class Trash:
         with storage_errors(self._layout.root):
             chains = [path for path in self._layout.trash.iterdir() if path.is_dir() and is_safe_name(path.name)]
             for chain in chains:
-                for path in chain.iterdir():
+                for path in _inside(chain):
                     match = _ENTRY.fullmatch(path.name)
                     if match and is_stamp(match["stamp"]):
                         deleted = datetime.fromtimestamp(min(int(match["seconds"]), 250_000_000_000), UTC)
@@ -123,3 +121,10 @@ class Trash:
         except (PointDamaged, PointMissing, ValueError):
             described = None
         return TrashedPoint(id=point, deleted_at=deleted_at, point=described)
+
+
+def _inside(chain: Path) -> list[Path]:
+    """Return what is in a chain's directory; one that somebody else emptied and removed meanwhile is empty."""
+    with suppress(FileNotFoundError):
+        return list(chain.iterdir())
+    return []

@@ -19,7 +19,7 @@ from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.appender import PackAppender
 from app.repository.documents import encode_document
 from app.repository.errors import DataDamaged, PointDamaged, PointExists
-from app.repository.files import make_directory, remove_tree, storage_errors, sync_directory, write_new
+from app.repository.files import make_directory, move_into, remove_tree, storage_errors, sync_directory, write_new
 from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, is_safe_name, stamp_of
 from app.repository.leases import Lease
 from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count
@@ -247,9 +247,8 @@ class PointWriter:
 
     def _move_into_place(self, source: Path, target: Path) -> bool:
         """Rename without ever replacing; False when somebody was quicker."""
-        make_directory(target.parent)  # again: a deletion may have taken the empty directory away meanwhile
         try:
-            source.rename(target)
+            move_into(source, target)
         except OSError:
             if target.exists():
                 return False

@@ -1,0 +1,73 @@
+"""Who waits for garbage collection to end: it sees that, and ends early.
+
+Whoever cannot have a shared lease puts a file ``<32 digits>.waiting`` into ``locks/`` and writes it anew at every
+try. A sweep removes all such files when it begins, so that one it meets later is of somebody alive; then it stops
+at the next safe step. The files only ask: that nobody is disturbed is the leases' business.
+"""
+
+import time
+import uuid
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from app.core.cancel import CancelToken
+from app.repository.layout import WAITING_SUFFIX, Layout
+
+_LOOK_EVERY_S = 0.25
+
+
+class WaitingMark:
+    """Tells a sweep that somebody waits, until the block is left. Never raises. Thread: one."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._path = layout.locks / f"{uuid.uuid4().hex}{WAITING_SUFFIX}"
+        self._tries = 0
+
+    def show(self) -> None:
+        """Ask, or ask again; a standby that refuses is told by the lease itself."""
+        self._tries += 1
+        with suppress(OSError):
+            self._path.write_bytes(b"%012d\n" % self._tries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._tries:
+            with suppress(OSError):
+                self._path.unlink()
+
+
+class WayGiven(Exception):
+    """Somebody waits; the sweep ends here."""
+
+
+class Courtesy:
+    """Looks out for those who wait, for one sweep that has removed the marks of before. Thread: one."""
+
+    def __init__(self, layout: Layout, cancel: CancelToken) -> None:
+        self._locks = layout.locks
+        self._cancel = cancel
+        self._next_look = 0.0
+
+    def check(self) -> None:
+        """Go on, or stop here; looks at the standby a few times a second at most.
+
+        Raises:
+            WayGiven: somebody waits.
+            TaskCancelled: cancelled.
+        """
+        self._cancel.check()
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK_EVERY_S
+            if self.is_asked():
+                raise WayGiven
+
+    def is_asked(self) -> bool:
+        """Tell whether somebody waits; False when that cannot be told."""
+        with suppress(OSError):
+            return any(path.suffix == WAITING_SUFFIX for path in self._locks.iterdir())
+        return False
