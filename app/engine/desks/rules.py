@@ -11,6 +11,7 @@ from app.engine.jobs import Workshop
 from app.engine.rules.book import RuleBook, members
 from app.engine.rules.drafts import DraftChecker, policy_of
 from app.engine.rules.group import GroupRestorer
+from app.engine.rules.points import RulePoints
 from app.engine.rules.retention import RetentionKeeper
 from app.engine.rules.runs import RuleRuns
 from app.engine.rules.scheduler import Scheduler
@@ -38,6 +39,7 @@ class RulesDesk:
         self._book = RuleBook(workshop, manager, runs, scheduler.replan)
         self._checker = DraftChecker(workshop)
         self._group = GroupRestorer(workshop, manager, executor)
+        self._points = RulePoints(workshop)
         self._view = RuleView(workshop, manager, scheduler, engine)
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -61,6 +63,7 @@ class RulesDesk:
             ),
             q.ListRules: lambda _: view.rules(),
             q.ListRuleVms: lambda query: view.vms(book.rule(query.rule)),
+            q.ListVmPoints: lambda query: self._points.of_vm(book.rule(query.rule), query.vm),
             q.DescribeRule: lambda query: view.details(book.rule(query.rule)),
             q.CheckRule: lambda query: self._checker.problems(query.draft, query.rule),
             q.VmsInRules: lambda query: self._checker.vms_taken(query.platform),

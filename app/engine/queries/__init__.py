@@ -55,6 +55,7 @@ from app.engine.queries.rules import (
     DescribeRule,
     ListRules,
     ListRuleVms,
+    ListVmPoints,
     PreviewedDay,
     PreviewedPoint,
     PreviewRetention,
@@ -113,6 +114,7 @@ AnyQuery = (
     | CheckRule
     | DescribeRule
     | ListRuleVms
+    | ListVmPoints
     | ListRules
     | PreviewRetention
     | PreviewRuleDeletion
@@ -162,6 +164,7 @@ __all__ = [
     "ListStandbys",
     "ListStatisticsTasks",
     "ListTasks",
+    "ListVmPoints",
     "ListVms",
     "LogEntryRow",
     "LogFilter",

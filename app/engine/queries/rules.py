@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.states import BackupKind, TaskState
+from app.domain.tasks import KnownPoint
 from app.engine.commands.rules import Policy, RuleDraft
 from app.engine.queries.base import Query
 from app.engine.queries.tasks import ErrorRow
@@ -117,6 +118,13 @@ class ListRuleVms(Query[tuple[RuleVmRow, ...]], frozen=True, kw_only=True):
     """Return the VMs of a rule, by name."""
 
     rule: RuleId
+
+
+class ListVmPoints(Query[tuple[KnownPoint, ...]], frozen=True, kw_only=True):
+    """Return the known restore points of a VM in a rule, newest first, also those it made under former ids."""
+
+    rule: RuleId
+    vm: VmId
 
 
 class DescribeRule(Query[RuleDetails], frozen=True, kw_only=True):

@@ -21,9 +21,9 @@ from app.domain.ids import PointId, RuleId, TaskId, VmId
 from app.domain.tasks import KnownPoint, VerificationState
 from app.engine.api import (
     GroupMember,
-    ListPoints,
     ListRules,
     ListRuleVms,
+    ListVmPoints,
     RuleRow,
     RuleVmRow,
     StartGroupRestore,
@@ -182,11 +182,10 @@ class GroupRestoreDialog(FormDialog):
     def _ask_points(self, rule: RuleRow, row: RuleVmRow) -> None:
         def take(found: tuple[KnownPoint, ...]) -> None:
             if rule == self._rule:
-                points = tuple(one for one in found if one.point.rule_name == rule.name)
-                self._found[row.vm] = points
+                self._found[row.vm] = found
                 self._show_members()
 
-        query = ListPoints(standby=rule.standby, target_path=rule.target_path, vm=row.vm)
+        query = ListVmPoints(rule=rule.id, vm=row.vm)
         self.console.door.ask(query, owner=self, on_done=take, on_failed=self.banner.show_failure)
 
     def _show_members(self) -> None:

@@ -1,6 +1,7 @@
 """基本设置: what is restored: the VM, where its backups lie, and the restore point."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
 from app.domain.ids import PointId, RuleId, StandbyId, VmId
 from app.domain.standbys import Standby
 from app.domain.tasks import KnownPoint, PointTally
-from app.engine.api import ListPoints, ListRecoverableVms, ListRules, ListStandbys, RuleRow
+from app.engine.api import ListPoints, ListRecoverableVms, ListRules, ListStandbys, ListVmPoints, RuleRow
 from app.models import format as fmt
 from app.models.rows import RowModel
 from app.views import style
@@ -58,6 +59,7 @@ class SourceTab(QWidget):
         self._wanted_rule_name = ""
         self._tallies: tuple[PointTally, ...] = ()
         self._standbys: dict[StandbyId, str] = {}
+        self._own_points: tuple[KnownPoint, ...] = ()
         self._answers_left = 3
         self._shown_points: PointTally | None = None
         self._is_named_by_hand = False
@@ -136,6 +138,10 @@ class SourceTab(QWidget):
         door.ask(ListRecoverableVms(), owner=self, on_done=self._on_tallies, on_failed=self._on_failed)
         door.ask(ListStandbys(), owner=self, on_done=self._on_standbys, on_failed=self._on_without)
         door.ask(ListRules(), owner=self, on_done=self._on_rules, on_failed=self._on_without)
+        if self._wanted_rule is not None and self._wanted_vm is not None:
+            self._answers_left += 1
+            query = ListVmPoints(rule=self._wanted_rule, vm=self._wanted_vm)
+            door.ask(query, owner=self, on_done=self._on_own_points, on_failed=self._on_without)
 
     def _on_tallies(self, tallies: tuple[PointTally, ...]) -> None:
         self._tallies = tallies
@@ -147,6 +153,11 @@ class SourceTab(QWidget):
 
     def _on_rules(self, rules: Sequence[RuleRow]) -> None:
         self._wanted_rule_name = next((one.name for one in rules if one.id == self._wanted_rule), "")
+        self._settle()
+
+    def _on_own_points(self, points: tuple[KnownPoint, ...]) -> None:
+        """Take the points of the VM that the dialog was opened for, also those under ids it had before."""
+        self._own_points = points
         self._settle()
 
     def _on_without(self, failure: Failure) -> None:
@@ -162,6 +173,7 @@ class SourceTab(QWidget):
         self._answers_left -= 1
         if self._answers_left:
             return
+        self._join_own()
         names = [tally.vm_name for tally in self._tallies]
         self.source.blockSignals(True)  # noqa: FBT003 - Qt's signature
         for tally in self._tallies:
@@ -174,6 +186,18 @@ class SourceTab(QWidget):
         if (line := self.source.lineEdit()) is not None:
             line.setCursorPosition(0)
         self._on_source()
+
+    def _join_own(self) -> None:
+        """Make one entry of the VM that the dialog was opened for, whatever ids it had."""
+        ids = {known.point.facts.vm for known in self._own_points}
+        own = [one for one in self._tallies if one.vm in ids and one.rule_name == self._wanted_rule_name]
+        if not own or self._wanted_vm is None:
+            return
+        newest = max(own, key=lambda one: one.newest)
+        joined = replace(newest, vm=self._wanted_vm, count=sum(one.count for one in own))
+        self._tallies = tuple(
+            joined if one is newest else one for one in self._tallies if one is newest or one not in own
+        )
 
     def _wanted_place(self) -> int:
         """Return the entry that the dialog was opened for, else none."""
@@ -226,6 +250,9 @@ class SourceTab(QWidget):
     def _ask_points(self) -> None:
         tally = self.tally
         if tally is None:
+            return
+        if self._own_points and tally.vm == self._wanted_vm and tally.rule_name == self._wanted_rule_name:
+            self._show_points(tally, self._own_points)
             return
         self.stages.show_loading()
         query = ListPoints(

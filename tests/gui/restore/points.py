@@ -14,6 +14,7 @@ from app.engine.api import (
     ListRecoverableVms,
     ListRules,
     ListRuleVms,
+    ListVmPoints,
     RuleRow,
     RuleVmRow,
 )
@@ -170,5 +171,6 @@ def script_points(door: ScriptedDoor) -> None:
     door.answer(ListRules, (RULE,))
     door.answer(ListRuleVms, (rule_vm("db-01"), rule_vm("new-01"), rule_vm("web-01")))
     door.answer(ListPoints, lambda query: points.get(query.vm, ()))
+    door.answer(ListVmPoints, lambda query: points.get(query.vm, ()))
     door.answer(ListPlaces, PLACES)
     door.answer(DescribeSavedVm, HARDWARE)

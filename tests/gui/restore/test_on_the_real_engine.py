@@ -10,17 +10,21 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.cli.demo.stage import Stage, open_stage
+from app.core.clock import SystemClock
+from app.domain.policies import OneTimePolicy
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.engine.api import ListTasks
+from app.engine.api import CreateRule, ListRuleVms, ListTasks, ListVmPoints, OneTime, RuleDraft, VmChoice
 from app.simulator.vm.machine import VirtualMachine
 from app.views.console import Console, ThemeSwitch
 from app.views.log.page import LogsPage
 from app.views.memory import Memory
 from app.views.restore.dialog import RestoreDialog
+from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.page import RestorePage
 from app.views.tasks.page import TasksPage
 from app.workers.door import DoorClient
 from tests.support.stage import Made, back_up, small_spec, vm_named
+from tests.support.waiting import wait_until
 
 LONG_MS = 60_000
 
@@ -88,6 +92,50 @@ def test_a_vm_is_brought_back_resized_by_clicks(qtbot: QtBot, console: Console, 
     assert (hardware.numCPU, hardware.numCoresPerSocket, hardware.memoryMB) == (3, 1, 1536)
     (row,) = stage.engine.ask(ListTasks(kinds=(TaskKind.RESTORE,)))
     assert (row.name, row.target_name) == ("Restore of web-01", "web-back")
+
+
+def test_a_rule_goes_back_as_a_group_and_its_points_stay_in_reach(
+    qtbot: QtBot, console: Console, stage: Stage
+) -> None:
+    engine, vm = stage.engine, vm_named(stage, "web-01")
+    now = OneTime(policy=OneTimePolicy(start=SystemClock().now()))
+    rule = engine.execute(
+        CreateRule(
+            draft=RuleDraft(
+                name="nightly",
+                platform=stage.platform,
+                standby=stage.standby,
+                target_path="group",
+                vms=(VmChoice(vm=vm.id, name=vm.name),),
+                policy=now,
+            )
+        )
+    )
+    wait_until(
+        lambda: len(engine.ask(ListVmPoints(rule=rule, vm=vm.id))) == 1, what="the first point", deadline_s=60
+    )
+    assert engine.wait_until_idle(60)
+    dialog = GroupRestoreDialog(console, rule)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(lambda: len(dialog.members) == 1, timeout=LONG_MS)
+    QTest.keyClicks(dialog.typed_name, "nightly")
+    with qtbot.waitSignal(dialog.succeeded, timeout=LONG_MS):
+        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    assert engine.wait_until_idle(60)
+    (row,) = engine.ask(ListTasks(kinds=(TaskKind.RESTORE,)))
+    assert row.state is TaskState.COMPLETED
+    successor = vm_named(stage, "web-01").id
+    assert successor != vm.id
+    wait_until(
+        lambda: [one.vm for one in engine.ask(ListRuleVms(rule=rule))] == [successor],
+        what="the rule to follow its VM",
+        deadline_s=60,
+    )
+    again = RestoreDialog(console, rule=rule, vm=successor)
+    qtbot.addWidget(again)
+    again.open()
+    qtbot.waitUntil(lambda: len(again.source.points.rows.rows) == 1, timeout=LONG_MS)
 
 
 def test_the_backup_can_be_looked_at_and_run_again(

@@ -13,6 +13,7 @@ from app.engine.api import (
     ListPlaces,
     ListRecoverableVms,
     ListTasks,
+    ListVmPoints,
     NewVm,
     OverOriginal,
     StartGroupRestore,
@@ -231,6 +232,18 @@ def test_a_point_of_a_search_is_selected_at_once(qtbot: QtBot, console: Console,
     qtbot.addWidget(dialog)
     dialog.open()
     qtbot.waitUntil(lambda: dialog.source.point == wanted)
+
+
+def test_points_under_former_ids_belong_to_the_vm(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_points(door)
+    old = tuple(point("web-01", number) for number in range(3))
+    door.answer(ListVmPoints, old)  # the VM was restored over itself since, and has another id
+    dialog = RestoreDialog(console, rule=RULE.id, vm=VmId("vm-web-01-new"))
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(lambda: tuple(dialog.source.points.rows.rows) == old)
+    assert dialog.source.source.count() == 2
+    assert dialog.source.source.currentText().startswith("web-01")
 
 
 def test_without_points_the_dialog_says_so(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
