@@ -20,7 +20,7 @@ from app.console.secrets import NoSecretStore, open_secrets_asking
 from app.console.service import ProgramService
 from app.domain.errors import OperationalError
 from app.domain.limits import TaskLimits
-from app.engine.api import ListPlatforms, UpdatePlatform
+from app.engine.api import ChangeLimits, ListPlatforms, UpdatePlatform
 from app.engine.commands.program import RaiseWindow
 from app.engine.door import Door
 from app.engine.remote.client import RemoteDoor
@@ -162,8 +162,9 @@ def _run(
 
 
 def _put_in_force(opened: OpenDoor, limits: TaskLimits) -> bool:
-    del opened, limits
-    return False
+    command = ChangeLimits(max_tasks=limits.tasks, transfer_buffer_mib=limits.buffer_mb)
+    opened.door.execute(command)
+    return True
 
 
 def resume_demo(demo: DemoPlatform, door: Door) -> threading.Thread | None:

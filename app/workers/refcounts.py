@@ -1,9 +1,9 @@
 """Keeps ``True``, ``False`` and ``None`` alive under a Qt binding that loses references to them.
 
 Up to Python 3.11 these three are counted like any object, and the interpreter dies when a count reaches zero.
-PySide6 6.12 loses one reference to ``True`` with every ``Signal.emit``, and one to ``None`` with every item role that
-has no value: a window that is open for hours would end with ``Fatal Python error: bool_dealloc``. From Python 3.12 on
-they are immortal, which is what this gives them before.
+PySide6 6.12 loses one reference to ``True`` with every ``Signal.emit``, and one to ``None`` with every item role
+that has no value: a window that is open for hours would end with ``Fatal Python error: bool_dealloc``. From
+Python 3.12 on they are immortal, which is what this gives them before.
 """
 
 import ctypes
