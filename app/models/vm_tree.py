@@ -122,22 +122,13 @@ class VmTreeModel(QAbstractItemModel):
             elif not self.refusal(vm):
                 self._chosen.setdefault(vm.id, vm)
         if len(self._chosen) != before:
-            self._tell(_ROOT)
+            # Views draw from here again on chosen_changed; a signal per group of a large platform would be slow.
+            self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, 0))
             self.chosen_changed.emit()
 
     def refusal(self, vm: VmSummary) -> str:
         """Return the name of the rule that has the VM; empty when it can be chosen."""
         return self._taken.get(vm.id, "")
-
-    def _tell(self, parent: QModelIndex) -> None:
-        count = self.rowCount(parent)
-        if count:
-            first, last = self.index(0, 0, parent), self.index(count - 1, 0, parent)
-            self.dataChanged.emit(first, last, [Qt.ItemDataRole.CheckStateRole])
-        for place in range(count):
-            index = self.index(place, 0, parent)
-            if index.data(VM_ROLE) is None:
-                self._tell(index)
 
     def _state(self, node: _Node) -> Qt.CheckState:
         if node.vm is not None:

@@ -230,6 +230,7 @@ class VmPicker(FormDialog):
 
     def _on_chosen(self) -> None:
         chosen = self.model.chosen
+        self.tree.viewport().update()
         self.tags.set_tags([vm_tag(vm.id, vm.name, vm.disk_bytes) for vm in chosen])
         total = fmt.size(sum(vm.disk_bytes for vm in chosen))
         self.sum.setText(self.tr("{count} chosen, {size} in all").format(count=len(chosen), size=total))

@@ -19,6 +19,9 @@ from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
 
+_MOST = 200
+"""So many tags are drawn; nobody reads more, and each is a widget."""
+
 
 class FlowLayout(QLayout):
     """Lays widgets out in lines, as words in a text."""
@@ -171,8 +174,12 @@ class TagBox(QScrollArea):
             hint.setProperty("role", "secondary")
             hint.setContentsMargins(style.SPACE_XS, style.SPACE_XS, 0, 0)
             flow.addWidget(hint)
-        for tag in self._tags:
+        for tag in self._tags[:_MOST]:
             chip = _TagChip(tag, self._theme, removable=self._removable, parent=area)
             chip.removed.connect(self.removed)
             flow.addWidget(chip)
+        if len(self._tags) > _MOST:
+            more = QLabel(self.tr("and {count} more").format(count=len(self._tags) - _MOST), area)
+            more.setProperty("role", "secondary")
+            flow.addWidget(more)
         self.setWidget(area)
