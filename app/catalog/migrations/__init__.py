@@ -13,9 +13,21 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
 from app.catalog.errors import CatalogTooNew
-from app.catalog.migrations import r0001_first_tables, r0002_rules_and_places, r0003_history, r0004_settings
+from app.catalog.migrations import (
+    r0001_first_tables,
+    r0002_rules_and_places,
+    r0003_history,
+    r0004_settings,
+    r0005_tallies,
+)
 
-REVISIONS: tuple[ModuleType, ...] = (r0001_first_tables, r0002_rules_and_places, r0003_history, r0004_settings)
+REVISIONS: tuple[ModuleType, ...] = (
+    r0001_first_tables,
+    r0002_rules_and_places,
+    r0003_history,
+    r0004_settings,
+    r0005_tallies,
+)
 """Every revision, oldest first."""
 
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
