@@ -10,14 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.views.console import Console, ThemeSwitch
 from app.views.memory import Memory
 from app.workers.door import DoorClient
-from app.workers.refcounts import keep_constants_alive
 from tests.support.scripted_door import ScriptedDoor
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _constants() -> None:
-    """What the program does at its start, so that a long session of tests lives, too."""
-    keep_constants_alive()
 
 
 @pytest.fixture
