@@ -9,9 +9,13 @@ standfast simulator ...   a vSphere on this machine, for the built-in demo platf
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from app import __version__
+
+if TYPE_CHECKING:
+    from app.cli.demo.stage import Stage
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo", help="the main job on a simulated vSphere: back up, change, restore, compare every byte"
     )
     demo.add_argument("--keep", action="store_true", help="leave the data for a look, and print where it lies")
+    demo.add_argument("--no-window", action="store_true", help="do not open the console at the end")
     commands.add_parser("simulator", help="a vSphere on this machine, for trying out", add_help=False)
     commands.add_parser("ctl", help="control the engine that runs; see: standfast ctl --help", add_help=False)
     return parser
@@ -51,10 +56,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "demo":
         from app.cli.demo.command import run_demo
 
-        return run_demo(keep=chosen.keep)
+        return run_demo(keep=chosen.keep, show=None if chosen.no_window else _demo_window())
     from app.console.program import run_console
 
     return run_console(minimized=chosen.minimized)
+
+
+def _demo_window() -> "Callable[[Stage], None] | None":
+    """Return what shows the demo's data in the console, where somebody looks and a window can be shown."""
+    from app.console.display import can_show
+
+    if not can_show():
+        return None
+    try:
+        from app.console.demoshow import show_console
+    except ImportError as error:  # the demo needs no window, and the system's libraries for one may be missing
+        sys.stderr.write(f"The console cannot be shown here: {error}\n")
+        return None
+    return show_console
 
 
 def debugctl(arguments: Sequence[str] | None = None) -> int:

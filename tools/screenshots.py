@@ -77,7 +77,8 @@ def _make_history(stage: Stage) -> dict[str, RuleId]:
         stage.run(rule, BackupKind.FULL)
     for kind in (BackupKind.INCREMENTAL, BackupKind.DIFFERENTIAL):
         stage.run(rules["databases"], kind)
-    stage.simulator.faults.fail_task("CreateSnapshot_Task", fault=vim.fault.TooManySnapshotLevels)
+    for method in ("CreateSnapshot_Task", "CreateSnapshotEx_Task"):
+        stage.simulator.faults.fail_call(method, fault=vim.fault.TooManySnapshotLevels)
     stage.run(rules["office"], BackupKind.INCREMENTAL)
     return rules
 
@@ -85,7 +86,7 @@ def _make_history(stage: Stage) -> dict[str, RuleId]:
 def _keep_running(stage: Stage, rules: dict[str, RuleId]) -> None:
     """Start full backups that move data slowly enough to be looked at."""
     for step in range(6000):
-        stage.simulator.faults.stall_nfc(step * MIB // 2, 0.12)
+        stage.simulator.faults.stall_nfc(step * MIB // 2, 0.3)
     for name in ("web", "databases"):
         stage.engine.execute(RunNow(rule=rules[name], kind=BackupKind.FULL))
     wait_for(
@@ -124,9 +125,10 @@ def _save(widget: QWidget, file: Path) -> None:
     """Write a picture, with fewer colours when it would be large."""
     image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     _write(image, file)
-    if file.stat().st_size > MOST_BYTES:
-        few = image.convertToFormat(QImage.Format.Format_Indexed8, Qt.ImageConversionFlag.AvoidDither)
-        _write(few, file)
+    for few in (QImage.Format.Format_RGB16, QImage.Format.Format_RGB444):
+        if file.stat().st_size > MOST_BYTES:
+            flags = Qt.ImageConversionFlag.AvoidDither
+            _write(image.convertToFormat(few, flags).convertToFormat(QImage.Format.Format_RGB32), file)
     print(f"{file.name}  {file.stat().st_size // 1000} kB")
 
 

@@ -67,14 +67,14 @@ class Dashboard(QScrollArea):
         left.setSpacing(style.SPACE_M)
         left.addWidget(attention)
         left.addWidget(running)
-        left.addWidget(self._build_traffic(), 1)
+        left.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(style.SPACE_M)
-        right.addWidget(next_runs)
-        right.addStretch(1)
+        right.addWidget(next_runs, 1)
         grid.addLayout(left, 2, 0, 1, 2)
         grid.addLayout(right, 2, 2)
-        grid.setRowStretch(2, 1)
+        grid.addWidget(self._build_traffic(), 3, 0, 1, 3)
+        grid.setRowStretch(3, 1)
 
     def _build_verdict(self) -> QWidget:
         card = QFrame(self._ground)
@@ -131,6 +131,7 @@ class Dashboard(QScrollArea):
         card = Card(self._console, title, link=link, address=address, parent=self._ground)
         entries = EntryList(self._console, card)
         card.body.addWidget(entries)
+        card.body.addStretch(1)
         return entries, card
 
     # --- content ----------------------------------------------------------------------------------------------

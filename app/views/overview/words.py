@@ -115,8 +115,10 @@ def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
     bad = len(overview.failures) + len(overview.overdue)
     if bad:
         title = QCoreApplication.translate("Overview", "{count} things need attention").format(count=bad)
+        if bad == 1:
+            title = QCoreApplication.translate("Overview", "One thing needs attention")
         detail = QCoreApplication.translate(
-            "Overview", "{failed} VMs whose last run failed, {overdue} VMs with an overdue restore point"
+            "Overview", "VMs whose last run failed: {failed}. VMs with an overdue restore point: {overdue}."
         ).format(failed=len(overview.failures), overdue=len(overview.overdue))
         return Glyph.ERROR, "failed", title, detail
     if not overview.protected_vms:
