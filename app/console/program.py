@@ -40,6 +40,9 @@ from app.workers.threads import QtTaskRunner
 _log = logging.getLogger(__name__)
 
 FAILED = 1
+SWITCH_S = 0.0005
+"""How long a thread of the engine may keep the interpreter while the window waits for it; Python's 5 ms, times the
+threads of eight tasks, would be felt."""
 WINDOW_FILE = "window.ini"
 DEMO_FOLDER = "demo"
 _SIGNAL_LOOK_MS = 300
@@ -87,6 +90,7 @@ def application_object(arguments: Sequence[str]) -> QApplication:
     if isinstance(existing, QApplication):
         return existing
     keep_constants_alive()
+    sys.setswitchinterval(SWITCH_S)
     application = QApplication(list(arguments))
     application.setApplicationName("standfast")
     application.setApplicationDisplayName("Standfast")
