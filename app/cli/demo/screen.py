@@ -92,7 +92,7 @@ class Screen:
         table = Table(title="Restore points", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for title in ("VM", "Point", "Kind", "Parent"):
             table.add_column(title, no_wrap=True)
-        for title in ("Disk\nMiB", "Read from\nhost MiB", "Stored\nnew MiB", "Seconds"):
+        for title in ("Disk\nMiB", "Read\nMiB", "Stored\nMiB", "Time\ns"):
             table.add_column(title, justify="right", no_wrap=True)
         for vm_name, point, seconds in rows:
             table.add_row(
