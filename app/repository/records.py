@@ -235,7 +235,9 @@ class RecordDecoder:
     def __init__(self, hasher: Hasher, keys: RepositoryKeys | None) -> None:
         self._hasher = hasher
         self._keys = keys
-        self._decompress = zstandard.ZstdDecompressor().decompress
+        zstd = zstandard.ZstdDecompressor(max_window_size=LONGEST_RAW_BYTES)
+        self._decompress = zstd.decompress
+        self._stream = zstd.stream_reader
 
     def decode(self, record: Buffer, expected: bytes | None = None) -> bytes:
         """Return the whole chunk or page of a record, compared with its digest.
@@ -244,12 +246,7 @@ class RecordDecoder:
             RecordDamaged: it is not what was stored, or not the record that was expected.
         """
         view = memoryview(record)
-        header = parse_header(bytes(view[:HEADER_BYTES]))
-        if expected is not None and header.digest != expected:
-            raise RecordDamaged("another record lies here")
-        if len(view) != header.length_bytes:
-            raise RecordDamaged("a record is torn")
-        table = self.table(header, bytes(view[HEADER_BYTES : header.frames_at]))
+        header, table = self._open(view, expected)
         offsets = table.offsets
         return b"".join(
             [
@@ -257,6 +254,44 @@ class RecordDecoder:
                 for index in range(header.frame_count)
             ]
         )
+
+    def decode_into(self, record: Buffer, target: memoryview, expected: bytes) -> None:
+        """Fill ``target`` with the chunk of a record, without a copy on the way.
+
+        Raises:
+            RecordDamaged: it is not what was stored, not what was expected, or has another length; what
+                ``target`` holds is undefined then.
+        """
+        view = memoryview(record)
+        header, table = self._open(view, expected)
+        if header.raw_bytes != len(target):
+            raise RecordDamaged("a chunk has another length than the repository's chunks")
+        offsets, start = table.offsets, 0
+        for index in range(header.frame_count):
+            end = start + header.frame_raw_bytes(index)
+            self._frame_into(header, table, index, view[offsets[index] : offsets[index + 1]], target[start:end])
+            start = end
+
+    def check(self, record: Buffer, expected: bytes) -> int:
+        """Compare a whole record with its digest and return how many bytes it decodes to.
+
+        Raises:
+            RecordDamaged: it is not what was stored, or not the record that was expected.
+        """
+        view = memoryview(record)
+        header, table = self._open(view, expected)
+        offsets = table.offsets
+        for index in range(header.frame_count):
+            self.frame(header, table, index, view[offsets[index] : offsets[index + 1]])
+        return header.raw_bytes
+
+    def _open(self, view: memoryview, expected: bytes | None) -> tuple[RecordHeader, FrameTable]:
+        header = parse_header(bytes(view[:HEADER_BYTES]))
+        if expected is not None and header.digest != expected:
+            raise RecordDamaged("another record lies here")
+        if len(view) != header.length_bytes:
+            raise RecordDamaged("a record is torn")
+        return header, self.table(header, bytes(view[HEADER_BYTES : header.frames_at]))
 
     def table(self, header: RecordHeader, stored: bytes) -> FrameTable:
         """Read the frame table from what follows the header, up to the first frame.
@@ -306,6 +341,24 @@ class RecordDecoder:
         if len(data) != length or self._hasher.frame_digest(data) != table.digest(index):
             raise RecordDamaged(f"frame {index} is not what was stored")
         return data
+
+    def _frame_into(
+        self, header: RecordHeader, table: FrameTable, index: int, stored: Buffer, target: memoryview
+    ) -> None:
+        if header.encrypted:
+            stored = self._open_frame(header, index, stored, table.salt)
+        if table.as_is[index]:
+            whole = len(stored) == len(target)
+            if whole:
+                target[:] = stored
+        else:
+            try:
+                reader = self._stream(stored)
+                whole = reader.readinto(target) == len(target) and not reader.read(1)
+            except zstandard.ZstdError as error:
+                raise RecordDamaged(f"a frame cannot be decompressed: {error}") from error
+        if not whole or self._hasher.frame_digest(target) != table.digest(index):
+            raise RecordDamaged(f"frame {index} is not what was stored")
 
     def _open_frame(self, header: RecordHeader, index: int, stored: Buffer, salt: bytes) -> bytes:
         if self._keys is None:

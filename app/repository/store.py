@@ -2,14 +2,14 @@
 
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from app.repository.files import storage_error, storage_errors, sync_directory
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
 from app.repository.locator import Locator, Place
+from app.repository.packfiles import PackFiles
 from app.repository.packs import PackDamaged, PackEntry, read_footer, scan_records
 from app.repository.records import (
     HEADER_BYTES,
@@ -22,8 +22,9 @@ from app.repository.records import (
     parse_header,
 )
 
-_OPEN_PACKS = 64
-_LONGEST_RECORD_BYTES = LONGEST_RAW_BYTES + 256 * 1024
+_LONGEST_OVERHEAD_BYTES = 256 * 1024
+_LONGEST_RECORD_BYTES = LONGEST_RAW_BYTES + _LONGEST_OVERHEAD_BYTES
+_Result = TypeVar("_Result")
 
 
 class RecordLost(Exception):
@@ -39,77 +40,6 @@ class RecordLost(Exception):
     def where(self) -> str:
         """Name of the pack, for the operator."""
         return f"pack {self.pack_id}" if self.pack_id else "no pack"
-
-
-@dataclass(slots=True)
-class _OpenPack:
-    descriptor: int
-    users: int = 0
-    stale: bool = False
-
-
-class PackFiles:
-    """Keeps packs open for reading at random. Thread: any."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._lock = threading.Lock()
-        self._seek_lock = threading.Lock()
-        self._open: OrderedDict[str, _OpenPack] = OrderedDict()
-
-    def read(self, pack_id: str, offset: int, length: int) -> bytes:
-        """Return bytes of a pack; fewer when it ends before.
-
-        Raises:
-            OSError: the pack cannot be read.
-        """
-        with self._use(pack_id) as descriptor:
-            if hasattr(os, "pread"):
-                return os.pread(descriptor, length, offset)
-            with self._seek_lock:
-                os.lseek(descriptor, offset, os.SEEK_SET)
-                return os.read(descriptor, length)
-
-    @contextmanager
-    def _use(self, pack_id: str) -> Iterator[int]:
-        with self._lock:
-            pack = self._open.get(pack_id)
-            if pack is None:
-                flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-                pack = self._open[pack_id] = _OpenPack(os.open(self._layout.pack(pack_id), flags))
-            self._open.move_to_end(pack_id)
-            pack.users += 1
-            self._trim()
-        try:
-            yield pack.descriptor
-        finally:
-            with self._lock:
-                pack.users -= 1
-                if pack.stale and not pack.users:
-                    os.close(pack.descriptor)
-
-    def forget(self, pack_id: str) -> None:
-        """Close a pack that is about to go."""
-        with self._lock:
-            pack = self._open.pop(pack_id, None)
-            if pack is not None:
-                pack.stale = True
-                if not pack.users:
-                    os.close(pack.descriptor)
-
-    def _trim(self) -> None:
-        idle = [pack_id for pack_id, pack in self._open.items() if not pack.users]
-        for pack_id in idle[: max(0, len(self._open) - _OPEN_PACKS)]:
-            os.close(self._open.pop(pack_id).descriptor)
-
-    def close(self) -> None:
-        """Close all packs."""
-        with self._lock:
-            for pack in self._open.values():
-                pack.stale = True
-                if not pack.users:
-                    os.close(pack.descriptor)
-            self._open.clear()
 
 
 class RecordStore:
@@ -232,12 +162,7 @@ class RecordStore:
             RecordLost: it cannot be read, or is not what was stored.
             StandbyUnavailable: the standby is gone.
         """
-        try:
-            return self._blob(digest, decoder)
-        except RecordLost:
-            if not self._look_again():
-                raise
-            return self._blob(digest, decoder)
+        return self._twice(lambda: self._blob(digest, decoder))
 
     def _blob(self, digest: bytes, decoder: RecordDecoder) -> bytes:
         place = self.place(digest)
@@ -247,12 +172,57 @@ class RecordStore:
         except RecordDamaged as error:
             raise RecordLost(digest, place.pack_id, str(error)) from error
 
-    def _look_again(self) -> bool:
-        """Catch up with a sweep on another machine, which may have moved records; once per point opened."""
-        if not self._may_synchronize:
-            return False
+    def chunk_into(self, digest: bytes, decoder: RecordDecoder, scratch: memoryview, target: memoryview) -> None:
+        """Fill ``target`` with a chunk, compared with its digest.
+
+        ``scratch`` takes the record on the way; see :func:`record_scratch`.
+
+        Raises:
+            RecordLost: it cannot be read, or is not what was stored.
+            StandbyUnavailable: the standby is gone.
+        """
+        self._twice(
+            lambda: self._through(digest, scratch, lambda record: decoder.decode_into(record, target, digest))
+        )
+
+    def check(self, digest: bytes, decoder: RecordDecoder, scratch: memoryview) -> int:
+        """Read a chunk only to compare it with its digest; return its length. ``scratch`` as above.
+
+        Raises:
+            RecordLost: it cannot be read, or is not what was stored.
+            StandbyUnavailable: the standby is gone.
+        """
+        return self._twice(lambda: self._through(digest, scratch, lambda record: decoder.check(record, digest)))
+
+    def _through(self, digest: bytes, scratch: memoryview, use: Callable[[memoryview], _Result]) -> _Result:
+        place = self.place(digest)
+        length = place.length_bytes
+        if length > len(scratch):
+            raise RecordLost(digest, place.pack_id, "its footer gives an impossible length")
+        try:
+            done = self._packs.read_into(place.pack_id, place.offset, scratch[:length])
+        except OSError as error:
+            self.check_standby()
+            raise RecordLost(digest, place.pack_id, error.strerror or str(error)) from error
+        if done != length:
+            raise RecordLost(digest, place.pack_id, "the pack is torn")
+        try:
+            return use(scratch[:length])
+        except RecordDamaged as error:
+            raise RecordLost(digest, place.pack_id, str(error)) from error
+
+    def _twice(self, read: Callable[[], _Result]) -> _Result:
+        """Read; when that fails, catch up with a sweep on another machine, which may have moved records.
+
+        That is done once per point opened.
+        """
+        try:
+            return read()
+        except RecordLost:
+            if not self._may_synchronize:
+                raise
         self.synchronize()
-        return True
+        return read()
 
     def frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
         """Open a chunk for reading single frames.
@@ -261,12 +231,7 @@ class RecordStore:
             RecordLost: it cannot be read.
             StandbyUnavailable: the standby is gone.
         """
-        try:
-            return self._frames(digest, decoder)
-        except RecordLost:
-            if not self._look_again():
-                raise
-            return self._frames(digest, decoder)
+        return self._twice(lambda: self._frames(digest, decoder))
 
     def _frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
         place = self.place(digest)
@@ -319,6 +284,11 @@ class RecordStore:
             sync_directory(path.parent)
         self.damaged_packs.pop(pack_id, None)
         self._locator.forget_packs([pack_id])
+
+
+def record_scratch(chunk_bytes: int) -> memoryview:
+    """Return memory that takes any record of a chunk, for one thread to use again and again."""
+    return memoryview(bytearray(chunk_bytes + _LONGEST_OVERHEAD_BYTES))
 
 
 @dataclass(frozen=True, slots=True)

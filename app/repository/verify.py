@@ -13,7 +13,7 @@ from app.repository.pages import PAGE_ENTRIES, ZERO_DIGEST, PageDamaged, PageTre
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
 from app.repository.records import RecordDecoder
-from app.repository.store import RecordLost
+from app.repository.store import RecordLost, record_scratch
 from app.repository.values import Damage, DamageKind, VerifyReport
 
 _BATCH_CHUNKS = 32
@@ -114,12 +114,13 @@ class PointVerifier:
     ) -> tuple[int, list[tuple[int, RecordLost]]]:
         lost: list[tuple[int, RecordLost]] = []
         read = 0
+        scratch = record_scratch(self._parts.chunk_bytes)
         for index, digest in chunks:
             self._cancel.check()
             if self._checked is not None and digest in self._checked:
                 continue
             try:
-                read += len(self._parts.store.blob(digest, decoder))
+                read += self._parts.store.check(digest, decoder, scratch)
             except RecordLost as error:
                 lost.append((index, error))
             else:

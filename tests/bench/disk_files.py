@@ -1,6 +1,5 @@
-"""Raw disk images as the repository's source and target in benchmarks, past the page cache for writes."""
+"""Raw disk images as the repository's source in benchmarks."""
 
-import mmap
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,9 +7,6 @@ from pathlib import Path
 from app.core.disks import ReadRequest
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
-
-_DIRECT = getattr(os, "O_DIRECT", 0)
-_ALIGNMENT = 4096
 
 
 class ImageReader:
@@ -49,48 +45,3 @@ class ImageReader:
     def close(self) -> None:
         """Close the image."""
         os.close(self._descriptor)
-
-
-class ImageWriter:
-    """Fulfils :class:`app.core.disks.DiskWriter` over a new raw image. Thread: one at a time."""
-
-    mode = TransportMode.LOCAL
-
-    def __init__(self, path: Path, capacity_bytes: int) -> None:
-        self.capacity_bytes = capacity_bytes
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
-        self._descriptor = os.open(path, flags, 0o644)
-        os.ftruncate(self._descriptor, capacity_bytes)
-        self._direct = -1
-        if _DIRECT:
-            try:
-                self._direct = os.open(path, os.O_RDWR | _DIRECT)
-            except OSError:  # a file system without direct access
-                self._direct = -1
-        self._aligned = mmap.mmap(-1, 8 * 1024 * 1024)
-
-    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
-        """Write at once."""
-        size = len(data)
-        if self._direct >= 0 and not offset % _ALIGNMENT and not size % _ALIGNMENT and size <= len(self._aligned):
-            self._aligned[:size] = bytes(data) if isinstance(data, bytearray) else data
-            view = memoryview(self._aligned)[:size]
-            try:
-                written = os.pwritev(self._direct, [view], offset)
-            finally:
-                view.release()
-        else:
-            written = os.pwrite(self._descriptor, data, offset)
-        if written != size:
-            raise OSError("short write")
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Make the image durable and close it."""
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
-        if self._direct >= 0:
-            os.close(self._direct)
-        self._aligned.close()

@@ -9,12 +9,14 @@ from pathlib import Path
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.progress import Progress
+from app.core.rawfile import RawFileWriter
+from app.domain.errors import OperationalError, StandbyUnavailable
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import VmFacts
 from app.domain.states import BackupKind
 from app.repository import DiskDraft, PointDraft, Repository
-from tests.bench.disk_files import ImageReader, ImageWriter
+from tests.bench.disk_files import ImageReader
 
 KEY = 2000
 _FACTS = VmFacts(
@@ -62,9 +64,15 @@ def back_up(repository: Repository, image: Path, extents: Sequence[Extent] | Non
 def restore(repository: Repository, point: PointId, target: Path) -> None:
     """Write a point's disk to an image."""
     with repository.open_point(point) as reader:
-        writer = ImageWriter(target, reader.point.capacity_bytes)
+        target.unlink(missing_ok=True)
+        writer = RawFileWriter(target, reader.point.capacity_bytes, failure=_refused)
         reader.copy_disk(KEY, writer, write_zeros=False, progress=Progress(), cancel=CancelToken())
+        writer.sync()
         writer.close()
+
+
+def _refused(error: OSError) -> OperationalError:
+    return StandbyUnavailable(path="target", detail=error)
 
 
 def main(folder: Path, step: str, arguments: list[str]) -> None:
