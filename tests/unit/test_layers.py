@@ -85,7 +85,8 @@ KEEPS = {
     "models/x.py": "import app",
     "simulator/x.py": "from pyVmomi import vmodl\nimport app.core.x",
     "config.py": "import app.domain.x",
-    "bootstrap.py": "import app.config, app.simulator.x, app.views.x, app.cli, PySide6.QtWidgets",
+    "console/__init__.py": "import app.bootstrap, app.cli, app.config, app.views.x, PySide6.QtWidgets",
+    "bootstrap.py": "import app.config, app.simulator.x, app.views.x, app.cli",
     "cli/__init__.py": "import app.simulator.x, app.bootstrap",
 }
 
