@@ -109,9 +109,7 @@ class ListPage(Page, Generic[Row]):
             self.stages.show_loading()
         self.ask_rows(self._on_rows, self._on_failed)
 
-    def ask_rows(
-        self, on_rows: Callable[[tuple[Row, ...]], None], on_failed: Callable[[Failure], None]
-    ) -> None:
+    def ask_rows(self, on_rows: Callable[[tuple[Row, ...]], None], on_failed: Callable[[Failure], None]) -> None:
         """Ask for the rows and call one of the two; pages whose rows are made of several answers override this."""
         self.console.door.ask(self.query(), owner=self, on_done=on_rows, on_failed=on_failed)
 
