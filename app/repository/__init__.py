@@ -13,7 +13,8 @@ described in ``docs/repository-format.md``; this is how the parts go together:
 - ``maintenance``: the sweep (``marking``, ``sweep``), space figures (``space``), verification of everything
   (``scrub``) and repair (``healing``).
 - ``crypto`` and ``keys``: encryption, which changes records and a point's files, and nothing else.
-- ``leases``: who uses the repository. ``staging``: what a dead writer left is salvaged by the next.
+- ``leases``: who uses the repository; ``waiting``: who would like to. ``staging``: what a dead writer left is
+  salvaged by the next.
 
 Invariants:
 
@@ -25,13 +26,18 @@ Invariants:
 
 Which operations exclude which (lease):
 
-====================  =======  ========  ======
-                      backup   restore   sweep
-====================  =======  ========  ======
-backup, deletion      together together  waits
-restore, verification together together  waits
-sweep, repair         waits    waits     waits
-====================  =======  ========  ======
+=====================================  ===========  =====================================  =============
+who comes · who is there               point listed shared (all of the next two lines)     sweep, repair
+=====================================  ===========  =====================================  =============
+list points, list the trash            together     together                               together
+backup, deletion, return, keys         together     together                               waits
+restore, verification, figures, plan   together     together                               waits
+sweep, repair                          together     waits                                  waits
+=====================================  ===========  =====================================  =============
+
+A sweep gives way: who waits for it with a shared lease puts a mark beside the leases, and the sweep ends between
+two packs, or anywhere in its plan, with ``finished=False``. Whoever waits in vain gets ``RepositoryBusy``: shared
+ones after 30 s, exclusive ones after the ``wait_s`` that they are called with.
 
 Threads: :class:`Repository` may be used from any thread; a writer or reader belongs to one at a time and has
 worker threads of its own, which end with the call that started them. Inside: ``appender`` serializes writes

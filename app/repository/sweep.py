@@ -19,7 +19,7 @@ from app.domain.ids import PointId
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
 from app.repository.errors import SweepUnsafe
-from app.repository.files import make_directory, remove_tree, storage_errors
+from app.repository.files import make_directory, remove_tree, storage_error, storage_errors
 from app.repository.leases import Lease
 from app.repository.marking import Marker, Prefixes, UnreadablePage, all_entries, contained, entry_prefixes
 from app.repository.packs import PackEntry
@@ -356,7 +356,9 @@ class _SweepRun:
             try:
                 record = self._parts.store.read_entry(state.pack_id, entry)
                 self._decoder.decode(record, entry.digest)
-            except (RecordLost, RecordDamaged):
+            except (RecordLost, RecordDamaged) as error:
+                if isinstance(error.__cause__, OSError):  # that may pass; what was read wrongly never does
+                    raise storage_error(error.__cause__, self._parts.layout.root) from error
                 whole = False
                 continue
             appender.append(
