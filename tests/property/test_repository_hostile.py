@@ -1,27 +1,38 @@
 """Files from a hostile standby: whatever they say, we answer with an error of ours, soon and in little memory."""
 
 import json
+import os
+import sys
 import tempfile
 import tracemalloc
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from blake3 import blake3
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.core.cancel import CancelToken
+from app.core.clock import SystemClock
 from app.core.progress import Progress
 from app.domain.errors import OperationalError
 from app.domain.extents import Extent
+from app.repository import Passphrase, RecoveryKey, Repository, RepositoryKey, SweepPolicy
+from app.repository.configuration import RepositoryFile
 from app.repository.documents import decode_document, document_body, encode_document
-from app.repository.keys import KeyFile
+from app.repository.errors import KeyWrong
+from app.repository.keys import KeyFile, Scrypt, key_file_damage, parse_recovery_key
+from app.repository.packs import PackDamaged, read_footer, scan_records
 from app.repository.pages import PageDamaged, PageTree
 from app.repository.points import ChangesFile, PointFile, restore_point
+from app.repository.records import RecordDamaged, parse_header
 from app.repository.values import KIB
 from tests.unit.repository.helpers import (
+    SMALL,
     MemoryDisk,
     disk_draft,
     open_repository,
@@ -199,3 +210,161 @@ def test_a_point_description_never_yields_an_unsafe_name(value: Any) -> None:
         assert "/" not in file
         assert "\\" not in file
         assert file not in (".", "..")
+
+
+# --- keys, settings, leases, names -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RecoveryKey]:
+    """Make an encrypted repository with cheap keys."""
+    folder = tmp_path_factory.mktemp("encrypted")
+    with (
+        patch("app.repository.keys.Scrypt", lambda: Scrypt(n=1024)),
+        Repository.create(
+            folder / "standby", SMALL, local_dir=folder / "local", clock=SystemClock(), passphrase="right"
+        ) as repository,
+    ):
+        return folder, RecoveryKey(repository.add_recovery_key())
+
+
+def open_with(folder: Path, key: RepositoryKey) -> Repository:
+    return Repository.open(folder / "standby", local_dir=folder / "local", clock=SystemClock(), key=key)
+
+
+def test_every_flipped_byte_of_a_key_file_is_named_and_opens_nothing(encrypted: tuple[Path, RecoveryKey]) -> None:
+    folder, recovery = encrypted
+    for kind, broken_key, other_key in (
+        ("passphrase", Passphrase("right"), recovery),
+        ("recovery", recovery, Passphrase("right")),
+    ):
+        (path,) = (folder / "standby" / "keys").glob(f"{kind}-*.json")
+        whole = path.read_bytes()
+        for at in range(len(whole)):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+            damage = dict(key_file_damage(path.parent, is_encrypted=True))
+            assert f"keys/{path.name}" in damage, at
+            assert ("keys" in damage) == (kind == "passphrase")
+            if not at % 37:
+                with pytest.raises(KeyWrong):
+                    open_with(folder, broken_key)
+                with open_with(folder, other_key) as repository:
+                    report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
+                    assert f"keys/{path.name}" in {one.what for one in report.damage}
+        path.write_bytes(whole)
+    with open_with(folder, recovery) as repository:
+        assert repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken()).whole
+
+
+@given(
+    member=st.sampled_from(["format", "kind", "salt", "scrypt", "wrapped", "created_at"]),
+    value=st.one_of(
+        _values,
+        st.fixed_dictionaries({"n": st.integers(-1, 1 << 70), "r": st.integers(), "p": st.integers()}),
+    ),
+)
+def test_a_key_file_that_lies_opens_nothing_and_costs_nothing(
+    encrypted: tuple[Path, RecoveryKey], member: str, value: Any
+) -> None:
+    folder, recovery = encrypted
+    source = next((folder / "standby" / "keys").glob("passphrase-*.json"))
+    body = json.loads(document_body(source.read_bytes()))
+    if member == "scrypt" and isinstance(value, dict) and 1 << 16 < value.get("n", 0) <= 1 << 20:
+        value["n"] = 1 << 16  # bearable, and slow
+    body[member] = value
+    liar = source.with_name("passphrase-0.json")
+    liar.write_bytes(sealed(json.dumps(body).encode()))
+    try:
+        for key in (Passphrase("wrong"), recovery):
+            with suppress(KeyWrong):
+                open_with(folder, key).close()
+        key_file_damage(liar.parent, is_encrypted=True)
+    finally:
+        liar.unlink()
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(sorted(RepositoryFile.__struct_fields__)), _values)
+def test_settings_that_lie_are_refused(member: str, value: Any) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        open_repository(folder).close()
+        file = folder / "standby" / "repository.json"
+        body = json.loads(document_body(file.read_bytes()))
+        body[member] = value
+        file.write_bytes(sealed(json.dumps(body).encode()))
+        use_everything(folder)
+
+
+@settings(max_examples=100)
+@given(
+    folder=st.sampled_from(
+        ["trash", "trash/chain", "points", "points/chain", "locks", "staging", "keys", "packs/ab"]
+    ),
+    name=st.one_of(
+        st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40),
+        st.from_regex(r"[0-9_-]{19}\.[0-9]{1,40}", fullmatch=True),
+        st.sampled_from(["2026-11-22_09-00-00.999999999999", "2026-11-22_09-00-00.1", "9999-99-99_99-99-99.5"]),
+        st.from_regex(r"[0-9a-f]{32}\.(lease|new|waiting|pack|json)", fullmatch=True),
+    ),
+    content=st.one_of(st.none(), st.binary(max_size=200), st.just(Path(os.sep) / "etc")),
+)
+def test_names_of_any_kind_do_no_harm(folder: str, name: str, content: bytes | Path | None) -> None:
+    """Directories, files and links, whatever they are called, wherever they lie."""
+    assume(folder != "locks" or not name.endswith(".lease"))  # one that cannot be read is waited for
+    with tempfile.TemporaryDirectory() as temporary:
+        base = Path(temporary)
+        make_point(base)
+        outside = base / "outside"
+        (outside / "sub").mkdir(parents=True)
+        (outside / "sub" / "file").write_bytes(b"precious")
+        path = base / "standby" / folder / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        with suppress(OSError, ValueError):  # a name that the file system does not take
+            if content is None:
+                path.mkdir()
+            elif isinstance(content, bytes):
+                path.write_bytes(content)
+            else:
+                path.symlink_to(outside, target_is_directory=True)
+        use_everything(base)
+        with suppress(OperationalError), open_repository(base, local="fresh") as repository:
+            repository.deleted_points()
+            for point in repository.points().points:
+                repository.delete_point(point.id)
+            repository.maintenance.sweep(
+                SweepPolicy(grace=timedelta(0)), progress=Progress(), cancel=CancelToken(), wait_s=0
+            )
+        assert (outside / "sub" / "file").read_bytes() == b"precious"
+        assert sorted(one.name for one in outside.rglob("*")) == ["file", "sub"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links")
+def test_no_pack_is_fetched_through_a_link_in_the_staging_area(tmp_path: Path) -> None:
+    make_point(tmp_path)
+    (pack,) = (tmp_path / "standby").glob("packs/*/*.pack")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    pack.rename(outside / pack.name)
+    (tmp_path / "standby" / "staging" / "link").symlink_to(outside, target_is_directory=True)
+    with open_repository(tmp_path) as repository, repository.begin_point(point_draft(1)):
+        assert (outside / pack.name).exists()
+        assert not (tmp_path / "standby" / "staging" / "link").is_symlink()
+
+
+@given(st.binary(max_size=300))
+def test_rubbish_is_no_pack_and_no_record(data: bytes) -> None:
+    with suppress(RecordDamaged):
+        parse_header(data)
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / f"{'0' * 32}.pack"
+        path.write_bytes(data)
+        with pytest.raises(PackDamaged):
+            read_footer(path, bytes(16))
+        assert list(scan_records(path, lambda _record: True)) == []
+
+
+@given(st.text(max_size=120))
+def test_what_was_typed_is_a_recovery_key_or_is_refused(text: str) -> None:
+    with suppress(ValueError):
+        parse_recovery_key(text)
