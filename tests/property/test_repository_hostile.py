@@ -283,7 +283,7 @@ def test_a_key_file_that_lies_opens_nothing_and_costs_nothing(
         liar.unlink()
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(RepositoryFile.__struct_fields__)), _values)
 def test_settings_that_lie_are_refused(member: str, value: Any) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -296,7 +296,7 @@ def test_settings_that_lie_are_refused(member: str, value: Any) -> None:
         use_everything(folder)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(
     folder=st.sampled_from(
         ["trash", "trash/chain", "points", "points/chain", "locks", "staging", "keys", "packs/ab"]
