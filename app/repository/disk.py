@@ -1,7 +1,10 @@
 """A disk of a restore point, read at random."""
 
-from collections import OrderedDict
+import threading
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Generic, TypeVar
 
 from app.core.disks import ReadRequest
 from app.domain.extents import Extent, clip
@@ -10,10 +13,14 @@ from app.domain.states import TransportMode
 from app.repository.errors import DataDamaged
 from app.repository.pages import ZERO_DIGEST, PageDamaged
 from app.repository.parts import RepositoryParts
+from app.repository.records import Buffer, RecordDecoder
 from app.repository.store import FrameReader, RecordLost
 
-_CACHED_TABLES = 4096
+_WINDOW = 16
+_CACHED_TABLES = 8192
 _CACHED_FRAMES = 64
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 def damaged_chunk(
@@ -24,17 +31,48 @@ def damaged_chunk(
     return DataDamaged(what=f"{where}, {point.id} {disk.label} at byte {start}", detail=error)
 
 
+class _Recent(Generic[_Key, _Value]):
+    """The values that were used last. Thread: any."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[_Key, _Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: _Key) -> _Value | None:
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
+
+    def put(self, key: _Key, value: _Value) -> None:
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
+
+
 class RepositoryDisk:
-    """A disk of a restore point as a reader: :class:`app.core.disks.DiskReader`. Thread: one at a time."""
+    """A disk of a restore point as a reader: :class:`app.core.disks.DiskReader`.
+
+    Thread: one at a time. A single request is read by the caller's thread, several by threads of the reader's
+    own, which share its caches and end with :meth:`close`.
+    """
 
     def __init__(self, parts: RepositoryParts, point: RestorePoint, disk: PointDisk) -> None:
         self._parts = parts
         self._point = point
         self._disk = disk
         self._tree = parts.tree(disk)
-        self._decoder = parts.decoder()
-        self._tables: OrderedDict[int, FrameReader | None] = OrderedDict()
-        self._frames: OrderedDict[tuple[int, int], bytes | bytearray | memoryview] = OrderedDict()
+        self._decoders = threading.local()
+        self._tables: _Recent[int, FrameReader] = _Recent(_CACHED_TABLES)
+        self._frames: _Recent[tuple[int, int], Buffer] = _Recent(_CACHED_FRAMES)
+        self._pool: ThreadPoolExecutor | None = None
 
     @property
     def capacity_bytes(self) -> int:
@@ -49,65 +87,107 @@ class RepositoryDisk:
     @property
     def window(self) -> int:
         """The most requests that are pulled ahead of the one yielded next."""
-        return 1
+        return _WINDOW
 
     def read_many(self, requests: Iterable[ReadRequest]) -> Iterator[ReadRequest]:
-        """Fill the requests' buffers and yield each when it is filled.
+        """Fill the requests' buffers, several at the same time, and yield each, in order, when it is filled.
 
         Raises:
             DataDamaged: stored bytes are not what they were.
             StandbyUnavailable: the standby is gone.
             ValueError: a request reaches beyond the capacity.
         """
-        for request in requests:
-            self._fill(request.offset, request.buffer)
-            yield request
+        waiting = iter(requests)
+        first = next(waiting, None)
+        second = next(waiting, None)
+        if first is None:
+            return
+        if second is None:
+            self._fill(first)
+            yield first
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max_workers=_WINDOW, thread_name_prefix="disk-reader")
+        running = deque([self._pool.submit(self._fill, first), self._pool.submit(self._fill, second)])
+        try:
+            yield from self._in_order(waiting, running, self._pool)
+        finally:
+            for read in running:
+                read.cancel()
+            wait(running)  # nobody may write into the caller's buffers once this is over
 
-    def _fill(self, offset: int, buffer: memoryview) -> None:
-        end = offset + len(buffer)
+    def _in_order(
+        self, waiting: Iterator[ReadRequest], running: deque[Future[ReadRequest]], pool: ThreadPoolExecutor
+    ) -> Iterator[ReadRequest]:
+        for request in waiting:
+            running.append(pool.submit(self._fill, request))
+            if len(running) > _WINDOW:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+    def _fill(self, request: ReadRequest) -> ReadRequest:
+        offset, end = request.offset, request.offset + len(request.buffer)
         if offset < 0 or end > self.capacity_bytes:
-            raise ValueError(f"read beyond the disk: {offset}+{len(buffer)}")
-        chunk_bytes, frame_bytes = self._parts.chunk_bytes, self._parts.frame_bytes
+            raise ValueError(f"read beyond the disk: {offset}+{len(request.buffer)}")
+        size = self._parts.chunk_bytes
         position = offset
         while position < end:
-            index, inside = divmod(position, chunk_bytes)
+            index, inside = divmod(position, size)
+            stop = min(end, (index + 1) * size)
             try:
-                frames = self._chunk(index)
-                stop = min(end, (index + 1) * chunk_bytes)
-                if frames is None:
-                    buffer[position - offset : stop - offset] = bytes(stop - position)
-                else:
-                    number, skip = divmod(inside, frame_bytes)
-                    stop = min(stop, position - skip + frame_bytes)
-                    frame = memoryview(self._frame(index, number, frames))
-                    buffer[position - offset : stop - offset] = frame[skip : skip + stop - position]
+                self._fill_from_chunk(index, inside, request.buffer[position - offset : stop - offset])
             except (RecordLost, PageDamaged) as error:
-                raise damaged_chunk(self._point, self._disk, error, index * chunk_bytes) from error
+                raise damaged_chunk(self._point, self._disk, error, index * size) from error
             position = stop
+        return request
+
+    def _fill_from_chunk(self, index: int, inside: int, target: memoryview) -> None:
+        """Fill ``target`` with a chunk's bytes from ``inside`` on."""
+        chunk = self._chunk(index)
+        if chunk is None:
+            target[:] = bytes(len(target))
+            return
+        frame_bytes = chunk.header.frame_bytes
+        first, last = inside // frame_bytes, (inside + len(target) - 1) // frame_bytes
+        frames = [self._frame(index, first, chunk)] if first == last else self._run(chunk, first, last)
+        done, skip = 0, inside - first * frame_bytes
+        for frame in frames:
+            piece = memoryview(frame)[skip : skip + len(target) - done]
+            target[done : done + len(piece)] = piece
+            done, skip = done + len(piece), 0
+        if done != len(target):
+            raise RecordLost(chunk.header.digest, chunk.place.pack_id, "a chunk is shorter than it must be")
 
     def _chunk(self, index: int) -> FrameReader | None:
         """Return a chunk's frames, None for a chunk of zeros."""
-        if index in self._tables:
-            self._tables.move_to_end(index)
-            return self._tables[index]
+        chunk = self._tables.get(index)
+        if chunk is not None:
+            return chunk
         digest = self._tree.digest(index)
-        frames = None if digest == ZERO_DIGEST else self._parts.store.frames(digest, self._decoder)
-        self._tables[index] = frames
-        if len(self._tables) > _CACHED_TABLES:
-            self._tables.popitem(last=False)
-        return frames
+        if digest == ZERO_DIGEST:
+            return None
+        chunk = self._parts.store.frames(digest, self._decoder())
+        self._tables.put(index, chunk)
+        return chunk
 
-    def _frame(self, index: int, number: int, frames: FrameReader) -> bytes | bytearray | memoryview:
+    def _frame(self, index: int, number: int, chunk: FrameReader) -> Buffer:
         key = (index, number)
-        found = self._frames.get(key)
-        if found is not None:
-            self._frames.move_to_end(key)
-            return found
-        data = frames.frame(number, self._decoder)
-        self._frames[key] = data
-        if len(self._frames) > _CACHED_FRAMES:
-            self._frames.popitem(last=False)
-        return data
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = chunk.frame(number, self._decoder())
+            self._frames.put(key, frame)
+        return frame
+
+    def _run(self, chunk: FrameReader, first: int, last: int) -> Iterator[Buffer]:
+        """Yield frames that lie behind each other, with one read for all."""
+        return chunk.frames(first, last, self._decoder())
+
+    def _decoder(self) -> RecordDecoder:
+        decoder: RecordDecoder | None = getattr(self._decoders, "own", None)
+        if decoder is None:
+            decoder = self._decoders.own = self._parts.decoder()
+        return decoder
 
     def allocated_extents(self) -> list[Extent]:
         """Return the ranges of chunks that hold anything but zeros.
@@ -124,6 +204,9 @@ class RepositoryDisk:
         return clip(chunks, self.capacity_bytes)
 
     def close(self) -> None:
-        """Forget what was cached."""
+        """End the threads and forget what was cached; never raises."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
         self._tables.clear()
         self._frames.clear()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.repository.layout import Layout
 
-_OPEN_PACKS = 64
+_OPEN_PACKS = 128
 
 
 @dataclass(slots=True)
@@ -82,8 +82,10 @@ class PackFiles:
                     os.close(pack.descriptor)
 
     def _trim(self) -> None:
+        if len(self._open) <= _OPEN_PACKS:
+            return
         idle = [pack_id for pack_id, pack in self._open.items() if not pack.users]
-        for pack_id in idle[: max(0, len(self._open) - _OPEN_PACKS)]:
+        for pack_id in idle[: len(self._open) - _OPEN_PACKS]:
             os.close(self._open.pop(pack_id).descriptor)
 
     def close(self) -> None:

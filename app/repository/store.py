@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,6 +24,8 @@ from app.repository.records import (
 
 _LONGEST_OVERHEAD_BYTES = 256 * 1024
 _LONGEST_RECORD_BYTES = LONGEST_RAW_BYTES + _LONGEST_OVERHEAD_BYTES
+_FIRST_READ_BYTES = 1024
+"""Enough for header and table of a chunk of 16 frames, so that both come with one read."""
 _Result = TypeVar("_Result")
 
 
@@ -235,12 +237,14 @@ class RecordStore:
 
     def _frames(self, digest: bytes, decoder: RecordDecoder) -> "FrameReader":
         place = self.place(digest)
+        head = self.read(digest, place, 0, min(place.length_bytes, _FIRST_READ_BYTES))
         try:
-            header = parse_header(self.read(digest, place, 0, HEADER_BYTES))
+            header = parse_header(head[:HEADER_BYTES])
             if header.digest != digest or header.length_bytes != place.length_bytes:
                 raise RecordDamaged("another record lies here")
-            stored = self.read(digest, place, HEADER_BYTES, header.frames_at - HEADER_BYTES)
-            table = decoder.table(header, stored)
+            if header.frames_at > len(head):
+                head += self.read(digest, place, len(head), header.frames_at - len(head))
+            table = decoder.table(header, head[HEADER_BYTES : header.frames_at])
         except RecordDamaged as error:
             raise RecordLost(digest, place.pack_id, str(error)) from error
         return FrameReader(self, place, header, table)
@@ -307,12 +311,25 @@ class FrameReader:
             RecordLost: it is not what was stored.
             StandbyUnavailable: the standby is gone.
         """
-        start, end = self.table.offsets[index], self.table.offsets[index + 1]
-        stored = self.store.read(self.header.digest, self.place, start, end - start)
-        try:
-            return decoder.frame(self.header, self.table, index, stored)
-        except RecordDamaged as error:
-            raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
+        return next(self.frames(index, index, decoder))
+
+    def frames(self, first: int, last: int, decoder: RecordDecoder) -> Iterator[Buffer]:
+        """Read frames that lie behind each other at once, and yield each decoded and compared with its digest.
+
+        Raises:
+            RecordLost: one is not what was stored.
+            StandbyUnavailable: the standby is gone.
+        """
+        offsets = self.table.offsets
+        start = offsets[first]
+        stored = memoryview(self.store.read(self.header.digest, self.place, start, offsets[last + 1] - start))
+        for index in range(first, last + 1):
+            try:
+                yield decoder.frame(
+                    self.header, self.table, index, stored[offsets[index] - start : offsets[index + 1] - start]
+                )
+            except RecordDamaged as error:
+                raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
 
 
 def list_packs(layout: Layout) -> set[str]:
