@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.bootstrap import EngineHost, Installation
+from app.core.clock import Clock
 from app.core.hypervisor import SNAPSHOT_PREFIX
 from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
 from app.engine.api import Engine, RegisterPlatform, RegisterStandby
@@ -62,7 +63,7 @@ def open_simulator(root: Path, spec: SimulatorSpec) -> Iterator[VSphereSimulator
 
 
 @contextmanager
-def open_host(home: Path, passphrase: str) -> Iterator[EngineHost]:
+def open_host(home: Path, passphrase: str, clock: Clock | None = None) -> Iterator[EngineHost]:
     """Start an engine that keeps everything in one folder, its passwords in the encrypted file.
 
     Raises:
@@ -70,7 +71,7 @@ def open_host(home: Path, passphrase: str) -> Iterator[EngineHost]:
     """
     installation = Installation.find(folders_in(home))
     store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: passphrase)
-    with EngineHost.open(installation, secrets=store) as host:
+    with EngineHost.open(installation, secrets=store, clock=clock) as host:
         yield host
 
 
