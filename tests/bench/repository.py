@@ -1,205 +1,110 @@
 """How fast the repository stores, restores and verifies a disk, beside its peers in the same run.
 
 All contenders take their turn in every round, on the same warm images; the figures are medians, and their CPU
-seconds are those of the process and its children. Peers that are not installed are left out (restic, borg,
-qemu-img, zstd). Peers are called without encryption and with zstd level 1 where they let one choose.
+seconds are those of the process and its children. Who the peers are, how they come here and what they are asked is
+told in ``tests/bench/peers.py``; what the disk holds in ``tests/bench/corpus.py``.
 
-Run by ``./dev bench repository``, or ``python -m tests.bench.repository [--gib N] [--rounds N] [--folder F]``.
+Run by ``./dev bench repository [--size-gib 2] [--rounds 3] [--folder F] [--no-page]``. The images are kept in
+``.cache/bench`` for the next run, or in the folder.
 """
 
 import argparse
+import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench.corpus import Corpus, make_corpus
+from tests.bench.corpus import Corpus, data_extents, make_corpus
 from tests.bench.page import circumstances, write_section
+from tests.bench.peers import CACHE, ROOT, Contender, Step, everybody, install
+from tests.bench.random_reads import nbd_iops, our_iops, places
+from tests.bench.repository_report import Measured, Results, report
 
-MIB = 1 << 20
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One step of one contender in one round."""
-
-    wall_s: float
-    user_s: float
-    stored_bytes: int = 0
-    peak_bytes: int = 0
-
-
-@dataclass
-class Results:
-    """Everything that was measured, by contender and step."""
-
-    rounds: dict[tuple[str, str], list[Measured]] = field(default_factory=lambda: defaultdict(list))
-
-    def median(self, who: str, step: str, what: str) -> float | None:
-        """Return the median of one figure, None when it was not measured."""
-        values = [getattr(one, what) for one in self.rounds.get((who, step), [])]
-        return statistics.median(values) if values else None
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A program and what it is asked to do: step names to command lines, in order."""
-
-    name: str
-    store: Path
-    steps: tuple[tuple[str, Sequence[str]], ...]
-    environment: dict[str, str] = field(default_factory=dict)
-    available: Callable[[], bool] = lambda: True
+DEPTHS = (1, 16)
 
 
 def tree_bytes(path: Path) -> int:
-    """Return the bytes of all files below a path."""
+    """Return the bytes of all files below a path, 0 when there is nothing."""
     if path.is_file():
         return path.stat().st_size
     return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
 
 
-def run(contender: Contender, step: str, command: Sequence[str]) -> Measured:
+def run(contender: Contender, step: Step, scratch: Path) -> Measured:
     """Run one step and measure it."""
-    before = tree_bytes(contender.store) if contender.store.exists() else 0
+    before = tree_bytes(contender.store)
     environment = {**os.environ, **contender.environment}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr is not None
-    complaint = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    told = scratch / "told"
+    with told.open("wb") as out:
+        started = time.perf_counter()
+        process = subprocess.Popen(step.command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
-    process.stderr.close()
-    wall = time.perf_counter() - started
+    text = told.read_text(errors="replace")
     if process.returncode:
-        raise SystemExit(f"{contender.name}, {step}: {complaint.decode(errors='replace')[-2000:]}")
-    after = tree_bytes(contender.store) if contender.store.exists() else 0
-    return Measured(wall, usage.ru_utime, after - before, usage.ru_maxrss * 1024)
-
-
-def ours(work: Path, corpus: Corpus, images: Path) -> Contender:
-    """The repository of this product, in a process of its own like the others."""
-    base = [sys.executable, "-m", "tests.bench.repository_job", str(work / "ours")]
-    changes = str(images / "corpus.json")
-    return Contender(
-        "standfast",
-        work / "ours" / "standby",
-        (
-            ("full", [*base, "full", str(corpus.base)]),
-            ("second", [*base, "incremental", str(corpus.day), changes]),
-            ("clone", [*base, "full", str(corpus.clone)]),
-            ("restore", [*base, "restore", str(work / "out.img")]),
-            ("verify", [*base, "verify"]),
-        ),
+        raise SystemExit(f"{contender.name}, {step.name}: {text[-2000:]}")
+    inside = json.loads(text) if contender.name.startswith("standfast") else {}
+    return Measured(
+        wall_s=wall,
+        user_s=usage.ru_utime,
+        system_s=usage.ru_stime,
+        stored_bytes=tree_bytes(contender.store) - before,
+        peak_bytes=usage.ru_maxrss * 1024,
+        inside_s=inside.get("seconds", wall),
+        read_bytes=inside.get("read_bytes", 0),
     )
 
 
-def peers(work: Path, corpus: Corpus) -> list[Contender]:
-    """The programs that people use instead."""
-    restic, borg = ["restic", "-q", "-r", str(work / "restic")], ["borg", "--umask", "0022"]
-    options = ["-C", "zstd,1", "--chunker-params", "fixed,1048576"]
-    qcow = str(work / "disk.qcow2")
-    return [
-        Contender(
-            "restic",
-            work / "restic",
-            (
-                ("init", [*restic, "init"]),
-                ("full", [*restic, "backup", str(corpus.base)]),
-                ("second", [*restic, "backup", str(corpus.day)]),
-                ("clone", [*restic, "backup", str(corpus.clone)]),
-                (
-                    "restore",
-                    [*restic, "restore", "latest", "--path", str(corpus.base), "--target", str(work / "out")],
-                ),
-                ("verify", [*restic, "check", "--read-data"]),
-            ),
-            {"RESTIC_PASSWORD": "bench", "RESTIC_CACHE_DIR": str(work / "restic-cache")},
-            lambda: shutil.which("restic") is not None,
-        ),
-        Contender(
-            "borg",
-            work / "borg",
-            (
-                ("init", [*borg, "init", "-e", "none", str(work / "borg")]),
-                ("full", [*borg, "create", *options, f"{work / 'borg'}::base", str(corpus.base)]),
-                ("second", [*borg, "create", *options, f"{work / 'borg'}::day", str(corpus.day)]),
-                ("clone", [*borg, "create", *options, f"{work / 'borg'}::clone", str(corpus.clone)]),
-                (
-                    "restore",
-                    ["sh", "-c", f"mkdir -p {work}/out && cd {work}/out && borg extract {work}/borg::base"],
-                ),
-            ),
-            {
-                "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
-                "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
-                "BORG_BASE_DIR": str(work / "borg-home"),
-            },
-            lambda: shutil.which("borg") is not None,
-        ),
-        Contender(
-            "qemu-img",
-            work / "disk.qcow2",
-            (
-                (
-                    "full",
-                    [
-                        "qemu-img",
-                        "convert",
-                        "-O",
-                        "qcow2",
-                        "-c",
-                        "-o",
-                        "compression_type=zstd",
-                        str(corpus.base),
-                        qcow,
-                    ],
-                ),
-                ("restore", ["qemu-img", "convert", "-O", "raw", qcow, str(work / "out.img")]),
-            ),
-            available=lambda: shutil.which("qemu-img") is not None,
-        ),
-        Contender(
-            "zstd -1 -T2",
-            work / "disk.zst",
-            (
-                ("full", ["zstd", "-q", "-f", "-1", "-T2", str(corpus.base), "-o", str(work / "disk.zst")]),
-                ("restore", ["zstd", "-q", "-f", "-d", str(work / "disk.zst"), "-o", str(work / "out.img")]),
-            ),
-            available=lambda: shutil.which("zstd") is not None,
-        ),
-    ]
-
-
-def measure(work: Path, corpus: Corpus, images: Path, rounds: int) -> Results:
+def measure(work: Path, corpus: Corpus, images: Path, rounds: int, missing: Sequence[str]) -> Results:
     """Let everybody take his turn in every round."""
     results = Results()
-    everybody = [ours(work, corpus, images), *peers(work, corpus)]
-    for path in (corpus.base, corpus.day, corpus.clone):
-        subprocess.run(["cat", str(path)], stdout=subprocess.DEVNULL, check=True)
+    contenders = everybody(work, corpus, images, missing)
     for number in range(rounds):
-        for contender in (one for one in everybody if one.available()):
-            for step, command in contender.steps:
-                measured = run(contender, step, command)
-                results.rounds[contender.name, step].append(measured)
-                print(f"round {number + 1} {contender.name:12} {step:8} {measured.wall_s:7.2f} s", flush=True)
-            remove_all(work)
+        for contender in contenders:
+            for step in contender.steps:
+                if number and not step.every_round:
+                    continue
+                subprocess.run(["cat", *_sources(step, corpus)], stdout=subprocess.DEVNULL, check=True)
+                measured = run(contender, step, work)
+                results.add(contender.name, step.name, measured)
+                print(f"round {number + 1} {contender.name:20} {step.name:8} {measured.wall_s:7.2f} s", flush=True)
+            remove_all(work, keep=[one.store for one in contenders if one.keep_store])
+        if "qemu-img" not in missing:
+            read_at_random(work, corpus, number, results)
+        remove_all(work, keep=())
     return results
 
 
-def remove_all(work: Path) -> None:
+def _sources(step: Step, corpus: Corpus) -> list[str]:
+    """Return the image that a step reads, to have it in the page cache for everybody alike."""
+    return [str(one) for one in (corpus.base, corpus.day, corpus.clone) if str(one) in step.command] or [
+        "/dev/null"
+    ]
+
+
+def read_at_random(work: Path, corpus: Corpus, seed: int, results: Results) -> None:
+    """Let the reader API and qemu-nbd read the same cold pages."""
+    offsets = places(data_extents(corpus.base), seed)
+    for depth in DEPTHS:
+        for who, iops in (
+            ("standfast", our_iops(work / "ours", offsets, depth)),
+            ("qemu-img", nbd_iops(work / "disk.qcow2", offsets, depth, work)),
+        ):
+            results.add_iops(who, depth, iops)
+            print(f"round {seed + 1} {who:20} QD{depth:<6} {iops:7.0f} reads/s", flush=True)
+
+
+def remove_all(work: Path, *, keep: Sequence[Path]) -> None:
     """Make room for the next one, and let the disk catch up."""
     for path in work.iterdir():
+        if any(one == path or path in one.parents for one in keep):
+            continue
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -207,71 +112,32 @@ def remove_all(work: Path) -> None:
     os.sync()
 
 
-_GOALS = (
-    ("full, wall, to borg", "full", "wall_s", "borg", "full", 0.50),
-    ("full, wall, to restic", "full", "wall_s", "restic", "full", 0.22),
-    ("full, wall, to zstd -1 -T2", "full", "wall_s", "zstd -1 -T2", "full", 0.70),
-    ("full, user CPU, to borg", "full", "user_s", "borg", "full", 0.80),
-    ("full, stored, to zstd -1", "full", "stored_bytes", "zstd -1 -T2", "full", 1.03),
-    ("full, stored, to restic", "full", "stored_bytes", "restic", "full", 1.15),
-    ("CBT incremental, wall, to own full", "second", "wall_s", "standfast", "full", 0.12),
-    ("CBT incremental, wall, to restic's second", "second", "wall_s", "restic", "second", 0.04),
-    ("clone, stored, to restic", "clone", "stored_bytes", "restic", "clone", 1.0),
-    ("restore with verification, wall, to qemu-img", "restore", "wall_s", "qemu-img", "restore", 0.45),
-    ("restore with verification, wall, to borg", "restore", "wall_s", "borg", "restore", 0.35),
-    ("restore with verification, wall, to restic", "restore", "wall_s", "restic", "restore", 0.45),
-    ("verify everything, wall, to restic check --read-data", "verify", "wall_s", "restic", "verify", 0.3),
-)
-
-
-def report(results: Results, corpus: Corpus) -> str:
-    """Write the tables."""
-    lines = ["| contender | step | wall s | user CPU s | stored MB | peak MiB |", "|---|---|---|---|---|---|"]
-    for who, step in results.rounds:
-        wall, user = results.median(who, step, "wall_s"), results.median(who, step, "user_s")
-        stored, peak = results.median(who, step, "stored_bytes"), results.median(who, step, "peak_bytes")
-        if step != "init":
-            figures = f"{wall:.2f} | {user:.2f} | {(stored or 0) / 1e6:.0f} | {(peak or 0) / MIB:.0f}"
-            lines.append(f"| {who} | {step} | {figures} |")
-    lines += ["", "| ratio | measured | goal | |", "|---|---|---|---|"]
-    for title, step, what, who, peer_step, goal in _GOALS:
-        mine, theirs = results.median("standfast", step, what), results.median(who, peer_step, what)
-        if mine is not None and theirs:
-            lines.append(
-                f"| {title} | {mine / theirs:.3f} | {goal} | {'met' if mine / theirs <= goal else 'missed'} |"
-            )
-    stored = results.median("standfast", "second", "stored_bytes")
-    if stored is not None:
-        ratio = stored / corpus.changed_bytes
-        verdict = "met" if ratio <= 1.05 else "missed"
-        lines.append(f"| stored by the CBT incremental, to bytes changed | {ratio:.3f} | 1.05 | {verdict} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Measure and write the section of ``docs/performance.md``."""
     parser = argparse.ArgumentParser(description="Measure the repository beside its peers.")
-    parser.add_argument("--gib", type=float, default=8, help="size of the disk images")
+    parser.add_argument("--size-gib", type=float, default=2, help="size of the disk images (default: 2)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--folder", type=Path, help="where the images are made and kept (default: a temporary one)"
-    )
+    parser.add_argument("--folder", type=Path, default=CACHE, help="where the images are made and kept")
     parser.add_argument("--no-page", action="store_true", help="print only")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="standfast-bench-", dir=options.folder) as work:
-        images = options.folder / "images" if options.folder else Path(work) / "images"
-        make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.gib)]
-        subprocess.run(make, cwd=ROOT, check=True)  # elsewhere: a child's peak memory begins with its parent's
-        corpus = make_corpus(images, gib=options.gib)
-        room = Path(work) / "work"
-        room.mkdir()
-        results = measure(room, corpus, images, options.rounds)
-    command = f"./dev bench repository --gib {options.gib:g} --rounds {options.rounds}"
+    missing = install()
+    started = time.monotonic()
+    images = options.folder / f"images-{options.size_gib:g}"
+    make = [sys.executable, "-m", "tests.bench.corpus", str(images), "--gib", str(options.size_gib)]
+    subprocess.run(make, cwd=ROOT, check=True)  # elsewhere: a child's peak memory begins with its parent's
+    corpus = make_corpus(images, gib=options.size_gib)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as work:
+        results = measure(Path(work), corpus, images, options.rounds, missing)
+    command = f"./dev bench repository --size-gib {options.size_gib:g} --rounds {options.rounds}"
+    absent = f" Not installed and left out: {', '.join(missing)}." if missing else ""
     text = (
-        f"An image of {options.gib:g} GiB with {corpus.data_bytes / 1e9:.2f} GB of data, then "
-        f"{corpus.changed_bytes / 1e6:.0f} MB changed, then a clone that differs by 10 %; medians of "
-        f"{options.rounds} rounds. What each contender is asked is told in `tests/bench/repository.py`.\n\n"
-        f"{report(results, corpus)}\n\n{circumstances(command)}"
+        f"An image of {options.size_gib:g} GiB with {corpus.data_bytes / 1e9:.2f} GB of data, then "
+        f"{corpus.changed_bytes / 1e6:.0f} MB changed in clusters, then a clone that differs by 10 %; medians of "
+        f"{options.rounds} rounds, in each of which all take their turn. What each is asked: "
+        f"`tests/bench/peers.py`.{absent}\n\n{report(results, corpus)}\n\n"
+        f"{circumstances(command)} The run took {(time.monotonic() - started) / 60:.0f} minutes; the load of its "
+        f"{len(results.loads)} steps was {min(results.loads):.1f} to {max(results.loads):.1f} on "
+        f"{os.cpu_count()} cores."
     )
     print(text)
     if not options.no_page:

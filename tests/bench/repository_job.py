@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import VmFacts
 from app.domain.states import BackupKind
-from app.repository import DiskDraft, PointDraft, Repository
+from app.repository import DiskDraft, Passphrase, PointDraft, Repository
 from tests.bench.disk_files import ImageReader
 
 KEY = 2000
+_PASSPHRASE = "correct horse battery staple"
 _FACTS = VmFacts(
     vm=VmId("vm-1"),
     name="bench",
@@ -32,8 +34,8 @@ _FACTS = VmFacts(
 )
 
 
-def back_up(repository: Repository, image: Path, extents: Sequence[Extent] | None, parent: PointId | None) -> None:
-    """Store an image, whole or what changed."""
+def back_up(repository: Repository, image: Path, extents: Sequence[Extent] | None, parent: PointId | None) -> int:
+    """Store an image, whole or what changed; return the bytes read of it."""
     reader = ImageReader(image)
     kind = BackupKind.FULL if parent is None else BackupKind.INCREMENTAL
     draft = PointDraft(
@@ -59,6 +61,7 @@ def back_up(repository: Repository, image: Path, extents: Sequence[Extent] | Non
         )
         writer.commit()
     reader.close()
+    return reader.read_bytes
 
 
 def restore(repository: Repository, point: PointId, target: Path) -> None:
@@ -75,26 +78,44 @@ def _refused(error: OSError) -> OperationalError:
     return StandbyUnavailable(path="target", detail=error)
 
 
-def main(folder: Path, step: str, arguments: list[str]) -> None:
-    """Do one step."""
-    folder.mkdir(exist_ok=True)
-    with Repository.open_or_create(
-        folder / "standby", local_dir=folder / "local", clock=SystemClock()
-    ) as repository:
-        points = sorted(repository.points().points, key=lambda point: point.created_at)
-        if step == "full":
-            back_up(repository, Path(arguments[0]), None, None)
-        elif step == "incremental":
-            pairs = json.loads(Path(arguments[1]).read_text())["changed"]
-            back_up(repository, Path(arguments[0]), [Extent(*pair) for pair in pairs], points[0].id)
-        elif step == "restore":
-            restore(repository, points[0].id, Path(arguments[0]))
-        elif step == "verify":
-            report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
-            assert report.whole
-        else:
-            raise SystemExit(f"unknown step {step}")
+def do_step(repository: Repository, step: str, arguments: list[str]) -> int:
+    """Do one step and return the bytes read from the source."""
+    points = sorted(repository.points().points, key=lambda point: point.created_at)
+    if step == "full":
+        return back_up(repository, Path(arguments[0]), None, None)
+    if step == "incremental":
+        pairs = json.loads(Path(arguments[1]).read_text())["changed"]
+        return back_up(repository, Path(arguments[0]), [Extent(*pair) for pair in pairs], points[0].id)
+    if step == "restore":
+        restore(repository, points[0].id, Path(arguments[0]))
+    elif step == "verify":
+        report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
+        assert report.whole
+    else:
+        raise SystemExit(f"unknown step {step}")
+    return 0
+
+
+def opened(folder: Path, *, encrypted: bool) -> Repository:
+    """Open the repository, or create it."""
+    place, local, clock = folder / "standby", folder / "local", SystemClock()
+    if encrypted and not place.exists():
+        place.mkdir()
+        return Repository.create(place, local_dir=local, clock=clock, passphrase=_PASSPHRASE)
+    key = Passphrase(_PASSPHRASE) if encrypted else None
+    return Repository.open_or_create(place, local_dir=local, clock=clock, key=key)
+
+
+def main(arguments: list[str]) -> None:
+    """Do one step and print what it cost, without the start of the interpreter and the opening."""
+    encrypted = arguments[0] == "--encrypted"
+    folder, step, *rest = arguments[1:] if encrypted else arguments
+    Path(folder).mkdir(exist_ok=True)
+    with opened(Path(folder), encrypted=encrypted) as repository:
+        started = time.perf_counter()
+        read_bytes = do_step(repository, step, rest)
+        print(json.dumps({"seconds": time.perf_counter() - started, "read_bytes": read_bytes}))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(sys.argv[1:])
