@@ -114,15 +114,15 @@ class Case:
         life = self.life
         if action in ("full", "incremental"):
             self.back_up(repository, incremental=action == "incremental")
-        elif action == "delete" and life.committed:
-            point = self.dice.choice(sorted(life.committed))
+        elif action == "delete" and life.committed - life.doubtful:
+            point = self.dice.choice(sorted(life.committed - life.doubtful))
             life.doubtful.add(point)
             repository.delete_point(point)
             life.committed.discard(point)
             life.deleted.add(point)
             life.doubtful.discard(point)
-        elif action == "take back" and life.deleted:
-            point = self.dice.choice(sorted(life.deleted))
+        elif action == "take back" and life.deleted - life.doubtful:
+            point = self.dice.choice(sorted(life.deleted - life.doubtful))
             life.doubtful.add(point)
             repository.take_back_point(point)
             life.deleted.discard(point)

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import time
@@ -11,11 +12,13 @@ import pytest
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
-from app.domain.errors import TaskCancelled
+from app.domain.errors import StandbyUnavailable, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.ids import PointId
 from app.repository import Repository, SweepPolicy, SweepReport
 from app.repository.errors import PointExists, PointMissing, RepositoryBusy, SweepUnsafe
+from app.repository.packs import PackEntry
+from app.repository.store import RecordLost
 from app.repository.sweep import RewriteReason
 from app.repository.values import KIB, MIB
 from tests.support.storage_steps import STRIDE, run_and_kill
@@ -216,6 +219,31 @@ def test_a_pack_with_a_damaged_record_is_set_aside_and_the_rest_kept(tmp_path: P
         assert damage.length_bytes == 256 * KIB
         healed = back_up(repository, disk, number=2)
         assert healed.stored_bytes < 300 * KIB
+        assert read_back(repository, second.id) == disk.content
+
+
+def test_a_pack_that_cannot_be_read_for_a_moment_is_not_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = MemoryDisk(random_bytes(MIB, 1))
+    with open_repository(tmp_path) as repository:
+        first = back_up(repository, disk)
+        disk.content[: 512 * KIB] = random_bytes(512 * KIB, 2)
+        second = back_up(repository, disk, number=1)
+        repository.delete_point(first.id)
+        read_entry = repository._parts.store.read_entry
+
+        def fail_once(pack_id: str, entry: PackEntry) -> bytes:
+            monkeypatch.setattr(repository._parts.store, "read_entry", read_entry)
+            error = OSError(errno.ESTALE, "Stale file handle")
+            raise RecordLost(entry.digest, pack_id, str(error)) from error
+
+        monkeypatch.setattr(repository._parts.store, "read_entry", fail_once)
+        with pytest.raises(StandbyUnavailable, match="Stale"):
+            sweep(repository, SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0))
+        assert list((tmp_path / "standby" / "damaged").iterdir()) == []
+        assert read_back(repository, second.id) == disk.content
+        assert sweep(repository).finished
         assert read_back(repository, second.id) == disk.content
 
 
