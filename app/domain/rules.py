@@ -101,9 +101,7 @@ class BackupRule:
         return next((one for one in self.vms if one.vm == vm), None)
 
 
-def _vm_problems(
-    vms: Iterable[ProtectedVm], vms_taken: Mapping[VmId, str]
-) -> Iterable[tuple[RuleProblem, str]]:
+def _vm_problems(vms: Iterable[ProtectedVm], vms_taken: Mapping[VmId, str]) -> Iterable[tuple[RuleProblem, str]]:
     seen: set[VmId] = set()
     for one in vms:
         if one.vm in vms_taken:

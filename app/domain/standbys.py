@@ -15,9 +15,7 @@ class TargetPathRefused(OperationalError):
 
     code = "standby.target_path_refused"
     message_template = "{path} is no directory below the standby's root: {reason}"
-    hint_template = (
-        "Choose a directory with the button beside the field; it has no drive and no .. in it."
-    )
+    hint_template = "Choose a directory with the button beside the field; it has no drive and no .. in it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
