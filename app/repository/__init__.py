@@ -6,9 +6,12 @@ described in ``docs/repository-format.md``; this is how the parts go together:
 
 - ``records``: a chunk of disk (1 MiB) or an index page, as frames of 64 KiB that decode alone. A chunk's name is
   the digest of its frames' digests, so one frame can be checked against the name that the point's index gives.
+  ``records`` reads them, ``encoding`` makes them.
 - ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed.
 - ``pages``: a disk's index, a tree of pages of 1,024 digests. A new point writes only the pages that changed.
 - ``points``: ``point.json`` with the root digest of each disk, beside the VM's configuration.
+- ``pipeline``: a disk on its way into packs. ``copying``: a point's disk on its way out, in bulk; ``disk``: at
+  random.
 - ``locator``: digest → place, in LMDB on this machine. Made anew from the footers whenever it is missing.
 - ``maintenance``: the sweep (``marking``, ``sweep``), space figures (``space``), verification of everything
   (``scrub``) and repair (``healing``).
@@ -41,7 +44,8 @@ ones after 30 s, exclusive ones after the ``wait_s`` that they are called with.
 
 Threads: :class:`Repository` may be used from any thread; a writer or reader belongs to one at a time and has
 worker threads of its own, which end with the call that started them. Inside: ``appender`` serializes writes
-under one lock and seals packs on one background thread; ``pipeline`` has one lock around the source.
+under one lock and seals packs on one background thread; ``pipeline`` has one lock around the source; the caches
+of ``disk`` are shared by the threads that read for it.
 Progress: methods that take a ``progress`` advance it; what to expect in all is for the caller to say.
 """
 

@@ -8,7 +8,7 @@ worker ever waits for one.
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -18,9 +18,10 @@ from app.core.progress import Progress
 from app.domain.extents import Extent, complement, split
 from app.repository.appender import PackAppender
 from app.repository.crypto import Hasher, SessionCipher
+from app.repository.encoding import RecordEncoder
 from app.repository.pages import ZERO_DIGEST, PageTree, PageTreeBuilder
-from app.repository.records import RecordDecoder, RecordEncoder, RecordKind
-from app.repository.store import RecordStore
+from app.repository.records import Buffer, RecordDecoder, RecordKind
+from app.repository.store import RecordStore, record_scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class ParentDisk:
     tree: PageTree
     capacity_bytes: int
     store: RecordStore
+
+
+_Frames = Mapping[tuple[int, int], Buffer]
+"""Frames as they are stored but not encrypted, by where they begin and end in their chunk."""
 
 
 def worker_count() -> int:
@@ -162,13 +167,13 @@ class DiskPipeline:
 
     def _work(self, source: Iterator[ReadRequest], decoder: RecordDecoder) -> None:
         encoder = self._plan.encoder()
+        scratch = record_scratch(self._plan.chunk_bytes)
         try:
             while (job := self._next_job(source)) is not None:
                 self._cancel.check()
                 started = time.perf_counter()
-                if not job.is_whole:
-                    self._fill_gaps(job, decoder)
-                digest = self._store(job.buffer, encoder, started)
+                kept = {} if job.is_whole else self._fill_gaps(job, decoder, scratch)
+                digest = self._store(job.buffer, encoder, started, kept)
                 self._builder.put(job.index, digest)
                 self._pool.append(job.buffer)
                 self._progress.advance(done_bytes=sum(piece.length_bytes for piece in job.pieces))
@@ -176,7 +181,7 @@ class DiskPipeline:
             self._stop.set()
             raise
 
-    def _store(self, buffer: bytearray, encoder: RecordEncoder, started: float) -> bytes:
+    def _store(self, buffer: bytearray, encoder: RecordEncoder, started: float, kept: _Frames) -> bytes:
         if buffer == self._zeros:
             self._progress.busy(processing_s=time.perf_counter() - started)
             return ZERO_DIGEST
@@ -187,7 +192,7 @@ class DiskPipeline:
             self._progress.busy(processing_s=time.perf_counter() - started)
             return digest
         try:
-            record = encoder.encode(RecordKind.CHUNK, buffer, digest, frames)
+            record = encoder.encode(RecordKind.CHUNK, buffer, digest, frames, kept)
             encoded = time.perf_counter()
             self._appender.append(RecordKind.CHUNK, digest, len(buffer), record)
         except BaseException:
@@ -197,30 +202,36 @@ class DiskPipeline:
         self._progress.advance(written_bytes=record.length_bytes)
         return digest
 
-    def _fill_gaps(self, job: _Job, decoder: RecordDecoder) -> None:
-        """Put the parent's bytes, or zeros, where nothing was read."""
-        size = self._plan.chunk_bytes
-        old = self._parent_chunk(job.index, decoder)
-        for gap in complement(job.pieces, size):
-            inside = max(gap.start, min(gap.end, len(old)))
-            job.buffer[gap.start : inside] = old[gap.start : inside]
-            job.buffer[inside : gap.end] = self._zeros[inside : gap.end]
+    def _fill_gaps(self, job: _Job, decoder: RecordDecoder, scratch: memoryview) -> _Frames:
+        """Put the parent's bytes, or zeros, where nothing was read.
 
-    def _parent_chunk(self, index: int, decoder: RecordDecoder) -> memoryview:
-        """Return the parent's chunk, as far as both disks reach."""
-        parent = self._parent
+        Returns frames that are the parent's from end to end, as they are stored: checked, but not to be compressed
+        once more.
+        """
+        size, gaps = self._plan.chunk_bytes, complement(job.pieces, self._plan.chunk_bytes)
+        digest, valid = self._parent_chunk(job.index)
+        view = memoryview(job.buffer)
+        kept: _Frames = {}
+        if self._parent is not None and digest != ZERO_DIGEST:
+            kept = self._parent.store.gaps_into(digest, decoder, scratch, view, gaps)
+        for gap in gaps:
+            inside = max(gap.start, min(gap.end, valid))
+            view[inside : gap.end] = self._zeros[inside : gap.end]
+        return kept if valid == size else {}
+
+    def _parent_chunk(self, index: int) -> tuple[bytes, int]:
+        """Return the digest of the parent's chunk, and how many of its bytes lie on both disks."""
+        parent, size = self._parent, self._plan.chunk_bytes
         if parent is None or index >= parent.tree.count:
-            return memoryview(b"")
+            return ZERO_DIGEST, 0
         digest = parent.tree.digest(index)
-        if digest == ZERO_DIGEST:
-            return memoryview(b"")
-        valid = min(self._capacity, parent.capacity_bytes) - index * self._plan.chunk_bytes
-        return memoryview(parent.store.blob(digest, decoder))[: max(0, valid)]
+        valid = min(self._capacity, parent.capacity_bytes) - index * size
+        return digest, 0 if digest == ZERO_DIGEST else max(0, min(size, valid))
 
     def rewrite_tail(self) -> None:
         """Store the last chunk anew with zeros behind the disk's end, where the parent's disk was larger."""
         index = self._capacity // self._plan.chunk_bytes
         job = _Job(index, bytearray(self._plan.chunk_bytes), (), is_whole=False)
         self._builder.announce(index)
-        self._fill_gaps(job, self._decoders[0])
-        self._builder.put(index, self._store(job.buffer, self._plan.encoder(), time.perf_counter()))
+        kept = self._fill_gaps(job, self._decoders[0], record_scratch(self._plan.chunk_bytes))
+        self._builder.put(index, self._store(job.buffer, self._plan.encoder(), time.perf_counter(), kept))

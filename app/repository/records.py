@@ -8,21 +8,23 @@ checked against the digest the point names. Source of truth: ``docs/repository-f
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import zstandard
 
-from app.repository.crypto import DIGEST_BYTES, SALT_BYTES, TAG_BYTES, Hasher, RepositoryKeys, SessionCipher
+from app.domain.extents import Extent
+from app.repository.crypto import DIGEST_BYTES, SALT_BYTES, TAG_BYTES, Hasher, RepositoryKeys
 
 HEADER_BYTES = 64
 MAGIC = b"SFRC"
 FLAG_ENCRYPTED = 1
 LONGEST_RAW_BYTES = 4 * 1024 * 1024
 SHORTEST_FRAME_BYTES = 16 * 1024
-_HEADER = struct.Struct("<4sBBHIII32sQI")
-_CRC = struct.Struct("<I")
-_STORED_AS_IS = 1 << 31
+HEADER = struct.Struct("<4sBBHIII32sQI")
+CRC = struct.Struct("<I")
+STORED_AS_IS = 1 << 31
 
 Buffer = bytes | bytearray | memoryview
 
@@ -60,7 +62,7 @@ class RecordHeader:
     @property
     def table_bytes(self) -> int:
         """Length of the frame table as it is stored."""
-        return _table_bytes(self.frame_count) + (TAG_BYTES if self.encrypted else 0)
+        return table_bytes_of(self.frame_count) + (TAG_BYTES if self.encrypted else 0)
 
     @property
     def frames_at(self) -> int:
@@ -96,8 +98,9 @@ class EncodedRecord:
     length_bytes: int
 
 
-def _table_bytes(frame_count: int) -> int:
-    return frame_count * (4 + DIGEST_BYTES) + _CRC.size
+def table_bytes_of(frame_count: int) -> int:
+    """Return the length of a frame table, not encrypted."""
+    return frame_count * (4 + DIGEST_BYTES) + CRC.size
 
 
 def frame_count_of(raw_bytes: int, frame_bytes: int) -> int:
@@ -113,7 +116,7 @@ def parse_header(data: bytes) -> RecordHeader:
     """
     if len(data) != HEADER_BYTES or not data.startswith(MAGIC):
         raise RecordDamaged("no record begins here")
-    _, kind, flags, frame_count, raw, payload, frame_bytes, digest, sequence, crc = _HEADER.unpack(data)
+    _, kind, flags, frame_count, raw, payload, frame_bytes, digest, sequence, crc = HEADER.unpack(data)
     if zlib.crc32(data[:-4]) != crc:
         raise RecordDamaged("a record's header was changed")
     sane = (
@@ -126,7 +129,7 @@ def parse_header(data: bytes) -> RecordHeader:
     if not sane:
         raise RecordDamaged("a record's header holds impossible numbers")
     encrypted = flags == FLAG_ENCRYPTED
-    overhead = _table_bytes(frame_count)
+    overhead = table_bytes_of(frame_count)
     if encrypted:
         overhead += SALT_BYTES + TAG_BYTES * (frame_count + 1)
     if not overhead < payload <= overhead + raw:
@@ -134,99 +137,6 @@ def parse_header(data: bytes) -> RecordHeader:
     return RecordHeader(
         RecordKind(kind), encrypted, frame_count, raw, payload, frame_bytes, digest, sequence, bytes(data)
     )
-
-
-class RecordEncoder:
-    """Compresses and encrypts. Thread: one at a time; each worker has its own."""
-
-    def __init__(self, *, frame_bytes: int, level: int, session: SessionCipher | None) -> None:
-        self._frame_bytes = frame_bytes
-        self._compress = zstandard.ZstdCompressor(compression_params=_parameters(frame_bytes, level)).compress
-        self._session = session
-
-    def encode(self, kind: RecordKind, data: Buffer, digest: bytes, frame_digests: bytes) -> EncodedRecord:
-        """Make the record of a chunk or page whose digests are known already."""
-        view, size = memoryview(data), self._frame_bytes
-        lengths: list[int] = []
-        frames: list[Buffer] = []
-        for start in range(0, len(view), size):
-            frame = view[start : start + size]
-            packed = self._compress(frame)
-            if len(packed) < len(frame):
-                frames.append(packed)
-                lengths.append(len(packed))
-            else:
-                frames.append(frame)
-                lengths.append(len(frame) | _STORED_AS_IS)
-        if self._session is None:
-            return self._plain(kind, len(view), digest, frame_digests, lengths, frames)
-        return self._sealed(self._session, kind, len(view), digest, frame_digests, lengths, frames)
-
-    def _plain(
-        self,
-        kind: RecordKind,
-        raw_bytes: int,
-        digest: bytes,
-        frame_digests: bytes,
-        lengths: list[int],
-        frames: list[Buffer],
-    ) -> EncodedRecord:
-        table = _pack_table(lengths, frame_digests)
-        payload_bytes = len(table) + sum(map(len, frames))
-        head = self._header(kind, 0, len(frames), raw_bytes, payload_bytes, digest, 0)
-        return EncodedRecord([head + table, *frames], HEADER_BYTES + payload_bytes)
-
-    def _sealed(
-        self,
-        session: SessionCipher,
-        kind: RecordKind,
-        raw_bytes: int,
-        digest: bytes,
-        frame_digests: bytes,
-        lengths: list[int],
-        frames: list[Buffer],
-    ) -> EncodedRecord:
-        sequence = session.next_sequence()
-        sealed: list[Buffer] = [
-            session.seal(sequence, part, memoryview(frame), None) for part, frame in enumerate(frames, 1)
-        ]
-        table = _pack_table([length + TAG_BYTES for length in lengths], frame_digests)
-        payload_bytes = SALT_BYTES + len(table) + TAG_BYTES + sum(map(len, sealed))
-        head = self._header(kind, FLAG_ENCRYPTED, len(frames), raw_bytes, payload_bytes, digest, sequence)
-        first = head + session.salt + session.seal(sequence, 0, table, head)
-        return EncodedRecord([first, *sealed], HEADER_BYTES + payload_bytes)
-
-    def _header(
-        self,
-        kind: RecordKind,
-        flags: int,
-        frame_count: int,
-        raw_bytes: int,
-        payload_bytes: int,
-        digest: bytes,
-        sequence: int,
-    ) -> bytes:
-        head = _HEADER.pack(
-            MAGIC, kind, flags, frame_count, raw_bytes, payload_bytes, self._frame_bytes, digest, sequence, 0
-        )[:-4]
-        return head + _CRC.pack(zlib.crc32(head))
-
-
-def _parameters(frame_bytes: int, level: int) -> zstandard.ZstdCompressionParameters:
-    """Return zstd's parameters for frames that are compressed alone.
-
-    Level 1 looks for matches of 6 bytes, which is meant for long inputs; in frames 5 bytes make the result one
-    per cent smaller for the same time.
-    """
-    parameters: dict[str, int] = {"write_checksum": 0, "write_content_size": 0}
-    if level == 1:
-        parameters["min_match"] = 5
-    return zstandard.ZstdCompressionParameters.from_level(level, source_size=frame_bytes, **parameters)
-
-
-def _pack_table(lengths: list[int], frame_digests: bytes) -> bytes:
-    table = struct.pack(f"<{len(lengths)}I", *lengths) + frame_digests
-    return table + _CRC.pack(zlib.crc32(table))
 
 
 class RecordDecoder:
@@ -272,6 +182,36 @@ class RecordDecoder:
             self._frame_into(header, table, index, view[offsets[index] : offsets[index + 1]], target[start:end])
             start = end
 
+    def decode_gaps(
+        self, record: Buffer, target: memoryview, expected: bytes, gaps: Sequence[Extent]
+    ) -> dict[tuple[int, int], Buffer]:
+        """Fill only the gaps of ``target`` from the chunk of a record.
+
+        Returns:
+            The frames that lie in gaps from end to end, by where they begin and end, as they are stored but not
+            encrypted.
+
+        Raises:
+            RecordDamaged: as for :meth:`decode_into`.
+        """
+        view = memoryview(record)
+        header, table = self._open(view, expected)
+        if header.raw_bytes != len(target):
+            raise RecordDamaged("a chunk has another length than the repository's chunks")
+        offsets, size = table.offsets, header.frame_bytes
+        kept: dict[tuple[int, int], Buffer] = {}
+        for gap in gaps:
+            for index in range(gap.start // size, -(-gap.end // size)):
+                stored = view[offsets[index] : offsets[index + 1]]
+                first, last = index * size, index * size + header.frame_raw_bytes(index)
+                if gap.start <= first and last <= gap.end:
+                    kept[first, last] = self._frame_into(header, table, index, stored, target[first:last])
+                else:
+                    start, end = max(first, gap.start), min(last, gap.end)
+                    frame = memoryview(self.frame(header, table, index, stored))
+                    target[start:end] = frame[start - first : end - first]
+        return kept
+
     def check(self, record: Buffer, expected: bytes) -> int:
         """Compare a whole record with its digest and return how many bytes it decodes to.
 
@@ -301,15 +241,15 @@ class RecordDecoder:
         """
         count = header.frame_count
         table = self._open_table(header, stored)
-        if len(table) != _table_bytes(count) or zlib.crc32(table[:-4]) != _CRC.unpack(table[-4:])[0]:
+        if len(table) != table_bytes_of(count) or zlib.crc32(table[:-4]) != CRC.unpack(table[-4:])[0]:
             raise RecordDamaged("a frame table was changed")
         digests = table[4 * count : -4]
         if self._hasher.blob_digest(header.kind, header.raw_bytes, digests) != header.digest:
             raise RecordDamaged("a frame table does not belong to its digest")
         offsets, as_is, position = [header.frames_at], [], header.frames_at
         for length in struct.unpack_from(f"<{count}I", table):
-            as_is.append(bool(length & _STORED_AS_IS))
-            position += length & ~_STORED_AS_IS
+            as_is.append(bool(length & STORED_AS_IS))
+            position += length & ~STORED_AS_IS
             offsets.append(position)
         if position != header.length_bytes:
             raise RecordDamaged("a frame table does not fit its record")
@@ -344,7 +284,8 @@ class RecordDecoder:
 
     def _frame_into(
         self, header: RecordHeader, table: FrameTable, index: int, stored: Buffer, target: memoryview
-    ) -> None:
+    ) -> Buffer:
+        """Decode a frame and return it as it is stored, but not encrypted."""
         if header.encrypted:
             stored = self._open_frame(header, index, stored, table.salt)
         if table.as_is[index]:
@@ -359,6 +300,7 @@ class RecordDecoder:
                 raise RecordDamaged(f"a frame cannot be decompressed: {error}") from error
         if not whole or self._hasher.frame_digest(target) != table.digest(index):
             raise RecordDamaged(f"frame {index} is not what was stored")
+        return stored
 
     def _open_frame(self, header: RecordHeader, index: int, stored: Buffer, salt: bytes) -> bytes:
         if self._keys is None:

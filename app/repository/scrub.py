@@ -25,7 +25,7 @@ from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, read
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
 from app.repository.records import RecordDamaged, RecordDecoder
-from app.repository.store import list_packs
+from app.repository.store import LONGEST_RECORD_BYTES, list_packs
 from app.repository.values import Damage, DamageKind
 from app.repository.verify import PointVerifier
 
@@ -141,13 +141,15 @@ class Scrubber:
 
     def _check_records(self, result: _PackResult, entries: Sequence[PackEntry], decoder: RecordDecoder) -> None:
         end = PACK_HEADER_BYTES
-        with self._parts.layout.pack(result.pack_id).open("rb") as file:
+        longest = max((entry.length_bytes for entry in entries), default=0)
+        scratch = memoryview(bytearray(min(longest, LONGEST_RECORD_BYTES)))
+        with self._parts.layout.pack(result.pack_id).open("rb", buffering=0) as file:
             for entry in sorted(entries, key=lambda one: one.offset):
                 self._cancel.check()
                 file.seek(entry.offset)
-                record = file.read(entry.length_bytes)
+                done = file.readinto(scratch[: entry.length_bytes])
                 try:
-                    decoder.decode(record, entry.digest)
+                    decoder.check(scratch[:done], entry.digest)
                 except RecordDamaged as error:
                     result.problems.append(f"{entry.digest.hex()} at {entry.offset}: {error}")
                     result.lost.append(entry.digest)

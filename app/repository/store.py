@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from app.domain.extents import Extent
 from app.repository.files import storage_error, storage_errors, sync_directory
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
 from app.repository.locator import Locator, Place
@@ -23,7 +24,7 @@ from app.repository.records import (
 )
 
 _LONGEST_OVERHEAD_BYTES = 256 * 1024
-_LONGEST_RECORD_BYTES = LONGEST_RAW_BYTES + _LONGEST_OVERHEAD_BYTES
+LONGEST_RECORD_BYTES = LONGEST_RAW_BYTES + _LONGEST_OVERHEAD_BYTES
 _FIRST_READ_BYTES = 1024
 """Enough for header and table of a chunk of 16 frames, so that both come with one read."""
 _Result = TypeVar("_Result")
@@ -146,7 +147,7 @@ class RecordStore:
             RecordLost: they cannot be read.
             StandbyUnavailable: the standby is gone.
         """
-        if length > _LONGEST_RECORD_BYTES:
+        if length > LONGEST_RECORD_BYTES:
             raise RecordLost(digest, place.pack_id, "its footer gives an impossible length")
         try:
             data = self._packs.read(place.pack_id, place.offset + at, length)
@@ -185,6 +186,28 @@ class RecordStore:
         """
         self._twice(
             lambda: self._through(digest, scratch, lambda record: decoder.decode_into(record, target, digest))
+        )
+
+    def gaps_into(
+        self,
+        digest: bytes,
+        decoder: RecordDecoder,
+        scratch: memoryview,
+        target: memoryview,
+        gaps: Sequence[Extent],
+    ) -> dict[tuple[int, int], Buffer]:
+        """Fill the gaps of ``target`` from a chunk; return whole frames as they are stored, not encrypted.
+
+        The frames may lie in ``scratch``.
+
+        Raises:
+            RecordLost: it cannot be read, or is not what was stored.
+            StandbyUnavailable: the standby is gone.
+        """
+        return self._twice(
+            lambda: self._through(
+                digest, scratch, lambda record: decoder.decode_gaps(record, target, digest, gaps)
+            )
         )
 
     def check(self, digest: bytes, decoder: RecordDecoder, scratch: memoryview) -> int:

@@ -1,13 +1,16 @@
 """Records and packs: round trips, every truncation, every flipped bit."""
 
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.extents import Extent
 from app.repository.crypto import Hasher, RepositoryKeys, SessionCipher
+from app.repository.encoding import RecordEncoder
 from app.repository.packs import (
     PACK_HEADER_BYTES,
     PackBuilder,
@@ -21,7 +24,6 @@ from app.repository.records import (
     HEADER_BYTES,
     RecordDamaged,
     RecordDecoder,
-    RecordEncoder,
     RecordKind,
     parse_header,
 )
@@ -76,11 +78,19 @@ def test_any_flipped_bit_is_noticed(keys: RepositoryKeys | None, data: bytes, pl
     broken = bytearray(record)
     broken[int(place * len(broken))] ^= 1 << bit
 
-    try:
-        decoded = decoder_for(keys).decode(bytes(broken), digest)
-    except RecordDamaged:
-        return
-    assert decoded == data, "a change that goes unnoticed must not change the data"
+    target = bytearray(len(data))
+    whole = [Extent(0, len(data))]
+    decoder = decoder_for(keys)
+    for decode_into in (
+        lambda: decoder.decode_into(broken, memoryview(target), digest),
+        lambda: decoder.decode_gaps(broken, memoryview(target), digest, whole),
+    ):
+        target[:] = bytes(len(data))
+        with suppress(RecordDamaged):
+            decode_into()
+            assert target == data, "a change that goes unnoticed must not change the data"
+    with suppress(RecordDamaged):
+        assert decoder.decode(bytes(broken), digest) == data
 
 
 @given(junk=st.binary(max_size=400))
@@ -199,3 +209,46 @@ def test_a_hostile_pack_is_refused(tmp_path_factory: pytest.TempPathFactory, jun
     with pytest.raises(PackDamaged):
         read_footer(path, REPOSITORY)
     assert list(scan_records(path, whole)) == []
+
+
+@pytest.mark.parametrize("keys", [None, KEYS], ids=["plain", "encrypted"])
+@given(data=_contents, cuts=st.lists(st.integers(0, 1 << 20), max_size=8))
+def test_gaps_are_filled_from_a_record_and_its_frames_serve_a_new_one(
+    keys: RepositoryKeys | None, data: bytes, cuts: list[int]
+) -> None:
+    record, digest = make_record(data, keys)
+    edges = sorted({min(cut, len(data)) for cut in cuts})
+    gaps = [Extent(start, end - start) for start, end in zip(edges[::2], edges[1::2], strict=False)]
+    target = bytearray(b"\xa5" * len(data))
+    expected = bytearray(target)
+    for gap in gaps:
+        expected[gap.start : gap.end] = data[gap.start : gap.end]
+
+    kept = decoder_for(keys).decode_gaps(record, memoryview(target), digest, gaps)
+
+    assert target == expected
+    assert set(kept) == {
+        (start, min(start + FRAME, len(data)))
+        for start in range(0, len(data), FRAME)
+        if any(gap.start <= start and min(start + FRAME, len(data)) <= gap.end for gap in gaps)
+    }
+    hasher = Hasher() if keys is None else keys.hasher()
+    frames = hasher.frame_digests(target, FRAME)
+    merged = hasher.blob_digest(RecordKind.CHUNK, len(target), frames)
+    session = None if keys is None else SessionCipher(keys)
+    encoder = RecordEncoder(frame_bytes=FRAME, level=1, session=session)
+    parts = encoder.encode(RecordKind.CHUNK, target, merged, frames, kept).parts
+    assert decoder_for(keys).decode(b"".join(parts), merged) == expected
+
+
+@pytest.mark.parametrize("keys", [None, KEYS], ids=["plain", "encrypted"])
+@given(data=_contents)
+def test_a_record_decodes_into_place_as_it_does_into_new_memory(keys: RepositoryKeys | None, data: bytes) -> None:
+    record, digest = make_record(data, keys)
+    decoder, target = decoder_for(keys), bytearray(len(data))
+    decoder.decode_into(record, memoryview(target), digest)
+    assert target == data
+    assert decoder.check(record, digest) == len(data)
+    for length in (len(data) - 1, len(data) + 1):
+        with pytest.raises(RecordDamaged):
+            decoder.decode_into(record, memoryview(bytearray(length)), digest)

@@ -95,7 +95,7 @@ def test_nothing_of_disks_and_configuration_is_readable_at_the_standby(tmp_path:
 
     visible = everything_at(tmp_path / "standby")
     for secret in (
-        b"4711",
+        b"account 4711",
         b"payroll",
         FACTS.name.encode(),
         b"vm-42",
