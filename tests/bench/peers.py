@@ -187,6 +187,7 @@ def plain_tools(work: Path, corpus: Corpus) -> list[Contender]:
             (
                 Step("full", [*compressed, str(corpus.base), qcow]),
                 Step("restore", [*convert, "raw", qcow, target]),
+                Step("restore, synced", ["sh", "-c", f"qemu-img convert -O raw {qcow} {target} && sync {target}"]),
             ),
             keep_store=True,
         ),

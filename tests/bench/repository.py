@@ -71,9 +71,12 @@ def measure(work: Path, corpus: Corpus, images: Path, rounds: int, missing: Sequ
                 if number and not step.every_round:
                     continue
                 subprocess.run(["cat", *_sources(step, corpus)], stdout=subprocess.DEVNULL, check=True)
+                (work / "out.img").unlink(missing_ok=True)
                 measured = run(contender, step, work)
                 results.add(contender.name, step.name, measured)
-                print(f"round {number + 1} {contender.name:20} {step.name:8} {measured.wall_s:7.2f} s", flush=True)
+                print(
+                    f"round {number + 1} {contender.name:20} {step.name:16} {measured.wall_s:7.2f} s", flush=True
+                )
             remove_all(work, keep=[one.store for one in contenders if one.keep_store])
         if "qemu-img" not in missing:
             read_at_random(work, corpus, number, results)

@@ -67,26 +67,40 @@ class Ratio:
     peer: str
     peer_step: str
     goal: float
+    limit: str = ""
+    """What is in the way when the goal is missed."""
     us: str = US
 
 
 ZSTD = "zstd -1 -T2"
+SYNCED = "restore, synced"
+_SHARE = "CPU: zstd and BLAKE3 keep all cores busy; beside other work the ratio goes to that of CPU seconds"
+_DISK = "the disk: ours is durable at its end, theirs lies in the page cache; see the next line"
+_DECODING = (
+    "CPU: every frame is decompressed and compared; beside other work the ratio goes to that of CPU seconds"
+)
+_START = "the interpreter: its start and imports take 0.4 s, which the running console does not pay"
 RATIOS = (
-    Ratio("full, wall, to borg", "full", "wall_s", "borg", "full", 0.50),
-    Ratio("full, wall, to restic", "full", "wall_s", "restic", "full", 0.22),
-    Ratio("full, wall, to zstd -1 -T2", "full", "wall_s", ZSTD, "full", 0.70),
-    Ratio("full, user CPU, to borg", "full", "user_s", "borg", "full", 0.80),
+    Ratio("full, wall, to borg", "full", "wall_s", "borg", "full", 0.50, _SHARE),
+    Ratio("full, wall, to restic", "full", "wall_s", "restic", "full", 0.22, _SHARE),
+    Ratio("full, wall, to zstd -1 -T2", "full", "wall_s", ZSTD, "full", 0.70, _SHARE),
+    Ratio("full, user CPU, to borg", "full", "user_s", "borg", "full", 0.80, _START),
     Ratio("full, stored, to zstd -1", "full", "stored_bytes", ZSTD, "full", 1.03),
     Ratio("full, stored, to restic", "full", "stored_bytes", "restic", "full", 1.15),
     Ratio("CBT incremental, wall, to own full", "second", "inside_s", US, "full", 0.12),
-    Ratio("CBT incremental, wall, to restic's second", "second", "wall_s", "restic", "second", 0.04),
+    Ratio("CBT incremental, wall, to restic's second", "second", "wall_s", "restic", "second", 0.04, _START),
     Ratio("clone, stored, to restic", "clone", "stored_bytes", "restic", "clone", 1.0),
-    Ratio("restore with verification, wall, to qemu-img", "restore", "wall_s", "qemu-img", "restore", 0.45),
-    Ratio("restore with verification, wall, to borg", "restore", "wall_s", "borg", "restore", 0.35),
-    Ratio("restore with verification, wall, to restic", "restore", "wall_s", "restic", "restore", 0.45),
-    Ratio("verify everything, wall, to restic check --read-data", "verify", "wall_s", "restic", "verify", 0.3),
-    Ratio("full, wall, encrypted to not", "full", "inside_s", US, "full", 1.10, "standfast, encrypted"),
+    Ratio("verified restore, wall, to qemu-img", "restore", "wall_s", "qemu-img", "restore", 0.45, _DISK),
+    Ratio("the same, both durable at the end", "restore", "wall_s", "qemu-img", SYNCED, 0.45, _DECODING),
+    Ratio("verified restore, wall, to borg", "restore", "wall_s", "borg", "restore", 0.35, _DECODING),
+    Ratio("verified restore, wall, to restic", "restore", "wall_s", "restic", "restore", 0.45, _DECODING),
+    Ratio("verify everything, wall, to restic's", "verify", "wall_s", "restic", "verify", 0.3, _DECODING),
+    Ratio("full, wall, encrypted to not", "full", "inside_s", US, "full", 1.10, _SHARE, "standfast, encrypted"),
 )
+_RANDOM_LIMIT = {
+    1: "the first read in a chunk also reads its frame table, where qcow2 has its tables in one place",
+    16: "CPU: Python's part of a read takes one thread at a time",
+}
 _IOPS_GOALS = {1: 1.0, 16: 0.6}
 
 
@@ -119,13 +133,13 @@ def _iops(results: Results) -> Iterator[str]:
 
 
 def _goals(results: Results, corpus: Corpus) -> Iterator[str]:
-    yield "| goal | measured | at most | | the same in CPU seconds |"
-    yield "|---|---|---|---|---|"
+    yield "| goal | measured | asked for | | the same in CPU seconds | what limits it |"
+    yield "|---|---|---|---|---|---|"
     for ratio in RATIOS:
         measured = _of(results, ratio, ratio.what)
         if measured is not None:
             cpu = _of(results, ratio, "cpu_s") if ratio.what in ("wall_s", "inside_s") else None
-            yield _row(ratio.title, measured, ratio.goal, "" if cpu is None else f"{cpu:.2f}")
+            yield _row(ratio.title, measured, ratio.goal, cpu, limit=ratio.limit)
     read, stored = results.median(US, "second", "read_bytes"), results.median(US, "second", "stored_bytes")
     if read is not None and stored is not None:
         yield _row("bytes read by the CBT incremental, to bytes changed", read / corpus.changed_bytes, 1.01)
@@ -135,10 +149,9 @@ def _goals(results: Results, corpus: Corpus) -> Iterator[str]:
     for depth, goal in _IOPS_GOALS.items():
         ours, theirs = results.iops.get((US, depth)), results.iops.get(("qemu-img", depth))
         if ours and theirs:
-            ratio_of = statistics.median(ours) / statistics.median(theirs)
-            verdict = "met" if ratio_of >= goal else "**missed**"
-            title = f"cold random reads to qemu-nbd, {depth} in flight"
-            yield f"| {title} | {ratio_of:.2f} | at least {goal:g} | {verdict} | |"
+            measured = statistics.median(ours) / statistics.median(theirs)
+            title = f"cold random reads, to qemu-nbd, {depth} in flight"
+            yield _row(title, measured, goal, at_least=True, limit=_RANDOM_LIMIT[depth])
 
 
 def _of(results: Results, ratio: Ratio, what: str) -> float | None:
@@ -147,7 +160,24 @@ def _of(results: Results, ratio: Ratio, what: str) -> float | None:
     return mine / theirs if mine is not None and theirs else None
 
 
-def _row(title: str, measured: float, goal: float, cpu: str = "") -> str:
-    verdict = "met" if measured <= goal else "**missed**"
+def _row(
+    title: str,
+    measured: float,
+    goal: float,
+    cpu: float | None = None,
+    *,
+    at_least: bool = False,
+    limit: str = "",
+) -> str:
+    is_met = measured >= goal if at_least else measured <= goal
     shown = f"{measured:.3f}" if goal < 10 else f"{measured:.0f}"
-    return f"| {title} | {shown} | {goal:g} | {verdict} | {cpu} |"
+    asked = f"{'≥' if at_least else '≤'} {goal:g}"
+    cells = (
+        title,
+        shown,
+        asked,
+        "met" if is_met else "**missed**",
+        "" if cpu is None else f"{cpu:.2f}",
+        "" if is_met else limit,
+    )
+    return f"| {' | '.join(cells)} |"
