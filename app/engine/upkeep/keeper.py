@@ -28,7 +28,8 @@ class Keeper:
         self._workshop = workshop
         self._unfinished = unfinished
         self._submit = submit
-        self._looked_at: datetime | None = None
+        # Not right after the start: whoever starts the program has something else in mind.
+        self._looked_at = workshop.clock.now()
 
     def look(self) -> None:
         """Ask for what is due, unless somebody else has work for the engine.
@@ -38,7 +39,7 @@ class Keeper:
         """
         now = self._workshop.clock.now()
         every = timedelta(seconds=self._workshop.settings.upkeep_look_s)
-        if not every or (self._looked_at is not None and timedelta(0) <= now - self._looked_at < every):
+        if not every or timedelta(0) <= now - self._looked_at < every:
             return
         if any(True for _ in self._unfinished()):
             return
