@@ -12,9 +12,9 @@ from typing import Final
 from app.core.cancel import CancelToken
 from app.core.durable import sync_directory
 from app.core.progress import Progress
+from app.core.rawfile import RawFileWriter
 from app.domain.errors import TaskCancelled
 from app.domain.restore_point import PointDisk
-from app.domain.states import TransportMode
 from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed
 from app.engine.export.formats import ImageFormat
 from app.nbd.exports import Export
@@ -60,53 +60,16 @@ def export_disk(
             scratch.unlink(missing_ok=True)
 
 
-class RawFile:
-    """A raw file as a ``DiskWriter``; what is not written stays a hole. Thread: one at a time."""
-
-    def __init__(self, path: Path, capacity_bytes: int) -> None:
-        self._path = path
-        self._file = path.open("xb", buffering=0)
-        self._file.truncate(capacity_bytes)
-        self.capacity_bytes = capacity_bytes
-        self.mode = TransportMode.LOCAL
-
-    def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
-        """Write bytes.
-
-        Raises:
-            ExportFailed: the disk is full or refuses.
-        """
-        try:
-            self._file.seek(offset)
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) :]
-        except OSError as error:
-            raise ExportFailed(file=self._path, detail=error.strerror or error) from error
-
-    def flush(self) -> None:
-        """Make it durable.
-
-        Raises:
-            ExportFailed: the disk refuses.
-        """
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise ExportFailed(file=self._path, detail=error.strerror or error) from error
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
-
-
 def _write_raw(
     reader: PointReader, disk: PointDisk, target: Path, progress: Progress, cancel: CancelToken
 ) -> None:
-    file = RawFile(target, disk.capacity_bytes)
+    def refused(error: OSError) -> ExportFailed:
+        return ExportFailed(file=target, detail=error.strerror or error)
+
+    file = RawFileWriter(target, disk.capacity_bytes, failure=refused)
     try:
         reader.copy_disk(disk.key, file, write_zeros=False, progress=progress, cancel=cancel)
-        file.flush()
+        file.sync()
     finally:
         file.close()
 
