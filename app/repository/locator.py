@@ -3,9 +3,12 @@
 The locator holds nothing that the packs' footers do not; it is thrown away when it cannot be read. It is never
 on the standby, which may be a network share. Several processes may use one locator at the same time.
 
-Tables: ``chunks`` (digest → pack number, offset, length, kind), ``numbers`` (pack number → pack id), ``packs``
-(pack id → pack number) and ``meta``. A chunk whose pack number is gone counts as not there: packs leave in one
-step, whatever they held.
+Tables: ``chunks`` (digest → pack number, offset, length, kind), ``copies`` (the same, for further packs that hold
+a chunk), ``numbers`` (pack number → pack id), ``packs`` (pack id → pack number) and ``meta``. A place whose pack
+number is gone counts as not there: packs leave in one step, whatever they held.
+
+Two that back up at the same time may both store a chunk. Which of the two a sweep keeps is that process's choice:
+every locator has to know them all.
 """
 
 import shutil
@@ -26,12 +29,14 @@ from app.repository.packs import PackEntry
 
 _MAP_BYTES = 64 * 1024 * 1024 * 1024
 """Address space, not memory or disk: room for several hundred million chunks."""
-_SCHEMA = b"1"
+_SCHEMA = b"2"
 _PLACE = struct.Struct("<IIIB")
 _NUMBER = struct.Struct(">I")
 _FEW_PACKS = 500
 _ROWS_IN_MEMORY = 500_000
 _DIGEST_BYTES = 32
+_Rows = list[tuple[bytes, bytes]]
+"""Digests, each with its packed place."""
 _REBUILDING = b"rebuilding"
 _MARK = struct.Struct("<Qd")
 _POLL_S = 0.1
@@ -82,20 +87,26 @@ class Locator:
             environment, users = _environments.get(self._key, (None, 0))
             if environment is None:
                 environment = lmdb.open(
-                    self._key, map_size=_MAP_BYTES, max_dbs=4, max_readers=512, readahead=False, max_spare_txns=8
+                    self._key, map_size=_MAP_BYTES, max_dbs=5, max_readers=512, readahead=False, max_spare_txns=8
                 )
             _environments[self._key] = (environment, users + 1)
         self._environment = environment
         self._chunks = environment.open_db(b"chunks")
+        self._copies = environment.open_db(b"copies", dupsort=True)
         self._numbers = environment.open_db(b"numbers")
         self._packs = environment.open_db(b"packs")
         self._meta = environment.open_db(b"meta")
         with environment.begin(write=True) as transaction:
             mark = _SCHEMA + b" " + self._repository_id
             if transaction.get(b"mark", db=self._meta) != mark:
-                for table in (self._chunks, self._numbers, self._packs, self._meta):
+                for table in (*self._tables, self._meta):
                     transaction.drop(table, delete=False)
                 transaction.put(b"mark", mark, db=self._meta)
+
+    @property
+    def _tables(self) -> tuple[Any, ...]:
+        """All that is made anew from the packs."""
+        return (self._chunks, self._copies, self._numbers, self._packs)
 
     def _release(self) -> None:
         with _environments_lock:
@@ -134,16 +145,7 @@ class Locator:
         """
         with self._transaction() as transaction:
             packed = transaction.get(digest, db=self._chunks)
-            if packed is None:
-                return None
-            number, offset, length_bytes, kind = _PLACE.unpack(packed)
-            pack_id = self._ids.get(number)
-            if pack_id is None:
-                found = transaction.get(_NUMBER.pack(number), db=self._numbers)
-                if found is None:
-                    return None
-                pack_id = self._ids[number] = found.hex()
-        return Place(pack_id, offset, length_bytes, kind)
+            return None if packed is None else self._living(transaction, digest, packed)
 
     def find_many(self, digests: Iterable[bytes]) -> dict[bytes, Place]:
         """Return the places of those digests that are known.
@@ -154,11 +156,29 @@ class Locator:
         places: dict[bytes, Place] = {}
         with self._transaction() as transaction:
             for digest, packed in transaction.cursor(db=self._chunks).getmulti(list(digests)):
-                number, offset, length_bytes, kind = _PLACE.unpack(packed)
-                pack_id = self._ids.get(number)
-                if pack_id is not None:
-                    places[digest] = Place(pack_id, offset, length_bytes, kind)
+                place = self._living(transaction, digest, packed)
+                if place is not None:
+                    places[digest] = place
         return places
+
+    def _living(self, transaction: lmdb.Transaction, digest: bytes, packed: bytes | memoryview) -> Place | None:
+        """Return this place, or, when its pack is gone, that of another copy."""
+        place = self._place(transaction, packed)
+        if place is None:
+            copies = transaction.cursor(db=self._copies)
+            if copies.set_key(digest):
+                return next(filter(None, (self._place(transaction, copy) for copy in copies.iternext_dup())), None)
+        return place
+
+    def _place(self, transaction: lmdb.Transaction, packed: bytes | memoryview) -> Place | None:
+        number, offset, length_bytes, kind = _PLACE.unpack(packed)
+        pack_id = self._ids.get(number)
+        if pack_id is None:
+            found = transaction.get(_NUMBER.pack(number), db=self._numbers)
+            if found is None:
+                return None
+            pack_id = self._ids[number] = found.hex()
+        return Place(pack_id, offset, length_bytes, kind)
 
     def add_pack(self, pack_id: str, entries: Sequence[PackEntry]) -> None:
         """Take in what a sealed pack holds; a pack that is known already is fine.
@@ -188,8 +208,17 @@ class Locator:
                 ]
             transaction.put(b"last number", _NUMBER.pack(number), db=self._meta)
             rows.sort()
-            transaction.cursor(db=self._chunks).putmulti(rows)
+            self._put(transaction, rows)
         self._ids.update(fresh)
+
+    def _put(self, transaction: lmdb.Transaction, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """Write places, and keep those that stood there as further copies."""
+        cursor = transaction.cursor(db=self._chunks)
+        there = cursor.getmulti([digest for digest, _ in rows])
+        if there:
+            fresh = set(rows)
+            transaction.cursor(db=self._copies).putmulti([row for row in there if row not in fresh])
+        cursor.putmulti(rows)
 
     def forget_packs(self, pack_ids: Iterable[str]) -> None:
         """Forget packs that are gone, and with them all they held.
@@ -213,6 +242,7 @@ class Locator:
         with self._transaction(write=True) as transaction:
             for digest in digests:
                 transaction.delete(digest, db=self._chunks)
+                transaction.delete(digest, db=self._copies)
 
     def point_to(self, pack_id: str, entry: PackEntry) -> None:
         """Let a digest be found in this pack from now on; nothing happens when the pack is not known.
@@ -277,12 +307,12 @@ class Locator:
                     readable.append(bytes.fromhex(pack_id))
                     rows.add(len(readable), entries)
             first = self._register(readable)
-            for bucket in rows.buckets(first):
+            for bucket, copies in rows.buckets(first):
                 with self._transaction(write=True) as transaction:
-                    cursor = transaction.cursor(db=self._chunks)
-                    _, added = cursor.putmulti(bucket, append=True)
+                    _, added = transaction.cursor(db=self._chunks).putmulti(bucket, append=True)
                     if added != len(bucket):  # another process has sealed a pack meanwhile
-                        cursor.putmulti(bucket)
+                        self._put(transaction, bucket)
+                    transaction.cursor(db=self._copies).putmulti(copies)
         with self._transaction(write=True) as transaction:
             transaction.delete(_REBUILDING, db=self._meta)
         self._load_numbers()
@@ -294,7 +324,7 @@ class Locator:
             known = {key.hex() for key, _ in transaction.cursor(db=self._packs)}
             if _is_mark_of_another(mark) or (mark is None and known >= present):
                 return False
-            for table in (self._chunks, self._numbers, self._packs):
+            for table in self._tables:
                 transaction.drop(table, delete=False)
             transaction.put(_REBUILDING, _own_mark(), db=self._meta)
             return True
@@ -316,7 +346,7 @@ class Locator:
             LocatorUnavailable: the local disk refuses.
         """
         with self._transaction(write=True) as transaction:
-            for table in (self._chunks, self._numbers, self._packs):
+            for table in self._tables:
                 transaction.drop(table, delete=False)
         self._ids = {}
 
@@ -351,17 +381,22 @@ class _SortedRows:
             rows.clear()
         self._count = 0
 
-    def buckets(self, number_before: int) -> Iterator[list[tuple[bytes, bytes]]]:
-        """Yield all rows in ascending order of their digests, each digest once; numbers follow the given one."""
+    def buckets(self, number_before: int) -> Iterator[tuple[_Rows, _Rows]]:
+        """Yield all places in ascending order of their digests: one for each digest, and further copies.
+
+        Pack numbers follow the given one.
+        """
         self._spill()
         size = _DIGEST_BYTES + _PLACE.size
         for first in range(256):
             data = Path(self._folder.name, f"{first:02x}").read_bytes()
-            rows = {
-                data[at : at + _DIGEST_BYTES]: data[at + _DIGEST_BYTES : at + size]
-                for at in range(0, len(data), size)
-            }
-            yield [(digest, _shifted(rows[digest], number_before)) for digest in sorted(rows)]
+            rows: dict[bytes, bytes] = {}
+            copies: _Rows = []
+            for at in range(0, len(data), size):
+                digest, place = data[at : at + _DIGEST_BYTES], data[at + _DIGEST_BYTES : at + size]
+                if rows.setdefault(digest, place) is not place:
+                    copies.append((digest, _shifted(place, number_before)))
+            yield [(digest, _shifted(rows[digest], number_before)) for digest in sorted(rows)], copies
 
     def __enter__(self) -> "_SortedRows":
         return self

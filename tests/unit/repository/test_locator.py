@@ -5,9 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from app.core.cancel import CancelToken
+from app.core.progress import Progress
+from app.domain.extents import Extent
 from app.repository.locator import Locator
 from app.repository.packs import PackEntry
-from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, random_bytes, read_back
+from tests.unit.repository.helpers import (
+    MemoryDisk,
+    back_up,
+    disk_draft,
+    open_repository,
+    point_draft,
+    random_bytes,
+    read_back,
+)
 
 CONTENT = random_bytes(3_000_000)
 
@@ -51,6 +62,31 @@ def test_synchronization_adds_and_forgets(tmp_path: Path) -> None:
         assert locator.pack_ids() == set(held)
         assert locator.find(digest(9)) is None
         assert all(locator.find(digest(number + 100)) for number in range(1, 6))
+
+
+def test_a_chunk_in_two_packs_is_found_whichever_of_them_goes(tmp_path: Path) -> None:
+    for number, gone in enumerate((1, 2)):
+        with Locator(tmp_path / f"locator{number}", "id") as locator:
+            locator.add_pack(pack_id(1), entries(1, 5))
+            locator.add_pack(pack_id(2), entries(5, 7))
+            locator.forget_packs([pack_id(gone)])
+            place = locator.find(digest(5))
+            assert place == (pack_id(3 - gone), 69, 105, 1)
+            assert locator.find_many([digest(5)]) == {digest(5): place}
+            locator.forget([digest(5)])
+            assert locator.find(digest(5)) is None
+
+
+def test_a_rebuild_knows_all_copies(tmp_path: Path) -> None:
+    held = {pack_id(number): entries(number // 3) for number in range(3000, 4800)}
+    with Locator(tmp_path / "locator", "id") as locator:
+        locator.synchronize(set(held), held.get)
+        packs = sorted(held)
+        kept = [packs[at + at // 3 % 3] for at in range(0, len(packs), 3)]
+        locator.forget_packs(set(packs).difference(kept))
+        for pack in kept:
+            (entry,) = held[pack]
+            assert locator.find(entry.digest) == (pack, entry.offset, entry.length_bytes, entry.kind)
 
 
 def test_very_many_packs_are_taken_in_at_once(tmp_path: Path) -> None:
@@ -175,6 +211,28 @@ def test_a_locator_that_is_behind_catches_up(tmp_path: Path) -> None:
         second = back_up(one, MemoryDisk(CONTENT[::-1]), number=1)
         assert read_back(other, second.id) == CONTENT[::-1]
         assert back_up(other, MemoryDisk(CONTENT[::-1]), number=2).stored_bytes == 0
+
+
+def test_what_a_sweep_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as one, open_repository(tmp_path, local="elsewhere") as other:
+        disk = MemoryDisk(CONTENT)
+        with other.begin_point(point_draft(1)) as writer:
+            points = [back_up(one, disk)]
+            writer.write_disk(  # it does not know yet what the first has stored
+                disk_draft(disk.capacity_bytes),
+                disk,
+                [Extent(0, disk.capacity_bytes)],
+                parent=None,
+                progress=Progress(),
+                cancel=CancelToken(),
+            )
+            points.append(writer.commit())
+        points += [back_up(each, disk, number=number) for number, each in enumerate((one, other), 2)]
+        assert all(point.stored_bytes == 0 for point in points[2:])
+        for sweeper in (one, other):
+            sweeper.maintenance.sweep(progress=Progress(), cancel=CancelToken())
+            for repository in (one, other):
+                assert all(read_back(repository, point.id) == CONTENT for point in points)
 
 
 def test_nothing_of_the_locator_lies_at_the_standby(tmp_path: Path) -> None:
