@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import chain, islice
 from typing import Generic, TypeVar
 
 from app.core.disks import ReadRequest
@@ -16,7 +17,10 @@ from app.repository.parts import RepositoryParts
 from app.repository.records import Buffer, RecordDecoder
 from app.repository.store import FrameReader, RecordLost
 
-_WINDOW = 16
+_BATCH = 4
+"""Requests that one thread takes at once: handing each over alone costs as much as reading it."""
+_BATCHES = 4
+_WINDOW = _BATCH * _BATCHES
 _CACHED_TABLES = 8192
 _CACHED_FRAMES = 64
 _Key = TypeVar("_Key")
@@ -107,24 +111,32 @@ class RepositoryDisk:
             yield first
             return
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(max_workers=_WINDOW, thread_name_prefix="disk-reader")
-        running = deque([self._pool.submit(self._fill, first), self._pool.submit(self._fill, second)])
+            self._pool = ThreadPoolExecutor(max_workers=_BATCHES, thread_name_prefix="disk-reader")
+        running: deque[Future[list[ReadRequest]]] = deque()
         try:
-            yield from self._in_order(waiting, running, self._pool)
+            yield from self._in_order(chain((first, second), waiting), running, self._pool)
         finally:
             for read in running:
                 read.cancel()
             wait(running)  # nobody may write into the caller's buffers once this is over
 
     def _in_order(
-        self, waiting: Iterator[ReadRequest], running: deque[Future[ReadRequest]], pool: ThreadPoolExecutor
+        self,
+        waiting: Iterator[ReadRequest],
+        running: deque[Future[list[ReadRequest]]],
+        pool: ThreadPoolExecutor,
     ) -> Iterator[ReadRequest]:
-        for request in waiting:
-            running.append(pool.submit(self._fill, request))
-            if len(running) > _WINDOW:
-                yield running.popleft().result()
+        while batch := list(islice(waiting, _BATCH)):
+            running.append(pool.submit(self._fill_all, batch))
+            if len(running) == _BATCHES:
+                yield from running.popleft().result()
         while running:
-            yield running.popleft().result()
+            yield from running.popleft().result()
+
+    def _fill_all(self, requests: list[ReadRequest]) -> list[ReadRequest]:
+        for request in requests:
+            self._fill(request)
+        return requests
 
     def _fill(self, request: ReadRequest) -> ReadRequest:
         offset, end = request.offset, request.offset + len(request.buffer)

@@ -3,13 +3,14 @@
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.repository.layout import Layout
 
 _OPEN_PACKS = 128
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_HAS_PREAD = hasattr(os, "pread")
+_HAS_PREADV = hasattr(os, "preadv")
 
 
 @dataclass(slots=True)
@@ -34,12 +35,15 @@ class PackFiles:
         Raises:
             OSError: the pack cannot be read.
         """
-        with self._use(pack_id) as descriptor:
-            if hasattr(os, "pread"):
-                return os.pread(descriptor, length, offset)
+        pack = self._take(pack_id)
+        try:
+            if _HAS_PREAD:
+                return os.pread(pack.descriptor, length, offset)
             with self._seek_lock:
-                os.lseek(descriptor, offset, os.SEEK_SET)
-                return os.read(descriptor, length)
+                os.lseek(pack.descriptor, offset, os.SEEK_SET)
+                return os.read(pack.descriptor, length)
+        finally:
+            self._give_back(pack)
 
     def read_into(self, pack_id: str, offset: int, target: memoryview) -> int:
         """Fill ``target`` with bytes of a pack and return how many there were.
@@ -47,30 +51,34 @@ class PackFiles:
         Raises:
             OSError: the pack cannot be read.
         """
-        if not hasattr(os, "preadv"):
+        if not _HAS_PREADV:
             data = self.read(pack_id, offset, len(target))
             target[: len(data)] = data
             return len(data)
-        with self._use(pack_id) as descriptor:
-            return os.preadv(descriptor, [target], offset)
+        pack = self._take(pack_id)
+        try:
+            return os.preadv(pack.descriptor, [target], offset)
+        finally:
+            self._give_back(pack)
 
-    @contextmanager
-    def _use(self, pack_id: str) -> Iterator[int]:
+    def _take(self, pack_id: str) -> _OpenPack:
+        """Open a pack, or use it once more; every use ends with :meth:`_give_back`."""
         with self._lock:
             pack = self._open.get(pack_id)
             if pack is None:
-                flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-                pack = self._open[pack_id] = _OpenPack(os.open(self._layout.pack(pack_id), flags))
-            self._open.move_to_end(pack_id)
-            pack.users += 1
-            self._trim()
-        try:
-            yield pack.descriptor
-        finally:
-            with self._lock:
-                pack.users -= 1
-                if pack.stale and not pack.users:
-                    os.close(pack.descriptor)
+                descriptor = os.open(self._layout.pack(pack_id), _FLAGS)
+                pack = self._open[pack_id] = _OpenPack(descriptor, users=1)
+                self._trim()
+            else:
+                self._open.move_to_end(pack_id)
+                pack.users += 1
+            return pack
+
+    def _give_back(self, pack: _OpenPack) -> None:
+        with self._lock:
+            pack.users -= 1
+            if pack.stale and not pack.users:
+                os.close(pack.descriptor)
 
     def forget(self, pack_id: str) -> None:
         """Close a pack that is about to go."""

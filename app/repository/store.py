@@ -334,7 +334,9 @@ class FrameReader:
             RecordLost: it is not what was stored.
             StandbyUnavailable: the standby is gone.
         """
-        return next(self.frames(index, index, decoder))
+        start, end = self.table.offsets[index : index + 2]
+        stored = self.store.read(self.header.digest, self.place, start, end - start)
+        return self._decoded(index, stored, decoder)
 
     def frames(self, first: int, last: int, decoder: RecordDecoder) -> Iterator[Buffer]:
         """Read frames that lie behind each other at once, and yield each decoded and compared with its digest.
@@ -347,12 +349,13 @@ class FrameReader:
         start = offsets[first]
         stored = memoryview(self.store.read(self.header.digest, self.place, start, offsets[last + 1] - start))
         for index in range(first, last + 1):
-            try:
-                yield decoder.frame(
-                    self.header, self.table, index, stored[offsets[index] - start : offsets[index + 1] - start]
-                )
-            except RecordDamaged as error:
-                raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
+            yield self._decoded(index, stored[offsets[index] - start : offsets[index + 1] - start], decoder)
+
+    def _decoded(self, index: int, stored: Buffer, decoder: RecordDecoder) -> Buffer:
+        try:
+            return decoder.frame(self.header, self.table, index, stored)
+        except RecordDamaged as error:
+            raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
 
 
 def list_packs(layout: Layout) -> set[str]:
