@@ -79,3 +79,16 @@ def test_no_limit_is_ever_passed_and_nobody_waits_without_a_reason(
         for one in pending:
             if one.task not in chosen:
                 assert one.vm in vms or hosts[one.host] == per_host
+
+
+@given(_candidates, st.integers(1, 6), st.integers(1, 3))
+def test_every_task_has_its_turn_once_others_end(pending: list[Candidate], max_tasks: int, per_host: int) -> None:
+    limits = Limits(max_tasks=max_tasks, max_tasks_per_host=per_host)
+    left = {one.task: one for one in pending}
+    while left:
+        chosen = choose(left.values(), [], limits)
+        assert chosen, "nothing runs, and still nothing begins"
+        ranks = [(-left[task].priority, left[task].queued_at) for task in chosen]
+        assert ranks == sorted(ranks)
+        for task in chosen:
+            del left[task]
