@@ -15,7 +15,7 @@ described in ``docs/repository-format.md``; this is how the parts go together:
 - ``locator``: digest → place, in LMDB on this machine. Made anew from the footers whenever it is missing.
 - ``maintenance``: the sweep (``marking``, ``sweep``), space figures (``space``), verification of everything
   (``scrub``) and repair (``healing``).
-- ``crypto`` and ``keys``: encryption, which changes records and a point's files, and nothing else.
+- ``crypto``, ``keys`` and ``seals``: encryption, which changes records and a point's files, and nothing else.
 - ``leases``: who uses the repository; ``waiting``: who would like to. ``staging``: what a dead writer left is
   salvaged by the next.
 
@@ -49,11 +49,13 @@ of ``disk`` are shared by the threads that read for it.
 Progress: methods that take a ``progress`` advance it; what to expect in all is for the caller to say.
 """
 
+from app.repository.access import RepositoryAccess, inspect_repository, unlock_repository
 from app.repository.facade import Repository
 from app.repository.healing import RepairReport
-from app.repository.keys import MasterKey, Passphrase, RecoveryKey, RepositoryKey
+from app.repository.keys import MasterKey, Passphrase, Protection, RecoveryKey, RepositoryKey, Unlocked
 from app.repository.reader import PointReader
 from app.repository.scrub import PointDamage, RepositoryReport
+from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
 from app.repository.space import SpaceReport, SpaceUse
 from app.repository.sweep import SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import TrashedPoint
@@ -64,12 +66,14 @@ from app.repository.values import (
     DiskDraft,
     PointDraft,
     PointListing,
+    RepositoryFacts,
     RepositorySettings,
     VerifyReport,
 )
 from app.repository.writer import PointWriter
 
 __all__ = [
+    "MOST_RECOVERY_SEALS",
     "Damage",
     "DamageKind",
     "DamagedPoint",
@@ -81,17 +85,25 @@ __all__ = [
     "PointListing",
     "PointReader",
     "PointWriter",
+    "Protection",
     "RecoveryKey",
     "RepairReport",
     "Repository",
+    "RepositoryAccess",
+    "RepositoryFacts",
     "RepositoryKey",
     "RepositoryReport",
     "RepositorySettings",
+    "Seal",
+    "Seals",
     "SpaceReport",
     "SpaceUse",
     "SweepPlan",
     "SweepPolicy",
     "SweepReport",
     "TrashedPoint",
+    "Unlocked",
     "VerifyReport",
+    "inspect_repository",
+    "unlock_repository",
 ]

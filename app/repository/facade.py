@@ -12,6 +12,7 @@ from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint
 from app.repository import layout as names
+from app.repository.access import RepositoryAccess, master_of
 from app.repository.configuration import (
     CIPHER,
     Encryption,
@@ -22,14 +23,19 @@ from app.repository.configuration import (
 from app.repository.crypto import RepositoryKeys
 from app.repository.errors import (
     DataDamaged,
-    KeyNeeded,
     PointDamaged,
     RepositoryExists,
     RepositoryMissing,
 )
 from app.repository.files import free_bytes, make_directory, replace_file, storage_errors
 from app.repository.healing import lost_extents
-from app.repository.keys import KeyRing, MasterKey, RepositoryKey, encode_master, new_master_key
+from app.repository.keys import (
+    KeyRing,
+    Protection,
+    RepositoryKey,
+    encode_master,
+    new_master_key,
+)
 from app.repository.layout import Layout
 from app.repository.leases import Lease, LeaseBook, LeaseKind, SharedLease
 from app.repository.locator import Locator
@@ -38,6 +44,7 @@ from app.repository.pages import PageDamaged
 from app.repository.parts import RepositoryParts
 from app.repository.points import PointShelf
 from app.repository.reader import PointReader
+from app.repository.seals import Seal, Seals
 from app.repository.staging import adopt_abandoned
 from app.repository.store import RecordLost, RecordStore
 from app.repository.trash import Trash, TrashedPoint
@@ -59,10 +66,9 @@ class Repository:
     ) -> None:
         """Use :meth:`create`, :meth:`open` or :meth:`open_or_create` instead."""
         settings = file.settings()
+        master = master_of(root, file, key)
         self._encryption = file.encryption
-        self._key_ring = KeyRing(root, Layout(root).keys, file.id)
-        self._master = self._unlock(root, key)
-        keys = None if self._master is None else RepositoryKeys(self._master)
+        keys = None if master is None else RepositoryKeys(master)
         repository_id = uuid.UUID(file.id)
         layout = Layout(root)
         locator = Locator(local_dir / "locators" / str(repository_id), str(repository_id))
@@ -85,13 +91,8 @@ class Repository:
         self._shared = SharedLease(self._acquire_shared, self._clean_staging)
         self.maintenance = Maintenance(self._parts, self._trash, self._leases, clock, self._sharing)
         """Figures, garbage collection, verification and repair."""
-
-    def _unlock(self, root: Path, key: RepositoryKey | None) -> bytes | None:
-        if self._encryption is None:
-            return None
-        if key is None:
-            raise KeyNeeded(path=root)
-        return self._key_ring.unlock(key, self._encryption.key_check)
+        self.access = RepositoryAccess(KeyRing(root, layout.keys, file.id), master, clock, self._sharing)
+        """The keys that open it."""
 
     @classmethod
     def create(
@@ -103,11 +104,13 @@ class Repository:
         clock: Clock,
         passphrase: str | None = None,
         hide_names: bool = False,
+        protection: Protection | None = None,
     ) -> Self:
         """Make a new repository in a directory, which is created when its parent exists.
 
-        With a passphrase it is encrypted; print :meth:`add_recovery_key` then. ``hide_names`` also keeps rules,
-        VMs and addresses out of the names of directories.
+        With a passphrase it is encrypted; print a recovery key then. ``hide_names`` also keeps rules,
+        VMs and addresses out of the names of directories. A ``protection`` stands for both: it has the seals of a
+        passphrase that nobody has to type again.
 
         Raises:
             RepositoryExists: there is one already.
@@ -115,10 +118,12 @@ class Repository:
             LocatorUnavailable: the local disk refuses.
         """
         layout, repository_id, now = Layout(root), uuid.uuid4(), clock.now().isoformat()
-        master = None if passphrase is None else new_master_key()
+        if passphrase is not None:
+            protection = Protection(Seals(Seal.of_passphrase(passphrase)), hide_names=hide_names)
+        master = None if protection is None else new_master_key()
         encryption = None
-        if master is not None:
-            encryption = Encryption(CIPHER, RepositoryKeys(master).check, hide_names)
+        if master is not None and protection is not None:
+            encryption = Encryption(CIPHER, RepositoryKeys(master).check, protection.hide_names)
         description = describe_repository(repository_id, settings, now, encryption)
         with storage_errors(root):
             make_directory(root)
@@ -126,8 +131,10 @@ class Repository:
                 raise RepositoryExists(path=root)
             for directory in layout.directories:
                 make_directory(directory)
-            if master is not None and passphrase is not None:
-                KeyRing(root, layout.keys, str(repository_id)).set_passphrase(master, passphrase, now)
+            if master is not None and protection is not None:
+                ring = KeyRing(root, layout.keys, str(repository_id))
+                for seal in protection.seals.all:
+                    ring.add(master, seal, now)
             replace_file(layout.settings, description, scratch_name=f"{names.SETTINGS_NAME}.new")
         key = None if master is None else encode_master(master)
         return cls.open(root, local_dir=local_dir, clock=clock, key=key)
@@ -162,8 +169,9 @@ class Repository:
         local_dir: Path,
         clock: Clock,
         key: RepositoryKey | None = None,
+        protection: Protection | None = None,
     ) -> Self:
-        """Open the repository in a directory, or make a new one, without encryption, where there is none.
+        """Open the repository in a directory, or make a new one where there is none: encrypted with a protection.
 
         Raises:
             RepositoryTooNew, RepositoryDamaged: it cannot be understood.
@@ -175,54 +183,18 @@ class Repository:
             return cls.open(root, local_dir=local_dir, clock=clock, key=key)
         except RepositoryMissing:
             with suppress(RepositoryExists):
-                return cls.create(root, settings, local_dir=local_dir, clock=clock)
+                return cls.create(root, settings, local_dir=local_dir, clock=clock, protection=protection)
             return cls.open(root, local_dir=local_dir, clock=clock, key=key)
 
     @property
     def is_encrypted(self) -> bool:
         """Tell whether everything in it is encrypted."""
-        return self._master is not None
+        return self._encryption is not None
 
-    def master_key(self) -> MasterKey | None:
-        """Return what the operating system's keyring may keep so that nobody has to type the passphrase."""
-        return None if self._master is None else encode_master(self._master)
-
-    def change_passphrase(self, passphrase: str) -> None:
-        """Let another passphrase open the repository; the old one does not any more.
-
-        Raises:
-            ValueError: the repository is not encrypted.
-            RepositoryBusy: garbage collection is under way.
-            StandbyFull, StandbyUnavailable: the standby refuses; the old one still opens it.
-        """
-        with self._sharing():
-            self._key_ring.set_passphrase(self._need_master(), passphrase, self._clock.now().isoformat())
-
-    def add_recovery_key(self) -> str:
-        """Make a recovery key and return it, to be printed and locked away.
-
-        Raises:
-            ValueError: the repository is not encrypted.
-            RepositoryBusy: garbage collection is under way.
-            StandbyFull, StandbyUnavailable: the standby refuses.
-        """
-        with self._sharing():
-            return self._key_ring.add_recovery_key(self._need_master(), self._clock.now().isoformat())
-
-    def revoke_recovery_keys(self) -> None:
-        """Make all recovery keys worthless.
-
-        Raises:
-            RepositoryBusy: garbage collection is under way.
-            StandbyUnavailable: the standby refuses.
-        """
-        with self._sharing():
-            self._key_ring.revoke_recovery_keys()
-
-    def _need_master(self) -> bytes:
-        if self._master is None:
-            raise ValueError("the repository is not encrypted")
-        return self._master
+    @property
+    def hides_names(self) -> bool:
+        """Tell whether the names of directories tell nothing of rules and VMs."""
+        return self._encryption is not None and self._encryption.hidden_names
 
     @property
     def id(self) -> str:
@@ -262,7 +234,7 @@ class Repository:
     def chain_name(self, rule_name: str, vm: VmId, platform_address: str) -> str:
         """Return the name of the chain that holds the points of a VM in a rule."""
         name = names.chain_name(rule_name, vm, platform_address)
-        if self._encryption is not None and self._encryption.hidden_names and self._parts.keys is not None:
+        if self.hides_names and self._parts.keys is not None:
             return self._parts.keys.hidden_name(name)
         return name
 

@@ -4,45 +4,28 @@ Source of truth: ``docs/repository-format.md``, "Keys".
 """
 
 import base64
-import hashlib
 import os
 import re
-import unicodedata
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from blake3 import blake3
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import KeyWrong
 from app.repository.files import read_bounded, storage_errors, sync_directory, write_new
 from app.repository.layout import SCRATCH_SUFFIX
+from app.repository.seals import NONCE_BYTES, PASSPHRASE, RECOVERY, TAG_BYTES, Scrypt, Seal, Seals
 
 _LONGEST_KEY_FILE_BYTES = 16 * 1024
 _MOST_KEY_FILES = 64
-_NONCE_BYTES = 12
-_TAG_BYTES = 16
 _SUFFIX = ".json"
 _MARK_DIGITS = 4
-_PASSPHRASE, _RECOVERY = "passphrase", "recovery"
-
-
-class Scrypt(msgspec.Struct, frozen=True):
-    """Cost of guessing a passphrase: memory is ``128 n r`` bytes."""
-
-    n: int = 1 << 16
-    r: int = 8
-    p: int = 1
-
-    def is_bearable(self) -> bool:
-        """Tell whether a hostile file does not ask for more than 1 GiB or minutes."""
-        return 1024 <= self.n <= 1 << 20 and not self.n & (self.n - 1) and 1 <= self.r <= 8 and 1 <= self.p <= 4
 
 
 class KeyFile(msgspec.Struct, frozen=True):
@@ -62,11 +45,11 @@ class KeyFile(msgspec.Struct, frozen=True):
             ValueError: it does not.
         """
         lengths = len(bytes.fromhex(self.salt)), len(bytes.fromhex(self.wrapped))
-        if lengths != (SALT_BYTES, _NONCE_BYTES + KEY_BYTES + _TAG_BYTES):
+        if lengths != (SALT_BYTES, NONCE_BYTES + KEY_BYTES + TAG_BYTES):
             raise ValueError("its salt or its key has an impossible length")
-        if self.format != 1 or self.kind not in (_PASSPHRASE, _RECOVERY):
+        if self.format != 1 or self.kind not in (PASSPHRASE, RECOVERY):
             raise ValueError("a newer program wrote it")
-        if self.kind == _PASSPHRASE and (self.scrypt is None or not self.scrypt.is_bearable()):
+        if self.kind == PASSPHRASE and (self.scrypt is None or not self.scrypt.is_bearable()):
             raise ValueError("it asks for an impossible derivation")
 
 
@@ -91,7 +74,33 @@ class MasterKey:
     text: str = field(repr=False)
 
 
-RepositoryKey = Passphrase | RecoveryKey | MasterKey
+RepositoryKey = Passphrase | RecoveryKey | MasterKey | Seals
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a key gave: the master key, and the seal by which it was opened (None for the master key itself)."""
+
+    master: bytes = field(repr=False)
+    seal: Seal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """What a key gave to whoever keeps it for the next time."""
+
+    repository_id: str
+    master: MasterKey
+    seal: Seal | None
+    """By which it was opened; None for the master key itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """How a new repository is encrypted."""
+
+    seals: Seals
+    hide_names: bool = False
 
 
 def new_master_key() -> bytes:
@@ -107,30 +116,71 @@ class KeyRing:
         self._folder = folder
         self._repository_id = repository_id
 
-    def unlock(self, key: RepositoryKey, key_check: str) -> bytes:
+    def unlock(self, key: RepositoryKey, key_check: str) -> Opened:
         """Return the master key.
 
         Raises:
             KeyWrong: the key does not open this repository.
             StandbyUnavailable: the standby cannot be read.
         """
-        candidates = [_decode_master(key.text)] if isinstance(key, MasterKey) else self._unwrapped(key)
-        for master in candidates:
-            if master is not None and RepositoryKeys(master).check == key_check:
-                return master
+        for found in self._candidates(key):
+            if RepositoryKeys(found.master).check == key_check:
+                return found
         raise KeyWrong(path=self._root)
 
-    def _unwrapped(self, key: Passphrase | RecoveryKey) -> list[bytes | None]:
-        kind = _PASSPHRASE if isinstance(key, Passphrase) else _RECOVERY
-        return [self._unwrap(file, key) for _, file in self._files() if file.kind == kind]
+    def _candidates(self, key: RepositoryKey) -> Iterator[Opened]:
+        if isinstance(key, MasterKey):
+            master = _decode_master(key.text)
+            if master is not None:
+                yield Opened(master, None)
+            return
+        for _, file in self._files():
+            for seal in _seals_for(file, key):
+                master = seal.unwrap(bytes.fromhex(file.wrapped), self._repository_id)
+                if master is not None:
+                    yield Opened(master, seal)
 
-    def _unwrap(self, file: KeyFile, key: Passphrase | RecoveryKey) -> bytes | None:
-        with suppress(ValueError, InvalidTag):
-            salt, wrapped = bytes.fromhex(file.salt), bytes.fromhex(file.wrapped)
-            wrapping = _wrapping_key(key, salt, file.scrypt)
-            cipher = AESGCM(wrapping)
-            return cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], self._repository_id.encode())
-        return None
+    def bears(self, seal: Seal) -> bool:
+        """Tell whether a key file was made with a seal.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        return any((file.kind, file.salt) == (seal.kind, seal.salt.hex()) for _, file in self._files())
+
+    def count(self, kind: str) -> int:
+        """Return how many passphrases or recovery keys open the repository.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        return sum(file.kind == kind for _, file in self._files())
+
+    def add(self, master: bytes, seal: Seal, created_at: str) -> None:
+        """Let what a seal was derived from open the repository too; nothing happens when it does already.
+
+        Raises:
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
+        if not self._made_with(seal, master):
+            self._write(seal, master, created_at)
+
+    def drop(self, kind: str, *, but: Seal | None = None) -> None:
+        """Make all passphrases, or all recovery keys, worthless, but for the one of a seal.
+
+        Raises:
+            StandbyUnavailable: the standby refuses.
+        """
+        kept = None if but is None else but.salt.hex()
+        self._remove([path for path, file in self._files() if file.kind == kind and file.salt != kept])
+
+    def _made_with(self, seal: Seal, master: bytes) -> list[Path]:
+        return [
+            path
+            for path, file in self._files()
+            if (file.kind, file.salt) == (seal.kind, seal.salt.hex())
+            and seal.unwrap(bytes.fromhex(file.wrapped), self._repository_id) == master
+        ]
 
     def set_passphrase(self, master: bytes, passphrase: str, created_at: str) -> None:
         """Let this passphrase open the repository, and no other any more.
@@ -138,9 +188,9 @@ class KeyRing:
         Raises:
             StandbyFull, StandbyUnavailable: the standby refuses; the old one still opens it.
         """
-        old = [path for path, file in self._files() if file.kind == _PASSPHRASE]
-        self._write(_PASSPHRASE, Passphrase(passphrase), master, Scrypt(), created_at)
-        self._remove(old)
+        seal = Seal.of_passphrase(passphrase)
+        self.add(master, seal, created_at)
+        self.drop(PASSPHRASE, but=seal)
 
     def add_recovery_key(self, master: bytes, created_at: str) -> str:
         """Make a new recovery key and return it as it is printed.
@@ -148,17 +198,9 @@ class KeyRing:
         Raises:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
-        printed = format_recovery_key(os.urandom(KEY_BYTES))
-        self._write(_RECOVERY, RecoveryKey(printed), master, None, created_at)
-        return printed
-
-    def revoke_recovery_keys(self) -> None:
-        """Make all recovery keys worthless.
-
-        Raises:
-            StandbyUnavailable: the standby refuses.
-        """
-        self._remove([path for path, file in self._files() if file.kind == _RECOVERY])
+        key = new_recovery_key()
+        self.add(master, Seal.of_recovery_key(key), created_at)
+        return format_recovery_key(key)
 
     def _remove(self, paths: list[Path]) -> None:
         with storage_errors(self._root):
@@ -166,14 +208,10 @@ class KeyRing:
                 path.unlink(missing_ok=True)
             sync_directory(self._folder)
 
-    def _write(
-        self, kind: str, key: Passphrase | RecoveryKey, master: bytes, scrypt: Scrypt | None, created_at: str
-    ) -> None:
-        salt, nonce = os.urandom(SALT_BYTES), os.urandom(_NONCE_BYTES)
-        cipher = AESGCM(_wrapping_key(key, salt, scrypt))
-        wrapped = nonce + cipher.encrypt(nonce, master, self._repository_id.encode())
-        document = encode_document(KeyFile(1, kind, salt.hex(), scrypt, wrapped.hex(), created_at))
-        name = f"{kind}-{uuid.uuid4().hex}"
+    def _write(self, seal: Seal, master: bytes, created_at: str) -> None:
+        wrapped = seal.wrap(master, self._repository_id).hex()
+        document = encode_document(KeyFile(1, seal.kind, seal.salt.hex(), seal.scrypt, wrapped, created_at))
+        name = f"{seal.kind}-{uuid.uuid4().hex}"
         scratch = self._folder / f"{name}{SCRATCH_SUFFIX}"
         with storage_errors(self._root):
             try:
@@ -199,7 +237,7 @@ def key_file_damage(folder: Path, *, is_encrypted: bool) -> list[tuple[str, str]
     """
     files = _read_all(folder)
     damage = [(f"keys/{path.name}", problem) for path, problem in files if isinstance(problem, str)]
-    if is_encrypted and not any(isinstance(file, KeyFile) and file.kind == _PASSPHRASE for _, file in files):
+    if is_encrypted and not any(isinstance(file, KeyFile) and file.kind == PASSPHRASE for _, file in files):
         damage.append(("keys", "no passphrase opens this repository any more; set a new one"))
     return damage
 
@@ -221,14 +259,22 @@ def _read_all(folder: Path) -> list[tuple[Path, KeyFile | str]]:
     return found
 
 
-def _wrapping_key(key: Passphrase | RecoveryKey, salt: bytes, scrypt: Scrypt | None) -> bytes:
-    if isinstance(key, RecoveryKey):
-        return blake3(salt, key=parse_recovery_key(key.text)).digest()
-    if scrypt is None or not scrypt.is_bearable():
-        raise ValueError("the key file asks for an impossible derivation")
-    text = unicodedata.normalize("NFC", key.text).encode("utf-8", "surrogatepass")
-    memory = 256 * scrypt.n * scrypt.r
-    return hashlib.scrypt(text, salt=salt, n=scrypt.n, r=scrypt.r, p=scrypt.p, maxmem=memory, dklen=KEY_BYTES)
+def _seals_for(file: KeyFile, key: Passphrase | RecoveryKey | Seals) -> Iterator[Seal]:
+    """Yield what could have wrapped the master key in a file."""
+    salt = bytes.fromhex(file.salt)
+    if isinstance(key, Seals):
+        yield from (one for one in key.all if (one.kind, one.salt) == (file.kind, salt))
+    elif isinstance(key, Passphrase):
+        if file.kind == PASSPHRASE and file.scrypt is not None and file.scrypt.is_bearable():
+            yield Seal.of_passphrase(key.text, salt, file.scrypt)
+    elif file.kind == RECOVERY:
+        with suppress(ValueError):  # what was typed is no recovery key
+            yield Seal.of_recovery_key(parse_recovery_key(key.text), salt)
+
+
+def new_recovery_key() -> bytes:
+    """Make the bytes of a recovery key."""
+    return os.urandom(KEY_BYTES)
 
 
 def format_recovery_key(key: bytes) -> str:

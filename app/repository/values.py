@@ -123,3 +123,12 @@ class VerifyReport:
     def whole(self) -> bool:
         """Tell whether nothing is damaged."""
         return not self.damage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryFacts:
+    """What a repository tells of itself to whoever has no key."""
+
+    id: str
+    is_encrypted: bool
+    hides_names: bool

@@ -25,11 +25,12 @@ from app.repository import Passphrase, RecoveryKey, Repository, RepositoryKey, S
 from app.repository.configuration import RepositoryFile
 from app.repository.documents import decode_document, document_body, encode_document
 from app.repository.errors import KeyWrong
-from app.repository.keys import KeyFile, Scrypt, key_file_damage, parse_recovery_key
+from app.repository.keys import KeyFile, key_file_damage, parse_recovery_key
 from app.repository.packs import PackDamaged, read_footer, scan_records
 from app.repository.pages import PageDamaged, PageTree
 from app.repository.points import ChangesFile, PointFile, restore_point
 from app.repository.records import RecordDamaged, parse_header
+from app.repository.seals import Scrypt
 from app.repository.values import KIB
 from tests.unit.repository.helpers import (
     SMALL,
@@ -220,12 +221,12 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RecoveryK
     """Make an encrypted repository with cheap keys."""
     folder = tmp_path_factory.mktemp("encrypted")
     with (
-        patch("app.repository.keys.Scrypt", lambda: Scrypt(n=1024)),
+        patch("app.repository.seals.COST", Scrypt(n=1024)),
         Repository.create(
             folder / "standby", SMALL, local_dir=folder / "local", clock=SystemClock(), passphrase="right"
         ) as repository,
     ):
-        return folder, RecoveryKey(repository.add_recovery_key())
+        return folder, RecoveryKey(repository.access.add_recovery_key())
 
 
 def open_with(folder: Path, key: RepositoryKey) -> Repository:

@@ -16,7 +16,7 @@ from app.core.progress import Progress
 from app.domain.errors import StandbyFull, StandbyUnavailable
 from app.repository import Passphrase, RecoveryKey, Repository
 from app.repository.errors import KeyWrong
-from app.repository.keys import Scrypt
+from app.repository.seals import Scrypt
 from tests.support.crash_cases import FATES, HastyClock, bury_leases, files_in, run_cases
 from tests.support.failing_storage import FailingStorage, PowerCut, cut_at, refuse
 from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, open_repository, random_bytes, read_back
@@ -88,9 +88,9 @@ def _opens(folder: Path, key: Passphrase | RecoveryKey) -> bool:
 
 @pytest.mark.parametrize("error", [None, errno.ENOSPC, errno.EIO], ids=["power cut", "full", "broken"])
 def test_struck_while_keys_are_changed_the_old_or_the_new_one_opens(tmp_path: Path, error: int | None) -> None:
-    with patch("app.repository.keys.Scrypt", lambda: Scrypt(n=1024)):
+    with patch("app.repository.seals.COST", Scrypt(n=1024)):
         with _encrypted(tmp_path / "base") as repository:
-            key = repository.master_key()
+            key = repository.access.master_key()
         for number in range(1, 60):
             case = tmp_path / "case"
             shutil.copytree(tmp_path / "base", case)
@@ -102,9 +102,9 @@ def test_struck_while_keys_are_changed_the_old_or_the_new_one_opens(tmp_path: Pa
                     with Repository.open(
                         case / "standby", local_dir=case / "local", clock=HastyClock(), key=key
                     ) as repository:
-                        repository.change_passphrase("the second one")
+                        repository.access.change_passphrase("the second one")
                         changed = True
-                        repository.add_recovery_key()
+                        repository.access.add_recovery_key()
                 except PowerCut:
                     bury_leases()
                 except (StandbyFull, StandbyUnavailable):
@@ -116,8 +116,8 @@ def test_struck_while_keys_are_changed_the_old_or_the_new_one_opens(tmp_path: Pa
                 case, Passphrase("the second one")
             )
             with Repository.open(case / "standby", local_dir=case / "local", clock=HastyClock(), key=key) as again:
-                again.change_passphrase("the third one")
-                again.revoke_recovery_keys()
+                again.access.change_passphrase("the third one")
+                again.access.revoke_recovery_keys()
                 _sweep(again)
             assert _opens(case, Passphrase("the third one"))
             assert not _opens(case, Passphrase("the first one"))
@@ -172,7 +172,7 @@ def test_a_folder_without_permission_is_named_and_nothing_is_lost(tmp_path: Path
 
 
 def test_keys_that_may_not_be_read_are_not_called_wrong(tmp_path: Path) -> None:
-    with patch("app.repository.keys.Scrypt", lambda: Scrypt(n=1024)):
+    with patch("app.repository.seals.COST", Scrypt(n=1024)):
         _encrypted(tmp_path).close()
     strike = refuse(1, errno.EACCES, 1000)
     with (

@@ -14,7 +14,20 @@ from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.progress import Progress
 from app.domain.extents import Extent
-from app.repository import MasterKey, Passphrase, RecoveryKey, Repository, RepositoryKey, SweepPolicy
+from app.repository import (
+    MOST_RECOVERY_SEALS,
+    MasterKey,
+    Passphrase,
+    Protection,
+    RecoveryKey,
+    Repository,
+    RepositoryKey,
+    Seal,
+    Seals,
+    SweepPolicy,
+    inspect_repository,
+    unlock_repository,
+)
 from app.repository.documents import encode_document
 from app.repository.errors import KeyNeeded, KeyWrong, PointDamaged
 from app.repository.keys import format_recovery_key, parse_recovery_key
@@ -138,7 +151,7 @@ def test_a_wrong_key_is_refused_before_anything_is_read_or_written(tmp_path: Pat
 
 def test_no_key_shows_in_a_representation(tmp_path: Path) -> None:
     with create(tmp_path) as repository:
-        master = repository.master_key()
+        master = repository.access.master_key()
         assert master is not None
         for key in (master, Passphrase(PASSPHRASE), RecoveryKey("AAAA")):
             assert key.text not in repr(key)
@@ -149,7 +162,7 @@ def test_the_passphrase_can_be_changed_without_touching_the_data(tmp_path: Path)
     with create(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         packs = {path: path.read_bytes() for path in (tmp_path / "standby").rglob("*.pack")}
-        repository.change_passphrase("another one")
+        repository.access.change_passphrase("another one")
         assert packs == {path: path.read_bytes() for path in (tmp_path / "standby").rglob("*.pack")}
     with pytest.raises(KeyWrong):
         reopen(tmp_path, Passphrase(PASSPHRASE))
@@ -159,11 +172,11 @@ def test_the_passphrase_can_be_changed_without_touching_the_data(tmp_path: Path)
 
 def test_the_recovery_key_opens_until_it_is_revoked(tmp_path: Path) -> None:
     with create(tmp_path) as repository:
-        printed = repository.add_recovery_key()
+        printed = repository.access.add_recovery_key()
     assert re.fullmatch(r"([A-Z2-7]{4}-){13}[A-Z2-7]{4}", printed)
     with reopen(tmp_path, RecoveryKey(printed.lower().replace("-", " "))) as repository:
-        repository.change_passphrase("forgotten the old one")
-        repository.revoke_recovery_keys()
+        repository.access.change_passphrase("forgotten the old one")
+        repository.access.revoke_recovery_keys()
     with pytest.raises(KeyWrong):
         reopen(tmp_path, RecoveryKey(printed))
     reopen(tmp_path, Passphrase("forgotten the old one")).close()
@@ -171,7 +184,7 @@ def test_the_recovery_key_opens_until_it_is_revoked(tmp_path: Path) -> None:
 
 def test_the_keyrings_master_key_opens_it(tmp_path: Path) -> None:
     with create(tmp_path) as repository:
-        master = repository.master_key()
+        master = repository.access.master_key()
     reopen(tmp_path, master).close()
 
 
@@ -243,8 +256,8 @@ def test_the_independent_reader_opens_what_the_document_describes(tmp_path: Path
                 cancel=CancelToken(),
             )
             point = writer.commit()
-        printed = repository.add_recovery_key()
-        master = repository.master_key()
+        printed = repository.access.add_recovery_key()
+        master = repository.access.master_key()
     assert master is not None
     standby = tmp_path / "standby"
     identity = independent_reader.document((standby / "repository.json").read_bytes())["id"].encode()
@@ -267,3 +280,59 @@ def test_the_independent_reader_opens_what_the_document_describes(tmp_path: Path
     assert reader.point(point.id)["facts"]["name"] == FACTS.name
     with pytest.raises(ValueError, match="wrong key"):
         independent_reader.open_repository(standby, b"x" * 32)
+
+
+def test_what_a_passphrase_unlocked_makes_new_repositories_that_it_opens(tmp_path: Path) -> None:
+    create(tmp_path).close()
+    unlocked = unlock_repository(tmp_path / "standby", Passphrase(PASSPHRASE))
+    assert unlocked.seal is not None
+    kept = Seals.decode(Seals(unlocked.seal).encode())
+    with Repository.create(
+        tmp_path / "second",
+        SMALL,
+        local_dir=tmp_path / "local",
+        clock=SystemClock(),
+        protection=Protection(kept, hide_names=True),
+    ) as repository:
+        assert repository.access.bears(unlocked.seal)
+    facts = inspect_repository(tmp_path / "second")
+    assert (facts.is_encrypted, facts.hides_names) == (True, True)
+    for key in (Passphrase(PASSPHRASE), kept):
+        assert unlock_repository(tmp_path / "second", key).repository_id == facts.id
+    masters = {unlock_repository(tmp_path / one, kept).master for one in ("standby", "second")}
+    assert len(masters) == 2, "each has a key of its own"
+
+
+def test_a_passphrase_is_added_before_the_old_one_goes(tmp_path: Path) -> None:
+    new = Seal.of_passphrase("a second one")
+    with create(tmp_path) as repository:
+        repository.access.add_seal(new)
+        repository.access.add_seal(new)
+        for one in (PASSPHRASE, "a second one"):
+            unlock_repository(repository.root, Passphrase(one))
+        repository.access.keep_only_passphrase(new)
+        unlock_repository(repository.root, Passphrase("a second one"))
+        with pytest.raises(KeyWrong):
+            unlock_repository(repository.root, Passphrase(PASSPHRASE))
+        assert len(list((repository.root / "keys").iterdir())) == 1
+
+
+def test_no_seal_shows_in_a_representation_and_all_of_them_fit_into_the_smallest_keyring(tmp_path: Path) -> None:
+    with create(tmp_path) as repository:
+        repository.access.add_recovery_key()
+        assert repository.access.recovery_key_count() == 1
+    recovery = tuple(Seal.of_recovery_key(bytes(32)) for _ in range(MOST_RECOVERY_SEALS))
+    seals = Seals(Seal.of_passphrase(PASSPHRASE), recovery)
+    for seal in seals.all:
+        assert str(seal.key) not in repr(Protection(seals))
+    assert len(seals.encode().encode("utf-16-le")) <= 2560, "that of Windows"
+    assert Seals.decode(seals.encode()) == seals
+    with pytest.raises(ValueError, match="seal"):
+        Seals.decode('[["passphrase", "", null, ""]]')
+
+
+def test_trying_a_key_on_a_plain_repository_is_a_wrong_key(tmp_path: Path) -> None:
+    Repository.create(tmp_path / "plain", SMALL, local_dir=tmp_path / "local", clock=SystemClock()).close()
+    assert not inspect_repository(tmp_path / "plain").is_encrypted
+    with pytest.raises(KeyWrong):
+        unlock_repository(tmp_path / "plain", Passphrase(PASSPHRASE))

@@ -51,7 +51,7 @@ SHARED: dict[str, Callable[[Repository], object]] = {
     ),
     "figures": lambda repository: repository.maintenance.space(cancel=CancelToken()),
     "plan": lambda repository: repository.maintenance.plan_sweep(AT_ONCE, cancel=CancelToken()),
-    "keys": lambda repository: repository.revoke_recovery_keys(),
+    "keys": lambda repository: repository.access.revoke_recovery_keys(),
 }
 EXCLUSIVE: dict[str, Callable[[Repository], object]] = {
     "sweep": sweep,
