@@ -26,7 +26,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--headless", action="store_true", help="run the engine without a window until SIGTERM or SIGINT"
     )
+    # Of the engine that a window starts: see app/cli/headless/charge.py.
+    parser.add_argument("--for-parent", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--minimized", action="store_true", help="start in the tray, without showing the window")
+    parser.add_argument("--no-tray", action="store_true", help="end with the window, do not live on in the tray")
     commands = parser.add_subparsers(dest="command", title="commands")
     demo = commands.add_parser(
         "demo", help="the main job on a simulated vSphere: back up, change, restore, compare every byte"
@@ -50,16 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return simulate(given[1:])
     chosen = _parser().parse_args(given)
     if chosen.headless:
-        from app.cli.headless.command import run_headless
+        from app.cli.headless.command import run_for_parent, run_headless
 
-        return run_headless()
+        return run_for_parent() if chosen.for_parent else run_headless()
     if chosen.command == "demo":
         from app.cli.demo.command import run_demo
 
         return run_demo(keep=chosen.keep, show=None if chosen.no_window else _demo_window())
-    from app.console.program import run_console
-
-    return run_console(minimized=chosen.minimized)
+    try:
+        from app.console.program import run_console
+    except ImportError as error:  # the system's libraries for a window may be missing
+        sys.stderr.write(f"The console cannot be shown here: {error}\n")
+        return 1
+    return run_console(minimized=chosen.minimized, has_tray=False if chosen.no_tray else None)
 
 
 def _demo_window() -> "Callable[[Stage], None] | None":
@@ -68,11 +74,8 @@ def _demo_window() -> "Callable[[Stage], None] | None":
 
     if not can_show():
         return None
-    try:
-        from app.console.demoshow import show_console
-    except ImportError as error:  # the demo needs no window, and the system's libraries for one may be missing
-        sys.stderr.write(f"The console cannot be shown here: {error}\n")
-        return None
+    from app.console.demoshow import show_console
+
     return show_console
 
 

@@ -184,15 +184,19 @@ class OpenDoor:
     Attributes:
         door: what the engine is used through.
         host: the engine when it is in this process, else None.
+        is_ours: whether the engine was started for this door, and ends with it.
     """
 
-    def __init__(self, door: Door, host: EngineHost | None, close: Callable[[], None]) -> None:
+    def __init__(
+        self, door: Door, close: Callable[[], None], *, host: EngineHost | None = None, is_ours: bool = False
+    ) -> None:
         self.door = door
         self.host = host
+        self.is_ours = is_ours
         self._close = close
 
     def close(self) -> None:
-        """Close the engine that is in this process, or the connection to the one that is not."""
+        """End the engine when it is ours, else the connection to it."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -200,6 +204,10 @@ class OpenDoor:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+StartOwn = Callable[[], OpenDoor]
+"""Starts an engine for oneself and opens its door; raises EngineBusy when another process holds the catalog."""
 
 
 def open_door(
@@ -223,10 +231,44 @@ def open_door(
         EngineAway: somebody holds the catalog, but does not open the door.
         OperationalError: the engine cannot be started or used.
     """
+
+    def start_here() -> OpenDoor:
+        host = EngineHost.open(installation, secrets=open_secrets(), runner=runner, clock=clock)
+        try:
+            host.let_others_in()
+        except BaseException:
+            host.close()
+            raise
+        return OpenDoor(host.engine, host.close, host=host, is_ours=True)
+
+    return start_or_attach(installation, start_here, clock=clock, patience_s=patience_s)
+
+
+def start_or_attach(
+    installation: Installation,
+    start_own: StartOwn,
+    *,
+    clock: Clock | None = None,
+    patience_s: float = DOOR_PATIENCE_S,
+) -> OpenDoor:
+    """Start an engine when nobody holds the catalog, else connect to the one that does.
+
+    Args:
+        installation: whose engine.
+        start_own: called only when nobody holds the catalog, so that nobody is asked for a passphrase that another
+            engine has already.
+        clock: tells the time.
+        patience_s: how long one that is just starting or ending is waited for.
+
+    Raises:
+        EngineAway: somebody holds the catalog, but does not open the door.
+        OperationalError: the engine cannot be started or used.
+    """
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return _own_engine(installation, open_secrets, runner, clock)
+            _engine_lock(installation.folders.data).release()
+            return start_own()
         except EngineBusy:
             pass  # the usual case of an engine without a window
         remote = RemoteDoor(installation.folders.data, clock=clock)
@@ -240,24 +282,7 @@ def open_door(
             remote.close()
             raise
         else:
-            return OpenDoor(remote, None, remote.close)
-
-
-def _own_engine(
-    installation: Installation,
-    open_secrets: Callable[[], SecretStore],
-    runner: TaskRunner | None,
-    clock: Clock | None,
-) -> OpenDoor:
-    folder = installation.folders.data
-    _engine_lock(folder).release()  # nobody is asked for a passphrase that another engine has already
-    host = EngineHost.open(installation, secrets=open_secrets(), runner=runner, clock=clock)
-    try:
-        host.let_others_in()
-    except BaseException:
-        host.close()
-        raise
-    return OpenDoor(host.engine, host, host.close)
+            return OpenDoor(remote, remote.close)
 
 
 def claim_window(installation: Installation) -> ProcessLock | None:

@@ -15,11 +15,16 @@ _RUN_KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
 _VALUE = "Standfast"
 
 
+def program_command(*arguments: str) -> list[str]:
+    """Return what starts this program, packaged or from its sources."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *arguments]
+    return [sys.executable, str(program_folder() / "main.py"), *arguments]
+
+
 def start_command() -> list[str]:
     """Return what starts this program minimized."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--minimized"]
-    return [sys.executable, str(program_folder() / "main.py"), "--minimized"]
+    return program_command("--minimized")
 
 
 def entry_file(environment: Mapping[str, str] = os.environ) -> Path:

@@ -1,36 +1,22 @@
-"""The console on the engine of ``standfast demo``, when its story has been told. Thread: GUI, the main thread."""
+"""The console on the engine of ``standfast demo``, when its story has been told. Thread: main."""
 
-import sys
+import os
+import subprocess
 
-from app.bootstrap import Installation
 from app.cli.demo.stage import Stage, folders_in
-from app.console.demoplatform import DemoPlatform
-from app.console.pages import make_pages
-from app.console.program import WINDOW_FILE, application_object
-from app.console.service import ProgramService
-from app.views.console import Console, ThemeSwitch
-from app.views.memory import Memory
-from app.views.shell import Shell
-from app.views.translation import LanguageSwitch
-from app.workers.door import DoorClient
-from app.workers.refcounts import keep_constants_alive
+from app.console.autostart import program_command
+from app.engine.remote.server import DoorServer
+from app.paths import HOME_VARIABLE
+
+DEMO_HOME = "standfast"
+"""Folder of the stage's installation."""
 
 
 def show_console(stage: Stage) -> None:
-    """Show the window on the demo's data until it is closed."""
-    application = application_object(sys.argv[:1])
-    keep_constants_alive()
-    installation = Installation.find(folders_in(stage.root / "standfast"))
-    memory = Memory(installation.folders.local / WINDOW_FILE)
-    theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
-    client = DoorClient(stage.engine)
-    demo = DemoPlatform(installation.folders.data / "demo")
-    service = ProgramService(installation, demo, engine_is_elsewhere=False, put_in_force=lambda _limits: False)
-    console = Console(client, memory, theme)
-    # Closing the window ends the demo: it does not live on in a tray.
-    shell = Shell(console, languages, lambda one: make_pages(one, languages, service), has_tray=False)
-    shell.ended.connect(application.quit)
-    shell.show()
-    application.exec()
-    shell.dismiss()
-    client.close()
+    """Show the window on the demo's data until it is closed: a process of its own at the demo's engine."""
+    home = stage.root / DEMO_HOME
+    with DoorServer.open(stage.engine, folders_in(home).data):
+        # Closing the window ends the demo: it does not live on in a tray.
+        subprocess.run(  # noqa: S603 - our own program
+            program_command("--no-tray"), env={**os.environ, HOME_VARIABLE: str(home)}, check=False
+        )

@@ -26,3 +26,12 @@ class AutostartRefused(OperationalError):
     code = "console.autostart_refused"
     message_template = "Starting with the system could not be changed: {detail}."
     hint_template = "Let this account write to its own session settings, and try again."
+
+
+class EngineDidNotStart(OperationalError):
+    """The engine's process ended before its door was open."""
+
+    code = "console.engine_did_not_start"
+    message_template = "The engine did not start: {detail}."
+    hint_template = "Look into engine.log in the folder of the program's logs, and start the program again."
+    retryable = True

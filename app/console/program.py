@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 
@@ -13,10 +14,11 @@ from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app import __version__
-from app.bootstrap import DOOR_PATIENCE_S, Installation, OpenDoor, claim_window, open_door
+from app.bootstrap import DOOR_PATIENCE_S, Installation, OpenDoor, claim_window
 from app.console.demoplatform import DemoPlatform
+from app.console.enginedoor import open_engine
 from app.console.pages import make_pages
-from app.console.secrets import NoSecretStore, open_secrets_asking
+from app.console.secrets import NoSecretStore, find_passphrase
 from app.console.service import ProgramService
 from app.domain.errors import OperationalError
 from app.domain.limits import TaskLimits
@@ -35,25 +37,25 @@ from app.views.trouble import TroubleReporter
 from app.views.words import error_hint, error_message
 from app.workers.door import DoorClient
 from app.workers.refcounts import keep_constants_alive
-from app.workers.threads import QtTaskRunner
 
 _log = logging.getLogger(__name__)
 
 FAILED = 1
 SWITCH_S = 0.0005
-"""How long a thread of the engine may keep the interpreter while the window waits for it; Python's 5 ms, times the
-threads of eight tasks, would be felt."""
+"""How long a thread that reads an answer may keep the interpreter while the window waits for it; Python's 5 ms
+would be felt, times a few threads."""
 WINDOW_FILE = "window.ini"
 DEMO_FOLDER = "demo"
 _SIGNAL_LOOK_MS = 300
 _CLOSE_PAUSE_MS = 50
 
 
-def run_console(*, minimized: bool = False, folders: Folders | None = None) -> int:
+def run_console(*, minimized: bool = False, has_tray: bool | None = None, folders: Folders | None = None) -> int:
     """Show the window until the operator quits; return 0, or 1 when it could not be shown.
 
     Args:
         minimized: start in the tray.
+        has_tray: whether it lives on in the tray when its window is closed; None asks the system.
         folders: where the files lie; None finds them.
     """
     application = application_object(sys.argv[:1])
@@ -68,7 +70,8 @@ def run_console(*, minimized: bool = False, folders: Folders | None = None) -> i
             if window_lock is None:
                 return raise_other_window(installation)
             with window_lock:
-                _run(application, installation, memory, theme, languages, trouble, minimized=minimized)
+                looks = _Looks(application, memory, theme, languages, trouble)
+                _run(installation, looks, minimized=minimized, has_tray=has_tray)
             _log.info("ended")
     except NoSecretStore as error:
         _log.info("%s", error)
@@ -131,38 +134,45 @@ def show_error(error: OperationalError) -> None:
     box.exec()
 
 
-def _run(
-    application: QApplication,
-    installation: Installation,
-    memory: Memory,
-    theme: ThemeSwitch,
-    languages: LanguageSwitch,
-    trouble: TroubleReporter,
-    *,
-    minimized: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What there is of the window before there is an engine."""
+
+    application: QApplication
+    memory: Memory
+    theme: ThemeSwitch
+    languages: LanguageSwitch
+    trouble: TroubleReporter
+
+
+def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray: bool | None) -> None:
     with ExitStack() as ending:
-        opened = open_door(
-            installation, open_secrets=partial(open_secrets_asking, installation), runner=QtTaskRunner()
-        )
-        ending.callback(_close_slowly, opened)
         demo = DemoPlatform(installation.folders.data / DEMO_FOLDER)
-        ending.callback(demo.stop)
+        ending.callback(demo.stop)  # last: what ends before it removes its snapshots there
+        opened = open_engine(installation, partial(find_passphrase, installation))
+        ending.callback(_close_slowly, opened)
         client = DoorClient(opened.door)
         ending.callback(client.close)
         # What the operator chose while the keyring failed is in the file now.
         current = Installation.find(installation.folders)
         service = ProgramService(
-            current, demo, engine_is_elsewhere=opened.host is None, put_in_force=partial(_put_in_force, opened)
+            current, demo, engine_is_elsewhere=not opened.is_ours, put_in_force=partial(_put_in_force, opened)
         )
         resume_demo(demo, opened.door)
-        console = Console(client, memory, theme)
-        shell = Shell(console, languages, lambda one: make_pages(one, languages, service), trouble=trouble)
-        shell.ended.connect(application.quit)
+        console = Console(client, looks.memory, looks.theme)
+        shell = Shell(
+            console,
+            looks.languages,
+            lambda one: make_pages(one, looks.languages, service),
+            trouble=looks.trouble,
+            has_tray=has_tray,
+            engine_ends_too=opened.is_ours,
+        )
+        shell.ended.connect(looks.application.quit)
         ending.callback(shell.dismiss)
         shell.show(minimized=minimized)
-        with _quit_on_signals(application):
-            application.exec()
+        with _quit_on_signals(looks.application):
+            looks.application.exec()
 
 
 def _put_in_force(opened: OpenDoor, limits: TaskLimits) -> bool:

@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QDialog
 
 from app.bootstrap import Installation
 from app.config import SecretStoreKind, save_settings
-from app.core.secrets import SecretStore, SecretStoreUnavailable
-from app.secretstore.choice import open_secret_store
+from app.core.secrets import SecretStoreUnavailable
+from app.secretstore.choice import SECRET_FILE, open_secret_store
 from app.secretstore.file_store import SHORTEST_PASSPHRASE
 from app.secretstore.passphrases import passphrase_from
 from app.views.passphrase import PassphraseDialog
@@ -20,8 +20,10 @@ class NoSecretStore(SecretStoreUnavailable):
     message_template = "Passwords have no place to be kept, so the program ends."
 
 
-def open_secrets_asking(installation: Installation) -> SecretStore:
-    """Open the place for passwords; where the keyring does not work, offer the encrypted file.
+def find_passphrase(installation: Installation) -> str | None:
+    """Make sure that passwords have a place, asking where needed; return what opens it, None for the keyring.
+
+    Where the keyring does not work, the encrypted file is offered, and the operator's choice is written down.
 
     Raises:
         NoSecretStore: the operator did not want it.
@@ -30,22 +32,24 @@ def open_secrets_asking(installation: Installation) -> SecretStore:
     if installation.settings.secret_store is SecretStoreKind.FILE:
         return _open_file(installation, None, is_new=False)
     try:
-        return installation.open_secrets(passphrase_from())
+        installation.open_secrets(passphrase_from())
     except SecretStoreUnavailable as error:
-        store = _open_file(installation, error, is_new=not _has_file(installation))
+        passphrase = _open_file(installation, error, is_new=not _has_file(installation))
+    else:
+        return None
     settings = installation.settings
     chosen = dataclasses.replace(settings, secret_store=SecretStoreKind.FILE)
     save_settings(installation.folders.user_config_file, settings, chosen)
-    return store
+    return passphrase
 
 
 def _has_file(installation: Installation) -> bool:
-    from app.secretstore.choice import SECRET_FILE
-
     return (installation.folders.data / SECRET_FILE).exists()
 
 
-def _open_file(installation: Installation, why: SecretStoreUnavailable | None, *, is_new: bool) -> SecretStore:
+def _open_file(installation: Installation, why: SecretStoreUnavailable | None, *, is_new: bool) -> str:
+    given: list[str] = []
+
     def ask() -> str:
         dialog = PassphraseDialog(why, is_new=is_new, shortest=SHORTEST_PASSPHRASE)
         try:
@@ -55,12 +59,18 @@ def _open_file(installation: Installation, why: SecretStoreUnavailable | None, *
         finally:
             dialog.deleteLater()
 
+    def note() -> str | None:
+        # The variable serves a first try only: a wrong one must not be tried for ever.
+        passphrase = passphrase_from(otherwise=ask)() if why is None else ask()
+        given.extend([passphrase] if passphrase else [])
+        return passphrase
+
     while True:
         try:
-            # The variable serves a first try only: a wrong one must not be tried for ever.
-            give = passphrase_from(otherwise=ask) if why is None else ask
-            return open_secret_store("file", installation.folders.data, give)
+            open_secret_store("file", installation.folders.data, note)
         except NoSecretStore:
             raise
         except SecretStoreUnavailable as error:
             why = error
+        else:
+            return given[-1]

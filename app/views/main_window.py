@@ -186,6 +186,12 @@ class MainWindow(QMainWindow):
             self._history.visit(address)
             self._open(address)
 
+    def refresh(self) -> None:
+        """Load again what is shown."""
+        page = self._stack.currentWidget()
+        if isinstance(page, Page):
+            page.refresh()
+
     def _open(self, address: Address) -> None:
         page = self._pages[address.page]
         left = self._stack.currentWidget()

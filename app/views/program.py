@@ -17,7 +17,7 @@ class ProgramFacts:
     uses_keyring: bool
     """Passwords are in the system's keyring; else in the encrypted file."""
     engine_is_elsewhere: bool
-    """The engine runs in another process, and this window talks to it."""
+    """The engine was there before this window and goes on after it; else it starts and ends with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

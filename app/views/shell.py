@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QMessageBox, QSystemTrayIcon, QToolButton
+from PySide6.QtWidgets import QAbstractItemView, QMessageBox, QSystemTrayIcon, QToolButton
 
-from app.domain.engine_events import WindowRaiseAsked
+from app.domain.engine_events import EngineFound, WindowRaiseAsked
+from app.domain.states import TaskState
 from app.views.brand import program_icon
 from app.views.console import Console
 from app.views.history import Address
@@ -18,6 +19,8 @@ from app.views.status import StatusFeed, StatusItems
 from app.views.translation import LanguageSwitch
 from app.views.tray import Tray
 from app.views.trouble import TroubleReporter
+from app.views.widgets.pill import Pill, PillDelegate
+from app.views.words import state_pill
 
 MakePages = Callable[[Console], Sequence[Page]]
 
@@ -39,6 +42,7 @@ class Shell(QObject):
         *,
         trouble: TroubleReporter | None = None,
         has_tray: bool | None = None,
+        engine_ends_too: bool = True,
     ) -> None:
         """Build the window; it is not shown yet.
 
@@ -48,15 +52,19 @@ class Shell(QObject):
             make_pages: builds the pages, in the order of the navigation; called again for another language.
             trouble: shows mistakes of ours over the window.
             has_tray: whether there is a tray to live on in; None asks the system.
+            engine_ends_too: whether quitting stops running tasks; not so with an engine that runs as a service.
         """
         super().__init__(console)
         self._console = console
         self._make_pages = make_pages
         self._trouble = trouble
         self._has_tray = QSystemTrayIcon.isSystemTrayAvailable() if has_tray is None else has_tray
+        self._engine_ends_too = engine_ends_too
         self._is_ending = False
         self._question: QMessageBox | None = None
         self.feed = StatusFeed(console, self)
+        self.feed.lost.connect(self._on_engine_lost)
+        self.feed.told.connect(self._on_engine_told)
         self.tray: Tray | None = None
         self.window = self._build()
         languages.changed.connect(self._on_language_changed)
@@ -125,6 +133,22 @@ class Shell(QObject):
     def _on_events(self, events: tuple[object, ...]) -> None:
         if any(isinstance(event, WindowRaiseAsked) for event in events):
             self.raise_window()
+        if any(isinstance(event, EngineFound) for event in events):
+            self.window.refresh()
+
+    def _on_engine_lost(self) -> None:
+        self._draw_unknown(state_pill(TaskState.UNKNOWN))
+
+    def _on_engine_told(self) -> None:
+        self._draw_unknown(None)
+
+    def _draw_unknown(self, pill: Pill | None) -> None:
+        """Draw this in the place of every running state; None draws them as they are."""
+        if PillDelegate.unknown == pill:
+            return
+        PillDelegate.unknown = pill
+        for view in self.window.findChildren(QAbstractItemView):
+            view.viewport().update()
 
     def _on_language_changed(self) -> None:
         old = self.window
@@ -145,7 +169,7 @@ class Shell(QObject):
         if self._is_ending or self._question is not None:
             return
         status = self.feed.latest
-        if status is None or not status.running:
+        if status is None or not status.running or not self._engine_ends_too:
             self._end()
             return
         box = QMessageBox(QMessageBox.Icon.Question, self.tr("Quit Standfast"), "", parent=self.window)
@@ -186,6 +210,7 @@ class Shell(QObject):
         """Put the window and the tray away for good, whoever ended the program."""
         self._is_ending = True
         self.feed.stop()
+        PillDelegate.unknown = None
         if self.tray is not None:
             self.tray.hide()
             self.tray = None

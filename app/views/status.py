@@ -3,6 +3,7 @@
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
+from app.domain.engine_events import EngineFound, EngineLost
 from app.engine.api import EngineStatus, ReadStatus
 from app.models import format as fmt
 from app.views import style
@@ -35,6 +36,7 @@ class StatusFeed(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(_FRESH_MS)
         self._timer.timeout.connect(self.ask)
+        console.door.events.connect(self._on_events)
 
     def start(self) -> None:
         """Begin to ask."""
@@ -59,6 +61,16 @@ class StatusFeed(QObject):
 
     def _on_lost(self, _failure: Failure) -> None:
         self._asking = False
+        self._lose()
+
+    def _on_events(self, events: tuple[object, ...]) -> None:
+        for event in events:
+            if isinstance(event, EngineLost):
+                self._lose()
+            elif isinstance(event, EngineFound) and self._timer.isActive():
+                self.ask()
+
+    def _lose(self) -> None:
         self.latest = None
         self.lost.emit()
 

@@ -3,11 +3,14 @@
 import getpass
 import logging
 import sys
+from collections.abc import Callable
 
 from app import __version__
 from app.bootstrap import EngineHost, Installation
+from app.cli.headless.charge import Outcome, receive_charge, tell_outcome, when_parent_is_gone
 from app.cli.headless.servicemanager import tell_service_manager
 from app.cli.headless.signals import EndWish, end_wish
+from app.core.priority import yield_to_others
 from app.domain.errors import OperationalError
 from app.logs import MIB, ProgramLog
 from app.paths import Folders
@@ -23,10 +26,52 @@ def run_headless(folders: Folders | None = None) -> int:
 
     Thread: main.
     """
+
+    def ready(installation: Installation) -> None:
+        print(f"Standfast {__version__} runs; data in {installation.folders.data}", flush=True)
+        tell_service_manager("READY=1\nSTATUS=Running")
+
+    def failed(error: OperationalError) -> None:
+        print(error, file=sys.stderr)
+
+    with end_wish() as wish:
+        return _run(folders, wish, passphrase_from(otherwise=_asked_passphrase), ready, failed)
+
+
+def run_for_parent() -> int:
+    """Run the engine for the program that started it, until that one does not want it any more or is gone.
+
+    Returns:
+        0 when it ended in order, 1 when it could not be started; the parent is told why.
+    """
+    try:
+        charge = receive_charge()
+    except (EOFError, OSError) as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    yield_to_others()
+    with end_wish() as wish:
+        when_parent_is_gone(lambda: wish.name_it("the end of its parent"))
+        return _run(
+            charge.folders,
+            wish,
+            lambda: charge.passphrase,
+            lambda _installation: tell_outcome(Outcome.ready()),
+            lambda error: tell_outcome(Outcome.failed(error)),
+        )
+
+
+def _run(
+    folders: Folders | None,
+    wish: EndWish,
+    ask_passphrase: Callable[[], str | None],
+    ready: Callable[[Installation], None],
+    failed: Callable[[OperationalError], None],
+) -> int:
     try:
         installation = Installation.find(folders)
     except OperationalError as error:
-        print(error, file=sys.stderr)
+        failed(error)
         return FAILED
     settings = installation.settings
     log = ProgramLog(
@@ -36,23 +81,27 @@ def run_headless(folders: Folders | None = None) -> int:
         file_bytes=settings.log_file_mb * MIB,
         file_count=settings.log_files,
     )
-    with log, end_wish() as wish:
+    with log:
         try:
-            _serve(installation, wish)
+            _serve(installation, wish, ask_passphrase, ready)
         except OperationalError as error:
             _log.error("the engine could not be started: %s", error)
-            print(error, file=sys.stderr)
+            failed(error)
             return FAILED
     return 0
 
 
-def _serve(installation: Installation, wish: EndWish) -> None:
-    secrets = installation.open_secrets(passphrase_from(otherwise=_asked_passphrase))
+def _serve(
+    installation: Installation,
+    wish: EndWish,
+    ask_passphrase: Callable[[], str | None],
+    ready: Callable[[Installation], None],
+) -> None:
+    secrets = installation.open_secrets(ask_passphrase)
     with EngineHost.open(installation, secrets=secrets) as host:
         host.let_others_in()
         _log.info("Standfast %s runs without a window", __version__)
-        print(f"Standfast {__version__} runs; data in {installation.folders.data}", flush=True)
-        tell_service_manager("READY=1\nSTATUS=Running")
+        ready(installation)
         wish.wait()
         _log.info("ending because of %s", wish.name)
         tell_service_manager("STOPPING=1\nSTATUS=Stopping tasks and cleaning up")

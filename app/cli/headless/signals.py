@@ -11,7 +11,7 @@ _LOOK_S = 0.5
 
 
 class EndWish:
-    """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break. Thread: main."""
+    """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break; or by whoever started this program. Thread: any."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -24,7 +24,11 @@ class EndWish:
 
     def note(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal; called by the interpreter on the main thread."""
-        self.name = signal.Signals(number).name
+        self.name_it(signal.Signals(number).name)
+
+    def name_it(self, name: str) -> None:
+        """Set it, and say whose wish it is."""
+        self.name = name
         self._event.set()
 
 

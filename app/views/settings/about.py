@@ -31,7 +31,7 @@ class PlacesCard(SettingsCard):
             self.tr("Passwords of platforms are never in the catalog, in a log, or on a command line."),
             QLabel(kept, self),
         )
-        where = self.tr("In another process") if facts.engine_is_elsewhere else self.tr("In this window's process")
+        where = self.tr("As a service") if facts.engine_is_elsewhere else self.tr("With this window")
         self.add_row(
             self.tr("Engine"),
             self.tr("Runs the tasks. As a service it goes on when nobody is logged in (standfast --headless)."),

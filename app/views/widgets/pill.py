@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import ClassVar
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
@@ -34,9 +35,15 @@ class Pill:
 
 
 class PillDelegate(QStyledItemDelegate):
-    """Draws the :class:`Pill` of a cell's ``PAINT_ROLE``."""
+    """Draws the :class:`Pill` of a cell's ``PAINT_ROLE``.
+
+    Attributes:
+        colors: of all pills, as the theme has them.
+        unknown: drawn in the place of everything active while nobody knows how that stands, else None.
+    """
 
     colors: Colors = style.LIGHT
+    unknown: ClassVar[Pill | None] = None
 
     def paint(
         self,
@@ -49,6 +56,8 @@ class PillDelegate(QStyledItemDelegate):
         if not isinstance(pill, Pill):
             super().paint(painter, option, index)
             return
+        if self.unknown is not None and pill.tone is Tone.ACTIVE:
+            pill = self.unknown
         blank = QStyleOptionViewItem(option)
         self.initStyleOption(blank, index)
         blank.text = ""

@@ -15,7 +15,7 @@ from app.cli.demo.stage import folders_in
 from app.console import autostart
 from app.console.demoplatform import DemoPlatform
 from app.console.program import run_console
-from app.console.secrets import NoSecretStore, open_secrets_asking
+from app.console.secrets import NoSecretStore, find_passphrase
 from app.console.service import ProgramService
 from app.domain.limits import BufferBudgetExceeded, TaskLimits
 from app.paths import Folders
@@ -77,7 +77,7 @@ def test_without_a_passphrase_the_program_ends_and_says_so(
 
     QTimer.singleShot(200, refuse)
     with pytest.raises(NoSecretStore):
-        open_secrets_asking(Installation.find(folders))
+        find_passphrase(Installation.find(folders))
 
 
 def test_a_new_passphrase_is_checked_before_it_is_taken(qtbot: QtBot) -> None:

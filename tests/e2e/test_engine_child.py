@@ -1,0 +1,297 @@
+"""The engine as the window's child: it starts, works, is started again, and never outlives its window."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.bootstrap import EngineHost, Installation, OpenDoor, open_door
+from app.cli.demo.stage import folders_in, open_simulator
+from app.cli.headless.charge import Charge
+from app.console.enginedoor import open_engine
+from app.console.engineprocess import EngineProcess
+from app.console.errors import EngineDidNotStart
+from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.domain.engine_events import EngineFound, EngineLost
+from app.domain.events import Event
+from app.domain.ids import TaskId
+from app.domain.states import BackupKind, TaskState
+from app.engine.api import (
+    Door,
+    ListPlatforms,
+    ListVms,
+    RegisterPlatform,
+    RegisterStandby,
+    StartBackup,
+    TaskDetails,
+)
+from app.engine.remote.client import attach
+from app.engine.remote.endpoint import ENDPOINT_FILE
+from app.engine.remote.errors import EngineAway, EngineBusy
+from app.paths import HOME_VARIABLE
+from app.secretstore.choice import SECRET_FILE
+from app.secretstore.errors import PassphraseRefused
+from app.secretstore.file_store import EncryptedFileSecretStore
+from app.secretstore.passphrases import PASSPHRASE_VARIABLE
+from app.simulator.server import VSphereSimulator
+from app.simulator.vm.machine import VirtualMachine
+from tests.support.stage import small_spec
+from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+PASSPHRASE = "only for tests"
+PATIENCE_S = 60.0
+SECONDS = 20.0
+"""What "within seconds" means on a busy machine."""
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    folders = folders_in(tmp_path / "standfast")
+    folders.create()
+    folders.user_config_file.write_text("secret_store=file\n", encoding="utf-8")
+    return Installation.find(folders)
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[VSphereSimulator]:
+    with open_simulator(tmp_path, small_spec()) as running:
+        yield running
+
+
+def opened(installation: Installation) -> OpenDoor:
+    return open_engine(installation, lambda: PASSPHRASE)
+
+
+def log_of(installation: Installation) -> str:
+    return (installation.folders.logs / "engine.log").read_text(encoding="utf-8")
+
+
+def start_backup(door: Door, simulator: VSphereSimulator, root: Path) -> TaskId:
+    """Register everything and queue a backup."""
+    platform = door.execute(
+        RegisterPlatform(
+            name="sim",
+            address=simulator.host,
+            port=simulator.port,
+            user=simulator.user,
+            password=simulator.password,
+            thumbprint_sha256=simulator.thumbprint_sha256,
+        )
+    )
+    standby = door.execute(RegisterStandby(name="disk", root_path=str(root / "standby")))
+    vm = door.ask(ListVms(platform=platform.id))[0]
+    return door.execute(
+        StartBackup(
+            platform=platform.id,
+            vm=vm.id,
+            vm_name=vm.name,
+            standby=standby.id,
+            rule_name="",
+            kind=BackupKind.FULL,
+        )
+    )
+
+
+def state_of(door: Door, task: TaskId) -> TaskState:
+    return door.ask(TaskDetails(task=task)).task.state
+
+
+def snapshots_of_ours(simulator: VSphereSimulator) -> list[str]:
+    """Return the names of our snapshots on every VM."""
+    with simulator.world.lock:
+        machines = simulator.world.all(VirtualMachine)
+        names = [snapshot.name for machine in machines for snapshot in machine.every_snapshot()]
+    return [name for name in names if name.startswith(SNAPSHOT_PREFIX)]
+
+
+def is_free(installation: Installation) -> bool:
+    """Tell whether nobody holds the catalog."""
+    try:
+        attach(installation.folders.data).close()
+    except EngineAway:
+        return not (installation.folders.data / ENDPOINT_FILE).exists()
+    return False
+
+
+def test_the_engine_works_in_a_process_of_its_own_and_ends_with_its_door(
+    installation: Installation, simulator: VSphereSimulator, tmp_path: Path
+) -> None:
+    with opened(installation) as door:
+        assert door.is_ours
+        assert door.host is None
+        task = start_backup(door.door, simulator, tmp_path)
+        wait_until(lambda: state_of(door.door, task).is_final, deadline_s=PATIENCE_S, what="the end of the backup")
+        assert state_of(door.door, task) is TaskState.COMPLETED, log_of(installation)
+        with pytest.raises(EngineBusy):
+            EngineHost.open(installation, secrets=EncryptedFileSecretStore(tmp_path / "x", lambda: PASSPHRASE))
+    assert is_free(installation), "it ends with its door"
+    assert "ending because of the end of its parent" in log_of(installation)
+
+
+def test_its_passphrase_is_on_no_command_line_in_no_environment_and_in_no_log(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PASSPHRASE_VARIABLE, raising=False)
+    charge = Charge.of(installation.folders, PASSPHRASE)
+    assert PASSPHRASE not in repr(charge)
+    with EngineProcess.start(charge) as engine:
+        assert engine.pid is not None
+        process = psutil.Process(engine.pid)
+        assert PASSPHRASE not in " ".join(process.cmdline())
+        assert PASSPHRASE not in str(process.environ())
+    assert PASSPHRASE not in log_of(installation)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the nice value of POSIX")
+def test_it_stands_back_behind_the_window(installation: Installation) -> None:
+    with EngineProcess.start(Charge.of(installation.folders, PASSPHRASE)) as engine:
+        assert engine.pid is not None
+        assert psutil.Process(engine.pid).nice() > psutil.Process().nice()
+
+
+def test_an_engine_that_runs_already_is_used_and_goes_on(installation: Installation) -> None:
+    def must_not_ask() -> str:
+        raise AssertionError("the engine that runs has the passphrase")
+
+    with opened(installation) as first:
+        with open_engine(installation, must_not_ask) as second:
+            assert not second.is_ours
+        assert first.door.ask(ListPlatforms()) == ()
+
+
+@pytest.mark.allows_log("the engine ended with status", "the engine said")
+def test_a_killed_engine_is_told_as_lost_and_started_again(installation: Installation) -> None:
+    heard: list[Event] = []
+    with opened(installation) as door:
+        door.door.subscribe(heard.append)
+        victim = engine_pid(installation)
+        os.kill(victim, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+        wait_until(lambda: any(isinstance(one, EngineLost) for one in heard), what="the loss")
+        wait_until(
+            lambda: any(isinstance(one, EngineFound) for one in heard),
+            deadline_s=PATIENCE_S,
+            what="the next engine",
+        )
+        assert engine_pid(installation) != victim
+    assert is_free(installation)
+
+
+def engine_pid(installation: Installation) -> int:
+    """Return the process id of the engine whose door is open."""
+    with attach(installation.folders.data) as door:
+        pid = door.engine_pid
+    assert pid is not None
+    return pid
+
+
+def test_a_refused_passphrase_comes_out_as_what_it_is(installation: Installation) -> None:
+    store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: PASSPHRASE)
+    store.set("name", "value")
+    with pytest.raises(PassphraseRefused):
+        EngineProcess.start(Charge.of(installation.folders, "another one"))
+
+
+def test_a_child_that_ends_without_a_word_is_an_error(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "app.console.engineprocess.program_command",
+        lambda *_arguments: [sys.executable, "-c", "raise SystemExit(7)"],
+    )
+    with pytest.raises(EngineDidNotStart, match="status 7"):
+        EngineProcess.start(Charge.of(installation.folders, PASSPHRASE))
+
+
+def test_the_option_alone_starts_no_engine(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "main.py", "--headless", "--for-parent"],
+        cwd=ROOT,
+        env={**os.environ, HOME_VARIABLE: str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert not (tmp_path / "data").exists()
+
+
+# --- the whole program ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def window_of(installation: Installation) -> "Iterator[subprocess.Popen[str]]":
+    """Run the whole program with its window until the end of the block, where it is killed if it still runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.console_process"],
+        cwd=ROOT,
+        env=environment_of(installation),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "shown\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def environment_of(installation: Installation) -> dict[str, str]:
+    home = str(installation.folders.data.parent)
+    return {**os.environ, HOME_VARIABLE: home, PASSPHRASE_VARIABLE: PASSPHRASE, "QT_QPA_PLATFORM": "offscreen"}
+
+
+def test_a_killed_window_takes_its_engine_with_it_in_the_middle_of_a_backup(
+    installation: Installation, simulator: VSphereSimulator, tmp_path: Path
+) -> None:
+    simulator.faults.stall_nfc(after_bytes=1 << 20, seconds=3)
+    with window_of(installation) as window:
+        with attach(installation.folders.data) as door:
+            task = start_backup(door, simulator, tmp_path)
+            wait_until(
+                lambda: state_of(door, task) is TaskState.RUNNING, deadline_s=PATIENCE_S, what="data moving"
+            )
+        engine = psutil.Process(engine_pid(installation))
+        assert snapshots_of_ours(simulator)
+        window.kill()
+        window.wait(PATIENCE_S)
+        wait_until(lambda: not engine.is_running(), deadline_s=SECONDS, what="the end of the engine")
+    assert not snapshots_of_ours(simulator), "it ended in order"
+    with open_door(
+        installation,
+        open_secrets=lambda: EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: PASSPHRASE),
+    ) as again:
+        assert state_of(again.door, task) is TaskState.STOPPED
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_second_start_raises_the_first_window_and_the_program_ends_with_its_engine(
+    installation: Installation,
+) -> None:
+    with window_of(installation) as window:
+        engine = psutil.Process(engine_pid(installation))
+        second = subprocess.run(
+            [sys.executable, "main.py"],
+            cwd=ROOT,
+            env=environment_of(installation),
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert second.returncode == 0
+        log = (installation.folders.logs / "console.log").read_text(encoding="utf-8")
+        assert "another window is open already and was brought to the front" in log
+        assert window.poll() is None
+        window.send_signal(signal.SIGTERM)
+        assert window.wait(PATIENCE_S) == 0
+        wait_until(lambda: not engine.is_running(), deadline_s=SECONDS, what="the end of the engine")
+    assert is_free(installation)
