@@ -33,6 +33,6 @@ def test_the_demo_proves_every_disk_and_keeps_its_data_when_told() -> None:
     assert kept is not None
     folder = Path(kept[1])
     try:
-        assert (folder / "standby" / "points").is_dir()
+        assert (folder / "standby" / "demo" / "points").is_dir()
     finally:
         shutil.rmtree(folder)

@@ -2,32 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.cli.demo.judge import Verdict, compare_files, compare_with_file, outside_judge, qemu_finds_equal
 from app.cli.demo.screen import Screen, clock_time
 from app.cli.demo.stage import Stage
-from app.domain.ids import TaskId, VmId
+from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Retention
 from app.domain.states import BackupKind, TaskState
 from app.domain.tasks import KnownPoint
 from app.domain.vms import PowerState, VmPlacement, VmSummary
 from app.engine.api import (
+    CreateRule,
     DescribeVm,
     ListPoints,
     ListVms,
     NewVm,
     OverOriginal,
-    StartBackup,
+    Periodic,
+    RuleDraft,
+    RunNow,
     StartRestore,
     StartVerify,
     TaskDetails,
     TaskRow,
+    VmChoice,
 )
 from app.repository import PointReader, Repository
 
 MIB = 1024 * 1024
 _RULE = "Demo"
+_TARGET = "demo"
 _ROUNDS = (
     (BackupKind.FULL, 0),
     (BackupKind.INCREMENTAL, 6 * MIB),
@@ -71,10 +77,11 @@ class Story:
             OperationalError: a request was refused.
         """
         vms = self._stage.engine.ask(ListVms(platform=self._stage.platform))
+        rule = self._make_rule(vms)
         for number, (kind, changed_bytes) in enumerate(_ROUNDS, start=1):
             self._let_guests_write(vms, changed_bytes)
             self._screen.headline(f"Round {number} of {len(_ROUNDS)}: {kind.value} backup of {len(vms)} VMs")
-            self._back_up(vms, kind)
+            self._back_up(rule, kind)
         self._judge_points()
         self._screen.headline("Verify the newest restore points: every chunk against its digest")
         newest = self._newest_points()
@@ -92,22 +99,26 @@ class Story:
             names = ", ".join(vm.name for vm in running)
             self._screen.note(f"The guests of {names} write {size_bytes // MIB} MiB each into their file systems")
 
-    def _back_up(self, vms: Sequence[VmSummary], kind: BackupKind) -> None:
-        tasks = {
-            vm.id: self._stage.engine.execute(
-                StartBackup(
-                    platform=self._stage.platform,
-                    vm=vm.id,
-                    vm_name=vm.name,
-                    standby=self._stage.standby,
-                    rule_name=_RULE,
-                    kind=kind,
-                    host=vm.host,
-                )
-            )
-            for vm in vms
-        }
-        rows = self._run(list(tasks.values()))
+    def _make_rule(self, vms: Sequence[VmSummary]) -> RuleId:
+        # Half a day ahead: the demo runs the rule itself, and nothing else is to begin meanwhile.
+        at = (datetime.now().astimezone() + timedelta(hours=12)).time().replace(second=0, microsecond=0)
+        policy = PeriodicPolicy(
+            plans=(Plan(unit=PolicyUnit.DAILY, kind=BackupKind.INCREMENTAL, times=(at,)),),
+            retention=Retention(period=7, unit=PolicyUnit.DAILY),
+        )
+        draft = RuleDraft(
+            name=_RULE,
+            platform=self._stage.platform,
+            standby=self._stage.standby,
+            target_path=_TARGET,
+            vms=tuple(VmChoice(vm=vm.id, name=vm.name) for vm in vms),
+            policy=Periodic(policy=policy),
+        )
+        return self._stage.engine.execute(CreateRule(draft=draft))
+
+    def _back_up(self, rule: RuleId, kind: BackupKind) -> None:
+        tasks = self._stage.engine.execute(RunNow(rule=rule, kind=kind))
+        rows = self._run(tasks)
         known = {one.point.id: one for one in self._stage.engine.ask(ListPoints(standby=self._stage.standby))}
         for row in rows:
             assert row.point is not None
@@ -138,7 +149,7 @@ class Story:
     def _judge_points(self) -> None:
         self._screen.headline("Compare every disk of every restore point with the simulator's own copy")
         with Repository.open(
-            self._stage.root / "standby", local_dir=self._stage.root / "judge", clock=self._screen.clock
+            self._stage.root / "standby" / _TARGET, local_dir=self._stage.root / "judge", clock=self._screen.clock
         ) as repository:
             for made in self.points:
                 with repository.open_point(made.point.point.id) as reader:
@@ -166,7 +177,9 @@ class Story:
     # --- restores ---------------------------------------------------------------------------------------------
 
     def _verification(self, made: MadePoint) -> TaskId:
-        return self._stage.engine.execute(StartVerify(standby=self._stage.standby, point=made.point.point.id))
+        return self._stage.engine.execute(
+            StartVerify(standby=self._stage.standby, target_path=_TARGET, point=made.point.point.id)
+        )
 
     def _restore(self, newest: Sequence[MadePoint]) -> None:
         tasks = {made.vm: self._start_restore(made) for made in newest}
@@ -181,6 +194,7 @@ class Story:
         return self._stage.engine.execute(
             StartRestore(
                 standby=self._stage.standby,
+                target_path=_TARGET,
                 point=made.point.point.id,
                 platform=self._stage.platform,
                 target=target,
