@@ -13,7 +13,6 @@ every locator has to know them all.
 
 import shutil
 import struct
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,17 +25,13 @@ import psutil
 
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry
+from app.repository.sortedrows import PLACE, SortedRows
 
 _MAP_BYTES = 64 * 1024 * 1024 * 1024
 """Address space, not memory or disk: room for several hundred million chunks."""
 _SCHEMA = b"2"
-_PLACE = struct.Struct("<IIIB")
 _NUMBER = struct.Struct(">I")
 _FEW_PACKS = 500
-_ROWS_IN_MEMORY = 500_000
-_DIGEST_BYTES = 32
-_Rows = list[tuple[bytes, bytes]]
-"""Digests, each with its packed place."""
 _REBUILDING = b"rebuilding"
 _MARK = struct.Struct("<Qd")
 _POLL_S = 0.1
@@ -171,7 +166,7 @@ class Locator:
         return place
 
     def _place(self, transaction: lmdb.Transaction, packed: bytes | memoryview) -> Place | None:
-        number, offset, length_bytes, kind = _PLACE.unpack(packed)
+        number, offset, length_bytes, kind = PLACE.unpack(packed)
         pack_id = self._ids.get(number)
         if pack_id is None:
             found = transaction.get(_NUMBER.pack(number), db=self._numbers)
@@ -203,7 +198,7 @@ class Locator:
                 transaction.put(_NUMBER.pack(number), key, db=self._numbers)
                 fresh[number] = pack_id
                 rows += [
-                    (entry.digest, _PLACE.pack(number, entry.offset, entry.length_bytes, entry.kind))
+                    (entry.digest, PLACE.pack(number, entry.offset, entry.length_bytes, entry.kind))
                     for entry in entries
                 ]
             transaction.put(b"last number", _NUMBER.pack(number), db=self._meta)
@@ -253,7 +248,7 @@ class Locator:
         with self._transaction(write=True) as transaction:
             number = transaction.get(bytes.fromhex(pack_id), db=self._packs)
             if number is not None:
-                place = _PLACE.pack(_NUMBER.unpack(number)[0], entry.offset, entry.length_bytes, entry.kind)
+                place = PLACE.pack(_NUMBER.unpack(number)[0], entry.offset, entry.length_bytes, entry.kind)
                 transaction.put(entry.digest, place, db=self._chunks)
 
     def pack_ids(self) -> set[str]:
@@ -299,7 +294,7 @@ class Locator:
         A mark stands in the database meanwhile. Whoever finds it waits for its owner, or, when that is dead,
         begins anew.
         """
-        with _SortedRows(self._directory) as rows:
+        with SortedRows(self._directory) as rows:
             readable: list[bytes] = []
             for pack_id in sorted(present):
                 entries = read_entries(pack_id)
@@ -358,53 +353,6 @@ class Locator:
             self.close()
 
 
-class _SortedRows:
-    """Sorts more rows than should lie in memory, through a file per first byte of the digest."""
-
-    def __init__(self, directory: Path) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="sorting-", dir=directory)
-        self._waiting: list[list[bytes]] = [[] for _ in range(256)]
-        self._count = 0
-
-    def add(self, pack: int, entries: Sequence[PackEntry]) -> None:
-        """Take in what the pack holds that will be the ``pack``-th."""
-        for digest, offset, length_bytes, _, kind in entries:
-            self._waiting[digest[0]].append(digest + _PLACE.pack(pack, offset, length_bytes, kind))
-        self._count += len(entries)
-        if self._count >= _ROWS_IN_MEMORY:
-            self._spill()
-
-    def _spill(self) -> None:
-        for first, rows in enumerate(self._waiting):
-            with Path(self._folder.name, f"{first:02x}").open("ab") as file:
-                file.write(b"".join(rows))
-            rows.clear()
-        self._count = 0
-
-    def buckets(self, number_before: int) -> Iterator[tuple[_Rows, _Rows]]:
-        """Yield all places in ascending order of their digests: one for each digest, and further copies.
-
-        Pack numbers follow the given one.
-        """
-        self._spill()
-        size = _DIGEST_BYTES + _PLACE.size
-        for first in range(256):
-            data = Path(self._folder.name, f"{first:02x}").read_bytes()
-            rows: dict[bytes, bytes] = {}
-            copies: _Rows = []
-            for at in range(0, len(data), size):
-                digest, place = data[at : at + _DIGEST_BYTES], data[at + _DIGEST_BYTES : at + size]
-                if rows.setdefault(digest, place) is not place:
-                    copies.append((digest, _shifted(place, number_before)))
-            yield [(digest, _shifted(rows[digest], number_before)) for digest in sorted(rows)], copies
-
-    def __enter__(self) -> "_SortedRows":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._folder.cleanup()
-
-
 def _own_mark() -> bytes:
     process = psutil.Process()
     return _MARK.pack(process.pid, process.create_time())
@@ -419,8 +367,3 @@ def _is_mark_of_another(mark: bytes | None) -> bool:
         return bool(abs(psutil.Process(process).create_time() - started) < 2.0)
     except psutil.NoSuchProcess:
         return False
-
-
-def _shifted(place: bytes, by: int) -> bytes:
-    number, offset, length_bytes, kind = _PLACE.unpack(place)
-    return _PLACE.pack(number + by, offset, length_bytes, kind)
