@@ -6,8 +6,12 @@ from typing import Any, Final, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from app.core.sheets import Cell
+
 Row = TypeVar("Row")
 
+ACTIONS_KEY: Final = "actions"
+"""Key of the column with the icons of the row's actions, which holds no data."""
 ROW_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 """The whole frozen row."""
 SORT_ROLE: Final = Qt.ItemDataRole.UserRole + 2
@@ -40,6 +44,10 @@ class Column(Generic[Row]):
     stretch: bool = False
     hidden: bool = False
     """Whether it starts hidden."""
+    unit: str = ""
+    """What the numbers of ``sort`` count, for the title in an export: B, B/s, s."""
+    value: Callable[[Row], Cell] | None = None
+    """What an export writes; None takes ``sort`` where that is a number or a moment, else the text."""
 
 
 class RowModel(QAbstractTableModel, Generic[Row]):

@@ -83,6 +83,17 @@ class DoorClient(QObject):
 
         self._asker.run(work, owner=owner, on_done=on_done, on_failed=on_failed)
 
+    def run_apart(
+        self,
+        work: Callable[[], R],
+        *,
+        owner: QObject,
+        on_done: Callable[[R], None],
+        on_failed: Callable[[Failure], None],
+    ) -> None:
+        """Do something that may wait for a disk; one of the callbacks follows on this thread."""
+        self._asker.run(work, owner=owner, on_done=on_done, on_failed=on_failed)
+
     def close(self, timeout_ms: int = 5000) -> bool:
         """Stop listening, asking and telling, and wait for open calls; return False when the time was up first."""
         self._pump.close()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QMimeDatabase
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -11,6 +12,12 @@ from app.views.console import Console, ThemeSwitch
 from app.views.memory import Memory
 from app.workers.door import DoorClient
 from tests.support.scripted_door import ScriptedDoor
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kinds_of_files() -> None:
+    """Let Qt open the system's list of kinds of files, which it keeps open, before a test is watched for leaks."""
+    QMimeDatabase().mimeTypeForFile("list.csv")
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
@@ -11,6 +11,7 @@ from app.models.rows import Column, RowModel
 from app.views.memory import Memory
 from app.views.widgets.pill import Pill, PillDelegate, Tone
 from app.views.widgets.table import Table
+from tests.gui.keys import press_menu_key
 
 
 @dataclass(frozen=True)
@@ -89,18 +90,61 @@ def test_a_changed_row_stays_selected(qtbot: QtBot, memory: Memory) -> None:
     assert not table.select("gone")
 
 
-def test_the_export_holds_what_is_shown(qtbot: QtBot, memory: Memory, tmp_path: Path) -> None:
+def test_an_export_takes_the_shown_columns_in_their_order(qtbot: QtBot, memory: Memory) -> None:
     table = make_table(qtbot, memory)
-    table.set_filter("01")
     table.setColumnHidden(1, True)
-    table.export_csv(tmp_path / "vms.csv")
-    with (tmp_path / "vms.csv").open(encoding="utf-8-sig", newline="") as file:
-        assert list(csv.reader(file)) == [
-            ["VM name", "Size"],
-            ["web-01", "30 B"],
-            ["db-01", "4 B"],
-            ["mail-01", "500 B"],
-        ]
+    table.horizontalHeader().moveSection(2, 0)
+    assert [column.key for column in table.shown_columns()] == ["size", "name"]
+
+
+def test_a_row_passes_as_the_filter_says(qtbot: QtBot, memory: Memory) -> None:
+    table = make_table(qtbot, memory)
+    for text in ("", "IDLE 01", "idle mail", "500", "nothing"):
+        table.set_filter(text)
+        assert [vm.name for vm in VMS if table.passes(vm, text)] == names(table)
+
+
+def test_shift_f10_is_a_menu_key_too(qtbot: QtBot, memory: Memory) -> None:
+    table = make_table(qtbot, memory)
+    table.select("db-01")
+    with qtbot.waitSignal(table.menu_wanted) as blocker:
+        QTest.keyClick(table, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+    assert blocker.args[0] == VMS[1]
+
+
+def test_delete_asks_and_space_checks_wherever_the_keyboard_is(qtbot: QtBot, memory: Memory) -> None:
+    table = make_table(qtbot, memory)
+    table.select("db-01")
+    QTest.keyClick(table, Qt.Key.Key_Right)
+    QTest.keyClick(table, Qt.Key.Key_Space)
+    assert [vm.name for vm in table.rows.checked_rows] == ["db-01"]
+    QTest.keyClick(table, Qt.Key.Key_Space)
+    assert not table.rows.checked_rows
+    with qtbot.waitSignal(table.delete_wanted):
+        QTest.keyClick(table, Qt.Key.Key_Delete)
+
+
+def test_the_menu_key_asks_for_the_menu_of_the_row_the_keyboard_is_on(qtbot: QtBot, memory: Memory) -> None:
+    table = make_table(qtbot, memory)
+    table.select("mail-01")
+    table.setFocus()
+    with qtbot.waitSignal(table.menu_wanted) as blocker:
+        press_menu_key(table)
+    row, position = blocker.args
+    assert row == VMS[2]
+    row_box = table.visualRect(table.currentIndex())
+    assert table.viewport().mapFromGlobal(position) == row_box.bottomLeft()
+
+
+def test_the_right_button_asks_for_the_menu_of_the_row_under_the_pointer(qtbot: QtBot, memory: Memory) -> None:
+    table = make_table(qtbot, memory)
+    place = table.visualRect(table.model().index(1, 0)).center()
+    with qtbot.waitSignal(table.menu_wanted) as blocker:
+        QTest.mouseClick(
+            table.windowHandle(), Qt.MouseButton.RightButton, pos=table.viewport().mapTo(table, place)
+        )
+    assert blocker.args[0] == VMS[1]
+    assert table.current_row() == VMS[1]
 
 
 def test_states_are_drawn_as_pills_and_bars(qtbot: QtBot, memory: Memory) -> None:

@@ -1,20 +1,17 @@
 """The log as a file for people and spreadsheets."""
 
-import csv
-import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
+from app.core.sheets import SheetFile
 from app.domain.messages import LogLevel
 from app.engine.history.errors import LogNotWritten
 from app.engine.queries.history import LogEntryRow
 
 COLUMNS: Final = ("Time", "Level", "Subject", "Action", "Message", "Task")
 LEVELS: Final = {LogLevel.NORMAL: "Normal", LogLevel.WARNING: "Warning", LogLevel.ERROR: "Error"}
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_log(
@@ -31,24 +28,15 @@ def write_log(
     Raises:
         LogNotWritten: the system refused; the old file is still there.
     """
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    count = 0
     try:
-        with scratch.open("x", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([translations.get(name, name) for name in COLUMNS])
-            count = 0
+        with SheetFile(path) as sheet:
+            sheet.write([[translations.get(name, name) for name in COLUMNS]])
             for row in rows:
-                writer.writerow([_harmless(cell) for cell in _cells(row, translations, zone)])
+                sheet.write([_cells(row, translations, zone)])
                 count += 1
-        scratch.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
         raise LogNotWritten(path=path, detail=error.strerror or str(error)) from error
-    except BaseException:  # whatever stopped us, a half-written file must not stay
-        with suppress(OSError):
-            scratch.unlink()
-        raise
     return count
 
 
@@ -69,11 +57,6 @@ def _message(row: LogEntryRow, translations: Mapping[str, str]) -> str:
     if translated is None:
         return row.line.text
     try:
-        return translated.format_map(dict(row.line.params))
+        return filled(translated, row.line.params)
     except (KeyError, ValueError, IndexError):  # a translation that does not fit: English is better than nothing
         return row.line.text
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking a VM's name for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA_SIGNS) else cell

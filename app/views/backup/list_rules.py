@@ -265,6 +265,7 @@ def _hidden(column: Column[RuleRow]) -> Column[RuleRow]:
         text=column.text,
         sort=column.sort,
         numeric=column.numeric,
+        unit=column.unit,
         width=column.width,
         hidden=True,
     )

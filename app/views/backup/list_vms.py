@@ -145,6 +145,7 @@ class VmList(ActingList[RuleVmRow]):
                 text=lambda row: fmt.speed(row.read_bytes_per_s),
                 sort=lambda row: row.read_bytes_per_s,
                 numeric=True,
+                unit="B/s",
                 width=88,
             ),
             _moment("ended", self.tr("End time"), lambda row: row.ended_at),

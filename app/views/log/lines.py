@@ -94,6 +94,7 @@ def line_columns(line: Callable[[Row], LogRow], text: Callable[[Row], str]) -> t
             title=QCoreApplication.translate("LogLines", "Time"),
             text=lambda row: fmt.exact_time(line(row).at),
             sort=lambda row: line(row).id,
+            value=lambda row: line(row).at,
             width=168,
         ),
         Column(

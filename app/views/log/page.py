@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
 
-from PySide6.QtCore import QPoint, QStandardPaths, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QMenu
 
 from app.domain.ids import RuleId, TaskId, VmId
 from app.engine.api import (
     ClearLog,
-    ExportLog,
     ListRules,
     LogEntryRow,
     LogFilter,
@@ -25,10 +22,12 @@ from app.models.rows import Column, RowModel
 from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph, icon
+from app.views.log.all_lines import AllLines
 from app.views.log.choices import LogChoices
 from app.views.log.lines import action_text, as_text, line_columns, line_text, reader_words
 from app.views.page import Crumb, Page
 from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Banner
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
@@ -72,6 +71,7 @@ class LogsPage(Page):
         self.save = bar.add_action(
             self.tr("Download"), Glyph.EXPORT, self._on_save, tooltip=self.tr("Write the lines to a file")
         )
+        self.save.setShortcut("Ctrl+E")
         self.choices = LogChoices(self)
         self.choices.changed.connect(self.refresh)
         bar.add_widget(self.choices)
@@ -85,12 +85,18 @@ class LogsPage(Page):
         self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)
         self.table.row_activated.connect(self._on_activated)
         self.table.menu_wanted.connect(self._on_menu)
+        self.table.delete_wanted.connect(self._on_clear)
+        self.exporter: TableExporter[LogEntryRow] = TableExporter(
+            self.console, self.table, "log", self, lambda: AllLines(self.console.door, self, self.filter())
+        )
         self.stages = Stages(self.table, self.console.theme, self)
         self.stages.retry_wanted.connect(self.refresh)
         self.stages.create_wanted.connect(self._on_show_all)
         bar.offer_columns(self.table.column_menu)
+        bar.list_wanted.connect(self.table.setFocus)
         self.body.addWidget(self.choices.own_range)
         self.body.addWidget(self.banner)
+        self.body.addWidget(self.exporter.strip)
         self.body.addWidget(self.stages, 1)
 
     def _columns(self) -> Sequence[Column[LogEntryRow]]:
@@ -306,34 +312,18 @@ class LogsPage(Page):
 
     def _on_menu(self, row: LogEntryRow, position: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         colors = self.console.colors
         copy = menu.addAction(icon(Glyph.COPY, colors), self.tr("Copy the line"))
         copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(_copied(row)))
         details = menu.addAction(icon(Glyph.TASKS, colors), self.tr("Show the task"))
         details.setEnabled(row.task is not None)
         details.triggered.connect(lambda: self._on_activated(row))
+        self.exporter.fill_menu(menu)
         menu.popup(position)
 
     def _on_save(self) -> None:
-        folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation)
-        name = f"standfast-log-{datetime.now():%Y%m%d-%H%M%S}.csv"  # noqa: DTZ005 - a name for the operator
-        dialog = QFileDialog(self, self.tr("Write the log to a file"), folder, "CSV (*.csv)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("csv")
-        dialog.selectFile(str(Path(folder) / name))
-        dialog.fileSelected.connect(self.save_to)
-        dialog.open()
-
-    def save_to(self, path: str) -> None:
-        """Write the chosen lines to a file."""
-        chosen = replace(self.filter(), translations=reader_words())
-        command = ExportLog(filter=chosen, path=str(Path(path).absolute()))
-
-        def tell(count: int) -> None:
-            text = self.tr("{count} lines were written to {file}.").format(count=count, file=path)
-            self.banner.show_text(text)
-
-        self.console.door.execute(command, owner=self, on_done=tell, on_failed=self.banner.show_failure)
+        self.exporter.ask()
 
     def _on_clear(self) -> None:
         chosen = self.filter()

@@ -51,6 +51,7 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
                 size=fmt.size(known.point.stored_bytes)
             ),
             numeric=True,
+            unit="B",
             width=76,
         ),
         Column(

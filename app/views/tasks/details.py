@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QProgressBar,
     QScrollArea,
     QVBoxLayout,
@@ -21,10 +23,12 @@ from app.models import format as fmt
 from app.models.rows import RowModel
 from app.views import style
 from app.views.console import Console
+from app.views.icons import Glyph, icon
 from app.views.log.lines import as_text, line_columns, line_text
 from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
 from app.views.tasks.task_list import error_text, kind_text
+from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Banner
 from app.views.widgets.pill import PillDelegate, PillLabel
 from app.views.widgets.stages import Stages
@@ -185,9 +189,20 @@ class TaskDetailsView(QWidget):
         layout.setSpacing(style.SPACE_S)
         heading = _heading(self.tr("Log"), card)
         heading.setIndent(style.SPACE_L)
+        self.log.menu_wanted.connect(self._on_log_menu)
+        self.exporter: TableExporter[LogRow] = TableExporter(self._console, self.log, "task-log", self)
         layout.addWidget(heading)
+        layout.addWidget(self.exporter.strip)
         layout.addWidget(self.log, 1)
         return card
+
+    def _on_log_menu(self, line: LogRow, position: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        copy = menu.addAction(icon(Glyph.COPY, self._console.colors), self.tr("Copy the line"))
+        copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(as_text((line,))))
+        self.exporter.fill_menu(menu)
+        menu.popup(position)
 
     # --- loading ----------------------------------------------------------------------------------------------
 

@@ -13,8 +13,10 @@ from app.models import format as fmt
 from app.models.rows import Column
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.tasks.all_rows import AllTasks
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
 from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.export import LoadedRows, Source
 from app.views.widgets.form import Banner
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.pill import PillDelegate
@@ -70,6 +72,20 @@ class TaskList(ListPage[TaskLine]):
 
         query = ListTasks(states=wanted[0], kinds=wanted[1], limit=limit)
         self.console.door.ask(query, owner=self, on_done=take, on_failed=on_failed)
+
+    def export_source(self) -> Source[TaskLine]:
+        """Return the shown tasks, in their order; while older ones are not loaded, all from the engine."""
+        if self._is_all:
+            return LoadedRows(self.table.shown_rows())
+        words = self.toolbar.filter.text()
+        return AllTasks(
+            self.console.door,
+            self,
+            self._maker,
+            self.wanted_states(),
+            self.wanted_kinds(),
+            lambda line: self.table.passes(line, words),
+        )
 
     def choose_again(self) -> None:
         """Load from the start after another choice of tasks."""
@@ -127,6 +143,7 @@ class TaskList(ListPage[TaskLine]):
                 text=lambda line: fmt.speed(line.bytes_per_s),
                 sort=lambda line: line.bytes_per_s,
                 numeric=True,
+                unit="B/s",
                 width=92,
             ),
             Column(
@@ -135,14 +152,16 @@ class TaskList(ListPage[TaskLine]):
                 text=lambda line: fmt.duration(line.left),
                 sort=lambda line: line.left,
                 numeric=True,
+                unit="s",
                 width=100,
             ),
             Column(
                 key="size",
                 title=self.tr("Data size"),
                 text=lambda line: fmt.size(line.task.progress.total_bytes or None),
-                sort=lambda line: line.task.progress.total_bytes,
+                sort=lambda line: line.task.progress.total_bytes or None,
                 numeric=True,
+                unit="B",
                 width=84,
             ),
         )
@@ -176,6 +195,7 @@ class TaskList(ListPage[TaskLine]):
                 text=lambda line: fmt.duration(spent(line.task, now())),
                 sort=lambda line: spent(line.task, now()),
                 numeric=True,
+                unit="s",
                 width=104,
                 hidden=True,
             ),

@@ -30,7 +30,13 @@ def size_column(
 ) -> Column[Row]:
     """Return a column of sizes in bytes."""
     return Column(
-        key=key, title=title, text=lambda row: fmt.size(value(row)), sort=value, numeric=True, width=width
+        key=key,
+        title=title,
+        text=lambda row: fmt.size(value(row)),
+        sort=value,
+        numeric=True,
+        width=width,
+        unit="B",
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from PySide6.QtCore import QPoint, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QMenu
 
 from app.engine.api import Query
@@ -11,6 +11,7 @@ from app.models.rows import Column, RowModel
 from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.page import Page
+from app.views.widgets.export import LoadedRows, Source, TableExporter
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
@@ -37,12 +38,17 @@ class ListPage(Page, Generic[Row]):
         model = RowModel[Row](self.columns(), self.row_key, checkable=self.is_checkable())
         self.table: Table[Row] = Table[Row](name, model, console.memory)
         self.stages = Stages(self.table, console.theme, self)
+        self.exporter: TableExporter[Row] = TableExporter(console, self.table, name, self, self.export_source)
+        self.body.addWidget(self.exporter.strip)
         self.body.addWidget(self.stages)
+        self.toolbar.offer_export(self.exporter.ask)
         self.toolbar.offer_columns(self.table.column_menu)
         self.toolbar.filter_changed.connect(self.table.set_filter)
+        self.toolbar.list_wanted.connect(self.table.setFocus)
         self.table.menu_wanted.connect(self._on_menu)
         self.table.row_activated.connect(self.on_activated)
         self.table.current_changed.connect(self._on_current)
+        self.table.delete_wanted.connect(self.on_delete)
         self.stages.create_wanted.connect(self.on_create)
         self.stages.retry_wanted.connect(self.refresh)
         self._timer = QTimer(self)
@@ -79,6 +85,13 @@ class ListPage(Page, Generic[Row]):
 
     def on_create(self) -> None:
         """React to the button of the empty state."""
+
+    def on_delete(self) -> None:
+        """React to the Delete key; only ever by a question."""
+
+    def export_source(self) -> Source[Row]:
+        """Return the rows that an export writes; lists that hold only their first rows override this."""
+        return LoadedRows(self.table.shown_rows())
 
     def on_selection(self) -> None:
         """React to another selection or to other rows, such as by enabling buttons."""
@@ -142,9 +155,10 @@ class ListPage(Page, Generic[Row]):
 
     def _on_menu(self, row: Row, position: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.fill_menu(menu, row)
-        if not menu.isEmpty():
-            menu.popup(position)
+        self.exporter.fill_menu(menu)
+        menu.popup(position)
 
     def _on_current(self, _row: object) -> None:
         self.on_selection()

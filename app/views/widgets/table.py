@@ -1,15 +1,14 @@
-"""The table of every list: check boxes, sorting, filter, hideable columns that are remembered, export."""
+"""The table of every list: check boxes, sorting, filter, hideable columns that are remembered, keys."""
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 
-from app.models.rows import ROW_ROLE, SORT_ROLE, RowModel
+from app.models.rows import ROW_ROLE, SORT_ROLE, Column, RowModel
+from app.models.sheets import has_data
 from app.views import style
 from app.views.memory import Memory
 
@@ -65,12 +64,15 @@ class Table(QTableView, Generic[Row]):
     Signals:
         row_activated: Enter or a double click on a row; carries the row.
         current_changed: Another row is selected; carries it, or None.
-        menu_wanted: The context menu of a row was asked for; carries the row and the global position.
+        menu_wanted: The context menu of a row was asked for, by mouse or keyboard; carries the row and the global
+            position.
+        delete_wanted: The Delete key.
     """
 
     row_activated = Signal(object)
     current_changed = Signal(object)
     menu_wanted = Signal(object, QPoint)
+    delete_wanted = Signal()
 
     def __init__(self, name: str, model: RowModel[Row], memory: Memory, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -96,8 +98,6 @@ class Table(QTableView, Generic[Row]):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(style.ROW_HEIGHT)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._on_menu)
         self.activated.connect(self._on_activated)
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self._proxy.modelReset.connect(self._on_reset)
@@ -153,18 +153,55 @@ class Table(QTableView, Generic[Row]):
         """Show only the rows in which every word appears."""
         self._proxy.set_filter(text)
 
-    def export_csv(self, file: Path) -> None:
-        """Write the visible columns of the shown rows to a CSV file that spreadsheets open as UTF-8.
+    def passes(self, row: Row, text: str) -> bool:
+        """Tell whether every word of a filter's text appears in a row, as :meth:`set_filter` would."""
+        joined = " ".join(filter(None, (column.text(row) for column in self.rows.columns))).casefold()
+        return all(word in joined for word in text.casefold().split())
 
-        Raises:
-            OSError: the file cannot be written.
-        """
-        places = [place for place in range(len(self.rows.columns)) if not self.isColumnHidden(place)]
-        with file.open("w", encoding="utf-8-sig", newline="") as out:
-            writer = csv.writer(out)
-            writer.writerow([self.rows.columns[place].title for place in places])
-            for row in self.shown_rows():
-                writer.writerow([self.rows.columns[place].text(row) for place in places])
+    def shown_columns(self) -> tuple[Column[Row], ...]:
+        """Return the columns with data that are shown, left to right."""
+        header = self.horizontalHeader()
+        places = sorted(range(len(self.rows.columns)), key=header.visualIndex)
+        columns = [self.rows.columns[place] for place in places if not self.isColumnHidden(place)]
+        return tuple(column for column in columns if has_data(column))
+
+    # --- keys and menus ---------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Let Delete ask, and Space check the row wherever in it the keyboard is."""
+        index = self.currentIndex()
+        if event.matches(QKeySequence.StandardKey.Delete):
+            self.delete_wanted.emit()
+        elif event.key() == Qt.Key.Key_Space and not event.modifiers() and index.isValid():
+            self._toggle(index.siblingAtColumn(0))
+        elif event.key() == Qt.Key.Key_F10 and event.modifiers() == Qt.KeyboardModifier.ShiftModifier:
+            self._ask_for_menu(index)  # Qt makes a menu event of this key on Windows only
+        else:
+            super().keyPressEvent(event)
+
+    def _toggle(self, first: QModelIndex) -> None:
+        state = first.data(Qt.ItemDataRole.CheckStateRole)
+        if state is not None:
+            other = (
+                Qt.CheckState.Unchecked if Qt.CheckState(state) is Qt.CheckState.Checked else Qt.CheckState.Checked
+            )
+            self.model().setData(first, other.value, Qt.ItemDataRole.CheckStateRole)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        """Ask for the menu of the row under the pointer; by keyboard, of the row the keyboard is on."""
+        if event.reason() is QContextMenuEvent.Reason.Keyboard:
+            self._ask_for_menu(self.currentIndex())
+            return
+        index = self.indexAt(self.viewport().mapFromGlobal(event.globalPos()))
+        if index.isValid():
+            self.setCurrentIndex(index)
+            self.menu_wanted.emit(index.data(ROW_ROLE), event.globalPos())
+
+    def _ask_for_menu(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.scrollTo(index)
+            place = self.visualRect(index).bottomLeft()
+            self.menu_wanted.emit(index.data(ROW_ROLE), self.viewport().mapToGlobal(place))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Give the stretching column the room that the others leave, but never less than its own width."""
@@ -186,12 +223,6 @@ class Table(QTableView, Generic[Row]):
 
     def _on_reset(self) -> None:
         self.current_changed.emit(None)
-
-    def _on_menu(self, position: QPoint) -> None:
-        index = self.indexAt(position)
-        if index.isValid():
-            self.setCurrentIndex(index)
-            self.menu_wanted.emit(index.data(ROW_ROLE), self.viewport().mapToGlobal(position))
 
     def _on_header_menu(self, position: QPoint) -> None:
         self.column_menu().popup(self.horizontalHeader().mapToGlobal(position))

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QAction, QKeySequence, QShortcut
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
 
 from app.views import style
@@ -19,10 +19,12 @@ class ToolBar(QFrame):
     Signals:
         refresh_wanted: F5 or the refresh button.
         filter_changed: the filter's text, once typing pauses.
+        list_wanted: Enter or the down arrow in the filter: the keyboard shall go on in the list.
     """
 
     refresh_wanted = Signal()
     filter_changed = Signal(str)
+    list_wanted = Signal()
 
     def __init__(self, theme: ThemeSwitch, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,6 +32,7 @@ class ToolBar(QFrame):
         self._theme = theme
         self._glyphs: list[tuple[QPushButton | QToolButton | QAction, Glyph, bool]] = []
         self._columns: Callable[[], QMenu] | None = None
+        self._offers_export = False
         self._build()
         theme.changed.connect(self._on_theme_changed)
 
@@ -54,6 +57,8 @@ class ToolBar(QFrame):
         self._typing.setInterval(_FILTER_DELAY_MS)
         self._typing.timeout.connect(self._on_typing_paused)
         self.filter.textChanged.connect(self._typing.start)
+        self.filter.returnPressed.connect(self._on_filter_left)
+        self.filter.installEventFilter(self)
         layout.addWidget(self.filter)
         self._refresh = self._icon_button(Glyph.REFRESH, self.tr("Refresh (F5)"))
         self._refresh.clicked.connect(self.refresh_wanted)
@@ -61,6 +66,10 @@ class ToolBar(QFrame):
         self._columns_button = self._icon_button(Glyph.COLUMNS, self.tr("Show and hide columns"))
         self._columns_button.clicked.connect(self._on_columns)
         self._columns_button.hide()
+        self.export_button = self._icon_button(Glyph.EXPORT, self.tr("Export the list to a file… (Ctrl+E)"))
+        self.export_button.setShortcut(QKeySequence("Ctrl+E"))
+        self.export_button.hide()
+        layout.addWidget(self.export_button)
         layout.addWidget(self._columns_button)
         focus = QShortcut(QKeySequence.StandardKey.Find, self.parentWidget() or self)
         focus.activated.connect(self._on_find)
@@ -99,9 +108,16 @@ class ToolBar(QFrame):
         self._columns = make_menu
         self._columns_button.show()
 
+    def offer_export(self, on_clicked: Callable[[], None]) -> None:
+        """Show the button that writes the list to a file."""
+        self._offers_export = True
+        self.export_button.clicked.connect(on_clicked)
+        self.export_button.show()
+
     def show_list_tools(self, *, shown: bool) -> None:
-        """Show or hide the filter and the columns, on pages that show a list or something else."""
+        """Show or hide filter, export and columns, on pages that show a list or something else."""
         self.filter.setVisible(shown)
+        self.export_button.setVisible(shown and self._offers_export)
         self._columns_button.setVisible(shown and self._columns is not None)
 
     def hide_filter(self) -> None:
@@ -131,6 +147,20 @@ class ToolBar(QFrame):
 
     def _on_typing_paused(self) -> None:
         self.filter_changed.emit(self.filter.text())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Let the down arrow leave the filter for the list."""
+        if watched is not self.filter or event.type() is not QEvent.Type.KeyPress:
+            return super().eventFilter(watched, event)
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Down:
+            self._on_filter_left()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _on_filter_left(self) -> None:
+        self._typing.stop()
+        self._on_typing_paused()
+        self.list_wanted.emit()
 
     def _on_find(self) -> None:
         self.filter.setFocus()

@@ -7,11 +7,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.domain.errors import OperationalError
 from app.domain.events import TaskLogged
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.messages import LogLevel, MessageKind
-from app.engine.api import ClearLog, ExportLog, ListRules, LogEntryRow, LogFilter, LogPage, LogRow, ReadLog
+from app.engine.api import ClearLog, ListRules, LogEntryRow, LogFilter, LogPage, LogRow, ReadLog
 from app.views.console import Console
 from app.views.history import Address
 from app.views.log.choices import Span
@@ -19,6 +18,7 @@ from app.views.log.lines import reader_words
 from app.views.log.page import LogsPage, entry_text
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.confirm import ConfirmDialog
+from tests.gui.export_steps import read_csv, save_in_dialog
 from tests.gui.restore.points import RULE
 from tests.support.scripted_door import ScriptedDoor
 
@@ -158,27 +158,22 @@ def test_clearing_asks_and_clears_what_is_chosen(qtbot: QtBot, console: Console,
     assert door.executed == [ClearLog(filter=LogFilter(task=TaskId("t1")))]
 
 
-def test_downloading_writes_what_is_chosen_with_the_readers_words(
+def test_downloading_writes_every_line_that_fits_also_those_not_scrolled_to(
     qtbot: QtBot, console: Console, door: ScriptedDoor, tmp_path: Path
 ) -> None:
-    script_log(door, [entry(1)])
-    door.answer(ExportLog, 12)
-    page = open_page(qtbot, console)
-    qtbot.waitUntil(lambda: len(page.table.rows.rows) == 1)
-    page.save_to(str(tmp_path / "log.csv"))
-    qtbot.waitUntil(page.banner.isVisible)
-    (command,) = door.executed
-    assert isinstance(command, ExportLog)
-    assert command.path == str(tmp_path / "log.csv")
-    assert dict(command.filter.translations)["backup"] == "Backup"
-
-
-def test_a_refused_download_is_told(qtbot: QtBot, console: Console, door: ScriptedDoor, tmp_path: Path) -> None:
-    script_log(door, [entry(1)])
-    door.answer(ExportLog, OperationalError(detail="the disk is full"))
-    page = open_page(qtbot, console)
-    page.save_to(str(tmp_path / "log.csv"))
-    qtbot.waitUntil(page.banner.isVisible)
+    script_log(door, [entry(number) for number in range(2500, 0, -1)])
+    page = open_page(qtbot, console, ("task", "t1"))
+    qtbot.waitUntil(lambda: len(page.table.rows.rows) == 200)
+    QTest.mouseClick(page.save, Qt.MouseButton.LeftButton)
+    save_in_dialog(page, tmp_path / "log.csv")
+    qtbot.waitUntil(page.exporter.strip.folder.isVisible)
+    rows = read_csv(tmp_path / "log.csv")
+    assert rows[0] == ["Time", "Level", "Subject", "Action", "What happened"]
+    assert len(rows) == 2501
+    assert datetime.fromisoformat(rows[1][0]) == entry(2500).line.at
+    assert rows[1][1:] == ["Normal", "web-01", "Backup", "Snapshot s-2500 created"]
+    assert last_filter(door) == LogFilter(task=TaskId("t1"))
+    assert "2,500 rows were written" in page.exporter.strip.text.text()
 
 
 def test_back_leads_to_what_the_log_is_about(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:

@@ -176,7 +176,7 @@ def test_the_log_of_the_task_reads_as_the_operator_wants(
     QTest.keyClicks(page.toolbar.filter, "snapshot created")
     qtbot.waitUntil(lambda: 0 < len(page.table.rows.rows) < everything, timeout=LONG_MS)
     file = tmp_path / "log.csv"
-    page.save_to(str(file))
-    qtbot.waitUntil(page.banner.isVisible, timeout=LONG_MS)
+    page.exporter.write_to(str(file))
+    qtbot.waitUntil(page.exporter.strip.folder.isVisible, timeout=LONG_MS)
     assert len(file.read_text(encoding="utf-8-sig").splitlines()) == len(page.table.rows.rows) + 1
     page.leave()
