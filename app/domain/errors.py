@@ -7,6 +7,8 @@ in that layer's ``errors.py``. Everything that is not an :class:`OperationalErro
 
 from typing import ClassVar
 
+from app.domain.units import filled
+
 
 class TaskCancelled(Exception):
     """The operator stopped the task."""
@@ -29,8 +31,8 @@ class OperationalError(Exception):
 
     def __init__(self, **params: object) -> None:
         self.params: dict[str, str] = {name: str(value) for name, value in params.items()}
-        self.message = self.message_template.format_map(self.params)
-        self.hint = self.hint_template.format_map(self.params)
+        self.message = filled(self.message_template, self.params)
+        self.hint = filled(self.hint_template, self.params)
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -162,7 +164,7 @@ class StandbyFull(OperationalError):
     """There is no space left at the standby path."""
 
     code = "standby.full"
-    message_template = "The standby path {path} is full ({free_bytes} bytes free)."
+    message_template = "The standby path {path} is full ({free_bytes:size} free)."
     hint_template = "Free space there, shorten the retention, or add a larger standby path."
     retryable = True
 

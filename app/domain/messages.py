@@ -6,6 +6,8 @@ Each layer declares its message kinds as constants in its own ``messages.py``.
 from dataclasses import dataclass
 from enum import IntEnum
 
+from app.domain.units import filled
+
 
 class LogLevel(IntEnum):
     """How much a log line matters (日志等级: 普通, 警告, 错误)."""
@@ -29,7 +31,7 @@ class MessageKind:
             KeyError: the template names a parameter that was not given.
         """
         texts = {name: str(value) for name, value in params.items()}
-        self.template.format_map(texts)
+        filled(self.template, texts)
         return Message(self, tuple(sorted(texts.items())))
 
 
@@ -41,4 +43,4 @@ class Message:
     params: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return self.kind.template.format_map(dict(self.params))
+        return filled(self.kind.template, self.params)

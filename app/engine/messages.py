@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 
 from app.domain.messages import MessageKind
+from app.domain.units import filled
 
 # --- any task --------------------------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ WHOLE_OTHER_DISK = MessageKind(
     "{disk} is read whole: it is another disk now (UUID {now}, in the parent point {then})",
 )
 WHOLE_RESIZED = MessageKind(
-    "plan.whole_resized", "{disk} is read whole: its capacity changed from {then} to {now} bytes"
+    "plan.whole_resized", "{disk} is read whole: its capacity changed from {then:size} to {now:size}"
 )
 WHOLE_TRACKING_RESET = MessageKind(
     "plan.whole_tracking_reset", "{disk} is read whole: tracking was started anew since the parent point"
@@ -84,12 +85,14 @@ WHOLE_PARENT_DAMAGED = MessageKind(
 )
 LOST_READ_AGAIN = MessageKind(
     "backup.lost_read_again",
-    "{disk}: {bytes} bytes that the repository has lost are read again from the source",
+    "{disk}: {bytes:size} that the repository has lost are read again from the source",
 )
-CHANGES_FOUND = MessageKind("backup.changes_found", "{disk}: {bytes} bytes changed since {parent}")
-ALLOCATED_FOUND = MessageKind("backup.allocated_found", "{disk}: {bytes} of {capacity} bytes hold data ({source})")
+CHANGES_FOUND = MessageKind("backup.changes_found", "{disk}: {bytes:size} changed since {parent}")
+ALLOCATED_FOUND = MessageKind(
+    "backup.allocated_found", "{disk}: {bytes:size} of {capacity:size} hold data ({source})"
+)
 EVERYTHING_IS_READ = MessageKind(
-    "backup.everything_is_read", "{disk}: nothing tells which parts hold data: all {capacity} bytes are read"
+    "backup.everything_is_read", "{disk}: nothing tells which parts hold data: all {capacity:size} are read"
 )
 DAMAGED_POINTS = MessageKind("backup.damaged_points", "{count} damaged restore points of this VM are passed over")
 
@@ -112,7 +115,7 @@ TRACKING_RESET_FAILED = MessageKind(
 # --- backup: running -------------------------------------------------------------------------------------------
 
 DISK_DONE = MessageKind(
-    "backup.disk_done", "{disk}: read {read_bytes} bytes over {mode}, stored {stored_bytes} bytes that are new"
+    "backup.disk_done", "{disk}: read {read_bytes:size} over {mode}, stored {stored_bytes:size} that are new"
 )
 WRITING_AGAIN = MessageKind("backup.writing_again", "The restore point is begun again with the new plan")
 POINT_COMMITTED = MessageKind("backup.point_committed", "Restore point {point} is complete")
@@ -149,10 +152,8 @@ RESTORE_POINT_CHOSEN = MessageKind("restore.point_chosen", "Restoring {point} of
 ORIGINAL_GONE = MessageKind("restore.original_gone", "The original VM is not there any more: it is created again")
 VM_CREATED = MessageKind("restore.vm_created", "VM {name} created")
 VM_NOT_AS_IT_WAS = MessageKind("restore.vm_not_as_it_was", "{detail}")
-DISK_RESTORED = MessageKind("restore.disk_restored", "{disk}: {bytes} bytes written over {mode}")
-DISK_PROVEN = MessageKind(
-    "restore.disk_proven", "{disk}: {bytes} bytes read back over {mode}, all as in the point"
-)
+DISK_RESTORED = MessageKind("restore.disk_restored", "{disk}: {bytes:size} written over {mode}")
+DISK_PROVEN = MessageKind("restore.disk_proven", "{disk}: {bytes:size} read back over {mode}, all as in the point")
 ORIGINAL_POWERED_OFF = MessageKind("restore.original_powered_off", "The original VM was powered off")
 ORIGINAL_KEPT_AS = MessageKind("restore.original_kept_as", "The original VM is kept as {name} for the moment")
 ORIGINAL_REMOVED = MessageKind("restore.original_removed", "The original VM was removed; {name} took its place")
@@ -187,7 +188,7 @@ SWAP_FINISHED = MessageKind(
 
 # --- verify ----------------------------------------------------------------------------------------------------
 
-POINT_WHOLE = MessageKind("verify.point_whole", "{chunks} chunks, {bytes} bytes: everything is as it was stored")
+POINT_WHOLE = MessageKind("verify.point_whole", "{chunks} chunks, {bytes:size}: everything is as it was stored")
 POINT_DAMAGE = MessageKind("verify.damage", "Damage in {what} ({kind}): {detail}; {place}")
 
 
@@ -233,6 +234,7 @@ RETENTION_FAILED = MessageKind("retention.failed", "Expired restore points could
 
 # --- standby machines and platforms ------------------------------------------------------------------------------
 
+STANDBY_LOCKED = MessageKind("standby.locked", "The standby machine is locked: {detail}")
 STANDBY_LOST = MessageKind("standby.lost", "The standby machine cannot be used: {detail}")
 STANDBY_BACK = MessageKind("standby.back", "The standby machine can be used again")
 LIMITS_CHANGED = MessageKind(
@@ -241,7 +243,7 @@ LIMITS_CHANGED = MessageKind(
 
 # --- upkeep ----------------------------------------------------------------------------------------------------
 
-SWEPT = MessageKind("upkeep.swept", "Garbage collection freed {bytes} bytes; {free} bytes are free at the standby")
+SWEPT = MessageKind("upkeep.swept", "Garbage collection freed {bytes:size}; {free:size} are free at the standby")
 PACKS_NOT_SET_ASIDE = MessageKind(
     "upkeep.packs_not_set_aside",
     "Damaged packs could not be set aside now, the next verification tries again: {detail}",
@@ -272,7 +274,7 @@ class MessageCatalogue:
         template = self._templates.get(code)
         if template is not None:
             try:
-                return template.format_map(values)
+                return filled(template, values)
             except KeyError:
                 pass  # an older version wrote other parameters
         return " ".join([code, *(f"{name}={value}" for name, value in sorted(values.items()))])

@@ -5,8 +5,8 @@ from typing import Final
 
 from PySide6.QtCore import QCoreApplication
 
-_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
-_THOUSAND: Final = 1000
+from app.domain.units import size_text
+
 NOTHING: Final = "—"
 """Stands where there is no value."""
 
@@ -15,28 +15,12 @@ _YOUNG: Final = timedelta(hours=24)
 
 def size(size_bytes: float | None) -> str:
     """Return a size with three figures: ``40.0 GB``; decimal units, as disks are sold."""
-    if size_bytes is None:
-        return NOTHING
-    value, unit = float(size_bytes), 0
-    # 999.5 would be rounded to a fourth figure, so it moves to the next unit already.
-    while abs(value) >= _THOUSAND - 0.5 and unit < len(_UNITS) - 1:
-        value /= _THOUSAND
-        unit += 1
-    return f"{_three_figures(value) if unit else f'{value:.0f}'} {_UNITS[unit]}"
+    return NOTHING if size_bytes is None else size_text(size_bytes)
 
 
 def speed(bytes_per_s: float | None) -> str:
     """Return a speed with three figures: ``312 MB/s``."""
     return NOTHING if bytes_per_s is None else f"{size(bytes_per_s)}/s"
-
-
-def _three_figures(value: float) -> str:
-    magnitude = abs(value)
-    if magnitude < 9.995:
-        return f"{value:.2f}"
-    if magnitude < 99.95:
-        return f"{value:.1f}"
-    return f"{value:.0f}"
 
 
 def duration(span: timedelta | None) -> str:

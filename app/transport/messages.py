@@ -34,14 +34,14 @@ CONNECTION_LOST = MessageKind(
 )
 CONNECTION_RESTORED = MessageKind(
     "transport.connection_restored",
-    "The connection to {path} over {mode} is back; {open_bytes} bytes are asked again.",
+    "The connection to {path} over {mode} is back; {open_bytes:size} are asked again.",
 )
 SESSION_RENEWED = MessageKind(
     "transport.session_renewed", "The session at {host} had expired; {path} goes on with a new one."
 )
 BUFFER_REDUCED = MessageKind(
     "transport.buffer_reduced",
-    "{host} refused a transfer buffer of {refused_bytes} bytes ({reason}); trying {bytes}.",
+    "{host} refused a transfer buffer of {refused_bytes:size} ({reason}); trying {bytes:size}.",
 )
 ALLOCATION_UNKNOWN = MessageKind(
     "transport.allocation_unknown", "The host does not tell which blocks of {path} hold data: {reason}."

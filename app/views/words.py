@@ -5,6 +5,7 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from app.domain.errors import OperationalError
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskKind, TaskState
+from app.domain.units import filled
 from app.engine.api import ErrorRow
 from app.views.widgets.pill import Pill, Tone
 
@@ -79,12 +80,12 @@ def level_word(level: LogLevel) -> str:
 
 def error_message(error: OperationalError) -> str:
     """Return what went wrong, in the operator's language."""
-    return QCoreApplication.translate("Errors", error.message_template).format_map(error.params)
+    return filled(QCoreApplication.translate("Errors", error.message_template), error.params)
 
 
 def error_hint(error: OperationalError) -> str:
     """Return what to do about it, in the operator's language."""
-    return QCoreApplication.translate("Errors", error.hint_template).format_map(error.params)
+    return filled(QCoreApplication.translate("Errors", error.hint_template), error.params)
 
 
 def row_error_message(row: ErrorRow) -> str:
@@ -102,7 +103,7 @@ def _of_row(row: ErrorRow, which: str, english: str) -> str:
     if kind is None:
         return english
     try:
-        return QCoreApplication.translate("Errors", getattr(kind, which)).format_map(dict(row.params))
+        return filled(QCoreApplication.translate("Errors", getattr(kind, which)), row.params)
     except (KeyError, IndexError, ValueError):  # an older engine kept other parameters
         return english
 
@@ -119,4 +120,4 @@ def _kinds_by_code() -> dict[str, type[OperationalError]]:
 
 def message_text(template: str, params: dict[str, str]) -> str:
     """Return a log line in the operator's language; the English template is the key."""
-    return QCoreApplication.translate("Messages", template).format_map(params)
+    return filled(QCoreApplication.translate("Messages", template), params)

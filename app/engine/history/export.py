@@ -7,6 +7,7 @@ from typing import Final
 
 from app.core.sheets import SheetFile
 from app.domain.messages import LogLevel
+from app.domain.units import filled
 from app.engine.history.errors import LogNotWritten
 from app.engine.queries.history import LogEntryRow
 

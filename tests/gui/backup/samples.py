@@ -57,7 +57,7 @@ PLATFORM, STANDBY = PlatformId("p-1"), StandbyId("s-1")
 FULL_DISK = ErrorRow(
     code="standby.full",
     params=(("path", "/backup/web"), ("free_bytes", "4096")),
-    message="The standby path /backup/web is full (4096 bytes free).",
+    message="The standby path /backup/web is full (4.10 kB free).",
     hint="Free space there, shorten the retention, or add a larger standby path.",
     retryable=True,
 )

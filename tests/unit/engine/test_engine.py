@@ -360,7 +360,7 @@ def test_lines_and_errors_of_another_version_are_shown_as_they_are() -> None:
     row = kept_error_row(TaskError(code="new.error", params=(("a", "1"),)))
     assert (row.code, row.message) == ("new.error", "new.error a=1")
     known = kept_error_row(TaskError(code="standby.full", params=(("free_bytes", "7"), ("path", "/v"))))
-    assert "/v is full (7 bytes free)" in known.message
+    assert "/v is full (7 B free)" in known.message
     assert known.retryable
 
 

@@ -79,7 +79,7 @@ def test_a_failure_goes_to_all_recipients_over_starttls(mail: MailServer) -> Non
     assert kept.recipients == ["a@example.com", "b@example.com"]
     assert kept.message["Subject"] == "Standfast: backup of web-01 生产 failed"
     text = kept.message.get_content()
-    assert "The standby path /backup is full (0 bytes free)." in text
+    assert "The standby path /backup is full (0 B free)." in text
     assert "standby.full" in text
     assert "Free space there" in text
 
