@@ -28,7 +28,7 @@ from app.engine.remote.client import RemoteDoor
 from app.engine.remote.errors import EngineAway, EngineBusy
 from app.engine.remote.server import DoorServer
 from app.paths import Folders, FolderUnusable, find_folders
-from app.repository import Repository
+from app.repository import Protection, Repository, RepositoryKey
 from app.secretstore.choice import open_secret_store
 from app.transport.factory import NativeTransports
 from app.transport.options import TransportOptions
@@ -333,9 +333,13 @@ def repository_opener(folders: Folders, clock: Clock) -> RepositoryOpener:
     """Return the function that opens repositories, each with its locator on this machine's own disk."""
     locators: Path = folders.local / LOCATORS_FOLDER
 
-    def open_repository(place: RepositoryPlace) -> Repository:
+    def open_repository(
+        place: RepositoryPlace, key: RepositoryKey | None, protection: Protection | None
+    ) -> Repository:
         if place.repository_id is not None:
-            return Repository.open(place.path, local_dir=locators, clock=clock)
-        return Repository.open_or_create(place.path, local_dir=locators, clock=clock)
+            return Repository.open(place.path, local_dir=locators, clock=clock, key=key)
+        return Repository.open_or_create(
+            place.path, local_dir=locators, clock=clock, key=key, protection=protection
+        )
 
     return open_repository

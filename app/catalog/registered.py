@@ -8,7 +8,7 @@ from app.catalog.database import Database
 from app.catalog.tables import platforms, repositories, standbys
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
-from app.domain.standbys import Standby
+from app.domain.standbys import EncryptionMode, Standby
 
 
 class PlatformStore:
@@ -59,6 +59,7 @@ class StandbyStore:
             "root_path": standby.root_path,
             "note": standby.note,
             "mark": standby.mark,
+            "encryption": standby.encryption.value,
         }
         with self._database.write() as connection:
             _put(connection, standbys, standby.id, values)
@@ -85,19 +86,24 @@ class StandbyStore:
         with self._database.read() as connection:
             return {row.target_path: row.repository_id for row in connection.execute(query)}
 
-    def note_repository(self, standby: StandbyId, target_path: str, repository_id: str) -> None:
+    def encrypted_repositories(self, standby: StandbyId) -> frozenset[str]:
+        """Return the target paths on a standby at which an encrypted repository was found."""
+        query = sa.select(repositories.c.target_path).where(
+            repositories.c.standby_id == standby, repositories.c.is_encrypted
+        )
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def note_repository(
+        self, standby: StandbyId, target_path: str, repository_id: str, *, is_encrypted: bool = False
+    ) -> None:
         """Remember which repository lies at a target path."""
         here = (repositories.c.standby_id == standby) & (repositories.c.target_path == target_path)
+        values = {"repository_id": repository_id, "is_encrypted": is_encrypted}
         with self._database.write() as connection:
-            changed = connection.execute(
-                sa.update(repositories).where(here).values(repository_id=repository_id)
-            ).rowcount
-            if not changed:
-                connection.execute(
-                    sa.insert(repositories).values(
-                        standby_id=standby, target_path=target_path, repository_id=repository_id
-                    )
-                )
+            if not connection.execute(sa.update(repositories).where(here).values(values)).rowcount:
+                keys = {"standby_id": standby, "target_path": target_path}
+                connection.execute(sa.insert(repositories).values(keys | values))
 
 
 def _put(connection: sa.Connection, table: sa.Table, key: str, values: dict[str, Any]) -> None:
@@ -118,4 +124,11 @@ def _platform(row: sa.Row[Any]) -> Platform:
 
 
 def _standby(row: sa.Row[Any]) -> Standby:
-    return Standby(id=StandbyId(row.id), name=row.name, root_path=row.root_path, note=row.note, mark=row.mark)
+    return Standby(
+        id=StandbyId(row.id),
+        name=row.name,
+        root_path=row.root_path,
+        note=row.note,
+        mark=row.mark,
+        encryption=EncryptionMode(row.encryption),
+    )

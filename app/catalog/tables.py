@@ -54,6 +54,7 @@ standbys = sa.Table(
     sa.Column("root_path", sa.Text, nullable=False, unique=True),
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("mark", sa.String(36)),
+    sa.Column("encryption", sa.String(16), nullable=False, server_default="off"),
 )
 
 repositories = sa.Table(
@@ -62,6 +63,7 @@ repositories = sa.Table(
     sa.Column("standby_id", sa.String(36), sa.ForeignKey("standbys.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("target_path", sa.String(1024), primary_key=True),
     sa.Column("repository_id", sa.String(36), nullable=False),
+    sa.Column("is_encrypted", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 platform_sightings = sa.Table(

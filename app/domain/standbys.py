@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path, PurePosixPath
 
 from app.domain.errors import OperationalError
@@ -18,6 +19,16 @@ class TargetPathRefused(OperationalError):
     hint_template = "Choose a directory with the button beside the field; it has no drive and no .. in it."
 
 
+class EncryptionMode(Enum):
+    """What of the backup data at a standby machine is encrypted. It holds for every repository there."""
+
+    OFF = "off"
+    CONTENTS = "contents"
+    """Disks and configurations; the names of directories tell rules, VM ids and platform addresses."""
+    NAMES = "names"
+    """Those names too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standby:
     """A registered standby machine: a directory of this machine, local or mounted, and all that lies below it."""
@@ -30,6 +41,22 @@ class Standby:
     mark: str | None = None
     """What the file ``.standfast-standby`` in the root said when it was registered; another one there, or none,
     is another disk or a share that is not mounted. None where the root could not be written."""
+    encryption: EncryptionMode = EncryptionMode.OFF
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether repositories that are not encrypted are refused there."""
+        return self.encryption is not EncryptionMode.OFF
+
+    @property
+    def hides_names(self) -> bool:
+        """Tell whether repositories whose directories are named after VMs are refused there."""
+        return self.encryption is EncryptionMode.NAMES
+
+    @property
+    def secret_name(self) -> str:
+        """Name in the secret store of what new repositories there are sealed with."""
+        return f"standby/{self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +68,8 @@ class RepositoryPlace:
     """Relative to the root, with forward slashes, as :func:`normal_target_path` gives it; empty is the root."""
     repository_id: str | None = None
     """UUID the repository had when it was first opened: another one there is another repository. None before."""
+    is_encrypted: bool = False
+    """Whether it was encrypted then: one that is not any more is not the same."""
 
     @property
     def path(self) -> Path:

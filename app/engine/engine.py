@@ -19,7 +19,9 @@ from app.engine import commands as c
 from app.engine import hooks, messages
 from app.engine import queries as q
 from app.engine.access import Repositories, Sessions
+from app.engine.cabinet import KeyCabinet
 from app.engine.desks import Desk, handler_table
+from app.engine.desks.encryption import EncryptionDesk
 from app.engine.desks.history import HistoryDesk
 from app.engine.desks.hooks import HooksDesk
 from app.engine.desks.limits import KeepLimits, LimitsDesk
@@ -33,6 +35,7 @@ from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
 from app.engine.dispatcher import Limits
 from app.engine.doctor.platform import PortProbe, probe_port
+from app.engine.encryption import EncryptionOffice
 from app.engine.executor import Executor, with_candidate
 from app.engine.export import messages as export_messages
 from app.engine.history import messages as history
@@ -90,9 +93,10 @@ class Engine:
         Args:
             hypervisors: logs in to platforms.
             transports: opens disks.
-            secrets: keeps the platforms' passwords.
+            secrets: keeps the platforms' passwords and the repositories' keys.
             catalog: remembers; the engine does not close it.
-            repositories: opens the repository of a standby; creates it only for one without a repository id.
+            repositories: opens the repository of a standby, with its key; creates it only for one without a
+                repository id.
             runner: gives tasks their threads.
             clock: tells the time.
             settings: the engine's manners.
@@ -113,10 +117,11 @@ class Engine:
             catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
         )
         journal = Journal(catalog.log, clock, self._bus)
+        opened = Repositories(repositories, catalog.standbys, KeyCabinet(secrets))
         self._workshop = Workshop(
             sessions=Sessions(hypervisors, catalog.platforms, secrets, Sightings(catalog.sightings, clock)),
             transports=transports,
-            repositories=Repositories(repositories, catalog.standbys),
+            repositories=opened,
             catalog=catalog,
             clock=clock,
             bus=self._bus,
@@ -124,7 +129,9 @@ class Engine:
             sweeper=sweeper,
             journal=journal,
             zone=zone,
-            standby_watch=StandbyWatch(catalog.standbys, clock, self._bus, journal),
+            standby_watch=StandbyWatch(
+                catalog.standbys, clock, self._bus, journal, encryption_problem=opened.encryption_problem
+            ),
         )
         self._executor = Executor(
             self._workshop,
@@ -227,8 +234,11 @@ class Engine:
 
     def _desks(self) -> tuple[Desk, ...]:
         workshop, manager = self._workshop, self._manager
+        encryption = EncryptionOffice(workshop.repositories, workshop.catalog.standbys, workshop.clock)
+        registry = Registry(workshop, manager, encryption)
         return (
-            SitesDesk(workshop, Registry(workshop, manager), self._recovery),
+            SitesDesk(workshop, registry, self._recovery),
+            EncryptionDesk(workshop, registry, encryption),
             TasksDesk(workshop, manager, self._executor, self._texts),
             self._rules.desk,
             LogDesk(workshop, self._texts),

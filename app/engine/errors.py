@@ -138,3 +138,73 @@ class UsedByRules(OperationalError):
     code = "engine.used_by_rules"
     message_template = "{name} is used by the backup rules {rules}."
     hint_template = "Delete these rules first."
+
+
+class EncryptionMissing(OperationalError):
+    """A repository that must be encrypted is not, or tells names that it must hide."""
+
+    code = "engine.encryption_missing"
+    message_template = "The repository at {path} is not encrypted as it must be on the standby machine {name}."
+    hint_template = (
+        "Nothing was read or written there. Somebody has put another repository in its place; "
+        "bring the right one back, or register this directory as a standby machine of its own."
+    )
+
+
+class PlainDataThere(OperationalError):
+    """Encryption was asked for where restore points lie that are not encrypted."""
+
+    code = "engine.plain_data_there"
+    message_template = "{path} holds restore points that are not encrypted, in {directories}."
+    hint_template = (
+        "They stay as they are. Register an empty directory with encryption and make the rules keep new "
+        "restore points there; delete the old ones when they are not needed any more."
+    )
+
+
+class PassphraseWeak(OperationalError):
+    """A passphrase could be guessed."""
+
+    code = "engine.passphrase_weak"
+    message_template = "This passphrase could be guessed."
+    hint_template = "Use several words that do not belong together, or at least 12 mixed characters."
+
+
+class PassphraseNeeded(OperationalError):
+    """A new repository has to be encrypted, and nobody knows with which passphrase."""
+
+    code = "engine.passphrase_needed"
+    message_template = "The standby machine {name} is encrypted, but this machine does not know its passphrase."
+    hint_template = "Unlock it under Standby machines, or set a passphrase for it there."
+
+
+class PassphraseChanged(OperationalError):
+    """Another console gave the standby machine another passphrase."""
+
+    code = "engine.passphrase_changed"
+    message_template = "The passphrase of the standby machine {name} was changed on another machine."
+    hint_template = "Unlock it under Standby machines with the new passphrase."
+
+
+class NotEncrypted(OperationalError):
+    """What was asked for makes sense only where backup data is encrypted."""
+
+    code = "engine.not_encrypted"
+    message_template = "The standby machine {name} is not encrypted."
+    hint_template = "Choose encryption when you register a standby machine."
+
+
+class NothingToUnlock(OperationalError):
+    """There is no encrypted repository yet to try a passphrase on."""
+
+    code = "engine.nothing_to_unlock"
+    message_template = "There is no encrypted repository on the standby machine {name} yet."
+    hint_template = "Set a passphrase for it; the first backup makes a repository with it."
+
+
+class RecoveryKeysFull(OperationalError):
+    """There are as many recovery keys as can be kept."""
+
+    code = "engine.recovery_keys_full"
+    message_template = "The standby machine {name} has {count} recovery keys already."
+    hint_template = "Revoke them all, then make the ones that are needed anew."

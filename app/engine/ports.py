@@ -25,10 +25,10 @@ from app.domain.tasks import (
     VerificationState,
 )
 from app.engine.history.ports import FigureStore, LogStore, TrafficStore
-from app.repository import Repository
+from app.repository import Protection, Repository, RepositoryKey
 
-RepositoryOpener = Callable[[RepositoryPlace], Repository]
-"""Opens the repository at a place.
+RepositoryOpener = Callable[[RepositoryPlace, RepositoryKey | None, Protection | None], Repository]
+"""Opens the repository at a place with a key, or creates one, with a protection an encrypted one.
 
 It may create one only where ``repository_id`` is None, which is when nothing was ever kept there: at a path
 that is merely not mounted, a new empty repository would hide the loss.
@@ -78,7 +78,13 @@ class StandbyStore(Protocol):
         """Return the target paths on a standby at which a repository was opened, each with its id."""
         ...
 
-    def note_repository(self, standby: StandbyId, target_path: str, repository_id: str) -> None:
+    def encrypted_repositories(self, standby: StandbyId) -> frozenset[str]:
+        """Return the target paths on a standby at which an encrypted repository was found."""
+        ...
+
+    def note_repository(
+        self, standby: StandbyId, target_path: str, repository_id: str, *, is_encrypted: bool = False
+    ) -> None:
         """Remember which repository lies at a target path."""
         ...
 

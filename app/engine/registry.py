@@ -20,6 +20,7 @@ from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
 from app.domain.standbys import Standby
 from app.engine.commands import DeletePoint, RegisterPlatform, RegisterStandby, UpdatePlatform, UpdateStandby
+from app.engine.encryption import EncryptionOffice
 from app.engine.errors import (
     AlreadyRegistered,
     PasswordMissing,
@@ -38,9 +39,10 @@ from app.engine.taskmanager import TaskManager
 class Registry:
     """Carries out the commands about what is registered. Thread: any."""
 
-    def __init__(self, workshop: Workshop, manager: TaskManager) -> None:
+    def __init__(self, workshop: Workshop, manager: TaskManager, encryption: EncryptionOffice) -> None:
         self._workshop = workshop
         self._manager = manager
+        self._encryption = encryption
 
     # --- platforms -------------------------------------------------------------------------------------------
 
@@ -136,6 +138,7 @@ class Registry:
         """Remember a standby machine, and list the points of repositories that lie there already.
 
         Raises:
+            PlainDataThere, PassphraseWeak, KeyWrong: it cannot be encrypted so; nothing is remembered.
             AlreadyRegistered, OperationalError: nothing is remembered.
         """
         standby = Standby(
@@ -145,14 +148,16 @@ class Registry:
             note=command.note.strip(),
         )
         self._refuse_known_standby(standby)
+        standby = self._encryption.prepare(standby, command.passphrase, hide_names=command.hide_names)
         standby = replace(standby, mark=adopt_root(Path(standby.root_path)))
         workshop = self._workshop
         workshop.catalog.standbys.put(standby)
+        self._encryption.note(standby)
         log = workshop.journal.about(standby.name, "standby.register")
         log.info(m.STANDBY_REGISTERED, path=standby.root_path)
         for target_path in find_repositories(standby):
             try:
-                self._read_points(standby.id, target_path)
+                self.read_points(standby.id, target_path)
             except OperationalError as error:
                 log.warning(m.REPOSITORY_UNREAD, directory=target_path or "/", detail=error.message)
         workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
@@ -165,13 +170,13 @@ class Registry:
             StandbyUnknown, AlreadyRegistered, OperationalError: nothing is changed.
         """
         workshop = self._workshop
-        known = self._standby(command.standby)
+        known = self.standby(command.standby)
         standby = replace(
             known, name=_named(command.name), root_path=_path(command.root_path), note=command.note.strip()
         )
         self._refuse_known_standby(standby)
         if standby.root_path != known.root_path:
-            self._refuse_used_by_tasks(standby)
+            self.refuse_used_by_tasks(standby)
             check_root(standby)
         workshop.catalog.standbys.put(standby)
         workshop.journal.about(standby.name, "standby.change").info(m.STANDBY_CHANGED, path=standby.root_path)
@@ -179,21 +184,29 @@ class Registry:
         return standby
 
     def remove_standby(self, standby: StandbyId) -> None:
-        """Forget a standby; its data stays.
+        """Forget a standby and its keys; its data stays.
 
         Raises:
             StandbyUnknown: it is not registered.
             StillInUse, UsedByRules: tasks or rules need it.
         """
         workshop = self._workshop
-        known = self._standby(standby)
-        self._refuse_used_by_tasks(known)
+        known = self.standby(standby)
+        self.refuse_used_by_tasks(known)
         self._refuse_used_by_rules(known.name, lambda rule: rule.standby == standby)
+        self._encryption.forget(known)
         workshop.catalog.standbys.remove(standby)
         workshop.journal.about(known.name, "standby.remove").info(m.STANDBY_REMOVED)
         workshop.bus.publish(StandbyRemoved(at=workshop.clock.now(), standby=standby))
 
-    def _standby(self, standby: StandbyId) -> Standby:
+    # --- what uses what --------------------------------------------------------------------------------------
+
+    def standby(self, standby: StandbyId) -> Standby:
+        """Return a registered standby machine.
+
+        Raises:
+            StandbyUnknown: there is none of that id.
+        """
         known = self._workshop.catalog.standbys.get(standby)
         if known is None:
             raise StandbyUnknown(standby=standby)
@@ -204,7 +217,12 @@ class Registry:
         if rules:
             raise UsedByRules(name=name, rules=", ".join(rules))
 
-    def _refuse_used_by_tasks(self, standby: Standby) -> None:
+    def refuse_used_by_tasks(self, standby: Standby) -> None:
+        """Refuse what must not happen while tasks work on a standby machine.
+
+        Raises:
+            StillInUse: some do.
+        """
         if any(record.standby == standby.id for record in self._manager.unfinished()):
             raise StillInUse(name=standby.name)
 
@@ -226,15 +244,20 @@ class Registry:
             OperationalError: a repository cannot be read.
         """
         workshop = self._workshop
-        name = self._standby(standby).name
+        name = self.standby(standby).name
         known = workshop.catalog.standbys.repositories(standby)
         places = sorted(known) if target_path is None else [target_path]
-        count = sum(self._read_points(standby, place) for place in places)
+        count = sum(self.read_points(standby, place) for place in places)
         workshop.journal.about(name, "standby.refresh").info(m.POINTS_REFRESHED, count=count)
         workshop.bus.publish(PointsRefreshed(at=workshop.clock.now(), standby=standby))
         return count
 
-    def _read_points(self, standby: StandbyId, target_path: str) -> int:
+    def read_points(self, standby: StandbyId, target_path: str) -> int:
+        """Make the list of a repository's points equal to what it says itself; return how many there are.
+
+        Raises:
+            OperationalError: it cannot be read.
+        """
         with self._workshop.repositories.lease(standby, target_path) as repository:
             points = repository.points().points
         self._workshop.catalog.points.replace_all(standby, target_path, points)

@@ -34,6 +34,8 @@ class StandbyHealth:
     error: OperationalError | None = None
     total_bytes: int | None = None
     free_bytes: int | None = None
+    locked: OperationalError | None = None
+    """Why encrypted repositories there cannot be opened on this machine."""
 
 
 def look_at(standby: Standby) -> StandbyHealth:

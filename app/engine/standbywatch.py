@@ -1,16 +1,19 @@
 """Whether standby machines can be used, looked at beside everybody else: a share that hangs makes nobody wait."""
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.domain.console_events import StandbyUsabilityChanged
-from app.domain.errors import StandbyUnavailable
+from app.domain.errors import OperationalError, StandbyUnavailable
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
 from app.engine import messages as m
 from app.engine.history.journal import Journal
+from app.engine.history.messages import STANDBY_LOCKED
 from app.engine.ports import StandbyStore
 from app.engine.standbys import StandbyHealth, look_at
 
@@ -26,16 +29,26 @@ class StandbyWatch:
     Thread: any. Each look is on a daemon thread of its own, at most one per standby.
     """
 
-    def __init__(self, standbys: StandbyStore, clock: Clock, bus: EventBus, journal: Journal) -> None:
+    def __init__(
+        self,
+        standbys: StandbyStore,
+        clock: Clock,
+        bus: EventBus,
+        journal: Journal,
+        *,
+        encryption_problem: Callable[[Standby], OperationalError | None],
+    ) -> None:
         self._standbys = standbys
         self._clock = clock
         self._bus = bus
         self._journal = journal
+        self._encryption_problem = encryption_problem
         self._lock = threading.Lock()
         self._found: dict[StandbyId, StandbyHealth] = {}
         self._begun_at_s: dict[StandbyId, float] = {}
         self._looking: dict[StandbyId, threading.Thread] = {}
         self._usable: dict[StandbyId, bool] = {}
+        self._locked: dict[StandbyId, bool] = {}
         self._closed = False
 
     def refresh(self, *, wait_s: float = 0.0, again: bool = False) -> None:
@@ -61,6 +74,11 @@ class StandbyWatch:
         """Tell whether backups can go to a standby; one that was never looked at counts as usable."""
         health = self.health(standby)
         return health is None or (health.reachable and health.writable)
+
+    def is_locked(self, standby: StandbyId) -> bool:
+        """Tell whether encrypted repositories cannot be opened for want of a key."""
+        health = self.health(standby)
+        return health is not None and health.locked is not None
 
     def close(self, wait_s: float = 2.0) -> None:
         """Take no more looks and tell nobody any more; a look that hangs is left to itself."""
@@ -97,14 +115,26 @@ class StandbyWatch:
 
     def _look(self, standby: Standby) -> None:
         found = look_at(standby)
+        if found.reachable:
+            found = replace(found, locked=self._encryption_problem(standby))
         usable = found.reachable and found.writable
         with self._lock:
             self._found[standby.id] = found
             self._looking.pop(standby.id, None)
+            locked = self._note_lock(standby, found)
             changed = self._usable.get(standby.id, True) != usable and not self._closed
             self._usable[standby.id] = usable
         if changed:
             self._tell(standby, found, usable=usable)
+        if locked is not None:
+            self._journal.about(standby.name, "standby.watch").warning(STANDBY_LOCKED, detail=locked.message)
+
+    def _note_lock(self, standby: Standby, found: StandbyHealth) -> OperationalError | None:
+        """Return why a standby is locked when that is news."""
+        if not found.reachable or self._closed:
+            return None
+        was, self._locked[standby.id] = self._locked.get(standby.id, False), found.locked is not None
+        return None if was else found.locked
 
     def _tell(self, standby: Standby, found: StandbyHealth, *, usable: bool) -> None:
         log = self._journal.about(standby.name, "standby.watch")

@@ -52,7 +52,16 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 from app.repository.access import RepositoryAccess, inspect_repository, unlock_repository
 from app.repository.facade import Repository
 from app.repository.healing import RepairReport
-from app.repository.keys import MasterKey, Passphrase, Protection, RecoveryKey, RepositoryKey, Unlocked
+from app.repository.keys import (
+    MasterKey,
+    Passphrase,
+    Protection,
+    RecoveryKey,
+    RepositoryKey,
+    Unlocked,
+    is_recovery_key,
+    new_recovery_key,
+)
 from app.repository.reader import PointReader
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
@@ -105,5 +114,7 @@ __all__ = [
     "Unlocked",
     "VerifyReport",
     "inspect_repository",
+    "is_recovery_key",
+    "new_recovery_key",
     "unlock_repository",
 ]

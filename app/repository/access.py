@@ -119,6 +119,16 @@ class RepositoryAccess:
         with self._sharing():
             self._ring.add(self._need_master(), seal, self._now())
 
+    def remove_seal(self, seal: Seal) -> None:
+        """Make the passphrase or recovery key behind a seal worthless.
+
+        Raises:
+            RepositoryBusy: garbage collection is under way.
+            StandbyUnavailable: the standby refuses.
+        """
+        with self._sharing():
+            self._ring.remove(seal)
+
     def keep_only_passphrase(self, seal: Seal) -> None:
         """Make every passphrase worthless but the one behind a seal.
 

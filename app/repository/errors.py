@@ -89,8 +89,8 @@ class KeyNeeded(OperationalError):
     """The repository is encrypted and no key was given."""
 
     code = "repository.key_needed"
-    message_template = "The repository at {path} is encrypted."
-    hint_template = "Enter its passphrase or its recovery key."
+    message_template = "The repository at {path} is encrypted, and this machine does not know its key."
+    hint_template = "Unlock its standby machine under Standby machines, with the passphrase or a recovery key."
 
 
 class KeyWrong(OperationalError):

@@ -174,6 +174,15 @@ class KeyRing:
         kept = None if but is None else but.salt.hex()
         self._remove([path for path, file in self._files() if file.kind == kind and file.salt != kept])
 
+    def remove(self, seal: Seal) -> None:
+        """Make the passphrase or recovery key behind a seal worthless.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        mine = seal.kind, seal.salt.hex()
+        self._remove([path for path, file in self._files() if (file.kind, file.salt) == mine])
+
     def _made_with(self, seal: Seal, master: bytes) -> list[Path]:
         return [
             path
@@ -198,9 +207,9 @@ class KeyRing:
         Raises:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
-        key = new_recovery_key()
-        self.add(master, Seal.of_recovery_key(key), created_at)
-        return format_recovery_key(key)
+        printed, seal = new_recovery_key()
+        self.add(master, seal, created_at)
+        return printed
 
     def _remove(self, paths: list[Path]) -> None:
         with storage_errors(self._root):
@@ -272,9 +281,19 @@ def _seals_for(file: KeyFile, key: Passphrase | RecoveryKey | Seals) -> Iterator
             yield Seal.of_recovery_key(parse_recovery_key(key.text), salt)
 
 
-def new_recovery_key() -> bytes:
-    """Make the bytes of a recovery key."""
-    return os.urandom(KEY_BYTES)
+def new_recovery_key() -> tuple[str, Seal]:
+    """Make a recovery key; return it as it is printed, and its seal."""
+    key = os.urandom(KEY_BYTES)
+    return format_recovery_key(key), Seal.of_recovery_key(key)
+
+
+def is_recovery_key(text: str) -> bool:
+    """Tell whether what was typed is a recovery key without a slip of the pen, wherever it belongs."""
+    try:
+        parse_recovery_key(text)
+    except ValueError:
+        return False
+    return True
 
 
 def format_recovery_key(key: bytes) -> str:

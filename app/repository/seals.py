@@ -9,7 +9,7 @@ import base64
 import hashlib
 import os
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import msgspec
@@ -90,6 +90,13 @@ class Seals:
     def all(self) -> tuple[Seal, ...]:
         """Every seal."""
         return (*(() if self.passphrase is None else (self.passphrase,)), *self.recovery)
+
+    def with_seal(self, seal: Seal) -> Self:
+        """Return these seals with another one: in place of the passphrase's, or beside those of recovery keys."""
+        if seal.kind == PASSPHRASE:
+            return replace(self, passphrase=seal)
+        others = [one for one in self.recovery if one.salt != seal.salt]
+        return replace(self, recovery=(*others, seal)[-MOST_RECOVERY_SEALS:])
 
     def encode(self) -> str:
         """Return the seals as a secret store keeps them."""

@@ -34,7 +34,7 @@ from app.engine.api import (
     TaskDetails,
     TaskReport,
 )
-from app.repository import Repository, RepositorySettings
+from app.repository import Protection, Repository, RepositoryKey, RepositorySettings
 from tests.support.local_disks import LocalTransports
 from tests.support.local_host import LocalHost
 from tests.support.local_hypervisor import PASSWORD, LocalFactory
@@ -104,13 +104,17 @@ class EngineLab:
         self.platform = PlatformId("")
         self.standby = StandbyId("")
 
-    def open_repository(self, place: RepositoryPlace) -> Repository:
+    def open_repository(
+        self, place: RepositoryPlace, key: RepositoryKey | None, protection: Protection | None
+    ) -> Repository:
         """Open the repository at a place with small chunks."""
         local = self.directory / "local"
         if place.repository_id is not None:
-            return Repository.open(place.path, local_dir=local, clock=self.clock)
+            return Repository.open(place.path, local_dir=local, clock=self.clock, key=key)
         small = RepositorySettings(chunk_bytes=CHUNK)
-        return Repository.open_or_create(place.path, small, local_dir=local, clock=self.clock)
+        return Repository.open_or_create(
+            place.path, small, local_dir=local, clock=self.clock, key=key, protection=protection
+        )
 
     def __enter__(self) -> Self:
         platforms, standbys = self.catalog.platforms.all(), self.catalog.standbys.all()

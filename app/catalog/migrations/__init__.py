@@ -19,6 +19,7 @@ from app.catalog.migrations import (
     r0003_history,
     r0004_settings,
     r0005_tallies,
+    r0006_encryption,
 )
 
 REVISIONS: tuple[ModuleType, ...] = (
@@ -27,6 +28,7 @@ REVISIONS: tuple[ModuleType, ...] = (
     r0003_history,
     r0004_settings,
     r0005_tallies,
+    r0006_encryption,
 )
 """Every revision, oldest first."""
 

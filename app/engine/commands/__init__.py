@@ -4,6 +4,15 @@
 """
 
 from app.engine.commands.base import Command
+from app.engine.commands.encryption import (
+    AddRecoveryKey,
+    ChangePassphrase,
+    EncryptStandby,
+    RecoverySheet,
+    RevokeRecoveryKeys,
+    UnlockReport,
+    UnlockStandby,
+)
 from app.engine.commands.history import (
     ClearLog,
     ExportLog,
@@ -94,20 +103,28 @@ AnyCommand = (
     | TestSink
     | SetHooks
     | RaiseWindow
+    | UnlockStandby
+    | EncryptStandby
+    | ChangePassphrase
+    | AddRecoveryKey
+    | RevokeRecoveryKeys
 )
 """Every command, for decoding."""
 
 __all__ = [
+    "AddRecoveryKey",
     "AddVmsToRule",
     "AnyCommand",
     "CancelTask",
     "ChangeLimits",
+    "ChangePassphrase",
     "ChangeRulePolicy",
     "ClearLog",
     "Command",
     "CreateRule",
     "DeletePoint",
     "DeleteRule",
+    "EncryptStandby",
     "ExportLog",
     "GroupMember",
     "MarkErrorsViewed",
@@ -118,6 +135,7 @@ __all__ = [
     "Periodic",
     "Policy",
     "RaiseWindow",
+    "RecoverySheet",
     "RefreshPoints",
     "RegisterPlatform",
     "RegisterStandby",
@@ -125,6 +143,7 @@ __all__ = [
     "RemoveStandby",
     "RemoveVmsFromRule",
     "RetryTask",
+    "RevokeRecoveryKeys",
     "RuleDraft",
     "RunNow",
     "SetHooks",
@@ -141,6 +160,8 @@ __all__ = [
     "StopVms",
     "SweepSnapshots",
     "TestSink",
+    "UnlockReport",
+    "UnlockStandby",
     "UpdatePlatform",
     "UpdateStandby",
     "VmChoice",

@@ -48,6 +48,14 @@ class RegisterStandby(Command[Standby], frozen=True, kw_only=True):
     root_path: str
     """Absolute path on the engine's machine, local or mounted; made when its parent is there."""
     note: str = ""
+    passphrase: str | None = None
+    """Encrypts everything that is kept there, or opens the encrypted repositories that lie there already; refused
+    where others do. Without it a standby with nothing but encrypted repositories is encrypted, and locked."""
+    hide_names: bool = False
+    """With a passphrase: hide the names of rules, VMs and platforms too."""
+
+    def __repr__(self) -> str:
+        return f"RegisterStandby(name={self.name!r}, root_path={self.root_path!r}, passphrase=…)"
 
 
 class UpdateStandby(Command[Standby], frozen=True, kw_only=True):

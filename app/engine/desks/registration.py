@@ -104,6 +104,9 @@ class RegistrationDesk:
                     repository_bytes=sum(tally.stored_bytes for tally in mine),
                     point_count=sum(tally.count for tally in mine),
                     rule_count=sum(rule.standby == one.id for rule in rules),
+                    encryption=one.encryption,
+                    locked=None if health is None or health.locked is None else error_row(health.locked),
+                    encrypted_repositories=len(catalog.standbys.encrypted_repositories(one.id)),
                 )
             )
         return tuple(rows)
@@ -133,7 +136,11 @@ class RegistrationDesk:
         else:
             raise RequestRefused(detail="neither a rule nor a draft is named")
         return examine_rule(
-            rule, partial(sessions.connect, rule.platform), catalog.standbys.get(rule.standby), self._probe
+            rule,
+            partial(sessions.connect, rule.platform),
+            catalog.standbys.get(rule.standby),
+            self._probe,
+            self._workshop.repositories.encryption_problem,
         )
 
 

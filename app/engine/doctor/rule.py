@@ -1,6 +1,6 @@
 """The examination of a rule or a draft: its VMs with their disks, and its standby machine."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from app.core.hypervisor import SNAPSHOT_PREFIX, Examinable, Hypervisor
 from app.core.places import RestoreChoices
@@ -18,7 +18,11 @@ _GB = 1000**3
 
 
 def examine_rule(
-    rule: BackupRule, connect: Connect, standby: Standby | None, probe: PortProbe = probe_port
+    rule: BackupRule,
+    connect: Connect,
+    standby: Standby | None,
+    probe: PortProbe = probe_port,
+    encryption_problem: Callable[[Standby], OperationalError | None] = lambda _standby: None,
 ) -> tuple[Finding, ...]:
     """Look at everything a rule depends on. Never raises for what it finds."""
     found: list[Finding] = []
@@ -39,6 +43,9 @@ def examine_rule(
         found.append(k.LanFreeMissing.about(rule.name))
     if standby is not None:
         found.append(_standby(standby, details))
+        locked = encryption_problem(standby)
+        if locked is not None:
+            found.append(k.of_error(standby.name, locked))
     return tuple(found)
 
 

@@ -12,6 +12,14 @@ PLATFORM_REMOVED = MessageKind("platform.removed", "Taken off the list; its rest
 STANDBY_REGISTERED = MessageKind("standby.registered", "Registered: {path}")
 STANDBY_CHANGED = MessageKind("standby.changed", "Changed: {path}")
 STANDBY_REMOVED = MessageKind("standby.removed", "Taken off the list; its data stays where it is")
+STANDBY_ENCRYPTED = MessageKind("standby.encrypted", "New repositories are encrypted from now on")
+STANDBY_UNLOCKED = MessageKind(
+    "standby.unlocked", "Unlocked: the keys of {opened} repositories are known here now; still locked: {locked}"
+)
+STANDBY_LOCKED = MessageKind("standby.locked", "The standby machine is locked: {detail}")
+PASSPHRASE_CHANGED = MessageKind("standby.passphrase_changed", "The passphrase was changed")
+RECOVERY_KEY_MADE = MessageKind("standby.recovery_key_made", "A recovery key was made")
+RECOVERY_KEYS_REVOKED = MessageKind("standby.recovery_keys_revoked", "All recovery keys were revoked")
 REPOSITORY_UNREAD = MessageKind("standby.repository_unread", "The repository in {directory} is not read: {detail}")
 POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore points were read from the standby")
 POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")

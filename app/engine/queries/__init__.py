@@ -4,6 +4,11 @@
 """
 
 from app.engine.queries.base import Query
+from app.engine.queries.encryption import (
+    DescribeEncryption,
+    EncryptionRow,
+    RepositoryKeysRow,
+)
 from app.engine.queries.history import (
     DayCount,
     EngineStatus,
@@ -128,6 +133,7 @@ AnyQuery = (
     | ReadStatus
     | Search
     | ReadNotifications
+    | DescribeEncryption
     | ReadHooks
 )
 """Every query, for decoding."""
@@ -140,10 +146,12 @@ __all__ = [
     "CheckRule",
     "DayCount",
     "DeletionPreview",
+    "DescribeEncryption",
     "DescribeRule",
     "DescribeSavedVm",
     "DescribeVm",
     "DirectoryEntry",
+    "EncryptionRow",
     "EngineStatus",
     "ErrorRow",
     "ExaminePlatform",
@@ -188,6 +196,7 @@ __all__ = [
     "ReadStatistics",
     "ReadStatus",
     "ReadTraffic",
+    "RepositoryKeysRow",
     "RuleDetails",
     "RuleProblemRow",
     "RuleRow",

@@ -6,6 +6,7 @@ from enum import Enum
 
 from app.domain.ids import PlatformId, RuleId, StandbyId
 from app.domain.platforms import Platform, PlatformFacts
+from app.domain.standbys import EncryptionMode
 from app.engine.commands.rules import RuleDraft
 from app.engine.queries.base import Query
 from app.engine.queries.tasks import ErrorRow
@@ -80,6 +81,15 @@ class StandbyRow:
     """What our repositories there occupy."""
     point_count: int
     rule_count: int
+    encryption: EncryptionMode = EncryptionMode.OFF
+    locked: ErrorRow | None = None
+    """Why encrypted repositories there cannot be opened on this machine."""
+    encrypted_repositories: int = 0
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether anything there is encrypted, or shall be."""
+        return self.encryption is not EncryptionMode.OFF or self.encrypted_repositories > 0
 
 
 class ListStandbyRows(Query[tuple[StandbyRow, ...]], frozen=True, kw_only=True):

@@ -51,7 +51,9 @@ class Keeper:
     def _due(self, now: datetime) -> Iterator[StartSweep | StartVerify]:
         for standby, target_path in places_to_sweep(self._places(), self._last_sweeps(), now):
             yield StartSweep(standby=standby, target_path=target_path, priority=UPKEEP_PRIORITY)
-        point = longest_unverified(self._workshop.catalog.points.find(), now)
+        watch = self._workshop.standby_watch
+        readable = (one for one in self._workshop.catalog.points.find() if not watch.is_locked(one.standby))
+        point = longest_unverified(readable, now)
         if point is not None:
             yield StartVerify(
                 standby=point.standby,
@@ -61,8 +63,9 @@ class Keeper:
             )
 
     def _places(self) -> list[Place]:
-        standbys = self._workshop.catalog.standbys
-        return [(one.id, path) for one in standbys.all() for path in sorted(standbys.repositories(one.id))]
+        standbys, watch = self._workshop.catalog.standbys, self._workshop.standby_watch
+        open_ones = [one.id for one in standbys.all() if not watch.is_locked(one.id)]
+        return [(one, path) for one in open_ones for path in sorted(standbys.repositories(one))]
 
     def _last_sweeps(self) -> dict[Place, datetime]:
         """Return when each repository was last swept, or tried to be."""

@@ -1,0 +1,456 @@
+"""Encrypted standby machines: what the operator asks for, and what lies where afterwards."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import msgspec
+import pytest
+
+from app.domain.errors import OperationalError
+from app.domain.history import LogSearch
+from app.domain.ids import StandbyId
+from app.domain.standbys import EncryptionMode, Standby
+from app.domain.states import TaskState
+from app.engine.api import (
+    AddRecoveryKey,
+    ChangePassphrase,
+    DescribeEncryption,
+    EncryptStandby,
+    ListStandbyRows,
+    RegisterStandby,
+    RemoveStandby,
+    RevokeRecoveryKeys,
+    StandbyRow,
+    StartSweep,
+    StartVerify,
+    UnlockStandby,
+)
+from app.engine.errors import (
+    EncryptionMissing,
+    NotEncrypted,
+    NothingToUnlock,
+    PassphraseChanged,
+    PassphraseNeeded,
+    PassphraseWeak,
+    PlainDataThere,
+    RecoveryKeysFull,
+)
+from app.repository import MOST_RECOVERY_SEALS, Repository
+from app.repository.configuration import RepositoryFile
+from app.repository.documents import decode_document, encode_document
+from app.repository.errors import KeyNeeded, KeyWrong
+from app.repository.seals import Scrypt
+from tests.support.engine_lab import EngineLab, MemorySecrets, filled_vm
+from tests.support.waiting import wait_until
+
+PASSPHRASE = "otter lamp crane seventeen"
+OTHER = "pear quilt marble nineteen"
+
+
+@pytest.fixture(autouse=True)
+def _quick_derivation() -> Iterator[None]:
+    with patch("app.repository.seals.COST", Scrypt(n=1024)):
+        yield
+
+
+@contextmanager
+def encrypted_lab(directory: Path, *, hide_names: bool = False) -> Iterator[EngineLab]:
+    """Open a lab whose standby machine is encrypted."""
+    with EngineLab(directory) as lab:
+        lab.standby = encrypted(lab, directory / "safe", hide_names=hide_names).id
+        yield lab
+
+
+def encrypted(lab: EngineLab, root: Path, *, hide_names: bool = False, name: str = "safe") -> Standby:
+    return lab.engine.execute(
+        RegisterStandby(name=name, root_path=str(root), passphrase=PASSPHRASE, hide_names=hide_names)
+    )
+
+
+def row_of(lab: EngineLab, standby: StandbyId) -> StandbyRow:
+    return next(one for one in lab.engine.ask(ListStandbyRows()) if one.id == standby)
+
+
+def look_again(lab: EngineLab) -> None:
+    lab.engine._workshop.standby_watch.refresh(again=True, wait_s=10)
+
+
+def forget_keys(lab: EngineLab) -> None:
+    """Do what a reinstalled system does to its keyring."""
+    for name in [one for one in lab.secrets.values if not one.startswith("platform/")]:
+        lab.secrets.delete(name)
+    look_again(lab)
+
+
+def everything_at(root: Path) -> bytes:
+    """All names and all bytes below a directory."""
+    names = "\n".join(str(path.relative_to(root)) for path in root.rglob("*")).encode()
+    return names + b"".join(path.read_bytes() for path in root.rglob("*") if path.is_file())
+
+
+def backup_error(lab: EngineLab) -> str:
+    """Back a VM up, which must fail, and return the code of the error."""
+    report = lab.finished(lab.start_backup(lab.host.add_vm("other", [1024 * 1024])))
+    assert report.task.state is TaskState.FAILED
+    assert report.task.error is not None
+    return report.task.error.code
+
+
+# --- turning it on -----------------------------------------------------------------------------------------------
+
+
+def test_backups_to_an_encrypted_standby_are_restored_verified_and_swept(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        vm = filled_vm(lab)
+        first = lab.backup(vm)
+        lab.host.write(vm, 2000, 5000, b"later")
+        second = lab.backup(vm)
+        assert lab.verify(second).task.state is TaskState.COMPLETED
+        sweep = lab.finished(lab.engine.execute(StartSweep(standby=lab.standby)))
+        assert sweep.task.state is TaskState.COMPLETED
+        assert lab.content(first.id)[5000:5005] != b"later"
+        assert lab.content(second.id)[5000:5005] == b"later"
+        with lab.repository() as repository:
+            assert repository.is_encrypted
+        row = row_of(lab, lab.standby)
+        assert (row.encryption, row.locked, row.is_encrypted) == (EncryptionMode.CONTENTS, None, True)
+        assert not row_of(lab, StandbyId(lab.catalog.standbys.all()[1].id)).is_encrypted
+
+
+def test_every_repository_of_the_standby_has_a_key_of_its_own_and_one_passphrase(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        with (
+            lab.engine._workshop.repositories.lease(lab.standby, "a") as one,
+            lab.engine._workshop.repositories.lease(lab.standby, "b/c") as other,
+        ):
+            assert one.access.master_key() != other.access.master_key()
+        forget_keys(lab)
+        assert lab.engine.execute(UnlockStandby(standby=lab.standby, key=PASSPHRASE)).opened == ("a", "b/c")
+
+
+def test_with_hidden_names_nothing_tells_what_is_backed_up(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path, hide_names=True) as lab:
+        vm = filled_vm(lab, name="payroll")
+        lab.host.write(vm, 2000, 0, b"account 4711 owes 12 euro; " * 10_000)
+        lab.backup(vm)
+        visible = everything_at(tmp_path / "safe")
+        for secret in (b"account 4711", b"payroll", b"nightly", lab.host.address.encode(), f"_{vm}_".encode()):
+            assert secret not in visible
+        assert lab.backup(vm).parent is not None, "the chain is found again"
+
+
+@pytest.mark.parametrize("passphrase", ["", "short", "aaaaaaaaaaaaaaaaaaaa", "Password1234"])
+def test_a_weak_passphrase_is_refused_and_nothing_is_remembered(tmp_path: Path, passphrase: str) -> None:
+    with EngineLab(tmp_path) as lab:
+        with pytest.raises(PassphraseWeak):
+            lab.engine.execute(
+                RegisterStandby(name="safe", root_path=str(tmp_path / "safe"), passphrase=passphrase)
+            )
+        assert [one.name for one in lab.catalog.standbys.all()] == ["standby"]
+        assert not (tmp_path / "safe").exists()
+
+
+def test_a_standby_with_plain_data_is_not_encrypted_behind_its_back(tmp_path: Path) -> None:
+    with EngineLab(tmp_path) as lab:
+        lab.backup(filled_vm(lab))
+        with pytest.raises(PlainDataThere) as refused:
+            lab.engine.execute(EncryptStandby(standby=lab.standby, passphrase=PASSPHRASE))
+        assert "/standby holds restore points that are not encrypted, in /." in refused.value.message
+        lab.engine.execute(RemoveStandby(standby=lab.standby))
+        with pytest.raises(PlainDataThere):
+            encrypted(lab, tmp_path / "standby")
+
+
+def test_an_empty_standby_can_be_encrypted_later(tmp_path: Path) -> None:
+    with EngineLab(tmp_path) as lab:
+        lab.engine.execute(EncryptStandby(standby=lab.standby, passphrase=PASSPHRASE, hide_names=True))
+        point = lab.backup(filled_vm(lab, name="payroll"))
+        assert "payroll" not in point.chain
+        with pytest.raises(OperationalError, match="already"):
+            lab.engine.execute(EncryptStandby(standby=lab.standby, passphrase=OTHER))
+
+
+# --- without the key ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.allows_log("locked")
+def test_without_its_key_tasks_and_states_say_so_until_it_is_unlocked(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        vm = filled_vm(lab)
+        point = lab.backup(vm)
+        forget_keys(lab)
+        locked = row_of(lab, lab.standby).locked
+        assert locked is not None
+        assert locked.code == "repository.key_needed"
+        assert "Unlock" in locked.hint
+        report = lab.verify(point)
+        assert report.task.state is TaskState.FAILED
+        assert report.task.error is not None
+        assert report.task.error.code == "repository.key_needed"
+        assert backup_error(lab) == "repository.key_needed"
+
+        before = everything_at(tmp_path / "safe")
+        with pytest.raises(KeyWrong):
+            lab.engine.execute(UnlockStandby(standby=lab.standby, key="wrong"))
+        assert everything_at(tmp_path / "safe") == before
+        assert set(lab.secrets.values) == {f"platform/{lab.platform}"}
+
+        done = lab.engine.execute(UnlockStandby(standby=lab.standby, key=PASSPHRASE))
+        assert (done.opened, done.locked, done.point_count, done.needs_passphrase) == (("",), (), 1, False)
+        look_again(lab)
+        assert row_of(lab, lab.standby).locked is None
+        assert lab.verify(point).task.state is TaskState.COMPLETED
+        lab.backup(vm)
+
+
+@pytest.mark.allows_log("is not read|locked")
+def test_another_workstation_takes_an_encrypted_standby_in(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path / "one", hide_names=True) as lab:
+        point = lab.backup(filled_vm(lab))
+    root = tmp_path / "one" / "safe"
+    with EngineLab(tmp_path / "two") as lab:
+        taken = lab.engine.execute(RegisterStandby(name="taken in", root_path=str(root)))
+        assert taken.encryption is EncryptionMode.NAMES, "what is made there later is like what lies there"
+        look_again(lab)
+        assert row_of(lab, taken.id).locked is not None
+        assert lab.engine.execute(UnlockStandby(standby=taken.id, key=PASSPHRASE)).point_count == 1
+        lab.standby = taken.id
+        assert lab.listed() == [point.id]
+        with lab.engine._workshop.repositories.lease(taken.id, "new") as repository:
+            assert repository.hides_names
+        lab.engine.execute(RemoveStandby(standby=taken.id))
+        assert set(lab.secrets.values) == {f"platform/{lab.platform}"}, "its keys are forgotten with it"
+        again = lab.engine.execute(RegisterStandby(name="again", root_path=str(root), passphrase=PASSPHRASE))
+        assert row_of(lab, again.id).point_count == 1
+        lab.engine.execute(RemoveStandby(standby=again.id))
+        with pytest.raises(KeyWrong):
+            lab.engine.execute(RegisterStandby(name="again", root_path=str(root), passphrase=OTHER))
+        assert "again" not in [one.name for one in lab.catalog.standbys.all()]
+
+
+def test_an_encrypted_standby_without_repositories_and_without_keys_gets_a_new_passphrase(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        lab.secrets.delete(f"standby/{lab.standby}")
+        assert backup_error(lab) == PassphraseNeeded.code
+        with pytest.raises(NothingToUnlock):
+            lab.engine.execute(UnlockStandby(standby=lab.standby, key=PASSPHRASE))
+        lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase=OTHER))
+        lab.backup(filled_vm(lab))
+
+
+def test_only_some_repositories_may_have_the_passphrase_that_was_typed(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        repositories = lab.engine._workshop.repositories
+        for path in ("a", "b"):
+            with repositories.lease(lab.standby, path) as repository:
+                if path == "b":
+                    repository.access.change_passphrase(OTHER)
+        forget_keys(lab)
+        first = lab.engine.execute(UnlockStandby(standby=lab.standby, key=OTHER))
+        assert (first.opened, first.locked) == (("b",), ("a",))
+        with pytest.raises(KeyNeeded):
+            lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase="never said before 17"))
+        second = lab.engine.execute(UnlockStandby(standby=lab.standby, key=PASSPHRASE))
+        assert (second.opened, second.locked) == (("a",), ("b",)), "tried by what was typed alone"
+        for path in ("a", "b"):
+            with repositories.lease(lab.standby, path):
+                pass
+
+
+# --- whoever controls the standby --------------------------------------------------------------------------------
+
+
+def test_a_plain_repository_in_the_place_of_an_encrypted_one_is_refused(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        lab.backup(filled_vm(lab))
+        settings = tmp_path / "safe" / "repository.json"
+        original = settings.read_bytes()
+        for told in (replace_encryption(original, None), plain_repository(tmp_path / "plain", lab)):
+            settings.write_bytes(told)
+            before = everything_at(tmp_path / "safe")
+            assert backup_error(lab) in (EncryptionMissing.code, "engine.wrong_repository")
+            assert everything_at(tmp_path / "safe") == before
+        shutil.copytree(tmp_path / "plain", tmp_path / "safe" / "new")
+        with (
+            pytest.raises(EncryptionMissing),
+            lab.engine._workshop.repositories.lease(lab.standby, "new"),
+        ):
+            raise AssertionError("a plain repository was opened")
+
+
+def test_a_repository_that_no_longer_hides_names_is_refused(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path, hide_names=True) as lab:
+        lab.backup(filled_vm(lab, name="payroll"))
+        settings = tmp_path / "safe" / "repository.json"
+        settings.write_bytes(replace_encryption(settings.read_bytes(), hidden_names=False))
+        assert backup_error(lab) == EncryptionMissing.code
+
+
+def replace_encryption(document: bytes, encryption: None = None, *, hidden_names: bool | None = None) -> bytes:
+    """Return ``repository.json`` as somebody at the standby would change it."""
+    file = decode_document(document, RepositoryFile)
+    if hidden_names is None:
+        return encode_document(msgspec.structs.replace(file, encryption=encryption))
+    assert file.encryption is not None
+    changed = msgspec.structs.replace(file.encryption, hidden_names=hidden_names)
+    return encode_document(msgspec.structs.replace(file, encryption=changed))
+
+
+def plain_repository(root: Path, lab: EngineLab) -> bytes:
+    """Make a repository without encryption and return its ``repository.json``."""
+    Repository.create(root, local_dir=lab.directory / "local", clock=lab.clock).close()
+    return (root / "repository.json").read_bytes()
+
+
+# --- passphrase and recovery keys --------------------------------------------------------------------------------
+
+
+def test_the_passphrase_changes_for_every_repository(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        for path in ("a", "b"):
+            with lab.engine._workshop.repositories.lease(lab.standby, path):
+                pass
+        with pytest.raises(PassphraseWeak):
+            lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase="weak"))
+        lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase=OTHER))
+        with lab.engine._workshop.repositories.lease(lab.standby, "made afterwards"):
+            pass
+        forget_keys(lab)
+        with pytest.raises(KeyWrong):
+            lab.engine.execute(UnlockStandby(standby=lab.standby, key=PASSPHRASE))
+        assert len(lab.engine.execute(UnlockStandby(standby=lab.standby, key=OTHER)).opened) == 3
+
+
+def test_a_passphrase_that_could_not_be_written_everywhere_changes_nothing(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        for path in ("a", "b"):
+            with lab.engine._workshop.repositories.lease(lab.standby, path):
+                pass
+        keys = tmp_path / "safe" / "b" / "keys"
+        keys.rename(tmp_path / "away")
+        with pytest.raises(OperationalError):
+            lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase=OTHER))
+        (tmp_path / "away").rename(keys)
+        forget_keys(lab)
+        with pytest.raises(KeyWrong):
+            lab.engine.execute(UnlockStandby(standby=lab.standby, key=OTHER))
+        assert len(lab.engine.execute(UnlockStandby(standby=lab.standby, key=PASSPHRASE)).opened) == 2
+
+
+def test_a_recovery_key_opens_everything_also_what_is_made_later_until_it_is_revoked(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        sheet = lab.engine.execute(AddRecoveryKey(standby=lab.standby))
+        assert sheet.key not in repr(sheet)
+        lab.backup(filled_vm(lab))
+        described = lab.engine.ask(DescribeEncryption(standby=lab.standby))
+        assert (described.recovery_keys, described.passphrase_known) == (1, True)
+        assert [(one.target_path, one.recovery_keys) for one in described.repositories] == [("", 1)]
+        forget_keys(lab)
+        typed = f"  {sheet.key.lower().replace('-', ' ')} "
+        done = lab.engine.execute(UnlockStandby(standby=lab.standby, key=typed))
+        assert (done.opened, done.needs_passphrase) == (("",), True)
+        lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase=OTHER))
+        lab.engine.execute(RevokeRecoveryKeys(standby=lab.standby))
+        forget_keys(lab)
+        with pytest.raises(KeyWrong):
+            lab.engine.execute(UnlockStandby(standby=lab.standby, key=sheet.key))
+        lab.engine.execute(UnlockStandby(standby=lab.standby, key=OTHER))
+
+
+def test_there_are_only_so_many_recovery_keys(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        for _ in range(MOST_RECOVERY_SEALS):
+            lab.engine.execute(AddRecoveryKey(standby=lab.standby))
+        with pytest.raises(RecoveryKeysFull):
+            lab.engine.execute(AddRecoveryKey(standby=lab.standby))
+
+
+def test_keys_of_a_standby_that_is_not_encrypted_make_no_sense(tmp_path: Path) -> None:
+    with EngineLab(tmp_path) as lab:
+        with pytest.raises(NotEncrypted):
+            lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase=OTHER))
+        with pytest.raises(NotEncrypted):
+            lab.engine.execute(AddRecoveryKey(standby=lab.standby))
+        with pytest.raises(NotEncrypted):
+            lab.engine.execute(RevokeRecoveryKeys(standby=lab.standby))
+
+
+def test_a_passphrase_changed_elsewhere_seals_no_new_repository_here(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        with lab.engine._workshop.repositories.lease(lab.standby, "a") as repository:
+            repository.access.change_passphrase(OTHER)  # what another console does
+        with (
+            pytest.raises(PassphraseChanged),
+            lab.engine._workshop.repositories.lease(lab.standby, "b"),
+        ):
+            raise AssertionError("a repository was made with the old passphrase")
+        lab.engine.execute(UnlockStandby(standby=lab.standby, key=OTHER))
+        with lab.engine._workshop.repositories.lease(lab.standby, "b"):
+            pass
+
+
+# --- where no secret may be --------------------------------------------------------------------------------------
+
+
+@pytest.mark.allows_log("locked")
+def test_no_key_gets_into_catalog_log_events_or_representations(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    with encrypted_lab(tmp_path) as lab:
+        sheet = lab.engine.execute(AddRecoveryKey(standby=lab.standby))
+        point = lab.backup(filled_vm(lab))
+        lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase=OTHER))
+        secrets = [PASSPHRASE, OTHER, sheet.key, *keys_in(lab.secrets, lab)]
+        lab.engine.execute(StartVerify(standby=lab.standby, point=point.id))
+        forget_keys(lab)
+        for wrong in ("a wrong passphrase", sheet.key[:-1] + "A"):
+            with pytest.raises(KeyWrong) as refused:
+                lab.engine.execute(UnlockStandby(standby=lab.standby, key=wrong))
+            assert wrong not in str(refused.value)
+        events = repr(lab.events)
+    commands = [
+        RegisterStandby(name="x", root_path="/x", passphrase=PASSPHRASE),
+        UnlockStandby(standby=lab.standby, key=sheet.key),
+        EncryptStandby(standby=lab.standby, passphrase=PASSPHRASE),
+        ChangePassphrase(standby=lab.standby, passphrase=OTHER),
+        sheet,
+    ]
+    places = {
+        "catalog": b"".join(one.read_bytes() for one in tmp_path.glob("catalog.db*")),
+        "local": everything_at(tmp_path / "local"),
+        "standby": everything_at(tmp_path / "safe"),
+        "log": caplog.text.encode(),
+        "events": events.encode(),
+        "representations": repr(commands).encode(),
+    }
+    for where, content in places.items():
+        for secret in secrets:
+            assert secret.encode() not in content, where
+
+
+def keys_in(secrets: MemorySecrets, lab: EngineLab) -> list[str]:
+    """Return every key that the secret store holds, in the letters it is kept in."""
+    found = [text for name, text in secrets.values.items() if name.startswith("repository/")]
+    seals = json.loads(secrets.values[f"standby/{lab.standby}"])
+    return found + [seal[3] for seal in seals]
+
+
+@pytest.mark.allows_log("locked")
+def test_the_log_tells_once_that_a_standby_is_locked(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        lab.backup(filled_vm(lab))
+        forget_keys(lab)
+        look_again(lab)
+
+        def told() -> list[str]:
+            page = lab.catalog.log.page(LogSearch(), limit=1000)
+            return [one.code for one in page.entries if one.code == "standby.locked"]
+
+        wait_until(lambda: bool(told()), deadline_s=10)
+        look_again(lab)
+        assert told() == ["standby.locked"]
