@@ -234,7 +234,6 @@ RETENTION_FAILED = MessageKind("retention.failed", "Expired restore points could
 
 # --- standby machines and platforms ------------------------------------------------------------------------------
 
-STANDBY_LOCKED = MessageKind("standby.locked", "The standby machine is locked: {detail}")
 STANDBY_LOST = MessageKind("standby.lost", "The standby machine cannot be used: {detail}")
 STANDBY_BACK = MessageKind("standby.back", "The standby machine can be used again")
 LIMITS_CHANGED = MessageKind(
