@@ -13,6 +13,8 @@ from app.domain.states import BackupKind
 
 RETENTION_MIN: Final = 1
 RETENTION_MAX: Final = 64
+COUNT_MAX: Final = 1000
+"""Most points that are kept by their number, or in one generation of grandfathers, fathers and sons."""
 LAST_DAY: Final = 31
 """Day of month that always means the last day; a day that a month lacks means its last day, too."""
 
@@ -94,7 +96,7 @@ class GrandfatherFatherSon:
     def problems(self) -> tuple[PlanProblem, ...]:
         """Return what is wrong with it; empty when nothing is."""
         counts = (self.days, self.weeks, self.months, self.years)
-        return () if all(0 <= count <= 1000 for count in counts) else (PlanProblem.COUNT_OUT_OF_RANGE,)
+        return () if all(0 <= count <= COUNT_MAX for count in counts) else (PlanProblem.COUNT_OUT_OF_RANGE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ class Retention:
         found: list[PlanProblem] = []
         if not RETENTION_MIN <= self.period <= RETENTION_MAX:
             found.append(PlanProblem.RETENTION_OUT_OF_RANGE)
-        if not 0 <= self.keep_newest <= 1000:
+        if not 0 <= self.keep_newest <= COUNT_MAX:
             found.append(PlanProblem.COUNT_OUT_OF_RANGE)
         return (*found, *self.gfs.problems())
 

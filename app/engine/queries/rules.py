@@ -33,6 +33,8 @@ class RuleRow:
     last_result: TaskState | None
     """COMPLETED, FAILED or STOPPED of the newest ended run."""
     unviewed_errors: int
+    policy: Policy | None = None
+    """When it runs and what it keeps; None from an engine that does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

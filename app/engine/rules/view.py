@@ -17,7 +17,7 @@ from app.domain.tasks import PointTally, TaskRecord
 from app.engine.jobs import Workshop
 from app.engine.queries.rules import RuleDetails, RuleRow, RuleVmRow
 from app.engine.rows import kept_error_row
-from app.engine.rules.drafts import ROOT_SHOWN, draft_of
+from app.engine.rules.drafts import ROOT_SHOWN, draft_of, shown_policy
 from app.engine.rules.scheduler import Scheduler
 from app.engine.succession import former_ids
 from app.engine.taskmanager import TaskManager
@@ -171,6 +171,7 @@ class RuleView:
             last_run=None if last is None else (last.started_at or last.created_at),
             last_result=None if last is None else last.state,
             unviewed_errors=sum(known.unviewed.get((rule.id, one.vm), 0) for one in rule.vms),
+            policy=shown_policy(rule.policy),
         )
 
     def _running(self, rule: BackupRule, known: _Knowledge) -> list[ProgressSample]:

@@ -23,6 +23,7 @@ from app.views import style
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog, Doomed
 from app.views.backup.editor import EditorMode, RuleEditor
+from app.views.backup.policy_words import kept_words, policy_words
 from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.widgets.columns import count_column
@@ -58,7 +59,14 @@ class RuleList(ActingList[RuleRow]):
     def columns(self) -> Sequence[Column[RuleRow]]:
         """Return the documented columns, and more that start hidden."""
         return (
-            Column(key="name", title=self.tr("Name"), text=lambda row: row.name, stretch=True, width=116),
+            Column(
+                key="name",
+                title=self.tr("Name"),
+                text=lambda row: row.name,
+                tooltip=_description,
+                stretch=True,
+                width=116,
+            ),
             Column(
                 key="state",
                 title=self.tr("State"),
@@ -99,6 +107,20 @@ class RuleList(ActingList[RuleRow]):
         return (
             Column(
                 key="path", title=self.tr("Target path"), text=lambda row: row.target_path, width=150, hidden=True
+            ),
+            Column(
+                key="policy",
+                title=self.tr("Policy"),
+                text=lambda row: policy_words(row.policy) if row.policy else fmt.NOTHING,
+                width=180,
+                hidden=True,
+            ),
+            Column(
+                key="retention",
+                title=self.tr("Retention"),
+                text=lambda row: kept_words(row.policy) if row.policy else fmt.NOTHING,
+                width=180,
+                hidden=True,
             ),
             _hidden(count_column("vms", self.tr("VMs"), lambda row: row.vm_count)),
             _hidden(
@@ -256,6 +278,14 @@ class RuleList(ActingList[RuleRow]):
 
     def _on_stop_chosen(self) -> None:
         self.execute(StopRules(rules=tuple(row.id for row in self.chosen_rows())))
+
+
+def _description(row: RuleRow) -> str:
+    """Return what a rule does, for the tooltip of its name."""
+    lines = [row.name]
+    if row.policy is not None:
+        lines += [policy_words(row.policy), kept_words(row.policy)]
+    return "\n".join(lines)
 
 
 def _hidden(column: Column[RuleRow]) -> Column[RuleRow]:

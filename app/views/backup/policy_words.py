@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
-from app.domain.policies import LAST_DAY, Plan, PlanProblem, PolicyUnit, Weekday
+from app.domain.policies import LAST_DAY, Plan, PlanProblem, PolicyUnit, Retention, Weekday
 from app.domain.rules import RuleProblem
+from app.engine.api import OneTime, Policy
+from app.models import format as fmt
+from app.views.words import backup_kind_word
 
 _UNITS = {
     PolicyUnit.DAILY: QT_TRANSLATE_NOOP("PolicyWords", "Daily"),
@@ -18,6 +21,18 @@ _RETENTION = {
     PolicyUnit.WEEKLY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (weeks)"),
     PolicyUnit.MONTHLY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (months)"),
     PolicyUnit.QUARTERLY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (quarters)"),
+}
+_PERIODS = {
+    PolicyUnit.DAILY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} days"),
+    PolicyUnit.WEEKLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} weeks"),
+    PolicyUnit.MONTHLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} months"),
+    PolicyUnit.QUARTERLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} quarters"),
+}
+_GENERATIONS = {
+    "days": QT_TRANSLATE_NOOP("PolicyWords", "{count} days"),
+    "weeks": QT_TRANSLATE_NOOP("PolicyWords", "{count} weeks"),
+    "months": QT_TRANSLATE_NOOP("PolicyWords", "{count} months"),
+    "years": QT_TRANSLATE_NOOP("PolicyWords", "{count} years"),
 }
 _WEEKDAYS = {
     Weekday.MONDAY: QT_TRANSLATE_NOOP("PolicyWords", "Mon"),
@@ -105,6 +120,42 @@ def _list(words: Iterable[str]) -> str:
     # A list has its own comma in Chinese; the key says what it is for, since a bare comma is no text.
     comma = QCoreApplication.translate("PolicyWords", "{one}, {other}").format(one="", other="")
     return comma.join(words)
+
+
+def retention_words(retention: Retention) -> str:
+    """Return which points stay, as one line: 备份点保留 30 天；至少保留最新的 5 个…."""
+    parts = [_translate(_PERIODS[retention.unit]).format(count=retention.period)]
+    if retention.keep_newest:
+        text = QCoreApplication.translate("PolicyWords", "the newest {count} stay in any case")
+        parts.append(text.format(count=retention.keep_newest))
+    counts = ((name, getattr(retention.gfs, name)) for name in _GENERATIONS)
+    spans = [_translate(_GENERATIONS[name]).format(count=count) for name, count in counts if count]
+    if spans:
+        text = QCoreApplication.translate("PolicyWords", "one point stays for each of the last {spans}")
+        parts.append(text.format(spans=_list(spans)))
+    return _join(parts)
+
+
+def policy_words(policy: Policy) -> str:
+    """Return when a rule runs and what each run backs up, one plan after the other."""
+    if isinstance(policy, OneTime):
+        text = QCoreApplication.translate("PolicyWords", "Once, on {time}")
+        return text.format(time=fmt.exact_time(policy.policy.start))
+    template = QCoreApplication.translate("PolicyWords", "{plan} ({kind})")
+    plans = (template.format(plan=plan_words(one), kind=backup_kind_word(one.kind)) for one in policy.policy.plans)
+    return _join(plans)
+
+
+def kept_words(policy: Policy) -> str:
+    """Return which points of a rule stay."""
+    if isinstance(policy, OneTime):
+        return QCoreApplication.translate("PolicyWords", "Its point stays until the rule goes")
+    return retention_words(policy.policy.retention)
+
+
+def _join(parts: Iterable[str]) -> str:
+    mark = QCoreApplication.translate("PolicyWords", "{one}; {other}").format(one="", other="")
+    return mark.join(parts)
 
 
 def problem_text(code: str, value: str = "") -> str:

@@ -21,10 +21,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.domain.ids import RuleId, VmId
-from app.domain.policies import OneTimePolicy, PeriodicPolicy, Plan, PlanProblem, Retention
+from app.domain.policies import COUNT_MAX, OneTimePolicy, PeriodicPolicy, Plan, PlanProblem, Retention
 from app.engine.api import OneTime, Periodic, Policy, PreviewedDay, PreviewRetention
 from app.models.rows import Column, RowModel
 from app.views import style
+from app.views.backup.gfs import GfsBox
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.policy_words import plan_words, problem_text, retention_label
 from app.views.backup.retention_calendar import RetentionCalendar
@@ -51,8 +52,9 @@ def problem_place(code: str) -> str:
     """Return the field of the tab that a problem is about."""
     if code == PlanProblem.START_BEFORE_TODAY.value:
         return "start"
-    retention = (PlanProblem.RETENTION_OUT_OF_RANGE.value, PlanProblem.COUNT_OUT_OF_RANGE.value)
-    return "retention" if code in retention else "plans"
+    if code == PlanProblem.RETENTION_OUT_OF_RANGE.value:
+        return "retention"
+    return "gfs" if code == PlanProblem.COUNT_OUT_OF_RANGE.value else "plans"
 
 
 class PolicyTab(QWidget):
@@ -145,6 +147,10 @@ class PolicyTab(QWidget):
         column.addWidget(self.fields["plans"], 1)
         column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(self._build_retention(policy, page))
+        self.gfs = GfsBox(self._retention.gfs, page)
+        self.gfs.edited.connect(self._on_edited)
+        self.fields["gfs"] = Field(self.gfs, "", page)
+        column.addWidget(self.fields["gfs"])
         self.calendar = RetentionCalendar(self._console.theme, page)
         column.addWidget(self.calendar)
         return page
@@ -190,12 +196,13 @@ class PolicyTab(QWidget):
         self._label.setBuddy(self.period)
         self._label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.newest = QSpinBox(page)
-        self.newest.setRange(0, 1000)
+        self.newest.setRange(0, _MOST)
         for spin in (self.period, self.newest):
             spin.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)
         self.newest.setValue(self._retention.keep_newest)
         self.newest.setSpecialValueText(self.tr("none"))
         self.newest.valueChanged.connect(self._on_edited)
+        self.fields["newest"] = Field(self.newest, "", page)
         newest_label = QLabel(self.tr("Always keep the newest"), page)
         newest_label.setBuddy(self.newest)
         newest_label.setMinimumHeight(style.CONTROL_HEIGHT)
@@ -210,7 +217,7 @@ class PolicyTab(QWidget):
         line.addWidget(self.fields["retention"], 0, top)
         line.addSpacing(style.SPACE_M)
         line.addWidget(newest_label, 0, top)
-        line.addWidget(self.newest, 0, top)
+        line.addWidget(self.fields["newest"], 0, top)
         line.addStretch(1)
         line.addWidget(self.make_up, 0, top)
         return line
@@ -218,7 +225,8 @@ class PolicyTab(QWidget):
     def set_read_only(self) -> None:
         """Let everything be looked at only."""
         self._read_only = True
-        for widget in (self.once, self.periodic, self.start, self.period, self.newest, self.make_up):
+        fixed = (self.once, self.periodic, self.start, self.period, self.newest, self.gfs, self.make_up)
+        for widget in fixed:
             widget.setEnabled(False)
         self.add.hide()
 
@@ -240,7 +248,7 @@ class PolicyTab(QWidget):
             period=self.period.value(),
             unit=periodic.retention_unit,
             keep_newest=self.newest.value(),
-            gfs=self._retention.gfs,
+            gfs=self.gfs.kept,
         )
         return Periodic(
             policy=PeriodicPolicy(
@@ -255,7 +263,12 @@ class PolicyTab(QWidget):
             found: Sequence[PlanProblem] = policy.problems(datetime.now(UTC).astimezone())
         else:
             found = policy.problems()
-        return {problem_place(one.value): problem_text(one.value) for one in reversed(found)}
+        told = {problem_place(one.value): problem_text(one.value) for one in reversed(found)}
+        if self.periodic.isChecked() and self.newest.value() > COUNT_MAX:
+            told["newest"] = problem_text(PlanProblem.COUNT_OUT_OF_RANGE.value)
+            if not self.gfs.kept.problems():
+                told.pop("gfs", None)
+        return told
 
     # --- plans ------------------------------------------------------------------------------------------------
 

@@ -77,6 +77,8 @@ def test_an_empty_editor_names_every_missing_field_and_marks_their_tabs(
         "target_path": "Choose the target path.",
         "plans": "Add at least one plan.",
         "retention": "",
+        "newest": "",
+        "gfs": "",
         "start": "",
     }
     assert [not editor.tabs.tabIcon(place).isNull() for place in range(3)] == [True, False, True]
