@@ -67,6 +67,7 @@ from app.engine.commands.notifications import SetNotifications, TestSink
 from app.engine.commands.offers import OfferPoint, WithdrawPoint
 from app.engine.commands.program import RaiseWindow
 from app.engine.commands.tasks import StartExport, StartSweep
+from app.engine.commands.trash import TakeBackPoint
 from app.engine.door import Door
 from app.engine.engine import Engine
 from app.engine.export.formats import ImageFormat
@@ -154,6 +155,7 @@ from app.engine.queries.history import (
 from app.engine.queries.hooks import ReadHooks
 from app.engine.queries.notifications import NotificationRow, ReadNotifications
 from app.engine.queries.offers import ListOffers, Offer, OfferedDisk
+from app.engine.queries.trash import DeletedPoint, ListDeletedPoints
 from app.engine.remote.errors import DoorUnsafe, EngineAway, EngineVersionDiffers
 from app.engine.settings import DEFAULT_TRANSPORTS, EngineSettings
 
@@ -178,6 +180,7 @@ __all__ = [
     "DayCount",
     "DeletePoint",
     "DeleteRule",
+    "DeletedPoint",
     "DeletionPreview",
     "DescribeEncryption",
     "DescribeRule",
@@ -207,6 +210,7 @@ __all__ = [
     "ImageFormat",
     "InspectServer",
     "LimitsRow",
+    "ListDeletedPoints",
     "ListOffers",
     "ListPlaces",
     "ListPlatformRows",
@@ -294,6 +298,7 @@ __all__ = [
     "StopRules",
     "StopVms",
     "SweepSnapshots",
+    "TakeBackPoint",
     "TaskDetails",
     "TaskLogLines",
     "TaskReport",

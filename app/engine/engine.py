@@ -33,6 +33,7 @@ from app.engine.desks.program import ProgramDesk
 from app.engine.desks.registration import RegistrationDesk
 from app.engine.desks.sites import SitesDesk
 from app.engine.desks.tasks import TasksDesk
+from app.engine.desks.trash import TrashDesk
 from app.engine.dispatcher import Limits
 from app.engine.doctor.platform import PortProbe, probe_port
 from app.engine.encryption import EncryptionOffice
@@ -238,6 +239,7 @@ class Engine:
         registry = Registry(workshop, manager, encryption)
         return (
             SitesDesk(workshop, registry, self._recovery),
+            TrashDesk(workshop),
             EncryptionDesk(workshop, registry, encryption),
             TasksDesk(workshop, manager, self._executor, self._texts),
             self._rules.desk,

@@ -64,6 +64,7 @@ from app.engine.commands.tasks import (
     StartSweep,
     StartVerify,
 )
+from app.engine.commands.trash import TakeBackPoint
 
 AnyCommand = (
     RegisterPlatform
@@ -80,6 +81,7 @@ AnyCommand = (
     | StartExport
     | StartSweep
     | OfferPoint
+    | TakeBackPoint
     | WithdrawPoint
     | CancelTask
     | RetryTask
@@ -159,6 +161,7 @@ __all__ = [
     "StopRules",
     "StopVms",
     "SweepSnapshots",
+    "TakeBackPoint",
     "TestSink",
     "UnlockReport",
     "UnlockStandby",

@@ -23,3 +23,4 @@ RECOVERY_KEYS_REVOKED = MessageKind("standby.recovery_keys_revoked", "All recove
 REPOSITORY_UNREAD = MessageKind("standby.repository_unread", "The repository in {directory} is not read: {detail}")
 POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore points were read from the standby")
 POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")
+POINT_TAKEN_BACK = MessageKind("point.taken_back", "The deleted restore point {point} was taken back")

@@ -92,6 +92,7 @@ from app.engine.queries.tasks import (
     TaskReport,
     TaskRow,
 )
+from app.engine.queries.trash import DeletedPoint, ListDeletedPoints
 
 AnyQuery = (
     ListPlatforms
@@ -108,6 +109,7 @@ AnyQuery = (
     | TaskLogLines
     | SampleProgress
     | ListOffers
+    | ListDeletedPoints
     | BrowseLocal
     | BrowseStandby
     | ExaminePlatform
@@ -145,6 +147,7 @@ __all__ = [
     "Certificate",
     "CheckRule",
     "DayCount",
+    "DeletedPoint",
     "DeletionPreview",
     "DescribeEncryption",
     "DescribeRule",
@@ -160,6 +163,7 @@ __all__ = [
     "HitKind",
     "InspectServer",
     "LimitsRow",
+    "ListDeletedPoints",
     "ListOffers",
     "ListPlaces",
     "ListPlatformRows",

@@ -26,6 +26,7 @@ _ACTIONS = {
     "platform.register": QT_TRANSLATE_NOOP("Actions", "Register a platform"),
     "platform.remove": QT_TRANSLATE_NOOP("Actions", "Delete a platform"),
     "point.delete": QT_TRANSLATE_NOOP("Actions", "Delete a restore point"),
+    "point.take_back": QT_TRANSLATE_NOOP("Actions", "Take back a restore point"),
     "program.end": QT_TRANSLATE_NOOP("Actions", "Program end"),
     "program.start": QT_TRANSLATE_NOOP("Actions", "Program start"),
     "rule.add_vms": QT_TRANSLATE_NOOP("Actions", "Add VMs"),

@@ -152,6 +152,11 @@ class PlatformsPage(ListPage[PlatformRow]):
             title = self.tr("Examine {name}").format(name=row.platform.name)
             FindingsDialog(self.console, title, ExaminePlatform(platform=row.platform.id), self).open()
 
+    def on_delete(self) -> None:
+        """Ask whether to delete the platform."""
+        if len(self.chosen_rows()) == 1:
+            self._on_delete()
+
     def _on_delete(self) -> None:
         for row in self.chosen_rows()[:1]:
             self._ask_to_delete(row)

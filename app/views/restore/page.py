@@ -117,6 +117,10 @@ class RestorePage(TaskList):
     def _on_stop(self) -> None:
         self.ask_to_stop([line.task for line in self.chosen_rows()])
 
+    def on_delete(self) -> None:
+        """Ask whether to stop the chosen restores; one that has ended stays in the list."""
+        self._on_stop()
+
     def _on_details(self) -> None:
         for line in self.chosen_rows()[:1]:
             self.on_activated(line)

@@ -25,6 +25,7 @@ from app.models import format as fmt
 from app.models.rows import RowModel
 from app.views import style
 from app.views.icons import Glyph
+from app.views.restore.point_actions import PointActions
 from app.views.restore.points import point_columns, point_facts
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.pill import PillDelegate
@@ -102,6 +103,8 @@ class SourceTab(QWidget):
         heading = QLabel(self.tr("Choose a restore point *"), self)
         heading.setProperty("role", "heading")
         column.addWidget(heading)
+        for strip in self.actions_of_points.strips:
+            column.addWidget(strip)
         column.addLayout(row, 1)
         self._points_problem = QLabel(self)
         self._points_problem.setProperty("role", "problem")
@@ -115,6 +118,8 @@ class SourceTab(QWidget):
         self.points.setItemDelegateForColumn(3, PillDelegate(self.points))
         self.points.setAccessibleName(self.tr("Restore points"))
         self.points.current_changed.connect(self._on_point)
+        self.actions_of_points = PointActions(self._console, self.points, self)
+        self.actions_of_points.changed.connect(self._on_points_changed)
         self.stages = Stages(self.points, self._console.theme, self)
         self.stages.retry_wanted.connect(self._ask_points)
         card = QFrame(self)
@@ -267,6 +272,11 @@ class SourceTab(QWidget):
                 self._show_points(tally, [one for one in found if one.point.rule_name == tally.rule_name])
 
         self._console.door.ask(query, owner=self, on_done=take, on_failed=self._on_failed)
+
+    def _on_points_changed(self) -> None:
+        """Look again at what the source has, without what was found before."""
+        self._own_points = ()
+        self._ask_points()
 
     def _show_points(self, tally: PointTally, found: Sequence[KnownPoint]) -> None:
         self._shown_points = tally

@@ -19,6 +19,7 @@ from app.models import format as fmt
 from app.models.rows import Column
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.restore.deleted import DeletedPointsDialog
 from app.views.standbys.dialog import StandbyDialog
 from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog
@@ -105,6 +106,8 @@ class StandbysPage(ListPage[StandbyRow]):
         del row
         for text, glyph, slot, _ in self._action_list():
             menu.addAction(icon(glyph, self.console.colors), text).triggered.connect(slot)
+        trash = menu.addAction(icon(Glyph.RETRY, self.console.colors), self.tr("Deleted restore points…"))
+        trash.triggered.connect(self._on_deleted_points)
 
     def on_activated(self, row: StandbyRow) -> None:
         """Edit the standby machine."""
@@ -173,6 +176,18 @@ class StandbysPage(ListPage[StandbyRow]):
     def _on_edit(self) -> None:
         for row in self.chosen_rows()[:1]:
             self._open_dialog(row)
+
+    def _on_deleted_points(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            dialog = DeletedPointsDialog(self.console, row.id, row.name, self)
+            dialog.changed.connect(self.refresh)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
+
+    def on_delete(self) -> None:
+        """Ask whether to delete the standby machine."""
+        if len(self.chosen_rows()) == 1:
+            self._on_delete()
 
     def _on_read_again(self) -> None:
         for row in self.chosen_rows()[:1]:

@@ -199,6 +199,10 @@ class TasksPage(TaskList):
         else:
             self.ask_to_stop([line.task for line in self._chosen()])
 
+    def on_delete(self) -> None:
+        """Ask whether to stop the chosen tasks; one that has ended stays in the list."""
+        self._on_stop()
+
     def _on_again_clicked(self) -> None:
         row = self.details.row if self.details.isVisibleTo(self) else None
         tasks = [row] if row is not None else [line.task for line in self._chosen()]

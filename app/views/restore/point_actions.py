@@ -1,0 +1,113 @@
+"""What can be done with a restore point in a table of them: verify, delete and take back, export."""
+
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.domain.tasks import KnownPoint
+from app.engine.api import DeletePoint, StartVerify, TakeBackPoint
+from app.models import format as fmt
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.restore.deleted import DeletedPointsDialog
+from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.export import TableExporter
+from app.views.widgets.form import Banner
+from app.views.widgets.table import Table
+from app.views.widgets.undo import UndoStrip
+
+
+class PointActions(QObject):
+    """The context menu and the keys of a table of restore points. Thread: GUI.
+
+    Attributes:
+        strips: What its owner places above the table: the undo, the export, and why something was refused.
+
+    Signals:
+        changed: other points are there now.
+    """
+
+    changed = Signal()
+
+    def __init__(self, console: Console, table: Table[KnownPoint], owner: QWidget) -> None:
+        super().__init__(owner)
+        self._console = console
+        self._table = table
+        self._owner = owner
+        self.undo = UndoStrip(console, owner)
+        self.banner = Banner(owner)
+        self.exporter: TableExporter[KnownPoint] = TableExporter(console, table, "restore-points", owner)
+        self.strips: tuple[QWidget, ...] = (self.undo, self.exporter.strip, self.banner)
+        table.menu_wanted.connect(self._on_menu)
+        table.delete_wanted.connect(self._on_delete)
+
+    def show_deleted(self, known: KnownPoint, name: str) -> None:
+        """Open the list of deleted points of the standby machine that holds a point."""
+        dialog = DeletedPointsDialog(self._console, known.standby, name, self._owner)
+        dialog.changed.connect(self.changed)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _on_menu(self, known: KnownPoint, position: QPoint) -> None:
+        menu = QMenu(self._owner)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        colors = self._console.colors
+        verify = menu.addAction(icon(Glyph.VERIFY, colors), self.tr("Verify"))
+        verify.triggered.connect(lambda: self._verify(known))
+        delete = menu.addAction(icon(Glyph.DELETE, colors), self.tr("Delete…"))
+        delete.triggered.connect(self._on_delete)
+        deleted = menu.addAction(icon(Glyph.RETRY, colors), self.tr("Deleted restore points…"))
+        deleted.triggered.connect(lambda: self.show_deleted(known, known.point.rule_name))
+        self.exporter.fill_menu(menu)
+        menu.popup(position)
+
+    def _verify(self, known: KnownPoint) -> None:
+        self.banner.hide()
+        command = StartVerify(standby=known.standby, target_path=known.target_path, point=known.point.id)
+        self._console.door.execute(
+            command, owner=self, on_done=self._on_verifying, on_failed=self.banner.show_failure
+        )
+
+    def _on_verifying(self, _task: object) -> None:
+        self.banner.show_text(self.tr("The restore point is being verified; see the tasks."))
+
+    # --- deleting and taking back -----------------------------------------------------------------------------
+
+    def _on_delete(self) -> None:
+        known = self._table.current_row()
+        if known is None:
+            return
+        self.banner.hide()
+        command = DeletePoint(standby=known.standby, target_path=known.target_path, point=known.point.id)
+        dialog = ConfirmDialog(
+            self._console,
+            self.tr("Delete the restore point of {time}").format(time=fmt.exact_time(known.point.created_at)),
+            self.tr("Delete restore point"),
+            lambda done, failed: self._console.door.execute(command, owner=self, on_done=done, on_failed=failed),
+            consequences=(
+                self.tr("{vm} cannot be restored to this moment any more.").format(vm=known.point.facts.name),
+                self.tr("It can be taken back for seven days; then a clean-up frees its space."),
+                self.tr("All other restore points stay whole."),
+            ),
+            parent=self._owner,
+        )
+        dialog.succeeded.connect(lambda: self._on_deleted(known))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _on_deleted(self, known: KnownPoint) -> None:
+        text = self.tr("The restore point of {time} was deleted.")
+        self.undo.offer(
+            text.format(time=fmt.exact_time(known.point.created_at)),
+            self.tr("Take back"),
+            lambda: self._take_back(known),
+        )
+        self.changed.emit()
+
+    def _take_back(self, known: KnownPoint) -> None:
+        command = TakeBackPoint(standby=known.standby, target_path=known.target_path, point=known.point.id)
+        self._console.door.execute(
+            command, owner=self, on_done=self._on_taken_back, on_failed=self.banner.show_failure
+        )
+
+    def _on_taken_back(self, _answer: object) -> None:
+        self.changed.emit()
