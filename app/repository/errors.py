@@ -35,6 +35,17 @@ class RepositoryDamaged(OperationalError):
     hint_template = "Restore the file from a copy of the repository; the backup data itself was not touched."
 
 
+class LinkRefused(OperationalError):
+    """A link leads out of the repository."""
+
+    code = "repository.link_refused"
+    message_template = "{path} is no directory or file of the repository but leads elsewhere; it was not followed."
+    hint_template = (
+        "Somebody with access to the standby put it there. Bring back what belongs there, remove the link, "
+        "and verify the repository."
+    )
+
+
 class RepositoryBusy(OperationalError):
     """Somebody else holds the repository in a way that excludes what was asked for."""
 

@@ -27,7 +27,7 @@ from app.repository.errors import (
     RepositoryExists,
     RepositoryMissing,
 )
-from app.repository.files import free_bytes, make_directory, replace_file, storage_errors
+from app.repository.files import free_bytes, make_directory, refuse_links, replace_file, storage_errors
 from app.repository.healing import lost_extents
 from app.repository.keys import (
     KeyRing,
@@ -66,6 +66,8 @@ class Repository:
     ) -> None:
         """Use :meth:`create`, :meth:`open` or :meth:`open_or_create` instead."""
         settings = file.settings()
+        with storage_errors(root):
+            refuse_links(Layout(root).directories)
         master = master_of(root, file, key)
         self._encryption = file.encryption
         keys = None if master is None else RepositoryKeys(master)
@@ -154,6 +156,7 @@ class Repository:
         Raises:
             RepositoryMissing: there is none.
             RepositoryTooNew, RepositoryDamaged: it cannot be understood.
+            LinkRefused: one of its directories is a link.
             KeyNeeded, KeyWrong: it is encrypted.
             StandbyUnavailable: the standby cannot be read.
             LocatorUnavailable: the local disk refuses.

@@ -3,15 +3,30 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
+from app.repository.errors import LinkRefused
 
 _ATTEMPTS = 5
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _WINDOWS_FULL = frozenset({39, 112})
+_LINK_TAGS = frozenset({0xA000000C, 0xA0000003})
+"""Of Windows: symbolic links, and junctions."""
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_GUARDED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+BEHIND_LINK = "a link lies in its place; nothing behind it was read"
+
+
+class Displaced(OSError):
+    """A link, a pipe or the like lies where a file or directory of ours should be: somebody put it there."""
+
+    def __init__(self, path: Path, detail: str = BEHIND_LINK) -> None:
+        super().__init__(errno.ELOOP, detail, str(path))
+        self.detail = detail
 
 
 def is_windows() -> bool:
@@ -35,9 +50,74 @@ def storage_errors(root: Path) -> Iterator[None]:
 
 def storage_error(error: OSError, root: Path) -> OperationalError:
     """Return our error for a failed system call at the standby."""
+    if isinstance(error, Displaced):
+        return LinkRefused(path=error.filename)
     if error.errno in _FULL or getattr(error, "winerror", None) in _WINDOWS_FULL:
         return StandbyFull(path=root, free_bytes=free_bytes(root))
     return StandbyUnavailable(path=root, detail=error.strerror or str(error))
+
+
+def is_link(path: Path) -> bool:
+    """Tell whether a symbolic link or a junction lies here; False when nothing does."""
+    try:
+        return _is_link(os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _is_link(found: os.stat_result) -> bool:
+    return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) in _LINK_TAGS
+
+
+def refuse_links(paths: Iterable[Path]) -> None:
+    """Make sure that no link lies in the place of a directory of ours.
+
+    Raises:
+        Displaced: one does.
+    """
+    for path in paths:
+        if is_link(path):
+            raise Displaced(path)
+
+
+def subdirectories(directory: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the directories in a directory, and those of links.
+
+    Raises:
+        Displaced: a link lies in the place of the directory itself.
+        OSError: it cannot be read.
+    """
+    refuse_links([directory])
+    found: list[str] = []
+    links: list[str] = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_symlink() or (is_windows() and is_link(Path(entry.path))):
+                links.append(entry.name)
+            elif entry.is_dir(follow_symlinks=False):
+                found.append(entry.name)
+    return sorted(found), sorted(links)
+
+
+def open_regular(path: Path, flags: int = _READING) -> int:
+    """Open a file that exists, and nothing else: no link, in its place or its directory's, and no pipe.
+
+    Raises:
+        Displaced: something else lies there.
+        OSError: it cannot be opened.
+    """
+    if not _GUARDED:
+        refuse_links([path])
+    try:
+        descriptor = os.open(path, flags | _GUARDED)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Displaced(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Displaced(path, "no file lies in its place")
+    return descriptor
 
 
 def free_bytes(root: Path) -> int:
@@ -63,10 +143,16 @@ def sync_directory(path: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Create a directory durably; one that is there already is fine."""
+    """Create a directory durably; one that is there already is fine.
+
+    Raises:
+        Displaced: a link lies in its place.
+        OSError: the system refused.
+    """
     try:
         path.mkdir()
     except FileExistsError:
+        refuse_links([path])
         return
     sync_directory(path.parent)
 
@@ -103,11 +189,9 @@ def write_new(path: Path, data: bytes) -> None:
 def replace_file(path: Path, data: bytes, *, scratch_name: str) -> None:
     """Put new content under a name at once: afterwards there is the old content or the new, never a part."""
     scratch = path.with_name(scratch_name)
+    scratch.unlink(missing_ok=True)
     try:
-        with scratch.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(scratch, data)
         scratch.replace(path)
     except OSError:
         with suppress(OSError):
@@ -121,8 +205,9 @@ def read_bounded(path: Path, longest_bytes: int) -> bytes:
 
     Raises:
         ValueError: it is longer than any honest file of its kind.
+        Displaced: it is no file.
     """
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         data = file.read(longest_bytes + 1)
     if len(data) > longest_bytes:
         raise ValueError(f"longer than {longest_bytes} bytes")
@@ -132,7 +217,7 @@ def read_bounded(path: Path, longest_bytes: int) -> bytes:
 def remove_tree(path: Path) -> None:
     """Delete a directory of ours with everything in it; one that is gone already is fine."""
     with suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir() and not is_link(path):
             shutil.rmtree(path)
         else:
             path.unlink()

@@ -18,7 +18,7 @@ from blake3 import blake3
 from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import KeyWrong
-from app.repository.files import read_bounded, storage_errors, sync_directory, write_new
+from app.repository.files import Displaced, read_bounded, storage_errors, sync_directory, write_new
 from app.repository.layout import SCRATCH_SUFFIX
 from app.repository.seals import NONCE_BYTES, PASSPHRASE, RECOVERY, TAG_BYTES, Scrypt, Seal, Seals
 
@@ -261,8 +261,8 @@ def _read_all(folder: Path) -> list[tuple[Path, KeyFile | str]]:
             file.check()
         except FileNotFoundError:  # replaced by somebody else in this moment
             continue
-        except (ValueError, IsADirectoryError) as error:
-            found.append((path, str(error)))
+        except (ValueError, Displaced) as error:
+            found.append((path, error.detail if isinstance(error, Displaced) else str(error)))
         else:
             found.append((path, file))
     return found

@@ -73,7 +73,7 @@ class Layout:
 
     @property
     def directories(self) -> tuple[Path, ...]:
-        """All directories that a new repository gets."""
+        """All directories that a repository has; each is one itself, and no link to one."""
         return (self.keys, self.packs, self.points, self.staging, self.locks, self.trash, self.damaged)
 
     def pack(self, pack_id: str) -> Path:

@@ -26,7 +26,15 @@ from blake3 import blake3
 from app.core.clock import Clock
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
-from app.repository.files import read_bounded, storage_errors, sync_directory, write_new
+from app.repository.files import (
+    Displaced,
+    open_regular,
+    read_bounded,
+    refuse_links,
+    storage_errors,
+    sync_directory,
+    write_new,
+)
 from app.repository.layout import LEASE_SUFFIX, SCRATCH_SUFFIX, Layout
 from app.repository.waiting import WaitingMark
 
@@ -102,8 +110,11 @@ class LeaseBook:
 
         Raises:
             RepositoryBusy: somebody alive excludes it.
+            LinkRefused: one of the repository's directories is a link.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
+        with storage_errors(self._layout.root):
+            refuse_links(self._layout.directories)
         with WaitingMark(self._layout) as mark:
             return self._acquire(kind, purpose, wait_s, mark)
 
@@ -143,7 +154,7 @@ class LeaseBook:
             data = read_bounded(path, _LONGEST_LEASE_BYTES)
         except FileNotFoundError:
             return False
-        except ValueError:
+        except (ValueError, Displaced):
             data = b""
         try:
             file = decode_document(data, _LeaseFile)
@@ -210,7 +221,7 @@ class LeaseBook:
         try:
             path = self._layout.locks / f"{lease_id}{LEASE_SUFFIX}"
             return decode_document(read_bounded(path, _LONGEST_LEASE_BYTES), _LeaseFile)
-        except (ValueError, FileNotFoundError):
+        except (ValueError, FileNotFoundError, Displaced):
             exclusive = LeaseKind.EXCLUSIVE.value
             return _LeaseFile(1, lease_id, exclusive, "unreadable lease", "unknown", "", 0, 0.0, "")
 
@@ -278,7 +289,8 @@ class Lease:
 
         The file is overwritten and never created anew: a lease that was taken over stays lost.
         """
-        with suppress(OSError), self._path.open("r+b", buffering=0) as file:
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
+        with suppress(OSError), os.fdopen(open_regular(self._path, flags), "r+b", buffering=0) as file:
             self._beat += 1
             file.write(self._content())
             os.fsync(file.fileno())
@@ -348,7 +360,7 @@ def is_readable_lease(path: Path) -> bool:
             decode_document(read_bounded(path, _LONGEST_LEASE_BYTES), _LeaseFile)
         except FileNotFoundError:
             return True
-        except ValueError:
+        except (ValueError, Displaced):
             continue
         return True
     return False

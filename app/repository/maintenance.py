@@ -9,6 +9,7 @@ from app.core.clock import Clock
 from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.repository.errors import SweepUnsafe
+from app.repository.files import refuse_links, storage_errors
 from app.repository.healing import RepairReport, repair_packs
 from app.repository.leases import Lease, LeaseBook, LeaseKind
 from app.repository.marking import UnreadablePage
@@ -16,6 +17,7 @@ from app.repository.parts import RepositoryParts
 from app.repository.scrub import RepositoryReport, Scrubber
 from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned, remove_strays
+from app.repository.store import linked_shards
 from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import Trash
 from app.repository.values import Damage, DamageKind, VerifyReport
@@ -175,6 +177,8 @@ class Maintenance:
     def _excluding(self, purpose: str, wait_s: float) -> Iterator[Lease]:
         lease = self._leases.acquire(LeaseKind.EXCLUSIVE, purpose, wait_s=wait_s)
         try:
+            with storage_errors(self._parts.layout.root):
+                refuse_links(self._parts.layout.packs / name for name in linked_shards(self._parts.layout))
             yield lease
         finally:
             with suppress(OSError):

@@ -4,11 +4,12 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 
+from app.repository.files import open_regular, refuse_links
 from app.repository.layout import Layout
 
 _OPEN_PACKS = 128
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _HAS_PREAD = hasattr(os, "pread")
 _HAS_PREADV = hasattr(os, "preadv")
 
@@ -66,7 +67,7 @@ class PackFiles:
         with self._lock:
             pack = self._open.get(pack_id)
             if pack is None:
-                descriptor = os.open(self._layout.pack(pack_id), _FLAGS)
+                descriptor = _open(self._layout.pack(pack_id))
                 pack = self._open[pack_id] = _OpenPack(descriptor, users=1)
                 self._trim()
             else:
@@ -104,3 +105,8 @@ class PackFiles:
                 if not pack.users:
                     os.close(pack.descriptor)
             self._open.clear()
+
+
+def _open(path: Path) -> int:
+    refuse_links([path.parent])
+    return open_regular(path)

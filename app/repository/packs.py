@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from app.repository.files import is_windows, sync_directory
+from app.repository.files import is_windows, make_directory, open_regular, refuse_links, sync_directory
 from app.repository.records import HEADER_BYTES, Buffer, EncodedRecord, RecordDamaged, RecordKind, parse_header
 
 PACK_HEADER_BYTES = 64
@@ -81,7 +81,8 @@ def read_footer(path: Path, repository_id: bytes) -> list[PackEntry]:
         PackDamaged: the header, footer or trailer is not what was written.
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    refuse_links([path.parent])
+    with os.fdopen(open_regular(path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         check_pack_header(file.read(PACK_HEADER_BYTES), repository_id, bytes.fromhex(path.stem))
         if not PACK_HEADER_BYTES + TRAILER_BYTES <= size <= LONGEST_PACK_BYTES:
@@ -117,7 +118,8 @@ def scan_records(path: Path, is_whole: Callable[[bytes], bool]) -> Iterator[Pack
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    refuse_links([path.parent])
+    with os.fdopen(open_regular(path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(PACK_HEADER_BYTES)
         offset = PACK_HEADER_BYTES
@@ -187,10 +189,13 @@ class PackBuilder:
 
 
 def place_pack(source: Path, target: Path) -> None:
-    """Move a finished pack to its place among the sealed ones, durably."""
-    if not target.parent.is_dir():
-        target.parent.mkdir(exist_ok=True)
-        sync_directory(target.parent.parent)
+    """Move a finished pack to its place among the sealed ones, durably.
+
+    Raises:
+        Displaced: a link lies in the place of its directory.
+        OSError: the system refused.
+    """
+    make_directory(target.parent)
     source.rename(target)
     sync_directory(target.parent)
 
@@ -207,13 +212,13 @@ def salvage(
         PackDamaged: the pack's header is not what was written.
         OSError: the system refused.
     """
-    with source.open("rb") as file:
+    with os.fdopen(open_regular(source), "rb") as file:
         check_pack_header(file.read(PACK_HEADER_BYTES), repository_id, bytes.fromhex(source.stem))
     entries = list(scan_records(source, is_whole))
     if not entries:
         return []
     end = entries[-1].offset + entries[-1].length_bytes
-    with source.open("r+b") as file:
+    with os.fdopen(open_regular(source, os.O_RDWR | getattr(os, "O_BINARY", 0)), "r+b") as file:
         file.truncate(end)
         file.seek(end)
         file.write(pack_footer(entries, end))

@@ -14,7 +14,7 @@ from app.domain.states import BackupKind
 from app.repository.crypto import DIGEST_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document, format_of
 from app.repository.errors import PointDamaged, PointMissing
-from app.repository.files import read_bounded, storage_errors
+from app.repository.files import BEHIND_LINK, Displaced, read_bounded, refuse_links, storage_errors, subdirectories
 from app.repository.layout import (
     CHANGES_NAME,
     FILES_NAME,
@@ -219,9 +219,9 @@ class PointShelf:
             StandbyUnavailable: the standby cannot be read.
         """
         with storage_errors(self._layout.root):
-            chains = sorted(path.name for path in self._layout.points.iterdir() if path.is_dir())
+            chains, links = subdirectories(self._layout.points)
         points: list[RestorePoint] = []
-        damaged: list[DamagedPoint] = []
+        damaged = [DamagedPoint(id=PointId(one), chain=one, detail=BEHIND_LINK) for one in links]
         for chain in chains:
             if is_safe_name(chain):
                 listing = self.list_chain(chain)
@@ -236,6 +236,7 @@ class PointShelf:
             StandbyUnavailable: the standby cannot be read.
         """
         with storage_errors(self._layout.root):
+            refuse_links([self._layout.points / chain])
             try:
                 stamps = [path.name for path in (self._layout.points / chain).iterdir() if is_stamp(path.name)]
             except (FileNotFoundError, NotADirectoryError):
@@ -291,7 +292,10 @@ class PointShelf:
         try:
             with storage_errors(self._layout.root):
                 try:
+                    refuse_links([directory.parent, directory])
                     data = read_bounded(directory / POINT_NAME, _LONGEST_POINT_BYTES)
+                except Displaced as error:
+                    raise PointDamaged(point=point, detail=error.detail) from error
                 except FileNotFoundError as error:
                     if directory.is_dir():
                         raise PointDamaged(point=point, detail="it has no point.json") from error
@@ -362,8 +366,11 @@ class PointShelf:
                 raise ValueError("its name is unsafe")
             with storage_errors(self._layout.root):
                 try:
+                    refuse_links([path.parent])
                     data = read_bounded(path, min(stored.size_bytes, _LONGEST_FILE_BYTES) + 64)
-                except FileNotFoundError:
+                except Displaced as error:
+                    raise ValueError(error.detail) from error
+                except (FileNotFoundError, NotADirectoryError):
                     raise ValueError("it is missing") from None
             if self._keys is not None:
                 data = self._keys.open_file(data, file_place(point, folder, stored.name))

@@ -4,6 +4,7 @@ Packs are read in the order of their ids, so that a verification can stop after 
 day. Chunks that many points share are read once.
 """
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository.configuration import read_repository_file
 from app.repository.errors import RepositoryDamaged, RepositoryMissing, RepositoryTooNew
-from app.repository.files import storage_errors
+from app.repository.files import BEHIND_LINK, open_regular, storage_errors
 from app.repository.healing import forget_lost
 from app.repository.keys import key_file_damage
 from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
@@ -25,7 +26,7 @@ from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, read
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
 from app.repository.records import RecordDamaged, RecordDecoder
-from app.repository.store import LONGEST_RECORD_BYTES, list_packs
+from app.repository.store import LONGEST_RECORD_BYTES, linked_shards, list_packs
 from app.repository.values import Damage, DamageKind
 from app.repository.verify import PointVerifier
 
@@ -89,7 +90,7 @@ class Scrubber:
             packs = sorted(
                 one for one in list_packs(self._parts.layout) if resume_after is None or one > resume_after
             )
-            sizes = [self._parts.layout.pack(one).stat().st_size for one in packs]
+            sizes = [self._parts.layout.pack(one).lstat().st_size for one in packs]
         self._progress.expect(sum(sizes))
         results = list(self._check_packs(packs, time_limit_s))
         stopped_at = results[-1].pack_id if results and len(results) < len(packs) else None
@@ -125,7 +126,7 @@ class Scrubber:
         result = _PackResult(pack_id)
         path = self._parts.layout.pack(pack_id)
         try:
-            result.size_bytes = path.stat().st_size
+            result.size_bytes = path.lstat().st_size
             try:
                 entries = read_footer(path, self._parts.repository_id.bytes)
             except PackDamaged as error:
@@ -143,7 +144,8 @@ class Scrubber:
         end = PACK_HEADER_BYTES
         longest = max((entry.length_bytes for entry in entries), default=0)
         scratch = memoryview(bytearray(min(longest, LONGEST_RECORD_BYTES)))
-        with self._parts.layout.pack(result.pack_id).open("rb", buffering=0) as file:
+        path = self._parts.layout.pack(result.pack_id)
+        with os.fdopen(open_regular(path), "rb", buffering=0) as file:
             for entry in sorted(entries, key=lambda one: one.offset):
                 self._cancel.check()
                 file.seek(entry.offset)
@@ -165,6 +167,7 @@ class Scrubber:
         with storage_errors(layout.root):
             leases = sorted(path for path in layout.locks.iterdir() if path.suffix == LEASE_SUFFIX)
             found = [(f"locks/{path.name}", "it was changed") for path in leases if not is_readable_lease(path)]
+            found += [(f"packs/{name}", BEHIND_LINK) for name in linked_shards(layout)]
             found += key_file_damage(layout.keys, is_encrypted=self._parts.keys is not None)
         try:
             read_repository_file(layout.root)

@@ -1,9 +1,10 @@
 """What dead processes left behind: their whole records are kept for the next run, the rest is removed."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from app.repository.files import make_directory, remove_tree, storage_errors
+from app.repository.files import is_link, make_directory, remove_tree, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, Layout, is_pack_id
 from app.repository.leases import Lease, LeaseBook
 from app.repository.packs import PackDamaged, salvage
@@ -33,14 +34,23 @@ def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> 
                 path.rename(adopted)
             except OSError:  # somebody else was quicker
                 continue
-            if not adopted.is_symlink():
-                rescued += sum(_rescue(parts, pack) for pack in sorted(adopted.rglob(f"*{PACK_SUFFIX}")))
+            if not is_link(adopted) and adopted.is_dir():
+                rescued += sum(_rescue(parts, pack) for pack in _packs_below(adopted))
             remove_tree(adopted)
     return rescued
 
 
+def _packs_below(directory: Path) -> Iterator[Path]:
+    waiting = [directory]
+    while waiting:
+        one = waiting.pop()
+        names, _ = subdirectories(one)
+        waiting += [one / name for name in names]
+        yield from sorted(path for path in one.iterdir() if path.suffix == PACK_SUFFIX)
+
+
 def _rescue(parts: RepositoryParts, pack: Path) -> bool:
-    if not is_pack_id(pack.stem) or pack.is_symlink() or not pack.is_file():
+    if not is_pack_id(pack.stem) or is_link(pack) or not pack.is_file():
         return False
     decoder = parts.decoder()
 

@@ -3,11 +3,12 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from app.domain.extents import Extent
-from app.repository.files import storage_error, storage_errors, sync_directory
+from app.repository.files import storage_error, storage_errors, subdirectories, sync_directory
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
 from app.repository.locator import Locator, Place
 from app.repository.packfiles import PackFiles
@@ -359,21 +360,27 @@ class FrameReader:
 
 
 def list_packs(layout: Layout) -> set[str]:
-    """Return the ids of all sealed packs.
+    """Return the ids of all sealed packs, without following links.
 
     Raises:
+        Displaced: a link lies in the place of their directory.
         OSError: the standby cannot be read.
     """
     found: set[str] = set()
-    with os.scandir(layout.packs) as shards:
-        names = [shard.name for shard in shards if len(shard.name) == 2]
-    for shard in names:
-        try:
-            with os.scandir(layout.packs / shard) as files:
-                for file in files:
-                    pack_id = file.name.removesuffix(PACK_SUFFIX)
-                    if file.name.endswith(PACK_SUFFIX) and is_pack_id(pack_id) and pack_id.startswith(shard):
-                        found.add(pack_id)
-        except NotADirectoryError:
-            continue
+    for shard in subdirectories(layout.packs)[0]:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(layout.packs / shard) as files:
+            for file in files:
+                pack_id = file.name.removesuffix(PACK_SUFFIX)
+                if file.name.endswith(PACK_SUFFIX) and is_pack_id(pack_id) and pack_id[:2] == shard:
+                    found.add(pack_id)
     return found
+
+
+def linked_shards(layout: Layout) -> list[str]:
+    """Return the names of links among the directories of packs; the packs behind them count as lost.
+
+    Raises:
+        Displaced: a link lies in the place of all of them.
+        OSError: the standby cannot be read.
+    """
+    return subdirectories(layout.packs)[1]

@@ -9,7 +9,14 @@ from pathlib import Path
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository.errors import PointDamaged, PointExists, PointMissing
-from app.repository.files import move_into, remove_tree, storage_errors, sync_directory
+from app.repository.files import (
+    move_into,
+    refuse_links,
+    remove_tree,
+    storage_errors,
+    subdirectories,
+    sync_directory,
+)
 from app.repository.layout import Layout, is_safe_name, is_stamp, split_point_id
 from app.repository.points import PointShelf, restore_point
 
@@ -46,6 +53,7 @@ class Trash:
             raise PointMissing(point=point) from error
         source, folder = self._layout.point(point), self._layout.trash / chain
         with storage_errors(self._layout.root):
+            refuse_links([source.parent])
             if not source.is_dir():
                 raise PointMissing(point=point)
             seconds = int(now.timestamp())
@@ -106,8 +114,10 @@ class Trash:
     def _directories(self) -> list[tuple[Path, PointId, datetime]]:
         found: list[tuple[Path, PointId, datetime]] = []
         with storage_errors(self._layout.root):
-            chains = [path for path in self._layout.trash.iterdir() if path.is_dir() and is_safe_name(path.name)]
-            for chain in chains:
+            names, links = subdirectories(self._layout.trash)
+            refuse_links(self._layout.trash / name for name in links)
+            for name in filter(is_safe_name, names):
+                chain = self._layout.trash / name
                 for path in _inside(chain):
                     match = _ENTRY.fullmatch(path.name)
                     if match and is_stamp(match["stamp"]):
