@@ -203,17 +203,24 @@ class LogsPage(Page):
             self.refresh()
             return
         self._older = page.older
-        self.table.rows.set_rows(page.rows)
+        self._set_rows(page.rows)
         self._note_names(page.rows)
         if page.rows:
             self.stages.show_content()
-            self.table.scrollToTop()
         elif page.older is not None:
             self._ask_older()
             return
         else:
             self._show_empty()
         QTimer.singleShot(0, self, self._fill_room)
+
+    def _set_rows(self, rows: Sequence[LogEntryRow]) -> None:
+        """Show other lines and leave the keyboard where it is; at first it is on the newest."""
+        current = self.table.current_row()
+        self.table.rows.set_rows(rows)
+        if rows and (current is None or not self.table.select(current.line.id)):
+            self.table.select(rows[0].line.id)
+        self.table.scrollToTop()  # selecting scrolls, and only at the top newer lines are followed
 
     def _note_names(self, rows: Sequence[LogEntryRow]) -> None:
         is_about_vm = self._about.vm is not None or self._about.task is not None
@@ -296,7 +303,7 @@ class LogsPage(Page):
             return
         self._asking = False
         if fresh:
-            self.table.rows.set_rows([*fresh, *self.table.rows.rows])
+            self._set_rows([*fresh, *self.table.rows.rows])
 
     # --- actions ----------------------------------------------------------------------------------------------
 

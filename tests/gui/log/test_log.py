@@ -131,6 +131,9 @@ def test_new_lines_appear_at_the_top_without_moving_older_ones_away(
     door.publish(TaskLogged(at=NOW, task=TaskId("t1"), level=LogLevel.NORMAL, message=kind.fill(snapshot="s-301")))
     qtbot.waitUntil(lambda: page.table.rows.rows[0].line.id == 301, timeout=5000)
     assert len(page.table.rows.rows) == 201
+    current = page.table.current_row()
+    assert current is not None
+    assert current.line.id == 300
 
 
 def test_nothing_fitting_offers_to_show_everything(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
