@@ -1,5 +1,6 @@
 """The program with a window, from its start to its end. Thread: GUI, the main thread."""
 
+import gc
 import logging
 import signal
 import sys
@@ -105,6 +106,16 @@ def application_object(arguments: Sequence[str]) -> QApplication:
     return application
 
 
+def calm_collector() -> None:
+    """Keep the garbage collector from looking at what stays: modules, widgets, pages. Thread: GUI.
+
+    A full look at everything takes long enough to be felt, and what was there before the window was shown is there
+    until its end.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def program_log(installation: Installation, trouble: TroubleReporter) -> ProgramLog:
     """Return the log of a program with a window, as the settings want it."""
     settings = installation.settings
@@ -171,6 +182,7 @@ def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray
         shell.ended.connect(looks.application.quit)
         ending.callback(shell.dismiss)
         shell.show(minimized=minimized)
+        calm_collector()
         with _quit_on_signals(looks.application):
             looks.application.exec()
 

@@ -25,6 +25,8 @@ from tests.support.engine_lab import EngineLab
 NOW: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 VMS_PER_RULE: Final = 20
 POINTS_PER_VM: Final = 30
+NIGHT_S: Final = 10 * 3600
+"""All backups of a day begin within so long."""
 LINES: Final = (
     (messages.TASK_STARTED, {"what": "backup", "vm": "{vm}"}),
     (messages.CONFIGURATION_SAVED, {"files": "{vm}.vmx, {vm}.nvram"}),
@@ -72,11 +74,12 @@ class Installation:
 class Builder:
     """Fills an empty catalog with history, faster than it would have grown. Thread: one."""
 
-    def __init__(self, catalog: Catalog, file: Path, lab: EngineLab, days: int) -> None:
+    def __init__(self, catalog: Catalog, file: Path, lab: EngineLab, days: int, now: datetime = NOW) -> None:
         self._catalog = catalog
         self._connection = sqlite3.connect(file, isolation_level=None)
         self._lab = lab
         self._days = days
+        self._now = now
         self._chance = random.Random(4)
         self._line = 0
 
@@ -94,7 +97,7 @@ class Builder:
         subjects = self._subjects(made.vms)
         for day in range(self._days, 0, -1):
             self._connection.execute("BEGIN")
-            self._day(made, subjects, NOW - timedelta(days=day))
+            self._day(made, subjects, self._now - timedelta(days=day))
             self._connection.execute("COMMIT")
         for _, statement in indices:
             self._connection.execute(statement)
@@ -105,7 +108,7 @@ class Builder:
 
     def _rules(self, vm_count: int) -> list[Vm]:
         vms: list[Vm] = []
-        at = (NOW - timedelta(hours=10)).time()
+        at = (self._now - timedelta(hours=10)).time()
         plan = Plan(unit=PolicyUnit.DAILY, kind=BackupKind.INCREMENTAL, times=(at,))
         for first in range(0, vm_count, VMS_PER_RULE):
             rule, name = RuleId(str(uuid.UUID(int=first + 1))), f"rule {first // VMS_PER_RULE:02}"
@@ -123,8 +126,8 @@ class Builder:
                     vms=tuple(ProtectedVm(vm=one.id, name=one.name) for one in here),
                     policy=PeriodicPolicy(plans=(plan,)),
                 ),
-                created_at=NOW - timedelta(days=self._days),
-                considered_until=NOW,
+                created_at=self._now - timedelta(days=self._days),
+                considered_until=self._now,
             )
             vms += here
         return vms
@@ -162,7 +165,7 @@ class Builder:
                 id=PointId(f"{chain}/{number:06}"),
                 chain=chain,
                 rule_name=vm.rule_name,
-                created_at=NOW - timedelta(days=POINTS_PER_VM - number, hours=10),
+                created_at=self._now - timedelta(days=POINTS_PER_VM - number, hours=10),
                 kind=BackupKind.INCREMENTAL,
                 parent=PointId(f"{chain}/{number - 1:06}") if number else None,
                 facts=facts,
@@ -192,9 +195,9 @@ class Builder:
         stages: list[tuple[Any, ...]] = []
         lines: list[tuple[Any, ...]] = []
         failed_tasks: list[tuple[Any, ...]] = []
-        young = NOW - evening < timedelta(days=31)
+        young = self._now - evening < timedelta(days=31)
         for number, vm in enumerate(made.vms):
-            start = evening + timedelta(seconds=70 * number)
+            start = evening + timedelta(seconds=70 * number % NIGHT_S)
             failed = self._chance.random() < 0.02
             read = self._chance.randrange(1 << 28, 8 << 30)
             task = TaskId(str(uuid.UUID(int=self._chance.getrandbits(128))))

@@ -127,6 +127,16 @@ class Stages(QStackedWidget):
         self._patience.setInterval(style.SKELETON_DELAY_MS)
         self._patience.timeout.connect(self._on_patience_ended)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Tell whether it waits a moment before it shows that it loads."""
+        return self._patience.isActive()
+
+    @property
+    def is_loading(self) -> bool:
+        """Tell whether the skeleton is shown."""
+        return self.currentWidget() is self._skeleton
+
     def show_loading(self) -> None:
         """Show the skeleton, once loading takes longer than a blink."""
         self._patience.start()

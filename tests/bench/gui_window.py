@@ -1,0 +1,326 @@
+"""The window of the benchmark, in a process of its own as the program has it; its engine is the child it starts.
+
+``python -m tests.bench.gui_window HOME``: reads what to register from its standard input, prints its figures.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.bootstrap import Installation
+from app.cli.demo.stage import folders_in
+from app.console.demoplatform import DemoPlatform
+from app.console.enginedoor import open_engine
+from app.console.pages import make_pages
+from app.console.program import application_object, calm_collector
+from app.console.service import ProgramService
+from app.domain.states import TaskState
+from app.engine.api import (
+    Door,
+    ListRules,
+    ListTasks,
+    ListVms,
+    RegisterPlatform,
+    RegisterStandby,
+    RuleRow,
+    StartBackup,
+    TaskRow,
+)
+from app.views.console import Console, ThemeSwitch
+from app.views.history import Address
+from app.views.memory import Memory
+from app.views.shell import Shell
+from app.views.translation import LanguageSwitch
+from app.views.widgets.stages import Stages
+from app.workers.door import DoorClient
+
+TASKS = 8
+LOAD = "load"
+LOAD_TASKS = 500
+"""More than there are."""
+LOAD_DEADLINE_S = 240.0
+MARK_EVERY_S = 0.01
+ROUNDS = 3
+LOOK_MS = 2
+STAY_MS = 2500
+"""How long an operator stays on a page: lists refresh themselves meanwhile."""
+OPEN_DEADLINE_S = 20.0
+LATE_S = 0.04
+MOST_LATE = 25
+
+
+class DelayMeter(QObject):
+    """Measures how long marks lie in the event loop. Thread: GUI, but for the one that posts.
+
+    While a mark lies there for long, that thread notes where the GUI thread is.
+    """
+
+    _marked = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delays_ms: list[float] = []
+        self.late_in: Counter[str] = Counter()
+        self._gui = threading.get_ident()
+        self._oldest: float | None = None
+        self._ending = threading.Event()
+        self._marked.connect(self._on_marked, Qt.ConnectionType.QueuedConnection)
+        self._thread = threading.Thread(target=self._post, name="marks")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Post no more."""
+        self._ending.set()
+        self._thread.join()
+
+    def _post(self) -> None:
+        while not self._ending.wait(MARK_EVERY_S):
+            now = time.perf_counter()
+            if self._oldest is None:
+                self._oldest = now
+            elif now - self._oldest > LATE_S:
+                self.late_in[_where(sys._current_frames().get(self._gui))] += 1
+            self._marked.emit(now)
+
+    def _on_marked(self, posted: float) -> None:
+        self._oldest = None
+        self.delays_ms.append((time.perf_counter() - posted) * 1000)
+
+
+def _where(frame: FrameType | None) -> str:
+    """Return the innermost calls of our own, innermost first."""
+    names: list[str] = []
+    while frame is not None and len(names) < 5:
+        file = Path(frame.f_code.co_filename)
+        names.append(f"{file.parent.name}/{file.name}:{frame.f_lineno} {frame.f_code.co_name}")
+        frame = frame.f_back
+    return " < ".join(names)
+
+
+@dataclass
+class Opening:
+    """How long a place took, at worst, to show something and to have its content."""
+
+    place: str
+    shown_ms: float = 0.0
+    content_ms: float = 0.0
+
+
+@dataclass
+class Figures:
+    """What was measured."""
+
+    delays_ms: list[float] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
+    memory_mb: float = 0.0
+    moving: int = 0
+    read_mb_per_s: float = 0.0
+    late_in: list[tuple[str, int]] = field(default_factory=list)
+
+
+def let_live(milliseconds: int) -> None:
+    """Let the window live for a while."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def live_until(is_true: Callable[[], bool], *, seconds: float) -> None:
+    """Let the window live until something is true or the time is up."""
+    loop = QEventLoop()
+    timer = QTimer()
+    timer.timeout.connect(lambda: loop.quit() if is_true() else None)
+    timer.start(LOOK_MS)
+    QTimer.singleShot(int(seconds * 1000), loop.quit)
+    loop.exec()
+
+
+class PageWatch:
+    """Opens places and measures how long they take. Thread: GUI."""
+
+    def __init__(self, shell: Shell, client: DoorClient) -> None:
+        self._shell = shell
+        self._client = client
+        self._worst: dict[str, Opening] = {}
+
+    def visit(self, name: str, address: Address) -> None:
+        """Go somewhere, measure, and stay there for a while."""
+        worst = self._worst.setdefault(name, Opening(name))
+        window = self._shell.window
+        started = time.perf_counter()
+
+        def passed_ms() -> float:
+            return (time.perf_counter() - started) * 1000
+
+        window.visit(address)
+        window.repaint()
+        live_until(lambda: not self._is_undecided(), seconds=OPEN_DEADLINE_S)
+        worst.shown_ms = max(worst.shown_ms, passed_ms())
+        live_until(self._is_complete, seconds=OPEN_DEADLINE_S)
+        worst.content_ms = max(worst.content_ms, passed_ms())
+        let_live(STAY_MS)
+
+    def openings(self) -> list[Opening]:
+        """Return the worst of every place."""
+        return list(self._worst.values())
+
+    def _stages(self) -> list[Stages]:
+        return [one for one in self._page().findChildren(Stages) if one.isVisible()]
+
+    def _page(self) -> QWidget:
+        page = self._shell.window._stack.currentWidget()
+        assert page is not None
+        return page
+
+    def _is_undecided(self) -> bool:
+        return any(one.is_undecided for one in self._stages())
+
+    def _is_complete(self) -> bool:
+        return not any(one.is_undecided or one.is_loading for one in self._stages()) and not self._is_asking()
+
+    def _is_asking(self) -> bool:
+        page = self._page()
+        return any(
+            isinstance(one.owner, QWidget) and (one.owner is page or page.isAncestorOf(one.owner))
+            for one in self._client._asker._waiting.values()
+        )
+
+
+def running(door: Door) -> list[TaskRow]:
+    """Return the tasks that move data."""
+    rows: tuple[TaskRow, ...] = door.ask(ListTasks(states=(TaskState.RUNNING,)))
+    return list(rows)
+
+
+def loaded_bytes(door: Door) -> int:
+    """Return how much the tasks of the load have read."""
+    rows: tuple[TaskRow, ...] = door.ask(ListTasks(limit=LOAD_TASKS))
+    return sum(row.progress.read_bytes for row in rows if row.rule_name == LOAD)
+
+
+class Load:
+    """What the tasks have read since the measurement began; asked beside the window. Thread: any."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._began, self._bytes = time.monotonic(), loaded_bytes(door)
+
+    def mb_per_s(self) -> float:
+        """Return the mean speed so far."""
+        return (loaded_bytes(self._door) - self._bytes) / 1e6 / (time.monotonic() - self._began)
+
+
+def start_tasks(door: Door, facts: dict[str, str], root: Path) -> None:
+    """Back all VMs of the simulated vSphere up, and wait until data moves."""
+    platform = door.execute(
+        RegisterPlatform(
+            name="load",
+            address="127.0.0.1",
+            port=int(facts["port"]),
+            user=facts["user"],
+            password=facts["password"],
+            thumbprint_sha256=facts["thumbprint"],
+        )
+    )
+    standby = door.execute(RegisterStandby(name="load", root_path=str(root / "standby")))
+    for vm in door.ask(ListVms(platform=platform.id)):
+        door.execute(
+            StartBackup(
+                platform=platform.id,
+                standby=standby.id,
+                vm=vm.id,
+                vm_name=vm.name,
+                target_path="load",
+                rule_name=LOAD,
+            )
+        )
+
+    def is_loaded() -> bool:
+        return sum(row.progress.read_bytes > 0 for row in running(door)) >= TASKS // 2
+
+    live_until(is_loaded, seconds=LOAD_DEADLINE_S)
+    if not is_loaded():
+        raise TimeoutError(f"no data moves: {[row.error for row in door.ask(ListTasks(limit=3))]}")
+
+
+def places(door: Door) -> list[tuple[str, Address]]:
+    """Return the pages, and what lies behind them: a rule with its VMs, its statistics, a task."""
+    rules: tuple[RuleRow, ...] = door.ask(ListRules())
+    rule = rules[len(rules) // 2].id
+    task = running(door)[0].id
+    return [
+        ("VMs of a rule", Address("backup", (rule,))),
+        ("statistics of a rule", Address("backup", (rule, "statistics"))),
+        ("failed tasks", Address("backup", ("failed",))),
+        ("log of a rule", Address("log", (rule,))),
+        ("a running task", Address("tasks", (task,))),
+    ]
+
+
+def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
+    """Open the window, load the engine, go everywhere."""
+    application = application_object(sys.argv[:1])
+    folders = folders_in(root / "standfast")
+    folders.create()
+    folders.user_config_file.write_text("secret_store=file\n", encoding="utf-8")
+    installation = Installation.find(folders)
+    with ExitStack() as ending:
+        opened = ending.enter_context(open_engine(installation, lambda: "a passphrase of the bench"))
+        client = DoorClient(opened.door)
+        memory = Memory(folders.local / "window.ini")
+        theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
+        demo = DemoPlatform(root / "demo")
+        program = ProgramService(installation, demo, engine_is_elsewhere=False, put_in_force=lambda _limits: True)
+        console = Console(client, memory, theme)
+        shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
+        shell.show()
+        calm_collector()
+        ending.callback(client.close)
+        ending.callback(shell.dismiss)
+        start_tasks(opened.door, facts, root)
+        behind = places(opened.door)
+        load = Load(opened.door)
+        let_live(STAY_MS)
+        figures = go_everywhere(shell, client, behind, rounds)
+        figures.moving = len(running(opened.door))
+        figures.read_mb_per_s = load.mb_per_s()
+        figures.memory_mb = psutil.Process(os.getpid()).memory_info().rss / 1e6
+    return figures
+
+
+def go_everywhere(shell: Shell, client: DoorClient, behind: list[tuple[str, Address]], rounds: int) -> Figures:
+    """Visit every page and what lies behind the pages, and measure meanwhile."""
+    watch, meter = PageWatch(shell, client), DelayMeter()
+    try:
+        for _ in range(rounds):
+            for name, address in [(page.key, Address(page.key)) for page in shell.window.pages()] + behind:
+                watch.visit(name, address)
+    finally:
+        meter.stop()
+    return Figures(
+        delays_ms=meter.delays_ms, openings=watch.openings(), late_in=meter.late_in.most_common(MOST_LATE)
+    )
+
+
+def main() -> int:
+    """Measure, and print the figures as one line."""
+    root, rounds = Path(sys.argv[1]), int(sys.argv[2])
+    facts = json.loads(sys.stdin.readline())
+    print(json.dumps(asdict(measure(root, facts, rounds=rounds))), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
