@@ -1,21 +1,39 @@
 """What is done about damage: forget what is lost, rescue what is whole, tell which bytes to read again."""
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
+from pathlib import Path
+from typing import TypeVar
 
 from app.core.cancel import CancelToken
 from app.domain.extents import Extent, clip, normalize
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
-from app.repository.files import make_directory, remove_tree, storage_errors
+from app.repository.errors import DataDamaged
+from app.repository.files import (
+    Displaced,
+    make_directory,
+    remove_tree,
+    storage_error,
+    storage_errors,
+    write_new,
+)
 from app.repository.leases import Lease
 from app.repository.marking import all_entries
-from app.repository.packs import PackEntry
+from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, read_footer, scan_records
 from app.repository.pages import PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.records import EncodedRecord, RecordDamaged, RecordDecoder, RecordKind
 from app.repository.store import RecordLost, list_packs
+
+PAUSES_S = (0.5, 2.0, 5.0)
+"""Between the attempts to read what the system refuses."""
+_WINDOWS_BROKEN = frozenset({23, 27, 1117})
+"""Errors of a broken disk: wrong checksum, sector not found, input or output failed."""
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +54,36 @@ def forget_lost(parts: RepositoryParts, lost: set[bytes]) -> None:
     """
     if not lost:
         return
-    parts.locator.forget(lost)
     with storage_errors(parts.layout.root):
         present = sorted(list_packs(parts.layout))
     decoder = parts.decoder()
+    copies: dict[bytes, tuple[str, PackEntry]] = {}
     for pack_id, entries in all_entries(parts, present):
         for entry in entries:
-            if entry.digest in lost and _is_whole(parts, pack_id, entry, decoder):
-                parts.locator.point_to(pack_id, entry)
-                lost.discard(entry.digest)
+            if entry.digest in lost and entry.digest not in copies:
+                state = _state(parts, pack_id, entry, decoder)
+                if isinstance(state, OSError):
+                    raise storage_error(state, parts.layout.root) from state
+                if state is _State.WHOLE:
+                    copies[entry.digest] = pack_id, entry
+    parts.locator.forget(lost)
+    for pack_id, entry in copies.values():
+        parts.locator.point_to(pack_id, entry)
 
 
-def _is_whole(parts: RepositoryParts, pack_id: str, entry: PackEntry, decoder: RecordDecoder) -> bool:
+class _State(Enum):
+    WHOLE = "whole"
+    DAMAGED = "damaged"
+
+
+def _state(parts: RepositoryParts, pack_id: str, entry: PackEntry, decoder: RecordDecoder) -> _State | OSError:
+    """Return how a record is: whole, damaged, or the error by which the system refused to read it."""
     try:
         decoder.decode(parts.store.read_entry(pack_id, entry), entry.digest)
-    except (RecordLost, RecordDamaged):
-        return False
-    return True
+    except (RecordLost, RecordDamaged) as error:
+        cause = error.__cause__
+        return cause if isinstance(cause, OSError) and not isinstance(cause, Displaced) else _State.DAMAGED
+    return _State.WHOLE
 
 
 def lost_extents(parts: RepositoryParts, disk: PointDisk, tree: PageTree) -> list[Extent]:
@@ -74,9 +105,13 @@ def lost_extents(parts: RepositoryParts, disk: PointDisk, tree: PageTree) -> lis
 def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, cancel: CancelToken) -> RepairReport:
     """Copy the whole records out of damaged packs, then set the packs aside. The lease is exclusive.
 
+    Each pack is judged anew; one that turns out whole stays where it is. A record that the system refuses to read
+    is no damaged record: it is asked for again after a while, and counts as lost only where the error is that of
+    a broken disk and lasts while the same standby takes writes.
+
     Raises:
         LeaseLost: another process took this one for dead; what was done stays done.
-        StandbyFull, StandbyUnavailable: the standby refuses.
+        StandbyFull, StandbyUnavailable: the standby refuses; the pack it refused is as it was.
         TaskCancelled: cancelled; what was done stays done.
     """
     with storage_errors(parts.layout.root):
@@ -89,14 +124,10 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
     rescued = 0
     try:
         for pack_id in (one for one in packs if one in present):
-            appender = PackAppender(
-                parts.layout, parts.repository_id.bytes, staging, parts.locator, parts.pack_bytes
-            )
-            try:
-                rescued += _rescue(parts, pack_id, appender, cancel)
-                appender.flush()
-            finally:
-                appender.close()
+            found = _Judge(parts, pack_id, staging, cancel).judge()
+            if found is None:
+                continue
+            rescued += _rescue(parts, pack_id, found, staging, cancel)
             lease.check()
             parts.store.set_aside(pack_id)
             done.append(pack_id)
@@ -106,18 +137,97 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
     return RepairReport(set_aside=tuple(done), rescued_bytes=rescued)
 
 
-def _rescue(parts: RepositoryParts, pack_id: str, appender: PackAppender, cancel: CancelToken) -> int:
+class _Judge:
+    """Finds out which records of one pack are lost for good. Use once."""
+
+    def __init__(self, parts: RepositoryParts, pack_id: str, staging: Path, cancel: CancelToken) -> None:
+        self._parts = parts
+        self._pack_id = pack_id
+        self._staging = staging
+        self._cancel = cancel
+        self._decoder = parts.decoder()
+
+    def judge(self) -> list[PackEntry] | None:
+        """Return the whole records of the pack, or None when nothing is wrong with it.
+
+        Raises:
+            StandbyUnavailable: the standby refuses for now.
+            TaskCancelled: cancelled.
+        """
+        with storage_errors(self._parts.layout.root):
+            entries, is_sound = self._patiently(self._entries)
+        states = {entry: self._state(entry) for entry in entries}
+        for pause_s in PAUSES_S:
+            refused = [entry for entry, state in states.items() if isinstance(state, OSError)]
+            if refused:
+                self._cancel.wait(pause_s)
+                states.update((entry, self._state(entry)) for entry in refused)
+        for entry, state in states.items():
+            if isinstance(state, OSError):
+                states[entry] = self._last_word(entry, state)
+        whole = [entry for entry, state in states.items() if state is _State.WHOLE]
+        return None if is_sound and len(whole) == len(entries) else whole
+
+    def _entries(self) -> tuple[Sequence[PackEntry], bool]:
+        """Return what the pack holds, and whether its frame is as it was written."""
+        path = self._parts.layout.pack(self._pack_id)
+        try:
+            entries = read_footer(path, self._parts.repository_id.bytes)
+        except Displaced:
+            return (), False
+        except PackDamaged:  # the records say themselves where they begin and what they are
+            return list(scan_records(path, lambda _record: True)), False
+        ends = [PACK_HEADER_BYTES, *(entry.offset + entry.length_bytes for entry in entries)]
+        return entries, all(entry.offset == end for entry, end in zip(entries, ends, strict=False))
+
+    def _patiently(self, read: Callable[[], _Read]) -> _Read:
+        for pause_s in PAUSES_S:
+            try:
+                return read()
+            except OSError:
+                self._cancel.wait(pause_s)
+        return read()
+
+    def _state(self, entry: PackEntry) -> _State | OSError:
+        self._cancel.check()
+        return _state(self._parts, self._pack_id, entry, self._decoder)
+
+    def _last_word(self, entry: PackEntry, error: OSError) -> _State:
+        """Decide on a record that stayed refused.
+
+        Raises:
+            StandbyUnavailable: that may pass.
+        """
+        if error.errno != errno.EIO and getattr(error, "winerror", None) not in _WINDOWS_BROKEN:
+            raise storage_error(error, self._parts.layout.root) from error
+        with storage_errors(self._parts.layout.root):  # a share that is gone refuses this too
+            probe = self._staging / "probe"
+            write_new(probe, b"is anybody there?")
+            probe.unlink()
+        state = self._state(entry)
+        return _State.DAMAGED if isinstance(state, OSError) else state
+
+
+def _rescue(
+    parts: RepositoryParts, pack_id: str, whole: Sequence[PackEntry], staging: Path, cancel: CancelToken
+) -> int:
+    """Copy whole records of a pack into new packs, durably; return their stored bytes."""
+    appender = PackAppender(parts.layout, parts.repository_id.bytes, staging, parts.locator, parts.pack_bytes)
     decoder = parts.decoder()
     rescued = 0
-    for entry in parts.store.entries(pack_id) or ():
-        cancel.check()
-        try:
-            record = parts.store.read_entry(pack_id, entry)
-            decoder.decode(record, entry.digest)
-        except (RecordLost, RecordDamaged):
-            continue
-        appender.append(
-            RecordKind(entry.kind), entry.digest, entry.raw_bytes, EncodedRecord([record], len(record))
-        )
-        rescued += len(record)
+    try:
+        for entry in whole:
+            cancel.check()
+            try:
+                record = parts.store.read_entry(pack_id, entry)
+                decoder.decode(record, entry.digest)
+            except (RecordLost, RecordDamaged) as error:
+                raise DataDamaged(what=f"pack {pack_id}", detail=error) from error
+            appender.append(
+                RecordKind(entry.kind), entry.digest, entry.raw_bytes, EncodedRecord([record], len(record))
+            )
+            rescued += len(record)
+        appender.flush()
+    finally:
+        appender.close()
     return rescued

@@ -92,7 +92,7 @@ class RecordStore:
         """
         path = self._layout.pack(pack_id)
         try:
-            return read_footer(path, self._repository_id)
+            found = read_footer(path, self._repository_id)
         except PackDamaged as error:
             self.damaged_packs[pack_id] = str(error)
         except FileNotFoundError:
@@ -101,6 +101,9 @@ class RecordStore:
             self.check_standby()
             self.damaged_packs[pack_id] = error.strerror or str(error)
             return None
+        else:
+            self.damaged_packs.pop(pack_id, None)  # it may have been refused for a moment only
+            return found
         try:  # the records say themselves where they begin and what they are; each is checked when it is read
             return list(scan_records(path, lambda _record: True))
         except OSError:
