@@ -46,13 +46,12 @@ def exact_time(moment: datetime | None) -> str:
 
 
 def short_time(moment: datetime | None, now: datetime) -> str:
-    """Return a young moment relative to now (3 min ago, in 2 h), an older one as local date and time."""
+    """Return a young moment relative to now (3 min ago, in 2 h), an older one as briefly as it stays clear."""
     if moment is None:
         return NOTHING
     distance = now - moment
     if abs(distance) >= _YOUNG:
-        local = moment.astimezone()
-        return f"{local:%Y-%m-%d %H:%M}"
+        return compact_time(moment, now)
     if abs(distance) < timedelta(seconds=45):
         return QCoreApplication.translate("Format", "just now")
     template = (

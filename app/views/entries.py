@@ -63,7 +63,8 @@ class EntryButton(QAbstractButton):
         leads = entry.address is not None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if leads else Qt.FocusPolicy.NoFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor if leads else Qt.CursorShape.ArrowCursor)
-        self.setToolTip(entry.tooltip or entry.detail)
+        # What is shortened can be read there: the title too, when it is a long name.
+        self.setToolTip("\n".join(part for part in (entry.title, entry.tooltip or entry.detail) if part))
         self.setAccessibleName(", ".join(part for part in (entry.title, entry.detail, entry.right) if part))
         self.updateGeometry()
         self.update()

@@ -14,9 +14,11 @@ class HelpPanel(QFrame):
 
     Signals:
         closed: the operator closed it.
+        shown: it was opened and needs a place.
     """
 
     closed = Signal()
+    shown = Signal()
 
     def __init__(self, console: Console, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +67,7 @@ class HelpPanel(QFrame):
     def open_panel(self) -> None:
         """Open the panel and put the keyboard into it."""
         self.show()
+        self.shown.emit()
         self._text.setFocus()
 
     def close_panel(self) -> None:

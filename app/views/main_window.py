@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QMainWindow,
+    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -67,7 +68,9 @@ class MainWindow(QMainWindow):
         columns.addWidget(self._build_navigation(pages))
         columns.addLayout(self._build_content(pages), 1)
         self.help = HelpPanel(self._console, middle)
+        self._columns = columns
         columns.addWidget(self.help)
+        self.help.shown.connect(self._place_help)
         rows = QVBoxLayout(middle)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
@@ -110,6 +113,7 @@ class MainWindow(QMainWindow):
         self._forward = self._tool(Glyph.FORWARD, self.tr("Forward (Alt+Right)"))
         self._forward.clicked.connect(self._on_forward)
         self._crumbs = QLabel(header)
+        self._crumbs.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._crumbs.setProperty("role", "title")
         self._crumbs.setTextFormat(Qt.TextFormat.RichText)
         self._crumbs.linkActivated.connect(self._on_crumb)
@@ -140,6 +144,7 @@ class MainWindow(QMainWindow):
         self.status.setContentsMargins(style.SPACE_L, 0, style.SPACE_L, 0)
         self.status.setSpacing(style.SPACE_L)
         bar.setFixedHeight(style.CONTROL_HEIGHT)
+        self._bar = bar
         return bar
 
     def _tool(self, glyph: Glyph, tooltip: str) -> QToolButton:
@@ -225,8 +230,45 @@ class MainWindow(QMainWindow):
         page = self._stack.currentWidget()
         assert isinstance(page, Page)
         crumbs = page.crumbs()
-        self._crumbs.setText(self._crumb_text(crumbs))
+        self._show_crumbs(crumbs)
         self.setWindowTitle(" › ".join(crumb.text for crumb in reversed(crumbs)) + " — " + self.tr("Standfast"))
+
+    def _show_crumbs(self, crumbs: Sequence[Crumb]) -> None:
+        """Write the breadcrumb; what is longer than its room is shortened, the longest step first."""
+        metrics, texts = self._crumbs.fontMetrics(), [crumb.text for crumb in crumbs]
+        separators = metrics.horizontalAdvance(" › ") * (len(texts) - 1)
+        room = self._crumbs.width() - separators - style.SPACE_S
+        widths = [metrics.horizontalAdvance(text) for text in texts]
+        if self._crumbs.isVisible() and sum(widths) > room:
+            place = widths.index(max(widths))
+            left = max(style.NAVIGATION_WIDTH // 2, room - sum(widths) + widths[place])
+            texts[place] = metrics.elidedText(texts[place], Qt.TextElideMode.ElideMiddle, left)
+        shortened = texts != [crumb.text for crumb in crumbs]
+        self._crumbs.setToolTip(" › ".join(crumb.text for crumb in crumbs) if shortened else "")
+        shown = [Crumb(text, crumb.address) for text, crumb in zip(texts, crumbs, strict=True)]
+        self._crumbs.setText(self._crumb_text(shown))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Fit the breadcrumb and the help into the new width."""
+        super().resizeEvent(event)
+        self._place_help()
+        if self._stack.currentWidget() is not None:
+            self._on_crumbs_changed()
+
+    def _place_help(self) -> None:
+        """Put the help beside the page where both have room, else over the page's right part."""
+        least = style.NAVIGATION_WIDTH + self._stack.minimumSizeHint().width() + self.help.width()
+        beside = least <= self.width()
+        is_beside = self._columns.indexOf(self.help) >= 0
+        if beside and not is_beside:
+            self._columns.addWidget(self.help)
+        elif not beside and is_beside:
+            self._columns.removeWidget(self.help)
+        self.help.setProperty("floats", not beside)
+        if not beside:
+            area = self.rect().adjusted(0, 0, 0, -self._bar.height())
+            self.help.setGeometry(area.adjusted(area.width() - self.help.width(), 0, 0, 0))
+            self.help.raise_()
 
     def _crumb_text(self, crumbs: Sequence[Crumb]) -> str:
         color = self._console.colors.secondary

@@ -70,6 +70,12 @@ class PassphraseDialog(QDialog):
         self._second_field.set_problem(mismatch)
         if not problem and not mismatch:
             super().accept()
+            return
+        # What is wrong needs a line of its own, which Qt's layouts do not ask for by themselves.
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
 
     def _explanation(self) -> str:
         if self._is_new:

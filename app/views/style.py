@@ -14,6 +14,8 @@ RESOURCES: Final = Path(__file__).resolve().parents[2] / "resources"
 
 SPACE_XS: Final = 4
 SPACE_S: Final = 8
+CELL_PADDING: Final = 5
+"""With the margin that Qt itself leaves, a cell's text begins below its heading, at ``SPACE_S``."""
 SPACE_M: Final = 12
 SPACE_L: Final = 16
 SPACE_XL: Final = 24
@@ -38,7 +40,7 @@ ACTION_SIZE: Final = 24
 EDITOR_WIDTH: Final = 860
 EDITOR_HEIGHT: Final = 620
 CALENDAR_CELL: Final = 22
-PILL_WIDTH: Final = 128
+PILL_WIDTH: Final = 132
 CHART_HEIGHT: Final = 180
 AXIS_WIDTH: Final = 72
 WINDOW_WIDTH: Final = 1280

@@ -15,11 +15,11 @@ _STATES = {
     TaskState.PENDING: (QT_TRANSLATE_NOOP("Words", "Pending"), Tone.PENDING, False),
     TaskState.PREPARING: (QT_TRANSLATE_NOOP("Words", "Preparing"), Tone.ACTIVE, True),
     TaskState.SAVING_CONFIGURATION: (
-        QT_TRANSLATE_NOOP("Words", "Backing up VM configuration"),
+        QT_TRANSLATE_NOOP("Words", "Saving VM config"),
         Tone.ACTIVE,
         True,
     ),
-    TaskState.QUERYING_CHANGES: (QT_TRANSLATE_NOOP("Words", "Querying changed data"), Tone.ACTIVE, True),
+    TaskState.QUERYING_CHANGES: (QT_TRANSLATE_NOOP("Words", "Reading changes"), Tone.ACTIVE, True),
     TaskState.CHECKING_DATA: (QT_TRANSLATE_NOOP("Words", "Checking data"), Tone.ACTIVE, True),
     TaskState.CREATING_VM: (QT_TRANSLATE_NOOP("Words", "Creating VM"), Tone.ACTIVE, True),
     TaskState.RUNNING: (QT_TRANSLATE_NOOP("Words", "Running"), Tone.ACTIVE, False),

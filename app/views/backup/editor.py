@@ -80,6 +80,7 @@ class RuleEditor(FormDialog):
     def _build_tabs(self, draft: RuleDraft | None) -> None:
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
+        self.tabs.tabBar().setDrawBase(False)
         self.basic = BasicTab(self.console, draft, self._add_basic_field, self.tabs)
         self.advanced = AdvancedTab(draft.advanced if draft else AdvancedSettings(), self.tabs)
         vm = draft.vms[0].vm if draft and draft.vms else None

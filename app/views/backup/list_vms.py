@@ -37,8 +37,9 @@ from app.views.words import row_error_message, state_pill
 from app.workers.asker import Failure
 
 _STATE = 1
-_PLATFORM, _STANDBY = 2, 3
-_NARROW, _WIDE = 68, 112
+_STATE, _PLATFORM, _STANDBY = 1, 2, 3
+_NARROW_STATE = 128
+_NARROW, _WIDE = 68, 106
 """Platform and standby are the same for all VMs of a rule, so they give way first in a small window."""
 _TABLE_SHARE, _PANEL_SHARE = 3, 2
 
@@ -81,6 +82,7 @@ class VmList(ActingList[RuleVmRow]):
             self._is_wide = is_wide
             for column in (_PLATFORM, _STANDBY):
                 self.table.setColumnWidth(column, _WIDE if is_wide else _NARROW)
+            self.table.setColumnWidth(_STATE, style.PILL_WIDTH + 2 * style.SPACE_S if is_wide else _NARROW_STATE)
 
     # --- place ------------------------------------------------------------------------------------------------
 
@@ -133,7 +135,7 @@ class VmList(ActingList[RuleVmRow]):
                 text=lambda row: state_pill(row.state, row.fraction).text,
                 paint=lambda row: state_pill(row.state, row.fraction),
                 tooltip=self._state_tooltip,
-                width=128,
+                width=_NARROW_STATE,
             ),
             Column(key="platform", title=self.tr("Platform"), text=lambda row: row.platform_name, width=_NARROW),
             Column(key="standby", title=self.tr("Standby"), text=lambda row: row.standby_name, width=_NARROW),

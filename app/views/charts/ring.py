@@ -49,7 +49,7 @@ class Ring(QWidget):
         self._theme = theme
         self._shares: Sequence[Share] = ()
         self._figure = self._caption = ""
-        self.setMinimumSize(self.sizeHint())
+        self.setMinimumSize(style.RING_WIDTH, style.RING_HEIGHT)
         theme.changed.connect(self._on_theme_changed)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name

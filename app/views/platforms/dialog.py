@@ -10,7 +10,7 @@ from app.engine.api import Certificate, InspectServer, RegisterPlatform, TryPlat
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
-from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.form import Field, FormDialog, pad
 from app.workers.asker import Failure
 
 _HTTPS_PORT = 443
@@ -56,6 +56,7 @@ class PlatformDialog(FormDialog):
             required=True,
         )
         self.port = QSpinBox(self)
+        pad(self.port)
         self.port.setRange(1, 65535)
         self.port.setValue(known.port if known else _HTTPS_PORT)
         self.port.setEnabled(known is None)

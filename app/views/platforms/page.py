@@ -55,20 +55,20 @@ class PlatformsPage(ListPage[PlatformRow]):
     def columns(self) -> Sequence[Column[PlatformRow]]:
         """Return the columns of the list."""
         return (
-            Column(key="name", title=self.tr("Name"), text=lambda row: row.platform.name, stretch=True, width=140),
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.platform.name, stretch=True, width=130),
             pill_column("state", self.tr("State"), self._pill, tooltip=_reason),
-            Column(key="kind", title=self.tr("Kind"), text=self._kind, width=104),
-            Column(key="address", title=self.tr("Address"), text=_address, width=200),
+            Column(key="kind", title=self.tr("Kind"), text=self._kind, width=88),
+            Column(key="address", title=self.tr("Address"), text=_address, width=172),
             Column(
                 key="version",
                 title=self.tr("API version"),
                 text=lambda row: row.facts.api_version if row.facts else fmt.NOTHING,
                 tooltip=lambda row: f"{row.facts.full_name}, {row.facts.build}" if row.facts else None,
-                width=100,
+                width=92,
             ),
-            Column(key="user", title=self.tr("Account"), text=lambda row: row.platform.user, width=170),
-            count_column("vms", self.tr("VMs"), lambda row: row.vm_count),
-            count_column("rules", self.tr("Rules"), lambda row: row.rule_count),
+            Column(key="user", title=self.tr("Account"), text=lambda row: row.platform.user, width=150),
+            count_column("vms", self.tr("VMs"), lambda row: row.vm_count, width=72),
+            count_column("rules", self.tr("Rules"), lambda row: row.rule_count, width=72),
             Column(
                 key="licence",
                 title=self.tr("Licence"),

@@ -6,7 +6,7 @@ from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 from app.views import style
 from app.views.program import Program, ProgramSettings
 from app.views.settings.card import SettingsCard
-from app.views.widgets.form import Banner
+from app.views.widgets.form import Banner, pad
 from app.workers.asker import Asker, Failure
 
 
@@ -68,6 +68,7 @@ class LimitsCard(SettingsCard):
 
     def _number(self) -> QSpinBox:
         box = QSpinBox(self)
+        pad(box)
         box.setRange(1, HOST_BUFFER_MB)
         box.setFixedWidth(style.FIELD_WIDTH // 3)
         return box

@@ -15,7 +15,7 @@ from app.domain.notifications import (
 )
 from app.engine.api import NotificationRow, SetNotifications, TestSink
 from app.views.console import Console
-from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.form import Field, FormDialog, pad
 from app.workers.asker import Failure
 
 
@@ -122,6 +122,7 @@ class EmailDialog(SinkDialog):
         email = row.settings.email
         self.host = QLineEdit(email.host, self)
         self.port = QSpinBox(self)
+        pad(self.port)
         self.port.setRange(1, 65535)
         self.port.setValue(email.port)
         self.security = QComboBox(self)

@@ -28,6 +28,7 @@ from app.views.log.lines import as_text, line_columns, line_text
 from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
 from app.views.tasks.task_list import error_text, kind_text
+from app.views.widgets.elided import ElidedLabel
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Banner
 from app.views.widgets.pill import PillDelegate, PillLabel
@@ -57,7 +58,7 @@ class TaskDetailsView(QWidget):
         self._task: TaskId | None = None
         self._row: TaskRow | None = None
         self._asking = False
-        self._facts: dict[str, QLabel] = {}
+        self._facts: dict[str, ElidedLabel] = {}
         self._build()
         self._timer = QTimer(self)
         self._timer.setInterval(_FRESH_MS)
@@ -86,9 +87,8 @@ class TaskDetailsView(QWidget):
 
     def _build_head(self) -> QWidget:
         card = _card(self)
-        self._title = QLabel(card)
+        self._title = ElidedLabel(parent=card)
         self._title.setProperty("role", "title")
-        self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.state = PillLabel(card)
         self.progress = QProgressBar(card)
         self.progress.setRange(0, 1000)
@@ -137,10 +137,9 @@ class TaskDetailsView(QWidget):
     def _add_fact(self, place: int, key: str, name: str) -> None:
         caption = QLabel(name, self)
         caption.setProperty("role", "secondary")
-        value = QLabel(fmt.NOTHING, self)
+        value = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
+        value.setText(fmt.NOTHING)
         value.setFont(style.tabular_font())
-        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        value.setMinimumWidth(1)  # a long name is cut, the card does not grow with it
         cell = QVBoxLayout()
         cell.setSpacing(0)
         cell.addWidget(caption)
@@ -319,7 +318,6 @@ class TaskDetailsView(QWidget):
         }
         for key, value in values.items():
             self._facts[key].setText(value)
-            self._facts[key].setToolTip(value if value != fmt.NOTHING else "")
 
     def _show_error(self, row: TaskRow) -> None:
         if row.error is None:

@@ -11,6 +11,7 @@ from app.domain.states import TaskKind, TaskState
 from app.engine.api import CancelTask, ListTasks, RetryTask, TaskRow
 from app.models import format as fmt
 from app.models.rows import Column
+from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.tasks.all_rows import AllTasks
@@ -112,7 +113,7 @@ class TaskList(ListPage[TaskLine]):
             text=lambda line: task_pill(line.task).text,
             paint=lambda line: task_pill(line.task),
             tooltip=lambda line: row_error_message(line.task.error) if line.task.error else None,
-            width=152,
+            width=style.PILL_WIDTH + 2 * style.SPACE_S,
         )
 
     def site_columns(self, *, platform_hidden: bool = False) -> tuple[Column[TaskLine], ...]:
@@ -153,7 +154,7 @@ class TaskList(ListPage[TaskLine]):
                 sort=lambda line: line.left,
                 numeric=True,
                 unit="s",
-                width=100,
+                width=90,
             ),
             Column(
                 key="size",

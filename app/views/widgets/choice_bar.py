@@ -31,6 +31,7 @@ class ChoiceBar(QWidget, Generic[Choice]):
         for place, (value, text) in enumerate(choices):
             button = QPushButton(text, self)
             button.setProperty("role", "choice")
+            button.setProperty("first", "true" if place == 0 else "false")
             button.setCheckable(True)
             button.setAutoDefault(False)
             button.setChecked(value == chosen)

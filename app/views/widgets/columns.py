@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from app.models import format as fmt
 from app.models.rows import Column
+from app.views import style
 from app.views.widgets.pill import Pill
 
 Row = TypeVar("Row")
@@ -13,7 +14,7 @@ Row = TypeVar("Row")
 _COUNT_WIDTH = 80
 _SIZE_WIDTH = 104
 _TIME_WIDTH = 130
-_PILL_WIDTH = 152
+_PILL_WIDTH = style.PILL_WIDTH + 2 * style.SPACE_S
 
 
 def count_column(

@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSortFilterProxyModel, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QSortFilterProxyModel,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QAction, QContextMenuEvent, QHelpEvent, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QToolTip, QWidget
 
 from app.models.rows import ROW_ROLE, SORT_ROLE, Column, RowModel
 from app.models.sheets import has_data
@@ -164,6 +173,25 @@ class Table(QTableView, Generic[Row]):
         places = sorted(range(len(self.rows.columns)), key=header.visualIndex)
         columns = [self.rows.columns[place] for place in places if not self.isColumnHidden(place)]
         return tuple(column for column in columns if has_data(column))
+
+    # --- texts that have no room ------------------------------------------------------------------------------
+
+    def tip(self, index: QModelIndex | QPersistentModelIndex) -> str:
+        """Return what a cell's tooltip says: its own, or the whole text where the column is too narrow for it."""
+        own = index.data(Qt.ItemDataRole.ToolTipRole)
+        if own is not None:
+            return str(own)
+        is_shortened = self.sizeHintForIndex(index).width() > self.columnWidth(index.column())
+        return str(index.data() or "") if is_shortened else ""
+
+    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Let a shortened text be read in a tooltip."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            index = self.indexAt(event.pos())
+            if index.isValid() and index.data(Qt.ItemDataRole.ToolTipRole) is None and self.tip(index):
+                QToolTip.showText(event.globalPos(), self.tip(index), self, self.visualRect(index))
+                return True
+        return super().viewportEvent(event)
 
     # --- keys and menus ---------------------------------------------------------------------------------------
 

@@ -144,8 +144,8 @@ def test_details_tell_steps_bottleneck_and_log(qtbot: QtBot, console: Console, d
     assert [name for name, _ in details.steps.texts] == [
         "Pending",
         "Preparing",
-        "Backing up VM configuration",
-        "Querying changed data",
+        "Saving VM config",
+        "Reading changes",
         "Checking data",
         "Running",
         "Completed",

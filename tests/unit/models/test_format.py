@@ -52,7 +52,7 @@ def test_young_moments_are_told_relative_to_now(ago_s: int, expected: str) -> No
 
 def test_old_moments_are_told_by_local_date_and_time() -> None:
     moment = NOW - timedelta(days=3)
-    assert fmt.short_time(moment, NOW) == f"{moment.astimezone():%Y-%m-%d %H:%M}"
+    assert fmt.short_time(moment, NOW) == fmt.compact_time(moment, NOW) == f"{moment.astimezone():%m-%d %H:%M}"
     assert fmt.exact_time(moment) == f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
     assert fmt.short_time(None, NOW) == fmt.exact_time(None) == "—"
 

@@ -1,0 +1,353 @@
+"""Every page and every dialog of the console, each with the clicks that lead there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QTabWidget, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.core.secrets import SecretStoreUnavailable
+from app.domain.ids import RuleId, VmId
+from app.domain.policies import Plan, PolicyUnit, Weekday
+from app.domain.states import BackupKind
+from app.engine.api import ListPlatforms
+from app.views.backup.deletion import DeletionDialog
+from app.views.backup.editor import EditorMode, RuleEditor
+from app.views.backup.page import BackupPage
+from app.views.backup.plan_dialog import PlanDialog
+from app.views.backup.vm_picker import VmPicker
+from app.views.console import Console
+from app.views.history import Address
+from app.views.log.page import LogsPage
+from app.views.passphrase import PassphraseDialog
+from app.views.platforms.dialog import PlatformDialog
+from app.views.platforms.page import PlatformsPage
+from app.views.restore.dialog import RestoreDialog
+from app.views.restore.group_dialog import GroupRestoreDialog
+from app.views.restore.instant import InstantDialog
+from app.views.settings.page import SettingsPage
+from app.views.settings.sinks import EmailDialog, WebhookDialog
+from app.views.shell import Shell
+from app.views.standbys.dialog import StandbyDialog
+from app.views.standbys.page import StandbysPage
+from app.views.tasks.page import TasksPage
+from app.views.trouble import TroubleReporter
+from app.views.widgets.directory_browser import DirectoryBrowser
+from tests.gui.backup import samples
+from tests.gui.fit import world
+from tests.gui.platforms import test_platforms as platforms
+from tests.gui.restore.points import RULE
+from tests.support.scripted_door import ScriptedDoor
+
+WEB, VM = RuleId("r-web"), VmId("vm-web-01")
+_CHAINS = 3
+"""So often an answer leads to another question."""
+_ROUNDS = 4
+
+
+@dataclass(slots=True)
+class Scene:
+    """A window on the busy engine, and what was opened over it."""
+
+    bot: QtBot
+    shell: Shell
+    console: Console
+    door: ScriptedDoor
+    opened: list[QWidget] = field(default_factory=list)
+
+    def page(self, *path: str) -> QWidget:
+        """Go somewhere and return the window."""
+        self.shell.window.visit(Address(path[0], path[1:]))
+        self.settle()
+        return self.shell.window
+
+    def page_of(self, kind: type[QWidget]) -> QWidget:
+        """Return the page of a kind."""
+        return next(one for one in self.shell.window.pages() if isinstance(one, kind))
+
+    def dialog(self, dialog: QDialog) -> QDialog:
+        """Open a dialog and return it."""
+        self.opened.append(dialog)
+        dialog.open()
+        self.settle()
+        return dialog
+
+    def newest(self, kind: type[QDialog]) -> QDialog:
+        """Return the dialog of a kind that the last click opened."""
+        self.settle()
+        found = [one for one in QApplication.topLevelWidgets() if isinstance(one, kind) and one.isVisible()]
+        self.opened.extend(found)
+        return found[-1]
+
+    def settle(self) -> None:
+        """Wait until every answer is there and every layout is done."""
+        waiting = self.console.door._asker._waiting
+        for _ in range(_CHAINS):
+            self.bot.waitUntil(lambda: not waiting)
+            # Layouts that ask for more height do so in the next round of the event loop.
+            for _ in range(_ROUNDS):
+                QApplication.processEvents()
+
+
+Place = Callable[[Scene], QWidget]
+
+
+def _page(*path: str) -> Place:
+    return lambda scene: scene.page(*path)
+
+
+def _welcome(scene: Scene) -> QWidget:
+    scene.door.answer(ListPlatforms, ())
+    return scene.page("overview")
+
+
+def _help(scene: Scene) -> QWidget:
+    window = scene.page("backup")
+    scene.shell.window.help.open_panel()
+    scene.settle()
+    return window
+
+
+def _deletion(scene: Scene) -> QWidget:
+    scene.page("backup")
+    page = scene.page_of(BackupPage)
+    assert isinstance(page, BackupPage)
+    page.rules._ask_to_delete(samples.RULES[:1])
+    dialog = scene.newest(DeletionDialog)
+    scene.settle()
+    return dialog
+
+
+def _editor(mode: EditorMode, tab: int) -> Place:
+    def show(scene: Scene) -> QWidget:
+        details = None if mode is EditorMode.CREATE else samples.DETAILS
+        editor = RuleEditor(scene.console, mode, details, scene.shell.window)
+        scene.dialog(editor)
+        editor.tabs.setCurrentIndex(tab)
+        scene.settle()
+        return editor
+
+    return show
+
+
+def _wrong_editor(scene: Scene) -> QWidget:
+    editor = RuleEditor(scene.console, EditorMode.CREATE, None, scene.shell.window)
+    scene.dialog(editor)
+    editor.accept()
+    scene.settle()
+    return editor
+
+
+def _plan(unit: PolicyUnit) -> Place:
+    def show(scene: Scene) -> QWidget:
+        plan = Plan(
+            unit=unit,
+            kind=BackupKind.DIFFERENTIAL,
+            times=samples.POLICY.policy.plans[1].times,
+            weekdays=frozenset(Weekday),
+        )
+        return scene.dialog(PlanDialog(scene.console, plan, scene.shell.window))
+
+    return show
+
+
+def _picker(scene: Scene) -> QWidget:
+    chosen = [vm.id for vm in samples.INVENTORY[:4]]
+    return scene.dialog(VmPicker(scene.console, samples.PLATFORM, "vc-1", chosen, scene.shell.window))
+
+
+def _browser(scene: Scene) -> QWidget:
+    browser = DirectoryBrowser.of_standby(scene.console, samples.STANDBY, "standby-a", scene.shell.window)
+    scene.dialog(browser)
+    browser.tree.expandAll()
+    scene.settle()
+    return browser
+
+
+def _tabbed(make: Callable[[Scene], QDialog], tab: int) -> Place:
+    def show(scene: Scene) -> QWidget:
+        dialog = scene.dialog(make(scene))
+        tabs = dialog.findChild(QTabWidget)
+        assert isinstance(tabs, QTabWidget)
+        for table in dialog.findChildren(QWidget, "table-restore-points"):
+            table.selectRow(0)  # type: ignore[attr-defined]
+        scene.settle()
+        tabs.setCurrentIndex(tab)
+        scene.settle()
+        return dialog
+
+    return show
+
+
+def _restore(scene: Scene) -> QDialog:
+    return RestoreDialog(scene.console, rule=RULE.id, vm=VM, parent=scene.shell.window)
+
+
+def _instant(scene: Scene) -> QDialog:
+    return InstantDialog(scene.console, rule=RULE.id, vm=VM, parent=scene.shell.window)
+
+
+def _group(scene: Scene) -> QWidget:
+    return scene.dialog(GroupRestoreDialog(scene.console, RULE.id, scene.shell.window))
+
+
+def _platform(scene: Scene) -> QWidget:
+    dialog = PlatformDialog(scene.console, None, scene.shell.window)
+    scene.dialog(dialog)
+    dialog.address.setText("vcenter-production.shanghai.example.com")
+    dialog.address.editingFinished.emit()
+    scene.settle()
+    dialog.accept()
+    scene.settle()
+    return dialog
+
+
+def _known_platform(scene: Scene) -> QWidget:
+    return scene.dialog(PlatformDialog(scene.console, platforms.row().platform, scene.shell.window))
+
+
+def _standby(scene: Scene) -> QWidget:
+    dialog = StandbyDialog(scene.console, None, scene.shell.window)
+    scene.dialog(dialog)
+    dialog.accept()
+    scene.settle()
+    return dialog
+
+
+def _doctor(scene: Scene) -> QWidget:
+    scene.page("platforms")
+    page = scene.page_of(PlatformsPage)
+    assert isinstance(page, PlatformsPage)
+    page._on_examine()
+    return scene.newest(QDialog)
+
+
+def _confirmation(page_key: str, kind: type[QWidget], act: Callable[[QWidget], object]) -> Place:
+    def show(scene: Scene) -> QWidget:
+        scene.page(page_key)
+        act(scene.page_of(kind))
+        return scene.newest(QDialog)
+
+    return show
+
+
+def _delete_platform(page: QWidget) -> None:
+    assert isinstance(page, PlatformsPage)
+    page._ask_to_delete(platforms.row("vc-3"))
+
+
+def _delete_standby(page: QWidget) -> None:
+    assert isinstance(page, StandbysPage)
+    page._on_delete()
+
+
+def _stop_tasks(page: QWidget) -> None:
+    assert isinstance(page, TasksPage)
+    page.ask_to_stop(world.TASKS[:3])
+
+
+def _clear_log(page: QWidget) -> None:
+    assert isinstance(page, LogsPage)
+    page._on_clear()
+
+
+def _sink(kind: type[EmailDialog] | type[WebhookDialog]) -> Place:
+    def show(scene: Scene) -> QWidget:
+        scene.page("settings")
+        page = scene.page_of(SettingsPage)
+        assert isinstance(page, SettingsPage)
+        dialog = kind(scene.console, world.NOTIFICATIONS, page)
+        scene.dialog(dialog)
+        dialog.enabled.setChecked(True)
+        dialog.accept()
+        scene.settle()
+        return dialog
+
+    return show
+
+
+def _passphrase(*, is_new: bool) -> Place:
+    def show(scene: Scene) -> QWidget:
+        why = SecretStoreUnavailable(detail="no keyring answers on this machine")
+        dialog = PassphraseDialog(why if is_new else None, is_new=is_new, shortest=12)
+        scene.dialog(dialog)
+        dialog.accept()
+        scene.settle()
+        return dialog
+
+    return show
+
+
+def _search(scene: Scene) -> QWidget:
+    scene.page("overview")
+    scene.shell.open_search()
+    scene.shell.palette.field.setText("web")
+    scene.opened.append(scene.shell.palette)
+    scene.bot.wait(200)
+    scene.settle()
+    return scene.shell.palette
+
+
+def _quit(scene: Scene) -> QWidget:
+    scene.page("overview")
+    scene.bot.waitUntil(lambda: scene.shell.feed.latest is not None)
+    scene.shell.quit()
+    return scene.newest(QMessageBox)
+
+
+def _bug(scene: Scene) -> QWidget:
+    reporter = TroubleReporter("/home/operator/.local/state/standfast/log", scene.shell)
+    reporter.belong_to(scene.shell.window)
+    reporter.report(ValueError("the answer has no rows"))
+    return scene.newest(QMessageBox)
+
+
+PLACES: dict[str, Place] = {
+    "overview": _page("overview"),
+    "welcome": _welcome,
+    "rules": _page("backup"),
+    "vms of a rule": _page("backup", "r-web"),
+    "statistics": _page("backup", "r-web", "statistics"),
+    "runs of a rule": _page("backup", "r-web", "tasks"),
+    "failed runs": _page("backup", "failed"),
+    "restores": _page("restore"),
+    "migration": _page("migration"),
+    "tasks": _page("tasks"),
+    "a running task": _page("tasks", "a"),
+    "a failed task": _page("tasks", "d"),
+    "a restore": _page("tasks", "f"),
+    "platforms": _page("platforms"),
+    "standbys": _page("standbys"),
+    "log": _page("log"),
+    "settings": _page("settings"),
+    "help": _help,
+    "editor, basic": _editor(EditorMode.ADD_VMS, 0),
+    "editor, advanced": _editor(EditorMode.CREATE, 1),
+    "editor, policy": _editor(EditorMode.CHANGE_POLICY, 2),
+    "editor, everything missing": _wrong_editor,
+    "plan of a week": _plan(PolicyUnit.WEEKLY),
+    "plan of a quarter": _plan(PolicyUnit.QUARTERLY),
+    "VM picker": _picker,
+    "directory browser": _browser,
+    "deletion": _deletion,
+    "restore, basic": _tabbed(_restore, 0),
+    "restore, advanced": _tabbed(_restore, 1),
+    "group restore": _group,
+    "instant recovery, basic": _tabbed(_instant, 0),
+    "instant recovery, advanced": _tabbed(_instant, 1),
+    "platform": _platform,
+    "known platform": _known_platform,
+    "doctor": _doctor,
+    "deletion of a platform": _confirmation("platforms", PlatformsPage, _delete_platform),
+    "standby": _standby,
+    "deletion of a standby": _confirmation("standbys", StandbysPage, _delete_standby),
+    "stopping tasks": _confirmation("tasks", TasksPage, _stop_tasks),
+    "clearing the log": _confirmation("log", LogsPage, _clear_log),
+    "e-mail": _sink(EmailDialog),
+    "webhook": _sink(WebhookDialog),
+    "new passphrase": _passphrase(is_new=True),
+    "passphrase": _passphrase(is_new=False),
+    "search": _search,
+    "quitting": _quit,
+    "a mistake of ours": _bug,
+}

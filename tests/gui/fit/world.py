@@ -1,0 +1,201 @@
+"""A busy engine with long names, as a scripted door tells of it: what has to find room in the window."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from app.domain.ids import PointId, RuleId, TaskId, VmId
+from app.domain.messages import LogLevel
+from app.domain.notifications import NotificationSettings
+from app.domain.states import TaskKind, TaskState
+from app.engine.api import (
+    EngineStatus,
+    ErrorRow,
+    ExaminePlatform,
+    Finding,
+    HitKind,
+    InspectServer,
+    ListPlatformRows,
+    ListPlatforms,
+    ListRules,
+    ListRuleVms,
+    ListStandbyRows,
+    ListStandbys,
+    ListTasks,
+    NotificationRow,
+    OverdueVm,
+    Overview,
+    ReadNotifications,
+    ReadOverview,
+    ReadStatus,
+    Search,
+    SearchHit,
+    Severity,
+    StandbyGauge,
+    TaskDetails,
+    TaskLogLines,
+    TaskReport,
+    TryPlatform,
+)
+from tests.gui.backup import samples
+from tests.gui.log.test_log import entry, script_log
+from tests.gui.platforms import test_platforms as platforms
+from tests.gui.restore import points
+from tests.gui.standbys import test_standbys as standbys
+from tests.gui.tasks.rows import STANDBY, UNREACHABLE, log_line, task
+from tests.support.scripted_door import ScriptedDoor
+
+GB = 10**9
+NOW = datetime.now(UTC)
+LONG_NAME = "finance-erp-application-server-01.shanghai.corp.example.com"
+REFUSED = ErrorRow(
+    code="platform.login_refused",
+    params=(("address", "vcenter-production.shanghai.example.com"), ("user", "backup@vsphere.local")),
+    message="vcenter-production.shanghai.example.com did not accept the account backup@vsphere.local.",
+    hint="",
+    retryable=False,
+)
+GAUGES = (
+    StandbyGauge(name="standby-a", total_bytes=16_000 * GB, free_bytes=4_100 * GB, reachable=True),
+    StandbyGauge(name="nas-archive-shanghai-02", total_bytes=160_000 * GB, free_bytes=1_190 * GB, reachable=True),
+)
+TASKS = (
+    task("a", TaskState.RUNNING, vm=LONG_NAME),
+    task("b", TaskState.SAVING_CONFIGURATION, vm="db-01"),
+    task("c", TaskState.QUERYING_CHANGES, vm="db-02"),
+    task("d", TaskState.FAILED, vm="mail-01", error=REFUSED),
+    task("e", TaskState.COMPLETED, vm="files-01", done_gb=4_812, total_gb=4_812),
+    task("f", TaskState.RUNNING, kind=TaskKind.RESTORE, vm="web-01"),
+    task("g", TaskState.PENDING, vm="web-02"),
+    replace(task("h", TaskState.COMPLETED, vm="web-03"), ended_at=NOW - timedelta(days=3)),
+)
+OVERVIEW = Overview(
+    protected_vms=1_204,
+    known_vms=10_016,
+    succeeded_7d=8_383,
+    failed_7d=112,
+    failures=(TASKS[3], task("i", TaskState.FAILED, vm=LONG_NAME, error=UNREACHABLE)),
+    overdue=(
+        OverdueVm(
+            rule=RuleId("r-web"),
+            vm=VmId("vm-9"),
+            name=LONG_NAME,
+            newest_point=NOW - timedelta(days=5),
+            expected_by=NOW - timedelta(days=2),
+        ),
+    ),
+    running=TASKS[:3],
+    pending=5,
+    next_runs=((NOW + timedelta(hours=5), "web"), (NOW + timedelta(days=2), "branch offices of the north")),
+    standbys=GAUGES,
+    point_count=34_012,
+)
+STATUS = EngineStatus(
+    running=128,
+    pending=1_500,
+    read_bytes_per_s=1_640e6,
+    unviewed_errors=212,
+    standbys=GAUGES,
+    engine_pid=1,
+    started_at=NOW,
+)
+
+
+def finding(severity: Severity, subject: str, message: str, hint: str = "") -> Finding:
+    return Finding(severity=severity, subject=subject, code="x", params=(), message=message, hint=hint)
+
+
+NOTIFICATIONS = NotificationRow(
+    settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False
+)
+FINDINGS = (
+    finding(
+        Severity.ERROR,
+        "vc-1",
+        "The account may not remove snapshots.",
+        "Grant VirtualMachine.State.RemoveSnapshot.",
+    ),
+    finding(
+        Severity.WARNING, LONG_NAME, "One disk is independent; it is left out of backups.", "Change its mode."
+    ),
+    finding(Severity.NOTICE, "web-02", "Changed blocks are not tracked yet.", "The first backup turns it on."),
+    finding(Severity.OK, "esx-01.example.com", "Port 902 answers."),
+)
+HITS = (
+    SearchHit(kind=HitKind.RULE, title="web", detail="3 VMs", rule=RuleId("r-web")),
+    SearchHit(kind=HitKind.VM, title=LONG_NAME, detail="web", rule=RuleId("r-web"), vm=VmId("vm-1")),
+    SearchHit(kind=HitKind.POINT, title="web-01", detail="2026-03-04 01:00", point=PointId("c/p0")),
+    SearchHit(kind=HitKind.TASK, title="web-01", detail="Backup", task=TaskId("e")),
+)
+
+
+def fill(door: ScriptedDoor) -> None:
+    """Let a door tell of all of it."""
+    samples.fill(door)
+    points.script_points(door)
+    _fill_lists(door)
+    _fill_tasks(door)
+    door.answer(ReadStatus, STATUS)
+    door.answer(ReadOverview, OVERVIEW)
+    door.answer(Search, HITS)
+    door.answer(ExaminePlatform, FINDINGS)
+    door.answer(InspectServer, platforms.CERTIFICATE)
+    door.answer(TryPlatform, platforms.FACTS)
+    door.answer(ReadNotifications, NOTIFICATIONS)
+
+
+def _fill_lists(door: ScriptedDoor) -> None:
+    named = (replace(samples.VMS[0], name=LONG_NAME), *samples.VMS[1:])
+    of_rule = {points.RULE.id: tuple(points.rule_vm(name) for name in ("db-01", "new-01", "web-01"))}
+    door.answer(ListRules, (*samples.RULES, points.RULE))
+    door.answer(ListRuleVms, lambda query: of_rule.get(query.rule, named))
+    unreachable = replace(platforms.row("vcenter-02", reachable=False), error=REFUSED)
+    rows = (
+        samples.PLATFORM_ROW,
+        replace(
+            unreachable, platform=replace(unreachable.platform, address="vcenter-production.shanghai.example.com")
+        ),
+        platforms.row("vc-3", reachable=None),
+    )
+    door.answer(ListPlatformRows, rows)
+    door.answer(ListPlatforms, tuple(row.platform for row in rows))
+    stores = (
+        samples.STANDBY_ROW,
+        replace(standbys.row("nas"), root_path="/mnt/storage-shanghai-02/exports/standfast/backups"),
+        standbys.row("old", reachable=False),
+    )
+    door.answer(ListStandbyRows, stores)
+    door.answer(ListStandbys, (STANDBY,))
+
+
+def _fill_tasks(door: ScriptedDoor) -> None:
+    lines = [
+        log_line(
+            number, "Hard disk {snapshot}: read over NFC_SSL, and stored only what the standby had not", level
+        )
+        for number, level in enumerate((LogLevel.NORMAL, LogLevel.WARNING, LogLevel.ERROR), start=1)
+    ]
+    door.answer(
+        ListTasks,
+        lambda query: tuple(
+            row
+            for row in TASKS
+            if (query.states is None or row.state in query.states)
+            and (query.kinds is None or row.kind in query.kinds)
+        ),
+    )
+    door.answer(
+        TaskDetails,
+        lambda query: TaskReport(task=next(row for row in TASKS if row.id == query.task), log=tuple(lines)),
+    )
+    door.answer(TaskLogLines, ())
+    script_log(
+        door,
+        [
+            replace(entry(number, level=level), subject=subject)
+            for number, level, subject in (
+                (3, LogLevel.ERROR, LONG_NAME),
+                (2, LogLevel.WARNING, "db-01"),
+                (1, LogLevel.NORMAL, "web-01"),
+            )
+        ],
+    )
