@@ -1,34 +1,43 @@
-"""Takes pictures of every page in both languages and both themes, on real runs: ``./dev screenshots [FOLDER]``."""
+"""Takes pictures of every page and dialog in both languages and themes, on real runs: ``./dev screenshots``.
+
+``./dev screenshots [FOLDER [NAME ...]]`` takes only the named pictures. The runs of past days are real, too: the
+engine's clock is set back for them.
+"""
 
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QImageWriter
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtWidgets import QWidget
 from pyVmomi import vim
 
+from app.bootstrap import EngineHost, Installation
+from app.cli.demo.stage import folders_in
 from app.console.pages import make_pages
 from app.console.program import application_object
 from app.domain.ids import RuleId
 from app.domain.states import BackupKind
 from app.engine.api import ListTasks, RunNow
+from app.secretstore.file_store import EncryptedFileSecretStore
 from app.views.console import Console, ThemeSwitch
-from app.views.history import Address
 from app.views.memory import Memory
+from app.views.restore.dialog import RestoreDialog
 from app.views.shell import Shell
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
 from app.workers.door import DoorClient
-from tools.stage import MIB, Stage, let_live, open_stage, stage_spec, wait_for
+from app.workers.threads import QtTaskRunner
+from tools.pictures import save_picture
+from tools.scenes import Set, close_dialogs, scenes
+from tools.stage import MIB, ShiftedClock, Stage, let_live, open_stage, stage_spec, wait_for
 
 TARGET = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
 WIDTH, HEIGHT = 1280, 800
-MOST_BYTES = 150_000
-_SETTLE_MS = 900
-_DIALOG_MS = 900
+_DAYS = 12
+_WELCOME_MS = 1200
 
 
 def main(arguments: list[str]) -> int:
@@ -36,107 +45,131 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0]) if arguments else TARGET
     folder.mkdir(parents=True, exist_ok=True)
     application_object(sys.argv[:1])
+    clock = ShiftedClock()
     with (
         tempfile.TemporaryDirectory(prefix="standfast-") as root,
-        open_stage(Path(root) / "s", stage_spec()) as stage,
+        open_stage(Path(root) / "s", stage_spec(), clock) as stage,
     ):
-        _take_all(stage, folder)
+        _take_all(stage, clock, folder, frozenset(arguments[1:]))
     return 0
 
 
-def _take_all(stage: Stage, folder: Path) -> None:
+def _take_all(stage: Stage, clock: ShiftedClock, folder: Path, wanted: frozenset[str]) -> None:
+    rules = _make_history(stage, clock)
+    with _window(stage, DoorClient(stage.engine)) as (shell, console, theme, languages):
+        on = Set(stage, rules, shell, console)
+        _restore_one(on)
+        _keep_running(stage, rules)
+        for language in (Language.ENGLISH, Language.CHINESE):
+            languages.choose(language)
+            shell.window.resize(WIDTH, HEIGHT)
+            for colours in (Theme.LIGHT, Theme.DARK):
+                theme.choose(colours)
+                for name, show in scenes(on):
+                    if not wanted or name in wanted:
+                        _save(show(on), folder, name, language, colours)
+                        close_dialogs()
+                if not wanted or "welcome" in wanted:
+                    _take_welcome(stage, folder, language, colours)
+    stage.simulator.faults.clear()
+
+
+def _save(widget: QWidget, folder: Path, name: str, language: Language, colours: Theme) -> None:
+    file = folder / f"{name}-{language.value}-{colours.value}.png"
+    save_picture(widget, file)
+    print(f"{file.name}  {file.stat().st_size // 1000} kB", flush=True)
+
+
+@contextmanager
+def _window(
+    stage: Stage, client: DoorClient, name: str = "window"
+) -> Iterator[tuple[Shell, Console, ThemeSwitch, LanguageSwitch]]:
     application = application_object(sys.argv[:1])
-    memory = Memory(stage.installation.folders.local / "window.ini")
+    memory = Memory(stage.installation.folders.local / f"{name}.ini")
     memory.remember("language", Language.ENGLISH.value)
     memory.remember("theme", Theme.LIGHT.value)
     theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
-    client = DoorClient(stage.engine)
     console = Console(client, memory, theme)
     shell = Shell(console, languages, lambda one: make_pages(one, languages, stage.program), has_tray=False)
     shell.window.resize(WIDTH, HEIGHT)
     shell.show()
-    rules = _make_history(stage)
-    _keep_running(stage, rules)
-    let_live(4000)
-    for language in (Language.ENGLISH, Language.CHINESE):
-        languages.choose(language)
-        shell.window.resize(WIDTH, HEIGHT)
-        for colours in (Theme.LIGHT, Theme.DARK):
-            theme.choose(colours)
-            for name, address in _addresses(stage, rules):
-                _take(shell, address, folder / f"{name}-{language.value}-{colours.value}.png")
+    yield shell, console, theme, languages
     shell.dismiss()
-    stage.simulator.faults.clear()
     client.close()
 
 
-def _make_history(stage: Stage) -> dict[str, RuleId]:
-    """Let the rules run a few times, once with a failure."""
+# --- what happened before ----------------------------------------------------------------------------------------
+
+
+def _make_history(stage: Stage, clock: ShiftedClock) -> dict[str, RuleId]:
+    """Let the rules run for some days, with a failure now and then."""
+    tonight = datetime.now(UTC).replace(hour=22, minute=0, second=0, microsecond=0)
+    clock.back = datetime.now(UTC) - (tonight - timedelta(days=_DAYS))
     rules = stage.create_rules()
-    for rule in rules.values():
-        stage.run(rule, BackupKind.FULL)
-    for kind in (BackupKind.INCREMENTAL, BackupKind.DIFFERENTIAL):
-        stage.run(rules["databases"], kind)
-    for method in ("CreateSnapshot_Task", "CreateSnapshotEx_Task"):
-        stage.simulator.faults.fail_call(method, fault=vim.fault.TooManySnapshotLevels)
+    for day in range(_DAYS, 0, -1):
+        clock.back = datetime.now(UTC) - (tonight - timedelta(days=day))
+        kind = BackupKind.FULL if day in (_DAYS, _DAYS - 7) else BackupKind.INCREMENTAL
+        if day in (9, 4):
+            _fail_snapshot(stage)
+        for rule in rules.values():
+            stage.run(rule, kind)
+    clock.back = timedelta()
+    _fail_snapshot(stage)
     stage.run(rules["office"], BackupKind.INCREMENTAL)
+    stage.run(rules["databases"], BackupKind.DIFFERENTIAL)
     return rules
+
+
+def _fail_snapshot(stage: Stage) -> None:
+    """Let the next snapshot fail, by whichever call it is made."""
+    for method in ("CreateSnapshot_Task", "CreateSnapshotEx_Task"):
+        stage.simulator.faults.fail_call(
+            method, fault=lambda: vim.fault.TooManySnapshotLevels(msg="Snapshot hierarchy is too deep.")
+        )
+
+
+def _restore_one(on: Set) -> None:
+    """Bring a VM back as a new one, as an operator does."""
+    dialog = RestoreDialog(on.console, rule=on.rules["web"], vm=on.vm("web-01"), parent=on.shell.window)
+    dialog.open()
+    wait_for(lambda: bool(dialog.source.points.rows.rows), seconds=20)
+    dialog.source.points.selectRow(0)
+    wait_for(lambda: dialog.target.host.count() > 1, seconds=20)
+    dialog.target.host.setCurrentIndex(1)
+    let_live(500)
+    dialog.accept()
+    wait_for(lambda: dialog.started is not None, seconds=20)
+    wait_for(lambda: on.stage.engine.wait_until_idle(0.05), seconds=60)
 
 
 def _keep_running(stage: Stage, rules: dict[str, RuleId]) -> None:
     """Start full backups that move data slowly enough to be looked at."""
-    for step in range(6000):
-        stage.simulator.faults.stall_nfc(step * MIB // 2, 0.3)
+    for step in range(60_000):
+        stage.simulator.faults.stall_nfc(step * MIB // 4, 0.8)
     for name in ("web", "databases"):
         stage.engine.execute(RunNow(rule=rules[name], kind=BackupKind.FULL))
     wait_for(
-        lambda: any(row.progress.done_bytes > MIB for row in stage.engine.ask(ListTasks(limit=4))), seconds=30
+        lambda: any(row.progress.done_bytes > MIB for row in stage.engine.ask(ListTasks(limit=4))), seconds=60
     )
 
 
-def _addresses(stage: Stage, rules: dict[str, RuleId]) -> Iterator[tuple[str, Address]]:
-    yield "overview", Address("overview")
-    yield "rules", Address("backup")
-    yield "rule", Address("backup", (rules["web"],))
-    yield "statistics", Address("backup", (rules["office"], "statistics"))
-    yield "failed", Address("backup", (rules["office"], "tasks"))
-    yield "rule-editor", Address("backup", ("new",))
-    for page in ("restore", "migration", "tasks", "platforms", "standbys", "log", "settings"):
-        yield page, Address(page)
-    yield "task", Address("tasks", (stage.engine.ask(ListTasks(limit=1))[0].id,))
+# --- the first start ---------------------------------------------------------------------------------------------
 
 
-def _take(shell: Shell, address: Address, file: Path) -> None:
-    window = shell.window
-    if address.page not in {page.key for page in window.pages()}:
-        return
-    window.visit(address)
-    let_live(_SETTLE_MS)
-    dialogs = [one for one in window.findChildren(QDialog) if one.isVisible()]
-    if dialogs:
-        let_live(_DIALOG_MS)
-    _save(dialogs[-1] if dialogs else window, file)
-    for dialog in dialogs:
-        dialog.reject()
-    let_live(50)
-
-
-def _save(widget: QWidget, file: Path) -> None:
-    """Write a picture, with fewer colours when it would be large."""
-    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
-    _write(image, file)
-    for few in (QImage.Format.Format_RGB16, QImage.Format.Format_RGB444):
-        if file.stat().st_size > MOST_BYTES:
-            flags = Qt.ImageConversionFlag.AvoidDither
-            _write(image.convertToFormat(few, flags).convertToFormat(QImage.Format.Format_RGB32), file)
-    print(f"{file.name}  {file.stat().st_size // 1000} kB")
-
-
-def _write(image: QImage, file: Path) -> None:
-    writer = QImageWriter(str(file), b"png")
-    writer.setCompression(100)
-    if not writer.write(image):
-        raise OSError(f"{file}: {writer.errorString()}")
+def _take_welcome(stage: Stage, folder: Path, language: Language, colours: Theme) -> None:
+    """Take the picture of a first start, on an engine of its own that knows nothing yet."""
+    with tempfile.TemporaryDirectory(prefix="standfast-") as root:
+        installation = Installation.find(folders_in(Path(root)))
+        secrets = EncryptedFileSecretStore(installation.folders.data / "secrets", lambda: "a long passphrase")
+        with (
+            EngineHost.open(installation, secrets=secrets, runner=QtTaskRunner()) as host,
+            _window(stage, DoorClient(host.engine), "welcome") as (shell, _, theme, languages),
+        ):
+            theme.choose(colours)
+            languages.choose(language)
+            shell.window.resize(WIDTH, HEIGHT)
+            let_live(_WELCOME_MS)
+            _save(shell.window, folder, "welcome", language, colours)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 import os
 import secrets
 import shutil
-import time as clock
+import time as stopwatch
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
@@ -16,6 +16,7 @@ from app.bootstrap import EngineHost, Installation
 from app.cli.demo.stage import folders_in
 from app.console.demoplatform import DemoPlatform
 from app.console.service import ProgramService
+from app.core.clock import Clock, SystemClock
 from app.domain.ids import PlatformId, RuleId, StandbyId
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Weekday
 from app.domain.states import BackupKind
@@ -126,8 +127,28 @@ class Stage:
         wait_for(lambda: self.engine.wait_until_idle(0.05), seconds=120)
 
 
+class ShiftedClock:
+    """The machine's clock, set back by ``back``: for runs of past days."""
+
+    def __init__(self) -> None:
+        self.back = timedelta()
+        self._real = SystemClock()
+
+    def now(self) -> datetime:
+        """Return the present, set back."""
+        return self._real.now() - self.back
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return self._real.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._real.sleep(seconds)
+
+
 @contextmanager
-def open_stage(root: Path, spec: SimulatorSpec) -> Iterator[Stage]:
+def open_stage(root: Path, spec: SimulatorSpec, clock: Clock | None = None) -> Iterator[Stage]:
     """Set the stage in a folder, which is emptied first.
 
     Raises:
@@ -141,7 +162,9 @@ def open_stage(root: Path, spec: SimulatorSpec) -> Iterator[Stage]:
         simulator = ending.enter_context(VSphereSimulator(spec, root / "vsphere"))
         installation = Installation.find(folders_in(root / "standfast"))
         store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: passphrase)
-        host = ending.enter_context(EngineHost.open(installation, secrets=store, runner=QtTaskRunner()))
+        host = ending.enter_context(
+            EngineHost.open(installation, secrets=store, runner=QtTaskRunner(), clock=clock)
+        )
         demo = DemoPlatform(installation.folders.data / "demo")
         ending.callback(demo.stop)
         program = ProgramService(installation, demo, engine_is_elsewhere=False, put_in_force=lambda _limits: False)
@@ -172,9 +195,9 @@ def wait_for(is_true: Callable[[], bool], *, seconds: float) -> None:
     Raises:
         TimeoutError: it did not become true in time.
     """
-    deadline = clock.monotonic() + seconds
+    deadline = stopwatch.monotonic() + seconds
     while not is_true():
-        if clock.monotonic() > deadline:
+        if stopwatch.monotonic() > deadline:
             raise TimeoutError("what was waited for did not happen")
         let_live(20)
 
