@@ -5,13 +5,13 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 
-from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
+from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app import __version__
@@ -183,7 +183,7 @@ def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray
         ending.callback(shell.dismiss)
         shell.show(minimized=minimized)
         calm_collector()
-        with _quit_on_signals(looks.application):
+        with _end_on_signals(shell.end_at_once):
             looks.application.exec()
 
 
@@ -233,11 +233,11 @@ def _close_slowly(opened: OpenDoor) -> None:
 
 
 @contextmanager
-def _quit_on_signals(application: QCoreApplication) -> Iterator[None]:
-    """End in order on SIGINT and SIGTERM; the timer lets the interpreter see them."""
+def _end_on_signals(end: Callable[[], None]) -> Iterator[None]:
+    """End in order on SIGINT and SIGTERM, without a question; the timer lets the interpreter see them."""
 
     def quit_now(_number: int, _frame: FrameType | None) -> None:
-        application.quit()
+        end()
 
     before = {kind: signal.signal(kind, quit_now) for kind in (signal.SIGINT, signal.SIGTERM)}
     timer = QTimer()

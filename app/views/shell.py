@@ -15,6 +15,7 @@ from app.views.icons import Glyph
 from app.views.main_window import MainWindow
 from app.views.page import Page
 from app.views.search import PageHit, SearchPalette
+from app.views.session import SessionEnd, hold_session, release_session
 from app.views.status import StatusFeed, StatusItems
 from app.views.translation import LanguageSwitch
 from app.views.tray import Tray
@@ -62,6 +63,9 @@ class Shell(QObject):
         self._engine_ends_too = engine_ends_too
         self._is_ending = False
         self._question: QMessageBox | None = None
+        self.session = SessionEnd(self)
+        self.session.coming.connect(self._on_session_ends)
+        self.session.called_off.connect(self._on_session_goes_on)
         self.feed = StatusFeed(console, self)
         self.feed.lost.connect(self._on_engine_lost)
         self.feed.told.connect(self._on_engine_told)
@@ -169,7 +173,8 @@ class Shell(QObject):
         if self._is_ending or self._question is not None:
             return
         status = self.feed.latest
-        if status is None or not status.running or not self._engine_ends_too:
+        runs = status is not None and status.running
+        if status is None or not runs or not self._engine_ends_too or self.session.is_coming:
             self._end()
             return
         box = QMessageBox(QMessageBox.Icon.Question, self.tr("Quit Standfast"), "", parent=self.window)
@@ -190,6 +195,24 @@ class Shell(QObject):
         if not self.window.isVisible():
             self.raise_window()
         box.open()
+
+    def end_at_once(self) -> None:
+        """End the program in order without a question: the system wants it."""
+        if not self._is_ending:
+            self._end()
+
+    def _on_session_ends(self) -> None:
+        """Keep what shall outlast the session, take back a question, and say what needs a moment."""
+        self._console.memory.save_geometry("main", self.window)
+        if self._question is not None:
+            self._question.reject()
+        status = self.feed.latest
+        if status is not None and status.running and self._engine_ends_too:
+            text = self.tr("{count} tasks are being stopped and cleaned up.")
+            hold_session(self.window, text.format(count=status.running))
+
+    def _on_session_goes_on(self) -> None:
+        release_session(self.window)
 
     @property
     def question(self) -> QMessageBox | None:
