@@ -90,7 +90,9 @@ def rough_duration(span: timedelta) -> str:
 
 def percent(fraction: float | None) -> str:
     """Return a part as the documented page shows it: ``24.8%``."""
-    return NOTHING if fraction is None else f"{fraction * 100:.1f}%"
+    if fraction is None:
+        return NOTHING
+    return "100%" if fraction >= 0.9995 else f"{fraction * 100:.1f}%"
 
 
 def count(number: int | None) -> str:

@@ -207,6 +207,7 @@ class MainWindow(QMainWindow):
         page.open(address.path)
         self._on_crumbs_changed()
         self.help.show_help(page.title(), page.help_text())
+        self._place_help()
         self._back.setEnabled(self._history.can_go_back)
         self._forward.setEnabled(self._history.can_go_forward)
 
@@ -257,7 +258,7 @@ class MainWindow(QMainWindow):
 
     def _place_help(self) -> None:
         """Put the help beside the page where both have room, else over the page's right part."""
-        least = style.NAVIGATION_WIDTH + self._stack.minimumSizeHint().width() + self.help.width()
+        least = style.NAVIGATION_WIDTH + self._least_page_width() + self.help.width()
         beside = least <= self.width()
         is_beside = self._columns.indexOf(self.help) >= 0
         if beside and not is_beside:
@@ -269,6 +270,10 @@ class MainWindow(QMainWindow):
             area = self.rect().adjusted(0, 0, 0, -self._bar.height())
             self.help.setGeometry(area.adjusted(area.width() - self.help.width(), 0, 0, 0))
             self.help.raise_()
+
+    def _least_page_width(self) -> int:
+        page = self._stack.currentWidget()
+        return 0 if page is None else page.minimumSizeHint().width()
 
     def _crumb_text(self, crumbs: Sequence[Crumb]) -> str:
         color = self._console.colors.secondary

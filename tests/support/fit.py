@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
     QScrollBar,
     QSizePolicy,
     QSplitterHandle,
+    QStackedWidget,
     QStyle,
     QStyleOptionButton,
     QStyleOptionComboBox,
@@ -96,7 +97,7 @@ def _found(window: QWidget) -> Iterator[tuple[QWidget, str]]:
         if widget is not window:
             yield from _outside(widget)
         yield from _overlapping(widget)
-    least = window.minimumSizeHint()
+    least = QSize() if isinstance(window, QMainWindow) else window.minimumSizeHint()
     if least.width() > window.width() + _SLACK or least.height() > window.height() + _SLACK:
         yield window, f"needs {_words(least)}, has {_words(window.size())}"
 
@@ -113,6 +114,8 @@ def _texts_cut(widget: QWidget) -> Iterator[str]:
         if isinstance(widget, kind):
             yield from check(widget)
             return
+    if isinstance(widget, QMainWindow | QStackedWidget) or isinstance(widget.parentWidget(), QMainWindow):
+        return  # they ask for the room of pages that are not shown; those that are, are looked at themselves
     least = widget.minimumSizeHint()
     # A widget that draws by itself says how much it needs.
     is_small = least.width() > widget.width() + _SLACK or least.height() > widget.height() + _SLACK
@@ -197,8 +200,10 @@ def _tab_bar(bar: QTabBar) -> Iterator[str]:
 
 def _line_edit(line: QLineEdit) -> Iterator[str]:
     hint, metrics = line.placeholderText(), line.fontMetrics()
-    if line.height() < metrics.height():
-        yield f"needs a height of {metrics.height()}, has {line.height()}"
+    is_inside = isinstance(line.parentWidget(), QAbstractSpinBox | QComboBox)
+    needed = metrics.height() if is_inside else line.minimumSizeHint().height()
+    if line.height() < needed - _SLACK:
+        yield f"needs a height of {needed}, has {line.height()}"
     if not hint or line.text():
         return
     icons = sum(1 for action in line.actions() if not action.icon().isNull() and action.isVisible())
@@ -315,7 +320,8 @@ def _may_be_short(index: QModelIndex) -> bool:
 
 def _corner(view: QAbstractItemView) -> Iterator[str]:
     sideways = view.horizontalScrollBar()
-    if sideways.isVisible() and not _is_small(view) and isinstance(view.window(), QMainWindow):
+    has_room = view.width() >= style.WINDOW_WIDTH - style.NAVIGATION_WIDTH
+    if sideways.isVisible() and has_room and isinstance(view.window(), QMainWindow):
         yield f"scrolls sideways by {sideways.maximum()} in a window of the design's size"
 
 

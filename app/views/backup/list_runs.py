@@ -81,7 +81,7 @@ class RunList(ActingList[StatisticsTaskRow]):
     def columns(self) -> Sequence[Column[StatisticsTaskRow]]:
         """Return the documented columns."""
         return (
-            Column(key="name", title=self.tr("Name"), text=lambda row: row.rule_name, width=80),
+            Column(key="name", title=self.tr("Name"), text=lambda row: row.rule_name, width=76),
             Column(
                 key="result",
                 title=self.tr("Result"),
@@ -90,12 +90,12 @@ class RunList(ActingList[StatisticsTaskRow]):
                 tooltip=self._reason,
                 width=112,
             ),
-            Column(key="kind", title=self.tr("Task type"), text=self._kind, width=84),
-            Column(key="vm", title=self.tr("VM name"), text=lambda row: row.vm_name, width=92, stretch=True),
-            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=108),
-            _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB, width=108),
-            _figure("written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB, width=100),
-            _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB, width=112),
+            Column(key="kind", title=self.tr("Task type"), text=self._kind, width=96),
+            Column(key="vm", title=self.tr("VM name"), text=lambda row: row.vm_name, width=84, stretch=True),
+            Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=126),
+            _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB, width=104),
+            _figure("written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB, width=92),
+            _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB, width=108),
             _moment("started", self.tr("Start time"), lambda row: row.started_at),
             _moment("ended", self.tr("End time"), lambda row: row.ended_at),
             Column(
@@ -183,5 +183,5 @@ def _moment(
         text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
         sort=value,
         tooltip=lambda row: fmt.exact_time(value(row)),
-        width=104,
+        width=98,
     )

@@ -38,7 +38,6 @@ class AdvancedTab(QWidget):
         self.whole = QLabel(self.tr("Every backup reads the whole disks."), self)
         self.whole.setProperty("role", "problem")
         self._layout.addWidget(self.whole)
-        self._layout.addSpacing(style.SPACE_S)
         self.lan_free = self._add(
             self.tr("LAN-free"),
             self.tr(

@@ -1,5 +1,6 @@
 """Axes whose units change with the range: speeds from B/s to GB/s, local times from seconds to years."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,25 @@ class SizeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002, N802
         """Return the labels of the ticks."""
         return [fmt.size(value) if value > 0 else "0" for value in values]
+
+
+class CountAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
+    """Whole things: there is no half of a task."""
+
+    def __init__(self) -> None:
+        super().__init__("left")
+        self.enableAutoSIPrefix(enable=False)
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N802, N803
+        """Return round steps of at least one."""
+        wanted = max(1.0, (maxVal - minVal) / max(2.0, size / 32))
+        power = 10.0 ** math.floor(math.log10(wanted))
+        step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= wanted)
+        return [(step, 0.0)]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002, N802
+        """Return the labels of the ticks."""
+        return [fmt.count(round(value)) for value in values]
 
 
 class LocalTimeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.models import format as fmt
 from app.views import style
-from app.views.charts.axes import LocalTimeAxis, SizeAxis, dress_axis
+from app.views.charts.axes import CountAxis, LocalTimeAxis, SizeAxis, dress_axis
 from app.views.console import ThemeSwitch
 
 _DAY_S = 24 * 60 * 60
@@ -97,9 +97,7 @@ class ResultBars(_DayChart):
     """Successes and failures per day, stacked."""
 
     def __init__(self, theme: ThemeSwitch, parent: QWidget | None = None) -> None:
-        axis = pyqtgraph.AxisItem("left")
-        axis.enableAutoSIPrefix(enable=False)
-        super().__init__(theme, axis, parent)
+        super().__init__(theme, CountAxis(), parent)
 
     def _draw(self) -> None:
         good = [float(bar.succeeded) for bar in self._bars.values()]

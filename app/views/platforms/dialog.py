@@ -5,16 +5,18 @@ from collections.abc import Callable
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
 
+from app.domain.errors import OperationalError
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.engine.api import Certificate, InspectServer, RegisterPlatform, TryPlatform, UpdatePlatform
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
+from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
 from app.views.widgets.form import Field, FormDialog, pad
 from app.workers.asker import Failure
 
 _HTTPS_PORT = 443
-_LONGEST_NAME = 64
+_UNTRUSTED = ("platform.certificate_changed", "platform.certificate_untrusted")
 _ADDRESS_PAUSE_MS = 700
 
 
@@ -43,7 +45,6 @@ class PlatformDialog(FormDialog):
         form = self.add_form()
         known = self._platform
         self.name = QLineEdit(known.name if known else "", self)
-        self.name.setMaxLength(_LONGEST_NAME)
         self._name = self.add_field(form, self.tr("Name"), self.name, required=True)
         self.address = QLineEdit(known.address if known else "", self)
         self.address.setPlaceholderText("vcenter.example.com")
@@ -57,10 +58,10 @@ class PlatformDialog(FormDialog):
         )
         self.port = QSpinBox(self)
         pad(self.port)
-        self.port.setRange(1, 65535)
+        self.port.setRange(0, PORT_BOX_MAX)
         self.port.setValue(known.port if known else _HTTPS_PORT)
         self.port.setEnabled(known is None)
-        self.add_field(form, self.tr("Port"), self.port)
+        self._port = self.add_field(form, self.tr("Port"), self.port)
         self.user = QLineEdit(known.user if known else "", self)
         self.user.setPlaceholderText("backup@vsphere.local")
         self._user = self.add_field(form, self.tr("Account"), self.user, required=True)
@@ -108,22 +109,31 @@ class PlatformDialog(FormDialog):
 
     def _on_address_left(self) -> None:
         address, port = self.address.text().strip(), self.port.value()
-        if not address or not self.address.isEnabled() or self._asked == (address, port):
+        if not self.address.isEnabled() or self._asked == (address, port):
             return
+        if not address_problem(address) and not port_problem(port):
+            self._ask_certificate(address, port)
+
+    def _ask_certificate(self, address: str, port: int) -> None:
         self._asked = (address, port)
         self._show_certificate(None)
         self._thumbprint.setText(self.tr("Asking {address} for its certificate…").format(address=address))
         self._thumbprint.show()
         query = InspectServer(address=address, port=port)
-        self.console.door.ask(query, owner=self, on_done=self._show_certificate, on_failed=self._on_no_certificate)
+        self.console.door.ask(query, owner=self, on_done=self._on_certificate, on_failed=self._on_no_certificate)
+
+    def _on_certificate(self, certificate: Certificate) -> None:
+        if self._platform is None:
+            self.banner.hide()
+        self._show_certificate(certificate)
 
     def _show_certificate(self, certificate: Certificate | None) -> None:
         self._certificate = certificate
-        self.banner.hide()
         self.confirmed.setChecked(False)
         needs_trust = certificate is not None and not certificate.trusted_by_ca
         self._certificate_problem.setVisible(needs_trust)
         self._thumbprint.setVisible(certificate is not None)
+        QTimer.singleShot(0, self, self._grow)
         if certificate is None:
             return
         text = (
@@ -174,6 +184,7 @@ class PlatformDialog(FormDialog):
 
     def _on_tested(self, facts: PlatformFacts) -> None:
         self.banner.hide()
+        QTimer.singleShot(0, self, self._grow)
         kind = "vCenter" if facts.kind is PlatformKind.VCENTER else "HostAgent"
         text = self.tr("Login works: {full_name} ({kind}, API version {version})")
         self._outcome.setText(
@@ -182,17 +193,20 @@ class PlatformDialog(FormDialog):
 
     def _on_test_failed(self, failure: Failure) -> None:
         self._outcome.setText("")
-        self.banner.show_failure(failure)
+        super()._on_failed(failure)
+        self._show_other_certificate(failure)
 
     # --- saving -----------------------------------------------------------------------------------------------
 
     def problems(self) -> dict[Field, str]:
-        """Return what is missing."""
+        """Return what is missing or wrong."""
         found: dict[Field, str] = {}
-        if not self.name.text().strip():
-            found[self._name] = self.tr("Enter a name.")
-        if not self.address.text().strip():
-            found[self._address] = self.tr("Enter the address.")
+        checks = (
+            (self._name, name_problem(self.name.text(), missing=self.tr("Enter a name."))),
+            (self._address, address_problem(self.address.text())),
+            (self._port, port_problem(self.port.value())),
+        )
+        found.update({field: problem for field, problem in checks if problem})
         if not self.user.text().strip():
             found[self._user] = self.tr("Enter the account.")
         if self._platform is None and not self.password.text():
@@ -207,6 +221,24 @@ class PlatformDialog(FormDialog):
             self._certificate_problem.set_problem(self.tr("Compare the certificate first, then check this box."))
             return False
         return complete
+
+    def field_of(self, failure: OperationalError) -> Field | None:
+        """Return the field that a refusal is about."""
+        if failure.code == "engine.already_registered":
+            is_address = failure.params["what"] == f"{self.address.text().strip()}:{self.port.value()}"
+            return self._address if is_address else self._name
+        places = {"platform.login_refused": self._password, "platform.unreachable": self._address}
+        return places.get(failure.code)
+
+    def _on_failed(self, failure: Failure) -> None:
+        super()._on_failed(failure)
+        self._show_other_certificate(failure)
+
+    def _show_other_certificate(self, failure: Failure) -> None:
+        """Show the certificate that nobody confirmed yet, so that it can be confirmed here and now."""
+        if isinstance(failure, OperationalError) and failure.code in _UNTRUSTED:
+            self._ask_certificate(self.address.text().strip(), self.port.value())
+            self.banner.show_failure(failure)
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Register the platform, or save the changes."""

@@ -94,6 +94,7 @@ class TaskDetailsView(QWidget):
         self.progress.setRange(0, 1000)
         self.progress.setAccessibleName(self.tr("Progress"))
         self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(style.SPACE_S)
         self._moved = QLabel(card)
         self._moved.setFont(style.tabular_font(style.SECONDARY_PX))
         self._moved.setProperty("role", "secondary")

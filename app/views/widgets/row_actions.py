@@ -230,7 +230,8 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
             for place in shown
             if place != self._column
         )
-        least = _FEWEST * style.ACTION_SIZE + 2 * style.SPACE_XS
+        heading = self._table.horizontalHeader().sectionSizeHint(self._column)
+        least = max(heading, _FEWEST * style.ACTION_SIZE + 2 * style.SPACE_XS)
         room = self._table.viewport().width() - others
         self._table.setColumnWidth(self._column, max(least, min(self.full_width, room)))
 

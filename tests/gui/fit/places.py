@@ -197,6 +197,12 @@ def _platform(scene: Scene) -> QWidget:
     dialog.address.setText("vcenter-production.shanghai.example.com")
     dialog.address.editingFinished.emit()
     scene.settle()
+    return dialog
+
+
+def _wrong_platform(scene: Scene) -> QWidget:
+    dialog = _platform(scene)
+    assert isinstance(dialog, PlatformDialog)
     dialog.accept()
     scene.settle()
     return dialog
@@ -336,6 +342,7 @@ PLACES: dict[str, Place] = {
     "instant recovery, basic": _tabbed(_instant, 0),
     "instant recovery, advanced": _tabbed(_instant, 1),
     "platform": _platform,
+    "platform, much missing": _wrong_platform,
     "known platform": _known_platform,
     "doctor": _doctor,
     "deletion of a platform": _confirmation("platforms", PlatformsPage, _delete_platform),

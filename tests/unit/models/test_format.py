@@ -62,4 +62,5 @@ def test_the_time_left_follows_from_speed_and_rest() -> None:
     assert fmt.time_left(250, 1000, 0.0) is None
     assert fmt.time_left(1000, 1000, 5.0) is None
     assert fmt.percent(0.2484) == "24.8%"
+    assert fmt.percent(1.0) == "100%"
     assert fmt.count(1234567) == "1,234,567"
