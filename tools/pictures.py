@@ -25,11 +25,11 @@ def save_picture(widget: QWidget, file: Path) -> None:
 
 
 def with_palette(image: QImage) -> QImage:
-    """Return a picture of at most 256 colours: the most frequent ones, every other as the nearest of them."""
+    """Return a picture of at most 256 colours: every other as the nearest of them."""
     width, height = image.width(), image.height()
     flat = np.frombuffer(image.constBits(), dtype=np.uint32).reshape(height, image.bytesPerLine() // 4)
     colours, places, counts = np.unique(flat[:, :width], return_inverse=True, return_counts=True)
-    kept = colours[np.argsort(counts)[::-1][:_COLOURS]]
+    kept = _palette(colours, counts)
     nearest = _nearest(colours, kept)
     bytes_per_line = (width + 3) // 4 * 4
     indexes = np.zeros((height, bytes_per_line), dtype=np.uint8)
@@ -40,11 +40,27 @@ def with_palette(image: QImage) -> QImage:
     return small.copy()
 
 
-def _nearest(colours: Pixels, kept: Pixels) -> NDArray[np.uint8]:
-    def channels(values: Pixels) -> NDArray[np.int32]:
-        return np.stack([(values >> shift & 0xFF).astype(np.int32) for shift in (16, 8, 0)], axis=-1)
+def _palette(colours: Pixels, counts: NDArray[np.intp]) -> Pixels:
+    """Return the most frequent colours, and of the others those that are farthest from all that is kept."""
+    order = np.argsort(counts)[::-1]
+    kept = list(order[: _COLOURS // 2])
+    points = _channels(colours)
+    distance = np.full(len(colours), np.iinfo(np.int32).max, dtype=np.int32)
+    for place in kept:
+        distance = np.minimum(distance, ((points - points[place]) ** 2).sum(axis=-1))
+    while len(kept) < min(_COLOURS, len(colours)):
+        place = int(np.argmax(distance))
+        kept.append(place)
+        distance = np.minimum(distance, ((points - points[place]) ** 2).sum(axis=-1))
+    return colours[kept]
 
-    wanted, offered = channels(colours), channels(kept)
+
+def _channels(values: Pixels) -> NDArray[np.int32]:
+    return np.stack([(values >> shift & 0xFF).astype(np.int32) for shift in (16, 8, 0)], axis=-1)
+
+
+def _nearest(colours: Pixels, kept: Pixels) -> NDArray[np.uint8]:
+    wanted, offered = _channels(colours), _channels(kept)
     chosen = np.empty(len(colours), dtype=np.uint8)
     for start in range(0, len(colours), 1024):
         part = wanted[start : start + 1024, None, :] - offered[None, :, :]

@@ -21,6 +21,7 @@ from app.views.platforms.dialog import PlatformDialog
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.instant import InstantDialog
+from app.views.search import SearchPalette
 from app.views.shell import Shell
 from app.views.standbys.dialog import StandbyDialog
 from app.views.widgets.directory_browser import DirectoryBrowser
@@ -60,7 +61,7 @@ def scenes(on: Set) -> Iterator[tuple[str, Scene]]:
     last = on.stage.engine.ask(ListTasks(limit=1))[0].id
     yield "overview", _page("overview")
     yield "rules", _page("backup")
-    yield "rule", _page("backup", web)
+    yield "rule", _page("backup", web, on.vm("web-02"))
     yield "statistics", _page("backup", office, "statistics")
     yield "failed", _page("backup", office, "tasks")
     for page in ("restore", "migration", "tasks", "platforms", "standbys", "log", "settings"):
@@ -126,7 +127,8 @@ def close_dialogs() -> None:
     for widget in QApplication.topLevelWidgets():
         if isinstance(widget, QDialog) and widget.isVisible():
             widget.done(0)
-            widget.deleteLater()
+            if not isinstance(widget, SearchPalette):  # it belongs to the window and is used again
+                widget.deleteLater()
     let_live(50)
 
 

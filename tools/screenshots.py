@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QWidget
 from pyVmomi import vim
 
@@ -19,8 +20,8 @@ from app.cli.demo.stage import folders_in
 from app.console.pages import make_pages
 from app.console.program import application_object
 from app.domain.ids import RuleId
-from app.domain.states import BackupKind
-from app.engine.api import ListTasks, RunNow
+from app.domain.states import BackupKind, TaskState
+from app.engine.api import ListTasks, RunNow, TaskRow
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.views.console import Console, ThemeSwitch
 from app.views.memory import Memory
@@ -32,10 +33,13 @@ from app.workers.door import DoorClient
 from app.workers.threads import QtTaskRunner
 from tools.pictures import save_picture
 from tools.scenes import Set, close_dialogs, scenes
-from tools.stage import MIB, ShiftedClock, Stage, let_live, open_stage, stage_spec, wait_for
+from tools.stage import MIB, RULES, ShiftedClock, Stage, let_live, open_stage, stage_spec, wait_for
 
 TARGET = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
 WIDTH, HEIGHT = 1280, 800
+_FONTS = {Language.ENGLISH: "Noto Sans CJK KR", Language.CHINESE: "Noto Sans CJK SC"}
+"""One font, with the middle dot as wide as the language has it."""
+_STALL_S = 0.8
 _DAYS = 12
 _WELCOME_MS = 1200
 
@@ -44,14 +48,23 @@ def main(arguments: list[str]) -> int:
     """Take the pictures; return the exit status."""
     folder = Path(arguments[0]) if arguments else TARGET
     folder.mkdir(parents=True, exist_ok=True)
-    application_object(sys.argv[:1])
     clock = ShiftedClock()
     with (
-        tempfile.TemporaryDirectory(prefix="standfast-") as root,
-        open_stage(Path(root) / "s", stage_spec(), clock) as stage,
+        tempfile.TemporaryDirectory(prefix="sf-") as root,
+        open_stage(Path(root), stage_spec(), clock) as stage,
     ):
         _take_all(stage, clock, folder, frozenset(arguments[1:]))
     return 0
+
+
+def _choose_font(language: Language) -> None:
+    """Take a font with bold Chinese where there is one, as desktops have it; the system's own otherwise."""
+    application = application_object(sys.argv[:1])
+    family = _FONTS[language]
+    if family in QFontDatabase.families():
+        font = application.font()
+        font.setFamily(family)
+        application.setFont(font)
 
 
 def _take_all(stage: Stage, clock: ShiftedClock, folder: Path, wanted: frozenset[str]) -> None:
@@ -59,12 +72,15 @@ def _take_all(stage: Stage, clock: ShiftedClock, folder: Path, wanted: frozenset
     with _window(stage, DoorClient(stage.engine)) as (shell, console, theme, languages):
         on = Set(stage, rules, shell, console)
         _restore_one(on)
-        _keep_running(stage, rules)
+        for step in range(20_000):
+            stage.simulator.faults.stall_nfc(step * MIB // 2, _STALL_S)
         for language in (Language.ENGLISH, Language.CHINESE):
+            _choose_font(language)
             languages.choose(language)
             shell.window.resize(WIDTH, HEIGHT)
             for colours in (Theme.LIGHT, Theme.DARK):
                 theme.choose(colours)
+                _keep_running(stage, rules)
                 for name, show in scenes(on):
                     if not wanted or name in wanted:
                         _save(show(on), folder, name, language, colours)
@@ -110,14 +126,24 @@ def _make_history(stage: Stage, clock: ShiftedClock) -> dict[str, RuleId]:
         clock.back = datetime.now(UTC) - (tonight - timedelta(days=day))
         kind = BackupKind.FULL if day in (_DAYS, _DAYS - 7) else BackupKind.INCREMENTAL
         if day in (9, 4):
+            stage.run(rules["web"], kind)
             _fail_snapshot(stage)
+            stage.run(rules["office"], kind)
+        _write_in_guests(stage, day)
         for rule in rules.values():
             stage.run(rule, kind)
     clock.back = timedelta()
+    _write_in_guests(stage, 0)
     _fail_snapshot(stage)
     stage.run(rules["office"], BackupKind.INCREMENTAL)
     stage.run(rules["databases"], BackupKind.DIFFERENTIAL)
     return rules
+
+
+def _write_in_guests(stage: Stage, day: int) -> None:
+    """Let a day's changes happen: less at weekends, and not the same every day."""
+    for place, name in enumerate(name for names in RULES.values() for name in names):
+        stage.simulator.world.guests.write_now(name, (2 + (day * 5 + place * 3) % 11) * MIB)
 
 
 def _fail_snapshot(stage: Stage) -> None:
@@ -143,14 +169,16 @@ def _restore_one(on: Set) -> None:
 
 
 def _keep_running(stage: Stage, rules: dict[str, RuleId]) -> None:
-    """Start full backups that move data slowly enough to be looked at."""
-    for step in range(60_000):
-        stage.simulator.faults.stall_nfc(step * MIB // 4, 0.8)
+    """Start full backups of the rules that are idle; data moves slowly enough to be looked at."""
+
+    def running() -> tuple[TaskRow, ...]:
+        return stage.engine.ask(ListTasks(limit=8, states=(TaskState.RUNNING, TaskState.CHECKING_DATA)))
+
+    busy = {row.rule for row in running()}
     for name in ("web", "databases"):
-        stage.engine.execute(RunNow(rule=rules[name], kind=BackupKind.FULL))
-    wait_for(
-        lambda: any(row.progress.done_bytes > MIB for row in stage.engine.ask(ListTasks(limit=4))), seconds=60
-    )
+        if rules[name] not in busy:
+            stage.engine.execute(RunNow(rule=rules[name], kind=BackupKind.FULL))
+    wait_for(lambda: any(row.progress.done_bytes > 4 * MIB for row in running()), seconds=60)
 
 
 # --- the first start ---------------------------------------------------------------------------------------------
