@@ -173,6 +173,8 @@ class BasicTab(QWidget):
             found["name"] = problem_text("name_missing")
         elif len(self.name.text().strip()) > 64:
             found["name"] = problem_text("name_too_long")
+        elif not self.name.text().strip().isprintable():
+            found["name"] = problem_text("name_unprintable")
         if self.platform_id is None:
             found["platform"] = self.tr("Choose the platform.")
         if not self.vms:

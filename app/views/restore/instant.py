@@ -25,6 +25,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.restore.source_tab import SourceTab
+from app.views.widgets.checks import name_problem
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.stages import Notice
 from app.views.widgets.table import Table
@@ -89,7 +90,6 @@ class InstantDialog(FormDialog):
         column.setContentsMargins(0, style.SPACE_L, 0, 0)
         form = self.add_form(column)
         self.vm_name = QLineEdit(self)
-        self.vm_name.setMaxLength(_LONGEST_VM_NAME)
         self._vm_name = self.add_field(form, self.tr("VM name"), self.vm_name, required=True)
         self.platform, self.host, self.network = QComboBox(self), QComboBox(self), QComboBox(self)
         self.platform.currentIndexChanged.connect(self._on_platform)
@@ -137,8 +137,10 @@ class InstantDialog(FormDialog):
     def problems(self) -> dict[Field, str]:
         """Return what is missing."""
         found = self.source.problems()
-        if self.source.point is not None and not self.vm_name.text().strip():
-            found[self._vm_name] = self.tr("Enter the VM's name.")
+        missing = self.tr("Enter the VM's name.")
+        problem = name_problem(self.vm_name.text(), missing=missing, most=_LONGEST_VM_NAME)
+        if self.source.point is not None and problem:
+            found[self._vm_name] = problem
         return found
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:

@@ -27,13 +27,13 @@ from app.views import style
 from app.views.icons import Glyph
 from app.views.restore.point_actions import PointActions
 from app.views.restore.points import point_columns, point_facts
+from app.views.widgets.checks import NAME_MAX_CHARS, name_problem
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
 
-_LONGEST_NAME = 64
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -75,7 +75,6 @@ class SourceTab(QWidget):
         column.setSpacing(style.SPACE_M)
         form = dialog.add_form(column)
         self.name = QLineEdit(self)
-        self.name.setMaxLength(_LONGEST_NAME)
         self.name.textEdited.connect(self._on_name_typed)
         self._name = dialog.add_field(form, self.tr("Name"), self.name, required=True)
         self.source = QComboBox(self)
@@ -240,7 +239,7 @@ class SourceTab(QWidget):
         self._place.setText(self._standbys.get(tally.standby, fmt.NOTHING))
         self._folder.setText(tally.target_path or "/")
         if not self._is_named_by_hand:
-            self.name.setText(self.tr("Restore of {vm}").format(vm=tally.vm_name)[:_LONGEST_NAME])
+            self.name.setText(self.tr("Restore of {vm}").format(vm=tally.vm_name)[:NAME_MAX_CHARS])
         self._ask_points()
 
     def _show_no_points(self) -> None:
@@ -312,8 +311,8 @@ class SourceTab(QWidget):
     def problems(self) -> dict[Field, str]:
         """Return what is missing in the fields."""
         found: dict[Field, str] = {}
-        if not self.name.text().strip():
-            found[self._name] = self.tr("Enter a name.")
+        if problem := name_problem(self.name.text(), missing=self.tr("Enter a name.")):
+            found[self._name] = problem
         if self.tally is None:
             found[self._source] = self.tr("Choose a VM that has restore points.")
         return found

@@ -25,6 +25,7 @@ from app.engine.api import DEFAULT_TRANSPORTS, DescribeSavedVm, ListPlaces, List
 from app.models import format as fmt
 from app.views import style
 from app.views.restore.hardware import AdapterRows, DiskRows, Processors, fill_datastores
+from app.views.widgets.checks import name_problem
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
 from app.views.words import error_message
@@ -118,7 +119,6 @@ class TargetTab(QWidget):
         column.setSpacing(style.SPACE_M)
         form = self._dialog.add_form(column)
         self.vm_name = QLineEdit(self)
-        self.vm_name.setMaxLength(_LONGEST_VM_NAME)
         self.vm_name.textEdited.connect(self._on_name_typed)
         self._vm_name = self._dialog.add_field(form, self.tr("VM name"), self.vm_name, required=True)
         self.platform = QComboBox(self)
@@ -346,8 +346,9 @@ class TargetTab(QWidget):
         if self.overwrites:
             return self._original_problems()
         found: dict[Field, str] = {}
-        if not self.vm_name.text().strip():
-            found[self._vm_name] = self.tr("Enter the VM's name.")
+        missing = self.tr("Enter the VM's name.")
+        if problem := name_problem(self.vm_name.text(), missing=missing, most=_LONGEST_VM_NAME):
+            found[self._vm_name] = problem
         if self.platform.currentData() is None:
             found[self._platform] = self.tr("Choose a platform.")
         if problem := self.processors.problem():

@@ -9,6 +9,9 @@ from app.views.settings.card import SettingsCard
 from app.views.widgets.form import Banner, pad
 from app.workers.asker import Asker, Failure
 
+_MOST = 999
+"""The boxes take more than is allowed, so that what is wrong can be said instead of swallowing a key."""
+
 
 class LimitsCard(SettingsCard):
     """``bk_tsk_thd`` and ``i2vp_transbuffer``; their product is shown while they are changed."""
@@ -69,14 +72,17 @@ class LimitsCard(SettingsCard):
     def _number(self) -> QSpinBox:
         box = QSpinBox(self)
         pad(box)
-        box.setRange(1, HOST_BUFFER_MB)
+        box.setRange(0, _MOST)
         box.setFixedWidth(style.FIELD_WIDTH // 3)
         return box
 
     def _on_changed(self) -> None:
         limits = self.limits
+        is_right = limits.fit and min(limits.tasks, limits.buffer_mb) > 0
         words = self.tr("{tasks} × {buffer} MB = {product} MB of {budget} MB that one ESXi host gives")
-        if not limits.fit:
+        if not is_right and limits.fit:
+            words = self.tr("Both are whole numbers from 1 on: with 0 nothing would run.")
+        elif not is_right:
             words = self.tr(
                 "{tasks} × {buffer} MB = {product} MB is more than the {budget} MB that one ESXi host gives. "
                 "Lower one of the two."
@@ -86,10 +92,10 @@ class LimitsCard(SettingsCard):
                 tasks=limits.tasks, buffer=limits.buffer_mb, product=limits.product_mb, budget=HOST_BUFFER_MB
             )
         )
-        self.sum.setProperty("role", "secondary" if limits.fit else "problem")
+        self.sum.setProperty("role", "secondary" if is_right else "problem")
         self.sum.style().unpolish(self.sum)
         self.sum.style().polish(self.sum)
-        self.save.setEnabled(limits.fit and self._saved is not None and limits != self._saved)
+        self.save.setEnabled(is_right and self._saved is not None and limits != self._saved)
         self.banner.hide()
 
     def _on_save(self) -> None:

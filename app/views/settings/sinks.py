@@ -15,6 +15,7 @@ from app.domain.notifications import (
 )
 from app.engine.api import NotificationRow, SetNotifications, TestSink
 from app.views.console import Console
+from app.views.widgets.checks import PORT_BOX_MAX
 from app.views.widgets.form import Field, FormDialog, pad
 from app.workers.asker import Failure
 
@@ -123,7 +124,7 @@ class EmailDialog(SinkDialog):
         self.host = QLineEdit(email.host, self)
         self.port = QSpinBox(self)
         pad(self.port)
-        self.port.setRange(1, 65535)
+        self.port.setRange(0, PORT_BOX_MAX)
         self.port.setValue(email.port)
         self.security = QComboBox(self)
         self.security.addItem("STARTTLS", MailSecurity.STARTTLS)

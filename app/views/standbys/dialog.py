@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from app.domain.errors import OperationalError
 from app.engine.api import RegisterStandby, StandbyRow, UpdateStandby
 from app.views import style
 from app.views.console import Console
+from app.views.widgets.checks import directory_problem, name_problem
 from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
-
-_LONGEST_NAME = 64
 
 
 class StandbyDialog(FormDialog):
@@ -35,7 +35,6 @@ class StandbyDialog(FormDialog):
     def _build_fields(self) -> None:
         form = self.add_form()
         self.name = QLineEdit(self._row.name if self._row else "", self)
-        self.name.setMaxLength(_LONGEST_NAME)
         self._name = self.add_field(form, self.tr("Name"), self.name, required=True)
         self.root_path = QLineEdit(self._row.root_path if self._row else "", self)
         choose = QPushButton(self.tr("Choose…"), self)
@@ -70,11 +69,17 @@ class StandbyDialog(FormDialog):
     def problems(self) -> dict[Field, str]:
         """Return what is missing."""
         found: dict[Field, str] = {}
-        if not self.name.text().strip():
-            found[self._name] = self.tr("Enter a name.")
-        if not self.root_path.text().strip():
-            found[self._root_path] = self.tr("Enter the path.")
+        if problem := name_problem(self.name.text(), missing=self.tr("Enter a name.")):
+            found[self._name] = problem
+        if problem := directory_problem(self.root_path.text()):
+            found[self._root_path] = problem
         return found
+
+    def field_of(self, failure: OperationalError) -> Field | None:
+        """Return the field that a refusal is about."""
+        if failure.code == "engine.already_registered":
+            return self._root_path if failure.params["what"] == self.root_path.text().strip() else self._name
+        return self._root_path if failure.code.startswith("standby.") else None
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Register the standby machine, or save the changes."""

@@ -217,6 +217,10 @@ class FormDialog(QDialog):
         """Return what is wrong with which field right now."""
         return {}
 
+    def field_of(self, failure: OperationalError) -> Field | None:  # noqa: ARG002 - for dialogs that know
+        """Return the field that a refusal of the engine is about; None for the whole request."""
+        return None
+
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Send the request; call exactly one of the two when it has ended."""
         raise NotImplementedError
@@ -227,6 +231,7 @@ class FormDialog(QDialog):
         for field in self._fields:
             field.set_problem(found.get(field, ""))
         QTimer.singleShot(0, self, self._grow)
+        self.primary.setToolTip("\n".join(dict.fromkeys(found.values())) if self._complain else "")
         first = next((field for field in self._fields if field in found), None)
         if first is not None and self._complain:
             first.setFocus()
@@ -274,6 +279,11 @@ class FormDialog(QDialog):
     def _on_failed(self, failure: Failure) -> None:
         self._set_busy(busy=False)
         self.banner.show_failure(failure)
+        field = self.field_of(failure) if isinstance(failure, OperationalError) else None
+        if field is not None and isinstance(failure, OperationalError):
+            field.set_problem(error_message(failure))
+            field.setFocus()
+        QTimer.singleShot(0, self, self._grow)
 
     def _grow(self) -> None:
         """Make room for texts that wrap: Qt's layouts do not ask for it by themselves."""

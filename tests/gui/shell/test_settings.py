@@ -39,6 +39,25 @@ def test_limits_that_fit_are_saved(qtbot: QtBot, page: SettingsPage, program: Pr
     assert not page.limits.save.isEnabled()
 
 
+@pytest.mark.parametrize(
+    ("tasks", "buffer", "words"),
+    [
+        (0, 4, "with 0 nothing would run"),
+        (8, 0, "with 0 nothing would run"),
+        (33, 1, "33 × 1 MB = 33 MB is more than the 32 MB"),
+        (65, 4, "65 × 4 MB = 260 MB is more"),
+    ],
+)
+def test_limits_that_do_not_fit(page: SettingsPage, tasks: int, buffer: int, words: str) -> None:
+    for spin, number in ((page.limits.tasks, tasks), (page.limits.buffer, buffer)):
+        spin.setFocus()
+        spin.selectAll()
+        QTest.keyClicks(spin, str(number))
+    assert words in page.limits.sum.text()
+    assert not page.limits.save.isEnabled()
+    assert page.limits.limits == TaskLimits(tasks=tasks, buffer_mb=buffer)
+
+
 def test_limits_over_32_are_refused_with_their_sum(page: SettingsPage) -> None:
     page.limits.tasks.setValue(9)
     assert page.limits.sum.text().startswith("9 × 4 MB = 36 MB is more than the 32 MB")

@@ -1,0 +1,417 @@
+"""Whatever is typed wrongly is told beside its field, in words with a remedy, and nothing typed is lost."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from PySide6.QtCore import QDateTime, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit, QPushButton, QSpinBox
+from pytestqt.qtbot import QtBot
+
+from app.domain.errors import CertificateChanged, LoginRefused, OperationalError, PlatformUnreachable
+from app.domain.notifications import NotificationSettings
+from app.engine.api import (
+    BrowseStandby,
+    Certificate,
+    InspectServer,
+    NotificationRow,
+    RegisterPlatform,
+    RegisterStandby,
+    SetNotifications,
+    UpdatePlatform,
+)
+from app.engine.errors import AlreadyRegistered
+from app.views.backup.editor import EditorMode
+from app.views.console import Console
+from app.views.platforms.dialog import PlatformDialog
+from app.views.settings.sinks import EmailDialog, WebhookDialog
+from app.views.standbys.dialog import StandbyDialog
+from app.views.widgets.checks import address_problem, directory_problem, name_problem
+from app.views.widgets.directory_browser import DirectoryBrowser
+from app.views.widgets.form import Field, FormDialog
+from tests.gui.backup.steps import open_editor
+from tests.gui.platforms.test_platforms import row as platform_row
+from tests.gui.restore.test_restore import choose_point
+from tests.gui.restore.test_restore import open_dialog as open_restore
+from tests.gui.standbys.test_standbys import row as standby_row
+from tests.support.scripted_door import ScriptedDoor
+
+LONG = "n" * 65
+CERTIFICATE = Certificate(
+    subject="vc-1.example.com",
+    issuer="vc-1.example.com",
+    thumbprint_sha256="AB:CD",
+    not_before=datetime(2026, 1, 1, tzinfo=UTC),
+    not_after=datetime(2027, 1, 1, tzinfo=UTC),
+    trusted_by_ca=False,
+)
+
+
+def type_into(line: QLineEdit, text: str) -> None:
+    """Replace what is in a field, by keys."""
+    line.setFocus()
+    line.selectAll()
+    QTest.keyClick(line, Qt.Key.Key_Delete)
+    QTest.keyClicks(line, text)
+
+
+def paste_into(line: QLineEdit, text: str) -> None:
+    """Replace what is in a field from the clipboard: the way by which characters come in that no key has."""
+    line.setFocus()
+    line.selectAll()
+    QGuiApplication.clipboard().setText(text)
+    QTest.keyClick(line, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+
+
+def type_number(spin: QSpinBox, number: int) -> None:
+    spin.setFocus()
+    spin.selectAll()
+    QTest.keyClicks(spin, str(number))
+
+
+def press(dialog: FormDialog) -> None:
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+
+
+def assert_told(dialog: FormDialog, field: Field, words: str) -> None:
+    """The dialog is open, the words are beside the field and at the button, and the keyboard is in the field."""
+    assert dialog.isVisible()
+    assert words in field.problem
+    assert words in dialog.primary.toolTip()
+    assert field.content.accessibleDescription() == field.problem
+
+
+# --- platforms ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def platform(qtbot: QtBot, console: Console, door: ScriptedDoor) -> PlatformDialog:
+    """The dialog that registers a platform, filled in rightly."""
+    door.answer(InspectServer, CERTIFICATE)
+    dialog = PlatformDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    for line, text in (
+        (dialog.name, "vc-1"),
+        (dialog.user, "backup@vsphere.local"),
+        (dialog.password, "secret"),
+        (dialog.address, "vc-1.example.com"),
+    ):
+        type_into(line, text)
+    qtbot.waitUntil(dialog.confirmed.isVisible, timeout=3000)
+    dialog.confirmed.setChecked(True)
+    return dialog
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "Enter a name."),
+        ("   ", "Enter a name."),
+        (LONG, "The name has 65 characters; shorten it to 64."),
+        ("vc\x07\u200e1", "characters that cannot be shown"),
+    ],
+)
+def test_a_platforms_name(platform: PlatformDialog, door: ScriptedDoor, name: str, words: str) -> None:
+    paste_into(platform.name, name) if name else type_into(platform.name, name)
+    press(platform)
+    assert_told(platform, platform._name, words)
+    assert platform.name.text() == name
+    assert door.executed == []
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("", "Enter the address."),
+        ("https://vc-1.example.com/ui", "without https://"),
+        ("root@esx", "without https://"),
+        ("vc-1.example.com:443", "Enter the port in its own field"),
+        ("vc 1", "no blanks"),
+        ("vc..example", "no name of a server"),
+        ("a" * 64, "no name of a server"),
+    ],
+)
+def test_a_platforms_address(platform: PlatformDialog, door: ScriptedDoor, address: str, words: str) -> None:
+    asked = len(door.asked)
+    type_into(platform.address, address)
+    platform._on_address_left()
+    press(platform)
+    assert_told(platform, platform._address, words)
+    assert platform.address.text() == address
+    assert len(door.asked) == asked, "nobody was asked at an address that is none"
+
+
+@pytest.mark.parametrize(
+    "address", ["vc-1", "vc-1.example.com.", "10.0.0.7", "fe80::1", "[2001:db8::7]", "备份.cn"]
+)
+def test_good_addresses_are_taken(address: str) -> None:
+    assert address_problem(address) == ""
+
+
+@pytest.mark.parametrize("port", [0, 65536, 99999])
+def test_a_platforms_port(platform: PlatformDialog, door: ScriptedDoor, port: int) -> None:
+    type_number(platform.port, port)
+    press(platform)
+    assert_told(platform, platform._port, "A port is a number from 1 to 65535.")
+    assert platform.port.value() == port
+    assert door.executed == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "field"),
+    [
+        (LoginRefused(address="vc-1.example.com", user="backup"), "_password"),
+        (PlatformUnreachable(address="vc-1.example.com", detail="timed out", port=443), "_address"),
+        (AlreadyRegistered(what="vc-1.example.com:443", name="old"), "_address"),
+        (AlreadyRegistered(what="a platform named vc-1", name="vc-1"), "_name"),
+    ],
+)
+def test_what_the_engine_refuses_is_told_beside_its_field_and_above_with_details(
+    qtbot: QtBot, platform: PlatformDialog, door: ScriptedDoor, failure: OperationalError, field: str
+) -> None:
+    door.answer(RegisterPlatform, failure)
+    press(platform)
+    qtbot.waitUntil(platform.banner.isVisible)
+    assert getattr(platform, field).problem == failure.message
+    assert platform.password.text() == "secret"
+    assert platform.primary.isEnabled()
+    (copy,) = platform.banner.findChildren(QPushButton)
+    QTest.mouseClick(copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == f"{failure.code}\n{failure.message}\n{failure.hint}"
+
+
+def test_a_certificate_that_changed_is_shown_and_can_be_confirmed_where_it_is_told(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    known = platform_row().platform
+    door.answer(UpdatePlatform, CertificateChanged(address=known.address, actual="AB:CD", expected="00:11"))
+    door.answer(InspectServer, CERTIFICATE)
+    dialog = PlatformDialog(console, known)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    press(dialog)
+    qtbot.waitUntil(dialog.confirmed.isVisible)
+    assert dialog.banner.isVisible()
+    assert "AB:CD" in dialog._thumbprint.text()
+    press(dialog)
+    assert dialog._certificate_problem.problem == "Compare the certificate first, then check this box."
+    door.answer(UpdatePlatform, known)
+    dialog.confirmed.setChecked(True)
+    with qtbot.waitSignal(dialog.succeeded):
+        press(dialog)
+    last = door.executed[-1]
+    assert isinstance(last, UpdatePlatform)
+    assert last.thumbprint_sha256 == "AB:CD"
+
+
+# --- standby machines --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def standby(qtbot: QtBot, console: Console) -> StandbyDialog:
+    """The dialog that registers a standby machine, filled in rightly."""
+    dialog = StandbyDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    type_into(dialog.name, "nas")
+    type_into(dialog.root_path, "/mnt/nas")
+    return dialog
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", "Enter the path."),
+        ("backup/nas", "whole path"),
+        ("../nas", "whole path"),
+        ("/mnt/\x01", "cannot be shown"),
+    ],
+)
+def test_a_standbys_path(standby: StandbyDialog, door: ScriptedDoor, path: str, words: str) -> None:
+    paste_into(standby.root_path, path) if path else type_into(standby.root_path, path)
+    press(standby)
+    assert words in standby._root_path.problem
+    assert standby.root_path.text() == path
+    assert door.executed == []
+
+
+def test_a_standbys_name(standby: StandbyDialog) -> None:
+    type_into(standby.name, LONG)
+    press(standby)
+    assert_told(standby, standby._name, "65 characters")
+    assert standby.name.text() == LONG
+
+
+@pytest.mark.parametrize(("what", "field"), [("/mnt/nas", "_root_path"), ("a standby named nas", "_name")])
+def test_a_standby_that_is_there_already(
+    qtbot: QtBot, standby: StandbyDialog, door: ScriptedDoor, what: str, field: str
+) -> None:
+    door.answer(RegisterStandby, AlreadyRegistered(what=what, name="old"))
+    press(standby)
+    qtbot.waitUntil(standby.banner.isVisible)
+    assert "registered already" in getattr(standby, field).problem
+    assert (standby.name.text(), standby.root_path.text()) == ("nas", "/mnt/nas")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", "Choose or type a directory."),
+        ("../elsewhere", "no directory below"),
+        ("C:\\data", "no directory below"),
+    ],
+)
+def test_a_target_path_outside_the_root(
+    qtbot: QtBot, console: Console, door: ScriptedDoor, path: str, words: str
+) -> None:
+    door.answer(BrowseStandby, ())
+    row = standby_row("nas")
+    browser = DirectoryBrowser.of_standby(console, row.id, row.name)
+    qtbot.addWidget(browser)
+    browser.open()
+    type_into(browser.path, path)
+    press(browser)
+    assert_told(browser, browser._path, words)
+    assert browser.path.text() == path
+
+
+# --- rules -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [(LONG, "more than 64 characters"), ("a\x07b", "characters that cannot be shown"), ("", "Enter a name")],
+)
+def test_a_rules_name(qtbot: QtBot, console: Console, door: ScriptedDoor, name: str, words: str) -> None:
+    editor = open_editor(qtbot, console, door, EditorMode.CREATE)
+    if name:
+        paste_into(editor.basic.name, name)
+    press(editor)
+    assert words in editor.basic.fields["name"].problem
+    assert editor.basic.name.text() == name
+    assert words in editor.primary.toolTip()
+    assert door.executed == []
+
+
+@pytest.mark.parametrize("period", [0, 65, 9999])
+def test_a_retention_out_of_its_range(qtbot: QtBot, console: Console, door: ScriptedDoor, period: int) -> None:
+    editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
+    type_number(editor.policy.period, period)
+    press(editor)
+    assert_told(editor, editor.policy.fields["retention"], "Enter a whole number from 1 to 64.")
+    assert editor.policy.period.value() == period
+
+
+def test_a_start_in_the_past(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
+    editor.policy.once.click()
+    yesterday = QDateTime.currentDateTime().addDays(-1)
+    editor.policy.start.setDateTime(yesterday)
+    press(editor)
+    assert_told(editor, editor.policy.fields["start"], "must not be before today")
+    assert editor.policy.start.date() == yesterday.date()
+    assert door.executed == []
+
+
+# --- restores ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("", "Enter a name."), (LONG, "65 characters"), ("a\x07b", "cannot be shown")]
+)
+def test_a_restores_name(qtbot: QtBot, console: Console, door: ScriptedDoor, name: str, words: str) -> None:
+    dialog = open_restore(qtbot, console, door)
+    paste_into(dialog.source.name, name) if name else type_into(dialog.source.name, name)
+    press(dialog)
+    assert_told(dialog, dialog.source._name, words)
+    assert dialog.source.name.text() == name
+
+
+def test_a_restored_vms_name(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    dialog = open_restore(qtbot, console, door)
+    choose_point(qtbot, dialog)
+    dialog.tabs.setCurrentWidget(dialog.target)
+    type_into(dialog.target.vm_name, "v" * 81)
+    press(dialog)
+    assert "81 characters; shorten it to 80" in dialog.target._vm_name.problem
+    assert len(dialog.target.vm_name.text()) == 81
+
+
+# --- settings ----------------------------------------------------------------------------------------------------
+
+ROW = NotificationRow(settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "sender", "recipients", "field", "words"),
+    [
+        ("", 587, "a@b.c", "a@b.c", "email.host", "Type the mail server's address"),
+        ("mail server", 587, "a@b.c", "a@b.c", "email.host", "without blanks"),
+        ("mail", 0, "a@b.c", "a@b.c", "email.port", "from 1 to 65535"),
+        ("mail", 70000, "a@b.c", "a@b.c", "email.port", "from 1 to 65535"),
+        ("mail", 587, "nobody", "a@b.c", "email.sender", "Type an e-mail address."),
+        ("mail", 587, "a@b.c", "", "email.recipients", "at least one"),
+        ("mail", 587, "a@b.c", "a@b.c, nobody", "email.recipients", "at least one"),
+        ("mail", 587, "a@b.c", ",".join(["a@b.c"] * 51), "email.recipients", "at most 50"),
+    ],
+)
+def test_e_mail_settings(
+    qtbot: QtBot,
+    console: Console,
+    door: ScriptedDoor,
+    host: str,
+    port: int,
+    sender: str,
+    recipients: str,
+    field: str,
+    words: str,
+) -> None:
+    dialog = EmailDialog(console, ROW, None)  # type: ignore[arg-type]
+    qtbot.addWidget(dialog)
+    dialog.open()
+    dialog.enabled.setChecked(True)
+    for line, text in ((dialog.host, host), (dialog.sender_address, sender), (dialog.recipients, recipients)):
+        type_into(line, text)
+    type_number(dialog.port, port)
+    press(dialog)
+    assert_told(dialog, dialog.fields()[field], words)
+    assert (dialog.host.text(), dialog.port.value(), dialog.recipients.text()) == (host, port, recipients)
+    assert door.executed == []
+    dialog.enabled.setChecked(False)
+    door.answer(SetNotifications, None)
+    with qtbot.waitSignal(dialog.succeeded):
+        press(dialog)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://x", "hooks.example.com", "https://", "https://u:p@x/", "https://x y/", "http://x:99999/"]
+)
+def test_a_webhooks_address(qtbot: QtBot, console: Console, door: ScriptedDoor, url: str) -> None:
+    dialog = WebhookDialog(console, ROW, None)  # type: ignore[arg-type]
+    qtbot.addWidget(dialog)
+    dialog.open()
+    dialog.enabled.setChecked(True)
+    type_into(dialog.url, url)
+    press(dialog)
+    assert_told(dialog, dialog._url_field, "begins with https:// or http://")
+    assert dialog.url.text() == url
+    assert door.executed == []
+
+
+# --- the checks themselves ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda text: name_problem(text, missing="missing"),
+        address_problem,
+        directory_problem,
+    ],
+)
+def test_every_check_refuses_nothing_and_blanks(check: Callable[[str], str]) -> None:
+    assert check("")
+    assert check(" \t ")
