@@ -58,6 +58,7 @@ class Glyph(Enum):
     CANCEL = "mdi6.close-circle-outline"
     DOCTOR = "mdi6.stethoscope"
     ARROW = "mdi6.chevron-right"
+    KEY = "mdi6.key-outline"
     HELP = "mdi6.help-circle-outline"
     GUEST_ON = "mdi6.power"
     SPEED = "mdi6.speedometer"

@@ -2,12 +2,23 @@
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.domain.errors import OperationalError
 from app.engine.api import RegisterStandby, StandbyRow, UpdateStandby
 from app.views import style
 from app.views.console import Console
+from app.views.standbys.passphrases import PassphrasePair
 from app.views.widgets.checks import directory_problem, name_problem
 from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
@@ -60,6 +71,36 @@ class StandbyDialog(FormDialog):
         self.root_path.setMinimumWidth(style.FIELD_WIDTH)
         self.note = QLineEdit(self._row.note if self._row else "", self)
         self.add_field(form, self.tr("Note"), self.note)
+        if self._row is None:
+            self._build_encryption()
+
+    def _build_encryption(self) -> None:
+        self.encrypt = QCheckBox(self.tr("Encrypt restore points"), self)
+        self.body.addWidget(self.encrypt)
+        self._secrets = QWidget(self)
+        inside = QVBoxLayout(self._secrets)
+        inside.setContentsMargins(style.SPACE_XL, 0, 0, 0)
+        inside.setSpacing(style.SPACE_M)
+        self.pair = PassphrasePair(self, self.add_form(inside))
+        self.hide_names = QCheckBox(self.tr("Hide the names of rules, VMs and platforms too"), self._secrets)
+        note = QLabel(
+            self.tr(
+                "For a directory without restore points, or with encrypted ones that this passphrase opens. "
+                "Afterwards make a recovery key under Encryption."
+            ),
+            self._secrets,
+        )
+        note.setProperty("role", "help")
+        note.setWordWrap(True)
+        inside.addWidget(self.hide_names)
+        inside.addWidget(note)
+        self.body.addWidget(self._secrets)
+        self._secrets.hide()
+        self.encrypt.toggled.connect(self._on_encrypt)
+
+    def _on_encrypt(self, *_: object) -> None:
+        self._secrets.setVisible(self.encrypt.isChecked())
+        QTimer.singleShot(0, self, self._grow)
 
     def _on_choose(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Choose a directory"), self.root_path.text())
@@ -73,6 +114,8 @@ class StandbyDialog(FormDialog):
             found[self._name] = problem
         if problem := directory_problem(self.root_path.text()):
             found[self._root_path] = problem
+        if self._row is None and self.encrypt.isChecked():
+            found |= self.pair.problems()
         return found
 
     def field_of(self, failure: OperationalError) -> Field | None:
@@ -86,7 +129,14 @@ class StandbyDialog(FormDialog):
         name, root_path = self.name.text().strip(), self.root_path.text().strip()
         note = self.note.text().strip()
         if self._row is None:
-            register = RegisterStandby(name=name, root_path=root_path, note=note)
+            is_encrypted = self.encrypt.isChecked()
+            register = RegisterStandby(
+                name=name,
+                root_path=root_path,
+                note=note,
+                passphrase=self.pair.text() if is_encrypted else None,
+                hide_names=is_encrypted and self.hide_names.isChecked(),
+            )
             self.console.door.execute(register, owner=self, on_done=on_done, on_failed=on_failed)
             return
         update = UpdateStandby(standby=self._row.id, name=name, root_path=root_path, note=note)

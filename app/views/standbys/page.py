@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from PySide6.QtWidgets import QMenu
 
+from app.domain.standbys import EncryptionMode
 from app.domain.tasks import KnownPoint
 from app.engine.api import (
     ListPoints,
@@ -14,6 +15,7 @@ from app.engine.api import (
     StandbyRow,
     StartSweep,
     StartVerify,
+    UnlockReport,
 )
 from app.models import format as fmt
 from app.models.rows import Column
@@ -21,13 +23,18 @@ from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
 from app.views.standbys.dialog import StandbyDialog
+from app.views.standbys.encryption import EncryptionDialog, UnlockDialog
 from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.form import Banner
 from app.views.widgets.gauge import Gauge, GaugeDelegate
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.pill import Pill, PillDelegate, Tone
+from app.views.words import row_error_hint, row_error_message
 from app.workers.asker import Failure
+
+_UNLOCK = 1
+_ENCRYPTION_COLUMN = 8
 
 
 class StandbysPage(ListPage[StandbyRow]):
@@ -46,7 +53,9 @@ class StandbysPage(ListPage[StandbyRow]):
             self.toolbar.add_action(text, glyph, slot, tooltip=tooltip)
             for text, glyph, slot, tooltip in self._action_list()
         ]
-        self.table.setItemDelegateForColumn(1, PillDelegate(self.table))
+        self._unlock = self._actions[_UNLOCK]
+        for column in (1, _ENCRYPTION_COLUMN):
+            self.table.setItemDelegateForColumn(column, PillDelegate(self.table))
         self.table.setItemDelegateForColumn(3, GaugeDelegate(self.table))
         self.on_selection()
 
@@ -60,6 +69,8 @@ class StandbysPage(ListPage[StandbyRow]):
             "<p>The disks and shares where backup data is kept, and how full they are.</p>"
             "<p><b>Verify</b> reads every restore point back and checks it. "
             "<b>Read again</b> lists what lies there, for instance after a disk was brought from elsewhere.</p>"
+            "<p>An <b>encrypted</b> standby machine can be read by nobody without its passphrase or a recovery "
+            "key. This machine keeps the keys in its secret store; where they are missing, unlock it.</p>"
             "<p>Deleting a standby machine only forgets it: its data stays.</p>"
         )
 
@@ -81,6 +92,7 @@ class StandbysPage(ListPage[StandbyRow]):
             size_column("used", self.tr("Used by backups"), lambda row: row.repository_bytes, width=124),
             count_column("points", self.tr("Restore points"), lambda row: row.point_count, width=108),
             count_column("rules", self.tr("Rules"), lambda row: row.rule_count, width=64),
+            pill_column("encryption", self.tr("Encryption"), self._encryption_pill, tooltip=_lock_reason),
             Column(key="note", title=self.tr("Note"), text=lambda row: row.note, width=160, hidden=True),
         )
 
@@ -110,8 +122,11 @@ class StandbysPage(ListPage[StandbyRow]):
         trash.triggered.connect(self._on_deleted_points)
 
     def on_activated(self, row: StandbyRow) -> None:
-        """Edit the standby machine."""
-        self._open_dialog(row)
+        """Unlock the standby machine when it is locked, else edit it."""
+        if row.locked is not None:
+            self._open_unlock(row)
+        else:
+            self._open_dialog(row)
 
     def on_create(self) -> None:
         """Register another standby machine."""
@@ -121,12 +136,26 @@ class StandbysPage(ListPage[StandbyRow]):
         """Enable what fits the selection."""
         for button in self._actions:
             button.setEnabled(len(self.chosen_rows()) == 1)
+        locked = [row for row in self.chosen_rows() if row.locked is not None]
+        self._unlock.setEnabled(len(locked) == 1)
 
     # --- words ------------------------------------------------------------------------------------------------
 
     def _action_list(self) -> tuple[tuple[str, Glyph, Callable[[], None], str], ...]:
         return (
             (self.tr("Edit"), Glyph.EDIT, self._on_edit, ""),
+            (
+                self.tr("Unlock…"),
+                Glyph.KEY,
+                self._on_unlock,
+                self.tr("Enter the passphrase or a recovery key of a locked standby machine"),
+            ),
+            (
+                self.tr("Encryption…"),
+                Glyph.LOCK,
+                self._on_encryption,
+                self.tr("How it is encrypted; its passphrase and recovery keys"),
+            ),
             (
                 self.tr("Verify"),
                 Glyph.VERIFY,
@@ -153,7 +182,18 @@ class StandbysPage(ListPage[StandbyRow]):
             return Pill(self.tr("Not reachable"), Tone.FAILED)
         if not row.writable:
             return Pill(self.tr("Not writable"), Tone.PENDING)
+        if row.locked is not None:
+            return Pill(self.tr("Locked"), Tone.PENDING)
         return Pill(self.tr("Reachable"), Tone.COMPLETED)
+
+    def _encryption_pill(self, row: StandbyRow) -> Pill:
+        if row.locked is not None:
+            return Pill(self.tr("Locked"), Tone.PENDING)
+        if row.encryption is EncryptionMode.NAMES:
+            return Pill(self.tr("Encrypted, names too"), Tone.COMPLETED, outlined=True)
+        if row.is_encrypted:
+            return Pill(self.tr("Encrypted"), Tone.COMPLETED, outlined=True)
+        return Pill(self.tr("Not encrypted"), Tone.IDLE, outlined=True)
 
     def _space(self, row: StandbyRow) -> str:
         if row.total_bytes is None or row.free_bytes is None:
@@ -176,6 +216,37 @@ class StandbysPage(ListPage[StandbyRow]):
     def _on_edit(self) -> None:
         for row in self.chosen_rows()[:1]:
             self._open_dialog(row)
+
+    def _on_unlock(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            if row.locked is not None:
+                self._open_unlock(row)
+
+    def _open_unlock(self, row: StandbyRow) -> None:
+        dialog = UnlockDialog(self.console, row, self)
+        dialog.succeeded.connect(lambda: self._on_unlocked(dialog.report))
+        dialog.open()
+
+    def _on_unlocked(self, report: UnlockReport | None) -> None:
+        self.refresh()
+        if report is None:
+            return
+        hint = ""
+        if report.locked:
+            hint = self.tr("Still locked, with another passphrase: {directories}.").format(
+                directories=", ".join(one or "/" for one in report.locked)
+            )
+        elif report.needs_passphrase:
+            hint = self.tr("Now set a new passphrase under Encryption, so that new repositories can be made.")
+        text = self.tr("{count} repositories were unlocked; {points} restore points were found.")
+        self.banner.show_text(text.format(count=len(report.opened), points=report.point_count), hint)
+
+    def _on_encryption(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            dialog = EncryptionDialog(self.console, row, self)
+            dialog.changed.connect(self.refresh)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
 
     def _on_deleted_points(self) -> None:
         for row in self.chosen_rows()[:1]:
@@ -232,6 +303,17 @@ class StandbysPage(ListPage[StandbyRow]):
         for row in self.chosen_rows()[:1]:
             self._ask_to_delete(row)
 
+    def _consequences(self, row: StandbyRow) -> tuple[str, ...]:
+        stays = self.tr("Backup data stays where it is; register the path again to see it.")
+        if not row.is_encrypted:
+            return (stays,)
+        return (
+            stays,
+            self.tr(
+                "Its keys are removed from this machine: then only the passphrase or a recovery key opens it."
+            ),
+        )
+
     def _ask_to_delete(self, row: StandbyRow) -> None:
         dialog = ConfirmDialog(
             self.console,
@@ -240,11 +322,15 @@ class StandbysPage(ListPage[StandbyRow]):
             lambda done, failed: self.console.door.execute(
                 RemoveStandby(standby=row.id), owner=self, on_done=done, on_failed=failed
             ),
-            consequences=(self.tr("Backup data stays where it is; register the path again to see it."),),
+            consequences=self._consequences(row),
             parent=self,
         )
         dialog.succeeded.connect(self.refresh)
         dialog.open()
+
+
+def _lock_reason(row: StandbyRow) -> str | None:
+    return None if row.locked is None else f"{row_error_message(row.locked)}\n{row_error_hint(row.locked)}"
 
 
 def _ignore(_answer: object) -> None:

@@ -1,0 +1,184 @@
+"""A recovery key, shown once: to be copied, saved, or printed and locked away."""
+
+from functools import partial
+from html import escape
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QCloseEvent, QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.engine.api import RecoverySheet
+from app.models import format as fmt
+from app.views import style
+from app.views.console import Console
+from app.views.icons import Glyph, icon
+from app.views.widgets.form import Banner
+from app.workers.keysheet import pdf_of, save_privately
+
+_GROUPS_PER_LINE = 7
+
+
+class RecoverySheetDialog(QDialog):
+    """Shows a recovery key; it closes only after the operator says that it is kept. Thread: GUI."""
+
+    def __init__(self, console: Console, sheet: RecoverySheet, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._sheet = sheet
+        self.setModal(True)
+        self.setWindowTitle(self.tr("Keep the recovery key"))
+        self.banner = Banner(self)
+        self.key = QLabel(key_in_lines(sheet.key), self)
+        self.key.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.key.setProperty("role", "figure-text")
+        self.key.setAccessibleName(self.tr("Recovery key"))
+        self.key.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.kept = QCheckBox(self.tr("The recovery key is in a safe place, away from this machine"), self)
+        self.kept.toggled.connect(self._on_kept)
+        self._build()
+
+    def _build(self) -> None:
+        heading = QLabel(self.tr("Recovery key of {name}").format(name=self._sheet.standby_name), self)
+        heading.setProperty("role", "title")
+        text = QLabel(
+            self.tr(
+                "Whoever has this key can read everything that is kept on this standby machine. It opens it when "
+                "the passphrase is forgotten. It is shown only now, and kept nowhere."
+            ),
+            self,
+        )
+        text.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
+        layout.setSpacing(style.SPACE_L)
+        for widget in (heading, self.banner, text, self.key):
+            layout.addWidget(widget)
+        layout.addLayout(self._ways())
+        layout.addWidget(self.kept)
+        layout.addLayout(self._end())
+        self.setMinimumWidth(style.DIALOG_WIDTH)
+
+    def _ways(self) -> QHBoxLayout:
+        self.copy = QPushButton(icon(Glyph.COPY, self._console.colors), self.tr("Copy"), self)
+        self.save = QPushButton(icon(Glyph.EXPORT, self._console.colors), self.tr("Save to a file…"), self)
+        self.print = QPushButton(icon(Glyph.LOG, self._console.colors), self.tr("Save as PDF for printing…"), self)
+        line = QHBoxLayout()
+        line.setSpacing(style.SPACE_S)
+        for button, slot in ((self.copy, self._on_copy), (self.save, self._on_save), (self.print, self._on_print)):
+            button.setAutoDefault(False)
+            button.clicked.connect(slot)
+            line.addWidget(button)
+        line.addStretch(1)
+        return line
+
+    def _end(self) -> QHBoxLayout:
+        self.primary = QPushButton(self.tr("Close"), self)
+        self.primary.setProperty("role", "primary")
+        self.primary.setEnabled(False)
+        self.primary.clicked.connect(self.accept)
+        line = QHBoxLayout()
+        line.addStretch(1)
+        line.addWidget(self.primary)
+        return line
+
+    # --- behaviour --------------------------------------------------------------------------------------------
+
+    def reject(self) -> None:
+        """Stay until the key is kept: it is not shown again."""
+        if self.kept.isChecked():
+            super().reject()
+            return
+        self.banner.show_text(
+            self.tr("The recovery key is not shown again."),
+            self.tr("Copy, save or print it, then tick the box. Keys that are not wanted can be revoked."),
+        )
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Stay until the key is kept."""
+        if self.kept.isChecked():
+            super().closeEvent(event)
+        else:
+            event.ignore()
+            self.reject()
+
+    def _on_kept(self, *_: object) -> None:
+        self.primary.setEnabled(self.kept.isChecked())
+
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._sheet.key)
+        self.banner.show_text(
+            self.tr("The recovery key is on the clipboard."),
+            self.tr("Paste it into a password manager, then copy something else: other programs can read it."),
+        )
+
+    def _on_save(self) -> None:
+        self._ask_for_file(self.tr("Text files (*.txt)"), "txt", self._text().encode())
+
+    def _on_print(self) -> None:
+        self._ask_for_file(self.tr("PDF files (*.pdf)"), "pdf", pdf_of(self._page(), self.windowTitle()))
+
+    def _ask_for_file(self, kinds: str, ending: str, data: bytes) -> None:
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Keep the recovery key"), f"standfast-recovery-key.{ending}", kinds
+        )
+        if chosen:
+            path = Path(chosen)
+            self._console.door.run_apart(
+                partial(save_privately, path, data),
+                owner=self,
+                on_done=lambda _: self.banner.show_text(
+                    self.tr("The recovery key was written to {file}.").format(file=path)
+                ),
+                on_failed=self.banner.show_failure,
+            )
+
+    # --- words ------------------------------------------------------------------------------------------------
+
+    def _facts(self) -> tuple[tuple[str, str], ...]:
+        sheet = self._sheet
+        return (
+            (self.tr("Standby machine"), sheet.standby_name),
+            (self.tr("Path"), sheet.root_path),
+            (self.tr("Made at"), fmt.exact_time(sheet.made_at)),
+        )
+
+    def _advice(self) -> str:
+        return self.tr(
+            "Whoever has this key can read all backup data there. Lock it away. To use it: Standby machines, "
+            "select the standby machine, Unlock."
+        )
+
+    def _text(self) -> str:
+        facts = "\n".join(f"{name}: {value}" for name, value in self._facts())
+        title = self.tr("Standfast recovery key")
+        return f"{title}\n\n{self._sheet.key}\n\n{facts}\n\n{self._advice()}\n"
+
+    def _page(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>"
+            for name, value in self._facts()
+        )
+        key = key_in_lines(self._sheet.key).replace("\n", "<br>")
+        return (
+            f"<h1>{escape(self.tr('Standfast recovery key'))}</h1><p><big><tt>{key}</tt></big></p>"
+            f"<table>{rows}</table><p>{escape(self._advice())}</p>"
+        )
+
+
+def key_in_lines(key: str) -> str:
+    """Return a recovery key in lines that are easy to copy by hand."""
+    groups = key.split("-")
+    lines = [groups[at : at + _GROUPS_PER_LINE] for at in range(0, len(groups), _GROUPS_PER_LINE)]
+    return "\n".join("-".join(line) for line in lines)
