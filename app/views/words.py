@@ -42,6 +42,21 @@ _TASK_KINDS = {
     TaskKind.SWEEP: QT_TRANSLATE_NOOP("Words", "Clean-up"),
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
 }
+_OPERATIONS = (
+    QT_TRANSLATE_NOOP("Operations", "created"),
+    QT_TRANSLATE_NOOP("Operations", "removed"),
+    QT_TRANSLATE_NOOP("Operations", "read"),
+    QT_TRANSLATE_NOOP("Operations", "written"),
+    QT_TRANSLATE_NOOP("Operations", "on"),
+    QT_TRANSLATE_NOOP("Operations", "off"),
+    QT_TRANSLATE_NOOP("Operations", "create a disk"),
+    QT_TRANSLATE_NOOP("Operations", "create a snapshot"),
+    QT_TRANSLATE_NOOP("Operations", "remove a snapshot"),
+    QT_TRANSLATE_NOOP("Operations", "create snapshots"),
+    QT_TRANSLATE_NOOP("Operations", "end a task"),
+    QT_TRANSLATE_NOOP("Operations", "show its certificate"),
+)
+"""What an error says was being done; the errors themselves speak English."""
 _LEVELS = {
     LogLevel.NORMAL: QT_TRANSLATE_NOOP("Words", "Normal"),
     LogLevel.WARNING: QT_TRANSLATE_NOOP("Words", "Warning"),
@@ -80,12 +95,12 @@ def level_word(level: LogLevel) -> str:
 
 def error_message(error: OperationalError) -> str:
     """Return what went wrong, in the operator's language."""
-    return filled(QCoreApplication.translate("Errors", error.message_template), error.params)
+    return filled(QCoreApplication.translate("Errors", error.message_template), _spoken(error.params))
 
 
 def error_hint(error: OperationalError) -> str:
     """Return what to do about it, in the operator's language."""
-    return filled(QCoreApplication.translate("Errors", error.hint_template), error.params)
+    return filled(QCoreApplication.translate("Errors", error.hint_template), _spoken(error.params))
 
 
 def row_error_message(row: ErrorRow) -> str:
@@ -103,9 +118,17 @@ def _of_row(row: ErrorRow, which: str, english: str) -> str:
     if kind is None:
         return english
     try:
-        return filled(QCoreApplication.translate("Errors", getattr(kind, which)), row.params)
+        return filled(QCoreApplication.translate("Errors", getattr(kind, which)), _spoken(dict(row.params)))
     except (KeyError, IndexError, ValueError):  # an older engine kept other parameters
         return english
+
+
+def _spoken(params: dict[str, str]) -> dict[str, str]:
+    """Return an error's parameters with what was being done in the operator's language, where it has a word."""
+    operation = params.get("operation", "")
+    if operation not in _OPERATIONS:
+        return params
+    return {**params, "operation": QCoreApplication.translate("Operations", operation)}
 
 
 def _kinds_by_code() -> dict[str, type[OperationalError]]:

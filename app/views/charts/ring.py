@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from app.views import style
@@ -14,6 +14,7 @@ _SMALLEST_DEGREES = 4.0
 """A slice that exists is seen, however small its share."""
 _GAP_DEGREES = 1.5
 _THICKNESS = 18
+_SMALLEST_PX = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Ring(QWidget):
         ):
             font = style.tabular_font(pixels)
             font.setBold(pixels == style.FIGURE_PX)
+            # A long text becomes smaller rather than run into the ring.
+            room = box.width() - 2 * (_THICKNESS + style.SPACE_XS)
+            needed = QFontMetricsF(font).horizontalAdvance(text)
+            if needed > room:
+                font.setPixelSize(max(_SMALLEST_PX, int(pixels * room / needed)))
             painter.setFont(font)
             painter.setPen(QColor(color))
             line = QRectF(box.left(), top, box.width(), pixels * 1.4)
