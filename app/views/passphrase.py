@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QL
 
 from app.domain.errors import OperationalError
 from app.views import style
+from app.views.dialog_help import offer_help
 from app.views.widgets.form import Banner, Field
 
 
@@ -49,6 +50,7 @@ class PassphraseDialog(QDialog):
             layout.addWidget(widget)
         layout.addLayout(form)
         layout.addWidget(self._buttons())
+        offer_help(self)
         self.setMinimumWidth(style.DIALOG_WIDTH * 3 // 4)
         self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, on=False)
 

@@ -12,6 +12,7 @@ from app.models import format as fmt
 from app.models.rows import Column, RowModel
 from app.views import style
 from app.views.console import Console
+from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Banner
@@ -40,6 +41,7 @@ class DeletedPointsDialog(QDialog):
         self.resize(style.DIALOG_WIDTH + style.SPACE_XL * 4, style.DIALOG_HEIGHT)
         self._build_table()
         self._build()
+        offer_help(self)
         self._ask()
 
     def _build_table(self) -> None:

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from app.engine.api import Finding, Query, Severity
 from app.views import style
 from app.views.console import Console
+from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
 from app.views.widgets.stages import Stages
 from app.workers.asker import Failure
@@ -65,6 +66,7 @@ class FindingsDialog(QDialog):
         layout.addWidget(self._summary)
         layout.addWidget(self._stages, 1)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+        offer_help(self)
         self._ask()
 
     def _ask(self) -> None:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.domain.errors import OperationalError
 from app.views import style
 from app.views.console import Console
+from app.views.dialog_help import offer_help
 from app.views.words import error_hint, error_message
 from app.workers.asker import Failure
 
@@ -146,6 +147,7 @@ class FormDialog(QDialog):
         self._typing.setInterval(_TYPING_PAUSE_MS)
         self._typing.timeout.connect(self._on_typing_paused)
         self._build(title, action)
+        offer_help(self)
 
     def _build(self, title: str, action: str) -> None:
         self._heading = QLabel(title, self)

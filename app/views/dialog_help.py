@@ -1,0 +1,126 @@
+"""What F1 shows in a dialog: what it is for and what needs care. GUI thread.
+
+The texts are here by the dialogs' class names, so that a test can hold that every dialog has one.
+"""
+
+from typing import Final
+
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QPoint
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QDialog, QWhatsThis
+
+_TEXTS: Final = {
+    "PlatformDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Registers a vCenter server or a single ESXi host by its address and an account.</p><p>The "
+        "server's certificate is shown before any password is sent. Compare its thumbprint with the one "
+        "on the server, then confirm it; when it changes later, it is asked about again.</p>",
+    ),
+    "StandbyDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Registers a disk or share on which backups are kept. Restore points that lie there already "
+        "are listed at once.</p><p>The path is one of this machine; a share has to be mounted before.</p>",
+    ),
+    "RuleEditor": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>A rule says which VMs are backed up, where to, when, and how long restore points are "
+        "kept.</p><p>Once it is made, only its policy can be changed; VMs can be added. The calendar "
+        "shows which points will exist on a day: choose one with the mouse or the arrow keys.</p>",
+    ),
+    "PlanDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>When the rule runs and what a run backs up. Several run times make several runs a "
+        "day.</p><p>The last day of a month is meant wherever a month is too short.</p>",
+    ),
+    "VmPicker": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Check the VMs to back up; the filter finds them by name. A VM that is in another rule is grey"
+        " and names that rule.</p>",
+    ),
+    "DirectoryBrowser": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Choose the directory below the standby machine's root, or type a new one: it is made when it "
+        "is first used. Directories that hold backups are marked.</p>",
+    ),
+    "RestoreDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Brings one VM back from a restore point: as a new VM, or in the original's place.</p><p>The "
+        "menu of a restore point verifies or deletes it, and shows the deleted ones, which can be taken "
+        "back.</p>",
+    ),
+    "GroupRestoreDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Brings the VMs of a rule back over their originals, each from the point chosen beside it. "
+        "Leave out the VMs that shall stay as they are.</p>",
+    ),
+    "InstantDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Boots a VM straight from its backup, without copying it first. What it writes goes to an "
+        "overlay; the backup itself is never changed.</p>",
+    ),
+    "EmailDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Who is told of failed tasks by e-mail, and through which server. The password is kept in the "
+        "keyring. <b>Send a test</b> tries it before it is saved.</p>",
+    ),
+    "WebhookDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Failed tasks are sent as JSON to this address. With a secret each message is signed, so that "
+        "the receiver can check whom it is from.</p>",
+    ),
+    "ConfirmDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Asks before something goes. The lines say what goes and what stays; Esc leaves everything as "
+        "it is.</p>",
+    ),
+    "DeletionDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Deletes rules, or takes VMs out of one. Their restore points stay unless their data is "
+        "deleted, too; then the name has to be typed.</p>",
+    ),
+    "FindingsDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>What would hinder a backup, worst first, each with what to do about it. Nothing is changed by"
+        " looking.</p>",
+    ),
+    "DeletedPointsDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Deleted restore points that can still be taken back: select them and press Enter. After the "
+        "time in the last column a clean-up removes them for good.</p>",
+    ),
+    "PassphraseDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>The passphrase opens what is encrypted with it. Nobody can read it without the passphrase, so"
+        " keep that in a safe place.</p>",
+    ),
+    "UnlockDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>The standby machine holds encrypted restore points. Its passphrase or a recovery key opens "
+        "them on this machine.</p>",
+    ),
+    "EncryptDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>From now on restore points there are encrypted with keys that the passphrase opens. Make a "
+        "recovery key and keep it apart from this machine.</p>",
+    ),
+}
+
+
+def help_of(dialog: QDialog) -> str:
+    """Return the help of a dialog in the reader's language; of its base class where it has none of its own."""
+    for kind in type(dialog).__mro__:
+        text = _TEXTS.get(kind.__name__)
+        if text is not None:
+            return QCoreApplication.translate("DialogHelp", str(text))
+    return ""
+
+
+def offer_help(dialog: QDialog) -> None:
+    """Let F1 show the help of a dialog beside its title; any key or click closes it."""
+
+    def show() -> None:
+        text = help_of(dialog)
+        if text:
+            QWhatsThis.showText(dialog.mapToGlobal(QPoint(dialog.width() // 3, 0)), text, dialog)
+
+    QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), dialog).activated.connect(show)
