@@ -44,11 +44,11 @@ class Catalog:
     ) -> None:
         self._databases = (database, durable)
         self.platforms = PlatformStore(database)
-        self.standbys = StandbyStore(database)
+        self.points = PointStore(database)
+        self.standbys = StandbyStore(database, on_removed=self.points.forget_tallies)
         self.rules = RuleStore(database)
         self.sightings = SightingStore(database)
         self.engines = EngineStore(database)
-        self.points = PointStore(database)
         self.tasks = TaskStore(database, zone)
         self.log = LogStore(database)
         self.settings = SettingsStore(database)

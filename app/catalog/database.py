@@ -62,6 +62,11 @@ class Database:
             raise
         return database
 
+    @property
+    def is_ours_alone(self) -> bool:
+        """Whether no other process writes to it: a file, which one engine holds at a time."""
+        return self._engine.dialect.name == "sqlite"
+
     def _check_whole(self) -> None:
         if self._engine.dialect.name != "sqlite":
             return

@@ -1,6 +1,7 @@
 """What is known of restore points: a cache of the repositories' own lists, which can be rebuilt at any time."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.catalog.database import Database
+from app.catalog.remembered import Remembered
 from app.catalog.tables import points
 from app.domain.ids import PointId, StandbyId, VmId
 from app.domain.restore_point import RestorePoint
@@ -17,34 +19,74 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RestorePoint).decode
 
 
+_Tallies = dict[tuple[str, ...], PointTally]
+
+_TALLY_KEY = (
+    points.c.standby_id,
+    points.c.target_path,
+    points.c.rule_name,
+    points.c.platform_address,
+    points.c.vm,
+)
+
+
 class PointStore:
     """Keeps restore points with the result of their verification. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._tallies: Remembered[_Tallies] = Remembered(is_alone=database.is_ours_alone)
+
+    def forget_tallies(self) -> None:
+        """Count anew at the next question: points went with their standby."""
+        self._tallies.forget()
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        try:
+            with self._database.write() as connection:
+                yield connection
+        except BaseException:
+            self._tallies.forget()  # what was counted was not committed
+            raise
 
     def put(self, standby: StandbyId, target_path: str, point: RestorePoint) -> None:
         """Remember a point; one already known keeps its verification."""
         here = _at(standby, target_path)
-        with self._database.write() as connection:
+        with self._write() as connection:
             known = _verifications(connection, here & (points.c.id == point.id))
             connection.execute(sa.delete(points).where(here, points.c.id == point.id))
             connection.execute(sa.insert(points), [_values(standby, target_path, point, known)])
+            self._count_again(connection, point.rule_name, point.facts.vm)
 
     def replace_all(self, standby: StandbyId, target_path: str, found: Iterable[RestorePoint]) -> None:
         """Make the list of a repository's points equal to what it says itself."""
         here = _at(standby, target_path)
-        with self._database.write() as connection:
+        with self._write() as connection:
             known = _verifications(connection, here)
             rows = [_values(standby, target_path, point, known) for point in found]
             connection.execute(sa.delete(points).where(here))
             if rows:
                 connection.execute(sa.insert(points), rows)
+        self._tallies.forget()
 
     def remove(self, standby: StandbyId, target_path: str, point: PointId) -> None:
         """Forget a point; nothing happens when it is not known."""
-        with self._database.write() as connection:
-            connection.execute(sa.delete(points).where(_at(standby, target_path), points.c.id == point))
+        this = _at(standby, target_path) & (points.c.id == point)
+        with self._write() as connection:
+            row = connection.execute(sa.select(points.c.rule_name, points.c.vm).where(this)).one_or_none()
+            connection.execute(sa.delete(points).where(this))
+            if row is not None:
+                self._count_again(connection, row.rule_name, row.vm)
+
+    def _count_again(self, connection: sa.Connection, rule_name: str, vm: str) -> None:
+        fresh = _counted(connection, (points.c.rule_name == rule_name) & (points.c.vm == vm))
+
+        def changed(known: _Tallies) -> _Tallies:
+            others = {key: one for key, one in known.items() if (one.rule_name, one.vm) != (rule_name, vm)}
+            return others | fresh
+
+        self._tallies.change(changed)
 
     def set_verification(
         self, standby: StandbyId, target_path: str, point: PointId, verification: VerificationState, at: datetime
@@ -64,53 +106,37 @@ class PointStore:
             row = connection.execute(query).one_or_none()
         return None if row is None else _known(row)
 
-    def tallies(self, standby: StandbyId | None = None) -> tuple[PointTally, ...]:
-        """Return how many points each VM has in each rule and repository, without reading them."""
-        keys = (
-            points.c.standby_id,
-            points.c.target_path,
-            points.c.rule_name,
-            points.c.platform_address,
-            points.c.vm,
+    def tallies(self, standby: StandbyId | None = None, *, rule_name: str | None = None) -> tuple[PointTally, ...]:
+        """Return how many points each VM has in each rule and repository, without reading them.
+
+        Args:
+            standby: only those of this standby.
+            rule_name: only those of rules of this name.
+        """
+        return tuple(
+            one
+            for one in self._all_tallies().values()
+            if standby in (None, one.standby) and rule_name in (None, one.rule_name)
         )
-        query = sa.select(
-            *keys,
-            sa.func.count().label("point_count"),
-            sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
-            sa.func.max(points.c.created_at).label("newest"),
-            sa.func.max(points.c.capacity_bytes).label("capacity_bytes"),
-            sa.func.max(points.c.vm_name).label("vm_name"),
-        ).group_by(*keys)
-        if standby is not None:
-            query = query.where(points.c.standby_id == standby)
-        with self._database.read() as connection:
-            return tuple(
-                PointTally(
-                    standby=StandbyId(row.standby_id),
-                    target_path=row.target_path,
-                    rule_name=row.rule_name,
-                    platform_address=row.platform_address,
-                    vm=VmId(row.vm),
-                    count=row.point_count,
-                    stored_bytes=int(row.stored_bytes),
-                    newest=row.newest,
-                    capacity_bytes=row.capacity_bytes,
-                    vm_name=row.vm_name,
-                )
-                for row in connection.execute(query)
-            )
+
+    def _all_tallies(self) -> _Tallies:
+        def read() -> _Tallies:
+            with self._database.read() as connection:
+                return _counted(connection, sa.true())
+
+        return self._tallies.get(read)
 
     def newest(self) -> dict[tuple[str, VmId], datetime]:
         """Return the moment of the newest point of each VM in each rule, by the rule's name."""
-        keys = (points.c.rule_name, points.c.vm)
-        query = sa.select(*keys, sa.func.max(points.c.created_at).label("newest")).group_by(*keys)
-        with self._database.read() as connection:
-            return {(row.rule_name, VmId(row.vm)): row.newest for row in connection.execute(query)}
+        found: dict[tuple[str, VmId], datetime] = {}
+        for one in self._all_tallies().values():
+            key = (one.rule_name, one.vm)
+            found[key] = max(one.newest, found.get(key, one.newest))
+        return found
 
     def count(self) -> int:
         """Return how many points are known."""
-        with self._database.read() as connection:
-            return connection.execute(sa.select(sa.func.count()).select_from(points)).scalar_one()
+        return sum(one.count for one in self._all_tallies().values())
 
     def named(self, words: Collection[str], limit: int) -> tuple[KnownPoint, ...]:
         """Return the newest points in whose key, VM or rule every word occurs."""
@@ -153,6 +179,33 @@ class PointStore:
                 query = query.where(points.c[column] == value)
         with self._database.read() as connection:
             return tuple(_known(row) for row in connection.execute(query))
+
+
+def _counted(connection: sa.Connection, where: sa.ColumnElement[bool]) -> _Tallies:
+    query = sa.select(
+        *_TALLY_KEY,
+        sa.func.count().label("point_count"),
+        sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
+        sa.func.max(points.c.created_at).label("newest"),
+        sa.func.max(points.c.capacity_bytes).label("capacity_bytes"),
+        sa.func.max(points.c.vm_name).label("vm_name"),
+    )
+    rows = connection.execute(query.where(where).group_by(*_TALLY_KEY))
+    return {
+        tuple(row[: len(_TALLY_KEY)]): PointTally(
+            standby=StandbyId(row.standby_id),
+            target_path=row.target_path,
+            rule_name=row.rule_name,
+            platform_address=row.platform_address,
+            vm=VmId(row.vm),
+            count=row.point_count,
+            stored_bytes=int(row.stored_bytes),
+            newest=row.newest,
+            capacity_bytes=row.capacity_bytes,
+            vm_name=row.vm_name,
+        )
+        for row in rows
+    }
 
 
 def _at(standby: StandbyId, target_path: str) -> sa.ColumnElement[bool]:

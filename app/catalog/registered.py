@@ -1,5 +1,6 @@
 """Registered platforms and standby machines."""
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,8 +50,10 @@ class PlatformStore:
 class StandbyStore:
     """Keeps standby machines. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, on_removed: Callable[[], None] = lambda: None) -> None:
+        """Keep them in a database; ``on_removed`` is told after one went, with what belonged to it."""
         self._database = database
+        self._on_removed = on_removed
 
     def put(self, standby: Standby) -> None:
         """Add a standby, or change the one with its id."""
@@ -79,6 +82,7 @@ class StandbyStore:
         """Forget a standby and what is known of its points; nothing happens when there is none."""
         with self._database.write() as connection:
             connection.execute(sa.delete(standbys).where(standbys.c.id == standby))
+        self._on_removed()
 
     def repositories(self, standby: StandbyId) -> dict[str, str]:
         """Return the target paths on a standby at which a repository was opened, each with its id."""

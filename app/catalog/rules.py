@@ -1,6 +1,7 @@
 """Backup rules with their VMs, and which VM took the place of which."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from app.catalog.database import Database
 from app.catalog.figures import follow_vm
+from app.catalog.remembered import Remembered
 from app.catalog.tables import rule_vms, rules, vm_successions
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy
@@ -25,10 +27,19 @@ class RuleStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._all: Remembered[tuple[BackupRule, ...]] = Remembered(is_alone=database.is_ours_alone)
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        try:
+            with self._database.write() as connection:
+                yield connection
+        finally:
+            self._all.forget()
 
     def add(self, rule: BackupRule, created_at: datetime, considered_until: datetime) -> None:
         """Remember a new rule, of which runs up to a moment count as dealt with."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(
                 sa.insert(rules).values(
                     id=rule.id,
@@ -46,7 +57,7 @@ class RuleStore:
 
     def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:
         """Give a rule another policy, of which runs up to a moment count as dealt with."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(
                 sa.update(rules)
                 .where(rules.c.id == rule)
@@ -55,7 +66,7 @@ class RuleStore:
 
     def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
         """Put VMs behind those of a rule."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             row = connection.execute(sa.select(rules.c.platform_id).where(rules.c.id == rule)).one()
             last = sa.select(sa.func.max(rule_vms.c.position)).where(rule_vms.c.rule_id == rule)
             position = connection.execute(last).scalar_one()
@@ -63,12 +74,12 @@ class RuleStore:
 
     def remove_vms(self, rule: RuleId, vms: Collection[VmId]) -> None:
         """Take VMs out of a rule."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(sa.delete(rule_vms).where(rule_vms.c.rule_id == rule, rule_vms.c.vm.in_(list(vms))))
 
     def set_started(self, rule: RuleId, vms: Collection[VmId], *, started: bool) -> None:
         """Note that VMs of a rule were started or stopped by the operator."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(
                 sa.update(rule_vms)
                 .where(rule_vms.c.rule_id == rule, rule_vms.c.vm.in_(list(vms)))
@@ -77,7 +88,7 @@ class RuleStore:
 
     def remove(self, rule: RuleId) -> None:
         """Forget a rule; nothing happens when there is none."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(sa.delete(rules).where(rules.c.id == rule))
 
     def get(self, rule: RuleId) -> BackupRule | None:
@@ -87,9 +98,13 @@ class RuleStore:
         return found[0] if found else None
 
     def all(self) -> tuple[BackupRule, ...]:
-        """Return every rule, by name."""
-        with self._database.read() as connection:
-            return tuple(_read(connection, sa.true()))
+        """Return every rule, by name; the same objects as long as no rule is changed."""
+
+        def read() -> tuple[BackupRule, ...]:
+            with self._database.read() as connection:
+                return tuple(_read(connection, sa.true()))
+
+        return self._all.get(read)
 
     def considered(self) -> dict[RuleId, datetime]:
         """Return, for each rule, the moment up to which its runs are dealt with."""
@@ -110,7 +125,7 @@ class RuleStore:
         What the rule remembers of the other (ended tasks, log, figures, traffic) is the new one's from now on.
         """
         here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == old)
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(
                 sa.delete(vm_successions).where(
                     vm_successions.c.platform_id == platform, vm_successions.c.old_vm == old

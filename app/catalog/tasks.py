@@ -78,8 +78,10 @@ class TaskStore:
         with self._database.write() as connection:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(priority=priority))
 
-    def newest_of_rules(self, rule: RuleId | None = None, *, ended: bool = False) -> tuple[TaskRecord, ...]:
-        """Return the newest backup of each VM in each rule, or in one, without stages; ``ended``: that ended."""
+    def newest_of_rules(
+        self, only: Collection[RuleId] | None = None, *, ended: bool = False
+    ) -> tuple[TaskRecord, ...]:
+        """Return the newest backup of each VM in each rule, or in some, without stages; ``ended``: that ended."""
         inner = tasks.alias("newest")
         newest = (
             sa.select(inner.c.id)
@@ -93,7 +95,9 @@ class TaskStore:
         )
         if ended:
             newest = newest.where(inner.c.ended_at.is_not(None))
-        members = sa.select(rule_vms) if rule is None else sa.select(rule_vms).where(rule_vms.c.rule_id == rule)
+        members = sa.select(rule_vms)
+        if only is not None:
+            members = members.where(rule_vms.c.rule_id.in_(list(only)))
         newest_task = newest.correlate(rule_vms).scalar_subquery().label("task")
         # Told where to select from, because none of the table's own columns is left to tell it.
         keys = members.with_only_columns(newest_task).select_from(rule_vms)

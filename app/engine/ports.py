@@ -126,8 +126,13 @@ class PointStore(Protocol):
         """Return the newest points in whose key, VM or rule every word occurs."""
         ...
 
-    def tallies(self, standby: StandbyId | None = None) -> tuple[PointTally, ...]:
-        """Return how many points each VM has in each rule and repository, without reading them."""
+    def tallies(self, standby: StandbyId | None = None, *, rule_name: str | None = None) -> tuple[PointTally, ...]:
+        """Return how many points each VM has in each rule and repository, without reading them.
+
+        Args:
+            standby: only those of this standby.
+            rule_name: only those of rules of this name.
+        """
         ...
 
     def find(
@@ -171,8 +176,10 @@ class TaskStore(Protocol):
         """Note that a waiting task goes before others."""
         ...
 
-    def newest_of_rules(self, rule: RuleId | None = None, *, ended: bool = False) -> tuple[TaskRecord, ...]:
-        """Return the newest backup of each VM in each rule, or in one, without stages; ``ended``: that ended."""
+    def newest_of_rules(
+        self, only: Collection[RuleId] | None = None, *, ended: bool = False
+    ) -> tuple[TaskRecord, ...]:
+        """Return the newest backup of each VM in each rule, or in some, without stages; ``ended``: that ended."""
         ...
 
     def get(self, task: TaskId) -> TaskRecord | None:

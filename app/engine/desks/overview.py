@@ -8,7 +8,7 @@ from typing import Final
 
 from app.domain.console_events import ErrorsViewed, RuleRemoved
 from app.domain.events import Event, TaskStateChanged
-from app.domain.ids import TaskId, VmId
+from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
 from app.domain.states import TaskKind, TaskState
@@ -32,6 +32,8 @@ from app.engine.rows import task_row
 from app.engine.taskmanager import TaskManager
 
 MOST_FAILURES: Final = 50
+MOST_OVERDUE: Final = 50
+"""What is longest overdue; the rest is counted."""
 NEXT_RUNS: Final = 8
 GAUGE_WAIT_S: Final = 0.2
 """How long the first page waits for looks at standbys that are under way."""
@@ -56,6 +58,7 @@ class OverviewDesk:
         self._lock = threading.Lock()
         self._unviewed: int | None = None
         self._changes = 0
+        self._overdue_known: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
         workshop.bus.subscribe(self._on_event)
 
     def handlers(self) -> Mapping[type, Handler]:
@@ -117,6 +120,7 @@ class OverviewDesk:
         workshop, zone = self._workshop, self._zone()
         catalog, now = workshop.catalog, workshop.clock.now()
         rules = catalog.rules.all()
+        overdue = self._overdue(rules, now, zone)
         week = catalog.figures.days(since=now.astimezone(zone).date() - timedelta(days=6))
         samples = self._manager.samples()
         counts = [one.vm_count for one in catalog.sightings.all().values() if one.vm_count is not None]
@@ -126,7 +130,8 @@ class OverviewDesk:
             succeeded_7d=sum(one.succeeded for one in week),
             failed_7d=sum(one.failed for one in week),
             failures=tuple(task_row(one, samples) for one in self._failures()),
-            overdue=tuple(self._overdue(rules, now, zone)),
+            overdue=tuple(overdue[:MOST_OVERDUE]),
+            overdue_count=len(overdue),
             running=tuple(task_row(one, samples) for one in self._records(list(samples))),
             pending=self._manager.pending_count(),
             next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
@@ -152,9 +157,18 @@ class OverviewDesk:
         for (rule_name, vm), at in points.items():
             by_rule.setdefault(rule_name, {})[vm] = at
         found: list[OverdueVm] = []
+        kept: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
         for rule in rules:
             newest = newest_points(by_rule.get(rule.name, {}), successors[rule.platform])
-            found += overdue_vms(rule, newest, since.get(rule.id, now), now, zone, busy=busy.get(rule.id, ()))
+            entered, working = since.get(rule.id, now), busy.get(rule.id, set())
+            # Within a minute only what happened to its VMs can change a rule's answer.
+            facts = (rule, newest, entered, working, now.replace(second=0, microsecond=0), zone)
+            known = self._overdue_known.get(rule.id)
+            if known is None or known[0] != facts:
+                known = (facts, overdue_vms(rule, newest, entered, now, zone, busy=working))
+            kept[rule.id] = known
+            found += known[1]
+        self._overdue_known = kept
         return sorted(found, key=lambda one: one.expected_by)
 
     # --- search ------------------------------------------------------------------------------------------------

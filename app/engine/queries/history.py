@@ -222,12 +222,14 @@ class Overview:
     failures: tuple[TaskRow, ...]
     """Newest failure per VM whose last run failed."""
     overdue: tuple[OverdueVm, ...]
+    """Those that are overdue for longest; :attr:`overdue_count` tells of how many."""
     running: tuple[TaskRow, ...]
     pending: int
     next_runs: tuple[tuple[datetime, str], ...]
     """Moment and rule name, soonest first, at most eight."""
     standbys: tuple[StandbyGauge, ...]
     point_count: int
+    overdue_count: int = 0
 
 
 class ReadOverview(Query[Overview], frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Rows and states for the rule pages."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,11 +18,14 @@ from app.engine.jobs import Workshop
 from app.engine.queries.rules import RuleDetails, RuleRow, RuleVmRow
 from app.engine.rows import kept_error_row
 from app.engine.rules.drafts import ROOT_SHOWN, draft_of, shown_policy
+from app.engine.rules.rowkeeper import RowKeeper
 from app.engine.rules.scheduler import Scheduler
 from app.engine.succession import former_ids
 from app.engine.taskmanager import TaskManager
 
 _Key = tuple[RuleId, VmId]
+_Tallies = Mapping[tuple[str, str, VmId], PointTally]
+"""By target path, platform address and VM; of one rule at one standby."""
 _SPEED_WINDOW_S = 2.0
 
 
@@ -62,7 +65,6 @@ class _Knowledge:
     others_alive: bool
     samples: Mapping[TaskId, ProgressSample]
     speeds: Mapping[TaskId, float]
-    tallies: Mapping[tuple[StandbyId, str, str, str, VmId], PointTally]
     successions: Mapping[PlatformId, Mapping[VmId, VmId]]
     unviewed: Mapping[tuple[RuleId | None, VmId], int]
     now: datetime
@@ -93,27 +95,34 @@ class RuleView:
         self._scheduler = scheduler
         self._engine = engine
         self._speeds = Speeds(workshop.clock)
+        self._keeper = RowKeeper(self._rule_rows, workshop.bus, workshop.clock)
 
     def rules(self) -> tuple[RuleRow, ...]:
         """Return the rows of all rules, by name."""
-        rules = self._workshop.catalog.rules.all()
-        known = self._knowledge(rules)
-        return tuple(self._rule_row(rule, known) for rule in rules)
+        workshop, now = self._workshop, self._workshop.clock.now()
+        live = {record.rule for record, _ in self._manager.live() if record.rule is not None}
+        situation = (self._others_alive(now), workshop.zone().utcoffset(now), self._scheduler.scheduled())
+        return self._keeper.rows(workshop.catalog.rules.all, live, now, situation)
+
+    def _rule_rows(self, rules: Collection[BackupRule], *, are_all: bool) -> list[RuleRow]:
+        known = self._knowledge(rules, None if are_all else [rule.id for rule in rules])
+        return [self._rule_row(rule, known) for rule in rules]
 
     def vms(self, rule: BackupRule) -> tuple[RuleVmRow, ...]:
         """Return the rows of a rule's VMs, by name."""
-        known = self._knowledge([rule], rule.id)
-        rows = [self._vm_row(rule, one, known) for one in rule.vms]
+        known = self._knowledge([rule], [rule.id])
+        tallies = self._tallies_of(rule)
+        rows = [self._vm_row(rule, one, known, tallies) for one in rule.vms]
         return tuple(sorted(rows, key=lambda row: (row.name.casefold(), row.vm)))
 
     def details(self, rule: BackupRule) -> RuleDetails:
         """Return a rule as its editor shows it."""
-        known = self._knowledge([rule], rule.id)
+        known = self._knowledge([rule], [rule.id])
         return RuleDetails(row=self._rule_row(rule, known), draft=draft_of(rule))
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    def _knowledge(self, rules: Iterable[BackupRule], only: RuleId | None = None) -> _Knowledge:
+    def _knowledge(self, rules: Iterable[BackupRule], only: Collection[RuleId] | None = None) -> _Knowledge:
         catalog, manager = self._workshop.catalog, self._manager
         self._workshop.standby_watch.refresh()
         before = {one.id for one in manager.unfinished()}
@@ -129,19 +138,22 @@ class RuleView:
             newest=newest,
             ended=ended,
             ours=frozenset(before | {one.id for one in manager.unfinished()}),
-            others_alive=any(self._is_other(one, now) for one in catalog.engines.all()),
+            others_alive=self._others_alive(now),
             samples=samples,
             speeds=self._speeds.note(samples),
-            tallies={
-                (one.standby, one.target_path, one.rule_name, one.platform_address, one.vm): one
-                for one in catalog.points.tallies()
-            },
             successions={
                 platform: catalog.rules.successions(platform) for platform in {rule.platform for rule in rules}
             },
             unviewed=catalog.figures.unviewed_by_vm(),
             now=now,
         )
+
+    def _others_alive(self, now: datetime) -> bool:
+        return any(self._is_other(one, now) for one in self._workshop.catalog.engines.all())
+
+    def _tallies_of(self, rule: BackupRule) -> _Tallies:
+        found = self._workshop.catalog.points.tallies(rule.standby, rule_name=rule.name)
+        return {(one.target_path, one.platform_address, one.vm): one for one in found}
 
     def _is_other(self, beat: EngineBeat, now: datetime) -> bool:
         return beat.id != self._engine and beat.is_alive(now)
@@ -191,10 +203,10 @@ class RuleView:
             )
         )
 
-    def _vm_row(self, rule: BackupRule, vm: ProtectedVm, known: _Knowledge) -> RuleVmRow:
+    def _vm_row(self, rule: BackupRule, vm: ProtectedVm, known: _Knowledge, counted: _Tallies) -> RuleVmRow:
         record, ended = known.newest.get((rule.id, vm.vm)), known.ended.get((rule.id, vm.vm))
         sample = None if record is None else known.samples.get(record.id)
-        tallies = self._tallies(rule, vm.vm, known)
+        tallies = _tallies(rule, vm.vm, known, counted)
         speed = _speed(record, known)
         platform = known.platforms.get(rule.platform)
         return RuleVmRow(
@@ -217,14 +229,15 @@ class RuleView:
             unviewed_errors=known.unviewed.get((rule.id, vm.vm), 0),
         )
 
-    def _tallies(self, rule: BackupRule, vm: VmId, known: _Knowledge) -> list[PointTally]:
-        """Return what is counted of a VM's points, under its present id first."""
-        platform = known.platforms.get(rule.platform)
-        if platform is None:
-            return []
-        ids = (vm, *former_ids(vm, known.successions[rule.platform]))
-        keys = [(rule.standby, rule.target_path, rule.name, platform.address, one) for one in ids]
-        return [known.tallies[key] for key in keys if key in known.tallies]
+
+def _tallies(rule: BackupRule, vm: VmId, known: _Knowledge, counted: _Tallies) -> list[PointTally]:
+    """Return what is counted of a VM's points, under its present id first."""
+    platform = known.platforms.get(rule.platform)
+    if platform is None:
+        return []
+    ids = (vm, *former_ids(vm, known.successions[rule.platform]))
+    keys = [(rule.target_path, platform.address, one) for one in ids]
+    return [counted[key] for key in keys if key in counted]
 
 
 def _by_vm(records: Iterable[TaskRecord]) -> dict[_Key, TaskRecord]:

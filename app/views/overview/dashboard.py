@@ -149,8 +149,8 @@ class Dashboard(QScrollArea):
         self.standbys.show_entries(
             [words.standby_entry(one) for one in overview.standbys[:3]] or [self._no_standby()]
         )
-        failures = [words.failure_entry(one, now) for one in overview.failures]
-        overdue = [words.overdue_entry(one, now) for one in overview.overdue]
+        failures = [words.failure_entry(one, now) for one in overview.failures[:_MOST_ENTRIES]]
+        overdue = [words.overdue_entry(one, now) for one in overview.overdue[:_MOST_ENTRIES]]
         self.attention.show_entries([*failures, *overdue][:_MOST_ENTRIES] or [self._no_trouble()])
         running = [words.running_entry(one, speeds.get(one.id)) for one in overview.running[:_MOST_ENTRIES]]
         self.running.show_entries(running or [self._nothing_runs(overview.pending)])

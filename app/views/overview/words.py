@@ -112,14 +112,17 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
 
 def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
     """Return the answer to "are we safe?": icon, colour, sentence, and what it rests on."""
-    bad = len(overview.failures) + len(overview.overdue)
+    late = max(overview.overdue_count, len(overview.overdue))
+    bad = len(overview.failures) + late
     if bad:
-        title = QCoreApplication.translate("Overview", "{count} things need attention").format(count=bad)
+        title = QCoreApplication.translate("Overview", "{count} things need attention").format(
+            count=fmt.count(bad)
+        )
         if bad == 1:
             title = QCoreApplication.translate("Overview", "One thing needs attention")
         detail = QCoreApplication.translate(
             "Overview", "VMs whose last run failed: {failed}. VMs with an overdue restore point: {overdue}."
-        ).format(failed=len(overview.failures), overdue=len(overview.overdue))
+        ).format(failed=len(overview.failures), overdue=fmt.count(late))
         return Glyph.ERROR, "failed", title, detail
     if not overview.protected_vms:
         return (

@@ -147,8 +147,8 @@ def test_the_newest_backup_of_each_vm_is_found_whatever_came_before(catalog: Cat
     for number in (1, 2):
         catalog.tasks.enter(TaskId(f"t{number}"), TaskState.COMPLETED, NOON)
     assert {one.id for one in catalog.tasks.newest_of_rules()} == {"t4", "t3"}
-    assert {one.id for one in catalog.tasks.newest_of_rules(RULE.id, ended=True)} == {"t2"}
-    assert catalog.tasks.newest_of_rules(RuleId("none")) == ()
+    assert {one.id for one in catalog.tasks.newest_of_rules([RULE.id], ended=True)} == {"t2"}
+    assert catalog.tasks.newest_of_rules([RuleId("none")]) == ()
     catalog.tasks.set_priority(TaskId("t4"), 100)
     kept = catalog.tasks.get(TaskId("t4"))
     assert kept is not None
