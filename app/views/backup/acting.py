@@ -7,11 +7,13 @@ from PySide6.QtWidgets import QMenu
 
 from app.engine.api import Command
 from app.views import style
+from app.views.backup.stopping import Stopper
 from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.widgets.form import Banner
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
+from app.views.widgets.undo import UndoStrip
 from app.workers.asker import Failure
 
 Row = TypeVar("Row")
@@ -28,6 +30,9 @@ class ActingList(ListPage[Row]):
         self.banner = Banner(self)
         self.banner.setContentsMargins(style.SPACE_S, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)
         self.body.insertWidget(0, self.banner)
+        self.undo = UndoStrip(console, self)
+        self.body.insertWidget(1, self.undo)
+        self.stopper = Stopper(console, self.undo, self.refresh, self.on_refused, self)
         self.table.setAccessibleName(self.tr("List"))
         self.table.rows.checked_changed.connect(self.on_selection)
         self.row_actions = tuple(self.actions_of_rows())
@@ -54,6 +59,7 @@ class ActingList(ListPage[Row]):
     def execute(self, command: Command[Any]) -> None:
         """Carry a command out, and show the rows as they are then."""
         self.banner.hide()
+        self.undo.hide()
         self.console.door.execute(command, owner=self, on_done=self._on_executed, on_failed=self.on_refused)
 
     def on_refused(self, failure: Failure) -> None:

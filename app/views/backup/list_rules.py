@@ -15,7 +15,6 @@ from app.engine.api import (
     RuleRow,
     RunNow,
     StartRules,
-    StopRules,
 )
 from app.models import format as fmt
 from app.models.rows import ROW_ROLE, Column
@@ -192,7 +191,7 @@ class RuleList(ActingList[RuleRow]):
             (
                 Glyph.STOP,
                 self.tr("Stop all VMs of the rule"),
-                lambda row: self.execute(StopRules(rules=(row.id,))),
+                lambda row: self.stopper.stop_rules((row.id,)),
             ),
             (Glyph.DELETE, self.tr("Delete rule"), lambda row: self._ask_to_delete((row,))),
             (Glyph.GROUP_RESTORE, self.tr("Group restore"), self._on_group_restore),
@@ -277,7 +276,7 @@ class RuleList(ActingList[RuleRow]):
         self.execute(StartRules(rules=tuple(row.id for row in self.chosen_rows())))
 
     def _on_stop_chosen(self) -> None:
-        self.execute(StopRules(rules=tuple(row.id for row in self.chosen_rows())))
+        self.stopper.stop_rules(tuple(row.id for row in self.chosen_rows()))
 
 
 def _description(row: RuleRow) -> str:

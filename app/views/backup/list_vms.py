@@ -17,7 +17,6 @@ from app.engine.api import (
     RuleVmRow,
     RunNow,
     StartVms,
-    StopVms,
 )
 from app.models import format as fmt
 from app.models.rows import Column
@@ -226,7 +225,7 @@ class VmList(ActingList[RuleVmRow]):
         self.execute(StartVms(rule=row.rule, vms=(row.vm,)))
 
     def _on_stop(self, row: RuleVmRow) -> None:
-        self.execute(StopVms(rule=row.rule, vms=(row.vm,)))
+        self.stopper.stop_vms(row.rule, (row,))
 
     def _on_delete(self, row: RuleVmRow) -> None:
         self._ask_to_delete((row,))
@@ -273,7 +272,7 @@ class VmList(ActingList[RuleVmRow]):
         self.execute(StartVms(rule=self._rule, vms=self._chosen()))
 
     def _on_stop_chosen(self) -> None:
-        self.execute(StopVms(rule=self._rule, vms=self._chosen()))
+        self.stopper.stop_vms(self._rule, self.chosen_rows())
 
     def _on_delete_chosen(self) -> None:
         self._ask_to_delete(self.chosen_rows())
