@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from app.cli.ctl import points, program, rules, sites, tasks
+from app.cli.ctl import keys, points, program, rules, sites, tasks
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import StatisticsPeriod
 from app.engine.export.formats import ImageFormat
@@ -110,7 +110,30 @@ def _standbys(subjects: "Commands") -> None:
     add.add_argument("name")
     add.add_argument("path")
     add.add_argument("--note", default="")
+    add.add_argument(
+        "--encrypt",
+        action="store_true",
+        help="encrypt all that is kept there; the passphrase is asked for, or read from standard input",
+    )
+    add.add_argument("--hide-names", action="store_true", help="with --encrypt: names of rules and VMs too")
     _command(commands, "remove", sites.remove_standby, "forget one; its data stays").add_argument("name")
+    _encryption(commands)
+
+
+def _encryption(commands: "Commands") -> None:
+    asked = "asked for, or read from standard input"
+    for name, run, words in (
+        ("encryption", keys.show_encryption, "how one is encrypted, and what is locked"),
+        ("unlock", keys.unlock, f"open one; its passphrase or a recovery key is {asked}"),
+        ("encrypt", keys.encrypt, f"encrypt what will be kept on an empty one; the passphrase is {asked}"),
+        ("passphrase", keys.change_passphrase, f"change the passphrase of one; the new one is {asked}"),
+        ("recovery-key", keys.add_recovery_key, "make a recovery key and write it to standard output, once"),
+        ("revoke-recovery-keys", keys.revoke_recovery_keys, "make all recovery keys of one worthless"),
+    ):
+        parser = _command(commands, name, run, words)
+        parser.add_argument("name")
+        if name == "encrypt":
+            parser.add_argument("--hide-names", action="store_true", help="names of rules and VMs too")
 
 
 def _program(subjects: "Commands") -> None:

@@ -1,12 +1,12 @@
 """``platform …`` and ``standby …``."""
 
-import getpass
 import sys
 from argparse import Namespace
 from pathlib import Path
 
 from app.cli.ctl.names import find_platform, find_standby
 from app.cli.ctl.screen import Screen, size
+from app.cli.ctl.secrets import new_passphrase, secret
 from app.cli.ctl.tasks import DONE, FAILED
 from app.engine.api import (
     Door,
@@ -63,7 +63,7 @@ def add_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
             address=chosen.address,
             port=chosen.port,
             user=chosen.user,
-            password=_password(f"Password of {chosen.user} on {chosen.address}: "),
+            password=secret(f"Password of {chosen.user} on {chosen.address}: "),
             thumbprint_sha256=thumbprint,
         )
     )
@@ -95,12 +95,6 @@ def test_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
     return DONE
 
 
-def _password(question: str) -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass(question)
-    return sys.stdin.readline().rstrip("\r\n")
-
-
 def _confirmed(question: str) -> bool:
     return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
@@ -111,13 +105,26 @@ def _confirmed(question: str) -> bool:
 def list_standbys(door: Door, screen: Screen, _chosen: Namespace) -> int:
     """List standby machines with their space."""
     rows = door.ask(ListStandbyRows())
-    columns = ("name", "path", "reachable", "writable", ">free", ">total", ">points", ">rules", "note", "id")
+    columns = (
+        "name",
+        "path",
+        "reachable",
+        "writable",
+        "encrypted",
+        ">free",
+        ">total",
+        ">points",
+        ">rules",
+        "note",
+        "id",
+    )
     cells = (
         (
             row.name,
             row.root_path,
             "yes" if row.reachable else "no",
             "yes" if row.writable else "no",
+            "locked" if row.locked else "yes" if row.is_encrypted else "no",
             size(row.free_bytes),
             size(row.total_bytes),
             row.point_count,
@@ -133,8 +140,15 @@ def list_standbys(door: Door, screen: Screen, _chosen: Namespace) -> int:
 
 def add_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Register a standby machine."""
+    passphrase = new_passphrase() if chosen.encrypt else None
     standby = door.execute(
-        RegisterStandby(name=chosen.name, root_path=str(Path(chosen.path).absolute()), note=chosen.note)
+        RegisterStandby(
+            name=chosen.name,
+            root_path=str(Path(chosen.path).absolute()),
+            note=chosen.note,
+            passphrase=passphrase,
+            hide_names=chosen.encrypt and chosen.hide_names,
+        )
     )
     screen.facts([("Registered", standby.name), ("id", standby.id)], standby)
     return DONE

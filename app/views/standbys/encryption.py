@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.domain.standbys import EncryptionMode
@@ -167,7 +167,7 @@ class EncryptionDialog(QDialog):
         ways = QVBoxLayout()
         ways.setSpacing(style.SPACE_S)
         for button in (self.unlock, self.encrypt, self.passphrase, self.recovery, self.revoke):
-            ways.addWidget(button)
+            ways.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
             button.hide()
         self._layout.addLayout(ways)
         self.primary = QPushButton(self.tr("Close"), self)
@@ -212,12 +212,8 @@ class EncryptionDialog(QDialog):
                 )
             ]
         lines = []
-        if row.mode is EncryptionMode.NAMES:
-            lines.append(self.tr("Everything is encrypted, the names of rules and VMs too."))
-        elif row.mode is EncryptionMode.CONTENTS:
-            lines.append(
-                self.tr("Disks and configurations are encrypted; directories are named after rules and VMs.")
-            )
+        if row.mode is not EncryptionMode.OFF:
+            lines.append(encryption_words(row.mode))
         for one in row.repositories:
             lines.append(self._line(one.target_path or "/", one.recovery_keys, is_open=one.is_open))
         missing = sum(one.recovery_keys == 0 for one in row.repositories)
@@ -287,3 +283,14 @@ class EncryptionDialog(QDialog):
                 parent=self,
             )
         )
+
+
+def encryption_words(mode: EncryptionMode) -> str:
+    """Return what is encrypted, as a sentence; empty when nothing is."""
+    if mode is EncryptionMode.NAMES:
+        return QCoreApplication.translate("Encryption", "Everything is encrypted, the names of rules and VMs too.")
+    if mode is EncryptionMode.CONTENTS:
+        return QCoreApplication.translate(
+            "Encryption", "Disks and configurations are encrypted; directories are named after rules and VMs."
+        )
+    return ""

@@ -1,10 +1,10 @@
 """The list of standby machines."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 from PySide6.QtWidgets import QMenu
 
-from app.domain.standbys import EncryptionMode
 from app.domain.tasks import KnownPoint
 from app.engine.api import (
     ListPoints,
@@ -23,7 +23,7 @@ from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
 from app.views.standbys.dialog import StandbyDialog
-from app.views.standbys.encryption import EncryptionDialog, UnlockDialog
+from app.views.standbys.encryption import EncryptionDialog, UnlockDialog, encryption_words
 from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.form import Banner
@@ -88,11 +88,13 @@ class StandbysPage(ListPage[StandbyRow]):
                 sort=lambda row: row.free_bytes,
                 width=172,
             ),
-            size_column("free", self.tr("Free"), lambda row: row.free_bytes, width=92),
+            replace(size_column("free", self.tr("Free"), lambda row: row.free_bytes, width=92), hidden=True),
             size_column("used", self.tr("Used by backups"), lambda row: row.repository_bytes, width=124),
             count_column("points", self.tr("Restore points"), lambda row: row.point_count, width=108),
             count_column("rules", self.tr("Rules"), lambda row: row.rule_count, width=64),
-            pill_column("encryption", self.tr("Encryption"), self._encryption_pill, tooltip=_lock_reason),
+            pill_column(
+                "encryption", self.tr("Encryption"), self._encryption_pill, tooltip=self._about_encryption
+            ),
             Column(key="note", title=self.tr("Note"), text=lambda row: row.note, width=160, hidden=True),
         )
 
@@ -189,11 +191,14 @@ class StandbysPage(ListPage[StandbyRow]):
     def _encryption_pill(self, row: StandbyRow) -> Pill:
         if row.locked is not None:
             return Pill(self.tr("Locked"), Tone.PENDING)
-        if row.encryption is EncryptionMode.NAMES:
-            return Pill(self.tr("Encrypted, names too"), Tone.COMPLETED, outlined=True)
         if row.is_encrypted:
             return Pill(self.tr("Encrypted"), Tone.COMPLETED, outlined=True)
         return Pill(self.tr("Not encrypted"), Tone.IDLE, outlined=True)
+
+    def _about_encryption(self, row: StandbyRow) -> str | None:
+        if row.locked is not None:
+            return f"{row_error_message(row.locked)}\n{row_error_hint(row.locked)}"
+        return encryption_words(row.encryption) or None
 
     def _space(self, row: StandbyRow) -> str:
         if row.total_bytes is None or row.free_bytes is None:
@@ -327,10 +332,6 @@ class StandbysPage(ListPage[StandbyRow]):
         )
         dialog.succeeded.connect(self.refresh)
         dialog.open()
-
-
-def _lock_reason(row: StandbyRow) -> str | None:
-    return None if row.locked is None else f"{row_error_message(row.locked)}\n{row_error_hint(row.locked)}"
 
 
 def _ignore(_answer: object) -> None:

@@ -26,6 +26,7 @@ from app.views.widgets.form import Banner
 from app.workers.keysheet import pdf_of, save_privately
 
 _GROUPS_PER_LINE = 7
+_KEY_SIZE = 1.5
 
 
 class RecoverySheetDialog(QDialog):
@@ -39,8 +40,9 @@ class RecoverySheetDialog(QDialog):
         self.setWindowTitle(self.tr("Keep the recovery key"))
         self.banner = Banner(self)
         self.key = QLabel(key_in_lines(sheet.key), self)
-        self.key.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.key.setProperty("role", "figure-text")
+        font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+        font.setPointSizeF(font.pointSizeF() * _KEY_SIZE)
+        self.key.setFont(font)
         self.key.setAccessibleName(self.tr("Recovery key"))
         self.key.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard

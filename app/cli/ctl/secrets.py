@@ -1,0 +1,33 @@
+"""Secrets that the operator types, or that a program hands over on standard input; never on the command line."""
+
+import getpass
+import sys
+
+from app.domain.errors import OperationalError
+
+
+class PassphrasesDiffer(OperationalError):
+    """A new passphrase was not typed twice the same."""
+
+    code = "ctl.passphrases_differ"
+    message_template = "The two passphrases are not the same."
+    hint_template = "Run the command again; nothing was changed."
+
+
+def secret(question: str) -> str:
+    """Ask for a secret at a terminal, else read a line of standard input."""
+    if sys.stdin.isatty():
+        return getpass.getpass(question)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def new_passphrase() -> str:
+    """Ask for a new passphrase, at a terminal twice.
+
+    Raises:
+        PassphrasesDiffer: they are not the same.
+    """
+    first = secret("New passphrase: ")
+    if sys.stdin.isatty() and getpass.getpass("Once more: ") != first:
+        raise PassphrasesDiffer
+    return first
