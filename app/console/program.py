@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 
-from PySide6.QtCore import QEventLoop, QTimer
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from app import __version__
 from app.bootstrap import DOOR_PATIENCE_S, Installation, OpenDoor, claim_window
@@ -142,6 +143,12 @@ def show_error(error: OperationalError) -> None:
     """Tell what keeps the program from starting."""
     box = QMessageBox(QMessageBox.Icon.Critical, "Standfast", error_message(error))
     box.setInformativeText(error_hint(error))
+    copy = QPushButton(QCoreApplication.translate("Program", "Copy details"), box)
+    box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
+    copy.clicked.disconnect()  # a button of a message box closes it; this one shall not
+    details = f"{error.code}\n{error.message}\n{error.hint}"
+    copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))
+    box.addButton(QMessageBox.StandardButton.Close)
     box.exec()
 
 

@@ -31,6 +31,7 @@ from app.views.backup.policy_words import plan_words, problem_text, retention_la
 from app.views.backup.retention_calendar import RetentionCalendar
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Field
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.table import Table
@@ -144,6 +145,7 @@ class PolicyTab(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.SPACE_S)
+        column.addWidget(self.exporter.strip)
         column.addWidget(self.fields["plans"], 1)
         column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(self._build_retention(policy, page))
@@ -182,6 +184,8 @@ class PolicyTab(QWidget):
         )
         self.delegate = RowActionsDelegate(self.plan_actions, self._console.theme, table, 2)
         table.menu_wanted.connect(self._on_menu)
+        table.delete_wanted.connect(self._on_delete)
+        self.exporter: TableExporter[_Line] = TableExporter(self._console, table, "plans", page)
         table.row_activated.connect(self._on_change)
         return table
 
@@ -301,6 +305,12 @@ class PolicyTab(QWidget):
     def _on_remove(self, line: _Line) -> None:
         self._set_plans([one for at, one in enumerate(self._plans) if at != line.place])
 
+    def _on_delete(self) -> None:
+        """Remove the plan the keyboard is on; nothing is lost before the policy is saved."""
+        line = self.table.current_row()
+        if line is not None and not self._read_only:
+            self._on_remove(line)
+
     def _set_plans(self, plans: Sequence[Plan]) -> None:
         self._plans = list(plans)
         self._show_plans()
@@ -314,7 +324,9 @@ class PolicyTab(QWidget):
 
     def _on_menu(self, line: _Line, position: QPoint) -> None:
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         fill_menu(menu, self.plan_actions, line, self._console.colors)
+        self.exporter.fill_menu(menu)
         menu.popup(position)
 
     # --- preview ----------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 from datetime import time
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -18,6 +19,7 @@ from app.views.backup.policy_words import plan_words, retention_label
 from app.views.console import Console
 from app.views.translation import Language, LanguageSwitch
 from tests.gui.backup.steps import open_editor, press
+from tests.gui.export_steps import read_csv
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -121,6 +123,22 @@ def test_the_unit_of_retention_follows_the_plans(qtbot: QtBot, console: Console,
     QTest.mouseClick(editor.policy.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert [plan.unit for plan in editor.policy.plans] == [PolicyUnit.DAILY]
     assert editor.policy._label.text() == "Retention (days) *"
+
+
+def test_plans_are_worked_by_keyboard(qtbot: QtBot, console: Console, door: ScriptedDoor, tmp_path: Path) -> None:
+    editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
+    table = editor.policy.table
+    table.selectRow(0)
+    table.setFocus()
+    QTest.keyClick(table, Qt.Key.Key_Return)
+    dialog = editor.policy.findChildren(PlanDialog)[-1]
+    assert dialog.isVisible()
+    dialog.reject()
+    editor.policy.exporter.write_to(str(tmp_path / "plans.csv"))
+    qtbot.waitUntil(editor.policy.exporter.strip.folder.isVisible)
+    assert read_csv(tmp_path / "plans.csv")[1] == ["Incremental", "Every day at 17:51"]
+    QTest.keyClick(table, Qt.Key.Key_Delete)
+    assert len(editor.policy.plans) == 1
 
 
 def test_the_calendar_tells_what_will_exist_on_the_chosen_day(
