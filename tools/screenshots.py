@@ -48,12 +48,14 @@ def main(arguments: list[str]) -> int:
     """Take the pictures; return the exit status."""
     folder = Path(arguments[0]) if arguments else TARGET
     folder.mkdir(parents=True, exist_ok=True)
+    application = application_object(sys.argv[:1])
     clock = ShiftedClock()
     with (
         tempfile.TemporaryDirectory(prefix="sf-") as root,
         open_stage(Path(root), stage_spec(), clock) as stage,
     ):
         _take_all(stage, clock, folder, frozenset(arguments[1:]))
+    application.processEvents()
     return 0
 
 

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QCursor, QHelpEvent, QIcon, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QColor, QCursor, QFontMetrics, QHelpEvent, QIcon, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QMenu,
@@ -230,7 +230,8 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
             for place in shown
             if place != self._column
         )
-        heading = self._table.horizontalHeader().sectionSizeHint(self._column)
+        metrics = QFontMetrics(style.tabular_font(style.SECONDARY_PX))
+        heading = metrics.horizontalAdvance(columns[self._column].title) + 2 * style.SPACE_S
         least = max(heading, _FEWEST * style.ACTION_SIZE + 2 * style.SPACE_XS)
         room = self._table.viewport().width() - others
         self._table.setColumnWidth(self._column, max(least, min(self.full_width, room)))

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
 
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
+from app.views.widgets.overflow import Overflow
 
 _FILTER_DELAY_MS = 120
 
@@ -43,11 +44,15 @@ class ToolBar(QFrame):
         layout.setContentsMargins(style.SPACE_L, style.SPACE_S, style.SPACE_L, style.SPACE_S)
         layout.setSpacing(style.SPACE_S)
         layout.addLayout(self._left)
+        self._more = self._icon_button(Glyph.MORE, self.tr("More…"))
+        self.overflow = Overflow(self._more, style.SPACE_S)
+        layout.addWidget(self._more)
         layout.addStretch(1)
         self.filter = QLineEdit(self)
         self.filter.setPlaceholderText(self.tr("Filter…"))
         self.filter.setAccessibleName(self.tr("Filter the list"))
         self.filter.setClearButtonEnabled(True)
+        self.filter.setMinimumWidth(style.FIELD_WIDTH // 3)
         self.filter.setMaximumWidth(style.FIELD_WIDTH // 2 + style.SPACE_XL)
         self._filter_icon = QAction(self.filter)
         self.filter.addAction(self._filter_icon, QLineEdit.ActionPosition.LeadingPosition)
@@ -97,6 +102,7 @@ class ToolBar(QFrame):
         self._give_glyph(button, glyph)
         button.clicked.connect(on_clicked)
         self._left.addWidget(button)
+        self.overflow.add(button)
         return button
 
     def add_widget(self, widget: QWidget) -> None:
@@ -123,6 +129,29 @@ class ToolBar(QFrame):
     def hide_filter(self) -> None:
         """Leave the filter out, on pages without a list."""
         self.filter.hide()
+
+    # --- room -------------------------------------------------------------------------------------------------
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return the room for what always stays; the other buttons can wait in a menu."""
+        return QSize(self._fixed_width() + self.overflow.least, super().minimumSizeHint().height())
+
+    def event(self, event: QEvent) -> bool:
+        """Decide anew which buttons have room, whenever it or they change."""
+        done = super().event(event)
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest, QEvent.Type.Show):
+            self.overflow.fit(self.width() - self._fixed_width())
+        return done
+
+    def _fixed_width(self) -> int:
+        """Return the width of everything that always stays, with margins."""
+        margins = self.contentsMargins()
+        width = 2 * style.SPACE_L + margins.left() + margins.right()
+        for child in self.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            if child.isHidden() or self.overflow.holds(child) or isinstance(child, QMenu):
+                continue
+            width += max(child.minimumWidth(), child.minimumSizeHint().width()) + style.SPACE_S
+        return width
 
     # --- slots ------------------------------------------------------------------------------------------------
 
