@@ -33,7 +33,8 @@ def sheet_cell(column: Column[Row], row: Row) -> Cell:
     if column.sort is not None:
         value = column.sort(row)
         if isinstance(value, datetime) or (_is_number(value) and column.numeric):
-            cell: Cell = value
+            # Nobody needs thousandths of a byte.
+            cell: Cell = round(value) if column.unit == "B/s" and isinstance(value, float) else value
             return cell
         if value is None and (column.numeric or column.unit):
             return None

@@ -78,6 +78,7 @@ class HelpPanel(QFrame):
     def _keys(self) -> str:
         return self.tr(
             "<b>Keys everywhere</b><br>Ctrl+K search · Ctrl+F filter · F5 refresh<br>"
+            "Enter opens · Delete asks · Space checks · Menu key<br>Ctrl+E exports the list<br>"
             "Ctrl+1 … Ctrl+9 pages · Alt+Left back · Alt+Right forward<br>Ctrl+Q quit · F1 help"
         )
 

@@ -127,7 +127,7 @@ def test_sizes_speeds_and_durations_are_plain_numbers_with_their_unit_in_the_tit
     shown = dict(zip(titles, values, strict=True))
     assert shown["Data size (B)"] == str(40 * GB)
     assert shown["Duration (s)"] == "480"
-    assert float(shown["Speed (B/s)"]) == pytest.approx(25 * GB / 480, abs=0.001)
+    assert shown["Speed (B/s)"] == str(round(25 * GB / 480))
     assert shown["Time left (s)"] == ""
     start = datetime.fromisoformat(shown["Start time"])
     assert start.utcoffset() is not None

@@ -21,6 +21,8 @@ from app.views.widgets.table import Table
 from app.views.words import backup_kind_word
 from app.workers.asker import Failure
 
+_TIME_WIDTH = 168
+
 
 class DeletedPointsDialog(QDialog):
     """Lists the trash of a standby machine and takes points back. Thread: GUI.
@@ -111,7 +113,7 @@ class DeletedPointsDialog(QDialog):
                 title=self.tr("Backed up at"),
                 text=lambda row: fmt.exact_time(row.point.created_at if row.point else None),
                 sort=lambda row: row.point.created_at if row.point else None,
-                width=150,
+                width=_TIME_WIDTH,
             ),
             Column(
                 key="kind",
@@ -138,7 +140,7 @@ class DeletedPointsDialog(QDialog):
                 title=self.tr("Kept until"),
                 text=lambda row: fmt.exact_time(row.kept_until),
                 sort=lambda row: row.kept_until,
-                width=150,
+                width=_TIME_WIDTH,
             ),
         )
 
