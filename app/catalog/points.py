@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.catalog.database import Database
 from app.catalog.remembered import Remembered
-from app.catalog.tables import points
+from app.catalog.tables import points, repositories
 from app.domain.ids import PointId, StandbyId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.tasks import KnownPoint, PointTally, VerificationState
@@ -101,7 +101,7 @@ class PointStore:
 
     def get(self, standby: StandbyId, target_path: str, point: PointId) -> KnownPoint | None:
         """Return one point, or None."""
-        query = sa.select(points).where(_at(standby, target_path), points.c.id == point)
+        query = _with_repository().where(_at(standby, target_path), points.c.id == point)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _known(row)
@@ -151,7 +151,7 @@ class PointStore:
         )
         with self._database.read() as connection:
             keys = [tuple(row) for row in connection.execute(fitting)]
-            found = sa.select(points).where(sa.tuple_(*key).in_(keys)).order_by(points.c.created_at.desc())
+            found = _with_repository().where(sa.tuple_(*key).in_(keys)).order_by(points.c.created_at.desc())
             return tuple(_known(row) for row in connection.execute(found)) if keys else ()
 
     def find(
@@ -165,7 +165,7 @@ class PointStore:
         rule_name: str | None = None,
     ) -> tuple[KnownPoint, ...]:
         """Return the points that fit every condition given, newest first."""
-        query = sa.select(points).order_by(points.c.created_at.desc(), points.c.id.desc())
+        query = _with_repository().order_by(points.c.created_at.desc(), points.c.id.desc())
         wanted = {
             "standby_id": standby,
             "target_path": target_path,
@@ -208,6 +208,15 @@ def _counted(connection: sa.Connection, where: sa.ColumnElement[bool]) -> _Talli
     }
 
 
+def _with_repository() -> sa.Select[Any]:
+    """Return the query for points with what is known of their repository."""
+    here = (points.c.standby_id == repositories.c.standby_id) & (
+        points.c.target_path == repositories.c.target_path
+    )
+    encrypted = sa.func.coalesce(repositories.c.is_encrypted, sa.false()).label("is_encrypted")
+    return sa.select(points, encrypted).select_from(points.outerjoin(repositories, here))
+
+
 def _at(standby: StandbyId, target_path: str) -> sa.ColumnElement[bool]:
     return (points.c.standby_id == standby) & (points.c.target_path == target_path)
 
@@ -248,4 +257,5 @@ def _known(row: sa.Row[Any]) -> KnownPoint:
         point=_decode(row.body),
         verification=VerificationState(row.verification),
         verified_at=row.verified_at,
+        is_encrypted=bool(row.is_encrypted),
     )

@@ -104,6 +104,8 @@ class KnownPoint:
     point: RestorePoint
     verification: VerificationState = VerificationState.UNKNOWN
     verified_at: datetime | None = None
+    is_encrypted: bool = False
+    """Whether its repository is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,12 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
     )
 
 
+def _encryption_word(known: KnownPoint) -> str:
+    if known.is_encrypted:
+        return QCoreApplication.translate("Points", "Encrypted")
+    return QCoreApplication.translate("Points", "Not encrypted")
+
+
 def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
     """Return the documented point information: names as on the documented page, with their values."""
     facts, point = known.point.facts, known.point
@@ -83,5 +89,6 @@ def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
         ("vmname", facts.name),
         ("disks", disks or fmt.NOTHING),
         ("guest", facts.guest or fmt.NOTHING),
+        ("encryption", _encryption_word(known)),
         ("parent", point.parent or fmt.NOTHING),
     )

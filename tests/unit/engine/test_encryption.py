@@ -20,6 +20,7 @@ from app.engine.api import (
     ChangePassphrase,
     DescribeEncryption,
     EncryptStandby,
+    ListPoints,
     ListStandbyRows,
     RegisterStandby,
     RemoveStandby,
@@ -116,6 +117,7 @@ def test_backups_to_an_encrypted_standby_are_restored_verified_and_swept(tmp_pat
         assert lab.content(second.id)[5000:5005] == b"later"
         with lab.repository() as repository:
             assert repository.is_encrypted
+        assert all(one.is_encrypted for one in lab.engine.ask(ListPoints(standby=lab.standby)))
         row = row_of(lab, lab.standby)
         assert (row.encryption, row.locked, row.is_encrypted) == (EncryptionMode.CONTENTS, None, True)
         assert not row_of(lab, StandbyId(lab.catalog.standbys.all()[1].id)).is_encrypted
