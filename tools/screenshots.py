@@ -39,7 +39,8 @@ TARGET = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
 WIDTH, HEIGHT = 1280, 800
 _FONTS = {Language.ENGLISH: "Noto Sans CJK KR", Language.CHINESE: "Noto Sans CJK SC"}
 """One font, with the middle dot as wide as the language has it."""
-_STALL_S = 0.8
+_STALL_S = 1.0
+_UNDER_WAY = 0.06
 _DAYS = 12
 _WELCOME_MS = 1200
 
@@ -49,6 +50,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0]) if arguments else TARGET
     folder.mkdir(parents=True, exist_ok=True)
     application = application_object(sys.argv[:1])
+    _choose_font(Language.ENGLISH)
     clock = ShiftedClock()
     with (
         tempfile.TemporaryDirectory(prefix="sf-") as root,
@@ -180,7 +182,12 @@ def _keep_running(stage: Stage, rules: dict[str, RuleId]) -> None:
     for name in ("web", "databases"):
         if rules[name] not in busy:
             stage.engine.execute(RunNow(rule=rules[name], kind=BackupKind.FULL))
-    wait_for(lambda: any(row.progress.done_bytes > 4 * MIB for row in running()), seconds=60)
+
+    def is_under_way() -> bool:
+        parts = [row.progress.fraction for row in running() if row.state is TaskState.RUNNING]
+        return bool(parts) and min(parts) > _UNDER_WAY
+
+    wait_for(is_under_way, seconds=90)
 
 
 # --- the first start ---------------------------------------------------------------------------------------------
