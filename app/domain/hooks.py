@@ -1,6 +1,6 @@
 """Commands that run before and after the backup of a VM: values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,17 +22,28 @@ class HookCommand:
     """How often it is run again when it fails."""
     veto: bool = True
     """Before a backup: when it fails in the end, the backup is not made. After one it has no effect."""
+    enabled: bool = True
+    """Whether it is run; one that is off is kept for later."""
 
-    def problems(self) -> Iterator[str]:
-        """Yield what is wrong with it."""
-        if not self.arguments or not self.arguments[0].strip():
-            yield "the program is missing"
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with it, as field and reason; one that is off needs no program yet."""
+        if self.enabled and not (self.arguments and self.arguments[0].strip()):
+            yield "program", "the program is missing"
         if any("\0" in one for one in self.arguments):
-            yield "an argument holds a zero byte"
+            yield "arguments", "an argument holds a zero byte"
         if not 0 < self.time_limit_s <= MAX_TIME_LIMIT_S:
-            yield "the time limit is a number of seconds up to a day"
+            yield "time_limit_s", "the time limit is a number of seconds up to a day"
         if not 0 <= self.retries <= MAX_RETRIES:
-            yield f"it can be tried again 0 to {MAX_RETRIES} times"
+            yield "retries", f"it can be tried again 0 to {MAX_RETRIES} times"
+
+
+def command_words(arguments: Iterable[str]) -> str:
+    """Return a program and its arguments in one line for people; what has blanks is in quotation marks."""
+    return " ".join(one if one and not any(map(str.isspace, one)) else f'"{_one_line(one)}"' for one in arguments)
+
+
+def _one_line(text: str) -> str:
+    return "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}".join(text.splitlines())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +56,12 @@ class Hooks:
     def problems(self) -> tuple[tuple[str, str], ...]:
         """Return what is wrong, as field and reason."""
         named = (("before", self.before), ("after", self.after))
-        return tuple((name, reason) for name, one in named if one is not None for reason in one.problems())
+        return tuple((name, reason) for name, one in named if one is not None for _, reason in one.problems())
+
+    def switched_on(self) -> "Hooks":
+        """Return those that are run."""
+        before, after = (one if one is not None and one.enabled else None for one in (self.before, self.after))
+        return Hooks(before=before, after=after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.context import TaskContext
 from app.domain.errors import OperationalError, TaskCancelled
-from app.domain.hooks import HookBook, HookCommand, Hooks
+from app.domain.hooks import HookBook, HookCommand, Hooks, command_words
 from app.domain.messages import MessageKind
 from app.engine.hookprocess import Outcome, run_command
 from app.engine.ports import SettingsStore
@@ -103,7 +103,7 @@ class HookRunner:
     """Runs the hooks of one backup. Thread: the task's."""
 
     def __init__(self, hooks: Hooks, subject: HookSubject, context: TaskContext) -> None:
-        self._hooks = hooks
+        self._hooks = hooks.switched_on()
         self._subject = subject
         self._context = context
 
@@ -161,7 +161,7 @@ class HookRunner:
         """Run a hook as often as it needs and may; return why it failed in the end, or None."""
         log = self._context.log
         for attempt in range(hook.retries + 1):
-            log.info(phase.started, command=" ".join(hook.arguments))
+            log.info(phase.started, command=command_words(hook.arguments))
             variables = {**told, "STANDFAST_PHASE": phase.name, "STANDFAST_ATTEMPT": str(attempt + 1)}
             reason = self._try(hook, variables, ignores_cancel=ignores_cancel)
             if reason is None:

@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from app.cli.ctl import keys, points, program, rules, sites, tasks
+from app.cli.ctl import hooks, keys, notify, points, program, rules, sites, tasks
+from app.domain.notifications import SinkKind
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import StatisticsPeriod
 from app.engine.export.formats import ImageFormat
@@ -26,6 +27,8 @@ def ctl_parser() -> argparse.ArgumentParser:
     _points(subjects)
     _platforms(subjects)
     _standbys(subjects)
+    _hooks(subjects)
+    _notifications(subjects)
     _program(subjects)
     return parser
 
@@ -134,6 +137,31 @@ def _encryption(commands: "Commands") -> None:
         parser.add_argument("name")
         if name == "encrypt":
             parser.add_argument("--hide-names", action="store_true", help="names of rules and VMs too")
+
+
+def _hooks(subjects: "Commands") -> None:
+    commands = _subject(subjects, "hook", "commands before and after the backup of a VM")
+    show = _command(commands, "show", hooks.show_hooks, "show the common ones and those of rules, or of one rule")
+    put = _command(commands, "set", hooks.set_hook, "set the command before or after; write -- before the program")
+    clear = _command(commands, "clear", hooks.clear_hooks, "remove them; a rule goes back to the common ones")
+    for parser in (show, put, clear):
+        parser.add_argument("--rule", help="those of this rule instead of the common ones")
+    put.add_argument("phase", choices=hooks.PHASES)
+    put.add_argument("words", nargs="+", metavar="program", help="and its arguments; no shell sees them")
+    put.add_argument("--time-limit", type=float, default=300.0, metavar="SECONDS", help="each time; default: 300")
+    put.add_argument("--retries", type=int, default=0, help="how often it is run again when it fails; default: 0")
+    put.add_argument(
+        "--no-veto", dest="veto", action="store_false", help="before only: make the backup also when it fails"
+    )
+    put.add_argument("--off", dest="enabled", action="store_false", help="keep it, and do not run it")
+    clear.add_argument("phase", choices=hooks.PHASES, nargs="?", help="only this one")
+
+
+def _notifications(subjects: "Commands") -> None:
+    commands = _subject(subjects, "notify", "who is told of failed tasks")
+    _command(commands, "show", notify.show_notifications, "show who is told what")
+    test = _command(commands, "test", notify.test_notification, "send a test with the settings that are kept")
+    test.add_argument("sink", choices=[one.value for one in SinkKind])
 
 
 def _program(subjects: "Commands") -> None:

@@ -22,7 +22,7 @@ class HooksDesk:
 
     def handlers(self) -> Mapping[type, Handler]:
         """Return who answers what."""
-        return {SetHooks: self._set_hooks, ReadHooks: lambda _: read_hooks(self._store)}
+        return {SetHooks: self._set_hooks, ReadHooks: lambda _: self._book()}
 
     def _set_hooks(self, command: SetHooks) -> None:
         hooks, rule = command.hooks, command.rule
@@ -32,12 +32,18 @@ class HooksDesk:
         if rule is not None and self._rules.get(rule) is None:
             raise RequestRefused(detail=f"there is no rule {rule}")
         with self._lock:
-            book = read_hooks(self._store)
+            book = self._book()
             if rule is None:
                 book = HookBook(common=hooks or Hooks(), rules=book.rules)
             else:
-                # Those of rules that were deleted meanwhile go on this occasion.
-                there = {one.id for one in self._rules.all()}
-                others = {one: kept for one, kept in book.rules.items() if one != rule and one in there}
+                others = {one: kept for one, kept in book.rules.items() if one != rule}
                 book = HookBook(common=book.common, rules=others if hooks is None else {**others, rule: hooks})
             keep_hooks(self._store, book)
+
+    def _book(self) -> HookBook:
+        """Return the hooks without those of rules that were deleted."""
+        book = read_hooks(self._store)
+        if not book.rules:
+            return book
+        there = {one.id for one in self._rules.all()}
+        return HookBook(common=book.common, rules={one: kept for one, kept in book.rules.items() if one in there})

@@ -19,6 +19,7 @@ from app.domain.states import BackupKind, TaskState
 from app.engine.api import CancelTask, ReadHooks, SetHooks
 from app.engine.errors import RequestRefused
 from app.engine.hookprocess import MAX_OUTPUT_BYTES, run_command
+from app.engine.hooks import keep_hooks
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
 from tests.support.waiting import wait_until
 
@@ -122,6 +123,27 @@ def test_without_a_veto_the_backup_is_made_all_the_same(lab: EngineLab) -> None:
     report = lab.finished(lab.start_backup(filled_vm(lab)))
     assert report.task.state is TaskState.COMPLETED
     assert "hook.before_failed" in codes_of(report)
+
+
+def test_a_command_that_is_off_is_kept_and_not_run(lab: EngineLab, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    off = replace(noting(notes), enabled=False)
+    set_hooks(lab, off, noting(notes))
+    assert lab.engine.ask(ReadHooks()).common.before == off
+    assert lab.finished(lab.start_backup(filled_vm(lab))).task.state is TaskState.COMPLETED
+    assert [one["STANDFAST_PHASE"] for one in told(notes)] == ["after"]
+
+
+def test_a_command_that_is_off_needs_no_program_yet(lab: EngineLab) -> None:
+    set_hooks(lab, HookCommand(arguments=(), enabled=False))
+    with pytest.raises(RequestRefused):
+        set_hooks(lab, HookCommand(arguments=(), enabled=False, time_limit_s=0))
+
+
+def test_hooks_of_a_rule_that_was_deleted_are_not_listed(lab: EngineLab) -> None:
+    store = lab.catalog.settings
+    keep_hooks(store, HookBook(rules={RuleId("gone"): Hooks()}))
+    assert lab.engine.ask(ReadHooks()) == HookBook()
 
 
 def test_a_command_that_fails_at_first_is_run_again(lab: EngineLab, tmp_path: Path) -> None:
