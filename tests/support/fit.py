@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QTextDocument
+from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QAbstractButton,
-    QAbstractItemView,
     QAbstractScrollArea,
     QAbstractSpinBox,
     QCheckBox,
@@ -35,7 +34,6 @@ from PySide6.QtWidgets import (
     QStyleOptionButton,
     QStyleOptionComboBox,
     QStyleOptionSpinBox,
-    QStyleOptionViewItem,
     QTabBar,
     QTableView,
     QTabWidget,
@@ -43,20 +41,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.models.rows import PAINT_ROLE
 from app.views import style
 from app.views.entries import EntryButton
 from app.views.widgets.elided import ElidedLabel
-from app.views.widgets.gauge import Gauge
-from app.views.widgets.pill import Pill
-from app.views.widgets.row_actions import RowActionsDelegate
-from app.views.widgets.table import Table
+from tests.support.fit_tables import SLACK, cells_cut, header_cut, lines_cut, plain, short
 
-_SLACK: Final = 1
-"""Logical pixels by which rounding at fractional scales may be wrong."""
-_ROWS: Final = 60
-"""So many rows of a table are looked at."""
-_TAG: Final = re.compile(r"<[a-zA-Z/]")
 _BREAKS: Final = re.compile(r"[\s\u200b\u3000-\u9fff/]")
 """Where a line may end: blanks, after slashes, and anywhere between Chinese characters."""
 _NEITHER: Final = (QScrollBar, QSplitterHandle, QHeaderView, QMenuBar)
@@ -98,7 +87,7 @@ def _found(window: QWidget) -> Iterator[tuple[QWidget, str]]:
             yield from _outside(widget)
         yield from _overlapping(widget)
     least = QSize() if isinstance(window, QMainWindow) else window.minimumSizeHint()
-    if least.width() > window.width() + _SLACK or least.height() > window.height() + _SLACK:
+    if least.width() > window.width() + SLACK or least.height() > window.height() + SLACK:
         yield window, f"needs {_words(least)}, has {_words(window.size())}"
 
 
@@ -118,7 +107,7 @@ def _texts_cut(widget: QWidget) -> Iterator[str]:
         return  # they ask for the room of pages that are not shown; those that are, are looked at themselves
     least = widget.minimumSizeHint()
     # A widget that draws by itself says how much it needs.
-    is_small = least.width() > widget.width() + _SLACK or least.height() > widget.height() + _SLACK
+    is_small = least.width() > widget.width() + SLACK or least.height() > widget.height() + SLACK
     if is_small and not isinstance(widget, QAbstractScrollArea):
         yield f"needs {_words(least)}, has {_words(widget.size())}"
 
@@ -126,9 +115,9 @@ def _texts_cut(widget: QWidget) -> Iterator[str]:
 def _elided(label: ElidedLabel) -> Iterator[str]:
     needed, room = label.fontMetrics().horizontalAdvance(label.text()), label.contentsRect().width()
     if needed > room and label.toolTip() != label.text():
-        yield f"{_short(label.text())}: shortened, without a tooltip"
+        yield f"{short(label.text())}: shortened, without a tooltip"
     if needed > room < style.SPACE_XL * 2:
-        yield f"{_short(label.text())}: nothing of it can be read in {room}"
+        yield f"{short(label.text())}: nothing of it can be read in {room}"
 
 
 def _label(label: QLabel) -> Iterator[str]:
@@ -139,29 +128,29 @@ def _label(label: QLabel) -> Iterator[str]:
     metrics = label.fontMetrics()
     if label.wordWrap():
         needed = label.heightForWidth(label.width())
-        if needed > label.height() + _SLACK:
-            yield f"{_short(text)}: needs a height of {needed}, has {label.height()}"
-        plain = _plain(text)
-        longest = max((metrics.horizontalAdvance(word) for word in _BREAKS.split(plain)), default=0)
-        if longest > room.width() + _SLACK:
-            yield f"{_short(text)}: a word needs {longest}, has {room.width()}"
+        if needed > label.height() + SLACK:
+            yield f"{short(text)}: needs a height of {needed}, has {label.height()}"
+        words = _BREAKS.split(plain(text))
+        longest = max((metrics.horizontalAdvance(word) for word in words), default=0)
+        if longest > room.width() + SLACK:
+            yield f"{short(text)}: a word needs {longest}, has {room.width()}"
     elif label.sizePolicy().horizontalPolicy() is not QSizePolicy.Policy.Ignored:
         needed_size = label.minimumSizeHint()
-        if needed_size.width() > label.width() + _SLACK:
-            yield f"{_short(text)}: needs {needed_size.width()}, has {label.width()}"
-        if needed_size.height() > label.height() + _SLACK:
-            yield f"{_short(text)}: needs a height of {needed_size.height()}, has {label.height()}"
+        if needed_size.width() > label.width() + SLACK:
+            yield f"{short(text)}: needs {needed_size.width()}, has {label.width()}"
+        if needed_size.height() > label.height() + SLACK:
+            yield f"{short(text)}: needs a height of {needed_size.height()}, has {label.height()}"
 
 
 def _button(button: QAbstractButton) -> Iterator[str]:
     if not button.text() and button.icon().isNull():
         return
     needed = button.sizeHint()
-    if button.text() and needed.width() > button.width() + _SLACK:
-        yield f"{_short(button.text())}: needs {needed.width()}, has {button.width()}"
+    if button.text() and needed.width() > button.width() + SLACK:
+        yield f"{short(button.text())}: needs {needed.width()}, has {button.width()}"
     least = button.fontMetrics().height() if button.text() else button.iconSize().height()
-    if least > button.height() + _SLACK:
-        yield f"{_short(button.text())}: needs a height of {least}, has {button.height()}"
+    if least > button.height() + SLACK:
+        yield f"{short(button.text())}: needs a height of {least}, has {button.height()}"
 
 
 def _check_box(box: QCheckBox) -> Iterator[str]:
@@ -169,8 +158,8 @@ def _check_box(box: QCheckBox) -> Iterator[str]:
     box.initStyleOption(option)
     room = box.style().subElementRect(QStyle.SubElement.SE_CheckBoxContents, option, box)
     needed = box.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, box.text()).width()
-    if box.text() and needed > min(room.width(), box.width() - room.left()) + _SLACK:
-        yield f"{_short(box.text())}: needs {needed}, has {room.width()}"
+    if box.text() and needed > min(room.width(), box.width() - room.left()) + SLACK:
+        yield f"{short(box.text())}: needs {needed}, has {room.width()}"
 
 
 def _entry(button: EntryButton) -> Iterator[str]:
@@ -180,9 +169,9 @@ def _entry(button: EntryButton) -> Iterator[str]:
     body, quiet = QFontMetrics(style.tabular_font()), QFontMetrics(style.tabular_font(style.SECONDARY_PX))
     room = button.width() - 2 * style.SPACE_S - style.ICON_ENTRY - style.SPACE_M
     right = quiet.horizontalAdvance(entry.right) + style.SPACE_M if entry.right else 0
-    if body.horizontalAdvance(entry.title) > room - right + _SLACK and entry.title not in button.toolTip():
+    if body.horizontalAdvance(entry.title) > room - right + SLACK and entry.title not in button.toolTip():
         yield f"{entry.title}: needs {body.horizontalAdvance(entry.title)}, has {room - right}"
-    if entry.detail and quiet.horizontalAdvance(entry.detail) > room - right + _SLACK and not button.toolTip():
+    if entry.detail and quiet.horizontalAdvance(entry.detail) > room - right + SLACK and not button.toolTip():
         yield f"{entry.detail}: shortened, without a tooltip"
 
 
@@ -192,9 +181,9 @@ def _tab_bar(bar: QTabBar) -> Iterator[str]:
         if not bar.isTabVisible(place):
             continue
         needed = bar.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, text).width()
-        if needed > rect.width() - 2 * style.SPACE_S + _SLACK:
+        if needed > rect.width() - 2 * style.SPACE_S + SLACK:
             yield f"{text}: needs {needed}, has {rect.width()}"
-        if not bar.rect().adjusted(-_SLACK, -_SLACK, _SLACK, _SLACK).contains(rect):
+        if not bar.rect().adjusted(-SLACK, -SLACK, SLACK, SLACK).contains(rect):
             yield f"{text}: the tab is outside of the bar"
 
 
@@ -202,13 +191,13 @@ def _line_edit(line: QLineEdit) -> Iterator[str]:
     hint, metrics = line.placeholderText(), line.fontMetrics()
     is_inside = isinstance(line.parentWidget(), QAbstractSpinBox | QComboBox)
     needed = metrics.height() if is_inside else line.minimumSizeHint().height()
-    if line.height() < needed - _SLACK:
+    if line.height() < needed - SLACK:
         yield f"needs a height of {needed}, has {line.height()}"
     if not hint or line.text():
         return
     icons = sum(1 for action in line.actions() if not action.icon().isNull() and action.isVisible())
     room = line.contentsRect().width() - 2 * style.SPACE_S - icons * (style.ICON + style.SPACE_S)
-    if metrics.horizontalAdvance(hint) > room + _SLACK:
+    if metrics.horizontalAdvance(hint) > room + SLACK:
         yield f"{hint}: needs {metrics.horizontalAdvance(hint)}, has {room}"
 
 
@@ -219,7 +208,7 @@ def _combo_box(box: QComboBox) -> Iterator[str]:
     room = box.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, box).width()
     text = box.currentText() or box.placeholderText()
     needed = box.fontMetrics().horizontalAdvance(text)
-    if needed > room + _SLACK and not box.toolTip():
+    if needed > room + SLACK and not box.toolTip():
         yield f"{text}: needs {needed}, has {room}"
 
 
@@ -231,7 +220,7 @@ def _spin_box(box: QAbstractSpinBox) -> Iterator[str]:
     needed = box.fontMetrics().horizontalAdvance(box.text())
     margins = line.textMargins()
     room = line.contentsRect().width() - margins.left() - margins.right()
-    if needed > room + _SLACK:
+    if needed > room + SLACK:
         yield f"{box.text()}: needs {needed}, has {room}"
     if line.geometry().left() + margins.left() + 2 < style.SPACE_XS:
         yield f"{box.text()}: sticks to the frame"
@@ -239,105 +228,14 @@ def _spin_box(box: QAbstractSpinBox) -> Iterator[str]:
 
 def _progress(bar: QProgressBar) -> Iterator[str]:
     needed = bar.fontMetrics().horizontalAdvance(bar.text())
-    if bar.isTextVisible() and needed > bar.width() + _SLACK:
+    if bar.isTextVisible() and needed > bar.width() + SLACK:
         yield f"{bar.text()}: needs {needed}, has {bar.width()}"
 
 
 def _group(box: QGroupBox) -> Iterator[str]:
     needed = box.fontMetrics().horizontalAdvance(box.title()) + 2 * style.SPACE_M
-    if box.title() and needed > box.width() + _SLACK:
+    if box.title() and needed > box.width() + SLACK:
         yield f"{box.title()}: needs {needed}, has {box.width()}"
-
-
-# --- tables, trees and lists -------------------------------------------------------------------------------------
-
-
-def _header(header: QHeaderView) -> Iterator[str]:
-    if header.orientation() is not Qt.Orientation.Horizontal:
-        return
-    metrics = QFontMetrics(style.tabular_font(style.SECONDARY_PX))
-    for place in range(header.count()):
-        title = header.model().headerData(place, Qt.Orientation.Horizontal)
-        room = header.sectionSize(place) - 2 * style.SPACE_S
-        if title and not header.isSectionHidden(place) and metrics.horizontalAdvance(title) > room + _SLACK:
-            yield f"heading {title}: needs {metrics.horizontalAdvance(title)}, has {room}"
-
-
-def _table(table: QTableView) -> Iterator[str]:
-    model = table.model()
-    yield from _corner(table)
-    for column in range(model.columnCount()):
-        if table.isColumnHidden(column):
-            continue
-        for row in range(min(model.rowCount(), _ROWS)):
-            yield from _cell(table, model.index(row, column))
-
-
-def _cell(table: QTableView, index: QModelIndex) -> Iterator[str]:
-    text, paint = str(index.data() or ""), index.data(PAINT_ROLE)
-    body, quiet = QFontMetrics(style.tabular_font()), QFontMetrics(style.tabular_font(style.SECONDARY_PX))
-    width = table.columnWidth(index.column())
-    if isinstance(paint, Pill):
-        box = min(style.PILL_WIDTH, width - 2 * style.SPACE_S)
-        around = 0 if paint.fraction is not None else style.SPACE_L + 4 + style.SPACE_S
-        needed, room = quiet.horizontalAdvance(paint.text), box - around
-    elif isinstance(paint, Gauge):
-        needed, room = quiet.horizontalAdvance(paint.text), width - style.SPACE_S - style.SPACE_L
-    elif not text or isinstance(table.itemDelegateForIndex(index), _DRAWN_CELLS):
-        return
-    else:
-        check = index.data(Qt.ItemDataRole.CheckStateRole) is not None
-        box_width = style.ICON + style.SPACE_S + 2 if check else 0
-        needed, room = body.horizontalAdvance(text), width - 2 * style.SPACE_S - box_width
-        tooltip = _tip(table, index)
-        if needed > room and _may_be_short(index) and (text in tooltip or _plain(text) in tooltip):
-            return
-    if isinstance(paint, Pill) and _tip(table, index).startswith(paint.text) and _is_small(table):
-        return
-    if needed > room + _SLACK:
-        yield f"cell {_short(text)} in column {_title(index)}: needs {needed}, has {room}"
-
-
-def _tip(table: QTableView, index: QModelIndex) -> str:
-    return table.tip(index) if isinstance(table, Table) else str(index.data(Qt.ItemDataRole.ToolTipRole) or "")
-
-
-def _is_small(widget: QWidget) -> bool:
-    """Below the design's size a state may be shortened, where its tooltip has it whole."""
-    return widget.window().width() < style.WINDOW_WIDTH
-
-
-def _title(index: QModelIndex) -> str:
-    return str(index.model().headerData(index.column(), Qt.Orientation.Horizontal))
-
-
-def _may_be_short(index: QModelIndex) -> bool:
-    """Names may be shortened where a tooltip has them; figures and dates not."""
-    alignment = int(index.data(Qt.ItemDataRole.TextAlignmentRole) or 0)
-    is_figure = bool(alignment & int(Qt.AlignmentFlag.AlignRight.value))
-    return not is_figure and re.fullmatch(r"[\d:\- ]+", str(index.data())) is None
-
-
-def _corner(view: QAbstractItemView) -> Iterator[str]:
-    sideways = view.horizontalScrollBar()
-    has_room = view.width() >= style.WINDOW_WIDTH - style.NAVIGATION_WIDTH
-    if sideways.isVisible() and has_room and isinstance(view.window(), QMainWindow):
-        yield f"scrolls sideways by {sideways.maximum()} in a window of the design's size"
-
-
-def _lines(view: QListView | QTreeView) -> Iterator[str]:
-    """Tell of lines of a list or tree that are wider than its view and cannot be read otherwise."""
-    model, root = view.model(), view.rootIndex()
-    if model is None or view.horizontalScrollBar().isVisible():
-        return
-    for row in range(min(model.rowCount(root), _ROWS)):
-        index = model.index(row, 0, root)
-        option = QStyleOptionViewItem()
-        view.initViewItemOption(option)
-        needed = view.itemDelegateForIndex(index).sizeHint(option, index).width()
-        room = view.visualRect(index).width()
-        if needed > room + _SLACK and room > 0 and not index.data(Qt.ItemDataRole.ToolTipRole):
-            yield f"line {_short(str(index.data()))}: needs {needed}, has {room}"
 
 
 # --- places ------------------------------------------------------------------------------------------------------
@@ -347,7 +245,7 @@ def _outside(widget: QWidget) -> Iterator[tuple[QWidget, str]]:
     parent = widget.parentWidget()
     if parent is None or widget.isWindow() or isinstance(widget, _NEITHER) or _scrolls(parent):
         return
-    room = parent.rect().adjusted(-_SLACK, -_SLACK, _SLACK, _SLACK)
+    room = parent.rect().adjusted(-SLACK, -SLACK, SLACK, SLACK)
     if not room.contains(widget.geometry()):
         yield widget, f"is at {_words(widget.geometry())}, outside of its parent's {_words(parent.size())}"
 
@@ -366,7 +264,7 @@ def _overlapping(parent: QWidget) -> Iterator[tuple[QWidget, str]]:
     ]
     for first, second in combinations(children, 2):
         shared = first.geometry().intersected(second.geometry())
-        if shared.width() > _SLACK and shared.height() > _SLACK and not isinstance(parent, QTabWidget):
+        if shared.width() > SLACK and shared.height() > SLACK and not isinstance(parent, QTabWidget):
             names = f"{_name(first)} and {_name(second)}"
             yield parent, f"{names} overlap at {_words(shared)}"
 
@@ -379,20 +277,7 @@ def _scrolls(parent: QWidget) -> bool:
 def _name(widget: QWidget) -> str:
     text = getattr(widget, "text", None)
     words = text() if callable(text) else ""
-    return f"{type(widget).__name__} {_short(words)!r}" if words else type(widget).__name__
-
-
-def _plain(text: str) -> str:
-    if _TAG.search(text) is None:
-        return text
-    document = QTextDocument()
-    document.setHtml(text)
-    return document.toPlainText()
-
-
-def _short(text: str) -> str:
-    plain = " ".join(_plain(text).split())
-    return plain if len(plain) <= 60 else f"{plain[:57]}…"
+    return f"{type(widget).__name__} {short(words)!r}" if words else type(widget).__name__
 
 
 def _words(place: QRect | QSize) -> str:
@@ -401,7 +286,6 @@ def _words(place: QRect | QSize) -> str:
     return f"{place.width()}×{place.height()}"
 
 
-_DRAWN_CELLS: Final = (RowActionsDelegate,)
 _CHECKS: Final[tuple[tuple[type[QWidget], Callable[[Any], Iterator[str]]], ...]] = (
     (EntryButton, _entry),
     (QCheckBox, _check_box),
@@ -414,9 +298,9 @@ _CHECKS: Final[tuple[tuple[type[QWidget], Callable[[Any], Iterator[str]]], ...]]
     (QAbstractSpinBox, _spin_box),
     (QProgressBar, _progress),
     (QGroupBox, _group),
-    (QHeaderView, _header),
-    (QTableView, _table),
-    (QTreeView, _lines),
-    (QListView, _lines),
+    (QHeaderView, header_cut),
+    (QTableView, cells_cut),
+    (QTreeView, lines_cut),
+    (QListView, lines_cut),
 )
 """The first kind that a widget is of says how it is looked at."""
