@@ -57,6 +57,19 @@ _OPERATIONS = (
     QT_TRANSLATE_NOOP("Operations", "show its certificate"),
 )
 """What an error says was being done; the errors themselves speak English."""
+_KINDS = (
+    QT_TRANSLATE_NOOP("Kinds", "full"),
+    QT_TRANSLATE_NOOP("Kinds", "incremental"),
+    QT_TRANSLATE_NOOP("Kinds", "differential"),
+    QT_TRANSLATE_NOOP("Kinds", "backup"),
+    QT_TRANSLATE_NOOP("Kinds", "restore"),
+    QT_TRANSLATE_NOOP("Kinds", "verify"),
+    QT_TRANSLATE_NOOP("Kinds", "export"),
+    QT_TRANSLATE_NOOP("Kinds", "sweep"),
+    QT_TRANSLATE_NOOP("Kinds", "migration"),
+)
+"""What a log line says of a task or a backup."""
+_WORD_PARAMS = {"operation": ("Operations", _OPERATIONS), "what": ("Kinds", _KINDS), "kind": ("Kinds", _KINDS)}
 _LEVELS = {
     LogLevel.NORMAL: QT_TRANSLATE_NOOP("Words", "Normal"),
     LogLevel.WARNING: QT_TRANSLATE_NOOP("Words", "Warning"),
@@ -124,11 +137,13 @@ def _of_row(row: ErrorRow, which: str, english: str) -> str:
 
 
 def _spoken(params: dict[str, str]) -> dict[str, str]:
-    """Return an error's parameters with what was being done in the operator's language, where it has a word."""
-    operation = params.get("operation", "")
-    if operation not in _OPERATIONS:
-        return params
-    return {**params, "operation": QCoreApplication.translate("Operations", operation)}
+    """Return parameters with operations and kinds in the operator's language, where there is a word for them."""
+    words = {
+        name: QCoreApplication.translate(context, params[name])
+        for name, (context, known) in _WORD_PARAMS.items()
+        if params.get(name) in known
+    }
+    return {**params, **words}
 
 
 def _kinds_by_code() -> dict[str, type[OperationalError]]:
@@ -143,4 +158,4 @@ def _kinds_by_code() -> dict[str, type[OperationalError]]:
 
 def message_text(template: str, params: dict[str, str]) -> str:
     """Return a log line in the operator's language; the English template is the key."""
-    return filled(QCoreApplication.translate("Messages", template), params)
+    return filled(QCoreApplication.translate("Messages", template), _spoken(params))

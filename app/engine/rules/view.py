@@ -1,7 +1,7 @@
 """Rows and states for the rule pages."""
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +27,7 @@ _Key = tuple[RuleId, VmId]
 _Tallies = Mapping[tuple[str, str, VmId], PointTally]
 """By target path, platform address and VM; of one rule at one standby."""
 _SPEED_WINDOW_S = 2.0
+_WORST_FIRST = (TaskState.FAILED, TaskState.STOPPED, TaskState.COMPLETED)
 
 
 class Speeds:
@@ -181,7 +182,7 @@ class RuleView:
             next_run=None if run is None else run.at,
             next_kind=None if run is None else run.kind,
             last_run=None if last is None else (last.started_at or last.created_at),
-            last_result=None if last is None else last.state,
+            last_result=_worst(ended),
             unviewed_errors=sum(known.unviewed.get((rule.id, one.vm), 0) for one in rule.vms),
             policy=shown_policy(rule.policy),
         )
@@ -242,6 +243,12 @@ def _tallies(rule: BackupRule, vm: VmId, known: _Knowledge, counted: _Tallies) -
 
 def _by_vm(records: Iterable[TaskRecord]) -> dict[_Key, TaskRecord]:
     return {(one.rule, one.vm): one for one in records if one.rule is not None}
+
+
+def _worst(ended: Sequence[TaskRecord]) -> TaskState | None:
+    """Return how the last runs of a rule's VMs ended: one that failed is not hidden by others that did not."""
+    states = {record.state for record in ended}
+    return next((state for state in _WORST_FIRST if state in states), None)
 
 
 def _fraction(samples: Iterable[ProgressSample]) -> float | None:

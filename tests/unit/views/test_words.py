@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QApplication
 from app.domain.errors import SnapshotFailed
 from app.views.memory import Memory
 from app.views.translation import Language, LanguageSwitch
-from app.views.words import error_message
+from app.views.words import error_message, message_text
 
 
 def test_an_error_says_in_chinese_what_was_being_done(qapp: QApplication, tmp_path: Path) -> None:
@@ -19,3 +19,15 @@ def test_an_error_says_in_chinese_what_was_being_done(qapp: QApplication, tmp_pa
     assert "创建" in told
     assert "created" not in told
     assert "created" in error_message(failure)
+
+
+def test_a_log_line_says_in_chinese_what_kind_of_task_it_was(qapp: QApplication, tmp_path: Path) -> None:
+    switch = LanguageSwitch(qapp, Memory(tmp_path / "words.ini"))
+    switch.choose(Language.CHINESE)
+    try:
+        told = message_text("Started: {what} of {vm}", {"what": "backup", "vm": "db-02"})
+        other = message_text("Started: {what} of {vm}", {"what": "something newer", "vm": "db-02"})
+    finally:
+        switch.choose(Language.ENGLISH)
+    assert told == "已开始：db-02 的备份"
+    assert "something newer" in other

@@ -74,6 +74,19 @@ def test_a_failed_run_shows_until_the_next_succeeds_with_its_reason(lab: RuleLab
     assert lab.state(rule, vm) is TaskState.IDLE
 
 
+def test_a_vm_that_failed_is_not_hidden_by_others_of_its_rule_that_ended_later(lab: RuleLab) -> None:
+    web, db = lab.host.add_vm("web"), lab.host.add_vm("db")
+    rule = lab.rule(web, db)
+    lab.host.faults.snapshot_failures = 1
+    lab.at(local(12))
+    failed = next(vm for vm in (web, db) if lab.state(rule, vm) is TaskState.FAILED)
+    (other,) = {web, db} - {failed}
+    lab.engine.execute(RunNow(rule=rule, vms=(other,), kind=BackupKind.FULL))
+    lab.tick()
+    assert lab.state(rule, other) is TaskState.IDLE
+    assert lab.row(rule).last_result is TaskState.FAILED
+
+
 def test_a_failed_one_time_rule_stays_failed(lab: RuleLab) -> None:
     rule = lab.rule(vm := lab.host.add_vm("web"), policy=once(local(8)))
     lab.host.faults.snapshot_failures = 1
