@@ -15,8 +15,20 @@ def test_words_mixtures_and_chinese_are_strong(passphrase: str) -> None:
 
 @pytest.mark.parametrize(
     "passphrase",
-    ["", "        ", "short1!", "aaaaaaaaaaaaaaaaaaaaaaaa", "123456789012", "abcdefghijklmnop", "Password1234"]
-    + ["abababababababab", "qwerty123456", "密码密码密码密码密码", "x" * 2000, "BackupAdmin2026"],
+    [
+        "",
+        "        ",
+        "short1!",
+        "aaaaaaaaaaaaaaaaaaaaaaaa",
+        "123456789012",
+        "abcdefghijklmnop",
+        "Password1234",
+        "abababababababab",
+        "qwerty123456",
+        "密码密码密码密码密码",
+        "x" * 2000,
+        "BackupAdmin2026",
+    ],
 )
 def test_short_ones_runs_repetitions_and_common_words_are_weak(passphrase: str) -> None:
     assert not is_strong(passphrase)
