@@ -68,6 +68,14 @@ _TEXTS: Final = {
         "<p>Failed tasks are sent as JSON to this address. With a secret each message is signed, so that "
         "the receiver can check whom it is from.</p>",
     ),
+    "HooksDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Programs that run before and after the backup of each VM: to freeze an application, to forbid a "
+        "backup at a bad moment, to tell another system how it went. They get their arguments line by line, as "
+        "they stand there; dots are blanks, and Shift+Enter makes a line break inside of an argument.</p><p>A "
+        "command fails when its exit status is not 0, it cannot be started, or its time is up. What it writes is "
+        "in the log of the task: no secrets, please.</p>",
+    ),
     "ConfirmDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
         "<p>Asks before something goes. The lines say what goes and what stays; Esc leaves everything as "

@@ -64,6 +64,7 @@ class Glyph(Enum):
     SPEED = "mdi6.speedometer"
     LANGUAGE = "mdi6.translate"
     BELL = "mdi6.bell-outline"
+    COMMANDS = "mdi6.console"
     LOCK = "mdi6.lock-outline"
 
 

@@ -9,8 +9,10 @@ from PySide6.QtGui import QKeySequence
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
     DescribeRule,
+    HookBook,
     ListRules,
     Query,
+    ReadHooks,
     RuleDetails,
     RuleRow,
     RunNow,
@@ -26,6 +28,7 @@ from app.views.backup.policy_words import kept_words, policy_words
 from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.widgets.columns import count_column
+from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import backup_kind_word, state_pill
@@ -216,6 +219,7 @@ class RuleList(ActingList[RuleRow]):
                     RowAction(glyph=Glyph.RUN_NOW, text=text, run=self._runner(kind)) for kind, text in kinds
                 ),
             ),
+            RowAction(glyph=Glyph.COMMANDS, text=self.tr("Commands…"), run=self._on_commands),
             RowAction(glyph=Glyph.LOG, text=self.tr("Show log"), run=self._on_log),
         )
 
@@ -249,6 +253,17 @@ class RuleList(ActingList[RuleRow]):
 
         query = DescribeRule(rule=row.id)
         self.console.door.ask(query, owner=self, on_done=on_done, on_failed=self.on_refused)
+
+    def _on_commands(self, row: RuleRow) -> None:
+        """Set which commands run around the backups of a rule."""
+        self.banner.hide()
+
+        def on_done(book: HookBook) -> None:
+            dialog = HooksDialog(self.console, book, self, rule=row.id, rule_name=row.name)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
+
+        self.console.door.ask(ReadHooks(), owner=self, on_done=on_done, on_failed=self.on_refused)
 
     def _open(self, editor: RuleEditor) -> None:
         editor.succeeded.connect(self.refresh)

@@ -10,6 +10,7 @@ from app.views.page import Page
 from app.views.program import Program, ProgramSettings
 from app.views.settings.about import AboutCard, PlacesCard
 from app.views.settings.general import GeneralCard
+from app.views.settings.hooks import HooksCard
 from app.views.settings.limits import LimitsCard
 from app.views.settings.notifications import NotificationsCard
 from app.views.translation import LanguageSwitch
@@ -35,12 +36,13 @@ class SettingsPage(Page):
         self.general = GeneralCard(console, languages, program, self._asker, ground)
         self.limits = LimitsCard(program, self._asker, ground)
         self.notifications = NotificationsCard(console, ground)
+        self.hooks = HooksCard(console, ground)
         self.places = PlacesCard(program.facts(), ground)
         self.about = AboutCard(program.facts(), ground)
         column = QVBoxLayout(ground)
         column.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
         column.setSpacing(style.SPACE_M)
-        for card in (self.general, self.limits, self.notifications, self.places, self.about):
+        for card in (self.general, self.limits, self.notifications, self.hooks, self.places, self.about):
             card.setMaximumWidth(style.SETTINGS_WIDTH)
             column.addWidget(card)
         column.addStretch(1)
@@ -58,12 +60,15 @@ class SettingsPage(Page):
             "times their transfer buffer may be at most 32 MB, because one ESXi host gives no more.</p>"
             "<p><b>Notifications</b> tell of failed tasks on the desktop, by e-mail, or by a call of a web "
             "address; each can be tested.</p>"
+            "<p><b>Commands around a backup</b> run before and after the backup of each VM; a rule may have its "
+            "own, by <b>Commands…</b> in its menu.</p>"
         )
 
     def refresh(self) -> None:
         """Read the settings again."""
         self._asker.run(self._program.settings, owner=self, on_done=self._on_read, on_failed=self._on_failed)
         self.notifications.refresh()
+        self.hooks.refresh()
 
     def _on_read(self, settings: ProgramSettings) -> None:
         self.general.show_settings(settings)

@@ -35,7 +35,7 @@ def test_every_icon_of_a_rule_is_in_its_context_menu_too(visits: Visits) -> None
     rules = visits.page.rules
     texts = menu_texts(rules)
     assert texts[:8] == [action.text for action in rules.row_actions]
-    assert texts[8:] == ["Run now", "Show log"]
+    assert texts[8:] == ["Run now", "Commands…", "Show log"]
 
 
 @pytest.mark.parametrize(

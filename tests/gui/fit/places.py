@@ -33,6 +33,7 @@ from app.views.standbys.page import StandbysPage
 from app.views.tasks.page import TasksPage
 from app.views.trouble import TroubleReporter
 from app.views.widgets.directory_browser import DirectoryBrowser
+from app.views.widgets.hooks import HooksDialog
 from tests.gui.backup import samples
 from tests.gui.fit import world
 from tests.gui.platforms import test_platforms as platforms
@@ -272,6 +273,31 @@ def _sink(kind: type[EmailDialog] | type[WebhookDialog]) -> Place:
     return show
 
 
+def _common_hooks(scene: Scene) -> QWidget:
+    return scene.dialog(HooksDialog(scene.console, world.HOOKS, scene.page("settings")))
+
+
+def _hooks_of_a_rule(*, is_wrong: bool) -> Place:
+    def show(scene: Scene) -> QWidget:
+        window = scene.page("backup")
+        name = "branch offices of the north"
+        rule = WEB if is_wrong else RuleId("r-databases")
+        dialog = HooksDialog(scene.console, world.HOOKS, window, rule=rule, rule_name=name)
+        scene.dialog(dialog)
+        if is_wrong:
+            for fields in (dialog.before, dialog.after):
+                fields.enabled.click()
+                fields.arguments.setPlainText("a\0b")
+                fields.arguments.document().setModified(True)
+                fields.limit.setValue(0)
+                fields.retries.setValue(99)
+            dialog.accept()
+            scene.settle()
+        return dialog
+
+    return show
+
+
 def _passphrase(*, is_new: bool) -> Place:
     def show(scene: Scene) -> QWidget:
         why = SecretStoreUnavailable(detail="no keyring answers on this machine")
@@ -352,6 +378,9 @@ PLACES: dict[str, Place] = {
     "clearing the log": _confirmation("log", LogsPage, _clear_log),
     "e-mail": _sink(EmailDialog),
     "webhook": _sink(WebhookDialog),
+    "common commands": _common_hooks,
+    "commands of a rule": _hooks_of_a_rule(is_wrong=False),
+    "commands of a rule, all wrong": _hooks_of_a_rule(is_wrong=True),
     "new passphrase": _passphrase(is_new=True),
     "passphrase": _passphrase(is_new=False),
     "search": _search,

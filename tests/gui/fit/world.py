@@ -13,6 +13,9 @@ from app.engine.api import (
     ExaminePlatform,
     Finding,
     HitKind,
+    HookBook,
+    HookCommand,
+    Hooks,
     InspectServer,
     ListPlatformRows,
     ListPlatforms,
@@ -24,6 +27,7 @@ from app.engine.api import (
     NotificationRow,
     OverdueVm,
     Overview,
+    ReadHooks,
     ReadNotifications,
     ReadOverview,
     ReadStatus,
@@ -107,6 +111,23 @@ def finding(severity: Severity, subject: str, message: str, hint: str = "") -> F
 NOTIFICATIONS = NotificationRow(
     settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False
 )
+HOOKS = HookBook(
+    common=Hooks(
+        before=HookCommand(
+            arguments=(
+                r"C:\Program Files\Operations of the north\quiesce every database.exe",
+                "--message=frozen for a backup",
+                "--wait-for-all-transactions-of-the-enterprise-resource-planning-system",
+                "",
+                "-v",
+            ),
+            time_limit_s=4_812.5,
+            retries=10,
+        ),
+        after=HookCommand(arguments=("/usr/local/lib/standfast/hooks/tell-the-monitoring",), enabled=False),
+    ),
+    rules={RuleId("r-web"): Hooks()},
+)
 FINDINGS = (
     finding(
         Severity.ERROR,
@@ -141,6 +162,7 @@ def fill(door: ScriptedDoor) -> None:
     door.answer(InspectServer, platforms.CERTIFICATE)
     door.answer(TryPlatform, platforms.FACTS)
     door.answer(ReadNotifications, NOTIFICATIONS)
+    door.answer(ReadHooks, HOOKS)
 
 
 def _fill_lists(door: ScriptedDoor) -> None:

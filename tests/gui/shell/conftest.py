@@ -17,9 +17,11 @@ from app.domain.states import TaskKind, TaskState
 from app.engine.api import (
     EngineStatus,
     ErrorRow,
+    HookBook,
     ListPlatforms,
     NotificationRow,
     Overview,
+    ReadHooks,
     ReadNotifications,
     ReadOverview,
     ReadStatus,
@@ -179,6 +181,7 @@ def calm_door(door: ScriptedDoor) -> ScriptedDoor:
         ReadNotifications,
         NotificationRow(settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False),
     )
+    door.answer(ReadHooks, HookBook())
     return door
 
 

@@ -1,0 +1,69 @@
+"""Which commands run around a backup. GUI thread."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from app.domain.hooks import command_words
+from app.engine.api import HookBook, HookCommand, ReadHooks
+from app.views import style
+from app.views.console import Console
+from app.views.settings.card import SettingsCard
+from app.views.widgets.form import Banner
+from app.views.widgets.hooks import HooksDialog
+
+
+class HooksCard(SettingsCard):
+    """The commands of every rule that has none of its own."""
+
+    def __init__(self, console: Console, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._book: HookBook | None = None
+        self.set_title(self.tr("Commands around a backup"))
+        self.change = QPushButton(self.tr("Set up…"), self)
+        self.change.clicked.connect(self._on_change)
+        self.words = self.add_row(self.tr("Common commands"), "", self.change)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        self.banner = Banner(self)
+        self.body.addWidget(self.banner)
+        self.change.setEnabled(False)
+
+    def refresh(self) -> None:
+        """Ask which commands are set."""
+        self._console.door.ask(ReadHooks(), owner=self, on_done=self._on_read, on_failed=self.banner.show_failure)
+
+    def _on_read(self, book: HookBook) -> None:
+        self._book = book
+        self.banner.hide()
+        before, after = book.common.before, book.common.after
+        lines = [
+            self.tr("Before each backup: {command}").format(command=self._command(before)),
+            self.tr("After each backup: {command}").format(command=self._command(after)),
+        ]
+        if book.rules:
+            lines.append(
+                self.tr("Rules with commands of their own, in the menu of the rule: {count}").format(
+                    count=len(book.rules)
+                )
+            )
+        self.words.setText("\n".join(lines))
+        self.words.setToolTip(
+            "\n".join(command_words(one.arguments) for one in (before, after) if one is not None)
+        )
+        self.change.setAccessibleDescription(self.words.text())
+        self.change.setEnabled(True)
+
+    def _command(self, hook: HookCommand | None) -> str:
+        if hook is None:
+            return self.tr("nothing is run")
+        words = self.words.fontMetrics().elidedText(
+            command_words(hook.arguments), Qt.TextElideMode.ElideMiddle, style.FIELD_WIDTH
+        )
+        return words if hook.enabled else self.tr("{command} (off)").format(command=words)
+
+    def _on_change(self) -> None:
+        if self._book is not None:
+            dialog = HooksDialog(self._console, self._book, self)
+            dialog.succeeded.connect(self.refresh)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.open()
