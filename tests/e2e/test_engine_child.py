@@ -20,16 +20,9 @@ from app.console.errors import EngineDidNotStart
 from app.core.hypervisor import SNAPSHOT_PREFIX
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.events import Event
-from app.domain.ids import TaskId
-from app.domain.states import BackupKind, TaskState
+from app.domain.states import TaskState
 from app.engine.api import (
-    Door,
     ListPlatforms,
-    ListVms,
-    RegisterPlatform,
-    RegisterStandby,
-    StartBackup,
-    TaskDetails,
 )
 from app.engine.remote.client import attach
 from app.engine.remote.endpoint import ENDPOINT_FILE
@@ -41,7 +34,7 @@ from app.secretstore.file_store import EncryptedFileSecretStore
 from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 from app.simulator.server import VSphereSimulator
 from app.simulator.vm.machine import VirtualMachine
-from tests.support.stage import small_spec
+from tests.support.stage import small_spec, start_first_backup, state_of
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -73,36 +66,6 @@ def log_of(installation: Installation) -> str:
     return (installation.folders.logs / "engine.log").read_text(encoding="utf-8")
 
 
-def start_backup(door: Door, simulator: VSphereSimulator, root: Path) -> TaskId:
-    """Register everything and queue a backup."""
-    platform = door.execute(
-        RegisterPlatform(
-            name="sim",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            password=simulator.password,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
-    )
-    standby = door.execute(RegisterStandby(name="disk", root_path=str(root / "standby")))
-    vm = door.ask(ListVms(platform=platform.id))[0]
-    return door.execute(
-        StartBackup(
-            platform=platform.id,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=standby.id,
-            rule_name="",
-            kind=BackupKind.FULL,
-        )
-    )
-
-
-def state_of(door: Door, task: TaskId) -> TaskState:
-    return door.ask(TaskDetails(task=task)).task.state
-
-
 def snapshots_of_ours(simulator: VSphereSimulator) -> list[str]:
     """Return the names of our snapshots on every VM."""
     with simulator.world.lock:
@@ -126,7 +89,7 @@ def test_the_engine_works_in_a_process_of_its_own_and_ends_with_its_door(
     with opened(installation) as door:
         assert door.is_ours
         assert door.host is None
-        task = start_backup(door.door, simulator, tmp_path)
+        task = start_first_backup(door.door, simulator, tmp_path)
         wait_until(lambda: state_of(door.door, task).is_final, deadline_s=PATIENCE_S, what="the end of the backup")
         assert state_of(door.door, task) is TaskState.COMPLETED, log_of(installation)
         with pytest.raises(EngineBusy):
@@ -256,7 +219,7 @@ def test_a_killed_window_takes_its_engine_with_it_in_the_middle_of_a_backup(
     simulator.faults.stall_nfc(after_bytes=1 << 20, seconds=3)
     with window_of(installation) as window:
         with attach(installation.folders.data) as door:
-            task = start_backup(door, simulator, tmp_path)
+            task = start_first_backup(door, simulator, tmp_path)
             wait_until(
                 lambda: state_of(door, task) is TaskState.RUNNING, deadline_s=PATIENCE_S, what="data moving"
             )

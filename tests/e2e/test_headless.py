@@ -17,17 +17,12 @@ from app.bootstrap import EngineHost, Installation, OpenDoor, claim_window, open
 from app.cli.demo.stage import folders_in, open_simulator
 from app.domain.engine_events import EngineFound, EngineLost, WindowRaiseAsked
 from app.domain.events import Event
-from app.domain.ids import TaskId
-from app.domain.states import BackupKind, TaskState
+from app.domain.states import TaskState
 from app.engine.api import (
-    Door,
     ListTasks,
     ListVms,
     RaiseWindow,
-    RegisterPlatform,
-    RegisterStandby,
     StartBackup,
-    TaskDetails,
 )
 from app.engine.remote.errors import EngineBusy
 from app.paths import HOME_VARIABLE
@@ -35,7 +30,7 @@ from app.secretstore.choice import SECRET_FILE
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 from app.simulator.server import VSphereSimulator
-from tests.support.stage import small_spec
+from tests.support.stage import small_spec, start_first_backup, state_of
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -117,36 +112,6 @@ def simulator(tmp_path: Path) -> Iterator[VSphereSimulator]:
         yield running
 
 
-def start_backup(door: Door, simulator: VSphereSimulator, root: Path) -> TaskId:
-    """Register everything and queue a backup."""
-    platform = door.execute(
-        RegisterPlatform(
-            name="sim",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            password=simulator.password,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
-    )
-    standby = door.execute(RegisterStandby(name="disk", root_path=str(root / "standby")))
-    vm = door.ask(ListVms(platform=platform.id))[0]
-    return door.execute(
-        StartBackup(
-            platform=platform.id,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=standby.id,
-            rule_name="",
-            kind=BackupKind.FULL,
-        )
-    )
-
-
-def state_of(door: Door, task: TaskId) -> TaskState:
-    return door.ask(TaskDetails(task=task)).task.state
-
-
 def test_a_window_attaches_to_the_engine_and_sees_its_task_through(
     home: Home, simulator: VSphereSimulator, tmp_path: Path
 ) -> None:
@@ -155,7 +120,7 @@ def test_a_window_attaches_to_the_engine_and_sees_its_task_through(
             assert opened.host is None
             heard: list[Event] = []
             opened.door.subscribe(heard.append)
-            task = start_backup(opened.door, simulator, tmp_path)
+            task = start_first_backup(opened.door, simulator, tmp_path)
             wait_until(
                 lambda: state_of(opened.door, task).is_final, deadline_s=PATIENCE_S, what="the end of the backup"
             )
@@ -176,7 +141,7 @@ def test_a_signal_ends_it_in_order_in_the_middle_of_a_backup(
 ) -> None:
     simulator.faults.stall_nfc(after_bytes=1 << 20, seconds=3)
     with home.engine() as process, home.open_door() as opened:
-        task = start_backup(opened.door, simulator, tmp_path)
+        task = start_first_backup(opened.door, simulator, tmp_path)
         wait_until(
             lambda: state_of(opened.door, task) is TaskState.RUNNING, deadline_s=PATIENCE_S, what="data moving"
         )
@@ -194,7 +159,7 @@ def test_a_killed_engine_is_unknown_to_the_window_until_the_next_one_is_there(
     heard: list[type[Event]] = []
     with home.engine() as first, home.open_door() as opened:
         opened.door.subscribe(lambda event: heard.append(type(event)))
-        task = start_backup(opened.door, simulator, tmp_path)
+        task = start_first_backup(opened.door, simulator, tmp_path)
         first.kill()
         first.wait(PATIENCE_S)
         wait_until(lambda: EngineLost in heard, what="the loss of the engine")

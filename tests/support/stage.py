@@ -13,8 +13,19 @@ from app.domain.ids import TaskId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import VmSummary
-from app.engine.api import Engine, ListPoints, ListVms, StartBackup, TaskDetails, TaskReport
+from app.engine.api import (
+    Door,
+    Engine,
+    ListPoints,
+    ListVms,
+    RegisterPlatform,
+    RegisterStandby,
+    StartBackup,
+    TaskDetails,
+    TaskReport,
+)
 from app.repository import Repository
+from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
 from app.simulator.vm.machine import VirtualMachine
 
@@ -140,3 +151,34 @@ def our_snapshots(stage: Stage) -> list[str]:
     with world.lock:
         names = [snapshot.name for vm in world.all(VirtualMachine) for snapshot in vm.every_snapshot()]
     return [name for name in names if name.startswith(SNAPSHOT_PREFIX)]
+
+
+def start_first_backup(door: Door, simulator: VSphereSimulator, root: Path) -> TaskId:
+    """Register everything and queue a backup."""
+    platform = door.execute(
+        RegisterPlatform(
+            name="sim",
+            address=simulator.host,
+            port=simulator.port,
+            user=simulator.user,
+            password=simulator.password,
+            thumbprint_sha256=simulator.thumbprint_sha256,
+        )
+    )
+    standby = door.execute(RegisterStandby(name="disk", root_path=str(root / "standby")))
+    vm = door.ask(ListVms(platform=platform.id))[0]
+    return door.execute(
+        StartBackup(
+            platform=platform.id,
+            vm=vm.id,
+            vm_name=vm.name,
+            standby=standby.id,
+            rule_name="",
+            kind=BackupKind.FULL,
+        )
+    )
+
+
+def state_of(door: Door, task: TaskId) -> TaskState:
+    """Return where a task stands."""
+    return door.ask(TaskDetails(task=task)).task.state
