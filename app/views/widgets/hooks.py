@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QTextOption, QValidator
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -265,6 +265,7 @@ class HooksDialog(FormDialog):
             self.whose.setCurrentIndex(self.whose.findData(rule in book.rules))
             self._enable()
             self.whose.currentIndexChanged.connect(self._on_whose)
+        QTimer.singleShot(0, self, self._grow)
 
     @property
     def is_own(self) -> bool:

@@ -6,12 +6,13 @@ from pytestqt.qtbot import QtBot
 from app.console.errors import AutostartRefused, SettingsNotSaved
 from app.domain.limits import TaskLimits
 from app.domain.notifications import SinkKind
-from app.engine.api import SetNotifications, TestSink
+from app.engine.api import HookCommand, Hooks, SetHooks, SetNotifications, TestSink
 from app.views.console import Console
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
+from app.views.widgets.hooks import HooksDialog
 from tests.gui.shell.conftest import ProgramStub
 from tests.support.scripted_door import ScriptedDoor
 
@@ -153,3 +154,19 @@ def test_a_webhook_is_tested_before_it_is_saved(qtbot: QtBot, page: SettingsPage
     assert command.settings is not None
     assert command.settings.webhook.url == "https://example.com/hook"
     dialog.reject()
+
+
+def test_the_commands_around_a_backup_are_on_the_page(
+    qtbot: QtBot, page: SettingsPage, calm_door: ScriptedDoor
+) -> None:
+    qtbot.waitUntil(page.hooks.change.isEnabled)
+    calm_door.answer(SetHooks, None)
+    page.hooks.change.click()
+    dialog = page.hooks.findChild(HooksDialog)
+    assert isinstance(dialog, HooksDialog)
+    QTest.keyClicks(dialog.after.program, "tell-monitoring")
+    QTest.keyClick(dialog.after.program, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bool(calm_door.executed))
+    after = HookCommand(arguments=("tell-monitoring",))
+    assert calm_door.executed == [SetHooks(hooks=Hooks(after=after))]
+    qtbot.waitUntil(lambda: not dialog.isVisible())
