@@ -169,4 +169,4 @@ def test_the_commands_around_a_backup_are_on_the_page(
     qtbot.waitUntil(lambda: bool(calm_door.executed))
     after = HookCommand(arguments=("tell-monitoring",))
     assert calm_door.executed == [SetHooks(hooks=Hooks(after=after))]
-    qtbot.waitUntil(lambda: not dialog.isVisible())
+    qtbot.waitUntil(lambda: page.hooks.findChild(HooksDialog) is None)
