@@ -112,6 +112,9 @@ points = sa.Table(
     ),
 )
 
+NO_BACKUP = sa.text("kind <> 'backup'")
+"""An index of every kind would serve lists of restores too, but SQLite would then walk along it for backups."""
+
 tasks = sa.Table(
     "tasks",
     metadata,
@@ -144,6 +147,7 @@ tasks = sa.Table(
     sa.Index("ix_tasks_by_time", "created_at"),
     sa.Index("ix_tasks_by_vm", "platform_id", "vm", "created_at"),
     sa.Index("ix_tasks_by_rule", "rule_id", "vm", "created_at"),
+    sa.Index("ix_tasks_no_backup", "created_at", "id", sqlite_where=NO_BACKUP, postgresql_where=NO_BACKUP),
 )
 
 task_stages = sa.Table(

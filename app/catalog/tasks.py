@@ -10,7 +10,7 @@ from app.catalog.database import Database
 from app.catalog.figures import count_end, subject_id
 from app.catalog.history_tables import subjects
 from app.catalog.log import append_for_task, pack_params, read_of_task, unpack_params
-from app.catalog.tables import rule_vms, rules, task_stages, tasks
+from app.catalog.tables import NO_BACKUP, rule_vms, rules, task_stages, tasks
 from app.core.zones import local_zone
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
@@ -132,9 +132,11 @@ class TaskStore:
         offset: int = 0,
     ) -> tuple[TaskRecord, ...]:
         """Return the tasks that fit every condition given, newest first."""
-        where: list[sa.ColumnElement[bool]] = []
+        where: list[sa.ColumnElement[bool] | sa.TextClause] = []
         if kinds is not None:
             where.append(tasks.c.kind.in_([kind.value for kind in kinds]))
+            if TaskKind.BACKUP not in kinds and states is None:
+                where.append(NO_BACKUP)  # word for word what the index of these says
         if vm is not None:
             where.append(tasks.c.vm == vm)
         if platform is not None:

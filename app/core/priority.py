@@ -6,7 +6,7 @@ import sys
 
 _log = logging.getLogger(__name__)
 
-LOWER_NICE = 5
+LOWER_NICE = 10
 
 
 def yield_to_others() -> None:

@@ -23,15 +23,17 @@ from app.cli.demo.stage import folders_in
 from app.core.priority import yield_to_others
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
+from app.simulator.storage.disk import SimDisk
+from app.simulator.vm.machine import VirtualMachine
 from tests.bench.catalog_history import VMS_PER_RULE, Builder
 from tests.bench.gui_window import TASKS, Figures, Opening
 from tests.bench.page import circumstances, write_section
 from tests.support.engine_lab import EngineLab
 from tests.support.fakes import TurnableClock
 
-VMS = 96
-"""So many that eight of them are being backed up all the while."""
-DISK_BYTES = 1 << 30
+VMS = 24
+DISK_BYTES = 256 << 20
+BLOCK_BYTES = 1 << 20
 P99_GOAL_MS, WORST_GOAL_MS = 50.0, 200.0
 SHOWN_GOAL_MS, CONTENT_GOAL_MS = 100.0, 500.0
 MEMORY_GOAL_MB = 400
@@ -44,15 +46,25 @@ def serve(directory: Path) -> int:
     In earnest it is other machines with processors of their own, so here it stands back behind the other two.
     """
     yield_to_others()
-    yield_to_others()
-    vms = tuple(
-        VmSpec(name=f"load-{number}", disks=(DiskSpec(capacity_bytes=DISK_BYTES),)) for number in range(VMS)
-    )
+    disk = DiskSpec(capacity_bytes=DISK_BYTES, filesystem=False)
+    vms = tuple(VmSpec(name=f"load-{number}", disks=(disk,)) for number in range(VMS))
     with VSphereSimulator(SimulatorSpec(vms=vms), directory) as simulator:
+        for vm in simulator.world.all(VirtualMachine):
+            for tree in vm.trees.values():
+                for disk_file in tree.every_disk():
+                    fill_disk(disk_file)
         facts = {"port": simulator.port, "thumbprint": simulator.thumbprint_sha256}
         print(json.dumps({**facts, "user": simulator.user, "password": simulator.password}), flush=True)
         sys.stdin.read()
     return 0
+
+
+def fill_disk(disk: SimDisk) -> None:
+    """Fill a disk with bytes that do not compress, no two blocks the same."""
+    block = bytearray(os.urandom(BLOCK_BYTES))
+    for offset in range(0, DISK_BYTES, BLOCK_BYTES):
+        block[:16] = os.urandom(16)
+        disk.write(offset, bytes(block))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from types import FrameType
 import psutil
 from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
 
 from app.bootstrap import Installation
 from app.cli.demo.stage import folders_in
@@ -26,7 +27,7 @@ from app.console.enginedoor import open_engine
 from app.console.pages import make_pages
 from app.console.program import application_object, calm_collector
 from app.console.service import ProgramService
-from app.domain.states import TaskState
+from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
     Door,
     ListRules,
@@ -48,6 +49,8 @@ from app.workers.door import DoorClient
 
 TASKS = 8
 LOAD = "load"
+TURNS = 16
+"""So often is each VM backed up in full, so that there is always a next one."""
 LOAD_TASKS = 500
 """More than there are."""
 LOAD_DEADLINE_S = 240.0
@@ -195,6 +198,7 @@ class PageWatch:
         return any(
             isinstance(one.owner, QWidget) and (one.owner is page or page.isAncestorOf(one.owner))
             for one in self._client._asker._waiting.values()
+            if isValid(one.owner)
         )
 
 
@@ -235,17 +239,19 @@ def start_tasks(door: Door, facts: dict[str, str], root: Path) -> None:
         )
     )
     standby = door.execute(RegisterStandby(name="load", root_path=str(root / "standby")))
-    for vm in door.ask(ListVms(platform=platform.id)):
-        door.execute(
-            StartBackup(
-                platform=platform.id,
-                standby=standby.id,
-                vm=vm.id,
-                vm_name=vm.name,
-                target_path="load",
-                rule_name=LOAD,
+    for _ in range(TURNS):
+        for vm in door.ask(ListVms(platform=platform.id)):
+            door.execute(
+                StartBackup(
+                    platform=platform.id,
+                    standby=standby.id,
+                    vm=vm.id,
+                    vm_name=vm.name,
+                    target_path=LOAD,
+                    rule_name=LOAD,
+                    kind=BackupKind.FULL,
+                )
             )
-        )
 
     def is_loaded() -> bool:
         return sum(row.progress.read_bytes > 0 for row in running(door)) >= TASKS // 2
@@ -259,7 +265,8 @@ def places(door: Door) -> list[tuple[str, Address]]:
     """Return the pages, and what lies behind them: a rule with its VMs, its statistics, a task."""
     rules: tuple[RuleRow, ...] = door.ask(ListRules())
     rule = rules[len(rules) // 2].id
-    task = running(door)[0].id
+    live_until(lambda: bool(running(door)), seconds=LOAD_DEADLINE_S)
+    task = door.ask(ListTasks(limit=1))[0].id
     return [
         ("VMs of a rule", Address("backup", (rule,))),
         ("statistics of a rule", Address("backup", (rule, "statistics"))),

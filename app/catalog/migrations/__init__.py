@@ -20,6 +20,7 @@ from app.catalog.migrations import (
     r0004_settings,
     r0005_tallies,
     r0006_encryption,
+    r0007_no_backups,
 )
 
 REVISIONS: tuple[ModuleType, ...] = (
@@ -29,6 +30,7 @@ REVISIONS: tuple[ModuleType, ...] = (
     r0004_settings,
     r0005_tallies,
     r0006_encryption,
+    r0007_no_backups,
 )
 """Every revision, oldest first."""
 

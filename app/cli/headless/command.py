@@ -3,6 +3,7 @@
 import getpass
 import logging
 import sys
+import threading
 from collections.abc import Callable
 
 from app import __version__
@@ -12,6 +13,7 @@ from app.cli.headless.servicemanager import tell_service_manager
 from app.cli.headless.signals import EndWish, end_wish
 from app.core.priority import yield_to_others
 from app.domain.errors import OperationalError
+from app.engine.api import Engine, ListRules, ReadOverview
 from app.logs import MIB, ProgramLog
 from app.paths import Folders
 from app.secretstore.passphrases import passphrase_from
@@ -19,6 +21,9 @@ from app.secretstore.passphrases import passphrase_from
 _log = logging.getLogger(__name__)
 
 FAILED = 1
+SWITCH_S = 0.001
+"""How long a thread that moves data may keep the interpreter while another waits to answer the window; Python's
+5 ms, times the threads of eight tasks, would be felt."""
 
 
 def run_headless(folders: Folders | None = None) -> int:
@@ -81,6 +86,7 @@ def _run(
         file_bytes=settings.log_file_mb * MIB,
         file_count=settings.log_files,
     )
+    sys.setswitchinterval(SWITCH_S)
     with log:
         try:
             _serve(installation, wish, ask_passphrase, ready)
@@ -102,10 +108,22 @@ def _serve(
         host.let_others_in()
         _log.info("Standfast %s runs without a window", __version__)
         ready(installation)
+        warming = threading.Thread(target=_warm_up, args=(host.engine,), name="warm-up")
+        warming.start()
         wish.wait()
+        warming.join()
         _log.info("ending because of %s", wish.name)
         tell_service_manager("STOPPING=1\nSTATUS=Stopping tasks and cleaning up")
     _log.info("ended")
+
+
+def _warm_up(engine: Engine) -> None:
+    """Read once what the first pages are made of, before anybody waits for it."""
+    try:
+        engine.ask(ReadOverview())
+        engine.ask(ListRules())
+    except OperationalError as error:
+        _log.warning("the first pages could not be made ready: %s", error)
 
 
 def _asked_passphrase() -> str | None:

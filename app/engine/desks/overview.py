@@ -38,6 +38,8 @@ NEXT_RUNS: Final = 8
 GAUGE_WAIT_S: Final = 0.2
 """How long the first page waits for looks at standbys that are under way."""
 MOST_HITS: Final = 100
+OVERDUE_HOLDS_S: Final = 300
+"""A VM that becomes overdue, which takes hours, is told at most so much later."""
 
 
 class OverviewDesk:
@@ -161,8 +163,10 @@ class OverviewDesk:
         for rule in rules:
             newest = newest_points(by_rule.get(rule.name, {}), successors[rule.platform])
             entered, working = since.get(rule.id, now), busy.get(rule.id, set())
-            # Within a minute only what happened to its VMs can change a rule's answer.
-            facts = (rule, newest, entered, working, now.replace(second=0, microsecond=0), zone)
+            # For some minutes only what happened to its VMs changes a rule's answer. Each rule has its own
+            # minutes, so that they do not all come due together.
+            stretch = int(now.timestamp() + hash(rule.id) % OVERDUE_HOLDS_S) // OVERDUE_HOLDS_S
+            facts = (rule, newest, entered, working, stretch, zone)
             known = self._overdue_known.get(rule.id)
             if known is None or known[0] != facts:
                 known = (facts, overdue_vms(rule, newest, entered, now, zone, busy=working))
@@ -235,6 +239,8 @@ def newest_points(points: Mapping[VmId, datetime], successors: Mapping[VmId, VmI
         points: moment of the newest point of each VM that has any in the rule.
         successors: for each VM whose place was taken, the one that took it.
     """
+    if not successors:
+        return dict(points)
     found: dict[VmId, datetime] = {}
     for vm, at in points.items():
         seen = {vm}

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from app.core.bus import EventBus
-from app.domain.console_events import RuleChanged, StandbyRegistered
+from app.domain.console_events import ErrorsViewed, RuleChanged, StandbyRegistered
 from app.domain.events import TaskStateChanged
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.policies import OneTimePolicy
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import TaskState
 from app.engine.queries.rules import RuleRow
-from app.engine.rules.rowkeeper import LONGEST_S, MOST_SINGLE, SETTLING_S, RowKeeper
+from app.engine.rules.rowkeeper import MOST_AT_ONCE, ROLLING, SETTLING_S, RowKeeper
 from tests.support.fakes import TurnableClock
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -64,12 +64,12 @@ class Maker:
 class Lab:
     """A keeper with rules."""
 
-    def __init__(self, count: int = 3) -> None:
+    def __init__(self, count: int = 3, *, rolling: int = 0) -> None:
         self.rules: Sequence[BackupRule] = [rule(number) for number in range(count)]
         self.clock = TurnableClock(NOW)
         self.bus = EventBus()
         self.make = Maker()
-        self.keeper = RowKeeper(self.make, self.bus, self.clock)
+        self.keeper = RowKeeper(self.make, self.bus, self.clock, rolling=rolling)
         self.live: set[RuleId] = set()
         self.situation: object = "calm"
 
@@ -131,22 +131,52 @@ def test_a_run_that_began_is_not_the_next_one() -> None:
     assert lab.ask() == []
 
 
-def test_everything_is_made_anew_for_another_situation_a_standby_a_clock_set_back_and_after_a_while() -> None:
+def test_everything_is_made_anew_for_another_situation_and_for_a_clock_set_back() -> None:
     lab = Lab()
     lab.settle()
     lab.situation = "another zone"
     assert len(lab.ask()) == 3
-    lab.bus.publish(StandbyRegistered(at=NOW, standby=StandbyId("s"), name="s"))
-    assert len(lab.ask()) == 3
-    lab.settle()
-    lab.clock.turn(LONGEST_S + 1)
+    lab.clock.turn(-3600)
     assert len(lab.ask()) == 3
     assert lab.ask() == []
 
 
-def test_many_changed_rules_are_read_as_all() -> None:
-    lab = Lab(MOST_SINGLE + 10)
+def test_everything_is_made_anew_for_a_standby_at_once_and_when_its_event_has_settled() -> None:
+    lab = Lab()
     lab.settle()
-    for one in lab.rules[: MOST_SINGLE + 1]:
-        lab.bus.publish(RuleChanged(at=NOW, rule=one.id))
-    assert len(lab.ask()) == MOST_SINGLE + 10
+    lab.bus.publish(StandbyRegistered(at=NOW, standby=StandbyId("s"), name="s"))
+    assert len(lab.ask()) == 3
+    assert lab.ask() == []
+    lab.clock.turn(SETTLING_S)
+    assert len(lab.ask()) == 3
+    assert lab.ask() == []
+
+
+def test_viewed_errors_are_those_of_a_rule_or_of_all() -> None:
+    lab = Lab()
+    lab.settle()
+    lab.bus.publish(ErrorsViewed(at=NOW, rule=RuleId("rule-001"), vm=None))
+    assert lab.ask() == ["rule-001"]
+    lab.bus.publish(ErrorsViewed(at=NOW, rule=None, vm=None))
+    assert len(lab.ask()) == 3
+
+
+def test_a_few_rows_take_turns_whatever_happened() -> None:
+    lab = Lab(7, rolling=3)
+    lab.ask()
+    places = [[one.removeprefix("rule-00") for one in lab.ask()] for _ in range(3)]
+    assert places == [["3", "4", "5"], ["6"], ["0", "1", "2"]]
+    assert ROLLING > 0
+
+
+def test_when_much_changes_at_once_the_next_questions_show_the_rest_and_what_runs_goes_first() -> None:
+    lab = Lab(MOST_AT_ONCE + 10)
+    lab.settle()
+    lab.situation = "another zone"
+    lab.live = {lab.rules[-1].id}
+    first, second = lab.ask(), lab.ask()
+    assert len(first) == MOST_AT_ONCE
+    assert first[0] == second[0] == lab.rules[-1].id
+    assert len(second) == 11
+    assert {*first, *second} == {one.id for one in lab.rules}
+    assert lab.ask() == [lab.rules[-1].id]
