@@ -111,6 +111,16 @@ _TEXTS: Final = {
         "<p>From now on restore points there are encrypted with keys that the passphrase opens. Make a "
         "recovery key and keep it apart from this machine.</p>",
     ),
+    "EncryptionDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Which directories of the standby machine this console can open. Another passphrase and a recovery key"
+        " open the same data: make a recovery key before you need one.</p>",
+    ),
+    "RecoverySheetDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>This key is shown once and kept nowhere. Print it or save it, lock it away, and only then tick the"
+        " box.</p>",
+    ),
 }
 
 

@@ -20,10 +20,11 @@ from app.engine.api import (
 )
 from app.views import style
 from app.views.console import Console
+from app.views.dialog_help import offer_help
 from app.views.standbys.passphrases import PassphrasePair, secret_entry
 from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.widgets.confirm import ConfirmDialog
-from app.views.widgets.form import Banner, Field, FormDialog
+from app.views.widgets.form import Banner, Field, FormDialog, Growing
 from app.workers.asker import Failure
 
 OnDone = Callable[[object], None]
@@ -156,6 +157,8 @@ class EncryptionDialog(QDialog):
             self._layout.addWidget(widget)
         self._build_buttons()
         self.setMinimumWidth(style.DIALOG_WIDTH)
+        offer_help(self)
+        Growing(self)
         self._ask()
 
     def _build_buttons(self) -> None:

@@ -21,8 +21,9 @@ from app.engine.api import RecoverySheet
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
+from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
-from app.views.widgets.form import Banner
+from app.views.widgets.form import Banner, Growing
 from app.workers.keysheet import pdf_of, save_privately
 
 _GROUPS_PER_LINE = 7
@@ -50,6 +51,8 @@ class RecoverySheetDialog(QDialog):
         self.kept = QCheckBox(self.tr("The recovery key is in a safe place, away from this machine"), self)
         self.kept.toggled.connect(self._on_kept)
         self._build()
+        offer_help(self)
+        Growing(self)
 
     def _build(self) -> None:
         heading = QLabel(self.tr("Recovery key of {name}").format(name=self._sheet.standby_name), self)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -288,12 +288,31 @@ class FormDialog(QDialog):
         QTimer.singleShot(0, self, self._grow)
 
     def _grow(self) -> None:
-        """Make room for texts that wrap: Qt's layouts do not ask for it by themselves."""
-        layout = self.layout()
-        needed = layout.totalHeightForWidth(self.width()) if layout is not None else 0
-        if self.height() < needed:
-            self.resize(self.width(), needed)
+        grow(self)
 
     def _on_typing_paused(self) -> None:
         if self._complain:
             self.show_problems()
+
+
+def grow(dialog: QDialog) -> None:
+    """Make room for texts that wrap: Qt's layouts do not ask for it by themselves."""
+    layout = dialog.layout()
+    needed = layout.totalHeightForWidth(dialog.width()) if layout is not None else 0
+    if dialog.height() < needed:
+        dialog.resize(dialog.width(), needed)
+
+
+class Growing(QObject):
+    """Lets a dialog grow whenever something in it asks for room. Thread: GUI."""
+
+    def __init__(self, dialog: QDialog) -> None:
+        super().__init__(dialog)
+        self._dialog = dialog
+        dialog.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Look after the event; let it pass."""
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Show):
+            QTimer.singleShot(0, self, lambda: grow(self._dialog))
+        return super().eventFilter(watched, event)

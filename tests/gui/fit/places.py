@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
@@ -9,8 +10,9 @@ from pytestqt.qtbot import QtBot
 from app.core.secrets import SecretStoreUnavailable
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
+from app.domain.standbys import EncryptionMode
 from app.domain.states import BackupKind
-from app.engine.api import ListPlatforms
+from app.engine.api import DescribeEncryption, EncryptionRow, ListPlatforms, RecoverySheet, RepositoryKeysRow
 from app.views.backup.deletion import DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.page import BackupPage
@@ -29,7 +31,10 @@ from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.shell import Shell
 from app.views.standbys.dialog import StandbyDialog
+from app.views.standbys.encryption import EncryptDialog, EncryptionDialog, UnlockDialog
+from app.views.standbys.encryption import PassphraseDialog as StandbyPassphraseDialog
 from app.views.standbys.page import StandbysPage
+from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.tasks.page import TasksPage
 from app.views.trouble import TroubleReporter
 from app.views.widgets.directory_browser import DirectoryBrowser
@@ -40,6 +45,8 @@ from tests.gui.platforms import test_platforms as platforms
 from tests.gui.restore.points import RULE
 from tests.support.scripted_door import ScriptedDoor
 
+OPEN_KEYS = RepositoryKeysRow(target_path="rules/web", is_open=True, recovery_keys=2, error=None)
+LOCKED_KEYS = RepositoryKeysRow(target_path="rules/databases", is_open=False, recovery_keys=None, error=None)
 WEB, VM = RuleId("r-web"), VmId("vm-web-01")
 _CHAINS = 3
 """So often an answer leads to another question."""
@@ -221,6 +228,48 @@ def _standby(scene: Scene) -> QWidget:
     return dialog
 
 
+def _unlock(scene: Scene) -> QWidget:
+    dialog = UnlockDialog(scene.console, samples.STANDBY_ROW, scene.shell.window)
+    scene.dialog(dialog)
+    dialog.accept()
+    scene.settle()
+    return dialog
+
+
+def _new_passphrase(kind: type[EncryptDialog] | type[StandbyPassphraseDialog]) -> Place:
+    def show(scene: Scene) -> QWidget:
+        dialog = kind(scene.console, samples.STANDBY_ROW, scene.shell.window)
+        scene.dialog(dialog)
+        dialog.accept()
+        scene.settle()
+        return dialog
+
+    return show
+
+
+def _encryption(*repositories: RepositoryKeysRow, mode: EncryptionMode) -> Place:
+    def show(scene: Scene) -> QWidget:
+        row = EncryptionRow(mode=mode, passphrase_known=False, recovery_keys=1, repositories=repositories)
+        scene.door.answer(DescribeEncryption, row)
+        return scene.dialog(EncryptionDialog(scene.console, samples.STANDBY_ROW, scene.shell.window))
+
+    return show
+
+
+def _recovery_key(scene: Scene) -> QWidget:
+    sheet = RecoverySheet(
+        key="-".join(["ABCDE"] * 11),
+        standby_name="standby-a",
+        root_path="/srv/backup/standby-a",
+        made_at=datetime(2026, 11, 22, 9, 30, tzinfo=UTC),
+    )
+    dialog = RecoverySheetDialog(scene.console, sheet, scene.shell.window)
+    scene.dialog(dialog)
+    dialog.reject()
+    scene.settle()
+    return dialog
+
+
 def _doctor(scene: Scene) -> QWidget:
     scene.page("platforms")
     page = scene.page_of(PlatformsPage)
@@ -373,6 +422,13 @@ PLACES: dict[str, Place] = {
     "doctor": _doctor,
     "deletion of a platform": _confirmation("platforms", PlatformsPage, _delete_platform),
     "standby": _standby,
+    "unlock": _unlock,
+    "encrypt": _new_passphrase(EncryptDialog),
+    "change passphrase": _new_passphrase(StandbyPassphraseDialog),
+    "encryption, off": _encryption(mode=EncryptionMode.OFF),
+    "encryption, open": _encryption(OPEN_KEYS, mode=EncryptionMode.CONTENTS),
+    "encryption, locked": _encryption(OPEN_KEYS, LOCKED_KEYS, mode=EncryptionMode.NAMES),
+    "recovery key": _recovery_key,
     "deletion of a standby": _confirmation("standbys", StandbysPage, _delete_standby),
     "stopping tasks": _confirmation("tasks", TasksPage, _stop_tasks),
     "clearing the log": _confirmation("log", LogsPage, _clear_log),
