@@ -38,8 +38,8 @@ class _DayChart(QWidget):
         self._theme = theme
         self._bars: dict[date, DayBar] = {}
         self._time_axis, self._left_axis = LocalTimeAxis(), left_axis
-        self._plot = pyqtgraph.PlotWidget(self, axisItems={"bottom": self._time_axis, "left": left_axis})
-        self._plot.setMenuEnabled(False)
+        axes = {"bottom": self._time_axis, "left": left_axis}
+        self._plot = pyqtgraph.PlotWidget(self, axisItems=axes, enableMenu=False)
         self._plot.hideButtons()
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.scene().sigMouseMoved.connect(self._on_mouse_moved)

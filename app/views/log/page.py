@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QMenu
 from app.domain.ids import RuleId, TaskId, VmId
 from app.engine.api import (
     ClearLog,
-    ListRules,
+    DescribeRule,
     LogEntryRow,
     LogFilter,
     LogPage,
     ReadLog,
-    RuleRow,
+    RuleDetails,
 )
 from app.models import format as fmt
 from app.models.rows import Column, RowModel
@@ -144,7 +144,8 @@ class LogsPage(Page):
             vm = VmId(path[1]) if len(path) > 1 else None
             self._about = LogFilter(rule=rule, vm=vm)
             if rule is not None:
-                self.console.door.ask(ListRules(), owner=self, on_done=self._on_rules, on_failed=self._on_no_names)
+                query = DescribeRule(rule=rule)
+                self.console.door.ask(query, owner=self, on_done=self._on_rule, on_failed=self._on_no_name)
         self.back.setVisible(bool(path))
         self._is_seen = True
         self.table.rows.set_rows(())
@@ -156,11 +157,12 @@ class LogsPage(Page):
         self._is_seen = False
         self._news.stop()
 
-    def _on_rules(self, rules: tuple[RuleRow, ...]) -> None:
-        self._rule_name = next((one.name for one in rules if one.id == self._about.rule), "")
-        self.crumbs_changed.emit()
+    def _on_rule(self, rule: RuleDetails) -> None:
+        if rule.row.id == self._about.rule:
+            self._rule_name = rule.row.name
+            self.crumbs_changed.emit()
 
-    def _on_no_names(self, failure: Failure) -> None:
+    def _on_no_name(self, failure: Failure) -> None:
         """The breadcrumb stays short; the list tells of an engine that is away."""
 
     # --- what is asked for ------------------------------------------------------------------------------------

@@ -10,7 +10,16 @@ from pytestqt.qtbot import QtBot
 from app.domain.events import TaskLogged
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.messages import LogLevel, MessageKind
-from app.engine.api import ClearLog, ListRules, LogEntryRow, LogFilter, LogPage, LogRow, ReadLog
+from app.engine.api import (
+    ClearLog,
+    DescribeRule,
+    LogEntryRow,
+    LogFilter,
+    LogPage,
+    LogRow,
+    ReadLog,
+    RuleDetails,
+)
 from app.views.console import Console
 from app.views.history import Address
 from app.views.log.choices import Span
@@ -18,6 +27,7 @@ from app.views.log.lines import reader_words
 from app.views.log.page import LogsPage, entry_text
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.confirm import ConfirmDialog
+from tests.gui.backup.samples import DRAFT
 from tests.gui.export_steps import read_csv, save_in_dialog
 from tests.gui.restore.points import RULE
 from tests.support.scripted_door import ScriptedDoor
@@ -47,7 +57,7 @@ def script_log(door: ScriptedDoor, lines: list[LogEntryRow]) -> None:
         return LogPage(rows=rows, older=rows[-1].line.id if len(older) > len(rows) else None)
 
     door.answer(ReadLog, read)
-    door.answer(ListRules, (RULE,))
+    door.answer(DescribeRule, RuleDetails(row=RULE, draft=DRAFT))
 
 
 def open_page(qtbot: QtBot, console: Console, path: tuple[str, ...] = ()) -> LogsPage:
