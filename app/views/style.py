@@ -52,7 +52,7 @@ SECONDARY_PX: Final = 12
 TITLE_PX: Final = 16
 FIGURE_PX: Final = 22
 ANIMATION_MS: Final = 120
-SKELETON_DELAY_MS: Final = 60
+SKELETON_DELAY_MS: Final = 40
 
 CONTRAST_MIN: Final = 4.5
 """The least contrast between text and its ground (WCAG 2.2, level AA)."""

@@ -24,11 +24,11 @@ from app.domain.ids import RuleId, VmId
 from app.domain.rules import BackupRule
 from app.engine.queries.rules import RuleRow
 
-ROLLING: Final = 5
+ROLLING: Final = 3
 """So many rows are made anew at each question, in turn: whatever escapes the events shows after a while."""
 SETTLING_S: Final = 2.0
 """So long after an event rows are made anew once more: what it tells may not have been written yet."""
-MOST_AT_ONCE: Final = 25
+MOST_AT_ONCE: Final = 15
 """When much changes at once, the next questions show the rest: an answer is never slow."""
 
 _OF_A_TASK: Final = (TaskQueued, TaskStateChanged)
