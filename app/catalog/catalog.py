@@ -73,7 +73,7 @@ class Catalog:
         """
         database = Database.open(location)
         try:
-            durable = Database.open(location, durable=True)
+            durable = Database.open(location, durable=True, check=False)
         except BaseException:
             database.close()
             raise

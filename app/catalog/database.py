@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.catalog.migrations import migrate
 
+LARGE_BYTES = 128 * 1024 * 1024
+"""A file above this size takes seconds to look through, minutes from a slow disk."""
+CHECK_EVERY_S = 7 * 24 * 3600.0
+"""A large file that was found whole is not looked through again for so long."""
 BUSY_TIMEOUT_S = 20.0
 """How long a statement waits for another process that holds the database."""
 
@@ -34,12 +39,16 @@ class Database:
         self._write_lock = threading.Lock()
 
     @classmethod
-    def open(cls, location: Path | str, *, durable: bool = False) -> Self:
+    def open(
+        cls, location: Path | str, *, durable: bool = False, check: bool = True, large_bytes: int = LARGE_BYTES
+    ) -> Self:
         """Open a database file or URL; create it and bring its schema up to date as needed.
 
         Args:
             location: a file for SQLite, or an SQLAlchemy URL such as ``postgresql+psycopg://…``.
             durable: True makes every commit survive even a power failure (``synchronous=FULL``).
+            check: look through the whole file for damage first, a large one at most once a week.
+            large_bytes: what counts as large.
 
         Raises:
             CatalogDamaged: the file is not a whole database.
@@ -51,7 +60,8 @@ class Database:
         try:
             if isinstance(location, Path):
                 location.parent.mkdir(parents=True, exist_ok=True)
-            database._check_whole()
+            if check:
+                database._check_whole(location if isinstance(location, Path) else None, large_bytes)
             with database.write() as connection:
                 migrate(connection, shown)
         except OSError as error:
@@ -67,13 +77,19 @@ class Database:
         """Whether no other process writes to it: a file, which one engine holds at a time."""
         return self._engine.dialect.name == "sqlite"
 
-    def _check_whole(self) -> None:
+    def _check_whole(self, file: Path | None, large_bytes: int) -> None:
         if self._engine.dialect.name != "sqlite":
+            return
+        is_large = file is not None and file.exists() and file.stat().st_size > large_bytes
+        mark = None if file is None or not is_large else file.with_name(f"{file.name}.checked")
+        if mark is not None and _is_younger(mark, CHECK_EVERY_S):
             return
         with self.read() as connection:
             verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one()
         if verdict != "ok":
             raise CatalogDamaged(location=self.location, detail=verdict)
+        if mark is not None:
+            mark.touch()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -116,6 +132,13 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _is_younger(file: Path, age_s: float) -> bool:
+    try:
+        return 0 <= time.time() - file.stat().st_mtime < age_s
+    except FileNotFoundError:
+        return False
 
 
 def _url(location: Path | str) -> tuple[sa.URL, str]:

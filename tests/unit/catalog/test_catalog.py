@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from app.catalog import Catalog
-from app.catalog.database import Database, _url
+from app.catalog.database import CHECK_EVERY_S, Database, _url
 from app.catalog.errors import CatalogDamaged, CatalogTooNew, CatalogUnavailable
 from app.catalog.migrations import REVISIONS, newest_revision
 from app.catalog.tables import metadata
@@ -331,6 +331,26 @@ def test_a_page_damaged_in_the_middle_is_found_when_opening(tmp_path: Path) -> N
     path.write_bytes(bytes(content))
     with pytest.raises(CatalogDamaged):
         Catalog.open(path, clock=SystemClock())
+
+
+def test_a_large_file_is_looked_through_once_a_week(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        for number in range(200):
+            catalog.tasks.add(task(number))
+    Database.open(path, large_bytes=0).close()
+    content = bytearray(path.read_bytes())
+    content[-3 * 4096 : -2 * 4096] = os.urandom(4096)
+    path.write_bytes(bytes(content))
+
+    Database.open(path, large_bytes=0).close()
+    (mark,) = tmp_path.glob("*.checked")
+    long_ago = mark.stat().st_mtime - CHECK_EVERY_S - 1
+    os.utime(mark, (long_ago, long_ago))
+    with pytest.raises(CatalogDamaged):
+        Database.open(path, large_bytes=0)
+    with pytest.raises(CatalogDamaged):
+        Database.open(path, large_bytes=0)
 
 
 def test_a_database_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> None:
