@@ -1,8 +1,8 @@
 """How fast the repository stores, restores and verifies a disk, beside its peers in the same run.
 
-All contenders take their turn in every round, another one first each time, on the same warm images; the figures are
-medians, and their CPU seconds are those of the process and its children. Who the peers are, how they come here and
-what they are asked is told in ``tests/bench/peers.py``; what the disk holds in ``tests/bench/corpus.py``.
+All contenders take their turn in every round, another one first each time, on the same warm images; the figures
+are medians, and their CPU seconds are those of the process and its children. Who the peers are, how they come here
+and what they are asked is told in ``tests/bench/peers.py``; what the disk holds in ``tests/bench/corpus.py``.
 
 Run by ``./dev bench repository [--size-gib 2] [--rounds 3] [--folder F] [--no-page]``. The images are kept in
 ``.cache/bench`` for the next run, or in the folder.
@@ -66,7 +66,7 @@ def measure(work: Path, corpus: Corpus, images: Path, rounds: int, missing: Sequ
     results = Results()
     contenders = everybody(work, corpus, images, missing)
     for number in range(rounds):
-        # Whoever comes first after a round takes memory that the machine has to find again: not always the same one.
+        # Whoever comes first after a round takes memory that the machine has to find again: another each time.
         first = number % len(contenders)
         for contender in contenders[first:] + contenders[:first]:
             for step in contender.steps:

@@ -80,14 +80,18 @@ _DECODING = (
     "CPU: every frame is decompressed and compared; beside other work the ratio goes to that of CPU seconds"
 )
 _START = "the interpreter: its start and imports take 0.4 s, which the running console does not pay"
+_FIXED = (
+    "restic cuts where the content says and finds data that moved; tracking of changed blocks wants fixed chunks"
+)
+_WHOLE_CHUNKS = "a chunk of 1 MiB is stored anew with all its frames, also those that did not change"
 RATIOS = (
     Ratio("full, wall, to borg", "full", "wall_s", "borg", "full", 0.50, _SHARE),
     Ratio("full, wall, to restic", "full", "wall_s", "restic", "full", 0.22, _SHARE),
     Ratio("full, wall, to zstd -1 -T2", "full", "wall_s", ZSTD, "full", 0.70, _SHARE),
     Ratio("full, user CPU, to borg", "full", "user_s", "borg", "full", 0.80, _START),
     Ratio("full, stored, to zstd -1", "full", "stored_bytes", ZSTD, "full", 1.03),
-    Ratio("full, stored, to restic", "full", "stored_bytes", "restic", "full", 1.15),
-    Ratio("CBT incremental, wall, to own full", "second", "inside_s", US, "full", 0.12),
+    Ratio("full, stored, to restic", "full", "stored_bytes", "restic", "full", 1.15, _FIXED),
+    Ratio("CBT incremental, wall, to own full", "second", "inside_s", US, "full", 0.12, _WHOLE_CHUNKS),
     Ratio("CBT incremental, wall, to restic's second", "second", "wall_s", "restic", "second", 0.04, _START),
     Ratio("clone, stored, to restic", "clone", "stored_bytes", "restic", "clone", 1.0),
     Ratio("verified restore, wall, to qemu-img", "restore", "wall_s", "qemu-img", "restore", 0.45, _DISK),
@@ -143,7 +147,7 @@ def _goals(results: Results, corpus: Corpus) -> Iterator[str]:
     read, stored = results.median(US, "second", "read_bytes"), results.median(US, "second", "stored_bytes")
     if read is not None and stored is not None:
         yield _row("bytes read by the CBT incremental, to bytes changed", read / corpus.changed_bytes, 1.01)
-        yield _row("stored by it, to bytes changed", stored / corpus.changed_bytes, 1.05)
+        yield _row("stored by it, to bytes changed", stored / corpus.changed_bytes, 1.05, limit=_WHOLE_CHUNKS)
     peak = max((one.peak_bytes for key, all_ in results.rounds.items() if key[0].startswith(US) for one in all_))
     yield _row("peak memory of our processes, MiB", peak / MIB, _PEAK_GOAL_MIB)
     for depth, goal in _IOPS_GOALS.items():
