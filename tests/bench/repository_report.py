@@ -80,7 +80,7 @@ _DECODING = (
     "CPU: every frame is decompressed and compared; beside other work the ratio goes to that of CPU seconds"
 )
 _START = "the interpreter: its start and imports take 0.4 s, which the running console does not pay"
-_FIXED = (
+_FIXED = "restic cuts where the content says and finds data that moved; change tracking wants fixed chunks"
     "restic cuts where the content says and finds data that moved; tracking of changed blocks wants fixed chunks"
 )
 _WHOLE_CHUNKS = "a chunk of 1 MiB is stored anew with all its frames, also those that did not change"
