@@ -81,8 +81,6 @@ _DECODING = (
 )
 _START = "the interpreter: its start and imports take 0.4 s, which the running console does not pay"
 _FIXED = "restic cuts where the content says and finds data that moved; change tracking wants fixed chunks"
-    "restic cuts where the content says and finds data that moved; tracking of changed blocks wants fixed chunks"
-)
 _WHOLE_CHUNKS = "a chunk of 1 MiB is stored anew with all its frames, also those that did not change"
 RATIOS = (
     Ratio("full, wall, to borg", "full", "wall_s", "borg", "full", 0.50, _SHARE),
