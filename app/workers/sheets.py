@@ -1,5 +1,6 @@
 """Writing a list into a file for spreadsheets, off the GUI thread."""
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class SheetWriter:
         self._owner = owner
         self._sheet: SheetFile | None = None
         self._is_given_up = False
+        self._lock = threading.Lock()
 
     def begin(self, titles: Sequence[str], on_done: OnDone, on_failed: OnFailed) -> None:
         """Begin the file with its titles; one of the callbacks follows."""
@@ -60,24 +62,33 @@ class SheetWriter:
         self._run(work, on_done, on_failed)
 
     def give_up(self) -> None:
-        """Throw the file away, whatever step is under way; nobody is told."""
+        """Throw the file away; nobody is told. A step that is under way does it at its end."""
         self._is_given_up = True
-        sheet = self._sheet
-        if sheet is not None:
-            sheet.discard()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._discard()
+            finally:
+                self._lock.release()
+
+    def _discard(self) -> None:
+        if self._sheet is not None:
+            self._sheet.discard()
 
     def _run(self, work: Callable[[], None], on_done: OnDone, on_failed: OnFailed) -> None:
         def guarded() -> None:
             try:
-                work()
-            except (OSError, ValueError) as error:
-                # A ValueError is a file that was closed by giving up; a path with a NUL character is one, too.
-                if self._sheet is not None:
-                    self._sheet.discard()
+                with self._lock:
+                    if not self._is_given_up:
+                        work()
+            except (OSError, ValueError) as error:  # a path with a NUL character is a ValueError
+                with self._lock:
+                    self._discard()
                 detail = (error.strerror if isinstance(error, OSError) else None) or str(error)
                 raise ListNotWritten(path=self.path, detail=detail) from error
-            if self._is_given_up and self._sheet is not None:
-                self._sheet.discard()
+            # Looked at once the lock is free: who gave up meanwhile found it taken, and left the file to us.
+            if self._is_given_up:
+                with self._lock:
+                    self._discard()
 
         def done(_answer: None) -> None:
             if not self._is_given_up:

@@ -119,7 +119,7 @@ def test_a_life_on_an_encrypted_standby_leaves_nothing_readable_there(tmp_path: 
         pieces = pieces_of(frozen_disk(stage, first, vm)) + pieces_of(frozen_disk(stage, second, vm))
         assert len(pieces) > 100
         assert not [piece for piece in pieces if piece in visible]
-        for name in (NAME, RULE, f"_{vm.id}_", simulator.host, "guestOS", "memSize", "vmdk"):
+        for name in (NAME, f"{RULE}_BAK", f"_{vm.id}_", simulator.host, "guestOS", "memSize", ".vmdk"):
             assert name.encode() not in visible, name
         for secret in (PASSPHRASE, sheet.key, sheet.key.replace("-", "")):
             assert secret.encode() not in visible + ours

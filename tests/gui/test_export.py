@@ -1,6 +1,7 @@
 """Lists as files: by the button, by the menu and by key, whole, and with what can go wrong."""
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from app.views.platforms.page import PlatformsPage
 from app.views.tasks.page import TasksPage
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.list_page import ListPage
+from app.workers.sheets import SheetWriter
 from tests.gui.backup import samples
 from tests.gui.export_steps import read_csv, save_in_dialog
 from tests.gui.log.test_log import entry
@@ -52,6 +54,19 @@ def open_tasks(qtbot: QtBot, console: Console, door: ScriptedDoor, rows: list[Ta
     page.open(())
     qtbot.waitUntil(lambda: len(page.table.rows.rows) > 0)
     return page
+
+
+class SlowRows(list[list[str]]):
+    """Rows that take their time to be read."""
+
+    def __init__(self, begun: threading.Event, gate: threading.Event) -> None:
+        super().__init__([["late"]])
+        self._begun, self._gate = begun, gate
+
+    def __iter__(self) -> Iterator[list[str]]:
+        self._begun.set()
+        self._gate.wait(10)
+        return super().__iter__()
 
 
 def many_tasks(count: int) -> list[TaskRow]:
@@ -183,6 +198,26 @@ def test_a_long_export_tells_how_far_it_is_and_leaves_nothing_when_it_is_cancell
     assert not page.exporter.strip.isVisible()
     qtbot.waitUntil(lambda: list(tmp_path.glob("*.csv*")) + list(tmp_path.glob(".*.tmp")) == [])
     assert asked in ([None], [None, 9001])
+
+
+def test_a_file_is_not_closed_under_a_step_that_writes_to_it(
+    qtbot: QtBot, console: Console, tmp_path: Path
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    told: list[object] = []
+    page = PlatformsPage(console)
+    qtbot.addWidget(page)
+    writer = SheetWriter(console.door, tmp_path / "list.csv", page)
+    writer.begin(["title"], lambda: told.append("begun"), told.append)
+    qtbot.waitUntil(lambda: told == ["begun"])
+    writer.add(SlowRows(begun, gate), lambda: told.append("added"), told.append)
+    qtbot.waitUntil(begun.is_set)
+    writer.give_up()
+    assert list(tmp_path.iterdir()), "the step still writes to it"
+    gate.set()
+    qtbot.waitUntil(lambda: not list(tmp_path.iterdir()))
+    assert told == ["begun"]
 
 
 def test_a_page_that_goes_takes_its_half_written_file_along(
