@@ -24,7 +24,7 @@ from app.views.dialog_help import offer_help
 from app.views.standbys.passphrases import PassphrasePair, secret_entry
 from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.widgets.confirm import ConfirmDialog
-from app.views.widgets.form import Banner, Field, FormDialog, Growing
+from app.views.widgets.form import Banner, Field, FormDialog, grow_later
 from app.workers.asker import Failure
 
 OnDone = Callable[[object], None]
@@ -158,7 +158,6 @@ class EncryptionDialog(QDialog):
         self._build_buttons()
         self.setMinimumWidth(style.DIALOG_WIDTH)
         offer_help(self)
-        Growing(self)
         self._ask()
 
     def _build_buttons(self) -> None:
@@ -192,7 +191,11 @@ class EncryptionDialog(QDialog):
 
     def _ask(self) -> None:
         query = DescribeEncryption(standby=self._row.id)
-        self.console.door.ask(query, owner=self, on_done=self._show_row, on_failed=self.banner.show_failure)
+        self.console.door.ask(query, owner=self, on_done=self._show_row, on_failed=self._on_failed)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self.banner.show_failure(failure)
+        grow_later(self)
 
     def _show_row(self, row: EncryptionRow) -> None:
         is_on = row.mode is not EncryptionMode.OFF or bool(row.repositories)
@@ -205,6 +208,7 @@ class EncryptionDialog(QDialog):
         self.recovery.setVisible(is_open)
         has_keys = row.recovery_keys > 0 or any(one.recovery_keys for one in row.repositories)
         self.revoke.setVisible(is_open and has_keys)
+        grow_later(self)
 
     def _lines(self, row: EncryptionRow) -> list[str]:
         if row.mode is EncryptionMode.OFF and not row.repositories:
@@ -269,7 +273,7 @@ class EncryptionDialog(QDialog):
 
     def _on_no_sheet(self, failure: Failure) -> None:
         self.recovery.setEnabled(True)
-        self.banner.show_failure(failure)
+        self._on_failed(failure)
 
     def _on_revoke(self) -> None:
         self._open(

@@ -23,7 +23,8 @@ from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
-from app.views.widgets.form import Banner, Growing
+from app.views.widgets.form import Banner, grow_later
+from app.workers.asker import Failure
 from app.workers.keysheet import pdf_of, save_privately
 
 _GROUPS_PER_LINE = 7
@@ -52,7 +53,7 @@ class RecoverySheetDialog(QDialog):
         self.kept.toggled.connect(self._on_kept)
         self._build()
         offer_help(self)
-        Growing(self)
+        grow_later(self)
 
     def _build(self) -> None:
         heading = QLabel(self.tr("Recovery key of {name}").format(name=self._sheet.standby_name), self)
@@ -105,7 +106,7 @@ class RecoverySheetDialog(QDialog):
         if self.kept.isChecked():
             super().reject()
             return
-        self.banner.show_text(
+        self._tell(
             self.tr("The recovery key is not shown again."),
             self.tr("Copy, save or print it, then tick the box. Keys that are not wanted can be revoked."),
         )
@@ -118,12 +119,20 @@ class RecoverySheetDialog(QDialog):
             event.ignore()
             self.reject()
 
+    def _tell(self, title: str, hint: str = "") -> None:
+        self.banner.show_text(title, hint)
+        grow_later(self)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self.banner.show_failure(failure)
+        grow_later(self)
+
     def _on_kept(self, *_: object) -> None:
         self.primary.setEnabled(self.kept.isChecked())
 
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self._sheet.key)
-        self.banner.show_text(
+        self._tell(
             self.tr("The recovery key is on the clipboard."),
             self.tr("Paste it into a password manager, then copy something else: other programs can read it."),
         )
@@ -143,10 +152,8 @@ class RecoverySheetDialog(QDialog):
             self._console.door.run_apart(
                 partial(save_privately, path, data),
                 owner=self,
-                on_done=lambda _: self.banner.show_text(
-                    self.tr("The recovery key was written to {file}.").format(file=path)
-                ),
-                on_failed=self.banner.show_failure,
+                on_done=lambda _: self._tell(self.tr("The recovery key was written to {file}.").format(file=path)),
+                on_failed=self._on_failed,
             )
 
     # --- words ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -303,16 +303,6 @@ def grow(dialog: QDialog) -> None:
         dialog.resize(dialog.width(), needed)
 
 
-class Growing(QObject):
-    """Lets a dialog grow whenever something in it asks for room. Thread: GUI."""
-
-    def __init__(self, dialog: QDialog) -> None:
-        super().__init__(dialog)
-        self._dialog = dialog
-        dialog.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Look after the event; let it pass."""
-        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Show):
-            QTimer.singleShot(0, self, lambda: grow(self._dialog))
-        return super().eventFilter(watched, event)
+def grow_later(dialog: QDialog) -> None:
+    """Make room once the layout knows of a text that has just changed."""
+    QTimer.singleShot(0, dialog, lambda: grow(dialog))
