@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QWidget
 
 from app.domain.ids import RuleId, VmId
@@ -20,7 +19,7 @@ from app.engine.api import (
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
-from app.views.widgets.form import FormDialog
+from app.views.widgets.form import FormDialog, grow_later
 from app.workers.asker import Failure
 
 
@@ -123,7 +122,7 @@ class DeletionDialog(FormDialog):
         self._form.setRowVisible(self._name, needs_name)
         is_named = not needs_name or self.name.text().strip() == self._type_name
         self.primary.setEnabled(self.is_known and not blocked and is_named)
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
 
     def _what_text(self) -> str:
         if any(one.vms for one in self._doomed):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import time
 from typing import Final
 
-from PySide6.QtCore import QCoreApplication, QTime, QTimer
+from PySide6.QtCore import QCoreApplication, QTime
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -21,7 +21,7 @@ from app.domain.states import BackupKind
 from app.views import style
 from app.views.backup.policy_words import month_day_word, problem_text, unit_word, weekday_word
 from app.views.console import Console
-from app.views.widgets.form import Field, FormDialog, pad
+from app.views.widgets.form import Field, FormDialog, grow_later, pad
 from app.views.widgets.tags import Tag, TagBox
 from app.views.words import backup_kind_word
 from app.workers.asker import Failure
@@ -80,7 +80,7 @@ class PlanDialog(FormDialog):
         self.unit.currentIndexChanged.connect(self._on_unit)
         self._on_unit()
         self._show_times()
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
 
     # --- construction -----------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class PlanDialog(FormDialog):
             self._form.setRowVisible(field, shown)
         if self._complain:
             self.show_problems()
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
 
     def _on_weekday(self) -> None:
         self.all_days.setChecked(all(check.isChecked() for check in self.weekdays.values()))

@@ -12,7 +12,7 @@ from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
 from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
-from app.views.widgets.form import Field, FormDialog, pad
+from app.views.widgets.form import Field, FormDialog, grow_later, pad
 from app.workers.asker import Failure
 
 _HTTPS_PORT = 443
@@ -133,7 +133,7 @@ class PlatformDialog(FormDialog):
         needs_trust = certificate is not None and not certificate.trusted_by_ca
         self._certificate_problem.setVisible(needs_trust)
         self._thumbprint.setVisible(certificate is not None)
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
         if certificate is None:
             return
         text = (
@@ -184,7 +184,7 @@ class PlatformDialog(FormDialog):
 
     def _on_tested(self, facts: PlatformFacts) -> None:
         self.banner.hide()
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
         kind = "vCenter" if facts.kind is PlatformKind.VCENTER else "HostAgent"
         text = self.tr("Login works: {full_name} ({kind}, API version {version})")
         self._outcome.setText(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -20,7 +19,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.standbys.passphrases import PassphrasePair
 from app.views.widgets.checks import directory_problem, name_problem
-from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.form import Field, FormDialog, grow_later
 from app.workers.asker import Failure
 
 
@@ -100,7 +99,7 @@ class StandbyDialog(FormDialog):
 
     def _on_encrypt(self, *_: object) -> None:
         self._secrets.setVisible(self.encrypt.isChecked())
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
 
     def _on_choose(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, self.tr("Choose a directory"), self.root_path.text())

@@ -232,7 +232,7 @@ class FormDialog(QDialog):
         found = self.problems()
         for field in self._fields:
             field.set_problem(found.get(field, ""))
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
         self.primary.setToolTip("\n".join(dict.fromkeys(found.values())) if self._complain else "")
         first = next((field for field in self._fields if field in found), None)
         if first is not None and self._complain:
@@ -285,10 +285,7 @@ class FormDialog(QDialog):
         if field is not None and isinstance(failure, OperationalError):
             field.set_problem(error_message(failure))
             field.setFocus()
-        QTimer.singleShot(0, self, self._grow)
-
-    def _grow(self) -> None:
-        grow(self)
+        grow_later(self)
 
     def _on_typing_paused(self) -> None:
         if self._complain:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextOption, QValidator
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -25,7 +25,7 @@ from app.domain.ids import RuleId
 from app.engine.api import HookBook, HookCommand, Hooks, SetHooks
 from app.views import style
 from app.views.console import Console
-from app.views.widgets.form import Field, FormDialog, pad
+from app.views.widgets.form import Field, FormDialog, grow_later, pad
 from app.workers.asker import Failure
 
 _BOX_MAX_S: Final = 99_999
@@ -265,7 +265,7 @@ class HooksDialog(FormDialog):
             self.whose.setCurrentIndex(self.whose.findData(rule in book.rules))
             self._enable()
             self.whose.currentIndexChanged.connect(self._on_whose)
-        QTimer.singleShot(0, self, self._grow)
+        grow_later(self)
 
     @property
     def is_own(self) -> bool:
