@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QDialog
 
 from app.bootstrap import Installation
 from app.config import SecretStoreKind, save_settings
-from app.core.secrets import SecretStoreUnavailable
+from app.core.secrets import SecretStoreLocked, SecretStoreUnavailable
 from app.secretstore.choice import SECRET_FILE, open_secret_store
 from app.secretstore.file_store import SHORTEST_PASSPHRASE
 from app.secretstore.passphrases import passphrase_from
@@ -27,12 +27,15 @@ def find_passphrase(installation: Installation) -> str | None:
 
     Raises:
         NoSecretStore: the operator did not want it.
+        SecretStoreLocked: the keyring's prompt was not answered.
         ConfigError, OSError: the choice could not be written down.
     """
     if installation.settings.secret_store is SecretStoreKind.FILE:
         return _open_file(installation, None, is_new=False)
     try:
         installation.open_secrets(passphrase_from())
+    except SecretStoreLocked:
+        raise  # it has the passwords, and opens once its prompt is answered: no reason to keep them elsewhere
     except SecretStoreUnavailable as error:
         passphrase = _open_file(installation, error, is_new=not _has_file(installation))
     else:

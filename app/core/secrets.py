@@ -16,6 +16,20 @@ class SecretStoreUnavailable(OperationalError):
     )
 
 
+class SecretStoreLocked(SecretStoreUnavailable):
+    """The keyring waits for a person: it is locked, and its prompt is not answered."""
+
+    code = "secrets.locked"
+    message_template = (
+        "The keyring is locked: it did not answer within {seconds} s, because its prompt waits for an answer."
+    )
+    hint_template = (
+        "Unlock the keyring (answer its prompt on the desktop, or log in there), then try again. For a start "
+        "without a desktop choose the encrypted password file: set secret_store=file in system.conf."
+    )
+    retryable = True
+
+
 class SecretStore(Protocol):
     """Keeps passwords by name. Values never go to a log, a database or a command line."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from app.core.cancel import CancelToken
 from app.core.hypervisor import Hypervisor, HypervisorFactory
 from app.core.secrets import SecretStore, SecretStoreUnavailable
 from app.domain.errors import OperationalError
@@ -21,6 +22,7 @@ from app.engine.errors import (
     WrongRepository,
 )
 from app.engine.ports import PlatformStore, RepositoryOpener, StandbyStore
+from app.engine.secretaccess import until
 from app.engine.sightings import Sightings
 from app.engine.standbys import prepare_target
 from app.repository import (
@@ -33,6 +35,9 @@ from app.repository import (
     unlock_repository,
 )
 from app.repository.errors import KeyWrong, RepositoryMissing
+
+_LOOK_S = 0.2
+"""How often a task that waits for its turn looks whether it was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +61,21 @@ class Sessions:
             raise PlatformUnknown(platform=platform)
         return found
 
-    def connect(self, platform: PlatformId) -> Hypervisor:
+    def connect(self, platform: PlatformId, cancel: CancelToken | None = None) -> Hypervisor:
         """Log in; the caller closes the session.
 
+        Args:
+            platform: which one.
+            cancel: of a task, which waits for the password no longer than until it is stopped.
+
         Raises:
+            TaskCancelled: the task was stopped.
             PlatformUnknown: there is no platform of that id.
             PasswordMissing: the secret store does not know its password.
             OperationalError: the platform refused or cannot be reached.
         """
         known = self.platform(platform)
-        password = self.secrets.get(known.secret_name)
+        password = until(self.secrets, cancel).get(known.secret_name)
         if password is None:
             raise PasswordMissing(name=known.name)
         try:
@@ -120,10 +130,18 @@ class Repositories:
         )
 
     @contextmanager
-    def lease(self, standby: StandbyId, target_path: str = "") -> Iterator[Repository]:
+    def lease(
+        self, standby: StandbyId, target_path: str = "", cancel: CancelToken | None = None
+    ) -> Iterator[Repository]:
         """Give the repository at a target path of a registered standby.
 
+        Args:
+            standby: which one.
+            target_path: where on it.
+            cancel: of a task, which waits for the key no longer than until it is stopped.
+
         Raises:
+            TaskCancelled: the task was stopped.
             StandbyUnknown: there is no standby of that id.
             WrongRepository, EncryptionMissing: another repository lies there now.
             KeyNeeded: it is encrypted, and this machine does not know its key.
@@ -131,33 +149,33 @@ class Repositories:
         """
         place = self.place(standby, target_path)
         key = (standby, target_path)
-        repository = self._take(key, place)
+        repository = self._take(key, place, cancel)
         try:
             yield repository
         finally:
             self._give_back(key)
 
-    def _take(self, key: _Key, place: RepositoryPlace) -> Repository:
-        with self._lock(key):
+    def _take(self, key: _Key, place: RepositoryPlace, cancel: CancelToken | None) -> Repository:
+        with _held(self._lock(key), cancel):
             entry = self._open.get(key)
             if entry is None:
-                entry = self._open[key] = _Open(self._opened(place), 0)
+                entry = self._open[key] = _Open(self._opened(place, self.cabinet.until(cancel)), 0)
             entry.users += 1
             return entry.repository
 
-    def _opened(self, place: RepositoryPlace) -> Repository:
+    def _opened(self, place: RepositoryPlace, cabinet: KeyCabinet) -> Repository:
         if place.repository_id is None:
             prepare_target(place)
         facts = self._facts(place)
         if facts is None:
-            repository = self._opener(place, None, self._protection(place))
+            repository = self._opener(place, None, self._protection(place, cabinet))
         else:
             _check_identity(place, facts.id)
             check_encryption(place, facts)
-            key = self.cabinet.key_for(place, facts) if facts.is_encrypted else None
+            key = cabinet.key_for(place, facts) if facts.is_encrypted else None
             repository = self._opener(place, key, None)
         try:
-            self._welcome(place, repository)
+            self._welcome(place, repository, cabinet)
         except BaseException:
             repository.close()
             raise
@@ -172,12 +190,12 @@ class Repositories:
                 raise
             return None
 
-    def _protection(self, place: RepositoryPlace) -> Protection | None:
+    def _protection(self, place: RepositoryPlace, cabinet: KeyCabinet) -> Protection | None:
         """Return how a new repository is encrypted: so that it opens like its siblings."""
         standby = place.standby
         if not standby.is_encrypted:
             return None
-        seals = self.cabinet.seals(standby)
+        seals = cabinet.seals(standby)
         if seals.passphrase is None:
             raise PassphraseNeeded(name=standby.name)
         self._refuse_outdated(standby, seals.passphrase)
@@ -193,11 +211,11 @@ class Repositories:
         if self._standbys.encrypted_repositories(standby.id):
             raise PassphraseChanged(name=standby.name)
 
-    def _welcome(self, place: RepositoryPlace, repository: Repository) -> None:
+    def _welcome(self, place: RepositoryPlace, repository: Repository, cabinet: KeyCabinet) -> None:
         check_encryption(place, repository)  # again: what was looked at before may have been exchanged since
         master = repository.access.master_key()
         if master is not None:
-            self.cabinet.keep_master(repository.id, master)
+            cabinet.keep_master(repository.id, master)
         if place.repository_id is None:
             self._standbys.note_repository(
                 place.standby.id, place.target_path, repository.id, is_encrypted=repository.is_encrypted
@@ -236,6 +254,18 @@ class Repositories:
             if not entry.users:
                 del self._open[key]
                 entry.repository.close()
+
+
+@contextmanager
+def _held(lock: threading.Lock, cancel: CancelToken | None) -> Iterator[None]:
+    """Hold a lock; a task waits for it no longer than until it is stopped."""
+    while not lock.acquire(timeout=_LOOK_S if cancel is not None else -1):
+        if cancel is not None:
+            cancel.check()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_identity(place: RepositoryPlace, repository_id: str) -> None:

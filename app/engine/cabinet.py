@@ -1,10 +1,13 @@
 """The keys of encrypted repositories, as the secret store keeps them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+from app.core.cancel import CancelToken
 from app.core.secrets import SecretStore
 from app.domain.standbys import RepositoryPlace, Standby
 from app.engine.errors import EncryptionMissing
+from app.engine.secretaccess import until
 from app.repository import MasterKey, Repository, RepositoryFacts, RepositoryKey, Seals, inspect_repository
 from app.repository import unlock_repository as unlock
 from app.repository.errors import KeyNeeded, KeyWrong
@@ -18,6 +21,10 @@ class KeyCabinet:
     """
 
     secrets: SecretStore
+
+    def until(self, cancel: CancelToken | None) -> Self:
+        """Return the same keys for a task, which waits for none of them any more once it is stopped."""
+        return replace(self, secrets=until(self.secrets, cancel))
 
     def master(self, repository_id: str) -> MasterKey | None:
         """Return the master key of a repository, or None.

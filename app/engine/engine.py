@@ -52,6 +52,7 @@ from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
 from app.engine.rules.department import RuleDepartment
+from app.engine.secretaccess import BoundedSecrets
 from app.engine.settings import EngineSettings
 from app.engine.sightings import Sightings
 from app.engine.snapshots import SnapshotSweeper
@@ -114,13 +115,14 @@ class Engine:
         self._texts = MessageCatalogue(
             [*kinds_in(messages, history, hooks, notify_messages, export_messages), *kinds]
         )
+        bounded = BoundedSecrets(secrets)
         sweeper = SnapshotSweeper(
             catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
         )
         journal = Journal(catalog.log, clock, self._bus)
-        opened = Repositories(repositories, catalog.standbys, KeyCabinet(secrets))
+        opened = Repositories(repositories, catalog.standbys, KeyCabinet(bounded))
         self._workshop = Workshop(
-            sessions=Sessions(hypervisors, catalog.platforms, secrets, Sightings(catalog.sightings, clock)),
+            sessions=Sessions(hypervisors, catalog.platforms, bounded, Sightings(catalog.sightings, clock)),
             transports=transports,
             repositories=opened,
             catalog=catalog,
@@ -143,7 +145,7 @@ class Engine:
         self._manager = self._task_manager(runner)
         self._rules = RuleDepartment(self._workshop, self._manager, self._executor)
         self._recorder = Recorder(self._manager.live, catalog.traffic, clock, self._bus)
-        self._book = NotificationBook(catalog.settings, secrets, self._bus, trust)
+        self._book = NotificationBook(catalog.settings, bounded, self._bus, trust)
         self._notifier = Notifier(
             book=self._book,
             tasks=catalog.tasks,

@@ -33,7 +33,7 @@ class VerifyRun:
         """
         context, request = self._job.context, self._request
         self._job.stages.enter(TaskState.PREPARING)
-        with self._workshop.repositories.lease(request.standby, request.target_path) as repository:
+        with self._workshop.repositories.lease(request.standby, request.target_path, context.cancel) as repository:
             with repository.open_point(request.point) as reader:
                 self._job.stages.enter(TaskState.VERIFYING)
                 context.progress.expect(reader.point.capacity_bytes)

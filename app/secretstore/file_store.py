@@ -15,7 +15,7 @@ from app.secretstore.errors import (
     SecretFileTooNew,
 )
 from app.secretstore.file_format import FORMAT, Cost, Damaged, Header, Keys, Sealed, TooNew, WrongPassphrase
-from app.secretstore.file_lock import locked
+from app.secretstore.file_lock import PATIENCE_S, locked
 from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 
 SHORTEST_PASSPHRASE = 8
@@ -31,11 +31,22 @@ class EncryptedFileSecretStore:
     Thread: any. Several processes may use the same file.
     """
 
-    def __init__(self, path: Path, passphrase: AskPassphrase, *, cost: Cost | None = None) -> None:
+    def __init__(
+        self, path: Path, passphrase: AskPassphrase, *, cost: Cost | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
+        """Know the file; nothing is read yet.
+
+        Args:
+            path: of the file.
+            passphrase: asks for the passphrase.
+            cost: of deriving the keys of a new file.
+            patience_s: how long another thread or program that uses the file is waited for.
+        """
         self._path = path
         self._ask = passphrase
         self._cost = cost or Cost()
         self._lock = threading.Lock()
+        self._patience_s = patience_s
         self._keys: Keys | None = None
 
     def check(self) -> None:
@@ -44,7 +55,7 @@ class EncryptedFileSecretStore:
         Raises:
             SecretStoreUnavailable: as its subclasses say.
         """
-        with self._lock:
+        with self._my_turn():
             self._read()
             if self._keys is None:
                 self._fresh_keys(self._passphrase())
@@ -55,7 +66,7 @@ class EncryptedFileSecretStore:
         Raises:
             SecretStoreUnavailable: as its subclasses say.
         """
-        with self._lock:
+        with self._my_turn():
             return self._read().get(name)
 
     def set(self, name: str, value: str) -> None:
@@ -80,12 +91,12 @@ class EncryptedFileSecretStore:
         Raises:
             SecretStoreUnavailable: as its subclasses say; the old passphrase still holds.
         """
-        with self._lock, self._system_errors(), locked(self._path):
+        with self._my_turn(), self._system_errors(), locked(self._path, patience_s=self._patience_s):
             secrets = self._read()
             self._write(self._fresh_keys(new), secrets)
 
     def _change(self, edit: Callable[[dict[str, str]], object]) -> None:
-        with self._lock, self._system_errors(), locked(self._path):
+        with self._my_turn(), self._system_errors(), locked(self._path, patience_s=self._patience_s):
             secrets = self._read()
             before = dict(secrets)
             edit(secrets)
@@ -134,6 +145,16 @@ class EncryptedFileSecretStore:
         if passphrase := self._ask():
             return passphrase
         raise PassphraseMissing(path=self._path, variable=PASSPHRASE_VARIABLE)
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        """Take turns with the other threads, one of which may be waiting for the passphrase."""
+        if not self._lock.acquire(timeout=self._patience_s):
+            raise SecretStoreUnavailable(detail=f"{self._path}: another thread has been using it for too long.")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _system_errors(self) -> Iterator[None]:

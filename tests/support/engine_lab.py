@@ -79,12 +79,13 @@ class EngineLab:
         seed: int = 1,
         clock: Clock | None = None,
         zone: Callable[[], tzinfo] = local_zone,
+        secrets: "MemorySecrets | None" = None,
     ) -> None:
         self.directory = directory
         self.clock = clock or SystemClock()
         self.host = host or LocalHost(directory / "host")
         self.factory = LocalFactory(self.host)
-        self.secrets = MemorySecrets()
+        self.secrets = secrets or MemorySecrets()
         self.runner = ThreadRunner()
         self.events: list[Event] = []
         self.catalog = Catalog.open(directory / "catalog.db", clock=self.clock, zone=zone)

@@ -43,10 +43,10 @@ class BackupRun:
             TaskCancelled: the operator stopped it.
         """
         self._job.stages.enter(TaskState.PREPARING)
-        request = self._request
+        request, cancel = self._request, self._job.context.cancel
         with (
-            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
-            self._workshop.sessions.connect(request.platform) as hypervisor,
+            self._workshop.repositories.lease(request.standby, request.target_path, cancel) as repository,
+            self._workshop.sessions.connect(request.platform, cancel) as hypervisor,
         ):
             details = self._preflight(hypervisor, repository)
             tracking_wanted = self._prepare_tracking(hypervisor, details)

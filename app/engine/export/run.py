@@ -34,7 +34,7 @@ class ExportRun:
         if not folder.is_dir():
             raise RequestRefused(detail=f"there is no folder {folder}.")
         with (
-            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
+            self._workshop.repositories.lease(request.standby, request.target_path, context.cancel) as repository,
             repository.open_point(request.point) as reader,
         ):
             pairs = [(disk, folder / self._file_name(reader.point, disk)) for disk in self._chosen(reader.point)]

@@ -55,9 +55,11 @@ class RestoreRun:
         """
         self._job.stages.enter(TaskState.PREPARING)
         with (
-            self._workshop.repositories.lease(self._request.standby, self._request.target_path) as repository,
+            self._workshop.repositories.lease(
+                self._request.standby, self._request.target_path, self._context.cancel
+            ) as repository,
             repository.open_point(self._request.point) as point,
-            self._workshop.sessions.connect(self._request.platform) as hypervisor,
+            self._workshop.sessions.connect(self._request.platform, self._context.cancel) as hypervisor,
         ):
             self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
             target = self._target(hypervisor, point.point)

@@ -32,7 +32,9 @@ class SweepRun:
         job, request = self._job, self._request
         job.stages.enter(TaskState.PREPARING)
         freed_bytes = 0
-        with self._workshop.repositories.lease(request.standby, request.target_path) as repository:
+        with self._workshop.repositories.lease(
+            request.standby, request.target_path, job.context.cancel
+        ) as repository:
             job.stages.enter(TaskState.RUNNING)
             finished = False
             deadline = self._workshop.clock.monotonic() + _PATIENCE_S

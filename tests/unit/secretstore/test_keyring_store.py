@@ -77,10 +77,15 @@ def test_a_deletion_that_the_keyring_refuses_is_an_error() -> None:
         store.delete("a")
 
 
-def test_secrets_lie_under_our_service_name() -> None:
+def test_each_secret_has_a_service_name_of_its_own() -> None:
     backend = MemoryKeyring()
-    KeyringSecretStore(backend=backend).set("platform/1", "secret")
-    assert backend.entries == {("Standfast", "platform/1"): "secret"}
+    store = KeyringSecretStore(backend=backend)
+    store.set("platform/1", "secret")
+    store.set("platform/2", "another")
+    assert backend.entries == {
+        ("Standfast/platform/1", "platform/1"): "secret",
+        ("Standfast/platform/2", "platform/2"): "another",
+    }
 
 
 def test_choosing_the_keyring_never_falls_back_to_a_file_in_silence(tmp_path: Path) -> None:
