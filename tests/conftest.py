@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from app.workers.refcounts import keep_constants_alive
 from tests.support import outside
 from tests.support.leaks import Holdings, LeakFound, wait_for_release
 from tests.support.logguard import LogGuard
@@ -38,7 +37,6 @@ _at_start: Holdings | None = None
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Start listening to the log, and note what is open before the first test."""
     global _at_start
-    keep_constants_alive()  # as the program does at its start: long sessions with Qt would die without
     _guard.install()
     _at_start = Holdings.now()
 

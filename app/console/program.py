@@ -38,7 +38,6 @@ from app.views.translation import LanguageSwitch
 from app.views.trouble import TroubleReporter
 from app.views.words import error_hint, error_message
 from app.workers.door import DoorClient
-from app.workers.refcounts import keep_constants_alive
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +93,6 @@ def application_object(arguments: Sequence[str]) -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    keep_constants_alive()
     sys.setswitchinterval(SWITCH_S)
     application = QApplication(list(arguments))
     application.setApplicationName("standfast")

@@ -21,7 +21,7 @@ from app.domain.states import BackupKind
 from app.views import style
 from app.views.backup.policy_words import month_day_word, problem_text, unit_word, weekday_word
 from app.views.console import Console
-from app.views.widgets.form import Field, FormDialog, grow_later, pad
+from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.tags import Tag, TagBox
 from app.views.words import backup_kind_word
 from app.workers.asker import Failure
@@ -127,7 +127,6 @@ class PlanDialog(FormDialog):
         box = QWidget(self)
         self.time = QTimeEdit(QTime(22, 0), box)
         self.time.setDisplayFormat("HH:mm")
-        pad(self.time)
         self.time.setAccessibleName(self.tr("Run time"))
         self.add_time = QPushButton(self.tr("Add time"), box)
         self.add_time.setAutoDefault(False)

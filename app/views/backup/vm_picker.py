@@ -26,6 +26,7 @@ from app.views.console import Console, ThemeSwitch
 from app.views.icons import Glyph, icon
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import FormDialog
+from app.views.widgets.itemstyle import item_style
 from app.views.widgets.stages import Stages
 from app.views.widgets.tags import Tag, TagBox
 from app.workers.asker import Failure
@@ -57,12 +58,13 @@ class _VmDelegate(QStyledItemDelegate):
         """Add the icon."""
         super().initStyleOption(option, index)
         vm = index.data(VM_ROLE)
-        option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
-        option.decorationSize = QSize(style.ICON, style.ICON)
+        cell = item_style(option)
+        cell.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
+        cell.decorationSize = QSize(style.ICON, style.ICON)
         if isinstance(vm, VmSummary):
-            option.icon = self._running if vm.power_state is PowerState.ON else self._off
+            cell.icon = self._running if vm.power_state is PowerState.ON else self._off
         else:
-            option.icon = self._groups[min(1, index.data(DEPTH_ROLE))]
+            cell.icon = self._groups[min(1, index.data(DEPTH_ROLE))]
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -72,11 +74,12 @@ class _VmDelegate(QStyledItemDelegate):
         vm = index.data(VM_ROLE)
         if not isinstance(vm, VmSummary):
             return
+        cell = item_style(option)
         taken = index.data(TAKEN_ROLE)
         text = self.tr("in rule {name}").format(name=taken) if taken else fmt.size(vm.disk_bytes)
-        name_width = option.fontMetrics.horizontalAdvance(vm.name)
+        name_width = cell.fontMetrics.horizontalAdvance(vm.name)
         indicators = 2 * (style.ICON + style.SPACE_S) + style.SPACE_L
-        room = QRect(option.rect).adjusted(indicators + name_width, 0, -style.SPACE_S, 0)
+        room = QRect(cell.rect).adjusted(indicators + name_width, 0, -style.SPACE_S, 0)
         painter.save()
         painter.setFont(style.tabular_font(style.SECONDARY_PX))
         painter.setPen(self._quiet)

@@ -12,7 +12,7 @@ from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
 from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
-from app.views.widgets.form import Field, FormDialog, grow_later, pad
+from app.views.widgets.form import Field, FormDialog, grow_later
 from app.workers.asker import Failure
 
 _HTTPS_PORT = 443
@@ -57,7 +57,6 @@ class PlatformDialog(FormDialog):
             required=True,
         )
         self.port = QSpinBox(self)
-        pad(self.port)
         self.port.setRange(0, PORT_BOX_MAX)
         self.port.setValue(known.port if known else _HTTPS_PORT)
         self.port.setEnabled(known is None)

@@ -20,7 +20,6 @@ from app.domain.places import DatastorePlace, SavedAdapter, SavedHardware
 from app.domain.restore_point import PointDisk
 from app.models import format as fmt
 from app.views import style
-from app.views.widgets.form import pad
 
 _MOST_CPUS = 768
 _MOST_MEMORY_MIB = 24 * 1024 * 1024
@@ -73,7 +72,6 @@ class Processors(QWidget):
         box.setRange(0, most)
         box.setSpecialValueText(self.tr("As backed up"))
         box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        pad(box)
         return box
 
     def show_saved(self, hardware: SavedHardware | None) -> None:

@@ -6,7 +6,7 @@ from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 from app.views import style
 from app.views.program import Program, ProgramSettings
 from app.views.settings.card import SettingsCard
-from app.views.widgets.form import Banner, pad
+from app.views.widgets.form import Banner
 from app.workers.asker import Asker, Failure
 
 _MOST = 999
@@ -71,7 +71,6 @@ class LimitsCard(SettingsCard):
 
     def _number(self) -> QSpinBox:
         box = QSpinBox(self)
-        pad(box)
         box.setRange(0, _MOST)
         box.setFixedWidth(style.FIELD_WIDTH // 3)
         return box

@@ -12,7 +12,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.settings.card import SettingsCard
 from app.views.settings.sinks import EmailDialog, WebhookDialog
-from app.views.widgets.form import Banner, pad
+from app.views.widgets.form import Banner
 from app.workers.asker import Failure
 
 
@@ -30,7 +30,6 @@ class NotificationsCard(SettingsCard):
         self.email = self._button(self.tr("Set up…"), self._on_email)
         self.webhook = self._button(self.tr("Set up…"), self._on_webhook)
         self.digest = QTimeEdit(self)
-        pad(self.digest)
         self.digest.setDisplayFormat("HH:mm")
         self.digest.setFixedWidth(style.FIELD_WIDTH // 3)
         self.digest.editingFinished.connect(self._on_digest)

@@ -16,7 +16,7 @@ from app.domain.notifications import (
 from app.engine.api import NotificationRow, SetNotifications, TestSink
 from app.views.console import Console
 from app.views.widgets.checks import PORT_BOX_MAX
-from app.views.widgets.form import Field, FormDialog, pad
+from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
 
 
@@ -123,7 +123,6 @@ class EmailDialog(SinkDialog):
         email = row.settings.email
         self.host = QLineEdit(email.host, self)
         self.port = QSpinBox(self)
-        pad(self.port)
         self.port.setRange(0, PORT_BOX_MAX)
         self.port.setValue(email.port)
         self.security = QComboBox(self)

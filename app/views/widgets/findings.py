@@ -75,8 +75,8 @@ class FindingsDialog(QDialog):
         self._console.door.ask(self._query, owner=self, on_done=self._on_found, on_failed=self._on_failed)
 
     def _on_found(self, findings: Sequence[Finding]) -> None:
-        while (item := self._rows.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
+        while self._rows.count():
+            if (widget := self._rows.takeAt(0).widget()) is not None:
                 widget.deleteLater()
         for finding in sorted(findings, key=lambda one: _ORDER.index(one.severity)):
             self._rows.addWidget(self._card(finding))

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QBoxLayout,
     QComboBox,
     QDialog,
@@ -28,11 +27,6 @@ from app.views.words import error_hint, error_message
 from app.workers.asker import Failure
 
 _TYPING_PAUSE_MS = 400
-
-
-def pad(box: QAbstractSpinBox) -> None:
-    """Keep a spin box's text off its frame; the style sheet's padding does not reach it."""
-    box.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)
 
 
 class Banner(QFrame):

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from app.models.rows import PAINT_ROLE
 from app.views import style
+from app.views.widgets.itemstyle import draw_background, item_style
 from app.views.widgets.pill import PillDelegate
 
 _NEARLY_FULL = 0.85
@@ -40,13 +41,11 @@ class GaugeDelegate(QStyledItemDelegate):
         if not isinstance(gauge, Gauge):
             super().paint(painter, option, index)
             return
-        blank = QStyleOptionViewItem(option)
-        self.initStyleOption(blank, index)
-        blank.text = ""
-        widget = blank.widget
-        widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, blank, painter, widget)
+        draw_background(self, painter, option, index)
         colors = PillDelegate.colors
-        cell = QRectF(option.rect).adjusted(style.SPACE_S, style.SPACE_XS, -style.SPACE_L, -style.SPACE_S)
+        cell = QRectF(item_style(option).rect).adjusted(
+            style.SPACE_S, style.SPACE_XS, -style.SPACE_L, -style.SPACE_S
+        )
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(style.tabular_font(style.SECONDARY_PX))

@@ -25,7 +25,7 @@ from app.domain.ids import RuleId
 from app.engine.api import HookBook, HookCommand, Hooks, SetHooks
 from app.views import style
 from app.views.console import Console
-from app.views.widgets.form import Field, FormDialog, grow_later, pad
+from app.views.widgets.form import Field, FormDialog, grow_later
 from app.workers.asker import Failure
 
 _BOX_MAX_S: Final = 99_999
@@ -151,8 +151,6 @@ class HookFields(QFrame):
             self.arguments,
             help_text=self.tr("One in each line, given exactly as it stands there: no shell sees it"),
         )
-        for box in (self.limit, self.retries):
-            pad(box)
         self.limit_field = dialog.add_field(form, self.tr("Time limit (seconds)"), self.limit)
         self.retries_field = dialog.add_field(form, self.tr("Retries"), self.retries)
         for field in (self.limit_field, self.retries_field):

@@ -6,11 +6,12 @@ from typing import ClassVar
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.models.rows import PAINT_ROLE
 from app.views import style
 from app.views.style import Colors
+from app.views.widgets.itemstyle import draw_background, item_style
 
 
 class Tone(Enum):
@@ -58,11 +59,7 @@ class PillDelegate(QStyledItemDelegate):
             return
         if self.unknown is not None and pill.tone is Tone.ACTIVE:
             pill = self.unknown
-        blank = QStyleOptionViewItem(option)
-        self.initStyleOption(blank, index)
-        blank.text = ""
-        widget = blank.widget
-        widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, blank, painter, widget)
+        draw_background(self, painter, option, index)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.draw(painter, self._box(option), pill)
@@ -83,7 +80,7 @@ class PillDelegate(QStyledItemDelegate):
         return QSize(style.PILL_WIDTH + 2 * style.SPACE_S, height)
 
     def _box(self, option: QStyleOptionViewItem) -> QRectF:
-        cell = QRectF(option.rect)
+        cell = QRectF(item_style(option).rect)
         height = style.SPACE_XL - 2
         left = cell.left() + style.SPACE_S
         width = min(float(style.PILL_WIDTH), cell.width() - 2 * style.SPACE_S)

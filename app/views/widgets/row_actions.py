@@ -31,6 +31,7 @@ from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
 from app.views.style import Colors
+from app.views.widgets.itemstyle import draw_background, item_style
 from app.views.widgets.table import Table
 
 Row = TypeVar("Row")
@@ -111,19 +112,16 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         """Draw one cell."""
-        blank = QStyleOptionViewItem(option)
-        self.initStyleOption(blank, index)
-        blank.text = ""
-        widget = blank.widget
-        widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, blank, painter, widget)
+        draw_background(self, painter, option, index)
+        cell = item_style(option)
         row: Row = index.data(ROW_ROLE)
         pointer = self._table.viewport().mapFromGlobal(QCursor.pos())
-        hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        hovered = bool(cell.state & QStyle.StateFlag.State_MouseOver)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for place in range(self._shown(option.rect)):
-            box = self._box(option.rect, place)
-            action = self._action_at(option.rect, place)
+        for place in range(self._shown(cell.rect)):
+            box = self._box(cell.rect, place)
+            action = self._action_at(cell.rect, place)
             usable = action is None or action.enabled(row)
             if hovered and usable and box.contains(pointer):
                 painter.setPen(Qt.PenStyle.NoPen)
@@ -171,14 +169,14 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         del model
         if not isinstance(event, QMouseEvent) or event.button() != Qt.MouseButton.LeftButton:
             return False
-        place = self._place_at(option.rect, event.position().toPoint())
+        place = self._place_at(item_style(option).rect, event.position().toPoint())
         if place is None:
             return False
         if event.type() == QEvent.Type.MouseButtonPress:
             self._pressed = (index.row(), place)
         elif event.type() == QEvent.Type.MouseButtonRelease and self._pressed == (index.row(), place):
             self._pressed = None
-            self._run(option.rect, place, index.data(ROW_ROLE))
+            self._run(item_style(option).rect, place, index.data(ROW_ROLE))
         return False
 
     def _run(self, cell: QRect, place: int, row: Row) -> None:
@@ -200,11 +198,11 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
     ) -> bool:
         """Tell what the icon under the pointer does."""
         del index
-        place = self._place_at(option.rect, event.pos())
+        place = self._place_at(item_style(option).rect, event.pos())
         if place is None:
             QToolTip.hideText()
             return False
-        action = self._action_at(option.rect, place)
+        action = self._action_at(item_style(option).rect, place)
         text = self.tr("More…") if action is None else action.text
         QToolTip.showText(event.globalPos(), text, view)
         return True

@@ -36,7 +36,7 @@ class _Proxy(QSortFilterProxyModel):
         """Keep the rows in which every word of ``text`` appears."""
         self.beginFilterChange()
         self._words = tuple(text.casefold().split())
-        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+        self.invalidateRowsFilter()
 
     def filterAcceptsRow(  # noqa: N802 - Qt's name
         self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex

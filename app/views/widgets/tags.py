@@ -44,9 +44,9 @@ class FlowLayout(QLayout):
         """Return an item, None behind the last."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
-    def takeAt(self, index: int, /) -> QLayoutItem | None:  # noqa: N802 - Qt's name
-        """Take an item out."""
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
+    def takeAt(self, index: int, /) -> QLayoutItem:  # noqa: N802 - Qt's name
+        """Take an item out; None behind the last, which the stubs of PySide6 6.9 leave out."""
+        return self._items.pop(index) if 0 <= index < len(self._items) else None  # type: ignore[return-value]
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
         """Tell that narrower is higher."""

@@ -240,9 +240,10 @@ ROWS = [("jeepney==0.9.0", "00"), ("numpy==2.4.6", "11"), ("tzdata==2026.6", "22
 DRAFT = "".join(f"{pin} \\\n    --hash=sha256:{digest}\n" for pin, digest in ROWS)
 
 
-def test_packages_of_one_platform_are_marked_and_the_marks_can_be_undone(dev: ModuleType) -> None:
-    marked = dev.with_platform_markers(DRAFT)
+def test_packages_of_one_platform_or_python_are_marked_and_the_marks_can_be_undone(dev: ModuleType) -> None:
+    marked = dev.with_markers(DRAFT)
     assert 'jeepney==0.9.0 ; sys_platform == "linux" \\\n' in marked
     assert 'tzdata==2026.6 ; sys_platform == "win32" \\\n' in marked
-    assert "numpy==2.4.6 \\\n" in marked
-    assert dev.without_platform_markers(marked) == DRAFT
+    assert 'numpy==2.4.6 ; python_version < "3.13" \\\n' in marked
+    later = 'numpy==2.5.0 ; python_version >= "3.13" \\\n    --hash=sha256:33\n'
+    assert dev.without_markers(marked + later) == DRAFT

@@ -30,21 +30,25 @@ ENVIRONMENTS = [
 ]
 
 
-def pins(name: str) -> dict[str, Requirement]:
+def all_pins(name: str) -> list[Requirement]:
     lines = (FOLDER / name).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
-    parsed = [
-        Requirement(line.split(" --hash")[0]) for line in lines if line and not line.lstrip().startswith("#")
-    ]
-    return {canonicalize_name(one.name): one for one in parsed}
+    return [Requirement(line.split(" --hash")[0]) for line in lines if line and not line.lstrip().startswith("#")]
+
+
+def pins(name: str) -> dict[str, Requirement]:
+    """Return the pins by name; of a package with several, the one for the oldest Python."""
+    return {canonicalize_name(pin.name): pin for pin in reversed(all_pins(name))}
 
 
 def pinned_for(environment: dict[str, str]) -> dict[str, Version]:
-    both = [one for name in LOCKS for one in pins(name).items()]
-    return {
-        name: Version(next(iter(one.specifier)).version)
-        for name, one in both
-        if one.marker is None or one.marker.evaluate(environment)
-    }
+    found = [
+        (canonicalize_name(pin.name), Version(next(iter(pin.specifier)).version))
+        for lock in LOCKS
+        for pin in all_pins(lock)
+        if pin.marker is None or pin.marker.evaluate(environment)
+    ]
+    assert len(set(found)) == len(dict(found)), "a package has two pins for one environment"
+    return dict(found)
 
 
 def needed_by(name: str, environment: dict[str, str]) -> Iterator[Requirement]:
@@ -144,3 +148,9 @@ def test_every_library_that_the_program_imports_is_asked_for_by_name() -> None:
         if not asked & {canonicalize_name(provider) for provider in providers.get(name, ())}
     }
     assert undeclared == set()
+
+
+def test_qt_is_the_newest_that_old_systems_and_wine_can_run() -> None:
+    pinned = pinned_for(ENVIRONMENTS[0])
+    assert {str(pinned[name]) for name in ("pyside6-essentials", "shiboken6")} == {"6.9.3"}
+    assert pinned["numpy"] < Version("2.1")
