@@ -16,9 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from app.domain.display import own_lines, visible
+
 MIB = 1024 * 1024
 HIDDEN = "[hidden]"
 _SHORTEST_SECRET = 4
+_INDENT = "    "
 _FORMAT = "%(asctime)s %(levelname)-8s [%(threadName)s] %(name)s: %(message)s"
 
 _NAMES = r"pass(?:word|wd|phrase)|secret|session_?id|ticket(?:_?id)?|token|vmware_soap_session|vmware_cgi_ticket"
@@ -69,7 +72,11 @@ class Redactor:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a record, its traceback included, and takes the secrets out. Times are local, with their offset."""
+    """Formats a record, its traceback included, and takes the secrets out. Times are local, with their offset.
+
+    A record is one line, whatever is in its message: names come from other people's systems, and a line break in
+    one must not forge a record. The lines of a traceback are indented for the same reason.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__(_FORMAT)
@@ -80,8 +87,22 @@ class RedactingFormatter(logging.Formatter):
         return datetime.fromtimestamp(record.created).astimezone().isoformat(sep=" ", timespec="milliseconds")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, or the lines, of a record."""
-        return self._redactor.clean(super().format(record))
+        """Return the line of a record, and the lines of its traceback."""
+        record.message = record.getMessage().rstrip()
+        record.asctime = self.formatTime(record)
+        shown = [visible(self._clean(self.formatMessage(record)))]
+        if record.exc_info:
+            shown += self._indented(self.formatException(record.exc_info))
+        if record.stack_info:
+            shown += self._indented(self.formatStack(record.stack_info))
+        return "\n".join(shown)
+
+    def _indented(self, text: str) -> list[str]:
+        return [f"{_INDENT}{line}" for line in own_lines(self._clean(text)).split("\n")]
+
+    def _clean(self, text: str) -> str:
+        """Take out secrets, and what UTF-8 cannot hold."""
+        return self._redactor.clean(text).encode("utf-8", "replace").decode("utf-8")
 
 
 class ProgramLog:

@@ -33,6 +33,7 @@ from app.paths import Folders
 from app.views.brand import program_icon
 from app.views.console import Console, ThemeSwitch
 from app.views.memory import Memory
+from app.views.plain import message_box
 from app.views.shell import Shell
 from app.views.translation import LanguageSwitch
 from app.views.trouble import TroubleReporter
@@ -139,8 +140,7 @@ def raise_other_window(installation: Installation) -> int:
 
 def show_error(error: OperationalError) -> None:
     """Tell what keeps the program from starting."""
-    box = QMessageBox(QMessageBox.Icon.Critical, "Standfast", error_message(error))
-    box.setInformativeText(error_hint(error))
+    box = message_box(QMessageBox.Icon.Critical, "Standfast", error_message(error), error_hint(error))
     copy = QPushButton(QCoreApplication.translate("Program", "Copy details"), box)
     box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
     copy.clicked.disconnect()  # a button of a message box closes it; this one shall not

@@ -1,11 +1,14 @@
 """Tables as files that spreadsheets open: CSV in UTF-8 with a byte order mark, by which Excel knows it.
 
-A text that a spreadsheet would take for a formula gets an apostrophe in front; numbers are written plain, without
-separators or units; moments are ISO 8601 in the given zone with their offset; spans are seconds.
+A text that a spreadsheet would take for a formula gets an apostrophe in front, also after a ``;``, a tab or a line
+break inside it, where spreadsheets of other countries begin another cell. What cannot be seen gets a mark. Numbers
+are written plain, without separators or units; moments are ISO 8601 in the given zone with their offset; spans are
+seconds.
 """
 
 import csv
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,15 +17,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TextIO
 
+from app.domain.display import visible
+
 Cell = str | int | float | datetime | timedelta | None
 
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""The full-width signs count too: spreadsheets of Chinese and Japanese systems fold them into the narrow ones."""
+_FORMULA: Final = re.compile(r"""(^|[;；\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029])([\s"'\ufeff]*)(?=[=+\-@＝＋－＠])""")
+"""What begins a formula, at the start of a text or of what a spreadsheet may split off. The full-width signs count
+too: spreadsheets of Chinese and Japanese systems fold them into the narrow ones."""
+_SPLITTING: Final = ("\t", "\r", "\n")
 
 
 def harmless(text: str) -> str:
-    """Keep a spreadsheet from taking a VM's name for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text
+    """Keep a spreadsheet from taking a VM's name for a formula, and make what is hidden in it visible."""
+    guarded = _FORMULA.sub(r"\1\2'", text)
+    if text.startswith(_SPLITTING) and not guarded.startswith("'"):
+        guarded = f"'{guarded}"
+    return visible(guarded)
 
 
 def cell_text(cell: Cell, zone: tzinfo | None = None) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Final, Generic, TypeVar
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from app.core.sheets import Cell
+from app.domain.display import visible
+from app.models.tips import tip_text
 
 Row = TypeVar("Row")
 
@@ -164,6 +166,10 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         everything = len(self._checked) == len(self._rows)
         return Qt.CheckState.Checked if everything else Qt.CheckState.PartiallyChecked
 
+    def tip(self, index: Index) -> str | None:
+        """Return what a cell's own tooltip says, None when it has none."""
+        return self.columns[index.column()].tooltip(self._rows[index.row()])
+
     # --- QAbstractTableModel ----------------------------------------------------------------------------------
 
     def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
@@ -180,7 +186,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
             return None
         row, column = self._rows[index.row()], self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(row)
+            return visible(column.text(row))
         if role == SORT_ROLE:
             return (column.sort or column.text)(row)
         if role == PAINT_ROLE:
@@ -188,7 +194,8 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.ToolTipRole:
-            return column.tooltip(row)
+            tip = self.tip(index)
+            return None if tip is None else tip_text(tip)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter

@@ -6,6 +6,7 @@ from typing import Any, Final, Optional
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from app.domain.display import visible
 from app.domain.ids import VmId
 from app.domain.vms import VmSummary
 
@@ -183,7 +184,7 @@ class VmTreeModel(QAbstractItemModel):
             return None
         node = self._node(index)
         if role == Qt.ItemDataRole.DisplayRole:
-            return node.text
+            return visible(node.text)
         if role == VM_ROLE:
             return node.vm
         if role == DEPTH_ROLE:

@@ -9,17 +9,18 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
+from app.domain.display import lines, visible
 from app.views import style
 from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, set_tip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class EntryButton(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if leads else Qt.FocusPolicy.NoFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor if leads else Qt.CursorShape.ArrowCursor)
         # What is shortened can be read there: the title too, when it is a long name.
-        self.setToolTip("\n".join(part for part in (entry.title, entry.tooltip or entry.detail) if part))
+        set_tip(self, lines(part for part in (entry.title, entry.tooltip or entry.detail) if part))
         self.setAccessibleName(", ".join(part for part in (entry.title, entry.detail, entry.right) if part))
         self.updateGeometry()
         self.update()
@@ -136,7 +137,7 @@ class EntryButton(QAbstractButton):
     def _paint_line(self, painter: QPainter, box: QRectF, text: str, color: str, pixels: int) -> None:
         painter.setFont(style.tabular_font(pixels))
         painter.setPen(QColor(color))
-        fitting = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()))
+        fitting = painter.fontMetrics().elidedText(visible(text), Qt.TextElideMode.ElideRight, int(box.width()))
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, fitting)
 
     def _paint_bar(self, painter: QPainter, box: QRectF, entry: Entry) -> None:
@@ -198,7 +199,7 @@ class Card(QFrame):
         self.setProperty("role", "card")
         self._console = console
         self._address = address
-        heading = QLabel(title, self)
+        heading = Label(title, self)
         heading.setProperty("role", "heading")
         top = QHBoxLayout()
         top.setContentsMargins(style.SPACE_S, 0, 0, 0)

@@ -2,11 +2,12 @@
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QTextBrowser, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, MarkupBrowser, MarkupLabel, set_tip
 
 
 class HelpPanel(QFrame):
@@ -25,21 +26,20 @@ class HelpPanel(QFrame):
         self._console = console
         self.setObjectName("helppanel")
         self.setFixedWidth(style.PANEL_WIDTH)
-        self._title = QLabel(self)
+        self._title = Label(self)
         self._title.setProperty("role", "title")
         self._close = QToolButton(self)
-        self._close.setToolTip(self.tr("Close the help (Esc)"))
+        set_tip(self._close, self.tr("Close the help (Esc)"))
         self._close.setAccessibleName(self._close.toolTip())
         self._close.clicked.connect(self.close_panel)
-        self._text = QTextBrowser(self)
+        self._text = MarkupBrowser(self)
         self._text.setOpenLinks(False)
         self._text.setAccessibleName(self.tr("Help"))
         top = QHBoxLayout()
         top.addWidget(self._title, 1)
         top.addWidget(self._close)
-        keys = QLabel(self._keys(), self)
+        keys = MarkupLabel(self._keys(), self)
         keys.setProperty("role", "secondary")
-        keys.setTextFormat(Qt.TextFormat.RichText)
         keys.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.SPACE_L, style.SPACE_S, style.SPACE_S, style.SPACE_L)
@@ -62,7 +62,7 @@ class HelpPanel(QFrame):
     def show_help(self, title: str, text: str) -> None:
         """Show the help of a page."""
         self._title.setText(title)
-        self._text.setHtml(text or self.tr("<p>There is nothing to explain here.</p>"))
+        self._text.show_markup(text or self.tr("<p>There is nothing to explain here.</p>"))
 
     def open_panel(self) -> None:
         """Open the panel and put the keyboard into it."""

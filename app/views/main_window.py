@@ -1,14 +1,12 @@
 """The frame: navigation, breadcrumb, search, pages, status bar."""
 
 from collections.abc import Sequence
-from html import escape
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QMainWindow,
@@ -25,6 +23,7 @@ from app.views.help import HelpPanel
 from app.views.history import Address, History
 from app.views.icons import Glyph, icon
 from app.views.page import Crumb, Page
+from app.views.plain import Label, MarkupLabel, markup_of, set_tip, set_title
 
 
 class MainWindow(QMainWindow):
@@ -60,7 +59,7 @@ class MainWindow(QMainWindow):
     # --- construction -----------------------------------------------------------------------------------------
 
     def _build(self, pages: Sequence[Page]) -> None:
-        self.setWindowTitle(self.tr("Standfast"))
+        set_title(self, self.tr("Standfast"))
         self.setMinimumSize(style.WINDOW_MIN_WIDTH, style.WINDOW_MIN_HEIGHT)
         middle = QWidget(self)
         columns = QHBoxLayout()
@@ -81,7 +80,7 @@ class MainWindow(QMainWindow):
     def _build_navigation(self, pages: Sequence[Page]) -> QWidget:
         side = QWidget(self)
         side.setFixedWidth(style.NAVIGATION_WIDTH)
-        self._brand = QLabel(self.tr("Standfast"), side)
+        self._brand = Label(self.tr("Standfast"), side)
         self._brand.setObjectName("brand")
         self._brand.setFixedHeight(style.CONTROL_HEIGHT + 2 * style.SPACE_S)
         self._brand.setIndent(style.SPACE_L)
@@ -112,10 +111,9 @@ class MainWindow(QMainWindow):
         self._back.clicked.connect(self._on_back)
         self._forward = self._tool(Glyph.FORWARD, self.tr("Forward (Alt+Right)"))
         self._forward.clicked.connect(self._on_forward)
-        self._crumbs = QLabel(header)
+        self._crumbs = MarkupLabel(parent=header)
         self._crumbs.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._crumbs.setProperty("role", "title")
-        self._crumbs.setTextFormat(Qt.TextFormat.RichText)
         self._crumbs.linkActivated.connect(self._on_crumb)
         self.header.addWidget(self._back)
         self.header.addWidget(self._forward)
@@ -149,7 +147,7 @@ class MainWindow(QMainWindow):
 
     def _tool(self, glyph: Glyph, tooltip: str) -> QToolButton:
         button = QToolButton(self)
-        button.setToolTip(tooltip)
+        set_tip(button, tooltip)
         button.setAccessibleName(tooltip)
         button.setProperty("glyph", glyph.name)
         self._tools.append(button)
@@ -232,7 +230,7 @@ class MainWindow(QMainWindow):
         assert isinstance(page, Page)
         crumbs = page.crumbs()
         self._show_crumbs(crumbs)
-        self.setWindowTitle(" › ".join(crumb.text for crumb in reversed(crumbs)) + " — " + self.tr("Standfast"))
+        set_title(self, " › ".join(crumb.text for crumb in reversed(crumbs)) + " — " + self.tr("Standfast"))
 
     def _show_crumbs(self, crumbs: Sequence[Crumb]) -> None:
         """Write the breadcrumb; what is longer than its room is shortened, the longest step first."""
@@ -245,7 +243,7 @@ class MainWindow(QMainWindow):
             left = max(style.NAVIGATION_WIDTH // 2, room - sum(widths) + widths[place])
             texts[place] = metrics.elidedText(texts[place], Qt.TextElideMode.ElideMiddle, left)
         shortened = texts != [crumb.text for crumb in crumbs]
-        self._crumbs.setToolTip(" › ".join(crumb.text for crumb in crumbs) if shortened else "")
+        set_tip(self._crumbs, " › ".join(crumb.text for crumb in crumbs) if shortened else "")
         shown = [Crumb(text, crumb.address) for text, crumb in zip(texts, crumbs, strict=True)]
         self._crumbs.setText(self._crumb_text(shown))
 
@@ -279,11 +277,11 @@ class MainWindow(QMainWindow):
         color = self._console.colors.secondary
         parts = []
         for crumb in crumbs:
-            text = escape(crumb.text)
+            text = markup_of(crumb.text)
             if crumb.address is None:
                 parts.append(text)
             else:
-                target = "/".join((crumb.address.page, *crumb.address.path))
+                target = markup_of("/".join((crumb.address.page, *crumb.address.path)))
                 parts.append(f'<a style="color:{color};text-decoration:none" href="{target}">{text}</a>')
         return f' <span style="color:{color}">›</span> '.join(parts)
 

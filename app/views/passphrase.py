@@ -1,11 +1,12 @@
 """The way to the encrypted password file, when the system has no keyring. GUI thread."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QPushButton, QVBoxLayout
 
 from app.domain.errors import OperationalError
 from app.views import style
 from app.views.dialog_help import offer_help
+from app.views.plain import Label, set_title
 from app.views.widgets.form import Banner, Field
 
 
@@ -24,10 +25,10 @@ class PassphraseDialog(QDialog):
         self._is_new = is_new
         self._shortest = shortest
         title = self.tr("Keep passwords in an encrypted file") if is_new else self.tr("Open the password file")
-        self.setWindowTitle(self.tr("Standfast"))
-        heading = QLabel(title, self)
+        set_title(self, self.tr("Standfast"))
+        heading = Label(title, self)
         heading.setProperty("role", "title")
-        text = QLabel(self._explanation(), self)
+        text = Label(self._explanation(), self)
         text.setWordWrap(True)
         self.banner = Banner(self)
         if why is not None:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from app.domain.display import lines
 from app.engine.api import HitKind, Search, SearchHit
 from app.views import style
 from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph, icon
 from app.views.places import point_place, rule_place, task_place
+from app.views.plain import Label, set_title
 from app.workers.asker import Failure
 
 _TYPING_PAUSE_MS = 100
@@ -51,7 +53,7 @@ class SearchPalette(QDialog):
         self._pages = tuple(pages)
         self._asked = 0
         self.setObjectName("palette")
-        self.setWindowTitle(self.tr("Search"))
+        set_title(self, self.tr("Search"))
         self.setFixedSize(style.PALETTE_WIDTH, style.PALETTE_HEIGHT)
         self.field = QLineEdit(self)
         self.field.setPlaceholderText(self.tr("Search rules, VMs, restore points, tasks, pages…"))
@@ -64,7 +66,7 @@ class SearchPalette(QDialog):
         self.list.setUniformItemSizes(True)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.itemClicked.connect(self._on_chosen)
-        self._note = QLabel(self)
+        self._note = Label(self)
         self._note.setProperty("role", "secondary")
         self._note.setContentsMargins(style.SPACE_M, 0, style.SPACE_M, 0)
         layout = QVBoxLayout(self)
@@ -111,17 +113,17 @@ class SearchPalette(QDialog):
 
     def _show_lines(self, hits: Sequence[SearchHit], words: Sequence[str]) -> None:
         pages = [hit for hit in self._pages if all(word in hit.title.casefold() for word in words)]
-        lines = [_Line(hit.title, hit.detail, _GLYPHS[hit.kind], place_of(hit)) for hit in hits]
-        lines += [_Line(hit.title, self.tr("Page"), hit.glyph, hit.address) for hit in pages]
+        found = [_Line(hit.title, hit.detail, _GLYPHS[hit.kind], place_of(hit)) for hit in hits]
+        found += [_Line(hit.title, self.tr("Page"), hit.glyph, hit.address) for hit in pages]
         self.list.clear()
         colors = self._console.colors
-        for line in lines:
-            text = f"{line.title}\n{line.detail}" if line.detail else line.title
+        for line in found:
+            text = lines((line.title, line.detail) if line.detail else (line.title,))
             item = QListWidgetItem(icon(line.glyph, colors), text, self.list)
             item.setData(Qt.ItemDataRole.UserRole, line.address)
             item.setSizeHint(QSize(0, style.ENTRY_HEIGHT))
         self.list.setCurrentRow(0)
-        if lines:
+        if found:
             self._note.setText(self.tr("↑ ↓ choose · Enter opens · Esc closes"))
         else:
             self._note.setText(self.tr("Nothing has all of these words in its name."))

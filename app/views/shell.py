@@ -14,6 +14,7 @@ from app.views.history import Address
 from app.views.icons import Glyph
 from app.views.main_window import MainWindow
 from app.views.page import Page
+from app.views.plain import message_box, set_tip
 from app.views.search import PageHit, SearchPalette
 from app.views.session import SessionEnd, hold_session, release_session
 from app.views.status import StatusFeed, StatusItems
@@ -109,7 +110,7 @@ class Shell(QObject):
         button.setText(self.tr("Search   Ctrl+K"))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setAccessibleName(self.tr("Search"))
-        button.setToolTip(self.tr("Search rules, VMs, restore points and tasks (Ctrl+K)"))
+        set_tip(button, self.tr("Search rules, VMs, restore points and tasks (Ctrl+K)"))
         button.clicked.connect(self.open_search)
         window.add_tool(button, Glyph.FILTER)
 
@@ -177,14 +178,13 @@ class Shell(QObject):
         if status is None or not runs or not self._engine_ends_too or self.session.is_coming:
             self._end()
             return
-        box = QMessageBox(QMessageBox.Icon.Question, self.tr("Quit Standfast"), "", parent=self.window)
-        box.setText(self.tr("{count} tasks are running.").format(count=status.running))
         words = self.tr(
             "Quitting stops them: what they have not finished is cleaned up, and a later run starts it anew."
         )
         if self._has_tray:
             words += " " + self.tr("Closing the window instead lets them go on.")
-        box.setInformativeText(words)
+        text = self.tr("{count} tasks are running.").format(count=status.running)
+        box = message_box(QMessageBox.Icon.Question, self.tr("Quit Standfast"), text, words, parent=self.window)
         stop = box.addButton(self.tr("Stop the tasks and quit"), QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton(self.tr("Go on"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)

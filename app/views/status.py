@@ -11,6 +11,7 @@ from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph, icon
 from app.views.places import FAILED_TASKS, STANDBYS, TASKS
+from app.views.plain import set_tip
 from app.views.widgets.gauge import gauge_color
 from app.workers.asker import Failure
 
@@ -86,7 +87,7 @@ class StatusItem(QToolButton):
         self.setToolButtonStyle(self.toolButtonStyle().ToolButtonTextBesideIcon)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setFont(style.tabular_font(style.SECONDARY_PX))
-        self.setToolTip(tooltip)
+        set_tip(self, tooltip)
         self.clicked.connect(self._on_clicked)
         console.theme.changed.connect(self._on_theme_changed)
         self._on_theme_changed()

@@ -4,11 +4,14 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
+from app.domain.display import lines as text_lines
+from app.domain.display import visible
 from app.domain.engine_events import NotificationRaised
 from app.engine.api import EngineStatus, ErrorRow
 from app.views.brand import TrayState, tray_icon
 from app.views.console import Console
 from app.views.places import FAILED_TASKS
+from app.views.plain import set_tip, show_balloon
 from app.views.status import StatusFeed
 from app.views.words import row_error_message
 
@@ -88,10 +91,10 @@ class Tray(QObject):
         lines = [self.tr("Standfast"), words.format(running=status.running, pending=status.pending)]
         if unviewed:
             lines.append(self.tr("Unviewed errors {count}").format(count=unviewed))
-        self._wear(state, unviewed, "\n".join(lines))
+        self._wear(state, unviewed, text_lines(lines))
 
     def _on_lost(self) -> None:
-        self._wear(TrayState.AWAY, 0, self.tr("Standfast") + "\n" + self.tr("The engine cannot be reached"))
+        self._wear(TrayState.AWAY, 0, text_lines((self.tr("Standfast"), self.tr("The engine cannot be reached"))))
 
     def _wear(self, state: TrayState, unviewed: int, tooltip: str) -> None:
         if self._look != (state, unviewed):
@@ -99,7 +102,7 @@ class Tray(QObject):
             picture: QIcon = tray_icon(state, unviewed)
             self.icon.setIcon(picture)
         if self.icon.toolTip() != tooltip:
-            self.icon.setToolTip(tooltip)
+            set_tip(self.icon, tooltip)
 
     # --- failed tasks -----------------------------------------------------------------------------------------
 
@@ -112,7 +115,7 @@ class Tray(QObject):
     def _on_gathered(self) -> None:
         failures, self._failures = self._failures, []
         title, text = self.notification(failures)
-        self.icon.showMessage(title, text, QSystemTrayIcon.MessageIcon.Critical, _SHOWN_MS)
+        show_balloon(self.icon, title, text, _SHOWN_MS)
         self.told.emit(title, text)
 
     def notification(self, failures: list[tuple[str, str]]) -> tuple[str, str]:
@@ -120,13 +123,13 @@ class Tray(QObject):
         if len(failures) == 1:
             vm_name, reason = failures[0]
             if not vm_name:
-                return self.tr("Standfast"), reason
-            return self.tr("{vm}: the task failed").format(vm=vm_name), reason
+                return self.tr("Standfast"), visible(reason)
+            return visible(self.tr("{vm}: the task failed").format(vm=vm_name)), visible(reason)
         title = self.tr("{count} tasks failed").format(count=len(failures))
         lines = [f"{vm_name}: {reason}" for vm_name, reason in failures[:_MOST_NAMED]]
         if len(failures) > _MOST_NAMED:
             lines.append(self.tr("and {count} more").format(count=len(failures) - _MOST_NAMED))
-        return title, "\n".join(lines)
+        return title, text_lines(lines)
 
     # --- clicks -----------------------------------------------------------------------------------------------
 

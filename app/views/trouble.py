@@ -1,11 +1,12 @@
 """A mistake of ours, told without ending the program."""
 
 import traceback
-from html import escape
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMessageBox, QPushButton, QWidget
+
+from app.views.plain import message_box
 
 _MOST_DETAIL = 20_000
 
@@ -37,15 +38,17 @@ class TroubleReporter(QObject):
     def _on_reported(self, summary: str, details: str) -> None:
         if self._box is not None:
             return
-        box = QMessageBox(
-            QMessageBox.Icon.Warning, self.tr("Something unexpected happened"), "", parent=self._window
-        )
-        box.setText(self.tr("Something unexpected happened: a mistake of the program, not of yours."))
         words = self.tr(
             "The program goes on, and tasks keep running. {error} The log in {folder} has the details."
         )
-        box.setInformativeText(words.format(error=escape(summary), folder=escape(self._log_folder)))
-        box.setDetailedText(details)
+        box = message_box(
+            QMessageBox.Icon.Warning,
+            self.tr("Something unexpected happened"),
+            self.tr("Something unexpected happened: a mistake of the program, not of yours."),
+            words.format(error=summary, folder=self._log_folder),
+            details=details,
+            parent=self._window,
+        )
         copy = QPushButton(self.tr("Copy details"), box)
         box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
         # A button of a message box closes it; this one shall not.

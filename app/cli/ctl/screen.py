@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.domain.display import is_hidden, visible
+
 _WIDE = 1000
 """Width where there is no terminal: a program that reads lines wants each row in one."""
 
@@ -28,8 +30,8 @@ class Screen:
 
     def document(self, value: object) -> None:
         """Write a value as JSON."""
-        json.dump(msgspec.to_builtins(value), self._out, ensure_ascii=False, indent=1)
-        self._out.write("\n")
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, indent=1)
+        self._out.write(escaped(text) + "\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], value: object) -> None:
         """Write rows as a table, or the value they were made of as JSON.
@@ -76,8 +78,18 @@ def _cell(value: object) -> Text:
 
 
 def printable(text: str) -> str:
-    """Replace what could move a terminal's cursor: names come from other people's systems."""
-    return "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text)
+    """Make visible what could move a terminal's cursor or forge a line: names come from outside."""
+    return visible(text)
+
+
+def escaped(document: str) -> str:
+    """Write what is hidden in a JSON document as escapes; its own line breaks stay."""
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return "".join(
+        json.dumps(character)[1:-1] if character != "\n" and is_hidden(character) else character
+        for character in document
+    )
 
 
 def size(count: float | None) -> str:

@@ -1,9 +1,10 @@
-"""What is told."""
+"""What is told; names and reasons in it come from outside, and what is hidden in them is made visible."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.domain.display import visible
 from app.domain.tasks import TaskRecord
 from app.engine.queries import ErrorRow
 
@@ -26,7 +27,7 @@ class Failure:
     def line(self) -> str:
         """Return it as one line."""
         rule = f" ({self.record.rule_name})" if self.record.rule_name else ""
-        return f"{self.record.kind.value} of {self.record.vm_name}{rule}: {self.error.message}"
+        return visible(f"{self.record.kind.value} of {self.record.vm_name}{rule}: {self.error.message}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Notice:
         if self.kind is NoticeKind.DIGEST:
             return f"Standfast: {self.succeeded} tasks completed, {self.failed} failed"
         record = self.failures[0].record
-        return f"Standfast: {record.kind.value} of {record.vm_name} failed"
+        return visible(f"Standfast: {record.kind.value} of {record.vm_name} failed")
 
     @property
     def text(self) -> str:
@@ -62,7 +63,7 @@ class Notice:
             return "\n".join(_details(self.failures[0]))
         since = f" since {self.since.astimezone():%Y-%m-%d %H:%M}" if self.since else ""
         lines = [f"Tasks that ended{since}: {self.succeeded} completed, {self.failed} failed."]
-        lines += [f"- {failure.line()} {failure.error.hint}" for failure in self.failures]
+        lines += [f"- {failure.line()} {visible(failure.error.hint)}" for failure in self.failures]
         if self.failed > len(self.failures):
             lines.append(f"… and {self.failed - len(self.failures)} more.")
         return "\n".join(lines)
@@ -71,11 +72,12 @@ class Notice:
 def _details(failure: Failure) -> list[str]:
     record, error = failure.record, failure.error
     ended = f"{record.ended_at.astimezone():%Y-%m-%d %H:%M:%S}" if record.ended_at else ""
-    return [
+    facts = (
         f"VM:     {record.vm_name}",
         f"Rule:   {record.rule_name}",
         f"Task:   {record.kind.value} {record.id}",
         f"Ended:  {ended}",
         f"Reason: {error.message} ({error.code})",
         f"Remedy: {error.hint}",
-    ]
+    )
+    return [visible(fact) for fact in facts]

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app import __version__
+from app.domain.display import visible
 from app.domain.notifications import WebhookSettings
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Failure, Notice
@@ -106,15 +107,15 @@ def _failure(failure: Failure) -> dict[str, object]:
         "task": record.id,
         "kind": record.kind.value,
         "vm": record.vm,
-        "vm_name": record.vm_name,
-        "rule": record.rule_name,
+        "vm_name": visible(record.vm_name),
+        "rule": visible(record.rule_name),
         "started_at": record.started_at,
         "ended_at": record.ended_at,
         "error": {
             "code": error.code,
-            "params": dict(error.params),
-            "message": error.message,
-            "hint": error.hint,
+            "params": {name: visible(value) for name, value in error.params},
+            "message": visible(error.message),
+            "hint": visible(error.hint),
             "retryable": error.retryable,
         },
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QFormLayout, QLineEdit, QWidget
 
 from app.domain.ids import RuleId, VmId
 from app.engine.api import (
@@ -19,6 +19,7 @@ from app.engine.api import (
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
+from app.views.plain import Label
 from app.views.widgets.form import FormDialog, grow_later
 from app.workers.asker import Failure
 
@@ -74,8 +75,8 @@ class DeletionDialog(FormDialog):
         self._show()
         self._ask()
 
-    def _line(self) -> QLabel:
-        label = QLabel(self)
+    def _line(self) -> Label:
+        label = Label(self)
         label.setWordWrap(True)
         self.body.addWidget(label)
         return label

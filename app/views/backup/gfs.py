@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSpinBox, QWidget
 
 from app.domain.policies import GrandfatherFatherSon
 from app.views import style
+from app.views.plain import set_tip
 
 _MOST: Final = 9999
 """The boxes take more than is allowed, so that what is wrong can be said instead of swallowing a key."""
@@ -26,11 +27,12 @@ class GfsBox(QWidget):
         super().__init__(parent)
         is_on = known != GrandfatherFatherSon()
         self.on = QCheckBox(self.tr("Also keep one point for each of the last"), self)
-        self.on.setToolTip(
+        set_tip(
+            self.on,
             self.tr(
                 "Grandfather-father-son: the newest point of each day, week, month and year stays, however old it "
                 "is. It adds to the retention above and never takes a point away."
-            )
+            ),
         )
         self.on.setChecked(is_on)
         self.on.toggled.connect(self._on_toggled)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QModelIndex
 from PySide6.QtGui import QKeySequence
 
+from app.domain.display import lines
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
     DescribeRule,
@@ -296,10 +297,10 @@ class RuleList(ActingList[RuleRow]):
 
 def _description(row: RuleRow) -> str:
     """Return what a rule does, for the tooltip of its name."""
-    lines = [row.name]
+    parts = [row.name]
     if row.policy is not None:
-        lines += [policy_words(row.policy), kept_words(row.policy)]
-    return "\n".join(lines)
+        parts += [policy_words(row.policy), kept_words(row.policy)]
+    return lines(parts)
 
 
 def _hidden(column: Column[RuleRow]) -> Column[RuleRow]:

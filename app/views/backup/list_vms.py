@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QSplitter
 
+from app.domain.display import lines
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind
 from app.engine.api import (
@@ -186,7 +187,7 @@ class VmList(ActingList[RuleVmRow]):
 
     def _state_tooltip(self, row: RuleVmRow) -> str:
         text = state_pill(row.state, row.fraction).text
-        return f"{text}\n{row_error_message(row.error)}" if row.error is not None else text
+        return lines((text, row_error_message(row.error))) if row.error is not None else text
 
     # --- actions ----------------------------------------------------------------------------------------------
 

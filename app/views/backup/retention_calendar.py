@@ -5,14 +5,16 @@ from datetime import date, datetime, timedelta
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QLabel, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.domain.display import lines
 from app.domain.policies import Weekday
 from app.domain.states import BackupKind
 from app.engine.api import PreviewedDay
 from app.views import style
 from app.views.backup.policy_words import weekday_word
 from app.views.console import ThemeSwitch
+from app.views.plain import Label, show_tip
 from app.views.words import backup_kind_word
 
 _WEEK = 7
@@ -135,7 +137,7 @@ class _Grid(QWidget):
         if isinstance(event, QHelpEvent) and self.days:
             place = self._place_at(QPointF(event.pos()))
             if place is not None:
-                QToolTip.showText(event.globalPos(), self._owner.describe(self.days[place]), self)
+                show_tip(event.globalPos(), self._owner.describe(self.days[place]), self)
             return True
         return super().event(event)
 
@@ -149,10 +151,10 @@ class RetentionCalendar(QWidget):
     def __init__(self, theme: ThemeSwitch, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.summary = QLabel(self)
+        self.summary = Label(self)
         self.summary.setWordWrap(True)
         self.grid = _Grid(theme, self)
-        self.legend = QLabel(
+        self.legend = Label(
             self.tr("● full  ◐ differential  ○ incremental · tinted: its point still exists on the chosen day"),
             self,
         )
@@ -196,11 +198,11 @@ class RetentionCalendar(QWidget):
 
     def describe(self, day: PreviewedDay) -> str:
         """Return what happens on a day."""
-        lines = [day.day.isoformat()]
-        lines += [f"{_clock(at)} {backup_kind_word(kind)}" for at, kind in day.runs]
+        parts = [day.day.isoformat()]
+        parts += [f"{_clock(at)} {backup_kind_word(kind)}" for at, kind in day.runs]
         if day.removed_count:
-            lines.append(self.tr("Points removed: {count}").format(count=day.removed_count))
-        return "\n".join(lines)
+            parts.append(self.tr("Points removed: {count}").format(count=day.removed_count))
+        return lines(parts)
 
 
 def strongest(kinds: set[BackupKind]) -> BackupKind:

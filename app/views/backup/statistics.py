@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.domain.ids import RuleId, VmId
 from app.engine.api import (
@@ -24,6 +24,7 @@ from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph, icon
 from app.views.page import Crumb, Page
+from app.views.plain import Label, set_tip
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.stages import Stages
 from app.workers.asker import Failure
@@ -89,7 +90,7 @@ class StatisticsView(Page):
     def _card(self, title: str, content: QWidget, beside: QWidget | None = None) -> QFrame:
         card = QFrame(content.parentWidget())
         card.setProperty("role", "card")
-        heading = QLabel(title, card)
+        heading = Label(title, card)
         heading.setProperty("role", "heading")
         top = QHBoxLayout()
         top.addWidget(heading, 1)
@@ -104,7 +105,7 @@ class StatisticsView(Page):
 
     def _build_figures(self, content: QWidget) -> QWidget:
         holder = QWidget(content)
-        self.read, self.stored, self.unviewed = QLabel(holder), QLabel(holder), QLabel(holder)
+        self.read, self.stored, self.unviewed = Label(holder), Label(holder), Label(holder)
         for label in (self.read, self.unviewed):
             label.setProperty("role", "figure")
             label.setFont(style.tabular_font(style.FIGURE_PX))
@@ -113,7 +114,7 @@ class StatisticsView(Page):
         amount = self._card(self.tr("Amount of data"), self._stack(holder, self.read, self.stored))
         self.tasks = QPushButton(self.tr("Task list"), holder)
         self.tasks.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-        self.tasks.setToolTip(self.tr("Show what succeeded and what failed, and why"))
+        set_tip(self.tasks, self.tr("Show what succeeded and what failed, and why"))
         self.tasks.clicked.connect(self._on_tasks)
         row = QWidget(holder)
         line = QHBoxLayout(row)
@@ -128,7 +129,7 @@ class StatisticsView(Page):
         column.addWidget(errors, 1)
         return holder
 
-    def _stack(self, holder: QWidget, *labels: QLabel) -> QWidget:
+    def _stack(self, holder: QWidget, *labels: Label) -> QWidget:
         box = QWidget(holder)
         column = QVBoxLayout(box)
         column.setContentsMargins(0, 0, 0, 0)

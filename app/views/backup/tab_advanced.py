@@ -1,10 +1,11 @@
 """高级设置: changed block tracking, LAN-free reading, deletion of data, quiescing."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from app.domain.rules import AdvancedSettings
 from app.views import style
+from app.views.plain import Label
 
 
 class AdvancedTab(QWidget):
@@ -21,7 +22,7 @@ class AdvancedTab(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, style.SPACE_L, 0, 0)
         self._layout.setSpacing(style.SPACE_XS)
-        self._helps: dict[QCheckBox, QLabel] = {}
+        self._helps: dict[QCheckBox, Label] = {}
         self.automatic = self._add(
             self.tr("Set up fast backup automatically"),
             self.tr(
@@ -35,7 +36,7 @@ class AdvancedTab(QWidget):
             self.tr("Reads only used or changed data where tracking is on already; changes nothing on the VMs."),
             checked=settings.use_change_tracking,
         )
-        self.whole = QLabel(self.tr("Every backup reads the whole disks."), self)
+        self.whole = Label(self.tr("Every backup reads the whole disks."), self)
         self.whole.setProperty("role", "problem")
         self._layout.addWidget(self.whole)
         self.lan_free = self._add(
@@ -69,7 +70,7 @@ class AdvancedTab(QWidget):
         box.setChecked(checked)
         box.toggled.connect(self._on_toggled)
         box.setAccessibleDescription(help_text)
-        note = QLabel(help_text, self)
+        note = Label(help_text, self)
         note.setProperty("role", "help")
         note.setWordWrap(True)
         note.setContentsMargins(style.SPACE_XL, 0, 0, style.SPACE_M)

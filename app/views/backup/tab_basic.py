@@ -7,13 +7,13 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.domain.display import visible
 from app.domain.ids import PlatformId, StandbyId, VmId
 from app.domain.platforms import PlatformKind
 from app.engine.api import ListPlatformRows, ListStandbyRows, PlatformRow, RuleDraft, StandbyRow, VmChoice
@@ -22,6 +22,7 @@ from app.views import style
 from app.views.backup.policy_words import problem_text
 from app.views.backup.vm_picker import VmPicker, vm_tag
 from app.views.console import Console
+from app.views.plain import Label
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.form import Field
 from app.views.widgets.tags import TagBox
@@ -84,14 +85,14 @@ class BasicTab(QWidget):
         self.platform = QComboBox(self)
         self.platform.setAccessibleName(self.tr("Virtual platform"))
         self.platform.currentIndexChanged.connect(self._on_platform)
-        self.facts = QLabel(self)
+        self.facts = Label(self)
         return _beside(self.platform, self.facts)
 
     def _build_standby(self) -> QWidget:
         self.standby = QComboBox(self)
         self.standby.setAccessibleName(self.tr("Standby machine"))
         self.standby.currentIndexChanged.connect(self._on_standby)
-        self.space = QLabel(self)
+        self.space = Label(self)
         return _beside(self.standby, self.space)
 
     def _build_vms(self) -> QWidget:
@@ -100,7 +101,7 @@ class BasicTab(QWidget):
         self.tags.setFixedHeight(style.CONTROL_HEIGHT * 4)
         self.tags.setAccessibleName(self.tr("Chosen VMs"))
         self.tags.removed.connect(self._on_removed)
-        self.sum = QLabel(box)
+        self.sum = Label(box)
         self.sum.setProperty("role", "secondary")
         self.choose_vms = self._choose_button(self.tr("Choose VMs…"), self.on_choose_vms)
         row = QHBoxLayout()
@@ -291,7 +292,7 @@ class BasicTab(QWidget):
         browser.open()
 
 
-def _beside(box: QComboBox, label: QLabel) -> QWidget:
+def _beside(box: QComboBox, label: Label) -> QWidget:
     holder = QWidget(box.parentWidget())
     label.setProperty("role", "secondary")
     row = QHBoxLayout(holder)
@@ -307,7 +308,7 @@ def _fill(box: QComboBox, entries: Sequence[tuple[str, str]], wanted: str | None
     blocker = QSignalBlocker(box)
     box.clear()
     for _, name in entries:
-        box.addItem(name)
+        box.addItem(visible(name))
     keys = [key for key, _ in entries]
     # With one platform or standby there is nothing to choose.
     only = 0 if len(entries) == 1 else -1

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDateTimeEdit,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QRadioButton,
@@ -31,6 +30,7 @@ from app.views.backup.policy_words import plan_words, problem_text, retention_la
 from app.views.backup.retention_calendar import RetentionCalendar
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.plain import Label
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Field
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
@@ -127,7 +127,7 @@ class PolicyTab(QWidget):
         line = QHBoxLayout(page)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(style.SPACE_L)
-        label = QLabel(self.tr("Start time") + " *", page)
+        label = Label(self.tr("Start time") + " *", page)
         label.setBuddy(self.start)
         label.setMinimumHeight(style.CONTROL_HEIGHT)
         line.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
@@ -196,7 +196,7 @@ class PolicyTab(QWidget):
         self.period.setMinimumWidth(style.FIELD_WIDTH // 4)
         self.period.valueChanged.connect(self._on_edited)
         self.fields["retention"] = Field(self.period, "", page)
-        self._label = QLabel(page)
+        self._label = Label(page)
         self._label.setBuddy(self.period)
         self._label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.newest = QSpinBox(page)
@@ -207,7 +207,7 @@ class PolicyTab(QWidget):
         self.newest.setSpecialValueText(self.tr("none"))
         self.newest.valueChanged.connect(self._on_edited)
         self.fields["newest"] = Field(self.newest, "", page)
-        newest_label = QLabel(self.tr("Always keep the newest"), page)
+        newest_label = Label(self.tr("Always keep the newest"), page)
         newest_label.setBuddy(self.newest)
         newest_label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.make_up = QCheckBox(self.tr("Make up for a missed run when the program starts"), page)

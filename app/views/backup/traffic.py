@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.engine.api import ErrorRow, ReadTraffic, RuleVmRow, Traffic, TrafficPoint, TrafficRange
 from app.views import style
 from app.views.charts.traffic import TrafficChart, TrafficSample
 from app.views.console import Console
+from app.views.plain import Label
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Banner
 from app.views.words import row_error_hint, row_error_message
@@ -55,7 +56,7 @@ class TrafficPanel(QWidget):
     def _build(self) -> None:
         self.setObjectName("detail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._name = QLabel(self)
+        self._name = Label(self)
         self._name.setProperty("role", "title")
         self.ranges: ChoiceBar[TrafficRange] = ChoiceBar(
             self.tr("Range of the chart"),

@@ -6,7 +6,6 @@ from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex,
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QSplitter,
     QStyledItemDelegate,
@@ -24,6 +23,7 @@ from app.models.vm_tree import DEPTH_ROLE, TAKEN_ROLE, VM_ROLE, VmTreeModel
 from app.views import style
 from app.views.console import Console, ThemeSwitch
 from app.views.icons import Glyph, icon
+from app.views.plain import Label
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import FormDialog
 from app.views.widgets.itemstyle import item_style
@@ -161,7 +161,7 @@ class VmPicker(FormDialog):
 
     def _build_right(self) -> QWidget:
         side = QWidget(self)
-        self.sum = QLabel(side)
+        self.sum = Label(side)
         self.sum.setProperty("role", "secondary")
         self.sum.setMinimumHeight(style.CONTROL_HEIGHT)
         self.tags = TagBox(self.console.theme, self.tr("Check VMs in the tree."), side)

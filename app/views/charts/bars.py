@@ -6,12 +6,13 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pyqtgraph
 from PySide6.QtCore import QPointF
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.models import format as fmt
 from app.views import style
 from app.views.charts.axes import CountAxis, LocalTimeAxis, SizeAxis, dress_axis
 from app.views.console import ThemeSwitch
+from app.views.plain import Label
 
 _DAY_S = 24 * 60 * 60
 
@@ -43,7 +44,7 @@ class _DayChart(QWidget):
         self._plot.hideButtons()
         self._plot.setMouseEnabled(x=False, y=False)
         self._plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
-        self._read_out = QLabel(self)
+        self._read_out = Label(self)
         self._read_out.setProperty("role", "secondary")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -8,12 +8,13 @@ import numpy
 import pyqtgraph
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.models import format as fmt
 from app.views import style
 from app.views.charts.axes import LocalTimeAxis, SpeedAxis, dress_axis
 from app.views.console import ThemeSwitch
+from app.views.plain import Label, MarkupLabel
 
 _FLOOR_BYTES_PER_S = 1_000_000.0
 """An idle chart shows a megabyte per second as its height, so that noise does not look like traffic."""
@@ -58,7 +59,8 @@ class TrafficChart(QWidget):
         self._plot.addItem(self._cursor, ignoreBounds=True)
         self._plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
         self._plot.scene().sigMouseClicked.connect(self._on_mouse_clicked)
-        self._legend_read, self._legend_written, self._read_out = QLabel(self), QLabel(self), QLabel(self)
+        self._legend_read, self._legend_written = MarkupLabel(parent=self), MarkupLabel(parent=self)
+        self._read_out = Label(self)
         self._read_out.setProperty("role", "secondary")
         self._read_out.setFont(style.tabular_font(style.SECONDARY_PX))
         legend = QHBoxLayout()

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from PySide6.QtCore import QDateTime, Signal
-from PySide6.QtWidgets import QComboBox, QDateTimeEdit, QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QComboBox, QDateTimeEdit, QFrame, QHBoxLayout, QWidget
 
 from app.domain.messages import LogLevel
 from app.views import style
+from app.views.plain import Label, set_tip
 from app.views.words import level_word
 
 _SHOWN = "yyyy-MM-dd HH:mm"
@@ -55,7 +56,7 @@ class LogChoices(QWidget):
         for level in LogLevel:
             self.levels.addItem(f"≥ {level_word(level)}", level)
         self.levels.setAccessibleName(self.tr("Level"))
-        self.levels.setToolTip(self.tr("Lines of this level and above"))
+        set_tip(self.levels, self.tr("Lines of this level and above"))
         self.levels.currentIndexChanged.connect(self.changed)
         self.own_range = QFrame(self)
         self.own_range.setObjectName("toolbar")
@@ -73,7 +74,7 @@ class LogChoices(QWidget):
         own.setContentsMargins(style.SPACE_L, style.SPACE_S, style.SPACE_L, style.SPACE_S)
         own.setSpacing(style.SPACE_S)
         for text, moment in ((self.tr("From"), self.start), (self.tr("Until"), self.end)):
-            label = QLabel(text, self.own_range)
+            label = Label(text, self.own_range)
             label.setBuddy(moment)
             own.addWidget(label)
             own.addWidget(moment)

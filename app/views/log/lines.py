@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.domain.display import lines
 from app.domain.messages import LogLevel
 from app.engine.api import LogRow
 from app.models import format as fmt
@@ -119,4 +120,4 @@ def line_columns(line: Callable[[Row], LogRow], text: Callable[[Row], str]) -> t
 
 def as_text(rows: Iterable[LogRow]) -> str:
     """Return lines as plain text, for copying."""
-    return "\n".join(f"{fmt.exact_time(row.at)}  {level_word(row.level)}  {line_text(row)}" for row in rows)
+    return lines(f"{fmt.exact_time(row.at)}  {level_word(row.level)}  {line_text(row)}" for row in rows)

@@ -1,5 +1,6 @@
 """The page of migrations: says what they will do."""
 
+from app.domain.display import own_lines
 from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.page import Page
@@ -19,10 +20,12 @@ class MigrationPage(Page):
         self.notice.show_message(
             Glyph.MIGRATION,
             self.tr("Migration comes with a later version"),
-            self.tr(
-                "It will copy VMs to another platform while they run, follow their changes until the rest is "
-                "small, and switch over at the moment you choose.\n"
-                "Until then: back the VM up, and restore it on the other platform as a new VM."
+            own_lines(
+                self.tr(
+                    "It will copy VMs to another platform while they run, follow their changes until the rest is "
+                    "small, and switch over at the moment you choose.\n"
+                    "Until then: back the VM up, and restore it on the other platform as a new VM."
+                )
             ),
             action=self.tr("Open VM recovery"),
         )

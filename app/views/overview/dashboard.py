@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -28,6 +27,7 @@ from app.views.history import Address
 from app.views.icons import Glyph, icon
 from app.views.overview import words
 from app.views.places import BACKUP, FAILED_TASKS, NEW_RULE, STANDBYS, TASKS
+from app.views.plain import Label
 
 _MOST_ENTRIES = 6
 
@@ -79,10 +79,10 @@ class Dashboard(QScrollArea):
     def _build_verdict(self) -> QWidget:
         card = QFrame(self._ground)
         card.setProperty("role", "card")
-        self._picture = QLabel(card)
-        self._sentence = QLabel(card)
+        self._picture = Label(card)
+        self._sentence = Label(card)
         self._sentence.setProperty("role", "verdict")
-        self._detail = QLabel(card)
+        self._detail = Label(card)
         self._detail.setProperty("role", "secondary")
         self._detail.setWordWrap(True)
         self._next_step = QPushButton(self.tr("Create a backup rule"), card)

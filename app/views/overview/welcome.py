@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.engine.api import RegisterPlatform, RegisterStandby
 from app.views import style
@@ -11,6 +11,7 @@ from app.views.brand import program_pixmap
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.places import BACKUP
+from app.views.plain import Label
 from app.views.platforms.dialog import PlatformDialog
 from app.views.program import DemoAccess, Program
 from app.views.widgets.form import Banner
@@ -31,17 +32,17 @@ class Welcome(QWidget):
         self._console = console
         self._program = program
         self._asker = Asker(self)
-        self._pictures: list[tuple[QLabel, Glyph]] = []
+        self._pictures: list[tuple[Label, Glyph]] = []
         self._build()
         console.theme.changed.connect(self._on_theme_changed)
         self._on_theme_changed()
 
     def _build(self) -> None:
-        picture = QLabel(self)
+        picture = Label(self)
         picture.setPixmap(program_pixmap(style.ICON_LARGE * 2, self.devicePixelRatioF()))
-        title = QLabel(self.tr("Welcome to Standfast"), self)
+        title = Label(self.tr("Welcome to Standfast"), self)
         title.setProperty("role", "verdict")
-        text = QLabel(
+        text = Label(
             self.tr("Back up VMware VMs without agents, prove that the backups are good, and bring VMs back."),
             self,
         )
@@ -89,11 +90,11 @@ class Welcome(QWidget):
         card = QFrame(self)
         card.setProperty("role", "card")
         card.setFixedWidth(style.PANEL_WIDTH)
-        picture = QLabel(card)
+        picture = Label(card)
         self._pictures.append((picture, glyph))
-        heading = QLabel(title, card)
+        heading = Label(title, card)
         heading.setProperty("role", "title")
-        words = QLabel(text, card)
+        words = Label(text, card)
         words.setProperty("role", "secondary")
         words.setWordWrap(True)
         layout = QVBoxLayout(card)

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QCheckBox, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QPushButton, QSpinBox, QWidget
 
+from app.domain.display import filled_lines
 from app.domain.errors import OperationalError
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.engine.api import Certificate, InspectServer, RegisterPlatform, TryPlatform, UpdatePlatform
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
+from app.views.plain import Label, set_title
 from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.workers.asker import Failure
@@ -27,7 +29,7 @@ class PlatformDialog(FormDialog):
         self._platform = platform
         self._certificate: Certificate | None = None
         super().__init__(console, "", "", parent)
-        self.setWindowTitle(self._title())
+        set_title(self, self._title())
         self._build_fields()
         self._show_certificate(None)
 
@@ -77,7 +79,7 @@ class PlatformDialog(FormDialog):
         self._build_certificate()
 
     def _build_certificate(self) -> None:
-        self._thumbprint = QLabel(self)
+        self._thumbprint = Label(self)
         self._thumbprint.setFont(style.fixed_font())
         self._thumbprint.setWordWrap(True)
         self.confirmed = QCheckBox(
@@ -91,7 +93,7 @@ class PlatformDialog(FormDialog):
         self.test.setAutoDefault(False)
         self.test.clicked.connect(self._on_test)
         self.extra_buttons.addWidget(self.test)
-        self._outcome = QLabel(self)
+        self._outcome = Label(self)
         self._outcome.setProperty("role", "secondary")
         self._outcome.setWordWrap(True)
         self.body.addWidget(self._outcome)
@@ -143,7 +145,8 @@ class PlatformDialog(FormDialog):
             )
         )
         self._thumbprint.setText(
-            text.format(
+            filled_lines(
+                text,
                 subject=certificate.subject,
                 until=f"{certificate.not_after.astimezone():%Y-%m-%d}",
                 thumbprint=certificate.thumbprint_sha256,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from app.domain.ids import StandbyId
 from app.engine.api import DeletedPoint, ListDeletedPoints, TakeBackPoint
@@ -14,6 +14,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, set_title
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Banner
 from app.views.widgets.stages import Stages
@@ -39,7 +40,7 @@ class DeletedPointsDialog(QDialog):
         self._standby = standby
         self._waiting: list[DeletedPoint] = []
         self.setModal(True)
-        self.setWindowTitle(self.tr("Deleted restore points at {name}").format(name=name))
+        set_title(self, self.tr("Deleted restore points at {name}").format(name=name))
         self.resize(style.DIALOG_WIDTH + style.SPACE_XL * 4, style.DIALOG_HEIGHT)
         self._build_table()
         self._build()
@@ -58,9 +59,9 @@ class DeletedPointsDialog(QDialog):
         self.stages.retry_wanted.connect(self._ask)
 
     def _build(self) -> None:
-        heading = QLabel(self.windowTitle(), self)
+        heading = Label(self.windowTitle(), self)
         heading.setProperty("role", "title")
-        help_text = QLabel(
+        help_text = Label(
             self.tr(
                 "A deleted restore point stays here for a few days, until a clean-up frees its space. Taken back, "
                 "it can be restored again; one that retention removed goes again after the rule's next run."

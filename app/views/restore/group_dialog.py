@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QScrollArea,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.domain.display import visible
 from app.domain.ids import PointId, RuleId, TaskId, VmId
 from app.domain.tasks import KnownPoint, VerificationState
 from app.engine.api import (
@@ -32,6 +32,7 @@ from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, set_tip
 from app.views.restore.points import point_title
 from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
@@ -46,7 +47,7 @@ class _Member(QWidget):
         self.points = QComboBox(self)
         self.points.setAccessibleName(self.tr("Restore point of {vm}").format(vm=row.name))
         for known in points:
-            self.points.addItem(point_title(known), known.point.id)
+            self.points.addItem(visible(point_title(known)), known.point.id)
         whole = [at for at, one in enumerate(points) if one.verification is not VerificationState.DAMAGED]
         self.points.setCurrentIndex(whole[0] if whole else 0 if points else -1)
         if not points:
@@ -58,14 +59,14 @@ class _Member(QWidget):
         self.leave_out.setIcon(icon(Glyph.CLOSE, console.colors))
         self.leave_out.setAutoDefault(False)
         text = self.tr("Leave {vm} out").format(vm=row.name)
-        self.leave_out.setToolTip(text)
+        set_tip(self.leave_out, text)
         self.leave_out.setAccessibleName(text)
-        size = QLabel(fmt.size(row.disk_bytes), self)
+        size = Label(fmt.size(row.disk_bytes), self)
         size.setProperty("role", "secondary")
         layout = QGridLayout(self)
         layout.setContentsMargins(style.SPACE_M, style.SPACE_XS, style.SPACE_XS, style.SPACE_XS)
         layout.setHorizontalSpacing(style.SPACE_M)
-        layout.addWidget(QLabel(row.name, self), 0, 0)
+        layout.addWidget(Label(row.name, self), 0, 0)
         layout.addWidget(size, 0, 1)
         layout.addWidget(self.points, 0, 2)
         layout.addWidget(self.leave_out, 0, 3)
@@ -105,7 +106,7 @@ class GroupRestoreDialog(FormDialog):
         self._rule_field = self.add_field(form, self.tr("Rule"), self.rule, required=True)
         self.power_on = QCheckBox(self.tr("Power the VMs on after the restore"), self)
         self.add_field(form, "", self.power_on)
-        self._heading = QLabel(self.tr("VMs and their restore points"), self)
+        self._heading = Label(self.tr("VMs and their restore points"), self)
         self._heading.setProperty("role", "heading")
         self.body.addWidget(self._heading)
         card = QFrame(self)
@@ -114,7 +115,7 @@ class GroupRestoreDialog(FormDialog):
         self._column = QVBoxLayout(self._list)
         self._column.setContentsMargins(0, style.SPACE_XS, 0, style.SPACE_XS)
         self._column.setSpacing(0)
-        self._note = QLabel(self._list)
+        self._note = Label(self._list)
         self._note.setProperty("role", "secondary")
         self._note.setContentsMargins(style.SPACE_M, style.SPACE_M, style.SPACE_M, style.SPACE_M)
         self._column.addWidget(self._note)
@@ -129,7 +130,7 @@ class GroupRestoreDialog(FormDialog):
         layout.setContentsMargins(1, 1, 1, 1)
         layout.addWidget(scroll)
         self.body.addWidget(card, 1)
-        self._warning = QLabel(
+        self._warning = Label(
             self.tr(
                 "Each VM is replaced by its restore point: what was written since then is lost. The original is "
                 "only deleted once the restored VM has been checked."
@@ -149,7 +150,7 @@ class GroupRestoreDialog(FormDialog):
     def _on_rules(self, rules: Sequence[RuleRow]) -> None:
         self.rule.blockSignals(True)  # noqa: FBT003 - Qt's signature
         for row in rules:
-            self.rule.addItem(row.name, row)
+            self.rule.addItem(visible(row.name), row)
         place = next((at for at, row in enumerate(rules) if row.id == self._wanted), -1)
         self.rule.setCurrentIndex(place)
         self.rule.blockSignals(False)  # noqa: FBT003 - Qt's signature

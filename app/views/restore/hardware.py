@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QSizePolicy,
     QSpinBox,
@@ -16,10 +15,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.domain.display import visible
 from app.domain.places import DatastorePlace, SavedAdapter, SavedHardware
 from app.domain.restore_point import PointDisk
 from app.models import format as fmt
 from app.views import style
+from app.views.plain import Label
 
 _MOST_CPUS = 768
 _MOST_MEMORY_MIB = 24 * 1024 * 1024
@@ -41,7 +42,7 @@ def fill_datastores(box: QComboBox, first: str, places: Sequence[DatastorePlace]
     box.clear()
     box.addItem(first, None)
     for place in places:
-        box.addItem(datastore_text(place), place.name)
+        box.addItem(visible(datastore_text(place)), place.name)
     box.setCurrentIndex(max(0, box.findData(before)))
     box.blockSignals(False)  # noqa: FBT003 - Qt's signature
 
@@ -60,7 +61,7 @@ class Processors(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(style.SPACE_M)
         for caption, box in ((self.tr("CPUs"), self.cpus), (self.tr("Cores per socket"), self.cores)):
-            label = QLabel(caption, self)
+            label = Label(caption, self)
             label.setBuddy(box)
             box.setAccessibleName(caption)
             row.addWidget(label)
@@ -137,7 +138,7 @@ class DiskRows(QWidget):
         for place, disk in enumerate(disks):
             box = QComboBox(self)
             box.setAccessibleName(self.tr("Datastore of {disk}").format(disk=disk.label))
-            label = QLabel(f"{disk.label}  ({fmt.size(disk.capacity_bytes)})", self)
+            label = Label(f"{disk.label}  ({fmt.size(disk.capacity_bytes)})", self)
             label.setBuddy(box)
             self._grid.addWidget(label, place, 0)
             self._grid.addWidget(box, place, 1)
@@ -162,7 +163,7 @@ class AdapterRows(QWidget):
         super().__init__(parent)
         self._grid = _grid(self)
         self._adapters: tuple[SavedAdapter, ...] = ()
-        self._rows: dict[int, tuple[QComboBox, QLineEdit, QLabel]] = {}
+        self._rows: dict[int, tuple[QComboBox, QLineEdit, Label]] = {}
 
     def row(self, key: int) -> tuple[QComboBox, QLineEdit]:
         """Return the fields of an adapter."""
@@ -180,14 +181,14 @@ class AdapterRows(QWidget):
             address = QLineEdit(adapter.mac_address, self)
             address.setPlaceholderText(self.tr("A new address"))
             address.setAccessibleName(self.tr("MAC address of {adapter}").format(adapter=adapter.label))
-            problem = QLabel(self)
+            problem = Label(self)
             problem.setProperty("role", "problem")
             problem.hide()
             cell = QVBoxLayout()
             cell.setSpacing(0)
             cell.addWidget(address)
             cell.addWidget(problem)
-            self._grid.addWidget(QLabel(adapter.label, self), place, 0, Qt.AlignmentFlag.AlignVCenter)
+            self._grid.addWidget(Label(adapter.label, self), place, 0, Qt.AlignmentFlag.AlignVCenter)
             self._grid.addWidget(network, place, 1, Qt.AlignmentFlag.AlignTop)
             self._grid.addLayout(cell, place, 2)
             self._rows[adapter.key] = (network, address, problem)
@@ -199,9 +200,11 @@ class AdapterRows(QWidget):
             box = self._rows[adapter.key][0]
             before = box.currentData()
             box.clear()
-            box.addItem(self.tr("As backed up: {network}").format(network=adapter.network or fmt.NOTHING), None)
+            box.addItem(
+                visible(self.tr("As backed up: {network}").format(network=adapter.network or fmt.NOTHING)), None
+            )
             for name in networks:
-                box.addItem(name, name)
+                box.addItem(visible(name), name)
             box.setCurrentIndex(max(0, box.findData(before)))
 
     def show_problems(self) -> bool:

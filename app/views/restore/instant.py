@@ -7,7 +7,6 @@ from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTabWidget,
@@ -15,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.domain.display import visible
 from app.domain.ids import RuleId, VmId
 from app.domain.places import PlatformPlaces
 from app.domain.platforms import Platform
@@ -24,6 +24,7 @@ from app.models.rows import Column, RowModel
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph
+from app.views.plain import Label
 from app.views.restore.source_tab import SourceTab
 from app.views.widgets.checks import name_problem
 from app.views.widgets.form import Field, FormDialog
@@ -99,7 +100,7 @@ class InstantDialog(FormDialog):
         self.power_on = QCheckBox(self.tr("Power the VM on at once"), self)
         self.power_on.setChecked(True)
         self.add_field(form, "", self.power_on)
-        text = QLabel(
+        text = Label(
             self.tr(
                 "The backup itself is never changed: what the VM writes is kept in an overlay at the standby "
                 "machine. Finishing moves the VM to a real datastore; stopping deletes it with its overlay."
@@ -118,7 +119,7 @@ class InstantDialog(FormDialog):
 
     def _on_platforms(self, platforms: tuple[Platform, ...]) -> None:
         for one in platforms:
-            self.platform.addItem(f"{one.name}  ({one.address})", one.id)
+            self.platform.addItem(visible(f"{one.name}  ({one.address})"), one.id)
 
     def _on_platform(self) -> None:
         self.host.clear()

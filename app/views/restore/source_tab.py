@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtWidgets import (
@@ -10,13 +9,12 @@ from PySide6.QtWidgets import (
     QCompleter,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
-    QTextBrowser,
     QVBoxLayout,
     QWidget,
 )
 
+from app.domain.display import visible
 from app.domain.ids import PointId, RuleId, StandbyId, VmId
 from app.domain.standbys import Standby
 from app.domain.tasks import KnownPoint, PointTally
@@ -25,6 +23,7 @@ from app.models import format as fmt
 from app.models.rows import RowModel
 from app.views import style
 from app.views.icons import Glyph
+from app.views.plain import Label, MarkupBrowser, markup_of
 from app.views.restore.point_actions import PointActions
 from app.views.restore.points import point_columns, point_facts
 from app.views.widgets.checks import NAME_MAX_CHARS, name_problem
@@ -87,11 +86,11 @@ class SourceTab(QWidget):
         self.source.setCompleter(completer)
         self.source.currentIndexChanged.connect(self._on_source)
         self._source = dialog.add_field(form, self.tr("Source VM"), self.source, required=True)
-        self._place = QLabel(fmt.NOTHING, self)
+        self._place = Label(fmt.NOTHING, self)
         self._place.setProperty("role", "secondary")
         self._place.setContentsMargins(0, style.SPACE_S, 0, 0)
         dialog.add_field(form, self.tr("Standby machine"), self._place)
-        self._folder = QLabel(fmt.NOTHING, self)
+        self._folder = Label(fmt.NOTHING, self)
         self._folder.setProperty("role", "secondary")
         self._folder.setContentsMargins(0, style.SPACE_S, 0, 0)
         dialog.add_field(form, self.tr("Data directory"), self._folder)
@@ -99,13 +98,13 @@ class SourceTab(QWidget):
         row.setSpacing(style.SPACE_M)
         row.addWidget(self._build_points(), 3)
         row.addWidget(self._build_facts(), 2)
-        heading = QLabel(self.tr("Choose a restore point *"), self)
+        heading = Label(self.tr("Choose a restore point *"), self)
         heading.setProperty("role", "heading")
         column.addWidget(heading)
         for strip in self.actions_of_points.strips:
             column.addWidget(strip)
         column.addLayout(row, 1)
-        self._points_problem = QLabel(self)
+        self._points_problem = Label(self)
         self._points_problem.setProperty("role", "problem")
         self._points_problem.hide()
         column.addWidget(self._points_problem)
@@ -129,7 +128,7 @@ class SourceTab(QWidget):
         return card
 
     def _build_facts(self) -> QWidget:
-        self.facts = QTextBrowser(self)
+        self.facts = MarkupBrowser(self)
         self.facts.setAccessibleName(self.tr("Point information"))
         self.facts.setPlaceholderText(self.tr("Point information is shown once a restore point is selected."))
         return self.facts
@@ -184,7 +183,7 @@ class SourceTab(QWidget):
             text = tally.vm_name
             if names.count(text) > 1 or len(self._tallies) < 100:
                 text = f"{text}  ({tally.rule_name}, {self._standbys.get(tally.standby, fmt.NOTHING)})"
-            self.source.addItem(text, tally)
+            self.source.addItem(visible(text), tally)
         self.source.setCurrentIndex(self._wanted_place())
         self.source.blockSignals(False)  # noqa: FBT003 - Qt's signature
         if (line := self.source.lineEdit()) is not None:
@@ -297,10 +296,10 @@ class SourceTab(QWidget):
         color = self._console.colors.secondary
         rows = [
             f'<tr><td style="color:{color};padding-right:{style.SPACE_M}px">{name}</td>'
-            f'<td style="padding-bottom:{style.SPACE_XS}px">{_breakable(escape(value))}</td></tr>'
+            f'<td style="padding-bottom:{style.SPACE_XS}px">{_breakable(markup_of(value))}</td></tr>'
             for name, value in (point_facts(known) if known is not None else ())
         ]
-        self.facts.setHtml(f"<table>{''.join(rows)}</table>" if rows else "")
+        self.facts.show_markup(f"<table>{''.join(rows)}</table>" if rows else "")
         self.point_chosen.emit(known)
 
     def _on_name_typed(self) -> None:

@@ -8,13 +8,13 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from app.domain.display import visible
 from app.domain.ids import PlatformId
 from app.domain.places import DatastorePlace, HostPlace, PlatformPlaces, SavedHardware
 from app.domain.platforms import Platform
@@ -24,6 +24,7 @@ from app.domain.vms import VmPlacement
 from app.engine.api import DEFAULT_TRANSPORTS, DescribeSavedVm, ListPlaces, ListPlatforms, NewVm, OverOriginal
 from app.models import format as fmt
 from app.views import style
+from app.views.plain import Label, set_tip
 from app.views.restore.hardware import AdapterRows, DiskRows, Processors, fill_datastores
 from app.views.widgets.checks import name_problem
 from app.views.widgets.choice_bar import ChoiceBar
@@ -85,11 +86,12 @@ class TargetTab(QWidget):
     def _build_options(self) -> None:
         self.power_on = QCheckBox(self.tr("Power the VM on after the restore"), self)
         self.lan_free = QCheckBox(self.tr("Support LAN-free"), self)
-        self.lan_free.setToolTip(
+        set_tip(
+            self.lan_free,
             self.tr(
                 "Writes over the storage network where that is possible; elsewhere over the network, and the log "
                 "says so."
-            )
+            ),
         )
         row = QHBoxLayout()
         row.setSpacing(style.SPACE_XL)
@@ -102,7 +104,7 @@ class TargetTab(QWidget):
         self._original = QWidget(self)
         column = QVBoxLayout(self._original)
         column.setContentsMargins(0, 0, 0, 0)
-        self._warning = QLabel(self)
+        self._warning = Label(self)
         self._warning.setWordWrap(True)
         column.addWidget(self._warning)
         form = self._dialog.add_form(column)
@@ -180,7 +182,7 @@ class TargetTab(QWidget):
         self._platforms = tuple(platforms)
         self.platform.blockSignals(True)  # noqa: FBT003 - Qt's signature
         for one in platforms:
-            self.platform.addItem(f"{one.name}  ({one.address})", one.id)
+            self.platform.addItem(visible(f"{one.name}  ({one.address})"), one.id)
         self.platform.blockSignals(False)  # noqa: FBT003 - Qt's signature
         self._choose_origin()
         self._on_platform()
@@ -231,7 +233,7 @@ class TargetTab(QWidget):
         self.datacenter.clear()
         self.datacenter.addItem("", None)
         for name in self._places.datacenters if self._places else ():
-            self.datacenter.addItem(name, name)
+            self.datacenter.addItem(visible(name), name)
         self.datacenter.blockSignals(False)  # noqa: FBT003 - Qt's signature
         self._on_datacenter()
 
@@ -241,7 +243,7 @@ class TargetTab(QWidget):
         self.host.clear()
         self.host.addItem("", None)
         for host in self._hosts(of_host=False):
-            self.host.addItem(host.name, host.name)
+            self.host.addItem(visible(host.name), host.name)
         self.host.setCurrentIndex(max(0, self.host.findData(before)))
         self.host.blockSignals(False)  # noqa: FBT003 - Qt's signature
         self._on_host()

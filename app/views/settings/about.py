@@ -4,10 +4,11 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from app.views import style
 from app.views.brand import program_pixmap
+from app.views.plain import Label, MarkupLabel, markup_of, set_tip
 from app.views.program import ProgramFacts
 from app.views.settings.card import SettingsCard
 
@@ -29,19 +30,19 @@ class PlacesCard(SettingsCard):
         self.add_row(
             self.tr("Passwords"),
             self.tr("Passwords of platforms are never in the catalog, in a log, or on a command line."),
-            QLabel(kept, self),
+            Label(kept, self),
         )
         where = self.tr("As a service") if facts.engine_is_elsewhere else self.tr("With this window")
         self.add_row(
             self.tr("Engine"),
             self.tr("Runs the tasks. As a service it goes on when nobody is logged in (standfast --headless)."),
-            QLabel(where, self),
+            Label(where, self),
         )
 
     def _opener(self, name: str, place: str) -> QPushButton:
         button = QPushButton(self.tr("Open"), self)
         button.setProperty("role", "quiet")
-        button.setToolTip(self.tr("Open {name}").format(name=name))
+        set_tip(button, self.tr("Open {name}").format(name=name))
         button.setProperty("place", place)
         button.clicked.connect(self._on_open)
         return button
@@ -60,16 +61,15 @@ class AboutCard(SettingsCard):
     def __init__(self, facts: ProgramFacts, parent: QWidget) -> None:
         super().__init__(parent)
         self.set_title(self.tr("About"))
-        picture = QLabel(self)
+        picture = Label(self)
         picture.setPixmap(program_pixmap(style.ICON_LARGE, self.devicePixelRatioF()))
-        words = QLabel(
+        words = MarkupLabel(
             self.tr(
                 "Standfast {version}<br>Agentless backup and recovery of VMware virtual machines. "
                 "Licence: Apache-2.0. Not affiliated with VMware."
-            ).format(version=facts.version),
+            ).format(version=markup_of(facts.version)),
             self,
         )
-        words.setTextFormat(Qt.TextFormat.RichText)
         words.setWordWrap(True)
         row = QHBoxLayout()
         row.setSpacing(style.SPACE_L)

@@ -1,8 +1,9 @@
 """What the cards of the settings page share. GUI thread."""
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.views import style
+from app.views.plain import Label
 
 
 class SettingsCard(QFrame):
@@ -11,7 +12,7 @@ class SettingsCard(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
-        self._heading = QLabel(self)
+        self._heading = Label(self)
         self._heading.setProperty("role", "title")
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(style.SPACE_XL, style.SPACE_L, style.SPACE_XL, style.SPACE_L)
@@ -22,11 +23,11 @@ class SettingsCard(QFrame):
         """Say what the card is about."""
         self._heading.setText(title)
 
-    def add_row(self, name: str, sentence: str, control: QWidget) -> QLabel:
+    def add_row(self, name: str, sentence: str, control: QWidget) -> Label:
         """Add a setting; return the label of its sentence."""
-        label = QLabel(name, self)
+        label = Label(name, self)
         label.setBuddy(control)
-        words = QLabel(sentence, self)
+        words = Label(sentence, self)
         words.setProperty("role", "secondary")
         words.setWordWrap(True)
         control.setAccessibleName(name)

@@ -3,10 +3,12 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from app.domain.display import lines as text_lines
 from app.domain.hooks import command_words
 from app.engine.api import HookBook, HookCommand, ReadHooks
 from app.views import style
 from app.views.console import Console
+from app.views.plain import set_tip
 from app.views.settings.card import SettingsCard
 from app.views.widgets.form import Banner
 from app.views.widgets.hooks import HooksDialog
@@ -23,7 +25,6 @@ class HooksCard(SettingsCard):
         self.change = QPushButton(self.tr("Set up…"), self)
         self.change.clicked.connect(self._on_change)
         self.words = self.add_row(self.tr("Common commands"), "", self.change)
-        self.words.setTextFormat(Qt.TextFormat.PlainText)
         self.banner = Banner(self)
         self.body.addWidget(self.banner)
         self.change.setEnabled(False)
@@ -46,10 +47,8 @@ class HooksCard(SettingsCard):
                     count=len(book.rules)
                 )
             )
-        self.words.setText("\n".join(lines))
-        self.words.setToolTip(
-            "\n".join(command_words(one.arguments) for one in (before, after) if one is not None)
-        )
+        self.words.setText(text_lines(lines))
+        set_tip(self.words, text_lines(command_words(one.arguments) for one in (before, after) if one is not None))
         self.change.setAccessibleDescription(self.words.text())
         self.change.setEnabled(True)
 

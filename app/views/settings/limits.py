@@ -1,9 +1,10 @@
 """How much runs at once, with the 32 MB check. GUI thread."""
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QWidget
 
 from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 from app.views import style
+from app.views.plain import Label
 from app.views.program import Program, ProgramSettings
 from app.views.settings.card import SettingsCard
 from app.views.widgets.form import Banner
@@ -36,7 +37,7 @@ class LimitsCard(SettingsCard):
             self.tr("Larger is faster over long lines, and takes more of the host's memory."),
             self.buffer,
         )
-        self.sum = QLabel(self)
+        self.sum = Label(self)
         self.sum.setWordWrap(True)
         self.save = QPushButton(self.tr("Save limits"), self)
         self.save.setProperty("role", "primary")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QSpinBox, QWidget
 
 from app.domain.notifications import (
     EmailSettings,
@@ -15,6 +15,7 @@ from app.domain.notifications import (
 )
 from app.engine.api import NotificationRow, SetNotifications, TestSink
 from app.views.console import Console
+from app.views.plain import Label
 from app.views.widgets.checks import PORT_BOX_MAX
 from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
@@ -40,7 +41,7 @@ class SinkDialog(FormDialog):
         self.test_button = QPushButton(self.tr("Send a test"), self)
         self.test_button.setAutoDefault(False)
         self.test_button.clicked.connect(self._on_test)
-        self._told = QLabel(self)
+        self._told = Label(self)
         self._told.setProperty("role", "secondary")
         self.extra_buttons.addWidget(self.test_button)
         self.extra_buttons.addWidget(self._told)

@@ -6,7 +6,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -17,6 +16,7 @@ from app.domain.errors import OperationalError
 from app.engine.api import RegisterStandby, StandbyRow, UpdateStandby
 from app.views import style
 from app.views.console import Console
+from app.views.plain import Label, set_title
 from app.views.standbys.passphrases import PassphrasePair
 from app.views.widgets.checks import directory_problem, name_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
@@ -29,7 +29,7 @@ class StandbyDialog(FormDialog):
     def __init__(self, console: Console, row: StandbyRow | None, parent: QWidget | None = None) -> None:
         self._row = row
         super().__init__(console, "", "", parent)
-        self.setWindowTitle(self._title())
+        set_title(self, self._title())
         self._build_fields()
 
     def _title(self) -> str:
@@ -82,7 +82,7 @@ class StandbyDialog(FormDialog):
         inside.setSpacing(style.SPACE_M)
         self.pair = PassphrasePair(self, self.add_form(inside))
         self.hide_names = QCheckBox(self.tr("Hide the names of rules, VMs and platforms too"), self._secrets)
-        note = QLabel(
+        note = Label(
             self.tr(
                 "For a directory without restore points, or with encrypted ones that this passphrase opens. "
                 "Afterwards make a recovery key under Encryption."

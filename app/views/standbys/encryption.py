@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.domain.display import lines
 from app.domain.standbys import EncryptionMode
 from app.engine.api import (
     AddRecoveryKey,
@@ -21,6 +22,7 @@ from app.engine.api import (
 from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
+from app.views.plain import Label, set_title
 from app.views.standbys.passphrases import PassphrasePair, secret_entry
 from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.widgets.confirm import ConfirmDialog
@@ -85,7 +87,7 @@ class PassphraseDialog(FormDialog):
         self.set_heading(self.tr("Change the passphrase of {name}").format(name=row.name))
         self.primary.setText(self.tr("Change passphrase"))
         self.pair = PassphrasePair(self, self.add_form())
-        note = QLabel(
+        note = Label(
             self.tr(
                 "The old passphrase opens nothing any more. Somebody who knows it and has a copy of the old key "
                 "files can still read what is there, and what is added later: then make a new standby machine."
@@ -144,11 +146,11 @@ class EncryptionDialog(QDialog):
         self.console = console
         self._row = row
         self.setModal(True)
-        self.setWindowTitle(self.tr("Encryption of {name}").format(name=row.name))
-        heading = QLabel(self.windowTitle(), self)
+        set_title(self, self.tr("Encryption of {name}").format(name=row.name))
+        heading = Label(self.windowTitle(), self)
         heading.setProperty("role", "title")
         self.banner = Banner(self)
-        self.text = QLabel(self.tr("Looking…"), self)
+        self.text = Label(self.tr("Looking…"), self)
         self.text.setWordWrap(True)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
@@ -201,7 +203,7 @@ class EncryptionDialog(QDialog):
         is_on = row.mode is not EncryptionMode.OFF or bool(row.repositories)
         locked = [one for one in row.repositories if not one.is_open]
         is_open = is_on and not locked
-        self.text.setText("\n".join(self._lines(row)))
+        self.text.setText(lines(self._lines(row)))
         self.unlock.setVisible(bool(row.repositories) and (bool(locked) or not row.passphrase_known))
         self.encrypt.setVisible(not is_on)
         self.passphrase.setVisible(is_open)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QMenu
 
+from app.domain.display import lines
 from app.domain.tasks import KnownPoint
 from app.engine.api import (
     ListPoints,
@@ -197,7 +198,7 @@ class StandbysPage(ListPage[StandbyRow]):
 
     def _about_encryption(self, row: StandbyRow) -> str | None:
         if row.locked is not None:
-            return f"{row_error_message(row.locked)}\n{row_error_hint(row.locked)}"
+            return lines((row_error_message(row.locked), row_error_hint(row.locked)))
         return encryption_words(row.encryption) or None
 
     def _space(self, row: StandbyRow) -> str:

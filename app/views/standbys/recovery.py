@@ -1,7 +1,6 @@
 """A recovery key, shown once: to be copied, saved, or printed and locked away."""
 
 from functools import partial
-from html import escape
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -11,18 +10,19 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.domain.display import own_lines
 from app.engine.api import RecoverySheet
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, markup_of, set_title
 from app.views.widgets.form import Banner, grow_later
 from app.workers.asker import Failure
 from app.workers.keysheet import pdf_of, save_privately
@@ -39,9 +39,9 @@ class RecoverySheetDialog(QDialog):
         self._console = console
         self._sheet = sheet
         self.setModal(True)
-        self.setWindowTitle(self.tr("Keep the recovery key"))
+        set_title(self, self.tr("Keep the recovery key"))
         self.banner = Banner(self)
-        self.key = QLabel(key_in_lines(sheet.key), self)
+        self.key = Label(own_lines(key_in_lines(sheet.key)), self)
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPointSizeF(font.pointSizeF() * _KEY_SIZE)
         self.key.setFont(font)
@@ -56,9 +56,9 @@ class RecoverySheetDialog(QDialog):
         grow_later(self)
 
     def _build(self) -> None:
-        heading = QLabel(self.tr("Recovery key of {name}").format(name=self._sheet.standby_name), self)
+        heading = Label(self.tr("Recovery key of {name}").format(name=self._sheet.standby_name), self)
         heading.setProperty("role", "title")
-        text = QLabel(
+        text = Label(
             self.tr(
                 "Whoever has this key can read everything that is kept on this standby machine. It opens it when "
                 "the passphrase is forgotten. It is shown only now, and kept nowhere."
@@ -179,13 +179,13 @@ class RecoverySheetDialog(QDialog):
 
     def _page(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(name)}&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>"
+            f"<tr><td>{markup_of(name)}&nbsp;&nbsp;</td><td>{markup_of(value)}</td></tr>"
             for name, value in self._facts()
         )
         key = key_in_lines(self._sheet.key).replace("\n", "<br>")
         return (
-            f"<h1>{escape(self.tr('Standfast recovery key'))}</h1><p><big><tt>{key}</tt></big></p>"
-            f"<table>{rows}</table><p>{escape(self._advice())}</p>"
+            f"<h1>{markup_of(self.tr('Standfast recovery key'))}</h1><p><big><tt>{key}</tt></big></p>"
+            f"<table>{rows}</table><p>{markup_of(self._advice())}</p>"
         )
 
 

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QScrollArea,
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind
 from app.engine.api import LogRow, TaskDetails, TaskLogLines, TaskReport, TaskRow
@@ -25,6 +25,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.log.lines import as_text, line_columns, line_text
+from app.views.plain import Label
 from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
 from app.views.tasks.task_list import error_text, kind_text
@@ -95,7 +96,7 @@ class TaskDetailsView(QWidget):
         self.progress.setAccessibleName(self.tr("Progress"))
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(style.SPACE_S)
-        self._moved = QLabel(card)
+        self._moved = Label(card)
         self._moved.setFont(style.tabular_font(style.SECONDARY_PX))
         self._moved.setProperty("role", "secondary")
         moving = QHBoxLayout()
@@ -136,7 +137,7 @@ class TaskDetailsView(QWidget):
         )
 
     def _add_fact(self, place: int, key: str, name: str) -> None:
-        caption = QLabel(name, self)
+        caption = Label(name, self)
         caption.setProperty("role", "secondary")
         value = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
         value.setText(fmt.NOTHING)
@@ -151,7 +152,7 @@ class TaskDetailsView(QWidget):
     def _build_side(self) -> QWidget:
         self.steps = Bars(self._console.theme, self)
         self.busy = Bars(self._console.theme, self)
-        self.bottleneck = QLabel(self)
+        self.bottleneck = Label(self)
         self.bottleneck.setWordWrap(True)
         self.bottleneck.setProperty("role", "secondary")
         inner = QWidget(self)
@@ -336,7 +337,7 @@ class TaskDetailsView(QWidget):
         parts += [f"{names[key]}: {label.text()}" for key, label in self._facts.items()]
         parts += [f"{name}: {value}" for name, value in (*self.steps.texts, *self.busy.texts)]
         parts += [self.bottleneck.text(), error_text(row), as_text(self.log.rows.rows)]
-        return "\n".join(part for part in parts if part)
+        return lines(part for part in parts if part)
 
 
 def title_of(row: TaskRow) -> str:
@@ -357,8 +358,8 @@ def _card(parent: QWidget) -> QFrame:
     return card
 
 
-def _heading(text: str, parent: QWidget) -> QLabel:
-    label = QLabel(text, parent)
+def _heading(text: str, parent: QWidget) -> Label:
+    label = Label(text, parent)
     label.setProperty("role", "heading")
     return label
 

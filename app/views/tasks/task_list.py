@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMenu
 
+from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
 from app.engine.api import CancelTask, ListTasks, RetryTask, TaskRow
@@ -288,7 +289,7 @@ def error_text(task: TaskRow) -> str:
     """Return a task's error with its remedy, for copying; empty when there is none."""
     if task.error is None:
         return ""
-    return f"{task.error.code}\n{row_error_message(task.error)}\n{row_error_hint(task.error)}"
+    return lines((task.error.code, row_error_message(task.error), row_error_hint(task.error)))
 
 
 def kind_text(task: TaskRow) -> str:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.views.console import Console
+from app.views.plain import Label
 from app.views.widgets.form import FormDialog
 from app.workers.asker import Failure
 
@@ -42,7 +43,7 @@ class ConfirmDialog(FormDialog):
         self._type_name = type_name
         self.primary.setProperty("role", "danger" if type_name else "primary")
         for line in consequences:
-            label = QLabel(line, self)
+            label = Label(line, self)
             label.setWordWrap(True)
             self.body.addWidget(label)
         self.name = QLineEdit(self)

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTreeWidget, QTreeWidgetItem, QWidget
+from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QWidget
 
+from app.domain.display import visible
 from app.domain.ids import StandbyId
 from app.domain.standbys import TargetPathRefused, normal_target_path
 from app.engine.api import BrowseStandby, DirectoryEntry, Query
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.plain import Label
 from app.views.widgets.form import Field, FormDialog
 from app.views.words import error_message
 from app.workers.asker import Failure
@@ -54,7 +56,7 @@ class DirectoryBrowser(FormDialog):
         self.tree.itemExpanded.connect(self._on_expanded)
         self.tree.currentItemChanged.connect(self._on_current)
         self.tree.itemActivated.connect(self._on_activated)
-        self._state = QLabel(self)
+        self._state = Label(self)
         self._state.setProperty("role", "secondary")
         self.body.addWidget(self.tree, 1)
         self._state.setMinimumHeight(self._state.sizeHint().height())
@@ -97,7 +99,7 @@ class DirectoryBrowser(FormDialog):
         parent = item or self.tree.invisibleRootItem()
         parent.takeChildren()
         for entry in entries:
-            child = QTreeWidgetItem([entry.name, self.tr("holds backups") if entry.is_repository else ""])
+            child = QTreeWidgetItem([visible(entry.name), self.tr("holds backups") if entry.is_repository else ""])
             glyph = Glyph.BACKUP if entry.is_repository else Glyph.FOLDER
             child.setIcon(0, icon(glyph, self.console.colors))
             child.setData(0, _ENTRY, entry)

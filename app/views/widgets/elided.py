@@ -2,12 +2,13 @@
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.views import style
+from app.views.plain import Label, set_tip
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(Label):
     """Shows as much of a text as fits; :meth:`text` is always the whole. Thread: GUI."""
 
     def __init__(
@@ -16,7 +17,6 @@ class ElidedLabel(QLabel):
         super().__init__(parent)
         self._mode = mode
         self._whole = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
@@ -47,4 +47,4 @@ class ElidedLabel(QLabel):
         room = self.contentsRect().width()
         fitting = self.fontMetrics().elidedText(self._whole, self._mode, room)
         super().setText(fitting)
-        self.setToolTip(self._whole if fitting != self._whole else "")
+        set_tip(self, self._whole if fitting != self._whole else "")

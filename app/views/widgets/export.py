@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 
 from PySide6.QtCore import QObject, QStandardPaths, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from app.core.sheets import Cell
 from app.models.rows import Column
@@ -21,6 +21,7 @@ from app.models.sheets import sheet_row, sheet_title
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, set_tip
 from app.views.widgets.form import Banner
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
@@ -80,7 +81,7 @@ class ExportStrip(QFrame):
         super().__init__(parent)
         self.setProperty("role", "banner")
         self._file: Path | None = None
-        self.text = QLabel(self)
+        self.text = Label(self)
         self.text.setWordWrap(True)
         self.cancel = QPushButton(self.tr("Cancel"), self)
         self.folder = QPushButton(self.tr("Show in folder"), self)
@@ -92,7 +93,7 @@ class ExportStrip(QFrame):
         self.close_button = QToolButton(self)
         self.close_button.setIcon(icon(Glyph.CLOSE, console.colors))
         self.close_button.setAccessibleName(self.tr("Close the notice"))
-        self.close_button.setToolTip(self.close_button.accessibleName())
+        set_tip(self.close_button, self.close_button.accessibleName())
         self.close_button.clicked.connect(self.hide)
         self.failure = Banner(self)
         layout = QHBoxLayout(self)

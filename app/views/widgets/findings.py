@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, set_title
 from app.views.widgets.stages import Stages
 from app.workers.asker import Failure
 
@@ -40,11 +40,11 @@ class FindingsDialog(QDialog):
         super().__init__(parent)
         self._console = console
         self._query = query
-        self.setWindowTitle(title)
+        set_title(self, title)
         self.resize(style.DIALOG_WIDTH, style.DIALOG_HEIGHT)
-        heading = QLabel(title, self)
+        heading = Label(title, self)
         heading.setProperty("role", "title")
-        self._summary = QLabel(self)
+        self._summary = Label(self)
         self._summary.setProperty("role", "secondary")
         scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
@@ -91,19 +91,19 @@ class FindingsDialog(QDialog):
         glyph, color = _LOOKS[finding.severity]
         card = QFrame(self._list)
         card.setProperty("role", "card")
-        picture = QLabel(card)
+        picture = Label(card)
         colors = self._console.colors
         picture.setPixmap(icon(glyph, colors, getattr(colors, color)).pixmap(style.ICON, style.ICON))
         params = dict(finding.params)
-        message = QLabel(QCoreApplication.translate("Findings", finding.message).format_map(params), card)
+        message = Label(QCoreApplication.translate("Findings", finding.message).format_map(params), card)
         message.setWordWrap(True)
-        subject = QLabel(finding.subject, card)
+        subject = Label(finding.subject, card)
         subject.setProperty("role", "secondary")
         texts = QVBoxLayout()
         texts.setSpacing(style.SPACE_XS)
         texts.addWidget(message)
         if finding.hint:
-            hint = QLabel(QCoreApplication.translate("Findings", finding.hint).format_map(params), card)
+            hint = Label(QCoreApplication.translate("Findings", finding.hint).format_map(params), card)
             hint.setProperty("role", "secondary")
             hint.setWordWrap(True)
             texts.addWidget(hint)

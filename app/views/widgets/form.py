@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
@@ -19,10 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.domain.display import lines
 from app.domain.errors import OperationalError
 from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
+from app.views.plain import Label, mnemonic_free, set_tip, set_title
 from app.views.words import error_hint, error_message
 from app.workers.asker import Failure
 
@@ -35,9 +36,9 @@ class Banner(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "banner")
-        self._title = QLabel(self)
+        self._title = Label(self)
         self._title.setProperty("role", "problem")
-        self._hint = QLabel(self)
+        self._hint = Label(self)
         self._hint.setProperty("role", "secondary")
         for label in (self._title, self._hint):
             label.setWordWrap(True)
@@ -86,7 +87,7 @@ class Field(QWidget):
         super().__init__(parent)
         self.content = content
         self.setFocusProxy(content)
-        self._problem = QLabel(self)
+        self._problem = Label(self)
         self._problem.setProperty("role", "problem")
         self._problem.setWordWrap(True)
         self._problem.hide()
@@ -95,7 +96,7 @@ class Field(QWidget):
         layout.setSpacing(style.SPACE_XS)
         layout.addWidget(content)
         if help_text:
-            help_label = QLabel(help_text, self)
+            help_label = Label(help_text, self)
             help_label.setProperty("role", "help")
             help_label.setWordWrap(True)
             layout.addWidget(help_label)
@@ -131,7 +132,7 @@ class FormDialog(QDialog):
     def __init__(self, console: Console, title: str, action: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.console = console
-        self.setWindowTitle(title)
+        set_title(self, title)
         self.setModal(True)
         self._fields: list[Field] = []
         self._busy = False
@@ -144,7 +145,7 @@ class FormDialog(QDialog):
         offer_help(self)
 
     def _build(self, title: str, action: str) -> None:
-        self._heading = QLabel(title, self)
+        self._heading = Label(title, self)
         self._heading.setProperty("role", "title")
         self.banner = Banner(self)
         self.body = QVBoxLayout()
@@ -176,7 +177,7 @@ class FormDialog(QDialog):
 
     def set_heading(self, title: str) -> None:
         """Say what the dialog does, where its constructor could not know yet."""
-        self.setWindowTitle(title)
+        set_title(self, title)
         self._heading.setText(title)
 
     def add_form(self, into: QBoxLayout | None = None) -> QFormLayout:
@@ -195,7 +196,7 @@ class FormDialog(QDialog):
         """Add a field; a required one bears a mark."""
         field = Field(content, help_text, self)
         content.setAccessibleName(label)
-        text = QLabel(f"{label} *" if required else label, self)
+        text = Label(mnemonic_free(f"{label} *" if required else label), self)
         text.setBuddy(content)
         text.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         text.setContentsMargins(0, style.SPACE_S, 0, 0)
@@ -227,7 +228,7 @@ class FormDialog(QDialog):
         for field in self._fields:
             field.set_problem(found.get(field, ""))
         grow_later(self)
-        self.primary.setToolTip("\n".join(dict.fromkeys(found.values())) if self._complain else "")
+        set_tip(self.primary, lines(dict.fromkeys(found.values())) if self._complain else "")
         first = next((field for field in self._fields if field in found), None)
         if first is not None and self._complain:
             first.setFocus()

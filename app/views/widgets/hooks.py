@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QSizePolicy,
@@ -25,6 +24,7 @@ from app.domain.ids import RuleId
 from app.engine.api import HookBook, HookCommand, Hooks, SetHooks
 from app.views import style
 from app.views.console import Console
+from app.views.plain import Label
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.workers.asker import Failure
 
@@ -127,7 +127,7 @@ class HookFields(QFrame):
         if may_veto:
             column.addWidget(self.veto)
         else:
-            always = QLabel(self.tr("Runs also when the backup failed or was stopped."), self)
+            always = Label(self.tr("Runs also when the backup failed or was stopped."), self)
             always.setProperty("role", "help")
             always.setWordWrap(True)
             column.addWidget(always)
@@ -279,12 +279,12 @@ class HooksDialog(FormDialog):
         command = SetHooks(rule=self._rule, hooks=self._typed() if self.is_own else None)
         self.console.door.execute(command, owner=self, on_done=on_done, on_failed=on_failed)
 
-    def _introduction(self) -> QLabel:
+    def _introduction(self) -> Label:
         words = self.tr(
             "They run on the machine of the engine, as its user, once for each VM. Environment variables tell "
             "them which VM it is."
         )
-        label = QLabel(words, self)
+        label = Label(words, self)
         label.setProperty("role", "secondary")
         label.setWordWrap(True)
         return label

@@ -3,6 +3,8 @@
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
 
+from app.views.plain import set_tip
+
 
 class Overflow(QObject):
     """Moves a tool bar's buttons into a menu, the last first, and back. Thread: GUI."""
@@ -56,7 +58,7 @@ class Overflow(QObject):
         for button in self._moved:
             action = menu.addAction(button.icon(), button.text())
             action.setEnabled(button.isEnabled())
-            action.setToolTip(button.toolTip())
+            set_tip(action, button.toolTip())
             action.triggered.connect(button.click)
 
     def _on_more(self) -> None:

@@ -23,13 +23,13 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolTip,
 )
 
 from app.models.rows import ROW_ROLE
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
+from app.views.plain import hide_tip, show_tip
 from app.views.style import Colors
 from app.views.widgets.itemstyle import draw_background, item_style
 from app.views.widgets.table import Table
@@ -200,11 +200,11 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         del index
         place = self._place_at(item_style(option).rect, event.pos())
         if place is None:
-            QToolTip.hideText()
+            hide_tip()
             return False
         action = self._action_at(item_style(option).rect, place)
         text = self.tr("More…") if action is None else action.text
-        QToolTip.showText(event.globalPos(), text, view)
+        show_tip(event.globalPos(), text, view)
         return True
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name

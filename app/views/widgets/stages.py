@@ -2,12 +2,13 @@
 
 from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.domain.errors import OperationalError
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
+from app.views.plain import Label
 from app.views.words import error_hint, error_message
 from app.workers.asker import Failure
 
@@ -52,11 +53,11 @@ class Notice(QWidget):
         self._theme = theme
         self._glyph = Glyph.INFO
         self._details = ""
-        self._picture = QLabel(self)
+        self._picture = Label(self)
         self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._title = QLabel(self)
+        self._title = Label(self)
         self._title.setProperty("role", "title")
-        self._text = QLabel(self)
+        self._text = Label(self)
         self._text.setProperty("role", "secondary")
         for label in (self._title, self._text):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -14,12 +14,13 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QAction, QContextMenuEvent, QHelpEvent, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 
 from app.models.rows import ROW_ROLE, SORT_ROLE, Column, RowModel
 from app.models.sheets import has_data
 from app.views import style
 from app.views.memory import Memory
+from app.views.plain import show_tip
 
 Row = TypeVar("Row")
 
@@ -178,9 +179,9 @@ class Table(QTableView, Generic[Row]):
 
     def tip(self, index: QModelIndex | QPersistentModelIndex) -> str:
         """Return what a cell's tooltip says: its own, or the whole text where the column is too narrow for it."""
-        own = index.data(Qt.ItemDataRole.ToolTipRole)
+        own = self.rows.tip(self._proxy.mapToSource(index))
         if own is not None:
-            return str(own)
+            return own
         is_shortened = self.sizeHintForIndex(index).width() > self.columnWidth(index.column())
         return str(index.data() or "") if is_shortened else ""
 
@@ -188,8 +189,8 @@ class Table(QTableView, Generic[Row]):
         """Let a shortened text be read in a tooltip."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self.indexAt(event.pos())
-            if index.isValid() and index.data(Qt.ItemDataRole.ToolTipRole) is None and self.tip(index):
-                QToolTip.showText(event.globalPos(), self.tip(index), self, self.visualRect(index))
+            if index.isValid() and self.tip(index):
+                show_tip(event.globalPos(), self.tip(index), self, self.visualRect(index))
                 return True
         return super().viewportEvent(event)
 

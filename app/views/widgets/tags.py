@@ -7,7 +7,6 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLayout,
     QLayoutItem,
     QScrollArea,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, set_tip
 
 _MOST = 200
 """So many tags are drawn; nobody reads more, and each is a widget."""
@@ -105,21 +105,21 @@ class _TagChip(QFrame):
         super().__init__(parent)
         self.setProperty("role", "tag")
         self._key = tag.key
-        name = QLabel(tag.text, self)
+        name = Label(tag.text, self)
         row = QHBoxLayout(self)
         row.setContentsMargins(style.SPACE_S, 0, 0 if removable else style.SPACE_S, 0)
         row.setSpacing(style.SPACE_XS)
         row.addWidget(name)
         if tag.detail:
-            detail = QLabel(tag.detail, self)
+            detail = Label(tag.detail, self)
             detail.setProperty("role", "secondary")
             row.addWidget(detail)
         if removable:
             cross = QToolButton(self)
             cross.setProperty("role", "cross")
             cross.setIcon(icon(Glyph.CLOSE, theme.colors))
-            cross.setToolTip(self.tr("Remove {name}").format(name=tag.text))
-            cross.setAccessibleName(cross.toolTip())
+            set_tip(cross, self.tr("Remove {name}").format(name=tag.text))
+            cross.setAccessibleName(self.tr("Remove {name}").format(name=tag.text))
             cross.clicked.connect(self._on_cross)
             row.addWidget(cross)
 
@@ -170,7 +170,7 @@ class TagBox(QScrollArea):
         flow = FlowLayout(area)
         flow.setContentsMargins(style.SPACE_XS, style.SPACE_XS, style.SPACE_XS, style.SPACE_XS)
         if not self._tags:
-            hint = QLabel(self._hint, area)
+            hint = Label(self._hint, area)
             hint.setProperty("role", "secondary")
             hint.setContentsMargins(style.SPACE_XS, style.SPACE_XS, 0, 0)
             flow.addWidget(hint)
@@ -179,7 +179,7 @@ class TagBox(QScrollArea):
             chip.removed.connect(self.removed)
             flow.addWidget(chip)
         if len(self._tags) > _MOST:
-            more = QLabel(self.tr("and {count} more").format(count=len(self._tags) - _MOST), area)
+            more = Label(self.tr("and {count} more").format(count=len(self._tags) - _MOST), area)
             more.setProperty("role", "secondary")
             flow.addWidget(more)
         self.setWidget(area)

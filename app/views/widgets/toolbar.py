@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
+from app.views.plain import set_tip
 from app.views.widgets.overflow import Overflow
 
 _FILTER_DELAY_MS = 120
@@ -98,7 +99,7 @@ class ToolBar(QFrame):
         """Add another action."""
         button = QPushButton(text, self)
         button.setProperty("role", "quiet")
-        button.setToolTip(tooltip)
+        set_tip(button, tooltip)
         self._give_glyph(button, glyph)
         button.clicked.connect(on_clicked)
         self._left.addWidget(button)
@@ -157,7 +158,7 @@ class ToolBar(QFrame):
 
     def _icon_button(self, glyph: Glyph, tooltip: str) -> QToolButton:
         button = QToolButton(self)
-        button.setToolTip(tooltip)
+        set_tip(button, tooltip)
         button.setAccessibleName(tooltip)
         self._give_glyph(button, glyph)
         return button

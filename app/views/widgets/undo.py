@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.plain import Label, set_tip
 
 
 class UndoStrip(QFrame):
@@ -16,7 +17,7 @@ class UndoStrip(QFrame):
         super().__init__(parent)
         self.setProperty("role", "banner")
         self._run: Callable[[], None] | None = None
-        self.text = QLabel(self)
+        self.text = Label(self)
         self.text.setWordWrap(True)
         self.take_back = QPushButton(self)
         self.take_back.setProperty("role", "quiet")
@@ -26,7 +27,7 @@ class UndoStrip(QFrame):
         self.close_button = QToolButton(self)
         self.close_button.setIcon(icon(Glyph.CLOSE, console.colors))
         self.close_button.setAccessibleName(self.tr("Close the notice"))
-        self.close_button.setToolTip(self.close_button.accessibleName())
+        set_tip(self.close_button, self.close_button.accessibleName())
         self.close_button.clicked.connect(self.hide)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(style.SPACE_L, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)

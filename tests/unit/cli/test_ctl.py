@@ -298,7 +298,17 @@ def test_names_cannot_move_the_cursor_or_add_colours(ctl: Ctl) -> None:
     assert "\x1b" not in out
     assert "\r" not in out
     assert "[red]x[/red]" in out
-    assert printable("a\x07b\nc") == "a\ufffdb\nc"
+    assert "␛[2J[red]x[/red]␍" in out
+    assert printable("a\x07b\nc\u202e") == "a␇b␊c⟨U+202E⟩"
+
+
+def test_json_for_programs_cannot_move_the_cursor_either(ctl: Ctl) -> None:
+    name = "web\x9b31m\x7f\u202e生产\n"
+    ctl.engine.answer(ListTasks, (task("a", TaskState.RUNNING, vm_name=name),))
+    _, out, _ = ctl("--json", "back", "task")
+    assert not {"\x9b", "\x7f", "\u202e"} & set(out)
+    assert "生产" in out
+    assert json.loads(out)[0]["vm_name"] == name
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,45 @@ TOKYO = timezone(timedelta(hours=9))
 AT = datetime(2026, 3, 1, 23, 30, 15, 250_000, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+SIGNS = ["=", "+", "-", "@", "＝", "＋", "－", "＠"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
 def test_a_text_that_looks_like_a_formula_is_made_harmless(sign: str) -> None:
     assert cell_text(f"{sign}cmd|' /C calc'!A0") == f"'{sign}cmd|' /C calc'!A0"
     assert cell_text(f"web{sign}01") == f"web{sign}01"
+
+
+@pytest.mark.parametrize(("raw", "shown"), [("\t", "␉"), ("\r", "␍"), ("\n", "␊")])
+def test_a_leading_break_is_made_harmless_and_visible(raw: str, shown: str) -> None:
+    assert cell_text(f"{raw}cmd|' /C calc'!A0") == f"'{shown}cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize(
+    ("split", "shown"),
+    [
+        (";", ";"),
+        ("; ", "; "),
+        (';"', ';"'),
+        ("；", "；"),
+        ("\t", "␉"),
+        ("\n", "␊"),
+        ("\r\n", "␍␊"),
+        ("\u2028", "⟨U+2028⟩"),
+    ],
+)
+def test_a_formula_behind_what_spreadsheets_split_at_is_harmless(split: str, shown: str, sign: str) -> None:
+    assert cell_text(f"a{split}{sign}1+1") == f"a{shown}'{sign}1+1"
+
+
+def test_blanks_do_not_hide_a_formula() -> None:
+    assert cell_text(" =1") == " '=1"
+    assert cell_text("\u3000＝1") == "\u3000'＝1"
+
+
+def test_hidden_characters_are_visible_in_a_file() -> None:
+    assert cell_text("web\u202e10\x1b[2J") == "web⟨U+202E⟩10␛[2J"
 
 
 def test_numbers_times_and_spans_are_plain() -> None:
@@ -31,7 +66,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     with SheetFile(path) as sheet:
         sheet.write([["名称", "Size (B)"], ['a "b", c', 7], ["two\nlines", None]])
         assert not path.exists()
-    assert path.read_bytes() == (b"\xef\xbb\xbf" + '名称,Size (B)\r\n"a ""b"", c",7\r\n"two\nlines",\r\n'.encode())
+    assert path.read_bytes() == (b"\xef\xbb\xbf" + '名称,Size (B)\r\n"a ""b"", c",7\r\ntwo␊lines,\r\n'.encode())
     assert [one.name for one in tmp_path.iterdir()] == ["虚机.csv"]
 
 

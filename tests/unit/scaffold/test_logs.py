@@ -166,6 +166,27 @@ def test_a_text_that_utf8_cannot_hold_does_not_stop_the_log(program_log: Program
     assert "bad name ? in a path" in text_of(program_log)
 
 
+def test_a_name_cannot_forge_a_record(program_log: ProgramLog) -> None:
+    forged = "web\n2026-01-01 00:00:00.000+00:00 CRITICAL [MainThread] app: all backups deleted\x1b[2J\u202e"
+    logging.getLogger("app").info("backed up %s", forged)
+    written = text_of(program_log).splitlines()
+    assert len(written) == 1
+    assert "backed up web␊2026-01-01" in written[0]
+    assert written[0].endswith("␛[2J⟨U+202E⟩")
+
+
+def test_an_exceptions_text_cannot_forge_a_record(program_log: ProgramLog, log_guard: LogGuard) -> None:
+    log_guard.expect("it failed")
+    try:
+        raise ValueError("bad\n2026-01-01 00:00:00.000+00:00 CRITICAL [MainThread] app: forged\r\x85forged")
+    except ValueError:
+        logging.getLogger("app").exception("it failed")
+    first, *others = text_of(program_log).splitlines()
+    assert first.endswith("it failed")
+    assert others
+    assert all(line.startswith("    ") for line in others)
+
+
 def test_warnings_of_libraries_go_to_the_log(program_log: ProgramLog, log_guard: LogGuard) -> None:
     log_guard.expect("py.warnings")
     with warnings.catch_warnings():

@@ -196,3 +196,22 @@ def test_a_server_that_is_away_can_be_tried_again() -> None:
     settings = WebhookSettings(enabled=True, url=f"http://127.0.0.1:{free_port()}/x")
     with pytest.raises(SinkFailed, match=r"http://127\.0\.0\.1"):
         WebhookSink(settings, None, system_trust).send(TEST)
+
+
+# --- names from outside ----------------------------------------------------------------------------------------
+
+
+HIDDEN = "web\u202e01\r\nReason: none\x1b[2J\u200b"
+SHOWN = "web⟨U+202E⟩01␍␊Reason: none␛[2J⟨U+200B⟩"
+
+
+def test_what_is_hidden_in_a_name_is_visible_in_every_notification(mail: MailServer, hook: WebhookServer) -> None:
+    EmailSink(email_settings(mail), mail.password, mail.trust).send(failure(HIDDEN))
+    WebhookSink(WebhookSettings(enabled=True, url=hook.url), None, system_trust).send(failure(HIDDEN))
+    (kept,) = mail.kept
+    assert kept.message["Subject"] == f"Standfast: backup of {SHOWN} failed"
+    assert kept.message.get_content().splitlines()[0] == f"VM:     {SHOWN}"
+    (posted,) = hook.posted
+    assert posted.document["failures"][0]["vm_name"] == SHOWN
+    assert SHOWN in posted.document["title"]
+    assert "\u202e" not in str(posted.document)

@@ -1,0 +1,75 @@
+"""An engine whose names try to be markup: every text from outside in every answer carries some."""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Final
+
+from tests.support.scripted_door import ScriptedDoor
+
+OUTSIDE: Final = frozenset(
+    {
+        "name",
+        "vm_name",
+        "rule_name",
+        "original_name",
+        "subject",
+        "detail",
+        "message",
+        "hint",
+        "text",
+        "title",
+        "host",
+        "guest",
+        "full_name",
+        "datacenter",
+        "folder",
+        "network",
+        "networks",
+        "label",
+        "params",
+        "issuer",
+        "user",
+        "root_path",
+        "standby_name",
+        "platform_name",
+        "hostname",
+    }
+)
+
+
+def make_hostile(door: ScriptedDoor, markup: str) -> None:
+    """Let every answer of a door carry markup in its texts."""
+    plain = door._reply
+
+    def reply(request: object) -> object:
+        return spoiled(plain(request), markup)
+
+    door._reply = reply  # type: ignore[method-assign]
+
+
+def spoiled(value: Any, markup: str) -> Any:
+    """Return a value in which the texts from outside carry markup."""
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+        return type(value)(spoiled(one, markup) for one in value)
+    if isinstance(value, dict):
+        return {key: spoiled(one, markup) for key, one in value.items()}
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    changed = {}
+    for field in fields(value):
+        if not field.init:
+            continue
+        old = getattr(value, field.name)
+        new = _marked(old, markup) if field.name in OUTSIDE else spoiled(old, markup)
+        if new is not old:
+            changed[field.name] = new
+    return replace(value, **changed)
+
+
+def _marked(value: Any, markup: str) -> Any:
+    if isinstance(value, str):
+        return f"{markup}{value}" if value else value
+    if isinstance(value, tuple):
+        if len(value) == 2 and all(isinstance(one, str) for one in value):
+            return (value[0], _marked(value[1], markup))
+        return tuple(_marked(one, markup) for one in value)
+    return spoiled(value, markup)
