@@ -53,9 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return simulate(given[1:])
     chosen = _parser().parse_args(given)
     if chosen.headless:
-        from app.cli.headless.command import run_for_parent, run_headless
+        from app.cli.headless.command import FAILED, run_for_parent, run_headless
+        from app.core.processend import end_at_the_latest
 
-        return run_for_parent() if chosen.for_parent else run_headless()
+        run = run_for_parent if chosen.for_parent else run_headless
+        return run(on_wish=lambda: end_at_the_latest(FAILED))
     if chosen.command == "demo":
         from app.cli.demo.command import run_demo
 
@@ -87,4 +89,6 @@ def debugctl(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from app.core.processend import end_process
+
+    end_process(main())

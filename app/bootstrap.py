@@ -44,6 +44,8 @@ WINDOW_LOCK = "window.lock"
 DOOR_PATIENCE_S = 15.0
 """How long an engine that is starting or ending may take before it counts as away."""
 _LOOK_AGAIN_S = 0.25
+_DOOR_CLOSE_S = 1.0
+"""How long the answers that are under way may take when the engine has ended."""
 LOCATORS_FOLDER = "locators"
 MIB = 1024 * 1024
 
@@ -167,7 +169,7 @@ class EngineHost:
         if not self.engine.close():
             _log.warning("tasks were still cleaning up when the program ended; the next start goes on with it")
         if self._server is not None:
-            self._server.close()
+            self._server.close(_DOOR_CLOSE_S)
         self._catalog.close()
         self._lock.release()
 

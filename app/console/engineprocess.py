@@ -27,6 +27,8 @@ _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 30.0
 _CALM_S: Final = 60.0
 """An engine that ran for so long is started again at once."""
+_END_S: Final = 22.0
+"""How long an engine may take to end; it sees to 20 s itself."""
 _OUTPUT_S: Final = 1.0
 """Its last words may take so long; a program that it started may hold its output open for ever."""
 
@@ -195,7 +197,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     with suppress(OSError):  # what was not written any more is for nobody
         process.stdin.close()
-    process.wait()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        _log.warning("the engine did not end within %g s and was killed", _END_S)
+        process.kill()
+        process.wait()
 
 
 def _note_lines(process: subprocess.Popen[bytes]) -> None:

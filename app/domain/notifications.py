@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Final
-from urllib.parse import urlsplit
+
+from app.domain.addresses import BadAddress, ascii_host, is_port, web_address
 
 MAX_RECIPIENTS: Final = 50
 
@@ -90,9 +91,9 @@ class NotificationSettings:
 
 
 def _email_problems(email: EmailSettings) -> Iterator[tuple[str, str]]:
-    if not email.host.strip() or any(one.isspace() for one in email.host):
-        yield "email.host", "the mail server's address is missing or has blanks"
-    if not 1 <= email.port <= 65535:
+    if problem := _host_problem(email.host):
+        yield "email.host", problem
+    if not is_port(email.port):
         yield "email.port", "a port is a number from 1 to 65535"
     if not _is_address(email.sender):
         yield "email.sender", "the sender is no e-mail address"
@@ -106,20 +107,26 @@ def _email_problems(email: EmailSettings) -> Iterator[tuple[str, str]]:
 
 def _is_address(text: str) -> bool:
     name, at, domain = text.rpartition("@")
-    return bool(name and at and domain) and text.isprintable() and not any(one in " ,;<>" for one in text)
+    if not (name and at and domain) or not text.isprintable() or any(one in " ,;<>" for one in text):
+        return False
+    return not _host_problem(domain)
+
+
+def _host_problem(host: str) -> str:
+    if not host.strip():
+        return "the name or IP address of a server is missing"
+    try:
+        ascii_host(host)
+    except BadAddress as error:
+        return str(error)
+    return ""
 
 
 def _webhook_problems(webhook: WebhookSettings) -> Iterator[tuple[str, str]]:
     try:
-        parts = urlsplit(webhook.url)
-        host, name, _ = parts.hostname, parts.username, parts.port
-    except ValueError:
-        yield "webhook.url", "it is no address"
-        return
-    if parts.scheme not in ("http", "https") or not host or not webhook.url.isprintable() or " " in webhook.url:
-        yield "webhook.url", "it has to begin with https:// or http:// and name a server"
-    if name is not None:
-        yield "webhook.url", "a name and password in the address would be kept in plain text"
+        web_address(webhook.url)
+    except BadAddress as error:
+        yield "webhook.url", str(error)
 
 
 def newest_digest_moment(settings: NotificationSettings, now: datetime) -> datetime:

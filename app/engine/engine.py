@@ -37,6 +37,7 @@ from app.engine.desks.trash import TrashDesk
 from app.engine.dispatcher import Limits
 from app.engine.doctor.platform import PortProbe, probe_port
 from app.engine.encryption import EncryptionOffice
+from app.engine.ending import Ending
 from app.engine.executor import Executor, with_candidate
 from app.engine.export import messages as export_messages
 from app.engine.history import messages as history
@@ -60,6 +61,13 @@ from app.engine.standbywatch import StandbyWatch
 from app.engine.taskmanager import TaskManager
 
 R = TypeVar("R")
+
+CLOSE_S = 15.0
+"""How long the engine may take to end."""
+_STEP_S = 3.0
+"""How long one part of it may take to end, but for the tasks."""
+_RESERVED_S = 5.0
+"""What tasks leave of the time for the parts that end after them."""
 
 
 class Engine:
@@ -115,7 +123,7 @@ class Engine:
         self._texts = MessageCatalogue(
             [*kinds_in(messages, history, hooks, notify_messages, export_messages), *kinds]
         )
-        bounded = BoundedSecrets(secrets)
+        bounded = self._secrets = BoundedSecrets(secrets)
         sweeper = SnapshotSweeper(
             catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
         )
@@ -194,20 +202,30 @@ class Engine:
         """Look at the clock now: begin what is due. A thread of the engine does so once a second by itself."""
         self._rules.tick()
 
-    def close(self, timeout_s: float = 60.0) -> bool:
+    def close(self, timeout_s: float = CLOSE_S) -> bool:
         """Stop what runs, let it clean up, and start nothing more; waiting tasks go on at the next start.
 
+        Ends in time, whatever hangs: a standby, a mail server, a keyring. What has not ended by then is left to
+        itself, and the next start settles it.
+
+        Args:
+            timeout_s: how long the whole of it may take.
+
         Returns:
-            False when tasks were still cleaning up as the time was up.
+            False when something was still under way as the time was up.
         """
-        self._rules.stop()
-        ended = self._manager.close(timeout_s)
-        self._rules.close()
-        self._offers.close()
-        self._recorder.close()
-        self._notifier.close()
-        self._workshop.journal.about("", "program.end").info(history.PROGRAM_ENDED)
-        return ended
+        ending = Ending(timeout_s)
+        self._secrets.close(within_s=timeout_s / 2)
+        self._rules.stop(ending.left_s(most_s=_STEP_S))
+        ended = self._manager.close(ending.left_s(reserved_s=_RESERVED_S))
+        steps = (
+            ("rules", self._rules.close),
+            ("offers", self._offers.close),
+            ("traffic", self._recorder.close),
+            ("notifications", self._notifier.close),
+            ("journal", lambda: self._workshop.journal.about("", "program.end").info(history.PROGRAM_ENDED)),
+        )
+        return ending.run(steps, most_s=_STEP_S) and ended
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no task waits or runs and nothing is being tidied up; return False when the time was up."""

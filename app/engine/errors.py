@@ -132,6 +132,16 @@ class RequestRefused(OperationalError):
     hint_template = "Correct what was entered and try again."
 
 
+class AddressUnusable(OperationalError):
+    """What was entered is no address of a server."""
+
+    code = "engine.address_unusable"
+    message_template = "{address}:{port} is no address of a server."
+    hint_template = (
+        "Enter the name or IP address alone, without https://, account or path, and a port from 1 to 65535."
+    )
+
+
 class UsedByRules(OperationalError):
     """Backup rules need it."""
 

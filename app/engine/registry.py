@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.core.hypervisor import Examinable, Hypervisor
+from app.domain.addresses import BadAddress, ascii_host, is_port
 from app.domain.console_events import (
     PlatformRegistered,
     PlatformRemoved,
@@ -22,6 +23,7 @@ from app.domain.standbys import Standby
 from app.engine.commands import DeletePoint, RegisterPlatform, RegisterStandby, UpdatePlatform, UpdateStandby
 from app.engine.encryption import EncryptionOffice
 from app.engine.errors import (
+    AddressUnusable,
     AlreadyRegistered,
     PasswordMissing,
     RequestRefused,
@@ -55,7 +57,7 @@ class Registry:
         platform = Platform(
             id=PlatformId(str(uuid.uuid4())),
             name=_named(command.name),
-            address=_named(command.address),
+            address=checked_address(command.address, command.port),
             port=command.port,
             user=command.user,
             thumbprint_sha256=command.thumbprint_sha256,
@@ -285,6 +287,21 @@ class Registry:
         log = workshop.journal.about(subject, "point.delete", vm=known.point.facts.vm if known else None)
         log.info(m.POINT_DELETED, point=point)
         workshop.bus.publish(RestorePointDeleted(at=workshop.clock.now(), standby=standby, point=point))
+
+
+def checked_address(address: str, port: int) -> str:
+    """Return the address of a platform as it goes on the wire.
+
+    Raises:
+        AddressUnusable: no connection could be made to it.
+    """
+    try:
+        host = ascii_host(address)
+    except BadAddress as error:
+        raise AddressUnusable(address=address, port=port) from error
+    if not is_port(port):
+        raise AddressUnusable(address=address, port=port)
+    return host
 
 
 def _named(text: str) -> str:

@@ -27,7 +27,7 @@ from app.vsphere.errors import (
     PlatformRefused,
 )
 
-CONNECTION_FAILURES: tuple[type[Exception], ...] = (OSError, http.client.HTTPException, ExpatError)
+CONNECTION_FAILURES: tuple[type[Exception], ...] = (OSError, http.client.HTTPException, ExpatError, UnicodeError)
 """What a lost or broken connection raises; ``ssl.SSLError`` and timeouts are ``OSError`` too."""
 
 FOREIGN: tuple[type[Exception], ...] = (vmodl.MethodFault, *CONNECTION_FAILURES)
@@ -168,6 +168,7 @@ _BUILDERS: dict[type, _Builder] = {
     TimeoutError: _timed_out,
     OSError: _unreachable,
     http.client.HTTPException: _unreachable,
+    UnicodeError: _unreachable,  # a name that cannot be a server's, or an answer that is no text
     ExpatError: _not_vsphere,
     vim.fault.InvalidLogin: _login_refused,
     vim.fault.PasswordExpired: _login_refused,

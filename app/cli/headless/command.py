@@ -21,13 +21,18 @@ from app.secretstore.passphrases import passphrase_from
 _log = logging.getLogger(__name__)
 
 FAILED = 1
+_WARM_UP_S = 1.0
 SWITCH_S = 0.001
 """How long a thread that moves data may keep the interpreter while another waits to answer the window; Python's
 5 ms, times the threads of eight tasks, would be felt."""
 
 
-def run_headless(folders: Folders | None = None) -> int:
+def run_headless(folders: Folders | None = None, *, on_wish: Callable[[], object] = lambda: None) -> int:
     """Run the engine; return 0 when it ended in order, 1 when it could not be started.
+
+    Args:
+        folders: where the files are; None finds them.
+        on_wish: called when the engine is to end, before it does.
 
     Thread: main.
     """
@@ -40,11 +45,14 @@ def run_headless(folders: Folders | None = None) -> int:
         print(error, file=sys.stderr)
 
     with end_wish() as wish:
-        return _run(folders, wish, passphrase_from(otherwise=_asked_passphrase), ready, failed)
+        return _run(folders, wish, passphrase_from(otherwise=_asked_passphrase), ready, failed, on_wish)
 
 
-def run_for_parent() -> int:
+def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:
     """Run the engine for the program that started it, until that one does not want it any more or is gone.
+
+    Args:
+        on_wish: called when the engine is to end, before it does.
 
     Returns:
         0 when it ended in order, 1 when it could not be started; the parent is told why.
@@ -63,6 +71,7 @@ def run_for_parent() -> int:
             lambda: charge.passphrase,
             lambda _installation: tell_outcome(Outcome.ready()),
             lambda error: tell_outcome(Outcome.failed(error)),
+            on_wish,
         )
 
 
@@ -72,6 +81,7 @@ def _run(
     ask_passphrase: Callable[[], str | None],
     ready: Callable[[Installation], None],
     failed: Callable[[OperationalError], None],
+    on_wish: Callable[[], object],
 ) -> int:
     try:
         installation = Installation.find(folders)
@@ -89,7 +99,7 @@ def _run(
     sys.setswitchinterval(SWITCH_S)
     with log:
         try:
-            _serve(installation, wish, ask_passphrase, ready)
+            _serve(installation, wish, ask_passphrase, ready, on_wish)
         except OperationalError as error:
             _log.error("the engine could not be started: %s", error)
             failed(error)
@@ -102,16 +112,18 @@ def _serve(
     wish: EndWish,
     ask_passphrase: Callable[[], str | None],
     ready: Callable[[Installation], None],
+    on_wish: Callable[[], object],
 ) -> None:
     secrets = installation.open_secrets(ask_passphrase)
     with EngineHost.open(installation, secrets=secrets) as host:
         host.let_others_in()
         _log.info("Standfast %s runs without a window", __version__)
         ready(installation)
-        warming = threading.Thread(target=_warm_up, args=(host.engine,), name="warm-up")
+        warming = threading.Thread(target=_warm_up, args=(host.engine,), name="warm-up", daemon=True)
         warming.start()
         wish.wait()
-        warming.join()
+        on_wish()
+        warming.join(_WARM_UP_S)
         _log.info("ending because of %s", wish.name)
         tell_service_manager("STOPPING=1\nSTATUS=Stopping tasks and cleaning up")
     _log.info("ended")

@@ -15,6 +15,7 @@ from app.engine.doctor.platform import PortProbe, examine_platform
 from app.engine.doctor.rule import examine_rule
 from app.engine.errors import RequestRefused, StandbyUnknown
 from app.engine.jobs import Workshop
+from app.engine.registry import checked_address
 from app.engine.rows import error_row, kept_error_row
 from app.engine.rules.drafts import rule_of
 from app.engine.rules.errors import RuleUnknown
@@ -50,7 +51,7 @@ class RegistrationDesk:
         factory = self._workshop.sessions.factory
         if not isinstance(factory, CertificateSource):
             raise RequestRefused(detail="this kind of platform shows no certificates")
-        shown = factory.inspect(query.address.strip(), query.port)
+        shown = factory.inspect(checked_address(query.address, query.port), query.port)
         return q.Certificate(
             thumbprint_sha256=shown.thumbprint_sha256,
             subject=shown.subject,
@@ -64,7 +65,7 @@ class RegistrationDesk:
         platform = Platform(
             id=PlatformId(str(uuid.uuid4())),
             name=query.address,
-            address=query.address.strip(),
+            address=checked_address(query.address, query.port),
             port=query.port,
             user=query.user,
             thumbprint_sha256=query.thumbprint_sha256,

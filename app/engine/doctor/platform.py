@@ -25,8 +25,8 @@ def probe_port(host: str, port: int) -> str | None:
     """Connect to a TCP port and hang up; return why that failed, or None."""
     try:
         socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S).close()
-    except OSError as error:
-        return error.strerror or str(error)
+    except (OSError, UnicodeError) as error:
+        return getattr(error, "strerror", None) or str(error)
     return None
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from app.core.boundedcalls import BoundedCalls
 from app.core.bus import EventBus
 from app.core.secrets import SecretStore
 from app.domain.notifications import NotificationSettings, SinkKind
@@ -19,6 +20,8 @@ from app.engine.ports import SettingsStore
 
 _SETTINGS = "notifications"
 _DIGEST = "notifications.digest"
+_AT_ONCE = 4
+"""Deliveries that may be under way or stuck at the same time."""
 EMAIL_SECRET = "notifications/email"  # noqa: S105 - a name in the secret store
 WEBHOOK_SECRET = "notifications/webhook"  # noqa: S105 - a name in the secret store
 
@@ -43,6 +46,7 @@ class NotificationBook:
         self._bus = bus
         self._trust = trust
         self._lock = threading.Lock()
+        self._calls = BoundedCalls("notification", at_once=_AT_ONCE)
         self._known: NotificationSettings | None = None
 
     def settings(self) -> NotificationSettings:
@@ -95,10 +99,15 @@ class NotificationBook:
         given = secrets or Secrets()
         if kind is SinkKind.EMAIL:
             password = self._secret(EMAIL_SECRET, given.email_password) if settings.email.user else None
-            return EmailSink(settings.email, password, self._trust)
+            return EmailSink(settings.email, password, self._trust, calls=self._calls)
         if kind is SinkKind.WEBHOOK:
-            return WebhookSink(settings.webhook, self._secret(WEBHOOK_SECRET, given.webhook_secret), self._trust)
+            secret = self._secret(WEBHOOK_SECRET, given.webhook_secret)
+            return WebhookSink(settings.webhook, secret, self._trust, calls=self._calls)
         return DesktopSink(self._bus)
+
+    def close(self) -> None:
+        """Cut every delivery that is under way: the program ends."""
+        self._calls.close()
 
     def _secret(self, name: str, given: str | None) -> str | None:
         return self._secrets.get(name) if given is None else given

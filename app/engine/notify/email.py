@@ -2,19 +2,22 @@
 
 import base64
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
+from app.core.boundedcalls import BoundedCalls
+from app.domain.addresses import BadAddress, ascii_host
 from app.domain.notifications import EmailSettings, MailSecurity
+from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, delivered
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Notice
 from app.engine.notify.sinks import Trust
 
-TIMEOUT_S = 30.0
 _LONGEST_SUBJECT = 200
 _AUTHENTICATED = 235
 _PERMANENT = 500
@@ -23,10 +26,29 @@ _PERMANENT = 500
 class EmailSink:
     """Sends e-mails over one short session each. Thread: one at a time."""
 
-    def __init__(self, settings: EmailSettings, password: str | None, trust: Trust) -> None:
+    def __init__(
+        self,
+        settings: EmailSettings,
+        password: str | None,
+        trust: Trust,
+        *,
+        calls: BoundedCalls | None = None,
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        """Know the server; nothing is sent yet.
+
+        Args:
+            settings: say where it is and who gets what.
+            password: of the account.
+            trust: decides whether the server is the right one.
+            calls: carries deliveries out; None makes new ones.
+            limit_s: how long a delivery may take altogether.
+        """
         self._settings = settings
         self._password = password
         self._trust = trust
+        self._calls = calls or BoundedCalls("email")
+        self._limit_s = limit_s
 
     def send(self, notice: Notice) -> None:
         """Send one e-mail to all recipients.
@@ -35,16 +57,20 @@ class EmailSink:
             SinkFailed: the server cannot be reached or cannot take it now.
             SinkRefused: the certificate, the account or every recipient was refused.
         """
-        with self._our_errors(), self._session() as session:
+        with self._our_errors():
+            delivered(self._calls, self._limit_s, lambda channel: self._deliver(channel, notice))
+
+    def _deliver(self, channel: Channel, notice: Notice) -> None:
+        with self._session(channel) as session:
             if self._settings.user:
                 self._log_in(session)
-            session.send_message(self._message(notice))
+            sender, *recipients = map(_wire_address, (self._settings.sender, *self._settings.recipients))
+            session.send_message(self._message(notice, sender, recipients), sender, recipients)
 
-    def _session(self) -> smtplib.SMTP:
+    def _session(self, channel: Channel) -> smtplib.SMTP:
         settings = self._settings
-        if settings.security is MailSecurity.TLS:
-            return smtplib.SMTP_SSL(settings.host, settings.port, timeout=TIMEOUT_S, context=self._trust())
-        session = smtplib.SMTP(settings.host, settings.port, timeout=TIMEOUT_S)
+        context = self._trust() if settings.security is MailSecurity.TLS else None
+        session = _Session(channel, context, ascii_host(settings.host), settings.port)
         if settings.security is MailSecurity.STARTTLS:
             try:
                 session.starttls(context=self._trust())
@@ -65,13 +91,13 @@ class EmailSink:
         if code != _AUTHENTICATED:
             raise smtplib.SMTPAuthenticationError(code, answer)
 
-    def _message(self, notice: Notice) -> EmailMessage:
+    def _message(self, notice: Notice, sender: str, recipients: list[str]) -> EmailMessage:
         message = EmailMessage(policy=SMTP)
         message["Subject"] = " ".join(notice.title.split())[:_LONGEST_SUBJECT]
-        message["From"] = self._settings.sender
-        message["To"] = ", ".join(self._settings.recipients)
+        message["From"] = sender
+        message["To"] = ", ".join(recipients)
         message["Date"] = format_datetime(notice.at)
-        message["Message-ID"] = make_msgid(domain=self._settings.sender.rpartition("@")[2] or None)
+        message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(notice.text + "\n")
         return message
@@ -97,8 +123,49 @@ class EmailSink:
             said = error.smtp_error
             words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
             raise _graded(error.smtp_code)(target=target, detail=f"{error.smtp_code} {words}") from error
-        except (smtplib.SMTPException, OSError) as error:
+        except BadAddress as error:
+            raise SinkFailed(target=target, detail=f"an address cannot be used: {error}") from error
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             raise SinkFailed(target=target, detail=str(error) or type(error).__name__) from error
+
+
+class _Session(smtplib.SMTP):
+    """A session over a channel; TLS from its first byte where a context is given."""
+
+    def __init__(self, channel: Channel, context: ssl.SSLContext | None, host: str, port: int) -> None:
+        self._channel = channel
+        self._context = context
+        super().__init__(host, port, local_hostname=_greeting_name())
+
+    def _get_socket(self, host: str, port: int, _timeout: float | None) -> socket.socket:
+        connection = self._channel.open(host, port)
+        if self._context is None:
+            return connection
+        return self._context.wrap_socket(connection, server_hostname=host)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Get a reply of the server, which may not be endless.
+
+        Raises:
+            SMTPServerDisconnected: it ended, or said too much.
+        """
+        if self.file is None and self.sock is not None:
+            self.file = MeteredReader(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+def _greeting_name() -> str:
+    """Return how this machine greets a mail server: by its name only where a mail server would take that."""
+    with suppress(BadAddress):
+        name = ascii_host(socket.gethostname())
+        if "." in name:
+            return name
+    return "[127.0.0.1]"
+
+
+def _wire_address(address: str) -> str:
+    name, _, domain = address.rpartition("@")
+    return f"{name}@{ascii_host(domain)}"
 
 
 def _graded(code: int) -> type[SinkFailed] | type[SinkRefused]:

@@ -26,9 +26,13 @@ from app.engine.notify.notice import Notice, NoticeKind
 _log = logging.getLogger(__name__)
 
 MAX_WAITING = 500
-"""Failures and deliveries that may wait; of what comes on top only the number is told, in the log."""
+"""Failures, and deliveries of one sink, that may wait; of more only the number is told, in the log."""
 RETRY_PAUSES_S = (10.0, 60.0, 300.0, 1800.0)
 """Pauses before a failed delivery is tried again."""
+_LONGEST_REST_S = 60.0
+"""How long the other deliveries of a sink wait after one of them failed."""
+_CLOSE_S = 5.0
+"""How long the end of a delivery is waited for once it was cut."""
 _LOOK_S = 20.0
 """How often it is looked whether a digest is due, in seconds."""
 
@@ -84,23 +88,28 @@ class Notifier:
         self._lost = 0
         self._closing = False
         self._deliveries: list[_Delivery] = []
+        self._resting_until_s: dict[SinkKind, float] = {}
         self._number = 0
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._run, name="notifications")
+        self._thread = threading.Thread(target=self._run, name="notifications", daemon=True)
 
     def start(self) -> None:
         """Begin to listen."""
         self._unsubscribe = self._bus.subscribe(self._on_event)
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop listening, and wait until a delivery that is under way has ended; a second call does nothing."""
+    def close(self, wait_s: float = _CLOSE_S) -> None:
+        """Stop listening, and cut a delivery that is under way; a second call does nothing.
+
+        A sink that does not end within ``wait_s`` is left to itself: its thread keeps no program from ending.
+        """
         self._unsubscribe()
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        self._book.close()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(wait_s)
 
     # --- listening ---------------------------------------------------------------------------------------------
 
@@ -168,14 +177,18 @@ class Notifier:
         for sink in sorted(sinks, key=lambda one: one.value):
             self._number += 1
             delivery = _Delivery(self._clock.monotonic(), self._number, 0, sink, notice)
-            if len(self._deliveries) >= MAX_WAITING:
+            if sum(one.sink is sink for one in self._deliveries) >= MAX_WAITING:
                 self._log.warning(m.TOO_MANY, count=1)
             else:
                 heapq.heappush(self._deliveries, delivery)
 
     def _deliver_due(self) -> None:
-        while self._deliveries and self._deliveries[0].due_s <= self._clock.monotonic() and not self._closing:
+        while self._deliveries and self._deliveries[0].due_s <= self._clock.monotonic() and not self._is_over():
             delivery = heapq.heappop(self._deliveries)
+            if (rest_until_s := self._resting_until_s.get(delivery.sink, 0.0)) > self._clock.monotonic():
+                delivery.due_s = rest_until_s  # so that a sink that hangs keeps the others waiting once only
+                heapq.heappush(self._deliveries, delivery)
+                continue
             settings = self._book.settings()
             when = WhenToTell.DAILY if delivery.notice.kind is NoticeKind.DIGEST else WhenToTell.EACH_FAILURE
             if delivery.sink not in settings.wants(when):
@@ -183,11 +196,20 @@ class Notifier:
             try:
                 self._book.sink(delivery.sink, settings).send(delivery.notice)
             except OperationalError as error:
+                if self._is_over():
+                    return
                 self._try_later(delivery, error)
+
+    def _is_over(self) -> bool:
+        with self._changed:
+            return self._closing
 
     def _try_later(self, delivery: _Delivery, error: OperationalError) -> None:
         if error.retryable and delivery.tries < len(self._retry_pauses_s):
-            delivery.due_s = self._clock.monotonic() + self._retry_pauses_s[delivery.tries]
+            pause_s = self._retry_pauses_s[delivery.tries]
+            now_s = self._clock.monotonic()
+            delivery.due_s = now_s + pause_s
+            self._resting_until_s[delivery.sink] = now_s + min(pause_s, _LONGEST_REST_S)
             delivery.tries += 1
             _log.info("a notification by %s is tried again: %s", delivery.sink.value, error)
             heapq.heappush(self._deliveries, delivery)

@@ -4,83 +4,148 @@ import hashlib
 import hmac
 import http.client
 import ssl
-import urllib.error
-import urllib.request
-from urllib.parse import urlsplit
 
 import msgspec
 
 from app import __version__
+from app.core.boundedcalls import BoundedCalls
+from app.domain.addresses import WebAddress, web_address
 from app.domain.display import visible
 from app.domain.notifications import WebhookSettings
+from app.engine.notify.channel import LIMIT_S, Channel, delivered
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Failure, Notice
+from app.engine.notify.proxies import Proxy, proxy_for
 from app.engine.notify.sinks import Trust
 
-TIMEOUT_S = 15.0
 SIGNATURE_HEADER = "X-Standfast-Signature"
 TIMESTAMP_HEADER = "X-Standfast-Timestamp"
 _MOST_ANSWER_BYTES = 64 * 1024
+_OK = range(200, 300)
 _TRY_AGAIN = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Redirects are not followed: the signed message is meant for one address."""
-
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Refuse."""
 
 
 class WebhookSink:
     """Posts notifications. Thread: one at a time."""
 
-    def __init__(self, settings: WebhookSettings, secret: str | None, trust: Trust) -> None:
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        secret: str | None,
+        trust: Trust,
+        *,
+        calls: BoundedCalls | None = None,
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        """Know the server; nothing is sent yet.
+
+        Args:
+            settings: say where it is.
+            secret: signs each message.
+            trust: decides whether the server is the right one.
+            calls: carries deliveries out; None makes new ones.
+            limit_s: how long a delivery may take altogether.
+        """
         self._settings = settings
         self._secret = secret
         self._trust = trust
+        self._calls = calls or BoundedCalls("webhook")
+        self._limit_s = limit_s
 
     def send(self, notice: Notice) -> None:
-        """Post one.
+        """Post one. Redirects are not followed: the signed message is meant for one address.
 
         Raises:
             SinkFailed: the server cannot be reached or cannot take it now.
             SinkRefused: the server or its certificate is not right.
         """
-        parts = urlsplit(self._settings.url)
-        target = f"{parts.scheme}://{parts.netloc}"  # the path often is a secret itself
-        opener = urllib.request.build_opener(
-            _NoRedirect, urllib.request.HTTPSHandler(context=self._trust() if parts.scheme == "https" else None)
-        )
         try:
-            with opener.open(self._request(notice), timeout=TIMEOUT_S) as answer:
-                answer.read(_MOST_ANSWER_BYTES)
-        except urllib.error.HTTPError as error:
-            with error:
-                is_passing = error.code >= _SERVER_ERROR or error.code in _TRY_AGAIN
-                kind = SinkFailed if is_passing else SinkRefused
-                raise kind(target=target, detail=f"HTTP status {error.code}") from error
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, ssl.SSLCertVerificationError):
-                detail = f"its certificate is not trusted ({error.reason.verify_message})"
-                raise SinkRefused(target=target, detail=detail) from error
-            raise SinkFailed(target=target, detail=error.reason) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise SinkFailed(target=target, detail=str(error) or type(error).__name__) from error
+            address = web_address(self._settings.url)
+        except ValueError as error:
+            raise SinkFailed(target="webhook", detail=f"the address cannot be used: {error}") from error
+        target = address.origin  # the path often is a secret itself
+        try:
+            status = delivered(self._calls, self._limit_s, lambda channel: self._post(channel, address, notice))
+        except ssl.SSLCertVerificationError as error:
+            detail = f"its certificate is not trusted ({error.verify_message})"
+            raise SinkRefused(target=target, detail=detail) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            detail = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise SinkFailed(target=target, detail=detail) from error
+        if status not in _OK:
+            is_passing = status >= _SERVER_ERROR or status in _TRY_AGAIN
+            raise (SinkFailed if is_passing else SinkRefused)(target=target, detail=f"HTTP status {status}")
 
-    def _request(self, notice: Notice) -> urllib.request.Request:
-        body = msgspec.json.encode(_document(notice))
+    def _post(self, channel: Channel, address: WebAddress, notice: Notice) -> int:
+        proxy = proxy_for(address)
+        context = self._trust() if address.scheme == "https" else None
+        connection = _Connection(channel, address, proxy, context)
+        headers = self._headers(notice, body := msgspec.json.encode(_document(notice)))
+        target = address.target
+        if proxy is not None and context is None:
+            target = address.origin + target
+            if proxy.authorization:
+                headers["Proxy-Authorization"] = proxy.authorization
+        try:
+            connection.request("POST", target, body, headers)
+            with connection.getresponse() as answer:
+                answer.read(_MOST_ANSWER_BYTES)
+                return answer.status
+        finally:
+            connection.close()
+
+    def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:
         timestamp = str(int(notice.at.timestamp()))
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"Standfast/{__version__}",
+            "Connection": "close",
             "X-Standfast-Event": notice.kind.value,
             TIMESTAMP_HEADER: timestamp,
         }
         if self._secret:
             headers[SIGNATURE_HEADER] = f"sha256={signature(self._secret, timestamp, body)}"
-        # Settings with another scheme than http and https are refused when they are made.
-        return urllib.request.Request(self._settings.url, body, headers, method="POST")  # noqa: S310
+        return headers
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection over a channel, through a proxy where there is one."""
+
+    def __init__(
+        self, channel: Channel, address: WebAddress, proxy: Proxy | None, context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(address.host, address.port)
+        if context is not None:
+            self.default_port = http.client.HTTPS_PORT
+        self._channel = channel
+        self._address = address
+        self._proxy = proxy
+        self._context = context
+
+    def connect(self) -> None:
+        """Connect to the server, or to the proxy and through it."""
+        hop: WebAddress | Proxy = self._proxy or self._address
+        self.sock = self._channel.open(hop.host, hop.port)
+        if self._context is None:
+            return
+        if self._proxy is not None:
+            self._ask_for_tunnel(self._proxy)
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._address.host)
+
+    def _ask_for_tunnel(self, proxy: Proxy) -> None:
+        host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
+        lines = [f"CONNECT {host}:{self._address.port} HTTP/1.1", f"Host: {host}:{self._address.port}"]
+        if proxy.authorization:
+            lines.append(f"Proxy-Authorization: {proxy.authorization}")
+        self.sock.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii"))
+        answer = http.client.HTTPResponse(self.sock, method="CONNECT")
+        try:
+            answer.begin()
+        finally:
+            answer.close()
+        if answer.status not in _OK:
+            raise OSError(f"the proxy {proxy.host}:{proxy.port} answered with HTTP status {answer.status}")
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

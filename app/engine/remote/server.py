@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -89,13 +90,18 @@ class DoorServer:
         for connection in strangers:
             _cut(connection)
 
-    def close(self) -> None:
-        """Cut everybody off, and wait until what they asked for is finished; a second call does nothing."""
+    def close(self, wait_s: float | None = None) -> None:
+        """Cut everybody off, and wait until what they asked for is finished; a second call does nothing.
+
+        Args:
+            wait_s: how long; None waits until it is. What hangs is left to itself.
+        """
         self.cut_off()
         with self._lock:
             threads = set(self._threads)
+        deadline = None if wait_s is None else time.monotonic() + wait_s
         for thread in threads:
-            thread.join()
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     def __enter__(self) -> Self:
         return self

@@ -52,9 +52,9 @@ class RuleDepartment:
         """Look at the clock now, on the caller's thread."""
         self._ticker.tick()
 
-    def stop(self) -> None:
+    def stop(self, wait_s: float = 30.0) -> None:
         """Begin nothing any more."""
-        self._ticker.stop()
+        self._ticker.stop(wait_s)
 
     def close(self) -> None:
         """Say goodbye; to be called last."""

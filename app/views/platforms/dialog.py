@@ -229,7 +229,11 @@ class PlatformDialog(FormDialog):
         if failure.code == "engine.already_registered":
             is_address = failure.params["what"] == f"{self.address.text().strip()}:{self.port.value()}"
             return self._address if is_address else self._name
-        places = {"platform.login_refused": self._password, "platform.unreachable": self._address}
+        places = {
+            "platform.login_refused": self._password,
+            "platform.unreachable": self._address,
+            "engine.address_unusable": self._address,
+        }
         return places.get(failure.code)
 
     def _on_failed(self, failure: Failure) -> None:

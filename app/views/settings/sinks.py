@@ -227,7 +227,8 @@ class WebhookDialog(SinkDialog):
         """Return what to say beside the field."""
         return {
             "webhook.url": self.tr(
-                "Type an address that begins with https:// or http://, without a password in it."
+                "Type an address that begins with https:// or http:// and names a server, without a password "
+                "in it."
             )
         }
 

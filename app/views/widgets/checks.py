@@ -6,6 +6,8 @@ from typing import Final
 
 from PySide6.QtCore import QCoreApplication
 
+from app.domain.addresses import BadAddress, ascii_host
+
 NAME_MAX_CHARS: Final = 64
 PORT_MAX: Final = 65535
 PORT_BOX_MAX: Final = 99999
@@ -38,9 +40,9 @@ def address_problem(text: str) -> str:
         )
     if ":" in address:
         return QCoreApplication.translate("Checks", "Enter the port in its own field, not in the address.")
-    is_named = all(part and len(part) <= 63 for part in address.rstrip(".").split("."))
-    letters = all(one.isalnum() or one in "-_." for one in address)
-    if not is_named or not letters or len(address) > 253:
+    try:
+        ascii_host(address)
+    except BadAddress:
         return QCoreApplication.translate(
             "Checks", "This is no name of a server: it has letters, digits, hyphens and dots, and no blanks."
         )

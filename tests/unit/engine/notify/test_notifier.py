@@ -60,6 +60,7 @@ class Outage:
 
     def __init__(self, lab: EngineLab) -> None:
         vm = filled_vm(lab)
+        lab.engine.ask(ReadNotifications())  # the engine of the lab keeps to the settings that it has now
         lab.host.faults.on_call = self._fail
         self.report = lab.finished(lab.start_backup(vm))
         lab.host.faults.on_call = None

@@ -1,0 +1,121 @@
+"""Addresses as people type them, names of servers and web addresses, in the form that goes on the wire."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+_MOST_NAME_CHARS: Final = 253
+_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_PLAIN: Final = "/:@!$&'()*+,;=~-._?"
+"""What stays as it is in a path or a query (RFC 3986), with letters, digits and codes that begin with %."""
+_BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_LOCAL_NAMES: Final = ("localhost", "local", "localdomain", "lan", "internal", "home.arpa")
+
+
+class BadAddress(ValueError):
+    """An address cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebAddress:
+    """Where a web server answers, in ASCII."""
+
+    scheme: str
+    """``http`` or ``https``."""
+    host: str
+    port: int
+    target: str
+    """Path and query."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without what may be a secret."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}"
+
+
+def ascii_host(text: str) -> str:
+    """Return the name or IP address of a server as it goes on the wire; names in other scripts by IDNA.
+
+    Raises:
+        BadAddress: it is neither.
+    """
+    host = text.strip()
+    literal = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if _is_ip(literal):
+        return literal
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise BadAddress("it has a part that is empty, too long or not allowed in the name of a server") from error
+    labels = name.removesuffix(".").split(".")
+    if len(name) > _MOST_NAME_CHARS or not all(_LABEL.fullmatch(label) for label in labels):
+        raise BadAddress("it is no name of a server and no IP address")
+    return name
+
+
+def is_port(port: int) -> bool:
+    """Tell whether a number can be a port to connect to."""
+    return 1 <= port <= 65535
+
+
+def web_address(text: str) -> WebAddress:
+    """Take a web address apart: the host by IDNA, path and query percent-encoded, without the fragment.
+
+    Raises:
+        BadAddress: it is not one that can be used.
+    """
+    if not text.isprintable() or any(one.isspace() for one in text):
+        raise BadAddress("it has blanks or characters that cannot be shown")
+    try:
+        parts = urlsplit(text)
+        host, port, user = parts.hostname, parts.port, parts.username
+    except ValueError as error:
+        raise BadAddress("it is no address") from error
+    if parts.scheme not in _DEFAULT_PORTS or not host:
+        raise BadAddress("it has to begin with https:// or http:// and name a server")
+    if user is not None or "@" in parts.netloc:
+        raise BadAddress("a name and password in the address would be kept in plain text")
+    if port is not None and not is_port(port):
+        raise BadAddress("a port is a number from 1 to 65535")
+    target = _encoded(parts.path) or "/"
+    if parts.query:
+        target += f"?{_encoded(parts.query)}"
+    return WebAddress(
+        scheme=parts.scheme, host=ascii_host(host), port=port or _DEFAULT_PORTS[parts.scheme], target=target
+    )
+
+
+def is_local(host: str) -> bool:
+    """Tell whether a host belongs to this machine or this network, by its name or address alone."""
+    literal = host.partition("%")[0]
+    if _is_ip(literal):
+        return is_private(literal)
+    name = host.lower().rstrip(".")
+    return "." not in name or any(name.endswith(f".{one}") for one in _LOCAL_NAMES)
+
+
+def is_private(address: str) -> bool:
+    """Tell whether an IP address is one of this machine or of a private network."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return not (mapped or found).is_global
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _encoded(text: str) -> str:
+    return quote(_BARE_PERCENT.sub("%25", text), safe=_PLAIN + "%")
