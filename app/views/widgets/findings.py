@@ -76,7 +76,8 @@ class FindingsDialog(QDialog):
 
     def _on_found(self, findings: Sequence[Finding]) -> None:
         while self._rows.count():
-            if (widget := self._rows.takeAt(0).widget()) is not None:
+            item = self._rows.takeAt(0)
+            if item is not None and (widget := item.widget()) is not None:
                 widget.deleteLater()
         for finding in sorted(findings, key=lambda one: _ORDER.index(one.severity)):
             self._rows.addWidget(self._card(finding))
