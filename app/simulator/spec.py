@@ -1,5 +1,6 @@
 """What a simulated vSphere consists of, as values: the whole inventory, its users and its licence."""
 
+import secrets
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -44,7 +45,8 @@ class UserSpec:
     """An account. ``privileges`` None means administrator, else exactly these and the System ones."""
 
     name: str
-    password: str = field(repr=False)
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
+    """By default a random one, so that other users of this machine cannot log in."""
     privileges: frozenset[str] | None = None
 
 
@@ -109,7 +111,7 @@ class SimulatorSpec:
     networks: tuple[str, ...] = ("VM Network", "Storage")
     distributed_networks: tuple[str, ...] = ()
     """Port groups of a distributed switch; only a vCenter has them."""
-    users: tuple[UserSpec, ...] = (UserSpec(name="administrator@vsphere.local", password="standfast-demo"),)  # noqa: S106
+    users: tuple[UserSpec, ...] = field(default_factory=lambda: _users(Flavour.VCENTER))
     """The first one is offered as the simulator's ``user`` and ``password``."""
     licence: Licence = Licence.EVALUATION
     vms: tuple[VmSpec, ...] = ()
@@ -182,4 +184,4 @@ def large_spec(n_vms: int = 10_000, *, version: Version = "8.0.3", seed: int = 1
 
 def _users(flavour: Flavour) -> tuple[UserSpec, ...]:
     name = "administrator@vsphere.local" if flavour is Flavour.VCENTER else "root"
-    return (UserSpec(name=name, password="standfast-demo"),)  # noqa: S106
+    return (UserSpec(name=name),)

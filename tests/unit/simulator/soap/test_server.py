@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import os
 import ssl
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import pytest
 from pyVim.connect import SmartConnect
 from pyVim.task import WaitForTask
 from pyVmomi import vim
 
-from app.simulator.__main__ import main
+from app.simulator.__main__ import _write_private, main
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import MIB, DiskSpec, Flavour, SimulatorSpec, VmSpec, demo_spec, large_spec
 from tests.unit.simulator.soap.lab import PC, values_of, vm_filter
@@ -50,6 +53,23 @@ def client(simulator: VSphereSimulator) -> Iterator[Any]:
 def simulator(tmp_path: Path) -> Iterator[VSphereSimulator]:
     with VSphereSimulator(SMALL, tmp_path / "sim") as running:
         yield running
+
+
+def test_every_simulator_has_a_password_of_its_own(simulator: VSphereSimulator, tmp_path: Path) -> None:
+    assert len({simulator.password, SimulatorSpec().users[0].password, demo_spec().users[0].password}) == 3
+    assert min(len(spec.users[0].password) for spec in (SimulatorSpec(), demo_spec())) >= 24
+    password_file = tmp_path / "password.txt"
+    _write_private(password_file, simulator.password)
+    assert stat.S_IMODE(password_file.stat().st_mode) == (0o600 if os.name == "posix" else 0o666)
+
+
+def test_a_simulator_listens_on_the_loopback_address_only(simulator: VSphereSimulator) -> None:
+    ports = {simulator.port, simulator.nfc_port}
+    listening = [
+        found.laddr for found in psutil.Process().net_connections("inet") if found.status == psutil.CONN_LISTEN
+    ]
+    assert {address.ip for address in listening if address.port in ports} == {"127.0.0.1"}
+    assert ports <= {address.port for address in listening}
 
 
 def find_vm(instance: Any, name: str) -> Any:
