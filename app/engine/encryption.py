@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from app.core.clock import Clock
 from app.domain.errors import OperationalError
@@ -25,6 +26,7 @@ from app.engine.rows import error_row
 from app.engine.standbys import check_root, find_repositories
 from app.repository import (
     MOST_RECOVERY_SEALS,
+    RECOVERY_KEY_CHARS,
     Passphrase,
     RecoveryKey,
     Repository,
@@ -36,9 +38,10 @@ from app.repository import (
     inspect_repository,
     is_recovery_key,
     new_recovery_key,
+    slip_in,
     unlock_repository,
 )
-from app.repository.errors import KeyWrong, RepositoryMissing
+from app.repository.errors import KeyWrong, RecoveryKeyIncomplete, RecoveryKeyMistyped, RepositoryMissing
 
 ROOT_SHOWN = "/"
 
@@ -146,7 +149,7 @@ class EncryptionOffice:
             hides = all(one.facts.hides_names for one in encrypted)
             standby = replace(standby, encryption=EncryptionMode.NAMES if hides else EncryptionMode.CONTENTS)
         if passphrase is not None:
-            self._keep(standby, _attempt(encrypted, [Passphrase(passphrase)]))
+            self._keep(standby, _attempt(encrypted, passphrase))
         return standby
 
     def note(self, standby: Standby) -> None:
@@ -218,7 +221,7 @@ class EncryptionOffice:
             encrypted = [one for one in self.survey(standby) if one.facts.is_encrypted]
             if not encrypted:
                 raise NothingToUnlock(name=standby.name)
-            attempt = _attempt(encrypted, _keys_of(typed))
+            attempt = _attempt(encrypted, typed)
             self._keep(standby, attempt)
             self.note(standby)
         return attempt
@@ -295,12 +298,13 @@ class EncryptionOffice:
             yield [stack.enter_context(self._repositories.lease(standby.id, path)) for path in paths]
 
 
-def _attempt(encrypted: list[Found], keys: list[RepositoryKey]) -> Attempt:
-    """Try keys, which may be slow, on repositories; what opened one is tried first on the next.
+def _attempt(encrypted: list[Found], typed: str) -> Attempt:
+    """Try what was typed, which may be slow, on repositories; what opened one is tried first on the next.
 
     Raises:
-        KeyWrong: they open none.
+        KeyWrong: it opens none.
     """
+    keys = _keys_of(typed)
     opened: list[tuple[Found, Unlocked]] = []
     locked: list[Found] = []
     learned: list[RepositoryKey] = []
@@ -313,7 +317,7 @@ def _attempt(encrypted: list[Found], keys: list[RepositoryKey]) -> Attempt:
         if unlocked.seal is not None:
             learned.append(Seals().with_seal(unlocked.seal))
     if not opened:
-        raise KeyWrong(path=encrypted[0].place.path)
+        raise _refusal(encrypted[0].place.path, typed)
     return Attempt(tuple(opened), tuple(locked))
 
 
@@ -326,6 +330,16 @@ def _tries(found: Found, keys: list[RepositoryKey]) -> Iterator[Unlocked]:
 def _keys_of(typed: str) -> list[RepositoryKey]:
     """Return what a text can be: a recovery key is one only when its check digits are right."""
     return [RecoveryKey(typed), Passphrase(typed)] if is_recovery_key(typed) else [Passphrase(typed)]
+
+
+def _refusal(path: Path, typed: str) -> KeyWrong:
+    """Return why what was typed opens nothing, as exactly as its form says."""
+    slip = slip_in(typed)
+    if slip is None:
+        return KeyWrong(path=path)
+    if slip.count == RECOVERY_KEY_CHARS:
+        return RecoveryKeyMistyped(path=path)
+    return RecoveryKeyIncomplete(path=path, count=slip.count, right=RECOVERY_KEY_CHARS)
 
 
 def _add_everywhere(opened: list[Repository], seal: Seal) -> None:

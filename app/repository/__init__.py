@@ -59,10 +59,9 @@ from app.repository.keys import (
     RecoveryKey,
     RepositoryKey,
     Unlocked,
-    is_recovery_key,
-    new_recovery_key,
 )
 from app.repository.reader import PointReader
+from app.repository.recoverykeys import RECOVERY_KEY_CHARS, is_recovery_key, new_recovery_key, slip_in
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
 from app.repository.space import SpaceReport, SpaceUse
@@ -83,6 +82,7 @@ from app.repository.writer import PointWriter
 
 __all__ = [
     "MOST_RECOVERY_SEALS",
+    "RECOVERY_KEY_CHARS",
     "Damage",
     "DamageKind",
     "DamagedPoint",
@@ -116,5 +116,6 @@ __all__ = [
     "inspect_repository",
     "is_recovery_key",
     "new_recovery_key",
+    "slip_in",
     "unlock_repository",
 ]

@@ -112,6 +112,24 @@ class KeyWrong(OperationalError):
     hint_template = "Check the keyboard layout and upper and lower case, or use the printed recovery key."
 
 
+class RecoveryKeyMistyped(KeyWrong):
+    """What was typed has the form of a recovery key, but a letter is wrong."""
+
+    code = "repository.recovery_key_mistyped"
+    message_template = (
+        "The recovery key was mistyped: its last four letters, which check the others, do not fit them."
+    )
+    hint_template = "Compare it with the printed key, letter by letter; blanks, dashes and case do not matter."
+
+
+class RecoveryKeyIncomplete(KeyWrong):
+    """What was typed has the form of a recovery key, but letters are missing, or there are too many."""
+
+    code = "repository.recovery_key_incomplete"
+    message_template = "The recovery key has {count} letters and digits instead of {right}."
+    hint_template = "Compare it with the printed key, group by group; it has 14 groups of four."
+
+
 class LocatorUnavailable(OperationalError):
     """The local index of the repository cannot be kept."""
 

@@ -3,9 +3,7 @@
 Source of truth: ``docs/repository-format.md``, "Keys".
 """
 
-import base64
 import os
-import re
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,19 +11,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from blake3 import blake3
 
 from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import KeyWrong
 from app.repository.files import Displaced, read_bounded, storage_errors, sync_directory, write_new
 from app.repository.layout import SCRATCH_SUFFIX
+from app.repository.recoverykeys import format_recovery_key, new_recovery_key, parse_recovery_key
 from app.repository.seals import NONCE_BYTES, PASSPHRASE, RECOVERY, TAG_BYTES, Scrypt, Seal, Seals
+
+__all__ = [
+    "KeyFile",
+    "KeyRing",
+    "MasterKey",
+    "Opened",
+    "Passphrase",
+    "Protection",
+    "RecoveryKey",
+    "RepositoryKey",
+    "Unlocked",
+    "encode_master",
+    "format_recovery_key",
+    "key_file_damage",
+    "new_master_key",
+    "new_recovery_key",
+    "parse_recovery_key",
+]
 
 _LONGEST_KEY_FILE_BYTES = 16 * 1024
 _MOST_KEY_FILES = 64
 _SUFFIX = ".json"
-_MARK_DIGITS = 4
 
 
 class KeyFile(msgspec.Struct, frozen=True):
@@ -279,45 +294,6 @@ def _seals_for(file: KeyFile, key: Passphrase | RecoveryKey | Seals) -> Iterator
     elif file.kind == RECOVERY:
         with suppress(ValueError):  # what was typed is no recovery key
             yield Seal.of_recovery_key(parse_recovery_key(key.text), salt)
-
-
-def new_recovery_key() -> tuple[str, Seal]:
-    """Make a recovery key; return it as it is printed, and its seal."""
-    key = os.urandom(KEY_BYTES)
-    return format_recovery_key(key), Seal.of_recovery_key(key)
-
-
-def is_recovery_key(text: str) -> bool:
-    """Tell whether what was typed is a recovery key without a slip of the pen, wherever it belongs."""
-    try:
-        parse_recovery_key(text)
-    except ValueError:
-        return False
-    return True
-
-
-def format_recovery_key(key: bytes) -> str:
-    """Write a recovery key for paper: groups of four, the last one tells a slip of the pen."""
-    text = base64.b32encode(key).decode().rstrip("=")
-    text += base64.b32encode(blake3(key).digest()).decode()[:_MARK_DIGITS]
-    return "-".join(text[at : at + 4] for at in range(0, len(text), 4))
-
-
-def parse_recovery_key(text: str) -> bytes:
-    """Read a recovery key as it was typed: case, spaces and hyphens do not matter.
-
-    Raises:
-        ValueError: it is not a recovery key, or mistyped.
-    """
-    letters = re.sub(r"[\s-]", "", text).upper().replace("0", "O").replace("1", "I")
-    body = letters[:-_MARK_DIGITS]
-    try:
-        key = base64.b32decode(body + "=" * (-len(body) % 8))
-    except ValueError as error:
-        raise ValueError("not a recovery key") from error
-    if len(key) != KEY_BYTES or format_recovery_key(key).replace("-", "") != letters:
-        raise ValueError("a recovery key with a slip of the pen")
-    return key
 
 
 def encode_master(master: bytes) -> MasterKey:

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from app.cli.ctl.names import find_standby
 from app.cli.ctl.screen import Screen
-from app.cli.ctl.secrets import new_passphrase, secret
+from app.cli.ctl.secrets import new_passphrase, passphrase_or_recovery_key
 from app.cli.ctl.tasks import DONE, FAILED
 from app.engine.api import (
     AddRecoveryKey,
@@ -40,7 +40,7 @@ def show_encryption(door: Door, screen: Screen, chosen: Namespace) -> int:
 def unlock(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Open a standby machine; 1 when some of its repositories stay locked."""
     standby = find_standby(door, chosen.name)
-    key = secret(f"Passphrase or recovery key of {standby.name}: ")
+    key = passphrase_or_recovery_key(f"Passphrase or recovery key of {standby.name}: ")
     report = door.execute(UnlockStandby(standby=standby.id, key=key))
     screen.facts(
         [

@@ -4,6 +4,9 @@ import getpass
 import sys
 
 from app.domain.errors import OperationalError
+from app.repository import is_recovery_key
+
+_MOST_CHARS = 64 * 1024
 
 
 class PassphrasesDiffer(OperationalError):
@@ -19,6 +22,14 @@ def secret(question: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(question)
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def passphrase_or_recovery_key(question: str) -> str:
+    """Ask for what opens a standby machine; a recovery key from a file may be in two lines, as it is printed."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        return getpass.getpass(question)
+    whole = sys.stdin.read(_MOST_CHARS) if sys.stdin is not None else ""
+    return whole if is_recovery_key(whole) else whole.partition("\n")[0].rstrip("\r")
 
 
 def new_passphrase() -> str:

@@ -68,7 +68,8 @@ def test_an_encrypted_standby_is_added_locked_and_unlocked(run: Run, lab: Engine
 
     status, told = run("standby", "unlock", "safe", given="wrong\n")
     assert (status, "does not open" in told) == (1, True)
-    status, told = run("standby", "unlock", "safe", given=f"{recovery_key}\n")
+    in_two_lines = f"{recovery_key[:35].lower()}\r\n{recovery_key[35:]}\r\n"
+    status, told = run("standby", "unlock", "safe", given=in_two_lines)
     assert (status, "prod" in told, "set a new passphrase" in told) == (0, True, True)
     assert run("standby", "passphrase", "safe", given=f"{OTHER}\n")[0] == 0
     assert run("standby", "revoke-recovery-keys", "safe")[0] == 0

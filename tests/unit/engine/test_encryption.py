@@ -43,7 +43,7 @@ from app.engine.errors import (
 from app.repository import MOST_RECOVERY_SEALS, Repository
 from app.repository.configuration import RepositoryFile
 from app.repository.documents import decode_document, encode_document
-from app.repository.errors import KeyNeeded, KeyWrong
+from app.repository.errors import KeyNeeded, KeyWrong, RecoveryKeyIncomplete, RecoveryKeyMistyped
 from app.repository.seals import Scrypt
 from tests.support.engine_lab import EngineLab, MemorySecrets, filled_vm
 from tests.support.waiting import wait_until
@@ -361,6 +361,20 @@ def test_a_recovery_key_opens_everything_also_what_is_made_later_until_it_is_rev
         with pytest.raises(KeyWrong):
             lab.engine.execute(UnlockStandby(standby=lab.standby, key=sheet.key))
         lab.engine.execute(UnlockStandby(standby=lab.standby, key=OTHER))
+
+
+def test_a_recovery_key_is_read_as_it_was_typed_and_a_slip_is_named(tmp_path: Path) -> None:
+    with encrypted_lab(tmp_path) as lab:
+        key = lab.engine.execute(AddRecoveryKey(standby=lab.standby)).key
+        lab.backup(filled_vm(lab))
+        forget_keys(lab)
+        letter = "B" if key[-1] == "A" else "A"
+        with pytest.raises(RecoveryKeyMistyped, match="last four letters"):
+            lab.engine.execute(UnlockStandby(standby=lab.standby, key=key[:-1] + letter))
+        with pytest.raises(RecoveryKeyIncomplete, match="52 letters and digits instead of 56"):
+            lab.engine.execute(UnlockStandby(standby=lab.standby, key=key[:-5]))
+        typed = "\ufeff\u201c" + key.replace("-", " \u2014 ").replace("B", "8").replace("O", "0") + "\u201d"
+        assert lab.engine.execute(UnlockStandby(standby=lab.standby, key=typed)).opened == ("",)
 
 
 def test_there_are_only_so_many_recovery_keys(tmp_path: Path) -> None:
