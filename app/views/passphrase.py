@@ -52,6 +52,7 @@ class PassphraseDialog(QDialog):
         layout.addLayout(form)
         layout.addWidget(self._buttons())
         offer_help(self)
+        self.first.setFocus()
         self.setMinimumWidth(style.DIALOG_WIDTH * 3 // 4)
         self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, on=False)
 

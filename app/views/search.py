@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -15,6 +15,7 @@ from app.views.history import Address
 from app.views.icons import Glyph, icon
 from app.views.places import point_place, rule_place, task_place
 from app.views.plain import Label, set_title
+from app.views.widgets.pause import Pause
 from app.workers.asker import Failure
 
 _TYPING_PAUSE_MS = 100
@@ -75,11 +76,9 @@ class SearchPalette(QDialog):
         layout.addWidget(self.field)
         layout.addWidget(self.list, 1)
         layout.addWidget(self._note)
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_TYPING_PAUSE_MS)
+        self._typing = Pause(_TYPING_PAUSE_MS, self)
         self._typing.timeout.connect(self._on_typing_paused)
-        self.field.textChanged.connect(self._typing.start)
+        self.field.textChanged.connect(self._typing.restart)
 
     def open_over(self, window: QWidget) -> None:
         """Open near the top of a window, empty."""

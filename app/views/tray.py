@@ -1,6 +1,6 @@
 """The tray: how it is at a glance, a notification when a task failed, and the way back into the window."""
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
@@ -13,6 +13,7 @@ from app.views.console import Console
 from app.views.places import FAILED_TASKS
 from app.views.plain import set_tip, show_balloon
 from app.views.status import StatusFeed
+from app.views.widgets.pause import Pause
 from app.views.words import row_error_message
 
 _GATHER_MS = 400
@@ -50,9 +51,7 @@ class Tray(QObject):
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(self._on_activated)
         self.icon.messageClicked.connect(self._on_failed_wanted)
-        self._gathering = QTimer(self)
-        self._gathering.setSingleShot(True)
-        self._gathering.setInterval(_GATHER_MS)
+        self._gathering = Pause(_GATHER_MS, self)
         self._gathering.timeout.connect(self._on_gathered)
         feed.told.connect(self._on_told)
         feed.lost.connect(self._on_lost)

@@ -93,7 +93,7 @@ class RuleEditor(FormDialog):
         self.body.addWidget(self.tabs, 1)
         self.basic.edited.connect(self._on_basic_edited)
         self.basic.failed.connect(self.banner.show_failure)
-        self.advanced.edited.connect(self._typing.start)
+        self.advanced.edited.connect(self._typing.restart)
         self.policy.edited.connect(self._on_policy_edited)
 
     def _add_basic_field(self, form: QFormLayout, label: str, content: QWidget, *, required: bool) -> Field:

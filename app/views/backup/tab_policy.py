@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from PySide6.QtCore import QDate, QDateTime, QPoint, Qt, QTime, QTimer, Signal
+from PySide6.QtCore import QDate, QDateTime, QPoint, Qt, QTime, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QDateTimeEdit,
@@ -33,6 +33,7 @@ from app.views.icons import Glyph, icon
 from app.views.plain import Label
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Field
+from app.views.widgets.pause import Pause
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word
@@ -78,9 +79,7 @@ class PolicyTab(QWidget):
         self._read_only = False
         self.fields: dict[str, Field] = {}
         self._build(policy)
-        self._preview_pause = QTimer(self)
-        self._preview_pause.setSingleShot(True)
-        self._preview_pause.setInterval(_PREVIEW_PAUSE_MS)
+        self._preview_pause = Pause(_PREVIEW_PAUSE_MS, self)
         self._preview_pause.timeout.connect(self._ask_preview)
         self._show_plans()
         self._on_kind()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -27,6 +27,7 @@ from app.views.plain import Label
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import FormDialog
 from app.views.widgets.itemstyle import item_style
+from app.views.widgets.pause import Pause
 from app.views.widgets.stages import Stages
 from app.views.widgets.tags import Tag, TagBox
 from app.workers.asker import Failure
@@ -131,11 +132,9 @@ class VmPicker(FormDialog):
         self.filter.setPlaceholderText(self.tr("Filter by name, guest, host or folder…"))
         self.filter.setAccessibleName(self.tr("Filter the VMs"))
         self.filter.setClearButtonEnabled(True)
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_FILTER_DELAY_MS)
+        self._typing = Pause(_FILTER_DELAY_MS, self)
         self._typing.timeout.connect(self._on_filter)
-        self.filter.textChanged.connect(self._typing.start)
+        self.filter.textChanged.connect(self._typing.restart)
         choices = ((False, self.tr("Folders")), (True, self.tr("Hosts")))
         self.grouping: ChoiceBar[bool] = ChoiceBar(self.tr("Group by"), choices, chosen=False, parent=side)
         self.grouping.chosen.connect(self._on_grouping)

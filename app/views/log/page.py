@@ -29,6 +29,7 @@ from app.views.page import Crumb, Page
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Banner
+from app.views.widgets.pause import Pause
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
@@ -55,9 +56,7 @@ class LogsPage(Page):
         self._ask_again = False
         self._older: int | None = None
         self._build()
-        self._news = QTimer(self)
-        self._news.setSingleShot(True)
-        self._news.setInterval(_NEWS_MS)
+        self._news = Pause(_NEWS_MS, self)
         self._news.timeout.connect(self._on_news)
         self._is_seen = False
         console.door.events.connect(self._on_events)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QCheckBox, QLineEdit, QPushButton, QSpinBox, QWidget
 
 from app.domain.display import filled_lines
@@ -15,6 +14,7 @@ from app.views.console import Console
 from app.views.plain import Label, set_title
 from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
+from app.views.widgets.pause import Pause
 from app.workers.asker import Failure
 
 _HTTPS_PORT = 443
@@ -98,12 +98,10 @@ class PlatformDialog(FormDialog):
         self._outcome.setWordWrap(True)
         self.body.addWidget(self._outcome)
         self._asked: tuple[str, int] | None = None
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_ADDRESS_PAUSE_MS)
+        self._pause = Pause(_ADDRESS_PAUSE_MS, self)
         self._pause.timeout.connect(self._on_address_left)
-        self.address.textEdited.connect(self._pause.start)
-        self.port.valueChanged.connect(self._pause.start)
+        self.address.textEdited.connect(self._pause.restart)
+        self.port.valueChanged.connect(self._pause.restart)
         self.address.editingFinished.connect(self._on_address_left)
 
     # --- certificate ------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QComboBox,
@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSizePolicy,
+    QTabBar,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +26,8 @@ from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.plain import Label, mnemonic_free, set_tip, set_title
+from app.views.widgets.focus import focus_first_field
+from app.views.widgets.pause import Pause
 from app.views.words import error_hint, error_message
 from app.workers.asker import Failure
 
@@ -137,9 +141,8 @@ class FormDialog(QDialog):
         self._fields: list[Field] = []
         self._busy = False
         self._complain = False
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_TYPING_PAUSE_MS)
+        self._was_shown = False
+        self._typing = Pause(_TYPING_PAUSE_MS, self)
         self._typing.timeout.connect(self._on_typing_paused)
         self._build(title, action)
         offer_help(self)
@@ -204,7 +207,7 @@ class FormDialog(QDialog):
         form.addRow(text, field)
         self._fields.append(field)
         if isinstance(content, QLineEdit):
-            content.textEdited.connect(self._typing.start)
+            content.textEdited.connect(self._typing.restart)
             content.setMinimumWidth(style.FIELD_WIDTH)
         elif isinstance(content, QComboBox):
             content.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -252,12 +255,26 @@ class FormDialog(QDialog):
         if not self._busy:
             super().reject()
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Open with the keyboard in the first field."""
+        super().showEvent(event)
+        if not self._was_shown:
+            self._was_shown = True
+            focus_first_field(self)
+            for tabs in self.findChildren(QTabWidget):
+                tabs.currentChanged.connect(self._on_tab_changed)
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Stay open while a request is under way."""
         if self._busy:
             event.ignore()
         else:
             super().closeEvent(event)
+
+    def _on_tab_changed(self) -> None:
+        """Keep the keyboard in a field when the one that had it is hidden; in the tabs, where it was there."""
+        if not isinstance(self.focusWidget(), QTabBar):
+            focus_first_field(self)
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy

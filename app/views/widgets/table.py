@@ -10,7 +10,6 @@ from PySide6.QtCore import (
     QPoint,
     QSortFilterProxyModel,
     Qt,
-    QTimer,
     Signal,
 )
 from PySide6.QtGui import QAction, QContextMenuEvent, QHelpEvent, QKeyEvent, QKeySequence, QResizeEvent
@@ -21,6 +20,7 @@ from app.models.sheets import has_data
 from app.views import style
 from app.views.memory import Memory
 from app.views.plain import show_tip
+from app.views.widgets.pause import Pause
 
 Row = TypeVar("Row")
 
@@ -125,13 +125,11 @@ class Table(QTableView, Generic[Row]):
         self.setSortingEnabled(True)
         self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self._memory.restore_header(self._name, header)
-        save = QTimer(self)
-        save.setSingleShot(True)
-        save.setInterval(500)
+        save = Pause(500, self)
         save.timeout.connect(self._on_layout_settled)
-        header.sectionResized.connect(save.start)
-        header.sectionMoved.connect(save.start)
-        header.sortIndicatorChanged.connect(save.start)
+        header.sectionResized.connect(save.restart)
+        header.sectionMoved.connect(save.restart)
+        header.sortIndicatorChanged.connect(save.restart)
 
     # --- rows -------------------------------------------------------------------------------------------------
 

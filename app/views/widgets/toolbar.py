@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
 
@@ -11,6 +11,7 @@ from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
 from app.views.plain import set_tip
 from app.views.widgets.overflow import Overflow
+from app.views.widgets.pause import Pause
 
 _FILTER_DELAY_MS = 120
 
@@ -58,11 +59,9 @@ class ToolBar(QFrame):
         self._filter_icon = QAction(self.filter)
         self.filter.addAction(self._filter_icon, QLineEdit.ActionPosition.LeadingPosition)
         self._give_glyph(self._filter_icon, Glyph.FILTER)
-        self._typing = QTimer(self)
-        self._typing.setSingleShot(True)
-        self._typing.setInterval(_FILTER_DELAY_MS)
+        self._typing = Pause(_FILTER_DELAY_MS, self)
         self._typing.timeout.connect(self._on_typing_paused)
-        self.filter.textChanged.connect(self._typing.start)
+        self.filter.textChanged.connect(self._typing.restart)
         self.filter.returnPressed.connect(self._on_filter_left)
         self.filter.installEventFilter(self)
         layout.addWidget(self.filter)
