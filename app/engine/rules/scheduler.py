@@ -64,6 +64,7 @@ class Scheduler:
 
         Raises:
             CatalogUnavailable: rules cannot be read, or what was begun cannot be noted; the next look tries again.
+                The rules that did not fail had their turn.
         """
         with self._lock:
             now, zone = self._workshop.clock.now(), self._workshop.zone()
@@ -85,14 +86,33 @@ class Scheduler:
         return soonest is not None and soonest <= now
 
     def _look(self, now: datetime, zone: tzinfo) -> None:
+        """Deal with every rule; a rule that fails keeps its plan, and does not keep the others from running.
+
+        A rule that was made or deleted while this reads the catalog is in one of the two answers only: it has its
+        turn at the next look, for which :meth:`replan` asks.
+        """
         rules = self._workshop.catalog.rules
+        known = rules.all()
         considered = rules.considered()
         planned: dict[RuleId, datetime | None] = {}
-        for rule in rules.all():
-            until = self._settle(rule, considered[rule.id], now, zone)
-            run = next_run(rule.policy, until, zone)
-            planned[rule.id] = None if run is None else run.at
+        failures: list[Exception] = []
+        for rule in known:
+            since = considered.get(rule.id)
+            if since is None:
+                continue
+            try:
+                until = self._settle(rule, since, now, zone)
+                run = next_run(rule.policy, until, zone)
+                planned[rule.id] = None if run is None else run.at
+            except Exception as error:  # noqa: BLE001 - raised below, after the other rules had their turn
+                failures.append(error)
+                if rule.id in self._next:
+                    planned[rule.id] = self._next[rule.id]
         self._next = planned
+        for error in failures[1:]:
+            _log.error("another rule could not be dealt with", exc_info=error)
+        if failures:
+            raise failures[0]
 
     def _settle(self, rule: BackupRule, since: datetime, now: datetime, zone: tzinfo) -> datetime:
         """Deal with the runs of one rule up to now; return the moment up to which they are dealt with."""

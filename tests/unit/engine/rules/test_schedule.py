@@ -1,9 +1,13 @@
 """Rules run by themselves: on time, once, in the operator's time zone, and what is missed is said."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from app.catalog.errors import CatalogUnavailable
+from app.domain.ids import RuleId
 from app.domain.policies import Weekday
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.engine.api import ChangeRulePolicy, StartVms, StopVms
@@ -228,3 +232,56 @@ def test_the_engine_keeps_the_clock_by_itself(tmp_path: Path) -> None:
         lab.rule(lab.host.add_vm("web"))
         lab.turn_to(local(12))
         wait_until(lambda: TaskState.COMPLETED in lab.ended().values())
+
+
+@pytest.mark.parametrize("read", ["all", "considered"])
+def test_a_rule_made_while_the_scheduler_looks_costs_no_rule_its_run(
+    lab: RuleLab, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    lab.rule(lab.host.add_vm("web"))
+    later = lab.host.add_vm("db")
+    inner = getattr(lab.catalog.rules, read)
+
+    def and_then_make_a_rule() -> object:
+        found = inner()
+        monkeypatch.undo()
+        lab.rule(later, name="later", target_path="vm/db")
+        return found
+
+    monkeypatch.setattr(lab.catalog.rules, read, and_then_make_a_rule)
+    lab.at(local(12))
+    assert [row.vm_name for row in lab.tasks()] == ["web"]
+    lab.at(local(12, day=3))
+    assert [row.vm_name for row in lab.tasks()][1:].count("db") == 1
+
+
+def test_a_rule_deleted_while_the_scheduler_looks_costs_no_other_its_run(
+    lab: RuleLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = lab.rule(lab.host.add_vm("db"), name="a", target_path="vm/db")
+    lab.rule(lab.host.add_vm("web"), name="b")
+    read = lab.catalog.rules.considered
+
+    def without_the_first() -> dict[RuleId, datetime]:
+        lab.catalog.rules.remove(gone)
+        return read()
+
+    monkeypatch.setattr(lab.catalog.rules, "considered", without_the_first)
+    lab.at(local(12))
+    assert [row.vm_name for row in lab.tasks()] == ["web"]
+
+
+@pytest.mark.allows_log("look is tried again|another rule could not be dealt with")
+def test_a_rule_that_fails_costs_no_other_its_run(lab: RuleLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = lab.rule(lab.host.add_vm("db"), name="a", target_path="vm/db")
+    lab.rule(lab.host.add_vm("web"), name="b")
+    consider = lab.catalog.rules.consider
+
+    def refuse(rule: RuleId, until: datetime) -> None:
+        if rule == broken:
+            raise CatalogUnavailable(location="catalog.db", detail="disk I/O error")
+        consider(rule, until)
+
+    monkeypatch.setattr(lab.catalog.rules, "consider", refuse)
+    lab.at(local(12))
+    assert [row.vm_name for row in lab.tasks()].count("web") == 1
