@@ -8,7 +8,10 @@ from typing import Final
 
 from app.domain.addresses import BadAddress, ascii_host, is_port, web_address
 
+from app.domain.moments import believed
+
 MAX_RECIPIENTS: Final = 50
+DIGEST_EVERY: Final = timedelta(days=1)
 
 
 class SinkKind(Enum):
@@ -147,7 +150,10 @@ def is_digest_due(settings: NotificationSettings, last: datetime, now: datetime)
 
     Args:
         settings: say whether and when.
-        last: until when the last digest told.
+        last: until when the last digest told; a moment more than a day ahead says that nobody knows.
         now: the present in the local zone.
     """
-    return bool(settings.wants(WhenToTell.DAILY)) and last < newest_digest_moment(settings, now) <= now
+    if not settings.wants(WhenToTell.DAILY):
+        return False
+    known = believed(last, now, DIGEST_EVERY)
+    return known is None or known < newest_digest_moment(settings, now) <= now

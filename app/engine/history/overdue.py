@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from app.domain.ids import VmId
+from app.domain.moments import believed, is_in_future
 from app.domain.policies import BackupPolicy
 from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
@@ -22,10 +23,16 @@ def point_wanted(policy: BackupPolicy, covered_until: datetime, now: datetime, z
 
     Args:
         policy: when the VM is backed up.
-        covered_until: moment of its newest point, or of its entry into the rule while it has none.
+        covered_until: moment of its newest point, or of its entry into the rule while it has none. One in the
+            future was noted by a clock that was wrong: then not even the last run is known to have made a point.
         now: the present.
         zone: the operator's time zone.
     """
+    if is_in_future(covered_until, now):
+        latest = last_run(policy, now, zone)
+        if latest is None:
+            return None
+        covered_until = latest - timedelta(seconds=1)
     run = next_run(policy, covered_until, zone)
     if run is None or run.at > now:
         return None
@@ -95,12 +102,19 @@ def overdue_vms(
     wanted = _Wanted(rule.policy, now, zone)
     for one in rule.vms:
         newest = newest_points.get(one.vm)
-        covered_until = entered_at if newest is None else newest
-        if not one.is_started or one.vm in skipped or (latest is not None and covered_until >= latest):
+        covered_until = believed(newest, now) or entered_at
+        is_covered = latest is not None and covered_until >= latest and not is_in_future(covered_until, now)
+        if not one.is_started or one.vm in skipped or is_covered:
             continue
         expected_by = wanted.after(covered_until)
         if expected_by is not None:
             found.append(
-                OverdueVm(rule=rule.id, vm=one.vm, name=one.name, newest_point=newest, expected_by=expected_by)
+                OverdueVm(
+                    rule=rule.id,
+                    vm=one.vm,
+                    name=one.name,
+                    newest_point=believed(newest, now),
+                    expected_by=expected_by,
+                )
             )
     return sorted(found, key=lambda row: (row.name, row.vm))

@@ -15,7 +15,8 @@ from app.domain.engine_events import NotificationFailed
 from app.domain.errors import OperationalError
 from app.domain.events import Event, TaskFailed
 from app.domain.ids import TaskId
-from app.domain.notifications import SinkKind, WhenToTell, is_digest_due
+from app.domain.moments import believed
+from app.domain.notifications import DIGEST_EVERY, SinkKind, WhenToTell, is_digest_due
 from app.domain.states import TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.notify import messages as m
@@ -169,7 +170,8 @@ class Notifier:
         last = self._book.told_until(self._clock.now)
         now = self._clock.now()
         if is_digest_due(settings, last, now.astimezone()):
-            notice = digest_of(self._tasks, last, now)
+            since = believed(last, now, DIGEST_EVERY) or now - DIGEST_EVERY
+            notice = digest_of(self._tasks, since, now)
             self._book.note_told(now)
             self._queue(notice, wanted)
 

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from app.domain.ids import PointId, StandbyId
+from app.domain.moments import believed, is_due
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import KnownPoint, TaskRecord
 from app.engine.commands.tasks import StartSweep, StartVerify
@@ -16,6 +17,7 @@ SWEEP_EVERY = timedelta(days=1)
 VERIFY_EVERY = timedelta(days=30)
 """Every point is read back at least so often, the one that waited longest first."""
 UPKEEP_PRIORITY = -10
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 Place = tuple[StandbyId, str]
 Submit = Callable[[StartSweep | StartVerify], object]
@@ -49,7 +51,7 @@ class Keeper:
             self._submit(request)
 
     def _due(self, now: datetime) -> Iterator[StartSweep | StartVerify]:
-        for standby, target_path in places_to_sweep(self._places(), self._last_sweeps(), now):
+        for standby, target_path in places_to_sweep(self._places(), self._last_sweeps(now), now):
             yield StartSweep(standby=standby, target_path=target_path, priority=UPKEEP_PRIORITY)
         watch = self._workshop.standby_watch
         readable = (one for one in self._workshop.catalog.points.find() if not watch.is_locked(one.standby))
@@ -67,29 +69,35 @@ class Keeper:
         open_ones = [one.id for one in standbys.all() if not watch.is_locked(one.id)]
         return [(one, path) for one in open_ones for path in sorted(standbys.repositories(one))]
 
-    def _last_sweeps(self) -> dict[Place, datetime]:
-        """Return when each repository was last swept, or tried to be."""
+    def _last_sweeps(self, now: datetime) -> dict[Place, datetime]:
+        """Return when each repository was last swept, or tried to be, as far as that can be believed."""
         found: dict[Place, datetime] = {}
         ended = self._workshop.catalog.tasks.find(
             kinds=[TaskKind.SWEEP], states=[TaskState.COMPLETED, TaskState.FAILED, TaskState.STOPPED], limit=1000
         )
         for record in ended:
-            found.setdefault((record.standby, record.target_path), record.ended_at or record.created_at)
+            at = believed(record.ended_at or record.created_at, now)
+            if at is not None:
+                found.setdefault((record.standby, record.target_path), at)
         return found
 
 
 def places_to_sweep(places: Iterable[Place], swept: Mapping[Place, datetime], now: datetime) -> list[Place]:
-    """Return the repositories whose sweep is due: those never swept, and those not swept for a day."""
-    return [place for place in places if place not in swept or now - swept[place] >= SWEEP_EVERY]
+    """Return the repositories whose sweep is due: those not swept for a day, or for which nobody knows."""
+    return [place for place in places if is_due(swept.get(place), SWEEP_EVERY, now)]
 
 
 def longest_unverified(points: Iterable[KnownPoint], now: datetime) -> KnownPoint | None:
-    """Return the point whose data was checked longest ago, when that is due; its making counts as a check."""
+    """Return the point whose data was checked longest ago, when that is due; its making counts as a check.
 
-    def checked_at(known: KnownPoint) -> tuple[datetime, PointId]:
-        return known.verified_at or known.point.created_at, known.point.id
+    A point of which no moment can be believed comes first.
+    """
 
-    oldest = min(points, key=checked_at, default=None)
-    if oldest is None or now - checked_at(oldest)[0] < VERIFY_EVERY:
-        return None
-    return oldest
+    def checked_at(known: KnownPoint) -> datetime | None:
+        return believed(known.verified_at, now) or believed(known.point.created_at, now)
+
+    def place(known: KnownPoint) -> tuple[datetime, PointId]:
+        return checked_at(known) or _NEVER, known.point.id
+
+    oldest = min(points, key=place, default=None)
+    return oldest if oldest is not None and is_due(checked_at(oldest), VERIFY_EVERY, now) else None

@@ -81,6 +81,18 @@ def test_a_vm_without_points_counts_from_its_rule_on() -> None:
     assert first.expected_by == NOON.replace(day=3, hour=8)
 
 
+def test_a_vm_whose_newest_point_is_in_the_future_is_overdue() -> None:
+    ahead = NOON.replace(year=2035)
+    (found,) = overdue_vms(rule(stopped=C), {A: ahead, B: NOON.replace(hour=3)}, NOON - timedelta(days=30), NOON, UTC)
+    assert (found.vm, found.newest_point) == (A, None)
+    assert wanted(NIGHTLY, ahead) == NOON.replace(hour=8)
+    assert wanted(OneTimePolicy(start=NOON + timedelta(days=1)), ahead) is None
+
+
+def test_a_rule_that_was_made_in_the_future_does_not_hide_its_vms() -> None:
+    assert len(overdue_vms(rule(), {}, NOON.replace(year=2035), NOON, UTC)) == 3
+
+
 def test_the_last_run_is_found_across_every_gap_between_plans() -> None:
     quarterly = PeriodicPolicy(plans=(plan(PolicyUnit.QUARTERLY, time(2)),))
     assert last_run(NIGHTLY, NOON, UTC) == NOON.replace(hour=2)

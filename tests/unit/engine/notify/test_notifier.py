@@ -297,6 +297,8 @@ def desk_again(lab: EngineLab, hook: WebhookServer) -> Desk:
         ("2026-03-01 07:59", "2026-03-01 08:00", True),
         ("2026-02-01 12:00", "2026-03-01 07:00", True),  # the machine was off for a month: one digest
         ("2026-03-02 08:00", "2026-03-01 12:00", False),  # the clock was put back
+        ("2035-03-02 08:00", "2026-03-01 12:00", True),  # it stood years ahead: nobody knows
+        ("2026-03-04 08:00", "2026-03-01 12:00", True),
     ],
 )
 def test_a_digest_is_due_once_a_day_at_its_local_time(last: str, now: str, *, due: bool) -> None:

@@ -70,6 +70,39 @@ def test_a_sweep_is_due_at_first_and_then_after_a_day() -> None:
     assert places_to_sweep([swept], {swept: local(1)}, local(1, day=3)) == [swept]
 
 
+def test_a_sweep_that_was_noted_in_the_future_is_due_now() -> None:
+    place = (StandbyId("s"), "")
+    assert places_to_sweep([place], {place: local(1).replace(year=2035)}, local(2)) == [place]
+    assert places_to_sweep([place], {place: local(2, 30)}, local(2)) == []
+
+
+def test_a_point_of_the_future_is_read_back_first(lab: RuleLab) -> None:
+    vm = filled_vm(lab)
+    lab.rule(vm, policy=periodic(daily("12:00"), retention=Retention(period=64)))
+    lab.live_until(local(13), timedelta(hours=1))
+    (point,) = lab.catalog.points.find()
+    now = lab.turnable.now()
+    before = now - timedelta(days=4000)
+    assert longest_unverified([point], before) == point
+    assert longest_unverified([replace(point, verified_at=before)], before) is None
+    ahead = replace(point, verified_at=now + timedelta(days=4000))
+    assert longest_unverified([ahead], now) is None, "its making counts"
+    assert longest_unverified([ahead], now + VERIFY_EVERY) == ahead
+
+
+def test_sweeps_go_on_every_day_after_the_clock_stood_in_the_future(lab: RuleLab) -> None:
+    vm = filled_vm(lab)
+    lab.rule(vm, policy=periodic(daily("12:00")))
+    lab.live_until(local(13), timedelta(hours=1))
+    right = lab.turnable.now()
+    lab.turn_to(right.replace(year=2035))
+    lab.live_until(right.replace(year=2035) + timedelta(hours=2), timedelta(hours=1))
+    swept = len(upkeep(lab, TaskKind.SWEEP))
+    lab.turn_to(right + timedelta(hours=1))
+    lab.live_until(right + timedelta(days=3), timedelta(hours=1))
+    assert len(upkeep(lab, TaskKind.SWEEP)) - swept in (2, 3)
+
+
 def test_a_sweep_asked_for_by_hand_tells_what_it_freed(lab: RuleLab) -> None:
     vm = filled_vm(lab)
     lab.rule(vm, policy=periodic(daily("12:00")))
