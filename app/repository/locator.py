@@ -11,6 +11,7 @@ Two that back up at the same time may both store a chunk. Which of the two a swe
 every locator has to know them all.
 """
 
+import os
 import shutil
 import struct
 import threading
@@ -21,8 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lmdb
-import psutil
 
+from app.core.processes import is_same_process, process_mark
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry
 from app.repository.sortedrows import PLACE, SortedRows
@@ -33,7 +34,6 @@ _SCHEMA = b"2"
 _NUMBER = struct.Struct(">I")
 _FEW_PACKS = 500
 _REBUILDING = b"rebuilding"
-_MARK = struct.Struct("<Qd")
 _POLL_S = 0.1
 _rebuild_lock = threading.Lock()
 
@@ -354,16 +354,19 @@ class Locator:
 
 
 def _own_mark() -> bytes:
-    process = psutil.Process()
-    return _MARK.pack(process.pid, process.create_time())
+    pid = os.getpid()
+    return f"{pid} {process_mark(pid) or ''}".encode()
 
 
 def _is_mark_of_another(mark: bytes | None) -> bool:
-    """Tell whether the mark is that of another process, which is alive."""
-    if mark is None or mark == _own_mark() or len(mark) != _MARK.size:
+    """Tell whether the mark is that of another process, which is alive.
+
+    Marks of earlier versions, which held a time of the wall clock, count as left behind: no two versions of the
+    program work on one locator at the same time.
+    """
+    if mark is None or mark == _own_mark():
         return False
-    process, started = _MARK.unpack(mark)
-    try:
-        return bool(abs(psutil.Process(process).create_time() - started) < 2.0)
-    except psutil.NoSuchProcess:
+    pid, _, name = mark.partition(b" ")
+    if not pid.isdigit() or not name:
         return False
+    return is_same_process(int(pid), name.decode("utf-8", "replace")) is True
