@@ -109,8 +109,8 @@ class Scheduler:
                 if rule.id in self._next:
                     planned[rule.id] = self._next[rule.id]
         self._next = planned
-        for error in failures[1:]:
-            _log.error("another rule could not be dealt with", exc_info=error)
+        for another in failures[1:]:
+            _log.error("another rule could not be dealt with", exc_info=another)
         if failures:
             raise failures[0]
 

@@ -83,7 +83,8 @@ def test_a_vm_without_points_counts_from_its_rule_on() -> None:
 
 def test_a_vm_whose_newest_point_is_in_the_future_is_overdue() -> None:
     ahead = NOON.replace(year=2035)
-    (found,) = overdue_vms(rule(stopped=C), {A: ahead, B: NOON.replace(hour=3)}, NOON - timedelta(days=30), NOON, UTC)
+    newest, long_ago = {A: ahead, B: NOON.replace(hour=3)}, NOON - timedelta(days=30)
+    (found,) = overdue_vms(rule(stopped=C), newest, long_ago, NOON, UTC)
     assert (found.vm, found.newest_point) == (A, None)
     assert wanted(NIGHTLY, ahead) == NOON.replace(hour=8)
     assert wanted(OneTimePolicy(start=NOON + timedelta(days=1)), ahead) is None
