@@ -148,6 +148,11 @@ ORPHAN_UNKNOWN = MessageKind(
 
 # --- restore ---------------------------------------------------------------------------------------------------
 
+READ_WITHOUT_LEASE = MessageKind(
+    "point.read_without_lease",
+    "The restore point is read without a claim on its repository, because nothing can be written there. Do not "
+    "run garbage collection on it from another console meanwhile. {detail}",
+)
 RESTORE_POINT_CHOSEN = MessageKind("restore.point_chosen", "Restoring {point} of {vm}")
 ORIGINAL_GONE = MessageKind("restore.original_gone", "The original VM is not there any more: it is created again")
 VM_CREATED = MessageKind("restore.vm_created", "VM {name} created")

@@ -9,6 +9,7 @@ from app.engine import messages as m
 from app.engine.commands import StartVerify
 from app.engine.errors import RestorePointDamaged
 from app.engine.jobs import Job, Workshop
+from app.engine.reading import opened_point
 from app.repository import Damage, Repository, VerifyReport
 
 MOST_LINES = 100
@@ -34,7 +35,7 @@ class VerifyRun:
         context, request = self._job.context, self._request
         self._job.stages.enter(TaskState.PREPARING)
         with self._workshop.repositories.lease(request.standby, request.target_path, context.cancel) as repository:
-            with repository.open_point(request.point) as reader:
+            with opened_point(repository, request.point, context.log) as reader:
                 self._job.stages.enter(TaskState.VERIFYING)
                 context.progress.expect(reader.point.capacity_bytes)
                 report = reader.verify(progress=context.progress, cancel=context.cancel)

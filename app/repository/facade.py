@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,7 +38,7 @@ from app.repository.keys import (
     new_master_key,
 )
 from app.repository.layout import Layout
-from app.repository.leases import Lease, LeaseBook, LeaseKind, SharedLease
+from app.repository.leases import Lease, LeaseBook, LeaseKind
 from app.repository.locator import Locator
 from app.repository.maintenance import Maintenance
 from app.repository.pages import PageDamaged
@@ -45,6 +46,7 @@ from app.repository.parts import RepositoryParts
 from app.repository.points import PointShelf
 from app.repository.reader import PointReader
 from app.repository.seals import Seal, Seals
+from app.repository.sharing import SharedLease
 from app.repository.staging import adopt_abandoned
 from app.repository.store import RecordLost, RecordStore
 from app.repository.trash import Trash, TrashedPoint
@@ -90,8 +92,10 @@ class Repository:
         )
         self._leases = LeaseBook(layout, clock)
         self._trash = Trash(layout, self._parts.shelf)
-        self._shared = SharedLease(self._acquire_shared, self._clean_staging)
-        self.maintenance = Maintenance(self._parts, self._trash, self._leases, clock, self._sharing)
+        self._shared = SharedLease(
+            self._acquire_shared, self._clean_staging, partial(self._acquire_shared, wait_s=0.0)
+        )
+        self.maintenance = Maintenance(self._parts, self._trash, self._leases, clock, self._sharing_for_reading)
         """Figures, garbage collection, verification and repair."""
         self.access = RepositoryAccess(KeyRing(root, layout.keys, file.id), master, clock, self._sharing)
         """The keys that open it."""
@@ -261,17 +265,18 @@ class Repository:
             raise
 
     def open_point(self, point: PointId) -> PointReader:
-        """Open a restore point for reading.
+        """Open a restore point for reading; a standby that cannot be written, or is full, is no obstacle.
 
         Raises:
             PointMissing, PointDamaged: it cannot be read.
             RepositoryBusy: garbage collection is under way.
-            StandbyFull, StandbyUnavailable: the standby refuses.
+            StandbyUnavailable: the standby cannot be read.
         """
-        self._shared.enter()
+        problem = self._shared.enter_reading()
         try:
             self._parts.store.allow_synchronization()
-            return PointReader(self._parts, self._parts.shelf.load(point), self._shared.leave)
+            found = self._parts.shelf.load(point)
+            return PointReader(self._parts, found, self._shared.leave, without_lease=problem)
         except BaseException:
             self._shared.leave()
             raise
@@ -285,7 +290,7 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._sharing():
-            self._trash.put(point, self._clock.now())
+            self._leases.with_room(lambda: self._trash.put(point, self._clock.now()))
 
     def deleted_points(self) -> tuple[TrashedPoint, ...]:
         """Return the points in the trash, the one deleted last first.
@@ -305,7 +310,7 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._sharing():
-            self._trash.take_back(point)
+            self._leases.with_room(lambda: self._trash.take_back(point))
             return self._parts.shelf.load(point)
 
     def lost_extents(self, point: PointId, disk_key: int) -> list[Extent]:
@@ -335,11 +340,22 @@ class Repository:
         finally:
             self._shared.leave()
 
-    def _acquire_shared(self) -> Lease:
-        return self._leases.acquire(LeaseKind.SHARED, "backup or restore", wait_s=30.0)
+    @contextmanager
+    def _sharing_for_reading(self) -> Iterator[None]:
+        self._shared.enter_reading()
+        try:
+            yield
+        finally:
+            self._shared.leave()
+
+    def _acquire_shared(self, wait_s: float = 30.0) -> Lease:
+        lease = self._leases.acquire(LeaseKind.SHARED, "backup or restore", wait_s=wait_s)
+        self._leases.keep_reserve()
+        return lease
 
     def _clean_staging(self, lease: Lease) -> None:
         self._parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space
+        self._leases.keep_reserve()
         with suppress(OSError):
             (self._layout.staging / lease.id).rmdir()
 

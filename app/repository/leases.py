@@ -18,12 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import psutil
 from blake3 import blake3
 
 from app.core.clock import Clock
+from app.core.processes import boot_mark, is_same_process, process_mark
+from app.domain.errors import StandbyFull
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
 from app.repository.files import (
@@ -36,6 +39,7 @@ from app.repository.files import (
     write_new,
 )
 from app.repository.layout import LEASE_SUFFIX, SCRATCH_SUFFIX, Layout
+from app.repository.reserve import SpaceReserve
 from app.repository.waiting import WaitingMark
 
 HEARTBEAT_S = 10.0
@@ -44,6 +48,8 @@ _SUSPICIOUS_S = 2.5 * HEARTBEAT_S
 _SETTLE_S = 0.1
 _LONGEST_LEASE_BYTES = 16 * 1024
 _ATTEMPTS = 3
+
+T = TypeVar("T")
 
 _held: set[str] = set()
 """Leases that this process holds; any other file that names this process is left over from a failed release."""
@@ -65,8 +71,11 @@ class _LeaseFile(msgspec.Struct, frozen=True):
     host_key: str
     process: int
     process_started: float
+    """By the wall clock, for earlier versions; a step of the clock changes what the system says of it."""
     beat: str
     """Counter of fixed width, so that a sign of life overwrites the file in place."""
+    process_mark: str | None = None
+    """What tells the process from others of its number; earlier versions did not write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,9 @@ class ProcessIdentity:
     host_key: str
     process: int
     started: float
+    """By the wall clock; only earlier versions of the program look at it."""
+    mark: str | None = None
+    """See :func:`app.core.processes.process_mark`."""
 
     @classmethod
     def current(cls) -> "ProcessIdentity":
@@ -85,11 +97,10 @@ class ProcessIdentity:
         parts = [platform.node(), hex(uuid.getnode())]
         with suppress(OSError):  # containers of one machine share its name but do not see each other's processes
             parts.append(str(Path("/proc/self/ns/pid").readlink()))
-        with suppress(OSError):
-            parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        return cls(
-            platform.node(), blake3("\n".join(parts).encode()).hexdigest(), process.pid, process.create_time()
-        )
+        if boot_mark():
+            parts.append(boot_mark())
+        host_key = blake3("\n".join(parts).encode()).hexdigest()
+        return cls(platform.node(), host_key, process.pid, process.create_time(), process_mark(process.pid))
 
 
 class LeaseBook:
@@ -99,6 +110,7 @@ class LeaseBook:
         self._layout = layout
         self._clock = clock
         self._identity = identity or ProcessIdentity.current()
+        self._reserve = SpaceReserve(layout)
         self._watched: dict[str, tuple[bytes, float]] = {}
         self._lock = threading.Lock()
 
@@ -118,10 +130,31 @@ class LeaseBook:
         with WaitingMark(self._layout) as mark:
             return self._acquire(kind, purpose, wait_s, mark)
 
+    def keep_reserve(self) -> None:
+        """Make the space reserve where it is missing and there is room; the caller holds a lease. Never raises."""
+        self._reserve.keep()
+
+    def with_room(self, call: Callable[[], T]) -> T:
+        """Do something that frees space in the end; where none is left for its beginning, the reserve is given up.
+
+        Args:
+            call: what is done, and done again from the start after the reserve was given up.
+
+        Raises:
+            StandbyFull: there is no room, and no reserve either.
+            OperationalError: another one of ``call``.
+        """
+        try:
+            return call()
+        except StandbyFull:
+            if not self._reserve.give_up():
+                raise
+            return call()
+
     def _acquire(self, kind: LeaseKind, purpose: str, wait_s: float, mark: WaitingMark) -> "Lease":
         deadline = self._clock.monotonic() + wait_s
         while True:
-            lease = Lease(self._layout, kind, purpose, self._identity)
+            lease = self.with_room(lambda: Lease(self._layout, kind, purpose, self._identity))
             opponent = None
             try:
                 if kind is LeaseKind.EXCLUSIVE:  # a share may show a new file late; look a second time
@@ -191,13 +224,10 @@ class LeaseBook:
         if file.host_key != self._identity.host_key:
             return False
         if file.process == self._identity.process:
-            return file.process_started != self._identity.started or file.id not in _held
-        try:
-            return abs(psutil.Process(file.process).create_time() - file.process_started) > 2.0
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.Error:
-            return False
+            return file.id not in _held
+        if file.process_mark is None:  # of an earlier version, which knew the wall clock only
+            return not psutil.pid_exists(file.process)
+        return is_same_process(file.process, file.process_mark) is False
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):
@@ -237,6 +267,8 @@ class Lease:
         self._identity = identity
         self._path = layout.locks / f"{self.id}{LEASE_SUFFIX}"
         self._beat = 0
+        self._lost = False
+        self._on_lost: Callable[[Lease], None] | None = None
         self._ended = threading.Event()
         self._create()
         self._thread = threading.Thread(target=self._keep_alive, name=f"lease-{self.id[:8]}", daemon=True)
@@ -277,12 +309,27 @@ class Lease:
                 identity.process,
                 identity.started,
                 f"{self._beat:012d}",
+                identity.mark,
             )
         )
 
     def _keep_alive(self) -> None:
         while not self._ended.wait(HEARTBEAT_S):
             self.beat()
+            if self._on_lost is not None and self.is_lost():
+                self._on_lost(self)
+
+    def when_lost(self, call: "Callable[[Lease], None]") -> None:
+        """Have something called, on the lease's own thread, at each beat after the lease was taken over."""
+        self._on_lost = call
+
+    def is_lost(self) -> bool:
+        """Tell whether another process took the lease over; False while the standby cannot be asked."""
+        if not self._lost:
+            with suppress(OSError):
+                self._layout.settings.stat()
+                self._lost = not self._path.exists()
+        return self._lost
 
     def beat(self) -> None:
         """Show a sign of life; a standby that is away for a while is no reason to give up.
@@ -304,49 +351,17 @@ class Lease:
         """
         with storage_errors(self._layout.root):
             self._layout.settings.stat()
-            if not self._path.exists():
+            if self.is_lost() or not self._path.exists():
                 raise LeaseLost(path=self._layout.root)
 
     def release(self) -> None:
         """Give the lease back; never raises."""
         self._ended.set()
-        self._thread.join()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
         _held.discard(self.id)
         with suppress(OSError):
             self._path.unlink()
-
-
-class SharedLease:
-    """One shared lease for all that a process does in a repository at the same time. Thread: any."""
-
-    def __init__(self, acquire: Callable[[], Lease], on_release: Callable[[Lease], None]) -> None:
-        self._acquire = acquire
-        self._on_release = on_release
-        self._lock = threading.Lock()
-        self._lease: Lease | None = None
-        self._users = 0
-
-    def enter(self) -> Lease:
-        """Take part in the lease.
-
-        Raises:
-            RepositoryBusy, StandbyFull, StandbyUnavailable: it cannot be had.
-        """
-        with self._lock:
-            if self._lease is None:
-                self._lease = self._acquire()
-            self._users += 1
-            return self._lease
-
-    def leave(self) -> None:
-        """Take part no more; the last one gives the lease back."""
-        with self._lock:
-            self._users -= 1
-            if self._users or self._lease is None:
-                return
-            lease, self._lease = self._lease, None
-            self._on_release(lease)
-            lease.release()
 
 
 def is_readable_lease(path: Path) -> bool:

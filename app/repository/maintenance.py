@@ -37,7 +37,7 @@ class Maintenance:
         trash: Trash,
         leases: LeaseBook,
         clock: Clock,
-        sharing: Callable[[], AbstractContextManager[Lease]],
+        sharing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._parts = parts
         self._trash = trash
@@ -96,10 +96,16 @@ class Maintenance:
             TaskCancelled: cancelled; what was done stays done.
         """
         with self._excluding("garbage collection", wait_s) as lease:
-            remove_strays(self._parts.layout)
-            adopt_abandoned(self._parts, self._leases, lease)
-            sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
-            report = sweeper.execute(lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s)
+
+            def swept() -> SweepReport:
+                remove_strays(self._parts.layout)
+                adopt_abandoned(self._parts, self._leases, lease)
+                sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
+                return sweeper.execute(
+                    lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s
+                )
+
+            report = self._leases.with_room(swept)
         if not report.finished:
             self._let_in(cancel)
         return report
@@ -181,6 +187,7 @@ class Maintenance:
                 refuse_links(self._parts.layout.packs / name for name in linked_shards(self._parts.layout))
             yield lease
         finally:
+            self._leases.keep_reserve()
             with suppress(OSError):
                 (self._parts.layout.staging / lease.id).rmdir()
             lease.release()

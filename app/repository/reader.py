@@ -7,6 +7,7 @@ from typing import Self
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
 from app.core.progress import Progress
+from app.domain.errors import OperationalError
 from app.domain.extents import Extent
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.copying import DiskCopy
@@ -20,11 +21,20 @@ from app.repository.verify import PointVerifier
 class PointReader:
     """Reads one restore point. Use as a context manager. Thread: one at a time; its disks each likewise."""
 
-    def __init__(self, parts: RepositoryParts, point: RestorePoint, on_close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parts: RepositoryParts,
+        point: RestorePoint,
+        on_close: Callable[[], None],
+        *,
+        without_lease: OperationalError | None = None,
+    ) -> None:
         self._parts = parts
         self._on_close = on_close
         self._closed = False
         self.point = point
+        self.without_lease = without_lease
+        """Why it is read without a lease, so that garbage collection by others is not held off; None with one."""
 
     def file(self, name: str) -> bytes:
         """Return a configuration file.

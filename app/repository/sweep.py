@@ -15,6 +15,7 @@ from enum import Enum
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
+from app.domain.errors import StandbyFull
 from app.domain.ids import PointId
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
@@ -253,7 +254,12 @@ class Sweeper:
                 if time_limit_s is not None and time.monotonic() - started > time_limit_s:
                     finished = False
                     break
-                run.rewrite([states[one.pack_id] for one in batch])
+                try:
+                    run.rewrite([states[one.pack_id] for one in batch])
+                except StandbyFull:
+                    if not run.freed_bytes and any(one.reason is RewriteReason.GARBAGE for one in batch):
+                        raise
+                    break  # joining small packs can wait, and what was freed so far is free
         except WayGiven:
             finished = False
         return run.report(finished=finished)

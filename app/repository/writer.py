@@ -1,8 +1,8 @@
 """A restore point while it is written."""
 
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,12 +13,13 @@ from app import __version__
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader
 from app.core.progress import Progress
+from app.domain.errors import StandbyUnavailable
 from app.domain.extents import Extent, clip, normalize, total_bytes
 from app.domain.ids import PointId
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.appender import PackAppender
 from app.repository.documents import encode_document
-from app.repository.errors import DataDamaged, PointDamaged, PointExists
+from app.repository.errors import DataDamaged, LeaseLost, PointDamaged, PointExists
 from app.repository.files import make_directory, move_into, remove_tree, storage_errors, sync_directory, write_new
 from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, is_safe_name, stamp_of
 from app.repository.leases import Lease
@@ -107,7 +108,8 @@ class PointWriter:
         before = self._appender.stored_bytes
         wanted = clip(normalize(extents), draft.capacity_bytes)
         try:
-            root = self._store_disk(draft, reader, wanted, old, progress, cancel)
+            with self._lease_lost_told():
+                root = self._store_disk(draft, reader, wanted, old, progress, cancel)
         except (RecordLost, PageDamaged) as error:
             where = error.where if isinstance(error, RecordLost) else "index"
             raise DataDamaged(what=f"{where}, parent {parent}", detail=error) from error
@@ -187,7 +189,26 @@ class PointWriter:
             LeaseLost: another process took this one for dead; nothing is visible.
             PointExists: there is such a point already.
         """
-        self._appender.flush()
+        with self._lease_lost_told():
+            self._lease.check()
+            self._appender.flush()
+            return self._committed()
+
+    @contextmanager
+    def _lease_lost_told(self) -> Iterator[None]:
+        """Say that the lease was lost, where that is why a file is not there any more.
+
+        Raises:
+            LeaseLost: whoever took the lease over has taken away what was written, too.
+        """
+        try:
+            yield
+        except StandbyUnavailable as error:
+            if self._lease.is_lost():
+                raise LeaseLost(path=self._parts.layout.root) from error
+            raise
+
+    def _committed(self) -> RestorePoint:
         layout = self._parts.layout
         with storage_errors(layout.root):
             for attempt in range(100):

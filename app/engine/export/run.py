@@ -11,6 +11,7 @@ from app.engine.export import messages as m
 from app.engine.export.errors import ExportExists
 from app.engine.export.files import export_disk
 from app.engine.jobs import Job, Workshop
+from app.engine.reading import opened_point
 
 
 class ExportRun:
@@ -35,7 +36,7 @@ class ExportRun:
             raise RequestRefused(detail=f"there is no folder {folder}.")
         with (
             self._workshop.repositories.lease(request.standby, request.target_path, context.cancel) as repository,
-            repository.open_point(request.point) as reader,
+            opened_point(repository, request.point, context.log) as reader,
         ):
             pairs = [(disk, folder / self._file_name(reader.point, disk)) for disk in self._chosen(reader.point)]
             for _, target in pairs:

@@ -18,6 +18,7 @@ from app.engine.commands import OverOriginal, StartRestore
 from app.engine.disks import DiskOpener
 from app.engine.errors import RestoredDataDiffers
 from app.engine.jobs import Job, Workshop
+from app.engine.reading import opened_point
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
 from app.engine.restore.swap import Swap
@@ -58,7 +59,7 @@ class RestoreRun:
             self._workshop.repositories.lease(
                 self._request.standby, self._request.target_path, self._context.cancel
             ) as repository,
-            repository.open_point(self._request.point) as point,
+            opened_point(repository, self._request.point, self._context.log) as point,
             self._workshop.sessions.connect(self._request.platform, self._context.cancel) as hypervisor,
         ):
             self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)

@@ -6,10 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from app.core.cancel import CancelToken
+from app.core.processes import process_mark
+from app.core.progress import Progress
+from app.domain.extents import Extent
+from app.repository import PointWriter, leases
+from app.repository.documents import encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
 from app.repository.layout import Layout
 from app.repository.leases import EXPIRY_S, Lease, LeaseBook, LeaseKind, ProcessIdentity
-from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, point_draft
+from app.repository.values import MIB
+from tests.support.waiting import wait_until
+from tests.unit.repository.helpers import (
+    MemoryDisk,
+    back_up,
+    disk_draft,
+    open_repository,
+    point_draft,
+    random_bytes,
+)
 
 HERE = ProcessIdentity.current()
 ELSEWHERE = replace(HERE, host="other-console", host_key="another machine", process=4711)
@@ -187,3 +202,109 @@ def test_one_lease_serves_all_that_a_process_does_at_once(tmp_path: Path) -> Non
             assert len(list(locks.iterdir())) == 1
             writer.save_changed_extents(2000, [], None)
         assert list(locks.iterdir()) == []
+
+
+def of_an_earlier_version(path: Path, identity: ProcessIdentity) -> None:
+    """Write a lease as versions before the process marks did."""
+    body = {
+        "format": 1,
+        "id": path.stem,
+        "kind": "exclusive",
+        "purpose": "sweep",
+        "host": identity.host,
+        "host_key": identity.host_key,
+        "process": identity.process,
+        "process_started": identity.started,
+        "beat": "000000000001",
+    }
+    path.write_bytes(encode_document(body))
+
+
+def test_a_clock_that_was_set_makes_no_living_owner_a_dead_one(layout: Layout, clock: TurnableClock) -> None:
+    """The owner runs in another process; by the wall clock it began at another time than its lease says."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
+        other = replace(HERE, process=owner.pid, started=HERE.started - 3600, mark=process_mark(owner.pid))
+        path = leave_behind(layout, LeaseKind.EXCLUSIVE, other)
+        earlier = layout.locks / f"{'e' * 32}.lease"
+        of_an_earlier_version(earlier, other)
+        with pytest.raises(RepositoryBusy):
+            book(layout, clock).acquire(LeaseKind.SHARED, "backup", wait_s=0)
+        assert path.exists()
+        assert book(layout, clock).is_alive(earlier.stem)
+        owner.communicate(b"\n")
+    book(layout, clock).acquire(LeaseKind.SHARED, "backup", wait_s=0).release()
+    assert not path.exists()
+    assert not earlier.exists()
+
+
+def test_a_process_of_the_same_number_and_another_mark_is_not_the_owner(
+    layout: Layout, clock: TurnableClock
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        path = leave_behind(layout, LeaseKind.EXCLUSIVE, replace(HERE, process=other.pid, mark=f"{HERE.mark}0"))
+        book(layout, clock).acquire(LeaseKind.SHARED, "backup", wait_s=0).release()
+        assert not path.exists()
+        other.communicate(b"\n")
+
+
+# --- a lease that was lost --------------------------------------------------------------------------------------
+
+
+def take_leases_away(layout: Layout) -> None:
+    """What another console does after this one showed no sign of life for two minutes: it slept."""
+    for path in layout.locks.glob("*.lease"):
+        path.unlink()
+
+
+def test_after_a_lost_lease_the_next_backup_works_while_a_reader_is_open(tmp_path: Path) -> None:
+    disk = MemoryDisk(b"x" * 600_000)
+    with open_repository(tmp_path) as repository:
+        layout = Layout(tmp_path / "standby")
+        first = back_up(repository, disk)
+        with repository.open_point(first.id) as reader:
+            take_leases_away(layout)
+            second = back_up(repository, disk, number=1)
+            assert len(list(layout.locks.glob("*.lease"))) == 1, "the reader is protected again"
+            assert reader.verify(progress=Progress(), cancel=CancelToken()).whole
+        assert list(layout.locks.glob("*.lease")) == []
+        assert {one.id for one in repository.points().points} == {first.id, second.id}
+
+
+def write_and_commit(writer: PointWriter, disk: MemoryDisk) -> None:
+    writer.write_disk(
+        disk_draft(disk.capacity_bytes),
+        disk,
+        [Extent(0, disk.capacity_bytes)],
+        parent=None,
+        progress=Progress(),
+        cancel=CancelToken(),
+    )
+    writer.commit()
+
+
+def test_a_writer_whose_lease_was_lost_fails_cleanly_and_the_next_works(tmp_path: Path) -> None:
+    disk = MemoryDisk(random_bytes(3 * MIB))
+    with open_repository(tmp_path) as repository:
+        layout = Layout(tmp_path / "standby")
+        lost = repository.begin_point(point_draft())
+        take_leases_away(layout)
+        with repository.begin_point(point_draft(1)) as writer:  # takes away what the lost one has in staging
+            with pytest.raises(LeaseLost), lost:
+                write_and_commit(lost, disk)
+            committed = writer.commit()
+        assert [one.id for one in repository.points().points] == [committed.id]
+        assert list(layout.locks.glob("*.lease")) == []
+        back_up(repository, disk, number=2)
+
+
+def test_a_reader_whose_lease_was_lost_takes_it_anew_at_the_next_beat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "HEARTBEAT_S", 0.05)
+    with open_repository(tmp_path) as repository:
+        layout = Layout(tmp_path / "standby")
+        point = back_up(repository, MemoryDisk(b"x" * 1000))
+        with repository.open_point(point.id):
+            take_leases_away(layout)
+            wait_until(lambda: any(layout.locks.glob("*.lease")))
+        assert list(layout.locks.glob("*.lease")) == []
