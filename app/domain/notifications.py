@@ -7,7 +7,6 @@ from enum import Enum
 from typing import Final
 
 from app.domain.addresses import BadAddress, ascii_host, is_port, web_address
-
 from app.domain.moments import believed
 
 MAX_RECIPIENTS: Final = 50

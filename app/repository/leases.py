@@ -25,7 +25,6 @@ import psutil
 from blake3 import blake3
 
 from app.core.clock import Clock
-from app.core.processes import boot_mark, is_same_process, process_mark
 from app.domain.errors import StandbyFull
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
@@ -39,6 +38,7 @@ from app.repository.files import (
     write_new,
 )
 from app.repository.layout import LEASE_SUFFIX, SCRATCH_SUFFIX, Layout
+from app.repository.processes import boot_mark, is_same_process, process_mark
 from app.repository.reserve import SpaceReserve
 from app.repository.waiting import WaitingMark
 
@@ -88,7 +88,7 @@ class ProcessIdentity:
     started: float
     """By the wall clock; only earlier versions of the program look at it."""
     mark: str | None = None
-    """See :func:`app.core.processes.process_mark`."""
+    """See :func:`app.repository.processes.process_mark`."""
 
     @classmethod
     def current(cls) -> "ProcessIdentity":

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 import lmdb
 
-from app.core.processes import is_same_process, process_mark
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry
+from app.repository.processes import is_same_process, process_mark
 from app.repository.sortedrows import PLACE, SortedRows
 
 _MAP_BYTES = 64 * 1024 * 1024 * 1024

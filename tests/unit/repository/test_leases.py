@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from app.core.cancel import CancelToken
-from app.core.processes import process_mark
 from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.repository import PointWriter, leases
@@ -15,6 +14,7 @@ from app.repository.documents import encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
 from app.repository.layout import Layout
 from app.repository.leases import EXPIRY_S, Lease, LeaseBook, LeaseKind, ProcessIdentity
+from app.repository.processes import process_mark
 from app.repository.values import MIB
 from tests.support.waiting import wait_until
 from tests.unit.repository.helpers import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.core.processes import boot_mark, is_same_process, process_mark
+from app.repository.processes import boot_mark, is_same_process, process_mark
 
 SHIFTED = r"""
 import re, subprocess, sys
@@ -17,7 +17,7 @@ shifted = re.sub(r"btime (\d+)", lambda found: f"btime {int(found[1]) + 3600}", 
 open(sys.argv[1], "w").write(shifted)
 subprocess.run(["mount", "--bind", sys.argv[1], "/proc/stat"], check=True)
 import psutil
-from app.core.processes import is_same_process, process_mark
+from app.repository.processes import is_same_process, process_mark
 pid, mark, started = int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
 print(abs(psutil.Process(pid).create_time() - started) > 1000, is_same_process(pid, mark))
 """
