@@ -1,6 +1,6 @@
 """Backup rules with their VMs, and which VM took the place of which."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -124,27 +124,94 @@ class RuleStore:
 
         What the rule remembers of the other (ended tasks, log, figures, traffic) is the new one's from now on.
         """
-        here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == old)
+        return self.succeed_all(platform, {old: new}, at).get(old)
+
+    def succeed_all(
+        self,
+        platform: PlatformId,
+        moves: Mapping[VmId, VmId],
+        at: datetime,
+        expected: Mapping[VmId, ProtectedVm] | None = None,
+    ) -> dict[VmId, RuleId]:
+        """Do as :meth:`succeed` for several VMs at once, which may take each other's ids.
+
+        Args:
+            platform: where they are.
+            moves: the new id of each, by its old one.
+            at: the moment.
+            expected: what the rules knew of them when this was decided; where that has changed since, another
+                task was quicker, and nothing is done.
+
+        Returns:
+            The rule of each VM that is in one, by the VM's old id.
+        """
         with self._write() as connection:
-            connection.execute(
-                sa.delete(vm_successions).where(
-                    vm_successions.c.platform_id == platform, vm_successions.c.old_vm == old
-                )
-            )
-            connection.execute(
-                sa.insert(vm_successions).values(platform_id=platform, old_vm=old, new_vm=new, at=at)
-            )
-            rule = connection.execute(sa.select(rule_vms.c.rule_id).where(here)).scalar_one_or_none()
-            if rule is not None:
-                connection.execute(sa.update(rule_vms).where(here).values(vm=new))
-                follow_vm(connection, rule, old, new)
-        return None if rule is None else RuleId(rule)
+            if not all(_is_still(connection, platform, old, vm) for old, vm in (expected or {}).items()):
+                return {}
+            rules_of = {old: _rule_of(connection, platform, old) for old in moves}
+            _note_successions(connection, platform, moves, at)
+            # By way of a name that no VM has, so that one can take the id of another that moves too.
+            for old, new in moves.items():
+                _rename(connection, platform, rules_of[old], old, f"{old} -> {new}")
+            for old, new in moves.items():
+                _rename(connection, platform, rules_of[old], f"{old} -> {new}", new)
+        return {old: RuleId(rule) for old, rule in rules_of.items() if rule is not None}
+
+    def identify(self, platform: PlatformId, vm: ProtectedVm) -> None:
+        """Note by what a VM is known that is in a rule; nothing happens when it is in none."""
+        values = {name: getattr(vm, name) for name in _IDENTITY}
+        here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == vm.vm)
+        with self._write() as connection:
+            connection.execute(sa.update(rule_vms).where(here).values(**values))
 
     def successions(self, platform: PlatformId) -> dict[VmId, VmId]:
         """Return, for each VM of a platform whose place was taken, the one that took it."""
         query = sa.select(vm_successions).where(vm_successions.c.platform_id == platform)
         with self._database.read() as connection:
             return {VmId(row.old_vm): VmId(row.new_vm) for row in connection.execute(query)}
+
+
+_IDENTITY = ("instance_uuid", "bios_uuid", "platform_uuid")
+
+
+def _rule_of(connection: sa.Connection, platform: str, vm: str) -> str | None:
+    here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == vm)
+    return connection.execute(sa.select(rule_vms.c.rule_id).where(here)).scalar_one_or_none()
+
+
+def _is_still(connection: sa.Connection, platform: str, vm: str, expected: ProtectedVm) -> bool:
+    here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == vm)
+    row = connection.execute(sa.select(rule_vms.c.name, rule_vms.c.instance_uuid).where(here)).one_or_none()
+    return row is not None and (row.name, row.instance_uuid) == (expected.name, expected.instance_uuid)
+
+
+def _note_successions(connection: sa.Connection, platform: str, moves: Mapping[VmId, VmId], at: datetime) -> None:
+    kept = vm_successions.c.platform_id == platform
+    rows = connection.execute(sa.select(vm_successions.c.old_vm, vm_successions.c.new_vm).where(kept))
+    known: dict[str, str] = {row.old_vm: row.new_vm for row in rows}
+    # A VM that has an id again that it had before is not succeeded there any more.
+    back = {new for old, new in moves.items() if new not in moves and _leads_to(known, new, old)}
+    connection.execute(sa.delete(vm_successions).where(kept, vm_successions.c.old_vm.in_({*moves, *back})))
+    for old, new in moves.items():
+        connection.execute(sa.insert(vm_successions).values(platform_id=platform, old_vm=old, new_vm=new, at=at))
+
+
+def _leads_to(known: Mapping[str, str], first: str, last: str) -> bool:
+    seen: set[str] = set()
+    while first in known and first not in seen:
+        seen.add(first)
+        first = known[first]
+        if first == last:
+            return True
+    return False
+
+
+def _rename(connection: sa.Connection, platform: str, rule: str | None, old: str, new: str) -> None:
+    if rule is None:
+        return
+    here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == old)
+    connection.execute(sa.update(rule_vms).where(here).values(vm=new))
+    follow_vm(connection, rule, old, new)
 
 
 def _packed(policy: BackupPolicy) -> str:
@@ -171,6 +238,7 @@ def _insert_vms(
             "position": position + number,
             "name": one.name,
             "is_started": one.is_started,
+            **{name: getattr(one, name) for name in _IDENTITY},
         }
         for number, one in enumerate(vms)
     ]
@@ -184,7 +252,14 @@ def _read(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[Back
     chosen = sa.select(rules.c.id).where(where)
     query = sa.select(rule_vms).where(rule_vms.c.rule_id.in_(chosen))
     for row in connection.execute(query.order_by(rule_vms.c.rule_id, rule_vms.c.position)):
-        vm = ProtectedVm(vm=VmId(row.vm), name=row.name, is_started=row.is_started)
+        vm = ProtectedVm(
+            vm=VmId(row.vm),
+            name=row.name,
+            is_started=row.is_started,
+            instance_uuid=row.instance_uuid,
+            bios_uuid=row.bios_uuid,
+            platform_uuid=row.platform_uuid,
+        )
         members.setdefault(row.rule_id, []).append(vm)
     return [_rule(row, members.get(row.id, [])) for row in rows]
 

@@ -183,6 +183,9 @@ rule_vms = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("is_started", sa.Boolean, nullable=False),
+    sa.Column("instance_uuid", sa.String(64)),
+    sa.Column("bios_uuid", sa.String(64)),
+    sa.Column("platform_uuid", sa.String(64)),
     sa.UniqueConstraint("platform_id", "vm", name="uq_rule_vms_vm"),
 )
 

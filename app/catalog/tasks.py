@@ -73,6 +73,11 @@ class TaskStore:
         with self._database.write() as connection:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(point=point))
 
+    def set_vm(self, task: TaskId, vm: VmId) -> None:
+        """Note that the VM of a task has another id."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(vm=vm))
+
     def set_priority(self, task: TaskId, priority: int) -> None:
         """Note that a waiting task goes before others."""
         with self._database.write() as connection:

@@ -45,6 +45,24 @@ class PlatformFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformIdentity:
+    """What tells a platform from others."""
+
+    address: str
+    instance_uuid: str | None = None
+    """Of a vCenter server its own, of a single ESXi host its hardware's; None where it is not known."""
+
+    def is_same(self, other: "PlatformIdentity") -> bool:
+        """Tell whether both are the same platform: by the UUID where both know it, else by the address.
+
+        A platform keeps its UUID under every name and address; one that was set up again has another.
+        """
+        if self.instance_uuid and other.instance_uuid:
+            return self.instance_uuid.lower() == other.instance_uuid.lower()
+        return self.address.casefold() == other.address.casefold()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCertificate:
     """The certificate a server shows, before anything is sent to it."""
 

@@ -20,6 +20,12 @@ class VmFacts:
     host: str
     hostname: str | None
     guest: str
+    bios_uuid: str | None = None
+    """None in points of versions that did not keep it."""
+    folder: tuple[str, ...] | None = None
+    """Names of the inventory folders from the datacenter down to the VM; None as for ``bios_uuid``."""
+    platform_uuid: str | None = None
+    """The platform's own instance UUID; None as for ``bios_uuid``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

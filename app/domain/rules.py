@@ -58,6 +58,11 @@ class ProtectedVm:
     name: str
     is_started: bool = True
     """False after the operator stopped the VM in this rule (停止规则)."""
+    instance_uuid: str | None = None
+    """As it was last seen; None before that."""
+    bios_uuid: str | None = None
+    platform_uuid: str | None = None
+    """Instance UUID of the platform on which the VM has this id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Virtual machines as a backup sees them, whatever the hypervisor."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from app.domain.ids import SnapshotId, VmId
@@ -39,6 +40,8 @@ class VmSummary:
     change_tracking_enabled: bool
     snapshot_count: int
     is_template: bool
+    booted_at: datetime | None = None
+    """When it was last started; None when it does not run or the platform does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +148,5 @@ class CreatedVm:
     """Pairs (disk key in the saved configuration, the new disk)."""
     warnings: tuple[str, ...] = ()
     """What could not be made as it was, such as a network that does not exist."""
+    identity_warnings: tuple[str, ...] = ()
+    """What another VM has of its identity; it may be given to it once that VM is gone."""

@@ -100,6 +100,66 @@ class InternalFailure(OperationalError):
     hint_template = "The program's log file holds the details; please send it to support."
 
 
+class IdOfAnotherVm(OperationalError):
+    """The managed object id of a VM belongs to another VM now."""
+
+    code = "vm.id_of_another"
+    message_template = "Another VM has this id: {vm} on {address} is {found} now, not {expected}."
+    hint_template = (
+        "Nothing was backed up and no restore point was removed. Take {expected} out of the rule if it is gone; "
+        "to protect {found}, add it to a rule."
+    )
+
+
+class VmUnderAnotherId(OperationalError):
+    """A VM is not there under its id; whether another one is this VM cannot be told."""
+
+    code = "vm.under_another_id"
+    message_template = "The VM {name} is not on {address} under its id {vm} any more."
+    hint_template = (
+        "It may be there under another id: {found}. If one of these is the VM, take {name} out of the rule and "
+        "add that one."
+    )
+
+
+class OriginalUnsure(OperationalError):
+    """Whether a VM is the original of a restore point cannot be told."""
+
+    code = "restore.original_unsure"
+    message_template = "Whether {found} on {address} is the VM {name} of the restore point cannot be told."
+    hint_template = (
+        "Nothing was changed. Compare the VMs in the restore dialog and confirm the one to be replaced, or "
+        "restore as a new VM."
+    )
+
+
+class OriginalIsAnother(OperationalError):
+    """Another VM has what the original was known by."""
+
+    code = "restore.original_is_another"
+    message_template = "{found} on {address} has the instance UUID of {name}, but is another VM."
+    hint_template = "Nothing was changed. Restore as a new VM."
+
+
+class OriginalChanged(OperationalError):
+    """The VM that was to be replaced is not the one that was confirmed."""
+
+    code = "restore.original_changed"
+    message_template = "The VM to be replaced is not the confirmed one any more: {expected} on {address}."
+    hint_template = "It was not changed. Look at it on the platform, then start the restore again."
+
+
+class DisksNotHeld(OperationalError):
+    """The original has disks that the restore point does not hold: they would be deleted with it."""
+
+    code = "restore.disks_not_held"
+    message_template = "{vm} has disks that the restore point does not hold: {disks}"
+    hint_template = (
+        "The VM was not changed, for these disks would be deleted with it. Detach them from it on the platform "
+        "without deleting their files and attach them to the restored VM afterwards, or restore as a new VM."
+    )
+
+
 class VmNameTaken(OperationalError):
     """A VM of that name is there already."""
 

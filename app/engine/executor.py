@@ -153,8 +153,9 @@ class Executor:
         """
         request = request_of(record)
         if isinstance(request, StartBackup):
-            BackupRun(self._workshop, job, request, self._chance).run()
-            self._after_backup(job, request)
+            run = BackupRun(self._workshop, job, request, self._chance)
+            run.run()
+            self._after_backup(job, run.request)
         elif isinstance(request, StartRestore):
             RestoreRun(self._workshop, job, request).run()
         elif isinstance(request, StartSweep):

@@ -38,6 +38,15 @@ CONFIGURATION_INCOMPLETE = MessageKind(
     "backup.configuration_incomplete", "Not saved of the configuration: {missing}"
 )
 
+VM_FOLLOWED = MessageKind(
+    "backup.vm_followed",
+    "{name} was registered again: its id {old} is now {new}. Its instance UUID is the same and no other VM has it",
+)
+VM_UNSURE = MessageKind(
+    "backup.vm_unsure",
+    "{name} has the id {vm} of the VM in the rule, but not all that it was known by: it is backed up as that VM",
+)
+
 # --- backup: what to read --------------------------------------------------------------------------------------
 
 FIRST_IS_FULL = MessageKind("plan.first_is_full", "This is the first restore point of the VM: it is a full one")
@@ -155,6 +164,15 @@ READ_WITHOUT_LEASE = MessageKind(
 )
 RESTORE_POINT_CHOSEN = MessageKind("restore.point_chosen", "Restoring {point} of {vm}")
 ORIGINAL_GONE = MessageKind("restore.original_gone", "The original VM is not there any more: it is created again")
+ORIGINAL_FOUND = MessageKind("restore.original_found", "The original VM is {name} ({vm})")
+ORIGINAL_MOVED = MessageKind(
+    "restore.original_moved",
+    "The original VM {name} was registered again: its id {old} is now {new}. Its UUID is the same and no other VM "
+    "has it",
+)
+ORIGINAL_CONFIRMED = MessageKind(
+    "restore.original_confirmed", "{name} ({vm}) was confirmed by the operator as the VM to be replaced"
+)
 VM_CREATED = MessageKind("restore.vm_created", "VM {name} created")
 VM_NOT_AS_IT_WAS = MessageKind("restore.vm_not_as_it_was", "{detail}")
 DISK_RESTORED = MessageKind("restore.disk_restored", "{disk}: {bytes:size} written over {mode}")
@@ -226,6 +244,10 @@ RULE_CLOCK_WENT_BACK = MessageKind(
 RULE_VM_FOLLOWED = MessageKind(
     "rule.vm_followed",
     "{name} was restored in the place of its original and has a new id ({new}): the rule goes on with it",
+)
+RULE_VM_MOVED = MessageKind(
+    "rule.vm_moved",
+    "{name} was registered again and has a new id ({new}, before: {old}): the rule goes on with it",
 )
 GROUP_RESTORE_BEGUN = MessageKind("rule.group_restore", "Group restore of {vms}")
 

@@ -172,6 +172,10 @@ class TaskStore(Protocol):
         """Note which restore point a task made."""
         ...
 
+    def set_vm(self, task: TaskId, vm: VmId) -> None:
+        """Note that the VM of a task has another id."""
+        ...
+
     def set_priority(self, task: TaskId, priority: int) -> None:
         """Note that a waiting task goes before others."""
         ...
@@ -275,6 +279,23 @@ class RuleStore(Protocol):
 
     def succeed(self, platform: PlatformId, old: VmId, new: VmId, at: datetime) -> RuleId | None:
         """Note that a VM took the place of another, and put it into the other's rule; return that rule."""
+        ...
+
+    def succeed_all(
+        self,
+        platform: PlatformId,
+        moves: Mapping[VmId, VmId],
+        at: datetime,
+        expected: Mapping[VmId, ProtectedVm] | None = None,
+    ) -> Mapping[VmId, RuleId]:
+        """Do as ``succeed`` for several VMs at once, which may take each other's ids; return their rules.
+
+        Nothing is done where the rules do not know the VMs as ``expected`` says any more.
+        """
+        ...
+
+    def identify(self, platform: PlatformId, vm: ProtectedVm) -> None:
+        """Note by what a VM is known that is in a rule; nothing happens when it is in none."""
         ...
 
     def successions(self, platform: PlatformId) -> Mapping[VmId, VmId]:

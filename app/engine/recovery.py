@@ -13,11 +13,12 @@ from app.core.hypervisor import Hypervisor
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
 from app.domain.events import TaskFailed, TaskStateChanged
-from app.domain.ids import PlatformId, TaskId
+from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.states import TaskState
-from app.domain.tasks import TaskRecord
+from app.domain.tasks import RestoreTrace, TaskRecord
 from app.engine import messages as m
 from app.engine.errors import TaskInterrupted
+from app.engine.identification import note_created
 from app.engine.jobs import Workshop
 from app.engine.restore.cleanup import settle
 from app.engine.succession import follow
@@ -97,9 +98,14 @@ class Recovery:
         journal = workshop.catalog.restore_journal
         for trace in journal.open_traces():
             if trace.platform == platform and not workshop.sweeper.is_live(trace.task):
-                followed = partial(follow, workshop, platform, name=trace.name)
+                followed = partial(self._followed, hypervisor, trace)
                 settle(hypervisor, trace, journal, self._log_of(trace.task), followed)
         return workshop.sweeper.sweep_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
+
+    def _followed(self, hypervisor: Hypervisor, trace: RestoreTrace, old: VmId, new: VmId) -> None:
+        workshop = self._workshop
+        follow(workshop, trace.platform, old, new, trace.name)
+        note_created(workshop.catalog, workshop.sessions.platform(trace.platform), hypervisor, new)
 
     def _log_of(self, task: TaskId) -> TaskLog:
         workshop = self._workshop

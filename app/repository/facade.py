@@ -258,7 +258,7 @@ class Repository:
             adopt_abandoned(self._parts, self._leases, lease)
             self._parts.store.synchronize()
             facts = draft.facts
-            chain = self.chain_name(draft.rule_name, facts.vm, facts.platform_address)
+            chain = draft.chain or self.chain_name(draft.rule_name, facts.vm, facts.platform_address)
             return PointWriter(self._parts, draft, chain, lease, self._shared.leave)
         except BaseException:
             self._shared.leave()

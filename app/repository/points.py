@@ -43,6 +43,9 @@ class _Facts(msgspec.Struct, frozen=True):
     host: str
     hostname: str | None
     guest: str
+    bios_uuid: str | None = None
+    folder: tuple[str, ...] | None = None
+    platform_uuid: str | None = None
 
 
 class _Disk(msgspec.Struct, frozen=True):
@@ -121,6 +124,9 @@ def describe(
             facts.host,
             facts.hostname,
             facts.guest,
+            facts.bios_uuid,
+            facts.folder,
+            facts.platform_uuid,
         ),
         disks=tuple(
             _Disk(
@@ -172,6 +178,9 @@ def restore_point(file: PointFile) -> RestorePoint:
             host=facts.host,
             hostname=facts.hostname,
             guest=facts.guest,
+            bios_uuid=facts.bios_uuid,
+            folder=facts.folder,
+            platform_uuid=facts.platform_uuid,
         ),
         disks=tuple(_restore_disk(disk) for disk in file.disks),
         configuration_files=tuple(one.name for one in file.files),

@@ -54,6 +54,8 @@ class PointDraft:
     consistent: bool
     created_at: datetime
     """Aware; the moment the point holds."""
+    chain: str | None = None
+    """Where its points are kept; None: in the chain of the VM's id, as the repository names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

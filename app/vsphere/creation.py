@@ -155,14 +155,15 @@ class Creation:
         )
         devices = config.need("config.hardware.device") or []
         disks = _matched_disks(job, devices)
-        warnings = [*job.rebuilt.warnings, *_changed_identity(job, config, devices)]
+        warnings = list(job.rebuilt.warnings)
         spec = finishing_spec(job.saved, job.rebuilt, devices, {key: disk.key for key, disk in disks})
         if spec is not None:
             warnings += self._reconfigured(vm, spec)
         nvram = files.files.get(NVRAM_FILE)
         if nvram is not None:
             warnings += self._stored_nvram(vm, config, nvram)
-        return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings))
+        lacking = tuple(_changed_identity(job, config, devices))
+        return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings), identity_warnings=lacking)
 
     def _reconfigured(self, vm: VmId, spec: Any) -> list[str]:
         waiting = Waiting(operation="reconfigure a VM", deadline=Deadline.after(self._session.clock, _FINISH_S))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pyVmomi import VmomiSupport, vim, vmodl
@@ -21,6 +22,7 @@ VM_PATHS = (
     "snapshot",
     "runtime.powerState",
     "runtime.host",
+    "runtime.bootTime",
     "config.instanceUuid",
     "config.uuid",
     "config.guestFullName",
@@ -161,7 +163,17 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         change_tracking_enabled=vm.flag("config.changeTrackingEnabled"),
         snapshot_count=snapshots.count if isinstance(snapshots, SnapshotCount) else 0,
         is_template=vm.flag("config.template"),
+        booted_at=_moment(vm.text("runtime.bootTime")),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read a moment of the wire; None where there is none that can be read."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else None
 
 
 def power_state(value: object) -> PowerState:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pyVmomi import vim
@@ -15,13 +15,15 @@ from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.vsphere.certificates import CONNECT_TIMEOUT_S, Endpoint
 from app.vsphere.errors import SessionClosed
 from app.vsphere.faults import FAILURES, Attempt, translated
-from app.vsphere.properties import Query, read
+from app.vsphere.properties import Query, read, read_all
 from app.vsphere.wire import READ_TIMEOUT_S, VerifiedStub, negotiated_version
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOGOUT_TIMEOUT_S = 5.0
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
+"""What a board without a UUID of its own says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,22 @@ class VSphereSession:
         with translated(self.attempt("log in")):
             connection = self._connection = self._log_in(generation=1)
         self._keeper.start()
-        return _facts_of(connection.content.about)
+        facts = _facts_of(connection.content.about)
+        if facts.instance_uuid is None and facts.kind is PlatformKind.ESXI:
+            return replace(facts, instance_uuid=self._hardware_uuid())
+        return facts
+
+    def _hardware_uuid(self) -> str | None:
+        """Return what tells a single host from others, for it has no instance UUID; None where it does not say."""
+        try:
+            hosts = self.run(
+                lambda connection: list(read_all(connection.query(), {vim.HostSystem: ("summary.hardware.uuid",)}))
+            )
+        except FAILURES as error:
+            _log.info("the hardware of %s is not known: %s", self.platform.address, type(error).__name__)
+            return None
+        found = {row.get("summary.hardware.uuid") for row in hosts} - {None, "", _NO_UUID}
+        return str(found.pop()) if len(found) == 1 else None
 
     def run(self, action: Callable[[Connection], T]) -> T:
         """Run ``action`` with a live connection; once more, from its beginning, when the session had expired.

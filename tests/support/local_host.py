@@ -118,6 +118,8 @@ class LocalHost(DiskHost):
         self.faults = Faults()
         self.reads: list[tuple[VmId, int, Extent]] = []
         """Every read of a disk since :meth:`forget_reads`."""
+        self.platform_uuid: str | None = None
+        """What tells this platform from others; None: it does not say."""
         self.privileges: tuple[PrivilegeCheck, ...] = ()
         """What the account may do; empty: there are no privileges here."""
         self.lock = threading.RLock()

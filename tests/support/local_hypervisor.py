@@ -67,7 +67,7 @@ class LocalSession:
             version="1.0",
             api_version="1",
             build="1",
-            instance_uuid=None,
+            instance_uuid=self._host.platform_uuid,
         )
 
     @property

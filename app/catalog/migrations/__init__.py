@@ -21,6 +21,7 @@ from app.catalog.migrations import (
     r0005_tallies,
     r0006_encryption,
     r0007_no_backups,
+    r0008_vm_identity,
 )
 
 REVISIONS: tuple[ModuleType, ...] = (
@@ -31,6 +32,7 @@ REVISIONS: tuple[ModuleType, ...] = (
     r0005_tallies,
     r0006_encryption,
     r0007_no_backups,
+    r0008_vm_identity,
 )
 """Every revision, oldest first."""
 

@@ -8,8 +8,11 @@ from datetime import datetime
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor, RevertHistory
 from app.domain.errors import OperationalError
+from app.domain.identity import belongs
+from app.domain.ids import VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
+from app.domain.rules import ProtectedVm
 from app.domain.states import TaskState
 from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
 from app.engine import messages as m
@@ -55,6 +58,7 @@ class FrozenBackup:
     chance: random.Random
     caught_lie: bool = field(default=False, init=False)
     _told: set[Message] = field(default_factory=set, init=False)
+    _chosen_chain: str | None = field(default=None, init=False)
 
     def copy(self, *, release: Callable[[], bool]) -> RestorePoint:
         """Make the restore point; ``release`` is called as soon as the last byte is read.
@@ -135,8 +139,21 @@ class FrozenBackup:
             return False
 
     def _chain(self) -> str:
-        platform = self.workshop.sessions.platform(self.request.platform)
-        return self.repository.chain_name(self.request.rule_name, self.request.vm, platform.address)
+        """Return the chain of the VM; where another VM with the same id has left points, one of its own."""
+        if self._chosen_chain is None:
+            self._chosen_chain = self._choose_chain()
+        return self._chosen_chain
+
+    def _choose_chain(self) -> str:
+        address = self.workshop.sessions.platform(self.request.platform).address
+        rule_name, summary = self.request.rule_name, self.details.summary
+        chain = self.repository.chain_name(rule_name, summary.id, address)
+        now = ProtectedVm(vm=summary.id, name=summary.name, instance_uuid=summary.instance_uuid)
+        newest = next(iter(self.repository.chain_points(chain)), None)
+        if newest is None or belongs(newest.facts, now) or summary.instance_uuid is None:
+            return chain
+        own = VmId(f"{summary.id}-{summary.instance_uuid[:8]}")
+        return self.repository.chain_name(rule_name, own, address)
 
     def _check_data(
         self, plan: BackupPlan, known: dict[int, DiskExtents]
@@ -226,6 +243,7 @@ class FrozenBackup:
             parent=plan.parent,
             consistent=off or not self.frozen.crash_consistent,
             created_at=self.frozen_at,
+            chain=self._chain(),
         )
 
     def _facts(self) -> VmFacts:
@@ -240,6 +258,9 @@ class FrozenBackup:
             host=summary.host,
             hostname=summary.hostname,
             guest=summary.guest,
+            bios_uuid=summary.bios_uuid,
+            folder=summary.folder,
+            platform_uuid=self.hypervisor.facts.instance_uuid,
         )
 
     def _write_disk(self, writer: PointWriter, known: DiskExtents) -> PointDisk:

@@ -16,10 +16,12 @@ from app.domain.states import TaskState
 from app.domain.vms import PowerState, VmDetails
 from app.engine import messages as m
 from app.engine.backup.frozen import FrozenBackup
+from app.engine.backup.subject import BackupSubject
 from app.engine.commands import StartBackup
 from app.engine.disks import DiskOpener
 from app.engine.errors import NothingToBackUp
 from app.engine.hooks import HookRunner, HookSubject, read_hooks
+from app.engine.identification import identity_of, note_identity
 from app.engine.jobs import Job, Workshop
 from app.engine.options import ChangeTracking
 from app.engine.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
@@ -56,14 +58,22 @@ class BackupRun:
                 )
             if lied:
                 self._reset_tracking(hypervisor)
+            here = identity_of(self._workshop.sessions.platform(self._request.platform), hypervisor)
+        note_identity(self._workshop.catalog, self._request.platform, details.summary, here)
         self._note(point)
         return point
+
+    @property
+    def request(self) -> StartBackup:
+        """What was asked for, with the id that the VM has now."""
+        return self._request
 
     # --- preparing ---------------------------------------------------------------------------------------------
 
     def _preflight(self, hypervisor: Hypervisor, repository: Repository) -> VmDetails:
+        subject = BackupSubject(self._workshop, self._job, hypervisor, repository)
+        self._request, details = subject.find(self._request)
         request, log = self._request, self._job.log
-        details = hypervisor.vm_details(request.vm)
         for disk in details.disks:
             if disk.unsupported_reason is not None:
                 log.warning(m.DISK_LEFT_OUT, disk=disk.label, reason=disk.unsupported_reason)

@@ -55,6 +55,7 @@ from app.engine.commands.sites import (
 )
 from app.engine.commands.tasks import (
     CancelTask,
+    ConfirmedVm,
     NewVm,
     OverOriginal,
     RetryTask,
@@ -123,6 +124,7 @@ __all__ = [
     "ChangeRulePolicy",
     "ClearLog",
     "Command",
+    "ConfirmedVm",
     "CreateRule",
     "DeletePoint",
     "DeleteRule",

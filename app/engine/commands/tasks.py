@@ -1,5 +1,7 @@
 """Commands about tasks: backup, restore, verification."""
 
+from dataclasses import dataclass
+
 import msgspec
 
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
@@ -38,12 +40,24 @@ class NewVm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     placement: VmPlacement
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmedVm:
+    """The VM that the operator saw and confirmed to be replaced."""
+
+    vm: VmId
+    name: str
+    """As the platform named it then."""
+    instance_uuid: str | None = None
+
+
 class OverOriginal(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Restore in the place of the VM the point was taken from; it is deleted once the new one is verified."""
 
     datastore: str | None = None
     """None: where the VM came from."""
     host: str | None = None
+    confirmed: ConfirmedVm | None = None
+    """The VM to be replaced; None takes only one that is certainly the original."""
 
 
 class StartRestore(Command[TaskId], frozen=True, kw_only=True):

@@ -62,9 +62,17 @@ def settle(
     if trace.created is None:
         _settle_unknown(hypervisor, trace, journal, log)
     elif trace.phase is RestorePhase.CREATING:
-        remove_created(hypervisor, trace, journal, log)
+        _remove_marked(hypervisor, trace, journal, log)
     else:
         _finish_swap(hypervisor, trace, journal, log, taken)
+
+
+def _remove_marked(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
+    """Remove the VM that a restore created, by its id and name or by its mark: the id may be another VM's now."""
+    if any((vm.id, vm.name) == (trace.created, trace.created_as) for vm in hypervisor.list_vms()):
+        remove_created(hypervisor, trace, journal, log)
+    else:
+        _settle_unknown(hypervisor, trace, journal, log)
 
 
 def _settle_unknown(hypervisor: Hypervisor, trace: RestoreTrace, journal: RestoreJournal, log: TaskLog) -> None:
@@ -91,7 +99,7 @@ def _finish_swap(
     assert created is not None
     if replaced is not None and names.get(replaced) == trace.name:
         # The rename of the original had not happened: nothing of it was changed but its power state.
-        remove_created(hypervisor, trace, journal, log)
+        _remove_marked(hypervisor, trace, journal, log)
         log.warning(m.ORIGINAL_LEFT_OFF, name=trace.name, detail="the program ended right then.")
         return
     if names.get(created) == trace.created_as:

@@ -1,6 +1,6 @@
 """A restore, step by step: choose the target, create, fill, read back, swap, power on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.access import DiskAddress
@@ -8,22 +8,25 @@ from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.extents import complement, total_bytes, union
+from app.domain.identity import Located, RecordedVm, Verdict
 from app.domain.ids import VmId
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace
-from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk
+from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmSummary
 from app.engine import messages as m
-from app.engine.commands import OverOriginal, StartRestore
+from app.engine.commands import NewVm, StartRestore
 from app.engine.disks import DiskOpener
 from app.engine.errors import RestoredDataDiffers
+from app.engine.identification import find_vm, identity_of, note_created, recorded_for_restore
 from app.engine.jobs import Job, Workshop
 from app.engine.reading import opened_point
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
+from app.engine.restore.original import Original
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, choose_target
-from app.engine.succession import follow
+from app.engine.succession import follow, follow_all
 from app.repository import PointReader
 
 
@@ -64,27 +67,55 @@ class RestoreRun:
         ):
             self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
             target = self._target(hypervisor, point.point)
-            created = self._create(hypervisor, point, target)
+            original = self._original(hypervisor, point.point, target)
+            created = self._create(hypervisor, point, target, original)
             self._power_on(hypervisor, created.id, target.name)
             return created.id
 
     # --- preparing -------------------------------------------------------------------------------------------
 
     def _target(self, hypervisor: Hypervisor, point: RestorePoint) -> RestoreTarget:
-        target = choose_target(
-            self._request.target,
-            point.facts,
-            hypervisor.list_vms(),
-            self._workshop.sessions.platform(self._request.platform),
-            self._context.task,
-        )
-        if isinstance(self._request.target, OverOriginal) and target.replaced is None:
+        platform = self._workshop.sessions.platform(self._request.platform)
+        inventory, wish = hypervisor.list_vms(), self._request.target
+        if isinstance(wish, NewVm):
+            return choose_target(wish, point.facts, inventory, platform, self._context.task)
+        recorded = recorded_for_restore(self._workshop.catalog, platform.id, point)
+        found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
+        target = choose_target(wish, point.facts, inventory, platform, self._context.task, found)
+        if target.replaced is None:
             self._context.log.warning(m.ORIGINAL_GONE)
+        else:
+            self._tell_original(target.replaced, recorded, found, inventory)
         return target
+
+    def _tell_original(
+        self, vm: VmSummary, recorded: RecordedVm, found: Located, inventory: Sequence[VmSummary]
+    ) -> None:
+        """Say which VM is replaced, and let its rule follow one that was registered again."""
+        log = self._context.log
+        if found.verdict is Verdict.MOVED and vm.id != recorded.id:
+            log.warning(m.ORIGINAL_MOVED, name=vm.name, old=recorded.id, new=vm.id)
+        elif found.verdict is Verdict.UNSURE:
+            log.warning(m.ORIGINAL_CONFIRMED, name=vm.name, vm=vm.id)
+        else:
+            log.info(m.ORIGINAL_FOUND, name=vm.name, vm=vm.id)
+        if vm.id != recorded.id and (
+            found.verdict is Verdict.MOVED or all(one.id != recorded.id for one in inventory)
+        ):
+            follow_all(self._workshop, self._request.platform, {recorded.id: vm})
+
+    def _original(self, hypervisor: Hypervisor, point: RestorePoint, target: RestoreTarget) -> Original | None:
+        if target.replaced is None:
+            return None
+        platform = self._workshop.sessions.platform(self._request.platform)
+        details = hypervisor.vm_details(target.replaced.id)
+        return Original(hypervisor, point, details, identity_of(platform, hypervisor))
 
     # --- creating --------------------------------------------------------------------------------------------
 
-    def _create(self, hypervisor: Hypervisor, point: PointReader, target: RestoreTarget) -> CreatedVm:
+    def _create(
+        self, hypervisor: Hypervisor, point: PointReader, target: RestoreTarget, original: Original | None
+    ) -> CreatedVm:
         """Create the VM and make it what it shall be, or leave nothing of it."""
         self._job.stages.enter(TaskState.CREATING_VM)
         saved = SavedConfiguration(files={name: point.file(name) for name in point.point.configuration_files})
@@ -113,8 +144,12 @@ class RestoreRun:
             with self._context.cancel.shield():
                 remove_created(hypervisor, trace, journal, self._context.log)
             raise
-        if target.replaced is not None:
-            Swap(hypervisor, journal, self._context, trace, target, saved, self._followed(target)).run()
+        if original is not None:
+            followed = self._followed(target)
+            lacking = created.identity_warnings
+            Swap(hypervisor, journal, self._context, trace, target, saved, followed, original, lacking).run()
+            platform = self._workshop.sessions.platform(self._request.platform)
+            note_created(self._workshop.catalog, platform, hypervisor, created.id)
         else:
             close_trace(journal, trace)
         return created
@@ -130,7 +165,8 @@ class RestoreRun:
     def _fill_and_prove(
         self, hypervisor: Hypervisor, point: PointReader, target: RestoreTarget, created: CreatedVm
     ) -> None:
-        for warning in created.warnings:
+        lacking = created.identity_warnings if target.replaced is None else ()
+        for warning in (*created.warnings, *lacking):
             self._context.log.warning(m.VM_NOT_AS_IT_WAS, detail=warning)
         pairs = _pairs(point.point, created, target.name)
         preferred = self._request.transports or self._workshop.settings.transports

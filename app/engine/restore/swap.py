@@ -12,6 +12,7 @@ from app.domain.vms import PowerState, SavedConfiguration
 from app.engine import messages as m
 from app.engine.ports import RestoreJournal
 from app.engine.restore.cleanup import close_trace, remove_created
+from app.engine.restore.original import Original
 from app.engine.restore.target import RestoreTarget
 
 
@@ -31,6 +32,8 @@ class Swap:
         target: RestoreTarget,
         saved: SavedConfiguration,
         taken: Callable[[VmId, VmId], None],
+        original: Original,
+        lacking: tuple[str, ...] = (),
     ) -> None:
         """Prepare.
 
@@ -42,6 +45,8 @@ class Swap:
             target: what takes whose place.
             saved: the configuration that the new VM was made of.
             taken: told the old and the new id once the new VM has its name.
+            original: the VM whose place is taken, to be looked at before each change.
+            lacking: what the new VM lacks of the identity as long as the original exists.
         """
         self._hypervisor = hypervisor
         self._journal = journal
@@ -50,6 +55,8 @@ class Swap:
         self._target = target
         self._saved = saved
         self._taken = taken
+        self._original = original
+        self._lacking = lacking
         self._powered_off = False
 
     def run(self) -> None:
@@ -72,11 +79,14 @@ class Swap:
     def _set_original_aside(self) -> None:
         original = self._target.replaced
         assert original is not None
+        self._original.check()
         self._hypervisor.power_off(original.id)
         self._powered_off = True
         self._context.log.info(m.ORIGINAL_POWERED_OFF)
+        self._original.check()
         self._journal.note(replace(self._trace, phase=RestorePhase.SWAPPING))
         self._hypervisor.rename_vm(original.id, self._target.kept_name)
+        self._original.renamed(self._target.kept_name)
         self._context.log.info(m.ORIGINAL_KEPT_AS, name=self._target.kept_name)
 
     def _take_its_place(self) -> None:
@@ -91,9 +101,11 @@ class Swap:
             raise
         self._taken(original.id, created)
         try:
+            self._original.check()
             self._hypervisor.destroy_vm(original.id)
         except OperationalError as error:
             self._context.log.error(m.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error.message)
+            self._tell_lacking()
         else:
             self._context.log.info(m.ORIGINAL_REMOVED, name=self._target.name)
             self._become_original(created)
@@ -102,16 +114,22 @@ class Swap:
     def _become_original(self, created: VmId) -> None:
         """Give the new VM the identity that the platform kept for the original as long as it existed."""
         if not isinstance(self._hypervisor, KeptIdentity):
+            self._tell_lacking()
             return
         try:
             lacking = self._hypervisor.give_identity(created, self._saved)
         except OperationalError as error:
             self._context.log.warning(m.IDENTITY_NOT_KEPT, name=self._target.name, detail=error.message)
+            self._tell_lacking()
             return
         if lacking:
             self._context.log.warning(m.IDENTITY_NOT_KEPT, name=self._target.name, detail=", ".join(lacking))
         else:
             self._context.log.info(m.IDENTITY_KEPT, name=self._target.name)
+
+    def _tell_lacking(self) -> None:
+        for warning in self._lacking:
+            self._context.log.warning(m.VM_NOT_AS_IT_WAS, detail=warning)
 
     def _give_up(self) -> None:
         """Take the new VM away and let the original run again if it did."""

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from app.domain.identity import Located, PresentVm, locate, recorded_facts
 from app.domain.ids import TaskId
-from app.domain.platforms import Platform
+from app.domain.platforms import Platform, PlatformIdentity
 from app.domain.restore_point import VmFacts
 from app.domain.vms import VmPlacement, VmSummary
 from app.engine.commands import NewVm, OverOriginal
 from app.engine.errors import RequestRefused, VmNameTaken
+from app.engine.restore.original import original_among
 
 LONGEST_NAME = 80
 """Most characters of a VM's name on every hypervisor we know."""
@@ -33,10 +35,20 @@ def choose_target(
     inventory: Sequence[VmSummary],
     platform: Platform,
     task: TaskId,
+    found: Located | None = None,
 ) -> RestoreTarget:
     """Decide where a point is restored to.
 
+    Args:
+        wish: what the operator wants.
+        facts: those of the point.
+        inventory: the VMs of the platform.
+        platform: where it is restored to.
+        task: the restore.
+        found: which VM of the inventory the original is; None judges by the facts alone.
+
     Raises:
+        OriginalIsAnother, OriginalUnsure, OriginalChanged: which VM is to be replaced is not certain.
         VmNameTaken: the name is in use by another VM than the one to replace.
         RequestRefused: the name is empty or too long.
     """
@@ -45,7 +57,7 @@ def choose_target(
         _check_name(name)
         _refuse_taken(name, inventory, platform)
         return RestoreTarget(placement=wish.placement, name=name, replaced=None, kept_name="")
-    original = find_original(facts, inventory, platform)
+    original = _original(wish, facts, platform, found or _by_facts(facts, inventory, platform))
     placement = _placement_over(wish, facts, original)
     if original is None:
         _refuse_taken(placement.name, inventory, platform)
@@ -59,25 +71,21 @@ def choose_target(
 
 
 def find_original(facts: VmFacts, inventory: Sequence[VmSummary], platform: Platform) -> VmSummary | None:
-    """Return the VM that a point was taken from, if it is still there.
+    """Return the VM that a point was taken from, if it is still there; judged by its facts alone.
 
-    Its instance UUID counts where both sides have one: a VM that was registered again has another id, and
-    an id may have been given to another VM after the platform was set up anew.
+    Raises:
+        OriginalIsAnother, OriginalUnsure: no VM is certainly the one.
     """
-    if facts.instance_uuid is not None:
-        by_uuid = [vm for vm in inventory if vm.instance_uuid == facts.instance_uuid]
-        if by_uuid:
-            return next((vm for vm in by_uuid if vm.id == facts.vm), by_uuid[0])
-    if facts.platform_address != platform.address:
-        return None
-    return next(
-        (
-            vm
-            for vm in inventory
-            if vm.id == facts.vm and (vm.instance_uuid is None or facts.instance_uuid is None)
-        ),
-        None,
-    )
+    return _original(OverOriginal(), facts, platform, _by_facts(facts, inventory, platform))
+
+
+def _by_facts(facts: VmFacts, inventory: Sequence[VmSummary], platform: Platform) -> Located:
+    here = PlatformIdentity(address=platform.address)
+    return locate(recorded_facts(facts), [PresentVm(summary=vm) for vm in inventory], here)
+
+
+def _original(wish: OverOriginal, facts: VmFacts, platform: Platform, found: Located) -> VmSummary | None:
+    return original_among(found, facts.name, platform.address, facts.instance_uuid, wish.confirmed)
 
 
 def marked_name(name: str, mark: str, task: TaskId) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from app.domain.console_events import RestorePointDeleted
+from app.domain.identity import belongs
 from app.domain.ids import VmId
 from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
@@ -25,7 +26,7 @@ class RulePoints:
         if platform is None:
             return ()
         catalog = self._workshop.catalog
-        ids = (vm, *former_ids(vm, catalog.rules.successions(rule.platform)))
+        ids = dict.fromkeys((vm, *former_ids(vm, catalog.rules.successions(rule.platform))))
         found = [
             known
             for one in ids
@@ -37,6 +38,9 @@ class RulePoints:
                 rule_name=rule.name,
             )
         ]
+        known = rule.vm(vm)
+        if known is not None:
+            found = [one for one in found if belongs(one.point.facts, known)]
         return tuple(sorted(found, key=lambda known: (known.point.created_at, known.point.id), reverse=True))
 
     def of_vms(self, rule: BackupRule, vms: Iterable[VmId]) -> tuple[KnownPoint, ...]:

@@ -236,7 +236,7 @@ def _tallies(rule: BackupRule, vm: VmId, known: _Knowledge, counted: _Tallies) -
     platform = known.platforms.get(rule.platform)
     if platform is None:
         return []
-    ids = (vm, *former_ids(vm, known.successions[rule.platform]))
+    ids = dict.fromkeys((vm, *former_ids(vm, known.successions[rule.platform])))
     keys = [(rule.target_path, platform.address, one) for one in ids]
     return [counted[key] for key in keys if key in counted]
 

@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from app.domain.identity import Located, PresentVm, locate, recorded_facts
 from app.domain.ids import PlatformId, TaskId, VmId
-from app.domain.platforms import Platform
+from app.domain.platforms import Platform, PlatformIdentity
 from app.domain.restore_point import VmFacts
 from app.domain.vms import PowerState, VmPlacement, VmSummary
-from app.engine.api import NewVm, OverOriginal
-from app.engine.errors import RequestRefused, VmNameTaken
+from app.engine.api import ConfirmedVm, NewVm, OverOriginal
+from app.engine.errors import OriginalChanged, OriginalIsAnother, OriginalUnsure, RequestRefused, VmNameTaken
 from app.engine.restore.target import LONGEST_NAME, choose_target, find_original, marked_name
 
 HERE = Platform(id=PlatformId("p"), name="main", address="vc.test", port=443, user="u", thumbprint_sha256=None)
 ELSEWHERE = replace(HERE, address="other.test")
+DISKS = frozenset({"6000c29-7"})
 TASK = TaskId("12345678-aaaa")
 FACTS = VmFacts(
     vm=VmId("vm-7"),
@@ -46,11 +48,43 @@ ORIGINAL = VmSummary(
 )
 
 
-def test_the_original_is_known_by_its_instance_uuid_even_under_another_id() -> None:
-    registered_again = replace(ORIGINAL, id=VmId("vm-99"))
+def found_by(*vms: PresentVm) -> Located:
+    return locate(recorded_facts(FACTS, DISKS), vms, PlatformIdentity(address=HERE.address))
+
+
+def test_the_original_is_known_by_its_name_uuid_and_disks_even_under_another_id() -> None:
+    registered_again = replace(ORIGINAL, id=VmId("vm-99"), name="web")
     impostor = replace(ORIGINAL, instance_uuid="uuid-of-another")
-    assert find_original(FACTS, [impostor, registered_again], HERE) == registered_again
+    found = found_by(PresentVm(summary=impostor), PresentVm(summary=registered_again, disk_uuids=DISKS))
+    target = choose_target(OverOriginal(), FACTS, [impostor, registered_again], HERE, TASK, found)
+    assert target.replaced == registered_again
     assert find_original(FACTS, [impostor], HERE) is None
+
+
+def test_a_copy_with_the_uuid_of_the_original_is_never_replaced() -> None:
+    copy = replace(ORIGINAL, id=VmId("vm-8"), name="web-copy")
+    registered_again = replace(ORIGINAL, id=VmId("vm-99"), name="web")
+    for inventory in ([copy], [copy, registered_again], [registered_again, copy]):
+        with pytest.raises(OriginalUnsure) as refused:
+            find_original(FACTS, inventory, HERE)
+        assert "web-copy (vm-8)" in refused.value.message
+    others = PresentVm(summary=copy, disk_uuids=frozenset({"other"}))
+    with pytest.raises(OriginalIsAnother, match="web-copy"):
+        choose_target(OverOriginal(), FACTS, [copy], HERE, TASK, found_by(others))
+
+
+def test_what_cannot_be_told_is_replaced_where_the_operator_confirmed_that_very_vm() -> None:
+    copy = replace(ORIGINAL, id=VmId("vm-8"), name="web-copy")
+
+    def wish(vm: str, uuid: str | None) -> OverOriginal:
+        return OverOriginal(confirmed=ConfirmedVm(vm=VmId(vm), name="web-copy", instance_uuid=uuid))
+
+    assert choose_target(wish("vm-8", "uuid-7"), FACTS, [copy], HERE, TASK).replaced == copy
+    for vm, uuid in (("vm-8", "other"), ("vm-9", "uuid-7"), ("vm-8", None)):
+        with pytest.raises(OriginalChanged):
+            choose_target(wish(vm, uuid), FACTS, [copy], HERE, TASK)
+    with pytest.raises(OriginalChanged):
+        choose_target(wish("vm-8", "uuid-7"), FACTS, [ORIGINAL], HERE, TASK)
 
 
 def test_of_two_vms_with_one_uuid_the_one_with_the_id_is_the_original() -> None:
@@ -60,8 +94,12 @@ def test_of_two_vms_with_one_uuid_the_one_with_the_id_is_the_original() -> None:
 
 def test_an_id_counts_only_on_the_platform_it_came_from_and_without_uuids() -> None:
     plain = replace(ORIGINAL, instance_uuid=None)
-    assert find_original(FACTS, [plain], HERE) == plain
-    assert find_original(replace(FACTS, instance_uuid=None), [ORIGINAL], HERE) == ORIGINAL
+    for facts, vm in ((FACTS, plain), (replace(FACTS, instance_uuid=None), ORIGINAL)):
+        with pytest.raises(OriginalUnsure):  # an id alone proves nothing
+            find_original(facts, [vm], HERE)
+    with_disks = PresentVm(summary=replace(plain, name="web"), disk_uuids=DISKS)
+    target = choose_target(OverOriginal(), FACTS, [with_disks.summary], HERE, TASK, found_by(with_disks))
+    assert target.replaced == with_disks.summary
     assert find_original(FACTS, [plain], ELSEWHERE) is None
 
 
