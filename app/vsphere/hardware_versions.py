@@ -1,0 +1,214 @@
+"""Virtual hardware versions: what a host creates VMs with, and what of a saved VM an older version can hold.
+
+Sources: "Hardware features available with virtual machine compatibility settings" and "Virtual machine hardware
+versions" of Broadcom's documentation.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyVmomi import vim
+
+from app.vsphere.faults import FOREIGN
+from app.vsphere.properties import Query
+
+_device = vim.vm.device
+_VERSION = re.compile(r"vmx-(\d{1,3})")
+
+_NEWEST_BY_ESXI: tuple[tuple[tuple[int, ...], int], ...] = (
+    ((9, 0), 22),
+    ((8, 0, 2), 21),
+    ((8, 0), 20),
+    ((7, 0, 2), 19),
+    ((7, 0, 1), 18),
+    ((7, 0), 17),
+    ((6, 7), 14),
+    ((6, 5), 13),
+    ((6, 0), 11),
+    ((5, 5), 10),
+    ((5, 1), 9),
+    ((5, 0), 8),
+)
+"""The newest version of each ESXi, the newest ESXi first."""
+_ESXI_OF = {22: "9.0", 21: "8.0 U2", 20: "8.0", 19: "7.0 U2", 18: "7.0 U1", 17: "7.0", 15: "6.7 U2", 14: "6.7"} | {
+    13: "6.5",
+    11: "6.0",
+    10: "5.5",
+    9: "5.1",
+    8: "5.0",
+}
+_MOST_CPUS = ((18, 768), (15, 256), (11, 128), (9, 64), (8, 32), (0, 8))
+_MOST_MEMORY_MIB = ((18, 24 << 20), (13, 6128 << 10), (11, 4080 << 10), (8, 1011 << 10), (0, 255 << 10))
+_DEVICES: tuple[tuple[type[Any], int, str], ...] = (
+    (_device.VirtualNVMEController, 13, "an NVMe controller"),
+    (_device.VirtualTPM, 14, "a virtual TPM"),
+    (_device.VirtualAHCIController, 10, "a SATA controller"),
+    (_device.VirtualUSBXHCIController, 8, "a USB 3 controller"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionChoice:
+    """The version that a VM is created with."""
+
+    version: str | None
+    """``vmx-19``; None leaves it to the host."""
+    warnings: tuple[str, ...] = ()
+    lost: frozenset[str] = frozenset()
+    """Properties of the configuration that this version does not know."""
+
+
+class VersionTooOld(Exception):
+    """No version of the host can hold the VM. Never leaves this package."""
+
+
+def number_of(version: str | None) -> int:
+    """Return the number in ``vmx-19``; 0 when there is none."""
+    match = _VERSION.fullmatch(version or "")
+    return int(match[1]) if match else 0
+
+
+def offered_versions(query: Query, browsers: Iterable[Any]) -> Mapping[str, frozenset[str]]:
+    """Ask each environment for the versions that its hosts create VMs with.
+
+    Returns:
+        The versions by the hosts' ids; a host whose environment does not answer is missing.
+    """
+    found: dict[str, set[str]] = {}
+    for browser in browsers:
+        if browser is None:
+            continue
+        try:
+            descriptors = vim.EnvironmentBrowser(browser._moId, query.stub).QueryConfigOptionDescriptor()
+        except FOREIGN:
+            continue
+        for descriptor in descriptors or ():
+            if descriptor.createSupported is not False:
+                for host in descriptor.host or ():
+                    found.setdefault(host._moId, set()).add(descriptor.key)
+    return {moid: frozenset(versions) for moid, versions in found.items()}
+
+
+def newest_version(offered: Iterable[str], esxi: str) -> int:
+    """Return the number of the newest version of a host; 0 when it is not known.
+
+    Args:
+        offered: the versions that the host says it creates VMs with; empty when it did not say.
+        esxi: version of its ESXi, which decides then.
+    """
+    numbers = [number_of(version) for version in offered]
+    if any(numbers):
+        return max(numbers)
+    release = tuple(int(part) for part in re.findall(r"\d+", esxi)[:3])
+    return next((newest for since, newest in _NEWEST_BY_ESXI if release >= since), 0) if release else 0
+
+
+def choose_version(
+    config: Any, offered: Iterable[str], esxi: str, host: str, *, cpus: int, memory_mib: int
+) -> VersionChoice:
+    """Choose the version for a saved VM on a host: its own, or the newest there that can hold it.
+
+    Args:
+        config: ``vim.vm.ConfigInfo`` of the saved VM.
+        offered: versions that the host creates VMs with.
+        esxi: version of its ESXi.
+        host: its name.
+        cpus: number of virtual CPUs that the VM gets.
+        memory_mib: memory that it gets.
+
+    Raises:
+        VersionTooOld: what the VM is made of needs a newer version than the host has.
+    """
+    saved = number_of(config.version)
+    newest = newest_version(offered, esxi)
+    usable = bool(saved) and (saved <= newest or not newest)
+    chosen = saved if usable else newest
+    _refuse_what_does_not_fit(config, chosen, host, cpus=cpus, memory_mib=memory_mib, lowered=not usable)
+    if usable:
+        return VersionChoice(version=config.version)
+    if not newest:
+        return VersionChoice(version=None)
+    version = f"vmx-{newest:02}"
+    if not saved:
+        return VersionChoice(
+            version=version, warnings=("Its virtual hardware version is not one; the host's is used.",)
+        )
+    lost = frozenset(name for name, since in _PROPERTIES if since > newest)
+    gone = [text for name, text in _SAID.items() if name in lost and _is_set(config, name)]
+    warnings = [
+        f"The virtual hardware version {config.version} is not known on {host}; the VM has {version} there.",
+        *(f"{text} needs a newer virtual hardware version and is off." for text in gone),
+    ]
+    return VersionChoice(version=version, warnings=tuple(warnings), lost=lost)
+
+
+_PROPERTIES = (
+    ("simultaneousThreads", 20),
+    ("motherboardLayout", 20),
+    ("sgxInfo", 17),
+    ("sevEnabled", 17),
+    ("vbsEnabled", 14),
+    ("vvtdEnabled", 14),
+    ("nestedHVEnabled", 9),
+    ("vPMCEnabled", 9),
+)
+"""Properties of the configuration, each with the version that knows it first."""
+_SAID = {
+    "sevEnabled": "Memory encryption by the processor (SEV)",
+    "vbsEnabled": "Virtualization-based security",
+    "vvtdEnabled": "The virtual IOMMU",
+    "nestedHVEnabled": "Nested virtualization",
+}
+
+
+def _is_set(config: Any, name: str) -> bool:
+    return any(bool(getattr(part, name, None)) for part in (config, config.flags, config.hardware))
+
+
+def _refuse_what_does_not_fit(
+    config: Any, version: int, host: str, *, cpus: int, memory_mib: int, lowered: bool
+) -> None:
+    """Refuse what the version cannot hold; with the VM's own version, only what was asked for beyond it."""
+    needs: list[tuple[int, str]] = []
+    if version and lowered:
+        needs = [*_needs(config, version), *_sizes(version, cpus=cpus, memory_mib=memory_mib)]
+    elif version and _is_resized(config, cpus, memory_mib):
+        needs = list(_sizes(version, cpus=cpus, memory_mib=memory_mib))
+    if not needs:
+        return
+    needed = max(number for number, _ in needs)
+    what = ", ".join(text for _, text in needs)
+    esxi = _ESXI_OF.get(needed, "")
+    remedy = f"choose a host with ESXi {esxi} or newer" if esxi else "choose a newer host"
+    raise VersionTooOld(
+        f"the virtual hardware version there is vmx-{version:02} ({host}), but {what} "
+        f"{'needs' if len(needs) == 1 else 'need'} vmx-{needed:02}; {remedy}"
+    )
+
+
+def _is_resized(config: Any, cpus: int, memory_mib: int) -> bool:
+    return (cpus, memory_mib) != (config.hardware.numCPU, config.hardware.memoryMB)
+
+
+def _needs(config: Any, version: int) -> Iterable[tuple[int, str]]:
+    for kind, since, text in _DEVICES:
+        if version < since and any(isinstance(one, kind) for one in config.hardware.device):
+            yield since, text
+    if version < 13 and config.bootOptions is not None and config.bootOptions.efiSecureBootEnabled:
+        yield 13, "secure boot"
+    if version < 8 and config.firmware == "efi":
+        yield 8, "EFI firmware"
+
+
+def _sizes(version: int, *, cpus: int, memory_mib: int) -> Iterable[tuple[int, str]]:
+    limits: tuple[tuple[Sequence[tuple[int, int]], int, str], ...] = (
+        (_MOST_CPUS, cpus, f"{cpus} CPUs"),
+        (_MOST_MEMORY_MIB, memory_mib, f"{memory_mib} MB of memory"),
+    )
+    for table, wanted, text in limits:
+        most = next(most for since, most in table if version >= since)
+        if wanted > most:
+            able = [since for since, limit in table if limit >= wanted]
+            yield (min(able) if able else table[0][0]), text
