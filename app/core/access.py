@@ -6,7 +6,7 @@ The vSphere adapter fulfils these, the transports use them; neither knows the ot
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
@@ -69,6 +69,15 @@ class DatastoreFiles(Protocol):
         Raises:
             OperationalError: the platform cannot be reached.
         """
+        ...
+
+
+@runtime_checkable
+class FilesOfVms(Protocol):
+    """What ``DatastoreFiles`` may offer too, where datastores can have one name. Thread: any."""
+
+    def files_of(self, vm: VmId) -> DatastoreFiles:
+        """Return what addresses the files of one VM, on the datastores that it sees."""
         ...
 
 

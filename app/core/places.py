@@ -2,8 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
-from app.domain.places import PlatformPlaces, SavedHardware
-from app.domain.vms import SavedConfiguration
+from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
+from app.domain.vms import SavedConfiguration, VmPlacement
 
 
 @runtime_checkable
@@ -19,5 +19,19 @@ class RestoreChoices(Protocol):
 
         Raises:
             OperationalError: the configuration cannot be read.
+        """
+        ...
+
+
+@runtime_checkable
+class PlannedCreation(Protocol):
+    """What a hypervisor session may offer to check a restore before anything starts. Thread: any."""
+
+    def plan_vm(self, saved: SavedConfiguration, placement: VmPlacement) -> PlannedVm:
+        """Decide where a VM would be created and what would not be as it was; changes nothing.
+
+        Raises:
+            VmCreationFailed: it cannot be created there; the message says what to do.
+            OperationalError: the platform cannot be asked.
         """
         ...

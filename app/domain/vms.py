@@ -42,6 +42,13 @@ class VmSummary:
     is_template: bool
     booted_at: datetime | None = None
     """When it was last started; None when it does not run or the platform does not tell."""
+    datacenter_id: str = ""
+    """The platform's id of the datacenter: two may have one name."""
+    datacenter_path: str = ""
+    """Names of the folders above the datacenter and its own, joined by slashes."""
+    folder_id: str = ""
+    """The platform's id of the folder that the VM is in; empty for a VM of a vApp."""
+    host_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,17 +123,22 @@ class VmPlacement:
 
     name: str
     datacenter: str | None = None
-    """None: the only one, or the one the VM came from."""
-    folder: tuple[str, ...] = ()
+    """Id, path such as ``A/Shanghai``, or a name that only one has. None: the VM's own, or the only one."""
+    folder: tuple[str, ...] | None = None
+    """Names of the folders below the datacenter, ``()`` for its own. None: the one the VM came from."""
+    folder_id: str | None = None
+    """Id of the folder; before ``folder`` where the datacenter has it."""
     host: str | None = None
+    """Id, or a name that only one has."""
     datastore: str | None = None
-    """None: the one the VM came from, when it exists there."""
+    """Id or name. None: the one the VM came from, when it exists there."""
     disk_datastores: tuple[tuple[int, str], ...] = ()
     """Pairs (disk key in the saved configuration, datastore) that differ from ``datastore``."""
     keep_identity: bool = False
     """True keeps UUIDs and MAC addresses (the same VM again); False drops those already in use."""
     networks: tuple[tuple[str, str], ...] = ()
-    """Pairs (network name in the saved configuration, network to connect instead)."""
+    """Pairs (network name in the saved configuration, network to connect instead: its id, or a name that only one
+    has on the host)."""
     mark: str = ""
     """Written into the VM where the platform can keep such a thing, so that nothing else is taken for it."""
     adapter_networks: tuple[tuple[int, str], ...] = ()

@@ -62,11 +62,9 @@ def looks_like_delta(path: str) -> bool:
 
 def sibling(path: str, file_name: str) -> str:
     """Return the datastore path of another file in the same directory."""
-    head, _, last = path.rpartition("/")
-    if head:
-        return f"{head}/{file_name}"
-    datastore, bracket, _ = last.partition("] ")
-    return f"{datastore}{bracket}{file_name}"
+    datastore, bracket, file = path.partition("] ")  # its name may hold slashes too
+    head, slash, _ = file.rpartition("/")
+    return f"{datastore}{bracket}{head}{slash}{file_name}"
 
 
 def flat_name(path: str) -> str:

@@ -8,7 +8,7 @@ snapshots, disks of object stores, formats other than a plain file.
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from app.core.access import DatastoreFiles, DiskAddress
+from app.core.access import DatastoreFiles, DiskAddress, FilesOfVms
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.core.tasklog import TaskLog
@@ -54,8 +54,10 @@ class HttpsReader:
         if disk.is_delta or descriptor.looks_like_delta(disk.path):
             raise self._attempt.error(FileNotReadable, detail=descriptor.DELTA_REASON)
 
+        of_vm = files.files_of(disk.vm) if isinstance(files, FilesOfVms) else files
+
         def file(path: str) -> DatastoreFile:
-            return DatastoreFile(files, path, self._attempt, options=options, log=log, cancel=cancel)
+            return DatastoreFile(of_vm, path, self._attempt, options=options, log=log, cancel=cancel)
 
         self._file = file(self._find_data(file(disk.path)))
         try:

@@ -3,27 +3,28 @@
 Sources: protocols pages *NFC*, section 1, and *vSphere facts*, "Reading without VDDK over HTTPS".
 """
 
+import contextlib
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import quote
 
 from pyVmomi import VmomiSupport, vim
 
-from app.core.access import AccessMode, HttpsFile, NfcTicket
+from app.core.access import AccessMode, DatastoreFiles, HttpsFile, NfcTicket
 from app.domain.ids import VmId
+from app.vsphere.datacenters import DatacenterFiles, datacenter_of, read_datacenters
 from app.vsphere.errors import DatastoreUnknown, OperationUnsupported
 from app.vsphere.faults import translated
 from app.vsphere.names import DatastorePath, unescaped
-from app.vsphere.properties import read_all
 from app.vsphere.session import Connection, VSphereSession
 
 _NFC_PORT = 902
 _VERSION = "vim.version.version1"
 _NFC_SERVICE = "vim.NfcService"
 _NFC_REFERENCE = re.compile(rb"<(?:\w+:)?nfcService\b[^>]*>\s*([^<\s]+)\s*<")
-_MAX_DEPTH = 64
 _registration = threading.Lock()
 
 
@@ -37,7 +38,8 @@ class VSphereAccess:
         self._session = session
         self._lock = threading.Lock()
         self._nfc_service: tuple[int, str] | None = None
-        self._datacenters: Mapping[str, frozenset[str]] = {}
+        self._datacenters: Mapping[str, DatacenterFiles] = {}
+        self._datacenter_of: dict[VmId, str] = {}
 
     def nfc_ticket(self, vm: VmId, disk_key: int, access: AccessMode) -> NfcTicket:
         """Ask for a one-time ticket to one disk.
@@ -64,15 +66,19 @@ class VSphereAccess:
             thumbprint_sha1=ticket.sslThumbprint or None,
         )
 
-    def https_file(self, datastore_path: str) -> HttpsFile:
+    def https_file(self, datastore_path: str, vm: VmId | None = None) -> HttpsFile:
         """Return where a datastore file can be fetched, with a live session's cookie.
 
+        Args:
+            datastore_path: ``[ds1] web-01/web-01.vmx``.
+            vm: whose file it is; the datastore is that of the VM's datacenter. None: of the whole platform.
+
         Raises:
-            DatastoreUnknown: the path names no datastore, or one of several with that name.
+            DatastoreUnknown: the path names no datastore, or, without a VM, one of several with that name.
             OperationalError: the platform cannot be reached.
         """
         with translated(self._session.attempt("address a datastore file", datastore_path)):
-            target = self._target(datastore_path)
+            target = self._target(datastore_path, vm)
             cookie = self._session.cookie()
         return HttpsFile(
             host=self._session.platform.address,
@@ -82,12 +88,13 @@ class VSphereAccess:
             thumbprint_sha256=self._session.platform.thumbprint_sha256,
         )
 
-    def _target(self, datastore_path: str) -> str:
-        try:
-            path = DatastorePath.parse(datastore_path)
-        except ValueError as error:
-            raise self._unknown(datastore_path, "it is not a datastore path") from error
-        return folder_target(path, self._datacenter_path(path.datastore))
+    def files_of(self, vm: VmId) -> DatastoreFiles:
+        """Return what addresses the files of one VM, on the datastores of its datacenter."""
+        return _VmFiles(self, vm)
+
+    def _target(self, datastore_path: str, vm: VmId | None) -> str:
+        name, path = self._datastore(datastore_path, vm)
+        return folder_target(DatastorePath.parse(datastore_path, (name,)), path)
 
     # ---- NFC ---------------------------------------------------------------------------------------------
 
@@ -114,21 +121,68 @@ class VSphereAccess:
 
     # ---- datastores --------------------------------------------------------------------------------------
 
-    def _datacenter_path(self, datastore: str) -> str:
-        found = self._datacenters.get(datastore)
-        if found is None:
-            fresh = self._session.run(_datacenters_of_datastores)
+    def _datacenter_path(self, datastore: str, vm: VmId | None = None) -> str:
+        """Return the inventory path of the datacenter that has a datastore."""
+        return self._datastore(f"[{datastore}]", vm)[1]
+
+    def _datastore(self, datastore_path: str, vm: VmId | None) -> tuple[str, str]:
+        """Return the name of a path's datastore, and the inventory path of the datacenter that has it.
+
+        Args:
+            datastore_path: a datastore path.
+            vm: the VM whose path it is; None when it is not known.
+        """
+        own = self._own_datacenter(vm) if vm is not None else ""
+        found = self._with_datastore(datastore_path, own, self._datacenters)
+        if not found:
+            fresh = self._session.run(read_datacenters)
             with self._lock:
                 self._datacenters = fresh
-            found = fresh.get(datastore, frozenset())
-        if len(found) != 1:
-            raise self._unknown(
-                datastore, "several datacenters have one of that name" if found else "there is none of that name"
-            )
-        return next(iter(found))
+            found = self._with_datastore(datastore_path, own, fresh)
+        if len(found) == 1:
+            return found[0]
+        try:
+            name = DatastorePath.parse(datastore_path).datastore
+        except ValueError as error:
+            raise self._unknown(datastore_path, "it is not a datastore path") from error
+        if found:
+            paths = ", ".join(sorted(unescaped(path) for _, path in found))
+            raise self._unknown(name, f"several datacenters have one of that name: {paths}")
+        raise self._unknown(name, "there is none of that name")
+
+    @staticmethod
+    def _with_datastore(text: str, own: str, datacenters: Mapping[str, DatacenterFiles]) -> list[tuple[str, str]]:
+        """Return the datastores that a path may mean with their datacenters' paths; in the VM's own if known."""
+        known = [datacenters[own]] if own in datacenters else datacenters.values()
+        found = []
+        for datacenter in known:
+            with contextlib.suppress(ValueError):
+                name = DatastorePath.parse(text, datacenter.datastores).datastore
+                if name in datacenter.datastores:
+                    found.append((name, datacenter.path))
+        return found
+
+    def _own_datacenter(self, vm: VmId) -> str:
+        known = self._datacenter_of.get(vm)
+        if known is None:
+            known = self._session.run(lambda connection: datacenter_of(connection, vm))
+            with self._lock:
+                self._datacenter_of[vm] = known
+        return known
 
     def _unknown(self, datastore: str, detail: str) -> DatastoreUnknown:
         return DatastoreUnknown(address=self._session.platform.address, datastore=datastore, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class _VmFiles:
+    """The files of one VM; fulfils ``DatastoreFiles``."""
+
+    access: VSphereAccess
+    vm: VmId
+
+    def https_file(self, datastore_path: str) -> HttpsFile:
+        return self.access.https_file(datastore_path, self.vm)
 
 
 def folder_target(path: DatastorePath, datacenter_path: str) -> str:
@@ -183,27 +237,3 @@ def _nfc_methods() -> list[Any]:
         ),
         ("randomAccessOpenDisk", "NfcRandomAccessOpenDisk", _VERSION, (vm, disk, host), ticket, write, None),
     ]
-
-
-def _datacenters_of_datastores(connection: Connection) -> Mapping[str, frozenset[str]]:
-    """Return for each datastore's name the inventory paths of the datacenters that have it."""
-    paths = {
-        vim.Folder: ("name", "parent"),
-        vim.Datacenter: ("name", "parent", "datastore"),
-        vim.Datastore: ("name",),
-    }
-    rows = {row.moid: row for row in read_all(connection.query(), paths)}
-    found: dict[str, set[str]] = {}
-    for row in rows.values():
-        if not isinstance(row.ref, vim.Datacenter):
-            continue
-        names = [row.get("name")]
-        parent = row.get("parent")
-        while parent is not None and parent._moId in rows and len(names) < _MAX_DEPTH:
-            names.append(rows[parent._moId].get("name"))
-            parent = rows[parent._moId].get("parent")
-        path = "/".join(reversed(names))
-        for datastore in row.get("datastore") or ():
-            if datastore._moId in rows:
-                found.setdefault(unescaped(rows[datastore._moId].get("name")), set()).add(path)
-    return {name: frozenset(datacenters) for name, datacenters in found.items()}

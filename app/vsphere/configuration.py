@@ -3,13 +3,14 @@
 Source: protocols page *vSphere facts*, section "Creating a VM again".
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from pyVmomi import vim, vmodl
 
 from app.core.tasklog import TaskLog
 from app.domain.ids import VmId
-from app.domain.vms import SavedConfiguration
+from app.domain.vms import SavedConfiguration, VmSummary
 from app.vsphere import messages, saved_vm
 from app.vsphere.faults import FAILURES, error_text
 from app.vsphere.files import SmallFiles
@@ -18,7 +19,9 @@ from app.vsphere.names import DatastorePath, unescaped
 from app.vsphere.properties import Query, Row, read, read_many
 from app.vsphere.saved_vm import CONFIG_FILE, NVRAM_FILE, VMX_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
+from app.vsphere.sites import pool_path
 
+_MAX_DEPTH = 64
 _NOT_FETCHED: tuple[type[Exception], ...] = (*FAILURES, ValueError)
 
 
@@ -40,7 +43,7 @@ class Configurations:
         missing: list[str] = []
         for name, path in paths.items():
             try:
-                files[name] = self._files.fetch(DatastorePath.parse(path))
+                files[name] = self._files.fetch(DatastorePath.parse(path, saved.datastores.values()), vm)
             except _NOT_FETCHED as error:
                 missing.append(f"{name}: {error_text(error)}")
         log.info(messages.CONFIGURATION_READ, vm=unescaped(saved.config.name), files=", ".join(sorted(files)))
@@ -66,17 +69,40 @@ def _read(connection: Connection, vm: VmId) -> tuple[SavedVm, dict[str, str]]:
         datacenter=summary.datacenter,
         folder=summary.folder,
         host=summary.host,
-        resource_pool=_name_of(query, row.get("resourcePool")),
+        **_places(connection, summary, row),
         api_version=connection.content.about.apiVersion,
         networks=_network_names(query, row.get("network") or ()),
         datastores={
             one.moid: unescaped(one.get("name") or "") for one in _named(query, row.get("datastore") or ())
         },
     )
-    return saved, _file_paths(config, row)
+    return saved, _file_paths(config, row, saved.datastores.values())
 
 
-def _file_paths(config: Any, row: Row) -> dict[str, str]:
+def _places(connection: Connection, summary: VmSummary, row: Row) -> dict[str, str]:
+    """Return where a VM is by ids and paths."""
+    query = connection.query()
+    pool, above = row.get("resourcePool"), dict[str, Row]()
+    found = pool
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(found, vim.ResourcePool) or found._moId in above:
+            break
+        above[found._moId] = read(query, found, "name", "parent")
+        found = above[found._moId].get("parent")
+    below_root = len(above) > 1
+    return {
+        "resource_pool": unescaped(above[pool._moId].get("name") or "") if above else "",
+        "resource_pool_id": pool._moId if above else "",
+        "resource_pool_path": pool_path(above[pool._moId], above) if below_root else "",
+        "platform_instance": connection.content.about.instanceUuid or "",
+        "datacenter_id": summary.datacenter_id,
+        "datacenter_path": summary.datacenter_path,
+        "folder_id": summary.folder_id,
+        "host_id": summary.host_id,
+    }
+
+
+def _file_paths(config: Any, row: Row, known: Collection[str]) -> dict[str, str]:
     """Return the datastore paths of the files to save, by the names they are saved under."""
     vmx = config.files.vmPathName if config.files is not None else None
     if not vmx:
@@ -85,7 +111,7 @@ def _file_paths(config: Any, row: Row) -> dict[str, str]:
     nvram = next((file.name for file in row.get("layoutEx.file") or () if file.type == "nvram"), None)
     if nvram is None:
         named = next((one.value for one in config.extraConfig or () if one.key == "nvram"), None)
-        nvram = str(DatastorePath.parse(vmx).beside(named)) if named else None
+        nvram = str(DatastorePath.parse(vmx, known).beside(named)) if named else None
     if nvram is not None:
         paths[NVRAM_FILE] = nvram
     return paths
@@ -93,11 +119,6 @@ def _file_paths(config: Any, row: Row) -> dict[str, str]:
 
 def _named(query: Query, refs: Any) -> list[Row]:
     return read_many(query, list(refs), "name")
-
-
-def _name_of(query: Query, ref: Any) -> str:
-    rows = _named(query, [ref]) if ref is not None else []
-    return unescaped(rows[0].get("name") or "") if rows else ""
 
 
 def _network_names(query: Query, refs: Any) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pyVmomi import vim, vmodl
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.ids import VmId
+from app.domain.places import PlannedVm
 from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmPlacement
 from app.vsphere import messages, saved_vm, tasks
 from app.vsphere.details import disks_of
@@ -28,14 +29,16 @@ from app.vsphere.errors import (
 )
 from app.vsphere.faults import FAILURES, FOREIGN, error_text, translate
 from app.vsphere.files import SmallFiles
+from app.vsphere.hardware_versions import VersionTooOld
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
 from app.vsphere.names import DatastorePath, escaped
-from app.vsphere.placement import NoPlace, Place, choose_place, read_site
+from app.vsphere.placement import NoPlace, Place, Site, choose_place
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
 from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, mac_addresses_of, origin_of, rebuild
 from app.vsphere.rebuild_devices import slots_of
 from app.vsphere.saved_vm import NVRAM_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
+from app.vsphere.sites import read_site
 from app.vsphere.tasks import Deadline, Waiting
 
 _CREATE_S = 600.0
@@ -79,10 +82,29 @@ class Creation:
             place = job.place
             log.info(messages.VM_PLACED, vm=wanted.name, host=place.host.name, datastore=place.datastore)
             return self._create(job, saved)
-        except NoPlace as error:
+        except (NoPlace, VersionTooOld) as error:
             raise VmCreationFailed(vm=wanted.name, detail=f"{error}.") from error
         except FAILURES as error:
             raise self._failure(error, wanted.name) from error
+
+    def plan(self, saved: SavedConfiguration, wanted: VmPlacement) -> PlannedVm:
+        """Decide where a VM would be created; see ``PlannedCreation.plan_vm``."""
+        try:
+            vm, place = self._place(saved, wanted)
+            rebuilt = rebuild(vm, place, wanted, _whole_identity(vm), "")
+            taken = bool(self._named_in(place.folder, wanted.name))
+        except (NoPlace, VersionTooOld) as error:
+            raise VmCreationFailed(vm=wanted.name, detail=f"{error}.") from error
+        except FAILURES as error:
+            raise self._failure(error, wanted.name) from error
+        return PlannedVm(
+            datacenter=place.datacenter.path if place.datacenter is not None else place.host.datacenter,
+            folder=place.folder_path,
+            host=place.host.name,
+            datastore=place.datastore,
+            name_taken=taken,
+            warnings=rebuilt.warnings,
+        )
 
     def _failure(self, error: Exception, name: str) -> OperationalError:
         ours = error
@@ -96,10 +118,7 @@ class Creation:
     # ---- before ------------------------------------------------------------------------------------------
 
     def _prepare(self, saved: SavedConfiguration, wanted: VmPlacement) -> _Job:
-        vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
-        place = choose_place(
-            self._session.run(lambda connection: read_site(connection.query())), origin_of(vm), wanted
-        )
+        vm, place = self._place(saved, wanted)
         if self._named_in(place.folder, wanted.name):
             raise VmCreationFailed(vm=wanted.name, detail="its folder has a VM or folder of this name already.")
         identity = _whole_identity(vm) if wanted.keep_identity else self._free_identity(vm)
@@ -107,6 +126,21 @@ class Creation:
         return _Job(
             saved=vm, place=place, wanted=wanted, rebuilt=rebuild(vm, place, wanted, identity, mark), mark=mark
         )
+
+    def _place(self, saved: SavedConfiguration, wanted: VmPlacement) -> tuple[SavedVm, Place]:
+        """Return the saved VM and where it goes.
+
+        Raises:
+            NoPlace: it cannot go where it was asked to, or that is not clear.
+            ConfigurationUnreadable: there is no saved VM.
+        """
+        vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
+
+        def look(connection: Connection) -> tuple[Site, str]:
+            return read_site(connection.query()), connection.content.about.instanceUuid or ""
+
+        site, instance = self._session.run(look)
+        return vm, choose_place(site, origin_of(vm, instance), wanted)
 
     def _named_in(self, folder: str, name: str) -> list[Row]:
         def look(connection: Connection) -> list[Row]:
@@ -161,7 +195,7 @@ class Creation:
             warnings += self._reconfigured(vm, spec)
         nvram = files.files.get(NVRAM_FILE)
         if nvram is not None:
-            warnings += self._stored_nvram(vm, config, nvram)
+            warnings += self._stored_nvram(vm, job, config, nvram)
         lacking = tuple(_changed_identity(job, config, devices))
         return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings), identity_warnings=lacking)
 
@@ -173,13 +207,13 @@ class Creation:
             return [f"The boot order and the video card could not be set: {error_text(error)}"]
         return []
 
-    def _stored_nvram(self, vm: VmId, config: Row, content: bytes) -> list[str]:
+    def _stored_nvram(self, vm: VmId, job: _Job, config: Row, content: bytes) -> list[str]:
         """Put the firmware's memory beside the .vmx, before the first power-on makes an empty one."""
         try:
-            vmx = DatastorePath.parse(config.need("config.files.vmPathName"))
+            vmx = DatastorePath.parse(config.need("config.files.vmPathName"), (job.place.datastore,))
             named = next((one.value for one in config.get("config.extraConfig") or () if one.key == "nvram"), None)
             name = named or f"{vmx.file.rpartition('/')[2].removesuffix('.vmx')}.nvram"
-            self._files.store(vmx.beside(name), content)
+            self._files.store(vmx.beside(name), content, vm)
         except _NVRAM_FAILURES as error:
             return [f"The firmware's settings (NVRAM) could not be restored: {error_text(error)}"]
         if named:

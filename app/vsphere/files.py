@@ -2,6 +2,7 @@
 
 import http.client
 
+from app.domain.ids import VmId
 from app.vsphere.access import VSphereAccess
 from app.vsphere.certificates import Endpoint
 from app.vsphere.errors import PlatformRefused
@@ -18,33 +19,33 @@ class SmallFiles:
         self._endpoint = endpoint
         self._access = access
 
-    def fetch(self, path: DatastorePath) -> bytes:
-        """Return a file's content.
+    def fetch(self, path: DatastorePath, vm: VmId | None = None) -> bytes:
+        """Return a file's content; the path is one of the VM's.
 
         Raises:
             PlatformRefused: there is no such file, or it may not be read.
             OperationalError, OSError, http.client.HTTPException: the platform cannot be reached.
         """
-        status, body = self._request("GET", path, None)
+        status, body = self._request("GET", path, None, vm)
         if status != http.client.OK:
             raise self._refused("read", path, f"HTTP status {status}")
         if len(body) > _LIMIT_BYTES:
             raise self._refused("read", path, f"it is larger than {_LIMIT_BYTES >> 20} MiB")
         return body
 
-    def store(self, path: DatastorePath, data: bytes) -> None:
-        """Create or replace a file.
+    def store(self, path: DatastorePath, data: bytes, vm: VmId | None = None) -> None:
+        """Create or replace a file; the path is one of the VM's.
 
         Raises:
             PlatformRefused: it may not be written.
             OperationalError, OSError, http.client.HTTPException: the platform cannot be reached.
         """
-        status, _ = self._request("PUT", path, data)
+        status, _ = self._request("PUT", path, data, vm)
         if status not in {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}:
             raise self._refused("write", path, f"HTTP status {status}")
 
-    def _request(self, method: str, path: DatastorePath, body: bytes | None) -> tuple[int, bytes]:
-        file = self._access.https_file(str(path))
+    def _request(self, method: str, path: DatastorePath, body: bytes | None, vm: VmId | None) -> tuple[int, bytes]:
+        file = self._access.https_file(str(path), vm)
         connection = self._endpoint.connection(self._endpoint.context(), read_timeout_s=_TIMEOUT_S)
         headers = {"Cookie": file.cookie, "User-Agent": "Standfast"}
         if body is not None:

@@ -10,7 +10,7 @@ from app.core.tasklog import TaskLog
 from app.domain.errors import LicenseRefused, PrivilegeMissing
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, TaskId, VmId
-from app.domain.places import PlatformPlaces, SavedHardware
+from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
 from app.domain.platforms import PlatformFacts, PlatformKind, PrivilegeCheck
 from app.domain.vms import (
     CreatedVm,
@@ -189,6 +189,15 @@ class VSphereHypervisor:
         """
         with translated(self._session.attempt("create a VM", placement.name)):
             return self._creation.create(saved, placement, log=log)
+
+    def plan_vm(self, saved: SavedConfiguration, placement: VmPlacement) -> PlannedVm:
+        """Decide where a VM would be created and what would not be as it was; changes nothing.
+
+        Raises:
+            VmCreationFailed: it cannot be created there; the message says what to do.
+        """
+        with translated(self._session.attempt("plan a VM", placement.name)):
+            return self._creation.plan(saved, placement)
 
     def list_places(self) -> PlatformPlaces:
         """Return the datacenters, hosts, datastores and networks that a new VM can use."""

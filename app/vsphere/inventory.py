@@ -114,16 +114,42 @@ class Places:
 
     def way_down(self, ref: Ref | None) -> tuple[str, tuple[str, ...]]:
         """Return the datacenter and the names of the folders below it, down to the one that is given."""
-        folders: list[str] = []
+        way = self.way(ref)
+        return way.datacenter, way.folder
+
+    def way(self, ref: Ref | None) -> "Way":
+        """Return how to come down to a folder or a vApp."""
+        names: list[str] = []
+        found: Ref | None = None
+        below = 0
         for _ in range(_MAX_DEPTH):
             place = self._known.get(ref.moid) if ref is not None else None
-            if place is None:
-                break
+            if place is None or (place.parent is None and found is not None):
+                break  # the root folder's name is no part of a path
             if place.kind == "Datacenter":
-                return place.name, tuple(reversed(folders[:-1]))  # the last is the datacenter's hidden "vm"
-            folders.append(place.name)
+                found, below = ref, len(names)
+            names.append(place.name)
             ref = place.parent
-        return "", tuple(reversed(folders))
+        if found is None:
+            return Way(datacenter="", path="", moid="", folder=tuple(reversed(names)))
+        return Way(
+            datacenter=names[below],
+            path="/".join(reversed(names[below:])),
+            moid=found.moid,
+            folder=tuple(reversed(names[: max(0, below - 1)])),  # the highest is the datacenter's hidden "vm"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How to come down from the root folder."""
+
+    datacenter: str
+    path: str
+    """Of the datacenter, its folders and itself."""
+    moid: str
+    """Of the datacenter."""
+    folder: tuple[str, ...]
 
 
 def _read_places(connection: Connection, refs: Iterable[Ref]) -> Iterable[LightRow]:
@@ -143,7 +169,8 @@ def _parent_of(vm: LightRow) -> Ref | None:
 
 def summary_of(vm: LightRow, places: Places) -> VmSummary:
     """Make the inventory's row of a VM; what an unreachable VM does not tell stays empty."""
-    datacenter, folder = places.way_down(_parent_of(vm))
+    way = places.way(_parent_of(vm))
+    parent, host = vm.reference("parent"), vm.reference("runtime.host")
     disks = vm.values.get("config.hardware.device")
     snapshots = vm.values.get("snapshot")
     return VmSummary(
@@ -154,9 +181,13 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         bios_uuid=vm.text("config.uuid"),
         guest=vm.text("guest.guestFullName") or vm.text("config.guestFullName") or "",
         hostname=vm.text("guest.hostName") or None,
-        host=places.name(vm.reference("runtime.host")),
-        datacenter=datacenter,
-        folder=folder,
+        host=places.name(host),
+        host_id=host.moid if host is not None else "",
+        datacenter=way.datacenter,
+        datacenter_id=way.moid,
+        datacenter_path=way.path,
+        folder=way.folder,
+        folder_id=parent.moid if parent is not None else "",
         datastores=tuple(sorted(filter(None, (places.name(ref) for ref in vm.references("datastore"))))),
         disk_bytes=disks.disk_bytes if isinstance(disks, DeviceFacts) else 0,
         change_tracking_supported=vm.flag("capability.changeTrackingSupported"),

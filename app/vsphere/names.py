@@ -4,11 +4,11 @@ vSphere escapes ``%``, ``/`` and ``\`` in the names of its objects as ``%25``, `
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _ESCAPED = re.compile(r"%(25|2f|5c)", re.IGNORECASE)
 _PLAIN = {"25": "%", "2f": "/", "5c": "\\"}
-_DATASTORE_PATH = re.compile(r"\[(?P<datastore>[^\]]*)\] ?(?P<file>.*)", re.DOTALL)
 
 
 def escaped(name: str) -> str:
@@ -29,16 +29,24 @@ class DatastorePath:
     file: str
 
     @classmethod
-    def parse(cls, text: str) -> "DatastorePath":
+    def parse(cls, text: str, known: Iterable[str] = ()) -> "DatastorePath":
         """Split a datastore path.
 
+        Args:
+            text: the path.
+            known: names of datastores that it may be on. They decide where a name that holds brackets ends;
+                without them it ends at the first bracket with a space or nothing behind it.
+
         Raises:
-            ValueError: it is not one.
+            ValueError: it is not a datastore path.
         """
-        match = _DATASTORE_PATH.fullmatch(text)
-        if match is None:
-            raise ValueError(f"not a datastore path: {text!r}")
-        return cls(match["datastore"], match["file"])
+        name = max((name for name in known if text.startswith(f"[{name}]")), key=len, default=None)
+        if name is None:
+            end = _end_of_name(text)
+            if end < 0:
+                raise ValueError(f"not a datastore path: {text!r}")
+            name = text[1:end]
+        return cls(name, text[len(name) + 2 :].removeprefix(" "))
 
     def __str__(self) -> str:
         return f"[{self.datastore}] {self.file}"
@@ -53,3 +61,14 @@ class DatastorePath:
         if name.startswith("["):
             return DatastorePath.parse(name)
         return DatastorePath(self.datastore, f"{self.directory}/{name}" if self.directory else name)
+
+
+def _end_of_name(text: str) -> int:
+    """Return where the datastore's name ends in a datastore path; negative when the text is none."""
+    if not text.startswith("["):
+        return -1
+    first = text.find("]")
+    at = first
+    while at >= 0 and text[at + 1 : at + 2] not in {"", " "}:
+        at = text.find("]", at + 1)
+    return at if at >= 0 else first

@@ -1,18 +1,16 @@
-"""Where a VM is to be created: what the platform has, and the choice among it as a pure function."""
+"""Where a VM is created: the choice among what a platform has, as a pure function.
+
+Objects are told apart by their managed object ids. A name counts only where it is the name of one object.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
-
-from pyVmomi import vim
+from typing import Protocol, TypeVar
 
 from app.domain.vms import VmPlacement
-from app.vsphere.names import unescaped
-from app.vsphere.properties import Query, Row, read_all, read_many
-
-_MAX_DEPTH = 64
-_distributed = vim.dvs.DistributedVirtualPortgroup
+from app.vsphere.hardware_versions import newest_version, number_of
+from app.vsphere.names import escaped
 
 
 class NetworkKind(Enum):
@@ -34,6 +32,22 @@ class Network:
     """Port group key, or opaque network id."""
     switch: str = ""
     """UUID of the distributed switch, or type of the opaque network."""
+    switch_name: str = ""
+
+    @property
+    def path(self) -> str:
+        """Name with the distributed switch that tells it from others of that name."""
+        return f"{self.switch_name}/{self.name}" if self.switch_name else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datacenter:
+    """A datacenter of a platform."""
+
+    moid: str
+    name: str
+    path: str
+    """Names of the folders above it and its own, joined by slashes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +57,22 @@ class Host:
     moid: str
     name: str
     datacenter: str
+    """Managed object id of its datacenter."""
     root_pool: str
     pools: Mapping[str, str]
-    """Managed object ids of its resource pools, by name."""
+    """Managed object ids of its resource pools, by their escaped names from below the root pool down."""
     datastores: frozenset[str]
-    """Names of the datastores it can use."""
+    """Names of the datastores it can use; a datacenter has each name once."""
     networks: Mapping[str, Network]
+    """What it offers, by managed object id."""
+    datastore_ids: Mapping[str, str] = field(default_factory=dict)
+    """Names of the datastores it can use, by managed object id."""
+    vapps: Mapping[str, str] = field(default_factory=dict)
+    """Names of the vApps among its resource pools, by managed object id; VMs are not created in them."""
+    hardware_versions: frozenset[str] = frozenset()
+    """Virtual hardware versions that it creates VMs with, such as ``vmx-21``; empty when it does not say."""
+    version: str = ""
+    """Version of its ESXi."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +82,15 @@ class Site:
     hosts: tuple[Host, ...]
     """Connected hosts that are not in maintenance, by name."""
     folders: Mapping[str, Mapping[tuple[str, ...], str]]
-    """For each datacenter, the ids of its VM folders by their path below it; ``()`` is the datacenter's own."""
+    """For each datacenter's id, the ids of its VM folders by their path below it; ``()`` is its own."""
+    datacenters: Mapping[str, Datacenter] = field(default_factory=dict)
+    """The datacenters by id."""
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    """Every network of the platform by id."""
+
+    def datacenter(self, moid: str) -> Datacenter:
+        """Return a datacenter by its id."""
+        return self.datacenters.get(moid) or Datacenter(moid=moid, name=moid, path=moid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +104,26 @@ class Origin:
     datastore: str
     disk_datastores: Mapping[int, str]
     """Datastore of each disk, by device key."""
+    datacenter_id: str = ""
+    datacenter_path: str = ""
+    folder_id: str = ""
+    host_id: str = ""
+    resource_pool_id: str = ""
+    resource_pool_path: str = ""
+    """Escaped names of the pools from below the root pool down."""
+    datastore_ids: Mapping[str, str] = field(default_factory=dict)
+    """Ids of the datastores by their names."""
+    hardware_version: str = ""
+    """Virtual hardware version, such as ``vmx-21``."""
+    same_platform: bool | None = None
+    """Whether the ids above are of the platform that is restored to. None: not known, so that an id counts only
+    where the object still has the saved name."""
+
+    def is_of(self, moid: str, name: str, saved_id: str, saved_name: str) -> bool:
+        """Tell whether an object is the one that was saved, by its id."""
+        if not saved_id or moid != saved_id or self.same_platform is False:
+            return False
+        return self.same_platform is True or name == saved_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,235 +136,278 @@ class Place:
     datastore: str
     disk_datastores: Mapping[int, str]
     warnings: tuple[str, ...] = ()
+    folder_path: tuple[str, ...] = ()
+    datacenter: Datacenter | None = None
+    same_platform: bool | None = None
+    """Whether the saved VM's ids are of this platform; see ``Origin.same_platform``."""
+    other_networks: tuple[Network, ...] = ()
+    """Networks of the platform that the host does not offer."""
 
 
 class NoPlace(Exception):
     """The VM cannot be created as it was asked. Never leaves this package."""
 
 
+class _Named(Protocol):
+    @property
+    def moid(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
+    """Return what a text may mean: the object with that id, else those of that path, else of that name."""
+    known = list(candidates)
+    for found in (
+        [one for one in known if one.moid == text],
+        [one for one in known if one.path == text],
+        [one for one in known if one.name == text],
+    ):
+        if found:
+            return found
+    return ()
+
+
+def listed(objects: Iterable[_Named]) -> str:
+    """Return objects of one name so that they can be told apart."""
+    return ", ".join(sorted(f"{one.path} ({one.moid})" for one in objects))
+
+
 def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
     """Choose where a VM is created: what was asked for, else what it came from, else the only one there is.
+
+    What is asked for is an id, a path, or a name that only one object has.
 
     Raises:
         NoPlace: something that was asked for is not there, or nothing was asked for and the choice is not clear.
     """
     warnings: list[str] = []
-    datacenter = _datacenter(site, origin, wanted)
-    hosts = [host for host in site.hosts if host.datacenter == datacenter]
-    if wanted.host is not None:
-        hosts = [host for host in hosts if host.name == wanted.host]
-        if not hosts:
-            raise NoPlace(f"the host {wanted.host} is not connected in {datacenter}")
-    asked = [one for one in (wanted.datastore, *(name for _, name in wanted.disk_datastores)) if one is not None]
-    for name in asked:
-        hosts = [host for host in hosts if name in host.datastores]
-        if not hosts:
-            raise NoPlace(f"no suitable host in {datacenter} has the datastore {name}")
-    if not hosts:
-        raise NoPlace(f"no host of {datacenter} is connected")
-    host = max(hosts, key=lambda one: _suitability(one, origin))
-    datastore = _datastore(host, origin, wanted)
+    moid = _datacenter(site, origin, wanted)
+    datacenter = site.datacenter(moid)
+    host = _host(site, datacenter, origin, wanted)
+    known = frozenset(one for other in site.hosts for one in other.datastore_ids)
+    stores = _Datastores(host, origin, known)
+    datastore = stores.of_vm(wanted)
+    disk_datastores = stores.of_disks(wanted, datastore)
+    folder, path = _folder(site.folders[moid], origin, wanted, warnings)
     return Place(
-        folder=_folder(site.folders[datacenter], wanted.folder, warnings),
+        folder=folder,
+        folder_path=path,
         pool=_pool(host, origin, warnings),
         host=host,
+        datacenter=datacenter,
         datastore=datastore,
-        disk_datastores=_disk_datastores(host, origin, wanted, datastore, warnings),
-        warnings=tuple(warnings),
+        disk_datastores=disk_datastores,
+        warnings=(*warnings, *stores.warnings),
+        same_platform=origin.same_platform,
+        other_networks=tuple(one for moid, one in site.networks.items() if moid not in host.networks),
     )
 
 
+# ---- datacenter and host ---------------------------------------------------------------------------------
+
+
 def _datacenter(site: Site, origin: Origin, wanted: VmPlacement) -> str:
+    known = [site.datacenter(moid) for moid in site.folders]
     if wanted.datacenter is not None:
-        if wanted.datacenter not in site.folders:
-            raise NoPlace(f"there is no datacenter {wanted.datacenter}")
-        return wanted.datacenter
+        return _the_only(named(wanted.datacenter, known), "datacenter", wanted.datacenter)
     if wanted.host is not None:
-        found = {host.datacenter for host in site.hosts if host.name == wanted.host}
-        if not found:
-            raise NoPlace(f"the host {wanted.host} is not connected")
-        return found.pop()
-    if origin.datacenter in site.folders:
-        return origin.datacenter
-    if len(site.folders) == 1:
-        return next(iter(site.folders))
+        return _the_only_host(site.hosts, wanted.host).datacenter
+    asked = {host.datacenter for host in site.hosts if wanted.datastore and wanted.datastore in host.datastore_ids}
+    if len(asked) == 1:
+        return asked.pop()
+    found = _own_datacenters(site, known, origin)
+    if len(found) == 1:
+        return found[0].moid
+    if found:
+        raise NoPlace(f"choose a datacenter, for several are called {origin.datacenter}: {listed(found)}")
+    if len(known) == 1:
+        return known[0].moid
     raise NoPlace(f"choose a datacenter, for the platform has no {origin.datacenter}")
 
 
-def _suitability(host: Host, origin: Origin) -> tuple[bool, int, bool]:
+def _own_datacenters(site: Site, known: Sequence[Datacenter], origin: Origin) -> Sequence[Datacenter]:
+    """Return the datacenters that the saved VM may have come from, one where it can be told."""
+    for one in known:
+        if origin.is_of(one.moid, one.name, origin.datacenter_id, origin.datacenter):
+            return [one]
+    paths = [one for one in known if origin.datacenter_path and one.path == origin.datacenter_path]
+    found = paths or [one for one in known if one.name == origin.datacenter]
+    if len(found) > 1:
+        by_host = {host.datacenter for host in site.hosts if host.name == origin.host}
+        found = [one for one in found if one.moid in by_host] or found
+    return found
+
+
+def _the_only(found: Sequence[Datacenter], kind: str, text: str) -> str:
+    if not found:
+        raise NoPlace(f"there is no {kind} {text}")
+    if len(found) > 1:
+        raise NoPlace(f"several {kind}s are called {text}: {listed(found)}; choose one by its path")
+    return found[0].moid
+
+
+def _hosts_named(hosts: Iterable[Host], text: str) -> list[Host]:
+    known = list(hosts)
+    return [host for host in known if host.moid == text] or [host for host in known if host.name == text]
+
+
+def _the_only_host(hosts: Iterable[Host], text: str) -> Host:
+    found = _hosts_named(hosts, text)
+    if not found:
+        raise NoPlace(f"the host {text} is not connected")
+    if len({host.datacenter for host in found}) > 1:
+        raise NoPlace(f"several hosts are called {text}; choose a datacenter")
+    return found[0]
+
+
+def _host(site: Site, datacenter: Datacenter, origin: Origin, wanted: VmPlacement) -> Host:
+    hosts = [host for host in site.hosts if host.datacenter == datacenter.moid]
+    if wanted.host is not None:
+        hosts = _hosts_named(hosts, wanted.host)
+        if not hosts:
+            raise NoPlace(f"the host {wanted.host} is not connected in {datacenter.path}")
+    asked = [one for one in (wanted.datastore, *(name for _, name in wanted.disk_datastores)) if one is not None]
+    for text in asked:
+        hosts = [host for host in hosts if _datastore_of(host, text)]
+        if not hosts:
+            raise NoPlace(f"no suitable host in {datacenter.path} has the datastore {text}")
+    if not hosts:
+        raise NoPlace(f"no host of {datacenter.path} is connected")
+    return max(hosts, key=lambda one: _suitability(one, origin))
+
+
+def _suitability(host: Host, origin: Origin) -> tuple[bool, bool, int, bool]:
     stores = {origin.datastore, *origin.disk_datastores.values()}
-    return origin.datastore in host.datastores, len(stores & host.datastores), host.name == origin.host
+    newest = newest_version(host.hardware_versions, host.version)
+    runs = not newest or number_of(origin.hardware_version) <= newest
+    is_own = origin.is_of(host.moid, host.name, origin.host_id, origin.host) or host.name == origin.host
+    return runs, origin.datastore in host.datastores, len(stores & host.datastores), is_own
 
 
-def _datastore(host: Host, origin: Origin, wanted: VmPlacement) -> str:
-    if wanted.datastore is not None:
-        return wanted.datastore
-    if origin.datastore in host.datastores:
-        return origin.datastore
-    if len(host.datastores) == 1:
-        return next(iter(host.datastores))
-    raise NoPlace(f"choose a datastore, for {host.name} has no {origin.datastore}")
+# ---- datastores ---------------------------------------------------------------------------------
 
 
-def _folder(folders: Mapping[tuple[str, ...], str], path: tuple[str, ...], warnings: list[str]) -> str:
-    for length in range(len(path), -1, -1):
-        moid = folders.get(path[:length])
+def _datastore_of(host: Host, text: str) -> str:
+    """Return the name of the datastore that an id or a name means on a host; empty when it has none."""
+    return host.datastore_ids.get(text) or (text if text in host.datastores else "")
+
+
+@dataclass(slots=True)
+class _Datastores:
+    """Finds the datastores of a VM on the host that was chosen."""
+
+    host: Host
+    origin: Origin
+    known: frozenset[str]
+    """Ids of all datastores of the platform."""
+    warnings: list[str] = field(default_factory=list)
+
+    def of_vm(self, wanted: VmPlacement) -> str:
+        if wanted.datastore is not None:
+            return _datastore_of(self.host, wanted.datastore)
+        own = self._own(self.origin.datastore)
+        if own:
+            return own
+        if len(self.host.datastores) == 1:
+            return next(iter(self.host.datastores))
+        raise NoPlace(f"choose a datastore, for {self.host.name} has no {self._described(self.origin.datastore)}")
+
+    def of_disks(self, wanted: VmPlacement, datastore: str) -> Mapping[int, str]:
+        overrides = {key: _datastore_of(self.host, text) for key, text in wanted.disk_datastores}
+        chosen: dict[int, str] = {}
+        for key, own in self.origin.disk_datastores.items():
+            if key in overrides:
+                chosen[key] = overrides[key]
+            elif wanted.datastore is not None:
+                chosen[key] = datastore
+            elif found := self._own(own):
+                chosen[key] = found
+            else:
+                chosen[key] = datastore
+                self.warnings.append(
+                    f"The datastore {self._described(own)} is not there; disk {key} is on {datastore}."
+                )
+        return chosen
+
+    def _own(self, name: str) -> str:
+        """Return the name here of a datastore that the VM was on; empty when the host does not have it."""
+        saved_id = self.origin.datastore_ids.get(name, "")
+        here = self.host.datastore_ids.get(saved_id, "")
+        if here and self.origin.is_of(saved_id, here, saved_id, name):
+            return here
+        if self._is_elsewhere(name):
+            return ""  # one of that name here is another one
+        return name if name in self.host.datastores else ""
+
+    def _is_elsewhere(self, name: str) -> bool:
+        saved_id = self.origin.datastore_ids.get(name, "")
+        return self.origin.same_platform is True and saved_id in self.known
+
+    def _described(self, name: str) -> str:
+        is_namesake_here = name in self.host.datastores and self._is_elsewhere(name)
+        return f"{name} of the VM (the one here is another)" if is_namesake_here else name
+
+
+# ---- folder and resource pool ---------------------------------------------------------------------------------
+
+
+def _folder(
+    folders: Mapping[tuple[str, ...], str], origin: Origin, wanted: VmPlacement, warnings: list[str]
+) -> tuple[str, tuple[str, ...]]:
+    paths = {moid: path for path, moid in folders.items()}
+    if wanted.folder_id in paths:
+        return wanted.folder_id, paths[wanted.folder_id]
+    wanted_path = wanted.folder
+    if wanted_path is None:
+        own = paths.get(origin.folder_id)
+        if own is not None and origin.is_of(
+            origin.folder_id, own[-1] if own else "", origin.folder_id, origin.folder[-1] if origin.folder else ""
+        ):
+            return origin.folder_id, own
+        wanted_path = origin.folder
+    for length in range(len(wanted_path), -1, -1):
+        moid = folders.get(wanted_path[:length])
         if moid is not None:
-            if length < len(path):
-                where = "/".join(path[:length]) or "the datacenter's own folder"
-                warnings.append(f"The folder {'/'.join(path)} does not exist; the VM is in {where}.")
-            return moid
+            if length < len(wanted_path):
+                where = "/".join(wanted_path[:length]) or "the datacenter's own folder"
+                warnings.append(f"The folder {'/'.join(wanted_path)} does not exist; the VM is in {where}.")
+            return moid, wanted_path[:length]
     raise NoPlace("the datacenter has no folder for VMs")
 
 
 def _pool(host: Host, origin: Origin, warnings: list[str]) -> str:
-    if not origin.resource_pool:
+    name = origin.resource_pool
+    if not name:
         return host.root_pool
-    pool = host.pools.get(origin.resource_pool)
-    if pool is None:
-        warnings.append(
-            f"The resource pool {origin.resource_pool} does not exist on {host.name}; its root is used."
-        )
-    return pool or host.root_pool
-
-
-def _disk_datastores(
-    host: Host, origin: Origin, wanted: VmPlacement, datastore: str, warnings: list[str]
-) -> Mapping[int, str]:
-    overrides = dict(wanted.disk_datastores)
-    chosen: dict[int, str] = {}
-    for key, own in origin.disk_datastores.items():
-        if key in overrides:
-            chosen[key] = overrides[key]
-        elif wanted.datastore is not None:
-            chosen[key] = wanted.datastore
-        elif own in host.datastores:
-            chosen[key] = own
+    found = _own_pools(host, origin)
+    if len(found) != 1:
+        if found:
+            warnings.append(
+                f"Several resource pools of {host.name} are called {name} ({', '.join(sorted(found))}); "
+                "its root is used."
+            )
         else:
-            chosen[key] = datastore
-            warnings.append(f"The datastore {own} is not there; disk {key} is on {datastore}.")
-    return chosen
+            warnings.append(f"The resource pool {name} does not exist on {host.name}; its root is used.")
+        return host.root_pool
+    moid = next(iter(found.values()))
+    if moid in host.vapps:
+        warnings.append(f"The VM was in the vApp {host.vapps[moid]}; the root pool is used, add it there by hand.")
+        return host.root_pool
+    return moid
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------
-
-_PATHS: dict[type[Any], Sequence[str]] = {
-    vim.Datacenter: ("name", "parent", "vmFolder"),
-    vim.Folder: ("name", "parent"),
-    vim.ComputeResource: ("name", "parent", "resourcePool"),
-    vim.ResourcePool: ("name", "owner"),
-    vim.HostSystem: (
-        *("name", "parent", "datastore", "network"),
-        *("runtime.connectionState", "runtime.inMaintenanceMode"),
-    ),
-    vim.Datastore: ("name", "summary.accessible"),
-}
-
-
-def read_site(query: Query) -> Site:
-    """Read what a platform offers to a new VM.
-
-    Raises:
-        vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
-    """
-    return _SiteReader(query).site()
-
-
-@dataclass(slots=True)
-class _SiteReader:
-    query: Query
-    rows: dict[str, Row] = field(default_factory=dict)
-
-    def site(self) -> Site:
-        self.rows = {row.moid: row for row in read_all(self.query, _PATHS)}
-        usable = [row for row in self._of(vim.HostSystem) if _is_usable(row)]
-        networks = self._networks({ref._moId: ref for row in usable for ref in row.get("network") or ()}.values())
-        hosts = sorted((self._host(row, networks) for row in usable), key=lambda host: host.name)
-        return Site(
-            hosts=tuple(hosts),
-            folders={_name(row): self._folders(row.get("vmFolder")) for row in self._of(vim.Datacenter)},
-        )
-
-    def _of(self, kind: type[Any]) -> list[Row]:
-        return [row for row in self.rows.values() if isinstance(row.ref, kind)]
-
-    def _host(self, row: Row, networks: Mapping[str, Network]) -> Host:
-        resource = self.rows[row.get("parent")._moId]
-        stores = [self.rows[ref._moId] for ref in row.get("datastore") or () if ref._moId in self.rows]
-        offered = [networks[ref._moId] for ref in row.get("network") or () if ref._moId in networks]
-        return Host(
-            moid=row.moid,
-            name=_name(row),
-            datacenter=self._datacenter_above(resource),
-            root_pool=resource.get("resourcePool")._moId,
-            pools={
-                _name(pool): pool.moid for pool in self._of(vim.ResourcePool) if pool.get("owner") == resource.ref
-            },
-            datastores=frozenset(_name(store) for store in stores if store.get("summary.accessible") is not False),
-            networks={network.name: network for network in offered},
-        )
-
-    def _datacenter_above(self, row: Row) -> str:
-        for _ in range(_MAX_DEPTH):
-            if isinstance(row.ref, vim.Datacenter):
-                return _name(row)
-            parent = row.get("parent")
-            if parent is None or parent._moId not in self.rows:
-                break
-            row = self.rows[parent._moId]
-        return ""
-
-    def _folders(self, root: Any) -> Mapping[tuple[str, ...], str]:
-        found: dict[tuple[str, ...], str] = {(): root._moId}
-        children: dict[str, list[Row]] = {}
-        for row in self._of(vim.Folder):
-            if row.get("parent") is not None:
-                children.setdefault(row.get("parent")._moId, []).append(row)
-        waiting: list[tuple[tuple[str, ...], str]] = [((), root._moId)]
-        while waiting:
-            path, moid = waiting.pop()
-            for row in children.get(moid, ()):
-                below = (*path, _name(row))
-                found[below] = row.moid
-                waiting.append((below, row.moid))
-        return found
-
-    def _networks(self, refs: Iterable[Any]) -> dict[str, Network]:
-        known = list(refs)
-        networks = {
-            row.moid: Network(name=_name(row), moid=row.moid) for row in read_many(self.query, known, "name")
-        }
-        for row in read_many(
-            self.query,
-            [ref for ref in known if isinstance(ref, _distributed)],
-            "key",
-            "config.distributedVirtualSwitch",
-        ):
-            switch = row.get("config.distributedVirtualSwitch")
-            uuids = read_many(self.query, [switch], "uuid") if switch is not None else []
-            networks[row.moid] = Network(
-                name=networks[row.moid].name,
-                moid=row.moid,
-                kind=NetworkKind.DISTRIBUTED,
-                key=row.get("key") or row.moid,
-                switch=str(uuids[0].get("uuid") or "") if uuids else "",
-            )
-        for row in read_many(self.query, [ref for ref in known if isinstance(ref, vim.OpaqueNetwork)], "summary"):
-            summary = row.get("summary")
-            networks[row.moid] = Network(
-                name=networks[row.moid].name,
-                moid=row.moid,
-                kind=NetworkKind.OPAQUE,
-                key=getattr(summary, "opaqueNetworkId", "") or "",
-                switch=getattr(summary, "opaqueNetworkType", "") or "",
-            )
-        return networks
-
-
-def _is_usable(row: Row) -> bool:
-    connected = row.get("runtime.connectionState") in {None, vim.HostSystem.ConnectionState.connected}
-    return connected and not row.get("runtime.inMaintenanceMode")
-
-
-def _name(row: Row) -> str:
-    return unescaped(row.get("name") or "")
+def _own_pools(host: Host, origin: Origin) -> dict[str, str]:
+    """Return the pools that the saved VM may have been in, by their paths."""
+    name = escaped(origin.resource_pool)
+    by_path = {path: moid for path, moid in host.pools.items() if path == origin.resource_pool_path}
+    by_name = {path: moid for path, moid in host.pools.items() if path.rpartition("/")[2] == name}
+    for path, moid in host.pools.items():
+        if origin.is_of(moid, path.rpartition("/")[2], origin.resource_pool_id, name):
+            return {path: moid}
+    return by_path or by_name

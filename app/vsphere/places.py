@@ -1,17 +1,28 @@
 """What a restore can choose among: the platform's places, and what a saved VM was made of."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyVmomi import vim
 
-from app.domain.places import DatastorePlace, HostPlace, PlatformPlaces, SavedAdapter, SavedHardware
+from app.domain.places import (
+    DatacenterPlace,
+    DatastorePlace,
+    HostPlace,
+    NetworkPlace,
+    PlatformPlaces,
+    SavedAdapter,
+    SavedHardware,
+)
 from app.domain.vms import SavedConfiguration
 from app.vsphere import saved_vm
 from app.vsphere.names import unescaped
-from app.vsphere.placement import read_site
+from app.vsphere.placement import Network
 from app.vsphere.properties import Query, Row, read_all
 from app.vsphere.rebuild_devices import saved_network
+from app.vsphere.sites import read_site
 
 _PATHS: dict[type[Any], Sequence[str]] = {
     vim.HostSystem: ("datastore",),
@@ -32,14 +43,33 @@ def list_places(query: Query) -> PlatformPlaces:
     rows = {row.moid: row for row in read_all(query, _PATHS)}
     hosts = tuple(
         HostPlace(
+            id=host.moid,
             name=host.name,
-            datacenter=host.datacenter,
+            datacenter=site.datacenter(host.datacenter).name,
+            datacenter_id=host.datacenter,
             datastores=_datastores(rows, rows[host.moid].get("datastore") or () if host.moid in rows else ()),
-            networks=tuple(sorted(host.networks, key=str.casefold)),
+            networks=tuple(sorted({network.name for network in host.networks.values()}, key=str.casefold)),
+            network_places=_networks(host.networks.values()),
         )
         for host in site.hosts
     )
-    return PlatformPlaces(datacenters=tuple(sorted(site.folders, key=str.casefold)), hosts=hosts)
+    datacenters = sorted(
+        (site.datacenter(moid) for moid in site.folders), key=lambda one: (one.path.casefold(), one.moid)
+    )
+    return PlatformPlaces(
+        datacenters=tuple(dict.fromkeys(datacenter.name for datacenter in datacenters)),
+        datacenter_places=tuple(DatacenterPlace(id=one.moid, name=one.name, path=one.path) for one in datacenters),
+        hosts=hosts,
+    )
+
+
+def _networks(networks: Iterable[Network]) -> tuple[NetworkPlace, ...]:
+    places = [NetworkPlace(id=one.moid, name=one.name, path=one.path) for one in networks]
+    paths = Counter(place.path for place in places)
+    told_apart = [
+        replace(place, path=f"{place.path} ({place.id})") if paths[place.path] > 1 else place for place in places
+    ]
+    return tuple(sorted(told_apart, key=lambda place: (place.name.casefold(), place.path)))
 
 
 def _datastores(rows: Mapping[str, Row], refs: Iterable[Any]) -> tuple[DatastorePlace, ...]:
@@ -47,6 +77,7 @@ def _datastores(rows: Mapping[str, Row], refs: Iterable[Any]) -> tuple[Datastore
     usable = (row for row in found if row.get("summary.accessible") is not False)
     places = (
         DatastorePlace(
+            id=row.moid,
             name=unescaped(row.get("name") or ""),
             kind=str(row.get("summary.type") or ""),
             total_bytes=row.get("summary.capacity"),

@@ -4,17 +4,32 @@ Source: protocols page *vSphere facts*, section "Creating a VM again".
 """
 
 import copy
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyVmomi import vim
 
 from app.domain.vms import VmPlacement
+from app.vsphere.hardware_versions import VersionChoice, choose_version
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import Origin, Place
 from app.vsphere.rebuild_devices import DeviceChoices, DiskSlot, rebuild_devices
 from app.vsphere.saved_vm import SavedVm
+from app.vsphere.settings_allowed import is_kept_setting, kept_settings, left_out_text, vapp_config
+
+__all__ = [
+    "MARK",
+    "Identity",
+    "Rebuilt",
+    "finishing_spec",
+    "is_kept_setting",
+    "mac_addresses_of",
+    "origin_of",
+    "rebuild",
+    "version_for",
+]
 
 MARK = "standfast.creation"
 """Key in ``extraConfig`` under which a VM that we create carries an id of its own: only such a VM may be removed
@@ -22,15 +37,21 @@ when its creation fails half-way."""
 
 _device = vim.vm.device
 _SAME_NAME = (
-    *("version", "guestId", "alternateGuestName", "annotation", "consolePreferences", "rebootPowerOff"),
+    *("guestId", "alternateGuestName", "annotation", "consolePreferences", "rebootPowerOff"),
     *("vcpuConfig", "memoryHotAddEnabled", "cpuHotAddEnabled", "cpuHotRemoveEnabled", "latencySensitivity"),
     *("swapPlacement", "firmware", "maxMksConnections", "guestAutoLockEnabled", "memoryReservationLockedToMax"),
-    *("nestedHVEnabled", "vPMCEnabled", "messageBusTunnelEnabled", "sevEnabled", "sgxInfo"),
+    *("nestedHVEnabled", "vPMCEnabled", "sevEnabled", "sgxInfo"),
 )
+"""Properties that ConfigInfo and ConfigSpec have in common and that go over. Not among them: what makes the VM one
+of another product (``managedBy``), paths of files, and the channel from the guest to the host's message bus."""
 _FLAGS = (
-    *("disableAcceleration", "enableLogging", "useToe", "runWithDebugInfo", "monitorType", "htSharing"),
-    *("diskUuidEnabled", "virtualMmuUsage", "virtualExecUsage", "snapshotPowerOffBehavior"),
-    *("vvtdEnabled", "vbsEnabled"),
+    *("enableLogging", "htSharing", "diskUuidEnabled", "virtualMmuUsage", "virtualExecUsage"),
+    *("snapshotPowerOffBehavior", "vvtdEnabled", "vbsEnabled"),
+)
+"""Without those that slow the VM down or fill the host's disk for debugging."""
+_POWER = (
+    *("powerOffType", "suspendType", "resetType", "defaultPowerOffType", "defaultSuspendType"),
+    *("defaultResetType", "standbyAction"),
 )
 _TOOLS = (
     *("afterPowerOn", "afterResume", "beforeGuestStandby", "beforeGuestShutdown", "beforeGuestReboot"),
@@ -41,21 +62,6 @@ _BOOT = (
     *("bootDelay", "enterBIOSSetup", "efiSecureBootEnabled", "bootRetryEnabled", "bootRetryDelay"),
     "networkBootProtocol",
 )
-_EXTRA_EXACT = frozenset(
-    {
-        *("disk.enableuuid", "bios.bootdeviceclasses", "devices.hotplug", "hpet0.present", "mce.enable"),
-        *("vhv.enable", "vvtd.enable", "smbios.reflecthost", "board-id.reflecthost", "keyboard.typematicmindelay"),
-        *("time.synchronize.continue", "time.synchronize.restore", "time.synchronize.resume.disk"),
-        *("time.synchronize.shrink", "time.synchronize.tools.startup", "time.synchronize.tools.enable"),
-        *("rtc.difffromutc", "vcpu.hotadd", "mem.hotadd", "monitor.phys_bits_used", "featmask.vm.hv.capable"),
-        *("firmware", "uefi.secureboot.enabled", "ctkdisallowed", "answer.msg.uuid.altered"),
-    }
-)
-_EXTRA_PREFIXES = (
-    *("guestinfo.", "isolation.", "svga.", "mks.", "cpuid.", "numa.", "monitor_control.", "remotedisplay."),
-    *("tools.", "log.", "sched.cpu.latencysensitivity", "sched.mem.pin", "hypervisor.cpuid.", "usb.generic."),
-)
-"""Settings that describe the machine, and neither its files, its identity nor its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,25 +89,42 @@ class Rebuilt:
     warnings: tuple[str, ...] = field(default_factory=tuple)
 
 
-def origin_of(saved: SavedVm) -> Origin:
-    """Return where a saved VM came from."""
+def origin_of(saved: SavedVm, platform_instance: str = "") -> Origin:
+    """Return where a saved VM came from.
+
+    Args:
+        saved: the saved VM.
+        platform_instance: what the platform that is restored to calls itself; see ``SavedVm.platform_instance``.
+    """
+    known = saved.datastores.values()
+    files = saved.config.files
+    both = saved.platform_instance and platform_instance
     return Origin(
         datacenter=saved.datacenter,
         folder=saved.folder,
         host=saved.host,
         resource_pool=saved.resource_pool,
-        datastore=_datastore_of(saved.config.files.vmPathName if saved.config.files is not None else None),
+        datastore=_datastore_of(files.vmPathName if files is not None else None, known),
         disk_datastores={
-            device.key: _datastore_of(getattr(device.backing, "fileName", None))
+            device.key: _datastore_of(getattr(device.backing, "fileName", None), known)
             for device in saved.config.hardware.device
             if isinstance(device, _device.VirtualDisk)
         },
+        datacenter_id=saved.datacenter_id,
+        datacenter_path=saved.datacenter_path,
+        folder_id=saved.folder_id,
+        host_id=saved.host_id,
+        hardware_version=saved.config.version or "",
+        resource_pool_id=saved.resource_pool_id,
+        resource_pool_path=saved.resource_pool_path,
+        datastore_ids={name: moid for moid, name in saved.datastores.items()},
+        same_platform=saved.platform_instance == platform_instance if both else None,
     )
 
 
-def _datastore_of(path: str | None) -> str:
+def _datastore_of(path: str | None, known: Iterable[str]) -> str:
     try:
-        return DatastorePath.parse(path or "").datastore
+        return DatastorePath.parse(path or "", known).datastore
     except ValueError:
         return ""
 
@@ -127,32 +150,76 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
             adapter_networks=dict(wanted.adapter_networks),
             adapter_addresses=dict(wanted.adapter_addresses),
             networks=place.host.networks,
+            same_platform=place.same_platform,
+            other_networks=place.other_networks,
             keep_disk_uuids=identity.uuid is not None,
             keeps_mac=lambda mac: mac.lower() not in identity.taken_mac_addresses,
         ),
     )
+    version = version_for(saved, place, wanted)
     spec = vim.vm.ConfigSpec(name=escaped(wanted.name))
     spec.files = vim.vm.FileInfo(vmPathName=f"[{place.datastore}]")
-    _copy(config, spec, _SAME_NAME)
-    _set_hardware(config, spec, wanted)
-    _set_settings(config, spec)
+    _copy(config, spec, [name for name in _SAME_NAME if name not in version.lost])
+    spec.version = version.version
+    _set_hardware(config, spec, wanted, version.lost)
+    _set_settings(config, spec, version.lost)
     spec.uuid, spec.instanceUuid = identity.uuid, identity.instance_uuid
-    spec.extraConfig = [*_extra_config(config), vim.option.OptionValue(key=MARK, value=mark)]
+    settings, left_out = kept_settings(config.extraConfig or ())
+    spec.vAppConfig, left_out_of_vapp = vapp_config(config.vAppConfig)
+    spec.extraConfig = [*settings, vim.option.OptionValue(key=MARK, value=mark)]
     spec.deviceChange = devices.changes
     return Rebuilt(
         spec=spec,
         disks=devices.disks,
         mac_addresses=tuple(devices.mac_addresses),
         eager_bytes=sum(_eager_bytes(change.device) for change in devices.changes),
-        warnings=(*place.warnings, *devices.warnings, *_losses(config)),
+        warnings=(
+            *place.warnings,
+            *version.warnings,
+            *devices.warnings,
+            *left_out_text([*left_out, *left_out_of_vapp]),
+            *_losses(config),
+        ),
     )
+
+
+def version_for(saved: SavedVm, place: Place, wanted: VmPlacement) -> VersionChoice:
+    """Choose the virtual hardware version for a saved VM at a place.
+
+    Raises:
+        VersionTooOld: no version there can hold it.
+    """
+    hardware = saved.config.hardware
+    return choose_version(
+        saved.config,
+        place.host.hardware_versions,
+        place.host.version,
+        place.host.name,
+        cpus=wanted.cpus or hardware.numCPU,
+        memory_mib=wanted.memory_mib or hardware.memoryMB,
+    )
+
+
+_FREE_TEXT = frozenset({"annotation", "alternateGuestName"})
+_CHOICES = {
+    "swapPlacement": frozenset({"inherit", "vmDirectory", "hostLocal"}),
+    "firmware": frozenset({"bios", "efi"}),
+}
+_WORD = re.compile(r"\w{1,64}", re.ASCII)
 
 
 def _copy(source: Any, target: Any, names: Sequence[str]) -> None:
     for name in names:
         value = getattr(source, name)
-        if value is not None and not (isinstance(value, list) and not value):
+        if value is not None and not (isinstance(value, list) and not value) and _is_fine(name, value):
             setattr(target, name, copy.deepcopy(value))
+
+
+def _is_fine(name: str, value: Any) -> bool:
+    """Tell whether a text is what such a property may be: a word, where it is not meant to be read."""
+    if not isinstance(value, str) or name in _FREE_TEXT:
+        return True
+    return value in _CHOICES[name] if name in _CHOICES else _WORD.fullmatch(value) is not None
 
 
 def _copied(source: Any, names: Sequence[str]) -> Any:
@@ -163,7 +230,7 @@ def _copied(source: Any, names: Sequence[str]) -> Any:
     return made
 
 
-def _set_hardware(config: Any, spec: Any, wanted: VmPlacement) -> None:
+def _set_hardware(config: Any, spec: Any, wanted: VmPlacement, lost: frozenset[str]) -> None:
     hardware = config.hardware
     spec.numCPUs = wanted.cpus or hardware.numCPU
     spec.memoryMB = wanted.memory_mib or hardware.memoryMB
@@ -171,13 +238,14 @@ def _set_hardware(config: Any, spec: Any, wanted: VmPlacement) -> None:
     if cores:
         # A platform refuses a number of CPUs that does not fill its sockets.
         spec.numCoresPerSocket = cores if spec.numCPUs % cores == 0 else 1
-    _copy(hardware, spec, ("virtualICH7MPresent", "virtualSMCPresent", "motherboardLayout", "simultaneousThreads"))
+    names = ("virtualICH7MPresent", "virtualSMCPresent", "motherboardLayout", "simultaneousThreads")
+    _copy(hardware, spec, [name for name in names if name not in lost])
 
 
-def _set_settings(config: Any, spec: Any) -> None:
-    spec.flags = _copied(config.flags, _FLAGS)
+def _set_settings(config: Any, spec: Any, lost: frozenset[str]) -> None:
+    spec.flags = _copied(config.flags, [name for name in _FLAGS if name not in lost])
     spec.tools = _copied(config.tools, _TOOLS)
-    spec.powerOpInfo = copy.deepcopy(config.defaultPowerOps)
+    spec.powerOpInfo = _copied(config.defaultPowerOps, _POWER)
     spec.bootOptions = _copied(config.bootOptions, _BOOT)
     spec.cpuAllocation = _copied(config.cpuAllocation, _ALLOCATION)
     spec.memoryAllocation = _copied(config.memoryAllocation, _ALLOCATION)
@@ -185,39 +253,6 @@ def _set_settings(config: Any, spec: Any) -> None:
         vim.vm.ConfigSpec.CpuIdInfoSpec(operation="add", info=copy.deepcopy(mask))
         for mask in config.cpuFeatureMask or ()
     ]
-    spec.vAppConfig = _vapp_config(config.vAppConfig)
-
-
-def _vapp_config(saved: Any) -> Any:
-    if saved is None:
-        return None
-    spec = vim.vApp.VmConfigSpec(
-        product=[vim.vApp.ProductSpec(operation="add", info=one) for one in copy.deepcopy(saved.product) or ()],
-        property=[vim.vApp.PropertySpec(operation="add", info=one) for one in copy.deepcopy(saved.property) or ()],
-        ovfSection=[
-            vim.vApp.OvfSectionSpec(operation="add", info=one) for one in copy.deepcopy(saved.ovfSection) or ()
-        ],
-    )
-    _copy(
-        saved,
-        spec,
-        ("ipAssignment", "eula", "ovfEnvironmentTransport", "installBootRequired", "installBootStopDelay"),
-    )
-    return spec
-
-
-def _extra_config(config: Any) -> list[Any]:
-    return [
-        vim.option.OptionValue(key=option.key, value=option.value)
-        for option in config.extraConfig or ()
-        if option.value is not None and is_kept_setting(option.key)
-    ]
-
-
-def is_kept_setting(key: str) -> bool:
-    """Tell whether a setting of ``extraConfig`` goes over into a VM that is created again."""
-    lower = key.lower()
-    return lower in _EXTRA_EXACT or lower.startswith(_EXTRA_PREFIXES)
 
 
 def _eager_bytes(device: Any) -> int:

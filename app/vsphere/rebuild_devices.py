@@ -5,6 +5,7 @@ get negative keys, disks are created empty.
 """
 
 import copy
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from pyVmomi import vim
 
 from app.vsphere.details import capacity_of, unsupported_reason
-from app.vsphere.placement import Network, NetworkKind
+from app.vsphere.placement import Network, NetworkKind, listed, named
 
 _device = vim.vm.device
 _card = _device.VirtualEthernetCard
@@ -29,14 +30,30 @@ _DEFAULT_DEVICES = (
     _device.VirtualVMCIDevice,
 )
 """What every VM gets by itself."""
-_KEPT_CONTROLLERS = (
+_KEPT_CONTROLLERS: tuple[type[Any], ...] = (
     _device.VirtualSCSIController,
     _device.VirtualSATAController,
     _device.VirtualNVMEController,
     _device.VirtualUSBController,
     _device.VirtualUSBXHCIController,
 )
-_PASSTHROUGH_CARDS = (_device.VirtualSriovEthernetCard,)
+_KEPT_CARDS: tuple[type[Any], ...] = (
+    *(_device.VirtualE1000, _device.VirtualE1000e, _device.VirtualPCNet32),
+    *(_device.VirtualVmxnet, _device.VirtualVmxnet2, _device.VirtualVmxnet3),
+)
+"""Adapters that need nothing of a certain host."""
+_FIELDS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (_device.VirtualSCSIController, ("busNumber", "hotAddRemove", "scsiCtlrUnitNumber")),
+    (_device.VirtualUSBController, ("busNumber", "ehciEnabled")),
+    (_device.VirtualController, ("busNumber",)),
+    (_device.VirtualDisk, ("shares", "storageIOAllocation")),
+    (_card, ("wakeOnLanEnabled", "resourceAllocation", "addressType", "macAddress")),
+)
+"""What a new device takes over of a saved one, by kind; never a backing, which may name what a host has."""
+_ADDRESS = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
+_DISK_UUID = re.compile(r"[0-9A-Fa-f -]{32,64}")
+_INDEPENDENT = frozenset({"independent_persistent", "independent_nonpersistent"})
+_ADDRESS_TYPES = frozenset({"manual", "generated", "assigned"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +67,17 @@ class DeviceChoices:
     network_map: Mapping[str, str]
     """Networks to connect instead, by saved name."""
     networks: Mapping[str, Network]
-    """What the chosen host offers, by name."""
+    """What the chosen host offers, by id."""
     keep_disk_uuids: bool
     keeps_mac: Callable[[str], bool]
     adapter_networks: Mapping[int, str] = field(default_factory=dict)
     """Networks of single adapters, by their saved key."""
     adapter_addresses: Mapping[int, str] = field(default_factory=dict)
     """MAC addresses of single adapters, by their saved key; an empty one is made anew."""
+    other_networks: Sequence[Network] = ()
+    """Networks of the platform that the host does not offer."""
+    same_platform: bool | None = None
+    """Whether the saved VM's ids are of this platform; None: an id counts where the network has the saved name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +116,39 @@ def saved_network(card: Any, names: Mapping[str, str]) -> str:
     network = getattr(backing, "network", None)
     known = names.get(network._moId) if network is not None else None
     return known or str(getattr(backing, "deviceName", "") or "")
+
+
+def own_network(
+    card: Any, saved_name: str, offered: Sequence[Network], *, same_platform: bool | None
+) -> Network | None:
+    """Return the network that a saved adapter was connected to, by its ids; None where they do not tell.
+
+    Args:
+        card: the saved adapter.
+        saved_name: name of its network then.
+        offered: what the host offers.
+        same_platform: whether ids are of this platform; None: they count where the network has the saved name.
+    """
+    backing = card.backing
+    if isinstance(backing, _card.DistributedVirtualPortBackingInfo):
+        port = backing.port
+        return next(
+            (one for one in offered if one.kind is NetworkKind.DISTRIBUTED and _is_port_of(port, one)), None
+        )
+    if isinstance(backing, _card.OpaqueNetworkBackingInfo):
+        opaque = [one for one in offered if one.kind is NetworkKind.OPAQUE]
+        return next((one for one in opaque if one.key and one.key == backing.opaqueNetworkId), None)
+    network = getattr(backing, "network", None)
+    if network is None or same_platform is False:
+        return None
+    found = next((one for one in offered if one.moid == network._moId), None)
+    return found if found is not None and (same_platform or found.name == saved_name) else None
+
+
+def _is_port_of(port: Any, network: Network) -> bool:
+    """Tell whether a port is of a port group: its key is unique on its switch, whose UUID no other switch has."""
+    same_switch = (port.switchUuid or "").casefold() == network.switch.casefold()
+    return same_switch and bool(network.key) and port.portgroupKey == network.key
 
 
 def slots_of(devices: Sequence[Any]) -> dict[DiskSlot, Any]:
@@ -141,7 +195,7 @@ class _Rebuilder:
     def _add(self, device: Any) -> None:
         if isinstance(device, _device.VirtualDisk):
             self._add_disk(device)
-        elif isinstance(device, _card) and not isinstance(device, _PASSTHROUGH_CARDS):
+        elif isinstance(device, _card) and type(device) in _KEPT_CARDS:
             self._add_card(device)
         elif isinstance(device, _device.VirtualCdrom):
             self._add_drive(
@@ -150,18 +204,25 @@ class _Rebuilder:
         elif isinstance(device, _device.VirtualFloppy):
             self._add_drive(device, _device.VirtualFloppy.RemoteDeviceBackingInfo(deviceName=""))
         elif isinstance(device, _device.VirtualSoundCard):
-            self._append(self._fresh(device))
+            made = self._fresh(device)
+            made.backing = _device.VirtualSoundCard.DeviceBackingInfo(deviceName="", useAutoDetect=True)
+            self._append(made)
         else:
             self._warn(f"{_label(device)} cannot be created again and was left out.")
 
     def _fresh(self, device: Any) -> Any:
-        """Copy a device with a new negative key, on its controller's new key."""
-        made = copy.deepcopy(device)
+        """Make a device of the same kind with a new negative key, on its controller's new key."""
+        made = type(device)()
+        for name in next((names for kind, names in _FIELDS if isinstance(device, kind)), ()):
+            value = getattr(device, name)
+            if value is not None:
+                setattr(made, name, copy.deepcopy(value))
         made.key = self._new_keys[device.key] = _FIRST_KEY - len(self._new_keys)
-        made.deviceInfo = None
-        made.deviceGroupInfo = None
-        if device.controllerKey in self._new_keys:
-            made.controllerKey = self._new_keys[device.controllerKey]
+        made.controllerKey = self._new_keys.get(device.controllerKey, device.controllerKey)
+        made.unitNumber = device.unitNumber
+        if isinstance(device.slotInfo, _device.VirtualDevice.PciBusSlotInfo):
+            # Guests name their network adapters after the slot.
+            made.slotInfo = _device.VirtualDevice.PciBusSlotInfo(pciSlotNumber=device.slotInfo.pciSlotNumber)
         return made
 
     def _append(self, device: Any, *, creates_file: bool = False) -> None:
@@ -172,11 +233,13 @@ class _Rebuilder:
 
     def _add_controller(self, controller: Any) -> None:
         made = self._fresh(controller)
-        made.device = []
         made.unitNumber = None
-        if str(getattr(made, "sharedBus", None) or "noSharing") != "noSharing":
+        if str(getattr(controller, "sharedBus", None) or "noSharing") != "noSharing":
             self._warn(f"{_label(controller)} is no longer shared with other VMs.")
+        if isinstance(controller, _device.VirtualSCSIController):
             made.sharedBus = _device.VirtualSCSIController.Sharing.noSharing
+        if getattr(controller, "autoConnectDevices", None):
+            self._warn(f"{_label(controller)} does not connect USB devices of the host by itself any more.")
         self._append(made)
 
     # ---- disks -------------------------------------------------------------------------------------------
@@ -198,12 +261,6 @@ class _Rebuilder:
         made.capacityInBytes = capacity_bytes
         made.capacityInKB = capacity_bytes // 1024
         made.backing = self._backing(disk)
-        made.iofilter = []
-        made.vDiskId = None
-        made.vDiskVersion = None
-        made.vFlashCacheConfigInfo = None
-        made.diskObjectId = None
-        made.nativeUnmanagedLinkedClone = None
         self._append(made, creates_file=True)
         self._result.disks[disk.key] = slot
 
@@ -222,41 +279,60 @@ class _Rebuilder:
             thinProvisioned=bool(thin) if is_flat else True,
             eagerlyScrub=bool(getattr(saved, "eagerlyScrub", None)) if is_flat and not thin else None,
             writeThrough=getattr(saved, "writeThrough", None),
-            uuid=getattr(saved, "uuid", None) if self._choices.keep_disk_uuids else None,
+            uuid=_disk_uuid(saved) if self._choices.keep_disk_uuids else None,
         )
 
     # ---- network adapters --------------------------------------------------------------------------------
 
     def _add_card(self, card: Any) -> None:
         made = self._fresh(card)
-        saved_name = self._saved_network(card)
-        choices = self._choices
-        name = choices.adapter_networks.get(card.key) or choices.network_map.get(saved_name, saved_name)
-        network = self._choices.networks.get(name)
-        connect = made.connectable or _device.VirtualDevice.ConnectInfo(
-            allowGuestControl=True, startConnected=True
-        )
-        connect.status = None
-        connect.connected = False
+        network, name, problem = self._network_for(card)
+        made.connectable = _connectable(card.connectable)
         if network is None:
-            connect.startConnected = False
-            connect.migrateConnect = None
-            network = next((self._choices.networks[one] for one in sorted(self._choices.networks)), None)
-            self._warn(f"The network {name or '(unknown)'} is not there; {_label(card)} is left disconnected.")
-        made.connectable = connect
+            made.connectable.startConnected = False
+            self._warn(f"{problem}; {_label(card)} is left disconnected.")
+            network = min(self._choices.networks.values(), key=lambda one: (one.name, one.moid), default=None)
+        elif card.connectable is not None and card.connectable.migrateConnect:
+            made.connectable.migrateConnect = card.connectable.migrateConnect
         made.backing = _card_backing(network, name)
-        made.externalId = None
         self._set_address(made, card)
         self._append(made)
+
+    def _network_for(self, card: Any) -> tuple[Network | None, str, str]:
+        """Return the network of an adapter and its name, else no network and why."""
+        offered = list(self._choices.networks.values())
+        saved_name = self._saved_network(card)
+        asked = self._choices.adapter_networks.get(card.key) or self._choices.network_map.get(saved_name)
+        if asked is None:
+            own = own_network(card, saved_name, offered, same_platform=self._choices.same_platform)
+            if own is not None:
+                return own, own.name, ""
+        name = asked or saved_name
+        found = named(name, offered) if asked else [network for network in offered if network.name == name]
+        if not asked and found:
+            # The adapter's own network is still there, but not on this host: one of its name here is another.
+            own = own_network(
+                card, saved_name, self._choices.other_networks, same_platform=self._choices.same_platform
+            )
+            found = [*found, own] if own is not None else found
+        if len(found) == 1:
+            return found[0], found[0].name, ""
+        if found:
+            return None, name, f"Several networks are called {name}: {listed(found)}"
+        return None, name, f"The network {name or '(unknown)'} is not there"
 
     def _set_address(self, made: Any, card: Any) -> None:
         wanted = self._choices.adapter_addresses.get(card.key)
         if wanted:
             made.macAddress, made.addressType = wanted.lower(), "manual"
-        elif wanted is not None or not (card.macAddress and self._choices.keeps_mac(card.macAddress)):
+        elif wanted is not None or not self._keeps_address(card):
             made.macAddress, made.addressType = None, "generated"
         if made.macAddress:
             self._result.mac_addresses.append(made.macAddress.lower())
+
+    def _keeps_address(self, card: Any) -> bool:
+        is_address = _ADDRESS.fullmatch(card.macAddress or "") is not None
+        return is_address and card.addressType in _ADDRESS_TYPES and self._choices.keeps_mac(card.macAddress)
 
     def _saved_network(self, card: Any) -> str:
         return saved_network(card, self._choices.network_names)
@@ -280,8 +356,20 @@ class _Rebuilder:
 
 def _dependent(mode: Any) -> str:
     """Keep a disk's mode, but let it take part in snapshots where it did before."""
-    text = str(mode or "persistent")
-    return text if text.startswith("independent") else "persistent"
+    return str(mode) if str(mode) in _INDEPENDENT else "persistent"
+
+
+def _disk_uuid(backing: Any) -> str | None:
+    text = str(getattr(backing, "uuid", None) or "")
+    return text if _DISK_UUID.fullmatch(text) else None
+
+
+def _connectable(saved: Any) -> Any:
+    return _device.VirtualDevice.ConnectInfo(
+        startConnected=saved is None or bool(saved.startConnected),
+        allowGuestControl=saved is None or bool(saved.allowGuestControl),
+        connected=False,
+    )
 
 
 def _card_backing(network: Network | None, name: str) -> Any:

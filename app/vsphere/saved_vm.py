@@ -1,8 +1,9 @@
 """A VM's configuration as it is kept beside the disks of a restore point: ``config.json``.
 
 The file is a JSON object with ``format`` and ``version``, where the VM was (``datacenter``, ``folder``, ``host``,
-``resource_pool``, ``power_state``), what its references mean (``networks`` and ``datastores``, by id or key),
-and under ``config`` the platform's complete ``VirtualMachineConfigInfo`` as :mod:`app.vsphere.vim_json` writes it.
+``resource_pool``, ``power_state``), the same places by id and path (``places``, each of them optional), what its
+references mean (``networks`` and ``datastores``, by id or key), and under ``config`` the platform's complete
+``VirtualMachineConfigInfo`` as :mod:`app.vsphere.vim_json` writes it.
 """
 
 import json
@@ -21,6 +22,10 @@ VMX_FILE = "vm.vmx"
 NVRAM_FILE = "vm.nvram"
 _FORMAT = "standfast-vsphere-vm"
 _VERSION = 1
+_PLACES = (
+    *("platform_instance", "datacenter_id", "datacenter_path", "folder_id", "host_id", "resource_pool_id"),
+    "resource_pool_path",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +44,15 @@ class SavedVm:
     """Names of networks by managed object id, by distributed port group key, and by opaque network id."""
     datastores: Mapping[str, str] = field(default_factory=dict)
     """Names of datastores by managed object id."""
+    platform_instance: str = ""
+    """UUID that the platform gave itself, which tells its ids from those of another; empty when unknown."""
+    datacenter_id: str = ""
+    datacenter_path: str = ""
+    folder_id: str = ""
+    host_id: str = ""
+    resource_pool_id: str = ""
+    resource_pool_path: str = ""
+    """Escaped names of the pools from below the root pool down; empty for the root pool."""
 
 
 def write(saved: SavedVm) -> bytes:
@@ -54,6 +68,7 @@ def write(saved: SavedVm) -> bytes:
         "resource_pool": saved.resource_pool,
         "networks": dict(saved.networks),
         "datastores": dict(saved.datastores),
+        "places": {name: getattr(saved, name) for name in _PLACES if getattr(saved, name)},
         "config": encode(saved.config),
     }
     return json.dumps(document, ensure_ascii=False, indent=1).encode()
@@ -73,7 +88,9 @@ def read(content: bytes) -> SavedVm:
             raise ConfigurationUnreadable(
                 detail=f"its format version is {document.get('version')}, not {_VERSION}."
             )
+        places = document.get("places") or {}
         return SavedVm(
+            **{name: _text(places.get(name, "")) for name in _PLACES},
             config=decode(document["config"], vim.vm.ConfigInfo),
             power_state=PowerState(document["power_state"]),
             datacenter=_text(document["datacenter"]),

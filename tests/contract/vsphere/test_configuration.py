@@ -161,11 +161,14 @@ def test_network_that_is_not_there_leaves_the_adapter_disconnected_and_says_so(
     vsphere: VSphereHypervisor, saved: SavedConfiguration, log: RecordingTaskLog, cleanup: list[VmId]
 ) -> None:
     read = saved_vm.read(saved.files["config.json"])
-    lost = replace(read, networks=dict.fromkeys(read.networks, "a network that was deleted"))
+    names = dict.fromkeys([*read.networks, "dvportgroup-deleted"], "a network that was deleted")
+    lost = replace(read, networks=names)
     for device in lost.config.hardware.device:
         if getattr(device, "macAddress", None) and hasattr(device.backing, "deviceName"):
             device.backing.network = None
             device.backing.deviceName = "a network that was deleted"
+        elif getattr(device, "macAddress", None):
+            device.backing.port.portgroupKey = "dvportgroup-deleted"
     files = {**saved.files, "config.json": saved_vm.write(lost)}
     created = vsphere.create_vm(replace(saved, files=files), VmPlacement(name="lonely"), log=log)
     cleanup.append(created.id)

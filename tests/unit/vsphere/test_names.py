@@ -61,3 +61,19 @@ def test_thumbprint_is_normalized_or_refused() -> None:
     for wrong in ("", "AB:" * 20, "zz" * 32):
         with pytest.raises(ValueError, match="thumbprint"):
             normalized_thumbprint(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "datastore", "file"),
+    [
+        ("[ds [1]] web/web.vmx", (), "ds [1]", "web/web.vmx"),
+        ("[[a]] web.vmx", (), "[a]", "web.vmx"),
+        ("[ds]x] web/web.vmx", (), "ds]x", "web/web.vmx"),
+        ("[a] b] web/web.vmx", ("a] b", "other"), "a] b", "web/web.vmx"),
+        ("[a] b] web/web.vmx", ("a",), "a", "b] web/web.vmx"),
+        ("[a/b] dir] with/x.vmdk", (), "a/b", "dir] with/x.vmdk"),
+        ("[ds [1]]", (), "ds [1]", ""),
+    ],
+)
+def test_brackets_in_names_of_datastores(text: str, known: tuple[str, ...], datastore: str, file: str) -> None:
+    assert DatastorePath.parse(text, known) == DatastorePath(datastore, file)

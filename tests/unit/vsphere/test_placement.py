@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain.vms import VmPlacement
-from app.vsphere.placement import Host, NoPlace, Origin, Site, choose_place
+from app.vsphere.placement import Datacenter, Host, NoPlace, Origin, Site, choose_place
 
 ORIGIN = Origin(
     datacenter="Shanghai",
@@ -117,3 +117,150 @@ def test_wanted_host_names_its_datacenter() -> None:
 def test_what_is_not_there_or_not_clear_is_refused(site: Site, wanted: VmPlacement, reason: str) -> None:
     with pytest.raises(NoPlace, match=reason):
         choose_place(site, ORIGIN, wanted)
+
+
+# ---- names that several have ------------------------------------------------------------------------------------
+
+
+def twins() -> Site:
+    """Two datacenters of one name, each with a host that has a local datastore of one name."""
+    return Site(
+        hosts=(
+            replace(
+                host("esx-a", "datastore1", datacenter="datacenter-1"), datastore_ids={"datastore-1": "datastore1"}
+            ),
+            replace(
+                host("esx-b", "datastore1", datacenter="datacenter-2"), datastore_ids={"datastore-2": "datastore1"}
+            ),
+        ),
+        folders={
+            "datacenter-1": {(): "root-a", ("Web",): "web-a"},
+            "datacenter-2": {(): "root-b", ("Web",): "web-b"},
+        },
+        datacenters={
+            "datacenter-1": Datacenter(moid="datacenter-1", name="Shanghai", path="A/Shanghai"),
+            "datacenter-2": Datacenter(moid="datacenter-2", name="Shanghai", path="B/Shanghai"),
+        },
+    )
+
+
+OF_B = Origin(
+    datacenter="Shanghai",
+    folder=("Web",),
+    host="esx-gone",
+    resource_pool="",
+    datastore="datastore1",
+    disk_datastores={2000: "datastore1"},
+)
+
+
+def test_datacenter_of_two_with_one_name_is_known_by_its_id() -> None:
+    origin = replace(OF_B, datacenter_id="datacenter-2", same_platform=True)
+    place = choose_place(twins(), origin, VmPlacement(name="web"))
+    assert (place.folder, place.host.name) == ("web-b", "esx-b")
+
+
+def test_datacenter_of_two_with_one_name_is_known_by_its_path() -> None:
+    origin = replace(OF_B, datacenter_path="B/Shanghai", same_platform=False)
+    assert choose_place(twins(), origin, VmPlacement(name="web")).folder == "web-b"
+
+
+def test_datacenter_of_two_with_one_name_is_known_by_the_vms_host() -> None:
+    place = choose_place(twins(), replace(OF_B, host="esx-b"), VmPlacement(name="web"))
+    assert (place.folder, place.host.name) == ("web-b", "esx-b")
+
+
+def test_datacenters_that_cannot_be_told_apart_are_named_and_none_is_taken() -> None:
+    with pytest.raises(NoPlace, match=r"A/Shanghai \(datacenter-1\), B/Shanghai \(datacenter-2\)"):
+        choose_place(twins(), OF_B, VmPlacement(name="web"))
+
+
+@pytest.mark.parametrize("text", ["datacenter-2", "B/Shanghai"])
+def test_datacenter_can_be_asked_for_by_id_or_path(text: str) -> None:
+    assert choose_place(twins(), OF_B, VmPlacement(name="web", datacenter=text)).folder == "web-b"
+
+
+def test_name_of_two_datacenters_is_no_answer() -> None:
+    with pytest.raises(NoPlace, match="choose one by its path"):
+        choose_place(twins(), OF_B, VmPlacement(name="web", datacenter="Shanghai"))
+
+
+def test_datastore_asked_for_by_id_decides_the_datacenter() -> None:
+    place = choose_place(twins(), OF_B, VmPlacement(name="web", datastore="datastore-2"))
+    assert (place.host.name, place.datastore, place.disk_datastores) == (
+        "esx-b",
+        "datastore1",
+        {2000: "datastore1"},
+    )
+
+
+def test_datastore_of_another_datacenter_is_not_taken_for_the_vms_own() -> None:
+    origin = replace(OF_B, datastore_ids={"datastore1": "datastore-1"}, same_platform=True)
+    site = twins()
+    two = replace(site.hosts[1], datastores=frozenset({"datastore1", "fast"}))
+    wanted = VmPlacement(name="web", datacenter="datacenter-2")
+    with pytest.raises(NoPlace, match="the one here is another"):
+        choose_place(replace(site, hosts=(site.hosts[0], two)), origin, wanted)
+
+
+def test_renamed_datastore_is_known_by_its_id() -> None:
+    here = replace(host("esx02", "fast", "other"), datastore_ids={"datastore-1": "fast", "datastore-2": "other"})
+    origin = replace(
+        ORIGIN, datastore_ids={"ds1": "datastore-1", "ds2": "datastore-2"}, resource_pool="", same_platform=True
+    )
+    place = choose_place(replace(SITE, hosts=(here,)), origin, VmPlacement(name="web"))
+    assert (place.datastore, place.disk_datastores) == ("fast", {2000: "fast", 2001: "other"})
+
+
+def test_ids_of_another_platform_count_for_nothing() -> None:
+    here = replace(host("esx02", "ds1", "other"), datastore_ids={"datastore-9": "ds1", "datastore-1": "other"})
+    origin = replace(ORIGIN, datastore_ids={"ds1": "datastore-1"}, same_platform=False)
+    assert choose_place(replace(SITE, hosts=(here,)), origin, VmPlacement(name="web")).datastore == "ds1"
+
+
+def test_ids_of_an_unknown_platform_count_where_the_name_agrees() -> None:
+    here = replace(host("esx02", "ds1", "other"), datastore_ids={"datastore-9": "ds1", "datastore-1": "other"})
+    origin = replace(ORIGIN, datastore_ids={"ds1": "datastore-1"})
+    assert choose_place(replace(SITE, hosts=(here,)), origin, VmPlacement(name="web")).datastore == "ds1"
+
+
+def test_vm_comes_back_to_its_folder_without_being_told() -> None:
+    assert choose_place(SITE, ORIGIN, VmPlacement(name="web")).folder == "web"
+
+
+def test_renamed_folder_is_known_by_its_id() -> None:
+    origin = replace(ORIGIN, folder=("Production", "Old name"), folder_id="web", same_platform=True)
+    place = choose_place(SITE, origin, VmPlacement(name="web"))
+    assert (place.folder, place.folder_path, place.warnings) == ("web", ("Production", "Web"), ())
+
+
+def test_folder_that_is_gone_is_said_and_the_datacenters_own_is_taken() -> None:
+    place = choose_place(SITE, replace(ORIGIN, folder=("Gone",)), VmPlacement(name="web"))
+    assert place.folder == "root"
+    assert any("Gone" in warning for warning in place.warnings)
+
+
+def test_folder_can_be_the_datacenters_own_by_choice() -> None:
+    assert choose_place(SITE, ORIGIN, VmPlacement(name="web", folder=())).folder == "root"
+
+
+def test_pool_of_several_with_one_name_is_known_by_its_id_or_path() -> None:
+    pools = {"A/Gold": "pool-1", "B/Gold": "pool-2"}
+    site = replace(SITE, hosts=(replace(SITE.hosts[1], pools=pools),))
+    by_id = replace(ORIGIN, resource_pool_id="pool-2", same_platform=True)
+    assert choose_place(site, by_id, VmPlacement(name="web")).pool == "pool-2"
+    by_path = replace(ORIGIN, resource_pool_path="B/Gold", same_platform=False)
+    assert choose_place(site, by_path, VmPlacement(name="web")).pool == "pool-2"
+    place = choose_place(site, ORIGIN, VmPlacement(name="web"))
+    assert place.pool == "pool-esx02"
+    assert any("A/Gold, B/Gold" in warning for warning in place.warnings)
+
+
+def test_host_that_knows_the_hardware_version_goes_before_the_vms_own() -> None:
+    old, new = (
+        replace(SITE.hosts[1], hardware_versions=frozenset({"vmx-19"})),
+        replace(SITE.hosts[0], hardware_versions=frozenset({"vmx-19", "vmx-21"})),
+    )
+    origin = replace(ORIGIN, hardware_version="vmx-21")
+    place = choose_place(replace(SITE, hosts=(new, old)), origin, VmPlacement(name="web"))
+    assert place.host.name == "esx01"
