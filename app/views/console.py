@@ -7,6 +7,7 @@ from app.views import style
 from app.views.history import Address
 from app.views.memory import Memory
 from app.views.style import Colors, Theme
+from app.views.widgets.banner import Banner
 from app.views.widgets.pill import PillDelegate
 from app.workers.door import DoorClient
 
@@ -59,6 +60,7 @@ class ThemeSwitch(QObject):
 
     def _dress(self) -> None:
         PillDelegate.colors = self._colors
+        Banner.colors = self._colors
         style.apply(self._application, self._colors)
 
 

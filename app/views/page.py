@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph
+from app.views.widgets.banner import MessageOverlay
 from app.views.widgets.toolbar import ToolBar
 
 
@@ -26,6 +27,7 @@ class Page(QWidget):
     Attributes:
         key: Stable name, the first part of its address.
         glyph: Its icon in the navigation.
+        messages: Shows messages over the page, so that they move nothing.
 
     Signals:
         crumbs_changed: the page shows something else now.
@@ -49,6 +51,7 @@ class Page(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.toolbar)
         layout.addLayout(self.body, 1)
+        self.messages = MessageOverlay(self)
 
     def title(self) -> str:
         """Return the page's name in the navigation."""

@@ -7,7 +7,8 @@ from app.domain.errors import OperationalError
 from app.views import style
 from app.views.dialog_help import offer_help
 from app.views.plain import Label, set_title
-from app.views.widgets.form import Banner, Field
+from app.views.widgets.banner import Banner
+from app.views.widgets.form import Field
 
 
 class PassphraseDialog(QDialog):

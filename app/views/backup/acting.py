@@ -1,4 +1,4 @@
-"""What the lists of the backup page share: commands whose failure is told above the list."""
+"""What the lists of the backup page share: commands whose failure is told over the list."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -6,11 +6,10 @@ from typing import Any, TypeVar
 from PySide6.QtWidgets import QMenu
 
 from app.engine.api import Command
-from app.views import style
 from app.views.backup.stopping import Stopper
 from app.views.console import Console
 from app.views.icons import Glyph
-from app.views.widgets.form import Banner
+from app.views.widgets.banner import Banner
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.undo import UndoStrip
@@ -28,10 +27,9 @@ class ActingList(ListPage[Row]):
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console, name)
         self.banner = Banner(self)
-        self.banner.setContentsMargins(style.SPACE_S, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)
-        self.body.insertWidget(0, self.banner)
+        self.messages.add(self.banner)
         self.undo = UndoStrip(console, self)
-        self.body.insertWidget(1, self.undo)
+        self.messages.add(self.undo)
         self.stopper = Stopper(console, self.undo, self.refresh, self.on_refused, self)
         self.table.setAccessibleName(self.tr("List"))
         self.table.rows.checked_changed.connect(self.on_selection)
@@ -63,7 +61,7 @@ class ActingList(ListPage[Row]):
         self.console.door.execute(command, owner=self, on_done=self._on_executed, on_failed=self.on_refused)
 
     def on_refused(self, failure: Failure) -> None:
-        """Tell above the list why a command was refused."""
+        """Tell over the list why a command was refused."""
         self.banner.show_failure(failure)
         self.refresh()
 

@@ -148,7 +148,7 @@ class RunList(ActingList[StatisticsTaskRow]):
 
     def _on_current_run(self, row: object) -> None:
         if isinstance(row, StatisticsTaskRow) and row.error is not None:
-            self.banner.show_text(
+            self.banner.show_problem(
                 f"{row.vm_name}: {row_error_message(row.error)}",
                 row_error_hint(row.error),
             )

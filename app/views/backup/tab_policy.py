@@ -31,6 +31,7 @@ from app.views.backup.retention_calendar import RetentionCalendar
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.plain import Label
+from app.views.widgets.banner import MessageOverlay
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Field
 from app.views.widgets.pause import Pause
@@ -144,7 +145,7 @@ class PolicyTab(QWidget):
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.SPACE_S)
-        column.addWidget(self.exporter.strip)
+        self.messages = MessageOverlay(page, self.exporter.strip)
         column.addWidget(self.fields["plans"], 1)
         column.addWidget(self.add, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(self._build_retention(policy, page))

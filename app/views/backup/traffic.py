@@ -12,8 +12,8 @@ from app.views import style
 from app.views.charts.traffic import TrafficChart, TrafficSample
 from app.views.console import Console
 from app.views.plain import Label
+from app.views.widgets.banner import Banner
 from app.views.widgets.choice_bar import ChoiceBar
-from app.views.widgets.form import Banner
 from app.views.words import row_error_hint, row_error_message
 from app.workers.asker import Failure
 
@@ -110,7 +110,7 @@ class TrafficPanel(QWidget):
         if error is None:
             self.failure.hide()
         else:
-            self.failure.show_text(row_error_message(error), row_error_hint(error))
+            self.failure.show_problem(row_error_message(error), row_error_hint(error))
 
     def wake(self) -> None:
         """Keep the chart up to date from now on."""

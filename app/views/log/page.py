@@ -26,9 +26,9 @@ from app.views.log.all_lines import AllLines
 from app.views.log.choices import LogChoices
 from app.views.log.lines import action_text, as_text, line_columns, line_text, reader_words
 from app.views.page import Crumb, Page
+from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import TableExporter
-from app.views.widgets.form import Banner
 from app.views.widgets.pause import Pause
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
@@ -94,8 +94,8 @@ class LogsPage(Page):
         bar.offer_columns(self.table.column_menu)
         bar.list_wanted.connect(self.table.setFocus)
         self.body.addWidget(self.choices.own_range)
-        self.body.addWidget(self.banner)
-        self.body.addWidget(self.exporter.strip)
+        self.messages.add(self.banner)
+        self.messages.add(self.exporter.strip)
         self.body.addWidget(self.stages, 1)
 
     def _columns(self) -> Sequence[Column[LogEntryRow]]:

@@ -14,7 +14,7 @@ from app.views.places import BACKUP
 from app.views.plain import Label
 from app.views.platforms.dialog import PlatformDialog
 from app.views.program import DemoAccess, Program
-from app.views.widgets.form import Banner
+from app.views.widgets.banner import Banner, MessageOverlay
 from app.workers.asker import Asker, Failure
 
 
@@ -83,7 +83,7 @@ class Welcome(QWidget):
             layout.addWidget(label)
         layout.addSpacing(style.SPACE_XL)
         layout.addLayout(ways)
-        layout.addWidget(self.banner)
+        self.messages = MessageOverlay(self, self.banner)
         layout.addStretch(3)
 
     def _way(self, glyph: Glyph, title: str, text: str, button: QPushButton) -> QFrame:

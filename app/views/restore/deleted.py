@@ -15,8 +15,8 @@ from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
 from app.views.plain import Label, set_title
+from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.export import TableExporter
-from app.views.widgets.form import Banner
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word
@@ -94,10 +94,11 @@ class DeletedPointsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
         layout.setSpacing(style.SPACE_M)
-        for widget in (heading, help_text, self.banner, self.exporter.strip):
+        for widget in (heading, help_text):
             layout.addWidget(widget)
         layout.addWidget(card, 1)
         layout.addLayout(buttons)
+        self.messages = MessageOverlay(card, self.banner, self.exporter.strip)
 
     def _columns(self) -> tuple[Column[DeletedPoint], ...]:
         return (

@@ -168,7 +168,7 @@ class RestorePage(TaskList):
         dialog = RestoreDialog(self.console, rule=rule, vm=vm, point=point, parent=self)
 
         def begun() -> None:
-            self.banner.show_text(self.tr("The restore was queued; it is followed in the list."))
+            self.banner.show_success(self.tr("The restore was queued; it is followed in the list."))
             self._wanted = dialog.started
             self.tabs.setCurrentIndex(0)
             self.refresh()

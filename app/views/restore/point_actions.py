@@ -9,9 +9,9 @@ from app.models import format as fmt
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
+from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import TableExporter
-from app.views.widgets.form import Banner
 from app.views.widgets.table import Table
 from app.views.widgets.undo import UndoStrip
 
@@ -20,7 +20,7 @@ class PointActions(QObject):
     """The context menu and the keys of a table of restore points. Thread: GUI.
 
     Attributes:
-        strips: What its owner places above the table: the undo, the export, and why something was refused.
+        messages: Shows over its owner the undo, the export, and why something was refused.
 
     Signals:
         changed: other points are there now.
@@ -36,7 +36,7 @@ class PointActions(QObject):
         self.undo = UndoStrip(console, owner)
         self.banner = Banner(owner)
         self.exporter: TableExporter[KnownPoint] = TableExporter(console, table, "restore-points", owner)
-        self.strips: tuple[QWidget, ...] = (self.undo, self.exporter.strip, self.banner)
+        self.messages = MessageOverlay(owner, self.undo, self.exporter.strip, self.banner)
         table.menu_wanted.connect(self._on_menu)
         table.delete_wanted.connect(self._on_delete)
 

@@ -101,8 +101,6 @@ class SourceTab(QWidget):
         heading = Label(self.tr("Choose a restore point *"), self)
         heading.setProperty("role", "heading")
         column.addWidget(heading)
-        for strip in self.actions_of_points.strips:
-            column.addWidget(strip)
         column.addLayout(row, 1)
         self._points_problem = Label(self)
         self._points_problem.setProperty("role", "problem")

@@ -8,7 +8,7 @@ from app.views.program import Program, ProgramSettings
 from app.views.settings.card import SettingsCard
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
-from app.views.widgets.form import Banner
+from app.views.widgets.banner import Banner
 from app.workers.asker import Asker, Failure
 
 
@@ -57,7 +57,6 @@ class GeneralCard(SettingsCard):
             ),
             self.autostart,
         )
-        self.body.addWidget(self.banner)
         console.theme.changed.connect(self._on_theme_changed)
 
     def show_settings(self, settings: ProgramSettings) -> None:

@@ -10,7 +10,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.plain import set_tip
 from app.views.settings.card import SettingsCard
-from app.views.widgets.form import Banner
+from app.views.widgets.banner import Banner
 from app.views.widgets.hooks import HooksDialog
 
 
@@ -26,7 +26,6 @@ class HooksCard(SettingsCard):
         self.change.clicked.connect(self._on_change)
         self.words = self.add_row(self.tr("Common commands"), "", self.change)
         self.banner = Banner(self)
-        self.body.addWidget(self.banner)
         self.change.setEnabled(False)
 
     def refresh(self) -> None:

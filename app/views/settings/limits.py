@@ -7,7 +7,7 @@ from app.views import style
 from app.views.plain import Label
 from app.views.program import Program, ProgramSettings
 from app.views.settings.card import SettingsCard
-from app.views.widgets.form import Banner
+from app.views.widgets.banner import Banner
 from app.workers.asker import Asker, Failure
 
 _MOST = 999
@@ -49,7 +49,6 @@ class LimitsCard(SettingsCard):
         row.addWidget(self.save)
         self.banner = Banner(self)
         self.body.addLayout(row)
-        self.body.addWidget(self.banner)
         for box in (self.tasks, self.buffer):
             box.setEnabled(False)
             box.valueChanged.connect(self._on_changed)

@@ -12,7 +12,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.settings.card import SettingsCard
 from app.views.settings.sinks import EmailDialog, WebhookDialog
-from app.views.widgets.form import Banner
+from app.views.widgets.banner import Banner
 from app.workers.asker import Failure
 
 
@@ -46,7 +46,6 @@ class NotificationsCard(SettingsCard):
             self.tr("Where a digest was chosen, it comes at this time, also when nothing failed."),
             self.digest,
         )
-        self.body.addWidget(self.banner)
         self.desktop.setAccessibleName(self.tr("On the desktop"))
         self._enable(enabled=False)
 

@@ -48,6 +48,8 @@ class SettingsPage(Page):
         column.addStretch(1)
         scroll.setWidget(ground)
         self.body.addWidget(scroll)
+        for banner in (self.general.banner, self.limits.banner, self.notifications.banner, self.hooks.banner):
+            self.messages.add(banner)
 
     def title(self) -> str:
         """Return the page's name."""

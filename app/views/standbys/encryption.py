@@ -25,8 +25,9 @@ from app.views.dialog_help import offer_help
 from app.views.plain import Label, set_title
 from app.views.standbys.passphrases import PassphrasePair, secret_entry
 from app.views.standbys.recovery import RecoverySheetDialog
+from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
-from app.views.widgets.form import Banner, Field, FormDialog, grow_later
+from app.views.widgets.form import Field, FormDialog, grow_later
 from app.workers.asker import Failure
 
 OnDone = Callable[[object], None]

@@ -25,9 +25,9 @@ from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptionDialog, UnlockDialog, encryption_words
+from app.views.widgets.banner import Banner
 from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog
-from app.views.widgets.form import Banner
 from app.views.widgets.gauge import Gauge, GaugeDelegate
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.pill import Pill, PillDelegate, Tone
@@ -48,7 +48,7 @@ class StandbysPage(ListPage[StandbyRow]):
     def __init__(self, console: Console) -> None:
         super().__init__(console, "standbys")
         self.banner = Banner(self)
-        self.body.insertWidget(0, self.banner)
+        self.messages.add(self.banner)
         self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
         self._actions = [
             self.toolbar.add_action(text, glyph, slot, tooltip=tooltip)
@@ -245,7 +245,11 @@ class StandbysPage(ListPage[StandbyRow]):
         elif report.needs_passphrase:
             hint = self.tr("Now set a new passphrase under Encryption, so that new repositories can be made.")
         text = self.tr("{count} repositories were unlocked; {points} restore points were found.")
-        self.banner.show_text(text.format(count=len(report.opened), points=report.point_count), hint)
+        text = text.format(count=len(report.opened), points=report.point_count)
+        if report.locked or report.needs_passphrase:
+            self.banner.show_warning(text, hint)
+        else:
+            self.banner.show_success(text, hint)
 
     def _on_encryption(self) -> None:
         for row in self.chosen_rows()[:1]:
@@ -274,7 +278,7 @@ class StandbysPage(ListPage[StandbyRow]):
             )
 
     def _on_points_read(self, count: int) -> None:
-        self.banner.show_text(self.tr("{count} restore points were found.").format(count=count))
+        self.banner.show_success(self.tr("{count} restore points were found.").format(count=count))
         self.refresh()
 
     def _on_verify(self) -> None:

@@ -23,7 +23,8 @@ from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
 from app.views.plain import Label, markup_of, set_title
-from app.views.widgets.form import Banner, grow_later
+from app.views.widgets.banner import Banner
+from app.views.widgets.form import grow_later
 from app.workers.asker import Failure
 from app.workers.keysheet import pdf_of, save_privately
 
@@ -120,7 +121,7 @@ class RecoverySheetDialog(QDialog):
             self.reject()
 
     def _tell(self, title: str, hint: str = "") -> None:
-        self.banner.show_text(title, hint)
+        self.banner.show_success(title, hint)
         grow_later(self)
 
     def _on_failed(self, failure: Failure) -> None:

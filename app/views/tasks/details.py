@@ -29,9 +29,9 @@ from app.views.plain import Label
 from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
 from app.views.tasks.task_list import error_text, kind_text
+from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.elided import ElidedLabel
 from app.views.widgets.export import TableExporter
-from app.views.widgets.form import Banner
 from app.views.widgets.pill import PillDelegate, PillLabel
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
@@ -193,8 +193,8 @@ class TaskDetailsView(QWidget):
         self.log.menu_wanted.connect(self._on_log_menu)
         self.exporter: TableExporter[LogRow] = TableExporter(self._console, self.log, "task-log", self)
         layout.addWidget(heading)
-        layout.addWidget(self.exporter.strip)
         layout.addWidget(self.log, 1)
+        self.messages = MessageOverlay(card, self.exporter.strip)
         return card
 
     def _on_log_menu(self, line: LogRow, position: QPoint) -> None:
@@ -325,7 +325,7 @@ class TaskDetailsView(QWidget):
         if row.error is None:
             self.error.hide()
         else:
-            self.error.show_text(row_error_message(row.error), row_error_hint(row.error))
+            self.error.show_problem(row_error_message(row.error), row_error_hint(row.error))
 
     def as_text(self) -> str:
         """Return everything as plain text, for copying."""

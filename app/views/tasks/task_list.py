@@ -17,9 +17,9 @@ from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.tasks.all_rows import AllTasks
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
+from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import LoadedRows, Source
-from app.views.widgets.form import Banner
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.pill import PillDelegate
 from app.views.words import row_error_hint, row_error_message, task_kind_word
@@ -41,7 +41,7 @@ class TaskList(ListPage[TaskLine]):
         self._limit = PAGE_ROWS
         self._is_all = False
         self.banner = Banner(self)
-        self.body.insertWidget(0, self.banner)
+        self.messages.add(self.banner)
         places = {column.key: place for place, column in enumerate(self.table.rows.columns)}
         self.table.setItemDelegateForColumn(places["state"], PillDelegate(self.table))
         self.table.verticalScrollBar().valueChanged.connect(self._on_scrolled)

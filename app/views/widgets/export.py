@@ -22,7 +22,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.plain import Label, set_tip
-from app.views.widgets.form import Banner
+from app.views.widgets.banner import Banner, Severity, mark
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
 from app.workers.sheets import SheetWriter
@@ -96,6 +96,7 @@ class ExportStrip(QFrame):
         set_tip(self.close_button, self.close_button.accessibleName())
         self.close_button.clicked.connect(self.hide)
         self.failure = Banner(self)
+        self.failure.setProperty("role", "")  # the strip is its frame
         layout = QHBoxLayout(self)
         layout.setContentsMargins(style.SPACE_L, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)
         layout.addWidget(self.text, 1)
@@ -106,11 +107,13 @@ class ExportStrip(QFrame):
 
     def show_progress(self, rows: int) -> None:
         """Tell how many rows were written so far."""
+        mark(self, Severity.INFORMATION)
         self.text.setText(self.tr("Writing the list to a file: {count} rows so far.").format(count=f"{rows:,}"))
         self._show(self.text, self.cancel)
 
     def show_written(self, file: Path, rows: int) -> None:
         """Tell that the file is complete."""
+        mark(self, Severity.SUCCESS)
         self._file = file
         words = self.tr("{count} rows were written to {file}.")
         self.text.setText(words.format(count=f"{rows:,}", file=file))
@@ -118,6 +121,7 @@ class ExportStrip(QFrame):
 
     def show_failure(self, failure: Failure) -> None:
         """Tell why there is no file."""
+        mark(self, Severity.PROBLEM)
         self.failure.show_failure(failure)
         self._show(self.failure, self.close_button)
 

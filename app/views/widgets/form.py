@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
+from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QComboBox,
     QDialog,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -26,62 +25,13 @@ from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.plain import Label, mnemonic_free, set_tip, set_title
+from app.views.widgets.banner import Banner
 from app.views.widgets.focus import focus_first_field
 from app.views.widgets.pause import Pause
-from app.views.words import error_hint, error_message
+from app.views.words import error_message
 from app.workers.asker import Failure
 
 _TYPING_PAUSE_MS = 400
-
-
-class Banner(QFrame):
-    """A line across a dialog or a page that says what went wrong and what to do. Hidden until it is told."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("role", "banner")
-        self._title = Label(self)
-        self._title.setProperty("role", "problem")
-        self._hint = Label(self)
-        self._hint.setProperty("role", "secondary")
-        for label in (self._title, self._hint):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._details = ""
-        self._copy = QPushButton(self.tr("Copy details"), self)
-        self._copy.setProperty("role", "quiet")
-        self._copy.setAutoDefault(False)
-        self._copy.clicked.connect(self._on_copy)
-        texts = QVBoxLayout()
-        texts.setSpacing(style.SPACE_XS)
-        texts.addWidget(self._title)
-        texts.addWidget(self._hint)
-        layout = QHBoxLayout(self)
-        layout.addLayout(texts, 1)
-        layout.addWidget(self._copy, 0, Qt.AlignmentFlag.AlignTop)
-        self.hide()
-
-    def show_failure(self, failure: Failure) -> None:
-        """Say what went wrong, in the operator's language."""
-        if isinstance(failure, OperationalError):
-            self._title.setText(error_message(failure))
-            self._hint.setText(error_hint(failure))
-            self._details = f"{failure.code}\n{failure.message}\n{failure.hint}"
-        else:
-            self._title.setText(self.tr("Something unexpected happened."))
-            self._hint.setText(self.tr("The log has the details. The program goes on; please report this."))
-            self._details = f"{failure.kind}: {failure.detail}"
-        self.show()
-
-    def show_text(self, title: str, hint: str = "") -> None:
-        """Say something of ours."""
-        self._title.setText(title)
-        self._hint.setText(hint)
-        self._details = f"{title}\n{hint}"
-        self.show()
-
-    def _on_copy(self) -> None:
-        QGuiApplication.clipboard().setText(self._details)
 
 
 class Field(QWidget):

@@ -39,7 +39,7 @@ class ListPage(Page, Generic[Row]):
         self.table: Table[Row] = Table[Row](name, model, console.memory)
         self.stages = Stages(self.table, console.theme, self)
         self.exporter: TableExporter[Row] = TableExporter(console, self.table, name, self, self.export_source)
-        self.body.addWidget(self.exporter.strip)
+        self.messages.add(self.exporter.strip)
         self.body.addWidget(self.stages)
         self.toolbar.offer_export(self.exporter.ask)
         self.toolbar.offer_columns(self.table.column_menu)
