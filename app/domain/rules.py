@@ -139,6 +139,7 @@ _URGENCY: Final = (
     TaskState.SAVING_CONFIGURATION,
     TaskState.PREPARING,
     TaskState.STARTING,
+    TaskState.STOPPING,
     TaskState.PENDING,
     TaskState.IDLE,
     TaskState.COMPLETED,

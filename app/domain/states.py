@@ -35,6 +35,7 @@ class TaskState(Enum):
     CREATING_VM = "creating_vm"  # 创建虚机中
     RUNNING = "running"  # 执行中 N%, 恢复中 N%
     VERIFYING = "verifying"  # 校验中
+    STOPPING = "stopping"  # 正在停止: shown from the operator's stop to the end of the run, never stored
     STOPPED = "stopped"  # 停止
     UNKNOWN = "unknown"  # 未知
     COMPLETED = "completed"  # 已完成
@@ -45,8 +46,18 @@ class TaskState(Enum):
         """Tell whether a task in this state will never move again."""
         return self in _FINAL
 
+    @property
+    def can_be_stopped(self) -> bool:
+        """Tell whether a task in this state can be asked to stop: it has not ended, and was not asked before."""
+        return not self.is_final and self is not TaskState.STOPPING
+
 
 _FINAL = frozenset({TaskState.STOPPED, TaskState.COMPLETED, TaskState.FAILED})
+
+
+def shown_state(state: TaskState, *, is_asked_to_stop: bool) -> TaskState:
+    """Return what is shown of a task's stored state: one that was asked to stop is stopping until it has ended."""
+    return TaskState.STOPPING if is_asked_to_stop and not state.is_final else state
 
 
 class TransportMode(Enum):

@@ -1,25 +1,28 @@
 """Turns what is remembered into rows for the reader."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
 from app.core.progress import ProgressSample
 from app.domain.errors import OperationalError
 from app.domain.ids import TaskId
+from app.domain.states import shown_state
 from app.domain.tasks import LogLine, TaskError, TaskRecord
 from app.engine.messages import MessageCatalogue
 from app.engine.queries import ErrorRow, LogRow, TaskRow
 from app.engine.stages import sample_of
 
 
-def task_row(record: TaskRecord, samples: Mapping[TaskId, ProgressSample]) -> TaskRow:
-    """Make the row of a task, with live counters where it runs."""
+def task_row(
+    record: TaskRecord, samples: Mapping[TaskId, ProgressSample], stopping: Collection[TaskId]
+) -> TaskRow:
+    """Make the row of a task, with live counters where it runs; ``stopping`` are those that were asked to stop."""
     asked = _asked.decode(record.request)
     return TaskRow(
         id=record.id,
         kind=record.kind,
-        state=record.state,
+        state=shown_state(record.state, is_asked_to_stop=record.id in stopping),
         vm=record.vm,
         vm_name=record.vm_name,
         platform=record.platform,

@@ -179,6 +179,11 @@ class TaskManager:
         with self._lock:
             return {task: job.context.progress.sample() for task, (_, job) in self._live.items()}
 
+    def stopping(self) -> frozenset[TaskId]:
+        """Return the running tasks that were asked to stop and have not ended yet."""
+        with self._lock:
+            return frozenset(task for task, (_, job) in self._live.items() if job.context.cancel.is_cancelled)
+
     def live(self) -> list[tuple[TaskRecord, ProgressSample]]:
         """Return every running task with its counters; its record is as it was when it was asked for."""
         with self._lock:

@@ -1,6 +1,6 @@
 """The status bar: what runs, how fast, what failed, how much room; and the feed that it and the tray share."""
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.domain.engine_events import EngineFound, EngineLost
@@ -76,6 +76,14 @@ class StatusFeed(QObject):
         self.lost.emit()
 
 
+def running_words(status: EngineStatus) -> str:
+    """Return how many tasks run, wait and are being stopped."""
+    words = QCoreApplication.translate("Status", "{running} running · {pending} pending")
+    if status.stopping:
+        words = QCoreApplication.translate("Status", "{running} running · {pending} pending · {stopping} stopping")
+    return words.format(running=status.running - status.stopping, pending=status.pending, stopping=status.stopping)
+
+
 class StatusItem(QToolButton):
     """An icon and a few words that lead somewhere. Thread: GUI."""
 
@@ -145,9 +153,8 @@ class StatusItems(QObject):
         self._show_rest(visible=False)
 
     def _on_told(self, status: EngineStatus) -> None:
-        words = self.tr("{running} running · {pending} pending")
         self.tasks.show_words(
-            words.format(running=status.running, pending=status.pending),
+            running_words(status),
             "active" if status.running else "secondary",
             Glyph.TASKS,
         )

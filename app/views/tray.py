@@ -12,7 +12,7 @@ from app.views.brand import TrayState, tray_icon
 from app.views.console import Console
 from app.views.places import FAILED_TASKS
 from app.views.plain import set_tip, show_balloon
-from app.views.status import StatusFeed
+from app.views.status import StatusFeed, running_words
 from app.views.widgets.pause import Pause
 from app.views.words import row_error_message
 
@@ -86,8 +86,7 @@ class Tray(QObject):
         unviewed = status.unviewed_errors
         calm = TrayState.RUNNING if status.running else TrayState.IDLE
         state = TrayState.ERROR if unviewed else calm
-        words = self.tr("{running} running · {pending} pending")
-        lines = [self.tr("Standfast"), words.format(running=status.running, pending=status.pending)]
+        lines = [self.tr("Standfast"), running_words(status)]
         if unviewed:
             lines.append(self.tr("Unviewed errors {count}").format(count=unviewed))
         self._wear(state, unviewed, text_lines(lines))

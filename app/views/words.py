@@ -24,6 +24,7 @@ _STATES = {
     TaskState.CREATING_VM: (QT_TRANSLATE_NOOP("Words", "Creating VM"), Tone.ACTIVE, True),
     TaskState.RUNNING: (QT_TRANSLATE_NOOP("Words", "Running"), Tone.ACTIVE, False),
     TaskState.VERIFYING: (QT_TRANSLATE_NOOP("Words", "Verifying"), Tone.ACTIVE, False),
+    TaskState.STOPPING: (QT_TRANSLATE_NOOP("Words", "Stopping"), Tone.ACTIVE, True),
     TaskState.STOPPED: (QT_TRANSLATE_NOOP("Words", "Stopped"), Tone.IDLE, True),
     TaskState.UNKNOWN: (QT_TRANSLATE_NOOP("Words", "Unknown"), Tone.UNKNOWN, False),
     TaskState.COMPLETED: (QT_TRANSLATE_NOOP("Words", "Completed"), Tone.COMPLETED, False),

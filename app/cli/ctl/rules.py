@@ -5,7 +5,7 @@ from argparse import Namespace
 from app.cli.ctl.names import find, find_rule
 from app.cli.ctl.screen import Screen
 from app.cli.ctl.tasks import DONE, queued
-from app.domain.states import BackupKind
+from app.domain.states import BackupKind, TaskState
 from app.engine.api import Door, ListRules, ListRuleVms, RunNow, StartRules, StopRules
 
 
@@ -41,7 +41,12 @@ def stop_rules(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Stop all VMs of rules, and the tasks that run for them."""
     rules = [find_rule(door, name) for name in chosen.rules]
     door.execute(StopRules(rules=tuple(rule.id for rule in rules)))
-    return _told(screen, [rule.name for rule in rules], "stopped")
+    now = {row.id: row.state for row in door.ask(ListRules())}
+    for rule in rules:
+        screen.line(f"{rule.name} {'stopping' if now.get(rule.id) is TaskState.STOPPING else 'stopped'}")
+    if screen.as_json:
+        screen.document([rule.name for rule in rules])
+    return DONE
 
 
 def run_rule(door: Door, screen: Screen, chosen: Namespace) -> int:

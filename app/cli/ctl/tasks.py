@@ -25,6 +25,7 @@ _STAGES = {
     TaskState.CREATING_VM: "CreateVM",
     TaskState.RUNNING: "Transfer",
     TaskState.VERIFYING: "Verify",
+    TaskState.STOPPING: "Stopping",
     TaskState.STOPPED: "Stopped",
     TaskState.UNKNOWN: "Unknown",
     TaskState.COMPLETED: "Completed",

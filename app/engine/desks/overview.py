@@ -78,6 +78,7 @@ class OverviewDesk:
             standbys=self._gauges(),
             engine_pid=os.getpid(),
             started_at=self._started_at,
+            stopping=len(self._manager.stopping()),
         )
 
     def _gauges(self, *, wait_s: float = 0.0) -> tuple[StandbyGauge, ...]:
@@ -124,17 +125,17 @@ class OverviewDesk:
         rules = catalog.rules.all()
         overdue = self._overdue(rules, now, zone)
         week = catalog.figures.days(since=now.astimezone(zone).date() - timedelta(days=6))
-        samples = self._manager.samples()
+        samples, stopping = self._manager.samples(), self._manager.stopping()
         counts = [one.vm_count for one in catalog.sightings.all().values() if one.vm_count is not None]
         return Overview(
             protected_vms=sum(len(rule.vms) for rule in rules),
             known_vms=sum(counts) if counts else None,
             succeeded_7d=sum(one.succeeded for one in week),
             failed_7d=sum(one.failed for one in week),
-            failures=tuple(task_row(one, samples) for one in self._failures()),
+            failures=tuple(task_row(one, samples, ()) for one in self._failures()),
             overdue=tuple(overdue[:MOST_OVERDUE]),
             overdue_count=len(overdue),
-            running=tuple(task_row(one, samples) for one in self._records(list(samples))),
+            running=tuple(task_row(one, samples, stopping) for one in self._records(list(samples))),
             pending=self._manager.pending_count(),
             next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
             standbys=self._gauges(wait_s=GAUGE_WAIT_S),

@@ -71,14 +71,14 @@ class TasksDesk:
             limit=query.limit,
             offset=query.offset,
         )
-        samples = self._manager.samples()
-        return tuple(task_row(record, samples) for record in records)
+        samples, stopping = self._manager.samples(), self._manager.stopping()
+        return tuple(task_row(record, samples, stopping) for record in records)
 
     def _task_details(self, query: q.TaskDetails) -> q.TaskReport:
         record = self._record(query.task)
         lines = self._workshop.catalog.tasks.read_log(query.task, limit=query.log_lines)
         return q.TaskReport(
-            task=task_row(record, self._manager.samples()),
+            task=task_row(record, self._manager.samples(), self._manager.stopping()),
             log=tuple(log_row(line, self._texts) for line in lines),
         )
 

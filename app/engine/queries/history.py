@@ -247,6 +247,8 @@ class EngineStatus:
     standbys: tuple[StandbyGauge, ...]
     engine_pid: int
     started_at: datetime
+    stopping: int = 0
+    """How many of those that run were asked to stop."""
 
 
 class ReadStatus(Query[EngineStatus], frozen=True, kw_only=True):

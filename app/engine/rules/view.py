@@ -12,7 +12,7 @@ from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.platforms import Platform
 from app.domain.rules import BackupRule, ProtectedVm, VmSituation, rule_state, vm_state
 from app.domain.schedule import next_run
-from app.domain.states import TaskState
+from app.domain.states import TaskState, shown_state
 from app.domain.tasks import PointTally, TaskRecord
 from app.engine.jobs import Workshop
 from app.engine.queries.rules import RuleDetails, RuleRow, RuleVmRow
@@ -63,6 +63,7 @@ class _Knowledge:
     newest: Mapping[_Key, TaskRecord]
     ended: Mapping[_Key, TaskRecord]
     ours: frozenset[TaskId]
+    stopping: frozenset[TaskId]
     others_alive: bool
     samples: Mapping[TaskId, ProgressSample]
     speeds: Mapping[TaskId, float]
@@ -75,7 +76,7 @@ class _Knowledge:
         if record is None or record.state.is_final:
             return None
         if record.id in self.ours or record.state is TaskState.PENDING or self.others_alive:
-            return record.state
+            return shown_state(record.state, is_asked_to_stop=record.id in self.stopping)
         return TaskState.UNKNOWN
 
 
@@ -139,6 +140,7 @@ class RuleView:
             newest=newest,
             ended=ended,
             ours=frozenset(before | {one.id for one in manager.unfinished()}),
+            stopping=manager.stopping(),
             others_alive=self._others_alive(now),
             samples=samples,
             speeds=self._speeds.note(samples),

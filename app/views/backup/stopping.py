@@ -12,10 +12,25 @@ from app.views.console import Console
 from app.views.widgets.undo import UndoStrip
 from app.workers.asker import Failure
 
+_UNDER_WAY = frozenset(TaskState) - {
+    TaskState.STARTING,
+    TaskState.IDLE,
+    TaskState.PENDING,
+    TaskState.STOPPED,
+    TaskState.UNKNOWN,
+    TaskState.COMPLETED,
+    TaskState.FAILED,
+}
+
 
 def started(rows: Sequence[RuleVmRow]) -> tuple[VmId, ...]:
     """Return the VMs that are not stopped already."""
     return tuple(row.vm for row in rows if row.state is not TaskState.STOPPED)
+
+
+def running(rows: Sequence[RuleVmRow]) -> int:
+    """Return for how many VMs a run is under way, which takes a moment to end."""
+    return sum(row.state in _UNDER_WAY for row in rows)
 
 
 class Stopper(QObject):
@@ -39,19 +54,21 @@ class Stopper(QObject):
         """Stop VMs of one rule."""
         vms = tuple(row.vm for row in rows)
         back = [StartVms(rule=rule, vms=ran)] if (ran := started(rows)) else []
-        self._stop(StopVms(rule=rule, vms=vms), back, len(started(rows)))
+        self._stop(StopVms(rule=rule, vms=vms), back, len(started(rows)), running(rows))
 
     def stop_rules(self, rules: Sequence[RuleId]) -> None:
         """Stop all VMs of some rules; those that were stopped by hand before stay so when it is taken back."""
-        waiting, back = list(rules), list[StartVms]()
+        waiting, back, under_way = list(rules), list[StartVms](), list[int]()
 
         def look(_failure: Failure | None = None) -> None:
             if not waiting:
-                self._stop(StopRules(rules=tuple(rules)), back, sum(len(one.vms) for one in back))
+                count = sum(len(one.vms) for one in back)
+                self._stop(StopRules(rules=tuple(rules)), back, count, sum(under_way))
                 return
             rule = waiting.pop(0)
 
             def take(rows: tuple[RuleVmRow, ...]) -> None:
+                under_way.append(running(rows))
                 if ran := started(rows):
                     back.append(StartVms(rule=rule, vms=ran))
                 look()
@@ -60,12 +77,16 @@ class Stopper(QObject):
 
         look()
 
-    def _stop(self, command: Command[Any], back: Sequence[StartVms], count: int) -> None:
+    def _stop(self, command: Command[Any], back: Sequence[StartVms], count: int, under_way: int) -> None:
         def done(_answer: object) -> None:
             if back:
                 text = QCoreApplication.translate(
                     "Stopper", "{count} VMs were stopped; what ran for them is not resumed."
                 )
+                if under_way:
+                    text = QCoreApplication.translate(
+                        "Stopper", "{count} VMs are being stopped; what ran for them is not resumed."
+                    )
                 action = QCoreApplication.translate("Stopper", "Start again")
                 self._strip.offer(text.format(count=count), action, lambda: self._start(list(back)))
             self._on_changed()

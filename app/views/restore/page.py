@@ -111,7 +111,7 @@ class RestorePage(TaskList):
         """Enable what fits the selection."""
         rows = self.chosen_rows()
         is_list = not self.instant.isVisibleTo(self)
-        self.stop.setEnabled(is_list and any(not row.task.state.is_final for row in rows))
+        self.stop.setEnabled(is_list and any(row.task.state.can_be_stopped for row in rows))
         self.details.setEnabled(is_list and len(rows) == 1)
 
     def _on_stop(self) -> None:

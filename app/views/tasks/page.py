@@ -130,7 +130,7 @@ class TasksPage(TaskList):
         if self.details.isVisibleTo(self):
             return
         rows = [line.task for line in self.chosen_rows()]
-        self.stop.setEnabled(any(not row.state.is_final for row in rows))
+        self.stop.setEnabled(any(row.state.can_be_stopped for row in rows))
         self.again.setEnabled(len(rows) == 1 and rows[0].state.is_final)
         self.log.setEnabled(len(rows) == 1)
 
@@ -182,7 +182,7 @@ class TasksPage(TaskList):
     def _on_loaded(self) -> None:
         row = self.details.row
         if row is not None and self.details.isVisibleTo(self):
-            self.stop.setEnabled(not row.state.is_final)
+            self.stop.setEnabled(row.state.can_be_stopped)
             self.again.setEnabled(row.state.is_final)
             self.log.setEnabled(True)
             self.crumbs_changed.emit()

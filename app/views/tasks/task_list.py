@@ -211,7 +211,7 @@ class TaskList(ListPage[TaskLine]):
         details = menu.addAction(icon(Glyph.INFO, colors), self.tr("Details"))
         details.triggered.connect(lambda: self.on_activated(row))
         stop = menu.addAction(icon(Glyph.STOP, colors), self.tr("Stop"))
-        stop.setEnabled(not row.task.state.is_final)
+        stop.setEnabled(row.task.state.can_be_stopped)
         stop.triggered.connect(lambda: self.ask_to_stop((row.task,)))
         again = menu.addAction(icon(Glyph.RETRY, colors), self.tr("Run again"))
         again.setEnabled(row.task.state.is_final)
@@ -225,7 +225,7 @@ class TaskList(ListPage[TaskLine]):
 
     def ask_to_stop(self, tasks: Sequence[TaskRow]) -> None:
         """Stop tasks after a question; those that have ended already are left alone."""
-        live = [task for task in tasks if not task.state.is_final]
+        live = [task for task in tasks if task.state.can_be_stopped]
         if not live:
             return
         title = (

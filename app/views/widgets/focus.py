@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QRadioButton,
     QTabBar,
-    QTextEdit,
     QWidget,
 )
 
@@ -22,7 +21,6 @@ _FIELDS = (
     QComboBox,
     QAbstractSpinBox,
     QPlainTextEdit,
-    QTextEdit,
     QAbstractItemView,
     QCheckBox,
     QRadioButton,
@@ -72,6 +70,4 @@ def _can_be_used(widget: QWidget, dialog: QDialog) -> bool:
         return False
     if widget.focusProxy() is not None or not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
         return False
-    return not (
-        isinstance(widget, QLineEdit | QPlainTextEdit | QTextEdit | QAbstractSpinBox) and widget.isReadOnly()
-    )
+    return not (isinstance(widget, QLineEdit | QPlainTextEdit | QAbstractSpinBox) and widget.isReadOnly())

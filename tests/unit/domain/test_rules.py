@@ -1,11 +1,20 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import OneTimePolicy
-from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm, RuleProblem, rule_state
-from app.domain.states import TaskState
+from app.domain.rules import (
+    AdvancedSettings,
+    BackupRule,
+    ProtectedVm,
+    RuleProblem,
+    VmSituation,
+    rule_state,
+    vm_state,
+)
+from app.domain.states import TaskState, shown_state
 
 WEB = ProtectedVm(vm=VmId("vm-1"), name="web-01")
 
@@ -64,3 +73,38 @@ def test_a_rule_shows_the_most_urgent_state_of_its_vms() -> None:
     assert rule_state([]) is TaskState.STOPPED
     for state in TaskState:
         assert rule_state([state]) is state
+
+
+# --- stopping --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", TaskState)
+def test_a_task_that_was_asked_to_stop_is_stopping_until_it_has_ended(state: TaskState) -> None:
+    assert shown_state(state, is_asked_to_stop=False) is state
+    expected = state if state.is_final else TaskState.STOPPING
+    assert shown_state(state, is_asked_to_stop=True) is expected
+
+
+def test_what_is_stopping_has_not_ended_and_cannot_be_stopped_again() -> None:
+    assert not TaskState.STOPPING.is_final
+    assert not TaskState.STOPPING.can_be_stopped
+    assert TaskState.RUNNING.can_be_stopped
+    assert not TaskState.STOPPED.can_be_stopped
+
+
+@pytest.mark.parametrize("state", TaskState)
+def test_every_state_has_its_place_among_the_urgent(state: TaskState) -> None:
+    assert rule_state([state]) is state
+
+
+def test_a_vm_that_was_stopped_is_not_called_so_while_its_run_goes_on() -> None:
+    situation = VmSituation(
+        is_started=False,
+        is_one_time=False,
+        unfinished=TaskState.STOPPING,
+        last=None,
+        standby_reachable=True,
+        is_scheduled=True,
+    )
+    assert vm_state(situation) is TaskState.STOPPING
+    assert vm_state(replace(situation, unfinished=None)) is TaskState.STOPPED

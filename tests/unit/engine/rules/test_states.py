@@ -10,7 +10,16 @@ import pytest
 from app.domain.console_events import StandbyUsabilityChanged
 from app.domain.engines import SILENT_AFTER, EngineBeat
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import ListStandbyRows, RunNow, StartVms, StopVms
+from app.engine.api import (
+    ListStandbyRows,
+    ListTasks,
+    ReadOverview,
+    ReadStatus,
+    RunNow,
+    StartVms,
+    StopVms,
+    TaskDetails,
+)
 from app.engine.standbys import MARK_NAME
 from tests.support.engine_lab import filled_vm
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, once, periodic
@@ -179,3 +188,26 @@ def test_an_engine_leaves_its_heartbeat_in_the_catalog(tmp_path: Path) -> None:
     with RuleLab(tmp_path, host=host, start=local(10)) as lab:
         new, old = lab.catalog.engines.all()
         assert (old.ended_at, new.ended_at) == (local(9), None)
+
+
+def test_a_stopped_vm_is_stopping_until_its_run_has_ended(lab: RuleLab) -> None:
+    gate = Gate(lab)
+    vm = filled_vm(lab, name="web")
+    rule = lab.rule(vm)
+    lab.turn_to(local(12))
+    lab.engine.tick()
+    wait_until(lambda: gate.waiting == 1)
+    lab.engine.execute(StopVms(rule=rule, vms=(vm,)))
+    assert lab.state(rule, vm) is TaskState.STOPPING
+    assert lab.row(rule).state is TaskState.STOPPING
+    (task,) = lab.engine.ask(ListTasks())
+    assert task.state is TaskState.STOPPING
+    assert lab.engine.ask(TaskDetails(task=task.id)).task.state is TaskState.STOPPING
+    status = lab.engine.ask(ReadStatus())
+    assert (status.running, status.stopping) == (1, 1)
+    assert lab.engine.ask(ReadOverview()).running[0].state is TaskState.STOPPING
+    gate.open()
+    lab.tick()
+    wait_until(lambda: lab.state(rule, vm) is TaskState.STOPPED)
+    assert lab.engine.ask(ListTasks())[0].state is TaskState.STOPPED
+    assert lab.engine.ask(ReadStatus()).stopping == 0
