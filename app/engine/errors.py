@@ -164,7 +164,7 @@ class VmNameTaken(OperationalError):
     """A VM of that name is there already."""
 
     code = "restore.name_taken"
-    message_template = "A VM named {name} is on {address} already."
+    message_template = "The folder on {address} that the VM goes to has a {name} already."
     hint_template = "Choose another name for the restored VM."
 
 

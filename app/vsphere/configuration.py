@@ -28,9 +28,10 @@ _NOT_FETCHED: tuple[type[Exception], ...] = (*FAILURES, ValueError)
 class Configurations:
     """Saves configurations over one session. Thread: any."""
 
-    def __init__(self, session: VSphereSession, files: SmallFiles) -> None:
+    def __init__(self, session: VSphereSession, files: SmallFiles, platform_instance: str = "") -> None:
         self._session = session
         self._files = files
+        self._platform_instance = platform_instance
 
     def save(self, vm: VmId, *, log: TaskLog) -> SavedConfiguration:
         """Return a VM's configuration; see ``Hypervisor.save_configuration``.
@@ -38,7 +39,7 @@ class Configurations:
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException: the ConfigInfo cannot be read.
         """
-        saved, paths = self._session.run(lambda connection: _read(connection, vm))
+        saved, paths = self._session.run(lambda connection: _read(connection, vm, self._platform_instance))
         files = {CONFIG_FILE: saved_vm.write(saved)}
         missing: list[str] = []
         for name, path in paths.items():
@@ -50,7 +51,7 @@ class Configurations:
         return SavedConfiguration(files=files, missing=tuple(missing))
 
 
-def _read(connection: Connection, vm: VmId) -> tuple[SavedVm, dict[str, str]]:
+def _read(connection: Connection, vm: VmId, platform_instance: str) -> tuple[SavedVm, dict[str, str]]:
     query = connection.query()
     summary = read_vm(connection, vm)
     row = read(
@@ -69,6 +70,7 @@ def _read(connection: Connection, vm: VmId) -> tuple[SavedVm, dict[str, str]]:
         datacenter=summary.datacenter,
         folder=summary.folder,
         host=summary.host,
+        platform_instance=platform_instance,
         **_places(connection, summary, row),
         api_version=connection.content.about.apiVersion,
         networks=_network_names(query, row.get("network") or ()),
@@ -94,7 +96,6 @@ def _places(connection: Connection, summary: VmSummary, row: Row) -> dict[str, s
         "resource_pool": unescaped(above[pool._moId].get("name") or "") if above else "",
         "resource_pool_id": pool._moId if above else "",
         "resource_pool_path": pool_path(above[pool._moId], above) if below_root else "",
-        "platform_instance": connection.content.about.instanceUuid or "",
         "datacenter_id": summary.datacenter_id,
         "datacenter_path": summary.datacenter_path,
         "folder_id": summary.folder_id,

@@ -32,7 +32,7 @@ from app.vsphere.files import SmallFiles
 from app.vsphere.hardware_versions import VersionTooOld
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
 from app.vsphere.names import DatastorePath, escaped
-from app.vsphere.placement import NoPlace, Place, Site, choose_place
+from app.vsphere.placement import NoPlace, Place, choose_place
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
 from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, mac_addresses_of, origin_of, rebuild
 from app.vsphere.rebuild_devices import slots_of
@@ -71,9 +71,10 @@ class _Job:
 class Creation:
     """Creates VMs over one session. Thread: any."""
 
-    def __init__(self, session: VSphereSession, files: SmallFiles) -> None:
+    def __init__(self, session: VSphereSession, files: SmallFiles, platform_instance: str = "") -> None:
         self._session = session
         self._files = files
+        self._platform_instance = platform_instance
 
     def create(self, saved: SavedConfiguration, wanted: VmPlacement, *, log: TaskLog) -> CreatedVm:
         """Create a powered-off VM with empty disks; see ``Hypervisor.create_vm``."""
@@ -136,11 +137,8 @@ class Creation:
         """
         vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
 
-        def look(connection: Connection) -> tuple[Site, str]:
-            return read_site(connection.query()), connection.content.about.instanceUuid or ""
-
-        site, instance = self._session.run(look)
-        return vm, choose_place(site, origin_of(vm, instance), wanted)
+        site = self._session.run(lambda connection: read_site(connection.query()))
+        return vm, choose_place(site, origin_of(vm, self._platform_instance), wanted)
 
     def _named_in(self, folder: str, name: str) -> list[Row]:
         def look(connection: Connection) -> list[Row]:

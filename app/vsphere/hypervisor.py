@@ -54,8 +54,8 @@ class VSphereHypervisor:
         self._snapshots = Snapshots(session, timings)
         self._tracking = ChangeTracking(session, self._snapshots)
         self._history = History(session)
-        self._configurations = Configurations(session, files)
-        self._creation = Creation(session, files)
+        self._configurations = Configurations(session, files, facts.instance_uuid or "")
+        self._creation = Creation(session, files, facts.instance_uuid or "")
         self._control = VmControl(session)
 
     @property

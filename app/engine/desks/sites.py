@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from app.core.hypervisor import Hypervisor
 from app.core.places import RestoreChoices
-from app.domain.places import PlatformPlaces, SavedHardware
+from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
 from app.domain.platforms import PlatformFacts
 from app.domain.tasks import KnownPoint, PointTally
 from app.domain.vms import SavedConfiguration, VmDetails, VmSummary
@@ -15,6 +15,7 @@ from app.engine.errors import PlacesUnknown
 from app.engine.jobs import Workshop
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
+from app.engine.restore.planning import plan_restore
 from app.engine.sightings import note_licence
 
 
@@ -48,6 +49,7 @@ class SitesDesk:
             q.ListRecoverableVms: self._list_recoverable_vms,
             q.ListPlaces: self._list_places,
             q.DescribeSavedVm: self._describe_saved_vm,
+            q.PlanRestore: self._plan_restore,
         }
 
     def _sweep_snapshots(self, command: c.SweepSnapshots) -> int:
@@ -94,6 +96,11 @@ class SitesDesk:
             files = {name: reader.file(name) for name in reader.point.configuration_files}
         with self._workshop.sessions.connect(query.platform) as hypervisor:
             return _choices(hypervisor).saved_hardware(SavedConfiguration(files=files))
+
+    def _plan_restore(self, query: q.PlanRestore) -> PlannedVm | None:
+        return plan_restore(
+            self._workshop, query.standby, query.target_path, query.point, query.platform, query.target
+        )
 
 
 def _choices(hypervisor: Hypervisor) -> RestoreChoices:

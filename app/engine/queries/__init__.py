@@ -80,6 +80,7 @@ from app.engine.queries.sites import (
     ListRecoverableVms,
     ListStandbys,
     ListVms,
+    PlanRestore,
     ProbePlatform,
 )
 from app.engine.queries.tasks import (
@@ -104,6 +105,7 @@ AnyQuery = (
     | ListRecoverableVms
     | ListPlaces
     | DescribeSavedVm
+    | PlanRestore
     | ListTasks
     | TaskDetails
     | TaskLogLines
@@ -185,6 +187,7 @@ __all__ = [
     "NotificationRow",
     "OverdueVm",
     "Overview",
+    "PlanRestore",
     "PlatformRow",
     "PreviewRetention",
     "PreviewRuleDeletion",

@@ -1,11 +1,12 @@
 """Queries about virtual platforms, standby machines and what lies there."""
 
 from app.domain.ids import PlatformId, PointId, StandbyId, VmId
-from app.domain.places import PlatformPlaces, SavedHardware
+from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
 from app.domain.platforms import Platform, PlatformFacts
 from app.domain.standbys import Standby
 from app.domain.tasks import KnownPoint, PointTally
 from app.domain.vms import VmDetails, VmSummary
+from app.engine.commands.tasks import NewVm, OverOriginal
 from app.engine.queries.base import Query
 
 
@@ -63,3 +64,16 @@ class DescribeSavedVm(Query[SavedHardware], frozen=True, kw_only=True):
     target_path: str = ""
     point: PointId
     platform: PlatformId
+
+
+class PlanRestore(Query[PlannedVm | None], frozen=True, kw_only=True):
+    """Return where a restore would create its VM and what would not be as it was; nothing is done.
+
+    None where the platform cannot tell beforehand. What cannot be restored there is refused, as the restore is.
+    """
+
+    standby: StandbyId
+    target_path: str = ""
+    point: PointId
+    platform: PlatformId
+    target: NewVm | OverOriginal

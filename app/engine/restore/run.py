@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from app.core.access import DiskAddress
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
+from app.core.places import PlannedCreation
 from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.extents import complement, total_bytes, union
 from app.domain.identity import Located, RecordedVm, Verdict
@@ -13,7 +14,7 @@ from app.domain.ids import VmId
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace
-from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmSummary
+from app.domain.vms import CreatedVm, VirtualDisk, VmSummary
 from app.engine import messages as m
 from app.engine.commands import NewVm, StartRestore
 from app.engine.disks import DiskOpener
@@ -24,6 +25,7 @@ from app.engine.reading import opened_point
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
 from app.engine.restore.original import Original
+from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, choose_target
 from app.engine.succession import follow, follow_all
@@ -68,20 +70,26 @@ class RestoreRun:
             self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
             target = self._target(hypervisor, point.point)
             original = self._original(hypervisor, point.point, target)
+            refuse_impossible(hypervisor, saved_configuration(point), target.placement, self._address)
             created = self._create(hypervisor, point, target, original)
             self._power_on(hypervisor, created.id, target.name)
             return created.id
+
+    @property
+    def _address(self) -> str:
+        return self._workshop.sessions.platform(self._request.platform).address
 
     # --- preparing -------------------------------------------------------------------------------------------
 
     def _target(self, hypervisor: Hypervisor, point: RestorePoint) -> RestoreTarget:
         platform = self._workshop.sessions.platform(self._request.platform)
         inventory, wish = hypervisor.list_vms(), self._request.target
+        taken = () if isinstance(hypervisor, PlannedCreation) else inventory
         if isinstance(wish, NewVm):
-            return choose_target(wish, point.facts, inventory, platform, self._context.task)
+            return choose_target(wish, point.facts, taken, platform, self._context.task)
         recorded = recorded_for_restore(self._workshop.catalog, platform.id, point)
         found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
-        target = choose_target(wish, point.facts, inventory, platform, self._context.task, found)
+        target = choose_target(wish, point.facts, taken, platform, self._context.task, found)
         if target.replaced is None:
             self._context.log.warning(m.ORIGINAL_GONE)
         else:
@@ -118,7 +126,7 @@ class RestoreRun:
     ) -> CreatedVm:
         """Create the VM and make it what it shall be, or leave nothing of it."""
         self._job.stages.enter(TaskState.CREATING_VM)
-        saved = SavedConfiguration(files={name: point.file(name) for name in point.point.configuration_files})
+        saved = saved_configuration(point)
         trace = RestoreTrace(
             task=self._context.task,
             platform=self._request.platform,

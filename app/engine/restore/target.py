@@ -42,7 +42,7 @@ def choose_target(
     Args:
         wish: what the operator wants.
         facts: those of the point.
-        inventory: the VMs of the platform.
+        inventory: the VMs of the platform; empty where the platform itself tells whether a name is taken.
         platform: where it is restored to.
         task: the restore.
         found: which VM of the inventory the original is; None judges by the facts alone.
@@ -55,12 +55,12 @@ def choose_target(
     if isinstance(wish, NewVm):
         name = wish.placement.name
         _check_name(name)
-        _refuse_taken(name, inventory, platform)
+        _refuse_taken(wish.placement, facts, inventory, platform)
         return RestoreTarget(placement=wish.placement, name=name, replaced=None, kept_name="")
     original = _original(wish, facts, platform, found or _by_facts(facts, inventory, platform))
     placement = _placement_over(wish, facts, original)
     if original is None:
-        _refuse_taken(placement.name, inventory, platform)
+        _refuse_taken(placement, facts, inventory, platform)
         return RestoreTarget(placement=placement, name=placement.name, replaced=None, kept_name="")
     return RestoreTarget(
         placement=replace(placement, name=marked_name(original.name, "standfast", task)),
@@ -97,17 +97,18 @@ def marked_name(name: str, mark: str, task: TaskId) -> str:
 def _placement_over(wish: OverOriginal, facts: VmFacts, original: VmSummary | None) -> VmPlacement:
     if original is None:
         return VmPlacement(
+            # Datacenter and folder are those of the saved VM: it knows their ids, the facts only names.
             name=facts.name,
-            datacenter=facts.datacenter or None,
             host=wish.host,
             datastore=wish.datastore,
             keep_identity=True,
         )
     return VmPlacement(
         name=original.name,
-        datacenter=original.datacenter or None,
+        datacenter=original.datacenter_id or original.datacenter or None,
         folder=original.folder,
-        host=wish.host or original.host or None,
+        folder_id=original.folder_id or None,
+        host=wish.host or original.host_id or original.host or None,
         datastore=wish.datastore,
         keep_identity=True,
     )
@@ -118,6 +119,16 @@ def _check_name(name: str) -> None:
         raise RequestRefused(detail=f"a VM's name has 1 to {LONGEST_NAME} characters")
 
 
-def _refuse_taken(name: str, inventory: Sequence[VmSummary], platform: Platform) -> None:
-    if any(vm.name == name for vm in inventory):
-        raise VmNameTaken(name=name, address=platform.address)
+def _refuse_taken(
+    placement: VmPlacement, facts: VmFacts, inventory: Sequence[VmSummary], platform: Platform
+) -> None:
+    """Refuse a name that the target folder has already; other folders may have VMs of the name.
+
+    Where it is not known which folder that is (points of older versions), every folder of the datacenter counts.
+    """
+    folder = facts.folder if placement.folder is None else placement.folder
+    datacenter = placement.datacenter or ("" if placement.host else facts.datacenter)
+    for vm in inventory:
+        in_datacenter = not datacenter or datacenter in (vm.datacenter_id, vm.datacenter_path, vm.datacenter)
+        if vm.name == placement.name and in_datacenter and folder in (None, vm.folder):
+            raise VmNameTaken(name=placement.name, address=platform.address)

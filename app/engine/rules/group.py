@@ -1,19 +1,24 @@
 """Group restore (组恢复): several VMs of a rule back over their originals."""
 
+import logging
 from collections.abc import Sequence
 
+from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.ids import PointId, TaskId, VmId
 from app.domain.rules import BackupRule
 from app.engine import messages as m
 from app.engine.commands import OverOriginal, StartRestore
 from app.engine.commands.rules import GroupMember
-from app.engine.errors import RequestRefused
+from app.engine.errors import RequestRefused, VmNameTaken
 from app.engine.executor import Executor
 from app.engine.jobs import Workshop
+from app.engine.restore.planning import plan_restore
 from app.engine.rules.book import members
 from app.engine.rules.errors import PointNotOfVm
 from app.engine.rules.points import RulePoints
 from app.engine.taskmanager import TaskManager
+
+_log = logging.getLogger(__name__)
 
 
 class GroupRestorer:
@@ -30,6 +35,7 @@ class GroupRestorer:
 
         Raises:
             RequestRefused, VmNotInRule, PointNotOfVm: nothing is queued.
+            VmCreationFailed, VmNameTaken: a VM cannot be created again; nothing is queued.
             OperationalError: a restore could not be queued; those before it are.
         """
         if not group or len({one.vm for one in group}) < len(group):
@@ -37,6 +43,8 @@ class GroupRestorer:
         names = {one.vm: one.name for one in members(rule, [one.vm for one in group])}
         for one in group:
             self._check(rule, one.vm, one.point, names[one.vm])
+        for one in group:
+            self._refuse_impossible(rule, one.point)
         queued = [
             self._executor.queued(
                 StartRestore(
@@ -59,3 +67,12 @@ class GroupRestorer:
     def _check(self, rule: BackupRule, vm: VmId, point: PointId, name: str) -> None:
         if all(known.point.id != point for known in self._points.of_vm(rule, vm)):
             raise PointNotOfVm(point=point, vm=name)
+
+    def _refuse_impossible(self, rule: BackupRule, point: PointId) -> None:
+        """Refuse what the platform cannot create; whatever else is wrong the restore itself says."""
+        try:
+            plan_restore(self._workshop, rule.standby, rule.target_path, point, rule.platform, OverOriginal())
+        except (VmCreationFailed, VmNameTaken):
+            raise
+        except OperationalError as error:
+            _log.info("the restore of %s could not be planned: %s", point, error.code)

@@ -138,3 +138,40 @@ def test_a_marked_name_keeps_its_mark_however_long_the_name_is() -> None:
     marked = marked_name("虚" * 200, "standfast", TASK)
     assert len(marked) == LONGEST_NAME
     assert marked.endswith("-standfast-12345678")
+
+
+ELSEWHERE_IN_DC = replace(ORIGINAL, id=VmId("vm-8"), instance_uuid="x", name="copy", folder=("other",))
+
+
+def test_a_name_counts_only_in_the_folder_that_the_vm_goes_to() -> None:
+    facts = replace(FACTS, folder=("prod", "web"))
+    wish = NewVm(placement=VmPlacement(name="copy"))
+    assert choose_target(wish, facts, [ELSEWHERE_IN_DC], HERE, TASK).name == "copy"
+    for taken in (
+        NewVm(placement=VmPlacement(name="copy", folder=("other",))),
+        NewVm(placement=VmPlacement(name="copy", folder=("other",), datacenter="dc1")),
+    ):
+        with pytest.raises(VmNameTaken):
+            choose_target(taken, facts, [ELSEWHERE_IN_DC], HERE, TASK)
+
+
+def test_a_folder_of_one_name_in_another_datacenter_is_another_folder() -> None:
+    other = replace(ELSEWHERE_IN_DC, datacenter_id="datacenter-2", datacenter_path="B/dc1")
+    wish = NewVm(placement=VmPlacement(name="copy", folder=("other",), datacenter="datacenter-1"))
+    assert choose_target(wish, FACTS, [other], HERE, TASK).name == "copy"
+
+
+def test_without_the_original_only_its_own_folder_counts() -> None:
+    facts = replace(FACTS, folder=("prod", "web"))
+    namesake = replace(ELSEWHERE_IN_DC, name="web")
+    target = choose_target(OverOriginal(), facts, [namesake], HERE, TASK)
+    assert (target.replaced, target.name) == (None, "web")
+    assert target.placement.folder is None  # the saved VM's own
+    with pytest.raises(VmNameTaken):
+        choose_target(OverOriginal(), facts, [replace(namesake, folder=("prod", "web"))], HERE, TASK)
+
+
+def test_over_the_original_its_datacenter_folder_and_host_are_known_by_id() -> None:
+    original = replace(ORIGINAL, datacenter_id="datacenter-2", folder_id="group-v7", host_id="host-3")
+    placement = choose_target(OverOriginal(), FACTS, [original], HERE, TASK).placement
+    assert (placement.datacenter, placement.folder_id, placement.host) == ("datacenter-2", "group-v7", "host-3")
