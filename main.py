@@ -13,15 +13,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app import __version__
+from app.core.streams import FAILED, HonestParser, guarded, say
+from app.core.utf8 import assure_utf8, first_not_utf8, use_utf8_streams
 
 if TYPE_CHECKING:
     from app.cli.demo.stage import Stage
 
+_USAGE = 2
+
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="standfast", description="Backup and recovery of VMware virtual machines."
-    )
+    parser = HonestParser(prog="standfast", description="Backup and recovery of VMware virtual machines.")
     parser.add_argument("--version", action="version", version=f"Standfast {__version__}")
     parser.add_argument(
         "--headless", action="store_true", help="run the engine without a window until SIGTERM or SIGINT"
@@ -42,18 +44,41 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; return its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run the program; return its exit status.
+
+    Args:
+        arguments: what it is told; None takes the command line of this process, which becomes the program's alone:
+            it is started anew in UTF-8 mode where it is not in it.
+    """
+    return _as_program(_run) if arguments is None else _run(list(arguments))
+
+
+def _as_program(run: Callable[[list[str]], int]) -> int:
+    assure_utf8()
+    use_utf8_streams()
+
+    def run_with_arguments() -> int:
+        given = sys.argv[1:]
+        strange = first_not_utf8(given)
+        if strange is not None:
+            say(f"The argument {strange} is not UTF-8. Type it in UTF-8, or rename what it names.")
+            return _USAGE
+        return run(given)
+
+    return guarded(run_with_arguments)
+
+
+def _run(given: list[str]) -> int:
     # Imported below, so that each way to start loads only what it needs.
     if given[:1] == ["ctl"]:
-        return debugctl(given[1:])
+        return _control(given[1:])
     if given[:1] == ["simulator"]:
         from app.simulator.__main__ import main as simulate
 
         return simulate(given[1:])
     chosen = _parser().parse_args(given)
     if chosen.headless:
-        from app.cli.headless.command import FAILED, run_for_parent, run_headless
+        from app.cli.headless.command import run_for_parent, run_headless
         from app.core.processend import end_at_the_latest
 
         run = run_for_parent if chosen.for_parent else run_headless
@@ -61,12 +86,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "demo":
         from app.cli.demo.command import run_demo
 
+        if sys.stdout is None:
+            say("There is no standard output to show the demo on.")
+            return FAILED
         return run_demo(keep=chosen.keep, show=None if chosen.no_window else _demo_window())
     try:
         from app.console.program import run_console
     except ImportError as error:  # the system's libraries for a window may be missing
-        sys.stderr.write(f"The console cannot be shown here: {error}\n")
-        return 1
+        say(f"The console cannot be shown here: {error}")
+        return FAILED
     return run_console(minimized=chosen.minimized, has_tray=False if chosen.no_tray else None)
 
 
@@ -83,9 +111,13 @@ def _demo_window() -> "Callable[[Stage], None] | None":
 
 def debugctl(arguments: Sequence[str] | None = None) -> int:
     """Control the engine that runs; return the exit status."""
+    return _as_program(_control) if arguments is None else _control(list(arguments))
+
+
+def _control(arguments: list[str]) -> int:
     from app.cli.ctl.command import run_ctl
 
-    return run_ctl(list(sys.argv[1:] if arguments is None else arguments))
+    return run_ctl(arguments)
 
 
 if __name__ == "__main__":

@@ -140,22 +140,17 @@ class ProgramLog:
     def start(self) -> Self:
         """Begin to write; from here on uncaught exceptions of every thread are logged with their traceback.
 
-        Raises:
-            OSError: the log folder cannot be written to.
+        Where the file cannot be written, the lines go to standard error, if there is one, and the first says why.
         """
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         formatter = RedactingFormatter(self.redactor)
-        self._handlers.append(
-            RotatingFileHandler(
-                self.file,
-                maxBytes=self._file_bytes,
-                backupCount=self._file_count,
-                encoding="utf-8",
-                errors="replace",
-            )
-        )
-        if self._console is not None:
-            self._handlers.append(logging.StreamHandler(self._console))
+        problem = self._open_file()
+        console = self._console
+        if console is None and problem is not None:
+            console = sys.stderr
+        if console is not None:
+            self._handlers.append(logging.StreamHandler(console))
+        if not self._handlers:
+            self._handlers.append(logging.NullHandler())
         root = logging.getLogger()
         self._root_level = root.level
         root.setLevel(self._level)
@@ -163,15 +158,43 @@ class ProgramLog:
             handler.setFormatter(formatter)
             root.addHandler(handler)
         logging.captureWarnings(capture=True)
-        # A crash in native code leaves no exception: the interpreter writes the stacks of all threads there.
-        self._faults_went_to_stderr = faulthandler.is_enabled()
-        self._crash_stream = self._crash_file.open("ab", buffering=0)
-        faulthandler.enable(self._crash_stream)
+        if problem is not None:
+            _log.warning(
+                "%s cannot be written, so the log goes to standard error: %s",
+                self.file,
+                problem.strerror or problem,
+            )
+        self._watch_for_crashes()
         self._hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         sys.excepthook = self._on_uncaught
         threading.excepthook = self._on_uncaught_in_thread
         sys.unraisablehook = self._on_unraisable
         return self
+
+    def _open_file(self) -> OSError | None:
+        """Open the file of the log; return why that was not possible."""
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handler = RotatingFileHandler(
+                self.file,
+                maxBytes=self._file_bytes,
+                backupCount=self._file_count,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            return error
+        self._handlers.append(handler)
+        return None
+
+    def _watch_for_crashes(self) -> None:
+        """Have the stacks of all threads written to a file at a crash in native code, which raises nothing."""
+        self._faults_went_to_stderr = faulthandler.is_enabled()
+        try:
+            self._crash_stream = self._crash_file.open("ab", buffering=0)
+        except OSError:
+            return  # what is enabled for standard error stays so
+        faulthandler.enable(self._crash_stream)
 
     def stop(self) -> None:
         """Close the file and give back the hooks; nothing happens when it is stopped already."""

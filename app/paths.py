@@ -6,12 +6,15 @@ In this order: the folder that ``STANDFAST_HOME`` names; a folder ``standfast-da
 
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from app.core.utf8 import first_not_utf8
 from app.domain.errors import OperationalError
 
 HOME_VARIABLE = "STANDFAST_HOME"
@@ -27,6 +30,14 @@ class FolderUnusable(OperationalError):
     code = "paths.folder_unusable"
     message_template = "The folder {path} cannot be used: {detail}"
     hint_template = "Give this account the right to write there, or name another folder in STANDFAST_HOME."
+
+
+class HomeUnusable(FolderUnusable):
+    """What should say where the files are kept does not name a folder."""
+
+    code = "paths.home_unusable"
+    message_template = "{path} does not name the folder for the program's files."
+    hint_template = "Set STANDFAST_HOME to the whole path of a folder, in UTF-8, that this account may write to."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +68,15 @@ class Folders:
     def create(self) -> None:
         """Create the folders that may be written to, for this user only.
 
+        Without the folder of the logs the program runs all the same: see :class:`app.logs.ProgramLog`.
+
         Raises:
-            FolderUnusable: one cannot be created.
+            FolderUnusable: one cannot be created, or not be written to where that is needed.
         """
-        for folder in (self.config, self.data, self.local, self.logs):
-            try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as error:
-                raise FolderUnusable(path=folder, detail=error.strerror or error) from error
+        for folder in (self.config, self.data, self.local):
+            _create(folder, must_be_writable=folder != self.config)
+        with suppress(OSError):
+            self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def program_folder() -> Path:
@@ -75,21 +87,61 @@ def program_folder() -> Path:
 
 
 def find_folders(environment: Mapping[str, str] = os.environ, program: Path | None = None) -> Folders:
-    """Decide where the files of this installation lie."""
+    """Decide where the files of this installation lie.
+
+    Raises:
+        HomeUnusable: neither the environment nor this account names a folder.
+    """
     beside = program_folder() if program is None else program
     if home := environment.get(HOME_VARIABLE):
-        return _folders_under(Path(home).expanduser().absolute(), beside)
+        return _folders_under(_named_home(home), beside)
     if (beside / PORTABLE_MARKER).is_file():
         return _folders_under(beside / PORTABLE_FOLDER, beside)
     # Not the roaming profile of Windows: a catalog does not belong into what follows a user around.
     user = platformdirs.PlatformDirs(_NAME, appauthor=False, roaming=False)
-    return Folders(
-        program=beside,
-        config=user.user_config_path,
-        data=user.user_data_path,
-        local=user.user_cache_path,
-        logs=user.user_log_path,
-    )
+    try:
+        folders = (user.user_config_path, user.user_data_path, user.user_cache_path, user.user_log_path)
+    except (RuntimeError, KeyError, OSError) as error:
+        raise HomeUnusable(path="~") from error
+    for folder in folders:
+        if not folder.is_absolute() or not _is_text(str(folder)):  # "~/…" without a home folder, among others
+            raise HomeUnusable(path=_shown(str(folder)))
+    config, data, local, logs = folders
+    return Folders(program=beside, config=config, data=data, local=local, logs=logs)
+
+
+def _create(folder: Path, *, must_be_writable: bool) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if must_be_writable:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except (OSError, ValueError) as error:
+        detail = getattr(error, "strerror", None) or error
+        raise FolderUnusable(path=_shown(str(folder)), detail=detail) from error
+
+
+def _named_home(home: str) -> Path:
+    """Return the folder that the environment names.
+
+    Raises:
+        HomeUnusable: it names none.
+    """
+    if not home.strip() or not _is_text(home):
+        raise HomeUnusable(path=_shown(home))
+    try:
+        return Path(home).expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # ~somebody, or ~ without a home folder
+        raise HomeUnusable(path=home) from error
+
+
+def _is_text(path: str) -> bool:
+    """Tell whether a path can be passed on to other programs and shown: UTF-8, and no NUL."""
+    return "\0" not in path and first_not_utf8([path]) is None
+
+
+def _shown(path: str) -> str:
+    return (first_not_utf8([path]) or path).replace("\0", "\\x00") or "(nothing)"
 
 
 def _folders_under(home: Path, program: Path) -> Folders:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.console.errors import AutostartRefused
 from app.core.durable import replace_durably
+from app.core.utf8 import UTF8_OPTIONS
 from app.paths import program_folder
 
 _ENTRY = "standfast.desktop"
@@ -19,7 +20,7 @@ def program_command(*arguments: str) -> list[str]:
     """Return what starts this program, packaged or from its sources."""
     if getattr(sys, "frozen", False):
         return [sys.executable, *arguments]
-    return [sys.executable, str(program_folder() / "main.py"), *arguments]
+    return [sys.executable, *UTF8_OPTIONS, str(program_folder() / "main.py"), *arguments]
 
 
 def start_command() -> list[str]:

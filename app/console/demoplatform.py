@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from app.console.errors import DemoDidNotStart
+from app.core.utf8 import UTF8_OPTIONS
 from app.paths import program_folder
 from app.views.program import DemoAccess
 
@@ -116,4 +117,4 @@ class DemoPlatform:
 def _simulator_command() -> list[str]:
     if getattr(sys, "frozen", False):
         return [sys.executable, "simulator"]
-    return [sys.executable, "-m", "app.simulator"]
+    return [sys.executable, *UTF8_OPTIONS, "-m", "app.simulator"]

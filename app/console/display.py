@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 def can_show(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether somebody looks: at a terminal, with a display, and not in a pipeline."""
-    if environment.get("CI") or not sys.stdout.isatty():
+    if environment.get("CI") or sys.stdout is None or not sys.stdout.isatty():
         return False
     if sys.platform in ("win32", "darwin"):
         return True

@@ -112,6 +112,14 @@ class KeyWrong(OperationalError):
     hint_template = "Check the keyboard layout and upper and lower case, or use the printed recovery key."
 
 
+class FileNamesNotUtf8(OperationalError):
+    """This process would write file names that other machines cannot read."""
+
+    code = "repository.file_names_not_utf8"
+    message_template = "This process writes file names in {encoding}, so the repository at {path} is not opened."
+    hint_template = "Start the program with PYTHONUTF8=1 in its environment, or under a locale with UTF-8."
+
+
 class RecoveryKeyMistyped(KeyWrong):
     """What was typed has the form of a recovery key, but a letter is wrong."""
 

@@ -28,7 +28,14 @@ from app.repository.errors import (
     RepositoryExists,
     RepositoryMissing,
 )
-from app.repository.files import free_bytes, make_directory, refuse_links, replace_file, storage_errors
+from app.repository.files import (
+    free_bytes,
+    make_directory,
+    refuse_foreign_names,
+    refuse_links,
+    replace_file,
+    storage_errors,
+)
 from app.repository.healing import lost_extents
 from app.repository.keys import (
     KeyRing,
@@ -68,6 +75,7 @@ class Repository:
     ) -> None:
         """Use :meth:`create`, :meth:`open` or :meth:`open_or_create` instead."""
         settings = file.settings()
+        refuse_foreign_names(root)
         with storage_errors(root):
             refuse_links(Layout(root).directories)
         master = master_of(root, file, key)

@@ -4,12 +4,13 @@ import errno
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
-from app.repository.errors import LinkRefused
+from app.repository.errors import FileNamesNotUtf8, LinkRefused
 
 _ATTEMPTS = 5
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -40,12 +41,31 @@ def storage_errors(root: Path) -> Iterator[None]:
 
     Raises:
         StandbyFull: there is no space left.
-        StandbyUnavailable: anything else the system refused.
+        StandbyUnavailable: anything else the system refused, or a name that cannot be written.
     """
     try:
         yield
     except OSError as error:
         raise storage_error(error, root) from error
+    except UnicodeError as error:
+        raise StandbyUnavailable(
+            path=root, detail=f"a file name cannot be written in {file_name_encoding()}"
+        ) from error
+
+
+def file_name_encoding() -> str:
+    """Return the encoding in which this process writes file names."""
+    return sys.getfilesystemencoding()
+
+
+def refuse_foreign_names(root: Path) -> None:
+    """Make sure that the names this process writes can be read by every other machine.
+
+    Raises:
+        FileNamesNotUtf8: it does not write them in UTF-8.
+    """
+    if file_name_encoding().lower().replace("-", "") != "utf8":
+        raise FileNamesNotUtf8(path=root, encoding=file_name_encoding())
 
 
 def storage_error(error: OSError, root: Path) -> OperationalError:

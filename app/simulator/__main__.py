@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.core.utf8 import assure_utf8, use_utf8_streams
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import Flavour, Licence, SimulatorSpec, demo_spec, large_spec
 
@@ -101,4 +102,6 @@ def _write_private(file: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
+    assure_utf8()
+    use_utf8_streams()
     sys.exit(main())

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.cli.ctl import hooks, keys, notify, points, program, rules, sites, tasks
+from app.core.streams import HonestParser
 from app.domain.notifications import SinkKind
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import StatisticsPeriod
@@ -17,7 +18,7 @@ _EPILOG = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no engine 
 
 def ctl_parser() -> argparse.ArgumentParser:
     """Return the parser; what it parses carries ``run``, the function that does it."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = HonestParser(
         prog="debugctl", description="Control the Standfast engine that runs.", epilog=_EPILOG
     )
     parser.add_argument("--json", action="store_true", help="answer as JSON")

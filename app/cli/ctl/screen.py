@@ -66,7 +66,8 @@ class Screen:
 
     def remark(self, text: str) -> None:
         """Write a line to standard error."""
-        print(printable(text), file=self._err)
+        if self._err is not None:
+            print(printable(text), file=self._err)
 
 
 def _cell(value: object) -> Text:

@@ -19,6 +19,8 @@ class PassphrasesDiffer(OperationalError):
 
 def secret(question: str) -> str:
     """Ask for a secret at a terminal, else read a line of standard input."""
+    if sys.stdin is None:
+        return ""
     if sys.stdin.isatty():
         return getpass.getpass(question)
     return sys.stdin.readline().rstrip("\r\n")
@@ -39,6 +41,6 @@ def new_passphrase() -> str:
         PassphrasesDiffer: they are not the same.
     """
     first = secret("New passphrase: ")
-    if sys.stdin.isatty() and getpass.getpass("Once more: ") != first:
+    if sys.stdin is not None and sys.stdin.isatty() and getpass.getpass("Once more: ") != first:
         raise PassphrasesDiffer
     return first

@@ -96,7 +96,7 @@ def test_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
 
 
 def _confirmed(question: str) -> bool:
-    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
+    return sys.stdin is not None and sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
 
 # --- standby machines ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from app.cli.headless.charge import Outcome, receive_charge, tell_outcome, when_
 from app.cli.headless.servicemanager import tell_service_manager
 from app.cli.headless.signals import EndWish, end_wish
 from app.core.priority import yield_to_others
+from app.core.streams import FAILED, note, say
 from app.domain.errors import OperationalError
 from app.engine.api import Engine, ListRules, ReadOverview
 from app.logs import MIB, ProgramLog
@@ -20,7 +21,6 @@ from app.secretstore.passphrases import passphrase_from
 
 _log = logging.getLogger(__name__)
 
-FAILED = 1
 _WARM_UP_S = 1.0
 SWITCH_S = 0.001
 """How long a thread that moves data may keep the interpreter while another waits to answer the window; Python's
@@ -38,11 +38,11 @@ def run_headless(folders: Folders | None = None, *, on_wish: Callable[[], object
     """
 
     def ready(installation: Installation) -> None:
-        print(f"Standfast {__version__} runs; data in {installation.folders.data}", flush=True)
+        note(f"Standfast {__version__} runs; data in {installation.folders.data}")
         tell_service_manager("READY=1\nSTATUS=Running")
 
     def failed(error: OperationalError) -> None:
-        print(error, file=sys.stderr)
+        say(str(error))
 
     with end_wish() as wish:
         return _run(folders, wish, passphrase_from(otherwise=_asked_passphrase), ready, failed, on_wish)
@@ -60,7 +60,7 @@ def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:
     try:
         charge = receive_charge()
     except (EOFError, OSError) as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return FAILED
     yield_to_others()
     with end_wish() as wish:
@@ -139,6 +139,6 @@ def _warm_up(engine: Engine) -> None:
 
 
 def _asked_passphrase() -> str | None:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return None
     return getpass.getpass("Passphrase of the password file: ") or None

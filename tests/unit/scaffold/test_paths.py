@@ -1,12 +1,13 @@
 """Where files lie: an override, a portable copy, or the platform's folders."""
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from app.paths import Folders, FolderUnusable, find_folders, program_folder
+from app.paths import Folders, FolderUnusable, HomeUnusable, find_folders, program_folder
 
 REPOSITORY_ROOT = Path(__file__).parents[3]
 
@@ -75,3 +76,46 @@ def test_a_folder_that_cannot_be_created_is_named_with_the_reason(tmp_path: Path
         folders.create()
     assert str(folders.config) in caught.value.message
     assert "STANDFAST_HOME" in caught.value.hint
+
+
+@pytest.mark.parametrize("home", ["~nobody-of-this-name/x", " ", "\t", "a\0b", "/tmp/\udcff"])
+def test_a_home_that_names_no_folder_is_refused_with_what_to_do(home: str) -> None:
+    with pytest.raises(HomeUnusable) as caught:
+        find_folders({"STANDFAST_HOME": home})
+    assert "STANDFAST_HOME" in caught.value.hint
+    assert caught.value.message.encode()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no account without a profile")
+def test_without_a_home_folder_and_an_account_nothing_lands_in_a_folder_called_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def unknown(_user: int) -> object:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for environment in ({}, {"STANDFAST_HOME": "~/x"}):
+        with pytest.raises(HomeUnusable) as caught:
+            find_folders(environment, program=tmp_path)
+        assert "STANDFAST_HOME" in caught.value.hint
+
+
+def test_a_data_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = find_folders({"STANDFAST_HOME": str(tmp_path / "home")})
+
+    def refuse(**_: object) -> object:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("app.paths.tempfile.TemporaryFile", refuse)
+    with pytest.raises(FolderUnusable, match="Read-only file system"):
+        folders.create()
+
+
+def test_the_folder_of_the_logs_is_not_needed(tmp_path: Path) -> None:
+    folders = find_folders({"STANDFAST_HOME": str(tmp_path)})
+    folders.logs.write_text("a file in the way")
+    folders.create()
+    assert folders.data.is_dir()
