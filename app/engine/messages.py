@@ -219,7 +219,9 @@ POINT_DAMAGE = MessageKind("verify.damage", "Damage in {what} ({kind}): {detail}
 
 RULE_CREATED = MessageKind("rule.created", "Rule created with {vms} VMs")
 RULE_DELETED = MessageKind("rule.deleted", "Rule deleted; its data stays at the standby")
-RULE_DELETED_WITH_DATA = MessageKind("rule.deleted_with_data", "Rule deleted with {points} restore points")
+RULE_DELETED_WITH_DATA = MessageKind(
+    "rule.deleted_with_data", "Rule deleted; {points} restore points went to the trash"
+)
 RULE_POLICY_CHANGED = MessageKind("rule.policy_changed", "The policy was changed")
 RULE_VMS_ADDED = MessageKind("rule.vms_added", "Added to the rule: {vms}")
 RULE_VMS_REMOVED = MessageKind("rule.vms_removed", "Taken out of the rule: {vms}")

@@ -88,8 +88,11 @@ class DeletionPreview:
 
     point_count: int
     freed_bytes: int
+    """What a clean-up frees at most once :attr:`kept_days` are over; other points may hold a part of it."""
     blocked_by: tuple[str, ...]
     """Names of tasks that use the points right now; deletion with data is refused while there are any."""
+    kept_days: int = 7
+    """So long deleted points stay in the trash, can be taken back and take up their space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

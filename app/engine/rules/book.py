@@ -31,6 +31,7 @@ from app.engine.rules.errors import (
 from app.engine.rules.points import RulePoints
 from app.engine.rules.runs import RuleRuns
 from app.engine.taskmanager import TaskManager
+from app.repository import SweepPolicy
 
 
 class RuleBook:
@@ -162,6 +163,7 @@ class RuleBook:
         return DeletionPreview(
             point_count=len(points),
             freed_bytes=sum(one.point.stored_bytes for one in points),
+            kept_days=SweepPolicy().grace.days,
             blocked_by=tuple(_title(one) for one in self._users(known, points)),
         )
 

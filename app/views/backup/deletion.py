@@ -144,14 +144,16 @@ class DeletionDialog(FormDialog):
         size = fmt.size(sum(preview.freed_bytes for preview in self._previews))
         text = (
             self.tr(
-                "Restore points deleted for good: {count}. Space that becomes free on the standby machine: {size}."
+                "Restore points that go to the trash: {count}. For {days} days they can be taken back and take up "
+                "their space; then a clean-up frees up to {size} on the standby machine."
             )
             if with_data
             else self.tr(
                 "Restore points that stay on the standby machine and can still be restored: {count} ({size})."
             )
         )
-        return text.format(count=self._point_count, size=size)
+        days = max(preview.kept_days for preview in self._previews)
+        return text.format(count=self._point_count, size=size, days=days)
 
     # --- deleting ---------------------------------------------------------------------------------------------
 

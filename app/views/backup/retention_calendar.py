@@ -201,7 +201,11 @@ class RetentionCalendar(QWidget):
         parts = [day.day.isoformat()]
         parts += [f"{_clock(at)} {backup_kind_word(kind)}" for at, kind in day.runs]
         if day.removed_count:
-            parts.append(self.tr("Points removed: {count}").format(count=day.removed_count))
+            parts.append(
+                self.tr("Points removed: {count}; their space becomes free seven days later").format(
+                    count=day.removed_count
+                )
+            )
         return lines(parts)
 
 

@@ -49,7 +49,9 @@ class AdvancedTab(QWidget):
         )
         self.delete_data = self._add(
             self.tr("Delete the backup data with the rule"),
-            self.tr("Deleting the rule deletes its restore points, too."),
+            self.tr(
+                "Deleting the rule moves its restore points to the trash, too; seven days later they are gone."
+            ),
             checked=settings.delete_data_with_rule,
         )
         self.quiesce = self._add(

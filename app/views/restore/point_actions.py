@@ -85,7 +85,10 @@ class PointActions(QObject):
             lambda done, failed: self._console.door.execute(command, owner=self, on_done=done, on_failed=failed),
             consequences=(
                 self.tr("{vm} cannot be restored to this moment any more.").format(vm=known.point.facts.name),
-                self.tr("It can be taken back for seven days; then a clean-up frees its space."),
+                self.tr(
+                    "It can be taken back for seven days and takes up its space; "
+                    "then a clean-up frees up to {size}."
+                ).format(size=fmt.size(known.point.stored_bytes)),
                 self.tr("All other restore points stay whole."),
             ),
             parent=self._owner,

@@ -34,7 +34,9 @@ def test_data_goes_only_after_the_name_was_typed(qtbot: QtBot, visits: Visits, d
     door.answer(DeleteRule, None)
     dialog = deletion(visits, qtbot, visits.page.rules)
     qtbot.waitUntil(dialog.data.isChecked)  # the rule's own setting says so
-    assert "deleted for good: 36. Space that becomes free on the standby machine: 812 GB" in dialog.points.text()
+    told = dialog.points.text()
+    assert "go to the trash: 36. For 7 days they can be taken back and take up their space" in told
+    assert "then a clean-up frees up to 812 GB" in told
     assert not dialog.primary.isEnabled()
     dialog.name.setFocus()
     QTest.keyClicks(dialog.name, "web")

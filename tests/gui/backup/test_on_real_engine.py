@@ -115,7 +115,7 @@ def test_a_rule_is_made_run_now_looked_at_and_deleted_with_its_data(
     assert isinstance(dialog, DeletionDialog)
     qtbot.waitUntil(lambda: dialog.is_known, timeout=LONG_MS)
     dialog.data.click()
-    assert "deleted for good: 1." in dialog.points.text()
+    assert "go to the trash: 1." in dialog.points.text()
     QTest.keyClicks(dialog.name, "web")
     with qtbot.waitSignal(dialog.succeeded, timeout=LONG_MS):
         QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
