@@ -10,6 +10,7 @@ from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, ServerCertificate
+from app.domain.restore_point import HistoryMark
 from app.domain.vms import (
     CreatedVm,
     FrozenVm,
@@ -159,14 +160,28 @@ class ResettableTracking(Protocol):
 class RevertHistory(Protocol):
     """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
 
-    def reverted_since(self, vm: VmId, moment: datetime) -> bool:
-        """Tell whether the VM was brought back to an earlier snapshot since a moment of this machine's clock.
+    def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
+        """Tell whether the VM was brought back to an earlier snapshot since a mark, or a moment of our own clock.
 
         Changed block tracking does not tell: a change id from before counts on as if nothing had happened, and
-        the changes it names are not the difference any more. When in doubt, the answer is True.
+        the changes it names are not the difference any more. When in doubt, the answer is True. A moment of our
+        own clock is right only if that clock was right then, and still is.
 
         Raises:
             OperationalError: the history cannot be read, or does not reach back so far.
+        """
+        ...
+
+
+@runtime_checkable
+class MarkedHistory(Protocol):
+    """A :class:`RevertHistory` with marks of its own, which no clock of ours can falsify. Thread: any."""
+
+    def history_mark(self) -> HistoryMark:
+        """Return where the platform's history is now.
+
+        Raises:
+            OperationalError: it cannot be told.
         """
         ...
 

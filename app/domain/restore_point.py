@@ -50,6 +50,20 @@ class PointDisk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryMark:
+    """A place in a platform's own history: whatever this machine's clock shows, it stays where it is."""
+
+    at: datetime
+    """Aware UTC, by the platform's own clock."""
+    platform: str | None = None
+    """The platform's own identity; None where it has none, as a single host."""
+    event_key: int | None = None
+    """Key of the platform's newest event then; None when it tells of none."""
+    event_at: datetime | None = None
+    """When that event happened, by the platform's own clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestorePoint:
     """A committed restore point; every one restores by itself."""
 
@@ -67,6 +81,16 @@ class RestorePoint:
     consistent: bool
     """True when the guest was quiesced or powered off."""
     tool_version: str
+    sequence: int = 0
+    """Counts the points of a chain: the newest has the highest, whatever any clock showed. 0 for those of versions
+    that did not count; they are older than all that have one, and their times tell their order."""
+    history: HistoryMark | None = None
+    """Where the platform's history was shortly before the freeze; None where the platform keeps none."""
+
+    @property
+    def order(self) -> tuple[int, datetime, str]:
+        """What the points of one chain are sorted by, oldest first."""
+        return self.sequence, self.created_at, self.id
 
     @property
     def capacity_bytes(self) -> int:

@@ -80,6 +80,15 @@ WHOLE_TRACKING_RESET = MessageKind(
 WHOLE_WENT_BACK = MessageKind(
     "plan.whole_went_back", "{disk} is read whole: the VM was reverted to a snapshot since the parent point"
 )
+WHOLE_TIME_UNKNOWN = MessageKind(
+    "plan.whole_time_unknown",
+    "{disk} is read whole: the parent point does not tell where the platform's history was, and whether the VM "
+    "was reverted to a snapshot since then cannot be told",
+)
+HISTORY_NOT_MARKED = MessageKind(
+    "backup.history_not_marked",
+    "Where the platform's history is cannot be told: the next backup reads the disks whole. {detail}",
+)
 REVERTS_UNKNOWN = MessageKind(
     "plan.reverts_unknown",
     "Whether the VM was reverted to a snapshot since the parent point cannot be told; the changes are those that "

@@ -1,6 +1,8 @@
 """Restore points on disk: ``points/<chain>/<stamp>/`` with ``point.json``, configuration and changed extents."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from blake3 import blake3
 
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
-from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
+from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.states import BackupKind
 from app.repository.crypto import DIGEST_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document, format_of
@@ -31,6 +33,8 @@ _LONGEST_POINT_BYTES = 16 * 1024 * 1024
 _LONGEST_FILE_BYTES = 256 * 1024 * 1024
 _LARGEST_DISK_BYTES = 1 << 60
 _MOST_DISKS = 4096
+_LARGEST_SEQUENCE = 1 << 53
+"""What every reader of JSON can count to."""
 
 
 class _Facts(msgspec.Struct, frozen=True):
@@ -61,6 +65,13 @@ class _Disk(msgspec.Struct, frozen=True):
     read_whole: bool
 
 
+class _History(msgspec.Struct, frozen=True):
+    at: datetime
+    platform: str | None = None
+    event_key: int | None = None
+    event_at: datetime | None = None
+
+
 class StoredFile(msgspec.Struct, frozen=True):
     """A file beside ``point.json``: its name, and size and BLAKE3-256 of its content."""
 
@@ -86,6 +97,8 @@ class PointFile(msgspec.Struct, frozen=True):
     disks: tuple[_Disk, ...]
     files: tuple[StoredFile, ...]
     changes: tuple[StoredFile, ...]
+    sequence: int = 0
+    history: _History | None = None
 
 
 class ChangesFile(msgspec.Struct, frozen=True):
@@ -145,6 +158,8 @@ def describe(
         ),
         files=tuple(files),
         changes=tuple(changes),
+        sequence=point.sequence,
+        history=None if point.history is None else _History(*astuple(point.history)),
     )
 
 
@@ -161,6 +176,8 @@ def restore_point(file: PointFile) -> RestorePoint:
         raise ValueError("its list of disks is impossible")
     if not all(is_safe_name(one.name) for one in (*file.files, *file.changes)):
         raise ValueError("one of its files has an unsafe name")
+    if not 0 <= file.sequence <= _LARGEST_SEQUENCE:
+        raise ValueError("its sequence is impossible")
     return RestorePoint(
         id=PointId(f"{file.chain}/{file.stamp}"),
         chain=file.chain,
@@ -186,6 +203,19 @@ def restore_point(file: PointFile) -> RestorePoint:
         configuration_files=tuple(one.name for one in file.files),
         consistent=file.consistent,
         tool_version=file.tool_version,
+        sequence=file.sequence,
+        history=_restore_history(file.history),
+    )
+
+
+def _restore_history(history: _History | None) -> HistoryMark | None:
+    """Return a mark; one that cannot be right is none, so that the next backup reads everything."""
+    if history is None or history.at.tzinfo is None:
+        return None
+    if history.event_at is not None and history.event_at.tzinfo is None:
+        return None
+    return HistoryMark(
+        at=history.at, platform=history.platform, event_key=history.event_key, event_at=history.event_at
     )
 
 
@@ -260,8 +290,25 @@ class PointShelf:
                 damaged.append(DamagedPoint(id=point, chain=chain, detail=error.params["detail"]))
             except PointMissing:  # deleted by somebody else in this moment
                 continue
-        points.sort(key=lambda one: (one.created_at, one.id), reverse=True)
+        points.sort(key=lambda one: one.order, reverse=True)
         return PointListing(points=tuple(points), damaged=tuple(damaged))
+
+    def next_sequence(self, chain: str) -> int:
+        """Return the number of the point that is added to a chain next: above those of deleted points, too.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        highest = max((one.sequence for one in self.list_chain(chain).points), default=0)
+        with storage_errors(self._layout.root):
+            trash = self._layout.trash / chain
+            refuse_links([trash])
+            deleted = list(trash.iterdir()) if trash.is_dir() else []
+        for directory in deleted:
+            point = PointId(f"{chain}/{directory.name.partition('.')[0]}")
+            with suppress(PointDamaged, PointMissing):
+                highest = max(highest, self.load_from(directory, point).sequence)
+        return min(highest, _LARGEST_SEQUENCE - 1) + 1
 
     def load(self, point: PointId) -> RestorePoint:
         """Return one point.

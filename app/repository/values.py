@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from app.domain.ids import PointId
-from app.domain.restore_point import RestorePoint, VmFacts
+from app.domain.restore_point import HistoryMark, RestorePoint, VmFacts
 from app.domain.states import BackupKind
 
 KIB = 1024
@@ -56,6 +56,8 @@ class PointDraft:
     """Aware; the moment the point holds."""
     chain: str | None = None
     """Where its points are kept; None: in the chain of the VM's id, as the repository names it."""
+    history: HistoryMark | None = None
+    """Where the platform's history was shortly before that moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

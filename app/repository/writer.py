@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,9 @@ from app.repository.points import StoredFile, describe, encode_changes, file_pla
 from app.repository.records import RecordKind
 from app.repository.store import RecordLost
 from app.repository.values import DiskDraft, PointDraft
+
+_STAMPS_PER_SECOND = 100
+_MOST_STAMPS = 100 * _STAMPS_PER_SECOND
 
 
 class PointWriter:
@@ -211,8 +215,7 @@ class PointWriter:
     def _committed(self) -> RestorePoint:
         layout = self._parts.layout
         with storage_errors(layout.root):
-            for attempt in range(100):
-                stamp = stamp_of(self._draft.created_at, attempt)
+            for stamp in self._stamps():
                 if not (layout.points / self._chain / stamp).exists():
                     point = self._point(PointId(f"{self._chain}/{stamp}"))
                     directory = self._write_point(point)
@@ -222,6 +225,15 @@ class PointWriter:
                         return point
                     remove_tree(directory)
         raise PointExists(point=f"{self._chain}/{stamp_of(self._draft.created_at)}")
+
+    def _stamps(self) -> Iterator[str]:
+        """Yield names for the point, those of its own second first.
+
+        A clock that starts at the same moment after every power loss fills a second; the next ones are as good.
+        """
+        for number in range(_MOST_STAMPS):
+            second, attempt = divmod(number, _STAMPS_PER_SECOND)
+            yield stamp_of(self._draft.created_at + timedelta(seconds=second), attempt)
 
     def _point(self, point: PointId) -> RestorePoint:
         draft = self._draft
@@ -237,6 +249,8 @@ class PointWriter:
             configuration_files=tuple(sorted(self._files)),
             consistent=draft.consistent,
             tool_version=__version__,
+            sequence=self._parts.shelf.next_sequence(self._chain),
+            history=draft.history,
         )
 
     def _write_point(self, point: RestorePoint) -> Path:

@@ -7,7 +7,8 @@ filtered by type on the platform: a filter that a server understands differently
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO, Any
 from xml.parsers.expat import ParserCreate
@@ -15,11 +16,15 @@ from xml.parsers.expat import ParserCreate
 from pyVmomi import vim
 
 from app.domain.ids import VmId
+from app.domain.restore_point import HistoryMark
 from app.vsphere.errors import HistoryIncomplete
 from app.vsphere.session import Connection, VSphereSession
 
 MARGIN = timedelta(minutes=1)
 """How much earlier we begin to look: the difference of two clocks is known only roughly, and may have drifted."""
+CLOCK_MARGIN = timedelta(days=1)
+"""How much earlier we begin where events have keys: the platform's clock may have been set back by so much."""
+SECOND = timedelta(seconds=1)
 PAGE_EVENTS = 1000
 """Most events that one answer holds, by the platform's own limit."""
 _MOST_PAGES = 100
@@ -41,6 +46,8 @@ class LightEvent:
     """For an ``EventEx``: what it is really about."""
     task: str = ""
     """For a ``TaskEvent``: the task's description id."""
+    key: int = field(default=0, compare=False)
+    """The platform's number of it, counted up; 0 when it is not told."""
 
     @property
     def tells_of_revert(self) -> bool:
@@ -54,19 +61,55 @@ class History:
     def __init__(self, session: VSphereSession) -> None:
         self._session = session
 
-    def reverted_since(self, vm: VmId, moment: datetime) -> bool:
+    def mark(self) -> HistoryMark:
+        """Return where the history is now.
+
+        Raises:
+            vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
+        """
+        return self._session.run(_mark)
+
+    def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
         """Tell whether a VM was reverted; see ``RevertHistory.reverted_since``.
 
         Raises:
             HistoryIncomplete: nothing tells of it, but the platform does not remember the whole time either.
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
+        if isinstance(moment, HistoryMark):
+            return self._reverted_since_mark(vm, moment)
         since = moment + self._clock_difference()
         if any(event.tells_of_revert for event in self._events(vm, since - MARGIN)):
             return True
         if not self._session.run(lambda connection: _reaches_back(connection, vm, since)):
             raise self._incomplete(f"it holds nothing from before {moment:%Y-%m-%d %H:%M:%S} UTC")
         return False
+
+    def _reverted_since_mark(self, vm: VmId, mark: HistoryMark) -> bool:
+        now = self.mark()
+        if _disagree(mark, now):
+            return True
+        known = mark.event_key if mark.event_key is not None else 0
+        events = self._events(vm, mark.at - (MARGIN if mark.event_key is None else CLOCK_MARGIN))
+        if any(event.tells_of_revert and (not event.key or event.key > known) for event in events):
+            return True
+        if mark.event_key is not None and mark.event_at is not None:
+            around = self._around(mark.event_at)
+            if any(event.key == mark.event_key for event in around):
+                return False
+            if around:  # the newest event of then is another one now: they were counted from the start again
+                return True
+        if not self._session.run(lambda connection: _reaches_back(connection, vm, mark.at)):
+            raise self._incomplete(f"it holds nothing from before {mark.at:%Y-%m-%d %H:%M:%S} UTC")
+        return False
+
+    def _around(self, moment: datetime) -> list[LightEvent]:
+        """Return what happened anywhere in the second of a moment, by the platform's clock."""
+        wanted: Any = vim.event.EventFilterSpec(
+            time=vim.event.EventFilterSpec.ByTime(beginTime=moment - SECOND, endTime=moment + SECOND),
+            disableFullMessage=True,
+        )
+        return self._session.run(lambda connection: _query(connection, wanted))
 
     def _clock_difference(self) -> timedelta:
         """Return by how much the platform's clock is ahead of ours."""
@@ -101,6 +144,26 @@ class History:
 
     def _incomplete(self, detail: str) -> HistoryIncomplete:
         return HistoryIncomplete(address=self._session.platform.address, detail=detail)
+
+
+def _disagree(mark: HistoryMark, now: HistoryMark) -> bool:
+    """Tell whether a platform is not the one of a mark, or counts its events or its time from the start again."""
+    if mark.platform != now.platform or now.at < mark.at - MARGIN:
+        return True
+    return mark.event_key is not None and (now.event_key is None or now.event_key < mark.event_key)
+
+
+def _mark(connection: Connection) -> HistoryMark:
+    at = vim.ServiceInstance("ServiceInstance", connection.stub).CurrentTime()
+    latest: Any = None
+    with suppress(vim.fault.NoPermission, KeyError, TypeError, ValueError):  # or of a class of a later version
+        latest = connection.content.eventManager.latestEvent
+    return HistoryMark(
+        at=at,
+        platform=connection.content.about.instanceUuid or None,
+        event_key=None if latest is None else latest.key,
+        event_at=None if latest is None else latest.createdTime,
+    )
 
 
 def _about(connection: Connection, vm: VmId, begin: datetime | None, end: datetime | None = None) -> Any:
@@ -166,7 +229,11 @@ class _Reader:
         if self._depth == _EVENT:
             named = next((value for name, value in attributes.items() if name.endswith(":type")), "Event")
             self.events.append(LightEvent(named.rpartition(":")[2]))
-        elif (self._depth, tag) in {(_FIELD, "eventTypeId"), (_TASK_FIELD, "descriptionId")}:
+        elif (self._depth, tag) in {
+            (_FIELD, "eventTypeId"),
+            (_FIELD, "key"),
+            (_TASK_FIELD, "descriptionId"),
+        }:
             self._text = []
 
     def characters(self, data: str) -> None:
@@ -180,5 +247,7 @@ class _Reader:
         text, self._text = "".join(self._text), None
         if tag == "eventTypeId":
             self.events[-1].type_id = text
+        elif tag == "key":
+            self.events[-1].key = int(text) if text.strip().isascii() and text.strip().isdigit() else 0
         else:
             self.events[-1].task = text

@@ -12,6 +12,7 @@ from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, TaskId, VmId
 from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
 from app.domain.platforms import PlatformFacts, PlatformKind, PrivilegeCheck
+from app.domain.restore_point import HistoryMark
 from app.domain.vms import (
     CreatedVm,
     FrozenVm,
@@ -165,8 +166,13 @@ class VSphereHypervisor:
         with translated(self._session.attempt("tell changed blocks", str(vm))):
             return self._tracking.changed_extents(vm, snapshot, disk_key, capacity_bytes, since)
 
-    def reverted_since(self, vm: VmId, moment: datetime) -> bool:
-        """Tell whether the VM was brought back to an earlier snapshot since a moment of this machine's clock.
+    def history_mark(self) -> HistoryMark:
+        """Return where the platform's history is now: its own time, and its newest event."""
+        with translated(self._session.attempt("tell the history", "")):
+            return self._history.mark()
+
+    def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
+        """Tell whether the VM was brought back to an earlier snapshot since a mark, or a moment of our own clock.
 
         Raises:
             HistoryIncomplete: the platform does not remember.

@@ -5,12 +5,18 @@ changes they name are those after the revert, not the difference to the parent p
 tells then.
 """
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
 import pytest
 from pyVmomi import vmodl
 
-from app.cli.demo.stage import Stage
+from app.cli.demo.stage import Stage, open_host, open_simulator, register
+from app.core.clock import SystemClock
 from app.domain.states import BackupKind
 from app.engine.api import TaskDetails
+from app.engine.backup.run import BackupRun
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from tests.e2e.conftest import OpenStage
 from tests.support.other_client import OtherClient
@@ -76,3 +82,74 @@ def test_a_history_that_cannot_be_read_is_told_and_tracking_is_believed(open_fre
     assert "plan.reverts_unknown" in codes_of(stage, second)
     assert second.point.parent == first.point.id
     assert_points_are_exact(stage, vm.id, [first, second])
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, wrong by as much as a test says."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+@pytest.fixture
+def consoles(tmp_path: Path) -> Iterator[tuple[Stage, ShiftedClock]]:
+    """A stage whose console has a clock of its own."""
+    clock = ShiftedClock()
+    spec = SimulatorSpec(vms=(VmSpec(name="web-01", disks=(DiskSpec(capacity_bytes=32 * MIB),)),))
+    with open_simulator(tmp_path, spec) as simulator, open_host(tmp_path / "standfast", "x" * 32, clock) as host:
+        yield register(tmp_path, simulator, host.engine), clock
+
+
+@pytest.mark.parametrize(
+    "then", [timedelta(hours=2), timedelta(minutes=20), timedelta(hours=-5), timedelta(days=400)]
+)
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(hours=-3)])
+def test_a_revert_is_seen_whatever_the_clock_showed_then_and_shows_now(
+    consoles: tuple[Stage, ShiftedClock], then: timedelta, later: timedelta
+) -> None:
+    stage, clock = consoles
+    vm = vm_named(stage, "web-01")
+    guests = stage.simulator.world.guests
+    stage.simulator.faults.keep_cbt_over_revert(vm.name)
+    clock.ahead = then
+    with OtherClient(stage.simulator) as other:
+        before = other.take_snapshot(vm.id, "before the update")
+        other.done(lambda: before.RemoveSnapshot_Task(removeChildren=False))
+        first = back_up(stage, vm, FULL)
+        checkpoint = other.take_snapshot(vm.id, "before the update")
+        guests.write_now(vm.id, 2 * MIB)
+        second = back_up(stage, vm, INCREMENTAL)
+        assert second.point.parent == first.point.id
+        guests.write_now(vm.id, MIB)
+        other.done(lambda: checkpoint.RevertToSnapshot_Task())
+        other.done(lambda: other.vm(vm.id).PowerOnVM_Task())
+        other.take_snapshot(vm.id, "another product's")
+        guests.write_now(vm.id, MIB)
+        clock.ahead = later
+        third = back_up(stage, vm, INCREMENTAL)
+        guests.write_now(vm.id, MIB)
+        fourth = back_up(stage, vm, INCREMENTAL)
+    assert "plan.whole_went_back" in codes_of(stage, third)
+    assert fourth.point.parent == third.point.id, "the newest in sequence, not the one from the future"
+    assert [one.point.sequence for one in (first, second, third, fourth)] == [1, 2, 3, 4]
+    assert_points_are_exact(stage, vm.id, [first, second, third, fourth])
+
+
+def test_a_point_of_an_earlier_version_is_no_parent_because_nobody_knows_its_time(
+    open_fresh_stage: OpenStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = stage_of(open_fresh_stage, Flavour.VCENTER)
+    vm = vm_named(stage, "web-01")
+    with monkeypatch.context() as patched:
+        patched.setattr(BackupRun, "_history_mark", lambda _self, _hypervisor: None)
+        first = back_up(stage, vm, FULL)
+    stage.simulator.world.guests.write_now(vm.id, MIB)
+    second = back_up(stage, vm, INCREMENTAL)
+    assert (second.point.kind, second.point.parent) == (FULL, None)
+    assert codes_of(stage, second).count("plan.whole_time_unknown") == len(second.point.disks)
+    third = back_up(stage, vm, INCREMENTAL)
+    assert third.point.parent == second.point.id
+    assert_points_are_exact(stage, vm.id, [first, second, third])

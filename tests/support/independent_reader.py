@@ -14,6 +14,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,17 @@ class Repository:
         return sorted(
             f"{path.parent.parent.name}/{path.parent.name}" for path in self.root.glob("points/*/*/point.json")
         )
+
+    def newest_first(self, chain: str) -> list[str]:
+        """Sort the points of a chain by their sequence; those that have none are older, and their times count."""
+        found = {one: self.point(one) for one in self.points() if one.startswith(f"{chain}/")}
+
+        def order(point: str) -> tuple[int, datetime, str]:
+            sequence = found[point].get("sequence", 0)
+            require(isinstance(sequence, int) and 0 <= sequence <= 1 << 53, "impossible sequence")
+            return sequence, datetime.fromisoformat(found[point]["created_at"]), point
+
+        return sorted(found, key=order, reverse=True)
 
     def file(self, point: str, name: str) -> bytes:
         data = (self.root / "points" / point / name).read_bytes()

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.core.context import TaskContext
-from app.core.hypervisor import Hypervisor, RevertHistory
+from app.core.hypervisor import Hypervisor, MarkedHistory, RevertHistory
 from app.domain.errors import OperationalError
 from app.domain.identity import belongs
 from app.domain.ids import VmId
-from app.domain.messages import LogLevel, Message
-from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
+from app.domain.messages import LogLevel, Message, MessageKind
+from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.rules import ProtectedVm
 from app.domain.states import TaskState
 from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
@@ -54,6 +54,7 @@ class FrozenBackup:
     details: VmDetails
     frozen: FrozenVm
     frozen_at: datetime
+    history: HistoryMark | None = None
     tracking_wanted: bool
     chance: random.Random
     caught_lie: bool = field(default=False, init=False)
@@ -121,22 +122,33 @@ class FrozenBackup:
             self.request.kind, self._supported_disks(), points, tracking_wanted=self.tracking_wanted
         )
         parent = next((point for point in points if point.id == plan.parent), None)
-        if parent is not None and self._went_back_since(parent.created_at):
-            plan = plan.without_parent(m.WHOLE_WENT_BACK)
+        doubt = None if parent is None else self._revert_since(parent)
+        if doubt is not None:
+            plan = plan.without_parent(doubt)
         self._tell(plan)
         plan, known = self._query().changes(plan)
         self._tell(plan)
         return plan, known
 
-    def _went_back_since(self, moment: datetime) -> bool:
+    def _revert_since(self, parent: RestorePoint) -> MessageKind | None:
+        """Return why the VM may have gone back in time since a point; None when it has not.
+
+        The platform is asked from the mark that the point keeps of its history. A point without one tells only
+        what our own clock showed then, and nobody knows whether it was right.
+        """
         hypervisor = self.hypervisor
         if not isinstance(hypervisor, RevertHistory):
-            return False
+            return None
+        since: datetime | HistoryMark | None = parent.history
+        if since is None:
+            if isinstance(hypervisor, MarkedHistory) or parent.created_at > self.frozen_at:
+                return m.WHOLE_TIME_UNKNOWN
+            since = parent.created_at
         try:
-            return hypervisor.reverted_since(self.request.vm, moment)
+            return m.WHOLE_WENT_BACK if hypervisor.reverted_since(self.request.vm, since) else None
         except OperationalError as error:
             self._context.log.warning(m.REVERTS_UNKNOWN, detail=error.message)
-            return False
+            return None
 
     def _chain(self) -> str:
         """Return the chain of the VM; where another VM with the same id has left points, one of its own."""
@@ -244,6 +256,7 @@ class FrozenBackup:
             consistent=off or not self.frozen.crash_consistent,
             created_at=self.frozen_at,
             chain=self._chain(),
+            history=self.history,
         )
 
     def _facts(self) -> VmFacts:

@@ -7,10 +7,10 @@ effect. Whatever ends the run in between leaves neither.
 
 import random
 
-from app.core.hypervisor import Hypervisor, ResettableTracking
+from app.core.hypervisor import Hypervisor, MarkedHistory, ResettableTracking
 from app.domain.errors import OperationalError, StandbyFull
 from app.domain.events import RestorePointCommitted
-from app.domain.restore_point import RestorePoint
+from app.domain.restore_point import HistoryMark, RestorePoint
 from app.domain.standbys import target_directory
 from app.domain.states import TaskState
 from app.domain.vms import PowerState, VmDetails
@@ -152,6 +152,7 @@ class BackupRun:
             hypervisor, workshop.catalog.snapshot_journal, context, self._target(details), workshop.settings
         )
         preferred = self._request.transports or workshop.settings.transports
+        history = self._history_mark(hypervisor)  # before the freeze: what happens meanwhile counts as later
         with scope as frozen:
             work = FrozenBackup(
                 workshop=workshop,
@@ -163,10 +164,20 @@ class BackupRun:
                 details=details,
                 frozen=frozen,
                 frozen_at=workshop.clock.now(),
+                history=history,
                 tracking_wanted=tracking_wanted,
                 chance=self._chance,
             )
             return work.copy(release=scope.release), work.caught_lie
+
+    def _history_mark(self, hypervisor: Hypervisor) -> HistoryMark | None:
+        if not isinstance(hypervisor, MarkedHistory):
+            return None
+        try:
+            return hypervisor.history_mark()
+        except OperationalError as error:
+            self._job.log.warning(m.HISTORY_NOT_MARKED, detail=error.message)
+            return None
 
     # --- afterwards ----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Reverts of a VM are found in the platform's history, whoever did them and whatever the clocks show."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from pyVmomi import vim
 
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
-from app.core.hypervisor import RevertHistory
+from app.core.hypervisor import MarkedHistory, RevertHistory
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.platforms import Platform
+from app.domain.restore_point import HistoryMark
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere import history
@@ -107,6 +109,53 @@ def test_the_clocks_of_both_sides_may_differ(simulator: VSphereSimulator) -> Non
         revert(vsphere, vm, snapshot)
         assert vsphere.reverted_since(vm, moment)
         assert not vsphere.reverted_since(vm, moment + LATER)
+
+
+def test_a_revert_is_told_from_a_mark_whatever_our_clock_shows(simulator: VSphereSimulator) -> None:
+    ours = TurnableClock(datetime(2020, 1, 1, tzinfo=UTC))
+    with logged_in(simulator, ours) as vsphere:
+        assert isinstance(vsphere, MarkedHistory)
+        vm, other = named(vsphere, "web-01"), named(vsphere, "web-02")
+        snapshots = {one: frozen_once(vsphere, one) for one in (vm, other)}
+        revert(vsphere, other, snapshots[other])
+        mark = vsphere.history_mark()
+        assert mark.event_key is not None
+        ours.turn(timedelta(days=4000).total_seconds())
+        assert not vsphere.reverted_since(vm, mark)
+        assert not vsphere.reverted_since(other, mark), "that was before the mark, in the same second"
+        revert(vsphere, vm, snapshots[vm])
+        assert vsphere.reverted_since(vm, mark)
+        assert not vsphere.reverted_since(other, mark)
+        assert not vsphere.reverted_since(vm, vsphere.history_mark())
+
+
+def test_a_mark_that_does_not_fit_the_history_means_that_anything_may_have_happened(
+    simulator: VSphereSimulator,
+) -> None:
+    with logged_in(simulator) as vsphere:
+        vm = named(vsphere, "web-01")
+        mark = vsphere.history_mark()
+        assert mark.event_key is not None
+        assert mark.event_at is not None
+        assert not vsphere.reverted_since(vm, mark)
+        assert vsphere.reverted_since(vm, replace(mark, platform="set up anew"))
+        assert vsphere.reverted_since(vm, replace(mark, event_key=mark.event_key + 1000)), "counted from the start"
+        assert vsphere.reverted_since(vm, replace(mark, at=mark.at + LATER)), "the platform's clock went back"
+        frozen_once(vsphere, vm)
+        newer = vsphere.history_mark()
+        assert newer.event_key is not None
+        assert newer.event_at is not None
+        strange = replace(mark, event_at=newer.event_at + timedelta(milliseconds=1), event_key=1)
+        if newer.event_at - mark.event_at > 3 * history.SECOND:
+            assert vsphere.reverted_since(vm, strange), "another event bears the key now"
+
+
+def test_a_mark_that_is_older_than_the_history_is_told(simulator: VSphereSimulator) -> None:
+    with logged_in(simulator) as vsphere:
+        vm = named(vsphere, "web-01")
+        long_ago = HistoryMark(at=datetime.now(UTC) - timedelta(days=30), platform=vsphere.history_mark().platform)
+        with pytest.raises(HistoryIncomplete, match="holds nothing from before"):
+            vsphere.reverted_since(vm, long_ago)
 
 
 def test_a_long_history_is_read_to_its_end(simulator: VSphereSimulator, monkeypatch: pytest.MonkeyPatch) -> None:

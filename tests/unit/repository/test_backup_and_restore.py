@@ -390,7 +390,7 @@ def test_listing_is_newest_first_in_each_chain(tmp_path: Path) -> None:
         points = [back_up(repository, MemoryDisk(bytes(MIB)), number=number) for number in (1, 0, 2)]
         other = back_up(repository, MemoryDisk(bytes(MIB)), rule_name="other")
 
-        assert repository.chain_points(points[0].chain) == (points[2], points[0], points[1])
+        assert repository.chain_points(points[0].chain) == (points[2], points[1], points[0]), "in their sequence"
         assert {one.chain for one in repository.points().points} == {points[0].chain, other.chain}
         assert repository.chain_points("no such chain") == ()
 
