@@ -99,6 +99,7 @@ sa.Index(
     points.c.rule_name,
     points.c.platform_address,
     points.c.vm,
+    points.c.sequence,
     points.c.created_at,
     points.c.stored_bytes,
     points.c.capacity_bytes,

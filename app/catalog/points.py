@@ -13,7 +13,7 @@ from app.catalog.remembered import Remembered
 from app.catalog.tables import points, repositories
 from app.domain.ids import PointId, StandbyId, VmId
 from app.domain.restore_point import RestorePoint
-from app.domain.tasks import KnownPoint, PointTally, VerificationState
+from app.domain.tasks import KnownPoint, PointTally, VerificationState, in_sequence
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RestorePoint).decode
@@ -152,7 +152,7 @@ class PointStore:
         with self._database.read() as connection:
             keys = [tuple(row) for row in connection.execute(fitting)]
             found = _with_repository().where(sa.tuple_(*key).in_(keys)).order_by(points.c.created_at.desc())
-            return tuple(_known(row) for row in connection.execute(found)) if keys else ()
+            return in_sequence(_known(row) for row in connection.execute(found)) if keys else ()
 
     def find(
         self,
@@ -164,7 +164,7 @@ class PointStore:
         chain: str | None = None,
         rule_name: str | None = None,
     ) -> tuple[KnownPoint, ...]:
-        """Return the points that fit every condition given, newest first."""
+        """Return the points that fit every condition given, newest first: in a chain by their sequence."""
         query = _with_repository().order_by(points.c.created_at.desc(), points.c.id.desc())
         wanted = {
             "standby_id": standby,
@@ -178,19 +178,28 @@ class PointStore:
             if value is not None:
                 query = query.where(points.c[column] == value)
         with self._database.read() as connection:
-            return tuple(_known(row) for row in connection.execute(query))
+            return in_sequence(_known(row) for row in connection.execute(query))
 
 
 def _counted(connection: sa.Connection, where: sa.ColumnElement[bool]) -> _Tallies:
-    query = sa.select(
-        *_TALLY_KEY,
-        sa.func.count().label("point_count"),
-        sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
-        sa.func.max(points.c.created_at).label("newest"),
-        sa.func.max(points.c.capacity_bytes).label("capacity_bytes"),
-        sa.func.max(points.c.vm_name).label("vm_name"),
+    top = (
+        sa.select(*_TALLY_KEY, sa.func.max(points.c.sequence).label("sequence")).where(where).group_by(*_TALLY_KEY)
+    ).subquery()
+    same = sa.and_(*(column == top.c[column.name] for column in _TALLY_KEY))
+    of_newest = sa.case((points.c.sequence == top.c.sequence, points.c.created_at))
+    query = (
+        sa.select(
+            *_TALLY_KEY,
+            sa.func.count().label("point_count"),
+            sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
+            sa.func.max(of_newest).label("newest"),
+            sa.func.max(points.c.capacity_bytes).label("capacity_bytes"),
+            sa.func.max(points.c.vm_name).label("vm_name"),
+        )
+        .select_from(points.join(top, same))
+        .where(where)
     )
-    rows = connection.execute(query.where(where).group_by(*_TALLY_KEY))
+    rows = connection.execute(query.group_by(*_TALLY_KEY))
     return {
         tuple(row[: len(_TALLY_KEY)]): PointTally(
             standby=StandbyId(row.standby_id),
@@ -242,6 +251,7 @@ def _values(
         "vm": point.facts.vm,
         "vm_name": point.facts.name,
         "created_at": point.created_at,
+        "sequence": point.sequence,
         "capacity_bytes": point.capacity_bytes,
         "stored_bytes": point.stored_bytes,
         "body": _encode(point),

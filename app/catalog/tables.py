@@ -91,6 +91,7 @@ points = sa.Table(
     sa.Column("vm", sa.Text, nullable=False),
     sa.Column("vm_name", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("capacity_bytes", sa.BigInteger, nullable=False),
     sa.Column("stored_bytes", sa.BigInteger, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),

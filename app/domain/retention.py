@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import Enum
 
 from app.domain.ids import PointId
+from app.domain.moments import believed
 from app.domain.policies import BackupPolicy, GrandfatherFatherSon, OneTimePolicy, PolicyUnit, Retention
 from app.domain.schedule import upcoming_runs
 from app.domain.states import BackupKind
@@ -27,6 +28,13 @@ class KeptPoint:
     kind: BackupKind
     is_good: bool = True
     """False when verification found damage."""
+    sequence: int = 0
+    """The newest point has the highest; of equal ones the times tell."""
+
+    @property
+    def order(self) -> tuple[int, datetime, str]:
+        """What points are sorted by, oldest first."""
+        return self.sequence, self.created_at, self.id
 
 
 class KeepReason(Enum):
@@ -53,12 +61,16 @@ class RetentionDecision:
 def decide(
     points: Sequence[KeptPoint], retention: Retention, policy: BackupPolicy, now: datetime, zone: tzinfo
 ) -> RetentionDecision:
-    """Split the points of one VM into those that stay and those that go at ``now`` (aware UTC)."""
-    ordered = sorted(points, key=lambda point: (point.created_at, point.id))
+    """Split the points of one VM into those that stay and those that go at ``now`` (aware UTC).
+
+    The order of the points is their sequence; their times tell their age, as far as these can be believed.
+    """
+    ordered = sorted(points, key=lambda point: point.order)
+    made_at = believed_moments(ordered, now)
     good = [point for point in ordered if point.is_good]
     reasons: dict[PointId, set[KeepReason]] = {point.id: set() for point in ordered}
-    for point in ordered:
-        if expires_at(point.created_at, retention, zone) > now:
+    for point, moment in zip(ordered, made_at, strict=True):
+        if expires_at(moment, retention, zone) > now:
             reasons[point.id].add(KeepReason.PERIOD)
     newest_good = good[-1:] or ordered
     for point in newest_good:
@@ -71,6 +83,30 @@ def decide(
         keep=tuple((point, frozenset(reasons[point.id])) for point in ordered if reasons[point.id]),
         remove=tuple(point for point in ordered if not reasons[point.id]),
     )
+
+
+def believed_moments(ordered: Sequence[KeptPoint], now: datetime) -> list[datetime]:
+    """Return when points were made, as far as can be believed: never earlier than the points before them.
+
+    A clock that was wrong makes no point old: one from the future counts as made when the next one after it was,
+    or now; one that is dated before an older one counts as made with that.
+
+    Args:
+        ordered: the points in their sequence.
+        now: the present.
+    """
+    moments: list[datetime] = []
+    later = now
+    for point in reversed(ordered):
+        moment = believed(point.created_at, now)
+        later = later if moment is None else moment
+        moments.append(later)
+    latest = datetime.min.replace(tzinfo=UTC)
+    found: list[datetime] = []
+    for moment in reversed(moments):
+        latest = max(latest, moment)
+        found.append(latest)
+    return found
 
 
 def expires_at(created_at: datetime, retention: Retention, zone: tzinfo) -> datetime:
@@ -136,10 +172,8 @@ def _mark_needed_full(
     planned = not isinstance(policy, OneTimePolicy) and any(
         plan.kind is BackupKind.DIFFERENTIAL for plan in policy.plans
     )
-    kept = any(
-        point.kind is BackupKind.DIFFERENTIAL and reasons[point.id] and point.created_at > newest_full.created_at
-        for point in good
-    )
+    later = good[good.index(newest_full) + 1 :]
+    kept = any(point.kind is BackupKind.DIFFERENTIAL and reasons[point.id] for point in later)
     if planned or kept:
         reasons[newest_full.id].add(KeepReason.NEEDED_BY_DIFFERENTIALS)
 
@@ -174,7 +208,9 @@ def preview(
         while run is not None and run.at.astimezone(zone).date() <= day:
             has_full = any(point.is_good and point.kind is BackupKind.FULL for point in present)
             kind = run.kind if has_full else BackupKind.FULL
-            present.append(KeptPoint(id=PointId(f"planned/{run.at.isoformat()}"), created_at=run.at, kind=kind))
+            newest = max((point.sequence for point in present), default=0)
+            planned = PointId(f"planned/{run.at.isoformat()}")
+            present.append(KeptPoint(id=planned, created_at=run.at, kind=kind, sequence=newest + 1))
             decision = decide(present, retention, policy, run.at, zone)
             removed.extend(decision.remove)
             present = [point for point, _ in decision.keep]

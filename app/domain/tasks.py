@@ -1,5 +1,6 @@
 """Tasks as they are remembered: one run for one VM, with its stages, figures and log."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -106,6 +107,26 @@ class KnownPoint:
     verified_at: datetime | None = None
     is_encrypted: bool = False
     """Whether its repository is."""
+
+
+def in_sequence(newest_first: Iterable[KnownPoint]) -> tuple[KnownPoint, ...]:
+    """Put the points of each chain into their sequence, at the places that the chain has among the others.
+
+    Between chains nothing but time tells an order; within a chain it does not count, for a clock may be wrong.
+    """
+    listed = list(newest_first)
+    chains: dict[tuple[str, str, str], list[KnownPoint]] = {}
+    for known in listed:
+        chains.setdefault(_chain_of(known), []).append(known)
+    ordered = {
+        chain: iter(sorted(of_chain, key=lambda known: known.point.order, reverse=True))
+        for chain, of_chain in chains.items()
+    }
+    return tuple(next(ordered[_chain_of(known)]) for known in listed)
+
+
+def _chain_of(known: KnownPoint) -> tuple[str, str, str]:
+    return known.standby, known.target_path, known.point.chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

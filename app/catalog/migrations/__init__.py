@@ -22,6 +22,7 @@ from app.catalog.migrations import (
     r0006_encryption,
     r0007_no_backups,
     r0008_vm_identity,
+    r0009_sequences,
 )
 
 REVISIONS: tuple[ModuleType, ...] = (
@@ -33,6 +34,7 @@ REVISIONS: tuple[ModuleType, ...] = (
     r0006_encryption,
     r0007_no_backups,
     r0008_vm_identity,
+    r0009_sequences,
 )
 """Every revision, oldest first."""
 

@@ -8,7 +8,7 @@ from app.domain.identity import belongs
 from app.domain.ids import VmId
 from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
-from app.domain.tasks import KnownPoint
+from app.domain.tasks import KnownPoint, in_sequence
 from app.engine.jobs import Workshop
 from app.engine.succession import former_ids
 from app.repository.errors import PointMissing
@@ -21,7 +21,11 @@ class RulePoints:
         self._workshop = workshop
 
     def of_vm(self, rule: BackupRule, vm: VmId) -> tuple[KnownPoint, ...]:
-        """Return the known points of a VM in a rule, newest first."""
+        """Return the known points of a VM in a rule, newest first.
+
+        Those under its present id come before those under the id that it had before, except within a chain, where
+        the sequence tells.
+        """
         platform = self._platform(rule)
         if platform is None:
             return ()
@@ -41,7 +45,7 @@ class RulePoints:
         known = rule.vm(vm)
         if known is not None:
             found = [one for one in found if belongs(one.point.facts, known)]
-        return tuple(sorted(found, key=lambda known: (known.point.created_at, known.point.id), reverse=True))
+        return in_sequence(found)
 
     def of_vms(self, rule: BackupRule, vms: Iterable[VmId]) -> tuple[KnownPoint, ...]:
         """Return the known points of several VMs in a rule."""

@@ -77,15 +77,17 @@ class RetentionKeeper:
 
 
 def kept_points(points: Iterable[KnownPoint]) -> list[KeptPoint]:
-    """Return what retention needs to know of points."""
+    """Return what retention needs to know of points, given newest first."""
+    newest_first = list(points)
     return [
         KeptPoint(
             id=one.point.id,
             created_at=one.point.created_at,
             kind=one.point.kind,
             is_good=one.verification is not VerificationState.DAMAGED,
+            sequence=len(newest_first) - place,
         )
-        for one in points
+        for place, one in enumerate(newest_first)
     ]
 
 

@@ -228,7 +228,7 @@ class RuleView:
             seconds_left=_seconds_left(sample, speed),
             error=None if ended is None or ended.error is None else kept_error_row(ended.error),
             point_count=sum(one.count for one in tallies),
-            newest_point=max((one.newest for one in tallies), default=None),
+            newest_point=tallies[0].newest if tallies else None,
             unviewed_errors=known.unviewed.get((rule.id, vm.vm), 0),
         )
 

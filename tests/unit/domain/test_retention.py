@@ -2,10 +2,13 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.ids import PointId
+from app.domain.moments import is_in_future
 from app.domain.policies import GrandfatherFatherSon, OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit, Retention
-from app.domain.retention import KeepReason, KeptPoint, decide, expires_at, preview
+from app.domain.retention import KeepReason, KeptPoint, believed_moments, decide, expires_at, preview
 from app.domain.states import BackupKind
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -94,3 +97,59 @@ def test_the_preview_tells_which_points_exist_on_a_future_day() -> None:
 def test_the_preview_of_a_one_time_policy_stays_as_it_is() -> None:
     days = list(islice(preview([point(5, F)], Retention(period=1), ONCE, NOW, UTC), 30))
     assert all(len(day.points) == 1 for day in days)
+
+
+# --- clocks that were wrong ------------------------------------------------------------------------------------
+
+
+def numbered(moments: list[datetime]) -> list[KeptPoint]:
+    return [
+        KeptPoint(id=PointId(f"{place}"), created_at=moment, kind=F if place == 1 else I, sequence=place)
+        for place, moment in enumerate(moments, 1)
+    ]
+
+
+def test_the_newest_point_is_the_last_in_sequence_whatever_its_time() -> None:
+    points = numbered([NOW - timedelta(days=900), NOW.replace(year=2036), NOW - timedelta(days=800)])
+    (expired,) = decide(points, Retention(period=1), daily(), NOW, UTC).remove[:1]
+    assert expired.id == "1"
+    assert "3" not in [one.id for one in decide(points, Retention(period=1), daily(), NOW, UTC).remove]
+
+
+def test_a_point_from_the_future_expires_like_the_one_after_it() -> None:
+    days = [NOW - timedelta(days=age) for age in (9, 8, 7, 6, 5)]
+    days[2] = NOW.replace(year=2036)
+    assert [one.id for one in decide(numbered(days), Retention(period=7), daily(), NOW, UTC).remove] == ["1", "2"]
+    later = NOW + timedelta(days=1)
+    assert "3" in [one.id for one in decide(numbered(days), Retention(period=7), daily(), later, UTC).remove]
+
+
+def test_a_point_that_is_dated_far_too_early_is_not_old() -> None:
+    days = [NOW - timedelta(days=2), NOW.replace(year=1970), NOW - timedelta(days=1)]
+    assert decide(numbered(days), Retention(period=7), daily(), NOW, UTC).remove == ()
+
+
+MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
+
+
+@given(moments=st.lists(MOMENTS, max_size=12), now=MOMENTS)
+def test_believed_moments_are_in_order_and_no_later_than_now_allows(
+    moments: list[datetime], now: datetime
+) -> None:
+    found = believed_moments(numbered(moments), now)
+    assert found == sorted(found)
+    assert all(not is_in_future(moment, now) for moment in found)
+    if moments == sorted(moments) and not any(is_in_future(moment, now) for moment in moments):
+        assert found == moments
+
+
+@given(ages=st.lists(st.integers(0, 400), min_size=2, max_size=12), wrong=MOMENTS, data=st.data())
+def test_one_wrong_date_costs_no_point_that_would_have_stayed(
+    ages: list[int], wrong: datetime, data: st.DataObject
+) -> None:
+    right = [NOW - timedelta(days=age) for age in sorted(ages, reverse=True)]
+    place = data.draw(st.integers(0, len(right) - 1))
+    mistaken = [*right[:place], wrong, *right[place + 1 :]]
+    would_go = {one.id for one in decide(numbered(right), Retention(period=30), daily(), NOW, UTC).remove}
+    goes = {one.id for one in decide(numbered(mistaken), Retention(period=30), daily(), NOW, UTC).remove}
+    assert goes - {f"{place + 1}"} <= would_go

@@ -13,9 +13,11 @@ from app.domain.errors import DiskAccessFailed, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.ids import PointId
 from app.domain.states import BackupKind
-from app.repository import RepositorySettings
+from app.repository import RepositorySettings, writer
 from app.repository.errors import PointDamaged, PointMissing
+from app.repository.points import PointShelf
 from app.repository.values import KIB, MIB
+from tests.support import independent_reader
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
@@ -383,6 +385,54 @@ def test_points_of_one_second_do_not_replace_each_other(tmp_path: Path) -> None:
         assert len({point.id for point in points}) == 3
         for number, point in enumerate(points):
             assert read_back(repository, point.id) == bytes([number]) * MIB
+
+
+def test_points_are_counted_and_their_number_is_never_given_out_again(tmp_path: Path) -> None:
+    disk = MemoryDisk(bytes(MIB))
+    with open_repository(tmp_path) as here, open_repository(tmp_path, local="another console") as there:
+        first, second = back_up(here, disk, number=9), back_up(there, disk, number=2)
+        here.delete_point(second.id)
+        third = back_up(there, disk, number=1)
+        assert [one.sequence for one in (first, second, third)] == [1, 2, 3]
+        here.take_back_point(second.id)
+        assert here.chain_points(first.chain) == (third, second, first)
+
+
+def test_two_consoles_that_write_to_one_chain_at_once_count_on(tmp_path: Path) -> None:
+    with (
+        open_repository(tmp_path) as here,
+        open_repository(tmp_path, local="another console") as there,
+        here.begin_point(point_draft(5)) as one,
+        there.begin_point(point_draft(1)) as other,
+    ):
+        made = [one.commit(), other.commit()]
+        assert [point.sequence for point in made] == [1, 2]
+        assert here.chain_points(made[0].chain) == tuple(reversed(made))
+
+
+def test_points_of_earlier_versions_come_before_those_with_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = MemoryDisk(bytes(MIB))
+    with open_repository(tmp_path) as repository:
+        with monkeypatch.context() as patched:
+            patched.setattr(PointShelf, "next_sequence", lambda _self, _chain: 0)
+            old = [back_up(repository, disk, number=number) for number in (7, 9, 8)]
+        new = back_up(repository, disk, number=1)
+        assert new.sequence == 1
+        assert repository.chain_points(new.chain) == (new, old[1], old[2], old[0])
+    other = independent_reader.open_repository(tmp_path / "standby")
+    assert other.newest_first(new.chain) == [new.id, old[1].id, old[2].id, old[0].id]
+
+
+def test_a_clock_that_starts_at_the_same_second_again_and_again_makes_points_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_STAMPS_PER_SECOND", 3)
+    with open_repository(tmp_path) as repository:
+        points = [back_up(repository, MemoryDisk(bytes(1000))) for _ in range(7)]
+        assert len({point.id for point in points}) == 7
+        assert repository.chain_points(points[0].chain) == tuple(reversed(points))
 
 
 def test_listing_is_newest_first_in_each_chain(tmp_path: Path) -> None:
