@@ -32,6 +32,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--for-parent", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--minimized", action="store_true", help="start in the tray, without showing the window")
     parser.add_argument("--no-tray", action="store_true", help="end with the window, do not live on in the tray")
+    parser.add_argument(
+        "--catalog",
+        choices=("restore", "new", "accept"),
+        help="when the catalog is lost, damaged or another one: take its safety copy, begin with an empty one, or "
+        "take the one that is there",
+    )
     commands = parser.add_subparsers(dest="command", title="commands")
     demo = commands.add_parser(
         "demo", help="the main job on a simulated vSphere: back up, change, restore, compare every byte"
@@ -77,6 +83,12 @@ def _run(given: list[str]) -> int:
 
         return simulate(given[1:])
     chosen = _parser().parse_args(given)
+    if chosen.catalog is not None:
+        from app.catalog import CatalogChoice
+        from app.cli.headless.command import run_catalog_choice
+
+        if status := run_catalog_choice(CatalogChoice(chosen.catalog)):
+            return status
     if chosen.headless:
         from app.cli.headless.command import run_for_parent, run_headless
         from app.core.processend import end_at_the_latest

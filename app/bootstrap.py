@@ -11,7 +11,8 @@ from typing import Self
 
 import app.transport.messages
 import app.vsphere.messages
-from app.catalog import Catalog
+from app.catalog import Catalog, CatalogChoice, CatalogCopier, CatalogGuard
+from app.catalog.errors import CatalogForeign, CatalogLost
 from app.config import ConfigUnwritable, Settings, load_settings, save_settings
 from app.core.clock import Clock, SystemClock
 from app.core.processlock import ProcessLock, noted_holder
@@ -91,12 +92,14 @@ class EngineHost:
     Thread: opened and closed on one; the engine may be used from any.
     """
 
-    def __init__(self, engine: Engine, catalog: Catalog, folder: Path, lock: ProcessLock) -> None:
+    def __init__(self, engine: Engine, catalog: Catalog, folder: Path, lock: ProcessLock, clock: Clock) -> None:
         self.engine = engine
         self._catalog = catalog
         self._folder = folder
         self._lock = lock
         self._server: DoorServer | None = None
+        self._copier = CatalogCopier(CatalogGuard(folder / CATALOG_FILE), clock)
+        self._copier.start()
 
     @classmethod
     def open(
@@ -152,7 +155,7 @@ class EngineHost:
         except BaseException:
             catalog.close()
             raise
-        return cls(engine, catalog, folder, lock)
+        return cls(engine, catalog, folder, lock, ticking)
 
     def let_others_in(self) -> None:
         """Open the door for other programs of this user: the window, ``debugctl``.
@@ -170,6 +173,7 @@ class EngineHost:
             _log.warning("tasks were still cleaning up when the program ended; the next start goes on with it")
         if self._server is not None:
             self._server.close(_DOOR_CLOSE_S)
+        self._copier.close()
         self._catalog.close()
         self._lock.release()
 
@@ -285,6 +289,37 @@ def start_or_attach(
             raise
         else:
             return OpenDoor(remote, remote.close)
+
+
+def lost_catalog(installation: Installation) -> CatalogLost | CatalogForeign | None:
+    """Return why the catalog would not be opened, when it is lost; None where another process has it open.
+
+    Raises:
+        FolderUnusable: the data folder cannot be written to.
+    """
+    folder = installation.folders.data
+    lock = _lock_in(folder, ENGINE_LOCK)
+    if lock is None:
+        return None
+    with lock:
+        try:
+            CatalogGuard(folder / CATALOG_FILE).refuse_loss()
+        except (CatalogLost, CatalogForeign) as error:
+            return error
+    return None
+
+
+def settle_catalog(installation: Installation, choice: CatalogChoice) -> None:
+    """Do what was chosen about a catalog that is lost, damaged or another one; nothing of it is deleted.
+
+    Raises:
+        EngineBusy: an engine uses it.
+        NoCatalogCopy, CatalogUnavailable: it could not be done.
+    """
+    folder = installation.folders.data
+    with _engine_lock(folder):
+        CatalogGuard(folder / CATALOG_FILE).settle(choice)
+    _log.warning("the catalog was settled: %s", choice.value)
 
 
 def claim_window(installation: Installation) -> ProcessLock | None:

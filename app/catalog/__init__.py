@@ -17,5 +17,7 @@ handle; between the two handles and between processes SQLite's own write lock de
 """
 
 from app.catalog.catalog import Catalog
+from app.catalog.copier import CatalogCopier
+from app.catalog.safety import CatalogChoice, CatalogGuard
 
-__all__ = ["Catalog"]
+__all__ = ["Catalog", "CatalogChoice", "CatalogCopier", "CatalogGuard"]

@@ -1,23 +1,29 @@
 """The catalog as a whole."""
 
+import logging
+import uuid
 from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
 from typing import Self
 
 from app.catalog.database import Database
+from app.catalog.errors import CatalogUnavailable
 from app.catalog.figures import FigureStore
 from app.catalog.journals import RestoreJournalStore, SnapshotJournalStore
 from app.catalog.log import LogStore
 from app.catalog.points import PointStore
 from app.catalog.registered import PlatformStore, StandbyStore
 from app.catalog.rules import RuleStore
+from app.catalog.safety import IDENTITY, CatalogGuard
 from app.catalog.settings import SettingsStore
 from app.catalog.sightings import EngineStore, SightingStore
 from app.catalog.tasks import TaskStore
 from app.catalog.traffic import TrafficStore
 from app.core.clock import Clock
 from app.core.zones import local_zone
+
+_log = logging.getLogger(__name__)
 
 
 class Catalog:
@@ -67,17 +73,37 @@ class Catalog:
             zone: tells whose local days the figures count, as the zone is set now.
 
         Raises:
+            CatalogLost, CatalogForeign: it is not the one that was opened last.
             CatalogDamaged: the file is not a whole database.
             CatalogTooNew: a newer program has written it.
             CatalogUnavailable: it cannot be opened.
         """
+        guard = CatalogGuard(location) if isinstance(location, Path) else None
+        if guard is not None:
+            guard.refuse_loss()
         database = Database.open(location)
         try:
             durable = Database.open(location, durable=True, check=False)
         except BaseException:
             database.close()
             raise
-        return cls(database, durable, clock, zone)
+        opened = cls(database, durable, clock, zone)
+        if guard is not None:
+            opened._mark(guard)
+        return opened
+
+    def _mark(self, guard: CatalogGuard) -> None:
+        try:
+            guard.note(self._identity())
+        except CatalogUnavailable as error:  # whoever uses the catalog next is told better why
+            _log.info("the catalog was not marked: %s", error)
+
+    def _identity(self) -> str:
+        known = self.settings.get(IDENTITY)
+        if known is None:
+            known = uuid.uuid4().hex
+            self.settings.put(IDENTITY, known)
+        return known
 
     def close(self) -> None:
         """Close every connection."""

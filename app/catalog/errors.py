@@ -9,9 +9,46 @@ class CatalogDamaged(OperationalError):
     code = "catalog.damaged"
     message_template = "The catalog {location} is damaged: {detail}"
     hint_template = (
-        "Quit the program, move the file (and the ones beside it ending in -wal and -shm) aside, and start again. "
-        "No backup data is lost: register platforms and standby machines again, "
-        "and the restore points are read from the standby paths."
+        "Start the program once with --catalog restore to take the newest safety copy, or with --catalog new to "
+        "begin with an empty catalog; the file is set aside. No backup data is lost: when platforms and standby "
+        "machines are registered again, the restore points are read from the standby paths."
+    )
+
+
+class CatalogLost(OperationalError):
+    """There was a catalog, and it is not there any more."""
+
+    code = "catalog.lost"
+    message_template = (
+        "The catalog {location} is empty or missing, though this installation has used one. "
+        "Newest safety copy: {copy}."
+    )
+    hint_template = (
+        "Bring the file back, or start the program once with --catalog restore to take the safety copy, "
+        "or with --catalog new to begin with an empty catalog."
+    )
+
+
+class CatalogForeign(OperationalError):
+    """Another catalog is in the place of the one that was used last."""
+
+    code = "catalog.foreign"
+    message_template = (
+        "The catalog {location} is not the one that this installation used last. Newest safety copy: {copy}."
+    )
+    hint_template = (
+        "Bring the right file back, or start the program once with --catalog restore to take the safety copy, "
+        "or with --catalog accept where this one was put there on purpose."
+    )
+
+
+class NoCatalogCopy(OperationalError):
+    """There is no safety copy that could be restored."""
+
+    code = "catalog.no_copy"
+    message_template = "There is no whole safety copy of the catalog in {folder}."
+    hint_template = (
+        "Bring the catalog back from a backup of this machine, or begin with an empty one: --catalog new."
     )
 
 

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from app import __version__
 from app.bootstrap import DOOR_PATIENCE_S, Installation, OpenDoor, claim_window
+from app.console.catalogloss import StartGivenUp, settle_lost_catalog
 from app.console.demoplatform import DemoPlatform
 from app.console.enginedoor import open_engine
 from app.console.pages import make_pages
@@ -72,10 +73,11 @@ def run_console(*, minimized: bool = False, has_tray: bool | None = None, folder
             if window_lock is None:
                 return raise_other_window(installation)
             with window_lock:
+                settle_lost_catalog(installation)
                 looks = _Looks(application, memory, theme, languages, trouble)
                 _run(installation, looks, minimized=minimized, has_tray=has_tray)
             _log.info("ended")
-    except NoSecretStore as error:
+    except (NoSecretStore, StartGivenUp) as error:
         _log.info("%s", error)
         return FAILED
     except OperationalError as error:

@@ -278,3 +278,34 @@ def test_debugctl_controls_it_from_first_to_last(home: Home, simulator: VSphereS
         assert home.ctl("task", "fly").returncode == 2
         assert f"{vm.name}" in home.ctl("log").stdout
         assert "Running" in home.ctl("stat").stdout
+
+
+def test_a_lost_catalog_is_refused_until_something_is_chosen(home: Home) -> None:
+    with home.engine() as process:
+        process.terminate()
+        process.wait(PATIENCE_S)
+    catalog = home.path / "data" / "catalog.db"
+    catalog.write_bytes(b"")
+    command = [sys.executable, "main.py", "--headless"]
+    refused = subprocess.run(
+        command, cwd=ROOT, env=home.environment(), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert refused.returncode == 1
+    assert "is empty or missing, though this installation has used one" in refused.stderr
+    assert "--catalog" in refused.stderr
+    assert catalog.read_bytes() == b""
+    command += ["--catalog", "restore"]
+    refused = subprocess.run(
+        command, cwd=ROOT, env=home.environment(), capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert (refused.returncode, "no whole safety copy" in refused.stderr) == (1, True)
+    process_of_new = subprocess.Popen(
+        [*command[:-1], "new"], cwd=ROOT, env=home.environment(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process_of_new.stdout is not None
+        assert "runs; data in" in process_of_new.stdout.readline()
+    finally:
+        process_of_new.terminate()
+        process_of_new.communicate(timeout=PATIENCE_S)
+    assert process_of_new.returncode == 0

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 
 from app import __version__
-from app.bootstrap import EngineHost, Installation
+from app.bootstrap import EngineHost, Installation, settle_catalog
+from app.catalog import CatalogChoice
 from app.cli.headless.charge import Outcome, receive_charge, tell_outcome, when_parent_is_gone
 from app.cli.headless.servicemanager import tell_service_manager
 from app.cli.headless.signals import EndWish, end_wish
@@ -46,6 +47,16 @@ def run_headless(folders: Folders | None = None, *, on_wish: Callable[[], object
 
     with end_wish() as wish:
         return _run(folders, wish, passphrase_from(otherwise=_asked_passphrase), ready, failed, on_wish)
+
+
+def run_catalog_choice(choice: CatalogChoice, folders: Folders | None = None) -> int:
+    """Do what was chosen about a lost catalog; return 0, or 1 when it could not be done."""
+    try:
+        settle_catalog(Installation.find(folders), choice)
+    except OperationalError as error:
+        say(str(error))
+        return FAILED
+    return 0
 
 
 def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:

@@ -1,0 +1,273 @@
+"""What tells a lost catalog from a first start, and the copies that help then.
+
+Next to the catalog is a mark, ``catalog.db.mark``: a small file that names the catalog which was opened here last.
+A catalog that is empty, missing or another one is not opened when there is a mark; otherwise the program would
+begin as on its first day and silently back nothing up. Once a day a copy is made in ``catalog-copies``.
+
+Thread: any, but one process at a time: the holder of the engine's lock.
+"""
+
+import logging
+import os
+import shutil
+import sqlite3
+import uuid
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
+from app.core.durable import OWNER_ONLY, replace_durably, sync_directory
+
+_log = logging.getLogger(__name__)
+
+IDENTITY: Final = "catalog.identity"
+"""Name of the setting that holds the catalog's own id."""
+COPIES_FOLDER: Final = "catalog-copies"
+MOST_COPIES: Final = 3
+COPY_EVERY: Final = timedelta(hours=20)
+_TRACES: Final = ("engine.lock", "secrets.json", COPIES_FOLDER)
+"""What an earlier start has left beside a catalog that is empty now."""
+_MOST_MARK_BYTES: Final = 4096
+_SIBLINGS: Final = ("", "-wal", "-shm", "-journal", ".checked")
+
+
+class CatalogChoice(Enum):
+    """What to do about a catalog that cannot be the right one."""
+
+    RESTORE = "restore"
+    """Take the newest safety copy."""
+    NEW = "new"
+    """Begin with an empty one."""
+    ACCEPT = "accept"
+    """Take what is there, though it is another one."""
+
+
+class _Mark(msgspec.Struct, frozen=True):
+    catalog: str
+
+
+class Verdict(Enum):
+    """What a catalog is, compared with the one that was opened last."""
+
+    RIGHT = "right"
+    LOST = "lost"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is at the place of the catalog."""
+
+    has_tables: bool
+    """False when there is no file, or an empty one."""
+    identity: str | None = None
+
+
+def judge(marked: str | None, found: Found, *, is_marked: bool, has_traces: bool) -> Verdict:
+    """Decide whether a catalog is the right one.
+
+    Args:
+        marked: the id in the mark; None where it cannot be read.
+        found: what is there.
+        is_marked: whether there is a mark.
+        has_traces: whether an empty file is there, with things beside it that an earlier start has left.
+    """
+    if not found.has_tables:
+        return Verdict.LOST if is_marked or has_traces else Verdict.RIGHT
+    if marked is None or found.identity == marked:
+        return Verdict.RIGHT
+    return Verdict.FOREIGN
+
+
+class CatalogGuard:
+    """Looks after the file of one catalog."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._mark_file = file.with_name(f"{file.name}.mark")
+        self._copies = file.with_name(COPIES_FOLDER)
+
+    # --- at each start -----------------------------------------------------------------------------------------
+
+    def refuse_loss(self) -> None:
+        """Make sure that the catalog is the one that was opened last, or that there was none.
+
+        Raises:
+            CatalogLost: it is empty or missing.
+            CatalogForeign: it is another one.
+        """
+        found = look_at(self.file)
+        if found is None:  # damaged or locked: opening it says which
+            return
+        marked, is_marked = self._marked()
+        verdict = judge(marked, found, is_marked=is_marked, has_traces=self._has_traces())
+        if verdict is Verdict.RIGHT:
+            return
+        kind = CatalogLost if verdict is Verdict.LOST else CatalogForeign
+        raise kind(location=self.file, copy=self.newest_copy_at() or "-")
+
+    def note(self, identity: str) -> None:
+        """Remember which catalog was opened."""
+        if self._marked()[0] == identity:
+            return
+        try:
+            replace_durably(self._mark_file, msgspec.json.encode(_Mark(catalog=identity)))
+        except OSError as error:
+            _log.warning("a loss of the catalog would not be noticed: %s", error)
+
+    def _marked(self) -> tuple[str | None, bool]:
+        try:
+            with self._mark_file.open("rb") as file:
+                return msgspec.json.decode(file.read(_MOST_MARK_BYTES), type=_Mark).catalog, True
+        except FileNotFoundError:
+            return None, False
+        except (OSError, msgspec.MsgspecError):
+            return None, True
+
+    def _has_traces(self) -> bool:
+        return self.file.exists() and any(self.file.with_name(one).exists() for one in _TRACES)
+
+    # --- what can be done about it -----------------------------------------------------------------------------
+
+    def settle(self, choice: CatalogChoice) -> None:
+        """Do what was chosen; what is there is set aside under another name and never deleted.
+
+        Raises:
+            NoCatalogCopy: there is none to restore.
+            CatalogUnavailable: the disk refuses.
+        """
+        try:
+            if choice is CatalogChoice.RESTORE:
+                self._restore()
+            elif choice is CatalogChoice.NEW:
+                self._set_aside()
+                self._mark_file.unlink(missing_ok=True)
+            else:
+                found = look_at(self.file)
+                if found is not None and not found.has_tables:
+                    self._set_aside()
+                self._mark_file.unlink(missing_ok=True)
+            sync_directory(self.file.parent)
+        except OSError as error:
+            raise CatalogUnavailable(location=self.file, detail=error.strerror or error) from error
+
+    def _restore(self) -> None:
+        copy = next((one for one in self.copies() if _is_whole(one)), None)
+        if copy is None:
+            raise NoCatalogCopy(folder=self._copies)
+        scratch = self.file.with_name(f".{self.file.name}.restored")
+        shutil.copyfile(copy, scratch)
+        scratch.chmod(OWNER_ONLY)
+        _sync(scratch)
+        self._set_aside()
+        scratch.replace(self.file)
+        self._mark_file.unlink(missing_ok=True)
+
+    def _set_aside(self) -> None:
+        stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+        for suffix in _SIBLINGS:
+            with suppress(FileNotFoundError):
+                part = self.file.with_name(f"{self.file.name}{suffix}")
+                part.rename(self.file.with_name(f"set-aside-{stamp}-{self.file.name}{suffix}"))
+
+    # --- copies ------------------------------------------------------------------------------------------------
+
+    def copies(self) -> list[Path]:
+        """Return the safety copies, newest first."""
+        try:
+            return sorted(self._copies.glob("catalog-*.db"), reverse=True)
+        except OSError:
+            return []
+
+    def newest_copy_at(self) -> str | None:
+        """Return of which day the newest safety copy is; None when there is none."""
+        newest = next(iter(self.copies()), None)
+        return None if newest is None else newest.stem.removeprefix("catalog-")
+
+    def is_copy_due(self, now: datetime) -> bool:
+        """Tell whether a copy should be made; one of the future counts as none."""
+        newest = next(iter(self.copies()), None)
+        if newest is None:
+            return True
+        try:
+            made_at = datetime.fromtimestamp(newest.stat().st_mtime, UTC)
+        except OSError:
+            return True
+        return not timedelta() <= now - made_at < COPY_EVERY
+
+    def copy(self, now: datetime) -> Path:
+        """Make a copy while the catalog is used, and drop the oldest.
+
+        Raises:
+            CatalogUnavailable: there is no room, or the disk refuses.
+        """
+        target = self._copies / f"catalog-{now:%Y-%m-%d}.db"
+        scratch = self._copies / f".{target.name}.part"
+        try:
+            self._copies.mkdir(mode=0o700, exist_ok=True)
+            scratch.unlink(missing_ok=True)
+            if shutil.disk_usage(self._copies).free < 2 * self.file.stat().st_size:
+                raise CatalogUnavailable(location=self._copies, detail="there is no room for a safety copy")
+            os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+            with closing(_read_only(self.file)) as source, closing(sqlite3.connect(scratch)) as copied:
+                source.backup(copied)
+            if not _is_whole(scratch):
+                raise CatalogUnavailable(location=scratch, detail="the safety copy is not whole")
+            _sync(scratch)
+            scratch.replace(target)
+            sync_directory(self._copies)
+            for old in self.copies()[MOST_COPIES:]:
+                old.unlink(missing_ok=True)
+        except (OSError, sqlite3.Error) as error:
+            raise CatalogUnavailable(location=self._copies, detail=error) from error
+        return target
+
+
+def look_at(file: Path) -> Found | None:
+    """Look at a catalog without changing it; None when it cannot be read."""
+    try:
+        if file.stat().st_size == 0:
+            return Found(has_tables=False)
+    except FileNotFoundError:
+        return Found(has_tables=False)
+    except OSError:
+        return None
+    try:
+        with closing(_read_only(file)) as connection:
+            tables = {
+                str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            }
+            if "settings" not in tables:
+                return Found(has_tables=bool(tables))
+            row = connection.execute("SELECT body FROM settings WHERE name = ?", (IDENTITY,)).fetchone()
+            return Found(has_tables=True, identity=None if row is None else str(row[0]))
+    except sqlite3.Error:
+        return None
+
+
+def _read_only(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        with closing(_read_only(file)) as connection:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        return False
+    return verdict == ("ok",) and bool(tables[0])
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
