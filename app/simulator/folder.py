@@ -99,6 +99,8 @@ class FolderPorts:
     is_locked: Callable[[DatastorePath], bool]
     """Tells whether a file belongs to the disk that a running VM writes to."""
     faults: HttpsFaults | None = None
+    key_of: Callable[[str, str], str] = lambda _, name: name
+    """Return the name under which ``datastores`` has the datastore of a datacenter's path and a name."""
 
 
 class _Refused(Exception):
@@ -167,10 +169,11 @@ class FolderHandler:
     def _locate(self, request: BaseHTTPRequestHandler) -> tuple[SimDatastore, DatastorePath]:
         parts = urlsplit(request.path)
         query = parse_qs(parts.query)
-        datastore = self._ports.datastores.get(query.get("dsName", [""])[0])
+        datacenter = query.get("dcPath", ["ha-datacenter"])[0]
+        datastore = self._ports.datastores.get(self._ports.key_of(datacenter, query.get("dsName", [""])[0]))
         if datastore is None:
             raise _Refused(HTTPStatus.NOT_FOUND, "there is no such datastore")
-        if not self._ports.has_datacenter(query.get("dcPath", ["ha-datacenter"])[0]):
+        if not self._ports.has_datacenter(datacenter):
             raise _Refused(HTTPStatus.NOT_FOUND, "there is no such datacenter")
         try:
             path = datastore.path(unquote(parts.path, errors="strict").removeprefix(_PREFIX).lstrip("/"))

@@ -178,7 +178,8 @@ class VSphereSimulator:
                 sessions=world.sessions,
                 datastores=world.datastores,
                 disks=world.disks,
-                has_datacenter=lambda name: name.strip("/") == world.inventory.datacenter.name,
+                has_datacenter=lambda path: world.inventory.parts_at(path) is not None,
+                key_of=world.inventory.datastore_key,
                 is_locked=VmDisks(world).is_written_by_running_vm,
                 faults=self.faults,
             )

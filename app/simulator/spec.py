@@ -9,6 +9,7 @@ GIB = 1 << 30
 MIB = 1 << 20
 
 Version = Literal["7.0.3", "8.0.3"]
+HostVersion = Literal["6.5.0", "6.7.0", "7.0.3", "8.0.3"]
 Firmware = Literal["bios", "efi"]
 DiskKind = Literal["flat", "rdm_physical", "rdm_virtual"]
 DiskMode = Literal["persistent", "independent_persistent", "independent_nonpersistent"]
@@ -77,8 +78,12 @@ class VmSpec:
     powered_on: bool = True
     workload_bytes_per_s: int = 0
     """Bytes that its guest writes each second while it is powered on; 0: only when a test says so."""
+    datacenter: str | None = None
+    """Path of its datacenter, such as ``B/Shanghai``; None: the first one."""
     folder: tuple[str, ...] = ()
     """Names of the folders below the datacenter's VM folder."""
+    resource_pool: tuple[str, ...] = ()
+    """Names of the resource pools from below the root pool down."""
     host: str | None = None
     """None: spread over the hosts."""
     datastore: str | None = None
@@ -98,19 +103,45 @@ class VmSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatacenterSpec:
+    """A further datacenter of a vCenter; its names may be those of another datacenter."""
+
+    name: str
+    folder: tuple[str, ...] = ()
+    """Names of the folders above it."""
+    hosts: tuple[str, ...] = ("esx11.lab",)
+    datastores: tuple[DatastoreSpec, ...] = (DatastoreSpec(name="ds1"),)
+    networks: tuple[str, ...] = ("VM Network",)
+    distributed_networks: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Names of the folders and its own, joined by slashes."""
+        return "/".join((*self.folder, self.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSpec:
     """A whole simulated vSphere."""
 
     flavour: Flavour = Flavour.VCENTER
     version: Version = "8.0.3"
     datacenter: str = "Shanghai"
-    """Name of the datacenter; a bare ESXi always calls it ``ha-datacenter``."""
+    """Name of the first datacenter; a bare ESXi always calls it ``ha-datacenter``."""
+    datacenter_folder: tuple[str, ...] = ()
+    """Names of the folders above the first datacenter."""
+    more_datacenters: tuple[DatacenterSpec, ...] = ()
+    resource_pools: tuple[tuple[str, ...], ...] = ()
+    """Resource pools of the first datacenter: their names from below the root pool down, parents first."""
+    host_versions: tuple[tuple[str, HostVersion], ...] = ()
+    """Pairs (host, its ESXi version) of hosts that are older than the rest; they know older hardware only."""
     hosts: tuple[str, ...] = ("esx01.lab", "esx02.lab")
     """Names of the hosts; a bare ESXi has exactly one."""
     datastores: tuple[DatastoreSpec, ...] = (DatastoreSpec(name="ds1"), DatastoreSpec(name="ds2"))
     networks: tuple[str, ...] = ("VM Network", "Storage")
     distributed_networks: tuple[str, ...] = ()
-    """Port groups of a distributed switch; only a vCenter has them."""
+    """Port groups of a distributed switch; only a vCenter has them. One that is named again is on a switch of its
+    own, in a folder of its own."""
     users: tuple[UserSpec, ...] = field(default_factory=lambda: _users(Flavour.VCENTER))
     """The first one is offered as the simulator's ``user`` and ``password``."""
     licence: Licence = Licence.EVALUATION
@@ -120,6 +151,19 @@ class SimulatorSpec:
     """Seconds without a call after which a session is forgotten."""
     retrieve_limit: int = 2000
     """The most objects that one answer of RetrievePropertiesEx holds, whatever the client asks for."""
+
+    @property
+    def datacenters(self) -> tuple[DatacenterSpec, ...]:
+        """All datacenters, the first one first."""
+        first = DatacenterSpec(
+            name=self.datacenter,
+            folder=self.datacenter_folder,
+            hosts=self.hosts,
+            datastores=self.datastores,
+            networks=self.networks,
+            distributed_networks=self.distributed_networks,
+        )
+        return first, *(self.more_datacenters if self.is_vcenter else ())
 
     @property
     def is_vcenter(self) -> bool:

@@ -14,6 +14,7 @@ from app.simulator.vm.storage_faults import as_vim_faults
 
 if TYPE_CHECKING:
     from app.simulator.inventory.datastore import Datastore
+    from app.simulator.inventory.index import DatacenterParts
     from app.simulator.storage import SimDatastore
     from app.simulator.tasks import TaskProgress
     from app.simulator.world import World
@@ -42,9 +43,16 @@ class DatastoreBrowser(SimObject):
     vim_type = _browser
     volatile: ClassVar[frozenset[str]] = frozenset({"datastore"})
 
-    def __init__(self, world: "World", moid: str, only: "Datastore | None" = None) -> None:
+    def __init__(
+        self, world: "World", moid: str, only: "Datastore | None" = None, compute: "SimObject | None" = None
+    ) -> None:
         super().__init__(world, moid, supportedType=[kind() for _, kind, _ in _KINDS])
         self.only = only
+        self.compute = compute
+
+    def _parts(self) -> "DatacenterParts":
+        parts: DatacenterParts = self.world.inventory.parts_of(self.only or self.compute)
+        return parts
 
     def read(self, name: str, session: Any = None) -> Any:
         """Return a property; the datastores are the present ones."""
@@ -53,7 +61,7 @@ class DatastoreBrowser(SimObject):
         return super().read(name, session)
 
     def _datastores(self) -> "list[Datastore]":
-        return [self.only] if self.only is not None else list(self.world.inventory.datastores.values())
+        return [self.only] if self.only is not None else self.world.inventory.datastores_in(self._parts())
 
     def SearchDatastore_Task(
         self, call: Call, *, datastorePath: str, searchSpec: SearchSpec | None = None
@@ -84,7 +92,7 @@ class DatastoreBrowser(SimObject):
 
     def _checked(self, call: Call, text: str) -> "tuple[Datastore, DatastorePath]":
         with as_vim_faults(text):
-            path = DatastorePath.parse(text)
+            path = DatastorePath.parse(self._parts().key_of(text))
         datastore = next((one for one in self._datastores() if one.name == path.datastore), None)
         if datastore is None:
             raise vim.fault.InvalidDatastore(msg=f"Invalid datastore '{path.datastore}'.", name=path.datastore)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyVmomi import vim
@@ -20,10 +21,10 @@ from app.simulator.inventory.entity import adopt, children_of, stored_name
 from app.simulator.inventory.files import FileManager, VirtualDiskManager
 from app.simulator.inventory.folder import Folder
 from app.simulator.inventory.host import HostSystem
-from app.simulator.inventory.index import Inventory
+from app.simulator.inventory.index import DatacenterParts, Inventory
 from app.simulator.inventory.network import DistributedPortgroup, DistributedSwitch, Network
 from app.simulator.nfc import TicketBook
-from app.simulator.spec import DatastoreSpec, VmSpec
+from app.simulator.spec import DatacenterSpec, DatastoreSpec, VmSpec
 from app.simulator.storage import DatastorePath, DiskStore, SimDatastore
 from app.simulator.vm.create import new_vm_moid, safe_name
 from app.simulator.vm.from_spec import SpecPlace, vm_from_spec
@@ -48,17 +49,23 @@ def build_inventory(world: "World") -> Inventory:
         KeyError: a VM of the spec names a host, datastore or network that does not exist.
     """
     ids = well_known(world.spec.flavour)
-    inventory = _skeleton(world, ids)
+    root = _root(world, ids)
+    inventory = Inventory(root=root)
     world.inventory = inventory
-    for datastore in world.spec.datastores:
-        _add_datastore(world, datastore)
+    for spec in world.spec.datacenters:
+        parts = _datacenter(world, root, spec)
+        inventory.datacenters.append(parts)
+        for datastore in spec.datastores:
+            _add_datastore(world, parts, datastore)
+    _add_pools(world)
     if world.disks is None:
         world.disks = DiskStore(world.datastores, seed=world.spec.seed)
     if world.tickets is None:
         world.tickets = TicketBook(world.clock)
     if world.guests is None:
         world.guests = Guests(world.spec.seed)
-    _add_networks(world)
+    for parts, spec in zip(inventory.datacenters, world.spec.datacenters, strict=True):
+        _add_networks(world, parts, spec)
     world.add(FileManager(world, ids.fileManager))
     world.add(VirtualDiskManager(world, ids.virtualDiskManager))
     world.add(NfcService(world))
@@ -69,33 +76,51 @@ def build_inventory(world: "World") -> Inventory:
 # ---- the frame -----------------------------------------------------------------------------------------
 
 
-def _skeleton(world: "World", ids: WellKnown) -> Inventory:
+def _root(world: "World", ids: WellKnown) -> Folder:
     is_vcenter = world.spec.is_vcenter
-    root_kinds: tuple[type[object], ...] = (vim.Folder, vim.Datacenter) if is_vcenter else (vim.Datacenter,)
-    root_name = "Datacenters" if is_vcenter else "ha-folder-root"
-    root = world.add(Folder(world, ids.rootFolder, root_name, None, root_kinds))
-    name = stored_name(world.spec.datacenter) if is_vcenter else "ha-datacenter"
-    datacenter = world.add(Datacenter(world, _moid(world, "datacenter", "ha-datacenter"), name, root))
-    adopt(root, datacenter)
+    kinds: tuple[type[object], ...] = (vim.Folder, vim.Datacenter) if is_vcenter else (vim.Datacenter,)
+    name = "Datacenters" if is_vcenter else "ha-folder-root"
+    return world.add(Folder(world, ids.rootFolder, name, None, kinds))
+
+
+def _datacenter(world: "World", root: Folder, spec: DatacenterSpec) -> DatacenterParts:
+    is_vcenter = world.spec.is_vcenter
+    folder = _folder(root, spec.folder if is_vcenter else ())
+    name = stored_name(spec.name) if is_vcenter else "ha-datacenter"
+    datacenter = world.add(Datacenter(world, _moid(world, "datacenter", "ha-datacenter"), name, folder))
+    adopt(folder, datacenter)
     folders = _datacenter_folders(world, datacenter)
-    compute = _compute(world, folders["host"])
+    compute = _compute(world, folders["host"], spec.hosts)
     pool = world.add(ResourcePool(world, _moid(world, "resgroup", "ha-root-pool"), compute))
-    browser = world.add(DatastoreBrowser(world, _moid(world, "datastoreBrowser", "ha-hostdatastorebrowser")))
-    environment = world.add(EnvironmentBrowser(world, _moid(world, "envbrowser", "ha-env-browser")))
+    browser = world.add(
+        DatastoreBrowser(world, _moid(world, "datastoreBrowser", "ha-hostdatastorebrowser"), compute=compute)
+    )
+    environment = world.add(EnvironmentBrowser(world, _moid(world, "envbrowser", "ha-env-browser"), compute))
     environment.set(datastoreBrowser=browser.ref)
     compute.set(resourcePool=pool.ref, environmentBrowser=environment.ref)
     for host in compute.hosts:
         host.set(datastoreBrowser=browser.ref)
-    return Inventory(
-        root=root,
+    return DatacenterParts(
+        path="/".join((*(stored_name(one) for one in spec.folder), name)) if is_vcenter else name,
         datacenter=datacenter,
         vm_folder=folders["vm"],
         datastore_folder=folders["datastore"],
         network_folder=folders["network"],
         compute=compute,
         pool=pool,
+        pools={(): pool},
         hosts=compute.hosts,
     )
+
+
+def _add_pools(world: "World") -> None:
+    parts = world.inventory.first
+    for path in world.spec.resource_pools if world.spec.is_vcenter else ():
+        above = parts.pools[path[:-1]]
+        moid = world.new_moid("resgroup")
+        parts.pools[path] = world.add(
+            ResourcePool(world, moid, parts.compute, name=stored_name(path[-1]), above=above)
+        )
 
 
 def _moid(world: "World", prefix: str, fixed: str) -> str:
@@ -121,8 +146,7 @@ def _datacenter_folders(world: "World", datacenter: Datacenter) -> dict[str, Fol
     return folders
 
 
-def _compute(world: "World", folder: Folder) -> ComputeResource:
-    names = world.spec.hosts
+def _compute(world: "World", folder: Folder, names: tuple[str, ...]) -> ComputeResource:
     if world.spec.is_vcenter:
         cluster_id = world.new_moid("domain-c").replace("c-", "c")
         compute: ComputeResource = ClusterComputeResource(world, cluster_id, "Cluster", folder)
@@ -140,58 +164,65 @@ def _compute(world: "World", folder: Folder) -> ComputeResource:
 # ---- datastores and networks ---------------------------------------------------------------------------
 
 
-def _add_datastore(world: "World", spec: DatastoreSpec) -> None:
+def _add_datastore(world: "World", parts: DatacenterParts, spec: DatastoreSpec) -> None:
     inventory: Inventory = world.inventory
-    storage = world.datastores.get(spec.name)
+    key = parts.datastore_keys[spec.name] = inventory.kept_name(spec.name)
+    storage = world.datastores.get(key)
     if storage is None:
-        storage = world.datastores[spec.name] = SimDatastore(
-            spec.name,
-            world.directory / "datastores" / safe_name(spec.name),
+        storage = world.datastores[key] = SimDatastore(
+            key,
+            world.directory / "datastores" / safe_name(key),
             spec.capacity_bytes,
             spec.kind,
-            is_full=lambda: world.faults.datastore_is_full(spec.name),
+            is_full=lambda: world.faults.datastore_is_full(key),
         )
-    long_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{world.spec.seed}/{spec.name}"))
+    long_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{world.spec.seed}/{key}"))
     moid = world.new_moid("datastore") if world.spec.is_vcenter else f"{long_id[:17]}-{long_id[-12:]}"
-    datastore = world.add(Datastore(world, moid, inventory.datastore_folder, storage))
-    adopt(inventory.datastore_folder, datastore)
+    datastore = world.add(Datastore(world, moid, parts.datastore_folder, storage))
+    adopt(parts.datastore_folder, datastore)
     browser = world.add(DatastoreBrowser(world, f"datastoreBrowser-{moid}", only=datastore))
     datastore.set(browser=browser.ref)
-    inventory.datastores[spec.name] = datastore
-    for host in inventory.hosts:
+    inventory.datastores[key] = datastore
+    for host in parts.hosts:
         datastore.mount(host)
 
 
-def _add_networks(world: "World") -> None:
-    inventory: Inventory = world.inventory
-    for name in world.spec.networks:
+def _add_networks(world: "World", parts: DatacenterParts, spec: DatacenterSpec) -> None:
+    for name in spec.networks:
         moid = world.new_moid("network") if world.spec.is_vcenter else f"HaNetwork-{name}"
-        network = world.add(Network(world, moid, stored_name(name), inventory.network_folder))
-        _connect(inventory, network)
-    if not world.spec.distributed_networks or not world.spec.is_vcenter:
-        return
-    switch_uuid = uuid.uuid5(uuid.NAMESPACE_OID, f"{world.spec.seed}/dvs").bytes.hex(" ")
+        _connect(parts, world.add(Network(world, moid, stored_name(name), parts.network_folder)))
+    waiting = list(spec.distributed_networks) if world.spec.is_vcenter else []
+    number = 1
+    while waiting:
+        names = list(dict.fromkeys(waiting))
+        for name in names:
+            waiting.remove(name)
+        _add_switch(world, parts, names, number)
+        number += 1
+
+
+def _add_switch(world: "World", parts: DatacenterParts, names: list[str], number: int) -> None:
+    """Add a distributed switch; all but a datacenter's first have a folder of their own for their port groups."""
+    name = "DSwitch" if number == 1 else f"DSwitch {number}"
+    folder = parts.network_folder if number == 1 else parts.network_folder.subfolder(f"Networks of {name}")
+    seed = f"{world.spec.seed}/dvs" if number == 1 else f"{world.spec.seed}/dvs/{number}"
+    seed = seed if parts is world.inventory.first else f"{seed}/{parts.path}"
+    switch_uuid = uuid.uuid5(uuid.NAMESPACE_OID, seed).bytes.hex(" ")
     switch = world.add(
-        DistributedSwitch(
-            world,
-            world.new_moid("dvs"),
-            "DSwitch",
-            inventory.network_folder,
-            f"{switch_uuid[:23]}-{switch_uuid[24:]}",
-        )
+        DistributedSwitch(world, world.new_moid("dvs"), name, folder, f"{switch_uuid[:23]}-{switch_uuid[24:]}")
     )
-    adopt(inventory.network_folder, switch)
-    for name in world.spec.distributed_networks:
+    adopt(folder, switch)
+    for group_name in names:
         moid = world.new_moid("dvportgroup")
-        group = DistributedPortgroup(world, moid, stored_name(name), inventory.network_folder, switch)
-        _connect(inventory, world.add(group))
+        group = DistributedPortgroup(world, moid, stored_name(group_name), folder, switch)
+        _connect(parts, world.add(group), folder)
         switch.set(portgroup=[*switch.properties["portgroup"], group.ref])
 
 
-def _connect(inventory: Inventory, network: Network) -> None:
-    adopt(inventory.network_folder, network)
-    network.set(host=[host.ref for host in inventory.hosts])
-    inventory.networks[network.name] = network
+def _connect(parts: DatacenterParts, network: Network, folder: Folder | None = None) -> None:
+    adopt(folder or parts.network_folder, network)
+    network.set(host=[host.ref for host in parts.hosts])
+    network.world.inventory.networks[network.moid] = network
 
 
 # ---- VMs -----------------------------------------------------------------------------------------------
@@ -200,27 +231,45 @@ def _connect(inventory: Inventory, network: Network) -> None:
 def _add_vms(world: "World") -> None:
     """Add all VMs at once: one by one would take time that grows with the square of their number."""
     inventory: Inventory = world.inventory
-    hosts = {host.name: host for host in inventory.hosts}
-    folders: dict[tuple[str, ...], Folder] = {}
+    places = {path.path: parts for path, parts in zip(world.spec.datacenters, inventory.datacenters, strict=True)}
     homes: set[DatastorePath] = set()
     machines: list[VirtualMachine] = []
     for index, spec in enumerate(world.spec.vms):
-        path = spec.folder if world.spec.is_vcenter else ()
-        if path not in folders:
-            folders[path] = _folder(inventory.vm_folder, path)
-        host = inventory.hosts[index % len(inventory.hosts)] if spec.host is None else hosts[spec.host]
-        place = SpecPlace(
-            folder=folders[path],
-            host=host,
-            pool=inventory.pool,
-            home=_home(world, spec, homes),
-            moid=new_vm_moid(world),
-        )
-        machines.append(vm_from_spec(world, spec, place))
+        parts = inventory.first if spec.datacenter is None else places[spec.datacenter]
+        kept = _as_kept(parts, spec)
+        machines.append(vm_from_spec(world, kept, _place(world, parts, kept, homes, index)))
     _settle(world, machines)
     for machine in machines:
         if machine.is_running and machine.has_files:
             guest_started(machine)
+
+
+def _as_kept(parts: DatacenterParts, spec: VmSpec) -> VmSpec:
+    """Return a VM's spec with its networks, and its datastores as the simulator keeps them."""
+    first = next(iter(parts.datastore_keys))
+    networks = parts.datacenter.inventory.networks_in(parts)
+    return replace(
+        spec,
+        datastore=parts.datastore_keys[spec.datastore or first],
+        networks=spec.networks or tuple(network.name for network in networks[:1]),
+        disks=tuple(
+            disk if disk.datastore is None else replace(disk, datastore=parts.datastore_keys[disk.datastore])
+            for disk in spec.disks
+        ),
+    )
+
+
+def _place(
+    world: "World", parts: DatacenterParts, spec: VmSpec, homes: set[DatastorePath], index: int
+) -> SpecPlace:
+    hosts = {host.name: host for host in parts.hosts}
+    return SpecPlace(
+        folder=_folder(parts.vm_folder, spec.folder if world.spec.is_vcenter else ()),
+        host=parts.hosts[index % len(parts.hosts)] if spec.host is None else hosts[spec.host],
+        pool=parts.pools[spec.resource_pool],
+        home=_home(spec, homes),
+        moid=new_vm_moid(world),
+    )
 
 
 def _folder(top: Folder, path: tuple[str, ...]) -> Folder:
@@ -230,8 +279,8 @@ def _folder(top: Folder, path: tuple[str, ...]) -> Folder:
     return folder
 
 
-def _home(world: "World", spec: VmSpec, taken: set[DatastorePath]) -> DatastorePath:
-    datastore = spec.datastore or next(iter(world.datastores))
+def _home(spec: VmSpec, taken: set[DatastorePath]) -> DatastorePath:
+    datastore = spec.datastore or ""
     base = safe_name(spec.name)
     for number in range(10_000):
         directory = f"{base}_{number}" if number else base

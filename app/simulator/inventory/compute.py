@@ -10,7 +10,7 @@ from app.simulator.objects import Call, SimObject
 
 if TYPE_CHECKING:
     from app.simulator.inventory.host import HostSystem
-    from app.simulator.inventory.index import Inventory
+    from app.simulator.inventory.index import DatacenterParts, Inventory
     from app.simulator.world import World
 
 GIB = 1 << 30
@@ -51,8 +51,8 @@ class ComputeResource(Entity):
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "summary": _summary,
         "host": lambda compute: [host.ref for host in compute.hosts],
-        "datastore": lambda compute: [one.ref for one in compute.inventory.datastores.values()],
-        "network": lambda compute: [one.ref for one in compute.inventory.networks.values()],
+        "datastore": lambda compute: [one.ref for one in compute.inventory.datastores_in(compute.parts)],
+        "network": lambda compute: [one.ref for one in compute.inventory.networks_in(compute.parts)],
         "configurationEx": lambda _: vim.ComputeResource.ConfigInfo(vmSwapPlacement="vmDirectory"),
     }
 
@@ -65,6 +65,11 @@ class ComputeResource(Entity):
         """What it belongs to."""
         inventory: Inventory = self.world.inventory
         return inventory
+
+    @property
+    def parts(self) -> "DatacenterParts":
+        """The datacenter that it is in."""
+        return self.inventory.parts_of(self)
 
 
 class ClusterComputeResource(ComputeResource):
@@ -125,7 +130,7 @@ def _pool_runtime(pool: "ResourcePool") -> vim.ResourcePool.RuntimeInfo:
 
 
 class ResourcePool(Entity):
-    """The root pool of a compute resource."""
+    """A resource pool; its parent is the compute resource where it is the root pool."""
 
     vim_type = vim.ResourcePool
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
@@ -135,33 +140,52 @@ class ResourcePool(Entity):
         "summary": lambda pool: vim.ResourcePool.Summary(
             name=pool.name, config=_pool_config(pool), runtime=_pool_runtime(pool), configuredMemoryMB=0
         ),
-        "resourcePool": lambda _: [],
+        "resourcePool": lambda pool: [one.ref for one in pool.pools],
     }
 
-    def __init__(self, world: "World", moid: str, owner: ComputeResource) -> None:
-        super().__init__(world, moid, "Resources", owner, vm=[])
+    def __init__(
+        self,
+        world: "World",
+        moid: str,
+        owner: ComputeResource,
+        *,
+        name: str = "Resources",
+        above: "ResourcePool | None" = None,
+    ) -> None:
+        super().__init__(world, moid, name, above or owner, vm=[])
         self.owner = owner
+        self.pools: list[ResourcePool] = []
+        if above is not None:
+            above.pools.append(self)
 
 
 class EnvironmentBrowser(SimObject):
-    """Tells what a VM may look like here."""
+    """Tells what a VM may look like on the hosts of a compute resource."""
 
     vim_type = vim.EnvironmentBrowser
 
+    def __init__(self, world: "World", moid: str, compute: ComputeResource) -> None:
+        super().__init__(world, moid)
+        self.compute = compute
+
     def QueryConfigOptionDescriptor(self, call: Call) -> list[vim.vm.ConfigOptionDescriptor]:
-        """Return the hardware versions that VMs can have."""
-        hosts = [host.ref for host in self.world.inventory.hosts]
-        newest = "vmx-21" if self.world.spec.version == "8.0.3" else "vmx-19"
+        """Return the hardware versions that VMs can have, each with the hosts that know it."""
+        newest = max(host.newest_hardware for host in self.compute.hosts)
         return [
             vim.vm.ConfigOptionDescriptor(
-                key=key,
-                description=f"hardware version {key.removeprefix('vmx-')}",
-                host=hosts,
+                key=f"vmx-{number:02}",
+                description=f"hardware version {number}",
+                host=[host.ref for host in self.compute.hosts if number <= host.newest_hardware],
                 createSupported=True,
-                defaultConfigOption=key == newest,
+                defaultConfigOption=number == newest,
                 runSupported=True,
                 upgradeSupported=True,
             )
-            for key in ("vmx-11", "vmx-13", "vmx-14", "vmx-15", "vmx-17", "vmx-18", "vmx-19", "vmx-20", "vmx-21")
-            if key <= newest
+            for number in HARDWARE_NUMBERS
+            if number <= newest
         ]
+
+
+HARDWARE_NUMBERS = (7, 8, 9, 10, 11, 13, 14, 15, 17, 18, 19, 20, 21)
+NEWEST_HARDWARE = {"6.5.0": 13, "6.7.0": 14, "7.0.3": 19, "8.0.3": 21}
+"""The newest virtual hardware version of each ESXi."""

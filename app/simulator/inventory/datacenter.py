@@ -1,4 +1,4 @@
-"""The datacenter."""
+"""Datacenters."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 
 def _datastores(datacenter: "Datacenter") -> list[vim.Datastore]:
-    return [datastore.ref for datastore in datacenter.inventory.datastores.values()]
+    inventory = datacenter.inventory
+    return [datastore.ref for datastore in inventory.datastores_in(inventory.parts_of(datacenter))]
 
 
 def _networks(datacenter: "Datacenter") -> list[vim.Network]:
-    return [network.ref for network in datacenter.inventory.networks.values()]
+    inventory = datacenter.inventory
+    return [network.ref for network in inventory.networks_in(inventory.parts_of(datacenter))]
 
 
 class Datacenter(Entity):
-    """The only datacenter."""
+    """A datacenter."""
 
     vim_type = vim.Datacenter
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {

@@ -84,6 +84,7 @@ class Folder(Entity):
         from app.simulator.vm.create import create_vm
 
         self._check_holds_vms()
+        self.world.inventory.parts_of(self).take_in(config)
         return create_vm(self, call, config, pool, host)
 
     def RegisterVM_Task(
@@ -100,6 +101,7 @@ class Folder(Entity):
         from app.simulator.vm.create import register_vm
 
         self._check_holds_vms()
+        path = self.world.inventory.parts_of(self).key_of(path)
         return register_vm(self, call, path, name, pool=pool, host=host, as_template=asTemplate)
 
     def MoveIntoFolder_Task(self, call: Call, *, list: list[vim.ManagedEntity]) -> vim.Task:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pyVmomi import vim
 
-from app.simulator.inventory.compute import CORE_MHZ, HOST_CORES, HOST_MEMORY_BYTES
+from app.simulator.inventory.compute import CORE_MHZ, HOST_CORES, HOST_MEMORY_BYTES, NEWEST_HARDWARE
 from app.simulator.inventory.entity import Entity, adopt, release
 from app.simulator.objects import Call, SimObject
 from app.simulator.storage import SimDatastore
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.simulator.inventory.index import Inventory
     from app.simulator.world import World
 
-BUILDS = {"7.0.3": "18644231", "8.0.3": "24022510"}
+BUILDS = {"6.5.0": "4564106", "6.7.0": "8169922", "7.0.3": "18644231", "8.0.3": "24022510"}
 NAS_CAPACITY_BYTES = 1 << 40
 _CPU = "Intel(R) Xeon(R) Gold 6426Y"
 
@@ -62,7 +62,7 @@ def _summary(host: "HostSystem") -> vim.host.Summary:
             name=host.name,
             port=443,
             sslThumbprint=host.world.host_thumbprint_sha1 or None,
-            product=product(host.world.spec.version),
+            product=product(host.esxi_version),
             vmotionEnabled=True,
             faultToleranceEnabled=False,
         ),
@@ -111,7 +111,7 @@ def _hardware(host: "HostSystem") -> vim.host.HardwareInfo:
 def _config(host: "HostSystem") -> vim.host.ConfigInfo:
     return vim.host.ConfigInfo(
         host=host.ref,
-        product=product(host.world.spec.version),
+        product=product(host.esxi_version),
         datastoreCapabilities=_capabilities(),
         lockdownMode="lockdownDisabled",
     )
@@ -153,7 +153,7 @@ class HostSystem(Entity):
         "config": _config,
         "capability": _capability,
         "datastore": lambda host: [one.ref for one in host.datastores()],
-        "network": lambda host: [one.ref for one in host.inventory.networks.values()],
+        "network": lambda host: [one.ref for one in host.inventory.networks_in(host.inventory.parts_of(host))],
         "licensableResource": lambda _: vim.LicenseManager.LicensableResourceInfo(),
         "configManager": lambda host: vim.host.ConfigManager(datastoreSystem=host.datastore_system.ref),
     }
@@ -162,6 +162,7 @@ class HostSystem(Entity):
         super().__init__(world, moid, name, parent, vm=[])
         self.uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{world.spec.seed}/{name}"))
         self.boot_time = world.now()
+        self.esxi_version = dict(world.spec.host_versions).get(name, world.spec.version)
         number = moid.rpartition("-")[2]
         system = "ha-datastoresystem" if moid == "ha-host" else f"datastoreSystem-{number}"
         self.datastore_system = world.add(DatastoreSystem(world, system, self))
@@ -171,6 +172,11 @@ class HostSystem(Entity):
         """What it belongs to."""
         inventory: Inventory = self.world.inventory
         return inventory
+
+    @property
+    def newest_hardware(self) -> int:
+        """Number of the newest virtual hardware version that it knows."""
+        return NEWEST_HARDWARE[self.esxi_version]
 
     def datastores(self) -> "list[Datastore]":
         """Return the datastores that this host mounts."""
@@ -206,9 +212,10 @@ class DatastoreSystem(SimObject):
             vim.fault.AlreadyExists: this host mounts the export already.
         """
         inventory = self.host.inventory
+        parts = inventory.parts_of(self.host)
         remote = (spec.remoteHost, spec.remotePath)
         with self.world.lock:
-            existing = inventory.datastores.get(spec.localPath)
+            existing = inventory.datastores.get(parts.datastore_keys.get(spec.localPath, ""))
             if existing is not None and existing.remote != remote:
                 raise vim.fault.DuplicateName(
                     msg=f"The name '{spec.localPath}' already exists.", name=spec.localPath, object=existing.ref
@@ -225,21 +232,23 @@ class DatastoreSystem(SimObject):
         from app.simulator.inventory.datastore import Datastore
 
         inventory = self.host.inventory
+        parts = inventory.parts_of(self.host)
         root = inventory.nas_exports.get(remote)
         if root is None:
             raise vim.fault.PlatformConfigFault(
                 msg=f"An error occurred during host configuration: unable to mount {remote[0]}:{remote[1]}.",
                 text="Unable to get Console path for Mount",
             )
-        storage = SimDatastore(spec.localPath, root, NAS_CAPACITY_BYTES, "NFS")
-        self.world.datastores[spec.localPath] = storage
+        key = parts.datastore_keys[spec.localPath] = inventory.kept_name(spec.localPath)
+        storage = SimDatastore(key, root, NAS_CAPACITY_BYTES, "NFS")
+        self.world.datastores[key] = storage
         moid = self.world.new_moid("datastore")
-        datastore = Datastore(self.world, moid, inventory.datastore_folder, storage, remote=remote)
+        datastore = Datastore(self.world, moid, parts.datastore_folder, storage, remote=remote)
         self.world.add(datastore)
-        adopt(inventory.datastore_folder, datastore)
-        inventory.datastores[spec.localPath] = datastore
-        inventory.datacenter.refresh("datastore")
-        inventory.compute.refresh("datastore")
+        adopt(parts.datastore_folder, datastore)
+        inventory.datastores[key] = datastore
+        parts.datacenter.refresh("datastore")
+        parts.compute.refresh("datastore")
         return datastore
 
     def RemoveDatastore(self, call: Call, *, datastore: vim.Datastore) -> None:
@@ -260,9 +269,12 @@ class DatastoreSystem(SimObject):
             entity.unmount(self.host)
             self.host.refresh("datastore")
             if not entity.properties["host"]:
-                release(inventory.datastore_folder, entity)
+                parts = inventory.parts_of(self.host)
+                release(parts.datastore_folder, entity)
                 del inventory.datastores[entity.name]
+                for name in [name for name, key in parts.datastore_keys.items() if key == entity.name]:
+                    del parts.datastore_keys[name]
                 self.world.datastores.pop(entity.name, None)
                 self.world.remove(entity)
-                inventory.datacenter.refresh("datastore")
-                inventory.compute.refresh("datastore")
+                parts.datacenter.refresh("datastore")
+                parts.compute.refresh("datastore")

@@ -49,6 +49,7 @@ class DistributedPortgroup(Network):
         )
         super().__init__(world, moid, name, parent, key=moid, config=config)
         self.switch_uuid = switch.uuid
+        self.switch_name = switch.name
 
 
 class DistributedSwitch(Entity):

@@ -11,10 +11,11 @@ from typing import Any, Final, NamedTuple
 from pyVmomi import VmomiSupport, vmodl
 
 from app.simulator import vmomi
+from app.simulator.storage import TWIN_MARK
 
 _ARRAY_OF_REFERENCES: Final = "ArrayOfManagedObjectReference"
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SPECIAL = re.compile("[&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile(f"[{TWIN_MARK}&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class Unserializable(TypeError):
@@ -26,7 +27,13 @@ def escape(text: str) -> str:
     if not _SPECIAL.search(text):
         return text
     text = str(text)  # values of some enumerations hide methods of str, such as ``replace``
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+    text = (
+        text.replace(TWIN_MARK, "")
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("\r", "&#13;")
+    )
     return _UNWRITABLE.sub("?", text)
 
 

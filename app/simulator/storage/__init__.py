@@ -19,7 +19,7 @@ it. Readers of a chain's files outside the lock hold a pin; merging waits for pi
 :class:`DiskInUse`.
 """
 
-from app.simulator.storage.datastore import DatastorePath, SimDatastore
+from app.simulator.storage.datastore import TWIN_MARK, DatastorePath, SimDatastore
 from app.simulator.storage.disk import SimDisk
 from app.simulator.storage.errors import (
     ChangeIdUnknown,
@@ -41,6 +41,7 @@ from app.simulator.storage.tracking import ChangeTracking
 
 __all__ = [
     "GRAIN_BYTES",
+    "TWIN_MARK",
     "ChangeIdUnknown",
     "ChangeTracking",
     "DatastoreFull",

@@ -12,7 +12,9 @@ from app.simulator.storage.sparse import allocated_bytes
 
 DatastoreKind = Literal["VMFS", "NFS", "vsan"]
 
-_PATH = re.compile(r"\[(?P<datastore>[^\[\]]+)\](?: (?P<relative>.*))?", re.DOTALL)
+TWIN_MARK = "\ue000"
+"""Behind the name of a datastore that is in another datacenter under the same name; never goes over the wire."""
+_PATH = re.compile(r"\[(?P<datastore>.+?)\](?: (?P<relative>.*))?", re.DOTALL)
 _FORBIDDEN = re.compile(r'[\x00-\x1f\\:*?"<>|]')
 
 

@@ -43,7 +43,7 @@ class NewVm:
 def new_config(vm: NewVm, devices: Sequence[Device]) -> vim.vm.ConfigInfo:
     """Describe a new VM in full."""
     directory, _, base = vm.vmx_path.rpartition("/")
-    datastore = vm.vmx_path[1 : vm.vmx_path.index("]")]
+    datastore = DatastorePath.parse(vm.vmx_path).datastore
     common = _common_config()
     return changed(
         common,

@@ -14,7 +14,6 @@ from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
 from app.simulator.vm import layout, vmx
 from app.simulator.vm.config import (
-    HARDWARE_VERSIONS,
     NewVm,
     check_name,
     check_spec,
@@ -80,11 +79,17 @@ def place_for(folder: Folder, pool: vim.ResourcePool | None, host: vim.HostSyste
     Raises:
         vmodl.fault.ManagedObjectNotFound: the host or the pool does not exist.
     """
+    from app.simulator.inventory.compute import ResourcePool
+
     inventory = folder.world.inventory
-    if pool is not None:
-        folder.world.get(pool)
-    chosen = inventory.host_of(host) or min(inventory.hosts, key=lambda one: len(one.properties["vm"]))
-    return Place(folder=folder, host=chosen, pool=inventory.pool)
+    parts = inventory.parts_of(folder)
+    wanted = parts.pool if pool is None else folder.world.get(pool)
+    chosen = inventory.host_of(host) or min(parts.hosts, key=lambda one: len(one.properties["vm"]))
+    if not isinstance(wanted, ResourcePool) or chosen not in wanted.owner.hosts or chosen not in parts.hosts:
+        raise vmodl.fault.InvalidArgument(
+            msg="The folder, the resource pool and the host are not of one datacenter.", invalidProperty="pool"
+        )
+    return Place(folder=folder, host=chosen, pool=wanted)
 
 
 def _refuse_twin(folder: Folder, name: str) -> None:
@@ -106,7 +111,7 @@ def create_vm(
         vim.fault.InvalidName, vim.fault.DuplicateName: of the spec.
     """
     call.require("VirtualMachine.Inventory.Create", folder)
-    home_store = (spec.files.vmPathName or "")[1:].partition("]")[0] if spec.files else ""
+    home_store = (spec.files.vmPathName or "")[1:].partition("] ")[0].removesuffix("]") if spec.files else ""
     devices_only = vim.vm.ConfigSpec(deviceChange=spec.deviceChange)
     require_privileges(call, folder, devices_only, home=home_store)
     if home_store in folder.world.inventory.datastores:
@@ -115,6 +120,7 @@ def create_vm(
     name = spec.name or ""
     check_name(name)
     _refuse_twin(folder, name)
+    refuse_unknown_hardware(place.host, spec)
 
     def run(progress: "TaskProgress") -> vim.VirtualMachine:
         home = new_home(folder.world, spec.files.vmPathName if spec.files else None, name)
@@ -124,6 +130,41 @@ def create_vm(
         return ref
 
     return call.start_task(folder, "CreateVM_Task", run)
+
+
+def refuse_unknown_hardware(host: "HostSystem", spec: vim.vm.ConfigSpec) -> None:
+    """Refuse a virtual hardware version that a host does not know, and devices that a version does not know.
+
+    Raises:
+        vim.fault.VirtualHardwareVersionNotSupported: the host is older than the version.
+        vim.fault.DeviceUnsupportedForVmVersion: the version is older than a device.
+    """
+    version = spec.version or f"vmx-{host.newest_hardware}"
+    digits = version.removeprefix("vmx-")
+    number = int(digits) if digits.isdigit() else 0
+    if not 3 <= number <= host.newest_hardware:
+        raise vim.fault.VirtualHardwareVersionNotSupported(
+            msg=f"Virtual machine hardware version '{version}' is not supported by host '{host.name}'.",
+            hostName=host.name,
+            host=host.ref,
+        )
+    for index, change in enumerate(spec.deviceChange):
+        needed = next((since for kind, since in _DEVICE_VERSIONS if isinstance(change.device, kind)), 0)
+        if change.operation == "add" and number < needed:
+            raise vim.fault.DeviceUnsupportedForVmVersion(
+                msg="The device is not supported by the virtual machine's hardware version.",
+                deviceIndex=index,
+                property="device",
+                currentVersion=version,
+                expectedVersion=f"vmx-{needed:02}",
+            )
+
+
+_DEVICE_VERSIONS = (
+    (vim.vm.device.VirtualNVMEController, 13),
+    (vim.vm.device.VirtualTPM, 14),
+    (vim.vm.device.VirtualAHCIController, 10),
+)
 
 
 def new_home(world: "World", wanted: str | None, name: str) -> DatastorePath:
@@ -188,7 +229,7 @@ def build_vm(
         new_vm_moid(world),
         stored_name(spec.name or ""),
         place.folder,
-        made=base_config(world, spec, home),
+        made=base_config(world, spec, home, place.host),
         host=place.host,
         pool=place.pool,
         datastore_names=frozenset({home.datastore}),
@@ -242,7 +283,9 @@ def _apart_from_others(world: "World", vm: VirtualMachine, made: vim.vm.ConfigIn
     return with_devices(made, devices)
 
 
-def base_config(world: "World", spec: vim.vm.ConfigSpec, home: DatastorePath) -> vim.vm.ConfigInfo:
+def base_config(
+    world: "World", spec: vim.vm.ConfigSpec, home: DatastorePath, host: "HostSystem"
+) -> vim.vm.ConfigInfo:
     """Return the configuration of a VM that has only what every VM has.
 
     Raises:
@@ -258,7 +301,7 @@ def base_config(world: "World", spec: vim.vm.ConfigSpec, home: DatastorePath) ->
             vmx_path=str(home),
             uuid=spec.uuid or bios_uuid(world.spec.seed, "bios", number),
             instance_uuid=spec.instanceUuid or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{world.spec.seed}/{number}")),
-            hardware_version=spec.version or HARDWARE_VERSIONS[world.spec.version],
+            hardware_version=spec.version or f"vmx-{host.newest_hardware}",
             created=world.now(),
             datastore_url=datastore.url,
         ),
@@ -319,7 +362,7 @@ def _register(
         new_vm_moid(world),
         stored_name(spec.name or ""),
         place.folder,
-        made=base_config(world, spec, home),
+        made=base_config(world, spec, home, place.host),
         host=place.host,
         pool=place.pool,
         datastore_names=frozenset({home.datastore}),

@@ -26,7 +26,7 @@ class VmDisks:
         machine: VirtualMachine | None = self._world.inventory.vms.get(vm_moid)
         if machine is None:
             raise DiskNotFound(f"there is no VM {vm_moid}")
-        wanted = DatastorePath.parse(path)
+        wanted = DatastorePath.parse(self._world.inventory.parts_of(machine).key_of(path))
         trees = [tree for key, tree in machine.trees.items() if disk_key in (None, key)]
         for tree in trees:
             for disk in tree.every_disk():

@@ -13,7 +13,7 @@ from app.simulator.spec import DiskSpec, VmSpec
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
 from app.simulator.vm import layout
-from app.simulator.vm.config import HARDWARE_VERSIONS, NewVm, new_config, with_devices
+from app.simulator.vm.config import NewVm, new_config, with_devices
 from app.simulator.vm.disks import DiskTree, apply_tracking, described_disk
 from app.simulator.vm.identity import bios_uuid, derived_uuid, disk_uuid, new_mac
 from app.simulator.vm.machine import VirtualMachine
@@ -40,10 +40,12 @@ class SpecPlace:
 def vm_from_spec(world: "World", spec: VmSpec, place: SpecPlace) -> VirtualMachine:
     """Make a VM of the spec, with its files unless the spec leaves them out; it is not in the inventory yet.
 
+    The spec names its networks, and its datastores as the simulator keeps them.
+
     Raises:
         StorageError: its disks could not be created.
     """
-    macs = [new_mac(world) for _ in _network_names(world, spec)]
+    macs = [new_mac(world) for _ in spec.networks]
     names = {place.home.datastore} | {disk.datastore for disk in spec.disks if disk.datastore is not None}
     vm = VirtualMachine(
         world,
@@ -74,7 +76,7 @@ def _describe(
             vmx_path=str(place.home),
             uuid=bios_uuid(world.spec.seed, "bios", place.home),
             instance_uuid="50" + derived_uuid(world.spec.seed, "instance", place.home)[2:],
-            hardware_version=HARDWARE_VERSIONS[world.spec.version],
+            hardware_version=f"vmx-{place.host.newest_hardware}",
             created=world.now(),
             datastore_url=datastore.url,
             guest_id=spec.guest_id,
@@ -97,11 +99,11 @@ def _devices(world: "World", spec: VmSpec, place: SpecPlace, macs: Sequence[tupl
     yield from disks
     yield build.cdrom(build.SATA.first_key, bays.take(build.sata_controller()))
     running = spec.powered_on and not spec.template
-    for number, (name, (mac, address_type)) in enumerate(zip(_network_names(world, spec), macs, strict=True)):
+    for number, (name, (mac, address_type)) in enumerate(zip(spec.networks, macs, strict=True)):
         yield build.ethernet_card(
             number=number,
             model="vmxnet3",
-            backing=_network_backing(world, name),
+            backing=_network_backing(world, name, place),
             mac=mac,
             address_type=address_type,
             connected=running,
@@ -186,12 +188,8 @@ def _disk(world: "World", disk: DiskSpec, number: int, place: SpecPlace, bays: _
     )
 
 
-def _network_names(world: "World", spec: VmSpec) -> tuple[str, ...]:
-    return spec.networks or world.spec.networks[:1]
-
-
-def _network_backing(world: "World", name: str) -> Device.BackingInfo:
-    network = world.inventory.networks[name]
+def _network_backing(world: "World", name: str, place: SpecPlace) -> Device.BackingInfo:
+    network = world.inventory.network_at(name, place.folder)
     switch = getattr(network, "switch_uuid", None)
     if switch is None:
         return build.network_backing(name, network.ref)

@@ -87,7 +87,7 @@ class VirtualMachine(Entity):
         "rootSnapshot": lambda vm: [snapshot.ref for snapshot in vm.root_snapshots],
         "capability": lambda _: config.capability(),
         "resourcePool": lambda vm: None if vm.config.template else vm.pool.ref,
-        "environmentBrowser": lambda vm: vm.world.inventory.compute.properties["environmentBrowser"],
+        "environmentBrowser": lambda vm: vm.pool.owner.properties["environmentBrowser"],
     }
 
     def __init__(
@@ -275,6 +275,7 @@ class VirtualMachine(Entity):
 
     def ReconfigVM_Task(self, call: Call, *, spec: vim.vm.ConfigSpec) -> vim.Task:
         """Change the configuration."""
+        self.world.inventory.parts_of(self).take_in(spec)
         return reconfigure.reconfigure(self, call, spec)
 
     def Rename_Task(self, call: Call, *, newName: str) -> vim.Task:

@@ -53,7 +53,9 @@ def require_privileges(call: Call, target: SimObject, spec: vim.vm.ConfigSpec, *
         if isinstance(device, _device.VirtualDisk) and change.fileOperation in ("create", "replace"):
             _require_on_datastore(call, inventory, backing, home)
         elif isinstance(device, _device.VirtualEthernetCard) and change.operation != "remove":
-            network = inventory.network_of(getattr(backing, "network", None), getattr(backing, "deviceName", None))
+            network = inventory.network_of(
+                getattr(backing, "network", None), getattr(backing, "deviceName", None), target
+            )
             port = getattr(backing, "port", None)
             network = network or inventory.portgroup_of(getattr(port, "portgroupKey", None))
             if network is not None:
@@ -63,7 +65,7 @@ def require_privileges(call: Call, target: SimObject, spec: vim.vm.ConfigSpec, *
 def _require_on_datastore(call: Call, inventory: "Inventory", backing: Any, home: str | None) -> None:
     named = str(getattr(backing, "fileName", None) or "")
     by_ref = inventory.datastore_of(getattr(backing, "datastore", None))
-    name = named[1:].partition("]")[0] if named.startswith("[") else home
+    name = named[1:].partition("] ")[0].removesuffix("]") if named.startswith("[") else home
     datastore = by_ref or inventory.datastores.get(name or "")
     if datastore is not None:
         call.require("Datastore.AllocateSpace", datastore)

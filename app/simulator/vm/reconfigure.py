@@ -9,7 +9,7 @@ from app.simulator.inventory.entity import child_named, duplicate_name, stored_n
 from app.simulator.objects import Call
 from app.simulator.storage import DatastorePath, SimDisk
 from app.simulator.vm import layout
-from app.simulator.vm.config import HARDWARE_VERSIONS, check_spec, with_devices, with_spec
+from app.simulator.vm.config import check_spec, with_devices, with_spec
 from app.simulator.vm.device_changes import DevicePlan, DiskStep, DiskWork, plan_device_changes
 from app.simulator.vm.devices import storage_kind
 from app.simulator.vm.disks import DiskTree, apply_tracking, described_disk
@@ -54,7 +54,7 @@ class VmDeviceContext:
             return wanted
         name = self._home.datastore
         if wanted.startswith("["):
-            name = wanted[1:].partition("]")[0]
+            name = DatastorePath.parse(wanted).datastore
         elif datastore is not None:
             name = self._world.inventory.require_datastore(datastore).name
         directory = wanted.partition("] ")[2].strip("/") or self._home.directory
@@ -73,14 +73,15 @@ class VmDeviceContext:
 
     def any_network(self) -> str:
         """Return the name of a standard network."""
-        networks = self._world.inventory.networks.values()
+        inventory = self._world.inventory
+        networks = inventory.networks_in(inventory.parts_of(self._vm))
         return next(str(network.name) for network in networks if not network.properties.get("key"))
 
     def network(self, backing: Device.BackingInfo) -> Device.BackingInfo | None:
         """Complete the backing of a network card, or return None when there is no such network."""
         inventory = self._world.inventory
         if isinstance(backing, _device.VirtualEthernetCard.NetworkBackingInfo):
-            network = inventory.network_of(backing.network, backing.deviceName)
+            network = inventory.network_of(backing.network, backing.deviceName, self._vm)
             if network is None or network.properties.get("key"):
                 return None
             return changed(backing, network=network.ref, deviceName=network.name, useAutoDetect=False)
@@ -153,7 +154,7 @@ def renamed(vm: "VirtualMachine", old_name: str) -> None:
 
 def upgrade(vm: "VirtualMachine", call: Call, version: str | None) -> vim.Task:
     """Upgrade the virtual hardware, in a task."""
-    newest = HARDWARE_VERSIONS[vm.world.spec.version]
+    newest = f"vmx-{vm.host.newest_hardware}"
 
     def run(_: "TaskProgress") -> None:
         wanted = version or newest

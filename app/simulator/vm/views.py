@@ -235,7 +235,7 @@ def networks(vm: "VirtualMachine") -> list[vim.Network]:
     for card in vm.config.hardware.device:
         if isinstance(card, _device.VirtualEthernetCard):
             network = vm.world.inventory.network_of(
-                getattr(card.backing, "network", None), getattr(card.backing, "deviceName", None)
+                getattr(card.backing, "network", None), getattr(card.backing, "deviceName", None), vm
             ) or vm.world.inventory.portgroup_of(
                 getattr(getattr(card.backing, "port", None), "portgroupKey", None)
             )
