@@ -1,5 +1,6 @@
 """The repository's front door: one object per standby path and process."""
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from blake3 import blake3
 
 from app.core.clock import Clock
 from app.domain.extents import Extent
@@ -49,7 +52,7 @@ from app.repository.leases import Lease, LeaseBook, LeaseKind
 from app.repository.locator import Locator
 from app.repository.maintenance import Maintenance
 from app.repository.pages import PageDamaged
-from app.repository.parts import RepositoryParts
+from app.repository.parts import RepositoryParts, decoder_with
 from app.repository.points import PointShelf
 from app.repository.reader import PointReader
 from app.repository.seals import Seal, Seals
@@ -61,6 +64,15 @@ from app.repository.values import PointDraft, PointListing, RepositorySettings
 from app.repository.writer import PointWriter
 
 _DEFAULT_SETTINGS = RepositorySettings()
+
+
+def _locator_name(root: Path, repository_id: uuid.UUID) -> str:
+    """Name the folder of a repository's locator on this machine.
+
+    A copy of a repository has the id of the original: only with the root does the name stand for one set of packs.
+    """
+    place = os.path.normcase(os.path.realpath(root))
+    return f"{repository_id}-{blake3(os.fsencode(place)).hexdigest()[:16]}"
 
 
 class Repository:
@@ -83,14 +95,14 @@ class Repository:
         keys = None if master is None else RepositoryKeys(master)
         repository_id = uuid.UUID(file.id)
         layout = Layout(root)
-        locator = Locator(local_dir / "locators" / str(repository_id), str(repository_id))
+        locator = Locator(local_dir / "locators" / _locator_name(root, repository_id), str(repository_id))
         self._clock = clock
         self._layout = layout
         self._parts = RepositoryParts(
             layout=layout,
             repository_id=repository_id,
             locator=locator,
-            store=RecordStore(layout, repository_id.bytes, locator),
+            store=RecordStore(layout, repository_id.bytes, locator, partial(decoder_with, keys)),
             shelf=PointShelf(layout, str(repository_id), keys),
             keys=keys,
             chunk_bytes=settings.chunk_bytes,

@@ -11,7 +11,6 @@ from typing import TypeVar
 from app.core.cancel import CancelToken
 from app.domain.extents import Extent, clip, normalize
 from app.domain.restore_point import PointDisk
-from app.repository.appender import PackAppender
 from app.repository.errors import DataDamaged
 from app.repository.files import (
     Displaced,
@@ -212,7 +211,7 @@ def _rescue(
     parts: RepositoryParts, pack_id: str, whole: Sequence[PackEntry], staging: Path, cancel: CancelToken
 ) -> int:
     """Copy whole records of a pack into new packs, durably; return their stored bytes."""
-    appender = PackAppender(parts.layout, parts.repository_id.bytes, staging, parts.locator, parts.pack_bytes)
+    appender = parts.appender(staging)
     decoder = parts.decoder()
     rescued = 0
     try:

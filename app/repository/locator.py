@@ -4,8 +4,9 @@ The locator holds nothing that the packs' footers do not; it is thrown away when
 on the standby, which may be a network share. Several processes may use one locator at the same time.
 
 Tables: ``chunks`` (digest → pack number, offset, length, kind), ``copies`` (the same, for further packs that hold
-a chunk), ``numbers`` (pack number → pack id), ``packs`` (pack id → pack number) and ``meta``. A place whose pack
-number is gone counts as not there: packs leave in one step, whatever they held.
+a chunk), ``numbers`` (pack number → pack id), ``packs`` (pack id → pack number, size of its file) and ``meta``. A
+place whose pack number is gone counts as not there: packs leave in one step, whatever they held. A pack whose file
+has another size than was noted is read again.
 
 Two that back up at the same time may both store a chunk. Which of the two a sweep keeps is that process's choice:
 every locator has to know them all.
@@ -16,7 +17,7 @@ import shutil
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,14 +25,16 @@ from typing import Any, NamedTuple
 import lmdb
 
 from app.repository.errors import LocatorUnavailable
-from app.repository.packs import PackEntry
+from app.repository.packs import PackEntry, sealed_bytes
 from app.repository.processes import is_same_process, process_mark
 from app.repository.sortedrows import PLACE, SortedRows
 
 _MAP_BYTES = 64 * 1024 * 1024 * 1024
 """Address space, not memory or disk: room for several hundred million chunks."""
-_SCHEMA = b"2"
+_SCHEMA = b"3"
 _NUMBER = struct.Struct(">I")
+_PACK = struct.Struct(">IQ")
+"""Number of a pack and size of its file."""
 _FEW_PACKS = 500
 _REBUILDING = b"rebuilding"
 _POLL_S = 0.1
@@ -181,20 +184,20 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        self._add([(pack_id, entries)])
+        self._add([(pack_id, sealed_bytes(entries), entries)])
 
-    def _add(self, packs: Sequence[tuple[str, Sequence[PackEntry]]]) -> None:
+    def _add(self, packs: Sequence[tuple[str, int, Sequence[PackEntry]]]) -> None:
         fresh: dict[int, str] = {}
         with self._transaction(write=True) as transaction:
             # a number is never given out twice: chunks of packs that are gone still carry the old ones
             number = _NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0]
             rows: list[tuple[bytes, bytes]] = []
-            for pack_id, entries in packs:
+            for pack_id, size_bytes, entries in packs:
                 key = bytes.fromhex(pack_id)
                 if transaction.get(key, db=self._packs) is not None:
                     continue
                 number += 1
-                transaction.put(key, _NUMBER.pack(number), db=self._packs)
+                transaction.put(key, _PACK.pack(number, size_bytes), db=self._packs)
                 transaction.put(_NUMBER.pack(number), key, db=self._numbers)
                 fresh[number] = pack_id
                 rows += [
@@ -223,10 +226,11 @@ class Locator:
         """
         with self._transaction(write=True) as transaction:
             for pack_id in pack_ids:
-                number = transaction.pop(bytes.fromhex(pack_id), db=self._packs)
-                if number is not None:
-                    transaction.delete(number, db=self._numbers)
-                    self._ids.pop(_NUMBER.unpack(number)[0], None)
+                found = transaction.pop(bytes.fromhex(pack_id), db=self._packs)
+                if found is not None:
+                    number, _ = _PACK.unpack(found)
+                    transaction.delete(_NUMBER.pack(number), db=self._numbers)
+                    self._ids.pop(number, None)
 
     def forget(self, digests: Iterable[bytes]) -> None:
         """Forget chunks that cannot be read, so that the next backup stores them again.
@@ -246,9 +250,9 @@ class Locator:
             LocatorUnavailable: the local disk refuses.
         """
         with self._transaction(write=True) as transaction:
-            number = transaction.get(bytes.fromhex(pack_id), db=self._packs)
-            if number is not None:
-                place = PLACE.pack(_NUMBER.unpack(number)[0], entry.offset, entry.length_bytes, entry.kind)
+            found = transaction.get(bytes.fromhex(pack_id), db=self._packs)
+            if found is not None:
+                place = PLACE.pack(_PACK.unpack(found)[0], entry.offset, entry.length_bytes, entry.kind)
                 transaction.put(entry.digest, place, db=self._chunks)
 
     def pack_ids(self) -> set[str]:
@@ -257,13 +261,38 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
+        return set(self.pack_sizes())
+
+    def pack_sizes(self) -> dict[str, int]:
+        """Return the packs that are known, and how many bytes the file of each had.
+
+        Raises:
+            LocatorUnavailable: the local disk refuses.
+        """
         with self._transaction() as transaction:
-            return {key.hex() for key, _ in transaction.cursor(db=self._packs)}
+            return self._known_packs(transaction)
 
-    def synchronize(self, present: set[str], read_entries: Callable[[str], Sequence[PackEntry] | None]) -> None:
-        """Make the locator know exactly the packs that are present.
+    def pack_size(self, pack_id: str) -> int | None:
+        """Return how many bytes the file of a pack had when it was taken in, None when it is not known.
 
-        ``read_entries`` returns what a pack holds, or None when that cannot be told.
+        Raises:
+            LocatorUnavailable: the local disk refuses.
+        """
+        with self._transaction() as transaction:
+            found = transaction.get(bytes.fromhex(pack_id), db=self._packs)
+        return None if found is None else int(_PACK.unpack(found)[1])
+
+    def _known_packs(self, transaction: lmdb.Transaction) -> dict[str, int]:
+        return {key.hex(): _PACK.unpack(row)[1] for key, row in transaction.cursor(db=self._packs)}
+
+    def synchronize(
+        self, present: Mapping[str, int], read_entries: Callable[[str], Sequence[PackEntry] | None]
+    ) -> None:
+        """Make the locator know exactly the packs that are present, as they are now.
+
+        Args:
+            present: the packs, and the size in bytes of the file of each.
+            read_entries: returns what a pack holds, or None when that cannot be told.
 
         Raises:
             LocatorUnavailable: the local disk refuses.
@@ -271,8 +300,8 @@ class Locator:
         while True:
             with self._transaction() as transaction:
                 mark = transaction.get(_REBUILDING, db=self._meta)
-            known = self.pack_ids()
-            gone, fresh = known - present, present - known
+            known, there = self.pack_sizes().items(), present.items()
+            gone, fresh = known - there, there - known
             if mark is None and len(fresh) <= max(len(known), _FEW_PACKS):
                 break
             with _rebuild_lock:
@@ -281,25 +310,27 @@ class Locator:
                     return
             time.sleep(_POLL_S)
         if gone:
-            self.forget_packs(gone)
-        for pack_id in sorted(fresh):
+            self.forget_packs(pack_id for pack_id, _ in gone)
+        for pack_id, size_bytes in sorted(fresh):
             entries = read_entries(pack_id)
             if entries is not None:
-                self._add([(pack_id, entries)])
+                self._add([(pack_id, size_bytes, entries)])
         self._load_numbers()
 
-    def _rebuild(self, present: set[str], read_entries: Callable[[str], Sequence[PackEntry] | None]) -> None:
+    def _rebuild(
+        self, present: Mapping[str, int], read_entries: Callable[[str], Sequence[PackEntry] | None]
+    ) -> None:
         """Begin anew: digests are random, so they are sorted first and the tree is written from left to right.
 
         A mark stands in the database meanwhile. Whoever finds it waits for its owner, or, when that is dead,
         begins anew.
         """
         with SortedRows(self._directory) as rows:
-            readable: list[bytes] = []
+            readable: list[tuple[bytes, int]] = []
             for pack_id in sorted(present):
                 entries = read_entries(pack_id)
                 if entries is not None:
-                    readable.append(bytes.fromhex(pack_id))
+                    readable.append((bytes.fromhex(pack_id), present[pack_id]))
                     rows.add(len(readable), entries)
             first = self._register(readable)
             for bucket, copies in rows.buckets(first):
@@ -312,26 +343,26 @@ class Locator:
             transaction.delete(_REBUILDING, db=self._meta)
         self._load_numbers()
 
-    def _begin_rebuild(self, present: set[str]) -> bool:
+    def _begin_rebuild(self, present: Mapping[str, int]) -> bool:
         """Empty the tables and leave the mark; False when another process is at it, or has just done it."""
         with self._transaction(write=True) as transaction:
             mark = transaction.get(_REBUILDING, db=self._meta)
-            known = {key.hex() for key, _ in transaction.cursor(db=self._packs)}
-            if _is_mark_of_another(mark) or (mark is None and known >= present):
+            known = self._known_packs(transaction).items()
+            if _is_mark_of_another(mark) or (mark is None and known >= present.items()):
                 return False
             for table in self._tables:
                 transaction.drop(table, delete=False)
             transaction.put(_REBUILDING, _own_mark(), db=self._meta)
             return True
 
-    def _register(self, pack_ids: Sequence[bytes]) -> int:
+    def _register(self, packs: Sequence[tuple[bytes, int]]) -> int:
         """Give packs their numbers, one after the other; return the number before the first."""
         with self._transaction(write=True) as transaction:
             number = _NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0]
-            for offset, pack_id in enumerate(pack_ids, 1):
-                transaction.put(pack_id, _NUMBER.pack(number + offset), db=self._packs)
+            for offset, (pack_id, size_bytes) in enumerate(packs, 1):
+                transaction.put(pack_id, _PACK.pack(number + offset, size_bytes), db=self._packs)
                 transaction.put(_NUMBER.pack(number + offset), pack_id, db=self._numbers)
-            transaction.put(b"last number", _NUMBER.pack(number + len(pack_ids)), db=self._meta)
+            transaction.put(b"last number", _NUMBER.pack(number + len(packs)), db=self._meta)
         return int(number)
 
     def clear(self) -> None:

@@ -74,6 +74,12 @@ def pack_footer(entries: Sequence[PackEntry], footer_at: int) -> bytes:
     return table + trailer + struct.pack("<I", zlib.crc32(trailer))
 
 
+def sealed_bytes(entries: Sequence[PackEntry]) -> int:
+    """Return the size of the file of a sealed pack that holds just these records."""
+    records_bytes = sum(entry.length_bytes for entry in entries)
+    return PACK_HEADER_BYTES + records_bytes + len(entries) * ENTRY_BYTES + TRAILER_BYTES
+
+
 def read_footer(path: Path, repository_id: bytes) -> list[PackEntry]:
     """Return what a sealed pack holds, from its footer.
 

@@ -3,8 +3,10 @@
 import threading
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.domain.restore_point import PointDisk
+from app.repository.appender import PackAppender
 from app.repository.crypto import Hasher, RepositoryKeys, SessionCipher
 from app.repository.layout import Layout
 from app.repository.locator import Locator
@@ -13,6 +15,11 @@ from app.repository.pipeline import StoragePlan
 from app.repository.points import PointShelf
 from app.repository.records import RecordDecoder
 from app.repository.store import RecordStore
+
+
+def decoder_with(keys: RepositoryKeys | None) -> RecordDecoder:
+    """Return a decoder for one thread, of a repository with these keys."""
+    return RecordDecoder(Hasher() if keys is None else keys.hasher(), keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,13 @@ class RepositoryParts:
 
     def decoder(self) -> RecordDecoder:
         """Return a decoder for one thread."""
-        return RecordDecoder(self.storage_plan().hasher, self.keys)
+        return decoder_with(self.keys)
+
+    def appender(self, staging: Path) -> PackAppender:
+        """Return the writer of one run's packs, which begin in ``staging``."""
+        return PackAppender(
+            self.layout, self.repository_id.bytes, staging, store=self.store, pack_bytes=self.pack_bytes
+        )
 
     def storage_plan(self) -> StoragePlan:
         """Return how one run stores chunks; each plan is an encryption session of its own."""

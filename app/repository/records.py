@@ -165,6 +165,14 @@ class RecordDecoder:
             ]
         )
 
+    def is_whole(self, record: Buffer) -> bool:
+        """Tell whether a record is what was stored under the digest that it names."""
+        try:
+            self.decode(record)
+        except RecordDamaged:
+            return False
+        return True
+
     def decode_into(self, record: Buffer, target: memoryview, expected: bytes) -> None:
         """Fill ``target`` with the chunk of a record, without a copy on the way.
 

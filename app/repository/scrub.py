@@ -87,11 +87,13 @@ class Scrubber:
         """
         self._parts.store.synchronize()
         with storage_errors(self._parts.layout.root):
-            packs = sorted(
-                one for one in list_packs(self._parts.layout) if resume_after is None or one > resume_after
-            )
-            sizes = [self._parts.layout.pack(one).lstat().st_size for one in packs]
-        self._progress.expect(sum(sizes))
+            sizes = {
+                pack_id: size
+                for pack_id, size in list_packs(self._parts.layout).items()
+                if resume_after is None or pack_id > resume_after
+            }
+        packs = sorted(sizes)
+        self._progress.expect(sum(sizes.values()))
         results = list(self._check_packs(packs, time_limit_s))
         stopped_at = results[-1].pack_id if results and len(results) < len(packs) else None
         damage = self._file_damage() if stopped_at is None else []

@@ -9,7 +9,6 @@ from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, L
 from app.repository.leases import Lease, LeaseBook
 from app.repository.packs import PackDamaged, salvage
 from app.repository.parts import RepositoryParts
-from app.repository.records import RecordDamaged
 
 
 def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> int:
@@ -52,17 +51,10 @@ def _packs_below(directory: Path) -> Iterator[Path]:
 def _rescue(parts: RepositoryParts, pack: Path) -> bool:
     if not is_pack_id(pack.stem) or is_link(pack) or not pack.is_file():
         return False
-    decoder = parts.decoder()
-
-    def is_whole(record: bytes) -> bool:
-        try:
-            decoder.decode(record)
-        except RecordDamaged:
-            return False
-        return True
-
     with suppress(PackDamaged):  # torn within its first bytes: there is nothing in it
-        return bool(salvage(pack, parts.layout.pack(pack.stem), parts.repository_id.bytes, is_whole))
+        return bool(
+            salvage(pack, parts.layout.pack(pack.stem), parts.repository_id.bytes, parts.decoder().is_whole)
+        )
     return False
 
 

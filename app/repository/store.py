@@ -1,10 +1,12 @@
 """Reads records out of sealed packs, wherever the locator says they lie. Thread: any."""
 
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from app.domain.extents import Extent
@@ -49,13 +51,18 @@ class RecordLost(Exception):
 class RecordStore:
     """Finds and reads chunks and pages. Thread: any."""
 
-    def __init__(self, layout: Layout, repository_id: bytes, locator: Locator) -> None:
+    def __init__(
+        self, layout: Layout, repository_id: bytes, locator: Locator, make_decoder: Callable[[], RecordDecoder]
+    ) -> None:
+        self._make_decoder = make_decoder
         self._layout = layout
         self._repository_id = repository_id
         self._locator = locator
         self._packs = PackFiles(layout)
         self._lock = threading.Lock()
         self._may_synchronize = True
+        self._seen_packs: frozenset[str] = frozenset()
+        """Packs that were seen in this root, as large as the locator knows them."""
         self.damaged_packs: dict[str, str] = {}
         """Packs whose header, footer or trailer cannot be trusted, with the reason."""
 
@@ -63,9 +70,34 @@ class RecordStore:
         """Close all packs."""
         self._packs.close()
 
-    def contains(self, digest: bytes) -> bool:
-        """Tell whether a sealed pack holds a record."""
-        return self._locator.find(digest) is not None
+    def holds(self, digest: bytes) -> bool:
+        """Tell whether a sealed pack of this root holds a record.
+
+        The locator alone is not believed: the pack must be a file here, as large as it was when it was taken in.
+
+        Raises:
+            LocatorUnavailable: the local disk refuses.
+        """
+        place = self._locator.find(digest)
+        return place is not None and (place.pack_id in self._seen_packs or self._is_here(place.pack_id))
+
+    def add_pack(self, pack_id: str, entries: Sequence[PackEntry]) -> None:
+        """Take in what a pack holds that was sealed in this root just now.
+
+        Raises:
+            LocatorUnavailable: the local disk refuses.
+        """
+        self._locator.add_pack(pack_id, entries)
+
+    def _is_here(self, pack_id: str) -> bool:
+        try:
+            found = self._layout.pack(pack_id).lstat()
+        except OSError:
+            return False
+        if not stat.S_ISREG(found.st_mode) or found.st_size != self._locator.pack_size(pack_id):
+            return False
+        self._seen_packs = self._seen_packs | {pack_id}
+        return True
 
     def synchronize(self) -> None:
         """Take in packs that others added, and forget those that are gone.
@@ -78,6 +110,7 @@ class RecordStore:
             with storage_errors(self._layout.root):
                 present = list_packs(self._layout)
             self._locator.synchronize(present, self.entries)
+            self._seen_packs = frozenset(present)
             self._may_synchronize = False
 
     def allow_synchronization(self) -> None:
@@ -104,10 +137,21 @@ class RecordStore:
         else:
             self.damaged_packs.pop(pack_id, None)  # it may have been refused for a moment only
             return found
-        try:  # the records say themselves where they begin and what they are; each is checked when it is read
-            return list(scan_records(path, lambda _record: True))
+        try:  # the records say themselves where they begin and what they are
+            return self._whole_records(path)
         except OSError:
             return None
+
+    def _whole_records(self, path: Path) -> list[PackEntry]:
+        """Return the records of a damaged pack that are what was stored; no backup must rest on the others."""
+        decoder, verdicts = self._make_decoder(), list[bool]()
+
+        def look(record: bytes) -> bool:
+            verdicts.append(decoder.is_whole(record))
+            return True
+
+        entries = list(scan_records(path, look))
+        return [entry for entry, is_whole in zip(entries, verdicts, strict=True) if is_whole]
 
     def check_standby(self) -> None:
         """Tell one unreadable file from a standby that is gone.
@@ -362,20 +406,23 @@ class FrameReader:
             raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
 
 
-def list_packs(layout: Layout) -> set[str]:
-    """Return the ids of all sealed packs, without following links.
+def list_packs(layout: Layout) -> dict[str, int]:
+    """Return the ids of all sealed packs with the sizes of their files in bytes, without following links.
+
+    What is no file, in the place of one, counts as a pack of no bytes.
 
     Raises:
         Displaced: a link lies in the place of their directory.
         OSError: the standby cannot be read.
     """
-    found: set[str] = set()
+    found: dict[str, int] = {}
     for shard in subdirectories(layout.packs)[0]:
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(layout.packs / shard) as files:
             for file in files:
                 pack_id = file.name.removesuffix(PACK_SUFFIX)
                 if file.name.endswith(PACK_SUFFIX) and is_pack_id(pack_id) and pack_id[:2] == shard:
-                    found.add(pack_id)
+                    is_file = file.is_file(follow_symlinks=False)
+                    found[pack_id] = file.stat(follow_symlinks=False).st_size if is_file else 0
     return found
 
 

@@ -8,7 +8,7 @@ page or a point's description cannot be read, because nobody knows what they rea
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -171,20 +171,18 @@ class Sweeper:
     def _states(self, reached: Prefixes) -> dict[str, _PackState]:
         with storage_errors(self._parts.layout.root):
             present = list_packs(self._parts.layout)
-        healthy = sorted(present - self._parts.store.damaged_packs.keys())
+        healthy = sorted(present.keys() - self._parts.store.damaged_packs.keys())
         states: dict[str, _PackState] = {}
         for pack_id, entries in all_entries(self._parts, healthy):
             self._check()
             if pack_id in self._parts.store.damaged_packs:
                 continue
-            with storage_errors(self._parts.layout.root):
-                size = self._parts.layout.pack(pack_id).stat().st_size
             live = self._live(pack_id, entries, reached, present)
-            states[pack_id] = _PackState(pack_id, size, live, len(live) < len(entries))
+            states[pack_id] = _PackState(pack_id, present[pack_id], live, len(live) < len(entries))
         return states
 
     def _live(
-        self, pack_id: str, entries: Sequence[PackEntry], reached: Prefixes, present: set[str]
+        self, pack_id: str, entries: Sequence[PackEntry], reached: Prefixes, present: Mapping[str, int]
     ) -> tuple[PackEntry, ...]:
         if not entries:
             return ()
@@ -333,7 +331,7 @@ class _SweepRun:
         staging = parts.layout.staging / self.lease.id / f"rewrite-{states[0].pack_id}"
         with storage_errors(parts.layout.root):
             make_directory(staging)
-        appender = PackAppender(parts.layout, parts.repository_id.bytes, staging, parts.locator, parts.pack_bytes)
+        appender = parts.appender(staging)
         damaged: list[str] = []
         try:
             for state in states:

@@ -18,7 +18,6 @@ from app.domain.errors import StandbyUnavailable
 from app.domain.extents import Extent, clip, normalize, total_bytes
 from app.domain.ids import PointId
 from app.domain.restore_point import PointDisk, RestorePoint
-from app.repository.appender import PackAppender
 from app.repository.documents import encode_document
 from app.repository.errors import DataDamaged, LeaseLost, PointDamaged, PointExists
 from app.repository.files import make_directory, move_into, remove_tree, storage_errors, sync_directory, write_new
@@ -66,9 +65,7 @@ class PointWriter:
         with storage_errors(parts.layout.root):
             make_directory(owner)
             make_directory(self._staging)
-        self._appender = PackAppender(
-            parts.layout, parts.repository_id.bytes, self._staging, parts.locator, parts.pack_bytes
-        )
+        self._appender = parts.appender(self._staging)
 
     def add_file(self, name: str, data: bytes) -> None:
         """Keep a configuration file beside the disks.

@@ -38,6 +38,12 @@ def prepare(folder: Path) -> PointId:
         return back_up(repository, MemoryDisk(BEFORE)).id
 
 
+def copy_of_base(folder: Path, case: Path) -> None:
+    shutil.copytree(folder / "base", case)
+    with open_repository(case):  # a copy at another place has a locator of its own, which is made here and not in a step
+        pass
+
+
 def work(folder: Path, parent: PointId) -> None:
     """What is interrupted: an incremental backup of three packs, then its parent goes to the trash."""
     with open_repository(folder) as repository:
@@ -75,7 +81,7 @@ def crash_everywhere(folder: Path) -> int:
     while True:
         number += STRIDE
         case = folder / "case"
-        shutil.copytree(folder / "base", case)
+        copy_of_base(folder, case)
         was_killed = run_and_kill(partial(work, case, parent), number)
         check(case, parent, local="local" if number // STRIDE % 2 else "another machine")
         shutil.rmtree(case)
@@ -113,7 +119,7 @@ def test_a_storage_that_refuses_from_any_step_on_is_named_and_loses_nothing(
     refused = 0
     for number in range(1, total + 1, STRIDE):
         case = tmp_path / "case"
-        shutil.copytree(tmp_path / "base", case)
+        copy_of_base(tmp_path, case)
         with storage_steps(fail_from(number, error)):
             try:
                 work(case, parent)

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.repository.locator import Locator
-from app.repository.packs import PackEntry
+from app.repository.packs import PackEntry, sealed_bytes
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
@@ -35,6 +36,10 @@ def entries(*numbers: int) -> list[PackEntry]:
     return [PackEntry(digest(number), 64 + number, 100 + number, 1000, 1) for number in numbers]
 
 
+def sizes(held: Mapping[str, Sequence[PackEntry]]) -> dict[str, int]:
+    return {pack: sealed_bytes(found) for pack, found in held.items()}
+
+
 def test_finds_what_a_pack_holds(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "id") as locator:
         locator.add_pack(pack_id(1), entries(1, 2))
@@ -58,7 +63,7 @@ def test_synchronization_adds_and_forgets(tmp_path: Path) -> None:
     held = {pack_id(number): entries(number, number + 100) for number in range(1, 6)}
     with Locator(tmp_path / "locator", "id") as locator:
         locator.add_pack(pack_id(9), entries(9))
-        locator.synchronize(set(held), held.get)
+        locator.synchronize(sizes(held), held.get)
         assert locator.pack_ids() == set(held)
         assert locator.find(digest(9)) is None
         assert all(locator.find(digest(number + 100)) for number in range(1, 6))
@@ -80,7 +85,7 @@ def test_a_chunk_in_two_packs_is_found_whichever_of_them_goes(tmp_path: Path) ->
 def test_a_rebuild_knows_all_copies(tmp_path: Path) -> None:
     held = {pack_id(number): entries(number // 3) for number in range(3000, 4800)}
     with Locator(tmp_path / "locator", "id") as locator:
-        locator.synchronize(set(held), held.get)
+        locator.synchronize(sizes(held), held.get)
         packs = sorted(held)
         kept = [packs[at + at // 3 % 3] for at in range(0, len(packs), 3)]
         locator.forget_packs(set(packs).difference(kept))
@@ -95,7 +100,7 @@ def test_very_many_packs_are_taken_in_at_once(tmp_path: Path) -> None:
     }
     with Locator(tmp_path / "locator", "id") as locator:
         locator.add_pack(pack_id(9999), entries(20_000))
-        locator.synchronize(set(held), held.get)
+        locator.synchronize(sizes(held), held.get)
 
         assert locator.pack_ids() == set(held)
         assert locator.find(digest(20_000)) is None
@@ -125,17 +130,19 @@ def test_a_rebuild_that_was_killed_begins_anew(tmp_path: Path) -> None:
 
     with Locator(tmp_path / "locator", "id") as locator:
         with pytest.raises(Killed):
-            locator.synchronize(set(held), until_killed)
+            locator.synchronize(sizes(held), until_killed)
         locator.add_pack(pack_id(5000), entries(5000))  # a backup goes on beside it
         held[pack_id(5000)] = entries(5000)
-        locator.synchronize(set(held), held.get)
+        locator.synchronize(sizes(held), held.get)
         assert all(locator.find(digest(number)) for number in [*range(1, 1000), 5000])
 
 
 def test_threads_that_rebuild_at_once_agree(tmp_path: Path) -> None:
     held = {pack_id(number): entries(number) for number in range(1, 1500)}
     with Locator(tmp_path / "locator", "id") as one, Locator(tmp_path / "locator", "id") as other:
-        threads = [threading.Thread(target=each.synchronize, args=(set(held), held.get)) for each in (one, other)]
+        threads = [
+            threading.Thread(target=each.synchronize, args=(sizes(held), held.get)) for each in (one, other)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -149,7 +156,7 @@ def test_processes_that_rebuild_at_once_agree(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from tests.unit.repository.test_locator import *\n"
         "held = {pack_id(number): entries(number) for number in range(1, 3000)}\n"
         "with Locator(Path(sys.argv[1]), 'id') as locator:\n"
-        "    locator.synchronize(set(held), held.get)\n"
+        "    locator.synchronize(sizes(held), held.get)\n"
         "    assert all(locator.find(digest(number)) for number in range(1, 3000))\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "locator")]
