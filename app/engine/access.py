@@ -24,7 +24,7 @@ from app.engine.errors import (
 from app.engine.ports import PlatformStore, RepositoryOpener, StandbyStore
 from app.engine.secretaccess import until
 from app.engine.sightings import Sightings
-from app.engine.standbys import prepare_target
+from app.engine.standbys import check_root, prepare_target
 from app.repository import (
     Protection,
     Repository,
@@ -164,6 +164,7 @@ class Repositories:
             return entry.repository
 
     def _opened(self, place: RepositoryPlace, cabinet: KeyCabinet) -> Repository:
+        check_root(place.standby)
         if place.repository_id is None:
             prepare_target(place)
         facts = self._facts(place)

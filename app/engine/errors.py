@@ -51,6 +51,19 @@ class AlreadyRegistered(OperationalError):
     hint_template = "Use the existing entry, or choose another name, address or path."
 
 
+class StandbyCopied(OperationalError):
+    """A directory carries the mark of another standby machine that is registered."""
+
+    code = "standby.copied"
+    message_template = (
+        "{path} carries the mark of the standby machine {name}, which is registered at {original}: it is a copy."
+    )
+    hint_template = (
+        "If both stay in use, register it with an identity of its own. If the original was moved here, change the "
+        "path of {name} instead."
+    )
+
+
 class StillInUse(OperationalError):
     """Tasks that have not ended need it."""
 

@@ -27,6 +27,7 @@ from app.engine.errors import (
     AlreadyRegistered,
     PasswordMissing,
     RequestRefused,
+    StandbyCopied,
     StandbyUnknown,
     StillInUse,
     UsedByRules,
@@ -34,7 +35,7 @@ from app.engine.errors import (
 from app.engine.history import messages as m
 from app.engine.jobs import Workshop
 from app.engine.sightings import note_licence
-from app.engine.standbys import adopt_root, check_root, find_repositories
+from app.engine.standbys import adopt_root, check_root, find_repositories, is_same_root, known_mark
 from app.engine.taskmanager import TaskManager
 
 
@@ -141,6 +142,7 @@ class Registry:
 
         Raises:
             PlainDataThere, PassphraseWeak, KeyWrong: it cannot be encrypted so; nothing is remembered.
+            StandbyCopied: it carries the mark of another one, and shall not get a new one; nothing is remembered.
             AlreadyRegistered, OperationalError: nothing is remembered.
         """
         standby = Standby(
@@ -150,8 +152,10 @@ class Registry:
             note=command.note.strip(),
         )
         self._refuse_known_standby(standby)
+        if not command.new_identity:
+            self._refuse_copy(standby)
         standby = self._encryption.prepare(standby, command.passphrase, hide_names=command.hide_names)
-        standby = replace(standby, mark=adopt_root(Path(standby.root_path)))
+        standby = replace(standby, mark=adopt_root(Path(standby.root_path), renew=command.new_identity))
         workshop = self._workshop
         workshop.catalog.standbys.put(standby)
         self._encryption.note(standby)
@@ -232,10 +236,16 @@ class Registry:
         for other in self._workshop.catalog.standbys.all():
             if other.id == standby.id:
                 continue
-            if other.root_path == standby.root_path:
+            if is_same_root(other.root_path, standby.root_path):
                 raise AlreadyRegistered(what=standby.root_path, name=other.name)
             if other.name == standby.name:
                 raise AlreadyRegistered(what=f"a standby named {standby.name}", name=other.name)
+
+    def _refuse_copy(self, standby: Standby) -> None:
+        mark = known_mark(Path(standby.root_path))
+        for other in self._workshop.catalog.standbys.all():
+            if mark is not None and other.id != standby.id and other.mark == mark:
+                raise StandbyCopied(path=standby.root_path, name=other.name, original=other.root_path)
 
     # --- points ----------------------------------------------------------------------------------------------
 

@@ -98,8 +98,36 @@ def read_mark(root: Path) -> str | None:
     return text or None
 
 
-def adopt_root(path: Path) -> str | None:
-    """Make a directory the root of a standby machine and return its mark; an existing mark stays.
+def known_mark(path: Path) -> str | None:
+    """Return what marks a directory that may become a root; None without a mark or without such a directory.
+
+    Raises:
+        StandbyUnavailable: it cannot be looked at.
+    """
+    try:
+        return read_mark(path)
+    except NotADirectoryError:
+        return None
+    except OSError as error:
+        raise _unavailable(path, error) from error
+
+
+def is_same_root(one: str, other: str) -> bool:
+    """Tell whether two paths lead to one directory: by a link, a second mount or another spelling."""
+    if one == other:
+        return True
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False
+
+
+def adopt_root(path: Path, *, renew: bool = False) -> str | None:
+    """Make a directory the root of a standby machine and return its mark.
+
+    Args:
+        path: the directory, made when its parent is there.
+        renew: give it another mark; otherwise an existing mark stays.
 
     Returns:
         None where nothing can be written, so that points on a read-only disk can still be restored.
@@ -112,12 +140,14 @@ def adopt_root(path: Path) -> str | None:
         known = read_mark(path)
     except OSError as error:
         raise _unavailable(path, error) from error
-    if known is not None:
+    if known is not None and not renew:
         return known
     mark = str(uuid.uuid4())
     try:
         replace_durably(path / MARK_NAME, f"{mark}\n".encode())
-    except OSError:
+    except OSError as error:
+        if renew:
+            raise _unavailable(path, error) from error
         return None
     return mark
 

@@ -1,6 +1,7 @@
 """The repository's front door: one object per standby path and process."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -95,7 +96,9 @@ class Repository:
         keys = None if master is None else RepositoryKeys(master)
         repository_id = uuid.UUID(file.id)
         layout = Layout(root)
-        locator = Locator(local_dir / "locators" / _locator_name(root, repository_id), str(repository_id))
+        locators = local_dir / "locators"
+        shutil.rmtree(locators / str(repository_id), ignore_errors=True)  # of earlier versions
+        locator = Locator(locators / _locator_name(root, repository_id), str(repository_id))
         self._clock = clock
         self._layout = layout
         self._parts = RepositoryParts(

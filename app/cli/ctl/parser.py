@@ -120,6 +120,11 @@ def _standbys(subjects: "Commands") -> None:
         help="encrypt all that is kept there; the passphrase is asked for, or read from standard input",
     )
     add.add_argument("--hide-names", action="store_true", help="with --encrypt: names of rules and VMs too")
+    add.add_argument(
+        "--new-identity",
+        action="store_true",
+        help="it is a copy of a registered standby machine, and both stay in use: give it a mark of its own",
+    )
     _command(commands, "remove", sites.remove_standby, "forget one; its data stays").add_argument("name")
     _encryption(commands)
 

@@ -148,6 +148,7 @@ def add_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
             note=chosen.note,
             passphrase=passphrase,
             hide_names=chosen.encrypt and chosen.hide_names,
+            new_identity=chosen.new_identity,
         )
     )
     screen.facts([("Registered", standby.name), ("id", standby.id)], standby)

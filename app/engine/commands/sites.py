@@ -53,6 +53,8 @@ class RegisterStandby(Command[Standby], frozen=True, kw_only=True):
     where others do. Without it a standby with nothing but encrypted repositories is encrypted, and locked."""
     hide_names: bool = False
     """With a passphrase: hide the names of rules, VMs and platforms too."""
+    new_identity: bool = False
+    """True for a copy of a registered standby machine: it gets a mark of its own, and both stay in use."""
 
     def __repr__(self) -> str:
         return f"RegisterStandby(name={self.name!r}, root_path={self.root_path!r}, passphrase=…)"

@@ -70,6 +70,11 @@ class StandbyDialog(FormDialog):
         self.root_path.setMinimumWidth(style.FIELD_WIDTH)
         self.note = QLineEdit(self._row.note if self._row else "", self)
         self.add_field(form, self.tr("Note"), self.note)
+        self.new_identity = QCheckBox(
+            self.tr("It is a copy that stays in use: give it an identity of its own"), self
+        )
+        self.body.addWidget(self.new_identity)
+        self.new_identity.hide()  # until a registration says that it is a copy
         if self._row is None:
             self._build_encryption()
 
@@ -121,7 +126,13 @@ class StandbyDialog(FormDialog):
         """Return the field that a refusal is about."""
         if failure.code == "engine.already_registered":
             return self._root_path if failure.params["what"] == self.root_path.text().strip() else self._name
+        if failure.code == "standby.copied":
+            self._offer_identity()
         return self._root_path if failure.code.startswith("standby.") else None
+
+    def _offer_identity(self) -> None:
+        self.new_identity.show()
+        grow_later(self)
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Register the standby machine, or save the changes."""
@@ -135,6 +146,7 @@ class StandbyDialog(FormDialog):
                 note=note,
                 passphrase=self.pair.text() if is_encrypted else None,
                 hide_names=is_encrypted and self.hide_names.isChecked(),
+                new_identity=self.new_identity.isVisible() and self.new_identity.isChecked(),
             )
             self.console.door.execute(register, owner=self, on_done=on_done, on_failed=on_failed)
             return

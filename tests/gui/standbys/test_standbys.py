@@ -5,6 +5,7 @@ from pytestqt.qtbot import QtBot
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
 from app.engine.api import ListStandbyRows, RefreshPoints, RegisterStandby, StandbyRow
+from app.engine.errors import StandbyCopied
 from app.views.console import Console
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.page import StandbysPage
@@ -79,3 +80,24 @@ def test_reading_again_tells_what_was_found(qtbot: QtBot, console: Console, door
     qtbot.waitUntil(lambda: page.banner.isVisible())
     assert door.executed == [RefreshPoints(standby=StandbyId("local"))]
     page.leave()
+
+
+def test_a_copy_is_offered_an_identity_of_its_own(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    door.answer(RegisterStandby, StandbyCopied(path="/mnt/copy", name="nas", original="/mnt/nas"))
+    dialog = StandbyDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    QTest.keyClicks(dialog.name, "copy")
+    QTest.keyClicks(dialog.root_path, "/mnt/copy")
+    assert not dialog.new_identity.isVisible()
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.new_identity.isVisible)
+    door.answer(RegisterStandby, Standby(id=StandbyId("s1"), name="copy", root_path="/mnt/copy"))
+    QTest.mouseClick(dialog.new_identity, Qt.MouseButton.LeftButton)
+    assert dialog.new_identity.isChecked()
+    with qtbot.waitSignal(dialog.accepted):
+        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    assert [command.new_identity for command in door.executed if isinstance(command, RegisterStandby)] == [
+        False,
+        True,
+    ]

@@ -40,7 +40,9 @@ def prepare(folder: Path) -> PointId:
 
 def copy_of_base(folder: Path, case: Path) -> None:
     shutil.copytree(folder / "base", case)
-    with open_repository(case):  # a copy at another place has a locator of its own, which is made here and not in a step
+    with open_repository(
+        case
+    ):  # a copy at another place has a locator of its own, which is made here and not in a step
         pass
 
 

@@ -1,11 +1,13 @@
 """What is seen before and after registering: certificates, lists, directories, the doctor's findings."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable
+from app.core.clock import SystemClock
+from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable, StandbyUnavailable
 from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
 from app.domain.rules import AdvancedSettings
 from app.domain.standbys import TargetPathRefused, normal_target_path
@@ -22,6 +24,7 @@ from app.engine.api import (
     ListStandbyRows,
     ListVms,
     ProbePlatform,
+    RefreshPoints,
     RegisterPlatform,
     RegisterStandby,
     RemoveStandby,
@@ -31,8 +34,10 @@ from app.engine.api import (
 )
 from app.engine.doctor.platform import examine_platform
 from app.engine.doctor.rule import examine_rule
-from app.engine.errors import AlreadyRegistered
+from app.engine.errors import AlreadyRegistered, StandbyCopied
 from app.engine.rules.drafts import rule_of
+from app.engine.standbys import read_mark
+from app.repository import Repository
 from tests.support.local_hypervisor import PASSWORD
 from tests.support.rule_lab import MORNING, RuleLab, local, once
 
@@ -267,3 +272,36 @@ def test_the_doctor_measures_the_standby_against_the_disks(lab: RuleLab) -> None
 def test_the_doctor_says_when_nobody_switches_tracking_on(lab: RuleLab) -> None:
     rule = lab.rule(lab.host.add_vm("web"), advanced=AdvancedSettings(automatic_change_tracking=False))
     assert "doctor.tracking_stays_off" in codes(lab.engine.ask(ExamineRule(rule=rule)))
+
+
+# --- copies of standby machines ----------------------------------------------------------------------------------
+
+
+def test_a_copied_standby_is_recognized_and_gets_a_mark_of_its_own(lab: RuleLab, tmp_path: Path) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    first = lab.engine.execute(RegisterStandby(name="original", root_path=str(original)))
+    shutil.copytree(original, copy)
+    with pytest.raises(StandbyCopied, match="original"):
+        lab.engine.execute(RegisterStandby(name="copy", root_path=str(copy)))
+    assert read_mark(copy) == first.mark
+    second = lab.engine.execute(RegisterStandby(name="copy", root_path=str(copy), new_identity=True))
+    assert second.mark == read_mark(copy) != first.mark
+    assert read_mark(original) == first.mark
+
+
+def test_another_path_to_a_registered_root_is_no_second_standby(lab: RuleLab, tmp_path: Path) -> None:
+    lab.engine.execute(RegisterStandby(name="disk", root_path=str(tmp_path / "disk")))
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    for wish in (False, True):
+        with pytest.raises(AlreadyRegistered):
+            lab.engine.execute(RegisterStandby(name="link", root_path=str(tmp_path / "link"), new_identity=wish))
+
+
+def test_a_root_that_carries_another_mark_now_is_not_opened(lab: RuleLab, tmp_path: Path) -> None:
+    standby = lab.engine.execute(RegisterStandby(name="disk", root_path=str(tmp_path / "disk")))
+    with Repository.create(tmp_path / "disk" / "vms", local_dir=tmp_path / "elsewhere", clock=SystemClock()):
+        pass
+    lab.engine.execute(RefreshPoints(standby=standby.id, target_path="vms"))
+    (tmp_path / "disk" / ".standfast-standby").write_text("another\n")
+    with pytest.raises(StandbyUnavailable, match="another standby machine"):
+        lab.engine.execute(RefreshPoints(standby=standby.id, target_path="vms"))
