@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.console_events import ErrorsViewed, RuleRemoved
 from app.domain.events import Event, TaskStateChanged
-from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.ids import PlatformId, RuleId, TaskId, VmId
 from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
 from app.domain.states import TaskKind, TaskState
@@ -93,6 +94,7 @@ class OverviewDesk:
                     total_bytes=health.total_bytes if health else None,
                     free_bytes=health.free_bytes if health else None,
                     reachable=health is not None and health.reachable,
+                    locked=health is not None and health.locked is not None,
                 )
             )
         return tuple(found)
@@ -140,6 +142,25 @@ class OverviewDesk:
             next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
             standbys=self._gauges(wait_s=GAUGE_WAIT_S),
             point_count=catalog.points.count(),
+            platforms=self._coverage(rules),
+            stops=tuple(stops_of(rules)),
+        )
+
+    def _coverage(self, rules: Sequence[BackupRule]) -> tuple[PlatformCoverage, ...]:
+        """Return how much of each registered platform is in a rule."""
+        protected: dict[PlatformId, set[VmId]] = {}
+        for rule in rules:
+            protected.setdefault(rule.platform, set()).update(one.vm for one in rule.vms)
+        seen = self._workshop.catalog.sightings.all()
+        return tuple(
+            PlatformCoverage(
+                platform=platform.id,
+                name=platform.name,
+                reachable=seen[platform.id].reachable if platform.id in seen else None,
+                vm_count=seen[platform.id].vm_count if platform.id in seen else None,
+                protected_count=len(protected.get(platform.id, ())),
+            )
+            for platform in self._workshop.catalog.platforms.all()
         )
 
     def _failures(self) -> list[TaskRecord]:
@@ -221,6 +242,20 @@ class OverviewDesk:
             )
             for record in self._workshop.catalog.tasks.named(words, limit)
         ]
+
+
+def stops_of(rules: Sequence[BackupRule]) -> list[RuleStops]:
+    """Return of which rules VMs are stopped, and how many."""
+    stops = [
+        RuleStops(
+            rule=rule.id,
+            name=rule.name,
+            stopped_count=sum(not one.is_started for one in rule.vms),
+            vm_count=len(rule.vms),
+        )
+        for rule in rules
+    ]
+    return [one for one in stops if one.stopped_count]
 
 
 def next_runs(rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[tuple[datetime, str]]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
-from app.domain.ids import PointId, RuleId, TaskId, VmId
+from app.domain.concerns import Concern, PlatformCoverage, RuleStops, StandbyCondition, concerns
+from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.states import TaskKind, TaskState
 from app.engine.queries.base import Query
@@ -208,6 +209,8 @@ class StandbyGauge:
     total_bytes: int | None
     free_bytes: int | None
     reachable: bool
+    locked: bool = False
+    """Whether its repositories are encrypted with a key that this machine does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +233,45 @@ class Overview:
     standbys: tuple[StandbyGauge, ...]
     point_count: int
     overdue_count: int = 0
+    failed_count: int = 0
+    """VMs whose last run failed; :attr:`failures` may tell of fewer."""
+    platforms: tuple[PlatformCoverage, ...] = ()
+    """All platforms, also those that were never reached."""
+    stops: tuple[RuleStops, ...] = ()
+    """Rules of which VMs are stopped."""
+
+    def concerns(self) -> tuple[Concern, ...]:
+        """Return what stands against "all is well", worst first."""
+        return concerns(
+            failed_count=max(self.failed_count, len(self.failures)),
+            overdue_count=max(self.overdue_count, len(self.overdue)),
+            platforms=self.platforms or self._as_one_platform(),
+            stops=self.stops,
+            standbys=[
+                StandbyCondition(
+                    name=one.name,
+                    reachable=one.reachable,
+                    is_locked=one.locked,
+                    total_bytes=one.total_bytes,
+                    free_bytes=one.free_bytes,
+                )
+                for one in self.standbys
+            ],
+        )
+
+    def _as_one_platform(self) -> tuple[PlatformCoverage, ...]:
+        """Return the sums of an older engine, which does not tell of each platform."""
+        if self.known_vms is None:
+            return ()
+        return (
+            PlatformCoverage(
+                platform=PlatformId(""),
+                name="",
+                reachable=None,
+                vm_count=self.known_vms,
+                protected_count=self.protected_vms,
+            ),
+        )
 
 
 class ReadOverview(Query[Overview], frozen=True, kw_only=True):

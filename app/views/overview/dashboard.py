@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.domain.concerns import ConcernKind
 from app.domain.ids import TaskId
 from app.engine.api import Overview, Traffic
 from app.models import format as fmt
@@ -151,7 +152,12 @@ class Dashboard(QScrollArea):
         )
         failures = [words.failure_entry(one, now) for one in overview.failures[:_MOST_ENTRIES]]
         overdue = [words.overdue_entry(one, now) for one in overview.overdue[:_MOST_ENTRIES]]
-        self.attention.show_entries([*failures, *overdue][:_MOST_ENTRIES] or [self._no_trouble()])
+        listed = (ConcernKind.FAILED, ConcernKind.OVERDUE)
+        others = [words.concern_entry(one) for one in overview.concerns() if one.kind not in listed]
+        # Each kind keeps some lines, however many VMs failed.
+        room = max(_MOST_ENTRIES - len(others), _MOST_ENTRIES // 2)
+        first = [*failures, *overdue][:room]
+        self.attention.show_entries([*first, *others][: _MOST_ENTRIES * 2] or [self._no_trouble()])
         running = [words.running_entry(one, speeds.get(one.id)) for one in overview.running[:_MOST_ENTRIES]]
         self.running.show_entries(running or [self._nothing_runs(overview.pending)])
         coming = [words.next_run_entry(at, name, now) for at, name in overview.next_runs]
@@ -204,8 +210,8 @@ class Dashboard(QScrollArea):
         return Entry(
             glyph=Glyph.SUCCESS,
             color="completed",
-            title=self.tr("Nothing failed, nothing is overdue"),
-            detail=self.tr("Failed runs and restore points older than their policy appear here"),
+            title=self.tr("Nothing needs attention"),
+            detail=self.tr("Failed runs, overdue restore points, unprotected and stopped VMs appear here"),
         )
 
     def _nothing_runs(self, pending: int) -> Entry:

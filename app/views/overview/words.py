@@ -1,16 +1,76 @@
 """The engine's rows as entries of the overview's cards. GUI thread."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.domain.concerns import Concern, ConcernKind
 from app.engine.api import OverdueVm, Overview, StandbyGauge, TaskRow
 from app.models import format as fmt
 from app.views.entries import Entry
 from app.views.icons import Glyph
-from app.views.places import BACKUP, STANDBYS, rule_place, task_place
+from app.views.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
 from app.views.widgets.gauge import gauge_color
 from app.views.words import row_error_message, state_word, task_kind_word
+
+_TALLIES: Final = {
+    ConcernKind.FAILED: QT_TRANSLATE_NOOP("Overview", "VMs whose last run failed: {count}"),
+    ConcernKind.OVERDUE: QT_TRANSLATE_NOOP("Overview", "VMs with an overdue restore point: {count}"),
+    ConcernKind.PLATFORM_UNREACHABLE: QT_TRANSLATE_NOOP("Overview", "Platforms not reachable: {count}"),
+    ConcernKind.STANDBY_MISSING: QT_TRANSLATE_NOOP("Overview", "Standby machines not reachable: {count}"),
+    ConcernKind.STANDBY_FULL: QT_TRANSLATE_NOOP("Overview", "Standby machines full: {count}"),
+    ConcernKind.STANDBY_LOCKED: QT_TRANSLATE_NOOP("Overview", "Standby machines locked: {count}"),
+    ConcernKind.UNPROTECTED: QT_TRANSLATE_NOOP("Overview", "Unprotected VMs: {count}"),
+    ConcernKind.STOPPED: QT_TRANSLATE_NOOP("Overview", "Stopped VMs: {count}"),
+    ConcernKind.PLATFORM_NEVER_READ: QT_TRANSLATE_NOOP("Overview", "Platforms never read: {count}"),
+    ConcernKind.STANDBY_NEARLY_FULL: QT_TRANSLATE_NOOP("Overview", "Standby machines nearly full: {count}"),
+}
+_CONCERNS: Final = {
+    ConcernKind.PLATFORM_UNREACHABLE: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: the platform cannot be reached"),
+        QT_TRANSLATE_NOOP("Overview", "Its VMs cannot be backed up until it answers"),
+    ),
+    ConcernKind.STANDBY_MISSING: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: the standby machine cannot be reached"),
+        QT_TRANSLATE_NOOP("Overview", "Backups to it fail until it is back"),
+    ),
+    ConcernKind.STANDBY_FULL: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: the standby machine is full"),
+        QT_TRANSLATE_NOOP("Overview", "The next backup may not fit"),
+    ),
+    ConcernKind.STANDBY_LOCKED: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: the standby machine is locked"),
+        QT_TRANSLATE_NOOP("Overview", "Its passphrase or a recovery key opens it"),
+    ),
+    ConcernKind.UNPROTECTED: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: {count} VMs are not protected"),
+        QT_TRANSLATE_NOOP("Overview", "They are in no backup rule"),
+    ),
+    ConcernKind.STOPPED: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: {count} of {of} VMs are stopped"),
+        QT_TRANSLATE_NOOP("Overview", "Stopped VMs are not backed up"),
+    ),
+    ConcernKind.PLATFORM_NEVER_READ: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: its VMs were never listed"),
+        QT_TRANSLATE_NOOP("Overview", "How many of them are not protected is unknown; a new rule lists them"),
+    ),
+    ConcernKind.STANDBY_NEARLY_FULL: (
+        QT_TRANSLATE_NOOP("Overview", "{name}: the standby machine is nearly full"),
+        QT_TRANSLATE_NOOP("Overview", "Make room, or shorten the retention"),
+    ),
+}
+_PLACES: Final = {
+    ConcernKind.PLATFORM_UNREACHABLE: PLATFORMS,
+    ConcernKind.STANDBY_MISSING: STANDBYS,
+    ConcernKind.STANDBY_FULL: STANDBYS,
+    ConcernKind.STANDBY_LOCKED: STANDBYS,
+    ConcernKind.UNPROTECTED: NEW_RULE,
+    ConcernKind.STOPPED: BACKUP,
+    ConcernKind.PLATFORM_NEVER_READ: NEW_RULE,
+    ConcernKind.STANDBY_NEARLY_FULL: STANDBYS,
+}
 
 
 def failure_entry(row: TaskRow, now: datetime) -> Entry:
@@ -112,18 +172,10 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
 
 def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
     """Return the answer to "are we safe?": icon, colour, sentence, and what it rests on."""
-    late = max(overview.overdue_count, len(overview.overdue))
-    bad = len(overview.failures) + late
-    if bad:
-        title = QCoreApplication.translate("Overview", "{count} things need attention").format(
-            count=fmt.count(bad)
-        )
-        if bad == 1:
-            title = QCoreApplication.translate("Overview", "One thing needs attention")
-        detail = QCoreApplication.translate(
-            "Overview", "VMs whose last run failed: {failed}. VMs with an overdue restore point: {overdue}."
-        ).format(failed=len(overview.failures), overdue=fmt.count(late))
-        return Glyph.ERROR, "failed", title, detail
+    concerns = overview.concerns()
+    urgent = sum(one.count for one in concerns if one.kind.is_urgent)
+    if urgent:
+        return Glyph.ERROR, "failed", _urgent_title(urgent), _tallied(concerns)
     if not overview.protected_vms:
         return (
             Glyph.INFO,
@@ -133,10 +185,44 @@ def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
                 "Overview", "A backup rule says which VMs are backed up, when, and where to."
             ),
         )
-    title = QCoreApplication.translate("Overview", "{count} protected VMs, all is well").format(
-        count=fmt.count(overview.protected_vms)
-    )
+    protected = fmt.count(overview.protected_vms)
+    if concerns:
+        title = QCoreApplication.translate("Overview", "{count} protected VMs, but not all is well")
+        return Glyph.WARNING, "pending", title.format(count=protected), _tallied(concerns)
+    title = QCoreApplication.translate("Overview", "{count} protected VMs, all is well").format(count=protected)
     detail = QCoreApplication.translate("Overview", "{points} restore points can be restored").format(
         points=fmt.count(overview.point_count)
     )
     return Glyph.SUCCESS, "completed", title, detail
+
+
+def _urgent_title(count: int) -> str:
+    if count == 1:
+        return QCoreApplication.translate("Overview", "One thing needs attention")
+    return QCoreApplication.translate("Overview", "{count} things need attention").format(count=fmt.count(count))
+
+
+def _tallied(concerns: Sequence[Concern]) -> str:
+    """Return how much there is of each kind, worst first."""
+    counts: dict[ConcernKind, int] = {}
+    for one in concerns:
+        counts[one.kind] = counts.get(one.kind, 0) + one.count
+    return " · ".join(
+        QCoreApplication.translate("Overview", str(_TALLIES[kind])).format(count=fmt.count(count))
+        for kind, count in counts.items()
+    )
+
+
+def concern_entry(concern: Concern) -> Entry:
+    """Return a concern as a line that leads to where something can be done about it."""
+    title, detail = _CONCERNS[concern.kind]
+    words = {"name": concern.name, "count": fmt.count(concern.count), "of": fmt.count(concern.of)}
+    if concern.kind is ConcernKind.UNPROTECTED and not concern.name:
+        title = QT_TRANSLATE_NOOP("Overview", "{count} VMs are not protected")
+    return Entry(
+        glyph=Glyph.ERROR if concern.kind.is_urgent else Glyph.WARNING,
+        color="failed" if concern.kind.is_urgent else "pending",
+        title=QCoreApplication.translate("Overview", str(title)).format(**words),
+        detail=QCoreApplication.translate("Overview", str(detail)),
+        address=rule_place(concern.rule) if concern.rule is not None else _PLACES[concern.kind],
+    )

@@ -6,13 +6,11 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
+from app.domain.concerns import FULL, NEARLY_FULL
 from app.models.rows import PAINT_ROLE
 from app.views import style
 from app.views.widgets.itemstyle import draw_background, item_style
 from app.views.widgets.pill import PillDelegate
-
-_NEARLY_FULL = 0.85
-_FULL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +23,9 @@ class Gauge:
 
 def gauge_color(fraction: float) -> str:
     """Return the name of the colour that a filling has in the palette."""
-    if fraction >= _FULL:
+    if fraction >= FULL:
         return "failed"
-    return "pending" if fraction >= _NEARLY_FULL else "accent_fill"
+    return "pending" if fraction >= NEARLY_FULL else "accent_fill"
 
 
 class GaugeDelegate(QStyledItemDelegate):

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
@@ -16,6 +17,7 @@ from app.engine.api import (
     ReadOverview,
     RegisterPlatform,
     RegisterStandby,
+    StandbyGauge,
 )
 from app.views.console import Console
 from app.views.history import Address
@@ -42,7 +44,7 @@ def shown(qtbot: QtBot, page: OverviewPage) -> None:
 def test_a_safe_installation_says_so_first(qtbot: QtBot, page: OverviewPage) -> None:
     shown(qtbot, page)
     assert page.dashboard.sentence == "12 protected VMs, all is well"
-    assert "75%" in page.dashboard.protection.accessibleName()
+    assert "100%" in page.dashboard.protection.accessibleName()
     assert "99%" in page.dashboard.week.accessibleName()
 
 
@@ -171,3 +173,40 @@ def test_the_other_way_in_opens_the_registration(qtbot: QtBot, new_page: Overvie
     assert isinstance(dialog, PlatformDialog)
     assert dialog.isVisible()
     dialog.reject()
+
+
+def test_all_is_not_well_with_unprotected_or_stopped_vms(
+    qtbot: QtBot, page: OverviewPage, console: Console, calm_door: ScriptedDoor
+) -> None:
+    platforms = (
+        PlatformCoverage(platform=PlatformId("p1"), name="vc-1", reachable=True, vm_count=12, protected_count=12),
+        PlatformCoverage(platform=PlatformId("p2"), name="vc-2", reachable=True, vm_count=7, protected_count=0),
+        PlatformCoverage(platform=PlatformId("p3"), name="vc-3", reachable=None, vm_count=None, protected_count=0),
+    )
+    stops = (RuleStops(rule=RuleId("r1"), name="web", stopped_count=2, vm_count=3),)
+    calm_door.answer(ReadOverview, replace(SAFE, platforms=platforms, stops=stops))
+    shown(qtbot, page)
+    assert page.dashboard.sentence == "12 protected VMs, but not all is well"
+    titles = [one.title for one in page.dashboard.attention.entries()]
+    assert titles == [
+        "vc-2: 7 VMs are not protected",
+        "web: 2 of 3 VMs are stopped",
+        "vc-3: its VMs were never listed",
+    ]
+    wanted: list[Address] = []
+    console.address_wanted.connect(wanted.append)
+    for place in range(len(titles)):
+        QTest.mouseClick(page.dashboard.attention.button(place), Qt.MouseButton.LeftButton)
+    assert wanted == [Address("backup", ("new",)), Address("backup", ("r1",)), Address("backup", ("new",))]
+
+
+def test_a_platform_or_standby_that_is_away_needs_attention(
+    qtbot: QtBot, page: OverviewPage, calm_door: ScriptedDoor
+) -> None:
+    platform = PlatformCoverage(
+        platform=PlatformId("p1"), name="vc-1", reachable=False, vm_count=12, protected_count=12
+    )
+    standbys = (*SAFE.standbys, StandbyGauge(name="old", total_bytes=None, free_bytes=None, reachable=False))
+    calm_door.answer(ReadOverview, replace(SAFE, platforms=(platform,), standbys=standbys))
+    shown(qtbot, page)
+    assert page.dashboard.sentence == "2 things need attention"

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.concerns import ConcernKind
 from app.domain.console_events import StandbyUsabilityChanged
 from app.domain.engines import SILENT_AFTER, EngineBeat
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
     ListStandbyRows,
     ListTasks,
+    ListVms,
     ReadOverview,
     ReadStatus,
     RunNow,
@@ -211,3 +213,15 @@ def test_a_stopped_vm_is_stopping_until_its_run_has_ended(lab: RuleLab) -> None:
     wait_until(lambda: lab.state(rule, vm) is TaskState.STOPPED)
     assert lab.engine.ask(ListTasks())[0].state is TaskState.STOPPED
     assert lab.engine.ask(ReadStatus()).stopping == 0
+
+
+def test_the_overview_looks_at_every_platform_and_every_stopped_vm(lab: RuleLab) -> None:
+    web, db = lab.host.add_vm("web"), lab.host.add_vm("db")
+    lab.host.add_vm("bare")
+    rule = lab.rule(web, db)
+    overview = lab.engine.ask(ReadOverview())
+    assert [one.kind for one in overview.concerns()] == [ConcernKind.PLATFORM_NEVER_READ]
+    lab.engine.ask(ListVms(platform=lab.platform))
+    lab.engine.execute(StopVms(rule=rule, vms=(db,)))
+    kinds = {one.kind: one.count for one in lab.engine.ask(ReadOverview()).concerns()}
+    assert kinds == {ConcernKind.UNPROTECTED: 1, ConcernKind.STOPPED: 1}
