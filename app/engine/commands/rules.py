@@ -9,6 +9,7 @@ from app.domain.policies import OneTimePolicy, PeriodicPolicy
 from app.domain.rules import AdvancedSettings
 from app.domain.states import BackupKind
 from app.engine.commands.base import Command
+from app.engine.commands.tasks import ConfirmedVm
 
 
 class OneTime(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -131,6 +132,8 @@ class GroupMember:
 
     vm: VmId
     point: PointId
+    confirmed: ConfirmedVm | None = None
+    """The VM to be replaced, as the operator saw it; None takes only one that is certainly the original."""
 
 
 class StartGroupRestore(Command[tuple[TaskId, ...]], frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from app.engine.errors import PlacesUnknown
 from app.engine.jobs import Workshop
 from app.engine.recovery import Recovery
 from app.engine.registry import Registry
+from app.engine.restore.lookup import find_originals
 from app.engine.restore.planning import plan_restore
 from app.engine.sightings import note_licence
 
@@ -44,6 +45,7 @@ class SitesDesk:
             q.ProbePlatform: self._probe_platform,
             q.ListStandbys: lambda _: catalog.standbys.all(),
             q.ListVms: self._list_vms,
+            q.FindOriginals: lambda query: find_originals(self._workshop, query),
             q.DescribeVm: self._describe_vm,
             q.ListPoints: self._list_points,
             q.ListRecoverableVms: self._list_recoverable_vms,

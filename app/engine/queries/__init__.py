@@ -38,6 +38,7 @@ from app.engine.queries.hooks import ReadHooks
 from app.engine.queries.limits import LimitsRow, ReadLimits
 from app.engine.queries.notifications import NotificationRow, ReadNotifications
 from app.engine.queries.offers import ListOffers
+from app.engine.queries.originals import FindOriginals, OriginalRow
 from app.engine.queries.platforms import (
     BrowseLocal,
     BrowseStandby,
@@ -99,6 +100,7 @@ AnyQuery = (
     ListPlatforms
     | ProbePlatform
     | ListStandbys
+    | FindOriginals
     | ListVms
     | DescribeVm
     | ListPoints
@@ -161,6 +163,7 @@ __all__ = [
     "ErrorRow",
     "ExaminePlatform",
     "ExamineRule",
+    "FindOriginals",
     "Finding",
     "HitKind",
     "InspectServer",
@@ -185,6 +188,7 @@ __all__ = [
     "LogPage",
     "LogRow",
     "NotificationRow",
+    "OriginalRow",
     "OverdueVm",
     "Overview",
     "PlanRestore",

@@ -37,7 +37,7 @@ def original_among(
         OriginalUnsure: it cannot be told, and the operator has not been asked.
         OriginalChanged: it is not the one that was confirmed.
     """
-    if found.verdict is Verdict.ANOTHER and found.vm is not None and _has_uuid(found.vm, uuid):
+    if found.verdict is Verdict.ANOTHER and found.vm is not None and shares_uuid(found.vm, uuid):
         raise OriginalIsAnother(found=described([found.vm]), name=name, address=address)
     choices = choices_in(found)
     if confirmed is not None:
@@ -57,8 +57,9 @@ def choices_in(found: Located) -> tuple[VmSummary, ...]:
     return found.candidates
 
 
-def _has_uuid(vm: VmSummary, uuid: str | None) -> bool:
-    return bool(uuid) and (vm.instance_uuid or "").lower() == (uuid or "").lower()
+def shares_uuid(vm: VmSummary | None, uuid: str | None) -> bool:
+    """Tell whether there is a VM and it has an instance UUID."""
+    return vm is not None and bool(uuid) and (vm.instance_uuid or "").lower() == (uuid or "").lower()
 
 
 def _is_confirmed(vm: VmSummary, confirmed: ConfirmedVm) -> bool:

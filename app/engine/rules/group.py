@@ -52,7 +52,7 @@ class GroupRestorer:
                     target_path=rule.target_path,
                     point=one.point,
                     platform=rule.platform,
-                    target=OverOriginal(),
+                    target=OverOriginal(confirmed=one.confirmed),
                     power_on=power_on,
                     rule=rule.id,
                 )

@@ -7,78 +7,33 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from app.domain.display import visible
-from app.domain.ids import PointId, RuleId, TaskId, VmId
-from app.domain.tasks import KnownPoint, VerificationState
+from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.tasks import KnownPoint
 from app.engine.api import (
+    FindOriginals,
     GroupMember,
     ListRules,
     ListRuleVms,
     ListVmPoints,
+    OriginalRow,
     RuleRow,
     RuleVmRow,
     StartGroupRestore,
 )
-from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
-from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_tip
-from app.views.restore.points import point_title
+from app.views.plain import Label
+from app.views.restore.member import MemberRow, newest_good
 from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
-
-
-class _Member(QWidget):
-    """One VM of the group: its name, its point, and the button that leaves it out."""
-
-    def __init__(self, row: RuleVmRow, points: Sequence[KnownPoint], console: Console, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.row = row
-        self.points = QComboBox(self)
-        self.points.setAccessibleName(self.tr("Restore point of {vm}").format(vm=row.name))
-        for known in points:
-            self.points.addItem(visible(point_title(known)), known.point.id)
-        whole = [at for at, one in enumerate(points) if one.verification is not VerificationState.DAMAGED]
-        self.points.setCurrentIndex(whole[0] if whole else 0 if points else -1)
-        if not points:
-            self.points.addItem(self.tr("No restore point: this VM stays as it is"), None)
-            self.points.setCurrentIndex(0)
-            self.points.setEnabled(False)
-        self.leave_out = QPushButton(self)
-        self.leave_out.setProperty("role", "quiet")
-        self.leave_out.setIcon(icon(Glyph.CLOSE, console.colors))
-        self.leave_out.setAutoDefault(False)
-        text = self.tr("Leave {vm} out").format(vm=row.name)
-        set_tip(self.leave_out, text)
-        self.leave_out.setAccessibleName(text)
-        size = Label(fmt.size(row.disk_bytes), self)
-        size.setProperty("role", "secondary")
-        layout = QGridLayout(self)
-        layout.setContentsMargins(style.SPACE_M, style.SPACE_XS, style.SPACE_XS, style.SPACE_XS)
-        layout.setHorizontalSpacing(style.SPACE_M)
-        layout.addWidget(Label(row.name, self), 0, 0)
-        layout.addWidget(size, 0, 1)
-        layout.addWidget(self.points, 0, 2)
-        layout.addWidget(self.leave_out, 0, 3)
-        layout.setColumnStretch(0, 2)
-        layout.setColumnStretch(2, 3)
-        layout.setColumnMinimumWidth(1, style.AXIS_WIDTH)
-
-    @property
-    def member(self) -> GroupMember | None:
-        """Return the VM with its point; None where it has none."""
-        point: PointId | None = self.points.currentData()
-        return None if point is None else GroupMember(vm=self.row.vm, point=point)
 
 
 class GroupRestoreDialog(FormDialog):
@@ -90,9 +45,10 @@ class GroupRestoreDialog(FormDialog):
         super().__init__(console, title, action, parent)
         self._wanted = rule
         self._rule: RuleRow | None = None
-        self._members: list[_Member] = []
+        self._members: list[MemberRow] = []
         self._rows: dict[VmId, RuleVmRow] = {}
         self._found: dict[VmId, tuple[KnownPoint, ...]] = {}
+        self._is_asking = False
         self._build_fields()
         self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
         console.door.ask(ListRules(), owner=self, on_done=self._on_rules, on_failed=self.banner.show_failure)
@@ -176,6 +132,7 @@ class GroupRestoreDialog(FormDialog):
 
     def _on_vms(self, rule: RuleRow, rows: Sequence[RuleVmRow]) -> None:
         self._rows = {row.vm: row for row in rows}
+        self._is_asking = bool(rows)
         self._show_note()
         for row in rows:
             self._ask_points(rule, row)
@@ -184,20 +141,48 @@ class GroupRestoreDialog(FormDialog):
         def take(found: tuple[KnownPoint, ...]) -> None:
             if rule == self._rule:
                 self._found[row.vm] = found
-                self._show_members()
+                self._on_points(rule)
 
         query = ListVmPoints(rule=rule.id, vm=row.vm)
         self.console.door.ask(query, owner=self, on_done=take, on_failed=self.banner.show_failure)
 
-    def _show_members(self) -> None:
-        """Show the VMs in their order, once the points of all of them are known."""
+    def _on_points(self, rule: RuleRow) -> None:
+        """Ask which VMs would be replaced, once the points of all VMs are known."""
         if len(self._found) < len(self._rows):
             return
+        chosen = [one for one in (newest_good(points) for points in self._found.values()) if one is not None]
+        if not chosen:
+            self._show_members(())
+            return
+
+        def take(rows: tuple[OriginalRow, ...]) -> None:
+            if rule == self._rule:
+                self._show_members(rows)
+
+        def fail(_failure: Failure) -> None:
+            if rule == self._rule:
+                self._show_members(())
+
+        query = FindOriginals(
+            standby=rule.standby,
+            target_path=chosen[0].target_path,
+            points=tuple(one.point.id for one in chosen),
+            platform=rule.platform,
+        )
+        self.console.door.ask(query, owner=self, on_done=take, on_failed=fail)
+
+    def _show_members(self, originals: Sequence[OriginalRow]) -> None:
+        """Show the VMs in their order, each with the VM that it replaces."""
+        known = {one.point: one for one in originals}
         for place, (vm, row) in enumerate(self._rows.items()):
-            member = _Member(row, self._found[vm], self.console, self._list)
+            points = self._found[vm]
+            chosen = newest_good(points)
+            original = known.get(chosen.point.id) if chosen is not None else None
+            member = MemberRow(row, points, original, self.console, self._list)
             member.leave_out.clicked.connect(self._on_leave_out)
             self._column.insertWidget(place, member)
             self._members.append(member)
+        self._is_asking = False
         self._show_note()
 
     def _show_note(self) -> None:
@@ -205,6 +190,8 @@ class GroupRestoreDialog(FormDialog):
             text = self.tr("Choose a rule; its VMs appear here.")
         elif self._rows and len(self._found) < len(self._rows):
             text = self.tr("Looking for restore points…")
+        elif self._is_asking:
+            text = self.tr("The platform is asked which VMs would be replaced…")
         elif not self._members:
             text = self.tr("No VM is left.")
         else:
@@ -224,7 +211,7 @@ class GroupRestoreDialog(FormDialog):
     # --- the choice -------------------------------------------------------------------------------------------
 
     @property
-    def members(self) -> tuple[_Member, ...]:
+    def members(self) -> tuple[MemberRow, ...]:
         """Return the VMs that are still in the list."""
         return tuple(self._members)
 
@@ -240,6 +227,10 @@ class GroupRestoreDialog(FormDialog):
             return {self._rule_field: self.tr("None of its VMs has a restore point to go back to.")}
         if self.typed_name.text().strip() != self._rule.name:
             return {self._typed: self.tr("Type {name} to confirm.").format(name=self._rule.name)}
+        for member in self._members:
+            if member.problem():
+                text = self.tr("Do what is said at {vm} above, or leave it out.").format(vm=member.row.name)
+                return {self._typed: text}
         return {}
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:

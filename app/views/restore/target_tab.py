@@ -22,10 +22,10 @@ from app.domain.states import TransportMode
 from app.domain.tasks import KnownPoint
 from app.domain.vms import VmPlacement
 from app.engine.api import DEFAULT_TRANSPORTS, DescribeSavedVm, ListPlaces, ListPlatforms, NewVm, OverOriginal
-from app.models import format as fmt
 from app.views import style
-from app.views.plain import Label, set_tip
+from app.views.plain import set_tip
 from app.views.restore.hardware import AdapterRows, DiskRows, Processors, fill_datastores
+from app.views.restore.original import OriginalPane
 from app.views.widgets.checks import name_problem
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
@@ -101,18 +101,10 @@ class TargetTab(QWidget):
         self._column.addLayout(row)
 
     def _build_original(self) -> None:
-        self._original = QWidget(self)
-        column = QVBoxLayout(self._original)
-        column.setContentsMargins(0, 0, 0, 0)
-        self._warning = Label(self)
-        self._warning.setWordWrap(True)
-        column.addWidget(self._warning)
-        form = self._dialog.add_form(column)
-        self.typed_name = QLineEdit(self)
-        self._typed = self._dialog.add_field(
-            form, self.tr("Confirm"), self.typed_name, help_text=self.tr("Type the VM's name."), required=True
-        )
-        self._column.addWidget(self._original)
+        self.original = OriginalPane(self._dialog, self._origin)
+        self.original.found.connect(self._on_original_found)
+        self.typed_name = self.original.typed_name
+        self._column.addWidget(self.original)
 
     def _build_new(self) -> None:
         self._new = QWidget(self)
@@ -163,14 +155,7 @@ class TargetTab(QWidget):
         facts = known.point.facts if known is not None else None
         if not self._is_named_by_hand:
             self.vm_name.setText(self.tr("{vm}-restored").format(vm=facts.name) if facts else "")
-        self._warning.setText(
-            self.tr(
-                "The VM {vm} on {address} is replaced: the restored VM is created beside it and checked, then "
-                "takes its place. The VM that is there now is deleted with all that was written since the backup."
-            ).format(
-                vm=facts.name if facts else fmt.NOTHING, address=facts.platform_address if facts else fmt.NOTHING
-            )
-        )
+        self.original.show_point(known)
         self.disks.show_disks(known.point.disks if known else (), self._datastores())
         self.adapters.show_adapters((), ())
         self.processors.show_saved(None)
@@ -195,11 +180,17 @@ class TargetTab(QWidget):
         if self._known is None:
             return None
         address = self._known.point.facts.platform_address
-        return next((one.id for one in self._platforms if one.address == address), None)
+        return next((one.id for one in self._platforms if one.address.casefold() == address.casefold()), None)
 
     def _choose_origin(self) -> None:
         place = self.platform.findData(self._origin())
         if place >= 0:
+            self.platform.setCurrentIndex(place)
+
+    def _on_original_found(self) -> None:
+        """Choose the platform that the engine knows the point to be from, where its address tells nothing."""
+        place = self.platform.findData(self.original.platform_id)
+        if self._origin() is None and place >= 0:
             self.platform.setCurrentIndex(place)
 
     # --- places -----------------------------------------------------------------------------------------------
@@ -314,14 +305,14 @@ class TargetTab(QWidget):
     def platform_id(self) -> PlatformId | None:
         """Return the platform that the VM goes to."""
         if self.overwrites:
-            return self._origin()
+            return self.original.platform_id
         chosen: PlatformId | None = self.platform.currentData()
         return chosen
 
     def target(self) -> NewVm | OverOriginal:
         """Return where the VM goes."""
         if self.overwrites:
-            return OverOriginal()
+            return self.original.target()
         return NewVm(
             placement=VmPlacement(
                 name=self.vm_name.text().strip(),
@@ -346,7 +337,7 @@ class TargetTab(QWidget):
         if self._known is None:
             return {}
         if self.overwrites:
-            return self._original_problems()
+            return self.original.problems()
         found: dict[Field, str] = {}
         missing = self.tr("Enter the VM's name.")
         if problem := name_problem(self.vm_name.text(), missing=missing, most=_LONGEST_VM_NAME):
@@ -361,18 +352,8 @@ class TargetTab(QWidget):
             found[self._adapters_caption] = self.tr("Correct the MAC addresses.")
         return found
 
-    def _original_problems(self) -> dict[Field, str]:
-        assert self._known is not None
-        facts = self._known.point.facts
-        if self._origin() is None:
-            text = self.tr("The platform {address} is not registered; create a new VM elsewhere.")
-            return {self._typed: text.format(address=facts.platform_address)}
-        if self.typed_name.text().strip() != facts.name:
-            return {self._typed: self.tr("Type {name} to confirm.").format(name=facts.name)}
-        return {}
-
     def _show_kind(self) -> None:
-        self._original.setVisible(self.overwrites)
+        self.original.setVisible(self.overwrites)
         self._new.setVisible(not self.overwrites)
 
     def _on_name_typed(self) -> None:

@@ -1,13 +1,23 @@
 """A backup and a restore work on the VM on record, never on one that only shares an id, a UUID or a name."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
+from app.domain.identity import Verdict
 from app.domain.ids import VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import ConfirmedVm, OverOriginal, StartBackup, TaskReport
+from app.engine.api import (
+    ConfirmedVm,
+    FindOriginals,
+    OriginalRow,
+    OverOriginal,
+    ProbePlatform,
+    StartBackup,
+    TaskReport,
+)
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
 from tests.support.moved_vms import copy_of, give_ids
 
@@ -236,3 +246,52 @@ def test_a_disk_that_is_added_while_the_restore_runs_is_not_deleted(lab: EngineL
     assert error_of(report) == "restore.disks_not_held", text_of(report)
     assert lab.host.names == [lab.host.vm(web).name]
     assert lab.host.vm(web).powered_on
+
+
+# --- what the operator sees before -------------------------------------------------------------------------------
+
+
+def original_of(lab: EngineLab, point: RestorePoint) -> OriginalRow:
+    (row,) = lab.engine.ask(FindOriginals(standby=lab.standby, points=(point.id,)))
+    return row
+
+
+def test_the_original_is_shown_as_it_is_now(lab: EngineLab) -> None:
+    web = filled_vm(lab, disks=2)
+    lab.host.vm(web).disks[2001].unsupported_reason = "independent"
+    point = lab.backup(web)
+    lab.host.vm(web).name = "web (old)"
+    row = original_of(lab, point)
+    assert (row.platform, row.verdict, row.is_proven) == (lab.platform, Verdict.SAME, True)
+    assert [vm.name for vm in row.choices] == ["web (old)"]
+    assert [text.partition(" (")[0] for text in row.uncovered_of(web)] == ["Hard disk 2"]
+
+
+def test_copies_are_shown_to_the_operator_and_never_proven(lab: EngineLab) -> None:
+    web = filled_vm(lab)
+    point = lab.backup(web)
+    copy = copy_of(lab.host, web, "web-copy")
+    give_ids(lab.host, {web: "vm-77"})
+    row = original_of(lab, point)
+    assert (row.verdict, row.is_proven, {vm.id for vm in row.choices}) == (Verdict.UNSURE, False, {"vm-77"})
+    with lab.host.lock:
+        lab.host.vms.pop("vm-77")
+    row = original_of(lab, point)
+    assert (row.verdict, row.choices) == (Verdict.ANOTHER, ())
+    assert row.other is not None
+    assert row.other.id == copy
+
+
+def test_a_platform_is_found_by_its_uuid_under_another_address(lab: EngineLab) -> None:
+    lab.host.platform_uuid = "vcenter-1"
+    web = filled_vm(lab)
+    point = lab.backup(web)
+    lab.engine.ask(ProbePlatform(platform=lab.platform))
+    elsewhere = replace(point, facts=replace(point.facts, platform_address="192.0.2.9"))
+    lab.catalog.points.put(lab.standby, "", elsewhere)
+    row = original_of(lab, point)
+    assert (row.platform, row.verdict) == (lab.platform, Verdict.SAME)
+    unknown = replace(point, facts=replace(point.facts, platform_address="192.0.2.9", platform_uuid="vcenter-9"))
+    lab.catalog.points.put(lab.standby, "", unknown)
+    row = original_of(lab, point)
+    assert (row.platform, row.address) == (None, "192.0.2.9")
