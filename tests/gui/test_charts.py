@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.views.charts.bars import DataBars, DayBar, ResultBars
+from app.views.charts.ranges import fitted_range
 from app.views.charts.ring import Ring, Share, slice_degrees
 from app.views.charts.traffic import TrafficChart, TrafficSample
 from app.views.console import ThemeSwitch
@@ -79,3 +80,87 @@ def test_bars_describe_the_day_under_the_pointer(qtbot: QtBot, theme: ThemeSwitc
         chart._on_mouse_moved(box.mapViewToScene(type(box.mapSceneToView(box.pos()))(noon, 0)))
     assert "2026-11-22   succeeded 5   failed 1" in texts(results)
     assert "40.0 GB" in data.findChildren(QLabel)[0].text()
+
+
+# --- what stretch of time is shown -----------------------------------------------------------------------------
+
+
+def traffic_of(*ages: timedelta) -> list[TrafficSample]:
+    return [TrafficSample(NOW - age, 5_000_000.0, 1_000_000.0) for age in sorted(ages, reverse=True)]
+
+
+def shown_hours(chart: TrafficChart) -> float:
+    (left, right), _ = chart._plot.getPlotItem().vb.viewRange()
+    return float(right - left) / 3600
+
+
+def test_a_history_of_hours_fills_the_chart_of_months(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    chart = TrafficChart(theme)
+    qtbot.addWidget(chart)
+    samples = traffic_of(*(timedelta(hours=hour) for hour in range(20, 92)))
+    chart.show_samples(samples, NOW - timedelta(days=90), NOW)
+    assert 70 < shown_hours(chart) < 90
+    assert chart.shown_range is not None
+    first, last = chart.shown_range
+    assert first <= samples[0].at
+    assert last >= samples[-1].at
+
+
+def test_a_single_run_is_seen_in_the_chart_of_a_day(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    chart = TrafficChart(theme)
+    qtbot.addWidget(chart)
+    chart.show_samples(traffic_of(timedelta(hours=7)), NOW - timedelta(days=1), NOW)
+    assert 0.4 < shown_hours(chart) < 1
+
+
+def test_the_live_window_stays_ten_minutes(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    chart = TrafficChart(theme)
+    qtbot.addWidget(chart)
+    chart.show_samples(traffic_of(timedelta(seconds=3)), NOW - timedelta(minutes=10), NOW)
+    assert shown_hours(chart) == pytest.approx(1 / 6)
+
+
+def test_without_data_there_are_no_axes(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    chart, bars = TrafficChart(theme), ResultBars(theme)
+    for one in (chart, bars):
+        qtbot.addWidget(one)
+        one.resize(600, 200)
+        one.show()
+    gap = [TrafficSample(NOW - timedelta(hours=3), None, None)]
+    for samples in ([], gap):
+        chart.show_samples(samples, NOW - timedelta(days=1), NOW)
+        assert not any(chart._plot.getAxis(side).isVisible() for side in ("left", "bottom"))
+        assert "No traffic in this time" in texts(chart)
+    chart.show_samples(traffic_of(timedelta(hours=3)), NOW - timedelta(days=1), NOW)
+    assert all(chart._plot.getAxis(side).isVisible() for side in ("left", "bottom"))
+    bars.show_days([], date(2026, 11, 22), 30)
+    assert not any(bars._plot.getAxis(side).isVisible() for side in ("left", "bottom"))
+    assert "No runs in this time" in texts(bars)
+
+
+def test_bars_begin_where_the_data_does(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    chart = ResultBars(theme)
+    qtbot.addWidget(chart)
+    today = date(2026, 11, 22)
+    idle = [DayBar(today - timedelta(days=age), 0, 0) for age in range(20, 365)]
+    chart.show_days([*idle, DayBar(today - timedelta(days=9), succeeded=2, failed=0)], today, 365)
+    assert 10 * 24 <= shown_hours_of_bars(chart) < 12 * 24
+
+
+def shown_hours_of_bars(chart: ResultBars) -> float:
+    (left, right), _ = chart._plot.getPlotItem().vb.viewRange()
+    return float(right - left) / 3600
+
+
+@given(
+    st.lists(st.integers(-100, 3000), max_size=30),
+    st.integers(11, 2500),
+)
+def test_the_fitted_range_holds_all_data_and_stays_inside(minutes: list[int], span: int) -> None:
+    start, end = NOW - timedelta(minutes=span), NOW
+    moments = [NOW - timedelta(minutes=one) for one in minutes]
+    first, last = fitted_range(moments, start, end)
+    assert start <= first < last <= end
+    assert all(first <= one <= last for one in moments if start <= one <= end)
+    if not any(start <= one <= end for one in moments):
+        assert (first, last) == (start, end)

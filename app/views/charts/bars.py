@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.models import format as fmt
 from app.views import style
 from app.views.charts.axes import CountAxis, LocalTimeAxis, SizeAxis, dress_axis
+from app.views.charts.ranges import fitted_days
 from app.views.console import ThemeSwitch
 from app.views.plain import Label
 
@@ -56,11 +57,14 @@ class _DayChart(QWidget):
         self._redraw()
 
     def show_days(self, bars: Sequence[DayBar], last_day: date, days: int) -> None:
-        """Show ``days`` days that end with ``last_day``; a day without runs shows empty."""
-        self._bars = {bar.day: bar for bar in bars}
-        first = last_day - timedelta(days=days - 1)
+        """Show the days that end with ``last_day`` and hold data, at most ``days``; without data, no axes."""
+        self._bars = {bar.day: bar for bar in bars if bar.succeeded or bar.failed or bar.read_bytes}
+        shown = fitted_days(self._bars, last_day, days)
+        first = last_day - timedelta(days=shown - 1)
+        for side in ("bottom", "left"):
+            self._plot.showAxis(side, bool(self._bars))
         self._plot.setXRange(_noon(first) - _DAY_S * 0.6, _noon(last_day) + _DAY_S * 0.6, padding=0)
-        self._read_out.setText("")
+        self._read_out.setText("" if self._bars else self.tr("No runs in this time"))
         self._redraw()
 
     def _redraw(self) -> None:
@@ -70,7 +74,7 @@ class _DayChart(QWidget):
         font = style.tabular_font(style.SECONDARY_PX)
         for axis in (self._time_axis, self._left_axis):
             dress_axis(axis, colors.secondary, font)
-        self._plot.showGrid(x=False, y=True, alpha=0.12)
+        self._plot.showGrid(x=False, y=bool(self._bars), alpha=0.12)
         self._draw()
 
     def _draw(self) -> None:
@@ -88,7 +92,8 @@ class _DayChart(QWidget):
         seconds = box.mapSceneToView(position).x()
         local = datetime.fromtimestamp(max(0.0, seconds), UTC).astimezone()
         bar = self._bars.get(local.date())
-        self._read_out.setText(self._describe(bar) if bar else "")
+        if self._bars:
+            self._read_out.setText(self._describe(bar) if bar else "")
 
     def _describe(self, bar: DayBar) -> str:
         raise NotImplementedError

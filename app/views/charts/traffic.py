@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from app.models import format as fmt
 from app.views import style
 from app.views.charts.axes import LocalTimeAxis, SpeedAxis, dress_axis
+from app.views.charts.ranges import fitted_range
 from app.views.console import ThemeSwitch
 from app.views.plain import Label, MarkupLabel
 
@@ -32,7 +33,7 @@ class TrafficSample:
 class TrafficChart(QWidget):
     """Two areas over time, with a read-out under the pointer; the wheel zooms time, a double click resets.
 
-    Thread: GUI.
+    It shows the part of the time in which something was measured, and without any data no axes. Thread: GUI.
     """
 
     def __init__(self, theme: ThemeSwitch, parent: QWidget | None = None) -> None:
@@ -40,6 +41,7 @@ class TrafficChart(QWidget):
         self._theme = theme
         self._samples: Sequence[TrafficSample] = ()
         self._times = numpy.zeros(0)
+        self._range: tuple[datetime, datetime] | None = None
         self._build()
         theme.changed.connect(self._dress)
         self._dress()
@@ -78,7 +80,7 @@ class TrafficChart(QWidget):
         self.setMinimumHeight(style.CHART_HEIGHT)
 
     def show_samples(self, samples: Sequence[TrafficSample], start: datetime, end: datetime) -> None:
-        """Show samples of the time from ``start`` to ``end`` (aware UTC); where none are, a gap shows."""
+        """Show samples of the time from ``start`` to ``end`` (aware UTC); missing ones between them are a gap."""
         self._samples = samples
         self._times = numpy.array([sample.at.timestamp() for sample in samples])
         read = _values(sample.read_bytes_per_s for sample in samples)
@@ -89,9 +91,18 @@ class TrafficChart(QWidget):
             (float(numpy.nanmax(row)) for row in (read, written) if numpy.isfinite(row).any()), default=0
         )
         self._plot.setYRange(0, max(highest * 1.1, _FLOOR_BYTES_PER_S), padding=0)
-        self._plot.setXRange(start.timestamp(), end.timestamp(), padding=0)
-        self._range = (start, end)
-        self._show_read_out(samples[-1] if samples else None)
+        measured = [sample for sample in samples if sample.read_bytes_per_s is not None]
+        self._range = fitted_range((sample.at for sample in measured), start, end)
+        self._plot.setXRange(*(moment.timestamp() for moment in self._range), padding=0)
+        for side in ("bottom", "left"):
+            self._plot.showAxis(side, bool(measured))
+        self._plot.showGrid(x=False, y=bool(measured), alpha=0.12)
+        self._show_read_out(measured[-1] if measured else None)
+
+    @property
+    def shown_range(self) -> tuple[datetime, datetime] | None:
+        """Return the stretch of time that is shown; None before there is one."""
+        return self._range
 
     def _show_read_out(self, sample: TrafficSample | None) -> None:
         if sample is None:
@@ -119,7 +130,7 @@ class TrafficChart(QWidget):
         self._show_read_out(self._samples[place])
 
     def _on_mouse_clicked(self, event: object) -> None:
-        if getattr(event, "double", lambda: False)() and hasattr(self, "_range"):
+        if getattr(event, "double", lambda: False)() and self._range is not None:
             start, end = self._range
             self._plot.setXRange(start.timestamp(), end.timestamp(), padding=0)
 
@@ -129,7 +140,8 @@ class TrafficChart(QWidget):
         font = style.tabular_font(style.SECONDARY_PX)
         for axis in (self._time_axis, self._speed_axis):
             dress_axis(axis, colors.secondary, font)
-        self._plot.showGrid(x=False, y=True, alpha=0.12)
+        has_data = any(sample.read_bytes_per_s is not None for sample in self._samples)
+        self._plot.showGrid(x=False, y=has_data, alpha=0.12)
         self._cursor.setPen(pyqtgraph.mkPen(colors.disabled, width=1, style=Qt.PenStyle.DashLine))
         for curve, color in ((self._read, colors.series[0]), (self._written, colors.series[1])):
             ground = QColor(color)
