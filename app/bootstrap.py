@@ -347,7 +347,11 @@ def _lock_in(folder: Path, name: str) -> ProcessLock | None:
 
 def engine_settings(settings: Settings) -> EngineSettings:
     """Translate what ``system.conf`` says into the engine's own settings."""
-    return EngineSettings(max_tasks=settings.bk_tsk_thd, transfer_buffer_mib=settings.i2vp_transbuffer)
+    return EngineSettings(
+        max_tasks=settings.bk_tsk_thd,
+        transfer_buffer_mib=settings.i2vp_transbuffer,
+        platform_outage_s=float(settings.platform_wait_s),
+    )
 
 
 def limit_keeper(installation: Installation, transports: NativeTransports) -> KeepLimits:

@@ -120,6 +120,8 @@ class Settings:
     """How many tasks run at once over backup, restore and migration together."""
     i2vp_transbuffer: int = _whole(4, smallest=1, largest=HOST_BUFFER_MB)
     """Transfer buffer of one task, in MB."""
+    platform_wait_s: int = _whole(300, smallest=1, largest=7200)
+    """How long a task waits for a platform that cannot be reached, in seconds."""
     secret_store: SecretStoreKind = SecretStoreKind.KEYRING
     """Where passwords are kept."""
     log_level: LogDetail = LogDetail.INFO

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
+from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.ids import SnapshotId, VmId
 from app.domain.states import TransportMode
@@ -87,6 +88,8 @@ class DiskAccess:
 
     nfc: NfcTickets | None = None
     https: DatastoreFiles | None = None
+    patience: Patience | None = None
+    """How to wait for the platform where it serves the data itself; None: not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,7 @@ class DiskTransports(Protocol):
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
+            PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """
         ...
@@ -137,6 +141,7 @@ class DiskTransports(Protocol):
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
+            PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """
         ...

@@ -6,6 +6,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from app.core.access import DiskAccess
 from app.core.cancel import CancelToken
+from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
@@ -233,6 +234,15 @@ class Examinable(Protocol):
         Args:
             vm: where to look; None looks at the top of the inventory.
         """
+        ...
+
+
+@runtime_checkable
+class WaitsForPlatform(Protocol):
+    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+
+    def be_patient(self, patience: Patience) -> None:
+        """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""
         ...
 
 

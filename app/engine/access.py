@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from app.core.cancel import CancelToken
-from app.core.hypervisor import Hypervisor, HypervisorFactory
+from app.core.hypervisor import Hypervisor, HypervisorFactory, WaitsForPlatform
+from app.core.patience import Patience
 from app.core.secrets import SecretStore, SecretStoreUnavailable
 from app.domain.errors import OperationalError
 from app.domain.ids import PlatformId, StandbyId
@@ -60,6 +61,18 @@ class Sessions:
         if found is None:
             raise PlatformUnknown(platform=platform)
         return found
+
+    def connect_patiently(self, platform: PlatformId, patience: Patience) -> Hypervisor:
+        """Log in for a task, which waits while the platform cannot be reached, now and later.
+
+        Raises:
+            TaskCancelled: cancelled while waiting.
+            OperationalError: as :meth:`connect`; the platform was away for too long.
+        """
+        hypervisor = patience.through(lambda: self.connect(platform, patience.cancel))
+        if isinstance(hypervisor, WaitsForPlatform):
+            hypervisor.be_patient(patience)
+        return hypervisor
 
     def connect(self, platform: PlatformId, cancel: CancelToken | None = None) -> Hypervisor:
         """Log in; the caller closes the session.

@@ -7,6 +7,7 @@ from app.core.access import DiskAddress, DiskTransports
 from app.core.context import TaskContext
 from app.core.disks import DiskReader, DiskWriter
 from app.core.hypervisor import Hypervisor
+from app.core.patience import Patience
 from app.domain.states import TransportMode
 
 
@@ -19,11 +20,14 @@ class DiskOpener:
         transports: DiskTransports,
         preferred: tuple[TransportMode, ...],
         context: TaskContext,
+        patience: Patience | None = None,
     ) -> None:
+        """Prepare; ``patience`` is how to wait for a platform that is away, by default not at all."""
         self._hypervisor = hypervisor
         self._transports = transports
         self._preferred = preferred
         self._context = context
+        self._patience = patience or Patience(context.clock, context.cancel, 0.0)
 
     @contextmanager
     def reader(self, address: DiskAddress) -> Iterator[DiskReader]:
@@ -33,12 +37,14 @@ class DiskOpener:
             NoTransportAvailable: no mode reaches it.
             TaskCancelled: cancelled meanwhile.
         """
-        reader = self._transports.open_reader(
-            self._hypervisor.disk_access,
-            address,
-            preferred=self._preferred,
-            log=self._context.log,
-            cancel=self._context.cancel,
+        reader = self._patience.through(
+            lambda: self._transports.open_reader(
+                self._hypervisor.disk_access,
+                address,
+                preferred=self._preferred,
+                log=self._context.log,
+                cancel=self._context.cancel,
+            )
         )
         try:
             yield reader
@@ -53,12 +59,14 @@ class DiskOpener:
             NoTransportAvailable: no mode reaches it.
             TaskCancelled: cancelled meanwhile.
         """
-        writer = self._transports.open_writer(
-            self._hypervisor.disk_access,
-            address,
-            preferred=self._preferred,
-            log=self._context.log,
-            cancel=self._context.cancel,
+        writer = self._patience.through(
+            lambda: self._transports.open_writer(
+                self._hypervisor.disk_access,
+                address,
+                preferred=self._preferred,
+                log=self._context.log,
+                cancel=self._context.cancel,
+            )
         )
         try:
             yield writer

@@ -8,7 +8,9 @@ from app.core.access import DiskTransports
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.context import TaskContext
-from app.domain.ids import TaskId
+from app.core.patience import Patience
+from app.domain.ids import PlatformId, TaskId
+from app.engine import messages as m
 from app.engine.access import Repositories, Sessions
 from app.engine.history.journal import Journal
 from app.engine.ports import Catalog
@@ -51,3 +53,21 @@ class Job:
     def task(self) -> TaskId:
         """Key of the task."""
         return self.context.task
+
+
+def patience_for(workshop: Workshop, context: TaskContext, platform: PlatformId) -> Patience:
+    """Return how a task waits for its platform; it says in the task's log that it does, and for how long.
+
+    Raises:
+        PlatformUnknown: there is no platform of that id.
+    """
+    address, limit_s = workshop.sessions.platform(platform).address, workshop.settings.platform_outage_s
+
+    def say_away(detail: str) -> None:
+        if limit_s:
+            context.log.warning(m.PLATFORM_AWAY, address=address, detail=detail, seconds=round(limit_s))
+
+    def say_back(seconds: float) -> None:
+        context.log.info(m.PLATFORM_BACK, address=address, seconds=round(seconds))
+
+    return Patience(context.clock, context.cancel, limit_s, on_away=say_away, on_back=say_back)

@@ -12,6 +12,10 @@ TASK_STARTED = MessageKind("task.started", "Started: {what} of {vm}")
 TASK_COMPLETED = MessageKind("task.completed", "Completed in {seconds} s")
 TASK_STOPPED = MessageKind("task.stopped", "Stopped by the operator")
 TASK_FAILED = MessageKind("task.failed", "Failed ({code}): {message} {hint}")
+PLATFORM_AWAY = MessageKind(
+    "platform.away", "{address} cannot be reached ({detail}); waiting for it for up to {seconds} s"
+)
+PLATFORM_BACK = MessageKind("platform.back", "{address} answers again after {seconds} s")
 TASK_INTERRUPTED = MessageKind("task.interrupted", "The program ended while the task was running")
 
 # --- backup: preparing -----------------------------------------------------------------------------------------

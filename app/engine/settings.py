@@ -34,6 +34,8 @@ class EngineSettings:
     """How long removing a snapshot, with consolidation, may take in all."""
     snapshot_removal_pause_s: float = 5.0
     """Pause before a failed removal is tried again."""
+    platform_outage_s: float = 300.0
+    """How long a task waits for a platform that cannot be reached (``platform_wait_s``); 0: not at all."""
     traffic_interval_s: float = 1.0
     """How often the counters of running tasks are looked at for the charts."""
     standby_reserve_bytes: int = 64 * MIB

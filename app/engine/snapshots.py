@@ -14,7 +14,7 @@ from app.core.clock import Clock
 from app.core.context import TaskContext
 from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX, Hypervisor, SnapshotJournal
 from app.core.tasklog import TaskLog
-from app.domain.errors import OperationalError, SnapshotFailed, VmNotFound
+from app.domain.errors import OperationalError, PlatformUnreachable, SnapshotFailed, VmNotFound
 from app.domain.events import SnapshotCreated, SnapshotRemoved
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.vms import FrozenVm, SnapshotInfo
@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 _TRACKING = TRACKING_SNAPSHOT_PREFIX.removeprefix(SNAPSHOT_PREFIX)
 """Begins the journal's keys for the switching of tracking; the task follows."""
+
+_FREEZE_ATTEMPTS = 3
+"""How often a snapshot is asked for when the platform goes away in the middle."""
 
 LogOf = Callable[[TaskId], TaskLog]
 """Gives the log in which something about a task is said."""
@@ -74,13 +77,7 @@ class SnapshotScope:
         context, target = self._context, self._target
         context.cancel.check()
         self._journal.opened(context.task, target.platform, target.vm)
-        try:
-            frozen = self._hypervisor.create_snapshot(
-                target.vm, context.task, quiesce=target.quiesce, log=context.log, cancel=context.cancel
-            )
-        except BaseException:
-            self._look_after_failure()
-            raise
+        frozen = self._freeze()
         self._held = frozen.snapshot
         context.log.info(m.SNAPSHOT_CREATED, snapshot=frozen.snapshot)
         context.bus.publish(
@@ -93,6 +90,25 @@ class SnapshotScope:
             )
         )
         return frozen
+
+    def _freeze(self) -> FrozenVm:
+        """Create the snapshot; a platform that went away before there was one is asked again."""
+        context, target = self._context, self._target
+        attempts = _FREEZE_ATTEMPTS
+        while True:
+            attempts -= 1
+            try:
+                return self._hypervisor.create_snapshot(
+                    target.vm, context.task, quiesce=target.quiesce, log=context.log, cancel=context.cancel
+                )
+            except PlatformUnreachable:
+                if not self._look_after_failure() or not attempts:
+                    raise
+            except BaseException:
+                self._look_after_failure()
+                raise
+            context.cancel.check()
+            self._journal.opened(context.task, target.platform, target.vm)
 
     def __exit__(self, *exc: object) -> None:
         self.release()
@@ -132,8 +148,8 @@ class SnapshotScope:
         )
         return True
 
-    def _look_after_failure(self) -> None:
-        """Make sure that a creation which failed, perhaps half-way, left nothing."""
+    def _look_after_failure(self) -> bool:
+        """Make sure that a creation which failed, perhaps half-way, left nothing; return whether it had not."""
         context, target = self._context, self._target
         name = SNAPSHOT_PREFIX + context.task
         try:
@@ -150,10 +166,13 @@ class SnapshotScope:
                     )
         except VmNotFound:
             close_entry(self._journal, context.task)
+            return False
         except OperationalError as error:
             context.log.warning(m.SNAPSHOT_UNSURE, detail=error.message)
+            return False
         else:
             close_entry(self._journal, context.task)
+            return not left
 
 
 class TrackingSwitch:

@@ -53,6 +53,7 @@ class VSphereSimulator:
         self.password = spec.users[0].password
         self._https: HttpsServer | None = None
         self._nfc: NfcServer | None = None
+        self._away_from: int | None = None
         self._running = ExitStack()
         self._server_tls: TlsIdentity | None = None
         self._host_tls: TlsIdentity | None = None
@@ -140,6 +141,27 @@ class VSphereSimulator:
         """Cut every connection at once, as a reboot of the network would; clients may connect again."""
         self._require(self._https).cut_connections()
         self._require(self._nfc).cut_connections()
+
+    def go_away(self, *, keep_sessions: bool = False) -> None:
+        """Refuse connections to SOAP and datastore files until :meth:`come_back`; hosts go on serving NFC.
+
+        Args:
+            keep_sessions: False forgets who was logged in, as a restart does.
+        """
+        https = self._require(self._https)
+        self._away_from = https.port
+        https.stop()
+        if not keep_sessions:
+            self.faults.expire_sessions()
+
+    def come_back(self) -> None:
+        """Answer again on the port of before."""
+        self._require(self._https).start(self._require(self._away_from))
+        self._away_from = None
+
+    def answer_unavailable(self, *, unavailable: bool) -> None:
+        """Answer every HTTPS request with status 503 from now on, or no more."""
+        self._require(self._https).unavailable = unavailable
 
     def _make_certificates(self) -> None:
         directory = self.directory / "tls"

@@ -2,7 +2,9 @@
 
 from app.core.access import DatastoreFiles, HttpsFile
 from app.core.cancel import CancelToken
+from app.core.patience import Patience
 from app.core.tasklog import TaskLog
+from app.domain.errors import DiskAccessFailed
 from app.transport import messages
 from app.transport.attempt import Attempt, Recovery
 from app.transport.errors import (
@@ -38,6 +40,7 @@ class DatastoreFile:
         options: TransportOptions,
         log: TaskLog,
         cancel: CancelToken,
+        patience: Patience | None = None,
     ) -> None:
         self._files = files
         self._path = path
@@ -45,6 +48,7 @@ class DatastoreFile:
         self._options = options
         self._log = log
         self._cancel = cancel
+        self._patience = patience
         self._recovery = Recovery(attempt, options.reconnect, log, cancel)
         self._idle: list[RangeConnection] = []
         self._renewals = 0
@@ -78,6 +82,8 @@ class DatastoreFile:
     def give_back(self, connection: RangeConnection, head: RangeHead) -> None:
         """Keep a connection whose answer has been taken whole, and note that fetching works."""
         self._recovery.progressed()
+        if self._patience is not None:
+            self._patience.answered()
         self._renewals = 0
         connection.answers += 1
         if head.keep_alive:
@@ -103,7 +109,7 @@ class DatastoreFile:
         elif isinstance(failure, LinkClosed) and connection is not None and connection.takes_rest:
             return  # the server had ended a connection that was kept for the next request
         elif isinstance(failure, LinkFailure):
-            self._recovery.pause_after(failure)
+            self._pause_after(failure)
         elif isinstance(failure, MalformedAnswer):
             raise self._attempt.error(ProtocolViolated, detail=failure) from failure
         else:
@@ -125,6 +131,8 @@ class DatastoreFile:
                 while view:
                     view = view[connection.receive_body(view) :]
             except LinkUnreachable as failure:
+                if self._patience is not None and self._patience.wait_after(failure):
+                    continue
                 raise self._attempt.error(
                     PortBlocked, host=self.address.host, port=self.address.port, detail=failure
                 ) from failure
@@ -143,13 +151,21 @@ class DatastoreFile:
         while self._idle:
             self._idle.pop().close()
 
+    def _pause_after(self, failure: Exception) -> None:
+        """Wait before the next attempt: the server is the platform itself, which may be away for minutes."""
+        try:
+            self._recovery.pause_after(failure)
+        except DiskAccessFailed:
+            if self._patience is None or not self._patience.wait_after(failure):
+                raise
+
     def _judge(self, answer: UnexpectedStatus, connection: RangeConnection | None) -> None:
         if answer.status == 401:
             self._renew_session(answer, connection)
         elif answer.status == 403:
             raise self._attempt.error(FileForbidden, detail=answer) from answer
         elif answer.may_pass:
-            self._recovery.pause_after(answer)
+            self._pause_after(answer)
         elif answer.status == 404:
             name = self._path.rpartition("/")[2]
             detail = f"there is no file {name} to fetch; disks on vSAN and vVol datastores have none"

@@ -51,6 +51,7 @@ class NativeTransports:
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
+            PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """
 
@@ -60,7 +61,9 @@ class NativeTransports:
         def over_https() -> DiskReader:
             if access.https is None:
                 raise _not_offered(disk, TransportMode.HTTPS, "read", "the platform gives no files out")
-            return HttpsReader(access.https, disk, options=self._options, log=log, cancel=cancel)
+            return HttpsReader(
+                access.https, disk, options=self._options, log=log, cancel=cancel, patience=access.patience
+            )
 
         openers: dict[TransportMode, Opener[DiskReader]] = {
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
@@ -86,6 +89,7 @@ class NativeTransports:
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
+            PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from app.core.access import DatastoreFiles, DiskAddress, FilesOfVms
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
+from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
@@ -37,6 +38,7 @@ class HttpsReader:
         options: TransportOptions,
         log: TaskLog,
         cancel: CancelToken,
+        patience: Patience | None = None,
     ) -> None:
         """Find the disk's file and look whether ranges of it can be fetched.
 
@@ -57,7 +59,9 @@ class HttpsReader:
         of_vm = files.files_of(disk.vm) if isinstance(files, FilesOfVms) else files
 
         def file(path: str) -> DatastoreFile:
-            return DatastoreFile(of_vm, path, self._attempt, options=options, log=log, cancel=cancel)
+            return DatastoreFile(
+                of_vm, path, self._attempt, options=options, log=log, cancel=cancel, patience=patience
+            )
 
         self._file = file(self._find_data(file(disk.path)))
         try:

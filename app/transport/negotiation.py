@@ -5,7 +5,13 @@ from typing import TypeVar
 
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
-from app.domain.errors import CertificateChanged, NoTransportAvailable, OperationalError
+from app.domain.errors import (
+    CertificateChanged,
+    LoginRefused,
+    NoTransportAvailable,
+    OperationalError,
+    PlatformUnreachable,
+)
 from app.domain.messages import Message
 from app.domain.states import TransportMode
 from app.transport import messages
@@ -44,6 +50,7 @@ def negotiate(
 
     Raises:
         NoTransportAvailable: none works; the reasons are in the message.
+        PlatformUnreachable, LoginRefused: the platform itself cannot be asked: that says nothing about a mode.
         TaskCancelled: cancelled meanwhile.
     """
     reasons: list[str] = []
@@ -56,6 +63,8 @@ def negotiate(
         else:
             try:
                 return mode, opener()
+            except (PlatformUnreachable, LoginRefused):
+                raise
             except OperationalError as error:
                 reason = explain(mode, error)
                 may_pass = may_pass or error.retryable

@@ -12,7 +12,7 @@ from app.core.tasklog import TaskLog
 from app.domain.ids import VmId
 from app.domain.vms import SavedConfiguration, VmSummary
 from app.vsphere import messages, saved_vm
-from app.vsphere.faults import FAILURES, error_text
+from app.vsphere.faults import FAILURES, error_text, is_outage
 from app.vsphere.files import SmallFiles
 from app.vsphere.inventory import power_state, read_vm
 from app.vsphere.names import DatastorePath, unescaped
@@ -46,6 +46,8 @@ class Configurations:
             try:
                 files[name] = self._files.fetch(DatastorePath.parse(path, saved.datastores.values()), vm)
             except _NOT_FETCHED as error:
+                if is_outage(error):
+                    raise  # the platform is away: that says nothing about the file
                 missing.append(f"{name}: {error_text(error)}")
         log.info(messages.CONFIGURATION_READ, vm=unescaped(saved.config.name), files=", ".join(sorted(files)))
         return SavedConfiguration(files=files, missing=tuple(missing))

@@ -37,6 +37,21 @@ FAILURES: tuple[type[Exception], ...] = (*FOREIGN, OperationalError)
 """What a call may end with, translated or not."""
 
 
+def is_outage(error: Exception) -> bool:
+    """Tell whether an error may pass by itself: the platform is away, restarts, or the way to it is broken.
+
+    A certificate that is not the right one never passes by waiting.
+    """
+    if isinstance(error, PlatformUnreachable):
+        return True
+    return isinstance(error, CONNECTION_FAILURES) and not isinstance(error, ssl.SSLCertVerificationError)
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Tell whether the platform's web server said that nobody behind it took the request (HTTP status 503)."""
+    return isinstance(error, http.client.HTTPException) and str(error).startswith("503 ")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What was tried, to be named in the error."""

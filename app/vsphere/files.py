@@ -4,19 +4,22 @@ import http.client
 
 from app.domain.ids import VmId
 from app.vsphere.access import VSphereAccess
-from app.vsphere.certificates import Endpoint
 from app.vsphere.errors import PlatformRefused
 from app.vsphere.names import DatastorePath
+from app.vsphere.session import VSphereSession
 
 _LIMIT_BYTES = 64 << 20
 _TIMEOUT_S = 60.0
+_AWAY = frozenset({http.client.BAD_GATEWAY, http.client.SERVICE_UNAVAILABLE, http.client.GATEWAY_TIMEOUT})
+"""What the platform's web server answers while the services behind it are away."""
 
 
 class SmallFiles:
     """Reads and writes whole files. Thread: any; each call has a connection of its own."""
 
-    def __init__(self, endpoint: Endpoint, access: VSphereAccess) -> None:
-        self._endpoint = endpoint
+    def __init__(self, session: VSphereSession, access: VSphereAccess) -> None:
+        self._session = session
+        self._endpoint = session.endpoint
         self._access = access
 
     def fetch(self, path: DatastorePath, vm: VmId | None = None) -> bytes:
@@ -26,7 +29,7 @@ class SmallFiles:
             PlatformRefused: there is no such file, or it may not be read.
             OperationalError, OSError, http.client.HTTPException: the platform cannot be reached.
         """
-        status, body = self._request("GET", path, None, vm)
+        status, body = self._session.through(lambda: self._request("GET", path, None, vm))
         if status != http.client.OK:
             raise self._refused("read", path, f"HTTP status {status}")
         if len(body) > _LIMIT_BYTES:
@@ -40,7 +43,7 @@ class SmallFiles:
             PlatformRefused: it may not be written.
             OperationalError, OSError, http.client.HTTPException: the platform cannot be reached.
         """
-        status, _ = self._request("PUT", path, data, vm)
+        status, _ = self._session.through(lambda: self._request("PUT", path, data, vm))
         if status not in {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}:
             raise self._refused("write", path, f"HTTP status {status}")
 
@@ -53,6 +56,8 @@ class SmallFiles:
         try:
             connection.request(method, file.target, body=body, headers=headers)
             response = connection.getresponse()
+            if response.status in _AWAY:
+                raise http.client.HTTPException(f"{response.status} {response.reason}")
             return response.status, response.read(_LIMIT_BYTES + 1)
         finally:
             connection.close()

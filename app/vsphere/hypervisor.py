@@ -6,6 +6,7 @@ from typing import Self
 
 from app.core.access import DiskAccess
 from app.core.cancel import CancelToken
+from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.errors import LicenseRefused, PrivilegeMissing
 from app.domain.extents import Extent
@@ -51,7 +52,7 @@ class VSphereHypervisor:
         self._session = session
         self._facts = facts
         self._access = VSphereAccess(session)
-        files = SmallFiles(session.endpoint, self._access)
+        files = SmallFiles(session, self._access)
         self._snapshots = Snapshots(session, timings)
         self._tracking = ChangeTracking(session, self._snapshots)
         self._history = History(session)
@@ -67,7 +68,11 @@ class VSphereHypervisor:
     @property
     def disk_access(self) -> DiskAccess:
         """NFC tickets and datastore addresses."""
-        return DiskAccess(nfc=self._access, https=self._access)
+        return DiskAccess(nfc=self._access, https=self._access, patience=self._session.patience)
+
+    def be_patient(self, patience: Patience) -> None:
+        """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""
+        self._session.be_patient(patience)
 
     def check_licence(self) -> None:
         """Tell at registration what would otherwise fail at the first backup.

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 from pyVmomi import vim
 
 from app.core.clock import Clock
+from app.core.patience import Patience
 from app.domain.errors import LoginRefused
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.vsphere.certificates import CONNECT_TIMEOUT_S, Endpoint
 from app.vsphere.errors import SessionClosed
-from app.vsphere.faults import FAILURES, Attempt, translated
+from app.vsphere.faults import FAILURES, Attempt, is_outage, translated
 from app.vsphere.properties import Query, read, read_all
 from app.vsphere.wire import READ_TIMEOUT_S, VerifiedStub, negotiated_version
 
@@ -82,6 +83,7 @@ class VSphereSession:
         )
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._patience: Patience | None = None
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="vsphere-keep-alive", daemon=True)
 
@@ -92,6 +94,22 @@ class VSphereSession:
     def endpoint(self) -> Endpoint:
         """Where the platform answers."""
         return self._endpoint
+
+    def be_patient(self, patience: Patience) -> None:
+        """Wait while the platform cannot be reached, from now on."""
+        self._patience = patience
+
+    @property
+    def patience(self) -> Patience | None:
+        """How the caller's thread waits for the platform; None: not at all."""
+        if self._closing.is_set() or threading.current_thread() is self._keeper:
+            return None
+        return self._patience
+
+    def through(self, action: Callable[[], T]) -> T:
+        """Do something that may be done twice, again and again while the platform cannot be reached."""
+        patience = self.patience
+        return action() if patience is None else patience.through(action, is_outage)
 
     def attempt(self, operation: str, target: str = "") -> Attempt:
         """Describe what is about to be tried, for the error that may come of it."""
@@ -143,6 +161,12 @@ class VSphereSession:
             return action(connection)
         except vim.fault.NotAuthenticated:
             connection = self._log_in_again(connection.generation)
+        try:
+            return action(connection)
+        except vim.fault.NotAuthenticated:  # a platform that starts may forget a session that it has just begun
+            if self.patience is None:
+                raise
+            connection = self._log_in_again(connection.generation)
         return action(connection)
 
     def cookie(self) -> str:
@@ -179,14 +203,19 @@ class VSphereSession:
             if current.generation != expired_generation:
                 return current
             _log.info("session at %s expired, logging in again", self.platform.address)
-            fresh = self._log_in(generation=expired_generation + 1)
+            fresh = self.through(lambda: self._log_in(generation=expired_generation + 1))
             self._connection = fresh
         current.stub.retire()
         return fresh
 
     def _log_in(self, *, generation: int) -> Connection:
         version = negotiated_version(self._endpoint)
-        stub = VerifiedStub(self._endpoint, version, read_timeout_s=self._options.read_timeout_s)
+        stub = VerifiedStub(
+            self._endpoint,
+            version,
+            read_timeout_s=self._options.read_timeout_s,
+            patience=lambda: self.patience,
+        )
         try:
             content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
             self._authenticate(content)
@@ -198,6 +227,8 @@ class VSphereSession:
     def _authenticate(self, content: Any) -> None:
         try:
             content.sessionManager.Login(self.platform.user, self._password, None)
+        except vim.fault.NotAuthenticated:  # a kind of NoPermission, but it says nothing about the account
+            raise
         except vim.fault.NoPermission as refusal:
             # The password is right, but the account has no role at all on this platform.
             raise LoginRefused(address=self.platform.address, user=self.platform.user) from refusal

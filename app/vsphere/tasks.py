@@ -184,7 +184,9 @@ class _Watch:
         now = self._session.clock.monotonic()
         if self._outage_began is None:
             self._outage_began = now
-        return now - self._outage_began < _OUTAGE_S and not self._waiting.deadline.has_passed
+        return (
+            now - self._outage_began < _longest_outage_s(self._session) and not self._waiting.deadline.has_passed
+        )
 
     def _pause(self, seconds: float) -> None:
         seconds = min(seconds, self._waiting.deadline.remaining_s)
@@ -252,7 +254,7 @@ def through_outage(session: VSphereSession, action: Callable[[], None], deadline
     Raises:
         OSError, http.client.HTTPException, PlatformUnreachable: it could not be reached for too long.
     """
-    give_up_at = min(deadline.at, session.clock.monotonic() + _OUTAGE_S)
+    give_up_at = min(deadline.at, session.clock.monotonic() + _longest_outage_s(session))
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
@@ -264,6 +266,11 @@ def through_outage(session: VSphereSession, action: Callable[[], None], deadline
             return
         session.clock.sleep(pause_s)
         pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+
+def _longest_outage_s(session: VSphereSession) -> float:
+    patience = session.patience
+    return _OUTAGE_S if patience is None else max(_OUTAGE_S, patience.limit_s)
 
 
 _OUTAGES: tuple[type[Exception], ...] = (*CONNECTION_FAILURES, PlatformUnreachable)

@@ -9,8 +9,10 @@ from typing import IO, Any, TypeVar
 from pyVmomi import VmomiSupport
 from pyVmomi.SoapAdapter import GzipReader, SoapResponseDeserializer, SoapStubAdapter
 
+from app.core.patience import Patience
 from app.vsphere.certificates import Endpoint, VerifiedConnection
 from app.vsphere.errors import NotVSphere
+from app.vsphere.faults import is_outage, is_unavailable
 
 T = TypeVar("T")
 
@@ -56,7 +58,14 @@ class VerifiedStub(SoapStubAdapter):
         read_timeout_s: how long an answer may take; calls that begin later use the new value.
     """
 
-    def __init__(self, endpoint: Endpoint, version: str, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        version: str,
+        *,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        patience: Callable[[], Patience | None] = lambda: None,
+    ) -> None:
         super().__init__(
             host=endpoint.address,
             port=endpoint.port,
@@ -70,6 +79,7 @@ class VerifiedStub(SoapStubAdapter):
         self._endpoint = endpoint
         self._tls = endpoint.context()
         self._retired = False
+        self._patience = patience
         # pyVmomi makes connections by calling ``scheme``; this is where ours come in.
         self.scheme: Any = self._new_connection
         self.schemeArgs: dict[str, Any] = {}
@@ -81,8 +91,10 @@ class VerifiedStub(SoapStubAdapter):
         return self._endpoint.connection(self._tls, read_timeout_s=self.read_timeout_s)
 
     def GetConnection(self) -> VerifiedConnection:  # noqa: N802 - pyVmomi's name
-        """Take a connection from the pool, or open one."""
-        connection: VerifiedConnection = super().GetConnection()
+        """Take a connection from the pool, or open one: while nothing was sent, waiting is safe for every call."""
+        patience = self._patience()
+        take: Callable[[], VerifiedConnection] = super().GetConnection
+        connection = take() if patience is None else patience.repeat(take, is_outage)
         if connection.sock is not None:
             connection.sock.settimeout(self.read_timeout_s)
         return connection
@@ -118,15 +130,18 @@ class VerifiedStub(SoapStubAdapter):
         return self._sent_safely(info, lambda: self._invoke_raw(mo, info, args, parse))
 
     def _sent_safely(self, info: Any, send: Callable[[], T]) -> T:
-        if info.wsdlName not in _REPEATABLE:
-            # A pooled connection may have been closed by the server meanwhile; then nobody could tell
-            # whether the call arrived.
-            self.DropConnections()
-            return send()
-        try:
-            return send()
-        except _LOST_BEFORE_AN_ANSWER:
-            return send()
+        repeatable = info.wsdlName in _REPEATABLE
+        attempt = (lambda: _sent_again(send)) if repeatable else (lambda: self._sent_once(send))
+        patience = self._patience()
+        if patience is None:
+            return attempt()
+        return patience.through(attempt, is_outage if repeatable else is_unavailable)
+
+    def _sent_once(self, send: Callable[[], T]) -> T:
+        # A pooled connection may have been closed by the server meanwhile; then nobody could tell
+        # whether the call arrived.
+        self.DropConnections()
+        return send()
 
     def _invoke_raw(self, mo: Any, info: Any, args: Sequence[Any], parse: Callable[[IO[bytes]], T]) -> T:
         request = self.SerializeRequest(mo, info, args)
@@ -168,6 +183,13 @@ class VerifiedStub(SoapStubAdapter):
         return match.group(0) if match else ""
 
 
+def _sent_again(send: Callable[[], T]) -> T:
+    try:
+        return send()
+    except _LOST_BEFORE_AN_ANSWER:
+        return send()
+
+
 def negotiated_version(endpoint: Endpoint) -> str:
     """Ask a server for its API versions and return the newest that pyVmomi knows too, as pyVmomi names it.
 
@@ -189,6 +211,8 @@ def _versions_document(endpoint: Endpoint, context: ssl.SSLContext) -> str:
     try:
         connection.request("GET", "/sdk/vimServiceVersions.xml", headers={"User-Agent": _USER_AGENT})
         response = connection.getresponse()
+        if response.status >= 500:  # vSphere's own proxy says so while the services behind it start
+            raise http.client.HTTPException(f"{response.status} {response.reason}")
         if response.status != 200:
             raise NotVSphere(address=endpoint.address, detail=f"HTTP status {response.status}")
         return response.read(_VERSIONS_LIMIT_BYTES).decode("utf-8", "replace")

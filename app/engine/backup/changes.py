@@ -7,6 +7,7 @@ from app.core.access import DiskAddress
 from app.core.context import TaskContext
 from app.core.disks import DiskReader
 from app.core.hypervisor import Hypervisor
+from app.core.patience import Patience
 from app.domain.errors import ChangeTrackingLost, OperationalError
 from app.domain.extents import Extent, clip, total_bytes
 from app.domain.ids import PointId, VmId
@@ -50,6 +51,7 @@ class ChangeQuery:
         vm_name: str,
         frozen: FrozenVm,
         *,
+        patience: Patience,
         tracking_wanted: bool,
     ) -> None:
         self._hypervisor = hypervisor
@@ -58,6 +60,7 @@ class ChangeQuery:
         self._vm = vm
         self._vm_name = vm_name
         self._frozen = frozen
+        self._patience = patience
         self._tracking_wanted = tracking_wanted
 
     def address(self, disk: VirtualDisk) -> DiskAddress:
@@ -121,8 +124,10 @@ class ChangeQuery:
         return DiskExtents(plan=one, extents=everything, by_tracking=False)
 
     def _ask(self, disk: VirtualDisk, since: str | None) -> tuple[Extent, ...]:
-        extents = self._hypervisor.changed_extents(
-            self._vm, self._frozen.snapshot, disk.key, disk.capacity_bytes, since
+        extents = self._patience.through(
+            lambda: self._hypervisor.changed_extents(
+                self._vm, self._frozen.snapshot, disk.key, disk.capacity_bytes, since
+            )
         )
         return tuple(clip(extents, disk.capacity_bytes))
 

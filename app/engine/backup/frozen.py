@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor, MarkedHistory, RevertHistory
+from app.core.patience import Patience
 from app.domain.errors import OperationalError
 from app.domain.identity import belongs
 from app.domain.ids import VmId
@@ -51,6 +52,7 @@ class FrozenBackup:
     hypervisor: Hypervisor
     repository: Repository
     opener: DiskOpener
+    patience: Patience
     details: VmDetails
     frozen: FrozenVm
     frozen_at: datetime
@@ -89,7 +91,9 @@ class FrozenBackup:
 
     def _save_configuration(self) -> SavedConfiguration:
         self.job.stages.enter(TaskState.SAVING_CONFIGURATION)
-        saved = self.hypervisor.save_configuration(self.request.vm, log=self._context.log)
+        saved = self.patience.through(
+            lambda: self.hypervisor.save_configuration(self.request.vm, log=self._context.log)
+        )
         self._context.log.info(m.CONFIGURATION_SAVED, files=", ".join(sorted(saved.files)))
         if saved.missing:
             self._context.log.warning(m.CONFIGURATION_INCOMPLETE, missing="; ".join(saved.missing))
@@ -105,6 +109,7 @@ class FrozenBackup:
             self.request.vm,
             self.details.summary.name,
             self.frozen,
+            patience=self.patience,
             tracking_wanted=self.tracking_wanted,
         )
 
@@ -145,7 +150,8 @@ class FrozenBackup:
                 return m.WHOLE_TIME_UNKNOWN
             since = parent.created_at
         try:
-            return m.WHOLE_WENT_BACK if hypervisor.reverted_since(self.request.vm, since) else None
+            went_back = self.patience.through(lambda: hypervisor.reverted_since(self.request.vm, since))
+            return m.WHOLE_WENT_BACK if went_back else None
         except OperationalError as error:
             self._context.log.warning(m.REVERTS_UNKNOWN, detail=error.message)
             return None

@@ -22,7 +22,7 @@ from app.engine.disks import DiskOpener
 from app.engine.errors import NothingToBackUp
 from app.engine.hooks import HookRunner, HookSubject, read_hooks
 from app.engine.identification import identity_of, note_identity
-from app.engine.jobs import Job, Workshop
+from app.engine.jobs import Job, Workshop, patience_for
 from app.engine.options import ChangeTracking
 from app.engine.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.repository import Repository
@@ -36,6 +36,7 @@ class BackupRun:
         self._job = job
         self._request = request
         self._chance = chance
+        self._patience = patience_for(workshop, job.context, request.platform)
 
     def run(self) -> RestorePoint:
         """Make a restore point.
@@ -48,7 +49,7 @@ class BackupRun:
         request, cancel = self._request, self._job.context.cancel
         with (
             self._workshop.repositories.lease(request.standby, request.target_path, cancel) as repository,
-            self._workshop.sessions.connect(request.platform, cancel) as hypervisor,
+            self._workshop.sessions.connect_patiently(request.platform, self._patience) as hypervisor,
         ):
             details = self._preflight(hypervisor, repository)
             tracking_wanted = self._prepare_tracking(hypervisor, details)
@@ -72,7 +73,8 @@ class BackupRun:
 
     def _preflight(self, hypervisor: Hypervisor, repository: Repository) -> VmDetails:
         subject = BackupSubject(self._workshop, self._job, hypervisor, repository)
-        self._request, details = subject.find(self._request)
+        wanted = self._request
+        self._request, details = self._patience.through(lambda: subject.find(wanted))
         request, log = self._request, self._job.log
         for disk in details.disks:
             if disk.unsupported_reason is not None:
@@ -82,7 +84,10 @@ class BackupRun:
         free_bytes = repository.free_bytes()
         if free_bytes < self._workshop.settings.standby_reserve_bytes:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
-        self._workshop.sweeper.sweep_before_run(hypervisor, request.platform, details.snapshots, log=log)
+        sweeper = self._workshop.sweeper
+        self._patience.through(
+            lambda: sweeper.sweep_before_run(hypervisor, request.platform, details.snapshots, log=log)
+        )
         return details
 
     def _standby_path(self) -> str:
@@ -160,7 +165,8 @@ class BackupRun:
                 request=self._request,
                 hypervisor=hypervisor,
                 repository=repository,
-                opener=DiskOpener(hypervisor, workshop.transports, preferred, context),
+                opener=DiskOpener(hypervisor, workshop.transports, preferred, context, self._patience),
+                patience=self._patience,
                 details=details,
                 frozen=frozen,
                 frozen_at=workshop.clock.now(),

@@ -20,7 +20,7 @@ from app.engine.commands import NewVm, StartRestore
 from app.engine.disks import DiskOpener
 from app.engine.errors import RestoredDataDiffers
 from app.engine.identification import find_vm, identity_of, note_created, recorded_for_restore
-from app.engine.jobs import Job, Workshop
+from app.engine.jobs import Job, Workshop, patience_for
 from app.engine.reading import opened_point
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
@@ -47,6 +47,7 @@ class RestoreRun:
         self._workshop = workshop
         self._job = job
         self._request = request
+        self._patience = patience_for(workshop, job.context, request.platform)
 
     @property
     def _context(self) -> TaskContext:
@@ -65,7 +66,7 @@ class RestoreRun:
                 self._request.standby, self._request.target_path, self._context.cancel
             ) as repository,
             opened_point(repository, self._request.point, self._context.log) as point,
-            self._workshop.sessions.connect(self._request.platform, self._context.cancel) as hypervisor,
+            self._workshop.sessions.connect_patiently(self._request.platform, self._patience) as hypervisor,
         ):
             self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
             target = self._target(hypervisor, point.point)
@@ -83,7 +84,7 @@ class RestoreRun:
 
     def _target(self, hypervisor: Hypervisor, point: RestorePoint) -> RestoreTarget:
         platform = self._workshop.sessions.platform(self._request.platform)
-        inventory, wish = hypervisor.list_vms(), self._request.target
+        inventory, wish = self._patience.through(hypervisor.list_vms), self._request.target
         taken = () if isinstance(hypervisor, PlannedCreation) else inventory
         if isinstance(wish, NewVm):
             return choose_target(wish, point.facts, taken, platform, self._context.task)
@@ -178,7 +179,7 @@ class RestoreRun:
             self._context.log.warning(m.VM_NOT_AS_IT_WAS, detail=warning)
         pairs = _pairs(point.point, created, target.name)
         preferred = self._request.transports or self._workshop.settings.transports
-        opener = DiskOpener(hypervisor, self._workshop.transports, preferred, self._context)
+        opener = DiskOpener(hypervisor, self._workshop.transports, preferred, self._context, self._patience)
         self._job.stages.enter(TaskState.RUNNING)
         for pair in pairs:
             # Twice: each byte is written and then read back.

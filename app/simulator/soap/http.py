@@ -44,6 +44,7 @@ class HttpsServer:
         dispatcher: answers SOAP.
         sessions: who is logged in.
         folder: serves datastore files; None: there are none.
+        unavailable: True answers every request with 503, as vSphere's proxy does while services start.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class HttpsServer:
         self.dispatcher = dispatcher
         self.sessions = sessions
         self.folder = folder
+        self.unavailable = False
         self._tls = tls
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -166,7 +168,7 @@ class RequestHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer SOAP."""
         body = self._body()
-        if body is None:
+        if body is None or self._refused():
             return
         if urlsplit(self.path).path.rstrip("/") not in ("/sdk", "/sdk/vimService"):
             self.reply(404, b"", "text/plain")
@@ -189,6 +191,8 @@ class RequestHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer version negotiation, datastore files, and a browser's first look."""
         path = urlsplit(self.path).path
+        if self._refused():
+            return
         if path == "/sdk/vimServiceVersions.xml":
             self.reply(200, self._https.dispatcher.version_list(), "text/xml")
         elif path == "/":
@@ -239,7 +243,16 @@ class RequestHandler(BaseHTTPRequestHandler):
         for close in (self.wfile.close, self.rfile.close):
             _quietly(close)
 
+    def _refused(self) -> bool:
+        """Answer 503 while the services behind this server are away; return whether it did."""
+        if self._https.unavailable:
+            self.close_connection = True
+            self.reply(503, b"", "text/plain")
+        return self._https.unavailable
+
     def _folder_or_nothing(self, path: str) -> None:
+        if self._refused():
+            return
         folder = self._https.folder
         if folder is not None and (path == "/folder" or path.startswith("/folder/")):
             folder.handle(self)

@@ -1,0 +1,242 @@
+"""A platform that goes away in the middle: a run waits for it, and ends as if nothing had happened."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from pyVmomi import vim
+
+from app.cli.demo.stage import Stage
+from app.core.cancel import CancelToken
+from app.domain.errors import LoginRefused, OperationalError, PlatformUnreachable
+from app.domain.events import Event, TaskStateChanged
+from app.domain.ids import TaskId
+from app.domain.states import BackupKind, TaskState, TransportMode
+from app.engine import messages as m
+from app.engine.api import CancelTask, OverOriginal, StartBackup, StartRestore, TaskDetails, TaskReport
+from app.transport.negotiation import negotiate
+from tests.support.engine_lab import codes_of
+from tests.support.fakes import RecordingTaskLog
+from tests.support.stage import (
+    RULE,
+    Made,
+    assert_points_are_exact,
+    back_up,
+    explain,
+    finished,
+    known_point,
+    our_snapshots,
+    start_backup,
+    vm_named,
+)
+from tests.support.waiting import wait_until
+
+FULL, INCREMENTAL = BackupKind.FULL, BackupKind.INCREMENTAL
+AWAY_S = 0.6
+
+CALLS = [
+    *("Login", "RetrievePropertiesEx", "CreateSnapshotEx_Task", "QueryChangedDiskAreas"),
+    *("NfcRandomAccessOpenReadonly", "QueryEvents", "RemoveSnapshot_Task", "WaitForUpdatesEx"),
+    *("CreatePropertyCollector", "RetrieveInternalContent", "RetrieveServiceContent"),
+]
+
+pytestmark = pytest.mark.allows_log("session at .* expired|keep-alive|removing snapshot|will be tried again")
+
+
+def go_away_for(stage: Stage, seconds: float = AWAY_S) -> None:
+    """Let the platform refuse connections for a while, with all sessions lost."""
+    stage.simulator.go_away()
+    threading.Timer(seconds, stage.simulator.come_back).start()
+
+
+def settled(stage: Stage) -> None:
+    wait_until(lambda: not [one for one in threading.enumerate() if isinstance(one, threading.Timer)])
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_services_that_restart_at_any_call_do_not_fail_a_backup(stage: Stage, call: str) -> None:
+    vm = vm_named(stage, "web-01")
+    made = [back_up(stage, vm, FULL)]
+    stage.simulator.world.guests.write_now(vm.id, 1 << 20)
+
+    def restart() -> vim.fault.NotAuthenticated:
+        stage.simulator.answer_unavailable(unavailable=True)
+        threading.Timer(AWAY_S, lambda: stage.simulator.answer_unavailable(unavailable=False)).start()
+        stage.simulator.faults.expire_sessions()
+        return vim.fault.NotAuthenticated()
+
+    stage.simulator.faults.fail_call(call, 1, restart)
+    report = finished(stage.engine, start_backup(stage, vm, INCREMENTAL))
+    settled(stage)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    made.append(Made(report.task.id, known_point(stage, report)))
+    assert_points_are_exact(stage, vm.id, made)
+    assert not our_snapshots(stage)
+
+
+def at_state(stage: Stage, state: TaskState, act: Callable[[], None]) -> None:
+    """Do something once, as soon as a task enters a state."""
+    todo = [act]
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, TaskStateChanged) and event.state is state and todo:
+            todo.pop()()
+
+    stage.engine.subscribe(on_event)
+
+
+@pytest.mark.parametrize("mode", [TransportMode.NFC_SSL, TransportMode.HTTPS])
+@pytest.mark.parametrize(
+    "state",
+    [
+        TaskState.PREPARING,
+        TaskState.SAVING_CONFIGURATION,
+        TaskState.QUERYING_CHANGES,
+        TaskState.CHECKING_DATA,
+        TaskState.RUNNING,
+    ],
+)
+def test_a_platform_that_refuses_connections_in_any_state_does_not_fail_a_backup(
+    stage: Stage, state: TaskState, mode: TransportMode
+) -> None:
+    vm = vm_named(stage, "web-01")
+    at_state(stage, state, lambda: go_away_for(stage))
+    task = stage.engine.execute(
+        StartBackup(
+            platform=stage.platform,
+            vm=vm.id,
+            vm_name=vm.name,
+            standby=stage.standby,
+            rule_name=RULE,
+            kind=FULL,
+            transports=(mode,),
+        )
+    )
+    report = finished(stage.engine, task)
+    settled(stage)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    made = Made(task, known_point(stage, report))
+    assert_points_are_exact(stage, vm.id, [made])
+    assert not our_snapshots(stage)
+    assert codes_of(report).count(m.PLATFORM_AWAY.code) <= 1
+    if m.PLATFORM_AWAY.code in codes_of(report):
+        assert m.PLATFORM_BACK.code in codes_of(report)
+
+
+@pytest.mark.parametrize("mode", [TransportMode.NFC_SSL, TransportMode.HTTPS])
+def test_reading_goes_on_where_it_was_when_the_platform_goes_away_in_the_middle(
+    stage: Stage, mode: TransportMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vm = vm_named(stage, "web-01")
+    faults = stage.simulator.faults
+    name = "https_sent" if mode is TransportMode.HTTPS else "nfc_sent"
+    count, sent = getattr(faults, name), [0]
+
+    def counted(n_bytes: int) -> object:
+        before, sent[0] = sent[0], sent[0] + n_bytes
+        if before < (2 << 20) <= sent[0]:
+            threading.Thread(target=go_away_for, args=(stage,)).start()
+        return count(n_bytes)
+
+    monkeypatch.setattr(faults, name, counted)
+    task = stage.engine.execute(
+        StartBackup(
+            platform=stage.platform,
+            vm=vm.id,
+            vm_name=vm.name,
+            standby=stage.standby,
+            rule_name=RULE,
+            kind=FULL,
+            transports=(mode,),
+        )
+    )
+    report = finished(stage.engine, task)
+    settled(stage)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    assert sent[0] >= 2 << 20
+    assert_points_are_exact(stage, vm.id, [Made(task, known_point(stage, report))])
+
+
+@pytest.mark.parametrize(
+    "state", [TaskState.PREPARING, TaskState.CREATING_VM, TaskState.RUNNING, TaskState.VERIFYING]
+)
+def test_a_restore_waits_for_its_platform_too(stage: Stage, state: TaskState) -> None:
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, FULL)
+    at_state(stage, state, lambda: go_away_for(stage))
+    task = stage.engine.execute(
+        StartRestore(
+            standby=stage.standby,
+            point=made.point.id,
+            platform=stage.platform,
+            target=OverOriginal(),
+            power_on=False,
+        )
+    )
+    report = finished(stage.engine, task)
+    settled(stage)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+
+
+def test_the_wait_is_said_once_with_its_length_and_ends_with_a_stop(stage: Stage) -> None:
+    vm = vm_named(stage, "web-01")
+    stage.simulator.go_away()
+    task = start_backup(stage, vm, FULL)
+    wait_until(lambda: m.PLATFORM_AWAY.code in codes_of(details(stage, task)))
+    stage.engine.execute(CancelTask(task=task))
+    report = finished(stage.engine, task)
+    stage.simulator.come_back()
+    assert report.task.state is TaskState.STOPPED, explain(report)
+    (line,) = [one for one in report.log if one.code == m.PLATFORM_AWAY.code]
+    assert "300 s" in line.text
+
+
+def details(stage: Stage, task: TaskId) -> TaskReport:
+    return stage.engine.ask(TaskDetails(task=task))
+
+
+def test_a_refused_login_is_no_outage(stage: Stage) -> None:
+    vm = vm_named(stage, "web-01")
+    stage.simulator.faults.fail_call("Login", 1, vim.fault.InvalidLogin)
+    report = finished(stage.engine, start_backup(stage, vm, FULL))
+    assert report.task.error is not None
+    assert report.task.error.code == LoginRefused.code
+    assert m.PLATFORM_AWAY.code not in codes_of(report)
+
+
+def test_a_changed_certificate_is_no_outage(stage: Stage) -> None:
+    vm = vm_named(stage, "web-01")
+    stage.simulator.faults.change_certificate()
+    report = finished(stage.engine, start_backup(stage, vm, FULL))
+    assert report.task.error is not None
+    assert report.task.error.code == "platform.certificate_changed"
+    assert m.PLATFORM_AWAY.code not in codes_of(report)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PlatformUnreachable(address="vc", port=443, detail="refused"),
+        LoginRefused(address="vc", user="u"),
+    ],
+)
+def test_an_unreachable_platform_is_never_a_mode_that_does_not_work(error: OperationalError) -> None:
+    tried: list[str] = []
+
+    def fails() -> str:
+        tried.append("nfc")
+        raise error
+
+    def other() -> str:
+        tried.append("https")
+        return "open"
+
+    with pytest.raises(type(error)):
+        negotiate(
+            "[ds] a.vmdk",
+            [TransportMode.NFC_SSL, TransportMode.HTTPS],
+            {TransportMode.NFC_SSL: fails, TransportMode.HTTPS: other},
+            log=RecordingTaskLog(),
+            cancel=CancelToken(),
+        )
+    assert tried == ["nfc"]
