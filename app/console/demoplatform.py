@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 from app.console.errors import DemoDidNotStart
+from app.core.childprocess import child_flags
 from app.core.utf8 import UTF8_OPTIONS
 from app.paths import program_folder
 from app.views.program import DemoAccess
@@ -76,6 +77,7 @@ class DemoPlatform:
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
+            creationflags=child_flags(),
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -5,6 +5,7 @@ import subprocess
 
 from app.cli.demo.stage import Stage, folders_in
 from app.console.autostart import program_command
+from app.core.childprocess import child_flags
 from app.engine.remote.server import DoorServer
 from app.paths import HOME_VARIABLE
 
@@ -18,5 +19,8 @@ def show_console(stage: Stage) -> None:
     with DoorServer.open(stage.engine, folders_in(home).data):
         # Closing the window ends the demo: it does not live on in a tray.
         subprocess.run(  # noqa: S603 - our own program
-            program_command("--no-tray"), env={**os.environ, HOME_VARIABLE: str(home)}, check=False
+            program_command("--no-tray"),
+            env={**os.environ, HOME_VARIABLE: str(home)},
+            check=False,
+            creationflags=child_flags(),
         )

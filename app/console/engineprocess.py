@@ -18,6 +18,7 @@ from typing import Final, Self
 from app.cli.headless.charge import CHILD_OPTION, Charge, Outcome, encode_line, read_outcome
 from app.console.autostart import program_command
 from app.console.errors import EngineDidNotStart
+from app.core.childprocess import child_flags
 from app.domain.errors import OperationalError
 from app.engine.remote.errors import EngineBusy
 
@@ -164,24 +165,9 @@ def _spawn() -> subprocess.Popen[bytes]:
         stderr=subprocess.STDOUT,
         # Ctrl+C in a terminal is the window's: it ends the engine in its own time.
         process_group=None if sys.platform == "win32" else 0,
-        creationflags=_creation_flags(),
-    )
-
-
-if sys.platform == "win32":
-
-    def _creation_flags() -> int:
         # The window has to stay quick while the engine takes all the processor it can get.
-        return (
-            subprocess.CREATE_NO_WINDOW
-            | subprocess.CREATE_NEW_PROCESS_GROUP
-            | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-        )
-
-else:
-
-    def _creation_flags() -> int:
-        return 0
+        creationflags=child_flags(own_group=True, low_priority=True),
+    )
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import IO
 import psutil
 
 from app.core.cancel import CancelToken
+from app.core.childprocess import child_flags
 
 MAX_OUTPUT_BYTES = 16 * 1024
 """What is kept of a command's output; the rest is read and dropped."""
@@ -22,11 +23,6 @@ _GRACE_S = 5.0
 _LOOK_S = 0.1
 _DRAIN_S = 2.0
 """How long the output is still read once the command has ended; a child that went its own way may hold it open."""
-
-if sys.platform == "win32":
-    _CREATION_FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-else:
-    _CREATION_FLAGS = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +88,7 @@ def run_command(
         stderr=subprocess.STDOUT,
         env=dict(environment),
         start_new_session=sys.platform != "win32",
-        creationflags=_CREATION_FLAGS,
+        creationflags=child_flags(own_group=True),
     )
     assert process.stdout is not None
     output = _Output(process.stdout)

@@ -6,7 +6,6 @@ ends each slice (``SO_RCVTIMEO``), which lets one system call fill a whole buffe
 Python's own time-outs do.
 """
 
-import os
 import selectors
 import socket
 import ssl
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from typing import Self
 
 from app.core.cancel import CancelToken
+from app.core.systemerrors import error_of_code, system_words
 from app.transport.certificates import pinned_context, verifying_context
 from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable
 
@@ -64,7 +64,7 @@ class Link:
                 return cls(sock, host, cancel)
             except OSError as error:
                 sock.close()
-                failure = LinkUnreachable(error.strerror or str(error) or type(error).__name__)
+                failure = LinkUnreachable(system_words(error))
             except BaseException:
                 sock.close()
                 raise
@@ -252,7 +252,7 @@ def _shook_hands(tls: ssl.SSLSocket) -> bool:
 
 
 def _closed(error: Exception) -> LinkClosed:
-    return LinkClosed(f"the connection broke: {getattr(error, 'strerror', None) or error}")
+    return LinkClosed(f"the connection broke: {system_words(error)}")
 
 
 def _connect(sock: socket.socket, address: tuple[object, ...], limit: float, cancel: CancelToken) -> None:
@@ -276,4 +276,4 @@ def _connect(sock: socket.socket, address: tuple[object, ...], limit: float, can
                 raise TimeoutError("timed out")
     code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
-        raise OSError(code, os.strerror(code))
+        raise error_of_code(code)

@@ -10,6 +10,7 @@ from xml.parsers.expat import ExpatError
 
 from pyVmomi import vim, vmodl
 
+from app.core.systemerrors import system_words
 from app.domain.errors import (
     LicenseRefused,
     LoginRefused,
@@ -107,6 +108,8 @@ def error_text(error: Exception) -> str:
         return error.message
     if isinstance(error, vmodl.MethodFault):
         return fault_text(error)
+    if isinstance(error, OSError):
+        return system_words(error)
     return str(error) or type(error).__name__
 
 

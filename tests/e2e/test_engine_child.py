@@ -154,6 +154,16 @@ def engine_pid(installation: Installation) -> int:
     return pid
 
 
+def catches_sigterm(pid: int) -> bool:
+    """Tell whether a process has come so far that it ends in order."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return False
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def test_a_refused_passphrase_comes_out_as_what_it_is(installation: Installation) -> None:
     store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: PASSPHRASE)
     store.set("name", "value")
@@ -234,6 +244,31 @@ def test_a_killed_window_takes_its_engine_with_it_in_the_middle_of_a_backup(
         open_secrets=lambda: EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: PASSPHRASE),
     ) as again:
         assert state_of(again.door, task) is TaskState.STOPPED
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="signals and descriptors of Linux")
+@pytest.mark.parametrize("without_log", [False, True], ids=["with a log", "without a log"])
+def test_the_window_runs_without_standard_streams_and_without_a_log(
+    installation: Installation, *, without_log: bool
+) -> None:
+    if without_log:
+        (installation.folders.logs / "console.log").mkdir(parents=True)
+        (installation.folders.logs / "engine.log").mkdir()
+    window = subprocess.Popen(
+        ["sh", "-c", f"exec {sys.executable} main.py --no-tray <&- >&- 2>&-"],
+        cwd=ROOT,
+        env=environment_of(installation),
+    )
+    try:
+        wait_until(lambda: catches_sigterm(window.pid), deadline_s=PATIENCE_S, what="the window")
+        engine = psutil.Process(engine_pid(installation))
+        window.send_signal(signal.SIGTERM)
+        assert window.wait(PATIENCE_S) == 0
+        wait_until(lambda: not engine.is_running(), deadline_s=SECONDS, what="the end of the engine")
+    finally:
+        window.kill()
+        window.wait()
+    assert is_free(installation)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.childprocess import child_flags
 from app.core.disks import DiskReader, ReadRequest
 
 _STEP_BYTES = 4 * 1024 * 1024
@@ -84,4 +85,7 @@ def outside_judge() -> str | None:
 def qemu_finds_equal(program: str, left: Path, right: Path) -> bool:
     """Ask ``qemu-img compare`` whether two raw files hold the same disk."""
     command = [program, "compare", "-f", "raw", "-F", "raw", str(left), str(right)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603 - our arguments
+    done = subprocess.run(  # noqa: S603 - our arguments
+        command, capture_output=True, check=False, creationflags=child_flags()
+    )
+    return done.returncode == 0

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from app.core.hypervisor import Examinable, Hypervisor
+from app.core.systemerrors import system_words
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
@@ -26,7 +27,7 @@ def probe_port(host: str, port: int) -> str | None:
     try:
         socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S).close()
     except (OSError, UnicodeError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return system_words(error)
     return None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from app.core.cancel import CancelToken
+from app.core.childprocess import child_flags
 from app.core.durable import sync_directory
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
@@ -101,7 +102,9 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
     told = 0
     try:
         with notes.open("wb") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603 - our own arguments
+                command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, creationflags=child_flags()
+            )
         try:
             while process.poll() is None:
                 time.sleep(_LOOK_EVERY_S)

@@ -11,6 +11,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from app.core.boundedcalls import BoundedCalls
+from app.core.systemerrors import system_words
 from app.domain.addresses import BadAddress, ascii_host
 from app.domain.notifications import EmailSettings, MailSecurity
 from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, delivered
@@ -126,7 +127,7 @@ class EmailSink:
         except BadAddress as error:
             raise SinkFailed(target=target, detail=f"an address cannot be used: {error}") from error
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            raise SinkFailed(target=target, detail=str(error) or type(error).__name__) from error
+            raise SinkFailed(target=target, detail=system_words(error)) from error
 
 
 class _Session(smtplib.SMTP):

@@ -9,6 +9,7 @@ import msgspec
 
 from app import __version__
 from app.core.boundedcalls import BoundedCalls
+from app.core.systemerrors import system_words
 from app.domain.addresses import WebAddress, web_address
 from app.domain.display import visible
 from app.domain.notifications import WebhookSettings
@@ -71,8 +72,7 @@ class WebhookSink:
             detail = f"its certificate is not trusted ({error.verify_message})"
             raise SinkRefused(target=target, detail=detail) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            detail = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise SinkFailed(target=target, detail=detail) from error
+            raise SinkFailed(target=target, detail=system_words(error)) from error
         if status not in _OK:
             is_passing = status >= _SERVER_ERROR or status in _TRY_AGAIN
             raise (SinkFailed if is_passing else SinkRefused)(target=target, detail=f"HTTP status {status}")

@@ -1,0 +1,69 @@
+"""Words for errors of the system, and children without a console window."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.core.childprocess import child_flags
+from app.core.systemerrors import error_of_code, system_words
+
+APP = Path(__file__).parents[3] / "app"
+STARTS = ("Popen", "run", "call", "check_call", "check_output")
+
+
+class WindowsError(OSError):
+    """What Windows raises: the number of Windows Sockets, and the words of a C library that does not know it."""
+
+    def __init__(self, winerror: int, strerror: str | None) -> None:
+        super().__init__(22, strerror)
+        self.winerror = winerror
+
+
+@pytest.mark.parametrize("strerror", ["", None, "Unknown error", "Unknown error 10061", "Winsock error 10061"])
+def test_an_error_of_windows_sockets_has_words(strerror: str | None) -> None:
+    assert system_words(WindowsError(10061, strerror)) == "the connection was refused (10061)"
+
+
+def test_what_the_system_says_is_kept_where_it_says_something() -> None:
+    assert system_words(WindowsError(10061, "No connection could be made.")) == "No connection could be made."
+    assert system_words(ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
+    assert system_words(OSError("timed out")) == "timed out"
+    assert system_words(OSError()) == "OSError"
+
+
+def test_a_number_of_a_socket_has_words_on_every_system() -> None:
+    assert "refused" in str(error_of_code(10061))
+    assert "10061" in str(error_of_code(10061))
+    assert str(error_of_code(111)).startswith("[Errno 111]")
+
+
+def test_every_child_process_is_started_without_a_console_window() -> None:
+    lacking = []
+    for file in APP.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _starts_a_process(node) and not _has_flags(node):
+                lacking.append(f"{file.relative_to(APP.parent)}:{node.lineno}")
+    assert lacking == [], "pass creationflags=child_flags(…) of app.core.childprocess"
+    assert child_flags() == getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+def _starts_a_process(call: ast.Call) -> bool:
+    function = call.func
+    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+        return isinstance(function, ast.Name) and function.id == "Popen"
+    module, name = function.value.id, function.attr
+    return (module == "subprocess" and name in STARTS) or (
+        module == "os" and name in ("system", "popen", "startfile")
+    )
+
+
+def _has_flags(call: ast.Call) -> bool:
+    return any(
+        word.arg == "creationflags"
+        and isinstance(word.value, ast.Call)
+        and isinstance(word.value.func, ast.Name)
+        and word.value.func.id == "child_flags"
+        for word in call.keywords
+    )
