@@ -21,6 +21,7 @@ from app.domain.restore_point import PointDisk
 from app.models import format as fmt
 from app.views import style
 from app.views.plain import Label
+from app.views.restore.places import Choice
 
 _MOST_CPUS = 768
 _MOST_MEMORY_MIB = 24 * 1024 * 1024
@@ -42,7 +43,7 @@ def fill_datastores(box: QComboBox, first: str, places: Sequence[DatastorePlace]
     box.clear()
     box.addItem(first, None)
     for place in places:
-        box.addItem(visible(datastore_text(place)), place.name)
+        box.addItem(visible(datastore_text(place)), place.id or place.name)
     box.setCurrentIndex(max(0, box.findData(before)))
     box.blockSignals(False)  # noqa: FBT003 - Qt's signature
 
@@ -170,7 +171,7 @@ class AdapterRows(QWidget):
         network, address, _ = self._rows[key]
         return network, address
 
-    def show_adapters(self, adapters: Sequence[SavedAdapter], networks: Sequence[str]) -> None:
+    def show_adapters(self, adapters: Sequence[SavedAdapter], networks: Sequence[Choice]) -> None:
         """Offer the fields of each adapter."""
         _clear(self._grid)
         self._adapters = tuple(adapters)
@@ -194,7 +195,7 @@ class AdapterRows(QWidget):
             self._rows[adapter.key] = (network, address, problem)
         self.show_networks(networks)
 
-    def show_networks(self, networks: Sequence[str]) -> None:
+    def show_networks(self, networks: Sequence[Choice]) -> None:
         """Offer other networks."""
         for adapter in self._adapters:
             box = self._rows[adapter.key][0]
@@ -203,8 +204,8 @@ class AdapterRows(QWidget):
             box.addItem(
                 visible(self.tr("As backed up: {network}").format(network=adapter.network or fmt.NOTHING)), None
             )
-            for name in networks:
-                box.addItem(visible(name), name)
+            for network in networks:
+                box.addItem(visible(network.text), network.value)
             box.setCurrentIndex(max(0, box.findData(before)))
 
     def show_problems(self) -> bool:

@@ -21,11 +21,29 @@ from app.domain.platforms import Platform
 from app.domain.states import TransportMode
 from app.domain.tasks import KnownPoint
 from app.domain.vms import VmPlacement
-from app.engine.api import DEFAULT_TRANSPORTS, DescribeSavedVm, ListPlaces, ListPlatforms, NewVm, OverOriginal
+from app.engine.api import (
+    DEFAULT_TRANSPORTS,
+    DescribeSavedVm,
+    ListPlaces,
+    ListPlatforms,
+    NewVm,
+    OverOriginal,
+    PlanRestore,
+)
 from app.views import style
 from app.views.plain import set_tip
 from app.views.restore.hardware import AdapterRows, DiskRows, Processors, fill_datastores
 from app.views.restore.original import OriginalPane
+from app.views.restore.places import (
+    Choice,
+    datacenter_choices,
+    datacenter_value,
+    datastore_choices,
+    host_choices,
+    host_value,
+    network_choices,
+)
+from app.views.restore.plan_note import PlanNote
 from app.views.widgets.checks import name_problem
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
@@ -72,6 +90,9 @@ class TargetTab(QWidget):
         self._build_options()
         self._build_original()
         self._build_new()
+        self.plan_note = PlanNote(self._dialog.console, self._planned, self)
+        self._column.addWidget(self.plan_note)
+        self._watch()
         self._column.addStretch(1)
         scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
@@ -82,6 +103,29 @@ class TargetTab(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
+
+    def _watch(self) -> None:
+        """Plan anew after each change of what decides where the VM goes and whether it fits."""
+        changed = self.plan_note.on_changed
+        self.kind.chosen.connect(changed)
+        self.vm_name.textChanged.connect(changed)
+        for box in (self.platform, self.datacenter, self.host, self.datastore):
+            box.currentIndexChanged.connect(changed)
+        for number in (self.processors.cpus, self.processors.memory):
+            number.valueChanged.connect(changed)
+
+    def _planned(self) -> PlanRestore | None:
+        """Return the restore as it is chosen now, for planning it; None while something is missing."""
+        known, platform = self._known, self.platform_id
+        if known is None or platform is None or not (self.overwrites or self.vm_name.text().strip()):
+            return None
+        return PlanRestore(
+            standby=known.standby,
+            target_path=known.target_path,
+            point=known.point.id,
+            platform=platform,
+            target=self.target(),
+        )
 
     def _build_options(self) -> None:
         self.power_on = QCheckBox(self.tr("Power the VM on after the restore"), self)
@@ -162,6 +206,7 @@ class TargetTab(QWidget):
         self._choose_origin()
         self._show_firsts()
         self._ask_hardware()
+        self.plan_note.on_changed()
 
     def _on_platforms(self, platforms: Sequence[Platform]) -> None:
         self._platforms = tuple(platforms)
@@ -223,8 +268,8 @@ class TargetTab(QWidget):
         self.datacenter.blockSignals(True)  # noqa: FBT003 - Qt's signature
         self.datacenter.clear()
         self.datacenter.addItem("", None)
-        for name in self._places.datacenters if self._places else ():
-            self.datacenter.addItem(visible(name), name)
+        for choice in datacenter_choices(self._places):
+            self.datacenter.addItem(visible(choice.text), choice.value)
         self.datacenter.blockSignals(False)  # noqa: FBT003 - Qt's signature
         self._on_datacenter()
 
@@ -233,8 +278,8 @@ class TargetTab(QWidget):
         self.host.blockSignals(True)  # noqa: FBT003 - Qt's signature
         self.host.clear()
         self.host.addItem("", None)
-        for host in self._hosts(of_host=False):
-            self.host.addItem(visible(host.name), host.name)
+        for choice in host_choices(self._hosts(of_host=False), self._places):
+            self.host.addItem(visible(choice.text), choice.value)
         self.host.setCurrentIndex(max(0, self.host.findData(before)))
         self.host.blockSignals(False)  # noqa: FBT003 - Qt's signature
         self._on_host()
@@ -251,16 +296,14 @@ class TargetTab(QWidget):
         return tuple(
             one
             for one in (self._places.hosts if self._places else ())
-            if datacenter in (None, one.datacenter) and host in (None, one.name)
+            if datacenter in (None, datacenter_value(one)) and host in (None, host_value(one))
         )
 
     def _datastores(self) -> tuple[DatastorePlace, ...]:
-        found = {store.name: store for host in self._hosts(of_host=True) for store in host.datastores}
-        return tuple(found[name] for name in sorted(found, key=str.casefold))
+        return datastore_choices(self._hosts(of_host=True), self._places)
 
-    def _networks(self) -> tuple[str, ...]:
-        found = {name for host in self._hosts(of_host=True) for name in host.networks}
-        return tuple(sorted(found, key=str.casefold))
+    def _networks(self) -> tuple[Choice, ...]:
+        return network_choices(self._hosts(of_host=True), self._places)
 
     def _show_firsts(self) -> None:
         """Let the entries without a choice say what it comes to."""

@@ -1,0 +1,72 @@
+"""What a restore would make of a VM, said while it is being chosen."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from app.domain.display import visible
+from app.domain.errors import OperationalError
+from app.domain.places import PlannedVm
+from app.engine.api import PlanRestore
+from app.views.console import Console
+from app.views.plain import Label
+from app.views.widgets.pause import Pause
+from app.views.words import error_message
+from app.workers.asker import Failure
+
+_PAUSE_MS = 600
+_SAID = frozenset({"restore.name_taken", "vm.creation_failed"})
+
+
+class PlanNote(Label):
+    """Asks for the plan of a restore after each change of it, and shows what is worth knowing. Thread: GUI."""
+
+    def __init__(
+        self, console: Console, wanted: Callable[[], PlanRestore | None], parent: QWidget | None = None
+    ) -> None:
+        """Build.
+
+        Args:
+            console: the console.
+            wanted: returns the restore as it is chosen now; None while it is not complete.
+            parent: the widget that it belongs to.
+        """
+        super().__init__(parent)
+        self._door = console.door
+        self._wanted = wanted
+        self._asked: PlanRestore | None = None
+        self._pause = Pause(_PAUSE_MS, self)
+        self._pause.timeout.connect(self.ask)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.hide()
+
+    def on_changed(self, *_: object) -> None:
+        """Ask once there are no changes for a moment."""
+        self._pause.restart()
+
+    def ask(self) -> None:
+        """Ask for the plan now, where something has changed since the last time."""
+        query = self._wanted()
+        if query == self._asked:
+            return
+        self._asked = query
+        self.hide()
+        if query is None:
+            return
+
+        def take(planned: PlannedVm | None) -> None:
+            if query == self._asked and planned is not None:
+                self._show(self.tr("This will not be as it was:"), planned.warnings)
+
+        def fail(failure: Failure) -> None:
+            # Anything else the restore itself says; here only what another choice would change counts.
+            if query == self._asked and isinstance(failure, OperationalError) and failure.code in _SAID:
+                self._show(self.tr("This cannot be restored so:"), (error_message(failure),))
+
+        self._door.ask(query, owner=self, on_done=take, on_failed=fail)
+
+    def _show(self, heading: str, lines: tuple[str, ...]) -> None:
+        self.setText("\n".join((heading, *(f"• {visible(line)}" for line in lines))))
+        self.setVisible(bool(lines))
