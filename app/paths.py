@@ -14,7 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
-from app.core.utf8 import first_not_utf8
+from app.core.utf8 import can_be_path, shown_path
 from app.domain.errors import OperationalError
 
 HOME_VARIABLE = "STANDFAST_HOME"
@@ -104,8 +104,8 @@ def find_folders(environment: Mapping[str, str] = os.environ, program: Path | No
     except (RuntimeError, KeyError, OSError) as error:
         raise HomeUnusable(path="~") from error
     for folder in folders:
-        if not folder.is_absolute() or not _is_text(str(folder)):  # "~/…" without a home folder, among others
-            raise HomeUnusable(path=_shown(str(folder)))
+        if not folder.is_absolute() or not can_be_path(str(folder)):  # "~/…" without a home folder, among others
+            raise HomeUnusable(path=shown_path(str(folder)))
     config, data, local, logs = folders
     return Folders(program=beside, config=config, data=data, local=local, logs=logs)
 
@@ -118,7 +118,7 @@ def _create(folder: Path, *, must_be_writable: bool) -> None:
                 pass
     except (OSError, ValueError) as error:
         detail = getattr(error, "strerror", None) or error
-        raise FolderUnusable(path=_shown(str(folder)), detail=detail) from error
+        raise FolderUnusable(path=shown_path(str(folder)), detail=detail) from error
 
 
 def _named_home(home: str) -> Path:
@@ -127,21 +127,12 @@ def _named_home(home: str) -> Path:
     Raises:
         HomeUnusable: it names none.
     """
-    if not home.strip() or not _is_text(home):
-        raise HomeUnusable(path=_shown(home))
+    if not home.strip() or not can_be_path(home):
+        raise HomeUnusable(path=shown_path(home))
     try:
         return Path(home).expanduser().absolute()
     except (RuntimeError, OSError) as error:  # ~somebody, or ~ without a home folder
         raise HomeUnusable(path=home) from error
-
-
-def _is_text(path: str) -> bool:
-    """Tell whether a path can be passed on to other programs and shown: UTF-8, and no NUL."""
-    return "\0" not in path and first_not_utf8([path]) is None
-
-
-def _shown(path: str) -> str:
-    return (first_not_utf8([path]) or path).replace("\0", "\\x00") or "(nothing)"
 
 
 def _folders_under(home: Path, program: Path) -> Folders:

@@ -68,3 +68,13 @@ def first_not_utf8(texts: Iterable[str]) -> str | None:
         if any("\ud800" <= one <= "\udfff" for one in text):
             return text.encode("utf-8", "backslashreplace").decode("ascii", "backslashreplace")
     return None
+
+
+def can_be_path(text: str) -> bool:
+    """Tell whether a path can be passed on to other programs, kept and shown: UTF-8, and no NUL."""
+    return "\0" not in text and first_not_utf8([text]) is None
+
+
+def shown_path(text: str) -> str:
+    """Return a path in a form that can be shown, whatever is in it."""
+    return (first_not_utf8([text]) or text).replace("\0", "\\x00") or "(nothing)"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.core.hypervisor import Examinable, Hypervisor
+from app.core.utf8 import can_be_path, shown_path
 from app.domain.addresses import BadAddress, ascii_host, is_port
 from app.domain.console_events import (
     PlatformRegistered,
@@ -321,6 +322,8 @@ def _named(text: str) -> str:
 
 
 def _path(text: str) -> str:
+    if not can_be_path(text):
+        raise RequestRefused(detail=f"the standby path {shown_path(text)} is not UTF-8 text")
     path = Path(text)
     if not path.is_absolute():
         raise RequestRefused(detail=f"the standby path {text} is not absolute")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.durable import replace_durably
+from app.core.utf8 import can_be_path, shown_path
 from app.domain.errors import OperationalError, StandbyUnavailable
 from app.domain.standbys import RepositoryPlace, Standby, target_directory
 from app.engine.queries.platforms import DirectoryEntry
@@ -207,6 +208,8 @@ def browse_machine(path: str) -> tuple[DirectoryEntry, ...]:
     """
     if not path:
         return tuple(_machine_roots())
+    if not can_be_path(path):
+        raise StandbyUnavailable(path=shown_path(path), detail="it is not UTF-8 text")
     directory = Path(path)
     if not directory.is_absolute():
         raise StandbyUnavailable(path=path, detail="it is not absolute")
@@ -257,8 +260,10 @@ def _names_of_directories(directory: Path) -> Iterator[str]:
 def _scan(directory: Path) -> Iterator[str]:
     with os.scandir(directory) as found:
         for entry in found:
-            # A backslash in a name could not be told from a separator; names that begin with a dot are hidden.
-            if not entry.name.startswith(".") and "\\" not in entry.name and entry.is_dir():
+            # A backslash in a name could not be told from a separator; names that begin with a dot are hidden; one
+            # that is not UTF-8 can neither be shown nor kept.
+            is_usable = not entry.name.startswith(".") and "\\" not in entry.name and can_be_path(entry.name)
+            if is_usable and entry.is_dir():
                 yield entry.name
 
 
