@@ -1,6 +1,7 @@
 """A platform's VMs as a tree that can be checked: datacenter, folders or host, VM."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Optional
 
@@ -30,6 +31,7 @@ class _Node:
     vm: VmSummary | None = None
     children: list["_Node"] = field(default_factory=list)
     groups: dict[str, "_Node"] = field(default_factory=dict)
+    """By the platform's ids, and folders by their names."""
 
     def leaves(self) -> Iterable["_Node"]:
         """Yield the VMs below."""
@@ -38,6 +40,13 @@ class _Node:
                 yield child
             else:
                 yield from child.leaves()
+
+
+def _paths_of_namesakes(vms: Sequence[VmSummary]) -> Mapping[str, str]:
+    """Return the paths of datacenters whose name another has too, by their ids."""
+    names = {vm.datacenter_id: vm.datacenter for vm in vms}
+    counts = Counter(names.values())
+    return {vm.datacenter_id: vm.datacenter_path for vm in vms if counts[vm.datacenter] > 1}
 
 
 class VmTreeModel(QAbstractItemModel):
@@ -56,6 +65,7 @@ class VmTreeModel(QAbstractItemModel):
         self._chosen: dict[VmId, VmSummary] = {}
         self._words: tuple[str, ...] = ()
         self._by_host = False
+        self._paths: Mapping[str, str] = {}
         self._top = _Node("", 0, -1)
 
     # --- what is shown ----------------------------------------------------------------------------------------
@@ -84,6 +94,7 @@ class VmTreeModel(QAbstractItemModel):
     def _rebuild(self) -> None:
         self.beginResetModel()
         self._top = _Node("", 0, -1)
+        self._paths = _paths_of_namesakes(self._vms)
         for vm in self._vms:
             if self._passes(vm):
                 node = self._group(vm)
@@ -98,11 +109,13 @@ class VmTreeModel(QAbstractItemModel):
 
     def _group(self, vm: VmSummary) -> _Node:
         node = self._top
-        for name in (vm.datacenter, *((vm.host,) if self._by_host else vm.folder)):
-            below = node.groups.get(name)
+        datacenter = (vm.datacenter_id or vm.datacenter, self._paths.get(vm.datacenter_id, vm.datacenter))
+        host = (vm.host_id or vm.host, vm.host)
+        for key, name in (datacenter, *((host,) if self._by_host else ((name, name) for name in vm.folder))):
+            below = node.groups.get(key)
             if below is None:
                 below = _Node(name, len(node.children), node.depth + 1, node)
-                node.groups[name] = below
+                node.groups[key] = below
                 node.children.append(below)
             node = below
         return node

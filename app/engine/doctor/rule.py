@@ -54,7 +54,7 @@ def _surroundings(hypervisor: Hypervisor, details: Sequence[VmDetails], probe: P
         vm = details[0].summary
         yield from privileges(vm.name, hypervisor, vm.id)
     if isinstance(hypervisor, RestoreChoices):
-        wanted = {name for one in details for name in one.summary.datastores}
+        wanted = {(one.summary.datacenter_id, name) for one in details for name in one.summary.datastores}
         yield from _datastores(hypervisor, wanted)
     yield from ports(sorted({one.summary.host for one in details if one.summary.host}), probe)
 
@@ -93,15 +93,15 @@ def _tracking(vm: VmDetails, advanced: AdvancedSettings) -> Finding:
 # --- datastores and standby ------------------------------------------------------------------------------------
 
 
-def _datastores(hypervisor: RestoreChoices, wanted: Iterable[str]) -> Iterator[Finding]:
+def _datastores(hypervisor: RestoreChoices, wanted: Iterable[tuple[str, str]]) -> Iterator[Finding]:
     try:
         places = hypervisor.list_places()
     except OperationalError as error:
         yield k.of_error("", error)
         return
-    known = {store.name: store for host in places.hosts for store in host.datastores}
-    for name in sorted(set(wanted) & known.keys()):
-        store = known[name]
+    known = {(host.datacenter_id, store.name): store for host in places.hosts for store in host.datastores}
+    for place in sorted(set(wanted) & known.keys()):
+        store, name = known[place], place[1]
         if not store.total_bytes or store.free_bytes is None:
             continue
         percent = 100 * store.free_bytes // store.total_bytes

@@ -44,7 +44,7 @@ class GroupRestorer:
         for one in group:
             self._check(rule, one.vm, one.point, names[one.vm])
         for one in group:
-            self._refuse_impossible(rule, one.point)
+            self._refuse_impossible(rule, one)
         queued = [
             self._executor.queued(
                 StartRestore(
@@ -68,11 +68,18 @@ class GroupRestorer:
         if all(known.point.id != point for known in self._points.of_vm(rule, vm)):
             raise PointNotOfVm(point=point, vm=name)
 
-    def _refuse_impossible(self, rule: BackupRule, point: PointId) -> None:
+    def _refuse_impossible(self, rule: BackupRule, member: GroupMember) -> None:
         """Refuse what the platform cannot create; whatever else is wrong the restore itself says."""
         try:
-            plan_restore(self._workshop, rule.standby, rule.target_path, point, rule.platform, OverOriginal())
+            plan_restore(
+                self._workshop,
+                rule.standby,
+                rule.target_path,
+                member.point,
+                rule.platform,
+                OverOriginal(confirmed=member.confirmed),
+            )
         except (VmCreationFailed, VmNameTaken):
             raise
         except OperationalError as error:
-            _log.info("the restore of %s could not be planned: %s", point, error.code)
+            _log.info("the restore of %s could not be planned: %s", member.point, error.code)

@@ -204,7 +204,7 @@ class MemberRow(QWidget):
 
 
 def _described(vm: VmSummary) -> str:
-    parts = [folder_text(vm.datacenter, vm.folder), vm.host, power_text(vm.power_state)]
+    parts = [folder_text(vm.datacenter_path or vm.datacenter, vm.folder), vm.host, power_text(vm.power_state)]
     if vm.booted_at is not None:
         parts.append(fmt.exact_time(vm.booted_at))
     return f"{vm.name}  ({vm.id} · {' · '.join(parts)})"

@@ -78,7 +78,7 @@ class Comparison(QWidget):
         if vm is not None:
             now = (
                 vm.name,
-                folder_text(vm.datacenter, vm.folder),
+                folder_text(vm.datacenter_path or vm.datacenter, vm.folder),
                 vm.host,
                 power_text(vm.power_state),
                 fmt.exact_time(vm.booted_at) if vm.booted_at is not None else "",
@@ -159,7 +159,7 @@ class OriginalPane(QWidget):
         self.choice.blockSignals(True)  # noqa: FBT003 - Qt's signature
         self.choice.clear()
         for vm in row.choices if row is not None else ():
-            where = folder_text(vm.datacenter, vm.folder)
+            where = folder_text(vm.datacenter_path or vm.datacenter, vm.folder)
             self.choice.addItem(visible(f"{vm.name}  ({vm.id}, {where}, {vm.host})"), vm.id)
         is_only_one = row is not None and (row.is_proven or len(row.choices) == 1)
         self.choice.setCurrentIndex(0 if is_only_one else -1)

@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 
 from app.domain.console_events import VmSucceeded
+from app.domain.errors import VmCreationFailed
 from app.domain.ids import VmId
+from app.domain.places import PlannedVm
 from app.domain.policies import Retention
 from app.domain.states import BackupKind, TaskState
+from app.domain.vms import SavedConfiguration, VmPlacement
 from app.engine.api import GroupMember, PreviewRuleDeletion, StartGroupRestore, VmsInRules
 from app.engine.errors import RequestRefused
 from app.engine.rules.errors import PointNotOfVm, VmNotInRule
 from tests.support.engine_lab import filled_vm
+from tests.support.local_hypervisor import LocalSession
 from tests.support.rule_lab import RuleLab, local, periodic
 
 FULL, INCREMENTAL = BackupKind.FULL, BackupKind.INCREMENTAL
@@ -120,3 +124,24 @@ def test_a_crash_between_the_swap_and_its_end_does_not_lose_the_rules_vm(tmp_pat
 
 def _forget(*_: object) -> None:
     """Stands for the process that died before the catalog was told."""
+
+
+def test_a_group_with_a_vm_that_cannot_be_created_is_refused_before_anything_starts(
+    lab: RuleLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web, db = (lab.host.add_vm(name) for name in ("web", "db"))
+    rule = lab.rule(web, db)
+    lab.at(local(12))
+    members = (newest(lab, web), newest(lab, db))
+    before = len(lab.tasks())
+
+    def plan(_: LocalSession, saved: SavedConfiguration, placement: VmPlacement) -> PlannedVm:
+        if b'"db"' in saved.files["config.json"]:
+            raise VmCreationFailed(vm=placement.name, detail="choose a host with ESXi 8.0 or newer.")
+        return PlannedVm(datacenter="", folder=(), host="esx", datastore="ds", name_taken=False)
+
+    monkeypatch.setattr(LocalSession, "plan_vm", plan, raising=False)
+    with pytest.raises(VmCreationFailed, match=r"ESXi 8\.0"):
+        lab.engine.execute(StartGroupRestore(rule=rule, members=members))
+    assert len(lab.tasks()) == before
+    assert (lab.host.named("web"), lab.host.named("db")) == (web, db)
