@@ -282,9 +282,23 @@ LIMITS_CHANGED = MessageKind(
     "engine.limits_changed", "Now {tasks} tasks run at once, with {buffer_mb} MB of buffer each"
 )
 
+STANDBY_SPACE_UNKNOWN = MessageKind(
+    "standby.space_unknown",
+    "The standby does not report how much space is free; the backup runs without checking that there is enough",
+)
+
 # --- upkeep ----------------------------------------------------------------------------------------------------
 
 SWEPT = MessageKind("upkeep.swept", "Garbage collection freed {bytes:size}; {free:size} are free at the standby")
+SWEPT_SPACE_UNKNOWN = MessageKind(
+    "upkeep.swept_space_unknown",
+    "Garbage collection freed {bytes:size}; the standby does not report how much is free",
+)
+LEFTOVER = MessageKind(
+    "upkeep.leftover",
+    "{path} is not needed any more but cannot be deleted ({detail}). Backups go on; delete it by hand when "
+    "nothing uses it",
+)
 PACKS_NOT_SET_ASIDE = MessageKind(
     "upkeep.packs_not_set_aside",
     "Damaged packs could not be set aside now, the next verification tries again: {detail}",

@@ -5,7 +5,6 @@ that is not mounted or another disk: nothing is created there.
 """
 
 import os
-import shutil
 import sys
 import uuid
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.durable import replace_durably
+from app.core.space import space_at
 from app.core.utf8 import can_be_path, shown_path
 from app.domain.errors import OperationalError, StandbyUnavailable
 from app.domain.standbys import RepositoryPlace, Standby, target_directory
@@ -47,18 +47,16 @@ def look_at(standby: Standby) -> StandbyHealth:
     root = Path(standby.root_path)
     try:
         check_root(standby)
-        usage = shutil.disk_usage(root)
     except OperationalError as error:
         return StandbyHealth(reachable=False, writable=False, error=error)
-    except OSError as error:
-        return StandbyHealth(reachable=False, writable=False, error=_unavailable(root, error))
+    space = space_at(root)
     problem = _write_problem(root)
     return StandbyHealth(
         reachable=True,
         writable=problem is None,
         error=problem,
-        total_bytes=usage.total,
-        free_bytes=usage.free,
+        total_bytes=None if space is None else space.total_bytes,
+        free_bytes=None if space is None else space.free_bytes,
     )
 
 

@@ -1,7 +1,6 @@
 """The repository's front door: one object per standby path and process."""
 
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import Self
 from blake3 import blake3
 
 from app.core.clock import Clock
+from app.core.durable import remove_directory, remove_directory_tree
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint
@@ -97,7 +97,8 @@ class Repository:
         repository_id = uuid.UUID(file.id)
         layout = Layout(root)
         locators = local_dir / "locators"
-        shutil.rmtree(locators / str(repository_id), ignore_errors=True)  # of earlier versions
+        with suppress(OSError):  # of earlier versions
+            remove_directory_tree(locators / str(repository_id))
         locator = Locator(locators / _locator_name(root, repository_id), str(repository_id))
         self._clock = clock
         self._layout = layout
@@ -155,7 +156,7 @@ class Repository:
             encryption = Encryption(CIPHER, RepositoryKeys(master).check, protection.hide_names)
         description = describe_repository(repository_id, settings, now, encryption)
         with storage_errors(root):
-            make_directory(root)
+            make_directory(layout.base)
             if layout.settings.exists():
                 raise RepositoryExists(path=root)
             for directory in layout.directories:
@@ -241,9 +242,13 @@ class Repository:
         """Unit of deduplication."""
         return self._parts.chunk_bytes
 
-    def free_bytes(self) -> int:
-        """Return the free bytes at the standby path, 0 when that cannot be told."""
+    def free_bytes(self) -> int | None:
+        """Return the free bytes at the standby path, or None when the system does not know."""
         return free_bytes(self._layout.root)
+
+    def take_leftovers(self) -> dict[Path, str]:
+        """Return what could not be deleted and was not yet returned, each path with the system's reason."""
+        return self._parts.leftovers.take_news()
 
     def points(self) -> PointListing:
         """Return all restore points, by chain, the newest first.
@@ -380,7 +385,7 @@ class Repository:
         self._parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space
         self._leases.keep_reserve()
         with suppress(OSError):
-            (self._layout.staging / lease.id).rmdir()
+            remove_directory(self._layout.staging / lease.id)
 
     def close(self) -> None:
         """Let go of all files; readers and writers that are still open must be closed before."""

@@ -2,13 +2,14 @@
 
 import errno
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app.core.durable import remove_directory_tree, rename, replace, sync_directory, unlink
+from app.core.space import space_at
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
 from app.repository.errors import FileNamesNotUtf8, LinkRefused
 
@@ -73,7 +74,7 @@ def storage_error(error: OSError, root: Path) -> OperationalError:
     if isinstance(error, Displaced):
         return LinkRefused(path=error.filename)
     if error.errno in _FULL or getattr(error, "winerror", None) in _WINDOWS_FULL:
-        return StandbyFull(path=root, free_bytes=free_bytes(root))
+        return StandbyFull(path=root, free_bytes=free_bytes(root) or 0)
     return StandbyUnavailable(path=root, detail=error.strerror or str(error))
 
 
@@ -140,26 +141,10 @@ def open_regular(path: Path, flags: int = _READING) -> int:
     return descriptor
 
 
-def free_bytes(root: Path) -> int:
-    """Return the free bytes at a path, 0 when that cannot be told."""
-    try:
-        return shutil.disk_usage(root).free
-    except OSError:
-        return 0
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable, where the system can."""
-    if is_windows():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:  # some network file systems refuse; their renames are durable when they return
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            raise
-    finally:
-        os.close(descriptor)
+def free_bytes(root: Path) -> int | None:
+    """Return the free bytes at a path, or None when the system does not know."""
+    space = space_at(root)
+    return None if space is None else space.free_bytes
 
 
 def make_directory(path: Path) -> None:
@@ -185,13 +170,13 @@ def move_into(source: Path, target: Path) -> None:
     for _ in range(_ATTEMPTS):
         make_directory(target.parent)
         try:
-            source.rename(target)
+            rename(source, target)
         except FileNotFoundError:
             if not source.is_dir():
                 raise
         else:
             return
-    source.rename(target)
+    rename(source, target)
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -209,13 +194,13 @@ def write_new(path: Path, data: bytes) -> None:
 def replace_file(path: Path, data: bytes, *, scratch_name: str) -> None:
     """Put new content under a name at once: afterwards there is the old content or the new, never a part."""
     scratch = path.with_name(scratch_name)
-    scratch.unlink(missing_ok=True)
+    unlink(scratch, missing_ok=True)
     try:
         write_new(scratch, data)
-        scratch.replace(path)
+        replace(scratch, path)
     except OSError:
         with suppress(OSError):
-            scratch.unlink()
+            unlink(scratch)
         raise
     sync_directory(path.parent)
 
@@ -238,6 +223,6 @@ def remove_tree(path: Path) -> None:
     """Delete a directory of ours with everything in it; one that is gone already is fine."""
     with suppress(FileNotFoundError):
         if path.is_dir() and not is_link(path):
-            shutil.rmtree(path)
+            remove_directory_tree(path)
         else:
-            path.unlink()
+            unlink(path)

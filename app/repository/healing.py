@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.core.cancel import CancelToken
+from app.core.durable import unlink
 from app.domain.extents import Extent, clip, normalize
 from app.domain.restore_point import PointDisk
 from app.repository.errors import DataDamaged
 from app.repository.files import (
     Displaced,
     make_directory,
-    remove_tree,
     storage_error,
     storage_errors,
     write_new,
@@ -128,11 +128,10 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
                 continue
             rescued += _rescue(parts, pack_id, found, staging, cancel)
             lease.check()
-            parts.store.set_aside(pack_id)
-            done.append(pack_id)
+            if parts.store.set_aside(pack_id, parts.leftovers):
+                done.append(pack_id)
     finally:
-        with storage_errors(parts.layout.root):
-            remove_tree(staging)
+        parts.leftovers.remove(staging)
     return RepairReport(set_aside=tuple(done), rescued_bytes=rescued)
 
 
@@ -202,7 +201,7 @@ class _Judge:
         with storage_errors(self._parts.layout.root):  # a share that is gone refuses this too
             probe = self._staging / "probe"
             write_new(probe, b"is anybody there?")
-            probe.unlink()
+            unlink(probe)
         state = self._state(entry)
         return _State.DAMAGED if isinstance(state, OSError) else state
 

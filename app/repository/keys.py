@@ -12,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from app.core.durable import rename, sync_directory, unlink
 from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import KeyWrong
-from app.repository.files import Displaced, read_bounded, storage_errors, sync_directory, write_new
+from app.repository.files import Displaced, read_bounded, storage_errors, write_new
 from app.repository.layout import SCRATCH_SUFFIX
 from app.repository.recoverykeys import format_recovery_key, new_recovery_key, parse_recovery_key
 from app.repository.seals import NONCE_BYTES, PASSPHRASE, RECOVERY, TAG_BYTES, Scrypt, Seal, Seals
@@ -229,7 +230,7 @@ class KeyRing:
     def _remove(self, paths: list[Path]) -> None:
         with storage_errors(self._root):
             for path in paths:
-                path.unlink(missing_ok=True)
+                unlink(path, missing_ok=True)
             sync_directory(self._folder)
 
     def _write(self, seal: Seal, master: bytes, created_at: str) -> None:
@@ -240,10 +241,10 @@ class KeyRing:
         with storage_errors(self._root):
             try:
                 write_new(scratch, document)
-                scratch.rename(self._folder / f"{name}{_SUFFIX}")
+                rename(scratch, self._folder / f"{name}{_SUFFIX}")
             except OSError:
                 with suppress(OSError):
-                    scratch.unlink()
+                    unlink(scratch)
                 raise
             sync_directory(self._folder)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
+from app.core.durable import long_path
 from app.domain.ids import PointId, VmId
 
 SETTINGS_NAME = "repository.json"
@@ -32,44 +33,49 @@ class Layout:
     root: Path
 
     @property
+    def base(self) -> Path:
+        """The root as the system is asked for it: paths on Windows may be longer than 260 characters."""
+        return long_path(self.root)
+
+    @property
     def settings(self) -> Path:
         """The file that makes a directory a repository."""
-        return self.root / SETTINGS_NAME
+        return self.base / SETTINGS_NAME
 
     @property
     def keys(self) -> Path:
         """Wrapped keys of an encrypted repository."""
-        return self.root / "keys"
+        return self.base / "keys"
 
     @property
     def packs(self) -> Path:
         """Sealed packs, in 256 directories by the first two digits of their ids."""
-        return self.root / "packs"
+        return self.base / "packs"
 
     @property
     def points(self) -> Path:
         """Committed points."""
-        return self.root / "points"
+        return self.base / "points"
 
     @property
     def staging(self) -> Path:
         """Everything that is not committed, in one directory per lease."""
-        return self.root / "staging"
+        return self.base / "staging"
 
     @property
     def locks(self) -> Path:
         """Leases."""
-        return self.root / "locks"
+        return self.base / "locks"
 
     @property
     def trash(self) -> Path:
         """Deleted points within their grace time."""
-        return self.root / "trash"
+        return self.base / "trash"
 
     @property
     def damaged(self) -> Path:
         """Packs that were set aside."""
-        return self.root / "damaged"
+        return self.base / "damaged"
 
     @property
     def directories(self) -> tuple[Path, ...]:

@@ -25,6 +25,7 @@ import psutil
 from blake3 import blake3
 
 from app.core.clock import Clock
+from app.core.durable import rename, sync_directory, unlink
 from app.domain.errors import StandbyFull
 from app.repository.documents import decode_document, encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
@@ -34,7 +35,6 @@ from app.repository.files import (
     read_bounded,
     refuse_links,
     storage_errors,
-    sync_directory,
     write_new,
 )
 from app.repository.layout import LEASE_SUFFIX, SCRATCH_SUFFIX, Layout
@@ -231,7 +231,7 @@ class LeaseBook:
 
     def _remove(self, path: Path) -> None:
         with suppress(OSError):
-            path.unlink()
+            unlink(path)
 
     def _opponent(self, own: "Lease") -> _LeaseFile | None:
         with storage_errors(self._layout.root):
@@ -283,7 +283,7 @@ class Lease:
                 for attempt in range(_ATTEMPTS):
                     try:
                         write_new(scratch, self._content())
-                        scratch.rename(self._path)
+                        rename(scratch, self._path)
                         break
                     except FileNotFoundError:  # a sweep took it for what a dead process left; its lease is next
                         if attempt == _ATTEMPTS - 1:
@@ -293,7 +293,7 @@ class Lease:
             _held.discard(self.id)
             for path in (scratch, self._path):
                 with suppress(OSError):
-                    path.unlink()
+                    unlink(path)
             raise
 
     def _content(self) -> bytes:
@@ -361,7 +361,7 @@ class Lease:
             self._thread.join()
         _held.discard(self.id)
         with suppress(OSError):
-            self._path.unlink()
+            unlink(self._path)
 
 
 def is_readable_lease(path: Path) -> bool:

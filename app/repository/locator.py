@@ -13,7 +13,6 @@ every locator has to know them all.
 """
 
 import os
-import shutil
 import struct
 import threading
 import time
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 
 import lmdb
 
+from app.core.durable import remove_directory_tree
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry, sealed_bytes
 from app.repository.processes import is_same_process, process_mark
@@ -72,7 +72,7 @@ class Locator:
                 self._open()
             except lmdb.Error:
                 self._release()
-                shutil.rmtree(directory)
+                remove_directory_tree(directory)
                 directory.mkdir(parents=True)
                 self._open()
         except (OSError, lmdb.Error) as error:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
+from app.core.durable import remove_directory
 from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.repository.errors import SweepUnsafe
@@ -98,7 +99,7 @@ class Maintenance:
         with self._excluding("garbage collection", wait_s) as lease:
 
             def swept() -> SweepReport:
-                remove_strays(self._parts.layout)
+                remove_strays(self._parts)
                 adopt_abandoned(self._parts, self._leases, lease)
                 sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
                 return sweeper.execute(
@@ -113,7 +114,7 @@ class Maintenance:
     def _let_in(self, cancel: CancelToken) -> None:
         """Give those who wait the time to come in, before the caller sweeps again."""
         deadline = self._clock.monotonic() + _LET_IN_S
-        courtesy = Courtesy(self._parts.layout, cancel)
+        courtesy = Courtesy(self._parts.layout, cancel, self._parts.leftovers)
         while courtesy.is_asked() and self._clock.monotonic() < deadline:
             self._clock.sleep(0.05)
 
@@ -189,5 +190,5 @@ class Maintenance:
         finally:
             self._leases.keep_reserve()
             with suppress(OSError):
-                (self._parts.layout.staging / lease.id).rmdir()
+                remove_directory(self._parts.layout.staging / lease.id)
             lease.release()

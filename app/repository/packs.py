@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from app.repository.files import is_windows, make_directory, open_regular, refuse_links, sync_directory
+from app.core.durable import rename, sync_directory, unlink
+from app.repository.files import is_windows, make_directory, open_regular, refuse_links
 from app.repository.records import HEADER_BYTES, Buffer, EncodedRecord, RecordDamaged, RecordKind, parse_header
 
 PACK_HEADER_BYTES = 64
@@ -186,7 +187,7 @@ class PackBuilder:
         """Forget the pack and delete its file."""
         self._close()
         with suppress(OSError):
-            self.path.unlink()
+            unlink(self.path)
 
     def _close(self) -> None:
         if self._descriptor >= 0:
@@ -202,7 +203,7 @@ def place_pack(source: Path, target: Path) -> None:
         OSError: the system refused.
     """
     make_directory(target.parent)
-    source.rename(target)
+    rename(source, target)
     sync_directory(target.parent)
 
 

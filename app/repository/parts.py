@@ -2,13 +2,14 @@
 
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
 from app.repository.crypto import Hasher, RepositoryKeys, SessionCipher
 from app.repository.layout import Layout
+from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator
 from app.repository.pages import PageTree, chunk_count
 from app.repository.pipeline import StoragePlan
@@ -36,6 +37,7 @@ class RepositoryParts:
     frame_bytes: int
     pack_bytes: int
     level: int
+    leftovers: Leftovers = field(default_factory=Leftovers)
 
     def decoder(self) -> RecordDecoder:
         """Return a decoder for one thread."""

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from app.core.durable import replace, unlink
 from app.repository.files import free_bytes, write_new
 from app.repository.layout import SCRATCH_SUFFIX, Layout
 
@@ -27,23 +28,24 @@ class SpaceReserve:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._root = layout.root
-        self._path: Path = layout.root / RESERVE_NAME
+        self._path: Path = layout.base / RESERVE_NAME
 
     def keep(self) -> None:
         """Make the reserve where it is missing and there is room; without anything to delete nobody needs it."""
         with suppress(OSError):
             if not self._holds_something():
-                self._path.unlink(missing_ok=True)
+                unlink(self._path, missing_ok=True)
                 return
-            if self._path.exists() or free_bytes(self._root) < _ROOM_BYTES:
+            free = free_bytes(self._root)
+            if self._path.exists() or (free is not None and free < _ROOM_BYTES):
                 return
             scratch = self._path.with_name(f"{RESERVE_NAME}.{os.getpid()}{SCRATCH_SUFFIX}")
             try:
                 write_new(scratch, os.urandom(RESERVE_BYTES))  # random, so that no file system shrinks it
-                scratch.replace(self._path)
+                replace(scratch, self._path)
             except OSError:
                 with suppress(OSError):
-                    scratch.unlink()
+                    unlink(scratch)
 
     def _holds_something(self) -> bool:
         places = (self._layout.points, self._layout.trash)
@@ -53,7 +55,7 @@ class SpaceReserve:
     def give_up(self) -> bool:
         """Free the space; return False where there was none to free."""
         try:
-            self._path.unlink()
+            unlink(self._path)
         except OSError:
             return False
         return True

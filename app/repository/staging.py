@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from app.repository.files import is_link, make_directory, remove_tree, storage_errors, subdirectories
-from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, Layout, is_pack_id
+from app.core.durable import remove_directory, remove_what_can_be, rename, unlink
+from app.repository.files import is_link, make_directory, storage_errors, subdirectories
+from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, is_pack_id
 from app.repository.leases import Lease, LeaseBook
 from app.repository.packs import PackDamaged, salvage
 from app.repository.parts import RepositoryParts
@@ -14,7 +15,8 @@ from app.repository.parts import RepositoryParts
 def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> int:
     """Take over the staging of writers that are dead and salvage their packs; return how many packs.
 
-    Two processes may do this at the same time: each directory goes to the one whose rename wins.
+    Two processes may do this at the same time: each directory goes to the one whose rename wins. What cannot be
+    deleted goes back to where it was, and is noted.
 
     Raises:
         StandbyFull, StandbyUnavailable: the standby refuses.
@@ -25,18 +27,56 @@ def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> 
         abandoned = [
             path for path in staging.iterdir() if path.name != lease.id and not leases.is_alive(path.name)
         ]
-        for path in abandoned:
-            own = staging / lease.id
+    for path in abandoned:
+        own = staging / lease.id
+        with storage_errors(parts.layout.root):
             make_directory(own)
-            adopted = own / f"adopted-{path.name}"
-            try:
-                path.rename(adopted)
-            except OSError:  # somebody else was quicker
-                continue
-            if not is_link(adopted) and adopted.is_dir():
-                rescued += sum(_rescue(parts, pack) for pack in _packs_below(adopted))
-            remove_tree(adopted)
+        adopted = own / f"adopted-{path.name}"
+        try:
+            rename(path, adopted)
+        except FileNotFoundError:  # somebody else was quicker
+            continue
+        except OSError as error:
+            parts.leftovers.note(path, error)
+            continue
+        try:
+            rescued += _rescue_all(parts, adopted)
+            gone = _is_removed(parts, adopted, path)
+        except OSError as error:
+            parts.leftovers.note(path, error)
+            gone = False
+        if not gone:
+            _put_back(parts, adopted, path)
     return rescued
+
+
+def _rescue_all(parts: RepositoryParts, adopted: Path) -> int:
+    if is_link(adopted) or not adopted.is_dir():
+        return 0
+    return sum(_rescue(parts, pack) for pack in _packs_below(adopted))
+
+
+def _is_removed(parts: RepositoryParts, adopted: Path, before: Path) -> bool:
+    """Delete what was adopted; what stays is named by the place to which it goes back."""
+    if is_link(adopted) or not adopted.is_dir():
+        unlink(adopted, missing_ok=True)
+        return True
+    left = remove_what_can_be(adopted)
+    for place, error in left.items():
+        parts.leftovers.note(before / place.relative_to(adopted), error)
+    return not left
+
+
+def _put_back(parts: RepositoryParts, adopted: Path, before: Path) -> None:
+    """Leave what cannot be deleted where it was, so that it is adopted no deeper each time.
+
+    Raises:
+        StandbyUnavailable: the standby is gone.
+    """
+    try:
+        rename(adopted, before)
+    except OSError:
+        parts.store.check_standby()
 
 
 def _packs_below(directory: Path) -> Iterator[Path]:
@@ -58,7 +98,7 @@ def _rescue(parts: RepositoryParts, pack: Path) -> bool:
     return False
 
 
-def remove_strays(layout: Layout) -> None:
+def remove_strays(parts: RepositoryParts) -> None:
     """Remove files that dead processes began and never finished, and chains without points.
 
     The caller holds the exclusive lease: then nobody changes keys, points or trash. Somebody may be about to take
@@ -67,6 +107,7 @@ def remove_strays(layout: Layout) -> None:
     Raises:
         StandbyUnavailable: the standby refuses.
     """
+    layout = parts.layout
     with storage_errors(layout.root):
         strays = [layout.settings.with_name(f"{layout.settings.name}{SCRATCH_SUFFIX}")]
         for directory, suffixes in (
@@ -75,8 +116,8 @@ def remove_strays(layout: Layout) -> None:
         ):
             strays += [path for path in directory.iterdir() if path.suffix in suffixes]
         for path in strays:
-            path.unlink(missing_ok=True)
+            parts.leftovers.remove(path)
         for directory in (layout.points, layout.trash):
             for chain in directory.iterdir():
                 with suppress(OSError):  # it is not empty
-                    chain.rmdir()
+                    remove_directory(chain)

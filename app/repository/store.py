@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from app.core.durable import rename, sync_directory
 from app.domain.extents import Extent
-from app.repository.files import storage_error, storage_errors, subdirectories, sync_directory
+from app.repository.files import storage_error, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
+from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator, Place
 from app.repository.packfiles import PackFiles
 from app.repository.packs import PackDamaged, PackEntry, read_footer, scan_records
@@ -330,35 +332,44 @@ class RecordStore:
         place = Place(pack_id, entry.offset, entry.length_bytes, entry.kind)
         return self.read(entry.digest, place, 0, entry.length_bytes)
 
-    def drop_pack(self, pack_id: str) -> None:
-        """Delete a pack that nothing needs. The caller holds the exclusive lease.
+    def drop_pack(self, pack_id: str, leftovers: Leftovers) -> bool:
+        """Delete a pack that nothing needs; tell whether it is gone. The caller holds the exclusive lease.
 
         Raises:
-            StandbyUnavailable: the standby refuses.
+            StandbyUnavailable: the standby is gone.
             LocatorUnavailable: the local disk refuses.
         """
         self._packs.forget(pack_id)
         path = self._layout.pack(pack_id)
+        if not leftovers.remove(path):
+            self.check_standby()
+            return False
         with storage_errors(self._layout.root):
-            path.unlink(missing_ok=True)
             sync_directory(path.parent)
         self._locator.forget_packs([pack_id])
+        return True
 
-    def set_aside(self, pack_id: str) -> None:
-        """Move a damaged pack out of the way, for whoever wants to look at it.
+    def set_aside(self, pack_id: str, leftovers: Leftovers) -> bool:
+        """Move a damaged pack out of the way, for whoever wants to look at it; tell whether that was possible.
 
         Raises:
-            StandbyUnavailable: the standby refuses.
+            StandbyUnavailable: the standby is gone.
             LocatorUnavailable: the local disk refuses.
         """
         self._packs.forget(pack_id)
         path = self._layout.pack(pack_id)
+        try:
+            rename(path, self._layout.damaged / path.name)
+        except OSError as error:
+            self.check_standby()
+            leftovers.note(path, error)
+            return False
         with storage_errors(self._layout.root):
-            path.rename(self._layout.damaged / path.name)
             sync_directory(self._layout.damaged)
             sync_directory(path.parent)
         self.damaged_packs.pop(pack_id, None)
         self._locator.forget_packs([pack_id])
+        return True
 
 
 def record_scratch(chunk_bytes: int) -> memoryview:

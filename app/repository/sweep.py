@@ -20,7 +20,7 @@ from app.domain.ids import PointId
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
 from app.repository.errors import SweepUnsafe
-from app.repository.files import make_directory, remove_tree, storage_error, storage_errors
+from app.repository.files import make_directory, storage_error, storage_errors
 from app.repository.leases import Lease
 from app.repository.marking import Marker, Prefixes, UnreadablePage, all_entries, contained, entry_prefixes
 from app.repository.packs import PackEntry
@@ -240,7 +240,7 @@ class Sweeper:
             TaskCancelled: cancelled; what was done stays done.
         """
         started = time.monotonic()
-        self._check = Courtesy(self._parts.layout, self._cancel).check
+        self._check = Courtesy(self._parts.layout, self._cancel, self._parts.leftovers).check
         run = _SweepRun(self._parts, lease, progress, self._cancel, bytes_per_s)
         try:
             plan, states = self._plan()
@@ -269,8 +269,8 @@ class Sweeper:
         for entry in plan.purged:
             self._check()
             run.lease.check()
-            self._trash.purge(entry.id, entry.deleted_at, scratch)
-            run.purged.append(entry.id)
+            if self._trash.purge(entry.id, entry.deleted_at, scratch, self._parts.leftovers):
+                run.purged.append(entry.id)
         for pack_id, size in plan.deleted_packs:
             self._check()
             run.delete(pack_id, size)
@@ -321,9 +321,9 @@ class _SweepRun:
     def delete(self, pack_id: str, size_bytes: int) -> None:
         """Delete a pack that nothing needs."""
         self.lease.check()
-        self._parts.store.drop_pack(pack_id)
-        self.deleted += 1
-        self.freed_bytes += size_bytes
+        if self._drop(pack_id):
+            self.deleted += 1
+            self.freed_bytes += size_bytes
 
     def rewrite(self, states: Sequence[_PackState]) -> None:
         """Copy the live records of some packs into new ones, then delete the old packs."""
@@ -340,17 +340,18 @@ class _SweepRun:
             appender.flush()
         finally:
             appender.close()
-            with storage_errors(parts.layout.root):
-                remove_tree(staging)
+            parts.leftovers.remove(staging)
         for state in states:
             self.lease.check()
             if state.pack_id in damaged:
-                parts.store.set_aside(state.pack_id)
-                self.set_aside.append(state.pack_id)
-            else:
-                parts.store.drop_pack(state.pack_id)
+                if parts.store.set_aside(state.pack_id, parts.leftovers):
+                    self.set_aside.append(state.pack_id)
+            elif self._drop(state.pack_id):
                 self.freed_bytes += state.size_bytes - state.live_bytes
             self.rewritten += 1
+
+    def _drop(self, pack_id: str) -> bool:
+        return self._parts.store.drop_pack(pack_id, self._parts.leftovers)
 
     def _copy(self, state: _PackState, appender: PackAppender) -> bool:
         """Copy a pack's live records, each checked; tell whether all were whole."""

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.core.durable import remove_directory, rename, sync_directory
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository.errors import PointDamaged, PointExists, PointMissing
 from app.repository.files import (
     move_into,
     refuse_links,
-    remove_tree,
     storage_errors,
     subdirectories,
-    sync_directory,
 )
 from app.repository.layout import Layout, is_safe_name, is_stamp, split_point_id
+from app.repository.leftovers import Leftovers
 from app.repository.points import PointShelf, restore_point
 
 _ENTRY = re.compile(r"(?P<stamp>[0-9_-]+)\.(?P<seconds>\d{1,12})")
@@ -63,7 +63,7 @@ class Trash:
             sync_directory(folder)
             sync_directory(source.parent)
             with suppress(OSError):  # the last point of a chain takes the chain's directory with it
-                source.parent.rmdir()
+                remove_directory(source.parent)
 
     def entries(self) -> tuple[TrashedPoint, ...]:
         """Return the deleted points, the one deleted last first.
@@ -93,23 +93,33 @@ class Trash:
             sync_directory(target.parent)
             sync_directory(source.parent)
             with suppress(OSError):
-                source.parent.rmdir()
+                remove_directory(source.parent)
 
-    def purge(self, point: PointId, deleted_at: datetime, scratch: Path) -> None:
-        """Delete a point for good. It leaves the trash at once, by a rename into ``scratch``.
+    def purge(self, point: PointId, deleted_at: datetime, scratch: Path, leftovers: Leftovers) -> bool:
+        """Delete a point for good; tell whether it is gone. It leaves the trash at once, into ``scratch``.
 
         Raises:
-            StandbyFull, StandbyUnavailable: the standby refuses.
+            StandbyUnavailable: the standby is gone.
         """
+        gone = True
         for path, found, deleted in self._directories():
-            if found == point and deleted == deleted_at:
+            if found != point or deleted != deleted_at:
+                continue
+            target = scratch / f"purged-{path.name}"
+            try:
+                rename(path, target)
+            except OSError as error:
                 with storage_errors(self._layout.root):
-                    target = scratch / f"purged-{path.name}"
-                    path.rename(target)
-                    sync_directory(path.parent)
-                    remove_tree(target)
-                    with suppress(OSError):
-                        path.parent.rmdir()
+                    self._layout.settings.stat()
+                leftovers.note(path, error)
+                gone = leftovers.remove(path)
+                continue
+            with storage_errors(self._layout.root):
+                sync_directory(path.parent)
+            leftovers.remove(target)
+            with suppress(OSError):
+                remove_directory(path.parent)
+        return gone
 
     def _directories(self) -> list[tuple[Path, PointId, datetime]]:
         found: list[tuple[Path, PointId, datetime]] = []

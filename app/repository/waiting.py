@@ -7,11 +7,14 @@ at the next safe step. The files only ask: that nobody is disturbed is the lease
 
 import time
 import uuid
+from collections.abc import Container
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from app.core.cancel import CancelToken
+from app.core.durable import unlink
 from app.repository.layout import WAITING_SUFFIX, Layout
 
 _LOOK_EVERY_S = 0.25
@@ -38,7 +41,7 @@ class WaitingMark:
     ) -> None:
         if self._tries:
             with suppress(OSError):
-                self._path.unlink()
+                unlink(self._path)
 
 
 class WayGiven(Exception):
@@ -48,7 +51,9 @@ class WayGiven(Exception):
 class Courtesy:
     """Looks out for those who wait, for one sweep that has removed the marks of before. Thread: one."""
 
-    def __init__(self, layout: Layout, cancel: CancelToken) -> None:
+    def __init__(self, layout: Layout, cancel: CancelToken, ignored: Container[Path] = ()) -> None:
+        """``ignored`` are marks of dead processes that cannot be deleted."""
+        self._ignored = ignored
         self._locks = layout.locks
         self._cancel = cancel
         self._next_look = 0.0
@@ -69,5 +74,7 @@ class Courtesy:
     def is_asked(self) -> bool:
         """Tell whether somebody waits; False when that cannot be told."""
         with suppress(OSError):
-            return any(path.suffix == WAITING_SUFFIX for path in self._locks.iterdir())
+            return any(
+                path.suffix == WAITING_SUFFIX and path not in self._ignored for path in self._locks.iterdir()
+            )
         return False

@@ -13,6 +13,7 @@ from blake3 import blake3
 from app import __version__
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader
+from app.core.durable import sync_directory
 from app.core.progress import Progress
 from app.domain.errors import StandbyUnavailable
 from app.domain.extents import Extent, clip, normalize, total_bytes
@@ -20,7 +21,7 @@ from app.domain.ids import PointId
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.documents import encode_document
 from app.repository.errors import DataDamaged, LeaseLost, PointDamaged, PointExists
-from app.repository.files import make_directory, move_into, remove_tree, storage_errors, sync_directory, write_new
+from app.repository.files import make_directory, move_into, remove_tree, storage_errors, write_new
 from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, is_safe_name, stamp_of
 from app.repository.leases import Lease
 from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count

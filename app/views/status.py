@@ -181,5 +181,7 @@ class StatusItems(QObject):
             color = gauge_color(used / total)
             words = self.tr("Standbys {used} of {total}").format(used=fmt.size(used), total=fmt.size(total))
             self.room.show_words(words, "secondary" if color == "accent_fill" else color)
+        elif status.standbys:
+            self.room.show_words(self.tr("Free space unknown"), "secondary")
         else:
             self.room.show_words(self.tr("No standby yet"))

@@ -27,7 +27,7 @@ def show_status(door: Door, screen: Screen, chosen: Namespace) -> int:
     facts += [
         (
             f"Standby {one.name}",
-            f"{size(one.free_bytes)} of {size(one.total_bytes)} free" if one.reachable else "cannot be reached",
+            _space(one.free_bytes, one.total_bytes) if one.reachable else "cannot be reached",
         )
         for one in status.standbys
     ]
@@ -76,3 +76,9 @@ def show_log(door: Door, screen: Screen, chosen: Namespace) -> int:
     cells = ((row.line.at, row.line.level.name.lower(), row.subject, row.action, row.line.text) for row in rows)
     screen.table(columns, cells, rows)
     return DONE
+
+
+def _space(free_bytes: int | None, total_bytes: int | None) -> str:
+    if free_bytes is None or total_bytes is None:
+        return "free space unknown"
+    return f"{size(free_bytes)} of {size(total_bytes)} free"

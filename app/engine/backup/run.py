@@ -23,6 +23,7 @@ from app.engine.errors import NothingToBackUp
 from app.engine.hooks import HookRunner, HookSubject, read_hooks
 from app.engine.identification import identity_of, note_identity
 from app.engine.jobs import Job, Workshop, patience_for
+from app.engine.leftovers import note_leftovers
 from app.engine.options import ChangeTracking
 from app.engine.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.repository import Repository
@@ -59,6 +60,7 @@ class BackupRun:
                 )
             if lied:
                 self._reset_tracking(hypervisor)
+            note_leftovers(repository, self._job.log)
             here = identity_of(self._workshop.sessions.platform(self._request.platform), hypervisor)
         note_identity(self._workshop.catalog, self._request.platform, details.summary, here)
         self._note(point)
@@ -82,7 +84,9 @@ class BackupRun:
         if all(disk.unsupported_reason is not None for disk in details.disks):
             raise NothingToBackUp(vm=details.summary.name)
         free_bytes = repository.free_bytes()
-        if free_bytes < self._workshop.settings.standby_reserve_bytes:
+        if free_bytes is None:
+            log.warning(m.STANDBY_SPACE_UNKNOWN)
+        elif free_bytes < self._workshop.settings.standby_reserve_bytes:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
         sweeper = self._workshop.sweeper
         self._patience.through(

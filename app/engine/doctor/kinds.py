@@ -263,6 +263,15 @@ class StandbyFine(FindingKind):
     message_template = "The standby machine can be written and has {free} GB free"
 
 
+class StandbySpaceUnknown(FindingKind):
+    """The standby can be used; how much space it has is not known."""
+
+    code = "doctor.standby_space_unknown"
+    severity = Severity.NOTICE
+    message_template = "The standby machine can be written; it does not report how much space is free"
+    hint_template = "Backups run without checking the space; look at the free space on the storage itself."
+
+
 class StandbyTight(FindingKind):
     """The first backups may not fit."""
 

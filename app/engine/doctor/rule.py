@@ -114,7 +114,9 @@ def _standby(standby: Standby, details: Iterable[VmDetails]) -> Finding:
     if health.error is not None:
         return k.of_error(standby.name, health.error)
     needed = sum(disk.capacity_bytes for one in details for disk in one.disks if disk.unsupported_reason is None)
-    free = health.free_bytes or 0
+    free = health.free_bytes
+    if free is None:
+        return k.StandbySpaceUnknown.about(standby.name)
     if free < needed:
         return k.StandbyTight.about(standby.name, free=f"{free / _GB:.1f}", needed=f"{needed / _GB:.1f}")
     return k.StandbyFine.about(standby.name, free=f"{free / _GB:.1f}")

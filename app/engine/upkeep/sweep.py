@@ -4,6 +4,7 @@ from app.domain.states import TaskState
 from app.engine import messages as m
 from app.engine.commands.tasks import StartSweep
 from app.engine.jobs import Job, Workshop
+from app.engine.leftovers import note_leftovers
 from app.repository.errors import RepositoryBusy
 
 SLICE_S = 15.0
@@ -54,5 +55,9 @@ class SweepRun:
                     job.log.warning(m.PACK_SET_ASIDE, pack=pack)
                 job.context.cancel.check()
             left = repository.free_bytes()
-        job.log.info(m.SWEPT, bytes=freed_bytes, free=left)
+            note_leftovers(repository, job.log)
+        if left is None:
+            job.log.info(m.SWEPT_SPACE_UNKNOWN, bytes=freed_bytes)
+        else:
+            job.log.info(m.SWEPT, bytes=freed_bytes, free=left)
         return freed_bytes

@@ -228,6 +228,8 @@ class BasicTab(QWidget):
         if 0 <= place < len(self._standbys):
             row = self._standbys[place]
             text = self.tr("{free} free of {total}")
+            if row.reachable and row.free_bytes is None:
+                text = self.tr("Free space unknown")
             self.space.setText(text.format(free=fmt.size(row.free_bytes), total=fmt.size(row.total_bytes)))
 
     # --- slots ------------------------------------------------------------------------------------------------

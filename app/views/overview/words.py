@@ -153,7 +153,13 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
             address=STANDBYS,
         )
     if not gauge.total_bytes or gauge.free_bytes is None:
-        return Entry(glyph=Glyph.STANDBY, color="secondary", title=gauge.name, address=STANDBYS)
+        return Entry(
+            glyph=Glyph.STANDBY,
+            color="secondary",
+            title=gauge.name,
+            detail=QCoreApplication.translate("Overview", "Free space unknown"),
+            address=STANDBYS,
+        )
     fraction = 1 - gauge.free_bytes / gauge.total_bytes
     free = QCoreApplication.translate("Overview", "{free} free")
     words = QCoreApplication.translate("Overview", "{name}: {free} free of {total}")

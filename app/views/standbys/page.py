@@ -203,7 +203,7 @@ class StandbysPage(ListPage[StandbyRow]):
 
     def _space(self, row: StandbyRow) -> str:
         if row.total_bytes is None or row.free_bytes is None:
-            return fmt.NOTHING
+            return self.tr("Unknown") if row.reachable else fmt.NOTHING
         used = fmt.size(row.total_bytes - row.free_bytes)
         return self.tr("{used} of {total}").format(used=used, total=fmt.size(row.total_bytes))
 

@@ -1,6 +1,7 @@
 """Backups that fail or are stopped: nothing of ours stays on the platform, nothing half-done in the repository."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,3 +139,13 @@ def test_too_little_space_at_the_standby_fails_before_anything_is_done(tmp_path:
         assert report.task.error is not None
         assert report.task.error.code == "standby.full"
         assert not any(isinstance(event, SnapshotCreated) for event in lab.events)
+
+
+def test_a_standby_with_unknown_space_is_backed_up_to_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EngineLab(tmp_path, settings=EngineSettings(standby_reserve_bytes=1 << 60)) as lab:
+        monkeypatch.setattr("app.core.space.shutil.disk_usage", lambda _path: shutil._ntuple_diskusage(0, 0, 0))
+        report = lab.finished(lab.start_backup(filled_vm(lab)))
+        assert report.task.error is None
+        assert codes_of(report).count("standby.space_unknown") == 1

@@ -257,4 +257,6 @@ def test_settings_are_kept(tmp_path: Path) -> None:
         assert repository.chunk_bytes == 256 * KIB
     with open_repository(tmp_path, RepositorySettings()) as repository:
         assert repository.chunk_bytes == 256 * KIB
-        assert repository.free_bytes() > 0
+        free_bytes = repository.free_bytes()
+        assert free_bytes is not None
+        assert free_bytes > 0

@@ -1,0 +1,46 @@
+"""What could not be tidied up: it is named to the operator and left alone; it never stops a backup or a sweep."""
+
+import threading
+from pathlib import Path
+
+from app.core.durable import remove_what_can_be, unlink
+from app.repository.files import is_link
+
+
+class Leftovers:
+    """Deletes what nobody needs any more, and remembers what the system did not let go. Thread: any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[Path, str] = {}
+        self._news: dict[Path, str] = {}
+
+    def __contains__(self, path: object) -> bool:
+        with self._lock:
+            return path in self._known
+
+    def remove(self, path: Path) -> bool:
+        """Delete a file, or a directory with everything in it; tell whether it is gone. Never raises."""
+        try:
+            if path.is_dir() and not is_link(path):
+                left = remove_what_can_be(path)
+            else:
+                left = {}
+                unlink(path, missing_ok=True)
+        except OSError as error:
+            left = {path: error}
+        for place, reason in left.items():
+            self.note(place, reason)
+        return not left
+
+    def note(self, path: Path, error: OSError) -> None:
+        """Remember a file that the system did not let go."""
+        with self._lock:
+            if path not in self._known:
+                self._known[path] = self._news[path] = error.strerror or str(error)
+
+    def take_news(self) -> dict[Path, str]:
+        """Return what was not yet returned, each path with the system's reason."""
+        with self._lock:
+            news, self._news = self._news, {}
+            return news
