@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,6 +181,22 @@ def test_a_child_that_ends_without_a_word_is_an_error(
     )
     with pytest.raises(EngineDidNotStart, match="status 7"):
         EngineProcess.start(Charge.of(installation.folders, PASSPHRASE))
+
+
+@pytest.mark.allows_log("did not end within", "the engine ended with status")
+def test_a_child_that_does_not_end_is_killed_when_the_window_quits(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = 'import time; input(); print(\'{"engine": "ready"}\', flush=True); time.sleep(600)'
+    monkeypatch.setattr(
+        "app.console.engineprocess.program_command", lambda *_arguments: [sys.executable, "-c", script]
+    )
+    monkeypatch.setattr("app.console.engineprocess._END_S", 0.5)
+    engine = EngineProcess.start(Charge.of(installation.folders, PASSPHRASE))
+    began = time.monotonic()
+    engine.close()
+    assert time.monotonic() - began < 20
+    assert engine.pid is None
 
 
 def test_the_option_alone_starts_no_engine(tmp_path: Path) -> None:
