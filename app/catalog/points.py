@@ -186,15 +186,18 @@ def _counted(connection: sa.Connection, where: sa.ColumnElement[bool]) -> _Talli
         sa.select(*_TALLY_KEY, sa.func.max(points.c.sequence).label("sequence")).where(where).group_by(*_TALLY_KEY)
     ).subquery()
     same = sa.and_(*(column == top.c[column.name] for column in _TALLY_KEY))
-    of_newest = sa.case((points.c.sequence == top.c.sequence, points.c.created_at))
+
+    def of_newest(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.max(sa.case((points.c.sequence == top.c.sequence, column))).label(column.name)
+
     query = (
         sa.select(
             *_TALLY_KEY,
             sa.func.count().label("point_count"),
             sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
-            sa.func.max(of_newest).label("newest"),
-            sa.func.max(points.c.capacity_bytes).label("capacity_bytes"),
-            sa.func.max(points.c.vm_name).label("vm_name"),
+            of_newest(points.c.created_at).label("newest"),
+            of_newest(points.c.capacity_bytes),
+            of_newest(points.c.vm_name),
         )
         .select_from(points.join(top, same))
         .where(where)

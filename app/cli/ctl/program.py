@@ -44,7 +44,7 @@ def _show_statistics(door: Door, screen: Screen, chosen: Namespace) -> int:
             ("Succeeded", figures.succeeded),
             ("Failed", figures.failed),
             ("Read", size(figures.read_bytes)),
-            ("Stored", size(figures.stored_bytes)),
+            ("Written", size(figures.stored_bytes)),
             ("Unviewed errors", figures.unviewed_errors),
         ],
         figures,

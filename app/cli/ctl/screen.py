@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.domain.display import is_hidden, visible
+from app.domain.units import size_text
 
 _WIDE = 1000
 """Width where there is no terminal: a program that reads lines wants each row in one."""
@@ -94,11 +95,5 @@ def escaped(document: str) -> str:
 
 
 def size(count: float | None) -> str:
-    """Return a number of bytes for people."""
-    if count is None:
-        return "-"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if abs(count) < 1024 or unit == "TiB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError("unreachable")
+    """Return a number of bytes for people, with the figures that the window shows."""
+    return "-" if count is None else size_text(count)

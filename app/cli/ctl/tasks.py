@@ -93,7 +93,7 @@ def show_task(door: Door, screen: Screen, chosen: Namespace) -> int:
         ("Asked for", task.created_at),
         ("Started", task.started_at),
         ("Ended", task.ended_at),
-        ("Progress", f"{size(task.progress.done_bytes)} of {size(task.progress.total_bytes)}"),
+        ("Source data", f"{size(task.progress.done_bytes)} of {size(task.progress.total_bytes)}"),
         ("Read", size(task.progress.read_bytes)),
         ("Written", size(task.progress.written_bytes)),
     ]

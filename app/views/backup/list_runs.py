@@ -14,6 +14,7 @@ from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
+from app.views.widgets.columns import source_words, written_words
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import backup_kind_word, row_error_hint, row_error_message, state_pill, task_kind_word
@@ -93,9 +94,11 @@ class RunList(ActingList[StatisticsTaskRow]):
             Column(key="kind", title=self.tr("Task type"), text=self._kind, width=96),
             Column(key="vm", title=self.tr("VM name"), text=lambda row: row.vm_name, width=84, stretch=True),
             Column(key="source", title=self.tr("Source type"), text=lambda row: row.source_kind, width=126),
-            _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB, width=104),
-            _figure("written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB, width=92),
-            _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB, width=108),
+            _figure("size", self.tr("Source (GB)"), lambda row: row.source_bytes / _GB, source_words, width=104),
+            _figure(
+                "written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB, written_words, width=92
+            ),
+            _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB, str, width=108),
             _moment("started", self.tr("Start time"), lambda row: row.started_at),
             _moment("ended", self.tr("End time"), lambda row: row.ended_at),
             Column(
@@ -167,10 +170,21 @@ class RunList(ActingList[StatisticsTaskRow]):
 
 
 def _figure(
-    key: str, title: str, value: Callable[[StatisticsTaskRow], float], *, width: int
+    key: str,
+    title: str,
+    value: Callable[[StatisticsTaskRow], float],
+    about: Callable[[], str],
+    *,
+    width: int,
 ) -> Column[StatisticsTaskRow]:
     return Column(
-        key=key, title=title, text=lambda row: f"{value(row):,.2f}", sort=value, numeric=True, width=width
+        key=key,
+        title=title,
+        text=lambda row: f"{value(row):,.2f}",
+        sort=value,
+        tooltip=lambda _: about() or None,
+        numeric=True,
+        width=width,
     )
 
 

@@ -30,7 +30,7 @@ from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
-from app.views.widgets.columns import size_column
+from app.views.widgets.columns import capacity_words, size_column
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import row_error_message, state_pill
@@ -139,7 +139,13 @@ class VmList(ActingList[RuleVmRow]):
             ),
             Column(key="platform", title=self.tr("Platform"), text=lambda row: row.platform_name, width=_NARROW),
             Column(key="standby", title=self.tr("Standby"), text=lambda row: row.standby_name, width=_NARROW),
-            size_column("size", self.tr("Data size"), lambda row: row.disk_bytes, width=80),
+            size_column(
+                "size",
+                self.tr("Data size"),
+                lambda row: row.disk_bytes,
+                width=80,
+                tooltip=lambda _: capacity_words(),
+            ),
             _moment("started", self.tr("Start time"), lambda row: row.started_at),
             Column(
                 key="speed",

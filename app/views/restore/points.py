@@ -47,9 +47,9 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
             title=QCoreApplication.translate("Points", "Size"),
             text=lambda known: fmt.size(known.point.capacity_bytes),
             sort=lambda known: known.point.capacity_bytes,
-            tooltip=lambda known: QCoreApplication.translate("Points", "Newly stored: {size}").format(
-                size=fmt.size(known.point.stored_bytes)
-            ),
+            tooltip=lambda known: QCoreApplication.translate(
+                "Points", "Capacity of all disks in this restore point. Written by its run: {size}"
+            ).format(size=fmt.size(known.point.stored_bytes)),
             numeric=True,
             unit="B",
             width=76,

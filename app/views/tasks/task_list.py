@@ -18,6 +18,7 @@ from app.views.icons import Glyph, icon
 from app.views.tasks.all_rows import AllTasks
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
 from app.views.widgets.banner import Banner
+from app.views.widgets.columns import source_words
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import LoadedRows, Source
 from app.views.widgets.list_page import ListPage
@@ -159,7 +160,8 @@ class TaskList(ListPage[TaskLine]):
             ),
             Column(
                 key="size",
-                title=self.tr("Data size"),
+                title=self.tr("Source data"),
+                tooltip=lambda _: source_words(),
                 text=lambda line: fmt.size(line.task.progress.total_bytes or None),
                 sort=lambda line: line.task.progress.total_bytes or None,
                 numeric=True,

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from PySide6.QtCore import QCoreApplication
+
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views import style
@@ -27,17 +29,42 @@ def count_column(
 
 
 def size_column(
-    key: str, title: str, value: Callable[[Row], int | None], *, width: int = _SIZE_WIDTH
+    key: str,
+    title: str,
+    value: Callable[[Row], int | None],
+    *,
+    width: int = _SIZE_WIDTH,
+    tooltip: Callable[[Row], str | None] = lambda _: None,
 ) -> Column[Row]:
-    """Return a column of sizes in bytes."""
+    """Return a column of sizes in bytes; its tooltip says which quantity of the many it is."""
     return Column(
         key=key,
         title=title,
         text=lambda row: fmt.size(value(row)),
         sort=value,
+        tooltip=tooltip,
         numeric=True,
         width=width,
         unit="B",
+    )
+
+
+def capacity_words() -> str:
+    """Return what the size of a VM is, wherever it stands."""
+    return QCoreApplication.translate("Columns", "Capacity of all disks of the VM, as of its newest restore point")
+
+
+def source_words() -> str:
+    """Return what the source data of a run is, wherever it stands."""
+    return QCoreApplication.translate(
+        "Columns", "What the run has to read: all data for a full backup, else what has changed"
+    )
+
+
+def written_words() -> str:
+    """Return what the written data of a run is, wherever it stands."""
+    return QCoreApplication.translate(
+        "Columns", "What the run added at the standby machine, after deduplication and compression"
     )
 
 

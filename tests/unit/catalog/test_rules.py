@@ -155,6 +155,22 @@ def test_the_newest_backup_of_each_vm_is_found_whatever_came_before(catalog: Cat
     assert kept.priority == 100
 
 
+def test_the_size_and_name_of_a_vm_are_those_of_its_newest_point(catalog: Catalog) -> None:
+    catalog.standbys.put(STANDBY)
+    first = replace(point(1), sequence=1)
+    second = replace(
+        point(2),
+        sequence=2,
+        disks=(replace(first.disks[0], capacity_bytes=1 << 30),),
+        facts=replace(first.facts, name="a later name"),
+    )
+    for one in (first, second):
+        catalog.points.put(STANDBY.id, "a", one)
+    (tally,) = catalog.points.tallies()
+    assert first.capacity_bytes > second.capacity_bytes
+    assert (tally.capacity_bytes, tally.vm_name) == (second.capacity_bytes, "a later name")
+
+
 def test_points_are_kept_apart_by_their_place_and_counted_without_reading_them(catalog: Catalog) -> None:
     catalog.standbys.put(STANDBY)
     catalog.points.put(STANDBY.id, "a", point(1))

@@ -312,7 +312,8 @@ def test_json_for_programs_cannot_move_the_cursor_either(ctl: Ctl) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(None, "-"), (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 * 1024**5, "5120.0 TiB")]
+    ("count", "text"),
+    [(None, "-"), (0, "0 B"), (999, "999 B"), (1536, "1.54 kB"), (40 * 10**9, "40.0 GB"), (5 * 10**15, "5.00 PB")],
 )
 def test_sizes_are_readable(count: float | None, text: str) -> None:
     assert size(count) == text
