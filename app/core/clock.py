@@ -1,5 +1,6 @@
 """Time as a dependency, so that tests can turn it."""
 
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -21,6 +22,11 @@ class Clock(Protocol):
         ...
 
 
+def uptime_s(clock: Clock) -> float:
+    """Return a clock's stopwatch that goes on while the machine sleeps, where it has one."""
+    return clock.uptime() if isinstance(clock, SystemClock) else clock.monotonic()
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -30,6 +36,14 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Return seconds that never go back."""
+        return time.monotonic()
+
+    def uptime(self) -> float:
+        """Return seconds that never go back, and go on while the machine sleeps where the system counts them."""
+        if hasattr(time, "CLOCK_BOOTTIME"):
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
+        if sys.platform == "darwin":  # there CLOCK_MONOTONIC counts sleep, and time.monotonic() does not
+            return time.clock_gettime(time.CLOCK_MONOTONIC)
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

@@ -66,7 +66,7 @@ from app.engine.commands import (
 from app.engine.commands.hooks import SetHooks
 from app.engine.commands.notifications import SetNotifications, TestSink
 from app.engine.commands.offers import OfferPoint, WithdrawPoint
-from app.engine.commands.program import RaiseWindow
+from app.engine.commands.program import ConfirmClock, RaiseWindow
 from app.engine.commands.tasks import StartExport, StartSweep
 from app.engine.commands.trash import TakeBackPoint
 from app.engine.door import Door
@@ -180,6 +180,7 @@ __all__ = [
     "CheckRule",
     "ClearLog",
     "Command",
+    "ConfirmClock",
     "ConfirmedVm",
     "CreateRule",
     "DayCount",

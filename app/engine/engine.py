@@ -12,6 +12,7 @@ from app.core.clock import Clock
 from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
 from app.core.zones import local_zone
+from app.domain.clocks import ClockDoubtKind
 from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
 from app.domain.tasks import TaskRecord
@@ -20,6 +21,7 @@ from app.engine import hooks, messages
 from app.engine import queries as q
 from app.engine.access import Repositories, Sessions
 from app.engine.cabinet import KeyCabinet
+from app.engine.clockwatch import ClockWatch
 from app.engine.desks import Desk, handler_table
 from app.engine.desks.encryption import EncryptionDesk
 from app.engine.desks.history import HistoryDesk
@@ -128,6 +130,7 @@ class Engine:
             catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
         )
         journal = Journal(catalog.log, clock, self._bus)
+        clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, self._bus)
         opened = Repositories(repositories, catalog.standbys, KeyCabinet(bounded))
         self._workshop = Workshop(
             sessions=Sessions(hypervisors, catalog.platforms, bounded, Sightings(catalog.sightings, clock)),
@@ -141,8 +144,16 @@ class Engine:
             journal=journal,
             zone=zone,
             standby_watch=StandbyWatch(
-                catalog.standbys, clock, self._bus, journal, encryption_problem=opened.encryption_problem
+                catalog.standbys,
+                clock,
+                self._bus,
+                journal,
+                encryption_problem=opened.encryption_problem,
+                note_clock=lambda standby, ahead: clock_watch.note_other(
+                    ClockDoubtKind.STANDBY, standby.id, standby.name, ahead
+                ),
             ),
+            clock_watch=clock_watch,
         )
         self._executor = Executor(
             self._workshop,
@@ -152,7 +163,9 @@ class Engine:
         self._recovery = Recovery(self._workshop)
         self._manager = self._task_manager(runner)
         self._rules = RuleDepartment(self._workshop, self._manager, self._executor)
-        self._recorder = Recorder(self._manager.live, catalog.traffic, clock, self._bus)
+        self._recorder = Recorder(
+            self._manager.live, catalog.traffic, clock, self._bus, may_forget=clock_watch.is_believed
+        )
         self._book = NotificationBook(catalog.settings, bounded, self._bus, trust)
         self._notifier = Notifier(
             book=self._book,

@@ -12,6 +12,7 @@ from app.core.patience import Patience
 from app.domain.ids import PlatformId, TaskId
 from app.engine import messages as m
 from app.engine.access import Repositories, Sessions
+from app.engine.clockwatch import ClockWatch
 from app.engine.history.journal import Journal
 from app.engine.ports import Catalog
 from app.engine.settings import EngineSettings
@@ -38,6 +39,8 @@ class Workshop:
     zone: Callable[[], tzinfo]
     """The operator's time zone as it is set now."""
     standby_watch: StandbyWatch
+    clock_watch: ClockWatch
+    """Says whether what is old may be removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

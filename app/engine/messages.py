@@ -272,6 +272,19 @@ POINT_EXPIRED = MessageKind("retention.point_expired", "Restore point {point} ha
 POINT_IN_USE = MessageKind(
     "retention.point_in_use", "Restore point {point} has expired, but a task uses it: it goes later"
 )
+RETENTION_WAITS = MessageKind(
+    "retention.waits_for_clock",
+    "{count} expired restore points stay for now: the clock of this machine is doubted. See the overview.",
+)
+RETENTION_POINT_AHEAD = MessageKind(
+    "retention.point_ahead",
+    "{count} expired restore points stay until the next run: the restore point {point} before this one is dated "
+    "in the future.",
+)
+TRASH_WAITS = MessageKind(
+    "upkeep.trash_waits",
+    "Deleted restore points stay in the trash for now: the clock of this machine is doubted. See the overview.",
+)
 RETENTION_FAILED = MessageKind("retention.failed", "Expired restore points could not be removed: {detail}")
 
 # --- standby machines and platforms ------------------------------------------------------------------------------

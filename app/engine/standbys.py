@@ -6,9 +6,11 @@ that is not mounted or another disk: nothing is created there.
 
 import os
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from app.core.durable import replace_durably
@@ -35,6 +37,8 @@ class StandbyHealth:
     error: OperationalError | None = None
     total_bytes: int | None = None
     free_bytes: int | None = None
+    clock_ahead: timedelta | None = None
+    """By how much this machine's clock is ahead of that of the file server; None when it cannot be told."""
     locked: OperationalError | None = None
     """Why encrypted repositories there cannot be opened on this machine."""
 
@@ -50,13 +54,14 @@ def look_at(standby: Standby) -> StandbyHealth:
     except OperationalError as error:
         return StandbyHealth(reachable=False, writable=False, error=error)
     space = space_at(root)
-    problem = _write_problem(root)
+    problem, clock_ahead = _probe(root)
     return StandbyHealth(
         reachable=True,
         writable=problem is None,
         error=problem,
         total_bytes=None if space is None else space.total_bytes,
         free_bytes=None if space is None else space.free_bytes,
+        clock_ahead=clock_ahead,
     )
 
 
@@ -265,14 +270,16 @@ def _scan(directory: Path) -> Iterator[str]:
                 yield entry.name
 
 
-def _write_problem(root: Path) -> OperationalError | None:
+def _probe(root: Path) -> tuple[OperationalError | None, timedelta | None]:
+    """Write a file; return why that failed, and by how much our clock is ahead of the one that dated the file."""
     probe = root / f".standfast-probe-{uuid.uuid4()}"
     try:
         probe.write_bytes(b"")
+        ahead = timedelta(seconds=time.time() - probe.stat().st_mtime)
         probe.unlink()
     except OSError as error:
-        return _unavailable(root, error)
-    return None
+        return _unavailable(root, error), None
+    return None, ahead
 
 
 def _unavailable(path: Path, error: OSError) -> StandbyUnavailable:

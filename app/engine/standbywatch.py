@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from app.core.bus import EventBus
@@ -37,12 +38,14 @@ class StandbyWatch:
         journal: Journal,
         *,
         encryption_problem: Callable[[Standby], OperationalError | None],
+        note_clock: Callable[[Standby, timedelta], None] = lambda _standby, _ahead: None,
     ) -> None:
         self._standbys = standbys
         self._clock = clock
         self._bus = bus
         self._journal = journal
         self._encryption_problem = encryption_problem
+        self._note_clock = note_clock
         self._lock = threading.Lock()
         self._found: dict[StandbyId, StandbyHealth] = {}
         self._begun_at_s: dict[StandbyId, float] = {}
@@ -117,6 +120,8 @@ class StandbyWatch:
         found = look_at(standby)
         if found.reachable:
             found = replace(found, locked=self._encryption_problem(standby))
+        if found.clock_ahead is not None:
+            self._note_clock(standby, found.clock_ahead)
         usable = found.reachable and found.writable
         with self._lock:
             self._found[standby.id] = found

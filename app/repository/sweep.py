@@ -17,6 +17,7 @@ from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.errors import StandbyFull
 from app.domain.ids import PointId
+from app.domain.moments import has_age
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
 from app.repository.errors import SweepUnsafe
@@ -37,6 +38,8 @@ class SweepPolicy:
 
     grace: timedelta = timedelta(days=7)
     """How long deleted points can be taken back."""
+    keep_deleted: bool = False
+    """True leaves every deleted point where it is: the clock is doubted."""
     garbage_share: float = 0.25
     """A pack is rewritten when at least this part of it is garbage."""
     small_share: float = 0.25
@@ -160,7 +163,7 @@ class Sweeper:
         disks = [disk for point in listing.points for disk in point.disks]
         purged: list[TrashedPoint] = []
         for entry in self._trash.entries():
-            if self._now - entry.deleted_at >= self._policy.grace:
+            if not self._policy.keep_deleted and has_age(entry.deleted_at, self._policy.grace, self._now):
                 purged.append(entry)
             elif entry.point is None:
                 raise SweepUnsafe(what=f"deleted point {entry.id}", detail="its description cannot be read")
@@ -243,6 +246,8 @@ class Sweeper:
         self._check = Courtesy(self._parts.layout, self._cancel, self._parts.leftovers).check
         run = _SweepRun(self._parts, lease, progress, self._cancel, bytes_per_s)
         try:
+            if not self._policy.keep_deleted:
+                self._trash.date_anew(self._now)
             plan, states = self._plan()
             progress.expect(plan.copied_bytes)
             self._delete(plan, run)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.core.durable import remove_directory, rename, sync_directory
 from app.domain.ids import PointId
+from app.domain.moments import is_in_future
 from app.domain.restore_point import RestorePoint
 from app.repository.errors import PointDamaged, PointExists, PointMissing
 from app.repository.files import (
@@ -94,6 +95,23 @@ class Trash:
             sync_directory(source.parent)
             with suppress(OSError):
                 remove_directory(source.parent)
+
+    def date_anew(self, now: datetime) -> None:
+        """Let the grace time of points begin now that were deleted in the future, by a clock that was wrong.
+
+        The caller holds the exclusive lease.
+
+        Raises:
+            StandbyUnavailable: the standby refuses.
+        """
+        for path, _, deleted in self._directories():
+            if is_in_future(deleted, now):
+                stamp, seconds = path.name.partition(".")[0], int(now.timestamp())
+                with suppress(OSError):  # it is tried again by the next sweep
+                    while (path.parent / f"{stamp}.{seconds}").exists():
+                        seconds += 1
+                    rename(path, path.parent / f"{stamp}.{seconds}")
+                    sync_directory(path.parent)
 
     def purge(self, point: PointId, deleted_at: datetime, scratch: Path, leftovers: Leftovers) -> bool:
         """Delete a point for good; tell whether it is gone. It leaves the trash at once, into ``scratch``.

@@ -171,6 +171,9 @@ def _notifications(subjects: "Commands") -> None:
 
 
 def _program(subjects: "Commands") -> None:
+    clock = _subject(subjects, "clock", "whether this machine's clock is believed")
+    _command(clock, "show", program.show_clock, "show why it is not; meanwhile nothing is removed for its age")
+    _command(clock, "confirm", program.confirm_clock, "say that it is right")
     stat = _command(subjects, "stat", program.show_status, "how the engine stands, or a rule's statistics")
     stat.add_argument("--rule")
     periods = [one.value for one in StatisticsPeriod]

@@ -6,7 +6,17 @@ from app.cli.ctl.names import find_rule, find_task
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.tasks import DONE
 from app.domain.messages import LogLevel
-from app.engine.api import Door, LogEntryRow, LogFilter, ReadLog, ReadStatistics, ReadStatus, StatisticsPeriod
+from app.engine.api import (
+    ConfirmClock,
+    Door,
+    LogEntryRow,
+    LogFilter,
+    ReadLog,
+    ReadOverview,
+    ReadStatistics,
+    ReadStatus,
+    StatisticsPeriod,
+)
 
 _PAGE = 500
 
@@ -32,6 +42,23 @@ def show_status(door: Door, screen: Screen, chosen: Namespace) -> int:
         for one in status.standbys
     ]
     screen.facts(facts, status)
+    return DONE
+
+
+def show_clock(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Show why this machine's clock is not believed; 1 when it is not."""
+    del chosen
+    doubts = door.ask(ReadOverview()).clock_doubts
+    rows = ((one.kind.value, one.subject or "-", f"{one.seconds / 3600:+.1f}") for one in doubts)
+    screen.table(("doubt", "against", ">hours ahead"), rows, doubts)
+    return 1 if doubts else DONE
+
+
+def confirm_clock(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Say that this machine's clock is right."""
+    del chosen
+    door.execute(ConfirmClock())
+    screen.remark("The clock is believed; expired restore points are removed again after the next runs.")
     return DONE
 
 

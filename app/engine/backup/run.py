@@ -8,6 +8,7 @@ effect. Whatever ends the run in between leaves neither.
 import random
 
 from app.core.hypervisor import Hypervisor, MarkedHistory, ResettableTracking
+from app.domain.clocks import ClockDoubtKind
 from app.domain.errors import OperationalError, StandbyFull
 from app.domain.events import RestorePointCommitted
 from app.domain.restore_point import HistoryMark, RestorePoint
@@ -184,10 +185,15 @@ class BackupRun:
         if not isinstance(hypervisor, MarkedHistory):
             return None
         try:
-            return hypervisor.history_mark()
+            mark = hypervisor.history_mark()
         except OperationalError as error:
             self._job.log.warning(m.HISTORY_NOT_MARKED, detail=error.message)
             return None
+        platform = self._workshop.sessions.platform(self._request.platform)
+        self._workshop.clock_watch.note_other(
+            ClockDoubtKind.PLATFORM, platform.id, platform.name, self._workshop.clock.now() - mark.at
+        )
+        return mark
 
     # --- afterwards ----------------------------------------------------------------------------------------------
 

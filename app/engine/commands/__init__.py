@@ -21,7 +21,7 @@ from app.engine.commands.hooks import SetHooks
 from app.engine.commands.limits import ChangeLimits
 from app.engine.commands.notifications import SetNotifications, TestSink
 from app.engine.commands.offers import OfferPoint, WithdrawPoint
-from app.engine.commands.program import RaiseWindow
+from app.engine.commands.program import ConfirmClock, RaiseWindow
 from app.engine.commands.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
@@ -106,6 +106,7 @@ AnyCommand = (
     | TestSink
     | SetHooks
     | RaiseWindow
+    | ConfirmClock
     | UnlockStandby
     | EncryptStandby
     | ChangePassphrase
@@ -124,6 +125,7 @@ __all__ = [
     "ChangeRulePolicy",
     "ClearLog",
     "Command",
+    "ConfirmClock",
     "ConfirmedVm",
     "CreateRule",
     "DeletePoint",

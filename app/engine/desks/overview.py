@@ -137,6 +137,7 @@ class OverviewDesk:
             failures=tuple(task_row(one, samples, ()) for one in self._failures()),
             overdue=tuple(overdue[:MOST_OVERDUE]),
             overdue_count=len(overdue),
+            clock_doubts=workshop.clock_watch.doubts(),
             running=tuple(task_row(one, samples, stopping) for one in self._records(list(samples))),
             pending=self._manager.pending_count(),
             next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),

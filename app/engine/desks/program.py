@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.domain.engine_events import WindowRaiseAsked
-from app.engine.commands.program import RaiseWindow
+from app.engine.commands.program import ConfirmClock, RaiseWindow
 from app.engine.desks import Handler
 from app.engine.jobs import Workshop
 
@@ -16,7 +16,10 @@ class ProgramDesk:
 
     def handlers(self) -> Mapping[type, Handler]:
         """Return who answers what."""
-        return {RaiseWindow: self._raise_window}
+        return {RaiseWindow: self._raise_window, ConfirmClock: self._confirm_clock}
+
+    def _confirm_clock(self, _: ConfirmClock) -> None:
+        self._workshop.clock_watch.confirm()
 
     def _raise_window(self, _: RaiseWindow) -> None:
         self._workshop.bus.publish(WindowRaiseAsked(at=self._workshop.clock.now()))

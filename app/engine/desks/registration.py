@@ -123,7 +123,9 @@ class RegistrationDesk:
     def _examine_platform(self, query: q.ExaminePlatform) -> tuple[q.Finding, ...]:
         sessions = self._workshop.sessions
         platform = sessions.platform(query.platform)
-        return examine_platform(platform, partial(sessions.connect, platform.id), self._probe)
+        return examine_platform(
+            platform, partial(sessions.connect, platform.id), self._probe, self._workshop.clock.now
+        )
 
     def _examine_rule(self, query: q.ExamineRule) -> tuple[q.Finding, ...]:
         catalog, sessions = self._workshop.catalog, self._workshop.sessions

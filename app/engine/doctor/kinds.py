@@ -72,6 +72,34 @@ class VersionTooOld(FindingKind):
     hint_template = "Update the platform to vSphere 6.5 or newer."
 
 
+class ClockAgrees(FindingKind):
+    """The platform's clock shows what ours shows."""
+
+    code = "doctor.clock_agrees"
+    message_template = "The platform's clock agrees with this machine's"
+
+
+class ClockDiffers(FindingKind):
+    """The platform's clock shows another time."""
+
+    code = "doctor.clock_differs"
+    severity = Severity.WARNING
+    message_template = "The platform's clock and this machine's differ by {hours} hours"
+    hint_template = (
+        "Set both by NTP. Until they agree, expired restore points stay; which restore points a revert has made "
+        "useless is found all the same."
+    )
+
+
+class StandbyClockDiffers(FindingKind):
+    """The clock of the standby machine's file server shows another time."""
+
+    code = "doctor.standby_clock_differs"
+    severity = Severity.WARNING
+    message_template = "The clocks of the standby machine and of this machine differ by {hours} hours"
+    hint_template = "Set both by NTP. Until they agree, expired restore points stay."
+
+
 class LicenceFine(FindingKind):
     """The licence allows what we do."""
 

@@ -3,9 +3,11 @@
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
-from app.core.hypervisor import Examinable, Hypervisor
+from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
 from app.core.systemerrors import system_words
+from app.domain.clocks import differs
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
@@ -31,16 +33,24 @@ def probe_port(host: str, port: int) -> str | None:
     return None
 
 
-def examine_platform(platform: Platform, connect: Connect, probe: PortProbe = probe_port) -> tuple[Finding, ...]:
+def _present() -> datetime:
+    return datetime.now(UTC)
+
+
+def examine_platform(
+    platform: Platform, connect: Connect, probe: PortProbe = probe_port, now: Callable[[], datetime] = _present
+) -> tuple[Finding, ...]:
     """Look at a platform's address, login, version, licence, privileges and ports. Never raises."""
     try:
         with connect() as hypervisor:
-            return tuple(_examine(platform, hypervisor, probe))
+            return tuple(_examine(platform, hypervisor, probe, now))
     except OperationalError as error:
         return (k.of_error(platform.name, error),)
 
 
-def _examine(platform: Platform, hypervisor: Hypervisor, probe: PortProbe) -> Iterator[Finding]:
+def _examine(
+    platform: Platform, hypervisor: Hypervisor, probe: PortProbe, now: Callable[[], datetime]
+) -> Iterator[Finding]:
     facts = hypervisor.facts
     yield k.LoginWorks.about(
         platform.name,
@@ -50,6 +60,8 @@ def _examine(platform: Platform, hypervisor: Hypervisor, probe: PortProbe) -> It
         name=facts.full_name,
     )
     yield _version(platform, facts)
+    if isinstance(hypervisor, MarkedHistory):
+        yield _clock(platform, hypervisor, now)
     if isinstance(hypervisor, Examinable):
         yield from _licence(platform, hypervisor)
         yield from privileges(platform.name, hypervisor)
@@ -67,6 +79,16 @@ def _version(platform: Platform, facts: PlatformFacts) -> Finding:
         oldest = ".".join(map(str, OLDEST_API))
         return k.VersionTooOld.about(platform.name, version=facts.api_version, oldest=oldest)
     return k.VersionSupported.about(platform.name, version=facts.api_version)
+
+
+def _clock(platform: Platform, hypervisor: MarkedHistory, now: Callable[[], datetime]) -> Finding:
+    try:
+        ahead = now() - hypervisor.history_mark().at
+    except OperationalError as error:
+        return k.of_error(platform.name, error)
+    if differs(ahead, None):
+        return k.ClockDiffers.about(platform.name, hours=f"{abs(ahead.total_seconds()) / 3600:.1f}")
+    return k.ClockAgrees.about(platform.name)
 
 
 def _licence(platform: Platform, hypervisor: Examinable) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from app.core.hypervisor import SNAPSHOT_PREFIX, Examinable, Hypervisor
 from app.core.places import RestoreChoices
+from app.domain.clocks import differs
 from app.domain.errors import OperationalError
 from app.domain.rules import AdvancedSettings, BackupRule
 from app.domain.standbys import Standby
@@ -42,7 +43,7 @@ def examine_rule(
     if rule.advanced.lan_free:
         found.append(k.LanFreeMissing.about(rule.name))
     if standby is not None:
-        found.append(_standby(standby, details))
+        found.extend(_standby(standby, details))
         locked = encryption_problem(standby)
         if locked is not None:
             found.append(k.of_error(standby.name, locked))
@@ -109,14 +110,19 @@ def _datastores(hypervisor: RestoreChoices, wanted: Iterable[tuple[str, str]]) -
         yield kind.about(name, name=name, kind=store.kind, percent=percent)
 
 
-def _standby(standby: Standby, details: Iterable[VmDetails]) -> Finding:
+def _standby(standby: Standby, details: Iterable[VmDetails]) -> Iterator[Finding]:
     health = look_at(standby)
     if health.error is not None:
-        return k.of_error(standby.name, health.error)
+        yield k.of_error(standby.name, health.error)
+        return
+    if health.clock_ahead is not None and differs(health.clock_ahead, None):
+        hours = f"{abs(health.clock_ahead.total_seconds()) / 3600:.1f}"
+        yield k.StandbyClockDiffers.about(standby.name, hours=hours)
     needed = sum(disk.capacity_bytes for one in details for disk in one.disks if disk.unsupported_reason is None)
     free = health.free_bytes
     if free is None:
-        return k.StandbySpaceUnknown.about(standby.name)
-    if free < needed:
-        return k.StandbyTight.about(standby.name, free=f"{free / _GB:.1f}", needed=f"{needed / _GB:.1f}")
-    return k.StandbyFine.about(standby.name, free=f"{free / _GB:.1f}")
+        yield k.StandbySpaceUnknown.about(standby.name)
+    elif free < needed:
+        yield k.StandbyTight.about(standby.name, free=f"{free / _GB:.1f}", needed=f"{needed / _GB:.1f}")
+    else:
+        yield k.StandbyFine.about(standby.name, free=f"{free / _GB:.1f}")

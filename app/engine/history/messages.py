@@ -1,5 +1,6 @@
 """What is written to the operator's log about things that are no task."""
 
+from app.domain.clocks import ClockDoubtKind
 from app.domain.messages import MessageKind
 
 PROGRAM_STARTED = MessageKind("program.started", "The program started")
@@ -24,3 +25,34 @@ REPOSITORY_UNREAD = MessageKind("standby.repository_unread", "The repository in 
 POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore points were read from the standby")
 POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")
 POINT_TAKEN_BACK = MessageKind("point.taken_back", "The deleted restore point {point} was taken back")
+
+# --- the clock of this machine -----------------------------------------------------------------------------------
+
+CLOCK_AHEAD = MessageKind(
+    "clock.ahead",
+    "The clock of this machine shows {hours} hours more than is known to have passed. Until it is right again, or "
+    "confirmed on the overview, nothing is removed for its age.",
+)
+CLOCK_BEHIND = MessageKind(
+    "clock.behind",
+    "The clock of this machine went back by {hours} hours. Until it is right again, or confirmed on the overview, "
+    "nothing is removed for its age.",
+)
+CLOCK_OF_PLATFORM = MessageKind(
+    "clock.platform",
+    "The clocks of this machine and of the platform {subject} differ by {hours} hours. Until they agree, or the "
+    "clock is confirmed on the overview, nothing is removed for its age.",
+)
+CLOCK_OF_STANDBY = MessageKind(
+    "clock.standby",
+    "The clocks of this machine and of the standby machine {subject} differ by {hours} hours. Until they agree, "
+    "or the clock is confirmed on the overview, nothing is removed for its age.",
+)
+CLOCK_BELIEVED = MessageKind("clock.believed", "The clock of this machine is right again")
+CLOCK_CONFIRMED = MessageKind("clock.confirmed", "The operator confirmed the clock of this machine")
+OF_CLOCK_DOUBT = {
+    ClockDoubtKind.AHEAD: CLOCK_AHEAD,
+    ClockDoubtKind.BEHIND: CLOCK_BEHIND,
+    ClockDoubtKind.PLATFORM: CLOCK_OF_PLATFORM,
+    ClockDoubtKind.STANDBY: CLOCK_OF_STANDBY,
+}

@@ -37,10 +37,27 @@ class Recorder:
     manager's lock is taken inside it, never the other way round.
     """
 
-    def __init__(self, live: Live, store: TrafficStore, clock: Clock, bus: EventBus) -> None:
+    def __init__(
+        self,
+        live: Live,
+        store: TrafficStore,
+        clock: Clock,
+        bus: EventBus,
+        may_forget: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            live: returns what runs.
+            store: keeps traffic.
+            clock: tells the time.
+            bus: tells of tasks and rules.
+            may_forget: tells whether traffic may be forgotten for its age now.
+        """
         self._live = live
         self._store = store
         self._clock = clock
+        self._may_forget = may_forget
         self._lock = threading.Lock()
         self._seen: dict[TaskId, ProgressSample] = {}
         self._unwritten: dict[tuple[int, RuleId | None, VmId], tuple[int, int]] = {}
@@ -140,6 +157,8 @@ class Recorder:
                 self._unwritten[key] = (read + one.read_bytes, written + one.written_bytes)
 
     def _tidy(self, now_s: int) -> None:
+        if not self._may_forget():
+            return
         try:
             if now_s // MINUTE_S != self._rolled_minute:
                 self._store.roll_up(now_s)

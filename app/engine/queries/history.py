@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
+from app.domain.clocks import ClockDoubt
 from app.domain.concerns import Concern, PlatformCoverage, RuleStops, StandbyCondition, concerns
 from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel
@@ -239,6 +240,8 @@ class Overview:
     """All platforms, also those that were never reached."""
     stops: tuple[RuleStops, ...] = ()
     """Rules of which VMs are stopped."""
+    clock_doubts: tuple[ClockDoubt, ...] = ()
+    """Why this machine's clock is not believed: meanwhile nothing is removed for its age."""
 
     def concerns(self) -> tuple[Concern, ...]:
         """Return what stands against "all is well", worst first."""

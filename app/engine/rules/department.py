@@ -27,7 +27,13 @@ class RuleDepartment:
         scheduler = Scheduler(workshop, runs)
         self._heartbeat = Heartbeat(workshop.catalog.engines, workshop.clock)
         keeper = Keeper(workshop, manager.unfinished, lambda request: manager.submit(executor.queued(request)))
-        calls = (self._heartbeat.beat, scheduler.look, workshop.standby_watch.refresh, keeper.look)
+        calls = (
+            workshop.clock_watch.look,
+            self._heartbeat.beat,
+            scheduler.look,
+            workshop.standby_watch.refresh,
+            keeper.look,
+        )
         self._ticker = Ticker(workshop.settings.tick_s, calls)
         self.desk = RulesDesk(
             workshop,
@@ -45,6 +51,7 @@ class RuleDepartment:
         Raises:
             CatalogUnavailable: the heartbeat cannot be written.
         """
+        self._workshop.clock_watch.look()  # before the heartbeat: it compares with the last one
         self._heartbeat.begin()
         self._ticker.start()
 

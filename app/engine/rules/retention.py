@@ -1,11 +1,12 @@
 """What goes after a successful run, and the preview of it. The decisions are :mod:`app.domain.retention`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice, takewhile
 
 from app.domain.errors import OperationalError
 from app.domain.ids import PointId, RuleId, VmId
+from app.domain.moments import is_in_future
 from app.domain.policies import BackupPolicy, OneTimePolicy, PolicyUnit, Retention
 from app.domain.retention import KeptPoint, PreviewDay, decide, preview
 from app.domain.schedule import PlannedRun, upcoming_runs
@@ -48,6 +49,8 @@ class RetentionKeeper:
         decision = decide(
             kept_points(points), known.policy.retention, known.policy, workshop.clock.now(), workshop.zone()
         )
+        if not decision.remove or self._waits(job, points, len(decision.remove)):
+            return
         used = self._used_points()
         by_id = {one.point.id: one for one in points}
         for expired in decision.remove:
@@ -56,6 +59,20 @@ class RetentionKeeper:
                 continue
             self._points.delete(known, [by_id[expired.id]])
             job.log.info(m.POINT_EXPIRED, point=expired.id)
+
+    def _waits(self, job: Job, newest_first: Sequence[KnownPoint], count: int) -> bool:
+        """Tell whether nothing is removed now because the clock cannot be believed; the log says so."""
+        watch, now = self._workshop.clock_watch, self._workshop.clock.now()
+        before = newest_first[1].point if len(newest_first) > 1 else None
+        if before is not None and is_in_future(before.created_at, now):
+            job.log.warning(m.RETENTION_POINT_AHEAD, count=count, point=before.id)
+            return True
+        if before is not None:
+            watch.note_point_before(before.created_at)
+        if watch.is_believed():
+            return False
+        job.log.warning(m.RETENTION_WAITS, count=count)
+        return True
 
     def _used_points(self) -> set[PointId]:
         return {one.point for one in self._manager.unfinished() if one.point is not None}

@@ -5,6 +5,7 @@ from app.engine import messages as m
 from app.engine.commands.tasks import StartSweep
 from app.engine.jobs import Job, Workshop
 from app.engine.leftovers import note_leftovers
+from app.repository import SweepPolicy
 from app.repository.errors import RepositoryBusy
 
 SLICE_S = 15.0
@@ -33,6 +34,9 @@ class SweepRun:
         job, request = self._job, self._request
         job.stages.enter(TaskState.PREPARING)
         freed_bytes = 0
+        policy = SweepPolicy(keep_deleted=not self._workshop.clock_watch.is_believed())
+        if policy.keep_deleted:
+            job.log.warning(m.TRASH_WAITS)
         with self._workshop.repositories.lease(
             request.standby, request.target_path, job.context.cancel
         ) as repository:
@@ -42,7 +46,7 @@ class SweepRun:
             while not finished:
                 try:
                     report = repository.maintenance.sweep(
-                        progress=job.context.progress, cancel=job.context.cancel, time_limit_s=SLICE_S
+                        policy, progress=job.context.progress, cancel=job.context.cancel, time_limit_s=SLICE_S
                     )
                 except RepositoryBusy:
                     if self._workshop.clock.monotonic() > deadline:

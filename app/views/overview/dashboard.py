@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.domain.concerns import ConcernKind
 from app.domain.ids import TaskId
-from app.engine.api import Overview, Traffic
+from app.engine.api import ConfirmClock, Overview, Traffic
 from app.models import format as fmt
 from app.views import style
 from app.views.backup.traffic import with_gaps
@@ -28,7 +28,7 @@ from app.views.history import Address
 from app.views.icons import Glyph, icon
 from app.views.overview import words
 from app.views.places import BACKUP, FAILED_TASKS, NEW_RULE, STANDBYS, TASKS
-from app.views.plain import Label
+from app.views.plain import Label, set_tip
 
 _MOST_ENTRIES = 6
 
@@ -89,6 +89,10 @@ class Dashboard(QScrollArea):
         self._next_step = QPushButton(self.tr("Create a backup rule"), card)
         self._next_step.setProperty("role", "primary")
         self._next_step.clicked.connect(self._on_next_step)
+        self.confirm_clock = QPushButton(self.tr("The clock is right"), card)
+        set_tip(self.confirm_clock, self.tr("Expired restore points are removed again after the next runs"))
+        self.confirm_clock.clicked.connect(self._on_confirm_clock)
+        self.confirm_clock.hide()
         texts = QVBoxLayout()
         texts.setSpacing(style.SPACE_XS)
         texts.addWidget(self._sentence)
@@ -98,6 +102,7 @@ class Dashboard(QScrollArea):
         row.setSpacing(style.SPACE_L)
         row.addWidget(self._picture)
         row.addLayout(texts, 1)
+        row.addWidget(self.confirm_clock)
         row.addWidget(self._next_step)
         return card
 
@@ -157,7 +162,8 @@ class Dashboard(QScrollArea):
         # Each kind keeps some lines, however many VMs failed.
         room = max(_MOST_ENTRIES - len(others), _MOST_ENTRIES // 2)
         first = [*failures, *overdue][:room]
-        self.attention.show_entries([*first, *others][: _MOST_ENTRIES * 2] or [self._no_trouble()])
+        doubts = [words.clock_entry(one) for one in overview.clock_doubts]
+        self.attention.show_entries([*doubts, *first, *others][: _MOST_ENTRIES * 2] or [self._no_trouble()])
         running = [words.running_entry(one, speeds.get(one.id)) for one in overview.running[:_MOST_ENTRIES]]
         self.running.show_entries(running or [self._nothing_runs(overview.pending)])
         coming = [words.next_run_entry(at, name, now) for at, name in overview.next_runs]
@@ -173,6 +179,7 @@ class Dashboard(QScrollArea):
         self._sentence.setText(sentence)
         self._detail.setText(detail)
         self._next_step.setVisible(not overview.protected_vms)
+        self.confirm_clock.setVisible(bool(overview.clock_doubts))
         self._on_theme_changed()
 
     def _show_rings(self, overview: Overview) -> None:
@@ -234,6 +241,15 @@ class Dashboard(QScrollArea):
         )
 
     # --- slots ------------------------------------------------------------------------------------------------
+
+    def _on_confirm_clock(self) -> None:
+        self.confirm_clock.setEnabled(False)
+        self._console.door.execute(
+            ConfirmClock(), owner=self, on_done=self._on_clock_answered, on_failed=self._on_clock_answered
+        )
+
+    def _on_clock_answered(self, _answer: object) -> None:
+        self.confirm_clock.setEnabled(True)
 
     def _on_next_step(self) -> None:
         self._console.go(NEW_RULE.page, *NEW_RULE.path)

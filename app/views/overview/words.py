@@ -6,6 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import Concern, ConcernKind
 from app.engine.api import OverdueVm, Overview, StandbyGauge, TaskRow
 from app.models import format as fmt
@@ -176,12 +177,44 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
     )
 
 
+def clock_entry(doubt: ClockDoubt) -> Entry:
+    """Return why the clock of the engine's machine is not believed."""
+    hours = f"{abs(doubt.seconds) / 3600:.1f}"
+    titles = {
+        ClockDoubtKind.AHEAD: QCoreApplication.translate("Overview", "The clock jumped ahead by {hours} hours"),
+        ClockDoubtKind.BEHIND: QCoreApplication.translate("Overview", "The clock went back by {hours} hours"),
+        ClockDoubtKind.PLATFORM: QCoreApplication.translate(
+            "Overview", "{subject}: its clock differs by {hours} hours"
+        ),
+        ClockDoubtKind.STANDBY: QCoreApplication.translate(
+            "Overview", "{subject}: its clock differs by {hours} hours"
+        ),
+    }
+    return Entry(
+        glyph=Glyph.WARNING,
+        color="pending",
+        title=titles[doubt.kind].format(hours=hours, subject=doubt.subject),
+        detail=QCoreApplication.translate("Overview", "Until the clock is right, nothing is removed for its age"),
+    )
+
+
 def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
     """Return the answer to "are we safe?": icon, colour, sentence, and what it rests on."""
     concerns = overview.concerns()
     urgent = sum(one.count for one in concerns if one.kind.is_urgent)
     if urgent:
         return Glyph.ERROR, "failed", _urgent_title(urgent), _tallied(concerns)
+    if overview.clock_doubts:
+        return (
+            Glyph.WARNING,
+            "pending",
+            QCoreApplication.translate("Overview", "Is the clock of this machine right?"),
+            QCoreApplication.translate(
+                "Overview",
+                "It does not fit what is known. Until it is right again, or you confirm it, no restore point is "
+                "removed for its age.",
+            ),
+        )
     if not overview.protected_vms:
         return (
             Glyph.INFO,

@@ -6,12 +6,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
 from app.domain.states import TaskState
 from app.engine.api import (
+    ConfirmClock,
     ListPlatforms,
     OverdueVm,
     ReadOverview,
@@ -71,6 +73,27 @@ def test_a_failure_stands_first_with_its_reason_and_leads_to_its_task(
     page.dashboard.attention.button(1).setFocus()
     QTest.keyClick(page.dashboard.attention.button(1), Qt.Key.Key_Space)
     assert wanted == [Address("tasks", ("task-db-01",)), Address("backup", ("r1", "vm-9"))]
+
+
+def test_a_clock_that_is_doubted_is_said_and_can_be_confirmed(
+    qtbot: QtBot, page: OverviewPage, calm_door: ScriptedDoor
+) -> None:
+    doubts = (
+        ClockDoubt(kind=ClockDoubtKind.AHEAD, seconds=90_000),
+        ClockDoubt(kind=ClockDoubtKind.PLATFORM, seconds=-28_800, subject="vc-1"),
+    )
+    calm_door.answer(ReadOverview, replace(SAFE, clock_doubts=doubts))
+    calm_door.answer(ConfirmClock, None)
+    shown(qtbot, page)
+    assert page.dashboard.sentence == "Is the clock of this machine right?"
+    first, second = page.dashboard.attention.entries()
+    assert first.title == "The clock jumped ahead by 25.0 hours"
+    assert second.title == "vc-1: its clock differs by 8.0 hours"
+    QTest.mouseClick(page.dashboard.confirm_clock, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: ConfirmClock() in calm_door.executed)
+    calm_door.answer(ReadOverview, SAFE)
+    page.refresh()
+    qtbot.waitUntil(lambda: page.dashboard.confirm_clock.isHidden())
 
 
 def test_reasons_are_in_the_operators_language(

@@ -14,16 +14,20 @@ from app.cli.ctl.command import run_ctl
 from app.cli.ctl.screen import printable, size
 from app.cli.demo.stage import folders_in
 from app.core.progress import ProgressSample
+from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.errors import LoginRefused
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.platforms import Platform
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.engine.api import (
     CancelTask,
+    ConfirmClock,
     ErrorRow,
     ListRules,
     ListRuleVms,
     ListTasks,
+    Overview,
+    ReadOverview,
     RegisterPlatform,
     RuleRow,
     RuleVmRow,
@@ -168,6 +172,35 @@ def test_back_task_shows_what_the_documented_page_shows(ctl: Ctl) -> None:
 def test_every_state_has_a_stage(ctl: Ctl) -> None:
     ctl.engine.answer(ListTasks, tuple(task(f"t{one.value}", one) for one in TaskState))
     assert ctl("back", "task")[0] == 0
+
+
+def test_the_clock_is_shown_and_confirmed(ctl: Ctl) -> None:
+    doubt = ClockDoubt(kind=ClockDoubtKind.STANDBY, seconds=7200, subject="nas")
+    ctl.engine.answer(ReadOverview, overview(doubt))
+    status, out, _ = ctl("clock", "show")
+    assert (status, "nas" in out, "+2.0" in out) == (1, True, True)
+    ctl.engine.answer(ConfirmClock, None)
+    assert ctl("clock", "confirm")[0] == 0
+    assert ctl.engine.executed == [ConfirmClock()]
+    ctl.engine.answer(ReadOverview, overview())
+    assert ctl("clock", "show")[0] == 0
+
+
+def overview(*doubts: ClockDoubt) -> Overview:
+    return Overview(
+        protected_vms=0,
+        known_vms=None,
+        succeeded_7d=0,
+        failed_7d=0,
+        failures=(),
+        overdue=(),
+        running=(),
+        pending=0,
+        next_runs=(),
+        standbys=(),
+        point_count=0,
+        clock_doubts=doubts,
+    )
 
 
 # --- exit statuses ---------------------------------------------------------------------------------------------

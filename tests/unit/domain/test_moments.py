@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.clocks import ClockDoubtKind, differs, doubt_of
 from app.domain.engines import EngineBeat
 from app.domain.moments import TOLERANCE, believed, has_age, is_due, is_in_future
 
@@ -48,3 +50,32 @@ def test_an_engine_whose_last_beat_is_in_the_future_is_not_taken_to_be_alive() -
     beat = EngineBeat(id="e", host="h", pid=1, started_at=NOW, beat_at=NOW.replace(year=2035))
     assert not beat.is_alive(NOW)
     assert beat.is_alive(beat.beat_at)
+
+
+# --- doubts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gap", "elapsed", "kind"),
+    [
+        (timedelta(days=3), None, None),  # the program was off over the weekend
+        (timedelta(days=60), None, ClockDoubtKind.AHEAD),
+        (timedelta(hours=-2), None, ClockDoubtKind.BEHIND),
+        (timedelta(minutes=-30), None, None),
+        (timedelta(days=3), timedelta(days=3), None),  # the machine slept
+        (timedelta(hours=2), timedelta(seconds=1), ClockDoubtKind.AHEAD),
+        (timedelta(hours=-2), timedelta(seconds=1), ClockDoubtKind.BEHIND),
+        (timedelta(seconds=1), timedelta(hours=2), ClockDoubtKind.BEHIND),
+    ],
+)
+def test_a_clock_goes_on_from_when_it_was_last_believed(
+    gap: timedelta, elapsed: timedelta | None, kind: ClockDoubtKind | None
+) -> None:
+    found = doubt_of(NOW + gap, NOW, elapsed)
+    assert (None if found is None else found.kind) is kind
+
+
+def test_another_clock_may_differ_by_what_was_accepted() -> None:
+    assert differs(timedelta(hours=8), None)
+    assert differs(timedelta(hours=-8), timedelta(hours=8))
+    assert not differs(timedelta(hours=8, minutes=10), timedelta(hours=8))
