@@ -39,7 +39,6 @@ class VSphereAccess:
         self._lock = threading.Lock()
         self._nfc_service: tuple[int, str] | None = None
         self._datacenters: Mapping[str, DatacenterFiles] = {}
-        self._datacenter_of: dict[VmId, str] = {}
 
     def nfc_ticket(self, vm: VmId, disk_key: int, access: AccessMode) -> NfcTicket:
         """Ask for a one-time ticket to one disk.
@@ -132,7 +131,8 @@ class VSphereAccess:
             datastore_path: a datastore path.
             vm: the VM whose path it is; None when it is not known.
         """
-        own = self._own_datacenter(vm) if vm is not None else ""
+        # Asked each time: a VM may be moved to another datacenter meanwhile.
+        own = "" if vm is None else self._session.run(lambda connection: datacenter_of(connection, vm))
         found = self._with_datastore(datastore_path, own, self._datacenters)
         if not found:
             fresh = self._session.run(read_datacenters)
@@ -161,14 +161,6 @@ class VSphereAccess:
                 if name in datacenter.datastores:
                     found.append((name, datacenter.path))
         return found
-
-    def _own_datacenter(self, vm: VmId) -> str:
-        known = self._datacenter_of.get(vm)
-        if known is None:
-            known = self._session.run(lambda connection: datacenter_of(connection, vm))
-            with self._lock:
-                self._datacenter_of[vm] = known
-        return known
 
     def _unknown(self, datastore: str, detail: str) -> DatastoreUnknown:
         return DatastoreUnknown(address=self._session.platform.address, datastore=datastore, detail=detail)

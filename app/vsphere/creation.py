@@ -33,6 +33,7 @@ from app.vsphere.hardware_versions import VersionTooOld
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import NoPlace, Place, choose_place
+from app.vsphere.plain_values import plain_uuid
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
 from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, mac_addresses_of, origin_of, rebuild
 from app.vsphere.rebuild_devices import slots_of
@@ -153,8 +154,8 @@ class Creation:
         taken = self._session.run(lambda connection: _taken_identities(connection))
         config = vm.config
         return Identity(
-            uuid=config.uuid if config.uuid not in taken else None,
-            instance_uuid=config.instanceUuid if config.instanceUuid not in taken else None,
+            uuid=plain_uuid(config.uuid) if config.uuid not in taken else None,
+            instance_uuid=plain_uuid(config.instanceUuid) if config.instanceUuid not in taken else None,
             taken_mac_addresses=mac_addresses_of(vm) & taken,
         )
 
@@ -279,7 +280,11 @@ def _start(connection: Connection, job: _Job) -> Any:
 
 
 def _whole_identity(vm: SavedVm) -> Identity:
-    return Identity(uuid=vm.config.uuid, instance_uuid=vm.config.instanceUuid, taken_mac_addresses=frozenset())
+    return Identity(
+        uuid=plain_uuid(vm.config.uuid),
+        instance_uuid=plain_uuid(vm.config.instanceUuid),
+        taken_mac_addresses=frozenset(),
+    )
 
 
 def _taken_identities(connection: Connection) -> frozenset[str]:

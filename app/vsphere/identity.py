@@ -12,6 +12,7 @@ from pyVmomi import vim
 from app.domain.ids import VmId
 from app.domain.vms import SavedConfiguration
 from app.vsphere import saved_vm, tasks
+from app.vsphere.plain_values import is_address, plain_uuid
 from app.vsphere.properties import Row, read
 from app.vsphere.session import VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
@@ -28,13 +29,22 @@ def give_identity(session: VSphereSession, vm: VmId, saved: SavedConfiguration) 
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         ConfigurationUnreadable: what was saved is not a configuration.
     """
-    wanted = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b"")).config
+    wanted = plain_identity(saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b"")).config)
     spec = identity_spec(wanted, _present(session, vm))
     if spec is None:
         return ()
     waiting = Waiting(operation="reconfigure a VM", deadline=Deadline.after(session.clock, _RECONFIGURE_S))
     tasks.run_task(session, lambda connection: connection.vm(vm).ReconfigVM_Task(spec=spec), waiting)
     return tuple(_differences(wanted, _present(session, vm)))
+
+
+def plain_identity(config: Any) -> Any:
+    """Return a saved configuration without UUIDs and addresses that are none: the file may have been forged."""
+    config.uuid, config.instanceUuid = plain_uuid(config.uuid) or "", plain_uuid(config.instanceUuid)
+    for device in config.hardware.device if config.hardware is not None else ():
+        if isinstance(device, _Card) and not is_address(device):
+            device.macAddress = None
+    return config
 
 
 def _present(session: VSphereSession, vm: VmId) -> Row:

@@ -190,8 +190,7 @@ def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
     moid = _datacenter(site, origin, wanted)
     datacenter = site.datacenter(moid)
     host = _host(site, datacenter, origin, wanted)
-    known = frozenset(one for other in site.hosts for one in other.datastore_ids)
-    stores = _Datastores(host, origin, known)
+    stores = _Datastores(host, origin, _known_datastores(site))
     datastore = stores.of_vm(wanted)
     disk_datastores = stores.of_disks(wanted, datastore)
     folder, path = _folder(site.folders[moid], origin, wanted, warnings)
@@ -279,15 +278,23 @@ def _host(site: Site, datacenter: Datacenter, origin: Origin, wanted: VmPlacemen
             raise NoPlace(f"no suitable host in {datacenter.path} has the datastore {text}")
     if not hosts:
         raise NoPlace(f"no host of {datacenter.path} is connected")
-    return max(hosts, key=lambda one: _suitability(one, origin))
+    known = _known_datastores(site)
+    return max(hosts, key=lambda one: _suitability(one, origin, known))
 
 
-def _suitability(host: Host, origin: Origin) -> tuple[bool, bool, int, bool]:
-    stores = {origin.datastore, *origin.disk_datastores.values()}
+def _suitability(host: Host, origin: Origin, known: frozenset[str]) -> tuple[bool, int, bool, bool]:
+    """Rate a host: first its datastores, then whether it knows the VM's hardware and is the VM's own."""
+    stores = _Datastores(host, origin, known)
+    present = {name for name in {origin.datastore, *origin.disk_datastores.values()} if stores.own(name)}
     newest = newest_version(host.hardware_versions, host.version)
     runs = not newest or number_of(origin.hardware_version) <= newest
     is_own = origin.is_of(host.moid, host.name, origin.host_id, origin.host) or host.name == origin.host
-    return runs, origin.datastore in host.datastores, len(stores & host.datastores), is_own
+    return origin.datastore in present, len(present), runs, is_own
+
+
+def _known_datastores(site: Site) -> frozenset[str]:
+    """Return the ids of all datastores of a platform."""
+    return frozenset(moid for host in site.hosts for moid in host.datastore_ids)
 
 
 # ---- datastores ---------------------------------------------------------------------------------
@@ -311,7 +318,7 @@ class _Datastores:
     def of_vm(self, wanted: VmPlacement) -> str:
         if wanted.datastore is not None:
             return _datastore_of(self.host, wanted.datastore)
-        own = self._own(self.origin.datastore)
+        own = self.own(self.origin.datastore)
         if own:
             return own
         if len(self.host.datastores) == 1:
@@ -326,7 +333,7 @@ class _Datastores:
                 chosen[key] = overrides[key]
             elif wanted.datastore is not None:
                 chosen[key] = datastore
-            elif found := self._own(own):
+            elif found := self.own(own):
                 chosen[key] = found
             else:
                 chosen[key] = datastore
@@ -335,7 +342,7 @@ class _Datastores:
                 )
         return chosen
 
-    def _own(self, name: str) -> str:
+    def own(self, name: str) -> str:
         """Return the name here of a datastore that the VM was on; empty when the host does not have it."""
         saved_id = self.origin.datastore_ids.get(name, "")
         here = self.host.datastore_ids.get(saved_id, "")

@@ -4,7 +4,6 @@ Source: protocols page *vSphere facts*, section "Creating a VM again".
 """
 
 import copy
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from app.domain.vms import VmPlacement
 from app.vsphere.hardware_versions import VersionChoice, choose_version
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import Origin, Place
+from app.vsphere.plain_values import copy_plain, is_plain
 from app.vsphere.rebuild_devices import DeviceChoices, DiskSlot, rebuild_devices
 from app.vsphere.saved_vm import SavedVm
 from app.vsphere.settings_allowed import is_kept_setting, kept_settings, left_out_text, vapp_config
@@ -159,7 +159,7 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
     version = version_for(saved, place, wanted)
     spec = vim.vm.ConfigSpec(name=escaped(wanted.name))
     spec.files = vim.vm.FileInfo(vmPathName=f"[{place.datastore}]")
-    _copy(config, spec, [name for name in _SAME_NAME if name not in version.lost])
+    copy_plain(config, spec, [name for name in _SAME_NAME if name not in version.lost])
     spec.version = version.version
     _set_hardware(config, spec, wanted, version.lost)
     _set_settings(config, spec, version.lost)
@@ -200,33 +200,11 @@ def version_for(saved: SavedVm, place: Place, wanted: VmPlacement) -> VersionCho
     )
 
 
-_FREE_TEXT = frozenset({"annotation", "alternateGuestName"})
-_CHOICES = {
-    "swapPlacement": frozenset({"inherit", "vmDirectory", "hostLocal"}),
-    "firmware": frozenset({"bios", "efi"}),
-}
-_WORD = re.compile(r"\w{1,64}", re.ASCII)
-
-
-def _copy(source: Any, target: Any, names: Sequence[str]) -> None:
-    for name in names:
-        value = getattr(source, name)
-        if value is not None and not (isinstance(value, list) and not value) and _is_fine(name, value):
-            setattr(target, name, copy.deepcopy(value))
-
-
-def _is_fine(name: str, value: Any) -> bool:
-    """Tell whether a text is what such a property may be: a word, where it is not meant to be read."""
-    if not isinstance(value, str) or name in _FREE_TEXT:
-        return True
-    return value in _CHOICES[name] if name in _CHOICES else _WORD.fullmatch(value) is not None
-
-
 def _copied(source: Any, names: Sequence[str]) -> Any:
     if source is None:
         return None
     made = type(source)()
-    _copy(source, made, names)
+    copy_plain(source, made, names)
     return made
 
 
@@ -239,7 +217,7 @@ def _set_hardware(config: Any, spec: Any, wanted: VmPlacement, lost: frozenset[s
         # A platform refuses a number of CPUs that does not fill its sockets.
         spec.numCoresPerSocket = cores if spec.numCPUs % cores == 0 else 1
     names = ("virtualICH7MPresent", "virtualSMCPresent", "motherboardLayout", "simultaneousThreads")
-    _copy(hardware, spec, [name for name in names if name not in lost])
+    copy_plain(hardware, spec, [name for name in names if name not in lost])
 
 
 def _set_settings(config: Any, spec: Any, lost: frozenset[str]) -> None:
@@ -252,6 +230,7 @@ def _set_settings(config: Any, spec: Any, lost: frozenset[str]) -> None:
     spec.cpuFeatureMask = [
         vim.vm.ConfigSpec.CpuIdInfoSpec(operation="add", info=copy.deepcopy(mask))
         for mask in config.cpuFeatureMask or ()
+        if is_plain("cpuFeatureMask", mask)
     ]
 
 
@@ -325,5 +304,5 @@ def _video_card(config: Any, new_devices: Sequence[Any]) -> Any:
     if old is None or new is None or all(getattr(old, name) in {None, getattr(new, name)} for name in _VIDEO):
         return None
     changed = copy.deepcopy(new)
-    _copy(old, changed, _VIDEO)
+    copy_plain(old, changed, _VIDEO)
     return changed

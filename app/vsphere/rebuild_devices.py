@@ -4,7 +4,6 @@ Source: protocols page *vSphere facts*, section "Creating a VM again": default d
 get negative keys, disks are created empty.
 """
 
-import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pyVmomi import vim
 
 from app.vsphere.details import capacity_of, unsupported_reason
 from app.vsphere.placement import Network, NetworkKind, listed, named
+from app.vsphere.plain_values import copy_plain, is_address
 
 _device = vim.vm.device
 _card = _device.VirtualEthernetCard
@@ -50,10 +50,8 @@ _FIELDS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (_card, ("wakeOnLanEnabled", "resourceAllocation", "addressType", "macAddress")),
 )
 """What a new device takes over of a saved one, by kind; never a backing, which may name what a host has."""
-_ADDRESS = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.IGNORECASE)
 _DISK_UUID = re.compile(r"[0-9A-Fa-f -]{32,64}")
 _INDEPENDENT = frozenset({"independent_persistent", "independent_nonpersistent"})
-_ADDRESS_TYPES = frozenset({"manual", "generated", "assigned"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,10 +211,7 @@ class _Rebuilder:
     def _fresh(self, device: Any) -> Any:
         """Make a device of the same kind with a new negative key, on its controller's new key."""
         made = type(device)()
-        for name in next((names for kind, names in _FIELDS if isinstance(device, kind)), ()):
-            value = getattr(device, name)
-            if value is not None:
-                setattr(made, name, copy.deepcopy(value))
+        copy_plain(device, made, next((names for kind, names in _FIELDS if isinstance(device, kind)), ()))
         made.key = self._new_keys[device.key] = _FIRST_KEY - len(self._new_keys)
         made.controllerKey = self._new_keys.get(device.controllerKey, device.controllerKey)
         made.unitNumber = device.unitNumber
@@ -331,8 +326,7 @@ class _Rebuilder:
             self._result.mac_addresses.append(made.macAddress.lower())
 
     def _keeps_address(self, card: Any) -> bool:
-        is_address = _ADDRESS.fullmatch(card.macAddress or "") is not None
-        return is_address and card.addressType in _ADDRESS_TYPES and self._choices.keeps_mac(card.macAddress)
+        return is_address(card) and self._choices.keeps_mac(card.macAddress)
 
     def _saved_network(self, card: Any) -> str:
         return saved_network(card, self._choices.network_names)

@@ -125,6 +125,11 @@ def documents(draw: st.DrawFn) -> bytes:
             installBootStopDelay=1,
         ),
         messageBusTunnelEnabled=True,
+        cpuFeatureMask=[vim.host.CpuIdInfo(level=1, ecx=path, vendor=path)],
+        latencySensitivity=vim.LatencySensitivity(level=path),
+        sgxInfo=vim.vm.SgxInfo(epcSize=1, flcMode=path, lePubKeyHash=path),
+        cpuAllocation=vim.ResourceAllocationInfo(shares=vim.SharesInfo(shares=1, level=path)),
+        version=draw(st.sampled_from(["vmx-19", "vmx-99", path])),
     )
     document = json.loads(saved_vm.write(saved))
     for name in draw(st.lists(st.sampled_from(list(document)), max_size=1)):

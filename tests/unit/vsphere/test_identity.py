@@ -4,7 +4,7 @@ from typing import Any
 
 from pyVmomi import vim
 
-from app.vsphere.identity import identity_spec
+from app.vsphere.identity import identity_spec, plain_identity
 from app.vsphere.properties import Row
 
 _device = vim.vm.device
@@ -55,3 +55,21 @@ def test_an_adapter_that_was_not_restored_leaves_its_address_unused() -> None:
         saved(card(4000, "00:50:56:80:00:01"), card(4001, "00:50:56:80:00:02")), present("42-a", "50-b")
     )
     assert list(spec.deviceChange) == []
+
+
+def test_a_forged_identity_is_none() -> None:
+    saved = vim.vm.ConfigInfo(
+        uuid="../../x",
+        instanceUuid="50100000-0000-0000-0000-000000000001",
+        hardware=vim.vm.VirtualHardware(
+            numCPU=1,
+            memoryMB=4,
+            device=[
+                vim.vm.device.VirtualVmxnet3(key=4000, macAddress="00:50:56:00:00:01", addressType="manual"),
+                vim.vm.device.VirtualVmxnet3(key=4001, macAddress="/etc/passwd", addressType="manual"),
+            ],
+        ),
+    )
+    plain = plain_identity(saved)
+    assert (plain.uuid, plain.instanceUuid) == ("", "50100000-0000-0000-0000-000000000001")
+    assert [card.macAddress for card in plain.hardware.device] == ["00:50:56:00:00:01", None]
