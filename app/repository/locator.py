@@ -18,19 +18,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import lmdb
 
 from app.core.durable import remove_directory_tree
+from app.repository.environment import give_back_environment, shared_environment
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry, sealed_bytes
 from app.repository.processes import is_same_process, process_mark
-from app.repository.sortedrows import PLACE, SortedRows
+from app.repository.sortedrows import PLACE, Rows, SortedRows
 
-_MAP_BYTES = 64 * 1024 * 1024 * 1024
-"""Address space, not memory or disk: room for several hundred million chunks."""
 _SCHEMA = b"3"
 _NUMBER = struct.Struct(">I")
 _PACK = struct.Struct(">IQ")
@@ -38,11 +38,8 @@ _PACK = struct.Struct(">IQ")
 _FEW_PACKS = 500
 _REBUILDING = b"rebuilding"
 _POLL_S = 0.1
+_Result = TypeVar("_Result")
 _rebuild_lock = threading.Lock()
-
-_environments: dict[str, tuple[Any, int]] = {}
-_environments_lock = threading.Lock()
-"""LMDB forbids that a process opens one environment twice; these are the open ones and how many use each."""
 
 
 class Place(NamedTuple):
@@ -65,13 +62,14 @@ class Locator:
         """
         self._directory = directory
         self._key = str(directory.resolve())
+        self._closed = False
         self._repository_id = repository_id.encode()
         try:
             directory.mkdir(parents=True, exist_ok=True)
             try:
                 self._open()
             except lmdb.Error:
-                self._release()
+                give_back_environment(self._key)
                 remove_directory_tree(directory)
                 directory.mkdir(parents=True)
                 self._open()
@@ -81,44 +79,32 @@ class Locator:
         self._load_numbers()
 
     def _open(self) -> None:
-        with _environments_lock:
-            environment, users = _environments.get(self._key, (None, 0))
-            if environment is None:
-                environment = lmdb.open(
-                    self._key, map_size=_MAP_BYTES, max_dbs=5, max_readers=512, readahead=False, max_spare_txns=8
-                )
-            _environments[self._key] = (environment, users + 1)
-        self._environment = environment
-        self._chunks = environment.open_db(b"chunks")
-        self._copies = environment.open_db(b"copies", dupsort=True)
-        self._numbers = environment.open_db(b"numbers")
-        self._packs = environment.open_db(b"packs")
-        self._meta = environment.open_db(b"meta")
-        with environment.begin(write=True) as transaction:
-            mark = _SCHEMA + b" " + self._repository_id
-            if transaction.get(b"mark", db=self._meta) != mark:
-                for table in (*self._tables, self._meta):
-                    transaction.drop(table, delete=False)
-                transaction.put(b"mark", mark, db=self._meta)
+        self._environment = environment = shared_environment(self._key)
+        self._chunks = environment.table(b"chunks")
+        self._copies = environment.table(b"copies", dupsort=True)
+        self._numbers = environment.table(b"numbers")
+        self._packs = environment.table(b"packs")
+        self._meta = environment.table(b"meta")
+        environment.write(self._take_over)
+
+    def _take_over(self, transaction: lmdb.Transaction) -> None:
+        """Begin an empty locator where another repository's or another version's is stored."""
+        mark = _SCHEMA + b" " + self._repository_id
+        if transaction.get(b"mark", db=self._meta) != mark:
+            for table in (*self._tables, self._meta):
+                transaction.drop(table, delete=False)
+            transaction.put(b"mark", mark, db=self._meta)
 
     @property
     def _tables(self) -> tuple[Any, ...]:
         """All that is made anew from the packs."""
         return (self._chunks, self._copies, self._numbers, self._packs)
 
-    def _release(self) -> None:
-        with _environments_lock:
-            environment, users = _environments.pop(self._key, (None, 0))
-            if users > 1:
-                _environments[self._key] = (environment, users - 1)
-            elif environment is not None:
-                environment.close()
-
     def close(self) -> None:
         """Let go of the files."""
-        if self._environment is not None:
-            self._environment = None
-            self._release()
+        if not self._closed:
+            self._closed = True
+            give_back_environment(self._key)
 
     def _load_numbers(self) -> None:
         with self._transaction() as transaction:
@@ -128,10 +114,17 @@ class Locator:
             }
 
     @contextmanager
-    def _transaction(self, *, write: bool = False) -> Iterator[Any]:
+    def _transaction(self) -> Iterator[Any]:
         try:
-            with self._environment.begin(write=write) as transaction:
+            with self._environment.read() as transaction:
                 yield transaction
+        except lmdb.Error as error:
+            raise LocatorUnavailable(path=self._directory, detail=error) from error
+
+    def _write(self, act: Callable[[Any], _Result]) -> _Result:
+        """Do something in a transaction for writing; it may be done twice."""
+        try:
+            return self._environment.write(act)
         except lmdb.Error as error:
             raise LocatorUnavailable(path=self._directory, detail=error) from error
 
@@ -187,10 +180,10 @@ class Locator:
         self._add([(pack_id, sealed_bytes(entries), entries)])
 
     def _add(self, packs: Sequence[tuple[str, int, Sequence[PackEntry]]]) -> None:
-        fresh: dict[int, str] = {}
-        with self._transaction(write=True) as transaction:
+        def act(transaction: lmdb.Transaction) -> dict[int, str]:
+            fresh: dict[int, str] = {}
             # a number is never given out twice: chunks of packs that are gone still carry the old ones
-            number = _NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0]
+            number = self._last_number(transaction)
             rows: list[tuple[bytes, bytes]] = []
             for pack_id, size_bytes, entries in packs:
                 key = bytes.fromhex(pack_id)
@@ -207,7 +200,12 @@ class Locator:
             transaction.put(b"last number", _NUMBER.pack(number), db=self._meta)
             rows.sort()
             self._put(transaction, rows)
-        self._ids.update(fresh)
+            return fresh
+
+        self._ids.update(self._write(act))
+
+    def _last_number(self, transaction: lmdb.Transaction) -> int:
+        return int(_NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0])
 
     def _put(self, transaction: lmdb.Transaction, rows: Sequence[tuple[bytes, bytes]]) -> None:
         """Write places, and keep those that stood there as further copies."""
@@ -224,13 +222,19 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        with self._transaction(write=True) as transaction:
-            for pack_id in pack_ids:
+        gone = list(pack_ids)
+
+        def act(transaction: lmdb.Transaction) -> list[int]:
+            numbers: list[int] = []
+            for pack_id in gone:
                 found = transaction.pop(bytes.fromhex(pack_id), db=self._packs)
                 if found is not None:
-                    number, _ = _PACK.unpack(found)
-                    transaction.delete(_NUMBER.pack(number), db=self._numbers)
-                    self._ids.pop(number, None)
+                    numbers.append(_PACK.unpack(found)[0])
+                    transaction.delete(_NUMBER.pack(numbers[-1]), db=self._numbers)
+            return numbers
+
+        for number in self._write(act):
+            self._ids.pop(number, None)
 
     def forget(self, digests: Iterable[bytes]) -> None:
         """Forget chunks that cannot be read, so that the next backup stores them again.
@@ -238,10 +242,14 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        with self._transaction(write=True) as transaction:
-            for digest in digests:
+        lost = list(digests)
+
+        def act(transaction: lmdb.Transaction) -> None:
+            for digest in lost:
                 transaction.delete(digest, db=self._chunks)
                 transaction.delete(digest, db=self._copies)
+
+        self._write(act)
 
     def point_to(self, pack_id: str, entry: PackEntry) -> None:
         """Let a digest be found in this pack from now on; nothing happens when the pack is not known.
@@ -249,11 +257,14 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        with self._transaction(write=True) as transaction:
+
+        def act(transaction: lmdb.Transaction) -> None:
             found = transaction.get(bytes.fromhex(pack_id), db=self._packs)
             if found is not None:
                 place = PLACE.pack(_PACK.unpack(found)[0], entry.offset, entry.length_bytes, entry.kind)
                 transaction.put(entry.digest, place, db=self._chunks)
+
+        self._write(act)
 
     def pack_ids(self) -> set[str]:
         """Return the packs that are known.
@@ -334,18 +345,21 @@ class Locator:
                     rows.add(len(readable), entries)
             first = self._register(readable)
             for bucket, copies in rows.buckets(first):
-                with self._transaction(write=True) as transaction:
-                    _, added = transaction.cursor(db=self._chunks).putmulti(bucket, append=True)
-                    if added != len(bucket):  # another process has sealed a pack meanwhile
-                        self._put(transaction, bucket)
-                    transaction.cursor(db=self._copies).putmulti(copies)
-        with self._transaction(write=True) as transaction:
-            transaction.delete(_REBUILDING, db=self._meta)
+                self._write(partial(self._fill, bucket=bucket, copies=copies))
+        self._write(lambda transaction: transaction.delete(_REBUILDING, db=self._meta))
         self._load_numbers()
+
+    def _fill(self, transaction: lmdb.Transaction, bucket: Rows, copies: Rows) -> None:
+        """Write the next places in ascending order of their digests."""
+        _, added = transaction.cursor(db=self._chunks).putmulti(bucket, append=True)
+        if added != len(bucket):  # another process has sealed a pack meanwhile
+            self._put(transaction, bucket)
+        transaction.cursor(db=self._copies).putmulti(copies)
 
     def _begin_rebuild(self, present: Mapping[str, int]) -> bool:
         """Empty the tables and leave the mark; False when another process is at it, or has just done it."""
-        with self._transaction(write=True) as transaction:
+
+        def act(transaction: lmdb.Transaction) -> bool:
             mark = transaction.get(_REBUILDING, db=self._meta)
             known = self._known_packs(transaction).items()
             if _is_mark_of_another(mark) or (mark is None and known >= present.items()):
@@ -355,15 +369,20 @@ class Locator:
             transaction.put(_REBUILDING, _own_mark(), db=self._meta)
             return True
 
+        return self._write(act)
+
     def _register(self, packs: Sequence[tuple[bytes, int]]) -> int:
         """Give packs their numbers, one after the other; return the number before the first."""
-        with self._transaction(write=True) as transaction:
-            number = _NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0]
+
+        def act(transaction: lmdb.Transaction) -> int:
+            number = self._last_number(transaction)
             for offset, (pack_id, size_bytes) in enumerate(packs, 1):
                 transaction.put(pack_id, _PACK.pack(number + offset, size_bytes), db=self._packs)
                 transaction.put(_NUMBER.pack(number + offset), pack_id, db=self._numbers)
             transaction.put(b"last number", _NUMBER.pack(number + len(packs)), db=self._meta)
-        return int(number)
+            return number
+
+        return self._write(act)
 
     def clear(self) -> None:
         """Forget everything; the next synchronization reads all footers again.
@@ -371,9 +390,12 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        with self._transaction(write=True) as transaction:
+
+        def act(transaction: lmdb.Transaction) -> None:
             for table in self._tables:
                 transaction.drop(table, delete=False)
+
+        self._write(act)
         self._ids = {}
 
     def __enter__(self) -> "Locator":
@@ -389,7 +411,7 @@ def _own_mark() -> bytes:
     return f"{pid} {process_mark(pid) or ''}".encode()
 
 
-def _is_mark_of_another(mark: bytes | None) -> bool:
+def _is_mark_of_another(mark: bytes | memoryview | None) -> bool:
     """Tell whether the mark is that of another process, which is alive.
 
     Marks of earlier versions, which held a time of the wall clock, count as left behind: no two versions of the
@@ -397,7 +419,7 @@ def _is_mark_of_another(mark: bytes | None) -> bool:
     """
     if mark is None or mark == _own_mark():
         return False
-    pid, _, name = mark.partition(b" ")
+    pid, _, name = bytes(mark).partition(b" ")
     if not pid.isdigit() or not name:
         return False
     return is_same_process(int(pid), name.decode("utf-8", "replace")) is True
