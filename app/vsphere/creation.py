@@ -6,7 +6,7 @@ Source: protocols page *vSphere facts*, section "Creating a VM again".
 import contextlib
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyVmomi import vim, vmodl
@@ -29,13 +29,22 @@ from app.vsphere.errors import (
 )
 from app.vsphere.faults import FAILURES, FOREIGN, error_text, translate
 from app.vsphere.files import SmallFiles
-from app.vsphere.hardware_versions import VersionTooOld
+from app.vsphere.hardware_versions import VersionTooOld, guest_systems
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import NoPlace, Place, choose_place
 from app.vsphere.plain_values import plain_uuid
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
-from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, mac_addresses_of, origin_of, rebuild
+from app.vsphere.rebuild import (
+    MARK,
+    Identity,
+    Rebuilt,
+    finishing_spec,
+    mac_addresses_of,
+    origin_of,
+    rebuild,
+    version_for,
+)
 from app.vsphere.rebuild_devices import slots_of
 from app.vsphere.saved_vm import NVRAM_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
@@ -134,12 +143,20 @@ class Creation:
 
         Raises:
             NoPlace: it cannot go where it was asked to, or that is not clear.
+            VersionTooOld: no virtual hardware version there can hold it.
             ConfigurationUnreadable: there is no saved VM.
         """
         vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
 
         site = self._session.run(lambda connection: read_site(connection.query()))
-        return vm, choose_place(site, origin_of(vm, self._platform_instance), wanted)
+        place = choose_place(site, origin_of(vm, self._platform_instance), wanted)
+        version, host = version_for(vm, place, wanted).version, place.host
+        if version in (None, vm.config.version) or not host.environment:
+            return vm, place
+        guests = self._session.run(
+            lambda connection: guest_systems(connection.query(), host.environment, host.moid, version)
+        )
+        return vm, replace(place, guest_ids=guests)
 
     def _named_in(self, folder: str, name: str) -> list[Row]:
         def look(connection: Connection) -> list[Row]:

@@ -91,6 +91,34 @@ def offered_versions(query: Query, browsers: Iterable[Any]) -> Mapping[str, froz
     return {moid: frozenset(versions) for moid, versions in found.items()}
 
 
+def guest_systems(query: Query, environment: str, host: str, version: str) -> frozenset[str]:
+    """Ask which guest systems a host knows with a hardware version; empty when it does not say."""
+    browser = vim.EnvironmentBrowser(environment, query.stub)
+    try:
+        option = browser.QueryConfigOption(key=version, host=vim.HostSystem(host, query.stub))
+    except FOREIGN:
+        return frozenset()
+    return frozenset(one.id for one in (option.guestOSDescriptor if option is not None else None) or ())
+
+
+_GENERAL_GUESTS = (
+    ("windows", "srv", ("windows2019srv_64Guest", "windows9Server64Guest", "windows8Server64Guest")),
+    ("windows", "", ("windows9_64Guest", "windows8_64Guest", "windows7_64Guest")),
+    ("other", "", ("otherGuest64", "otherGuest")),
+    ("", "", ("other5xLinux64Guest", "other4xLinux64Guest", "other3xLinux64Guest", "otherLinux64Guest")),
+)
+"""Where the beginning and a part of a guest system's id fit, the ids that stand for it on older hosts."""
+
+
+def known_guest(guest: str, known: frozenset[str]) -> str:
+    """Return the guest system that stands for one that a host may not know."""
+    if not known or guest in known:
+        return guest
+    lower = guest.lower()
+    fitting = next(ids for begin, part, ids in _GENERAL_GUESTS if lower.startswith(begin) and part in lower)
+    return next((one for one in (*fitting, "otherGuest64", "otherGuest") if one in known), guest)
+
+
 def newest_version(offered: Iterable[str], esxi: str) -> int:
     """Return the number of the newest version of a host; 0 when it is not known.
 

@@ -73,6 +73,8 @@ class Host:
     """Virtual hardware versions that it creates VMs with, such as ``vmx-21``; empty when it does not say."""
     version: str = ""
     """Version of its ESXi."""
+    environment: str = ""
+    """Managed object id of what tells its options; empty when it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,8 @@ class Place:
     """Whether the saved VM's ids are of this platform; see ``Origin.same_platform``."""
     other_networks: tuple[Network, ...] = ()
     """Networks of the platform that the host does not offer."""
+    guest_ids: frozenset[str] = frozenset()
+    """Guest systems that the host knows with an older hardware version; empty where that does not matter."""
 
 
 class NoPlace(Exception):

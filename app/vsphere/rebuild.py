@@ -11,7 +11,7 @@ from typing import Any
 from pyVmomi import vim
 
 from app.domain.vms import VmPlacement
-from app.vsphere.hardware_versions import VersionChoice, choose_version
+from app.vsphere.hardware_versions import VersionChoice, choose_version, known_guest
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import Origin, Place
 from app.vsphere.plain_values import copy_plain, is_plain
@@ -161,6 +161,7 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
     spec.files = vim.vm.FileInfo(vmPathName=f"[{place.datastore}]")
     copy_plain(config, spec, [name for name in _SAME_NAME if name not in version.lost])
     spec.version = version.version
+    spec.guestId = known_guest(spec.guestId or "", place.guest_ids) or None
     _set_hardware(config, spec, wanted, version.lost)
     _set_settings(config, spec, version.lost)
     spec.uuid, spec.instanceUuid = identity.uuid, identity.instance_uuid
@@ -176,11 +177,18 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
         warnings=(
             *place.warnings,
             *version.warnings,
+            *_other_guest(config, spec),
             *devices.warnings,
             *left_out_text([*left_out, *left_out_of_vapp]),
             *_losses(config),
         ),
     )
+
+
+def _other_guest(config: Any, spec: Any) -> list[str]:
+    if spec.guestId in (None, config.guestId):
+        return []
+    return [f"The guest system {config.guestId} is not known there; the VM is set to {spec.guestId}."]
 
 
 def version_for(saved: SavedVm, place: Place, wanted: VmPlacement) -> VersionChoice:

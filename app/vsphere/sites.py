@@ -102,6 +102,7 @@ class _SiteReader:
             networks={network.moid: network for network in offered},
             hardware_versions=versions.get(row.moid, frozenset()),
             version=row.get("summary.config.product.version") or "",
+            environment=_id_of(resource.get("environmentBrowser")),
         )
 
     def _datacenter_above(self, row: Row) -> str:
@@ -173,6 +174,10 @@ def pool_path(pool: Row, rows: Mapping[str, Row]) -> str:
         pool = above
         names.append(pool.get("name") or "")
     return "/".join(reversed(names[:-1])) or names[0]
+
+
+def _id_of(ref: Any) -> str:
+    return str(ref._moId) if ref is not None else ""
 
 
 def _is_usable(row: Row) -> bool:

@@ -7,6 +7,7 @@ from pyVmomi import vim
 
 from app.simulator.inventory.entity import Entity
 from app.simulator.objects import Call, SimObject
+from app.simulator.vm import guest_systems
 
 if TYPE_CHECKING:
     from app.simulator.inventory.host import HostSystem
@@ -184,6 +185,23 @@ class EnvironmentBrowser(SimObject):
             for number in HARDWARE_NUMBERS
             if number <= newest
         ]
+
+    def QueryConfigOption(
+        self, call: Call, *, key: str | None = None, host: vim.HostSystem | None = None
+    ) -> vim.vm.ConfigOption:
+        """Return the guest systems that a hardware version knows; the other options are left out."""
+        number = int((key or "vmx-21").removeprefix("vmx-"))
+        return vim.vm.ConfigOption(
+            version=f"vmx-{number:02}",
+            description=f"hardware version {number}",
+            guestOSDescriptor=[
+                vim.vm.GuestOsDescriptor(
+                    id=guest, family=guest_systems.family(guest), fullName=guest_systems.full_name(guest)
+                )
+                for guest in guest_systems.known_with(number)
+            ],
+            guestOSDefaultIndex=0,
+        )
 
 
 HARDWARE_NUMBERS = (7, 8, 9, 10, 11, 13, 14, 15, 17, 18, 19, 20, 21)

@@ -12,7 +12,7 @@ from app.simulator.inventory.folder import Folder
 from app.simulator.objects import Call, Lazy
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
-from app.simulator.vm import layout, vmx
+from app.simulator.vm import guest_systems, layout, vmx
 from app.simulator.vm.config import (
     NewVm,
     check_name,
@@ -138,6 +138,7 @@ def refuse_unknown_hardware(host: "HostSystem", spec: vim.vm.ConfigSpec) -> None
     Raises:
         vim.fault.VirtualHardwareVersionNotSupported: the host is older than the version.
         vim.fault.DeviceUnsupportedForVmVersion: the version is older than a device.
+        vmodl.fault.InvalidArgument: the version is older than the guest system.
     """
     version = spec.version or f"vmx-{host.newest_hardware}"
     digits = version.removeprefix("vmx-")
@@ -147,6 +148,10 @@ def refuse_unknown_hardware(host: "HostSystem", spec: vim.vm.ConfigSpec) -> None
             msg=f"Virtual machine hardware version '{version}' is not supported by host '{host.name}'.",
             hostName=host.name,
             host=host.ref,
+        )
+    if spec.guestId and not guest_systems.is_known_with(spec.guestId, number):
+        raise vmodl.fault.InvalidArgument(
+            msg="A specified parameter was not correct: configSpec.guestId", invalidProperty="configSpec.guestId"
         )
     for index, change in enumerate(spec.deviceChange):
         needed = next((since for kind, since in _DEVICE_VERSIONS if isinstance(change.device, kind)), 0)

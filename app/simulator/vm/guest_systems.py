@@ -35,6 +35,20 @@ _VMX_NAMES = {
 _BY_VMX_NAME = {name: guest for guest, name in _VMX_NAMES.items()}
 
 
+_FIRST_KNOWN = {"windows2022srvNext_64Guest": 20, "windows11_64Guest": 18, "windows2019srvNext_64Guest": 18}
+"""The hardware versions that know a guest system first, where simulated hosts may be older."""
+
+
+def known_with(version: int) -> list[str]:
+    """Return the guest systems that a virtual hardware version knows."""
+    return [guest for guest in _FULL_NAMES if _FIRST_KNOWN.get(guest, 0) <= version]
+
+
+def is_known_with(guest_id: str, version: int) -> bool:
+    """Tell whether a virtual hardware version knows a guest system; one that is not on the list it does."""
+    return _FIRST_KNOWN.get(guest_id, 0) <= version
+
+
 def full_name(guest_id: str) -> str:
     """Return the name that people read."""
     return _FULL_NAMES.get(guest_id, guest_id.removesuffix("Guest"))

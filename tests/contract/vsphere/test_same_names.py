@@ -276,3 +276,18 @@ def test_disk_that_only_newer_hardware_has_is_refused_before_anything_starts(
         with pytest.raises(VmCreationFailed, match="192 CPUs"):
             vsphere.create_vm(saved, VmPlacement(name="x", host="esx02.lab"), log=log)
         assert [vm.name for vm in vsphere.list_vms()] == ["fast"]
+
+
+def test_guest_system_that_an_older_host_does_not_know_is_set_to_a_general_one(
+    tmp_path: Path, log: RecordingTaskLog
+) -> None:
+    spec = replace(
+        SPEC, vms=(VmSpec(name="new", disks=(DISK,), host="esx01.lab", guest_id="windows2022srvNext_64Guest"),)
+    )
+    with running(spec, tmp_path / "vc") as (simulator, vsphere):
+        saved = vsphere.save_configuration(vsphere.list_vms()[0].id, log=log)
+        created = vsphere.create_vm(saved, VmPlacement(name="x", host="esx02.lab"), log=log)
+        assert simulator.world.inventory.vms[created.id].config.guestId == "windows2019srv_64Guest"
+        assert any("windows2022srvNext_64Guest" in warning for warning in created.warnings)
+        kept = vsphere.create_vm(saved, VmPlacement(name="y", host="esx01.lab"), log=log)
+        assert simulator.world.inventory.vms[kept.id].config.guestId == "windows2022srvNext_64Guest"
