@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -24,6 +24,7 @@ from app.views.history import Address, History
 from app.views.icons import Glyph, icon
 from app.views.page import Crumb, Page
 from app.views.plain import Label, MarkupLabel, markup_of, set_tip, set_title
+from app.views.screenfit import ScreenFit
 
 
 class MainWindow(QMainWindow):
@@ -60,7 +61,9 @@ class MainWindow(QMainWindow):
 
     def _build(self, pages: Sequence[Page]) -> None:
         set_title(self, self.tr("Standfast"))
-        self.setMinimumSize(style.WINDOW_MIN_WIDTH, style.WINDOW_MIN_HEIGHT)
+        least = QSize(style.WINDOW_MIN_WIDTH, style.WINDOW_MIN_HEIGHT)
+        self.setMinimumSize(least)
+        self._fit = ScreenFit(self, least)
         middle = QWidget(self)
         columns = QHBoxLayout()
         columns.setSpacing(0)
@@ -246,6 +249,11 @@ class MainWindow(QMainWindow):
         set_tip(self._crumbs, " › ".join(crumb.text for crumb in crumbs) if shortened else "")
         shown = [Crumb(text, crumb.address) for text, crumb in zip(texts, crumbs, strict=True)]
         self._crumbs.setText(self._crumb_text(shown))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Fit the window with its frame into what the panels leave of the screen."""
+        super().showEvent(event)
+        self._fit.begin()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Fit the breadcrumb and the help into the new width."""

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.domain.ids import RuleId, VmId
 from app.engine.api import (
@@ -50,7 +50,11 @@ class StatisticsView(Page):
         content = QWidget(self)
         content.setObjectName("statistics")
         self._build(content)
-        self.stages = Stages(content, console.theme, self)
+        scroll = QScrollArea(self)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(content)
+        self.stages = Stages(scroll, console.theme, self)
         self.stages.retry_wanted.connect(self.refresh)
         self.body.addWidget(self.stages, 1)
         self._timer = QTimer(self)

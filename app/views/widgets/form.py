@@ -25,6 +25,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.plain import Label, mnemonic_free, set_tip, set_title
+from app.views.screenfit import ScreenFit
 from app.views.widgets.banner import Banner
 from app.views.widgets.focus import focus_first_field
 from app.views.widgets.pause import Pause
@@ -211,6 +212,7 @@ class FormDialog(QDialog):
         if not self._was_shown:
             self._was_shown = True
             focus_first_field(self)
+            ScreenFit(self, self.minimumSize()).begin()
             for tabs in self.findChildren(QTabWidget):
                 tabs.currentChanged.connect(self._on_tab_changed)
 
