@@ -5,6 +5,7 @@ host is silent, and a resumed range needs to know how far the broken one came.
 """
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,11 +13,13 @@ from app.core.access import HttpsFile
 from app.core.cancel import CancelToken
 from app.domain.errors import CertificateChanged
 from app.transport.certificates import matches, thumbprint_of
-from app.transport.errors import MalformedAnswer
+from app.transport.errors import LinkStalled, MalformedAnswer
 from app.transport.link import Link
 from app.transport.options import TransportOptions
 
 _LONGEST_HEAD_BYTES = 32 * 1024
+SLOWEST_BYTES_PER_S = 16 * 1024
+"""A body that comes more slowly is taken for one that never ends."""
 _STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _LENGTH = re.compile(r"[0-9]{1,18}")
@@ -62,6 +65,7 @@ class RangeConnection:
         self.asked_with: HttpsFile | None = None
         """The address, with its session, of the last request."""
         self._head_seen = False
+        self._body_until = 0.0
 
     @classmethod
     def connect(cls, file: HttpsFile, options: TransportOptions, cancel: CancelToken) -> Self:
@@ -148,6 +152,7 @@ class RangeConnection:
                 "were asked"
             )
         keep_alive = fields.get("connection", "keep-alive").lower() != "close"
+        self._body_until = time.monotonic() + self._options.answer_timeout_s + size / SLOWEST_BYTES_PER_S
         return RangeHead(start, size, total, keep_alive)
 
     def receive_body(self, view: memoryview) -> int:
@@ -161,7 +166,14 @@ class RangeConnection:
             view[:count] = self._buffered[:count]
             self._buffered = self._buffered[count:]
             return count
-        return self._link.receive_some(view, within_s=self._options.answer_timeout_s)
+        too_slow = f"the host sends less than {SLOWEST_BYTES_PER_S >> 10} KiB in a second"
+        return self._receive_some(view, self._body_until, too_slow)
+
+    def _receive_some(self, view: memoryview, until: float, too_slow: str) -> int:
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            raise LinkStalled(too_slow)
+        return self._link.receive_some(view, within_s=min(self._options.answer_timeout_s, left_s))
 
     def close(self) -> None:
         """Close the connection; never raises."""
@@ -171,10 +183,11 @@ class RangeConnection:
         """Receive the head of an answer; what came behind it is kept for the body."""
         data = bytearray(self._buffered)
         room = memoryview(bytearray(4096))
+        until = time.monotonic() + self._options.answer_timeout_s
         while (end := data.find(b"\r\n\r\n")) < 0:
             if len(data) > _LONGEST_HEAD_BYTES:
                 raise MalformedAnswer(f"an HTTP head of more than {_LONGEST_HEAD_BYTES} bytes")
-            data += room[: self._link.receive_some(room, within_s=self._options.answer_timeout_s)]
+            data += room[: self._receive_some(room, until, "the host did not end the head of its answer in time")]
         self._buffered = memoryview(bytes(data[end + 4 :]))
         return data[:end].decode("latin-1").split("\r\n")
 

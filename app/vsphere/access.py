@@ -8,13 +8,14 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 
 from pyVmomi import VmomiSupport, vim
 
 from app.core.access import AccessMode, DatastoreFiles, HttpsFile, NfcTicket
 from app.domain.ids import VmId
+from app.vsphere.answers import Readable
 from app.vsphere.datacenters import DatacenterFiles, datacenter_of, read_datacenters
 from app.vsphere.errors import DatastoreUnknown, OperationUnsupported
 from app.vsphere.faults import translated
@@ -183,7 +184,7 @@ def folder_target(path: DatastorePath, datacenter_path: str) -> str:
     return f"/folder/{quote(path.file.lstrip('/'), safe='/')}?{query}"
 
 
-def _parse_nfc_service(stream: IO[bytes]) -> str | None:
+def _parse_nfc_service(stream: Readable) -> str | None:
     match = _NFC_REFERENCE.search(stream.read())
     return match[1].decode() if match else None
 

@@ -7,11 +7,13 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import truststore
 from cryptography import x509
 
 from app.domain.errors import CertificateChanged
+from app.vsphere.answers import LIMITS, AnswerLimits, bounded_response, reading_an_answer
 from app.vsphere.faults import Attempt, translated
 
 CONNECT_TIMEOUT_S = 15.0
@@ -59,7 +61,7 @@ def fetch_certificate(address: str, port: int = 443, *, timeout_s: float = CONNE
     Raises:
         PlatformUnreachable: nothing answers there, or not with TLS.
     """
-    with translated(Attempt(address=address, port=port, operation="show its certificate")):
+    with translated(Attempt(address=address, port=port, operation="show its certificate")), reading_an_answer():
         der = _shown_certificate(address, port, unverified_context(), timeout_s)
         certificate = x509.load_der_x509_certificate(der)
         return CertificateFacts(
@@ -113,6 +115,8 @@ class Endpoint:
     thumbprint_sha256: str | None
     """The confirmed certificate; None leaves it to the authorities of the operating system."""
     connect_timeout_s: float = CONNECT_TIMEOUT_S
+    limits: AnswerLimits = LIMITS
+    """How large and how slow an answer may be."""
 
     def context(self) -> ssl.SSLContext:
         """Make the TLS context for connections to this endpoint."""
@@ -131,6 +135,8 @@ class VerifiedConnection(http.client.HTTPSConnection):
 
     def __init__(self, endpoint: Endpoint, context: ssl.SSLContext, read_timeout_s: float) -> None:
         super().__init__(endpoint.address, endpoint.port, timeout=endpoint.connect_timeout_s, context=context)
+        # http.client makes its responses by calling this.
+        self.response_class: Any = bounded_response(endpoint.limits)
         self._endpoint = endpoint
         self._read_timeout_s = read_timeout_s
 

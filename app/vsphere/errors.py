@@ -21,6 +21,17 @@ class NotVSphere(OperationalError):
     hint_template = "Check the address and the port."
 
 
+class AnswerRefused(OperationalError):
+    """Something answers at the address, and no right answer of a platform is like that."""
+
+    code = "platform.answer_refused"
+    message_template = "{address} gave an answer that this program does not take: {detail}."
+    hint_template = (
+        "Check that the address is the platform's own and that no proxy or scanner stands between; restart the "
+        "management service of the platform if it is."
+    )
+
+
 class PlatformRefused(OperationalError):
     """The platform did not do what it was asked for."""
 

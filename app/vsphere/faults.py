@@ -19,7 +19,9 @@ from app.domain.errors import (
     PrivilegeMissing,
     VmNotFound,
 )
+from app.vsphere.answers import AnswerUnusable
 from app.vsphere.errors import (
+    AnswerRefused,
     CertificateUntrusted,
     DatastoreFull,
     NotVSphere,
@@ -28,7 +30,13 @@ from app.vsphere.errors import (
     PlatformRefused,
 )
 
-CONNECTION_FAILURES: tuple[type[Exception], ...] = (OSError, http.client.HTTPException, ExpatError, UnicodeError)
+CONNECTION_FAILURES: tuple[type[Exception], ...] = (
+    OSError,
+    http.client.HTTPException,
+    ExpatError,
+    UnicodeError,
+    AnswerUnusable,
+)
 """What a lost or broken connection raises; ``ssl.SSLError`` and timeouts are ``OSError`` too."""
 
 FOREIGN: tuple[type[Exception], ...] = (vmodl.MethodFault, *CONNECTION_FAILURES)
@@ -41,11 +49,12 @@ FAILURES: tuple[type[Exception], ...] = (*FOREIGN, OperationalError)
 def is_outage(error: Exception) -> bool:
     """Tell whether an error may pass by itself: the platform is away, restarts, or the way to it is broken.
 
-    A certificate that is not the right one never passes by waiting.
+    A certificate that is not the right one, or an answer that no platform gives, never passes by waiting.
     """
     if isinstance(error, PlatformUnreachable):
         return True
-    return isinstance(error, CONNECTION_FAILURES) and not isinstance(error, ssl.SSLCertVerificationError)
+    final = (ssl.SSLCertVerificationError, AnswerUnusable)
+    return isinstance(error, CONNECTION_FAILURES) and not isinstance(error, final)
 
 
 def is_unavailable(error: Exception) -> bool:
@@ -132,6 +141,10 @@ def _not_vsphere(_error: Exception, attempt: Attempt) -> OperationalError:
     return NotVSphere(address=attempt.address, detail="the answer is not SOAP")
 
 
+def _unusable(error: Exception, attempt: Attempt) -> OperationalError:
+    return AnswerRefused(address=attempt.address, detail=str(error))
+
+
 def _login_refused(_error: Exception, attempt: Attempt) -> OperationalError:
     return LoginRefused(address=attempt.address, user=attempt.user)
 
@@ -188,6 +201,7 @@ _BUILDERS: dict[type, _Builder] = {
     http.client.HTTPException: _unreachable,
     UnicodeError: _unreachable,  # a name that cannot be a server's, or an answer that is no text
     ExpatError: _not_vsphere,
+    AnswerUnusable: _unusable,
     vim.fault.InvalidLogin: _login_refused,
     vim.fault.PasswordExpired: _login_refused,
     vim.fault.NotAuthenticated: _session_lost,

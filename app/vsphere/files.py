@@ -55,10 +55,10 @@ class SmallFiles:
             headers["Content-Type"] = "application/octet-stream"
         try:
             connection.request(method, file.target, body=body, headers=headers)
-            response = connection.getresponse()
-            if response.status in _AWAY:
-                raise http.client.HTTPException(f"{response.status} {response.reason}")
-            return response.status, response.read(_LIMIT_BYTES + 1)
+            with connection.getresponse() as response:
+                if response.status in _AWAY:
+                    raise http.client.HTTPException(f"{response.status} {response.reason}")
+                return response.status, response.read(_LIMIT_BYTES + 1)
         finally:
             connection.close()
 

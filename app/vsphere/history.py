@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import IO, Any
+from typing import Any
 from xml.parsers.expat import ParserCreate
 
 from pyVmomi import vim
 
 from app.domain.ids import VmId
 from app.domain.restore_point import HistoryMark
+from app.vsphere.answers import AnswerUnusable, Readable
 from app.vsphere.errors import HistoryIncomplete
 from app.vsphere.session import Connection, VSphereSession
 
@@ -156,7 +157,7 @@ def _disagree(mark: HistoryMark, now: HistoryMark) -> bool:
 def _mark(connection: Connection) -> HistoryMark:
     at = vim.ServiceInstance("ServiceInstance", connection.stub).CurrentTime()
     latest: Any = None
-    with suppress(vim.fault.NoPermission, KeyError, TypeError, ValueError):  # or of a class of a later version
+    with suppress(vim.fault.NoPermission, AnswerUnusable):  # or of a class of a later version
         latest = connection.content.eventManager.latestEvent
     return HistoryMark(
         at=at,
@@ -200,7 +201,7 @@ def _query(connection: Connection, wanted: Any) -> list[LightEvent]:
     return found
 
 
-def parse_events(stream: IO[bytes]) -> list[LightEvent]:
+def parse_events(stream: Readable) -> list[LightEvent]:
     """Read the SOAP answer of ``QueryEvents`` or ``ReadNextEvents``, whatever classes its events are of.
 
     Raises:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, Any
+from typing import Any
 from xml.parsers.expat import ParserCreate
 
 from pyVmomi import vmodl
 
-from app.vsphere.properties import PAGE_OBJECTS, Query
+from app.vsphere.answers import LIMITS, AnswerUnusable, Readable, reading_an_answer
+from app.vsphere.properties import PAGE_OBJECTS, Query, counted
 
 _PC = vmodl.query.PropertyCollector
 
@@ -135,6 +136,7 @@ def retrieve_light(query: Query, specs: list[Any]) -> Iterator[LightRow]:
 
     with ThreadPoolExecutor(1, thread_name_prefix="vsphere-page") as ahead:
         coming: Callable[[], bytes] | None = partial(ask, first, specs, options)
+        total = 0
         while coming is not None:
             content = coming()
             reader = _Reader()
@@ -144,11 +146,12 @@ def retrieve_light(query: Query, specs: list[Any]) -> Iterator[LightRow]:
             fetched = ahead.submit(ask, following, early) if early else None
             reader.feed(content[_HEAD_BYTES:], is_last=True)
             yield from reader.page.rows
+            total = counted(total, reader.page.rows)
             token = reader.page.token
             coming = fetched.result if fetched else partial(ask, following, token) if token else None
 
 
-def parse_page(stream: IO[bytes]) -> LightPage:
+def parse_page(stream: Readable) -> LightPage:
     """Read the SOAP answer of ``RetrievePropertiesEx`` or ``ContinueRetrievePropertiesEx``.
 
     Raises:
@@ -185,8 +188,10 @@ class _Reader:
 
         Raises:
             xml.parsers.expat.ExpatError: it is not XML, or incomplete at its end.
+            AnswerUnusable: it is not an answer of the property collector.
         """
-        self._parser.Parse(content, is_last)
+        with reading_an_answer():
+            self._parser.Parse(content, is_last)
 
     def _look(self) -> None:
         """Let the parser tell everything."""
@@ -212,6 +217,8 @@ class _Reader:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         self._depth = depth = self._depth + 1
+        if depth > LIMITS.depth:
+            raise AnswerUnusable(f"the answer is nested deeper than {LIMITS.depth} elements")
         if depth > _VAL:
             self._start_inside_value(tag, attributes)
         elif depth == _VAL:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyVmomi import vim, vmodl
 
+from app.vsphere.answers import LIMITS, AnswerUnusable
 from app.vsphere.faults import FOREIGN
 
 PAGE_OBJECTS = 1000
@@ -118,10 +119,24 @@ def _property_specs(paths: Mapping[type[Any], Sequence[str]]) -> list[Any]:
     return [_PC.PropertySpec(type=kind, pathSet=list(names), all=False) for kind, names in paths.items()]
 
 
+def counted(total: int, page: Sequence[Any]) -> int:
+    """Add a page to the number of objects of an answer in pages, each of which counts at least as one.
+
+    Raises:
+        AnswerUnusable: there are more than any platform has, as of one that gives pages for ever.
+    """
+    total += max(1, len(page))
+    if total > LIMITS.objects:
+        raise AnswerUnusable(f"the answer has more than {LIMITS.objects} objects")
+    return total
+
+
 def _retrieve(query: Query, specs: list[Any]) -> Iterator[Row]:
     collector = query.content.propertyCollector
     page = collector.RetrievePropertiesEx(specSet=specs, options=_PC.RetrieveOptions(maxObjects=PAGE_OBJECTS))
+    total = 0
     while page is not None:
+        total = counted(total, page.objects)
         for found in page.objects:
             yield Row(
                 ref=found.obj,

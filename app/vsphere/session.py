@@ -13,6 +13,7 @@ from app.core.clock import Clock
 from app.core.patience import Patience
 from app.domain.errors import LoginRefused
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
+from app.vsphere.answers import LIMITS, AnswerLimits
 from app.vsphere.certificates import CONNECT_TIMEOUT_S, Endpoint
 from app.vsphere.errors import SessionClosed
 from app.vsphere.faults import FAILURES, Attempt, is_outage, translated
@@ -33,6 +34,7 @@ class SessionOptions:
 
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     read_timeout_s: float = READ_TIMEOUT_S
+    limits: AnswerLimits = LIMITS
     keep_alive_s: float = 600.0
     """An idle session dies after 30 minutes (protocols page *vSphere facts*, "Session and tasks")."""
 
@@ -80,6 +82,7 @@ class VSphereSession:
             port=platform.port,
             thumbprint_sha256=platform.thumbprint_sha256,
             connect_timeout_s=self._options.connect_timeout_s,
+            limits=self._options.limits,
         )
         self._lock = threading.Lock()
         self._connection: Connection | None = None

@@ -4,12 +4,14 @@ import http.client
 import re
 import ssl
 from collections.abc import Callable, Sequence
-from typing import IO, Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pyVmomi import VmomiSupport
-from pyVmomi.SoapAdapter import GzipReader, SoapResponseDeserializer, SoapStubAdapter
+from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from app.core.patience import Patience
+from app.vsphere.answers import AnswerUnusable, Content, Readable, deserialized, reading_an_answer
 from app.vsphere.certificates import Endpoint, VerifiedConnection
 from app.vsphere.errors import NotVSphere
 from app.vsphere.faults import is_outage, is_unavailable
@@ -47,6 +49,13 @@ _REPEATABLE = frozenset(
     }
 )
 """Methods that change nothing on the platform: safe on a pooled connection, and to send again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What a server answered instead of a result."""
+
+    error: Exception
 
 
 class VerifiedStub(SoapStubAdapter):
@@ -116,12 +125,18 @@ class VerifiedStub(SoapStubAdapter):
         mo: Any,
         info: Any,
         args: Sequence[Any],
-        outerStub: Any = None,  # noqa: N803
+        outerStub: Any = None,  # noqa: N803, ARG002 - pyVmomi's name; for stubs around stubs, of which there are none
     ) -> Any:
-        """Call a method; what changes the platform goes over a fresh connection and is sent once only."""
-        return self._sent_safely(info, lambda: super(VerifiedStub, self).InvokeMethod(mo, info, args, outerStub))
+        """Call a method; what changes the platform goes over a fresh connection and is sent once only.
 
-    def invoke_raw(self, mo: Any, info: Any, args: Sequence[Any], parse: Callable[[IO[bytes]], T]) -> T:
+        Raises:
+            vmodl.MethodFault: the server's fault.
+            AnswerUnusable, OSError, http.client.HTTPException, xml.parsers.expat.ExpatError: no proper answer.
+        """
+        limits = self._endpoint.limits
+        return self.invoke_raw(mo, info, args, lambda stream: deserialized(self, stream, info.result, limits))
+
+    def invoke_raw(self, mo: Any, info: Any, args: Sequence[Any], parse: Callable[[Readable], T]) -> T:
         """Call a method and hand its SOAP envelope to ``parse``, for answers pyVmomi cannot read or reads slowly.
 
         Raises:
@@ -143,7 +158,7 @@ class VerifiedStub(SoapStubAdapter):
         self.DropConnections()
         return send()
 
-    def _invoke_raw(self, mo: Any, info: Any, args: Sequence[Any], parse: Callable[[IO[bytes]], T]) -> T:
+    def _invoke_raw(self, mo: Any, info: Any, args: Sequence[Any], parse: Callable[[Readable], T]) -> T:
         request = self.SerializeRequest(mo, info, args)
         headers = {
             "Cookie": self.cookie,
@@ -156,26 +171,40 @@ class VerifiedStub(SoapStubAdapter):
         reusable = False
         try:
             connection.request("POST", self.path, request, headers)
-            response = connection.getresponse()
-            if response.status not in {200, 500}:
-                raise http.client.HTTPException(f"{response.status} {response.reason}")
-            stream: Any = response
-            if (response.getheader("Content-Encoding") or "").lower() == "gzip":
-                stream = GzipReader(response, readChunkSize=1 << 16)
-            if response.status == 200:
-                parsed = parse(stream)
-                response.read()
-                reusable = True
-                return parsed
-            fault = SoapResponseDeserializer(self).Deserialize(stream, info.result)
-            response.read()
+            with connection.getresponse() as response:
+                found = self._found_in(response, info, parse)
             reusable = True
-            raise fault
+            if isinstance(found, _Fault):
+                raise found.error
+            return found
         finally:
             if reusable:
                 self.ReturnConnection(connection)
             else:
                 connection.close()
+
+    def _found_in(
+        self, response: http.client.HTTPResponse, info: Any, parse: Callable[[Readable], T]
+    ) -> "T | _Fault":
+        """Read an answer to its end, so that its connection can be used again."""
+        self._keep_cookie(response)
+        if response.status not in {200, 500}:
+            raise http.client.HTTPException(f"{response.status} {response.reason}")
+        stream = Content(response, self._endpoint.limits)
+        with reading_an_answer():
+            if response.status == 200:
+                found: T | _Fault = parse(stream)
+            else:
+                found = _Fault(deserialized(self, stream, info.result, self._endpoint.limits))
+        stream.read()
+        if isinstance(found, _Fault) and not isinstance(found.error, Exception):
+            raise AnswerUnusable("the answer is an error that names no fault")
+        return found
+
+    def _keep_cookie(self, response: http.client.HTTPResponse) -> None:
+        cookie = response.getheader("Set-Cookie")
+        if cookie:
+            self.cookie = cookie
 
     def session_cookie(self) -> str:
         """Return the ``Cookie`` header's value for other HTTPS requests of this session; empty before login."""
@@ -210,11 +239,11 @@ def _versions_document(endpoint: Endpoint, context: ssl.SSLContext) -> str:
     connection = endpoint.connection(context, read_timeout_s=endpoint.connect_timeout_s)
     try:
         connection.request("GET", "/sdk/vimServiceVersions.xml", headers={"User-Agent": _USER_AGENT})
-        response = connection.getresponse()
-        if response.status >= 500:  # vSphere's own proxy says so while the services behind it start
-            raise http.client.HTTPException(f"{response.status} {response.reason}")
-        if response.status != 200:
-            raise NotVSphere(address=endpoint.address, detail=f"HTTP status {response.status}")
-        return response.read(_VERSIONS_LIMIT_BYTES).decode("utf-8", "replace")
+        with connection.getresponse() as response:
+            if response.status >= 500:  # vSphere's own proxy says so while the services behind it start
+                raise http.client.HTTPException(f"{response.status} {response.reason}")
+            if response.status != 200:
+                raise NotVSphere(address=endpoint.address, detail=f"HTTP status {response.status}")
+            return response.read(_VERSIONS_LIMIT_BYTES).decode("utf-8", "replace")
     finally:
         connection.close()

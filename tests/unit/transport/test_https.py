@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -481,3 +482,33 @@ def test_cancelling_stops_between_two_requests(served: Served) -> None:
         pytest.raises(TaskCancelled),
     ):
         list(reader.read_many(source_of(requests(whole(CAPACITY, 4096)), cancel)))
+
+
+def head_drop_by_drop(peer: Peer) -> None:
+    next_range(peer)
+    peer.send(b"HTTP/1.1 206 Partial Content\r\nX: ")
+    while True:
+        time.sleep(0.05)
+        peer.send(b"y")
+
+
+def body_drop_by_drop(peer: Peer) -> None:
+    first, last = next_range(peer)
+    size = last - first + 1
+    head = f"Content-Range: bytes {first}-{last}/{SCRIPTED_CAPACITY}\r\nContent-Length: {size}\r\n"
+    peer.send(f"HTTP/1.1 206 Partial Content\r\n{head}\r\n".encode())
+    while True:
+        time.sleep(0.05)
+        peer.send(b"\0")
+
+
+@pytest.mark.parametrize("trickle", [head_drop_by_drop, body_drop_by_drop])
+def test_an_answer_drop_by_drop_is_given_up(trickle: Callable[[Peer], None]) -> None:
+    begun = time.monotonic()
+    with (
+        web(no_descriptor, honest_probe, trickle) as (_, files),
+        pytest.raises(DiskAccessFailed),
+        reading(files, address(), tuned=options(answer_timeout_s=0.5, attempts=1)) as reader,
+    ):
+        list(reader.read_many(requests([Extent(0, 4096)])))
+    assert time.monotonic() - begun < 15
