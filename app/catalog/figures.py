@@ -97,21 +97,14 @@ class FigureStore:
         with self._database.write() as connection:
             return connection.execute(sa.delete(unviewed_errors).where(*_errors_of(rule, vm))).rowcount
 
-    def last_failures(self, limit: int) -> tuple[TaskId, ...]:
-        """Return the newest failed backup of each VM whose last backup failed, newest first."""
-        last = (
-            sa.select(tasks.c.id)
-            .where(
-                # Written out as in the partial index ix_tasks_last_results: with bound values it is not used.
-                sa.text("tasks.kind = 'backup' AND tasks.state IN ('completed', 'failed')"),
-                tasks.c.vm == subjects.c.vm,
-                tasks.c.rule_id.is_not_distinct_from(sa.func.nullif(subjects.c.rule_id, "")),
-            )
-            .order_by(tasks.c.ended_at.desc())
-            .limit(1)
-            .correlate(subjects)
-            .scalar_subquery()
-        )
+    def last_failures(self, limit: int, *, until: datetime | None = None) -> tuple[TaskId, ...]:
+        """Return the newest failed backup of each VM whose last backup failed, newest first.
+
+        Args:
+            limit: at most so many.
+            until: what ended later counts only for VMs that have nothing else: a clock that was wrong noted it.
+        """
+        last = _last_result() if until is None else sa.func.coalesce(_last_result(until), _last_result())
         ids = sa.select(last).where(subjects.c.vm != "")
         query = (
             sa.select(tasks.c.id)
@@ -139,6 +132,24 @@ class FigureStore:
 
 
 # --- inside the transactions that change tasks -------------------------------------------------------------------
+
+
+def _last_result(until: datetime | None = None) -> sa.ScalarSelect[str]:
+    """Return the query for the last ended backup of a subject."""
+    ended = (
+        sa.select(tasks.c.id)
+        .where(
+            # Written out as in the partial index ix_tasks_last_results: with bound values it is not used.
+            sa.text("tasks.kind = 'backup' AND tasks.state IN ('completed', 'failed')"),
+            tasks.c.vm == subjects.c.vm,
+            tasks.c.rule_id.is_not_distinct_from(sa.func.nullif(subjects.c.rule_id, "")),
+        )
+        .order_by(tasks.c.ended_at.desc())
+        .limit(1)
+    )
+    if until is not None:
+        ended = ended.where(tasks.c.ended_at <= until)
+    return ended.correlate(subjects).scalar_subquery()
 
 
 def subject_id(connection: sa.Connection, rule: str | None, vm: str, vm_name: str = "") -> int:

@@ -179,9 +179,12 @@ class CatalogGuard:
     # --- copies ------------------------------------------------------------------------------------------------
 
     def copies(self) -> list[Path]:
-        """Return the safety copies, newest first."""
+        """Return the safety copies, newest first; those of the future, which a wrong clock dated, come last."""
+        latest = f"catalog-{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}.db"
         try:
-            return sorted(self._copies.glob("catalog-*.db"), reverse=True)
+            return sorted(
+                self._copies.glob("catalog-*.db"), key=lambda one: (one.name <= latest, one.name), reverse=True
+            )
         except OSError:
             return []
 

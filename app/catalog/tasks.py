@@ -84,26 +84,21 @@ class TaskStore:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(priority=priority))
 
     def newest_of_rules(
-        self, only: Collection[RuleId] | None = None, *, ended: bool = False
+        self, only: Collection[RuleId] | None = None, *, ended: bool = False, until: datetime | None = None
     ) -> tuple[TaskRecord, ...]:
-        """Return the newest backup of each VM in each rule, or in some, without stages; ``ended``: that ended."""
-        inner = tasks.alias("newest")
-        newest = (
-            sa.select(inner.c.id)
-            .where(
-                inner.c.rule_id == rule_vms.c.rule_id,
-                inner.c.vm == rule_vms.c.vm,
-                inner.c.kind == TaskKind.BACKUP.value,
-            )
-            .order_by(inner.c.created_at.desc(), inner.c.id.desc())
-            .limit(1)
-        )
-        if ended:
-            newest = newest.where(inner.c.ended_at.is_not(None))
+        """Return the newest backup of each VM in each rule, without stages.
+
+        Args:
+            only: of these rules; None: of all.
+            ended: True: the newest that ended.
+            until: what was asked for later counts only for VMs that have nothing else, for a wrong clock noted it.
+        """
         members = sa.select(rule_vms)
         if only is not None:
             members = members.where(rule_vms.c.rule_id.in_(list(only)))
-        newest_task = newest.correlate(rule_vms).scalar_subquery().label("task")
+        newest = _newest_backup(ended=ended)
+        believed = newest if until is None else sa.func.coalesce(_newest_backup(ended=ended, until=until), newest)
+        newest_task = believed.label("task")
         # Told where to select from, because none of the table's own columns is left to tell it.
         keys = members.with_only_columns(newest_task).select_from(rule_vms)
         with self._database.read() as connection:
@@ -222,6 +217,26 @@ class TaskStore:
             others = newest.where(tasks.c.state != TaskState.FAILED.value, *where)
             rest = others.limit(limit - len(found)).offset(passed)
             return (*found, *_read(connection, rest, with_stages=False))
+
+
+def _newest_backup(*, ended: bool, until: datetime | None = None) -> sa.ScalarSelect[str]:
+    """Return the query for the newest backup of a VM in a rule."""
+    inner = tasks.alias()
+    newest = (
+        sa.select(inner.c.id)
+        .where(
+            inner.c.rule_id == rule_vms.c.rule_id,
+            inner.c.vm == rule_vms.c.vm,
+            inner.c.kind == TaskKind.BACKUP.value,
+        )
+        .order_by(inner.c.created_at.desc(), inner.c.id.desc())
+        .limit(1)
+    )
+    if ended:
+        newest = newest.where(inner.c.ended_at.is_not(None))
+    if until is not None:
+        newest = newest.where(inner.c.created_at <= until)
+    return newest.correlate(rule_vms).scalar_subquery()
 
 
 def _enter(connection: sa.Connection, task: TaskId, state: TaskState, at: datetime) -> None:

@@ -181,9 +181,12 @@ class TaskStore(Protocol):
         ...
 
     def newest_of_rules(
-        self, only: Collection[RuleId] | None = None, *, ended: bool = False
+        self, only: Collection[RuleId] | None = None, *, ended: bool = False, until: datetime | None = None
     ) -> tuple[TaskRecord, ...]:
-        """Return the newest backup of each VM in each rule, or in some, without stages; ``ended``: that ended."""
+        """Return the newest backup of each VM in each rule, or in some, without stages; ``ended``: that ended.
+
+        What was asked for after ``until`` counts only for VMs that have nothing else.
+        """
         ...
 
     def get(self, task: TaskId) -> TaskRecord | None:

@@ -9,6 +9,7 @@ from app.engine.commands.offers import OfferPoint, WithdrawPoint
 from app.engine.desks import Handler
 from app.engine.jobs import Workshop
 from app.engine.queries.offers import ListOffers, Offer, OfferedDisk
+from app.engine.reading import opened_point
 from app.nbd.exports import Export
 from app.nbd.server import NbdServer
 
@@ -57,7 +58,8 @@ class OffersDesk:
     def _begin(self, command: OfferPoint, stack: ExitStack) -> Offer:
         lease = self._workshop.repositories.lease(command.standby, command.target_path)
         repository = stack.enter_context(lease)
-        reader = stack.enter_context(repository.open_point(command.point))
+        log = self._workshop.journal.about("", "point.offer")
+        reader = stack.enter_context(opened_point(repository, command.point, log))
         point = reader.point
         exports = [
             Export(

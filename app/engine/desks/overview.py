@@ -10,6 +10,7 @@ from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.console_events import ErrorsViewed, RuleRemoved
 from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import PlatformId, RuleId, TaskId, VmId
+from app.domain.moments import TOLERANCE
 from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
 from app.domain.states import TaskKind, TaskState
@@ -165,7 +166,11 @@ class OverviewDesk:
         )
 
     def _failures(self) -> list[TaskRecord]:
-        return self._records(self._workshop.catalog.figures.last_failures(MOST_FAILURES))
+        return self._records(
+            self._workshop.catalog.figures.last_failures(
+                MOST_FAILURES, until=self._workshop.clock.now() + TOLERANCE
+            )
+        )
 
     def _records(self, ids: Sequence[TaskId]) -> list[TaskRecord]:
         return list(self._workshop.catalog.tasks.many(ids)) if ids else []

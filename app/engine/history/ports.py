@@ -54,8 +54,11 @@ class FigureStore(Protocol):
         """Note that the operator looked at the failed tasks; return how many were new."""
         ...
 
-    def last_failures(self, limit: int) -> tuple[TaskId, ...]:
-        """Return the newest failed backup of each VM whose last backup failed, newest first."""
+    def last_failures(self, limit: int, *, until: datetime | None = None) -> tuple[TaskId, ...]:
+        """Return the newest failed backup of each VM whose last backup failed, newest first.
+
+        What ended after ``until`` counts only for VMs that have nothing else.
+        """
         ...
 
     def rules_since(self) -> dict[RuleId, datetime]:

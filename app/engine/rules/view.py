@@ -9,6 +9,7 @@ from app.core.clock import Clock
 from app.core.progress import ProgressSample
 from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
+from app.domain.moments import TOLERANCE
 from app.domain.platforms import Platform
 from app.domain.rules import BackupRule, ProtectedVm, VmSituation, rule_state, vm_state
 from app.domain.schedule import next_run
@@ -128,10 +129,11 @@ class RuleView:
         catalog, manager = self._workshop.catalog, self._manager
         self._workshop.standby_watch.refresh()
         before = {one.id for one in manager.unfinished()}
-        newest = _by_vm(catalog.tasks.newest_of_rules(only))
+        until = self._workshop.clock.now() + TOLERANCE
+        newest = _by_vm(catalog.tasks.newest_of_rules(only, until=until))
         ended = newest
         if any(one.ended_at is None for one in newest.values()):
-            ended = _by_vm(catalog.tasks.newest_of_rules(only, ended=True))
+            ended = _by_vm(catalog.tasks.newest_of_rules(only, ended=True, until=until))
         samples = manager.samples()
         now = self._workshop.clock.now()
         return _Knowledge(

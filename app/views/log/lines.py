@@ -27,6 +27,8 @@ _ACTIONS = {
     "platform.register": QT_TRANSLATE_NOOP("Actions", "Register a platform"),
     "platform.remove": QT_TRANSLATE_NOOP("Actions", "Delete a platform"),
     "point.delete": QT_TRANSLATE_NOOP("Actions", "Delete a restore point"),
+    "point.offer": QT_TRANSLATE_NOOP("Actions", "Offer a restore point over NBD"),
+    "clock": QT_TRANSLATE_NOOP("Actions", "Clock"),
     "point.take_back": QT_TRANSLATE_NOOP("Actions", "Take back a restore point"),
     "program.end": QT_TRANSLATE_NOOP("Actions", "Program end"),
     "program.start": QT_TRANSLATE_NOOP("Actions", "Program start"),

@@ -219,3 +219,12 @@ def test_the_decision() -> None:
     ]
     for marked, found, is_marked, has_traces, verdict in table:
         assert judge(marked, found, is_marked=is_marked, has_traces=has_traces) is verdict
+
+
+def test_a_copy_that_a_wrong_clock_dated_is_neither_the_newest_nor_kept_longest(tmp_path: Path) -> None:
+    safety = CatalogGuard(tmp_path / "catalog.db")
+    folder = safety._copies
+    folder.mkdir()
+    for day in ("2035-01-01", "2026-01-02", "2026-01-03"):
+        (folder / f"catalog-{day}.db").touch()
+    assert [one.stem[-10:] for one in safety.copies()] == ["2026-01-03", "2026-01-02", "2035-01-01"]

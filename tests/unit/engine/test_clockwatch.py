@@ -188,3 +188,14 @@ def test_traffic_is_forgotten_only_while_the_clock_is_believed(lab: RuleLab) -> 
 def test_a_host_that_is_used_by_no_engine_is_left_alone(tmp_path: Path) -> None:
     with RuleLab(tmp_path, host=LocalHost(tmp_path / "host"), settings=replace(BY_HAND)) as lab:
         assert doubts(lab) == []
+
+
+def test_a_run_of_the_future_does_not_hide_how_later_runs_ended(lab: RuleLab) -> None:
+    rule = lab.rule(vm := lab.host.add_vm("web"), policy=WEEK)
+    lab.at(local(12) + TEN_YEARS)
+    assert lab.state(rule, vm) is not TaskState.FAILED
+    lab.at(local(11, day=3))
+    lab.host.faults.snapshot_failures = 3
+    lab.at(local(12, day=3))
+    assert lab.state(rule, vm) is TaskState.FAILED
+    assert [row.vm_name for row in lab.engine.ask(ReadOverview()).failures] == ["web"]
