@@ -140,7 +140,7 @@ def test_sizes_speeds_and_durations_are_plain_numbers_with_their_unit_in_the_tit
     qtbot.waitUntil(page.exporter.strip.folder.isVisible)
     titles, values = read_csv(tmp_path / "tasks.csv")
     shown = dict(zip(titles, values, strict=True))
-    assert shown["Data size (B)"] == str(40 * GB)
+    assert shown["Source data (B)"] == str(40 * GB)
     assert shown["Duration (s)"] == "480"
     assert shown["Speed (B/s)"] == str(round(25 * GB / 480))
     assert shown["Time left (s)"] == ""

@@ -120,7 +120,10 @@ class DeletionDialog(FormDialog):
         )
         self.blocked.setVisible(bool(blocked))
         needs_name = with_data and self.is_known and self._point_count > 0
+        appears = needs_name and not self._form.isRowVisible(self._name)
         self._form.setRowVisible(self._name, needs_name)
+        if appears:
+            self.name.setFocus()  # what is typed now is meant for it
         is_named = not needs_name or self.name.text().strip() == self._type_name
         self.primary.setEnabled(self.is_known and not blocked and is_named)
         grow_later(self)

@@ -45,6 +45,7 @@ class CountAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__("left")
         self.enableAutoSIPrefix(enable=False)
+        self.setWidth(style.AXIS_WIDTH)
 
     def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N802, N803
         """Return round steps of at least one."""

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import ClassVar, Final
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.domain.display import lines
@@ -162,9 +162,7 @@ class Banner(QFrame):
         }[self._severity]
 
     def _dress(self) -> None:
-        glyph, color = _LOOKS[self._severity]
-        picture = icon(glyph, self.colors, getattr(self.colors, color))
-        self._picture.setPixmap(picture.pixmap(style.ICON, style.ICON))
+        self._picture.setPixmap(picture_of(self._severity))
         self._picture.setAccessibleName(self._word())
         set_tip(self._picture, self._word())
         self._close.setIcon(icon(Glyph.CLOSE, self.colors))
@@ -183,6 +181,12 @@ class Banner(QFrame):
 
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setText(self._details)
+
+
+def picture_of(severity: Severity) -> QPixmap:
+    """Return the icon of a meaning, in the colours of the theme."""
+    glyph, color = _LOOKS[severity]
+    return icon(glyph, Banner.colors, getattr(Banner.colors, color)).pixmap(style.ICON, style.ICON)
 
 
 def mark(frame: QFrame, severity: Severity) -> None:

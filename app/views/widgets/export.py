@@ -22,7 +22,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.plain import Label, set_tip
-from app.views.widgets.banner import Banner, Severity, mark
+from app.views.widgets.banner import Banner, Severity, mark, picture_of
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
 from app.workers.sheets import SheetWriter
@@ -81,6 +81,7 @@ class ExportStrip(QFrame):
         super().__init__(parent)
         self.setProperty("role", "banner")
         self._file: Path | None = None
+        self._picture = Label(self)
         self.text = Label(self)
         self.text.setWordWrap(True)
         self.cancel = QPushButton(self.tr("Cancel"), self)
@@ -99,6 +100,7 @@ class ExportStrip(QFrame):
         self.failure.setProperty("role", "")  # the strip is its frame
         layout = QHBoxLayout(self)
         layout.setContentsMargins(style.SPACE_L, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)
+        layout.addWidget(self._picture)
         layout.addWidget(self.text, 1)
         layout.addWidget(self.failure, 1)
         for widget in (self.cancel, self.folder, self.close_button):
@@ -107,13 +109,13 @@ class ExportStrip(QFrame):
 
     def show_progress(self, rows: int) -> None:
         """Tell how many rows were written so far."""
-        mark(self, Severity.INFORMATION)
+        self._mean(Severity.INFORMATION)
         self.text.setText(self.tr("Writing the list to a file: {count} rows so far.").format(count=f"{rows:,}"))
         self._show(self.text, self.cancel)
 
     def show_written(self, file: Path, rows: int) -> None:
         """Tell that the file is complete."""
-        mark(self, Severity.SUCCESS)
+        self._mean(Severity.SUCCESS)
         self._file = file
         words = self.tr("{count} rows were written to {file}.")
         self.text.setText(words.format(count=f"{rows:,}", file=file))
@@ -121,9 +123,14 @@ class ExportStrip(QFrame):
 
     def show_failure(self, failure: Failure) -> None:
         """Tell why there is no file."""
-        mark(self, Severity.PROBLEM)
+        self._mean(Severity.PROBLEM)
         self.failure.show_failure(failure)
         self._show(self.failure, self.close_button)
+
+    def _mean(self, severity: Severity) -> None:
+        mark(self, severity)
+        self._picture.setPixmap(picture_of(severity))
+        self._picture.setVisible(severity is not Severity.PROBLEM)  # that message has its own
 
     def _show(self, *wanted: QWidget) -> None:
         for widget in (self.text, self.failure, self.cancel, self.folder, self.close_button):

@@ -8,6 +8,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.plain import Label, set_tip
+from app.views.widgets.banner import Severity, picture_of
 
 
 class UndoStrip(QFrame):
@@ -17,6 +18,7 @@ class UndoStrip(QFrame):
         super().__init__(parent)
         self.setProperty("role", "banner")
         self._run: Callable[[], None] | None = None
+        self._picture = Label(self)
         self.text = Label(self)
         self.text.setWordWrap(True)
         self.take_back = QPushButton(self)
@@ -31,6 +33,7 @@ class UndoStrip(QFrame):
         self.close_button.clicked.connect(self.hide)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(style.SPACE_L, style.SPACE_XS, style.SPACE_S, style.SPACE_XS)
+        layout.addWidget(self._picture)
         layout.addWidget(self.text, 1)
         layout.addWidget(self.take_back)
         layout.addWidget(self.close_button)
@@ -39,6 +42,7 @@ class UndoStrip(QFrame):
     def offer(self, text: str, action: str, run: Callable[[], None]) -> None:
         """Say what was done, and offer to take it back."""
         self._run = run
+        self._picture.setPixmap(picture_of(Severity.INFORMATION))
         self.text.setText(text)
         self.take_back.setText(action)
         self.show()

@@ -38,7 +38,7 @@ def test_data_goes_only_after_the_name_was_typed(qtbot: QtBot, visits: Visits, d
     assert "go to the trash: 36. For 7 days they can be taken back and take up their space" in told
     assert "then a clean-up frees up to 812 GB" in told
     assert not dialog.primary.isEnabled()
-    dialog.name.setFocus()
+    qtbot.waitUntil(lambda: dialog.focusWidget() is dialog.name)  # typed text goes there at once
     QTest.keyClicks(dialog.name, "web")
     assert dialog.primary.isEnabled()
     with qtbot.waitSignal(dialog.succeeded):
