@@ -17,6 +17,7 @@ from app.console.demoplatform import DemoPlatform
 from app.console.program import run_console
 from app.console.secrets import NoSecretStore, find_passphrase
 from app.console.service import ProgramService
+from app.core.secrets import SecretStoreLocked
 from app.domain.limits import BufferBudgetExceeded, TaskLimits
 from app.paths import Folders
 from app.views.main_window import MainWindow
@@ -78,6 +79,20 @@ def test_without_a_passphrase_the_program_ends_and_says_so(
     QTimer.singleShot(200, refuse)
     with pytest.raises(NoSecretStore):
         find_passphrase(Installation.find(folders))
+
+
+def test_a_locked_keyring_does_not_move_the_passwords_into_a_file(
+    qtbot: QtBot, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders.user_config_file.write_text("secret_store=keyring\n", encoding="utf-8")
+
+    def locked(*_: object) -> object:
+        raise SecretStoreLocked(seconds=30)
+
+    monkeypatch.setattr(Installation, "open_secrets", locked)
+    with pytest.raises(SecretStoreLocked, match="locked"):
+        find_passphrase(Installation.find(folders))
+    assert folders.user_config_file.read_text(encoding="utf-8") == "secret_store=keyring\n"
 
 
 def test_a_new_passphrase_is_checked_before_it_is_taken(qtbot: QtBot) -> None:
