@@ -144,9 +144,11 @@ class Repository:
 
         Raises:
             RepositoryExists: there is one already.
+            FileNamesNotUtf8: this process would write names that no other machine can read.
             StandbyFull, StandbyUnavailable: the standby refuses.
             LocatorUnavailable: the local disk refuses.
         """
+        refuse_foreign_names(root)
         layout, repository_id, now = Layout(root), uuid.uuid4(), clock.now().isoformat()
         if passphrase is not None:
             protection = Protection(Seals(Seal.of_passphrase(passphrase)), hide_names=hide_names)
@@ -185,6 +187,7 @@ class Repository:
             RepositoryMissing: there is none.
             RepositoryTooNew, RepositoryDamaged: it cannot be understood.
             LinkRefused: one of its directories is a link.
+            FileNamesNotUtf8: this process would write names that no other machine can read.
             KeyNeeded, KeyWrong: it is encrypted.
             StandbyUnavailable: the standby cannot be read.
             LocatorUnavailable: the local disk refuses.
