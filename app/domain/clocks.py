@@ -60,4 +60,4 @@ def doubt_of(now: datetime, believed_at: datetime, elapsed: timedelta | None) ->
 
 def differs(ahead: timedelta, accepted: timedelta | None) -> bool:
     """Tell whether another clock differs by more than the tolerance from what the operator accepted."""
-    return abs(ahead - (accepted or timedelta(0))) > TOLERANCE
+    return abs(ahead) > TOLERANCE and (accepted is None or abs(ahead - accepted) > TOLERANCE)

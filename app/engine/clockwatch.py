@@ -117,7 +117,7 @@ class ClockWatch:
         others = (
             doubt
             for key, doubt in sorted(self._others.items())
-            if differs(timedelta(seconds=doubt.seconds), timedelta(seconds=accepted.get(key, 0)))
+            if differs(timedelta(seconds=doubt.seconds), _span(accepted.get(key)))
         )
         return (*own, *others)
 
@@ -182,3 +182,7 @@ class ClockWatch:
                 log.warning(m.OF_CLOCK_DOUBT[doubt.kind], subject=doubt.subject, hours=hours)
         if before and not now:
             log.info(m.CLOCK_BELIEVED)
+
+
+def _span(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)

@@ -24,6 +24,8 @@ from app.repository import Repository
 MARK_NAME = ".standfast-standby"
 _LONGEST_MARK_BYTES = 100
 _SEARCH_DEPTH = 3
+_NO_DATE_BEFORE_S = 946_684_800
+"""The year 2000: file systems that keep no times show 1970 or 1980."""
 _SEARCH_LIMIT = 2000
 """Directories that are looked at when a root is searched for repositories."""
 
@@ -275,11 +277,13 @@ def _probe(root: Path) -> tuple[OperationalError | None, timedelta | None]:
     probe = root / f".standfast-probe-{uuid.uuid4()}"
     try:
         probe.write_bytes(b"")
-        ahead = timedelta(seconds=time.time() - probe.stat().st_mtime)
+        dated_s = probe.stat().st_mtime
         probe.unlink()
     except OSError as error:
         return _unavailable(root, error), None
-    return None, ahead
+    if dated_s < _NO_DATE_BEFORE_S:
+        return None, None
+    return None, timedelta(seconds=time.time() - dated_s)
 
 
 def _unavailable(path: Path, error: OSError) -> StandbyUnavailable:

@@ -15,6 +15,7 @@ from app.core.hypervisor import MarkedHistory, RevertHistory
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.platforms import Platform
 from app.domain.restore_point import HistoryMark
+from app.engine.doctor.platform import examine_platform
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere import history
@@ -186,3 +187,15 @@ def test_a_time_without_reverts_is_told_as_such(vsphere: VSphereHypervisor, targ
         assert not vsphere.reverted_since(vm, datetime.now(UTC) + LATER)
     finally:
         vsphere.remove_snapshot(vm, snapshot, deadline_s=30)
+
+
+@pytest.mark.parametrize(("hours", "code"), [(0, "doctor.clock_agrees"), (8, "doctor.clock_differs")])
+def test_the_doctor_compares_the_clocks(simulator: VSphereSimulator, hours: int, code: str) -> None:
+    with logged_in(simulator) as vsphere:
+        platform = vsphere._session.platform
+
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(hours=hours)
+
+    findings = examine_platform(platform, lambda: logged_in(simulator), lambda _host, _port: None, now)
+    assert code in [one.code for one in findings]

@@ -79,3 +79,4 @@ def test_another_clock_may_differ_by_what_was_accepted() -> None:
     assert differs(timedelta(hours=8), None)
     assert differs(timedelta(hours=-8), timedelta(hours=8))
     assert not differs(timedelta(hours=8, minutes=10), timedelta(hours=8))
+    assert not differs(timedelta(0), timedelta(hours=8)), "it was put right since"

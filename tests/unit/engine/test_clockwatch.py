@@ -1,5 +1,6 @@
 """A clock that jumped removes nothing, says so, and is believed again once it is right or confirmed."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,10 +10,12 @@ import pytest
 
 from app.domain.clocks import ClockDoubtKind
 from app.domain.history import Moved
-from app.domain.ids import VmId
+from app.domain.ids import StandbyId, VmId
 from app.domain.policies import Retention
+from app.domain.standbys import Standby
 from app.domain.states import TaskState
 from app.engine.api import ConfirmClock, DeletePoint, ListDeletedPoints, ReadOverview, StartSweep
+from app.engine.standbys import look_at
 from tests.support.engine_lab import codes_of
 from tests.support.local_host import LocalHost
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, periodic
@@ -199,3 +202,28 @@ def test_a_run_of_the_future_does_not_hide_how_later_runs_ended(lab: RuleLab) ->
     lab.at(local(12, day=3))
     assert lab.state(rule, vm) is TaskState.FAILED
     assert [row.vm_name for row in lab.engine.ask(ReadOverview()).failures] == ["web"]
+
+
+# --- who tells -------------------------------------------------------------------------------------------------
+
+
+def test_the_clock_of_a_standbys_file_server_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    standby = Standby(id=StandbyId("s"), name="nas", root_path=str(tmp_path))
+    equal = look_at(standby).clock_ahead
+    assert equal is not None
+    assert abs(equal) < timedelta(minutes=1)
+    present = time.time
+    monkeypatch.setattr(time, "time", lambda: present() + 3 * 3600)
+    ahead = look_at(standby).clock_ahead
+    assert ahead is not None
+    assert abs(ahead - timedelta(hours=3)) < timedelta(minutes=1)
+
+
+def test_the_engine_hears_of_a_standby_whose_clock_differs(lab: RuleLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = time.time
+    monkeypatch.setattr(time, "time", lambda: present() - 5 * 3600)
+    lab.engine._workshop.standby_watch.refresh(again=True, wait_s=10)
+    assert doubts(lab) == [ClockDoubtKind.STANDBY]
+    monkeypatch.undo()
+    lab.engine._workshop.standby_watch.refresh(again=True, wait_s=10)
+    assert doubts(lab) == []
