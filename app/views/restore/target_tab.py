@@ -108,6 +108,7 @@ class TargetTab(QWidget):
         """Plan anew after each change of what decides where the VM goes and whether it fits."""
         changed = self.plan_note.on_changed
         self.kind.chosen.connect(changed)
+        self.original.found.connect(changed)
         self.vm_name.textChanged.connect(changed)
         for box in (self.platform, self.datacenter, self.host, self.datastore):
             box.currentIndexChanged.connect(changed)

@@ -17,6 +17,7 @@ from app.core.tasklog import NullTaskLog, TaskLog
 from app.domain.errors import CertificateChanged, DiskAccessFailed, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
+from app.transport import descriptor
 from app.transport.errors import (
     DiskSizeDiffers,
     FileForbidden,
@@ -512,3 +513,8 @@ def test_an_answer_drop_by_drop_is_given_up(trickle: Callable[[Peer], None]) -> 
     ):
         list(reader.read_many(requests([Extent(0, 4096)])))
     assert time.monotonic() - begun < 15
+
+
+def test_a_datastore_with_a_slash_or_brackets_in_its_name_keeps_it() -> None:
+    assert descriptor.sibling("[a/b] disk.vmdk", "disk-flat.vmdk") == "[a/b] disk-flat.vmdk"
+    assert descriptor.sibling("[ds [1]] web/disk.vmdk", "x.vmdk") == "[ds [1]] web/x.vmdk"
