@@ -270,11 +270,22 @@ class Repository:
         return self._parts.shelf.list_chain(chain).points
 
     def chain_name(self, rule_name: str, vm: VmId, platform_address: str) -> str:
-        """Return the name of the chain that holds the points of a VM in a rule."""
+        """Return the name of the chain that holds the points of a VM in a rule.
+
+        Where another chain is there whose name many file systems take for the same, it gets a name of its own.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
         name = names.chain_name(rule_name, vm, platform_address)
         if self.hides_names and self._parts.keys is not None:
             return self._parts.keys.hidden_name(name)
-        return name
+        apart = names.chain_name_apart(rule_name, vm, platform_address)
+        there = {names.composed(chain) for chain in self._parts.shelf.chains()}
+        if name in there and apart not in there:
+            return name
+        shared = any(names.folded(chain) == names.folded(name) for chain in there)
+        return apart if shared or apart in there else name
 
     def begin_point(self, draft: PointDraft) -> PointWriter:
         """Begin a restore point.

@@ -22,7 +22,12 @@ CHANGES_NAME = "changes"
 
 _PACK_ID = re.compile(r"[0-9a-f]{32}")
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?:_\d{2})?")
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|clock\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:[.:].*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Names of devices on Windows, whatever follows the first dot, with blanks before it or not."""
+_ONCE_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 _LONGEST_NAME_BYTES = 240
 
 
@@ -121,15 +126,34 @@ def stamp_of(moment: datetime, attempt: int = 0) -> str:
 
 
 def is_safe_name(name: str) -> bool:
-    """Tell whether a file of this name stays inside its directory on every system."""
+    """Tell whether a file of this name can be made, and stays inside its directory, on every system."""
+    return is_readable_name(name) and _RESERVED.fullmatch(name) is None
+
+
+def is_readable_name(name: str) -> bool:
+    """Tell whether a file of this name may be read: earlier versions have made some that are not safe any more."""
     return (
         0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME_BYTES
         and name not in (".", "..")
         and not name.endswith((".", " "))
         and not name.startswith(" ")
-        and _RESERVED.fullmatch(name) is None
+        and _ONCE_RESERVED.fullmatch(name) is None
         and all(_is_safe_character(character) or character in " ()+,=@~" for character in name)
     )
+
+
+def folded(name: str) -> str:
+    """Return what names have in common that a file system may take for one: case, composition, and width.
+
+    No file system folds more than this; where it folds less, two names are only kept apart without need.
+    """
+    once = unicodedata.normalize("NFKC", name).upper().casefold()
+    return unicodedata.normalize("NFKC", once).casefold()
+
+
+def composed(name: str) -> str:
+    """Return the spelling in which names are made; some file systems return them decomposed."""
+    return unicodedata.normalize("NFC", name)
 
 
 def split_point_id(point: PointId) -> tuple[str, str]:
@@ -139,7 +163,7 @@ def split_point_id(point: PointId) -> tuple[str, str]:
         ValueError: it is not ``<chain>/<stamp>`` with safe names.
     """
     chain, slash, stamp = point.partition("/")
-    if not slash or not is_stamp(stamp) or not is_safe_name(chain):
+    if not slash or not is_stamp(stamp) or not is_readable_name(chain):
         raise ValueError(f"not a point id: {point!r}")
     return chain, stamp
 
@@ -149,17 +173,34 @@ def chain_name(rule_name: str, vm: VmId, platform_address: str) -> str:
 
     A part that had to be changed to be safe ends in a digest of what it was, so that two stay two.
     """
-    return f"{_safe_part(rule_name, 96)}_BAK_{_safe_part(vm, 48)}_{_safe_part(platform_address, 72)}"
+    rest = f"_BAK_{_safe_part(vm, 48)}_{_safe_part(platform_address, 72)}"
+    rule = _safe_part(rule_name, 96)
+    if _RESERVED.fullmatch(f"{rule}{rest}"):
+        rule = _marked(f"_{rule.partition('~')[0]}", rule_name, 96)
+    return f"{rule}{rest}"
+
+
+def chain_name_apart(rule_name: str, vm: VmId, platform_address: str) -> str:
+    """Name the chain of a VM so that no other name means the same directory, whatever the file system folds."""
+    rule = _marked(rule_name, "\0".join((rule_name, vm, platform_address)), 96)
+    name = f"{rule}_BAK_{_safe_part(vm, 48)}_{_safe_part(platform_address, 72)}"
+    return name if _RESERVED.fullmatch(name) is None else f"_{name}"
 
 
 def _safe_part(text: str, longest_bytes: int) -> str:
-    normal = unicodedata.normalize("NFC", text)
-    safe = "".join(one if _is_safe_character(one) else "-" for one in normal)
-    safe = safe.encode("utf-8", "ignore")[: longest_bytes - 9].decode("utf-8", "ignore").strip(". ")
-    if safe == text:
-        return safe
-    mark = blake3(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{safe}~{mark}"
+    safe = _shortened(text, longest_bytes)
+    return safe if safe == text else _marked(text, text, longest_bytes)
+
+
+def _marked(text: str, whole: str, longest_bytes: int) -> str:
+    """Return a safe form of a text, with a digest of the whole it stands for."""
+    mark = blake3(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{_shortened(text, longest_bytes)}~{mark}"
+
+
+def _shortened(text: str, longest_bytes: int) -> str:
+    safe = "".join(one if _is_safe_character(one) else "-" for one in composed(text))
+    return safe.encode("utf-8", "ignore")[: longest_bytes - 9].decode("utf-8", "ignore").strip(". ")
 
 
 def _is_safe_character(character: str) -> bool:

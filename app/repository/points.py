@@ -22,7 +22,9 @@ from app.repository.layout import (
     FILES_NAME,
     POINT_NAME,
     Layout,
-    is_safe_name,
+    composed,
+    folded,
+    is_readable_name,
     is_stamp,
     split_point_id,
 )
@@ -163,8 +165,8 @@ def describe(
     )
 
 
-def restore_point(file: PointFile) -> RestorePoint:
-    """Turn what ``point.json`` says into a restore point.
+def restore_point(file: PointFile, found_as: PointId | None = None) -> RestorePoint:
+    """Turn what ``point.json`` says into a restore point; its id is the one under which it was found.
 
     Raises:
         ValueError: it says something impossible.
@@ -174,13 +176,14 @@ def restore_point(file: PointFile) -> RestorePoint:
         raise ValueError("its time has no zone")
     if len(file.disks) > _MOST_DISKS or len({disk.key for disk in file.disks}) != len(file.disks):
         raise ValueError("its list of disks is impossible")
-    if not all(is_safe_name(one.name) for one in (*file.files, *file.changes)):
+    if not all(is_readable_name(one.name) for one in (*file.files, *file.changes)):
         raise ValueError("one of its files has an unsafe name")
     if not 0 <= file.sequence <= _LARGEST_SEQUENCE:
         raise ValueError("its sequence is impossible")
+    point = found_as or PointId(f"{file.chain}/{file.stamp}")
     return RestorePoint(
-        id=PointId(f"{file.chain}/{file.stamp}"),
-        chain=file.chain,
+        id=point,
+        chain=point.partition("/")[0],
         rule_name=file.rule_name,
         created_at=file.created_at,
         kind=BackupKind(file.kind),
@@ -243,6 +246,13 @@ def file_place(point: PointId, *names: str) -> str:
     return "/".join((point, *names))
 
 
+def spellings(chain: str) -> list[str]:
+    """Return how a chain may be spelled that a file system folded: as it stands, and in the usual cases."""
+    rule, separator, rest = chain.partition("_BAK_")
+    rules = (rule, rule.lower(), rule.upper(), rule.capitalize(), rule.title(), rule.swapcase())
+    return list(dict.fromkeys([chain, *(composed(f"{one}{separator}{rest}") for one in rules)]))
+
+
 class PointShelf:
     """Reads and lists the points of a repository. Thread: any."""
 
@@ -262,11 +272,25 @@ class PointShelf:
         points: list[RestorePoint] = []
         damaged = [DamagedPoint(id=PointId(one), chain=one, detail=BEHIND_LINK) for one in links]
         for chain in chains:
-            if is_safe_name(chain):
-                listing = self.list_chain(chain)
+            if is_readable_name(chain):
+                listing = self.list_chain(self._spelled(chain))
                 points += listing.points
                 damaged += listing.damaged
         return PointListing(points=tuple(points), damaged=tuple(damaged))
+
+    def _spelled(self, chain: str) -> str:
+        """Return the composed spelling of a directory's name where the file system takes that one too."""
+        made = composed(chain)
+        return made if made != chain and (self._layout.points / made).is_dir() else chain
+
+    def chains(self) -> list[str]:
+        """Return the names of the chains' directories, as the file system spells them.
+
+        Raises:
+            StandbyUnavailable: the standby cannot be read.
+        """
+        with storage_errors(self._layout.root):
+            return subdirectories(self._layout.points)[0]
 
     def list_chain(self, chain: str) -> PointListing:
         """Return the points of one chain, newest first; a chain that does not exist is empty.
@@ -319,7 +343,7 @@ class PointShelf:
             StandbyUnavailable: the standby cannot be read.
         """
         try:
-            return restore_point(self.load_file(point))
+            return restore_point(self.load_file(point), point)
         except ValueError as error:
             raise PointDamaged(point=point, detail=error) from error
 
@@ -357,15 +381,31 @@ class PointShelf:
                         raise PointDamaged(point=point, detail="it has no point.json") from error
                     raise PointMissing(point=point) from error
             if self._keys is not None:
-                data = self._keys.open_file(data, file_place(point, POINT_NAME))
+                data = self._open(self._keys, data, point, POINT_NAME)
             if format_of(data) > POINT_FORMAT:
                 raise ValueError("a newer program wrote it")
             file = decode_document(data, PointFile)
         except ValueError as error:
             raise PointDamaged(point=point, detail=error) from error
-        if f"{file.chain}/{file.stamp}" != point or file.repository != self._repository_id:
+        # a file system that folds names returns another spelling of the chain than the one it was made with
+        if folded(f"{file.chain}/{file.stamp}") != folded(point) or file.repository != self._repository_id:
             raise PointDamaged(point=point, detail="its description belongs to another point")
         return file
+
+    def _open(self, keys: RepositoryKeys, data: bytes, point: PointId, *names: str) -> bytes:
+        """Decrypt a file, which is bound to its point's name as it was spelled when it was made.
+
+        Raises:
+            ValueError: it is not what was stored.
+        """
+        chain, stamp = split_point_id(point)
+        first: ValueError | None = None
+        for spelling in spellings(chain):
+            try:
+                return keys.open_file(data, file_place(PointId(f"{spelling}/{stamp}"), *names))
+            except ValueError as error:
+                first = first or error
+        raise first or ValueError("it cannot be decrypted")
 
     def file_content(self, point: PointId, name: str) -> bytes:
         """Return a configuration file of a point.
@@ -418,7 +458,7 @@ class PointShelf:
     def _content(self, point: PointId, folder: str, stored: StoredFile) -> bytes:
         path = self._layout.point(point) / folder / stored.name
         try:
-            if not is_safe_name(stored.name):
+            if not is_readable_name(stored.name):
                 raise ValueError("its name is unsafe")
             with storage_errors(self._layout.root):
                 try:
@@ -429,7 +469,7 @@ class PointShelf:
                 except (FileNotFoundError, NotADirectoryError):
                     raise ValueError("it is missing") from None
             if self._keys is not None:
-                data = self._keys.open_file(data, file_place(point, folder, stored.name))
+                data = self._open(self._keys, data, point, folder, stored.name)
             if len(data) != stored.size_bytes or blake3(data).hexdigest() != stored.digest:
                 raise ValueError("it is not what was stored")
         except ValueError as error:

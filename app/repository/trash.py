@@ -17,7 +17,7 @@ from app.repository.files import (
     storage_errors,
     subdirectories,
 )
-from app.repository.layout import Layout, is_safe_name, is_stamp, split_point_id
+from app.repository.layout import Layout, is_readable_name, is_stamp, split_point_id
 from app.repository.leftovers import Leftovers
 from app.repository.points import PointShelf, restore_point
 
@@ -144,7 +144,7 @@ class Trash:
         with storage_errors(self._layout.root):
             names, links = subdirectories(self._layout.trash)
             refuse_links(self._layout.trash / name for name in links)
-            for name in filter(is_safe_name, names):
+            for name in filter(is_readable_name, names):
                 chain = self._layout.trash / name
                 for path in _inside(chain):
                     match = _ENTRY.fullmatch(path.name)
@@ -155,7 +155,7 @@ class Trash:
 
     def _describe(self, path: Path, point: PointId, deleted_at: datetime) -> TrashedPoint:
         try:
-            described = restore_point(self._shelf.load_from(path, point))
+            described = restore_point(self._shelf.load_from(path, point), point)
         except (PointDamaged, PointMissing, ValueError):
             described = None
         return TrashedPoint(id=point, deleted_at=deleted_at, point=described)

@@ -22,7 +22,7 @@ from app.domain.restore_point import PointDisk, RestorePoint
 from app.repository.documents import encode_document
 from app.repository.errors import DataDamaged, LeaseLost, PointDamaged, PointExists
 from app.repository.files import make_directory, move_into, remove_tree, storage_errors, write_new
-from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, is_safe_name, stamp_of
+from app.repository.layout import CHANGES_NAME, FILES_NAME, POINT_NAME, folded, is_safe_name, stamp_of
 from app.repository.leases import Lease
 from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count
 from app.repository.parts import RepositoryParts
@@ -74,7 +74,7 @@ class PointWriter:
         Raises:
             ValueError: the name is not safe on every system, or is taken.
         """
-        if not is_safe_name(name) or name in self._files:
+        if not is_safe_name(name) or folded(name) in {folded(one) for one in self._files}:
             raise ValueError(f"cannot keep a file under this name: {name!r}")
         self._files[name] = bytes(data)
 

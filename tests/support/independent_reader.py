@@ -10,6 +10,7 @@ import json
 import re
 import struct
 import sys
+import unicodedata
 import uuid
 import zlib
 from collections.abc import Callable, Iterator
@@ -28,6 +29,11 @@ ZERO = bytes(32)
 def require(condition: object, what: str) -> None:
     if not condition:
         raise ValueError(what)
+
+
+def folded(name: str) -> str:
+    once = unicodedata.normalize("NFKC", name).upper().casefold()
+    return unicodedata.normalize("NFKC", once).casefold()
 
 
 def document(data: bytes) -> dict[str, Any]:
@@ -85,7 +91,8 @@ class Repository:
 
     def point(self, point: str) -> dict[str, Any]:
         description = document(self.file(point, "point.json"))
-        require(f"{description['chain']}/{description['stamp']}" == point, "a point under another's name")
+        place = f"{description['chain']}/{description['stamp']}"
+        require(folded(place) == folded(point), "a point under another's name")
         for folder in ("files", "changes"):
             for file in description[folder]:
                 content = self.file(point, f"{folder}/{file['name']}")

@@ -1,3 +1,4 @@
+import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -5,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.ids import PointId, VmId
-from app.repository.layout import chain_name, is_safe_name, is_stamp, split_point_id, stamp_of
+from app.repository.layout import (
+    chain_name,
+    chain_name_apart,
+    folded,
+    is_readable_name,
+    is_safe_name,
+    is_stamp,
+    split_point_id,
+    stamp_of,
+)
 
 MOMENT = datetime(2026, 11, 22, 9, 5, 7, tzinfo=UTC)
 
@@ -47,3 +57,71 @@ def test_a_stamp_is_in_utc_and_tells_points_of_one_second_apart() -> None:
 )
 def test_unsafe_names_are_told(name: str) -> None:
     assert not is_safe_name(name)
+
+
+DEVICES = [
+    "CON",
+    "prn",
+    "Aux",
+    "nul",
+    "COM1",
+    "com9",
+    "LPT1",
+    "COM¹",
+    "lpt²",
+    "COM³",
+    "CONIN$",
+    "conout$",
+    "CLOCK$",
+]
+ENDINGS = ["", ".", " ", ".prod", ".db", ". .x", " .txt", ".a.b", "  ", ":x", ".¹"]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_names_of_devices_are_neither_made_nor_taken(device: str, ending: str) -> None:
+    rule = f"{device}{ending}"
+    assert not is_safe_name(rule)
+    for name in (
+        chain_name(rule, VmId("vm-1"), "a"),
+        chain_name("rule", VmId(rule), rule),
+        chain_name_apart(rule, VmId("vm-1"), "a"),
+    ):
+        assert is_safe_name(name)
+        assert name.split(".")[0].rstrip().upper() not in {one.upper() for one in DEVICES}
+
+
+@given(
+    st.one_of(
+        st.text(), st.builds("".join, st.tuples(st.sampled_from(DEVICES), st.sampled_from(ENDINGS), st.text()))
+    ),
+    st.text(),
+    st.text(),
+)
+def test_what_makes_names_and_what_checks_them_agree(rule: str, vm: str, address: str) -> None:
+    for name in (chain_name(rule, VmId(vm), address), chain_name_apart(rule, VmId(vm), address)):
+        assert is_safe_name(name)
+        assert is_readable_name(name)
+        assert name == unicodedata.normalize("NFC", name)
+        assert split_point_id(PointId(f"{name}/{stamp_of(MOMENT)}"))
+
+
+@given(st.text(max_size=64), st.text(max_size=64))
+def test_a_chain_apart_shares_no_directory_whatever_the_file_system_folds(left: str, right: str) -> None:
+    made = {folded(chain_name_apart(rule, VmId("vm-1"), "a")) for rule in (left, right)}
+    assert len(made) == len({left, right})
+    if left != right:
+        assert folded(chain_name(left, VmId("vm-1"), "a")) not in made
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [("Web", "wEB"), ("STRASSE", "straße"), ("É", "e\u0301"), ("ﬁle", "FILE"), ("ＷＥＢ", "web"), ("Σ", "ς")],
+)
+def test_names_that_file_systems_take_for_one(left: str, right: str) -> None:
+    assert folded(left) == folded(right)
+
+
+@pytest.mark.parametrize("name", ["AUX .nvram", "conin$.x".replace("$", ""), "每日_BAK_vm-1_a"])
+def test_names_that_earlier_versions_made_are_read(name: str) -> None:
+    assert is_readable_name(name)
