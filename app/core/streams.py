@@ -8,17 +8,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Final
 
+from app.domain.display import own_lines
+
 FAILED: Final = 1
 _BROKEN: Final = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF, errno.EINVAL, errno.EDQUOT)
 
 
 def say(text: str) -> bool:
-    """Write a line to standard error, or else to standard output; return False where neither takes it."""
+    """Write a line to standard error, or else to standard output; return False where neither takes it.
+
+    What could move a terminal's cursor is made visible: names in errors come from outside.
+    """
     for stream in (sys.stderr, sys.stdout):
         if stream is None:
             continue
         try:
-            stream.write(f"{text}\n")
+            stream.write(f"{own_lines(text)}\n")
             stream.flush()
         except (OSError, ValueError):
             continue
@@ -30,7 +35,7 @@ def note(text: str) -> None:
     """Write a line to standard output where somebody can read it; nothing happens where nobody can."""
     if sys.stdout is not None:
         with suppress(OSError, ValueError):
-            sys.stdout.write(f"{text}\n")
+            sys.stdout.write(f"{own_lines(text)}\n")
             sys.stdout.flush()
 
 
