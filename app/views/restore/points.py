@@ -38,7 +38,7 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
             key="time",
             title=QCoreApplication.translate("Points", "Backed up at"),
             text=lambda known: fmt.exact_time(known.point.created_at),
-            sort=lambda known: known.point.created_at,
+            sort=lambda known: known.point.order,
             width=150,
             stretch=True,
         ),
