@@ -14,6 +14,7 @@ from app.catalog.journals import RestoreJournalStore, SnapshotJournalStore
 from app.catalog.log import LogStore
 from app.catalog.points import PointStore
 from app.catalog.registered import PlatformStore, StandbyStore
+from app.catalog.retries import RetryStore
 from app.catalog.rules import RuleStore
 from app.catalog.safety import IDENTITY, CatalogGuard
 from app.catalog.settings import SettingsStore
@@ -33,6 +34,7 @@ class Catalog:
         platforms: registered virtual platforms.
         standbys: registered standby machines.
         rules: backup rules, and which VM took the place of which.
+        retries: backups that failed and are tried again by themselves.
         sightings: what was last seen of each platform.
         engines: heartbeats of the engines that work on this catalog.
         points: what is known of restore points.
@@ -53,6 +55,7 @@ class Catalog:
         self.points = PointStore(database)
         self.standbys = StandbyStore(database, on_removed=self.points.forget_tallies)
         self.rules = RuleStore(database)
+        self.retries = RetryStore(database)
         self.sightings = SightingStore(database)
         self.engines = EngineStore(database)
         self.tasks = TaskStore(database, zone)

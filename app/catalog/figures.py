@@ -97,6 +97,11 @@ class FigureStore:
         with self._database.write() as connection:
             return connection.execute(sa.delete(unviewed_errors).where(*_errors_of(rule, vm))).rowcount
 
+    def make_up_for(self, task: TaskId) -> None:
+        """Count a failed task no longer among those to look at: it is run again."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(unviewed_errors).where(unviewed_errors.c.task_id == task))
+
     def last_failures(self, limit: int, *, until: datetime | None = None) -> tuple[TaskId, ...]:
         """Return the newest failed backup of each VM whose last backup failed, newest first.
 

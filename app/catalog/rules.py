@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,9 @@ import sqlalchemy as sa
 from app.catalog.database import Database
 from app.catalog.figures import follow_vm
 from app.catalog.remembered import Remembered
-from app.catalog.tables import rule_vms, rules, vm_successions
+from app.catalog.tables import retries, rule_vms, rules, vm_successions
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
-from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy
+from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy, RetryPlan
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 
 
@@ -63,6 +64,14 @@ class RuleStore:
                 .where(rules.c.id == rule)
                 .values(policy=_packed(policy), considered_until=considered_until)
             )
+
+    def set_retry(self, rule: RuleId, retry: RetryPlan) -> None:
+        """Give a rule another plan for failed backups; its policy stays."""
+        with self._write() as connection:
+            row = connection.execute(sa.select(rules.c.policy).where(rules.c.id == rule)).one_or_none()
+            if row is not None:
+                policy = _packed(replace(_unpacked(row.policy), retry=retry))
+                connection.execute(sa.update(rules).where(rules.c.id == rule).values(policy=policy))
 
     def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
         """Put VMs behind those of a rule."""
@@ -211,6 +220,8 @@ def _rename(connection: sa.Connection, platform: str, rule: str | None, old: str
         return
     here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == old)
     connection.execute(sa.update(rule_vms).where(here).values(vm=new))
+    again = (retries.c.rule_id == rule) & (retries.c.vm == old)
+    connection.execute(sa.update(retries).where(again).values(vm=new))
     follow_vm(connection, rule, old, new)
 
 

@@ -190,6 +190,18 @@ rule_vms = sa.Table(
     sa.UniqueConstraint("platform_id", "vm", name="uq_rule_vms_vm"),
 )
 
+retries = sa.Table(
+    "retries",
+    metadata,
+    sa.Column("rule_id", sa.String(36), sa.ForeignKey("rules.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("vm", sa.String(255), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("task_id", sa.String(36), nullable=False),
+)
+
 vm_successions = sa.Table(
     "vm_successions",
     metadata,

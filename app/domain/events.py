@@ -52,6 +52,8 @@ class TaskFailed(Event):
     code: str
     message: str
     hint: str
+    is_tried_again: bool = False
+    """Whether its rule tries it again by itself: then this is no reason to alarm anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ winter. When exactly that is, :mod:`app.domain.schedule` decides.
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import Enum, IntEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from app.domain.states import BackupKind
 
@@ -52,6 +52,7 @@ class PlanProblem(Enum):
     RETENTION_OUT_OF_RANGE = "retention_out_of_range"
     COUNT_OUT_OF_RANGE = "count_out_of_range"
     START_BEFORE_TODAY = "start_before_today"
+    RETRY_OUT_OF_RANGE = "retry_out_of_range"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +122,36 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPlan:
+    """失败后重试: how often a failed backup is tried again by itself, and after how long."""
+
+    MOST_TIMES: ClassVar[int] = 10
+    LONGEST_PAUSE_MIN: ClassVar[int] = 24 * 60
+
+    times: int = 3
+    """0 never tries again."""
+    pause_min: int = 10
+    """Minutes between a failure and the next try."""
+
+    def problems(self) -> tuple[PlanProblem, ...]:
+        """Return what is wrong with it; empty when nothing is."""
+        fits = 0 <= self.times <= self.MOST_TIMES and 1 <= self.pause_min <= self.LONGEST_PAUSE_MIN
+        return () if fits else (PlanProblem.RETRY_OUT_OF_RANGE,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OneTimePolicy:
     """一次性任务: one full backup. A start that has passed today means now."""
 
     start: datetime
     """Aware UTC."""
+    retry: RetryPlan = field(default_factory=RetryPlan)
 
     def problems(self, now_local: datetime) -> tuple[PlanProblem, ...]:
         """Return what is wrong with it on the day of ``now_local`` (aware, in the operator's zone)."""
         day = self.start.astimezone(now_local.tzinfo).date()
-        return (PlanProblem.START_BEFORE_TODAY,) if day < now_local.date() else ()
+        found = (PlanProblem.START_BEFORE_TODAY,) if day < now_local.date() else ()
+        return (*found, *self.retry.problems())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +162,14 @@ class PeriodicPolicy:
     retention: Retention = field(default_factory=Retention)
     run_missed_on_start: bool = False
     """Whether a run that was missed while the engine was off is made up for, once, at its next start."""
+    retry: RetryPlan = field(default_factory=RetryPlan)
 
     def problems(self) -> tuple[PlanProblem, ...]:
         """Return what is wrong with it; empty when nothing is."""
         found: list[PlanProblem] = [] if self.plans else [PlanProblem.NO_PLAN]
         for plan in self.plans:
             found.extend(plan.problems())
-        return (*found, *self.retention.problems())
+        return (*found, *self.retention.problems(), *self.retry.problems())
 
     @property
     def retention_unit(self) -> PolicyUnit:

@@ -192,6 +192,7 @@ class Engine:
             limits=limits,
             work=self._executor.carry_out,
             afterwards=self._tidy_up_after,
+            plan_retry=lambda record, error, log: self._rules.retries.plan(record, error, log),
         )
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class Engine:
             OperationalError: the catalog cannot be used.
         """
         self._workshop.journal.about("", "program.start").info(history.PROGRAM_STARTED)
-        waiting = self._recovery.mark_interrupted()
+        waiting = self._recovery.mark_interrupted(self._rules.retries.plan)
         for platform in sorted(self._recovery.platforms()):
             self._manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
         self._notifier.start()

@@ -16,6 +16,17 @@ PLATFORM_AWAY = MessageKind(
     "platform.away", "{address} cannot be reached ({detail}); waiting for it for up to {seconds} s"
 )
 PLATFORM_BACK = MessageKind("platform.back", "{address} answers again after {seconds} s")
+RETRY_PLANNED = MessageKind("retry.planned", "It is tried again at {at} by itself: try {number} of {times}")
+RETRY_USELESS = MessageKind(
+    "retry.useless", "It is not tried again by itself: the cause stays until something is changed"
+)
+RETRY_USED_UP = MessageKind("retry.used_up", "It is not tried again by itself: all tries are used up")
+RETRY_PLANNED_RUN_FIRST = MessageKind(
+    "retry.planned_run_first", "It is not tried again by itself before the next run by plan at {at}"
+)
+RETRY_BEGUN = MessageKind("retry.begun", "{vm} is tried again: try {number} of {times}")
+RETRY_DROPPED = MessageKind("retry.dropped", "No further tries by themselves: {vms}")
+RETRY_CHANGED = MessageKind("retry.changed", "Failed backups are tried again {times} times, {minutes} min apart")
 TASK_INTERRUPTED = MessageKind("task.interrupted", "The program ended while the task was running")
 
 # --- backup: preparing -----------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.platforms import Platform, PlatformSighting
-from app.domain.policies import BackupPolicy
+from app.domain.policies import BackupPolicy, RetryPlan
 from app.domain.restore_point import RestorePoint
+from app.domain.retry import PendingRetry
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.standbys import RepositoryPlace, Standby
 from app.domain.states import TaskKind, TaskState
@@ -248,6 +249,10 @@ class RuleStore(Protocol):
         """Give one another policy, of which runs up to a moment count as dealt with."""
         ...
 
+    def set_retry(self, rule: RuleId, retry: RetryPlan) -> None:
+        """Give one another plan for failed backups; its policy stays."""
+        ...
+
     def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
         """Put VMs behind those of a rule."""
         ...
@@ -370,6 +375,22 @@ class SettingsStore(Protocol):
         ...
 
 
+class RetryStore(Protocol):
+    """Remembers which failed backups are tried again. Thread: any."""
+
+    def put(self, retry: PendingRetry) -> None:
+        """Remember one, in place of an earlier one of the VM in the rule."""
+        ...
+
+    def remove(self, rule: RuleId, vms: Collection[VmId]) -> int:
+        """Forget those of VMs in a rule; return how many there were."""
+        ...
+
+    def all(self) -> tuple[PendingRetry, ...]:
+        """Return every one, the soonest first."""
+        ...
+
+
 class Catalog(Protocol):
     """All that the engine remembers. Thread: any."""
 
@@ -386,6 +407,11 @@ class Catalog(Protocol):
     @property
     def rules(self) -> RuleStore:
         """Backup rules."""
+        ...
+
+    @property
+    def retries(self) -> RetryStore:
+        """Backups that failed and are tried again by themselves."""
         ...
 
     @property

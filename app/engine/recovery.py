@@ -23,7 +23,7 @@ from app.engine.jobs import Workshop
 from app.engine.restore.cleanup import settle
 from app.engine.succession import follow
 from app.engine.tasklog import CatalogTaskLog
-from app.engine.taskmanager import error_of
+from app.engine.taskmanager import PlanRetry, error_of
 
 _log = logging.getLogger(__name__)
 
@@ -38,23 +38,35 @@ class Recovery:
         self._workshop = workshop
         self._visiting: dict[PlatformId, threading.Lock] = {}
 
-    def mark_interrupted(self) -> list[TaskRecord]:
-        """Note as failed every task that was running when the program ended; return the ones that still wait."""
+    def mark_interrupted(self, plan_retry: PlanRetry = lambda _record, _error, _log: False) -> list[TaskRecord]:
+        """Note as failed every task that was running when the program ended; return the ones that still wait.
+
+        Args:
+            plan_retry: decides which of them are tried again by themselves.
+        """
         store = self._workshop.catalog.tasks
         for record in store.find(states=UNFINISHED):
-            self._mark(record)
+            self._mark(record, plan_retry)
         return list(reversed(store.find(states=(TaskState.PENDING,))))
 
-    def _mark(self, record: TaskRecord) -> None:
+    def _mark(self, record: TaskRecord, plan_retry: PlanRetry) -> None:
         workshop, error = self._workshop, TaskInterrupted()
         at = workshop.clock.now()
-        self._log_of(record.id).error(m.TASK_INTERRUPTED)
+        log = CatalogTaskLog(record.id, workshop.catalog.tasks, workshop.clock, workshop.bus)
+        log.error(m.TASK_INTERRUPTED)
+        is_tried_again = plan_retry(record, error, log)
         workshop.catalog.tasks.set_error(record.id, error_of(error))
         workshop.catalog.tasks.enter(record.id, TaskState.FAILED, at)
         workshop.bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))
         workshop.bus.publish(
             TaskFailed(
-                at=at, task=record.id, vm=record.vm, code=error.code, message=error.message, hint=error.hint
+                at=at,
+                task=record.id,
+                vm=record.vm,
+                code=error.code,
+                message=error.message,
+                hint=error.hint,
+                is_tried_again=is_tried_again,
             )
         )
 

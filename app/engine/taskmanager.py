@@ -34,6 +34,10 @@ class QueuedTask:
     candidate: Candidate
 
 
+PlanRetry = Callable[[TaskRecord, OperationalError, CatalogTaskLog], bool]
+"""Decides about a task that failed just now; returns whether it is tried again by itself."""
+
+
 class TaskManager:
     """Runs tasks as the dispatcher decides. Waiting tasks are rows in the catalog too: nothing is lost in a crash.
 
@@ -53,6 +57,7 @@ class TaskManager:
         limits: Limits,
         work: Callable[[Job, TaskRecord], None],
         afterwards: Callable[[TaskRecord], None],
+        plan_retry: PlanRetry = lambda _record, _error, _log: False,
     ) -> None:
         self._store = store
         self._runner = runner
@@ -61,6 +66,7 @@ class TaskManager:
         self._limits = limits
         self._work = work
         self._afterwards = afterwards
+        self._plan_retry = plan_retry
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._pending: dict[TaskId, QueuedTask] = {}
@@ -285,6 +291,7 @@ class TaskManager:
 
     def _fail(self, job: Job, record: TaskRecord, error: OperationalError) -> None:
         job.log.error(m.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
+        is_tried_again = self._is_tried_again(job, record, error)
         try:
             self._store.set_error(record.id, error_of(error))
         except OperationalError as problem:
@@ -298,8 +305,16 @@ class TaskManager:
                 code=error.code,
                 message=error.message,
                 hint=error.hint,
+                is_tried_again=is_tried_again,
             )
         )
+
+    def _is_tried_again(self, job: Job, record: TaskRecord, error: OperationalError) -> bool:
+        try:
+            return self._plan_retry(record, error, job.log)
+        except OperationalError as problem:
+            _log.error("whether task %s is tried again could not be decided: %s", record.id, problem)
+            return False
 
     def _end(self, job: Job, record: TaskRecord, state: TaskState) -> None:
         try:

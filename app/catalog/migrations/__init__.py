@@ -23,6 +23,7 @@ from app.catalog.migrations import (
     r0007_no_backups,
     r0008_vm_identity,
     r0009_sequences,
+    r0010_retries,
 )
 
 REVISIONS: tuple[ModuleType, ...] = (
@@ -35,6 +36,7 @@ REVISIONS: tuple[ModuleType, ...] = (
     r0007_no_backups,
     r0008_vm_identity,
     r0009_sequences,
+    r0010_retries,
 )
 """Every revision, oldest first."""
 

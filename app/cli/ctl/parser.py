@@ -73,6 +73,10 @@ def _rules(subjects: "Commands") -> None:
     kinds = [one.value for one in BackupKind]
     now.add_argument("--kind", choices=kinds, default=BackupKind.INCREMENTAL.value)
     now.add_argument("--wait", action="store_true", help="wait for the end; 1 when a backup failed")
+    retry = _command(commands, "retry", rules.retry_rule, "show or change how failed backups are tried again")
+    retry.add_argument("rule")
+    retry.add_argument("--times", type=int, help="how often, 0 to 10; 0 never tries again")
+    retry.add_argument("--after", type=int, metavar="MINUTES", help="how long after the failure")
 
 
 def _points(subjects: "Commands") -> None:

@@ -5,8 +5,18 @@ from argparse import Namespace
 from app.cli.ctl.names import find, find_rule
 from app.cli.ctl.screen import Screen
 from app.cli.ctl.tasks import DONE, queued
+from app.domain.policies import RetryPlan
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import Door, ListRules, ListRuleVms, RunNow, StartRules, StopRules
+from app.engine.api import (
+    ChangeRuleRetry,
+    DescribeRule,
+    Door,
+    ListRules,
+    ListRuleVms,
+    RunNow,
+    StartRules,
+    StopRules,
+)
 
 
 def list_rules(door: Door, screen: Screen, _chosen: Namespace) -> int:
@@ -58,6 +68,26 @@ def run_rule(door: Door, screen: Screen, chosen: Namespace) -> int:
     if not tasks:
         screen.remark("Backups of these VMs run already.")
     return queued(door, screen, tasks, wait=chosen.wait)
+
+
+def retry_rule(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Show how failed backups of a rule are tried again, after changing that where it is wanted."""
+    rule = find_rule(door, chosen.rule)
+    known = door.ask(DescribeRule(rule=rule.id)).draft.policy.policy.retry
+    wanted = RetryPlan(
+        times=known.times if chosen.times is None else chosen.times,
+        pause_min=known.pause_min if chosen.after is None else chosen.after,
+    )
+    if wanted != known:
+        door.execute(ChangeRuleRetry(rule=rule.id, retry=wanted))
+    waiting = [row for row in door.ask(ListRuleVms(rule=rule.id)) if row.next_try is not None]
+    facts: list[tuple[str, object]] = [("tries", wanted.times), ("minutes between", wanted.pause_min)]
+    for row in waiting:
+        assert row.next_try is not None
+        at = f"{row.next_try.at.astimezone():%Y-%m-%d %H:%M}"
+        facts.append((row.name, f"try {row.next_try.number} of {row.next_try.of} at {at}"))
+    screen.facts(facts, {"retry": wanted, "waiting": waiting})
+    return DONE
 
 
 def _told(screen: Screen, names: list[str], done: str) -> int:

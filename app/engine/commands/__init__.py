@@ -25,6 +25,7 @@ from app.engine.commands.program import ConfirmClock, RaiseWindow
 from app.engine.commands.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
+    ChangeRuleRetry,
     CreateRule,
     DeleteRule,
     GroupMember,
@@ -89,6 +90,7 @@ AnyCommand = (
     | SweepSnapshots
     | CreateRule
     | ChangeRulePolicy
+    | ChangeRuleRetry
     | AddVmsToRule
     | RemoveVmsFromRule
     | DeleteRule
@@ -123,6 +125,7 @@ __all__ = [
     "ChangeLimits",
     "ChangePassphrase",
     "ChangeRulePolicy",
+    "ChangeRuleRetry",
     "ClearLog",
     "Command",
     "ConfirmClock",

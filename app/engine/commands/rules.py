@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
-from app.domain.policies import OneTimePolicy, PeriodicPolicy
+from app.domain.policies import OneTimePolicy, PeriodicPolicy, RetryPlan
 from app.domain.rules import AdvancedSettings
 from app.domain.states import BackupKind
 from app.engine.commands.base import Command
@@ -64,6 +64,13 @@ class ChangeRulePolicy(Command[None], frozen=True, kw_only=True):
 
     rule: RuleId
     policy: Policy
+
+
+class ChangeRuleRetry(Command[None], frozen=True, kw_only=True):
+    """Change how often failed backups of a rule are tried again; what is planned stays."""
+
+    rule: RuleId
+    retry: RetryPlan
 
 
 class AddVmsToRule(Command[None], frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ class StartBackup(Command[TaskId], frozen=True, kw_only=True):
     priority: int = 0
     host: str = ""
     """ESXi host of the VM, when it is known: it limits how many tasks read from it at once."""
+    retry: int = 0
+    """How many times its rule has tried it again by itself; 0 for the run itself."""
 
 
 class NewVm(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -13,6 +13,7 @@ from app.engine.rules.drafts import DraftChecker, policy_of
 from app.engine.rules.group import GroupRestorer
 from app.engine.rules.points import RulePoints
 from app.engine.rules.retention import RetentionKeeper
+from app.engine.rules.retries import Retries
 from app.engine.rules.runs import RuleRuns
 from app.engine.rules.scheduler import Scheduler
 from app.engine.rules.view import RuleView
@@ -31,16 +32,17 @@ class RulesDesk:
         runs: RuleRuns,
         scheduler: Scheduler,
         retention: RetentionKeeper,
+        retries: Retries,
         engine: str,
     ) -> None:
         self._workshop = workshop
         self._runs = runs
         self._retention = retention
-        self._book = RuleBook(workshop, manager, runs, scheduler.replan)
+        self._book = RuleBook(workshop, manager, runs, retries, scheduler.replan)
         self._checker = DraftChecker(workshop)
         self._group = GroupRestorer(workshop, manager, executor)
         self._points = RulePoints(workshop)
-        self._view = RuleView(workshop, manager, scheduler, engine)
+        self._view = RuleView(workshop, manager, scheduler, engine, retries)
 
     def handlers(self) -> Mapping[type, Handler]:
         """Return who answers what."""
@@ -48,6 +50,7 @@ class RulesDesk:
         return {
             c.CreateRule: lambda command: book.create(command.draft),
             c.ChangeRulePolicy: lambda command: book.change_policy(command.rule, command.policy),
+            c.ChangeRuleRetry: lambda command: book.change_retry(command.rule, command.retry),
             c.AddVmsToRule: lambda command: book.add_vms(command.rule, command.vms),
             c.RemoveVmsFromRule: lambda command: book.remove_vms(
                 command.rule, command.vms, delete_data=command.delete_data

@@ -50,6 +50,10 @@ class FigureStore(Protocol):
         """Return those of some tasks that failed and that nobody has looked at."""
         ...
 
+    def make_up_for(self, task: TaskId) -> None:
+        """Count a failed task no longer among those to look at: it is run again."""
+        ...
+
     def mark_viewed(self, rule: RuleId | None = None, vm: VmId | None = None) -> int:
         """Note that the operator looked at the failed tasks; return how many were new."""
         ...

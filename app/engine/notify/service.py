@@ -115,7 +115,7 @@ class Notifier:
     # --- listening ---------------------------------------------------------------------------------------------
 
     def _on_event(self, event: Event) -> None:
-        if not isinstance(event, TaskFailed):
+        if not isinstance(event, TaskFailed) or event.is_tried_again:
             return
         with self._changed:
             if len(self._failed) >= MAX_WAITING:

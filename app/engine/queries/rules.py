@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
+from app.domain.retry import NextTry
 from app.domain.states import BackupKind, TaskState
 from app.domain.tasks import KnownPoint
 from app.engine.commands.rules import Policy, RuleDraft
@@ -62,6 +63,8 @@ class RuleVmRow:
     point_count: int
     newest_point: datetime | None
     unviewed_errors: int
+    next_try: NextTry | None = None
+    """When its failed backup is tried again by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from app.domain.console_events import RuleChanged, RuleRemoved
 from app.domain.ids import RuleId, TaskId, VmId
-from app.domain.policies import BackupPolicy, OneTimePolicy
+from app.domain.policies import BackupPolicy, OneTimePolicy, RetryPlan
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.standbys import normal_target_path
 from app.domain.states import BackupKind, TaskKind
@@ -29,6 +29,7 @@ from app.engine.rules.errors import (
     VmNotInRule,
 )
 from app.engine.rules.points import RulePoints
+from app.engine.rules.retries import Retries
 from app.engine.rules.runs import RuleRuns
 from app.engine.taskmanager import TaskManager
 from app.repository import SweepPolicy
@@ -38,7 +39,12 @@ class RuleBook:
     """Carries out the commands that change rules. Thread: any; changes take turns."""
 
     def __init__(
-        self, workshop: Workshop, manager: TaskManager, runs: RuleRuns, replan: Callable[[], None]
+        self,
+        workshop: Workshop,
+        manager: TaskManager,
+        runs: RuleRuns,
+        retries: Retries,
+        replan: Callable[[], None],
     ) -> None:
         """Open the book.
 
@@ -46,11 +52,13 @@ class RuleBook:
             workshop: what the engine shares.
             manager: runs tasks.
             runs: queues backups.
+            retries: knows which failed ones are tried again.
             replan: tells the scheduler that rules have changed.
         """
         self._workshop = workshop
         self._manager = manager
         self._runs = runs
+        self._retries = retries
         self._replan = replan
         self._checker = DraftChecker(workshop)
         self._points = RulePoints(workshop)
@@ -87,6 +95,21 @@ class RuleBook:
             chosen = policy_of(policy, now)
             self._workshop.catalog.rules.set_policy(rule, chosen, _considered(chosen, now))
         self._log(known, "rule.change").info(m.RULE_POLICY_CHANGED)
+        self._changed(rule)
+
+    def change_retry(self, rule: RuleId, retry: RetryPlan) -> None:
+        """Change how often failed backups of a rule are tried again, and after how long.
+
+        Raises:
+            RuleUnknown, RuleRefused: nothing is changed.
+        """
+        with self._lock:
+            known = self.rule(rule)
+            _refuse([RuleProblemRow(field="policy", code=one.value, value="") for one in retry.problems()])
+            self._workshop.catalog.rules.set_retry(rule, retry)
+        if not retry.times:
+            self._retries.drop(known, known.vms)
+        self._log(known, "rule.change").info(m.RETRY_CHANGED, times=retry.times, minutes=retry.pause_min)
         self._changed(rule)
 
     def add_vms(self, rule: RuleId, choices: Sequence[VmChoice]) -> None:
@@ -135,8 +158,10 @@ class RuleBook:
         self._changed(rule)
 
     def _stop(self, rule: BackupRule, vms: Iterable[ProtectedVm]) -> list[TaskId]:
-        ids = [one.vm for one in vms]
+        chosen = list(vms)
+        ids = [one.vm for one in chosen]
         self._workshop.catalog.rules.set_started(rule.id, ids, started=False)
+        self._retries.drop(rule, chosen)
         stopped = [one.id for one in self._runs.unfinished(rule.id, ids) if one.kind is TaskKind.BACKUP]
         for task in stopped:
             self._manager.cancel(task)

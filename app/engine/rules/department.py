@@ -9,6 +9,7 @@ from app.engine.executor import Executor
 from app.engine.heartbeat import Heartbeat
 from app.engine.jobs import Job, Workshop
 from app.engine.rules.retention import RetentionKeeper
+from app.engine.rules.retries import Retries
 from app.engine.rules.runs import RuleRuns
 from app.engine.rules.scheduler import Scheduler, Ticker
 from app.engine.taskmanager import TaskManager
@@ -25,12 +26,14 @@ class RuleDepartment:
         self._retention = RetentionKeeper(workshop, manager)
         runs = RuleRuns(workshop, manager, executor)
         scheduler = Scheduler(workshop, runs)
+        self.retries = Retries(workshop, runs)
         self._heartbeat = Heartbeat(workshop.catalog.engines, workshop.clock)
         keeper = Keeper(workshop, manager.unfinished, lambda request: manager.submit(executor.queued(request)))
         calls = (
             workshop.clock_watch.look,
             self._heartbeat.beat,
             scheduler.look,
+            self.retries.look,
             workshop.standby_watch.refresh,
             keeper.look,
         )
@@ -42,6 +45,7 @@ class RuleDepartment:
             runs=runs,
             scheduler=scheduler,
             retention=self._retention,
+            retries=self.retries,
             engine=self._heartbeat.engine,
         )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.domain.ids import PlatformId, RuleId, VmId
-from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy, PlanProblem
+from app.domain.policies import BackupPolicy, PeriodicPolicy, PlanProblem
 from app.domain.rules import BackupRule, ProtectedVm, RuleProblem
 from app.domain.standbys import TargetPathRefused, normal_target_path
 from app.engine.commands.rules import OneTime, Periodic, Policy, RuleDraft, VmChoice
@@ -109,7 +109,7 @@ def chosen_vms(choices: Iterable[VmChoice]) -> tuple[ProtectedVm, ...]:
 def policy_of(policy: Policy, now: datetime) -> BackupPolicy:
     """Turn a policy into what is kept: a start that has passed means now, a retention has the plans' unit."""
     if isinstance(policy, OneTime):
-        return OneTimePolicy(start=max(policy.policy.start, now))
+        return replace(policy.policy, start=max(policy.policy.start, now))
     kept = policy.policy
     return replace(kept, retention=replace(kept.retention, unit=kept.retention_unit))
 

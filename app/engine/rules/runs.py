@@ -86,8 +86,17 @@ class RuleRuns:
                 begun.append(one)
         return begun, skipped
 
-    def queue(self, rule: BackupRule, vm: ProtectedVm, kind: BackupKind, *, priority: int = 0) -> TaskId:
-        """Queue a backup of one VM.
+    def queue(
+        self, rule: BackupRule, vm: ProtectedVm, kind: BackupKind, *, priority: int = 0, retry: int = 0
+    ) -> TaskId:
+        """Queue a backup of one VM, in place of a retry that waits for its moment.
+
+        Args:
+            rule: its rule.
+            vm: the VM.
+            kind: what kind of backup.
+            priority: higher goes first.
+            retry: how many times it was tried again by itself, this one included.
 
         Raises:
             CatalogUnavailable: it could not be noted.
@@ -107,8 +116,11 @@ class RuleRuns:
             transports=self._transports(advanced),
             priority=priority,
             host=self._host_of(rule, vm.vm),
+            retry=retry,
         )
-        return self._manager.submit(self._executor.queued(request))
+        task = self._manager.submit(self._executor.queued(request))
+        self._workshop.catalog.retries.remove(rule.id, [vm.vm])
+        return task
 
     def _transports(self, advanced: AdvancedSettings) -> tuple[TransportMode, ...]:
         usual = self._workshop.settings.transports

@@ -11,6 +11,7 @@ from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.moments import TOLERANCE
 from app.domain.platforms import Platform
+from app.domain.retry import PendingRetry
 from app.domain.rules import BackupRule, ProtectedVm, VmSituation, rule_state, vm_state
 from app.domain.schedule import next_run
 from app.domain.states import TaskState, shown_state
@@ -19,6 +20,7 @@ from app.engine.jobs import Workshop
 from app.engine.queries.rules import RuleDetails, RuleRow, RuleVmRow
 from app.engine.rows import kept_error_row
 from app.engine.rules.drafts import ROOT_SHOWN, draft_of, shown_policy
+from app.engine.rules.retries import Retries
 from app.engine.rules.rowkeeper import RowKeeper
 from app.engine.rules.scheduler import Scheduler
 from app.engine.succession import former_ids
@@ -84,7 +86,9 @@ class _Knowledge:
 class RuleView:
     """Makes the rows. Thread: any."""
 
-    def __init__(self, workshop: Workshop, manager: TaskManager, scheduler: Scheduler, engine: str) -> None:
+    def __init__(
+        self, workshop: Workshop, manager: TaskManager, scheduler: Scheduler, engine: str, retries: Retries
+    ) -> None:
         """Prepare.
 
         Args:
@@ -92,11 +96,13 @@ class RuleView:
             manager: knows what runs.
             scheduler: knows which rules were taken up.
             engine: id of this engine's heartbeat row.
+            retries: knows which failed backups are tried again.
         """
         self._workshop = workshop
         self._manager = manager
         self._scheduler = scheduler
         self._engine = engine
+        self._retries = retries
         self._speeds = Speeds(workshop.clock)
         self._keeper = RowKeeper(self._rule_rows, workshop.bus, workshop.clock)
 
@@ -115,7 +121,8 @@ class RuleView:
         """Return the rows of a rule's VMs, by name."""
         known = self._knowledge([rule], [rule.id])
         tallies = self._tallies_of(rule)
-        rows = [self._vm_row(rule, one, known, tallies) for one in rule.vms]
+        again = self._retries.of_rules([rule.id])
+        rows = [self._vm_row(rule, one, known, tallies, again.get((rule.id, one.vm))) for one in rule.vms]
         return tuple(sorted(rows, key=lambda row: (row.name.casefold(), row.vm)))
 
     def details(self, rule: BackupRule) -> RuleDetails:
@@ -208,7 +215,9 @@ class RuleView:
             )
         )
 
-    def _vm_row(self, rule: BackupRule, vm: ProtectedVm, known: _Knowledge, counted: _Tallies) -> RuleVmRow:
+    def _vm_row(
+        self, rule: BackupRule, vm: ProtectedVm, known: _Knowledge, counted: _Tallies, again: PendingRetry | None
+    ) -> RuleVmRow:
         record, ended = known.newest.get((rule.id, vm.vm)), known.ended.get((rule.id, vm.vm))
         sample = None if record is None else known.samples.get(record.id)
         tallies = _tallies(rule, vm.vm, known, counted)
@@ -232,6 +241,7 @@ class RuleView:
             point_count=sum(one.count for one in tallies),
             newest_point=tallies[0].newest if tallies else None,
             unviewed_errors=known.unviewed.get((rule.id, vm.vm), 0),
+            next_try=None if again is None else again.next,
         )
 
 

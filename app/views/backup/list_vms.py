@@ -1,6 +1,7 @@
 """规则列表: the VMs of one rule, with the traffic of the selected one below."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
@@ -9,7 +10,7 @@ from PySide6.QtWidgets import QSplitter
 
 from app.domain.display import lines
 from app.domain.ids import RuleId, VmId
-from app.domain.states import BackupKind
+from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
     DescribeRule,
     ListRuleVms,
@@ -31,7 +32,7 @@ from app.views.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
 from app.views.widgets.columns import capacity_words, size_column
-from app.views.widgets.pill import PillDelegate
+from app.views.widgets.pill import Pill, PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import row_error_message, state_pill
 from app.workers.asker import Failure
@@ -132,8 +133,8 @@ class VmList(ActingList[RuleVmRow]):
             Column(
                 key="state",
                 title=self.tr("State"),
-                text=lambda row: state_pill(row.state, row.fraction).text,
-                paint=lambda row: state_pill(row.state, row.fraction),
+                text=lambda row: self._pill(row).text,
+                paint=self._pill,
                 tooltip=self._state_tooltip,
                 width=_NARROW_STATE,
             ),
@@ -191,9 +192,23 @@ class VmList(ActingList[RuleVmRow]):
             self.panel.show_vm(current)
         self.panel.setVisible(bool(self.table.rows.rows))
 
+    def _pill(self, row: RuleVmRow) -> Pill:
+        """Return how a VM's state is drawn: a failed one that is tried again says when."""
+        pill = state_pill(row.state, row.fraction)
+        if row.next_try is None or row.state is not TaskState.FAILED:
+            return pill
+        at = f"{row.next_try.at.astimezone():%H:%M}"
+        return replace(pill, text=self.tr("Retry at {time}").format(time=at))
+
     def _state_tooltip(self, row: RuleVmRow) -> str:
-        text = state_pill(row.state, row.fraction).text
-        return lines((text, row_error_message(row.error))) if row.error is not None else text
+        told = [state_pill(row.state, row.fraction).text]
+        if row.next_try is not None:
+            again = self.tr("It is tried again at {at} by itself: try {number} of {times}")
+            at = fmt.exact_time(row.next_try.at)
+            told.append(again.format(at=at, number=row.next_try.number, times=row.next_try.of))
+        if row.error is not None:
+            told.append(row_error_message(row.error))
+        return lines(tuple(told))
 
     # --- actions ----------------------------------------------------------------------------------------------
 

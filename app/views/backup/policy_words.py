@@ -67,6 +67,9 @@ _PROBLEMS = {
         "PolicyWords", "Enter a whole number from 1 to 64."
     ),
     PlanProblem.COUNT_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP("PolicyWords", "Enter a whole number from 0 to 1000."),
+    PlanProblem.RETRY_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP(
+        "PolicyWords", "Enter 0 to 10 tries, 1 to 1440 minutes apart."
+    ),
     PlanProblem.START_BEFORE_TODAY.value: QT_TRANSLATE_NOOP(
         "PolicyWords", "The start must not be before today; a time that has passed today means now."
     ),

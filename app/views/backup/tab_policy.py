@@ -20,7 +20,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.domain.ids import RuleId, VmId
-from app.domain.policies import COUNT_MAX, OneTimePolicy, PeriodicPolicy, Plan, PlanProblem, Retention
+from app.domain.policies import (
+    COUNT_MAX,
+    OneTimePolicy,
+    PeriodicPolicy,
+    Plan,
+    PlanProblem,
+    Retention,
+    RetryPlan,
+)
 from app.engine.api import OneTime, Periodic, Policy, PreviewedDay, PreviewRetention
 from app.models.rows import Column, RowModel
 from app.views import style
@@ -28,6 +36,7 @@ from app.views.backup.gfs import GfsBox
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.policy_words import plan_words, problem_text, retention_label
 from app.views.backup.retention_calendar import RetentionCalendar
+from app.views.backup.retry import RetryBox
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.plain import Label
@@ -98,6 +107,9 @@ class PolicyTab(QWidget):
         kinds.addWidget(self.periodic)
         kinds.addWidget(self.once)
         kinds.addStretch(1)
+        self.retry = RetryBox(policy.policy.retry if policy else RetryPlan(), self)
+        self.retry.edited.connect(self.edited)
+        kinds.addWidget(self.retry)
         self._pages = QStackedWidget(self)
         self._pages.addWidget(self._build_periodic(policy))
         self._pages.addWidget(self._build_once(policy))
@@ -229,7 +241,16 @@ class PolicyTab(QWidget):
     def set_read_only(self) -> None:
         """Let everything be looked at only."""
         self._read_only = True
-        fixed = (self.once, self.periodic, self.start, self.period, self.newest, self.gfs, self.make_up)
+        fixed = (
+            self.once,
+            self.periodic,
+            self.start,
+            self.period,
+            self.newest,
+            self.gfs,
+            self.make_up,
+            self.retry,
+        )
         for widget in fixed:
             widget.setEnabled(False)
         self.add.hide()
@@ -246,7 +267,7 @@ class PolicyTab(QWidget):
         """Return what is entered."""
         if self.once.isChecked():
             shown = self.start.dateTime().toSecsSinceEpoch()
-            return OneTime(policy=OneTimePolicy(start=datetime.fromtimestamp(shown, UTC)))
+            return OneTime(policy=OneTimePolicy(start=datetime.fromtimestamp(shown, UTC), retry=self.retry.kept))
         periodic = PeriodicPolicy(plans=tuple(self._plans), run_missed_on_start=self.make_up.isChecked())
         retention = Retention(
             period=self.period.value(),
@@ -256,7 +277,10 @@ class PolicyTab(QWidget):
         )
         return Periodic(
             policy=PeriodicPolicy(
-                plans=periodic.plans, retention=retention, run_missed_on_start=periodic.run_missed_on_start
+                plans=periodic.plans,
+                retention=retention,
+                run_missed_on_start=periodic.run_missed_on_start,
+                retry=self.retry.kept,
             )
         )
 

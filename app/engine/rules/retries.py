@@ -1,0 +1,117 @@
+"""Backups of rules that failed are tried again by themselves, as their rule says."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from app.domain.errors import OperationalError
+from app.domain.ids import RuleId, VmId
+from app.domain.retry import NextTry, NoRetry, PendingRetry, next_try
+from app.domain.rules import BackupRule, ProtectedVm
+from app.domain.schedule import next_run
+from app.domain.tasks import TaskRecord
+from app.engine import messages as m
+from app.engine.commands import StartBackup
+from app.engine.executor import request_of
+from app.engine.jobs import Workshop
+from app.engine.rules.runs import RuleRuns
+from app.engine.tasklog import CatalogTaskLog
+
+_WHY_NOT = {NoRetry.USELESS: m.RETRY_USELESS, NoRetry.USED_UP: m.RETRY_USED_UP}
+
+
+class Retries:
+    """Plans the next try of a failed backup, and begins it when its moment has come. Thread: any."""
+
+    def __init__(self, workshop: Workshop, runs: RuleRuns) -> None:
+        self._workshop = workshop
+        self._runs = runs
+
+    def plan(self, record: TaskRecord, error: OperationalError, log: CatalogTaskLog) -> bool:
+        """Decide about a task that failed just now; return whether it is tried again.
+
+        What was decided goes to the task's log, and is durable before the failure is: a kill forgets nothing.
+
+        Raises:
+            CatalogUnavailable: it cannot be told or noted.
+        """
+        request = request_of(record)
+        if not isinstance(request, StartBackup) or record.rule is None:
+            return False
+        workshop, now = self._workshop, self._workshop.clock.now()
+        rule = workshop.catalog.rules.get(record.rule)
+        if rule is None:
+            return False
+        vm = _member(rule, record)
+        planned = next_run(rule.policy, now, workshop.zone())
+        decided = next_try(
+            rule.policy.retry,
+            done=request.retry,
+            is_retryable=error.retryable,
+            is_started=vm is not None and vm.is_started,
+            now=now,
+            planned_run=None if planned is None else planned.at,
+        )
+        if isinstance(decided, NextTry) and vm is not None:
+            workshop.catalog.retries.put(
+                PendingRetry(rule=rule.id, vm=vm.vm, kind=request.kind, next=decided, failed_task=record.id)
+            )
+            log.info(m.RETRY_PLANNED, at=self._shown(decided.at), number=decided.number, times=decided.of)
+            return True
+        if decided is NoRetry.PLANNED_RUN_FIRST and planned is not None:
+            log.info(m.RETRY_PLANNED_RUN_FIRST, at=self._shown(planned.at))
+        elif isinstance(decided, NoRetry) and decided in _WHY_NOT:
+            log.info(_WHY_NOT[decided])
+        return False
+
+    def drop(self, rule: BackupRule, vms: Iterable[ProtectedVm]) -> None:
+        """Try nothing of these VMs again.
+
+        Raises:
+            CatalogUnavailable: it cannot be noted.
+        """
+        chosen = list(vms)
+        waiting = {one.vm for one in self._workshop.catalog.retries.all() if one.rule == rule.id}
+        names = [one.name for one in chosen if one.vm in waiting]
+        if names:
+            self._workshop.catalog.retries.remove(rule.id, [one.vm for one in chosen])
+            log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+            log.info(m.RETRY_DROPPED, vms=", ".join(names))
+
+    def of_rules(self, rules: Collection[RuleId]) -> dict[tuple[RuleId, VmId], PendingRetry]:
+        """Return the pending retries of some rules."""
+        return {(one.rule, one.vm): one for one in self._workshop.catalog.retries.all() if one.rule in rules}
+
+    def look(self) -> None:
+        """Begin what is due.
+
+        Raises:
+            CatalogUnavailable: the catalog cannot be read or written; the next look tries again.
+        """
+        now = self._workshop.clock.now()
+        for retry in self._workshop.catalog.retries.all():
+            if retry.is_due(now):
+                self._begin(retry)
+
+    def _begin(self, retry: PendingRetry) -> None:
+        catalog = self._workshop.catalog
+        rule = catalog.rules.get(retry.rule)
+        vm = None if rule is None else rule.vm(retry.vm)
+        if rule is None or vm is None or not vm.is_started or vm.vm in self._runs.backups(rule.id):
+            catalog.retries.remove(retry.rule, [retry.vm])
+            return
+        self._runs.queue(rule, vm, retry.kind, retry=retry.next.number)  # forgets the pending one
+        catalog.figures.make_up_for(retry.failed_task)
+        log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id, vm=vm.vm)
+        log.info(m.RETRY_BEGUN, vm=vm.name, number=retry.next.number, times=retry.next.of)
+
+    def _shown(self, moment: datetime) -> str:
+        return moment.astimezone(self._workshop.zone()).replace(tzinfo=None).isoformat(" ", "minutes")
+
+
+def _member(rule: BackupRule, record: TaskRecord) -> ProtectedVm | None:
+    """Return the VM of a task in its rule; the rule may have followed it to another id meanwhile."""
+    known = rule.vm(record.vm)
+    if known is not None:
+        return known
+    named = [one for one in rule.vms if one.name == record.vm_name]
+    return named[0] if len(named) == 1 else None
