@@ -57,6 +57,14 @@ def decode_document(data: bytes, kind: type[T]) -> T:
         raise ValueError(f"unexpected content: {error}") from error
 
 
+def is_newer(data: bytes, known: int) -> bool:
+    """Tell whether a document is whole and has a format above the known one."""
+    try:
+        return format_of(data) > known
+    except ValueError:
+        return False
+
+
 def format_of(data: bytes) -> int:
     """Return the format number of a document, whatever else is in it.
 

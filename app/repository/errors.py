@@ -88,6 +88,14 @@ class PointDamaged(OperationalError):
     hint_template = "Use another restore point; the next full backup makes a whole one."
 
 
+class PointTooNew(PointDamaged):
+    """A newer program wrote the restore point; nothing is wrong with it."""
+
+    code = "repository.point_too_new"
+    message_template = "The restore point {point} was written by a newer program, with format {found}."
+    hint_template = "Install the current version of the program. Nothing of the restore point was changed."
+
+
 class DataDamaged(OperationalError):
     """Stored bytes are missing or are not what was stored."""
 
@@ -152,3 +160,11 @@ class SweepUnsafe(OperationalError):
     code = "repository.sweep_unsafe"
     message_template = "Nothing was swept, because {what} cannot be read: {detail}"
     hint_template = "Verify the repository; delete the restore points that are beyond repair, then sweep again."
+
+
+class WrittenByNewer(SweepUnsafe):
+    """A newer program wrote something in the repository, which this one leaves alone."""
+
+    code = "repository.written_by_newer"
+    message_template = "A newer program wrote {what}; it was left alone, and nothing was deleted."
+    hint_template = "Install the current version of the program on this machine."

@@ -22,7 +22,7 @@ from app.repository.files import (
 )
 from app.repository.leases import Lease
 from app.repository.marking import all_entries
-from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, read_footer, scan_records
+from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.pages import PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.records import EncodedRecord, RecordDamaged, RecordDecoder, RecordKind
@@ -173,6 +173,8 @@ class _Judge:
             entries = read_footer(path, self._parts.repository_id.bytes)
         except Displaced:
             return (), False
+        except PackTooNew:
+            return (), True
         except PackDamaged:  # the records say themselves where they begin and what they are
             return list(scan_records(path, lambda _record: True)), False
         ends = [PACK_HEADER_BYTES, *(entry.offset + entry.length_bytes for entry in entries)]

@@ -14,7 +14,7 @@ import msgspec
 
 from app.core.durable import rename, sync_directory, unlink
 from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
-from app.repository.documents import decode_document, encode_document
+from app.repository.documents import decode_document, encode_document, is_newer
 from app.repository.errors import KeyWrong
 from app.repository.files import Displaced, read_bounded, storage_errors, write_new
 from app.repository.layout import SCRATCH_SUFFIX
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _LONGEST_KEY_FILE_BYTES = 16 * 1024
+_KEY_FORMAT = 1
 _MOST_KEY_FILES = 64
 _SUFFIX = ".json"
 
@@ -63,7 +64,7 @@ class KeyFile(msgspec.Struct, frozen=True):
         lengths = len(bytes.fromhex(self.salt)), len(bytes.fromhex(self.wrapped))
         if lengths != (SALT_BYTES, NONCE_BYTES + KEY_BYTES + TAG_BYTES):
             raise ValueError("its salt or its key has an impossible length")
-        if self.format != 1 or self.kind not in (PASSPHRASE, RECOVERY):
+        if self.format != _KEY_FORMAT or self.kind not in (PASSPHRASE, RECOVERY):
             raise ValueError("a newer program wrote it")
         if self.kind == PASSPHRASE and (self.scrypt is None or not self.scrypt.is_bearable()):
             raise ValueError("it asks for an impossible derivation")
@@ -235,7 +236,9 @@ class KeyRing:
 
     def _write(self, seal: Seal, master: bytes, created_at: str) -> None:
         wrapped = seal.wrap(master, self._repository_id).hex()
-        document = encode_document(KeyFile(1, seal.kind, seal.salt.hex(), seal.scrypt, wrapped, created_at))
+        document = encode_document(
+            KeyFile(_KEY_FORMAT, seal.kind, seal.salt.hex(), seal.scrypt, wrapped, created_at)
+        )
         name = f"{seal.kind}-{uuid.uuid4().hex}"
         scratch = self._folder / f"{name}{SCRATCH_SUFFIX}"
         with storage_errors(self._root):
@@ -261,10 +264,30 @@ def key_file_damage(folder: Path, *, is_encrypted: bool) -> list[tuple[str, str]
         OSError: the standby cannot be read.
     """
     files = _read_all(folder)
+    newer = newer_key_files(folder)
     damage = [(f"keys/{path.name}", problem) for path, problem in files if isinstance(problem, str)]
-    if is_encrypted and not any(isinstance(file, KeyFile) and file.kind == PASSPHRASE for _, file in files):
+    damage = [(name, problem) for name, problem in damage if name not in newer]
+    if (
+        is_encrypted
+        and not newer
+        and not any(isinstance(file, KeyFile) and file.kind == PASSPHRASE for _, file in files)
+    ):
         damage.append(("keys", "no passphrase opens this repository any more; set a new one"))
     return damage
+
+
+def newer_key_files(folder: Path) -> list[str]:
+    """Return the names of the key files that a newer program wrote.
+
+    Raises:
+        OSError: the standby cannot be read.
+    """
+    found: list[str] = []
+    for path in sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)[:_MOST_KEY_FILES]:
+        with suppress(FileNotFoundError, ValueError, Displaced):
+            if is_newer(read_bounded(path, _LONGEST_KEY_FILE_BYTES), _KEY_FORMAT):
+                found.append(f"keys/{path.name}")
+    return found
 
 
 def _read_all(folder: Path) -> list[tuple[Path, KeyFile | str]]:

@@ -27,7 +27,7 @@ from blake3 import blake3
 from app.core.clock import Clock
 from app.core.durable import rename, sync_directory, unlink
 from app.domain.errors import StandbyFull
-from app.repository.documents import decode_document, encode_document
+from app.repository.documents import decode_document, encode_document, is_newer
 from app.repository.errors import LeaseLost, RepositoryBusy
 from app.repository.files import (
     Displaced,
@@ -47,6 +47,7 @@ EXPIRY_S = 120.0
 _SUSPICIOUS_S = 2.5 * HEARTBEAT_S
 _SETTLE_S = 0.1
 _LONGEST_LEASE_BYTES = 16 * 1024
+_LEASE_FORMAT = 1
 _ATTEMPTS = 3
 
 T = TypeVar("T")
@@ -180,7 +181,8 @@ class LeaseBook:
     def is_alive(self, lease_id: str) -> bool:
         """Tell whether a lease may still be used by its owner.
 
-        A lease of a dead owner is removed. A lease that nobody has watched for long enough counts as alive.
+        A lease of a dead owner is removed, unless a newer program wrote it. A lease that nobody has watched for
+        long enough counts as alive.
         """
         path = self._layout.locks / f"{lease_id}{LEASE_SUFFIX}"
         try:
@@ -193,11 +195,9 @@ class LeaseBook:
             file = decode_document(data, _LeaseFile)
         except ValueError:
             file = None
-        if file is not None and self._has_ended(file):
-            self._remove(path)
-            return False
-        if self._stood_still(lease_id, data):
-            self._remove(path)
+        if (file is not None and self._has_ended(file)) or self._stood_still(lease_id, data):
+            if not is_newer(data, _LEASE_FORMAT):
+                self._remove(path)
             return False
         return True
 
@@ -300,7 +300,7 @@ class Lease:
         identity = self._identity
         return encode_document(
             _LeaseFile(
-                1,
+                _LEASE_FORMAT,
                 self.id,
                 self.kind.value,
                 self._purpose,
@@ -364,6 +364,20 @@ class Lease:
             unlink(self._path)
 
 
+def newer_leases(folder: Path) -> list[str]:
+    """Return the names of the leases that a newer program wrote.
+
+    Raises:
+        OSError: the standby cannot be read.
+    """
+    found: list[str] = []
+    for path in sorted(path for path in folder.iterdir() if path.suffix == LEASE_SUFFIX):
+        with suppress(FileNotFoundError, ValueError, Displaced):
+            if is_newer(read_bounded(path, _LONGEST_LEASE_BYTES), _LEASE_FORMAT):
+                found.append(f"locks/{path.name}")
+    return found
+
+
 def is_readable_lease(path: Path) -> bool:
     """Tell whether a lease is what its owner wrote; one that was given back meanwhile is.
 
@@ -372,7 +386,10 @@ def is_readable_lease(path: Path) -> bool:
     """
     for _ in range(2):  # the owner may be writing it in this moment
         try:
-            decode_document(read_bounded(path, _LONGEST_LEASE_BYTES), _LeaseFile)
+            data = read_bounded(path, _LONGEST_LEASE_BYTES)
+            if is_newer(data, _LEASE_FORMAT):
+                return True
+            decode_document(data, _LeaseFile)
         except FileNotFoundError:
             return True
         except (ValueError, Displaced):

@@ -161,8 +161,10 @@ class Maintenance:
         unreadable = tuple(
             Damage(kind=DamageKind.FILE, what=f"points/{one.id}/point.json", detail=one.detail)
             for one in listing.damaged
+            if not one.newer
         )
-        return replace(report, damage=unreadable + report.damage)
+        newer = tuple(f"point {one.id}" for one in listing.damaged if one.newer)
+        return replace(report, damage=unreadable + report.damage, newer=newer + report.newer)
 
     def repair(self, damaged_packs: Sequence[str], *, cancel: CancelToken, wait_s: float = 10.0) -> RepairReport:
         """Set the damaged packs that a report names aside, after their whole records were copied into new packs.

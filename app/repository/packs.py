@@ -43,6 +43,10 @@ class PackDamaged(ValueError):
     """The header, footer or trailer of a pack is not what was written."""
 
 
+class PackTooNew(PackDamaged):
+    """The pack has a version that only a newer program reads; nothing is wrong with it."""
+
+
 def pack_header(repository_id: bytes, pack_id: bytes) -> bytes:
     """Return the first bytes of a pack."""
     head = _PACK_HEADER.pack(_PACK_MAGIC, PACK_VERSION, 0, 0, repository_id, pack_id, 0)[:-4]
@@ -53,13 +57,16 @@ def check_pack_header(data: bytes, repository_id: bytes, pack_id: bytes | None) 
     """Make sure that a pack belongs here.
 
     Raises:
-        PackDamaged: its header was changed, is newer, or is another pack's.
+        PackTooNew: a newer program wrote it.
+        PackDamaged: its header was changed, or is another pack's.
     """
     if len(data) != PACK_HEADER_BYTES or not data.startswith(_PACK_MAGIC):
         raise PackDamaged("it does not begin like a pack")
     _, version, _, _, repository, pack, crc = _PACK_HEADER.unpack(data)
     if zlib.crc32(data[:-4]) != crc:
         raise PackDamaged("its header was changed")
+    if version > PACK_VERSION:
+        raise PackTooNew(f"a newer program wrote it: it has version {version}, this program reads {PACK_VERSION}")
     if version != PACK_VERSION:
         raise PackDamaged(f"it has version {version}, this program reads {PACK_VERSION}")
     if repository != repository_id:

@@ -14,8 +14,8 @@ from app.domain.ids import PointId, VmId
 from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.states import BackupKind
 from app.repository.crypto import DIGEST_BYTES, RepositoryKeys
-from app.repository.documents import decode_document, encode_document, format_of
-from app.repository.errors import PointDamaged, PointMissing
+from app.repository.documents import decode_document, encode_document, format_of, is_newer
+from app.repository.errors import PointDamaged, PointMissing, PointTooNew
 from app.repository.files import BEHIND_LINK, Displaced, read_bounded, refuse_links, storage_errors, subdirectories
 from app.repository.layout import (
     CHANGES_NAME,
@@ -310,6 +310,8 @@ class PointShelf:
             point = PointId(f"{chain}/{stamp}")
             try:
                 points.append(self.load(point))
+            except PointTooNew as error:
+                damaged.append(DamagedPoint(id=point, chain=chain, detail=error.message, newer=True))
             except PointDamaged as error:
                 damaged.append(DamagedPoint(id=point, chain=chain, detail=error.params["detail"]))
             except PointMissing:  # deleted by somebody else in this moment
@@ -382,8 +384,8 @@ class PointShelf:
                     raise PointMissing(point=point) from error
             if self._keys is not None:
                 data = self._open(self._keys, data, point, POINT_NAME)
-            if format_of(data) > POINT_FORMAT:
-                raise ValueError("a newer program wrote it")
+            if is_newer(data, POINT_FORMAT):
+                raise PointTooNew(point=point, found=format_of(data))
             file = decode_document(data, PointFile)
         except ValueError as error:
             raise PointDamaged(point=point, detail=error) from error

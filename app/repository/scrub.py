@@ -16,13 +16,13 @@ from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository.configuration import read_repository_file
-from app.repository.errors import RepositoryDamaged, RepositoryMissing, RepositoryTooNew
+from app.repository.errors import RepositoryDamaged, RepositoryMissing, RepositoryTooNew, WrittenByNewer
 from app.repository.files import BEHIND_LINK, open_regular, storage_errors
 from app.repository.healing import forget_lost
 from app.repository.keys import key_file_damage
 from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
 from app.repository.leases import is_readable_lease
-from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, read_footer, scan_records
+from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
 from app.repository.records import RecordDamaged, RecordDecoder
@@ -53,6 +53,8 @@ class RepositoryReport:
     """Restore points that are hit, with the ranges of their disks that are lost."""
     resume_after: str | None
     """Where to go on; None when everything was read."""
+    newer: tuple[str, ...] = ()
+    """What a newer program wrote: it was left alone and not judged."""
 
     @property
     def whole(self) -> bool:
@@ -64,6 +66,7 @@ class RepositoryReport:
 class _PackResult:
     pack_id: str
     size_bytes: int = 0
+    newer: bool = False
     problems: list[str] = field(default_factory=list)
     lost: list[bytes] = field(default_factory=list)
 
@@ -110,6 +113,7 @@ class Scrubber:
             damaged_packs=tuple(result.pack_id for result in results if result.problems),
             points=tuple(self._point_damage(points)),
             resume_after=stopped_at,
+            newer=tuple(f"pack {result.pack_id}" for result in results if result.newer),
         )
 
     def _check_packs(self, packs: Sequence[str], time_limit_s: float | None) -> Iterator[_PackResult]:
@@ -131,6 +135,9 @@ class Scrubber:
             result.size_bytes = path.lstat().st_size
             try:
                 entries = read_footer(path, self._parts.repository_id.bytes)
+            except PackTooNew:
+                result.newer = True
+                return result
             except PackDamaged as error:
                 result.problems.append(str(error))
                 entries = list(scan_records(path, lambda _record: True))
@@ -173,13 +180,18 @@ class Scrubber:
             found += key_file_damage(layout.keys, is_encrypted=self._parts.keys is not None)
         try:
             read_repository_file(layout.root)
-        except (RepositoryDamaged, RepositoryMissing, RepositoryTooNew) as error:
+        except RepositoryTooNew:  # whole, as far as this program can tell
+            pass
+        except (RepositoryDamaged, RepositoryMissing) as error:
             found.append((SETTINGS_NAME, str(error)))
         return [Damage(kind=DamageKind.FILE, what=what, detail=detail) for what, detail in found]
 
     def _point_damage(self, points: Sequence[RestorePoint]) -> Iterator[PointDamage]:
         for point in points:
             self._cancel.check()
-            found = PointVerifier(self._parts, point, Progress(), self._cancel).run_without_chunks().damage
+            try:
+                found = PointVerifier(self._parts, point, Progress(), self._cancel).run_without_chunks().damage
+            except WrittenByNewer:  # what it needs, only a newer program reads
+                continue
             if found:
                 yield PointDamage(point=point.id, damage=found)

@@ -8,7 +8,7 @@ from app.core.durable import remove_directory, remove_what_can_be, rename, unlin
 from app.repository.files import is_link, make_directory, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, is_pack_id
 from app.repository.leases import Lease, LeaseBook
-from app.repository.packs import PackDamaged, salvage
+from app.repository.packs import PackDamaged, PackTooNew, salvage
 from app.repository.parts import RepositoryParts
 
 
@@ -42,6 +42,8 @@ def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> 
         try:
             rescued += _rescue_all(parts, adopted)
             gone = _is_removed(parts, adopted, path)
+        except PackTooNew:  # the program that wrote it salvages it
+            gone = False
         except OSError as error:
             parts.leftovers.note(path, error)
             gone = False
@@ -91,11 +93,14 @@ def _packs_below(directory: Path) -> Iterator[Path]:
 def _rescue(parts: RepositoryParts, pack: Path) -> bool:
     if not is_pack_id(pack.stem) or is_link(pack) or not pack.is_file():
         return False
-    with suppress(PackDamaged):  # torn within its first bytes: there is nothing in it
+    try:
         return bool(
             salvage(pack, parts.layout.pack(pack.stem), parts.repository_id.bytes, parts.decoder().is_whole)
         )
-    return False
+    except PackTooNew:
+        raise
+    except PackDamaged:  # torn within its first bytes: there is nothing in it
+        return False
 
 
 def remove_strays(parts: RepositoryParts) -> None:

@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from app.core.durable import rename, sync_directory
 from app.domain.extents import Extent
+from app.repository.errors import WrittenByNewer
 from app.repository.files import storage_error, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
 from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator, Place
 from app.repository.packfiles import PackFiles
-from app.repository.packs import PackDamaged, PackEntry, read_footer, scan_records
+from app.repository.packs import PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.records import (
     HEADER_BYTES,
     LONGEST_RAW_BYTES,
@@ -67,6 +68,8 @@ class RecordStore:
         """Packs that were seen in this root, as large as the locator knows them."""
         self.damaged_packs: dict[str, str] = {}
         """Packs whose header, footer or trailer cannot be trusted, with the reason."""
+        self.newer_packs: set[str] = set()
+        """Packs that a newer program wrote; they are left alone."""
 
     def close(self) -> None:
         """Close all packs."""
@@ -111,6 +114,7 @@ class RecordStore:
         with self._lock:
             with storage_errors(self._layout.root):
                 present = list_packs(self._layout)
+            self.newer_packs &= present.keys()
             self._locator.synchronize(present, self.entries)
             self._seen_packs = frozenset(present)
             self._may_synchronize = False
@@ -128,6 +132,9 @@ class RecordStore:
         path = self._layout.pack(pack_id)
         try:
             found = read_footer(path, self._repository_id)
+        except PackTooNew:
+            self.newer_packs.add(pack_id)
+            return None
         except PackDamaged as error:
             self.damaged_packs[pack_id] = str(error)
         except FileNotFoundError:
@@ -171,11 +178,14 @@ class RecordStore:
 
         Raises:
             RecordLost: no pack holds it.
+            WrittenByNewer: only a pack that a newer program wrote may hold it.
         """
         place = self._locator.find(digest)
         if place is None and self._may_synchronize:
             self.synchronize()
             place = self._locator.find(digest)
+        if place is None and self.newer_packs:
+            raise WrittenByNewer(what=f"pack {min(self.newer_packs)}")
         if place is None:
             raise RecordLost(digest, None, f"{digest.hex()} is in no pack")
         return place

@@ -20,9 +20,11 @@ from app.domain.ids import PointId
 from app.domain.moments import has_age
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
-from app.repository.errors import SweepUnsafe
+from app.repository.configuration import read_repository_file
+from app.repository.errors import SweepUnsafe, WrittenByNewer
 from app.repository.files import make_directory, storage_error, storage_errors
-from app.repository.leases import Lease
+from app.repository.keys import newer_key_files
+from app.repository.leases import Lease, newer_leases
 from app.repository.marking import Marker, Prefixes, UnreadablePage, all_entries, contained, entry_prefixes
 from app.repository.packs import PackEntry
 from app.repository.parts import RepositoryParts
@@ -138,7 +140,7 @@ class Sweeper:
         return self._plan()[0]
 
     def _plan(self) -> tuple[SweepPlan, dict[str, _PackState]]:
-        self._parts.store.synchronize()
+        self._refuse_newer()
         purged, disks = self._roots()
         try:
             reached = Marker(self._parts, self._check).mark(disks)
@@ -155,14 +157,38 @@ class Sweeper:
         )
         return plan, states
 
+    def _refuse_newer(self) -> None:
+        """Make sure that this program reads everything that may be needed.
+
+        Raises:
+            RepositoryTooNew, WrittenByNewer: it does not.
+        """
+        parts = self._parts
+        read_repository_file(parts.layout.root)
+        parts.store.synchronize()
+        self._refuse_newer_packs()
+        with storage_errors(parts.layout.root):
+            files = [*newer_leases(parts.layout.locks), *newer_key_files(parts.layout.keys)]
+        for name in files:
+            raise WrittenByNewer(what=name)
+
+    def _refuse_newer_packs(self) -> None:
+        newer = self._parts.store.newer_packs
+        if newer:
+            raise WrittenByNewer(what=f"pack {min(newer)}")
+
     def _roots(self) -> tuple[list[TrashedPoint], list[PointDisk]]:
         """Return the deleted points whose time is over, and the disks of all points that stay."""
         listing = self._parts.shelf.list_all()
+        for newer in (one for one in listing.damaged if one.newer):
+            raise WrittenByNewer(what=f"point {newer.id}")
         if listing.damaged:
             raise SweepUnsafe(what=f"point {listing.damaged[0].id}", detail=listing.damaged[0].detail)
         disks = [disk for point in listing.points for disk in point.disks]
         purged: list[TrashedPoint] = []
         for entry in self._trash.entries():
+            if entry.newer:
+                raise WrittenByNewer(what=f"deleted point {entry.id}")
             if not self._policy.keep_deleted and has_age(entry.deleted_at, self._policy.grace, self._now):
                 purged.append(entry)
             elif entry.point is None:
@@ -182,6 +208,7 @@ class Sweeper:
                 continue
             live = self._live(pack_id, entries, reached, present)
             states[pack_id] = _PackState(pack_id, present[pack_id], live, len(live) < len(entries))
+        self._refuse_newer_packs()
         return states
 
     def _live(

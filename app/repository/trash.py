@@ -10,7 +10,7 @@ from app.core.durable import remove_directory, rename, sync_directory
 from app.domain.ids import PointId
 from app.domain.moments import is_in_future
 from app.domain.restore_point import RestorePoint
-from app.repository.errors import PointDamaged, PointExists, PointMissing
+from app.repository.errors import PointDamaged, PointExists, PointMissing, PointTooNew
 from app.repository.files import (
     move_into,
     refuse_links,
@@ -32,6 +32,8 @@ class TrashedPoint:
     deleted_at: datetime
     point: RestorePoint | None
     """None when its description cannot be read."""
+    newer: bool = False
+    """Whether it is whole, and only a newer program reads it."""
 
 
 class Trash:
@@ -156,6 +158,8 @@ class Trash:
     def _describe(self, path: Path, point: PointId, deleted_at: datetime) -> TrashedPoint:
         try:
             described = restore_point(self._shelf.load_from(path, point), point)
+        except PointTooNew:
+            return TrashedPoint(id=point, deleted_at=deleted_at, point=None, newer=True)
         except (PointDamaged, PointMissing, ValueError):
             described = None
         return TrashedPoint(id=point, deleted_at=deleted_at, point=described)

@@ -80,6 +80,8 @@ class DamagedPoint:
     id: PointId
     chain: str
     detail: str
+    newer: bool = False
+    """Whether it is whole, and only a newer program reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
