@@ -166,7 +166,7 @@ class TaskList(ListPage[TaskLine]):
                 sort=lambda line: line.task.progress.total_bytes or None,
                 numeric=True,
                 unit="B",
-                width=84,
+                width=92,
             ),
         )
 
