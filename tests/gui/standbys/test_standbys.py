@@ -42,6 +42,15 @@ def open_page(qtbot: QtBot, console: Console) -> StandbysPage:
     return page
 
 
+def test_a_standby_that_does_not_report_its_space_is_unknown_and_not_empty(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    door.answer(ListStandbyRows, (row("dav", free_bytes=None),))
+    page = open_page(qtbot, console)
+    texts = [page.table.model().index(0, column).data() for column in (1, 3, 4)]
+    assert texts == ["Reachable", "Unknown", "—"]
+
+
 def test_the_list_tells_how_full_each_standby_is(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListStandbyRows, (row("local"), row("nas", reachable=False)))
     page = open_page(qtbot, console)

@@ -11,6 +11,7 @@ import pytest
 from blake3 import blake3
 
 from app.core.cancel import CancelToken
+from app.core.clock import SystemClock
 from app.core.progress import Progress
 from app.repository import Repository
 from app.repository.documents import document_body, encode_document
@@ -18,7 +19,7 @@ from app.repository.errors import PointDamaged, PointTooNew, RepositoryTooNew, S
 from app.repository.packs import PACK_HEADER_BYTES
 from app.repository.scrub import RepositoryReport
 from app.repository.sweep import SweepPolicy
-from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, random_bytes, read_back
+from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, open_repository, random_bytes, read_back
 
 CONTENT = random_bytes(3_000_000)
 
@@ -167,3 +168,18 @@ def test_a_version_that_was_never_written_is_damage(tmp_path: Path) -> None:
         data[8:10] = b"\2\0"  # without the checksum that belongs to it
         pack.write_bytes(bytes(data))
         assert verify(repository).damaged_packs == (pack.stem,)
+
+
+def test_a_newer_key_file_is_no_damage_and_stops_the_sweep(tmp_path: Path) -> None:
+    root = tmp_path / "standby"
+    passphrase = "correct horse battery"
+    with Repository.create(
+        root, SMALL, local_dir=tmp_path / "local", clock=SystemClock(), passphrase=passphrase
+    ) as repository:
+        back_up(repository, MemoryDisk(CONTENT))
+        newer_document(next((root / "keys").glob("*.json")))
+        before = picture(root)
+        assert verify(repository).damage == ()
+        with pytest.raises(WrittenByNewer):
+            sweep(repository)
+        assert picture(root) == before
