@@ -16,7 +16,15 @@ from app.domain.states import BackupKind
 from app.repository.crypto import DIGEST_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document, format_of, is_newer
 from app.repository.errors import PointDamaged, PointMissing, PointTooNew
-from app.repository.files import BEHIND_LINK, Displaced, read_bounded, refuse_links, storage_errors, subdirectories
+from app.repository.files import (
+    BEHIND_LINK,
+    Displaced,
+    is_link,
+    read_bounded,
+    refuse_links,
+    storage_errors,
+    subdirectories,
+)
 from app.repository.layout import (
     CHANGES_NAME,
     FILES_NAME,
@@ -328,8 +336,7 @@ class PointShelf:
         highest = max((one.sequence for one in self.list_chain(chain).points), default=0)
         with storage_errors(self._layout.root):
             trash = self._layout.trash / chain
-            refuse_links([trash])
-            deleted = list(trash.iterdir()) if trash.is_dir() else []
+            deleted = list(trash.iterdir()) if trash.is_dir() and not is_link(trash) else []
         for directory in deleted:
             point = PointId(f"{chain}/{directory.name.partition('.')[0]}")
             with suppress(PointDamaged, PointMissing):
