@@ -26,6 +26,7 @@ class PlatformStore:
             "port": platform.port,
             "user": platform.user,
             "thumbprint_sha256": platform.thumbprint_sha256,
+            "allows_plain_transport": platform.allows_plain_transport,
         }
         with self._database.write() as connection:
             _put(connection, platforms, platform.id, values)
@@ -124,6 +125,7 @@ def _platform(row: sa.Row[Any]) -> Platform:
         port=row.port,
         user=row.user,
         thumbprint_sha256=row.thumbprint_sha256,
+        allows_plain_transport=row.allows_plain_transport,
     )
 
 

@@ -43,6 +43,7 @@ platforms = sa.Table(
     sa.Column("port", sa.Integer, nullable=False),
     sa.Column("user", sa.Text, nullable=False),
     sa.Column("thumbprint_sha256", sa.Text),
+    sa.Column("allows_plain_transport", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("address", "port", name="uq_platforms_address"),
 )
 

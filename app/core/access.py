@@ -90,6 +90,8 @@ class DiskAccess:
     https: DatastoreFiles | None = None
     patience: Patience | None = None
     """How to wait for the platform where it serves the data itself; None: not at all."""
+    allows_plain: bool = False
+    """True where disks may travel unencrypted, which only the operator decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ class Platform:
     user: str
     thumbprint_sha256: str | None
     """Confirmed certificate, upper-case hex pairs joined by colons; None accepts what a public CA signed."""
+    allows_plain_transport: bool = False
+    """True where the operator lets disks travel unencrypted between the ESXi hosts and this machine."""
 
     @property
     def secret_name(self) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.ids import PointId, VmId
-from app.domain.states import BackupKind
+from app.domain.states import PLAIN_MODES, BackupKind, TransportMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,8 @@ class PointDisk:
     """Bytes newly written to the repository for this point, after deduplication and compression."""
     read_whole: bool
     """True when the disk was read without a parent: full backup, or a fall-back to one."""
+    transport: TransportMode | None = None
+    """How its data travelled; None where earlier versions did not note it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,11 @@ class RestorePoint:
     def order(self) -> tuple[int, datetime, str]:
         """What the points of one chain are sorted by, oldest first."""
         return self.sequence, self.created_at, self.id
+
+    @property
+    def travelled_plain(self) -> bool:
+        """Tell whether data of it travelled between the host and this machine without encryption."""
+        return any(disk.transport in PLAIN_MODES and disk.read_bytes for disk in self.disks)
 
     @property
     def capacity_bytes(self) -> int:

@@ -71,3 +71,7 @@ class TransportMode(Enum):
     NBD = "nbd"  # VDDK
     NBD_SSL = "nbd_ssl"  # VDDK
     LOCAL = "local"  # a file on this machine
+
+
+PLAIN_MODES = frozenset({TransportMode.NFC, TransportMode.NBD})
+"""Modes that send a disk's data unencrypted over the network."""

@@ -177,7 +177,6 @@ class Repositories:
             return entry.repository
 
     def _opened(self, place: RepositoryPlace, cabinet: KeyCabinet) -> Repository:
-        check_root(place.standby)
         if place.repository_id is None:
             prepare_target(place)
         facts = self._facts(place)
@@ -185,6 +184,7 @@ class Repositories:
             repository = self._opener(place, None, self._protection(place, cabinet))
         else:
             _check_identity(place, facts.id)
+            check_root(place.standby)
             check_encryption(place, facts)
             key = cabinet.key_for(place, facts) if facts.is_encrypted else None
             repository = self._opener(place, key, None)

@@ -63,6 +63,7 @@ class Registry:
             port=command.port,
             user=command.user,
             thumbprint_sha256=command.thumbprint_sha256,
+            allows_plain_transport=command.allows_plain_transport,
         )
         self._refuse_known_platform(platform)
         workshop = self._workshop
@@ -84,11 +85,13 @@ class Registry:
             PlatformUnknown, AlreadyRegistered, OperationalError: nothing is changed.
         """
         workshop = self._workshop
+        known, wish = workshop.sessions.platform(command.platform), command.allows_plain_transport
         platform = replace(
-            workshop.sessions.platform(command.platform),
+            known,
             name=_named(command.name),
             user=command.user,
             thumbprint_sha256=command.thumbprint_sha256,
+            allows_plain_transport=known.allows_plain_transport if wish is None else wish,
         )
         self._refuse_known_platform(platform)
         password = command.password

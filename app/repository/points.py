@@ -12,7 +12,7 @@ from blake3 import blake3
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
-from app.domain.states import BackupKind
+from app.domain.states import BackupKind, TransportMode
 from app.repository.crypto import DIGEST_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document, format_of, is_newer
 from app.repository.errors import PointDamaged, PointMissing, PointTooNew
@@ -73,6 +73,7 @@ class _Disk(msgspec.Struct, frozen=True):
     read_bytes: int
     stored_bytes: int
     read_whole: bool
+    transport: str | None = None
 
 
 class _History(msgspec.Struct, frozen=True):
@@ -163,6 +164,7 @@ def describe(
                 disk.read_bytes,
                 disk.stored_bytes,
                 disk.read_whole,
+                None if disk.transport is None else disk.transport.value,
             )
             for disk in point.disks
         ),
@@ -230,6 +232,14 @@ def _restore_history(history: _History | None) -> HistoryMark | None:
     )
 
 
+def _transport(value: str | None) -> TransportMode | None:
+    """Return how a disk travelled; a way that only later programs know counts as not noted."""
+    try:
+        return None if value is None else TransportMode(value)
+    except ValueError:
+        return None
+
+
 def _restore_disk(disk: _Disk) -> PointDisk:
     if not 0 <= disk.capacity_bytes <= _LARGEST_DISK_BYTES:
         raise ValueError("a disk has an impossible capacity")
@@ -246,6 +256,7 @@ def _restore_disk(disk: _Disk) -> PointDisk:
         read_bytes=disk.read_bytes,
         stored_bytes=disk.stored_bytes,
         read_whole=disk.read_whole,
+        transport=_transport(disk.transport),
     )
 
 

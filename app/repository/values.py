@@ -6,7 +6,7 @@ from enum import Enum
 
 from app.domain.ids import PointId
 from app.domain.restore_point import HistoryMark, RestorePoint, VmFacts
-from app.domain.states import BackupKind
+from app.domain.states import BackupKind, TransportMode
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -71,6 +71,7 @@ class DiskDraft:
     path: str
     change_id: str | None
     read_whole: bool
+    transport: TransportMode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

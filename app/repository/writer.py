@@ -126,6 +126,7 @@ class PointWriter:
             read_bytes=total_bytes(wanted),
             stored_bytes=self._appender.stored_bytes - before,
             read_whole=draft.read_whole,
+            transport=draft.transport,
         )
         self._disks.append(disk)
         return disk

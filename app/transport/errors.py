@@ -20,6 +20,10 @@ class LinkClosed(LinkFailure):
     """The other side closed or reset the connection."""
 
 
+class TlsFailed(LinkClosed):
+    """The TLS handshake failed: the host is not what it should be, or somebody stands between."""
+
+
 class LinkStalled(LinkFailure):
     """The other side stayed silent for too long."""
 
@@ -55,6 +59,23 @@ class TicketRefused(DiskAccessFailed):
     hint_template = (
         "Run the task again; when it stays, check that the host is connected to its vCenter and that "
         "their clocks agree."
+    )
+
+
+class ServiceRefused(TicketRefused):
+    """The host, which had proven who it is, does not offer the service that the ticket asks for."""
+
+    code = "transport.service_refused"
+
+
+class HandshakeFailed(DiskAccessFailed):
+    """No encrypted connection to the host could be made, though its port answers."""
+
+    code = "transport.handshake_failed"
+    message_template = "{path} could not be {operation} over {mode}: {detail}."
+    hint_template = (
+        "Look for a proxy or firewall that breaks encrypted connections between this machine and the ESXi hosts; "
+        "somebody may be listening on the connection."
     )
 
 

@@ -8,7 +8,7 @@ from app.core.access import AccessMode, DiskAccess, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
 from app.core.tasklog import TaskLog
-from app.domain.states import TransportMode
+from app.domain.states import PLAIN_MODES, TransportMode
 from app.transport import messages
 from app.transport.attempt import Attempt
 from app.transport.errors import ModeNotOffered
@@ -51,6 +51,7 @@ class NativeTransports:
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
+            HostCertificateMismatch, CertificateChanged: somebody else answers; nothing else is tried.
             PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """
@@ -71,7 +72,9 @@ class NativeTransports:
             TransportMode.HTTPS: over_https,
             TransportMode.LOCAL: lambda: _refuse_local(disk, "read"),
         }
-        mode, reader = negotiate(disk.path, preferred, openers, log=log, cancel=cancel)
+        mode, reader = negotiate(
+            disk.path, preferred, openers, allows_plain=access.allows_plain, log=log, cancel=cancel
+        )
         log.info(messages.READING_OVER, path=disk.path, mode=mode.name)
         _caution(disk, mode, log)
         return reader
@@ -89,6 +92,7 @@ class NativeTransports:
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
+            HostCertificateMismatch, CertificateChanged: somebody else answers; nothing else is tried.
             PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """
@@ -105,7 +109,9 @@ class NativeTransports:
             TransportMode.HTTPS: over_https,
             TransportMode.LOCAL: lambda: _refuse_local(disk, "written"),
         }
-        mode, writer = negotiate(disk.path, preferred, openers, log=log, cancel=cancel)
+        mode, writer = negotiate(
+            disk.path, preferred, openers, allows_plain=access.allows_plain, log=log, cancel=cancel
+        )
         log.info(messages.WRITING_OVER, path=disk.path, mode=mode.name)
         _caution(disk, mode, log)
         return writer
@@ -139,5 +145,5 @@ def _caution(disk: DiskAddress, mode: TransportMode, log: TaskLog) -> None:
     """Say what an operator should know of the mode that was taken."""
     if mode in NATIVE_MODES:
         log.info(messages.NATIVE_NFC_UNSUPPORTED)
-    if mode is TransportMode.NFC:
+    if mode in PLAIN_MODES:
         log.warning(messages.DATA_NOT_ENCRYPTED, path=disk.path, mode=mode.name)

@@ -17,7 +17,7 @@ from typing import Self
 from app.core.cancel import CancelToken
 from app.core.systemerrors import error_of_code, system_words
 from app.transport.certificates import pinned_context, verifying_context
-from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable
+from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable, TlsFailed
 
 SLICE_S = 0.25
 """Longest wait between two looks at the cancel token."""
@@ -92,7 +92,7 @@ class Link:
             tls.settimeout(SLICE_S)
             return tls.getpeercert(binary_form=True) or b""
         except (OSError, ValueError) as error:
-            raise LinkClosed(f"the TLS handshake failed: {error}") from error
+            raise TlsFailed(f"the TLS handshake failed: {error}") from error
 
     def drop_tls(self) -> None:
         """Go on in plain text on the same connection; the TLS layer is forgotten without a farewell.

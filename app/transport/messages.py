@@ -23,7 +23,14 @@ PORT_BLOCKED = MessageKind(
 TICKET_REFUSED = MessageKind(
     "transport.skipped.ticket_refused", "{mode} is not used: the host refused the ticket ({reason})."
 )
-CERTIFICATE_MISMATCH = MessageKind("transport.skipped.certificate", "{mode} is not used: {reason}")
+PLAIN_NOT_ALLOWED = MessageKind(
+    "transport.skipped.plain_not_allowed",
+    "{mode} is not used: it sends data unencrypted, which the settings of the virtual platform do not allow.",
+)
+PLAIN_AFTER_FAILURE = MessageKind(
+    "transport.skipped.plain_after_failure",
+    "{mode} is not used: data does not travel unencrypted because an encrypted connection failed.",
+)
 HTTPS_NOT_POSSIBLE = MessageKind("transport.skipped.https", "{mode} is not possible: {reason}.")
 OPEN_FAILED = MessageKind("transport.skipped.failed", "{mode} is not used: {reason}")
 

@@ -13,7 +13,7 @@ from app.domain.errors import (
     PlatformUnreachable,
 )
 from app.domain.messages import Message
-from app.domain.states import TransportMode
+from app.domain.states import PLAIN_MODES, TransportMode
 from app.transport import messages
 from app.transport.errors import (
     FileForbidden,
@@ -22,10 +22,12 @@ from app.transport.errors import (
     ModeNotOffered,
     NoTransportForNow,
     PortBlocked,
+    ServiceRefused,
     TicketRefused,
 )
 
 VDDK_MODES = frozenset({TransportMode.SAN, TransportMode.HOTADD, TransportMode.NBD, TransportMode.NBD_SSL})
+_ENCRYPTED_MODES = frozenset({TransportMode.NFC_SSL, TransportMode.NBD_SSL})
 NATIVE_MODES = frozenset({TransportMode.NFC, TransportMode.NFC_SSL})
 
 DEFAULT_ORDER = (TransportMode.NFC_SSL, TransportMode.NFC, TransportMode.HTTPS)
@@ -40,6 +42,7 @@ def negotiate(
     preferred: Iterable[TransportMode],
     openers: Mapping[TransportMode, Opener[T]],
     *,
+    allows_plain: bool,
     log: TaskLog,
     cancel: CancelToken,
 ) -> tuple[TransportMode, T]:
@@ -48,30 +51,45 @@ def negotiate(
     Each mode that was preferred but is not taken leaves a line with its reason in the log. An opener raises
     :class:`~app.domain.errors.OperationalError` for what stands in the way; modes without an opener need VDDK.
 
+    A plain mode follows on an encrypted one only where the host itself said, over a connection on which it had
+    proven who it is, that it does not offer that: whoever can break encrypted connections must not be able to make
+    the data travel in the open.
+
     Raises:
         NoTransportAvailable: none works; the reasons are in the message.
+        HostCertificateMismatch, CertificateChanged: somebody else answers in the place of the host or of the
+            platform; no other mode is tried.
         PlatformUnreachable, LoginRefused: the platform itself cannot be asked: that says nothing about a mode.
         TaskCancelled: cancelled meanwhile.
     """
     reasons: list[str] = []
-    may_pass = False
+    may_pass = is_suspicious = False
     for mode in dict.fromkeys(preferred):
         cancel.check()
         opener = openers.get(mode)
         if opener is None:
             reason = messages.VDDK_NOT_INSTALLED.fill(mode=mode.name)
+        elif mode in PLAIN_MODES and (is_suspicious or not allows_plain):
+            kind = messages.PLAIN_AFTER_FAILURE if allows_plain else messages.PLAIN_NOT_ALLOWED
+            reason = kind.fill(mode=mode.name)
         else:
             try:
                 return mode, opener()
-            except (PlatformUnreachable, LoginRefused):
+            except (PlatformUnreachable, LoginRefused, HostCertificateMismatch, CertificateChanged):
                 raise
             except OperationalError as error:
                 reason = explain(mode, error)
+                is_suspicious = is_suspicious or (mode in _ENCRYPTED_MODES and not _is_no_offer(error))
                 may_pass = may_pass or error.retryable
         log.warning(reason.kind, **dict(reason.params))
         reasons.append(str(reason))
-    kind = NoTransportForNow if may_pass else NoTransportAvailable
-    raise kind(path=path, reasons=" ".join(reasons) or "no mode is allowed.")
+    failure = NoTransportForNow if may_pass else NoTransportAvailable
+    raise failure(path=path, reasons=" ".join(reasons) or "no mode is allowed.")
+
+
+def _is_no_offer(error: OperationalError) -> bool:
+    """Tell whether the host or the platform itself said that it does not offer a mode."""
+    return isinstance(error, ServiceRefused | ModeNotOffered)
 
 
 def explain(mode: TransportMode, error: OperationalError) -> Message:
@@ -82,8 +100,6 @@ def explain(mode: TransportMode, error: OperationalError) -> Message:
         return messages.PORT_BLOCKED.fill(mode=mode.name, host=params["host"], port=params["port"], reason=detail)
     if isinstance(error, TicketRefused):
         return messages.TICKET_REFUSED.fill(mode=mode.name, reason=detail)
-    if isinstance(error, HostCertificateMismatch | CertificateChanged):
-        return messages.CERTIFICATE_MISMATCH.fill(mode=mode.name, reason=error)
     if isinstance(error, FileNotReadable | FileForbidden):
         return messages.HTTPS_NOT_POSSIBLE.fill(mode=mode.name, reason=detail)
     if isinstance(error, ModeNotOffered):

@@ -68,7 +68,12 @@ class VSphereHypervisor:
     @property
     def disk_access(self) -> DiskAccess:
         """NFC tickets and datastore addresses."""
-        return DiskAccess(nfc=self._access, https=self._access, patience=self._session.patience)
+        return DiskAccess(
+            nfc=self._access,
+            https=self._access,
+            patience=self._session.patience,
+            allows_plain=self._session.platform.allows_plain_transport,
+        )
 
     def be_patient(self, patience: Patience) -> None:
         """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""

@@ -24,6 +24,7 @@ from app.catalog.migrations import (
     r0008_vm_identity,
     r0009_sequences,
     r0010_retries,
+    r0011_plain_transport,
 )
 
 REVISIONS: tuple[ModuleType, ...] = (
@@ -37,6 +38,7 @@ REVISIONS: tuple[ModuleType, ...] = (
     r0008_vm_identity,
     r0009_sequences,
     r0010_retries,
+    r0011_plain_transport,
 )
 """Every revision, oldest first."""
 

@@ -107,6 +107,9 @@ def _platforms(subjects: "Commands") -> None:
     add.add_argument("--user", required=True)
     add.add_argument("--port", type=int, default=443)
     add.add_argument("--thumbprint", help="SHA-256 of the certificate that is the right one")
+    plain = _command(commands, "plain", sites.set_plain, "let disks travel unencrypted, or not")
+    plain.add_argument("name")
+    plain.add_argument("choice", choices=("on", "off"), help="on only where the network between is trusted")
     _command(commands, "remove", sites.remove_platform, "forget one").add_argument("name")
     _command(commands, "test", sites.test_platform, "log in to one").add_argument("name")
 

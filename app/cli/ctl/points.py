@@ -16,7 +16,7 @@ def list_points(door: Door, screen: Screen, chosen: Namespace) -> int:
     known = door.ask(ListPoints(standby=standby))
     rows = tuple(one for one in known if not chosen.vm or chosen.vm in (one.point.facts.name, one.point.facts.vm))
     names = {one.id: one.name for one in door.ask(ListStandbys())}
-    columns = ("point", "VM", "created", "kind", ">size", ">written", "standby", "verified")
+    columns = ("point", "VM", "created", "kind", ">size", ">written", "standby", "verified", "transport")
     cells = (
         (
             row.point.id,
@@ -27,6 +27,7 @@ def list_points(door: Door, screen: Screen, chosen: Namespace) -> int:
             size(row.point.stored_bytes),
             f"{names.get(row.standby, row.standby)}:{row.target_path}",
             row.verification.value,
+            "plain" if row.point.travelled_plain else "",
         )
         for row in rows
     )

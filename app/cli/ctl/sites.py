@@ -18,6 +18,7 @@ from app.engine.api import (
     RegisterStandby,
     RemovePlatform,
     RemoveStandby,
+    UpdatePlatform,
 )
 
 # --- platforms -----------------------------------------------------------------------------------------------
@@ -68,6 +69,23 @@ def add_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
         )
     )
     screen.facts([("Registered", platform.name), ("id", platform.id)], platform)
+    return DONE
+
+
+def set_plain(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Let the disks of a virtual platform travel unencrypted, or not."""
+    known = find_platform(door, chosen.name)
+    platform = door.execute(
+        UpdatePlatform(
+            platform=known.id,
+            name=known.name,
+            user=known.user,
+            thumbprint_sha256=known.thumbprint_sha256,
+            allows_plain_transport=chosen.choice == "on",
+        )
+    )
+    allowed = "allowed" if platform.allows_plain_transport else "not allowed"
+    screen.facts([("Platform", platform.name), ("Plain transport", allowed)], platform)
     return DONE
 
 

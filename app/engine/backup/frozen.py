@@ -14,7 +14,7 @@ from app.domain.ids import VmId
 from app.domain.messages import LogLevel, Message, MessageKind
 from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.rules import ProtectedVm
-from app.domain.states import TaskState
+from app.domain.states import TaskState, TransportMode
 from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
 from app.engine import messages as m
 from app.engine.backup.changes import UNUSABLE_PARENT, Auditor, ChangeQuery, DiskExtents, parent_problem
@@ -287,7 +287,7 @@ class FrozenBackup:
         with self.opener.reader(self._query().address(disk)) as reader:
             try:
                 written = writer.write_disk(
-                    _disk_draft(plan),
+                    _disk_draft(plan, reader.mode),
                     reader,
                     known.extents,
                     parent=None if plan.parent is None else (plan.parent, disk.key),
@@ -321,7 +321,7 @@ class FrozenBackup:
         return plan, known
 
 
-def _disk_draft(plan: DiskPlan) -> DiskDraft:
+def _disk_draft(plan: DiskPlan, mode: TransportMode) -> DiskDraft:
     disk = plan.disk
     return DiskDraft(
         key=disk.key,
@@ -331,4 +331,5 @@ def _disk_draft(plan: DiskPlan) -> DiskDraft:
         path=disk.path,
         change_id=disk.change_id if plan.keep_change_id else None,
         read_whole=plan.whole,
+        transport=mode,
     )

@@ -16,6 +16,8 @@ class RegisterPlatform(Command[Platform], frozen=True, kw_only=True):
     port: int = 443
     thumbprint_sha256: str | None = None
     """The certificate that the operator confirmed; None trusts the public CAs."""
+    allows_plain_transport: bool = False
+    """True lets disks travel unencrypted between the ESXi hosts and this machine."""
 
     def __repr__(self) -> str:
         return f"RegisterPlatform(name={self.name!r}, address={self.address!r}, user={self.user!r}, password=…)"
@@ -30,6 +32,8 @@ class UpdatePlatform(Command[Platform], frozen=True, kw_only=True):
     password: str | None = None
     """None keeps the password that is known."""
     thumbprint_sha256: str | None = None
+    allows_plain_transport: bool | None = None
+    """None keeps what was chosen."""
 
     def __repr__(self) -> str:
         return f"UpdatePlatform(platform={self.platform!r}, name={self.name!r}, user={self.user!r}, password=…)"

@@ -72,6 +72,17 @@ class VersionTooOld(FindingKind):
     hint_template = "Update the platform to vSphere 6.5 or newer."
 
 
+class PlainTransportAllowed(FindingKind):
+    """Disks may travel unencrypted."""
+
+    code = "doctor.plain_transport_allowed"
+    severity = Severity.WARNING
+    message_template = "Disks may travel unencrypted between the ESXi hosts and this machine"
+    hint_template = (
+        "Switch plain transport off in the settings of the platform, unless the network between is trusted."
+    )
+
+
 class ClockAgrees(FindingKind):
     """The platform's clock shows what ours shows."""
 

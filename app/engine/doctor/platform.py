@@ -60,6 +60,8 @@ def _examine(
         name=facts.full_name,
     )
     yield _version(platform, facts)
+    if platform.allows_plain_transport:
+        yield k.PlainTransportAllowed.about(platform.name)
     if isinstance(hypervisor, MarkedHistory):
         yield _clock(platform, hypervisor, now)
     if isinstance(hypervisor, Examinable):

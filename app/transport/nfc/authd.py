@@ -13,6 +13,10 @@ class TicketNotAccepted(LinkFailure):
     """The daemon answered with an error."""
 
 
+class ServiceNotOffered(TicketNotAccepted):
+    """The daemon, whose certificate is the announced one, does not offer the service."""
+
+
 class CertificateUnexpected(Exception):
     """The host's certificate has another thumbprint than the one announced."""
 
@@ -29,6 +33,7 @@ def authenticate(link: Link, ticket: NfcTicket, mode: TransportMode, *, within_s
 
     Raises:
         LinkFailure: the connection broke, or the ticket was not accepted.
+        ServiceNotOffered: the host itself, which has proven who it is, does not offer the mode.
         CertificateUnexpected: somebody else answers there.
         MalformedAnswer: this is no authentication daemon.
         TaskCancelled: cancelled while waiting.
@@ -46,7 +51,10 @@ def authenticate(link: Link, ticket: NfcTicket, mode: TransportMode, *, within_s
 
     encrypted = mode is TransportMode.NFC_SSL
     _say(link, f"PROXY {ticket.service}{'ssl' if encrypted else ''}", within_s)
-    _expect(link, "200", "PROXY", within_s, ticket)
+    try:
+        _expect(link, "200", "PROXY", within_s, ticket)
+    except TicketNotAccepted as refusal:
+        raise ServiceNotOffered(*refusal.args) from refusal
     link.drop_tls()
     if encrypted:
         second = link.start_tls(pinned=announced is not None, timeout_s=within_s)

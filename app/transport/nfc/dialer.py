@@ -11,6 +11,7 @@ from app.transport.attempt import Attempt
 from app.transport.errors import (
     DiskOpenRefused,
     DiskSizeDiffers,
+    HandshakeFailed,
     HostCertificateMismatch,
     HostRefusal,
     LinkFailure,
@@ -18,12 +19,14 @@ from app.transport.errors import (
     MalformedAnswer,
     PortBlocked,
     ProtocolViolated,
+    ServiceRefused,
     TicketRefused,
+    TlsFailed,
     WriteNotPermitted,
 )
 from app.transport.link import Link
 from app.transport.nfc import wire
-from app.transport.nfc.authd import CertificateUnexpected, TicketNotAccepted, authenticate
+from app.transport.nfc.authd import CertificateUnexpected, ServiceNotOffered, TicketNotAccepted, authenticate
 from app.transport.nfc.session import BufferRefused, NfcSession
 from app.transport.options import MIB, TransportOptions
 
@@ -100,6 +103,9 @@ class NfcDialer:
             authenticate(link, ticket, self._mode, within_s=self.options.handshake_timeout_s)
             session = NfcSession.establish(link, self.options, self._buffer_sizes[0])
             opened = self._open_file(session)
+        except ServiceNotOffered as refusal:
+            link.close()
+            raise self.attempt.error(ServiceRefused, host=ticket.host, detail=refusal) from refusal
         except TicketNotAccepted as refusal:
             link.close()
             raise self.attempt.error(TicketRefused, host=ticket.host, detail=refusal) from refusal
@@ -153,5 +159,7 @@ def dial_first(dialer: NfcDialer) -> OpenDisk:
         pass  # perhaps the host dropped just this connection
     try:
         return dialer.dial()
+    except TlsFailed as failure:
+        raise dialer.attempt.error(HandshakeFailed, detail=failure) from failure
     except LinkFailure as failure:
         raise dialer.attempt.failed(failure) from failure

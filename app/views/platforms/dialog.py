@@ -77,6 +77,22 @@ class PlatformDialog(FormDialog):
             required=known is None,
         )
         self._build_certificate()
+        self._build_plain()
+
+    def _build_plain(self) -> None:
+        self.plain = QCheckBox(self.tr("Allow plain transport of disks (unencrypted)"), self)
+        self.plain.setChecked(self._platform is not None and self._platform.allows_plain_transport)
+        note = Label(
+            self.tr(
+                "Only for trusted networks: whoever listens between the hosts and this machine reads the disks. "
+                "It is never used because an encrypted connection failed."
+            ),
+            self,
+        )
+        note.setProperty("role", "help")
+        note.setWordWrap(True)
+        self.body.addWidget(self.plain)
+        self.body.addWidget(note)
 
     def _build_certificate(self) -> None:
         self._thumbprint = Label(self)
@@ -255,6 +271,7 @@ class PlatformDialog(FormDialog):
                 user=user,
                 password=self.password.text(),
                 thumbprint_sha256=self._pinned(),
+                allows_plain_transport=self.plain.isChecked(),
             )
             self.console.door.execute(register, owner=self, on_done=on_done, on_failed=on_failed)
             return
@@ -264,5 +281,6 @@ class PlatformDialog(FormDialog):
             user=user,
             password=self.password.text() or None,
             thumbprint_sha256=self._pinned(),
+            allows_plain_transport=self.plain.isChecked(),
         )
         self.console.door.execute(update, owner=self, on_done=on_done, on_failed=on_failed)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.domain.restore_point import RestorePoint
 from app.domain.tasks import KnownPoint, VerificationState
 from app.models import format as fmt
 from app.models.rows import Column
@@ -77,6 +78,14 @@ def _encryption_word(known: KnownPoint) -> str:
     return QCoreApplication.translate("Points", "Not encrypted")
 
 
+def _transport_word(point: RestorePoint) -> str:
+    modes = sorted({disk.transport.name for disk in point.disks if disk.transport is not None})
+    if point.travelled_plain:
+        words = QCoreApplication.translate("Points", "Plain transport ({modes})")
+        return words.format(modes=", ".join(modes))
+    return ", ".join(modes) or fmt.NOTHING
+
+
 def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
     """Return the documented point information: names as on the documented page, with their values."""
     facts, point = known.point.facts, known.point
@@ -90,5 +99,6 @@ def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
         ("disks", disks or fmt.NOTHING),
         ("guest", facts.guest or fmt.NOTHING),
         ("encryption", _encryption_word(known)),
+        ("transport", _transport_word(point)),
         ("parent", point.parent or fmt.NOTHING),
     )

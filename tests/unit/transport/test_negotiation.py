@@ -12,7 +12,7 @@ from app.core.disks import ReadRequest
 from app.domain.errors import NoTransportAvailable, PrivilegeMissing, TaskCancelled
 from app.domain.ids import VmId
 from app.domain.states import TransportMode
-from app.transport.errors import NoTransportForNow
+from app.transport.errors import HostCertificateMismatch, NoTransportForNow
 from app.transport.factory import NativeTransports
 from app.transport.negotiation import DEFAULT_ORDER
 from tests.support.fakes import RecordingTaskLog
@@ -32,6 +32,7 @@ EVERY_MODE = (
     TransportMode.HTTPS,
 )
 VDDK = "transport.skipped.vddk"
+PLAIN_NOT_ALLOWED = "transport.skipped.plain_not_allowed"
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Site:
     @property
     def access(self) -> DiskAccess:
         """Both ways."""
-        return DiskAccess(nfc=self.nfc.nfc, https=self.https)
+        return DiskAccess(nfc=self.nfc.nfc, https=self.https, allows_plain=True)
 
 
 @pytest.fixture
@@ -100,7 +101,11 @@ def test_a_closed_port_902_leads_to_https_and_is_named(site: Site, transports: D
     log = RecordingTaskLog()
     access = DiskAccess(nfc=Tickets(), https=site.https)
     assert first_bytes(site, transports, access, log) is TransportMode.HTTPS
-    assert codes(log) == [VDDK] * 4 + ["transport.skipped.port_blocked"] * 2 + ["transport.reading_over"]
+    assert codes(log) == [VDDK] * 4 + [
+        "transport.skipped.port_blocked",
+        PLAIN_NOT_ALLOWED,
+        "transport.reading_over",
+    ]
     assert f"127.0.0.1 does not answer on port {closed}" in log.text()
 
 
@@ -112,11 +117,11 @@ def test_a_refused_ticket_leads_to_https_and_is_named(site: Site, transports: Di
     log = RecordingTaskLog()
     access = DiskAccess(nfc=Tickets(), https=site.https)
     assert first_bytes(site, transports, access, log) is TransportMode.HTTPS
-    assert codes(log)[4:] == ["transport.skipped.ticket_refused"] * 2 + ["transport.reading_over"]
+    assert codes(log)[4:] == ["transport.skipped.ticket_refused", PLAIN_NOT_ALLOWED, "transport.reading_over"]
     assert "was never given out" not in log.text()
 
 
-def test_a_wrong_certificate_is_a_warning_with_both_thumbprints(site: Site, transports: DiskTransports) -> None:
+def test_a_wrong_certificate_stops_the_work_with_both_thumbprints(site: Site, transports: DiskTransports) -> None:
     expected = LabCertificate().thumbprint_sha1
 
     class Tickets:
@@ -125,10 +130,10 @@ def test_a_wrong_certificate_is_a_warning_with_both_thumbprints(site: Site, tran
 
     log = RecordingTaskLog()
     access = DiskAccess(nfc=Tickets(), https=site.https)
-    assert first_bytes(site, transports, access, log) is TransportMode.HTTPS
-    line = next(text for _, kind, text in log.lines if kind.code == "transport.skipped.certificate")
-    assert expected in line
-    assert site.nfc.nfc.thumbprint_sha1 in line
+    with pytest.raises(HostCertificateMismatch) as refused:
+        first_bytes(site, transports, access, log)
+    assert expected in refused.value.message
+    assert site.nfc.nfc.thumbprint_sha1 in refused.value.message
 
 
 def test_a_platform_without_tickets_is_read_over_https(site: Site, transports: DiskTransports) -> None:
