@@ -5,7 +5,7 @@ import pytest
 from app.cli.demo.stage import Stage
 from app.domain.extents import Extent
 from app.domain.states import BackupKind, TaskState, TransportMode
-from app.engine.api import CancelTask, StartBackup, TaskDetails
+from app.engine.api import CancelTask, StartBackup, TaskDetails, UpdatePlatform
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from tests.e2e.conftest import OpenStage
 from tests.support.logguard import LogGuard
@@ -69,6 +69,15 @@ def test_every_way_to_the_disks_gives_the_same_point(
     stage = open_fresh_stage(
         SimulatorSpec(flavour=flavour, version=version, hosts=hosts, users=(user,), vms=vms)  # type: ignore[arg-type]
     )
+    stage.engine.execute(
+        UpdatePlatform(
+            platform=stage.platform,
+            name="Demo vCenter",
+            user=stage.simulator.user,
+            thumbprint_sha256=stage.simulator.thumbprint_sha256,
+            allows_plain_transport=mode is TransportMode.NFC,
+        )
+    )
     vm = vm_named(stage, "web-01")
     task = stage.engine.execute(
         StartBackup(
@@ -84,7 +93,29 @@ def test_every_way_to_the_disks_gives_the_same_point(
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.COMPLETED, explain(report)
     assert any(f"over {mode.value}" in line.text for line in report.log), explain(report)
-    assert_points_are_exact(stage, vm.id, [Made(task, known_point(stage, report))])
+    point = known_point(stage, report)
+    assert_points_are_exact(stage, vm.id, [Made(task, point)])
+    assert [disk.transport for disk in point.disks] == [mode]
+    assert point.travelled_plain == (mode is TransportMode.NFC)
+
+
+def test_without_permission_no_disk_travels_unencrypted(stage: Stage) -> None:
+    vm = vm_named(stage, "web-01")
+    task = stage.engine.execute(
+        StartBackup(
+            platform=stage.platform,
+            vm=vm.id,
+            vm_name=vm.name,
+            standby=stage.standby,
+            rule_name=RULE,
+            kind=FULL,
+            transports=(TransportMode.NFC,),
+        )
+    )
+    report = finished(stage.engine, task)
+    assert report.task.state is TaskState.FAILED
+    assert report.task.error is not None
+    assert "unencrypted" in dict(report.task.error.params)["reasons"]
 
 
 def test_the_documented_states_come_in_their_order(stage: Stage) -> None:

@@ -236,6 +236,7 @@ def test_an_unreachable_platform_is_never_a_mode_that_does_not_work(error: Opera
             "[ds] a.vmdk",
             [TransportMode.NFC_SSL, TransportMode.HTTPS],
             {TransportMode.NFC_SSL: fails, TransportMode.HTTPS: other},
+            allows_plain=False,
             log=RecordingTaskLog(),
             cancel=CancelToken(),
         )

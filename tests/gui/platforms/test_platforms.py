@@ -18,6 +18,7 @@ from app.engine.api import (
     RemovePlatform,
     Severity,
     TryPlatform,
+    UpdatePlatform,
 )
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
@@ -193,3 +194,20 @@ def test_the_doctors_findings_come_worst_first(qtbot: QtBot, console: Console, d
     dialog.open()
     qtbot.waitUntil(lambda: "2 things" in dialog._summary.text())
     assert dialog._rows.count() == 3
+
+
+def test_plain_transport_is_off_until_it_is_chosen(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    known = Platform(
+        id=PlatformId("p1"), name="vc-1", address="vc-1.example.com", user="backup", thumbprint_sha256=THUMBPRINT
+    )
+    door.answer(UpdatePlatform, known)
+    assert not PlatformDialog(console, None).plain.isChecked()
+    dialog = PlatformDialog(console, known)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert not dialog.plain.isChecked()
+    QTest.mouseClick(dialog.plain, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(dialog.accepted):
+        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    (command,) = [sent for sent in door.executed if isinstance(sent, UpdatePlatform)]
+    assert command.allows_plain_transport

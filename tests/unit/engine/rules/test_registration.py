@@ -30,6 +30,7 @@ from app.engine.api import (
     RemoveStandby,
     Severity,
     TryPlatform,
+    UpdatePlatform,
     UpdateStandby,
 )
 from app.engine.doctor.platform import examine_platform
@@ -228,6 +229,20 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
     ):
         assert any(word in one for one in bad), word
     assert not codes(findings) & {"doctor.can_back_up", "doctor.can_restore"}
+
+
+def test_plain_transport_is_off_until_it_is_allowed_and_then_named_by_the_doctor(lab: RuleLab) -> None:
+    (platform,) = lab.engine.ask(ListPlatforms())
+    assert not platform.allows_plain_transport
+    assert "doctor.plain_transport_allowed" not in codes(lab.engine.ask(ExaminePlatform(platform=platform.id)))
+    wish = UpdatePlatform(
+        platform=platform.id, name=platform.name, user=platform.user, allows_plain_transport=True
+    )
+    assert lab.engine.execute(wish).allows_plain_transport
+    found = lab.engine.ask(ExaminePlatform(platform=platform.id))
+    assert "doctor.plain_transport_allowed" in codes(found, Severity.WARNING)
+    kept = UpdatePlatform(platform=platform.id, name="renamed", user=platform.user)
+    assert lab.engine.execute(kept).allows_plain_transport
 
 
 def test_the_doctor_says_why_a_platform_does_not_answer(lab: RuleLab) -> None:
