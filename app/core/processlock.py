@@ -65,6 +65,15 @@ class ProcessLock:
             raise
         return cls(descriptor)
 
+    def holds(self, path: Path) -> bool:
+        """Tell whether the locked file is still the one of this name; it may have been removed meanwhile."""
+        if self._descriptor is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), path.stat())
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Let go; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None

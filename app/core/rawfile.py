@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
+from app.core.sparse import extend_with_hole
 from app.domain.errors import OperationalError
 from app.domain.states import TransportMode
 
@@ -36,11 +37,11 @@ class RawFileWriter:
         self._direct = -1
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
-            self._descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            self._descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise failure(error) from error
         try:
-            os.truncate(self._descriptor, capacity_bytes)
+            extend_with_hole(self._descriptor, capacity_bytes)
         except OSError as error:
             os.close(self._descriptor)
             raise failure(error) from error

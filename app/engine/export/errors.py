@@ -20,6 +20,14 @@ class ExportFailed(OperationalError):
     retryable = True
 
 
+class ExportUnderWay(OperationalError):
+    """Another export writes the same file right now."""
+
+    code = "export.under_way"
+    message_template = "{file} is being written by another export right now."
+    hint_template = "Wait until that export has ended, or choose another folder."
+
+
 class ExportExists(OperationalError):
     """A file of that name is there already."""
 

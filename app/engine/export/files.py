@@ -1,6 +1,5 @@
 """One disk of a restore point into one file."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,12 +10,12 @@ from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.childprocess import child_flags
-from app.core.durable import sync_directory
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
 from app.domain.errors import TaskCancelled
 from app.domain.restore_point import PointDisk
-from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed
+from app.engine.export.claims import ExportClaim
+from app.engine.export.errors import ConverterMissing, ExportFailed
 from app.engine.export.formats import ImageFormat
 from app.nbd.exports import Export
 from app.nbd.server import NbdServer
@@ -34,31 +33,36 @@ def export_disk(
     *,
     progress: Progress,
     cancel: CancelToken,
+    claim: ExportClaim | None = None,
 ) -> None:
     """Write a disk into a new file; the progress is advanced by the disk's capacity.
 
+    Args:
+        reader: the restore point.
+        disk: which disk of it.
+        target: the file.
+        image: its format.
+        progress: is advanced.
+        cancel: ends it.
+        claim: on the target, when the caller holds one; it is released all the same.
+
     Raises:
         ExportExists: the file is there already; it was not touched.
+        ExportUnderWay: another export writes it.
         ConverterMissing: the format needs a program that is not installed.
         ExportFailed: the file could not be written; nothing is left of it.
         OperationalError: the restore point cannot be read; nothing is left of the file.
         TaskCancelled: cancelled; nothing is left of the file.
     """
-    if target.exists():
-        raise ExportExists(file=target)
-    scratch = target.with_name(f"{target.name}.part")
-    try:
-        if image is ImageFormat.RAW:
-            _write_raw(reader, disk, scratch, progress, cancel)
-        else:
-            _convert(reader, disk, scratch, image, progress, cancel)
-        os.replace(scratch, target)  # noqa: PTH105 - Path.replace would hide that an old file of that name goes
-        sync_directory(target.parent)
-    except OSError as error:
-        raise ExportFailed(file=target, detail=error.strerror or error) from error
-    finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
+    with claim or ExportClaim(target) as held:
+        try:
+            if image is ImageFormat.RAW:
+                _write_raw(reader, disk, held.scratch, progress, cancel)
+            else:
+                _convert(reader, disk, held.scratch, image, progress, cancel)
+            held.finish()
+        except OSError as error:
+            raise ExportFailed(file=target, detail=error.strerror or error) from error
 
 
 def _write_raw(

@@ -1,6 +1,7 @@
 """An export, step by step: look where it goes, then write one file per disk."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from app.domain.restore_point import PointDisk, RestorePoint
@@ -8,10 +9,11 @@ from app.domain.states import TaskState
 from app.engine.commands.tasks import StartExport
 from app.engine.errors import RequestRefused
 from app.engine.export import messages as m
-from app.engine.export.errors import ExportExists
+from app.engine.export.claims import ExportClaim
 from app.engine.export.files import export_disk
 from app.engine.jobs import Job, Workshop
 from app.engine.reading import opened_point
+from app.repository import PointReader
 
 
 class ExportRun:
@@ -39,15 +41,19 @@ class ExportRun:
             opened_point(repository, request.point, context.log) as reader,
         ):
             pairs = [(disk, folder / self._file_name(reader.point, disk)) for disk in self._chosen(reader.point)]
-            for _, target in pairs:
-                if target.exists():
-                    raise ExportExists(file=target)
-            context.progress.expect(sum(disk.capacity_bytes for disk, _ in pairs))
-            self._job.stages.enter(TaskState.RUNNING)
-            for disk, target in pairs:
-                export_disk(reader, disk, target, request.image, progress=context.progress, cancel=context.cancel)
-                context.log.info(m.DISK_EXPORTED, disk=disk.label, file=target, format=request.image.value)
+            with ExitStack() as held:
+                # All files are claimed before the first byte is written: what cannot be done is refused at once.
+                claims = [held.enter_context(ExportClaim(target)) for _, target in pairs]
+                context.progress.expect(sum(disk.capacity_bytes for disk, _ in pairs))
+                self._job.stages.enter(TaskState.RUNNING)
+                for (disk, target), claim in zip(pairs, claims, strict=True):
+                    self._export(reader, disk, target, claim)
         return [target for _, target in pairs]
+
+    def _export(self, reader: PointReader, disk: PointDisk, target: Path, claim: ExportClaim) -> None:
+        context, image = self._job.context, self._request.image
+        export_disk(reader, disk, target, image, progress=context.progress, cancel=context.cancel, claim=claim)
+        context.log.info(m.DISK_EXPORTED, disk=disk.label, file=target, format=image.value)
 
     def _chosen(self, point: RestorePoint) -> Sequence[PointDisk]:
         if not self._request.disks:

@@ -1,7 +1,10 @@
 """Exports in the eyes of qemu-img, and what is left when one fails."""
 
 import random
+import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +13,11 @@ import pytest
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.progress import Progress
-from app.domain.errors import TaskCancelled
+from app.domain.errors import OperationalError, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.states import BackupKind
-from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed
+from app.engine.export.claims import ExportClaim
+from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed, ExportUnderWay
 from app.engine.export.files import export_disk
 from app.engine.export.formats import ImageFormat
 from app.repository import DiskDraft, PointDraft, PointReader, Repository
@@ -139,3 +143,104 @@ def test_a_missing_converter_is_named_with_the_way_out(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConverterMissing, match="qemu-img"):
         export(point, tmp_path / "disk.qcow2", ImageFormat.QCOW2)
+
+
+# --- whose file is whose -----------------------------------------------------------------------------------------
+
+
+def hidden_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+@pytest.mark.parametrize(
+    "name", ["disk.raw.part", ".disk.raw.part", "disk.raw.part.log", ".disk.raw.abc.standfast-part"]
+)
+def test_files_of_others_with_like_names_are_not_touched(point: PointReader, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("precious")
+    export(point, tmp_path / "disk.raw", ImageFormat.RAW)
+    assert (tmp_path / name).read_text() == "precious"
+
+
+def test_a_file_of_somebody_in_the_place_of_the_claim_is_named_and_kept(
+    point: PointReader, tmp_path: Path
+) -> None:
+    claim = tmp_path / ".disk.raw.standfast-export"
+    claim.write_text("precious")
+    with pytest.raises(ExportExists, match="standfast-export"):
+        export(point, tmp_path / "disk.raw", ImageFormat.RAW)
+    assert claim.read_text() == "precious"
+
+
+def test_the_second_export_of_a_file_is_refused_and_the_first_completes(
+    point: PointReader, content: bytes, tmp_path: Path
+) -> None:
+    target = tmp_path / "disk.raw"
+    first = ExportClaim(target)
+    with pytest.raises(ExportUnderWay, match=r"disk\.raw"):
+        export(point, target, ImageFormat.RAW)
+    export_disk(
+        point,
+        point.point.disks[0],
+        target,
+        ImageFormat.RAW,
+        progress=Progress(),
+        cancel=CancelToken(),
+        claim=first,
+    )
+    assert target.read_bytes() == content
+    assert hidden_files(tmp_path) == []
+
+
+def test_many_exports_at_once_make_one_right_file(point: PointReader, content: bytes, tmp_path: Path) -> None:
+    target = tmp_path / "disk.raw"
+    outcomes: list[type[Exception] | None] = []
+    gate = threading.Barrier(6)
+
+    def one() -> None:
+        gate.wait()
+        try:
+            with ExportClaim(target) as claim:
+                claim.scratch.write_bytes(content)
+                claim.finish()
+        except OperationalError as error:
+            outcomes.append(type(error))
+        else:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=one) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(None) == 1
+    assert set(outcomes) <= {None, ExportExists, ExportUnderWay}
+    assert target.read_bytes() == content
+    assert hidden_files(tmp_path) == []
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(
+    point: PointReader, content: bytes, tmp_path: Path
+) -> None:
+    target = tmp_path / "disk.raw"
+    code = (
+        "import os, sys, signal\nfrom pathlib import Path\nfrom app.engine.export.claims import ExportClaim\n"
+        "claim = ExportClaim(Path(sys.argv[1]))\nclaim.scratch.write_bytes(b'half')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(target)], cwd=Path(__file__).parents[4], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(hidden_files(tmp_path)) == 2
+    export(point, target, ImageFormat.RAW)
+    assert target.read_bytes() == content
+    assert hidden_files(tmp_path) == []
+
+
+def test_a_file_that_comes_while_an_export_runs_is_not_overwritten(tmp_path: Path) -> None:
+    target = tmp_path / "disk.raw"
+    with ExportClaim(target) as claim:
+        claim.scratch.write_bytes(b"ours")
+        target.write_text("precious")
+        with pytest.raises(ExportExists):
+            claim.finish()
+    assert target.read_text() == "precious"
+    assert hidden_files(tmp_path) == []
