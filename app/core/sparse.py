@@ -1,8 +1,8 @@
 """Files that take no room for what was never written.
 
 On POSIX a file that is made longer has a hole at its end. On Windows it has none until the file is marked as
-sparse (``FSCTL_SET_SPARSE``), and the C library's ``_chsize_s`` even writes zeros: there the end of the file is set by
-``SetFileInformationByHandle`` (Windows API, "FileEndOfFileInfo").
+sparse (``FSCTL_SET_SPARSE``), and the C library's ``_chsize_s`` even writes zeros: there the end of the
+file is set by ``SetFileInformationByHandle`` (Windows API, "FileEndOfFileInfo").
 """
 
 import ctypes

@@ -1,8 +1,8 @@
 """Which file an export writes, and the scratch file that it alone may touch.
 
 A claim is a locked file next to the target, which the system frees when its process dies; the scratch file has a
-name that nobody else makes. Whoever holds the claim may therefore remove scratch files that earlier exports of this
-target left behind, and nothing else in the folder.
+name that nobody else makes. Whoever holds the claim may therefore remove scratch files that earlier exports of
+this target left behind, and nothing else in the folder.
 """
 
 import os

@@ -152,18 +152,17 @@ def hidden_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
 
 
-@pytest.mark.parametrize(
-    "name", ["disk.raw.part", ".disk.raw.part", "disk.raw.part.log", ".disk.raw.abc.standfast-part"]
-)
+NAMES_OF_OTHERS = ["disk.raw.part", ".disk.raw.part", "disk.raw.part.log", ".disk.raw.abc.standfast-part"]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_OTHERS)
 def test_files_of_others_with_like_names_are_not_touched(point: PointReader, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("precious")
     export(point, tmp_path / "disk.raw", ImageFormat.RAW)
     assert (tmp_path / name).read_text() == "precious"
 
 
-def test_a_file_of_somebody_in_the_place_of_the_claim_is_named_and_kept(
-    point: PointReader, tmp_path: Path
-) -> None:
+def test_a_file_of_others_in_the_place_of_the_claim_is_kept(point: PointReader, tmp_path: Path) -> None:
     claim = tmp_path / ".disk.raw.standfast-export"
     claim.write_text("precious")
     with pytest.raises(ExportExists, match="standfast-export"):
