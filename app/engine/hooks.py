@@ -26,7 +26,14 @@ HOOK_OUTPUT = MessageKind("hook.output", "Output of the command: {text}")
 HOOK_OUTPUT_CUT = MessageKind("hook.output_cut", "The command wrote more; only its beginning is kept")
 
 _DOCUMENT = "hooks"
-_OURS = "STANDFAST_"
+_NEEDED = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ"),
+        *("PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "TEMP", "TMP", "USERPROFILE", "USERNAME"),
+        *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)", "NUMBER_OF_PROCESSORS"),
+    }
+)
+"""Variables of the engine's environment that its hooks see: places of the system and of the user."""
 _MAX_LINES = 100
 
 
@@ -201,6 +208,12 @@ class HookRunner:
 
 
 def _environment(told: Mapping[str, str]) -> dict[str, str]:
-    """Return this program's environment without what is ours, such as a passphrase, and with what is told."""
-    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
-    return {**inherited, **{name: value.replace("\0", "") for name, value in told.items()}}
+    """Return what a command needs to run at all, and what it is told.
+
+    The engine's own environment stays with the engine: service managers put passwords and tokens into it.
+    """
+    needed = {name: value for name, value in os.environ.items() if name.upper() in _NEEDED}
+    if os.name != "nt":
+        needed.setdefault("PATH", os.defpath)
+        needed.update(LANG="C.UTF-8", LC_ALL="C.UTF-8")  # as the names are that it is told
+    return {**needed, **{name: value.replace("\0", "") for name, value in told.items()}}

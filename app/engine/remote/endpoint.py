@@ -21,7 +21,7 @@ _SECRET_BYTES = 32
 _LONGEST_SOCKET_PATH = 100
 """``sun_path`` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
 _LONGEST_FILE_BYTES = 64 * 1024
-_BACKLOG = 16
+_BACKLOG = 128
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

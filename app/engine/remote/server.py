@@ -22,7 +22,11 @@ from app.engine.wire import encode_event
 _log = logging.getLogger(__name__)
 
 MAX_CALLERS = 32
+"""Callers that were let in; who has not proven yet that they know the secret does not count."""
+MAX_STRANGERS = 64
+"""Connections whose handshake is under way; when there are more, the oldest gives way to the newest."""
 HANDSHAKE_S = 5.0
+"""For the whole handshake."""
 _LOOK_S = 1.0
 """How often the accepting thread looks whether it shall end, where closing the socket does not wake it."""
 
@@ -36,7 +40,8 @@ class DoorServer:
         self._folder = folder
         self._lock = threading.Lock()
         self._sessions: set[Session] = set()
-        self._strangers: set[socket.socket] = set()
+        self._strangers: dict[socket.socket, None] = {}
+        """In the order in which they came."""
         self._threads: set[threading.Thread] = set()
         self._closing = False
         self._numbers = 0
@@ -138,19 +143,21 @@ class DoorServer:
 
     def _receive(self, connection: socket.socket) -> None:
         with self._lock:
-            is_full = len(self._threads) >= MAX_CALLERS
-            is_welcome = not self._closing and not is_full
-            if is_welcome:
-                self._numbers += 1
-                name = f"door-{self._numbers}"
-                thread = threading.Thread(target=self._serve, args=(connection, name), name=name)
-                self._threads.add(thread)
-                self._strangers.add(connection)
-                thread.start()
-        if is_full:
-            _log.warning("a caller was turned away: %d are there already", MAX_CALLERS)
-        if not is_welcome:
-            connection.close()
+            if self._closing:
+                connection.close()
+                return
+            oldest = next(iter(self._strangers)) if len(self._strangers) >= MAX_STRANGERS else None
+            if oldest is not None:
+                del self._strangers[oldest]
+            self._numbers += 1
+            name = f"door-{self._numbers}"
+            thread = threading.Thread(target=self._serve, args=(connection, name), name=name)
+            self._threads.add(thread)
+            self._strangers[connection] = None
+            thread.start()
+        if oldest is not None:
+            _log.debug("a connection that said nothing gave way to a newer one")
+            _cut(oldest)
 
     def _serve(self, connection: socket.socket, name: str) -> None:
         session = None
@@ -161,13 +168,17 @@ class DoorServer:
                     session.run()
         finally:
             with self._lock:
-                self._strangers.discard(connection)
+                self._strangers.pop(connection, None)
                 if session is not None:
                     self._sessions.discard(session)
                 self._threads.discard(threading.current_thread())
 
     def _admitted(self, connection: socket.socket, name: str) -> Session | None:
         connection.settimeout(HANDSHAKE_S)
+        # A socket's time limit is for each call: one byte now and then would make the handshake last for ever.
+        deadline = threading.Timer(HANDSHAKE_S, _cut, [connection])
+        deadline.name = f"{name}-deadline"
+        deadline.start()
         try:
             if not is_same_user(connection):
                 raise Stranger("another user")
@@ -178,13 +189,23 @@ class DoorServer:
         except (Ended, OSError) as error:
             _log.debug("a caller went before it was let in: %r", error)
             return None
-        session = Session(connection, self._door, name)
+        finally:
+            deadline.cancel()
+            deadline.join()
+        return self._let_in(connection, name)
+
+    def _let_in(self, connection: socket.socket, name: str) -> Session | None:
+        """Give a caller who has proven who they are their session; None when there is no place for it."""
         with self._lock:
-            self._strangers.discard(connection)
-            if self._closing:
-                return None
-            self._sessions.add(session)
-        return session
+            has_waited = self._strangers.pop(connection, True) is None
+            is_full = len(self._sessions) >= MAX_CALLERS
+            if has_waited and not is_full and not self._closing:
+                session = Session(connection, self._door, name)
+                self._sessions.add(session)
+                return session
+        if is_full:
+            _log.warning("a caller was turned away: %d are there already", MAX_CALLERS)
+        return None
 
 
 def _cut(connection: socket.socket) -> None:

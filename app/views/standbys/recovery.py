@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QFontDatabase, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QFontDatabase
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -19,6 +19,7 @@ from app.domain.display import own_lines
 from app.engine.api import RecoverySheet
 from app.models import format as fmt
 from app.views import style
+from app.views.clipboard import copy_secret
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
@@ -132,10 +133,10 @@ class RecoverySheetDialog(QDialog):
         self.primary.setEnabled(self.kept.isChecked())
 
     def _on_copy(self) -> None:
-        QGuiApplication.clipboard().setText(self._sheet.key)
+        copy_secret(self._sheet.key)
         self._tell(
             self.tr("The recovery key is on the clipboard."),
-            self.tr("Paste it into a password manager, then copy something else: other programs can read it."),
+            self.tr("Paste it into a password manager: others can read it. It is taken away after a minute."),
         )
 
     def _on_save(self) -> None:

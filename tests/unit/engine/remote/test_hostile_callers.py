@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -136,6 +137,62 @@ def test_silent_strangers_lose_their_places(
         finally:
             for connection in crowd:
                 connection.close()
+
+
+def test_strangers_who_have_proven_nothing_keep_nobody_out(tmp_path: Path, scripted: ScriptedDoor) -> None:
+    with DoorServer.open(scripted, tmp_path):
+        crowd: list[socket.socket] = []
+
+        def another() -> bool:
+            with suppress(BlockingIOError):  # so many wait to be taken in
+                crowd.append(read_endpoint(tmp_path).connect(10))
+            return len(crowd) == server.MAX_CALLERS + server.MAX_STRANGERS
+
+        try:
+            wait_until(another, what="a crowd at the door")
+            with RemoteDoor(tmp_path) as client:
+                client.wait_until_connected(20)
+                assert_serves(client, scripted)
+            # The first ones had to give way; the last ones are still within their time.
+            assert is_cut_off(crowd[0])
+        finally:
+            for connection in crowd:
+                connection.close()
+
+
+@pytest.mark.allows_log("a caller was not let in")
+def test_a_handshake_byte_by_byte_ends(
+    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_S", 0.5)
+    with DoorServer.open(scripted, tmp_path), read_endpoint(tmp_path).connect(10) as connection:
+        begun = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - begun < 10:
+                connection.sendall(b"\0")
+                time.sleep(0.1)
+        assert time.monotonic() - begun < 5
+        assert is_cut_off(connection)
+
+
+@pytest.mark.allows_log("a caller was turned away")
+def test_callers_beyond_the_limit_are_turned_away_until_one_goes(
+    enter: Knock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MAX_CALLERS", 2)
+    there = [enter(), enter()]
+    with enter() as third:
+        assert is_cut_off(third)
+    there.pop().close()
+
+    def is_let_in() -> bool:
+        with suppress(Ended, OSError), enter() as connection:
+            send_frame(connection, Frame(Kind.PING))
+            return receive_frame(connection, most_bytes=1 << 16).kind is Kind.PONG
+        return False
+
+    wait_until(is_let_in, what="the place of the one that went")
+    there.pop().close()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.views import clipboard
+from app.views.clipboard import FORGET_MS, SecretClipboard
+
+SECRET = "AAAAA-BBBBB"
+
+
+def on_clipboard() -> str:
+    return QGuiApplication.clipboard().text()
+
+
+def test_a_secret_stays_for_a_minute() -> None:
+    assert FORGET_MS == 60_000
+
+
+def test_a_secret_is_taken_away_after_its_time(qtbot: QtBot) -> None:
+    owner = QObject()
+    SecretClipboard(owner, forget_ms=50).copy(SECRET)
+    assert on_clipboard() == SECRET
+    qtbot.waitUntil(lambda: on_clipboard() == "", timeout=5000)
+
+
+def test_what_was_copied_meanwhile_stays(qtbot: QtBot) -> None:
+    owner = QObject()
+    kept = SecretClipboard(owner, forget_ms=50)
+    kept.copy(SECRET)
+    QGuiApplication.clipboard().setText("something else")
+    with qtbot.waitSignal(kept._timer.timeout):
+        pass
+    assert on_clipboard() == "something else"
+
+
+def test_a_second_secret_has_a_minute_of_its_own(qtbot: QtBot) -> None:
+    owner = QObject()
+    kept = SecretClipboard(owner, forget_ms=60_000)
+    kept.copy(SECRET)
+    kept.copy("another secret")
+    assert on_clipboard() == "another secret"
+    kept.forget()
+    assert on_clipboard() == ""
+
+
+def test_a_secret_is_taken_away_when_the_program_ends(qtbot: QtBot) -> None:
+    owner = QObject()
+    kept = SecretClipboard(owner)
+    kept.copy(SECRET)
+    application = QGuiApplication.instance()
+    assert application is not None
+    application.aboutToQuit.emit()
+    assert on_clipboard() == ""
+
+
+def test_secrets_are_copied_in_one_way_only() -> None:
+    folder = Path(clipboard.__file__).parent
+    copied = [path for path in folder.rglob("*.py") if "clipboard().setText(self._sheet" in path.read_text()]
+    assert copied == []
