@@ -7,7 +7,7 @@ winter. When exactly that is, :mod:`app.domain.schedule` decides.
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from enum import Enum, IntEnum
-from typing import ClassVar, Final
+from typing import Final
 
 from app.domain.states import BackupKind
 
@@ -121,12 +121,13 @@ class Retention:
         return (*found, *self.gfs.problems())
 
 
+MOST_RETRIES: Final = 10
+LONGEST_RETRY_PAUSE_MIN: Final = 24 * 60
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPlan:
     """失败后重试: how often a failed backup is tried again by itself, and after how long."""
-
-    MOST_TIMES: ClassVar[int] = 10
-    LONGEST_PAUSE_MIN: ClassVar[int] = 24 * 60
 
     times: int = 3
     """0 never tries again."""
@@ -135,7 +136,7 @@ class RetryPlan:
 
     def problems(self) -> tuple[PlanProblem, ...]:
         """Return what is wrong with it; empty when nothing is."""
-        fits = 0 <= self.times <= self.MOST_TIMES and 1 <= self.pause_min <= self.LONGEST_PAUSE_MIN
+        fits = 0 <= self.times <= MOST_RETRIES and 1 <= self.pause_min <= LONGEST_RETRY_PAUSE_MIN
         return () if fits else (PlanProblem.RETRY_OUT_OF_RANGE,)
 
 

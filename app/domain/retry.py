@@ -6,7 +6,7 @@ from enum import Enum
 
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.moments import is_in_future
-from app.domain.policies import RetryPlan
+from app.domain.policies import LONGEST_RETRY_PAUSE_MIN, RetryPlan
 from app.domain.states import BackupKind
 
 
@@ -43,7 +43,7 @@ class PendingRetry:
 
     def is_due(self, now: datetime) -> bool:
         """Tell whether its moment has come; one that is later than a pause can be comes from a wrong clock."""
-        longest = timedelta(minutes=RetryPlan.LONGEST_PAUSE_MIN)
+        longest = timedelta(minutes=LONGEST_RETRY_PAUSE_MIN)
         return self.next.at <= now or is_in_future(self.next.at, now, longest)
 
 

@@ -125,7 +125,9 @@ def test_the_preview_equals_running_the_policy_day_by_day(policy: PeriodicPolicy
         while run.at.date() <= day.day:
             first_full = not any(one.kind is BackupKind.FULL for one in present)
             kind = BackupKind.FULL if first_full else run.kind
-            present.append(KeptPoint(id=PointId(f"planned/{run.at.isoformat()}"), created_at=run.at, kind=kind))
+            planned = PointId(f"planned/{run.at.isoformat()}")
+            sequence = max((point.sequence for point in present), default=0) + 1
+            present.append(KeptPoint(id=planned, created_at=run.at, kind=kind, sequence=sequence))
             present = [one for one, _ in decide(present, policy.retention, policy, run.at, UTC).keep]
             run = next(runs)
         assert list(day.points) == present

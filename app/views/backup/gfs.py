@@ -60,7 +60,6 @@ class GfsBox(QWidget):
         spin.setSuffix(after)
         spin.setValue(value)
         spin.setAccessibleName(name)
-        spin.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)
         spin.valueChanged.connect(self.edited)
         return spin
 

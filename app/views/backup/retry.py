@@ -3,7 +3,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 
-from app.domain.policies import RetryPlan
+from app.domain.policies import LONGEST_RETRY_PAUSE_MIN, MOST_RETRIES, RetryPlan
 from app.views import style
 from app.views.plain import Label, set_tip
 
@@ -24,10 +24,10 @@ class RetryBox(QWidget):
             "A backup that failed is run again by itself, unless the cause stays until something is changed, such "
             "as a wrong password."
         )
-        self.times = self._number(self.tr("{count} times"), RetryPlan.MOST_TIMES, help_text)
+        self.times = self._number(self.tr("{count} times"), MOST_RETRIES, help_text)
         self.times.setSpecialValueText(self.tr("never"))
         self.times.setAccessibleName(self.tr("Retry after failure"))
-        self.pause = self._number(self.tr("after {count} min"), RetryPlan.LONGEST_PAUSE_MIN, help_text)
+        self.pause = self._number(self.tr("after {count} min"), LONGEST_RETRY_PAUSE_MIN, help_text)
         self.pause.setMinimum(1)
         self.pause.setAccessibleName(self.tr("Minutes until the next try"))
         self.times.setValue(known.times)
@@ -48,7 +48,6 @@ class RetryBox(QWidget):
         before, _, after = text.partition("{count}")
         spin.setPrefix(before)
         spin.setSuffix(after)
-        spin.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)
         set_tip(spin, help_text)
         return spin
 

@@ -114,8 +114,8 @@ class PolicyTab(QWidget):
         self._pages.addWidget(self._build_periodic(policy))
         self._pages.addWidget(self._build_once(policy))
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, style.SPACE_L, 0, 0)
-        layout.setSpacing(style.SPACE_M)
+        layout.setContentsMargins(0, style.SPACE_M, 0, 0)
+        layout.setSpacing(style.SPACE_S)
         layout.addLayout(kinds)
         layout.addWidget(self._pages, 1)
 
@@ -213,8 +213,6 @@ class PolicyTab(QWidget):
         self._label.setMinimumHeight(style.CONTROL_HEIGHT)
         self.newest = QSpinBox(page)
         self.newest.setRange(0, _MOST)
-        for spin in (self.period, self.newest):
-            spin.lineEdit().setTextMargins(style.SPACE_S, 0, 0, 0)
         self.newest.setValue(self._retention.keep_newest)
         self.newest.setSpecialValueText(self.tr("none"))
         self.newest.valueChanged.connect(self._on_edited)
