@@ -13,13 +13,16 @@ from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
 from app.core.zones import local_zone
 from app.domain.clocks import ClockDoubtKind
+from app.domain.errors import OperationalError
 from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
+from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine import commands as c
 from app.engine import hooks, messages
 from app.engine import queries as q
 from app.engine.access import Repositories, Sessions
+from app.engine.agreement import PointKeeper
 from app.engine.cabinet import KeyCabinet
 from app.engine.clockwatch import ClockWatch
 from app.engine.desks import Desk, handler_table
@@ -162,7 +165,8 @@ class Engine:
         )
         self._recovery = Recovery(self._workshop)
         self._manager = self._task_manager(runner)
-        self._rules = RuleDepartment(self._workshop, self._manager, self._executor)
+        self._points = PointKeeper(self._workshop, self._manager.aside)
+        self._rules = RuleDepartment(self._workshop, self._manager, self._executor, self._points)
         self._recorder = Recorder(
             self._manager.live, catalog.traffic, clock, self._bus, may_forget=clock_watch.is_believed
         )
@@ -207,6 +211,7 @@ class Engine:
         waiting = self._recovery.mark_interrupted(self._rules.retries.plan)
         for platform in sorted(self._recovery.platforms()):
             self._manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
+        self._points.compare_all()
         self._notifier.start()
         self._recorder.start(self._workshop.settings.traffic_interval_s)
         self._manager.resume([with_candidate(record) for record in waiting])
@@ -295,6 +300,21 @@ class Engine:
         return self._catalog.tasks.get(task) is not None
 
     def _tidy_up_after(self, record: TaskRecord) -> None:
-        """Try once more, over a fresh session, to remove what the task itself could not. Never raises."""
+        """Try once more, over a fresh session, to remove what the task itself could not. Never raises.
+
+        A task that did not complete, and garbage collection, may have left the list of points out of date.
+        """
         if record.platform is not None:
             self._recovery.tidy_up_after(record.id, record.platform)
+        if record.kind is TaskKind.SWEEP or (record.kind is TaskKind.BACKUP and not self._is_listed(record)):
+            self._points.compare(record.standby, record.target_path)
+
+    def _is_listed(self, record: TaskRecord) -> bool:
+        """Tell whether a backup ended well and the catalog lists its restore point."""
+        try:
+            known = self._catalog.tasks.get(record.id)
+            if known is None or known.state is not TaskState.COMPLETED or known.point is None:
+                return False
+            return self._catalog.points.get(record.standby, record.target_path, known.point) is not None
+        except OperationalError:
+            return False

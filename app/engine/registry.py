@@ -21,6 +21,7 @@ from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
 from app.domain.standbys import Standby
+from app.engine.agreement import agree
 from app.engine.commands import DeletePoint, RegisterPlatform, RegisterStandby, UpdatePlatform, UpdateStandby
 from app.engine.encryption import EncryptionOffice
 from app.engine.errors import (
@@ -274,10 +275,7 @@ class Registry:
         Raises:
             OperationalError: it cannot be read.
         """
-        with self._workshop.repositories.lease(standby, target_path) as repository:
-            points = repository.points().points
-        self._workshop.catalog.points.replace_all(standby, target_path, points)
-        return len(points)
+        return agree(self._workshop, standby, target_path).count
 
     def delete_point(self, command: DeletePoint) -> None:
         """Move a restore point to the trash.

@@ -15,7 +15,7 @@ import pytest
 from app.cli.demo.stage import Stage, open_host, open_simulator, register
 from app.core.hypervisor import TRACKING_SNAPSHOT_PREFIX
 from app.domain.states import BackupKind
-from app.engine.api import StartBackup
+from app.engine.api import Engine, ListPoints, StartBackup
 from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 from tests.support.stage import (
     DEADLINE_S,
@@ -100,6 +100,13 @@ def killed(tmp_path: Path) -> Iterator[KilledEngine]:
         yield engine
 
 
+def is_listed_whole(stage: Stage, engine: Engine) -> bool:
+    """Tell whether the catalog lists just the points that lie at the standby."""
+    listed = {known.point.id for known in engine.ask(ListPoints(standby=stage.standby))}
+    found = (stage.root / "standby" / "points").glob("*/*/point.json")
+    return listed == {f"{path.parent.parent.name}/{path.parent.name}" for path in found}
+
+
 def test_thirty_kills_leave_no_snapshot_and_lose_no_point(killed: KilledEngine) -> None:
     chance = random.Random(20261122)
     duration_s = killed.measure()
@@ -113,6 +120,9 @@ def test_thirty_kills_leave_no_snapshot_and_lose_no_point(killed: KilledEngine) 
         with open_host(killed.home, PASSPHRASE) as host:
             assert host.engine.wait_until_idle(DEADLINE_S)
             wait_until(lambda: not our_snapshots(killed.stage), what=f"kill {number}: our snapshot's removal")
+            wait_until(
+                lambda: is_listed_whole(killed.stage, host.engine), what=f"kill {number}: all points listed"
+            )
             stage = replace(killed.stage, engine=host.engine)
             if number % 3 == 2:
                 points.append(back_up(stage, killed.vm, BackupKind.INCREMENTAL))

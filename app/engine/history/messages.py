@@ -26,6 +26,13 @@ POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore poin
 POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")
 POINT_TAKEN_BACK = MessageKind("point.taken_back", "The deleted restore point {point} was taken back")
 
+POINTS_ADOPTED = MessageKind(
+    "points.adopted", "Restore points that were there and not in the list are listed now ({count}): {points}"
+)
+POINTS_GONE = MessageKind(
+    "points.gone", "Restore points that are not there any more were taken out of the list ({count}): {points}"
+)
+
 # --- the clock of this machine -----------------------------------------------------------------------------------
 
 CLOCK_AHEAD = MessageKind(

@@ -3,6 +3,7 @@
 import logging
 
 from app.domain.errors import OperationalError
+from app.engine.agreement import PointKeeper
 from app.engine.commands import StartBackup
 from app.engine.desks.rules import RulesDesk
 from app.engine.executor import Executor
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 class RuleDepartment:
     """Builds the parts, and keeps the clock for them: plans, heartbeat, looks at standbys. Thread: any."""
 
-    def __init__(self, workshop: Workshop, manager: TaskManager, executor: Executor) -> None:
+    def __init__(self, workshop: Workshop, manager: TaskManager, executor: Executor, points: PointKeeper) -> None:
         self._workshop = workshop
         self._retention = RetentionKeeper(workshop, manager)
         runs = RuleRuns(workshop, manager, executor)
@@ -35,6 +36,7 @@ class RuleDepartment:
             scheduler.look,
             self.retries.look,
             workshop.standby_watch.refresh,
+            points.look,
             keeper.look,
         )
         self._ticker = Ticker(workshop.settings.tick_s, calls)
