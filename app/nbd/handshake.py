@@ -20,6 +20,7 @@ from app.nbd.wire import (
     Option,
     OptionReply,
     ProtocolBroken,
+    TransmissionFlag,
     decode_option,
     option_reply,
 )
@@ -43,9 +44,25 @@ class Handshake:
     """Negotiates with one client. Thread: the event loop's."""
 
     def __init__(
-        self, exports: Mapping[str, Export], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        exports: Mapping[str, Export],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        is_private: bool,
     ) -> None:
+        """Prepare.
+
+        Args:
+            exports: the disks by the names that clients ask for.
+            reader: what the client sends.
+            writer: what it gets.
+            is_private: other users cannot come here; else nothing is listed, no name is guessed, and one client
+                has one connection.
+        """
         self._exports = exports
+        self._is_private = is_private
+        self._flags = int(EXPORT_FLAGS if is_private else EXPORT_FLAGS & ~TransmissionFlag.CAN_MULTI_CONN)
         self._reader = reader
         self._writer = writer
         self._session = Session()
@@ -98,7 +115,7 @@ class Handshake:
             raise ProtocolBroken("an export that is not offered")  # this option has no error answer
         self._session.export = export
         padding = b"" if self._session.no_zeroes else bytes(_NO_ZEROES_PADDING)
-        await self._send(struct.pack(">QH", export.capacity_bytes, EXPORT_FLAGS) + padding)
+        await self._send(struct.pack(">QH", export.capacity_bytes, self._flags) + padding)
         return True
 
     async def _info(self, kind: int, data: bytes) -> bool:
@@ -108,7 +125,7 @@ class Handshake:
             reply = OptionReply.ERR_INVALID if name is None else OptionReply.ERR_UNKNOWN
             await self._send(option_reply(kind, reply))
             return False
-        about = struct.pack(">HQH", Info.EXPORT, export.capacity_bytes, EXPORT_FLAGS)
+        about = struct.pack(">HQH", Info.EXPORT, export.capacity_bytes, self._flags)
         sizes = struct.pack(">HIII", Info.BLOCK_SIZE, _SMALLEST_BLOCK, _PREFERRED_BLOCK, LONGEST_REQUEST_BYTES)
         words = struct.pack(">H", Info.DESCRIPTION) + export.description.encode()[:4096]
         for payload in (about, sizes, words):
@@ -121,8 +138,11 @@ class Handshake:
         if data:
             await self._send(option_reply(Option.LIST, OptionReply.ERR_INVALID))
             return
-        for export in self._exports.values():
-            name = export.name.encode()
+        if not self._is_private:
+            await self._send(option_reply(Option.LIST, OptionReply.ERR_POLICY))
+            return
+        for public_name, export in self._exports.items():
+            name = public_name.encode()
             payload = struct.pack(">I", len(name)) + name + export.description.encode()[:4096]
             await self._send(option_reply(Option.LIST, OptionReply.SERVER, payload))
         await self._send(option_reply(Option.LIST, OptionReply.ACK))
@@ -147,8 +167,8 @@ class Handshake:
         await self._send(option_reply(kind, OptionReply.ACK))
 
     def _find(self, name: str) -> Export | None:
-        """Return an export; the empty name means the only one."""
-        if not name and len(self._exports) == 1:
+        """Return an export; where names are no secrets, the empty name means the only one."""
+        if self._is_private and not name and len(self._exports) == 1:
             return next(iter(self._exports.values()))
         return self._exports.get(name)
 

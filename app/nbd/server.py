@@ -2,22 +2,29 @@
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
-from app.nbd.errors import NbdPortUnavailable
+from app.nbd.errors import NbdPortUnavailable, NbdSocketUnavailable
 from app.nbd.exports import Export
-from app.nbd.handshake import Handshake
+from app.nbd.handshake import Handshake, Session
+from app.nbd.listening import TcpListening, UnixListening
 from app.nbd.transmission import Transmission
 from app.nbd.wire import ProtocolBroken
 
 _log = logging.getLogger(__name__)
 
-HOST = "127.0.0.1"
 _READ_THREADS = 4
+_HANDSHAKE_S = 10.0
+_MOST_STRANGERS = 32
+"""Connections that have not chosen an export yet; more are closed at once."""
+_SEAT_S = 2.0
+"""How long a client over TCP waits for the one before it to go."""
 
 
 class NbdServer:
@@ -25,14 +32,23 @@ class NbdServer:
 
     Thread: started and stopped on one; it runs its own.
 
-    Attributes:
-        port: Where it listens, once it is started.
+    Other users cannot read them: see :mod:`app.nbd.listening`.
     """
 
-    def __init__(self, exports: Iterable[Export], *, port: int = 0) -> None:
-        self._exports = {export.name: export for export in exports}
-        self._wanted_port = port
-        self.port = 0
+    def __init__(self, exports: Iterable[Export], *, port: int = 0, tcp: bool | None = None) -> None:
+        """Prepare a server.
+
+        Args:
+            exports: the disks.
+            port: where to listen on the loopback address; 0 leaves it to the system.
+            tcp: True listens on the loopback address, for programs that know no Unix sockets; by default only
+                where the system has none, or where a port is given.
+        """
+        needs_tcp = sys.platform == "win32" or port != 0 if tcp is None else tcp
+        self._listening = TcpListening(port) if needs_tcp else UnixListening()
+        self._exports = {self._listening.public_name(export.name): export for export in exports}
+        self._seat = asyncio.Lock()
+        self._strangers = 0
         self._loop = asyncio.new_event_loop()
         self._ended: asyncio.Event | None = None
         self._started = threading.Event()
@@ -45,6 +61,7 @@ class NbdServer:
 
         Raises:
             NbdPortUnavailable: the port is in use.
+            NbdSocketUnavailable: the system has no place for the socket.
         """
         self._thread.start()
         self._started.wait()
@@ -52,7 +69,10 @@ class NbdServer:
             failure, self._failure = self._failure, None
             self._thread.join()
             self._let_go()
-            raise NbdPortUnavailable(port=self._wanted_port, detail=failure.strerror or failure) from failure
+            detail = failure.strerror or failure
+            if isinstance(self._listening, TcpListening):
+                raise NbdPortUnavailable(port=self._listening.port, detail=detail) from failure
+            raise NbdSocketUnavailable(detail=detail) from failure
 
     def stop(self) -> None:
         """End every connection and let go of the disks."""
@@ -63,9 +83,20 @@ class NbdServer:
 
     def address(self, export: str = "") -> str:
         """Return the URI of an export, as ``qemu-img`` and ``nbdinfo`` take it."""
-        return f"nbd://{HOST}:{self.port}/{export}"
+        return self._listening.address(export)
+
+    @property
+    def port(self) -> int:
+        """The port on the loopback address, once it is started; 0 for a Unix socket."""
+        return self._listening.port if isinstance(self._listening, TcpListening) else 0
+
+    @property
+    def socket_path(self) -> Path | None:
+        """The Unix socket, once it is started; None for a port."""
+        return self._listening.path if isinstance(self._listening, UnixListening) else None
 
     def _let_go(self) -> None:
+        self._listening.close()
         self._pool.shutdown()
         for export in self._exports.values():
             export.close()
@@ -102,11 +133,10 @@ class NbdServer:
                     connections.discard(task)
 
         try:
-            server = await asyncio.start_server(accept, HOST, self._wanted_port)
+            server = await self._listening.open(accept)
         except OSError as failure:
             self._failure = failure
             return
-        self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._ended.wait()
         server.close()
@@ -116,10 +146,10 @@ class NbdServer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            session = await Handshake(self._exports, reader, writer).run()
+            session = await self._greeted(reader, writer)
             if session is not None:
-                await Transmission(session, self._pool, reader, writer).run()
-        except* (ConnectionError, asyncio.IncompleteReadError):
+                await self._serve_client(session, reader, writer)
+        except* (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass  # the client is gone, which is how most of them say goodbye
         except* ProtocolBroken as broken:
             _log.info("an NBD client was turned away: %s", broken.exceptions[0])
@@ -127,3 +157,29 @@ class NbdServer:
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
+
+    async def _greeted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Session | None:
+        if self._strangers >= _MOST_STRANGERS:
+            _log.info("an NBD client was turned away: %d others have not said yet what they want", _MOST_STRANGERS)
+            return None
+        self._strangers += 1
+        try:
+            async with asyncio.timeout(_HANDSHAKE_S):
+                handshake = Handshake(self._exports, reader, writer, is_private=self._listening.is_private)
+                return await handshake.run()
+        finally:
+            self._strangers -= 1
+
+    async def _serve_client(
+        self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        transmission = Transmission(session, self._pool, reader, writer)
+        if self._listening.is_private:
+            await transmission.run()
+            return
+        async with asyncio.timeout(_SEAT_S):
+            await self._seat.acquire()
+        try:
+            await transmission.run()
+        finally:
+            self._seat.release()

@@ -48,6 +48,7 @@ class OptionReply(IntEnum):
     INFO = 3
     META_CONTEXT = 4
     ERR_UNSUPPORTED = (1 << 31) + 1
+    ERR_POLICY = (1 << 31) + 2
     ERR_INVALID = (1 << 31) + 3
     ERR_UNKNOWN = (1 << 31) + 6
 

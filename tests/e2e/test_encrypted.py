@@ -136,9 +136,9 @@ def exported(stage: Stage, made: Made, vm: VmSummary, folder: Path) -> None:
 def offered(stage: Stage, made: Made) -> None:
     """Offer a point over NBD, see that somebody greets there, and withdraw it."""
     offer = stage.engine.execute(OfferPoint(standby=stage.standby, point=made.point.id))
-    address = offer.disks[0].address.removeprefix("nbd://").partition("/")[0]
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host.strip("[]"), int(port)), timeout=10) as caller:
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(10)
+        caller.connect(offer.disks[0].address.partition("?socket=")[2])
         assert caller.recv(8) == b"NBDMAGIC"
     stage.engine.execute(WithdrawPoint(standby=stage.standby, point=made.point.id))
 

@@ -11,6 +11,8 @@ class OfferPoint(Command[Offer], frozen=True, kw_only=True):
     standby: StandbyId
     target_path: str = ""
     point: PointId
+    over_tcp: bool = False
+    """Listen on the loopback address under a secret name also where there are Unix sockets."""
 
 
 class WithdrawPoint(Command[None], frozen=True, kw_only=True):

@@ -69,7 +69,7 @@ class OffersDesk:
             )
             for disk in point.disks
         ]
-        server = stack.enter_context(NbdServer(exports))
+        server = stack.enter_context(NbdServer(exports, tcp=command.over_tcp or None))
         disks = tuple(
             OfferedDisk(
                 key=disk.key,

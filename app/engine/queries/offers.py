@@ -14,7 +14,10 @@ class OfferedDisk:
     label: str
     capacity_bytes: int
     address: str
-    """NBD URI, such as ``nbd://127.0.0.1:10809/2000``."""
+    """NBD URI, such as ``nbd+unix:///2000?socket=/run/user/1000/standfast-nbd-x/nbd.sock``.
+
+    Over TCP the name in it is a secret: who knows it can read the disk.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

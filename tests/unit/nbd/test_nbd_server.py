@@ -4,6 +4,7 @@ import json
 import os
 import random
 import socket
+import stat
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -106,29 +107,38 @@ def test_nbdcopy_copies_every_byte_over_several_connections(server: NbdServer, d
 
 @pytest.mark.qemu
 def test_qemu_img_finds_it_identical(server: NbdServer, disk: Path) -> None:
-    export = f"nbd://127.0.0.1:{server.port}/web-01/2000"
+    export = server.address("web-01/2000")
     assert "identical" in run("qemu-img", "compare", "-f", "raw", "-F", "raw", str(disk), export)
 
 
 @pytest.mark.qemu
 def test_nothing_can_be_written(server: NbdServer, disk: Path) -> None:
     before = disk.read_bytes()
-    command = ["qemu-io", "-f", "raw", "-c", "write 0 512", f"nbd://127.0.0.1:{server.port}/web-01/2000"]
+    command = ["qemu-io", "-f", "raw", "-c", "write 0 512", server.address("web-01/2000")]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode != 0
     assert "Permission denied" in result.stderr
     assert disk.read_bytes() == before
 
 
-def shake_hands(port: int, option: int = 1, data: bytes = b"") -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+def connect(server: NbdServer) -> socket.socket:
+    if server.socket_path is None:
+        return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(10)
+    client.connect(str(server.socket_path))
+    return client
+
+
+def shake_hands(server: NbdServer, option: int = 1, data: bytes = b"") -> socket.socket:
+    client = connect(server)
     assert client.recv(18, socket.MSG_WAITALL)[:8] == b"NBDMAGIC"
     client.sendall(struct.pack(">I", 3) + b"IHAVEOPT" + struct.pack(">II", option, len(data)) + data)
     return client
 
 
 def test_an_old_client_without_structured_replies_reads_too(server: NbdServer, disk: Path) -> None:
-    with shake_hands(server.port) as client:
+    with shake_hands(server) as client:
         size, _flags = struct.unpack(">QH", client.recv(10, socket.MSG_WAITALL))
         assert size == CAPACITY
         client.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 77, MIB - 512, 1024))
@@ -151,7 +161,7 @@ def test_an_old_client_without_structured_replies_reads_too(server: NbdServer, d
 def test_impossible_requests_are_refused_and_the_connection_goes_on(
     server: NbdServer, kind: int, offset: int, length: int, errno: int
 ) -> None:
-    with shake_hands(server.port) as client:
+    with shake_hands(server) as client:
         client.recv(10, socket.MSG_WAITALL)
         for _ in range(2):
             client.sendall(struct.pack(">IHHQQI", 0x25609513, 0, kind, 5, offset, length))
@@ -163,17 +173,17 @@ def test_impossible_requests_are_refused_and_the_connection_goes_on(
     [b"\0" * 64, b"GET / HTTP/1.1\r\n\r\n", struct.pack(">I", 3) + b"IHAVEOPT" + struct.pack(">II", 7, 1 << 31)],
 )
 def test_rubbish_ends_only_its_own_connection(server: NbdServer, rubbish: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+    with connect(server) as client:
         client.recv(18, socket.MSG_WAITALL)
         client.sendall(rubbish)
         assert client.recv(64) == b""
-    with shake_hands(server.port) as client:
+    with shake_hands(server) as client:
         assert len(client.recv(10, socket.MSG_WAITALL)) == 10
 
 
 def test_an_export_that_is_not_there_is_named_unknown(disk: Path) -> None:
     exports = [Export(name, "", lambda: FileDisk(disk, DATA)) for name in ("one", "two")]
-    with NbdServer(exports) as server, shake_hands(server.port, 7, struct.pack(">I", 5) + b"three\0\0") as client:
+    with NbdServer(exports) as server, shake_hands(server, 7, struct.pack(">I", 5) + b"three\0\0") as client:
         _magic, _option, reply, _length = struct.unpack(">QIII", client.recv(20, socket.MSG_WAITALL))
         assert reply == (1 << 31) + 6
 
@@ -205,8 +215,98 @@ def test_a_port_in_use_is_named(disk: Path) -> None:
 def test_stopping_ends_connections_that_are_open(disk: Path) -> None:
     server = NbdServer([Export("one", "", lambda: FileDisk(disk, DATA))])
     server.start()
-    client = shake_hands(server.port)
+    path = server.socket_path
+    client = shake_hands(server)
     client.recv(10, socket.MSG_WAITALL)
     server.stop()
     assert client.recv(1) == b""
     client.close()
+    assert path is None or not path.parent.exists()
+
+
+def tcp_server(disk: Path) -> NbdServer:
+    return NbdServer([Export("web-01/2000", "web-01, Hard disk 1", lambda: FileDisk(disk, DATA))], tcp=True)
+
+
+def reply_to(server: NbdServer, option: int, data: bytes = b"") -> int:
+    with shake_hands(server, option, data) as client:
+        _magic, _option, reply, _length = struct.unpack(">QIII", client.recv(20, socket.MSG_WAITALL))
+        return int(reply)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no Unix sockets")
+def test_the_socket_lies_in_a_folder_that_only_its_user_can_enter(server: NbdServer) -> None:
+    assert server.port == 0
+    assert server.socket_path is not None
+    folder = server.socket_path.parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(server.socket_path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no Unix sockets")
+def test_a_long_folder_for_temporary_files_is_passed_over(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    with NbdServer([Export("one", "", lambda: FileDisk(disk, DATA))]) as server, connect(server) as client:
+        assert client.recv(8, socket.MSG_WAITALL) == b"NBDMAGIC"
+
+
+def test_over_tcp_the_name_of_an_export_is_a_secret(disk: Path) -> None:
+    with tcp_server(disk) as one, tcp_server(disk) as two:
+        names = [server.address("web-01/2000").rpartition("/")[2] for server in (one, two)]
+        assert all(len(bytes.fromhex(name)) == 16 for name in names)
+        assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("name", [b"", b"web-01/2000", b"0" * 32])
+def test_over_tcp_nothing_opens_without_the_secret(disk: Path, name: bytes) -> None:
+    with tcp_server(disk) as server:
+        asked = struct.pack(">I", len(name)) + name + b"\0\0"
+        for option in (6, 7):
+            assert reply_to(server, option, asked) == (1 << 31) + 6
+        with shake_hands(server, 1, name) as client:
+            assert client.recv(1) == b""
+
+
+def test_over_tcp_exports_are_not_listed(disk: Path) -> None:
+    with tcp_server(disk) as server:
+        assert reply_to(server, 3) == (1 << 31) + 2
+
+
+@pytest.mark.outside_tools("nbdcopy")
+def test_over_tcp_who_knows_the_address_can_copy(disk: Path, tmp_path: Path) -> None:
+    with tcp_server(disk) as server:
+        run("nbdcopy", server.address("web-01/2000"), str(tmp_path / "copy.raw"))
+        run("nbdcopy", server.address("web-01/2000"), str(tmp_path / "again.raw"))
+    assert (tmp_path / "copy.raw").read_bytes() == (tmp_path / "again.raw").read_bytes() == disk.read_bytes()
+
+
+def test_over_tcp_a_second_client_is_not_served(disk: Path) -> None:
+    with tcp_server(disk) as server:
+        name = server.address("web-01/2000").rpartition("/")[2].encode()
+        with shake_hands(server, 1, name) as first, shake_hands(server, 1, name) as second:
+            assert len(first.recv(10, socket.MSG_WAITALL)) == 10
+            second.recv(10, socket.MSG_WAITALL)
+            second.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 5, 0, 512))
+            assert second.recv(1) == b""
+            first.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 5, 0, 512))
+            assert len(first.recv(16 + 512, socket.MSG_WAITALL)) == 16 + 512
+
+
+def test_connections_that_say_nothing_do_not_use_up_the_server(
+    server: NbdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.nbd.server._HANDSHAKE_S", 0.5)
+    silent = [connect(server) for _ in range(60)]
+    try:
+        for client in silent:
+            while client.recv(64):
+                pass
+        with shake_hands(server) as client:
+            assert len(client.recv(10, socket.MSG_WAITALL)) == 10
+    finally:
+        for client in silent:
+            client.close()
