@@ -142,6 +142,8 @@ class ProgramLog:
 
         Where the file cannot be written, the lines go to standard error, if there is one, and the first says why.
         """
+        # A handler whose disk is full would write a traceback to a standard error that perhaps nobody reads.
+        logging.raiseExceptions = False
         formatter = RedactingFormatter(self.redactor)
         problem = self._open_file()
         console = self._console

@@ -71,6 +71,8 @@ CLOSE_S = 15.0
 """How long the engine may take to end."""
 _STEP_S = 3.0
 """How long one part of it may take to end, but for the tasks."""
+_LATE_S = 2.0
+"""How long is tried at the end to write what the catalog could not take before."""
 _RESERVED_S = 5.0
 """What tasks leave of the time for the parts that end after them."""
 
@@ -197,6 +199,7 @@ class Engine:
             work=self._executor.carry_out,
             afterwards=self._tidy_up_after,
             plan_retry=lambda record, error, log: self._rules.retries.plan(record, error, log),
+            late=workshop.journal.late,
         )
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -243,6 +246,7 @@ class Engine:
             ("traffic", self._recorder.close),
             ("notifications", self._notifier.close),
             ("journal", lambda: self._workshop.journal.about("", "program.end").info(history.PROGRAM_ENDED)),
+            ("late writes", lambda: self._workshop.journal.late.close(_LATE_S)),
         )
         return ending.run(steps, most_s=_STEP_S) and ended
 

@@ -52,7 +52,9 @@ class Recovery:
     def _mark(self, record: TaskRecord, plan_retry: PlanRetry) -> None:
         workshop, error = self._workshop, TaskInterrupted()
         at = workshop.clock.now()
-        log = CatalogTaskLog(record.id, workshop.catalog.tasks, workshop.clock, workshop.bus)
+        log = CatalogTaskLog(
+            record.id, workshop.catalog.tasks, workshop.clock, workshop.bus, workshop.journal.late
+        )
         log.error(m.TASK_INTERRUPTED)
         is_tried_again = plan_retry(record, error, log)
         workshop.catalog.tasks.set_error(record.id, error_of(error))
@@ -123,4 +125,4 @@ class Recovery:
         workshop = self._workshop
         if workshop.catalog.tasks.get(task) is None:
             return workshop.journal.about("", "snapshot.sweep")
-        return CatalogTaskLog(task, workshop.catalog.tasks, workshop.clock, workshop.bus)
+        return CatalogTaskLog(task, workshop.catalog.tasks, workshop.clock, workshop.bus, workshop.journal.late)

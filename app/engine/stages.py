@@ -1,5 +1,6 @@
 """The states a task goes through, noted and announced."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.core.context import TaskContext
@@ -31,10 +32,18 @@ class Stages:
 
     def note(self, state: TaskState) -> None:
         """Go into a state whether or not the task was asked to stop; the figures are written down as well."""
-        at = self.context.clock.now()
-        self.store.set_totals(self.context.task, totals_of(self.context.progress.sample()))
-        self.store.enter(self.context.task, state, at)
-        self.context.bus.publish(TaskStateChanged(at=at, task=self.context.task, vm=self.vm, state=state))
+        self.noting(state)()
+
+    def noting(self, state: TaskState) -> Callable[[], None]:
+        """Return what goes into a state as it is now, however late it is called."""
+        at, totals = self.context.clock.now(), totals_of(self.context.progress.sample())
+
+        def note() -> None:
+            self.store.set_totals(self.context.task, totals)
+            self.store.enter(self.context.task, state, at)
+            self.context.bus.publish(TaskStateChanged(at=at, task=self.context.task, vm=self.vm, state=state))
+
+        return note
 
 
 def totals_of(sample: ProgressSample) -> TransferTotals:

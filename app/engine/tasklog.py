@@ -4,10 +4,10 @@ import logging
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.errors import OperationalError
 from app.domain.events import TaskLogged
 from app.domain.ids import TaskId
 from app.domain.messages import LogLevel, Message, MessageKind
+from app.engine.latewrites import LateWrites
 from app.engine.ports import TaskStore
 
 _log = logging.getLogger(__name__)
@@ -21,7 +21,11 @@ class CatalogTaskLog:
     Thread: any.
     """
 
-    def __init__(self, task: TaskId, store: TaskStore, clock: Clock, bus: EventBus) -> None:
+    def __init__(
+        self, task: TaskId, store: TaskStore, clock: Clock, bus: EventBus, late: LateWrites | None = None
+    ) -> None:
+        """Keep the lines of a task; ``late`` keeps those that the catalog cannot take now."""
+        self._late = late or LateWrites()
         self._task = task
         self._store = store
         self._clock = clock
@@ -46,8 +50,6 @@ class CatalogTaskLog:
     def _write(self, level: LogLevel, message: Message) -> None:
         at = self._clock.now()
         _log.info("task %s: %s: %s", self._task, level.name.lower(), message)
-        try:
-            self._store.log(self._task, at, level, message)
-        except OperationalError as error:
-            _log.error("the log line of task %s was not kept: %s", self._task, error)
+        what = f"a log line of task {self._task}"
+        self._late.write(lambda: self._store.log(self._task, at, level, message), what, may_be_lost=True)
         self._bus.publish(TaskLogged(at=at, task=self._task, level=level, message=message))

@@ -19,6 +19,7 @@ from app.engine import messages as m
 from app.engine.dispatcher import Candidate, Limits, choose
 from app.engine.errors import InternalFailure, TaskUnknown
 from app.engine.jobs import Job
+from app.engine.latewrites import LateWrites
 from app.engine.ports import TaskRunner, TaskStore
 from app.engine.stages import Stages
 from app.engine.tasklog import CatalogTaskLog
@@ -58,7 +59,9 @@ class TaskManager:
         work: Callable[[Job, TaskRecord], None],
         afterwards: Callable[[TaskRecord], None],
         plan_retry: PlanRetry = lambda _record, _error, _log: False,
+        late: LateWrites | None = None,
     ) -> None:
+        self._late = late or LateWrites()
         self._store = store
         self._runner = runner
         self._clock = clock
@@ -255,7 +258,7 @@ class TaskManager:
         self._runner.start(f"{record.kind.value}-{record.vm_name}", lambda: self._run(record, job))
 
     def _job(self, record: TaskRecord) -> Job:
-        log = CatalogTaskLog(record.id, self._store, self._clock, self._bus)
+        log = CatalogTaskLog(record.id, self._store, self._clock, self._bus, self._late)
         context = TaskContext(task=record.id, clock=self._clock, bus=self._bus, log=log)
         return Job(context=context, log=log, stages=Stages(context=context, vm=record.vm, store=self._store))
 
@@ -292,10 +295,9 @@ class TaskManager:
     def _fail(self, job: Job, record: TaskRecord, error: OperationalError) -> None:
         job.log.error(m.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
         is_tried_again = self._is_tried_again(job, record, error)
-        try:
-            self._store.set_error(record.id, error_of(error))
-        except OperationalError as problem:
-            _log.error("the failure of task %s was not kept: %s", record.id, problem)
+        self._late.write(
+            lambda: self._store.set_error(record.id, error_of(error)), f"the failure of task {record.id}"
+        )
         self._end(job, record, TaskState.FAILED)
         self._bus.publish(
             TaskFailed(
@@ -310,17 +312,14 @@ class TaskManager:
         )
 
     def _is_tried_again(self, job: Job, record: TaskRecord, error: OperationalError) -> bool:
-        try:
-            return self._plan_retry(record, error, job.log)
-        except OperationalError as problem:
-            _log.error("whether task %s is tried again could not be decided: %s", record.id, problem)
-            return False
+        decided: list[bool] = []
+        self._late.write(
+            lambda: decided.append(self._plan_retry(record, error, job.log)), f"the next try of task {record.id}"
+        )
+        return any(decided)
 
     def _end(self, job: Job, record: TaskRecord, state: TaskState) -> None:
-        try:
-            job.stages.note(state)
-        except OperationalError as problem:
-            _log.error("the end of task %s was not kept: %s", record.id, problem)
+        if not self._late.write(job.stages.noting(state), f"the end of task {record.id}"):
             self._bus.publish(TaskStateChanged(at=self._clock.now(), task=record.id, vm=record.vm, state=state))
         with self._changed:
             self._changed.notify_all()

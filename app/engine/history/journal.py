@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.domain.console_events import LineLogged
-from app.domain.errors import OperationalError
 from app.domain.history import LogSubject
 from app.domain.ids import RuleId, VmId
 from app.domain.messages import LogLevel, Message, MessageKind
+from app.engine.history.messages import LINES_LOST
 from app.engine.history.ports import LogStore
+from app.engine.latewrites import LateWrites
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ class Journal:
     """Opens the log for subjects. Thread: any."""
 
     def __init__(self, store: LogStore, clock: Clock, bus: EventBus) -> None:
+        self.late = LateWrites(on_lost=self._tell_lost)
+        """What the catalog could not take, lines of the log and ends of tasks alike."""
         self._store = store
         self._clock = clock
         self._bus = bus
@@ -38,11 +41,12 @@ class Journal:
         """Write a line. Never raises for a catalog that cannot be written: the deed is done all the same."""
         at = self._clock.now()
         _log.info("%s %s: %s: %s", subject.action, subject.name, level.name.lower(), message)
-        try:
-            self._store.append(at, level, message, subject)
-        except OperationalError as error:
-            _log.error("the log line about %s was not kept: %s", subject.name, error)
+        what = f"a log line about {subject.name or 'the program'}"
+        self.late.write(lambda: self._store.append(at, level, message, subject), what, may_be_lost=True)
         self._bus.publish(LineLogged(at=at, subject=subject, level=level, message=message))
+
+    def _tell_lost(self, count: int) -> None:
+        self.write(LogLevel.WARNING, LINES_LOST.fill(count=count), LogSubject(name="", action="program.log"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore poin
 POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")
 POINT_TAKEN_BACK = MessageKind("point.taken_back", "The deleted restore point {point} was taken back")
 
+LINES_LOST = MessageKind(
+    "program.lines_lost", "{count} lines of the log were lost while the catalog could not be written"
+)
+
 POINTS_ADOPTED = MessageKind(
     "points.adopted", "Restore points that were there and not in the list are listed now ({count}): {points}"
 )

@@ -1,0 +1,119 @@
+"""What the catalog cannot take for a while is written later, in its order, and never lost in silence."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.catalog.errors import CatalogUnavailable
+from app.domain.events import TaskFailed
+from app.domain.ids import TaskId
+from app.domain.states import TaskState
+from app.domain.tasks import TaskRecord
+from app.engine import latewrites
+from app.engine.jobs import Job
+from app.engine.latewrites import LateWrites
+from tests.support.engine_lab import EngineLab, filled_vm
+from tests.support.waiting import wait_until
+
+LATER = "is written later"
+
+
+def full() -> CatalogUnavailable:
+    return CatalogUnavailable(location="catalog.db", detail="database or disk is full")
+
+
+@pytest.mark.allows_log(LATER)
+def test_writes_keep_their_order_and_nothing_overtakes_what_waits() -> None:
+    done: list[int] = []
+    is_full = threading.Event()
+    is_full.set()
+    late = LateWrites(pause_s=0.01)
+
+    def writing(number: int) -> Callable[[], None]:
+        def act() -> None:
+            if is_full.is_set():
+                raise full()
+            done.append(number)
+
+        return act
+
+    assert not any(late.write(writing(number), f"number {number}") for number in range(50))
+    is_full.clear()
+    wait_until(lambda: len(done) == 50, what="all writes")
+    assert done == list(range(50))
+    wait_until(lambda: late.write(writing(50), "number 50"), what="a write at once")
+    late.close(1)
+
+
+@pytest.mark.allows_log(LATER)
+def test_lines_beyond_the_limit_are_counted_and_ends_are_not_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latewrites, "MOST_LINES", 10)
+    is_full, lost, done = threading.Event(), list[int](), list[str]()
+    is_full.set()
+    late = LateWrites(on_lost=lost.append, pause_s=0.01)
+
+    def act(kind: str) -> None:
+        if is_full.is_set():
+            raise full()
+        done.append(kind)
+
+    for _ in range(25):
+        late.write(lambda: act("line"), "a line", may_be_lost=True)
+        late.write(lambda: act("end"), "an end")
+    is_full.clear()
+    wait_until(lambda: bool(lost), what="the word about what was lost")
+    assert lost == [15]
+    assert (done.count("line"), done.count("end")) == (10, 25)
+    late.close(1)
+
+
+@contextmanager
+def full_catalog(lab: EngineLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let the catalog refuse every change while the event is set."""
+    is_full = threading.Event()
+    database = lab.catalog.tasks._database
+    write = database.write
+
+    @contextmanager
+    def refusing() -> Iterator[object]:
+        if is_full.is_set():
+            raise full()
+        with write() as connection:
+            yield connection
+
+    monkeypatch.setattr(database, "write", refusing)
+    try:
+        yield is_full
+    finally:
+        is_full.clear()
+
+
+@pytest.mark.allows_log(LATER)
+def test_the_end_of_a_task_outlives_a_full_disk_of_the_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EngineLab(tmp_path) as lab, full_catalog(lab, monkeypatch) as is_full:
+        vm = filled_vm(lab)
+        work = lab.engine._manager._work
+
+        def fills_up(job: Job, record: TaskRecord) -> None:
+            is_full.set()
+            work(job, record)
+
+        monkeypatch.setattr(lab.engine._manager, "_work", fills_up)
+        task = lab.start_backup(vm)
+        wait_until(lambda: any(isinstance(event, TaskFailed) for event in lab.events), what="the failure")
+        assert state_of(lab, task) is TaskState.PENDING
+        is_full.clear()
+        wait_until(lambda: state_of(lab, task) is TaskState.FAILED, what="its end in the catalog")
+        monkeypatch.setattr(lab.engine._manager, "_work", work)
+        assert lab.finished(lab.start_backup(vm)).task.state is TaskState.COMPLETED
+
+
+def state_of(lab: EngineLab, task: TaskId) -> TaskState:
+    record = lab.catalog.tasks.get(task)
+    assert record is not None
+    return record.state
