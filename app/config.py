@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.durable import replace_durably
+from app.core.privatefiles import make_private_folders
 from app.domain.errors import OperationalError
 from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 
@@ -333,5 +334,5 @@ def save_settings(file: Path, old: Settings, new: Settings) -> None:
         return
     text = read_text(file) or ""
     parse_entries(file, text)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folders(file.parent)
     replace_durably(file, with_changes(text, changes).encode())

@@ -6,16 +6,19 @@ defence. A task's log, which the operator reads, is another thing: see ``app.cor
 
 import faulthandler
 import logging
+import os
 import re
 import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from app.core.privatefiles import make_private_folders, open_private, take_from_others
 from app.domain.display import own_lines, visible
 
 MIB = 1024 * 1024
@@ -105,6 +108,20 @@ class RedactingFormatter(logging.Formatter):
         return self._redactor.clean(text).encode("utf-8", "replace").decode("utf-8")
 
 
+class _PrivateLogFile(RotatingFileHandler):
+    """A rotating file that only this user can read."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = _opened_privately(Path(self.baseFilename))
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+
+def _opened_privately(file: Path) -> int:
+    """Open a file for appending; one that others could read is theirs no more."""
+    take_from_others(file)
+    return open_private(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
 class ProgramLog:
     """The log of this process while it runs; a context manager that puts everything back when it ends.
 
@@ -176,8 +193,8 @@ class ProgramLog:
     def _open_file(self) -> OSError | None:
         """Open the file of the log; return why that was not possible."""
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handler = RotatingFileHandler(
+            make_private_folders(self.file.parent)
+            handler = _PrivateLogFile(
                 self.file,
                 maxBytes=self._file_bytes,
                 backupCount=self._file_count,
@@ -193,7 +210,7 @@ class ProgramLog:
         """Have the stacks of all threads written to a file at a crash in native code, which raises nothing."""
         self._faults_went_to_stderr = faulthandler.is_enabled()
         try:
-            self._crash_stream = self._crash_file.open("ab", buffering=0)
+            self._crash_stream = os.fdopen(_opened_privately(self._crash_file), "ab", buffering=0)
         except OSError:
             return  # what is enabled for standard error stays so
         faulthandler.enable(self._crash_stream)

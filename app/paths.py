@@ -14,6 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
+from app.core.privatefiles import make_private_folders, take_from_others
 from app.core.utf8 import can_be_path, shown_path
 from app.domain.errors import OperationalError
 
@@ -76,7 +77,9 @@ class Folders:
         for folder in (self.config, self.data, self.local):
             _create(folder, must_be_writable=folder != self.config)
         with suppress(OSError):
-            self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folders(self.logs)
+        for folder in (self.config, self.data, self.local, self.logs):
+            take_from_others(folder)
 
 
 def program_folder() -> Path:
@@ -112,7 +115,7 @@ def find_folders(environment: Mapping[str, str] = os.environ, program: Path | No
 
 def _create(folder: Path, *, must_be_writable: bool) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folders(folder)
         if must_be_writable:
             with tempfile.TemporaryFile(dir=folder):
                 pass

@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.catalog.migrations import migrate
+from app.core.privatefiles import make_private_folders, take_from_others
 
 LARGE_BYTES = 128 * 1024 * 1024
 """A file above this size takes seconds to look through, minutes from a slow disk."""
@@ -59,11 +60,14 @@ class Database:
         database = cls(_engine(url, durable=durable), shown)
         try:
             if isinstance(location, Path):
-                location.parent.mkdir(parents=True, exist_ok=True)
+                make_private_folders(location.parent)
             if check:
                 database._check_whole(location if isinstance(location, Path) else None, large_bytes)
             with database.write() as connection:
                 migrate(connection, shown)
+            if isinstance(location, Path):
+                for ending in ("", "-wal", "-shm"):  # SQLite gives the others the mode of the first
+                    take_from_others(location.with_name(location.name + ending))
         except OSError as error:
             database.close()
             raise CatalogUnavailable(location=shown, detail=error) from error

@@ -32,6 +32,9 @@ def replace_durably(path: Path, data: bytes, *, mode: int = OWNER_ONLY) -> None:
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if os.name != "nt" and mode != OWNER_ONLY:
+                with suppress(OSError):  # the umask took some of it; network file systems may have no modes
+                    os.fchmod(descriptor, mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

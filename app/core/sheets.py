@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TextIO
 
+from app.core.privatefiles import create_private_text
 from app.domain.display import visible
 
 Cell = str | int | float | datetime | timedelta | None
@@ -66,7 +67,7 @@ class SheetFile:
         self.path = path
         self._zone = zone
         self._scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        self._file: TextIO = self._scratch.open("x", encoding="utf-8-sig", newline="")
+        self._file: TextIO = create_private_text(self._scratch, encoding="utf-8-sig", newline="")
         self._writer = csv.writer(self._file)
 
     def write(self, rows: Iterable[Iterable[Cell]]) -> None:

@@ -14,6 +14,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.core.durable import replace_durably
+from app.core.privatefiles import (
+    file_mode_in,
+    make_folder_on_standby,
+    make_folders_on_standby,
+    open_on_standby,
+)
 from app.core.space import space_at
 from app.core.utf8 import can_be_path, shown_path
 from app.domain.errors import OperationalError, StandbyUnavailable
@@ -142,7 +148,8 @@ def adopt_root(path: Path, *, renew: bool = False) -> str | None:
         StandbyUnavailable: the directory is not there and cannot be made.
     """
     try:
-        path.mkdir(exist_ok=True)
+        if not path.is_dir():
+            make_folder_on_standby(path)
         known = read_mark(path)
     except OSError as error:
         raise _unavailable(path, error) from error
@@ -150,7 +157,7 @@ def adopt_root(path: Path, *, renew: bool = False) -> str | None:
         return known
     mark = str(uuid.uuid4())
     try:
-        replace_durably(path / MARK_NAME, f"{mark}\n".encode())
+        replace_durably(path / MARK_NAME, f"{mark}\n".encode(), mode=file_mode_in(path))
     except OSError as error:
         if renew:
             raise _unavailable(path, error) from error
@@ -166,7 +173,7 @@ def prepare_target(place: RepositoryPlace) -> None:
     """
     check_root(place.standby)
     try:
-        place.path.mkdir(parents=True, exist_ok=True)
+        make_folders_on_standby(place.path)
     except OSError as error:
         raise _unavailable(place.path, error) from error
 
@@ -276,7 +283,7 @@ def _probe(root: Path) -> tuple[OperationalError | None, timedelta | None]:
     """Write a file; return why that failed, and by how much our clock is ahead of the one that dated the file."""
     probe = root / f".standfast-probe-{uuid.uuid4()}"
     try:
-        probe.write_bytes(b"")
+        os.close(open_on_standby(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         dated_s = probe.stat().st_mtime
         probe.unlink()
     except OSError as error:

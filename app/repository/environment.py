@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import lmdb
 
+from app.core.privatefiles import PRIVATE_FILE
+
 FIRST_MAP_BYTES = 16 * 1024 * 1024
 _STEP_BYTES = 16 * 1024 * 1024
 _Result = TypeVar("_Result")
@@ -30,7 +32,13 @@ class Environment:
             lmdb.Error: the local disk refuses, or the file is none of LMDB's.
         """
         self._handle = lmdb.open(
-            path, map_size=map_bytes, max_dbs=5, max_readers=512, readahead=False, max_spare_txns=8
+            path,
+            map_size=map_bytes,
+            max_dbs=5,
+            max_readers=512,
+            readahead=False,
+            max_spare_txns=8,
+            mode=PRIVATE_FILE,
         )
         self._changed = threading.Condition()
         self._transactions = 0

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.core.durable import remove_directory_tree, rename, replace, sync_directory, unlink
+from app.core.privatefiles import make_folder_on_standby, open_on_standby
 from app.core.space import space_at
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
 from app.repository.errors import FileNamesNotUtf8, LinkRefused
@@ -155,7 +156,7 @@ def make_directory(path: Path) -> None:
         OSError: the system refused.
     """
     try:
-        path.mkdir()
+        make_folder_on_standby(path)
     except FileExistsError:
         refuse_links([path])
         return
@@ -185,10 +186,14 @@ def write_new(path: Path, data: bytes) -> None:
     Raises:
         FileExistsError: the name is taken.
     """
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    descriptor = open_on_standby(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def replace_file(path: Path, data: bytes, *, scratch_name: str) -> None:

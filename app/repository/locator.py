@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 import lmdb
 
 from app.core.durable import remove_directory_tree
+from app.core.privatefiles import make_private_folders
 from app.repository.environment import give_back_environment, shared_environment
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry, sealed_bytes
@@ -65,13 +66,13 @@ class Locator:
         self._closed = False
         self._repository_id = repository_id.encode()
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            make_private_folders(directory)
             try:
                 self._open()
             except lmdb.Error:
                 give_back_environment(self._key)
                 remove_directory_tree(directory)
-                directory.mkdir(parents=True)
+                make_private_folders(directory)
                 self._open()
         except (OSError, lmdb.Error) as error:
             raise LocatorUnavailable(path=directory, detail=error) from error

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from app.core.durable import rename, sync_directory, unlink
+from app.core.privatefiles import open_on_standby
 from app.repository.files import is_windows, make_directory, open_regular, refuse_links
 from app.repository.records import HEADER_BYTES, Buffer, EncodedRecord, RecordDamaged, RecordKind, parse_header
 
@@ -159,8 +160,7 @@ class PackBuilder:
         self.pack_id = path.stem
         self.size_bytes = PACK_HEADER_BYTES
         self.entries: list[PackEntry] = []
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        self._descriptor = os.open(path, flags, 0o644)
+        self._descriptor = open_on_standby(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             _write_all(self._descriptor, [pack_header(repository_id, bytes.fromhex(self.pack_id))])
         except OSError:

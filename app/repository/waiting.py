@@ -15,6 +15,7 @@ from typing import Self
 
 from app.core.cancel import CancelToken
 from app.core.durable import unlink
+from app.repository.files import write_new
 from app.repository.layout import WAITING_SUFFIX, Layout
 
 _LOOK_EVERY_S = 0.25
@@ -31,7 +32,11 @@ class WaitingMark:
         """Ask, or ask again; a standby that refuses is told by the lease itself."""
         self._tries += 1
         with suppress(OSError):
-            self._path.write_bytes(b"%012d\n" % self._tries)
+            content = b"%012d\n" % self._tries
+            if self._path.exists():
+                self._path.write_bytes(content)
+            else:
+                write_new(self._path, content)
 
     def __enter__(self) -> Self:
         return self

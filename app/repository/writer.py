@@ -14,6 +14,7 @@ from app import __version__
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader
 from app.core.durable import sync_directory
+from app.core.privatefiles import make_folder_on_standby
 from app.core.progress import Progress
 from app.domain.errors import StandbyUnavailable
 from app.domain.extents import Extent, clip, normalize, total_bytes
@@ -255,7 +256,7 @@ class PointWriter:
     def _write_point(self, point: RestorePoint) -> Path:
         """Write the point's directory into the staging area, durable but for its name."""
         directory = self._staging / "point"
-        directory.mkdir()
+        make_folder_on_standby(directory)
         files = self._write_files(directory, point.id, FILES_NAME, self._files)
         changes = self._write_files(directory, point.id, CHANGES_NAME, self._changes)
         description = encode_document(describe(point, str(self._parts.repository_id), files, changes))
@@ -268,7 +269,7 @@ class PointWriter:
     ) -> list[StoredFile]:
         if not contents:
             return []
-        (directory / folder).mkdir()
+        make_folder_on_standby(directory / folder)
         stored = []
         for name, data in sorted(contents.items()):
             write_new(directory / folder / name, self._sealed(data, file_place(point, folder, name)))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.core.privatefiles import make_private_folders
+
 PATIENCE_S = 15.0
 """How long another writer is waited for; it holds the lock for as long as one small file takes."""
 _LOOK_S = 0.05
@@ -53,7 +55,7 @@ def locked(path: Path, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
         TimeoutError: another program holds it all the time.
         OSError: the lock file cannot be opened.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folders(path.parent)
     file = path.with_name(f"{path.name}.lock")
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -10,6 +10,7 @@ from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.childprocess import child_flags
+from app.core.privatefiles import create_private
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
 from app.domain.errors import TaskCancelled
@@ -105,7 +106,7 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
     notes = target.with_name(f"{target.name}.log")
     told = 0
     try:
-        with notes.open("wb") as out:
+        with create_private(notes) as out:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
                 command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, creationflags=child_flags()
             )
