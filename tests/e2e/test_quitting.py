@@ -15,6 +15,7 @@ from app.engine.api import SetHooks, SetNotifications
 from app.simulator.server import VSphereSimulator
 from tests.e2e.test_headless import PATIENCE_S, Home, home, simulator
 from tests.support.slow_server import slow_server
+from tests.support.small_mounts import mounted_exfat
 from tests.support.stage import start_first_backup, state_of
 from tests.support.waiting import wait_until
 
@@ -56,4 +57,19 @@ def test_a_hook_that_hangs_and_a_web_server_that_trickles_do_not_keep_it(
             with suppress(ProcessLookupError, ValueError):
                 os.killpg(int(notes.read_text()), signal.SIGKILL)
         assert time.monotonic() - began < LIMIT_S + SLACK_S
+        assert status in (0, 1)
+
+
+def test_a_standby_that_hangs_does_not_keep_it(home: Home, simulator: VSphereSimulator, tmp_path: Path) -> None:
+    with mounted_exfat(tmp_path / "share", 8 << 30) as mount, home.engine() as process:
+        (mount.directory / "standby").mkdir()
+        with home.open_door() as opened:
+            start_first_backup(opened.door, simulator, mount.directory)
+            locks = mount.directory / "standby" / "locks"
+            wait_until(lambda: any(locks.glob("*.lease")), deadline_s=PATIENCE_S, what="work at the standby")
+            with mount.hung():
+                began = time.monotonic()
+                process.send_signal(signal.SIGTERM)
+                status = process.wait(PATIENCE_S)
+                assert time.monotonic() - began < LIMIT_S + SLACK_S
         assert status in (0, 1)

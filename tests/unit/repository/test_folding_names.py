@@ -1,8 +1,5 @@
 """File systems that take two names for one: chains stay apart there, and those that were mixed are read whole."""
 
-import os
-import shutil
-import subprocess
 import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,6 +14,7 @@ from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository
 from app.repository.sweep import SweepPolicy
+from tests.support.small_mounts import mounted_exfat
 from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, open_repository, random_bytes, read_back
 
 CONTENT = random_bytes(600_000)
@@ -51,28 +49,8 @@ def check_all(repository: Repository, count: int) -> None:
 @pytest.fixture
 def exfat(tmp_path: Path) -> Iterator[Path]:
     """A mounted exFAT file system."""
-    tools = [shutil.which(name) for name in ("mkfs.exfat", "mount.exfat-fuse", "losetup")]
-    if None in tools or not os.path.exists("/dev/fuse") or os.geteuid():  # noqa: PTH110 - a device
-        pytest.skip("needs exfat-fuse, and root")
-    image, place = tmp_path / "image", tmp_path / "exfat"
-    with image.open("wb") as file:
-        file.truncate(64 * 1024 * 1024)
-    place.mkdir()
-    subprocess.run(["mkfs.exfat", str(image)], check=True, capture_output=True)
-    made = subprocess.run(["losetup", "-f", "--show", str(image)], capture_output=True, text=True, check=False)
-    if made.returncode:
-        pytest.skip("no loop device")
-    loop = made.stdout.strip()
-    try:
-        mounted = subprocess.run(["mount.exfat-fuse", loop, str(place)], capture_output=True, check=False)
-        if mounted.returncode:
-            pytest.skip("FUSE cannot be used here")
-        try:
-            yield place
-        finally:
-            subprocess.run(["umount", str(place)], check=True)
-    finally:
-        subprocess.run(["losetup", "-d", loop], check=True)
+    with mounted_exfat(tmp_path / "exfat") as mount:
+        yield mount.directory
 
 
 def open_at(place: Path, local: Path, passphrase: str | None = None) -> Repository:
