@@ -144,7 +144,7 @@ def test_an_old_client_without_structured_replies_reads_too(server: NbdServer, d
         client.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 77, MIB - 512, 1024))
         magic, error, cookie = struct.unpack(">IIQ", client.recv(16, socket.MSG_WAITALL))
         assert (magic, error, cookie) == (0x67446698, 0, 77)
-        assert client.recv(1024, socket.MSG_WAITALL) == disk.read_bytes()[MIB - 512 : MIB + 512]
+        assert received(client, 1024) == disk.read_bytes()[MIB - 512 : MIB + 512]
 
 
 @pytest.mark.parametrize(
@@ -284,16 +284,30 @@ def test_over_tcp_who_knows_the_address_can_copy(disk: Path, tmp_path: Path) -> 
     assert (tmp_path / "copy.raw").read_bytes() == (tmp_path / "again.raw").read_bytes() == disk.read_bytes()
 
 
+def received(client: socket.socket, length: int) -> bytes:
+    """Receive so many bytes: a socket with a time limit returns what is there, also with ``MSG_WAITALL``."""
+    data = b""
+    while len(data) < length and (part := client.recv(length - len(data))):
+        data += part
+    assert len(data) == length
+    return data
+
+
+def read_a_sector(client: socket.socket) -> None:
+    client.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 5, 0, 512))
+    received(client, 16 + 512)
+
+
 def test_over_tcp_a_second_client_is_not_served(disk: Path) -> None:
     with tcp_server(disk) as server:
         name = server.address("web-01/2000").rpartition("/")[2].encode()
-        with shake_hands(server, 1, name) as first, shake_hands(server, 1, name) as second:
-            assert len(first.recv(10, socket.MSG_WAITALL)) == 10
-            second.recv(10, socket.MSG_WAITALL)
-            second.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 5, 0, 512))
-            assert second.recv(1) == b""
-            first.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 5, 0, 512))
-            assert len(first.recv(16 + 512, socket.MSG_WAITALL)) == 16 + 512
+        with shake_hands(server, 1, name) as first:
+            received(first, 10)
+            read_a_sector(first)
+            with shake_hands(server, 1, name) as second:
+                received(second, 10)
+                assert second.recv(1) == b""
+            read_a_sector(first)
 
 
 def test_connections_that_say_nothing_do_not_use_up_the_server(
