@@ -3,16 +3,21 @@
 What lies on a standby machine may be for a group: where a folder has the setgid bit and the group may write into
 it (``chmod 2770``), everything that is made in it is for that group as well, and for no other user.
 
-On Windows a new file or folder takes the access list of the folder around it; the program's own folders lie in the
-user's profile, which other users cannot read.
+On Windows a new file or folder takes the access list of the folder around it. The program's own folders are in the
+user's profile, which other users cannot read; the root of a standby machine that the program makes gets an access
+list of its own.
 """
 
 import errno
 import os
 import stat
+import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
+
+from app.core.childprocess import child_flags
 
 PRIVATE_FILE: Final = 0o600
 PRIVATE_FOLDER: Final = 0o700
@@ -138,3 +143,75 @@ def make_folders_on_standby(path: Path) -> None:
         make_folder_on_standby(path)
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+# --- what earlier versions, or other programs, left open ---------------------------------------------------------
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Tell whether a file or folder can be used by more users than it should be; False where that is not known.
+
+    A folder for a group, and what is in it, may be used by that group.
+    """
+    if os.name == "nt":
+        return False
+    try:
+        status = path.lstat()
+        folder = path if stat.S_ISDIR(status.st_mode) else path.parent
+        allowed = stat.S_IRWXG if is_for_group(folder) else 0
+    except OSError:
+        return False
+    return not stat.S_ISLNK(status.st_mode) and bool(stat.S_IMODE(status.st_mode) & _OTHERS & ~allowed)
+
+
+def close_to_others(root: Path) -> int:
+    """Take the rights that other users have on a folder and all that is in it; return how much was changed.
+
+    No link is followed and no other file system is entered. A root that is for a group stays so.
+
+    Raises:
+        OSError: the folder cannot be read, or something in it belongs to somebody else.
+    """
+    if os.name == "nt":
+        restrict_access_list(root)
+        return 1
+    allowed = stat.S_IRWXG | stat.S_ISGID if is_for_group(root) else 0
+    changed, waiting, device = 0, [root], root.lstat().st_dev
+    while waiting:
+        path = waiting.pop()
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode) or status.st_dev != device:
+            continue
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & _OTHERS & ~allowed:
+            path.chmod(mode & ~(_OTHERS & ~allowed))
+            changed += 1
+        if stat.S_ISDIR(status.st_mode):
+            with os.scandir(path) as found:
+                waiting += [Path(entry.path) for entry in found]
+    return changed
+
+
+def restrict_access_list(folder: Path, run: Callable[[list[str]], None] | None = None) -> None:
+    """Let only this user, the system and administrators use a folder of Windows and all that is in it.
+
+    Args:
+        folder: the folder; new files and folders in it inherit its access list.
+        run: runs the system's ``icacls``.
+
+    Raises:
+        OSError: the system refused.
+    """
+    user = os.environ.get("USERNAME", "")
+    domain = os.environ.get("USERDOMAIN", "")
+    account = f"{domain}\\{user}" if domain else user
+    system, administrators = "*S-1-5-18", "*S-1-5-32-544"  # well-known identifiers, whatever the language
+    grants = [f"{who}:(OI)(CI)F" for who in (account, system, administrators)]
+    (run or _run_icacls)(["icacls", str(folder), "/inheritance:r", "/grant:r", *grants, "/Q"])
+
+
+def _run_icacls(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, check=False, creationflags=child_flags())  # noqa: S603
+    if done.returncode:
+        detail = done.stderr.decode("utf-8", "replace").strip()
+        raise PermissionError(errno.EACCES, detail or "the access list could not be set", command[1])

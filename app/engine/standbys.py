@@ -19,6 +19,7 @@ from app.core.privatefiles import (
     make_folder_on_standby,
     make_folders_on_standby,
     open_on_standby,
+    restrict_access_list,
 )
 from app.core.space import space_at
 from app.core.utf8 import can_be_path, shown_path
@@ -150,6 +151,8 @@ def adopt_root(path: Path, *, renew: bool = False) -> str | None:
     try:
         if not path.is_dir():
             make_folder_on_standby(path)
+            if os.name == "nt":
+                restrict_access_list(path)
         known = read_mark(path)
     except OSError as error:
         raise _unavailable(path, error) from error

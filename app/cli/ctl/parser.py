@@ -132,6 +132,9 @@ def _standbys(subjects: "Commands") -> None:
         action="store_true",
         help="it is a copy of a registered standby machine, and both stay in use: give it a mark of its own",
     )
+    _command(
+        commands, "close", sites.close_standby, "take the rights that other users of the machine have there"
+    ).add_argument("name")
     _command(commands, "remove", sites.remove_standby, "forget one; its data stays").add_argument("name")
     _encryption(commands)
 

@@ -9,6 +9,7 @@ from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.secrets import new_passphrase, secret
 from app.cli.ctl.tasks import DONE, FAILED
 from app.engine.api import (
+    CloseToOthers,
     Door,
     InspectServer,
     ListPlatformRows,
@@ -170,6 +171,14 @@ def add_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
         )
     )
     screen.facts([("Registered", standby.name), ("id", standby.id)], standby)
+    return DONE
+
+
+def close_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
+    """Take the rights that other users of the machine have on what is at a standby machine."""
+    standby = find_standby(door, chosen.name)
+    count = door.execute(CloseToOthers(standby=standby.id))
+    screen.facts([("Closed", standby.name), ("changed", str(count))], {"changed": count})
     return DONE
 
 

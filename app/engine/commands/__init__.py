@@ -44,6 +44,7 @@ from app.engine.commands.rules import (
     VmChoice,
 )
 from app.engine.commands.sites import (
+    CloseToOthers,
     DeletePoint,
     RefreshPoints,
     RegisterPlatform,
@@ -75,6 +76,7 @@ AnyCommand = (
     | RegisterStandby
     | UpdateStandby
     | RemoveStandby
+    | CloseToOthers
     | RefreshPoints
     | DeletePoint
     | StartBackup
@@ -127,6 +129,7 @@ __all__ = [
     "ChangeRulePolicy",
     "ChangeRuleRetry",
     "ClearLog",
+    "CloseToOthers",
     "Command",
     "ConfirmClock",
     "ConfirmedVm",

@@ -38,6 +38,7 @@ class SitesDesk:
             c.RegisterStandby: registry.register_standby,
             c.UpdateStandby: registry.update_standby,
             c.RemoveStandby: lambda command: registry.remove_standby(command.standby),
+            c.CloseToOthers: lambda command: registry.close_to_others(command.standby),
             c.RefreshPoints: lambda command: registry.refresh_points(command.standby, command.target_path),
             c.DeletePoint: registry.delete_point,
             c.SweepSnapshots: self._sweep_snapshots,

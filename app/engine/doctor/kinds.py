@@ -302,6 +302,15 @@ class StandbyFine(FindingKind):
     message_template = "The standby machine can be written and has {free} GB free"
 
 
+class StandbyOpenToOthers(FindingKind):
+    """Other users of the machine can read the backups."""
+
+    code = "doctor.standby_open_to_others"
+    severity = Severity.WARNING
+    message_template = "Other users of this machine can read or change what is at the standby machine"
+    hint_template = "Choose “Close to other users” in the menu of the standby machine."
+
+
 class StandbySpaceUnknown(FindingKind):
     """The standby can be used; how much space it has is not known."""
 

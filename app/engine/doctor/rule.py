@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from app.core.hypervisor import SNAPSHOT_PREFIX, Examinable, Hypervisor
 from app.core.places import RestoreChoices
+from app.core.privatefiles import is_open_to_others
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
 from app.domain.rules import AdvancedSettings, BackupRule
-from app.domain.standbys import Standby
+from app.domain.standbys import Standby, target_directory
 from app.domain.vms import PowerState, VmDetails
 from app.engine.doctor import kinds as k
 from app.engine.doctor.platform import Connect, PortProbe, ports, privileges, probe_port
 from app.engine.queries.platforms import Finding
-from app.engine.standbys import look_at
+from app.engine.standbys import find_repositories, look_at
 
 _TIGHT_PERCENT = 10
 _GB = 1000**3
@@ -110,11 +111,18 @@ def _datastores(hypervisor: RestoreChoices, wanted: Iterable[tuple[str, str]]) -
         yield kind.about(name, name=name, kind=store.kind, percent=percent)
 
 
+def _is_open(standby: Standby) -> bool:
+    """Tell whether a repository there can be entered by other users."""
+    return any(is_open_to_others(target_directory(standby, path)) for path in find_repositories(standby))
+
+
 def _standby(standby: Standby, details: Iterable[VmDetails]) -> Iterator[Finding]:
     health = look_at(standby)
     if health.error is not None:
         yield k.of_error(standby.name, health.error)
         return
+    if _is_open(standby):
+        yield k.StandbyOpenToOthers.about(standby.name)
     if health.clock_ahead is not None and differs(health.clock_ahead, None):
         hours = f"{abs(health.clock_ahead.total_seconds()) / 3600:.1f}"
         yield k.StandbyClockDiffers.about(standby.name, hours=hours)

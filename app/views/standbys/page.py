@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QMenu
 from app.domain.display import lines
 from app.domain.tasks import KnownPoint
 from app.engine.api import (
+    CloseToOthers,
     ListPoints,
     ListStandbyRows,
     Query,
@@ -121,6 +122,8 @@ class StandbysPage(ListPage[StandbyRow]):
         del row
         for text, glyph, slot, _ in self._action_list():
             menu.addAction(icon(glyph, self.console.colors), text).triggered.connect(slot)
+        close = menu.addAction(icon(Glyph.LOCK, self.console.colors), self.tr("Close to other users"))
+        close.triggered.connect(self._on_close_to_others)
         trash = menu.addAction(icon(Glyph.RETRY, self.console.colors), self.tr("Deleted restore points…"))
         trash.triggered.connect(self._on_deleted_points)
 
@@ -276,6 +279,16 @@ class StandbysPage(ListPage[StandbyRow]):
             self.console.door.execute(
                 command, owner=self, on_done=self._on_points_read, on_failed=self._on_refused
             )
+
+    def _on_close_to_others(self) -> None:
+        for row in self.chosen_rows()[:1]:
+            self.console.door.execute(
+                CloseToOthers(standby=row.id), owner=self, on_done=self._on_closed, on_failed=self._on_refused
+            )
+
+    def _on_closed(self, count: int) -> None:
+        text = self.tr("Other users of the machine have no rights there; {count} files and folders changed.")
+        self.banner.show_success(text.format(count=count))
 
     def _on_points_read(self, count: int) -> None:
         self.banner.show_success(self.tr("{count} restore points were found.").format(count=count))
