@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from functools import partial
 
 from app.core.hypervisor import CertificateSource
+from app.domain.identity import RecordedVm
 from app.domain.ids import PlatformId, RuleId
 from app.domain.platforms import Platform, PlatformFacts, PlatformSighting
+from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.standbys import normal_target_path
 from app.domain.tasks import TaskError
 from app.engine import queries as q
@@ -14,11 +16,13 @@ from app.engine.desks import Handler
 from app.engine.doctor.platform import PortProbe, examine_platform
 from app.engine.doctor.rule import examine_rule
 from app.engine.errors import RequestRefused, StandbyUnknown
+from app.engine.identification import recorded_for_backup
 from app.engine.jobs import Workshop
 from app.engine.registry import checked_address
 from app.engine.rows import error_row, kept_error_row
 from app.engine.rules.drafts import rule_of
 from app.engine.rules.errors import RuleUnknown
+from app.engine.rules.points import RulePoints
 from app.engine.standbys import browse, browse_machine
 
 LOOK_WAIT_S = 3.0
@@ -144,7 +148,17 @@ class RegistrationDesk:
             catalog.standbys.get(rule.standby),
             self._probe,
             self._workshop.repositories.encryption_problem,
+            address=self._address_of(rule),
+            recorded_of=partial(self._recorded, rule),
         )
+
+    def _address_of(self, rule: BackupRule) -> str:
+        platform = self._workshop.catalog.platforms.get(rule.platform)
+        return "" if platform is None else platform.address
+
+    def _recorded(self, rule: BackupRule, vm: ProtectedVm) -> RecordedVm:
+        points = [one.point for one in RulePoints(self._workshop).of_vm(rule, vm.vm)]
+        return recorded_for_backup(vm, vm.vm, vm.name, self._address_of(rule), points)
 
 
 def _platform_row(platform: Platform, seen: PlatformSighting | None, rule_count: int) -> q.PlatformRow:

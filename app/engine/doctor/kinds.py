@@ -190,6 +190,23 @@ class PortClosed(FindingKind):
 # --- VMs -------------------------------------------------------------------------------------------------------
 
 
+class VmRegisteredAgain(FindingKind):
+    """A VM of the rule has another id."""
+
+    code = "doctor.vm_registered_again"
+    severity = Severity.NOTICE
+    message_template = "The VM was registered again and has a new id ({new}); the next backup follows it"
+
+
+class VmUnsure(FindingKind):
+    """A VM has the id of the rule's VM, but not all that it was known by."""
+
+    code = "doctor.vm_unsure"
+    severity = Severity.WARNING
+    message_template = "The VM has the id of the VM in the rule, but not all that it was known by"
+    hint_template = "Look at it on the platform. If it is another VM, take it out of the rule."
+
+
 class TrackingOn(FindingKind):
     """Changed block tracking is on."""
 

@@ -7,10 +7,13 @@ from app.core.places import RestoreChoices
 from app.core.privatefiles import is_open_to_others
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
-from app.domain.rules import AdvancedSettings, BackupRule
+from app.domain.identity import RecordedVm, recorded_protected
+from app.domain.platforms import PlatformIdentity
+from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 from app.domain.standbys import Standby, target_directory
 from app.domain.vms import PowerState, VmDetails
 from app.engine.doctor import kinds as k
+from app.engine.doctor.identity import examine_identity
 from app.engine.doctor.platform import Connect, PortProbe, ports, privileges, probe_port
 from app.engine.queries.platforms import Finding
 from app.engine.standbys import find_repositories, look_at
@@ -25,17 +28,31 @@ def examine_rule(
     standby: Standby | None,
     probe: PortProbe = probe_port,
     encryption_problem: Callable[[Standby], OperationalError | None] = lambda _standby: None,
+    *,
+    address: str = "",
+    recorded_of: Callable[[ProtectedVm], RecordedVm] = lambda vm: recorded_protected(vm, ""),
 ) -> tuple[Finding, ...]:
-    """Look at everything a rule depends on. Never raises for what it finds."""
+    """Look at everything a rule depends on. Never raises for what it finds.
+
+    Args:
+        rule: the rule, or what a draft would become.
+        connect: logs in to its platform.
+        standby: where its points go, where that is registered.
+        probe: tries a port.
+        encryption_problem: returns what keeps the standby's repositories locked.
+        address: of the platform.
+        recorded_of: returns what is on record of one of its VMs.
+    """
     found: list[Finding] = []
     details: list[VmDetails] = []
     try:
         with connect() as hypervisor:
+            here = PlatformIdentity(address=address, instance_uuid=hypervisor.facts.instance_uuid)
             for one in rule.vms:
-                try:
-                    details.append(hypervisor.vm_details(one.vm))
-                except OperationalError as error:
-                    found.append(k.of_error(one.name, error))
+                vm_now, findings = examine_identity(hypervisor, one, recorded_of(one), here)
+                found.extend(findings)
+                if vm_now is not None:
+                    details.append(vm_now)
             for vm in details:
                 found.extend(_vm(vm, rule.advanced))
             found.extend(_surroundings(hypervisor, details, probe))

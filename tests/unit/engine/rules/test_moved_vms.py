@@ -3,9 +3,9 @@
 from app.domain.ids import VmId
 from app.domain.policies import Retention
 from app.domain.states import TaskState
-from app.engine.api import VmsInRules
+from app.engine.api import ExamineRule, VmsInRules
 from tests.support.engine_lab import filled_vm
-from tests.support.moved_vms import give_ids
+from tests.support.moved_vms import copy_of, give_ids
 from tests.support.rule_lab import RuleLab, local, periodic
 
 
@@ -69,3 +69,25 @@ def test_the_rule_knows_its_vms_by_more_than_their_ids_after_a_backup(lab: RuleL
     assert known is not None
     assert known.vms[0].instance_uuid == lab.host.vm(web).instance_uuid
     assert known.vms[0].platform_uuid == "vcenter-1"
+
+
+def test_the_doctor_says_which_vms_are_not_what_the_rule_protects(lab: RuleLab) -> None:
+    names = ("web", "db", "app", "gone")
+    web, db, app, gone = vms = tuple(filled_vm(lab, name=name) for name in names)
+    rule = lab.rule(*vms)
+    lab.at(local(12))
+    give_ids(lab.host, {web: "vm-77"})
+    copy_of(lab.host, db, "db-copy")
+    give_ids(lab.host, {db: "vm-78"})
+    for vm in (app, gone):
+        with lab.host.lock:
+            lab.host.vms.pop(vm)
+    give_ids(lab.host, {filled_vm(lab, name="stranger"): app})
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for one in lab.engine.ask(ExamineRule(rule=rule)):
+        found.setdefault(one.subject, set()).add(one.code)
+    assert "doctor.vm_registered_again" in found["web"]
+    assert found["db"] == {"vm.under_another_id"}
+    assert found["app"] == {"vm.id_of_another"}
+    assert found["gone"] == {"vm.not_found"}
+    assert "stranger" not in found
