@@ -90,6 +90,12 @@ class SimServiceInstance(SimObject):
             return self.world.now()
         return super().read(name, session)
 
+    def be_another(self, instance_uuid: str) -> None:
+        """Introduce the server under another instance UUID from now on."""
+        about = about_info(self.world.spec)
+        about.instanceUuid = instance_uuid
+        self._about = about
+
     def RetrieveServiceContent(self, call: Call) -> vim.ServiceInstanceContent:
         """Return the references to everything that exists once."""
         return self._content()

@@ -8,6 +8,7 @@
 * ``views`` - the properties that follow from configuration and state.
 * ``vmx``, ``snapshot_files``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called.
 * ``create`` - VMs made by CreateVM_Task and RegisterVM_Task; ``from_spec`` - those that are there at the start.
+* ``identities`` - new ids, shared UUIDs and a new vCenter, which tests bring about.
 * ``privileges`` - what a ConfigSpec asks for.
 * ``nfc_service`` - tickets for NFC; ``disk_access`` - what NFC and HTTPS may open; ``guests_port`` - who writes.
 
