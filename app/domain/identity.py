@@ -18,13 +18,13 @@ verdict                  a backup                       what destroys the VM (re
 ======================== ============================== ===========================================
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from app.domain.ids import VmId
 from app.domain.platforms import PlatformIdentity
-from app.domain.restore_point import RestorePoint, VmFacts
+from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
 from app.domain.rules import ProtectedVm
 from app.domain.vms import VirtualDisk, VmDetails, VmSummary
 
@@ -212,22 +212,36 @@ def uncovered_disks(point: RestorePoint, vm: VmDetails) -> tuple[VirtualDisk, ..
     """Return the disks of a VM whose data a restore point does not hold.
 
     These are the disks that snapshots leave out, and those that were added or exchanged after the point was made:
-    a disk is known by its UUID. A VM that was created again since may have new UUIDs for all its disks; then key
-    and capacity count.
+    a disk is known by its UUID. A disk that was copied has the UUID of its original, so a disk of the point stands
+    for one disk of the VM. A VM that was created again since may have new UUIDs for all its disks; then key and
+    capacity count.
     """
     known = {disk.uuid.lower() for disk in point.disks if disk.uuid}
-    found = _uuids_of(vm.disks)
-    all_are_new = vm.summary.id != point.facts.vm and known.isdisjoint(found)
+    all_are_new = vm.summary.id != point.facts.vm and known.isdisjoint(_uuids_of(vm.disks))
+    by_uuid = bool(known) and not all_are_new
+    left = list(point.disks)
+    lacking = set()
+    for disk in sorted(vm.disks, key=lambda one: not _is_in_its_place(point, one)):
+        held = None if disk.unsupported_reason is not None else _held(disk, left, by_uuid=by_uuid)
+        if held is None:
+            lacking.add(disk.key)
+        else:
+            left.remove(held)
+    return tuple(disk for disk in vm.disks if disk.key in lacking)
 
-    def is_held(disk: VirtualDisk) -> bool:
-        if disk.unsupported_reason is not None:
-            return False
-        if disk.uuid and known and not all_are_new:
-            return disk.uuid.lower() in known
-        saved = point.disk(disk.key)
-        return saved is not None and saved.capacity_bytes <= disk.capacity_bytes
 
-    return tuple(disk for disk in vm.disks if not is_held(disk))
+def _is_in_its_place(point: RestorePoint, disk: VirtualDisk) -> bool:
+    """Tell whether a disk of a VM is where the point has it."""
+    saved = point.disk(disk.key)
+    return saved is not None and _equal(saved.uuid, disk.uuid) is not False
+
+
+def _held(disk: VirtualDisk, saved: Sequence[PointDisk], *, by_uuid: bool) -> PointDisk | None:
+    """Return the one of some disks of a point that a disk of a VM is."""
+    if disk.uuid and by_uuid:
+        same = [one for one in saved if _equal(one.uuid, disk.uuid)]
+        return next((one for one in same if one.key == disk.key), same[0] if same else None)
+    return next((one for one in saved if one.key == disk.key and one.capacity_bytes <= disk.capacity_bytes), None)
 
 
 # --- one pair ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Restores over the wire: as a new VM and over the original, compared with the frozen disks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,11 @@ def test_the_original_is_replaced_and_keeps_its_identity(stage: Stage, tmp_path:
     assert present[0].id != vm.id
     codes = [line.code for line in report.log]
     assert "restore.identity_kept" in codes, explain(report)
-    assert not [line.text for line in report.log if "UUID" in line.text and line.level is not LogLevel.NORMAL], (
-        "what the platform gave it at first is not how it is in the end"
-    )
+    assert not [
+        line.text
+        for line in report.log
+        if ("UUID" in line.text or "MAC" in line.text) and line.level is not LogLevel.NORMAL
+    ], "what the platform gave it at first is not how it is in the end"
     assert known_by(stage, present[0].id) == before
     assert_restored(stage, vm.id, made, present[0].id, tmp_path)
 
@@ -138,3 +141,30 @@ def test_a_vm_that_a_failed_creation_leaves_behind_is_removed_later(stage: Stage
     assert {one.name for one in stage.engine.ask(ListVms(platform=stage.platform))} == {"web-01", "copy-01"}
     back_up(stage, vm, BackupKind.INCREMENTAL)
     assert [one.name for one in stage.engine.ask(ListVms(platform=stage.platform))] == ["web-01"]
+
+
+@pytest.mark.parametrize("kind", ["independent", "multi-writer"])
+def test_an_original_is_not_deleted_with_a_disk_that_no_point_holds(
+    open_fresh_stage: OpenStage, tmp_path: Path, kind: str
+) -> None:
+    system, data = DiskSpec(capacity_bytes=32 * MIB), DiskSpec(capacity_bytes=16 * MIB)
+    if kind == "independent":
+        data = replace(data, mode="independent_persistent", filesystem=False)
+    else:
+        data = replace(data, multi_writer=True, filesystem=False)
+    stage = open_fresh_stage(small_spec(VmSpec(name="web-01", disks=(system, data), powered_on=False)))
+    vm = vm_named(stage, "web-01")
+    point = back_up(stage, vm, BackupKind.FULL).point
+    before = stage.engine.ask(DescribeVm(platform=stage.platform, vm=vm.id)).disks
+    task = stage.engine.execute(
+        StartRestore(standby=stage.standby, point=point.id, platform=stage.platform, target=OverOriginal())
+    )
+    report = finished(stage.engine, task)
+    assert report.task.error is not None, explain(report)
+    assert report.task.error.code == "restore.disks_not_held", explain(report)
+    assert before[-1].path in report.task.error.message
+    assert [(one.id, one.name) for one in stage.engine.ask(ListVms(platform=stage.platform))] == [
+        (vm.id, "web-01")
+    ]
+    assert stage.engine.ask(DescribeVm(platform=stage.platform, vm=vm.id)).disks == before
+    stage.export_live_disk(before[-1].path, tmp_path / "data.raw")

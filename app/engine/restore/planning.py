@@ -9,6 +9,7 @@ from app.engine.commands import NewVm, OverOriginal
 from app.engine.errors import VmNameTaken
 from app.engine.identification import find_vm, identity_of, recorded_for_restore
 from app.engine.jobs import Workshop
+from app.engine.restore.original import Original
 from app.engine.restore.target import choose_target
 from app.repository import PointReader
 
@@ -63,6 +64,7 @@ def plan_restore(
 
     Raises:
         VmCreationFailed, VmNameTaken: as for :func:`refuse_impossible`.
+        DisksNotHeld: the original has disks that the point does not hold.
         OperationalError: the point cannot be read, the platform not be asked, or the original is not certain.
     """
     with (
@@ -71,12 +73,12 @@ def plan_restore(
     ):
         saved, restored = saved_configuration(reader), reader.point
     with workshop.sessions.connect(platform) as hypervisor:
-        if not isinstance(hypervisor, PlannedCreation):
-            return None
-        known = workshop.sessions.platform(platform)
-        found = None
+        known, found = workshop.sessions.platform(platform), None
+        here = identity_of(known, hypervisor)
         if isinstance(wish, OverOriginal):
             recorded = recorded_for_restore(workshop.catalog, platform, restored)
-            found = find_vm(hypervisor, recorded, identity_of(known, hypervisor))
+            found = find_vm(hypervisor, recorded, here)
         target = choose_target(wish, restored.facts, (), known, _NO_TASK, found)
+        if target.replaced is not None:
+            Original(hypervisor, restored, hypervisor.vm_details(target.replaced.id), here)
         return refuse_impossible(hypervisor, saved, target.placement, known.address)

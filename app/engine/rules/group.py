@@ -9,7 +9,7 @@ from app.domain.rules import BackupRule
 from app.engine import messages as m
 from app.engine.commands import OverOriginal, StartRestore
 from app.engine.commands.rules import GroupMember
-from app.engine.errors import RequestRefused, VmNameTaken
+from app.engine.errors import DisksNotHeld, RequestRefused, VmNameTaken
 from app.engine.executor import Executor
 from app.engine.jobs import Workshop
 from app.engine.restore.planning import plan_restore
@@ -36,6 +36,7 @@ class GroupRestorer:
         Raises:
             RequestRefused, VmNotInRule, PointNotOfVm: nothing is queued.
             VmCreationFailed, VmNameTaken: a VM cannot be created again; nothing is queued.
+            DisksNotHeld: an original has disks that its point does not hold; nothing is queued.
             OperationalError: a restore could not be queued; those before it are.
         """
         if not group or len({one.vm for one in group}) < len(group):
@@ -69,7 +70,7 @@ class GroupRestorer:
             raise PointNotOfVm(point=point, vm=name)
 
     def _refuse_impossible(self, rule: BackupRule, member: GroupMember) -> None:
-        """Refuse what the platform cannot create; whatever else is wrong the restore itself says."""
+        """Refuse what cannot be created, or would delete data for good; what else is wrong the restore says."""
         try:
             plan_restore(
                 self._workshop,
@@ -79,7 +80,7 @@ class GroupRestorer:
                 rule.platform,
                 OverOriginal(confirmed=member.confirmed),
             )
-        except (VmCreationFailed, VmNameTaken):
+        except (VmCreationFailed, VmNameTaken, DisksNotHeld):
             raise
         except OperationalError as error:
             _log.info("the restore of %s could not be planned: %s", member.point, error.code)

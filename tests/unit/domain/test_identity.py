@@ -373,3 +373,10 @@ def test_a_vm_that_was_created_again_is_known_by_key_and_capacity() -> None:
     assert uncovered(held, disk(2000, "n"), disk(2001, "m"), moid="vm-9") == [2001]
     assert uncovered(held, disk(2000, None)) == []
     assert uncovered(held, disk(2000, None, capacity_bytes=512)) == [2000]
+
+
+def test_a_copied_disk_is_not_held_by_the_uuid_of_its_original() -> None:
+    held = point((2000, "a"), (2001, "b"))
+    assert uncovered(held, disk(2000, "a"), disk(2001, "b"), disk(2002, "A")) == [2002]
+    assert uncovered(held, disk(1999, "a"), disk(2000, "a"), disk(2001, "b")) == [1999], "the one in its place is"
+    assert uncovered(held, disk(2000, "a", reason="independent"), disk(2005, "a")) == [2000]

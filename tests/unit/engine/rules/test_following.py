@@ -13,7 +13,7 @@ from app.domain.policies import Retention
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import SavedConfiguration, VmPlacement
 from app.engine.api import GroupMember, PreviewRuleDeletion, StartGroupRestore, VmsInRules
-from app.engine.errors import RequestRefused
+from app.engine.errors import DisksNotHeld, RequestRefused
 from app.engine.rules.errors import PointNotOfVm, VmNotInRule
 from tests.support.engine_lab import filled_vm
 from tests.support.local_hypervisor import LocalSession
@@ -145,3 +145,16 @@ def test_a_group_with_a_vm_that_cannot_be_created_is_refused_before_anything_sta
         lab.engine.execute(StartGroupRestore(rule=rule, members=members))
     assert len(lab.tasks()) == before
     assert (lab.host.named("web"), lab.host.named("db")) == (web, db)
+
+
+def test_a_group_with_a_disk_that_no_point_holds_is_refused_before_anything_starts(lab: RuleLab) -> None:
+    web, db = filled_vm(lab, name="web"), filled_vm(lab, name="db", disks=2)
+    lab.host.vm(db).disks[2001].unsupported_reason = "its mode is independent_persistent"
+    rule = lab.rule(web, db)
+    lab.at(local(12))
+    before = lab.ended()
+    with pytest.raises(DisksNotHeld, match="Hard disk 2"):
+        lab.engine.execute(StartGroupRestore(rule=rule, members=(newest(lab, web), newest(lab, db))))
+    lab.tick()
+    assert lab.ended() == before, "the VM whose disks are all held is not restored either"
+    assert {lab.host.named("web"), lab.host.named("db")} == {web, db}
