@@ -57,12 +57,9 @@ def agree(workshop: Workshop, standby: StandbyId, target_path: str) -> Agreement
         found = {point.id: point for point in listing.points}
         damaged = {one.id for one in listing.damaged}
         adopted = tuple(point for point in found if point not in known)
-        if adopted and not known:
-            store.replace_all(standby, target_path, found.values())
-        else:
-            for point in adopted:
-                store.put(standby, target_path, found[point])
-        if adopted and known:  # one that was deleted meanwhile must not stay listed
+        for point in adopted:  # one by one: tasks list their own points meanwhile
+            store.put(standby, target_path, found[point])
+        if adopted:  # one that was deleted meanwhile must not stay listed
             there = {point.id for point in repository.points().points}
             for point in adopted:
                 if point not in there:
