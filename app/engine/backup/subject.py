@@ -18,6 +18,7 @@ from app.domain.identity import (
 )
 from app.domain.ids import VmId
 from app.domain.platforms import PlatformIdentity
+from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
 from app.engine import messages as m
 from app.engine.commands import StartBackup
@@ -53,9 +54,9 @@ class BackupSubject:
             VmUnderAnotherId: it is perhaps there under another id.
             VmNotFound: it is not there.
         """
-        request = self._named_today(request)
+        request, known = self._named_today(request)
         here = identity_of(self._workshop.sessions.platform(request.platform), self._hypervisor)
-        recorded = self._recorded(request, here)
+        recorded = self._recorded(request, here, known)
         try:
             details = self._hypervisor.vm_details(request.vm)
         except VmNotFound as gone:
@@ -66,17 +67,22 @@ class BackupSubject:
             return request, details
         return self._doubtful(request, recorded, here, details)
 
-    def _named_today(self, request: StartBackup) -> StartBackup:
-        """Return the request with the id that its VM has in the rule; the rule may have followed it meanwhile."""
+    def _named_today(self, request: StartBackup) -> tuple[StartBackup, ProtectedVm | None]:
+        """Return the request with the id that its VM has in the rule, and what the rule knows of the VM.
+
+        The rule may have followed it meanwhile, and may do so again at any moment: what was read once counts.
+        """
         rule = None if request.rule is None else self._workshop.catalog.rules.get(request.rule)
         known = None if rule is None else rule.vm(request.vm)
         if rule is None or (known is not None and known.name == request.vm_name):
-            return request
+            return request, known
         named = [one for one in rule.vms if one.name == request.vm_name]
-        return msgspec.structs.replace(request, vm=named[0].vm) if len(named) == 1 else request
+        if len(named) != 1:
+            return request, known
+        return msgspec.structs.replace(request, vm=named[0].vm), named[0]
 
-    def _recorded(self, request: StartBackup, here: PlatformIdentity) -> RecordedVm:
-        protected = protected_vm(self._workshop.catalog, request.platform, request.vm)
+    def _recorded(self, request: StartBackup, here: PlatformIdentity, known: ProtectedVm | None) -> RecordedVm:
+        protected = known or protected_vm(self._workshop.catalog, request.platform, request.vm)
         chain = self._repository.chain_name(request.rule_name, request.vm, here.address)
         points = self._repository.chain_points(chain)
         return recorded_for_backup(protected, request.vm, request.vm_name, here.address, points)
