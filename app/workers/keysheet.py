@@ -1,6 +1,7 @@
 """A recovery key on paper and in a file that only its owner can read."""
 
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,10 +48,14 @@ def save_privately(path: Path, data: bytes) -> None:
     Raises:
         RecoveryKeyNotWritten: the system refused.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(16)}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(scratch, flags, 0o600), "wb") as file:
+        descriptor = os.open(scratch, flags, 0o600)
+    except OSError as error:  # what is there under this name is not ours, so it stays
+        raise RecoveryKeyNotWritten(path=path, detail=error.strerror or error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,30 @@
+"""The file of a recovery key: whole, its user's alone, and never at the cost of another file."""
+
+import os
+import secrets
+from pathlib import Path
+
+import pytest
+
+from app.workers.keysheet import RecoveryKeyNotWritten, save_privately
+
+
+@pytest.mark.parametrize(
+    "name", [f".key.txt.{os.getpid()}.new", ".key.txt.new"], ids=["with the process id", "without"]
+)
+def test_a_file_of_others_with_a_like_name_stays(tmp_path: Path, name: str) -> None:
+    other = tmp_path / name
+    other.write_bytes(b"of somebody else")
+    save_privately(tmp_path / "key.txt", b"the key")
+    assert (tmp_path / "key.txt").read_bytes() == b"the key"
+    assert other.read_bytes() == b"of somebody else"
+
+
+def test_a_taken_name_is_refused_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "0" * 32)
+    other = tmp_path / f".key.txt.{'0' * 32}.new"
+    other.write_bytes(b"of somebody else")
+    with pytest.raises(RecoveryKeyNotWritten):
+        save_privately(tmp_path / "key.txt", b"the key")
+    assert list(tmp_path.iterdir()) == [other]
+    assert other.read_bytes() == b"of somebody else"
