@@ -24,6 +24,8 @@ PRIVATE_FOLDER: Final = 0o700
 GROUP_FILE: Final = 0o660
 GROUP_FOLDER: Final = 0o2770
 _OTHERS: Final = 0o077
+PRIVATE_UMASK: Final = -1 if os.name == "nt" else _OTHERS
+"""For a program of others that makes files for us (``umask`` of ``subprocess.Popen``)."""
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 _CLOSED_IN_CHILDREN: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 

@@ -1,5 +1,7 @@
 """Exports and NBD offers through the engine's door, judged by qemu-img against the simulator's own disk."""
 
+import os
+import stat
 import subprocess
 from pathlib import Path
 
@@ -16,6 +18,27 @@ pytestmark = pytest.mark.qemu
 def identical(frozen: Path, other: str, driver: str) -> bool:
     command = ["qemu-img", "compare", "-f", "raw", "-F", driver, str(frozen), other]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="access lists there")
+@pytest.mark.parametrize("umask", [0o000, 0o022], ids=oct)
+@pytest.mark.parametrize("image", list(ImageFormat))
+def test_an_exported_image_is_its_users_alone(
+    stage: Stage, tmp_path: Path, image: ImageFormat, umask: int
+) -> None:
+    made = back_up(stage, vm_named(stage, "web-01"), BackupKind.FULL)
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    before = os.umask(umask)
+    try:
+        task = stage.engine.execute(
+            StartExport(standby=stage.standby, point=made.point.id, folder=str(folder), image=image)
+        )
+        report = finished(stage.engine, task)
+    finally:
+        os.umask(before)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
 
 
 @pytest.mark.parametrize("image", [ImageFormat.RAW, ImageFormat.VMDK_SPARSE])

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.childprocess import child_flags
-from app.core.privatefiles import create_private
+from app.core.privatefiles import PRIVATE_UMASK, create_private
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
 from app.domain.errors import TaskCancelled
@@ -108,7 +108,12 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
     try:
         with create_private(notes) as out:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
-                command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, creationflags=child_flags()
+                command,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                creationflags=child_flags(),
+                umask=PRIVATE_UMASK,  # it makes the image itself
             )
         try:
             while process.poll() is None:
