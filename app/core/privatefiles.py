@@ -169,7 +169,8 @@ def is_open_to_others(path: Path) -> bool:
 def close_to_others(root: Path) -> int:
     """Take the rights that other users have on a folder and all that is in it; return how much was changed.
 
-    No link is followed and no other file system is entered. A root that is for a group stays so.
+    No link is followed, not even one that comes meanwhile, and no other file system is entered. A root that is
+    for a group stays so.
 
     Raises:
         OSError: the folder cannot be read, or something in it belongs to somebody else.
@@ -178,20 +179,37 @@ def close_to_others(root: Path) -> int:
         restrict_access_list(root)
         return 1
     allowed = stat.S_IRWXG | stat.S_ISGID if is_for_group(root) else 0
-    changed, waiting, device = 0, [root], root.lstat().st_dev
-    while waiting:
-        path = waiting.pop()
-        status = path.lstat()
-        if stat.S_ISLNK(status.st_mode) or status.st_dev != device:
+    changed, device = 0, root.lstat().st_dev
+    for _, folders, files, folder in os.fwalk(root, onerror=_refused):  # by descriptors: a path may become a link
+        if os.fstat(folder).st_dev != device:
+            folders.clear()
             continue
-        mode = stat.S_IMODE(status.st_mode)
-        if mode & _OTHERS & ~allowed:
-            path.chmod(mode & ~(_OTHERS & ~allowed))
-            changed += 1
-        if stat.S_ISDIR(status.st_mode):
-            with os.scandir(path) as found:
-                waiting += [Path(entry.path) for entry in found]
+        changed += _close(folder, allowed)
+        for name in files:
+            changed += _close_file(name, folder, device, allowed)
     return changed
+
+
+def _refused(error: OSError) -> None:
+    raise error
+
+
+def _close_file(name: str, folder: int, device: int, allowed: int) -> bool:
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        return False
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return os.fstat(descriptor).st_dev == device and _close(descriptor, allowed)
+    finally:
+        os.close(descriptor)
+
+
+def _close(descriptor: int, allowed: int) -> bool:
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    surplus = mode & _OTHERS & ~allowed
+    if surplus:
+        os.fchmod(descriptor, mode & ~surplus)
+    return bool(surplus)
 
 
 def restrict_access_list(folder: Path, run: Callable[[list[str]], None] | None = None) -> None:

@@ -3,7 +3,9 @@
 import logging
 import os
 import stat
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,33 @@ def test_an_open_tree_is_closed_and_no_link_is_followed(tmp_path: Path) -> None:
     assert tmp_path.joinpath("outside").stat().st_mode & 0o777 == 0o644
     assert not is_open_to_others(tmp_path / "standby")
     assert close_to_others(tmp_path / "standby") == 0
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_folder_that_becomes_a_link_meanwhile_leads_to_nothing_outside(tmp_path: Path, moment: int) -> None:
+    outside, root = tmp_path / "outside", tmp_path / "standby"
+    for folder in (outside, root, root / "site"):
+        folder.mkdir()
+        folder.chmod(0o755)
+        (folder / "file").touch()
+        (folder / "file").chmod(0o644)
+    left = [moment]
+
+    def exchange(event: str, arguments: tuple[object, ...]) -> None:
+        if not left or event not in ("os.chmod", "os.scandir", "open"):
+            return
+        left[0] -= 1
+        if left[0] < 0:
+            left.clear()
+            (root / "site").rename(root / "moved")
+            (root / "site").symlink_to(outside)
+
+    sys.addaudithook(exchange)  # stays for good, and does nothing when it is done
+    with suppress(OSError):  # what is not where it was may be refused
+        close_to_others(root)
+    left.clear()
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o755
+    assert stat.S_IMODE((outside / "file").stat().st_mode) == 0o644
 
 
 def test_a_tree_for_a_group_stays_open_to_the_group_only(tmp_path: Path) -> None:
