@@ -5,13 +5,12 @@ import pytest
 from app.cli.demo.stage import Stage
 from app.domain.extents import Extent
 from app.domain.states import BackupKind, TaskState, TransportMode
-from app.engine.api import CancelTask, StartBackup, TaskDetails, UpdatePlatform
+from app.engine.api import CancelTask, TaskDetails, UpdatePlatform
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from tests.e2e.conftest import OpenStage
 from tests.support.logguard import LogGuard
 from tests.support.stage import (
     MIB,
-    RULE,
     Made,
     assert_points_are_exact,
     assert_qemu_agrees,
@@ -79,17 +78,7 @@ def test_every_way_to_the_disks_gives_the_same_point(
         )
     )
     vm = vm_named(stage, "web-01")
-    task = stage.engine.execute(
-        StartBackup(
-            platform=stage.platform,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=stage.standby,
-            rule_name=RULE,
-            kind=FULL,
-            transports=(mode,),
-        )
-    )
+    task = start_backup(stage, vm, FULL, transports=(mode,))
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.COMPLETED, explain(report)
     assert any(f"over {mode.value}" in line.text for line in report.log), explain(report)
@@ -101,17 +90,7 @@ def test_every_way_to_the_disks_gives_the_same_point(
 
 def test_without_permission_no_disk_travels_unencrypted(stage: Stage) -> None:
     vm = vm_named(stage, "web-01")
-    task = stage.engine.execute(
-        StartBackup(
-            platform=stage.platform,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=stage.standby,
-            rule_name=RULE,
-            kind=FULL,
-            transports=(TransportMode.NFC,),
-        )
-    )
+    task = start_backup(stage, vm, FULL, transports=(TransportMode.NFC,))
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.FAILED
     assert report.task.error is not None
@@ -177,17 +156,7 @@ def test_an_expired_session_is_logged_in_again(stage: Stage) -> None:
 def test_a_guest_that_cannot_be_quiesced_gives_a_crash_consistent_point_with_a_warning(stage: Stage) -> None:
     vm = vm_named(stage, "web-01")
     stage.simulator.faults.fail_quiesce(vm.name, times=10)
-    task = stage.engine.execute(
-        StartBackup(
-            platform=stage.platform,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=stage.standby,
-            rule_name=RULE,
-            kind=FULL,
-            quiesce=True,
-        )
-    )
+    task = start_backup(stage, vm, FULL, quiesce=True)
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.COMPLETED, explain(report)
     assert "backup.quiesce_given_up" in [line.code for line in report.log]

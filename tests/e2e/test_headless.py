@@ -64,10 +64,10 @@ class Home:
         return open_door(self.installation, open_secrets=self.secrets, patience_s=PATIENCE_S)
 
     @contextmanager
-    def engine(self, **more: str) -> "Iterator[subprocess.Popen[str]]":
-        """Run ``main.py --headless`` until the end of the block, where it has to be ended already or is killed."""
+    def engine(self, *arguments: str, **more: str) -> "Iterator[subprocess.Popen[str]]":
+        """Run ``main.py --headless`` until the end of the block, where it is killed if it still runs."""
         process = subprocess.Popen(
-            [sys.executable, "main.py", "--headless"],
+            [sys.executable, "main.py", "--headless", *arguments],
             cwd=ROOT,
             env=self.environment(**more),
             stdout=subprocess.PIPE,
@@ -286,26 +286,25 @@ def test_a_lost_catalog_is_refused_until_something_is_chosen(home: Home) -> None
         process.wait(PATIENCE_S)
     catalog = home.path / "data" / "catalog.db"
     catalog.write_bytes(b"")
-    command = [sys.executable, "main.py", "--headless"]
-    refused = subprocess.run(
-        command, cwd=ROOT, env=home.environment(), capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert refused.returncode == 1
-    assert "is empty or missing, though this installation has used one" in refused.stderr
-    assert "--catalog" in refused.stderr
+
+    def refusal(*choice: str) -> str:
+        refused = subprocess.run(
+            [sys.executable, "main.py", "--headless", *choice],
+            cwd=ROOT,
+            env=home.environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert refused.returncode == 1
+        return refused.stderr
+
+    told = refusal()
+    assert "is empty or missing, though this installation has used one" in told
+    assert "--catalog" in told
     assert catalog.read_bytes() == b""
-    command += ["--catalog", "restore"]
-    refused = subprocess.run(
-        command, cwd=ROOT, env=home.environment(), capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert (refused.returncode, "no whole safety copy" in refused.stderr) == (1, True)
-    process_of_new = subprocess.Popen(
-        [*command[:-1], "new"], cwd=ROOT, env=home.environment(), stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process_of_new.stdout is not None
-        assert "runs; data in" in process_of_new.stdout.readline()
-    finally:
-        process_of_new.terminate()
-        process_of_new.communicate(timeout=PATIENCE_S)
-    assert process_of_new.returncode == 0
+    assert "no whole safety copy" in refusal("--catalog", "restore")
+    with home.engine("--catalog", "new") as process:
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0

@@ -13,12 +13,11 @@ from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import TaskId
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.engine import messages as m
-from app.engine.api import CancelTask, OverOriginal, StartBackup, StartRestore, TaskDetails, TaskReport
+from app.engine.api import CancelTask, OverOriginal, StartRestore, TaskDetails, TaskReport
 from app.transport.negotiation import negotiate
 from tests.support.engine_lab import codes_of
 from tests.support.fakes import RecordingTaskLog
 from tests.support.stage import (
-    RULE,
     Made,
     assert_points_are_exact,
     back_up,
@@ -101,17 +100,7 @@ def test_a_platform_that_refuses_connections_in_any_state_does_not_fail_a_backup
 ) -> None:
     vm = vm_named(stage, "web-01")
     at_state(stage, state, lambda: go_away_for(stage))
-    task = stage.engine.execute(
-        StartBackup(
-            platform=stage.platform,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=stage.standby,
-            rule_name=RULE,
-            kind=FULL,
-            transports=(mode,),
-        )
-    )
+    task = start_backup(stage, vm, FULL, transports=(mode,))
     report = finished(stage.engine, task)
     settled(stage)
     assert report.task.state is TaskState.COMPLETED, explain(report)
@@ -139,17 +128,7 @@ def test_reading_goes_on_where_it_was_when_the_platform_goes_away_in_the_middle(
         return count(n_bytes)
 
     monkeypatch.setattr(faults, name, counted)
-    task = stage.engine.execute(
-        StartBackup(
-            platform=stage.platform,
-            vm=vm.id,
-            vm_name=vm.name,
-            standby=stage.standby,
-            rule_name=RULE,
-            kind=FULL,
-            transports=(mode,),
-        )
-    )
+    task = start_backup(stage, vm, FULL, transports=(mode,))
     report = finished(stage.engine, task)
     settled(stage)
     assert report.task.state is TaskState.COMPLETED, explain(report)

@@ -94,22 +94,9 @@ def test_without_a_log_file_the_engine_runs_and_says_so_once(home: Home, where: 
         (logs / "engine.log").mkdir()
         if where == "a folder that cannot be written":
             (logs / "engine.crash.txt").mkdir()
-    process = subprocess.Popen(
-        [sys.executable, "main.py", "--headless"],
-        cwd=ROOT,
-        env=home.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert "runs; data in" in process.stdout.readline()
+    with home.engine() as process:
         os.kill(process.pid, signal.SIGTERM)
         _, told = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-        process.wait()
     assert process.returncode == 0
     assert "Traceback" not in told
     assert told.count("cannot be written, so the log goes to standard error") == 1

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from tests.support.listening import listening
 from tests.support.nfc_lab import LabCertificate
 
 _HELLO = b"\x16\x03"
@@ -100,33 +101,13 @@ def shows_another_certificate(path: Path, _number: int) -> None:
 @contextmanager
 def intruder(host: tuple[str, int], deed: Deed) -> Iterator[int]:
     """Stand before a host; yields the port where clients find it."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(0.05)
-    ended = threading.Event()
-    threads: list[threading.Thread] = []
 
     def serve(client: socket.socket, number: int) -> None:
-        with client:
-            path = Path(client, host)
-            try:
-                deed(path, number)
-            finally:
-                path.host.close()
+        path = Path(client, host)
+        try:
+            deed(path, number)
+        finally:
+            path.host.close()
 
-    def accept() -> None:
-        while not ended.is_set():
-            with suppress(TimeoutError):
-                client, _ = listening.accept()
-                threads.append(threading.Thread(target=serve, args=(client, len(threads) + 1)))
-                threads[-1].start()
-
-    accepting = threading.Thread(target=accept)
-    accepting.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        ended.set()
-        accepting.join()
-        listening.close()
-        for thread in threads:
-            thread.join(10)
+    with listening(serve) as port:
+        yield port

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.support.listening import listening
+
 
 @dataclass
 class SlowServer:
@@ -21,34 +23,18 @@ class SlowServer:
 def slow_server(greeting: bytes, drop: bytes, pause_s: float = 0.1) -> Iterator[SlowServer]:
     """Run a server that says ``greeting``, and then ``drop`` again and again."""
     server = SlowServer()
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.settimeout(0.05)
-    server.port = listening.getsockname()[1]
-    threads: list[threading.Thread] = []
 
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+    def serve(connection: socket.socket, number: int) -> None:
+        connection.settimeout(5)
+        server.connections = max(server.connections, number)
+        server.connected.set()
+        with suppress(OSError):
             connection.sendall(greeting)
             while not server.ended.wait(pause_s):
                 connection.sendall(drop)
 
-    def accept() -> None:
-        while not server.ended.is_set():
-            with suppress(TimeoutError):
-                connection, _ = listening.accept()
-                connection.settimeout(5)
-                server.connections += 1
-                server.connected.set()
-                threads.append(threading.Thread(target=serve, args=(connection,)))
-                threads[-1].start()
-
-    accepting = threading.Thread(target=accept)
-    accepting.start()
-    try:
-        yield server
-    finally:
-        server.ended.set()
-        accepting.join()
-        for thread in threads:
-            thread.join()
-        listening.close()
+    with listening(serve) as server.port:
+        try:
+            yield server
+        finally:
+            server.ended.set()

@@ -11,7 +11,7 @@ from app.core.disks import DiskReader, ReadRequest
 from app.core.hypervisor import SNAPSHOT_PREFIX
 from app.domain.ids import TaskId, VmId
 from app.domain.restore_point import RestorePoint
-from app.domain.states import BackupKind, TaskState
+from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmSummary
 from app.engine.api import (
     Door,
@@ -55,7 +55,15 @@ def vm_named(stage: Stage, name: str) -> VmSummary:
     return found[0]
 
 
-def start_backup(stage: Stage, vm: VmSummary, kind: BackupKind, engine: Engine | None = None) -> TaskId:
+def start_backup(
+    stage: Stage,
+    vm: VmSummary,
+    kind: BackupKind,
+    engine: Engine | None = None,
+    *,
+    transports: tuple[TransportMode, ...] = (),
+    quiesce: bool = False,
+) -> TaskId:
     """Queue a backup."""
     return (engine or stage.engine).execute(
         StartBackup(
@@ -66,6 +74,8 @@ def start_backup(stage: Stage, vm: VmSummary, kind: BackupKind, engine: Engine |
             rule_name=RULE,
             kind=kind,
             host=vm.host,
+            transports=transports,
+            quiesce=quiesce,
         )
     )
 

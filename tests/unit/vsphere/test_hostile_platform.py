@@ -2,7 +2,6 @@
 
 import itertools
 import socket
-import threading
 import time
 import tracemalloc
 import zlib
@@ -24,6 +23,7 @@ from app.vsphere.answers import AnswerLimits, AnswerUnusable
 from app.vsphere.inventory_xml import retrieve_light
 from app.vsphere.properties import Query
 from app.vsphere.session import SessionOptions, VSphereSession
+from tests.support.listening import listening
 
 LIMITS = AnswerLimits(wire_bytes=8 << 20, content_bytes=8 << 20, depth=200, within_s=1.0, objects=5000)
 NEVER_MORE_BYTES = 64 << 20
@@ -144,11 +144,8 @@ HOSTILE: dict[str, Answer] = {
 def server(directory: Path, answers: Callable[[bytes], Answer]) -> Iterator[tuple[int, str]]:
     """Answer each request as ``answers`` says of its first line; yields port and thumbprint."""
     identity = TlsIdentity(directory, "vcenter.lab")
-    listening = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
-    threads: list[threading.Thread] = []
 
-    def serve(plain: socket.socket) -> None:
+    def serve(plain: socket.socket, _number: int) -> None:
         with suppress(OSError), identity.context.wrap_socket(plain, server_side=True) as connection:
             connection.settimeout(5)
             request = connection.recv(65536)
@@ -156,24 +153,8 @@ def server(directory: Path, answers: Callable[[bytes], Answer]) -> Iterator[tupl
                 request += connection.recv(65536)
             answers(request)(connection)
 
-    def accept() -> None:
-        while not ended.is_set():
-            with suppress(TimeoutError):
-                connection, _ = listening.accept()
-                threads.append(threading.Thread(target=serve, args=(connection,)))
-                threads[-1].start()
-
-    listening.settimeout(0.05)
-    accepting = threading.Thread(target=accept)
-    accepting.start()
-    try:
-        yield listening.getsockname()[1], identity.thumbprint_sha256
-    finally:
-        ended.set()
-        accepting.join()
-        listening.close()
-        for thread in threads:
-            thread.join(10)
+    with listening(serve) as port:
+        yield port, identity.thumbprint_sha256
 
 
 def session_at(port: int, thumbprint: str) -> VSphereSession:
