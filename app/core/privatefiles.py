@@ -66,11 +66,7 @@ def make_private_folders(path: Path) -> None:
     Raises:
         OSError: the system refused, or something else than a folder is there.
     """
-    if path.is_dir():
-        return
-    if path.parent != path:
-        make_private_folders(path.parent)
-    path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    _make_folders(path, lambda missing: missing.mkdir(mode=PRIVATE_FOLDER))
 
 
 def take_from_others(path: Path) -> None:
@@ -137,12 +133,16 @@ def make_folders_on_standby(path: Path) -> None:
     Raises:
         OSError: the system refused, or something else than a folder is there.
     """
+    _make_folders(path, make_folder_on_standby)
+
+
+def _make_folders(path: Path, make: Callable[[Path], None]) -> None:
     if path.is_dir():
         return
     if path.parent != path:
-        make_folders_on_standby(path.parent)
+        _make_folders(path.parent, make)
     with suppress(FileExistsError):
-        make_folder_on_standby(path)
+        make(path)
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
 

@@ -12,7 +12,7 @@ from functools import partial
 from app.core.hypervisor import Hypervisor
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
-from app.domain.events import TaskFailed, TaskStateChanged
+from app.domain.events import TaskStateChanged
 from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.states import TaskState
 from app.domain.tasks import RestoreTrace, TaskRecord
@@ -23,7 +23,7 @@ from app.engine.jobs import Workshop
 from app.engine.restore.cleanup import settle
 from app.engine.succession import follow
 from app.engine.tasklog import CatalogTaskLog
-from app.engine.taskmanager import PlanRetry, error_of
+from app.engine.taskmanager import PlanRetry, error_of, failure_of
 
 _log = logging.getLogger(__name__)
 
@@ -60,17 +60,7 @@ class Recovery:
         workshop.catalog.tasks.set_error(record.id, error_of(error))
         workshop.catalog.tasks.enter(record.id, TaskState.FAILED, at)
         workshop.bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))
-        workshop.bus.publish(
-            TaskFailed(
-                at=at,
-                task=record.id,
-                vm=record.vm,
-                code=error.code,
-                message=error.message,
-                hint=error.hint,
-                is_tried_again=is_tried_again,
-            )
-        )
+        workshop.bus.publish(failure_of(record, error, at, is_tried_again=is_tried_again))
 
     def platforms(self) -> set[PlatformId]:
         """Return the platforms on which tasks that do not run any more may have left something."""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
@@ -299,17 +300,7 @@ class TaskManager:
             lambda: self._store.set_error(record.id, error_of(error)), f"the failure of task {record.id}"
         )
         self._end(job, record, TaskState.FAILED)
-        self._bus.publish(
-            TaskFailed(
-                at=self._clock.now(),
-                task=record.id,
-                vm=record.vm,
-                code=error.code,
-                message=error.message,
-                hint=error.hint,
-                is_tried_again=is_tried_again,
-            )
-        )
+        self._bus.publish(failure_of(record, error, self._clock.now(), is_tried_again=is_tried_again))
 
     def _is_tried_again(self, job: Job, record: TaskRecord, error: OperationalError) -> bool:
         decided: list[bool] = []
@@ -335,3 +326,16 @@ class TaskManager:
 def error_of(error: OperationalError) -> TaskError:
     """Return what is kept of an error."""
     return TaskError(code=error.code, params=tuple(sorted(error.params.items())))
+
+
+def failure_of(record: TaskRecord, error: OperationalError, at: datetime, *, is_tried_again: bool) -> TaskFailed:
+    """Return what is told of a task that failed."""
+    return TaskFailed(
+        at=at,
+        task=record.id,
+        vm=record.vm,
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+        is_tried_again=is_tried_again,
+    )
