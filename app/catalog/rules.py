@@ -128,13 +128,6 @@ class RuleStore:
 
     # --- VMs that took the place of others -----------------------------------------------------------------------
 
-    def succeed(self, platform: PlatformId, old: VmId, new: VmId, at: datetime) -> RuleId | None:
-        """Note that a VM took the place of another, and put it into the other's rule; return that rule.
-
-        What the rule remembers of the other (ended tasks, log, figures, traffic) is the new one's from now on.
-        """
-        return self.succeed_all(platform, {old: new}, at).get(old)
-
     def succeed_all(
         self,
         platform: PlatformId,
@@ -142,7 +135,10 @@ class RuleStore:
         at: datetime,
         expected: Mapping[VmId, ProtectedVm] | None = None,
     ) -> dict[VmId, RuleId]:
-        """Do as :meth:`succeed` for several VMs at once, which may take each other's ids.
+        """Note that VMs took the places of others, and put them into the others' rules.
+
+        What a rule remembers of a VM (ended tasks, log, figures, traffic) is the new one's from now on. Several at
+        once may take each other's ids.
 
         Args:
             platform: where they are.
@@ -159,11 +155,11 @@ class RuleStore:
                 return {}
             rules_of = {old: _rule_of(connection, platform, old) for old in moves}
             _note_successions(connection, platform, moves, at)
-            # By way of a name that no VM has, so that one can take the id of another that moves too.
+            interim = {old: f"{old} -> {moves[old]}" for old in moves.keys() & set(moves.values())}
+            for old, name in interim.items():  # which no VM has: another takes this one's id
+                _rename(connection, platform, rules_of[old], old, name)
             for old, new in moves.items():
-                _rename(connection, platform, rules_of[old], old, f"{old} -> {new}")
-            for old, new in moves.items():
-                _rename(connection, platform, rules_of[old], f"{old} -> {new}", new)
+                _rename(connection, platform, rules_of[old], interim.get(old, old), new)
         return {old: RuleId(rule) for old, rule in rules_of.items() if rule is not None}
 
     def identify(self, platform: PlatformId, vm: ProtectedVm) -> None:

@@ -22,7 +22,8 @@ from typing import Final
 import msgspec
 
 from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
-from app.core.durable import OWNER_ONLY, replace_durably, sync_directory
+from app.core.durable import rename, replace, replace_durably, sync_directory, unlink
+from app.core.privatefiles import create_private, make_private_folders
 
 _log = logging.getLogger(__name__)
 
@@ -147,12 +148,12 @@ class CatalogGuard:
                 self._restore()
             elif choice is CatalogChoice.NEW:
                 self._set_aside()
-                self._mark_file.unlink(missing_ok=True)
+                unlink(self._mark_file, missing_ok=True)
             else:
                 found = look_at(self.file)
                 if found is not None and not found.has_tables:
                     self._set_aside()
-                self._mark_file.unlink(missing_ok=True)
+                unlink(self._mark_file, missing_ok=True)
             sync_directory(self.file.parent)
         except OSError as error:
             raise CatalogUnavailable(location=self.file, detail=error.strerror or error) from error
@@ -162,19 +163,20 @@ class CatalogGuard:
         if copy is None:
             raise NoCatalogCopy(folder=self._copies)
         scratch = self.file.with_name(f".{self.file.name}.restored")
-        shutil.copyfile(copy, scratch)
-        scratch.chmod(OWNER_ONLY)
+        unlink(scratch, missing_ok=True)
+        with copy.open("rb") as source, create_private(scratch) as restored:
+            shutil.copyfileobj(source, restored)
         _sync(scratch)
         self._set_aside()
-        scratch.replace(self.file)
-        self._mark_file.unlink(missing_ok=True)
+        replace(scratch, self.file)
+        unlink(self._mark_file, missing_ok=True)
 
     def _set_aside(self) -> None:
         stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         for suffix in _SIBLINGS:
             with suppress(FileNotFoundError):
                 part = self.file.with_name(f"{self.file.name}{suffix}")
-                part.rename(self.file.with_name(f"set-aside-{stamp}-{self.file.name}{suffix}"))
+                rename(part, self.file.with_name(f"set-aside-{stamp}-{self.file.name}{suffix}"))
 
     # --- copies ------------------------------------------------------------------------------------------------
 
@@ -213,20 +215,20 @@ class CatalogGuard:
         target = self._copies / f"catalog-{now:%Y-%m-%d}.db"
         scratch = self._copies / f".{target.name}.part"
         try:
-            self._copies.mkdir(mode=0o700, exist_ok=True)
-            scratch.unlink(missing_ok=True)
+            make_private_folders(self._copies)
+            unlink(scratch, missing_ok=True)
             if shutil.disk_usage(self._copies).free < 2 * self.file.stat().st_size:
                 raise CatalogUnavailable(location=self._copies, detail="there is no room for a safety copy")
-            os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+            create_private(scratch).close()
             with closing(_read_only(self.file)) as source, closing(sqlite3.connect(scratch)) as copied:
                 source.backup(copied)
             if not _is_whole(scratch):
                 raise CatalogUnavailable(location=scratch, detail="the safety copy is not whole")
             _sync(scratch)
-            scratch.replace(target)
+            replace(scratch, target)
             sync_directory(self._copies)
             for old in self.copies()[MOST_COPIES:]:
-                old.unlink(missing_ok=True)
+                unlink(old, missing_ok=True)
         except (OSError, sqlite3.Error) as error:
             raise CatalogUnavailable(location=self._copies, detail=error) from error
         return target

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TypeVar
 
-OWNER_ONLY = 0o600
+from app.core.privatefiles import PRIVATE_FILE, create_private
+
 _SHARING_VIOLATIONS = frozenset({5, 32, 33})
 """Of Windows: access denied, sharing violation, lock violation. Scanners and indexers cause all three."""
 _PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5)
@@ -19,7 +20,7 @@ _PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5)
 _Result = TypeVar("_Result")
 
 
-def replace_durably(path: Path, data: bytes, *, mode: int = OWNER_ONLY) -> None:
+def replace_durably(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> None:
     """Put ``data`` under ``path`` at once: temporary file, write, fsync, rename, fsync of the directory.
 
     The file's permissions are ``mode`` from its first byte on (POSIX; on Windows the folder's apply).
@@ -28,13 +29,12 @@ def replace_durably(path: Path, data: bytes, *, mode: int = OWNER_ONLY) -> None:
         OSError: the system refused; the old content is still there.
     """
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    binary = getattr(os, "O_BINARY", 0)
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, mode)
+    file = create_private(scratch)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            if os.name != "nt" and mode != OWNER_ONLY:
-                with suppress(OSError):  # the umask took some of it; network file systems may have no modes
-                    os.fchmod(descriptor, mode)
+        with file:
+            if os.name != "nt" and mode != PRIVATE_FILE:
+                with suppress(OSError):  # network file systems without modes
+                    os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from app.core.privatefiles import open_private
+
 _LOCKED_BYTE = 1 << 30
 """Windows forbids everybody else to read a locked byte, so it lies far behind the content."""
 _LONGEST_NOTE_BYTES = 200
@@ -52,8 +54,7 @@ class ProcessLock:
         Raises:
             OSError: the file cannot be opened.
         """
-        binary = getattr(os, "O_BINARY", 0)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | binary, 0o600)
+        descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
         try:
             if not _try_lock(descriptor):
                 os.close(descriptor)

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
+from app.core.privatefiles import open_private
 from app.core.sparse import extend_with_hole
 from app.domain.errors import OperationalError
 from app.domain.states import TransportMode
@@ -35,9 +36,8 @@ class RawFileWriter:
         self._failure = failure
         self._writes: list[Future[None]] = []
         self._direct = -1
-        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
-            self._descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            self._descriptor = open_private(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except OSError as error:
             raise failure(error) from error
         try:
@@ -47,7 +47,7 @@ class RawFileWriter:
             raise failure(error) from error
         if _DIRECT:
             with suppress(OSError):  # a file system without direct writes
-                self._direct = os.open(path, flags | _DIRECT)
+                self._direct = open_private(path, os.O_RDWR | _DIRECT)
         # Without pwrite, as on Windows, the file has one position: one thread then.
         self._pool = ThreadPoolExecutor(
             max_workers=_WRITERS if hasattr(os, "pwrite") else 1, thread_name_prefix="raw-writer"

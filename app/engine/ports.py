@@ -285,10 +285,6 @@ class RuleStore(Protocol):
         """Note that all runs of a rule up to a moment are dealt with."""
         ...
 
-    def succeed(self, platform: PlatformId, old: VmId, new: VmId, at: datetime) -> RuleId | None:
-        """Note that a VM took the place of another, and put it into the other's rule; return that rule."""
-        ...
-
     def succeed_all(
         self,
         platform: PlatformId,
@@ -296,7 +292,7 @@ class RuleStore(Protocol):
         at: datetime,
         expected: Mapping[VmId, ProtectedVm] | None = None,
     ) -> Mapping[VmId, RuleId]:
-        """Do as ``succeed`` for several VMs at once, which may take each other's ids; return their rules.
+        """Note that VMs took the places of others, and put them into the others' rules; return these rules.
 
         Nothing is done where the rules do not know the VMs as ``expected`` says any more.
         """

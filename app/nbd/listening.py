@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import quote
 
 HOST: Final = "127.0.0.1"
@@ -22,33 +22,6 @@ _LONGEST_SOCKET_PATH: Final = 100
 """``sun_path`` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
 
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-class Listening(Protocol):
-    """A way to a server. Thread: opened on the event loop, closed by its owner."""
-
-    is_private: bool
-    """The system keeps other users away, so exports may be listed."""
-
-    async def open(self, accept: Accept) -> asyncio.Server:
-        """Listen.
-
-        Raises:
-            OSError: the system refused.
-        """
-        ...
-
-    def public_name(self, export: str) -> str:
-        """Return the name by which clients ask for an export."""
-        ...
-
-    def address(self, export: str) -> str:
-        """Return the URI of an export, as ``qemu-img`` and ``nbdinfo`` take it."""
-        ...
-
-    def close(self) -> None:
-        """Remove what was made on the disk."""
-        ...
 
 
 class TcpListening:

@@ -4,10 +4,15 @@ A document is one line, ``{"checksum":"<64 hex digits>","document":<body>}``: th
 the body's bytes as they stand there, so that no reader has to agree on a canonical form.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from blake3 import blake3
+
+from app.repository.files import Displaced, read_bounded
 
 _HEAD = b'{"checksum":"'
 _MIDDLE = b'","document":'
@@ -63,6 +68,20 @@ def is_newer(data: bytes, known: int) -> bool:
         return format_of(data) > known
     except ValueError:
         return False
+
+
+def newer_documents(paths: Iterable[Path], longest_bytes: int, known: int) -> list[str]:
+    """Return which files have a format above the known one, each by its name and its directory's.
+
+    Raises:
+        OSError: the standby cannot be read.
+    """
+    found: list[str] = []
+    for path in paths:
+        with suppress(FileNotFoundError, ValueError, Displaced):
+            if is_newer(read_bounded(path, longest_bytes), known):
+                found.append(f"{path.parent.name}/{path.name}")
+    return found
 
 
 def format_of(data: bytes) -> int:

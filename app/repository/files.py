@@ -4,13 +4,14 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.core.durable import remove_directory_tree, rename, replace, sync_directory, unlink
 from app.core.privatefiles import make_folder_on_standby, open_on_standby
 from app.core.space import space_at
+from app.core.utf8 import names_are_utf8
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
 from app.repository.errors import FileNamesNotUtf8, LinkRefused
 
@@ -51,13 +52,8 @@ def storage_errors(root: Path) -> Iterator[None]:
         raise storage_error(error, root) from error
     except UnicodeError as error:
         raise StandbyUnavailable(
-            path=root, detail=f"a file name cannot be written in {file_name_encoding()}"
+            path=root, detail=f"a file name cannot be written in {sys.getfilesystemencoding()}"
         ) from error
-
-
-def file_name_encoding() -> str:
-    """Return the encoding in which this process writes file names."""
-    return sys.getfilesystemencoding()
 
 
 def refuse_foreign_names(root: Path) -> None:
@@ -66,8 +62,8 @@ def refuse_foreign_names(root: Path) -> None:
     Raises:
         FileNamesNotUtf8: it does not write them in UTF-8.
     """
-    if file_name_encoding().lower().replace("-", "") != "utf8":
-        raise FileNamesNotUtf8(path=root, encoding=file_name_encoding())
+    if not names_are_utf8():
+        raise FileNamesNotUtf8(path=root, encoding=sys.getfilesystemencoding())
 
 
 def storage_error(error: OSError, root: Path) -> OperationalError:
@@ -188,12 +184,19 @@ def write_new(path: Path, data: bytes) -> None:
     """
     descriptor = open_on_standby(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(descriptor, left) :]
+        write_all(descriptor, [data])
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_all(descriptor: int, parts: Sequence[bytes | bytearray | memoryview]) -> None:
+    """Write all bytes of some buffers, in one call of the system where it does so."""
+    written = 0 if is_windows() else os.writev(descriptor, parts)
+    if written != sum(map(len, parts)):
+        rest = memoryview(b"".join(parts))[written:]
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
 
 
 def replace_file(path: Path, data: bytes, *, scratch_name: str) -> None:

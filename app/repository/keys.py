@@ -14,30 +14,12 @@ import msgspec
 
 from app.core.durable import rename, sync_directory, unlink
 from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
-from app.repository.documents import decode_document, encode_document, is_newer
+from app.repository.documents import decode_document, encode_document, newer_documents
 from app.repository.errors import KeyWrong
 from app.repository.files import Displaced, read_bounded, storage_errors, write_new
 from app.repository.layout import SCRATCH_SUFFIX
-from app.repository.recoverykeys import format_recovery_key, new_recovery_key, parse_recovery_key
+from app.repository.recoverykeys import new_recovery_key, parse_recovery_key
 from app.repository.seals import NONCE_BYTES, PASSPHRASE, RECOVERY, TAG_BYTES, Scrypt, Seal, Seals
-
-__all__ = [
-    "KeyFile",
-    "KeyRing",
-    "MasterKey",
-    "Opened",
-    "Passphrase",
-    "Protection",
-    "RecoveryKey",
-    "RepositoryKey",
-    "Unlocked",
-    "encode_master",
-    "format_recovery_key",
-    "key_file_damage",
-    "new_master_key",
-    "new_recovery_key",
-    "parse_recovery_key",
-]
 
 _LONGEST_KEY_FILE_BYTES = 16 * 1024
 _KEY_FORMAT = 1
@@ -282,19 +264,17 @@ def newer_key_files(folder: Path) -> list[str]:
     Raises:
         OSError: the standby cannot be read.
     """
-    found: list[str] = []
-    for path in sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)[:_MOST_KEY_FILES]:
-        with suppress(FileNotFoundError, ValueError, Displaced):
-            if is_newer(read_bounded(path, _LONGEST_KEY_FILE_BYTES), _KEY_FORMAT):
-                found.append(f"keys/{path.name}")
-    return found
+    return newer_documents(_key_paths(folder), _LONGEST_KEY_FILE_BYTES, _KEY_FORMAT)
+
+
+def _key_paths(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)[:_MOST_KEY_FILES]
 
 
 def _read_all(folder: Path) -> list[tuple[Path, KeyFile | str]]:
     """Return every key file, or what is wrong with it."""
     found: list[tuple[Path, KeyFile | str]] = []
-    names = sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
-    for path in names[:_MOST_KEY_FILES]:
+    for path in _key_paths(folder):
         try:
             file = decode_document(read_bounded(path, _LONGEST_KEY_FILE_BYTES), KeyFile)
             file.check()

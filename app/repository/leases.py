@@ -27,7 +27,7 @@ from blake3 import blake3
 from app.core.clock import Clock
 from app.core.durable import rename, sync_directory, unlink
 from app.domain.errors import StandbyFull
-from app.repository.documents import decode_document, encode_document, is_newer
+from app.repository.documents import decode_document, encode_document, is_newer, newer_documents
 from app.repository.errors import LeaseLost, RepositoryBusy
 from app.repository.files import (
     Displaced,
@@ -351,7 +351,8 @@ class Lease:
         """
         with storage_errors(self._layout.root):
             self._layout.settings.stat()
-            if self.is_lost() or not self._path.exists():
+            self._lost = self._lost or not self._path.exists()
+            if self._lost:
                 raise LeaseLost(path=self._layout.root)
 
     def release(self) -> None:
@@ -370,12 +371,8 @@ def newer_leases(folder: Path) -> list[str]:
     Raises:
         OSError: the standby cannot be read.
     """
-    found: list[str] = []
-    for path in sorted(path for path in folder.iterdir() if path.suffix == LEASE_SUFFIX):
-        with suppress(FileNotFoundError, ValueError, Displaced):
-            if is_newer(read_bounded(path, _LONGEST_LEASE_BYTES), _LEASE_FORMAT):
-                found.append(f"locks/{path.name}")
-    return found
+    paths = sorted(path for path in folder.iterdir() if path.suffix == LEASE_SUFFIX)
+    return newer_documents(paths, _LONGEST_LEASE_BYTES, _LEASE_FORMAT)
 
 
 def is_readable_lease(path: Path) -> bool:

@@ -19,8 +19,13 @@ class Leftovers:
         with self._lock:
             return path in self._known
 
-    def remove(self, path: Path) -> bool:
-        """Delete a file, or a directory with everything in it; tell whether it is gone. Never raises."""
+    def remove(self, path: Path, *, known_as: Path | None = None) -> bool:
+        """Delete a file, or a directory with everything in it; tell whether it is gone. Never raises.
+
+        Args:
+            path: where it is.
+            known_as: the place by which what stays is named, when it goes back there.
+        """
         try:
             if path.is_dir() and not is_link(path):
                 left = remove_what_can_be(path)
@@ -30,7 +35,7 @@ class Leftovers:
         except OSError as error:
             left = {path: error}
         for place, reason in left.items():
-            self.note(place, reason)
+            self.note((known_as or path) / place.relative_to(path), reason)
         return not left
 
     def note(self, path: Path, error: OSError) -> None:

@@ -267,14 +267,6 @@ class Locator:
 
         self._write(act)
 
-    def pack_ids(self) -> set[str]:
-        """Return the packs that are known.
-
-        Raises:
-            LocatorUnavailable: the local disk refuses.
-        """
-        return set(self.pack_sizes())
-
     def pack_sizes(self) -> dict[str, int]:
         """Return the packs that are known, and how many bytes the file of each had.
 

@@ -15,8 +15,8 @@ from blake3 import blake3
 
 from app.core.durable import rename, sync_directory, unlink
 from app.core.privatefiles import open_on_standby
-from app.repository.files import is_windows, make_directory, open_regular, refuse_links
-from app.repository.records import HEADER_BYTES, Buffer, EncodedRecord, RecordDamaged, RecordKind, parse_header
+from app.repository.files import make_directory, open_regular, refuse_links, write_all
+from app.repository.records import HEADER_BYTES, EncodedRecord, RecordDamaged, RecordKind, parse_header
 
 PACK_HEADER_BYTES = 64
 TRAILER_BYTES = 64
@@ -162,7 +162,7 @@ class PackBuilder:
         self.entries: list[PackEntry] = []
         self._descriptor = open_on_standby(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            _write_all(self._descriptor, [pack_header(repository_id, bytes.fromhex(self.pack_id))])
+            write_all(self._descriptor, [pack_header(repository_id, bytes.fromhex(self.pack_id))])
         except OSError:
             self.discard()
             raise
@@ -173,7 +173,7 @@ class PackBuilder:
         Raises:
             OSError: the system refused; the pack ends with its last whole record.
         """
-        _write_all(self._descriptor, record.parts)
+        write_all(self._descriptor, record.parts)
         self.entries.append(PackEntry(digest, self.size_bytes, record.length_bytes, raw_bytes, kind))
         self.size_bytes += record.length_bytes
 
@@ -184,7 +184,7 @@ class PackBuilder:
             OSError: the system refused.
         """
         try:
-            _write_all(self._descriptor, [pack_footer(self.entries, self.size_bytes)])
+            write_all(self._descriptor, [pack_footer(self.entries, self.size_bytes)])
             os.fsync(self._descriptor)
         finally:
             self._close()
@@ -240,16 +240,3 @@ def salvage(
         os.fsync(file.fileno())
     place_pack(source, target)
     return entries
-
-
-def _write_all(descriptor: int, parts: Sequence[Buffer]) -> None:
-    if is_windows():
-        view = memoryview(b"".join(parts))
-        while view:
-            view = view[os.write(descriptor, view) :]
-        return
-    written = os.writev(descriptor, parts)
-    if written != sum(map(len, parts)):
-        rest = memoryview(b"".join(parts))[written:]
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from app.core.durable import remove_directory, remove_what_can_be, rename, unlink
+from app.core.durable import remove_directory, rename
 from app.repository.files import is_link, make_directory, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, is_pack_id
 from app.repository.leases import Lease, LeaseBook
@@ -41,7 +41,7 @@ def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> 
             continue
         try:
             rescued += _rescue_all(parts, adopted)
-            gone = _is_removed(parts, adopted, path)
+            gone = parts.leftovers.remove(adopted, known_as=path)
         except PackTooNew:  # the program that wrote it salvages it
             gone = False
         except OSError as error:
@@ -56,17 +56,6 @@ def _rescue_all(parts: RepositoryParts, adopted: Path) -> int:
     if is_link(adopted) or not adopted.is_dir():
         return 0
     return sum(_rescue(parts, pack) for pack in _packs_below(adopted))
-
-
-def _is_removed(parts: RepositoryParts, adopted: Path, before: Path) -> bool:
-    """Delete what was adopted; what stays is named by the place to which it goes back."""
-    if is_link(adopted) or not adopted.is_dir():
-        unlink(adopted, missing_ok=True)
-        return True
-    left = remove_what_can_be(adopted)
-    for place, error in left.items():
-        parts.leftovers.note(before / place.relative_to(adopted), error)
-    return not left
 
 
 def _put_back(parts: RepositoryParts, adopted: Path, before: Path) -> None:

@@ -173,6 +173,15 @@ class RecordStore:
         except OSError as error:
             raise storage_error(error, self._layout.root) from error
 
+    def refuse_newer_packs(self) -> None:
+        """Make sure that this program reads every pack.
+
+        Raises:
+            WrittenByNewer: it does not.
+        """
+        if self.newer_packs:
+            raise WrittenByNewer(what=f"pack {min(self.newer_packs)}")
+
     def place(self, digest: bytes) -> Place:
         """Return where a record lies.
 
@@ -184,9 +193,8 @@ class RecordStore:
         if place is None and self._may_synchronize:
             self.synchronize()
             place = self._locator.find(digest)
-        if place is None and self.newer_packs:
-            raise WrittenByNewer(what=f"pack {min(self.newer_packs)}")
         if place is None:
+            self.refuse_newer_packs()
             raise RecordLost(digest, None, f"{digest.hex()} is in no pack")
         return place
 

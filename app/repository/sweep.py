@@ -166,16 +166,11 @@ class Sweeper:
         parts = self._parts
         read_repository_file(parts.layout.root)
         parts.store.synchronize()
-        self._refuse_newer_packs()
+        parts.store.refuse_newer_packs()
         with storage_errors(parts.layout.root):
             files = [*newer_leases(parts.layout.locks), *newer_key_files(parts.layout.keys)]
         for name in files:
             raise WrittenByNewer(what=name)
-
-    def _refuse_newer_packs(self) -> None:
-        newer = self._parts.store.newer_packs
-        if newer:
-            raise WrittenByNewer(what=f"pack {min(newer)}")
 
     def _roots(self) -> tuple[list[TrashedPoint], list[PointDisk]]:
         """Return the deleted points whose time is over, and the disks of all points that stay."""
@@ -208,7 +203,7 @@ class Sweeper:
                 continue
             live = self._live(pack_id, entries, reached, present)
             states[pack_id] = _PackState(pack_id, present[pack_id], live, len(live) < len(entries))
-        self._refuse_newer_packs()
+        self._parts.store.refuse_newer_packs()
         return states
 
     def _live(

@@ -59,10 +59,7 @@ class Trash:
             refuse_links([source.parent])
             if not source.is_dir():
                 raise PointMissing(point=point)
-            seconds = int(now.timestamp())
-            while (folder / f"{stamp}.{seconds}").exists():
-                seconds += 1
-            move_into(source, folder / f"{stamp}.{seconds}")
+            move_into(source, _free_place(folder, stamp, now))
             sync_directory(folder)
             sync_directory(source.parent)
             with suppress(OSError):  # the last point of a chain takes the chain's directory with it
@@ -108,11 +105,8 @@ class Trash:
         """
         for path, _, deleted in self._directories():
             if is_in_future(deleted, now):
-                stamp, seconds = path.name.partition(".")[0], int(now.timestamp())
                 with suppress(OSError):  # it is tried again by the next sweep
-                    while (path.parent / f"{stamp}.{seconds}").exists():
-                        seconds += 1
-                    rename(path, path.parent / f"{stamp}.{seconds}")
+                    rename(path, _free_place(path.parent, path.name.partition(".")[0], now))
                     sync_directory(path.parent)
 
     def purge(self, point: PointId, deleted_at: datetime, scratch: Path, leftovers: Leftovers) -> bool:
@@ -170,3 +164,11 @@ def _inside(chain: Path) -> list[Path]:
     with suppress(FileNotFoundError):
         return list(chain.iterdir())
     return []
+
+
+def _free_place(folder: Path, stamp: str, now: datetime) -> Path:
+    """Return the place of a point that is deleted now, or as soon after as its name is not taken."""
+    seconds = int(now.timestamp())
+    while (folder / f"{stamp}.{seconds}").exists():
+        seconds += 1
+    return folder / f"{stamp}.{seconds}"

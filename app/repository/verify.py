@@ -7,7 +7,7 @@ from itertools import islice
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.restore_point import PointDisk, RestorePoint
-from app.repository.errors import PointDamaged, PointMissing, WrittenByNewer
+from app.repository.errors import PointDamaged, PointMissing
 from app.repository.healing import forget_lost
 from app.repository.pages import PAGE_ENTRIES, ZERO_DIGEST, PageDamaged, PageTree
 from app.repository.parts import RepositoryParts
@@ -72,8 +72,8 @@ class PointVerifier:
             while batch := list(islice(chunks, 4096)):
                 self._cancel.check()
                 known = self._parts.locator.find_many(digest for _, digest in batch)
-                if self._parts.store.newer_packs and len(known) < len({digest for _, digest in batch}):
-                    raise WrittenByNewer(what=f"pack {min(self._parts.store.newer_packs)}")
+                if any(digest not in known for _, digest in batch):
+                    self._parts.store.refuse_newer_packs()
                 self._damage += [
                     self._chunk_damage(disk, index, RecordLost(digest, None, "no pack holds it whole"))
                     for index, digest in batch

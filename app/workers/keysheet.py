@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QIODevice, QMarginsF
 from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
+from app.core.privatefiles import create_private
 from app.domain.errors import OperationalError
 
 _MARGIN_MM = 20.0
@@ -49,13 +50,12 @@ def save_privately(path: Path, data: bytes) -> None:
         RecoveryKeyNotWritten: the system refused.
     """
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(16)}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(scratch, flags, 0o600)
+        file = create_private(scratch)
     except OSError as error:  # what is there under this name is not ours, so it stays
         raise RecoveryKeyNotWritten(path=path, detail=error.strerror or error) from error
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

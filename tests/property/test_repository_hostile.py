@@ -25,11 +25,12 @@ from app.repository import Passphrase, RecoveryKey, Repository, RepositoryKey, S
 from app.repository.configuration import RepositoryFile
 from app.repository.documents import decode_document, document_body, encode_document
 from app.repository.errors import KeyWrong
-from app.repository.keys import KeyFile, key_file_damage, parse_recovery_key
+from app.repository.keys import KeyFile, key_file_damage
 from app.repository.packs import PackDamaged, read_footer, scan_records
 from app.repository.pages import PageDamaged, PageTree
 from app.repository.points import ChangesFile, PointFile, restore_point
 from app.repository.records import RecordDamaged, parse_header
+from app.repository.recoverykeys import parse_recovery_key
 from app.repository.seals import Scrypt
 from app.repository.values import KIB
 from tests.unit.repository.helpers import (

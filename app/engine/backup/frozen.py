@@ -1,7 +1,7 @@
 """The part of a backup that runs while the VM's disks are frozen."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -61,7 +61,7 @@ class FrozenBackup:
     chance: random.Random
     caught_lie: bool = field(default=False, init=False)
     _told: set[Message] = field(default_factory=set, init=False)
-    _chosen_chain: str | None = field(default=None, init=False)
+    _chain: str = field(default="", init=False)
 
     def copy(self, *, release: Callable[[], bool]) -> RestorePoint:
         """Make the restore point; ``release`` is called as soon as the last byte is read.
@@ -122,7 +122,7 @@ class FrozenBackup:
 
     def _query_changes(self) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         self.job.stages.enter(TaskState.QUERYING_CHANGES)
-        points = self.repository.chain_points(self._chain())
+        self._chain, points = self._choose_chain()
         plan = plan_backup(
             self.request.kind, self._supported_disks(), points, tracking_wanted=self.tracking_wanted
         )
@@ -156,22 +156,18 @@ class FrozenBackup:
             self._context.log.warning(m.REVERTS_UNKNOWN, detail=error.message)
             return None
 
-    def _chain(self) -> str:
-        """Return the chain of the VM; where another VM with the same id has left points, one of its own."""
-        if self._chosen_chain is None:
-            self._chosen_chain = self._choose_chain()
-        return self._chosen_chain
-
-    def _choose_chain(self) -> str:
+    def _choose_chain(self) -> tuple[str, Sequence[RestorePoint]]:
+        """Return the VM's chain and its points; one of its own where another VM with the same id has left some."""
         address = self.workshop.sessions.platform(self.request.platform).address
         rule_name, summary = self.request.rule_name, self.details.summary
         chain = self.repository.chain_name(rule_name, summary.id, address)
         now = ProtectedVm(vm=summary.id, name=summary.name, instance_uuid=summary.instance_uuid)
-        newest = next(iter(self.repository.chain_points(chain)), None)
-        if newest is None or belongs(newest.facts, now) or summary.instance_uuid is None:
-            return chain
+        points = self.repository.chain_points(chain)
+        if not points or belongs(points[0].facts, now) or summary.instance_uuid is None:
+            return chain, points
         own = VmId(f"{summary.id}-{summary.instance_uuid[:8]}")
-        return self.repository.chain_name(rule_name, own, address)
+        chain = self.repository.chain_name(rule_name, own, address)
+        return chain, self.repository.chain_points(chain)
 
     def _check_data(
         self, plan: BackupPlan, known: dict[int, DiskExtents]
@@ -261,7 +257,7 @@ class FrozenBackup:
             parent=plan.parent,
             consistent=off or not self.frozen.crash_consistent,
             created_at=self.frozen_at,
-            chain=self._chain(),
+            chain=self._chain,
             history=self.history,
         )
 

@@ -163,7 +163,7 @@ def test_a_vm_that_took_the_place_of_another_goes_on_with_its_history(catalog: C
     catalog.tasks.log(failed, EVENING, LogLevel.NORMAL, MessageKind("test.said", "Said").fill())
     catalog.traffic.add([Moved(at_s=60, rule=R1, vm=A, read_bytes=5, written_bytes=0)])
     catalog.traffic.roll_up(200)
-    assert catalog.rules.succeed(PlatformId("p1"), A, B, EVENING) == R1
+    assert catalog.rules.succeed_all(PlatformId("p1"), {A: B}, EVENING) == {A: R1}
     assert counts(catalog, R1, A) == (0, 0)
     assert counts(catalog, R1, B) == (1, 1)
     assert catalog.figures.unviewed(R1, B) == 1

@@ -125,11 +125,11 @@ def test_every_policy_survives_being_kept(policy: OneTimePolicy | PeriodicPolicy
 
 def test_a_vm_that_took_anothers_place_takes_it_in_the_rule_too(catalog: Catalog) -> None:
     catalog.rules.add(RULE, NOON, NOON)
-    assert catalog.rules.succeed(PLATFORM.id, VmId("vm-1"), VmId("vm-9"), NOON) == RULE.id
-    assert catalog.rules.succeed(PLATFORM.id, VmId("vm-1"), VmId("vm-9"), NOON) is None, (
+    assert catalog.rules.succeed_all(PLATFORM.id, {VmId("vm-1"): VmId("vm-9")}, NOON) == {VmId("vm-1"): RULE.id}
+    assert catalog.rules.succeed_all(PLATFORM.id, {VmId("vm-1"): VmId("vm-9")}, NOON) == {}, (
         "a second time is harmless"
     )
-    assert catalog.rules.succeed(PLATFORM.id, VmId("vm-77"), VmId("vm-78"), NOON) is None
+    assert catalog.rules.succeed_all(PLATFORM.id, {VmId("vm-77"): VmId("vm-78")}, NOON) == {}
     changed = catalog.rules.get(RULE.id)
     assert changed is not None
     assert [(one.vm, one.name, one.is_started) for one in changed.vms] == [

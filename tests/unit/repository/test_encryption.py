@@ -30,7 +30,7 @@ from app.repository import (
 )
 from app.repository.documents import encode_document
 from app.repository.errors import KeyNeeded, KeyWrong, PointDamaged
-from app.repository.keys import format_recovery_key, parse_recovery_key
+from app.repository.recoverykeys import format_recovery_key, parse_recovery_key
 from app.repository.values import KIB, MIB
 from tests.support import independent_reader
 from tests.unit.repository.helpers import (

@@ -43,7 +43,7 @@ def test_it_grows_as_packs_come(tmp_path: Path) -> None:
         found = locator.find_many(entry.digest for entry in entries(0, 12_000))
         assert len(found) == 12_000
     with Locator(tmp_path / "locator", "id") as locator:
-        assert len(locator.pack_ids()) == 12
+        assert len(locator.pack_sizes()) == 12
         assert locator.find(entries(11_999, 1)[0].digest) is not None
 
 
@@ -92,4 +92,4 @@ def test_it_follows_another_process_that_made_it_larger(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code, str(tmp_path / "locator")], check=True, timeout=60)
         assert locator.find(entries(119_999, 1)[0].digest) is not None
         locator.add_pack(f"{2:032x}", entries(10, 10))
-        assert len(locator.pack_ids()) == 3
+        assert len(locator.pack_sizes()) == 3

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.console_events import VmSucceeded
 from app.domain.errors import VmCreationFailed
-from app.domain.ids import VmId
+from app.domain.ids import RuleId, VmId
 from app.domain.places import PlannedVm
 from app.domain.policies import Retention
 from app.domain.states import BackupKind, TaskState
@@ -113,7 +113,7 @@ def test_a_crash_between_the_swap_and_its_end_does_not_lose_the_rules_vm(tmp_pat
         rule = lab.rule(web)
         lab.at(local(12))
         member = newest(lab, web)
-        lab.catalog.rules.succeed = _forget  # type: ignore[method-assign,assignment]
+        lab.catalog.rules.succeed_all = _forget  # type: ignore[method-assign,assignment]
         lab.catalog.restore_journal.closed = lambda task: None  # type: ignore[method-assign]
         lab.engine.execute(StartGroupRestore(rule=rule, members=(member,)))
         lab.tick()
@@ -122,8 +122,9 @@ def test_a_crash_between_the_swap_and_its_end_does_not_lose_the_rules_vm(tmp_pat
         assert protected(lab) == {host.named("web")}
 
 
-def _forget(*_: object) -> None:
+def _forget(*_: object) -> dict[VmId, RuleId]:
     """Stands for the process that died before the catalog was told."""
+    return {}
 
 
 def test_a_group_with_a_vm_that_cannot_be_created_is_refused_before_anything_starts(
