@@ -72,6 +72,8 @@ class LateWrites:
             thread = self._thread
         if thread is not None:
             thread.join(within_s)
+            if thread.is_alive():  # in the middle of a write; it goes on with the others
+                return
         self._write_waiting()
 
     def _keep(self, write: _Write) -> None:
