@@ -70,6 +70,31 @@ def test_lines_beyond_the_limit_are_counted_and_ends_are_not_among_them(monkeypa
     late.close(1)
 
 
+@pytest.mark.allows_log(LATER)
+def test_closing_while_a_write_takes_too_long_writes_nothing_twice_and_loses_nothing() -> None:
+    done, entered, held, is_full = list[str](), threading.Event(), threading.Event(), [True]
+    late = LateWrites(pause_s=0.01)
+
+    def slow() -> None:
+        if is_full:
+            raise full()
+        entered.set()
+        held.wait()
+        done.append("slow")
+
+    late.write(slow, "slow")
+    late.write(lambda: done.append("next"), "next")
+    is_full.clear()
+    assert entered.wait(10)
+    closing = threading.Thread(target=late.close, args=(0.05,))
+    closing.start()
+    closing.join(1)
+    assert not closing.is_alive()
+    held.set()
+    wait_until(lambda: "next" in done, what="the last one")
+    assert done == ["slow", "next"]
+
+
 @contextmanager
 def full_catalog(lab: EngineLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Let the catalog refuse every change while the event is set."""
