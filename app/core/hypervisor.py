@@ -17,6 +17,7 @@ from app.domain.vms import (
     FrozenVm,
     SavedConfiguration,
     SnapshotInfo,
+    VirtualDisk,
     VmDetails,
     VmPlacement,
     VmSummary,
@@ -82,6 +83,15 @@ class Hypervisor(Protocol):
         """
         ...
 
+    def frozen_disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
+        """Return the disks of a snapshot as they lie now: the platform may have moved their files meanwhile.
+
+        Raises:
+            SnapshotGone: the snapshot is not on the VM any more.
+            VmNotFound: the VM itself is gone.
+        """
+        ...
+
     def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
         """Remove a snapshot and consolidate its disks; a snapshot that is gone already is fine.
 
@@ -103,6 +113,7 @@ class Hypervisor(Protocol):
 
         Raises:
             ChangeTrackingLost: it cannot be told; read the disk whole.
+            SnapshotGone: the snapshot is not on the VM any more.
         """
         ...
 

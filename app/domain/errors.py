@@ -117,6 +117,21 @@ class SnapshotFailed(OperationalError):
     retryable = True
 
 
+class SnapshotGone(OperationalError):
+    """Somebody removed the snapshot of a backup while its disks were being read."""
+
+    code = "snapshot.gone"
+    message_template = (
+        "The snapshot of {vm} was removed by somebody else while its disks were being read: "
+        "what was read since may belong to no single moment, so no restore point was made."
+    )
+    hint_template = (
+        "Leave snapshots alone whose names begin with Standfast- while a backup runs, also by clean-up scripts "
+        "and other backup programs; then run the task again."
+    )
+    retryable = True
+
+
 class QuiesceFailed(OperationalError):
     """The guest could not be quiesced for a snapshot."""
 

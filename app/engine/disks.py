@@ -9,6 +9,7 @@ from app.core.disks import DiskReader, DiskWriter
 from app.core.hypervisor import Hypervisor
 from app.core.patience import Patience
 from app.domain.states import TransportMode
+from app.engine.following import FollowingReader, FrozenPlaces
 
 
 class DiskOpener:
@@ -28,16 +29,28 @@ class DiskOpener:
         self._preferred = preferred
         self._context = context
         self._patience = patience or Patience(context.clock, context.cancel, 0.0)
+        self._places = FrozenPlaces(hypervisor, self._patience, context.log)
 
     @contextmanager
     def reader(self, address: DiskAddress) -> Iterator[DiskReader]:
-        """Open a disk for reading.
+        """Open a disk for reading; a frozen one is followed where the platform moves it.
 
         Raises:
             NoTransportAvailable: no mode reaches it.
+            SnapshotGone, VmNotFound: a frozen disk is not there any more.
             TaskCancelled: cancelled meanwhile.
         """
-        reader = self._patience.through(
+        if address.snapshot is None:
+            reader = self._open(address)
+        else:
+            reader = FollowingReader(self._open, self._places, address)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def _open(self, address: DiskAddress) -> DiskReader:
+        return self._patience.through(
             lambda: self._transports.open_reader(
                 self._hypervisor.disk_access,
                 address,
@@ -46,10 +59,6 @@ class DiskOpener:
                 cancel=self._context.cancel,
             )
         )
-        try:
-            yield reader
-        finally:
-            reader.close()
 
     @contextmanager
     def writer(self, address: DiskAddress) -> Iterator[DiskWriter]:

@@ -150,6 +150,13 @@ TRACKING_RESET_FAILED = MessageKind(
 DISK_DONE = MessageKind(
     "backup.disk_done", "{disk}: read {read_bytes:size} over {mode}, stored {stored_bytes:size} that are new"
 )
+DISK_MOVED = MessageKind(
+    "backup.disk_moved", "The platform has moved {old} to {new} meanwhile: reading goes on there"
+)
+SNAPSHOT_NOT_CHECKED = MessageKind(
+    "backup.snapshot_not_checked",
+    "Whether the snapshot was there until the last byte was read could not be asked: {detail}",
+)
 WRITING_AGAIN = MessageKind("backup.writing_again", "The restore point is begun again with the new plan")
 POINT_COMMITTED = MessageKind("backup.point_committed", "Restore point {point} is complete")
 POINT_NOT_LISTED = MessageKind(

@@ -180,6 +180,14 @@ class ChangeTracking:
         self, vm: VmId, snapshot: SnapshotId, disk_key: int, capacity_bytes: int, since: str | None
     ) -> list[Extent]:
         """Return what changed; see ``Hypervisor.changed_extents``."""
+        try:
+            return self._changed_extents(vm, snapshot, disk_key, capacity_bytes, since)
+        except vmodl.fault.ManagedObjectNotFound as error:
+            raise self._snapshots.gone(vm) from error
+
+    def _changed_extents(
+        self, vm: VmId, snapshot: SnapshotId, disk_key: int, capacity_bytes: int, since: str | None
+    ) -> list[Extent]:
         since_text = since if since is not None else EVERYTHING_ALLOCATED
         disk = self._frozen_disk(snapshot, disk_key)
         reason = doubt(disk, capacity_bytes, since)

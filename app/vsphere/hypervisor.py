@@ -19,6 +19,7 @@ from app.domain.vms import (
     FrozenVm,
     SavedConfiguration,
     SnapshotInfo,
+    VirtualDisk,
     VmDetails,
     VmPlacement,
     VmSummary,
@@ -151,6 +152,16 @@ class VSphereHypervisor:
         with translated(self._session.attempt("create a snapshot", str(vm))):
             return self._snapshots.create(vm, task, quiesce=quiesce, log=log, cancel=cancel)
 
+    def frozen_disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
+        """Return the disks of a snapshot as they lie now: a storage vMotion moves their files.
+
+        Raises:
+            SnapshotGone: the snapshot is not on the VM any more.
+            VmNotFound: the VM itself is gone.
+        """
+        with translated(self._session.attempt("look at a snapshot", str(vm))):
+            return self._snapshots.disks(vm, snapshot)
+
     def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
         """Remove a snapshot and consolidate its disks; a snapshot that is gone already is fine.
 
@@ -172,6 +183,7 @@ class VSphereHypervisor:
 
         Raises:
             ChangeTrackingLost: it cannot be told; read the disk whole.
+            SnapshotGone: the snapshot is not on the VM any more.
         """
         with translated(self._session.attempt("tell changed blocks", str(vm))):
             return self._tracking.changed_extents(vm, snapshot, disk_key, capacity_bytes, since)

@@ -14,9 +14,9 @@ from pyVmomi import vim, vmodl
 from app.core.cancel import CancelToken
 from app.core.hypervisor import SNAPSHOT_PREFIX
 from app.core.tasklog import TaskLog
-from app.domain.errors import OperationalError, SnapshotFailed
+from app.domain.errors import OperationalError, SnapshotFailed, SnapshotGone
 from app.domain.ids import SnapshotId, TaskId, VmId
-from app.domain.vms import FrozenVm, PowerState, SnapshotInfo
+from app.domain.vms import FrozenVm, PowerState, SnapshotInfo, VirtualDisk
 from app.vsphere import messages, tasks
 from app.vsphere.details import frozen_disks_of, snapshots_in
 from app.vsphere.errors import (
@@ -142,6 +142,22 @@ class Snapshots:
             self._undo(vm, name, None)
             raise
         return devices
+
+    def disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
+        """Return the disks of a snapshot as they lie now; see ``Hypervisor.frozen_disks``."""
+        try:
+            return frozen_disks_of(self._session.run(lambda connection: snapshot_devices(connection, snapshot)))
+        except vmodl.fault.ManagedObjectNotFound as error:
+            raise self.gone(vm) from error
+
+    def gone(self, vm: VmId) -> SnapshotGone:
+        """Return the error of a snapshot that is not found.
+
+        Raises:
+            vmodl.fault.ManagedObjectNotFound: the VM itself is gone.
+        """
+        row = self._session.run(lambda connection: read(connection.query(), connection.vm(vm), "name"))
+        return SnapshotGone(vm=unescaped(row.get("name") or vm))
 
     # ---- undo --------------------------------------------------------------------------------------------
 

@@ -215,6 +215,24 @@ class LocalHost(DiskHost):
             owner.reverted_at = datetime.now(UTC)
             self.save()
 
+    def relocate(self, vm: VmId, folder: str) -> None:
+        """Move all files of a VM to another place, those of its snapshots too, as a storage vMotion does."""
+        with self.lock:
+            owner = self.vm(vm)
+            (self.root / folder).mkdir(exist_ok=True)
+            snapshots = (disk for one in owner.snapshots.values() for disk in one.disks.values())
+            for disk in (*owner.disks.values(), *snapshots):
+                moved = f"{folder}/{Path(disk.file).name}"
+                (self.root / disk.file).rename(self.root / moved)
+                disk.file = moved
+            self.save()
+
+    def drop_snapshots(self, vm: VmId) -> None:
+        """Delete every snapshot of a VM as somebody else may; what is open stays readable."""
+        with self.lock:
+            self.vm(vm).snapshots.clear()
+            self.save()
+
     def resize(self, vm: VmId, key: int, capacity_bytes: int) -> None:
         """Change a disk's capacity."""
         with self.lock:
@@ -249,7 +267,8 @@ class LocalHost(DiskHost):
                 raise access_failed(address, "opened", "the VM runs")
             else:
                 disk = vm.disks[address.disk_key]
-            assert disk.file == address.path
+            if disk.file != address.path:
+                raise access_failed(address, "opened", "no such file")
             assert disk.capacity_bytes == address.capacity_bytes
 
             def on_read(extent: Extent) -> None:
@@ -260,6 +279,8 @@ class LocalHost(DiskHost):
     def _on_read(self, address: DiskAddress, extent: Extent) -> None:
         self.faults.call("read")
         with self.lock:
+            if not (self.root / address.path).exists():
+                raise access_failed(address, "read", "no such file")
             if self.faults.fail_read_at is not None:
                 if self.faults.fail_read_at <= 0:
                     raise access_failed(address, "read", "the connection was lost")

@@ -22,6 +22,7 @@ from app.domain.errors import (
     PlatformUnreachable,
     PowerOperationFailed,
     SnapshotFailed,
+    SnapshotGone,
     VmCreationFailed,
 )
 from app.domain.extents import Extent, subtract
@@ -44,7 +45,7 @@ from app.domain.vms import (
     VmSummary,
 )
 from tests.support.local_disks import LocalDisk
-from tests.support.local_host import LocalHost
+from tests.support.local_host import LocalHost, LocalSnapshot
 
 PASSWORD = "correct horse"
 
@@ -170,6 +171,18 @@ class LocalSession:
             quiesce_failure="the guest did not answer" if failed else None,
         )
 
+    def frozen_disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
+        """Return where the copies are."""
+        self._call("frozen_disks")
+        with self._lock:
+            return tuple(_virtual(disk) for disk in self._frozen(vm, snapshot).disks.values())
+
+    def _frozen(self, vm: VmId, snapshot: SnapshotId) -> LocalSnapshot:
+        found = self._host.vm(vm)
+        if snapshot not in found.snapshots:
+            raise SnapshotGone(vm=found.name)
+        return found.snapshots[snapshot]
+
     def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
         """Delete the copies."""
         self._call("remove_snapshot")
@@ -195,7 +208,7 @@ class LocalSession:
         """Return what was written since a change id, or ever."""
         self._call("changed_extents")
         with self._lock:
-            disk = self._host.vm(vm).snapshots[snapshot].disks[disk_key]
+            disk = self._frozen(vm, snapshot).disks[disk_key]
             assert disk.capacity_bytes == capacity_bytes
             if disk_key in self._faults.lost_tracking or not disk.tracking.enabled:
                 raise ChangeTrackingLost(disk=disk.label, change_id=since, detail="the tracking file is broken")

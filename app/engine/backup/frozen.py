@@ -8,7 +8,7 @@ from datetime import datetime
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor, MarkedHistory, RevertHistory
 from app.core.patience import Patience
-from app.domain.errors import OperationalError
+from app.domain.errors import OperationalError, SnapshotGone
 from app.domain.identity import belongs
 from app.domain.ids import VmId
 from app.domain.messages import LogLevel, Message, MessageKind
@@ -244,9 +244,25 @@ class FrozenBackup:
                 writer.save_changed_extents(one.disk.key, known[one.disk.key].extents, one.since)
             for one in plan.disks:
                 self._write_disk(writer, known[one.disk.key])
+            self._check_still_frozen()
             release()
             self._context.cancel.check()
             return writer.commit()
+
+    def _check_still_frozen(self) -> None:
+        """Make sure that all that was read is of one moment: without its snapshot a disk is written on.
+
+        Raises:
+            SnapshotGone: it may be of several.
+            TaskCancelled: cancelled meanwhile.
+        """
+        vm, snapshot = self.request.vm, self.frozen.snapshot
+        try:
+            self.patience.through(lambda: self.hypervisor.frozen_disks(vm, snapshot))
+        except SnapshotGone:
+            raise
+        except OperationalError as error:
+            self._context.log.warning(m.SNAPSHOT_NOT_CHECKED, detail=error.message)
 
     def _draft(self, plan: BackupPlan) -> PointDraft:
         off = self.details.summary.power_state is PowerState.OFF
