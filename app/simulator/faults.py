@@ -12,6 +12,7 @@ from pyVmomi import vmodl
 from app.domain.extents import Extent
 
 FaultFactory = Callable[[], vmodl.MethodFault]
+FaultAction = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Interruption:
     """What happens to a connection: it stalls for ``stall_s`` seconds, or, with None, it is dropped."""
 
     stall_s: float | None
+    meanwhile: FaultAction | None = None
+    """Done while it stalls; or after it was dropped and before its client can notice."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class _Script:
     delays: list[_DelayRule] = field(default_factory=list)
     nfc: list[_ByteRule] = field(default_factory=list)
     https: list[_ByteRule] = field(default_factory=list)
+    reads: list[_ByteRule] = field(default_factory=list)
     hung: set[str] = field(default_factory=set)
     full: set[str] = field(default_factory=set)
     omitted: dict[tuple[str, int], list[Extent]] = field(default_factory=dict)
@@ -142,6 +146,29 @@ class FaultScript:
         """Cut an HTTPS datastore download once so many bytes were sent."""
         with self._lock:
             self._script.https.append(_ByteRule(after_bytes, Interruption(None)))
+
+    def halt_reads(self, after_bytes: int, action: FaultAction) -> None:
+        """Do something once so many bytes of disks were sent, over NFC and HTTPS together.
+
+        The connection that sent the last of them waits until it is done and keeps its disks open.
+
+        Args:
+            after_bytes: counted from now.
+            action: such as what another client does; it runs on the connection's thread.
+        """
+        with self._lock:
+            self._script.reads.append(_ByteRule(after_bytes, Interruption(0.0, action)))
+
+    def cut_reads(self, after_bytes: int, meanwhile: FaultAction) -> None:
+        """Cut a connection once so many bytes of disks were sent, over NFC and HTTPS together.
+
+        Args:
+            after_bytes: counted from now.
+            meanwhile: done when the connection has let go of its disks and before its client notices, so that
+                the client finds everything as it is afterwards; it runs on the connection's thread.
+        """
+        with self._lock:
+            self._script.reads.append(_ByteRule(after_bytes, Interruption(None, meanwhile)))
 
     def expire_sessions(self) -> None:
         """Forget every session at once, as if each had been idle for too long."""
@@ -283,15 +310,16 @@ class FaultScript:
                 self._released.wait(0.1)
 
     def _sent(self, rules: list[_ByteRule], n_bytes: int) -> Interruption | None:
-        if not rules:
+        if not rules and not self._script.reads:
             return None
         with self._lock:
             fired: Interruption | None = None
-            for rule in list(rules):
-                rule.remaining -= n_bytes
-                if rule.remaining <= 0 and fired is None:
-                    fired = rule.interruption
-                    rules.remove(rule)
+            for due in (rules, self._script.reads):
+                for rule in list(due):
+                    rule.remaining -= n_bytes
+                    if rule.remaining <= 0 and fired is None:
+                        fired = rule.interruption
+                        due.remove(rule)
             return fired
 
     def _take(self, counters: dict[str, int], names: tuple[str, ...]) -> bool:

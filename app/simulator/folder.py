@@ -78,6 +78,11 @@ class Interruption(Protocol):
         """Seconds to hold still; None cuts the connection."""
         ...
 
+    @property
+    def meanwhile(self) -> Callable[[], None] | None:
+        """What is done while it stalls, or after it was cut and before its client can notice."""
+        ...
+
 
 class HttpsFaults(Protocol):
     """The part of the fault script that concerns datastore files. Thread: any."""
@@ -114,6 +119,10 @@ class _Refused(Exception):
 class _Cut(Exception):
     """The fault script wants this connection dead."""
 
+    def __init__(self, meanwhile: Callable[[], None] | None) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
 
 class FolderHandler:
     """Answers requests below ``/folder`` for the HTTPS server.
@@ -145,7 +154,9 @@ class FolderHandler:
             method(request, self._locate(request))
         except _Refused as refused:
             _answer_refusal(request, refused)
-        except _Cut:
+        except _Cut as cut:
+            if cut.meanwhile is not None:
+                cut.meanwhile()
             _cut(request)
 
     # ---- who and what ----------------------------------------------------------------------------------
@@ -187,14 +198,15 @@ class FolderHandler:
     def _get(self, request: BaseHTTPRequestHandler, place: tuple[SimDatastore, DatastorePath]) -> None:
         datastore, path = place
         file = datastore.resolve(path)
-        if not file.is_file() or (datastore.kind == "vsan" and path.name.endswith(_DATA_FILES)):
-            raise _Refused(HTTPStatus.NOT_FOUND, "there is no such file")
-        if self._ports.is_locked(path):
-            raise _Refused(HTTPStatus.FORBIDDEN, "the file is locked by a running virtual machine")
         with ExitStack() as stack:
             disk = self._ports.disks.owner_of(path)
             if disk is not None:
                 stack.enter_context(disk.pinned())
+            # only a pin keeps the file where it is
+            if not file.is_file() or (datastore.kind == "vsan" and path.name.endswith(_DATA_FILES)):
+                raise _Refused(HTTPStatus.NOT_FOUND, "there is no such file")
+            if self._ports.is_locked(path):
+                raise _Refused(HTTPStatus.FORBIDDEN, "the file is locked by a running virtual machine")
             source = stack.enter_context(SparseFile(file))
             self._send(request, source, source.size_bytes())
 
@@ -216,14 +228,13 @@ class FolderHandler:
         for start in range(part.start, part.end, _PIECE_BYTES):
             piece = buffer[: min(_PIECE_BYTES, part.end - start)]
             source.readinto(start, piece)
-            if self._is_cut(len(piece)):
+            interruption = None if self._ports.faults is None else self._ports.faults.https_sent(len(piece))
+            if interruption is not None and interruption.stall_s is None:
                 request.wfile.write(piece[: len(piece) // 2])
-                raise _Cut
+                raise _Cut(interruption.meanwhile)
+            if interruption is not None and interruption.meanwhile is not None:
+                interruption.meanwhile()
             request.wfile.write(piece)
-
-    def _is_cut(self, n_bytes: int) -> bool:
-        interruption = self._ports.faults.https_sent(n_bytes) if self._ports.faults is not None else None
-        return interruption is not None and interruption.stall_s is None
 
     # ---- writing ---------------------------------------------------------------------------------------
 

@@ -192,6 +192,7 @@ class VSphereSimulator:
         starting.callback(nfc.stop)
         self._nfc = nfc
         world.nfc_port = nfc.port
+        world.end_reading = nfc.end_sessions_of
 
     def _start_https(self, starting: ExitStack, port: int) -> None:
         world = self.world

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,6 +55,7 @@ class World:
             keeps none.
         host_thumbprint_sha1: the ESXi hosts' certificate, for NFC tickets.
         nfc_port: where NFC listens.
+        end_reading: cuts the NFC sessions of the VM with an id.
     """
 
     datastores: dict[str, "SimDatastore"]
@@ -88,6 +89,7 @@ class World:
         self.keep_frozen_copies: Path | None = None
         self.host_thumbprint_sha1 = ""
         self.nfc_port = 0
+        self.end_reading: Callable[[str], None] = _nothing_reads
         self._numbers = itertools.count(1001)
 
     def now(self) -> datetime:
@@ -151,6 +153,10 @@ class World:
                 self.structure_version = self.version
             self.changed.notify_all()
             return self.version
+
+
+def _nothing_reads(moid: str) -> None:
+    """Stand in until NFC is served."""
 
 
 def not_found(ref: Any) -> vmodl.fault.ManagedObjectNotFound:

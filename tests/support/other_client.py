@@ -41,6 +41,15 @@ class OtherClient:
             lambda: self.vm(moid).CreateSnapshot_Task(name=name, description="", memory=False, quiesce=False)
         )
 
+    def relocate(self, moid: str, datastore: str) -> None:
+        """Move a VM with its disks and snapshots to another datastore, as storage vMotion does."""
+        target = next(one for one in self.vm(moid).runtime.host.datastore if one.name == datastore)
+        self.done(lambda: self.vm(moid).RelocateVM_Task(vim.vm.RelocateSpec(datastore=target)))
+
+    def remove_snapshots(self, moid: str) -> None:
+        """Remove every snapshot of a VM, whoever's."""
+        self.done(lambda: self.vm(moid).RemoveAllSnapshots_Task(consolidate=True))
+
     def done(self, start: Callable[[], Any]) -> Any:
         """Run a task to its end and return its result."""
         task = start()

@@ -1,6 +1,7 @@
 """What the NFC server asks of the rest of the simulator."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,6 +34,11 @@ class Interruption(Protocol):
     @property
     def stall_s(self) -> float | None:
         """Seconds to hold still; None cuts the connection."""
+        ...
+
+    @property
+    def meanwhile(self) -> Callable[[], None] | None:
+        """What is done while it stalls, or after it was cut and before its client can notice."""
         ...
 
 

@@ -34,6 +34,13 @@ class NfcOptions:
     """Not None: fragments of read answers come in a random order that follows from the seed."""
 
 
+@dataclass(slots=True)
+class _Connection:
+    control: socket.socket
+    vm_moid: str | None = None
+    """Whose ticket was redeemed; None before that."""
+
+
 class NfcServer:
     """authd and NFC on one port of 127.0.0.1.
 
@@ -60,7 +67,7 @@ class NfcServer:
         self._budget = BufferBudget(self._options.buffer_budget_bytes)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._connections: dict[threading.Thread, _Connection] = {}
         self._accepted = 0
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
@@ -129,8 +136,15 @@ class NfcServer:
     def cut_connections(self) -> None:
         """Cut every connection, as a rebooting host would."""
         with self._lock:
-            for control in self._connections.values():
-                _shut_down(control)
+            for connection in self._connections.values():
+                _shut_down(connection.control)
+
+    def end_sessions_of(self, vm_moid: str) -> None:
+        """Cut the connections that have a VM's disks open, as a host does whose files go away."""
+        with self._lock:
+            for connection in self._connections.values():
+                if connection.vm_moid == vm_moid:
+                    _shut_down(connection.control)
 
     def _accept(self, listener: socket.socket) -> None:
         while not self._stopping.is_set():
@@ -145,11 +159,12 @@ class NfcServer:
             )
             with self._lock:
                 self._accepted += 1
-                self._connections[thread] = control
+                self._connections[thread] = _Connection(control)
             thread.start()
 
     def _serve(self, connection: socket.socket, control: socket.socket, number: int) -> None:
         stream: ByteStream | None = None
+        interrupter = Interrupter(self._faults, self._stopping)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             admission = self._authd.admit(connection, self.tls)
@@ -157,18 +172,21 @@ class NfcServer:
                 control.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF),
                 control.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF),
             )
+            with self._lock:
+                self._connections[threading.current_thread()].vm_moid = admission.ticket.vm_moid
             stream = TlsStream(connection, self.tls.context) if admission.secured else PlainStream(connection)
             seed = self._options.shuffle_seed
             surroundings = SessionSurroundings(
                 ticket=admission.ticket,
                 resolver=self._resolver,
                 budget=self._budget,
-                interrupter=Interrupter(self._faults, self._stopping),
+                interrupter=interrupter,
                 shuffle=None if seed is None else Random(seed + number),  # noqa: S311 - an order, not a secret
                 socket_buffers=buffers,
             )
             NfcSession(stream, surroundings).run()
         except ConnectionCut:
+            interrupter.finish_cut()
             control.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         except (ConnectionEnded, OSError) as error:
             _log.debug("NFC connection ended: %s", error)

@@ -1,7 +1,7 @@
 """Moves disk bytes: read requests become fragments on the wire, write fragments become writes."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -74,6 +74,7 @@ class Interrupter:
     def __init__(self, faults: NfcFaults, stopping: threading.Event) -> None:
         self._faults = faults
         self._stopping = stopping
+        self._after_cut: Callable[[], None] | None = None
 
     def is_cut(self, n_bytes: int) -> bool:
         """Count bytes about to travel; stall when told to; tell whether the connection shall die within them."""
@@ -81,9 +82,17 @@ class Interrupter:
         if interruption is None:
             return False
         if interruption.stall_s is None:
+            self._after_cut = interruption.meanwhile
             return True
+        if interruption.meanwhile is not None:
+            interruption.meanwhile()
         self._stopping.wait(interruption.stall_s)
         return False
+
+    def finish_cut(self) -> None:
+        """Do what shall be done before the client notices; the session has let go of its disks."""
+        if self._after_cut is not None:
+            self._after_cut()
 
 
 class ReadPump:

@@ -1,20 +1,18 @@
 """Removing snapshots and merging the files that nobody needs any more."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pyVmomi import vim
 
 from app.simulator.objects import Call
-from app.simulator.storage import SimDisk, StorageError
+from app.simulator.storage import StorageError
 from app.simulator.vm import layout
-from app.simulator.vm.config import with_devices
-from app.simulator.vm.disks import apply_tracking, described_disk, with_present_backings
+from app.simulator.vm.disks import apply_tracking
 from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.present_files import show_present_files
 from app.simulator.vm.snapshot_files import delete_snapshot, save_list
 from app.simulator.vm.snapshots import post_snapshot_event
 from app.simulator.vm.storage_faults import as_vim_faults
-from app.simulator.vm.values import Device, disks_of, replaced
 
 if TYPE_CHECKING:
     from app.simulator.tasks import TaskProgress
@@ -107,33 +105,7 @@ def _merge(vm: "VirtualMachine", progress: "TaskProgress", *, strict: bool = Fal
             progress.report(20 + 70 * done // len(vm.trees))
         with as_vim_faults(str(layout.home_of(vm.config))):
             apply_tracking(vm)
-    _show_present_files(vm)
+    show_present_files(vm)
     if failure is not None and strict:
         with as_vim_faults(str(layout.home_of(vm.config))):
             raise failure
-
-
-def _show_present_files(vm: "VirtualMachine") -> None:
-    """Let the configurations of the VM and of its snapshots name the files that are there now."""
-    with vm.world.lock:
-        for snapshot in vm.every_snapshot():
-            devices: list[Device] = snapshot.config.hardware.device
-            for device, frozen in _frozen_disks(vm, snapshot):
-                change_id = getattr(device.backing, "changeId", None)
-                devices = replaced(devices, described_disk(vm, device, frozen, change_id))
-            snapshot.set(config=with_devices(snapshot.config, devices))
-        vm.set_config(with_present_backings(vm, vm.config))
-        vm.snapshots_changed()
-    layout.save_configuration(vm)
-    if vm.root_snapshots:
-        save_list(vm)
-
-
-def _frozen_disks(
-    vm: "VirtualMachine", snapshot: "Snapshot"
-) -> Iterator[tuple[vim.vm.device.VirtualDisk, SimDisk]]:
-    for device in disks_of(snapshot.config.hardware.device):
-        tree = vm.trees.get(device.key)
-        frozen = None if tree is None else tree.frozen.get(snapshot.moid)
-        if frozen is not None:
-            yield device, frozen

@@ -28,12 +28,13 @@ class VmDisks:
             raise DiskNotFound(f"there is no VM {vm_moid}")
         wanted = DatastorePath.parse(self._world.inventory.parts_of(machine).key_of(path))
         trees = [tree for key, tree in machine.trees.items() if disk_key in (None, key)]
-        for tree in trees:
-            for disk in tree.every_disk():
-                if disk.path == wanted:
-                    if machine.is_running and (writable or disk is tree.leaf):
-                        raise DiskInUse(f"{path} is locked by the running VM {machine.name}")
-                    return disk
+        with machine.files_lock:
+            for tree in trees:
+                for disk in tree.every_disk():
+                    if disk.path == wanted:
+                        if machine.is_running and (writable or disk is tree.leaf):
+                            raise DiskInUse(f"{path} is locked by the running VM {machine.name}")
+                        return disk
         raise DiskNotFound(f"{machine.name} has no disk {path} with the key of the ticket")
 
     def is_written_by_running_vm(self, path: DatastorePath) -> bool:

@@ -59,7 +59,7 @@ class VirtualMachine(Entity):
         power_state: ``poweredOn``, ``poweredOff`` or ``suspended``.
         boot_time: since when it runs; None while it does not.
         hostname: what its guest tools tell; None when there are none.
-        files_lock: held while disks that were only promised are created.
+        files_lock: held while disks are created that were only promised, or moved, or opened over NFC.
         has_files: False as long as its disks are not on this machine's disk, for inventories of thousands.
         datastore_names: the datastores that hold files of it.
         root_snapshots: the snapshots without a parent.

@@ -14,6 +14,7 @@ from app.simulator.vm.config import extra_value, with_devices
 from app.simulator.vm.disks import DiskTree, apply_tracking, with_present_backings
 from app.simulator.vm.guests_port import stunned
 from app.simulator.vm.identity import location_id, new_mac
+from app.simulator.vm.present_files import show_present_files
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, changed, disks_of, find_device
 
@@ -93,18 +94,18 @@ def _move_to_folder(vm: "VirtualMachine", folder: Folder) -> None:
 def _move_files(
     vm: "VirtualMachine", targets: dict[int, str], home_target: str | None, progress: "TaskProgress"
 ) -> None:
-    home = layout.home_of(vm.config)
-    for done, (key, name) in enumerate(targets.items(), start=1):
-        tree = vm.trees.get(key)
-        if tree is not None:
-            _move_tree(vm, tree, name, home.directory)
-        progress.report(80 * done // len(targets))
-    if home_target is not None and home_target != home.datastore:
-        _move_home(vm, home, home_target)
-    with vm.world.lock:
-        vm.set_config(with_present_backings(vm, vm.config))
-        vm.snapshots_changed()
-    layout.save_configuration(vm)
+    """Carry disks and the VM's other files over; reading them over NFC ends, and begins again at the new paths."""
+    home, trees = layout.home_of(vm.config), vm.trees
+    with vm.files_lock:
+        if targets:
+            vm.world.end_reading(vm.moid)
+        for done, (key, name) in enumerate(targets.items(), start=1):
+            if key in trees:
+                _move_tree(vm, trees[key], name, home.directory)
+            progress.report(80 * done // len(targets))
+        if home_target is not None and home_target != home.datastore:
+            _move_home(vm, home, home_target)
+    show_present_files(vm)
 
 
 def _move_tree(vm: "VirtualMachine", tree: DiskTree, datastore: str, directory: str) -> None:
@@ -127,15 +128,18 @@ def _move_home(vm: "VirtualMachine", home: DatastorePath, datastore: str) -> Non
             layout.datastore_of(vm.world, home).delete_file(home.sibling(entry.name).relative)
     if source.is_dir() and not any(source.iterdir()):
         source.rmdir()
-    vm.set_config(moved_config(vm, target))
+    with vm.world.lock:
+        vm.set_config(moved_config(vm, vm.config, target))
+        for snapshot in vm.every_snapshot():
+            snapshot.set(config=moved_config(vm, snapshot.config, target))
 
 
-def moved_config(vm: "VirtualMachine", home: DatastorePath) -> vim.vm.ConfigInfo:
-    """Return a VM's configuration with its files at another place."""
+def moved_config(vm: "VirtualMachine", made: vim.vm.ConfigInfo, home: DatastorePath) -> vim.vm.ConfigInfo:
+    """Return a configuration of a VM with its files at another place."""
     directory = str(home.sibling("x")).removesuffix("x")
     datastore = vm.world.inventory.datastores[home.datastore]
     return changed(
-        vm.config,
+        made,
         files=vim.vm.FileInfo(
             vmPathName=str(home),
             snapshotDirectory=directory,

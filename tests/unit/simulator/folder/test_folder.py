@@ -38,6 +38,7 @@ class Sessions:
 @dataclass(frozen=True)
 class Cut:
     stall_s: float | None = None
+    meanwhile: None = None
 
 
 @dataclass

@@ -331,6 +331,7 @@ def test_a_full_datastore_refuses_the_write_and_the_session_goes_on(tmp_path: Pa
 @dataclass(frozen=True)
 class Blow:
     stall_s: float | None
+    meanwhile: None = None
 
 
 @dataclass
