@@ -5,11 +5,14 @@
   appear), ``log_guard.expect(pattern)`` (must appear). Patterns are searched in ``LEVEL logger: message``.
 - A thread, file or socket that outlives the test which started it fails that test. What a fixture of wider scope
   starts is judged when the module ends, or the session.
+- Garbage is collected between tests, on the main thread: a widget that another thread's allocation lets end there
+  kills the process, tests later (``app/workers/collector.py`` is how the program itself keeps from that).
 - Nothing of this machine's user is touched: data folders lie in a temporary folder, the keyring is one that fails.
 - Outside judges (``qemu``, ``govmomi``, ``outside_tools``) that are not installed skip their tests with a reason;
   under ``./dev test``, which installs them, they fail instead.
 """
 
+import gc
 import inspect
 import os
 import threading
@@ -39,6 +42,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     global _at_start
     _guard.install()
     _at_start = Holdings.now()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take the garbage collector over; it need not look at modules and tests again and again."""
+    gc.disable()
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -95,6 +105,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Judge the log once everything of the test is torn down."""
     result = yield
+    gc.collect(1)
     complaint = _guard.complaint()
     if complaint and not item.stash.get(_failed, False):
         pytest.fail(complaint, pytrace=False)
@@ -151,6 +162,7 @@ def _module_leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
     items = [one for one in request.session.items if getattr(one, "module", None) is request.module]
     before = Holdings.now()
     yield
+    gc.collect()
     failed = any(one.stash.get(_failed, False) for one in items)
     if not failed and not any(_uses_wider_fixture(one, than="module") for one in items):
         _judge(before, "the tests of this module")

@@ -1,6 +1,5 @@
 """The program with a window, from its start to its end. Thread: GUI, the main thread."""
 
-import gc
 import logging
 import signal
 import sys
@@ -39,6 +38,7 @@ from app.views.shell import Shell
 from app.views.translation import LanguageSwitch
 from app.views.trouble import TroubleReporter
 from app.views.words import error_hint, error_message
+from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
 
 _log = logging.getLogger(__name__)
@@ -72,9 +72,9 @@ def run_console(*, minimized: bool = False, has_tray: bool | None = None, folder
             window_lock = claim_window(installation)
             if window_lock is None:
                 return raise_other_window(installation)
-            with window_lock:
+            with window_lock, GuiCollector() as collector:
                 settle_lost_catalog(installation)
-                looks = _Looks(application, memory, theme, languages, trouble)
+                looks = _Looks(application, memory, theme, languages, trouble, collector)
                 _run(installation, looks, minimized=minimized, has_tray=has_tray)
             _log.info("ended")
     except (NoSecretStore, StartGivenUp) as error:
@@ -106,16 +106,6 @@ def application_object(arguments: Sequence[str]) -> QApplication:
     application.setQuitOnLastWindowClosed(False)
     application.setWindowIcon(program_icon())
     return application
-
-
-def calm_collector() -> None:
-    """Keep the garbage collector from looking at what stays: modules, widgets, pages. Thread: GUI.
-
-    A full look at everything takes long enough to be felt, and what was there before the window was shown is there
-    until its end.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def program_log(installation: Installation, trouble: TroubleReporter) -> ProgramLog:
@@ -161,6 +151,7 @@ class _Looks:
     theme: ThemeSwitch
     languages: LanguageSwitch
     trouble: TroubleReporter
+    collector: GuiCollector
 
 
 def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray: bool | None) -> None:
@@ -189,7 +180,7 @@ def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray
         shell.ended.connect(looks.application.quit)
         ending.callback(shell.dismiss)
         shell.show(minimized=minimized)
-        calm_collector()
+        looks.collector.calm()
         with _end_on_signals(shell.end_at_once):
             looks.application.exec()
 

@@ -40,6 +40,8 @@ class _Answer:
 class _Waiting:
     """Who waits for an answer."""
 
+    work: Callable[[], Any]
+    """Held until the answer is here, so that what it refers to never ends on a thread of the pool."""
     owner: QObject
     on_done: Callable[[Any], None]
     on_failed: Callable[[Failure], None]
@@ -50,18 +52,23 @@ class _Call(QRunnable):
         super().__init__()
         self.setAutoDelete(True)
         self._number = number
-        self._work = work
+        self._work: Callable[[], Any] | None = work
         self._tell = tell
 
     def run(self) -> None:
+        answer = self._answer()
+        self._work = None
+        self._tell(answer)
+
+    def _answer(self) -> _Answer:
+        assert self._work is not None
         try:
-            answer = _Answer(self._number, self._work(), None)
+            return _Answer(self._number, self._work(), None)
         except OperationalError as error:
-            answer = _Answer(self._number, None, error)
+            return _Answer(self._number, None, error)
         except Exception as bug:  # noqa: BLE001 - one dialog and the log, never a dead window
             _log.exception("a request of the window failed")
-            answer = _Answer(self._number, None, Bug(type(bug).__name__, str(bug)))
-        self._tell(answer)
+            return _Answer(self._number, None, Bug(type(bug).__name__, str(bug)))
 
 
 class Asker(QObject):
@@ -95,7 +102,7 @@ class Asker(QObject):
         if self._is_closed:
             return
         self._number += 1
-        self._waiting[self._number] = _Waiting(owner, on_done, on_failed)
+        self._waiting[self._number] = _Waiting(work, owner, on_done, on_failed)
         self._pool.start(_Call(self._number, work, self._answered.emit))
 
     def wait(self, timeout_ms: int) -> bool:
@@ -105,13 +112,15 @@ class Asker(QObject):
     def close(self, timeout_ms: int) -> bool:
         """Take no more calls and tell no more answers; return False when open calls outlasted the time."""
         self._is_closed = True
-        self._waiting.clear()
-        return self.wait(timeout_ms)
+        has_ended = self.wait(timeout_ms)
+        if has_ended:
+            self._waiting.clear()
+        return has_ended
 
     @Slot(object)
     def _on_answered(self, answer: _Answer) -> None:
         waiting = self._waiting.pop(answer.number, None)
-        if waiting is None or not isValid(waiting.owner):
+        if waiting is None or self._is_closed or not isValid(waiting.owner):
             return
         if answer.failure is not None:
             waiting.on_failed(answer.failure)

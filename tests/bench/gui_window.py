@@ -25,7 +25,7 @@ from app.cli.demo.stage import folders_in
 from app.console.demoplatform import DemoPlatform
 from app.console.enginedoor import open_engine
 from app.console.pages import make_pages
-from app.console.program import application_object, calm_collector
+from app.console.program import application_object
 from app.console.service import ProgramService
 from app.domain.states import BackupKind, TaskState
 from app.engine.api import (
@@ -45,6 +45,7 @@ from app.views.memory import Memory
 from app.views.shell import Shell
 from app.views.translation import LanguageSwitch
 from app.views.widgets.stages import Stages
+from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
 
 TASKS = 8
@@ -293,7 +294,7 @@ def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
         console = Console(client, memory, theme)
         shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
         shell.show()
-        calm_collector()
+        ending.enter_context(GuiCollector()).calm()
         ending.callback(client.close)
         ending.callback(shell.dismiss)
         start_tasks(opened.door, facts, root)
