@@ -3,15 +3,17 @@
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from app.core.hypervisor import Hypervisor
-from app.domain.errors import OperationalError
+from app.domain.errors import OperationalError, VmNotFound
 from app.domain.identity import (
     Located,
     PresentVm,
     RecordedVm,
+    Verdict,
     belongs,
+    compare,
     locate,
     present,
     recorded_in,
@@ -22,11 +24,23 @@ from app.domain.ids import PlatformId, VmId
 from app.domain.platforms import Platform, PlatformIdentity
 from app.domain.restore_point import RestorePoint
 from app.domain.rules import ProtectedVm
-from app.domain.vms import VmSummary
+from app.domain.vms import VmDetails, VmSummary
+from app.engine.errors import IdOfAnotherVm, VmUnderAnotherId
 from app.engine.ports import Catalog
 from app.engine.succession import present_id
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The VM that a backup is of."""
+
+    details: VmDetails
+    verdict: Verdict
+    """SAME, also where nothing is known of it yet; MOVED: it has another id; UNSURE: it may be another VM."""
+    inventory: tuple[VmSummary, ...] = ()
+    """The VMs of the platform, where they were asked for: always when it is MOVED."""
 
 
 def identity_of(platform: Platform, hypervisor: Hypervisor) -> PlatformIdentity:
@@ -60,6 +74,67 @@ def find_vm(
     """
     vms = hypervisor.list_vms() if inventory is None else inventory
     return locate(recorded, _present(hypervisor, recorded, vms), here)
+
+
+def find_subject(hypervisor: Hypervisor, recorded: RecordedVm, here: PlatformIdentity) -> Subject:
+    """Find the VM that a backup of the one on record reads: never one that only has its id.
+
+    Args:
+        hypervisor: a session on the platform.
+        recorded: the VM on record, with the id that it has in its rule.
+        here: the platform.
+
+    Raises:
+        IdOfAnotherVm: the id belongs to another VM now.
+        VmUnderAnotherId: it is perhaps there under another id.
+        VmNotFound: it is not there.
+        OperationalError: the platform failed.
+    """
+    try:
+        details = hypervisor.vm_details(recorded.id)
+    except VmNotFound as gone:
+        return _elsewhere(hypervisor, recorded, here, gone)
+    if recorded.instance_uuid is None and not recorded.disk_uuids:
+        return Subject(
+            details=details, verdict=Verdict.SAME
+        )  # before the first backup nothing is known to compare
+    if compare(recorded, present(details), here) is Verdict.SAME:
+        return Subject(details=details, verdict=Verdict.SAME)
+    return _doubtful(hypervisor, recorded, here, details)
+
+
+def _doubtful(hypervisor: Hypervisor, recorded: RecordedVm, here: PlatformIdentity, details: VmDetails) -> Subject:
+    """Decide about a VM that has the id and is not certainly the one on record."""
+    inventory = tuple(hypervisor.list_vms())
+    found = find_vm(hypervisor, recorded, here, inventory)
+    if found.vm is not None and found.vm.id == recorded.id and found.verdict is not Verdict.ANOTHER:
+        verdict = Verdict.UNSURE if found.verdict is Verdict.UNSURE else Verdict.SAME
+        return Subject(details=details, verdict=verdict, inventory=inventory)
+    if found.verdict is Verdict.MOVED and found.vm is not None:
+        return _moved(hypervisor, found.vm, inventory)
+    if found.verdict is Verdict.UNSURE:
+        raise _under_another_id(recorded, here, found)
+    raise IdOfAnotherVm(vm=recorded.id, address=here.address, found=details.summary.name, expected=recorded.name)
+
+
+def _elsewhere(hypervisor: Hypervisor, recorded: RecordedVm, here: PlatformIdentity, gone: VmNotFound) -> Subject:
+    """Look for a VM whose id is gone."""
+    inventory = tuple(hypervisor.list_vms())
+    found = find_vm(hypervisor, recorded, here, inventory)
+    if found.verdict is Verdict.MOVED and found.vm is not None:
+        return _moved(hypervisor, found.vm, inventory)
+    if found.verdict is Verdict.GONE:
+        raise gone
+    raise _under_another_id(recorded, here, found) from gone
+
+
+def _moved(hypervisor: Hypervisor, vm: VmSummary, inventory: tuple[VmSummary, ...]) -> Subject:
+    return Subject(details=hypervisor.vm_details(vm.id), verdict=Verdict.MOVED, inventory=inventory)
+
+
+def _under_another_id(recorded: RecordedVm, here: PlatformIdentity, found: Located) -> VmUnderAnotherId:
+    vms = found.candidates or ((found.vm,) if found.vm is not None else ())
+    return VmUnderAnotherId(name=recorded.name, vm=recorded.id, address=here.address, found=described(vms))
 
 
 def _present(hypervisor: Hypervisor, recorded: RecordedVm, vms: Iterable[VmSummary]) -> Iterator[PresentVm]:

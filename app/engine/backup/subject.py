@@ -5,31 +5,14 @@ from collections.abc import Sequence
 import msgspec
 
 from app.core.hypervisor import Hypervisor
-from app.domain.errors import VmNotFound
-from app.domain.identity import (
-    Located,
-    PresentVm,
-    RecordedVm,
-    Verdict,
-    compare,
-    locate,
-    present,
-    recorded_protected,
-)
+from app.domain.identity import PresentVm, RecordedVm, Verdict, locate, recorded_protected
 from app.domain.ids import VmId
 from app.domain.platforms import PlatformIdentity
 from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
 from app.engine import messages as m
 from app.engine.commands import StartBackup
-from app.engine.errors import IdOfAnotherVm, VmUnderAnotherId
-from app.engine.identification import (
-    described,
-    find_vm,
-    identity_of,
-    protected_vm,
-    recorded_for_backup,
-)
+from app.engine.identification import Subject, find_subject, identity_of, protected_vm, recorded_for_backup
 from app.engine.jobs import Job, Workshop
 from app.engine.succession import follow_all
 from app.repository import Repository
@@ -56,16 +39,12 @@ class BackupSubject:
         """
         request, known = self._named_today(request)
         here = identity_of(self._workshop.sessions.platform(request.platform), self._hypervisor)
-        recorded = self._recorded(request, here, known)
-        try:
-            details = self._hypervisor.vm_details(request.vm)
-        except VmNotFound as gone:
-            return self._elsewhere(request, recorded, here, gone)
-        if recorded.instance_uuid is None and not recorded.disk_uuids:
-            return request, details  # the first backup: there is nothing to compare it with
-        if compare(recorded, present(details), here) is Verdict.SAME:
-            return request, details
-        return self._doubtful(request, recorded, here, details)
+        found = find_subject(self._hypervisor, self._recorded(request, here, known), here)
+        if found.verdict is Verdict.MOVED:
+            return self._follow(request, found, here), found.details
+        if found.verdict is Verdict.UNSURE:
+            self._job.log.warning(m.VM_UNSURE, name=found.details.summary.name, vm=request.vm)
+        return request, found.details
 
     def _named_today(self, request: StartBackup) -> tuple[StartBackup, ProtectedVm | None]:
         """Return the request with the id that its VM has in the rule, and what the rule knows of the VM.
@@ -87,47 +66,13 @@ class BackupSubject:
         points = self._repository.chain_points(chain)
         return recorded_for_backup(protected, request.vm, request.vm_name, here.address, points)
 
-    # --- not simply the one on record --------------------------------------------------------------------------
-
-    def _doubtful(
-        self, request: StartBackup, recorded: RecordedVm, here: PlatformIdentity, details: VmDetails
-    ) -> tuple[StartBackup, VmDetails]:
-        """Decide about a VM that has the id and is not certainly the one on record."""
-        inventory = self._hypervisor.list_vms()
-        found = find_vm(self._hypervisor, recorded, here, inventory)
-        if found.vm is not None and found.vm.id == request.vm and found.verdict is not Verdict.ANOTHER:
-            if found.verdict is Verdict.UNSURE:
-                self._job.log.warning(m.VM_UNSURE, name=details.summary.name, vm=request.vm)
-            return request, details
-        if found.verdict is Verdict.MOVED and found.vm is not None:
-            return self._follow(request, found.vm, here, inventory)
-        if found.verdict is Verdict.UNSURE:
-            raise _under_another_id(recorded, here, found)
-        raise IdOfAnotherVm(
-            vm=request.vm, address=here.address, found=details.summary.name, expected=recorded.name
-        )
-
-    def _elsewhere(
-        self, request: StartBackup, recorded: RecordedVm, here: PlatformIdentity, gone: VmNotFound
-    ) -> tuple[StartBackup, VmDetails]:
-        """Look for a VM whose id is gone."""
-        inventory = self._hypervisor.list_vms()
-        found = find_vm(self._hypervisor, recorded, here, inventory)
-        if found.verdict is Verdict.MOVED and found.vm is not None:
-            return self._follow(request, found.vm, here, inventory)
-        if found.verdict is Verdict.GONE:
-            raise gone
-        raise _under_another_id(recorded, here, found) from gone
-
-    def _follow(
-        self, request: StartBackup, vm: VmSummary, here: PlatformIdentity, inventory: Sequence[VmSummary]
-    ) -> tuple[StartBackup, VmDetails]:
-        details = self._hypervisor.vm_details(vm.id)
-        moves = {**self._other_moves(request, here, inventory), request.vm: vm}
+    def _follow(self, request: StartBackup, found: Subject, here: PlatformIdentity) -> StartBackup:
+        vm = found.details.summary
+        moves = {**self._other_moves(request, here, found.inventory), request.vm: vm}
         self._job.log.warning(m.VM_FOLLOWED, name=vm.name, old=request.vm, new=vm.id)
         follow_all(self._workshop, request.platform, moves)
         self._workshop.catalog.tasks.set_vm(self._job.task, vm.id)
-        return msgspec.structs.replace(request, vm=vm.id), details
+        return msgspec.structs.replace(request, vm=vm.id)
 
     def _other_moves(
         self, request: StartBackup, here: PlatformIdentity, inventory: Sequence[VmSummary]
@@ -144,8 +89,3 @@ class BackupSubject:
                 if found.verdict is Verdict.MOVED and found.vm is not None:
                     moves[vm.vm] = found.vm
         return moves
-
-
-def _under_another_id(recorded: RecordedVm, here: PlatformIdentity, found: Located) -> VmUnderAnotherId:
-    vms = found.candidates or ((found.vm,) if found.vm is not None else ())
-    return VmUnderAnotherId(name=recorded.name, vm=recorded.id, address=here.address, found=described(vms))

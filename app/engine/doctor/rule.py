@@ -49,7 +49,7 @@ def examine_rule(
         with connect() as hypervisor:
             here = PlatformIdentity(address=address, instance_uuid=hypervisor.facts.instance_uuid)
             for one in rule.vms:
-                vm_now, findings = examine_identity(hypervisor, one, recorded_of(one), here)
+                vm_now, findings = examine_identity(hypervisor, one.name, recorded_of(one), here)
                 found.extend(findings)
                 if vm_now is not None:
                     details.append(vm_now)

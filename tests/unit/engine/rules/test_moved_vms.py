@@ -91,3 +91,17 @@ def test_the_doctor_says_which_vms_are_not_what_the_rule_protects(lab: RuleLab) 
     assert found["app"] == {"vm.id_of_another"}
     assert found["gone"] == {"vm.not_found"}
     assert "stranger" not in found
+
+
+def test_the_doctor_says_of_a_stranger_beside_a_copy_what_the_backup_says(lab: RuleLab) -> None:
+    web = filled_vm(lab, name="web")
+    rule = lab.rule(web)
+    lab.at(local(12))
+    copy_of(lab.host, web, "web-copy")
+    with lab.host.lock:
+        lab.host.vms.pop(web)
+    give_ids(lab.host, {filled_vm(lab, name="stranger"): web})
+    said = [one.code for one in lab.engine.ask(ExamineRule(rule=rule)) if one.subject == "web"]
+    lab.at(local(12, day=3))
+    errors = [row.error.code for row in lab.tasks() if row.error is not None]
+    assert said == errors == ["vm.id_of_another"]
