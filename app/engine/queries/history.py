@@ -6,7 +6,7 @@ from enum import Enum
 
 from app.domain.clocks import ClockDoubt
 from app.domain.concerns import Concern, PlatformCoverage, RuleStops, StandbyCondition, concerns
-from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
+from app.domain.ids import PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.states import TaskKind, TaskState
 from app.engine.queries.base import Query
@@ -234,8 +234,6 @@ class Overview:
     standbys: tuple[StandbyGauge, ...]
     point_count: int
     overdue_count: int = 0
-    failed_count: int = 0
-    """VMs whose last run failed; :attr:`failures` may tell of fewer."""
     platforms: tuple[PlatformCoverage, ...] = ()
     """All platforms, also those that were never reached."""
     stops: tuple[RuleStops, ...] = ()
@@ -246,9 +244,9 @@ class Overview:
     def concerns(self) -> tuple[Concern, ...]:
         """Return what stands against "all is well", worst first."""
         return concerns(
-            failed_count=max(self.failed_count, len(self.failures)),
+            failed_count=len(self.failures),
             overdue_count=max(self.overdue_count, len(self.overdue)),
-            platforms=self.platforms or self._as_one_platform(),
+            platforms=self.platforms,
             stops=self.stops,
             standbys=[
                 StandbyCondition(
@@ -260,20 +258,6 @@ class Overview:
                 )
                 for one in self.standbys
             ],
-        )
-
-    def _as_one_platform(self) -> tuple[PlatformCoverage, ...]:
-        """Return the sums of an older engine, which does not tell of each platform."""
-        if self.known_vms is None:
-            return ()
-        return (
-            PlatformCoverage(
-                platform=PlatformId(""),
-                name="",
-                reachable=None,
-                vm_count=self.known_vms,
-                protected_count=self.protected_vms,
-            ),
         )
 
 

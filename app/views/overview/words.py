@@ -256,8 +256,6 @@ def concern_entry(concern: Concern) -> Entry:
     """Return a concern as a line that leads to where something can be done about it."""
     title, detail = _CONCERNS[concern.kind]
     words = {"name": concern.name, "count": fmt.count(concern.count), "of": fmt.count(concern.of)}
-    if concern.kind is ConcernKind.UNPROTECTED and not concern.name:
-        title = QT_TRANSLATE_NOOP("Overview", "{count} VMs are not protected")
     return Entry(
         glyph=Glyph.ERROR if concern.kind.is_urgent else Glyph.WARNING,
         color="failed" if concern.kind.is_urgent else "pending",

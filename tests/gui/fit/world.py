@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app.domain.ids import PointId, RuleId, TaskId, VmId
+from app.domain.concerns import PlatformCoverage
+from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.notifications import NotificationSettings
 from app.domain.states import TaskKind, TaskState
@@ -92,6 +93,15 @@ OVERVIEW = Overview(
     next_runs=((NOW + timedelta(hours=5), "web"), (NOW + timedelta(days=2), "branch offices of the north")),
     standbys=GAUGES,
     point_count=34_012,
+    platforms=(
+        PlatformCoverage(
+            platform=PlatformId("p-vcenter"),
+            name="vcenter-01.shanghai.corp.example.com",
+            reachable=True,
+            vm_count=10_016,
+            protected_count=1_204,
+        ),
+    ),
 )
 STATUS = EngineStatus(
     running=128,

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.progress import ProgressSample
-from app.domain.ids import StandbyId, TaskId, VmId
+from app.domain.concerns import PlatformCoverage
+from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
 from app.domain.limits import TaskLimits
 from app.domain.notifications import NotificationSettings
 from app.domain.states import TaskKind, TaskState
@@ -67,6 +68,9 @@ SAFE = Overview(
     next_runs=(),
     standbys=CALM.standbys,
     point_count=340,
+    platforms=(
+        PlatformCoverage(platform=PlatformId("p1"), name="vc-1", reachable=True, vm_count=12, protected_count=12),
+    ),
 )
 
 
