@@ -10,7 +10,7 @@ from app.engine.errors import VmNameTaken
 from app.engine.identification import find_vm, identity_of, recorded_for_restore
 from app.engine.jobs import Workshop
 from app.engine.restore.original import Original
-from app.engine.restore.target import choose_target
+from app.engine.restore.target import new_target, target_over
 from app.repository import PointReader
 
 _NO_TASK = TaskId("planned0")
@@ -73,12 +73,14 @@ def plan_restore(
     ):
         saved, restored = saved_configuration(reader), reader.point
     with workshop.sessions.connect(platform) as hypervisor:
-        known, found = workshop.sessions.platform(platform), None
+        known = workshop.sessions.platform(platform)
         here = identity_of(known, hypervisor)
-        if isinstance(wish, OverOriginal):
+        if isinstance(wish, NewVm):
+            target = new_target(wish, restored.facts, (), known)
+        else:
             recorded = recorded_for_restore(workshop.catalog, platform, restored)
             found = find_vm(hypervisor, recorded, here)
-        target = choose_target(wish, restored.facts, (), known, _NO_TASK, found)
+            target = target_over(wish, restored.facts, (), known, _NO_TASK, found)
         if target.replaced is not None:
             Original(hypervisor, restored, hypervisor.vm_details(target.replaced.id), here)
         return refuse_impossible(hypervisor, saved, target.placement, known.address)

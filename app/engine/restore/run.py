@@ -27,7 +27,7 @@ from app.engine.restore.compare import first_difference
 from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
-from app.engine.restore.target import RestoreTarget, choose_target
+from app.engine.restore.target import RestoreTarget, new_target, target_over
 from app.engine.succession import follow, follow_all
 from app.repository import PointReader
 
@@ -87,10 +87,10 @@ class RestoreRun:
         inventory, wish = self._patience.through(hypervisor.list_vms), self._request.target
         taken = () if isinstance(hypervisor, PlannedCreation) else inventory
         if isinstance(wish, NewVm):
-            return choose_target(wish, point.facts, taken, platform, self._context.task)
+            return new_target(wish, point.facts, taken, platform)
         recorded = recorded_for_restore(self._workshop.catalog, platform.id, point)
         found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
-        target = choose_target(wish, point.facts, taken, platform, self._context.task, found)
+        target = target_over(wish, point.facts, taken, platform, self._context.task, found)
         if target.replaced is None:
             self._context.log.warning(m.ORIGINAL_GONE)
         else:

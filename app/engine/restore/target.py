@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.domain.identity import Located, PresentVm, locate, recorded_facts
+from app.domain.identity import Located
 from app.domain.ids import TaskId
-from app.domain.platforms import Platform, PlatformIdentity
+from app.domain.platforms import Platform
 from app.domain.restore_point import VmFacts
 from app.domain.vms import VmPlacement, VmSummary
 from app.engine.commands import NewVm, OverOriginal
@@ -29,15 +29,33 @@ class RestoreTarget:
     """Name of the original between the swap and its removal."""
 
 
-def choose_target(
-    wish: NewVm | OverOriginal,
+def new_target(wish: NewVm, facts: VmFacts, inventory: Sequence[VmSummary], platform: Platform) -> RestoreTarget:
+    """Decide where a point is restored to as a new VM.
+
+    Args:
+        wish: what the operator wants.
+        facts: those of the point.
+        inventory: the VMs of the platform; empty where the platform itself tells whether a name is taken.
+        platform: where it is restored to.
+
+    Raises:
+        VmNameTaken: the name is in use.
+        RequestRefused: the name is empty or too long.
+    """
+    _check_name(wish.placement.name)
+    _refuse_taken(wish.placement, facts, inventory, platform)
+    return RestoreTarget(placement=wish.placement, name=wish.placement.name, replaced=None, kept_name="")
+
+
+def target_over(
+    wish: OverOriginal,
     facts: VmFacts,
     inventory: Sequence[VmSummary],
     platform: Platform,
     task: TaskId,
-    found: Located | None = None,
+    found: Located,
 ) -> RestoreTarget:
-    """Decide where a point is restored to.
+    """Decide where a point is restored to in the place of its VM.
 
     Args:
         wish: what the operator wants.
@@ -45,19 +63,13 @@ def choose_target(
         inventory: the VMs of the platform; empty where the platform itself tells whether a name is taken.
         platform: where it is restored to.
         task: the restore.
-        found: which VM of the inventory the original is; None judges by the facts alone.
+        found: which VM of the platform the original is.
 
     Raises:
         OriginalIsAnother, OriginalUnsure, OriginalChanged: which VM is to be replaced is not certain.
-        VmNameTaken: the name is in use by another VM than the one to replace.
-        RequestRefused: the name is empty or too long.
+        VmNameTaken: the original is gone, and another VM has its name.
     """
-    if isinstance(wish, NewVm):
-        name = wish.placement.name
-        _check_name(name)
-        _refuse_taken(wish.placement, facts, inventory, platform)
-        return RestoreTarget(placement=wish.placement, name=name, replaced=None, kept_name="")
-    original = _original(wish, facts, platform, found or _by_facts(facts, inventory, platform))
+    original = original_among(found, facts.name, platform.address, facts.instance_uuid, wish.confirmed)
     placement = _placement_over(wish, facts, original)
     if original is None:
         _refuse_taken(placement, facts, inventory, platform)
@@ -68,24 +80,6 @@ def choose_target(
         replaced=original,
         kept_name=marked_name(original.name, "replaced", task),
     )
-
-
-def find_original(facts: VmFacts, inventory: Sequence[VmSummary], platform: Platform) -> VmSummary | None:
-    """Return the VM that a point was taken from, if it is still there; judged by its facts alone.
-
-    Raises:
-        OriginalIsAnother, OriginalUnsure: no VM is certainly the one.
-    """
-    return _original(OverOriginal(), facts, platform, _by_facts(facts, inventory, platform))
-
-
-def _by_facts(facts: VmFacts, inventory: Sequence[VmSummary], platform: Platform) -> Located:
-    here = PlatformIdentity(address=platform.address)
-    return locate(recorded_facts(facts), [PresentVm(summary=vm) for vm in inventory], here)
-
-
-def _original(wish: OverOriginal, facts: VmFacts, platform: Platform, found: Located) -> VmSummary | None:
-    return original_among(found, facts.name, platform.address, facts.instance_uuid, wish.confirmed)
 
 
 def marked_name(name: str, mark: str, task: TaskId) -> str:
