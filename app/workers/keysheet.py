@@ -1,14 +1,11 @@
 """A recovery key on paper and in a file that only its owner can read."""
 
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QIODevice, QMarginsF
 from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
-from app.core.privatefiles import create_private
+from app.core.durable import replace_durably
 from app.domain.errors import OperationalError
 
 _MARGIN_MM = 20.0
@@ -49,18 +46,7 @@ def save_privately(path: Path, data: bytes) -> None:
     Raises:
         RecoveryKeyNotWritten: the system refused.
     """
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(16)}.new")
     try:
-        file = create_private(scratch)
-    except OSError as error:  # what is there under this name is not ours, so it stays
-        raise RecoveryKeyNotWritten(path=path, detail=error.strerror or error) from error
-    try:
-        with file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        replace_durably(path, data)
     except OSError as error:
-        with suppress(OSError):
-            scratch.unlink()
         raise RecoveryKeyNotWritten(path=path, detail=error.strerror or error) from error

@@ -10,7 +10,7 @@ from app.workers.keysheet import RecoveryKeyNotWritten, save_privately
 
 
 @pytest.mark.parametrize(
-    "name", [f".key.txt.{os.getpid()}.new", ".key.txt.new"], ids=["with the process id", "without"]
+    "name", [f".key.txt.{os.getpid()}.tmp", ".key.txt.tmp"], ids=["with the process id", "without"]
 )
 def test_a_file_of_others_with_a_like_name_stays(tmp_path: Path, name: str) -> None:
     other = tmp_path / name
@@ -21,8 +21,8 @@ def test_a_file_of_others_with_a_like_name_stays(tmp_path: Path, name: str) -> N
 
 
 def test_a_taken_name_is_refused_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "token_hex", lambda _: "0" * 32)
-    other = tmp_path / f".key.txt.{'0' * 32}.new"
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "0" * 2 * size)
+    other = tmp_path / f".key.txt.{'0' * 8}.tmp"
     other.write_bytes(b"of somebody else")
     with pytest.raises(RecoveryKeyNotWritten):
         save_privately(tmp_path / "key.txt", b"the key")
