@@ -59,7 +59,7 @@ def find_vm(
     hypervisor: Hypervisor,
     recorded: RecordedVm,
     here: PlatformIdentity,
-    inventory: Sequence[VmSummary] | None = None,
+    inventory: Iterable[VmSummary],
 ) -> Located:
     """Find a VM on a platform; the disks of the VMs that could be it are asked for.
 
@@ -67,13 +67,12 @@ def find_vm(
         hypervisor: a session on the platform.
         recorded: the VM on record.
         here: the platform.
-        inventory: what the platform has, where that was asked for already.
+        inventory: the VMs of the platform.
 
     Raises:
         OperationalError: the platform failed.
     """
-    vms = hypervisor.list_vms() if inventory is None else inventory
-    return locate(recorded, _present(hypervisor, recorded, vms), here)
+    return locate(recorded, _present(hypervisor, recorded, inventory), here)
 
 
 def find_subject(hypervisor: Hypervisor, recorded: RecordedVm, here: PlatformIdentity) -> Subject:

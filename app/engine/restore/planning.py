@@ -1,20 +1,32 @@
 """Checking a restore before anything is started: whether the VM can be created where it is to go."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from app.core.hypervisor import Hypervisor
 from app.core.places import PlannedCreation
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId
 from app.domain.places import PlannedVm
-from app.domain.vms import SavedConfiguration, VmPlacement
+from app.domain.restore_point import RestorePoint
+from app.domain.vms import SavedConfiguration, VmPlacement, VmSummary
 from app.engine.commands import NewVm, OverOriginal
 from app.engine.errors import VmNameTaken
 from app.engine.identification import find_vm, identity_of, recorded_for_restore
 from app.engine.jobs import Workshop
 from app.engine.restore.original import Original
 from app.engine.restore.target import new_target, target_over
-from app.repository import PointReader
+from app.repository import PointReader, Repository
 
 _NO_TASK = TaskId("planned0")
 """Stands for the task in the temporary names that are planned with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedVm:
+    """What a restore point keeps of its VM, without its disks' data."""
+
+    point: RestorePoint
+    configuration: SavedConfiguration
 
 
 def saved_configuration(point: PointReader) -> SavedConfiguration:
@@ -67,20 +79,54 @@ def plan_restore(
         DisksNotHeld: the original has disks that the point does not hold.
         OperationalError: the point cannot be read, the platform not be asked, or the original is not certain.
     """
-    with (
-        workshop.repositories.lease(standby, target_path) as repository,
-        repository.open_point(point) as reader,
-    ):
-        saved, restored = saved_configuration(reader), reader.point
+    with workshop.repositories.lease(standby, target_path) as repository:
+        saved = read_saved(repository, point)
     with workshop.sessions.connect(platform) as hypervisor:
-        known = workshop.sessions.platform(platform)
-        here = identity_of(known, hypervisor)
-        if isinstance(wish, NewVm):
-            target = new_target(wish, restored.facts, (), known)
-        else:
-            recorded = recorded_for_restore(workshop.catalog, platform, restored)
-            found = find_vm(hypervisor, recorded, here)
-            target = target_over(wish, restored.facts, (), known, _NO_TASK, found)
-        if target.replaced is not None:
-            Original(hypervisor, restored, hypervisor.vm_details(target.replaced.id), here)
-        return refuse_impossible(hypervisor, saved, target.placement, known.address)
+        inventory = () if isinstance(wish, NewVm) else hypervisor.list_vms()
+        return plan_in(workshop, hypervisor, inventory, platform, saved, wish)
+
+
+def read_saved(repository: Repository, point: PointId) -> SavedVm:
+    """Read what planning a restore needs of a point.
+
+    Raises:
+        OperationalError: it cannot be read.
+    """
+    with repository.open_point(point) as reader:
+        return SavedVm(point=reader.point, configuration=saved_configuration(reader))
+
+
+def plan_in(
+    workshop: Workshop,
+    hypervisor: Hypervisor,
+    inventory: Sequence[VmSummary],
+    platform: PlatformId,
+    saved: SavedVm,
+    wish: NewVm | OverOriginal,
+) -> PlannedVm | None:
+    """Plan a restore in a session that is open; changes nothing.
+
+    Args:
+        workshop: the parts of the engine.
+        hypervisor: the session.
+        inventory: the VMs of the platform, to find the original among.
+        platform: which one that is.
+        saved: what the point keeps.
+        wish: where it is to go.
+
+    Raises:
+        VmCreationFailed, VmNameTaken: as for :func:`refuse_impossible`.
+        DisksNotHeld: the original has disks that the point does not hold.
+        OperationalError: the platform cannot be asked, or the original is not certain.
+    """
+    known, point = workshop.sessions.platform(platform), saved.point
+    here = identity_of(known, hypervisor)
+    if isinstance(wish, NewVm):
+        target = new_target(wish, point.facts, (), known)
+    else:
+        recorded = recorded_for_restore(workshop.catalog, platform, point)
+        found = find_vm(hypervisor, recorded, here, inventory)
+        target = target_over(wish, point.facts, (), known, _NO_TASK, found)
+    if target.replaced is not None:
+        Original(hypervisor, point, hypervisor.vm_details(target.replaced.id), here)
+    return refuse_impossible(hypervisor, saved.configuration, target.placement, known.address)

@@ -3,22 +3,27 @@
 import logging
 from collections.abc import Sequence
 
+from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.ids import PointId, TaskId, VmId
 from app.domain.rules import BackupRule
+from app.domain.vms import VmSummary
 from app.engine import messages as m
 from app.engine.commands import OverOriginal, StartRestore
 from app.engine.commands.rules import GroupMember
 from app.engine.errors import DisksNotHeld, RequestRefused, VmNameTaken
 from app.engine.executor import Executor
 from app.engine.jobs import Workshop
-from app.engine.restore.planning import plan_restore
+from app.engine.restore.planning import plan_in, read_saved
 from app.engine.rules.book import members
 from app.engine.rules.errors import PointNotOfVm
 from app.engine.rules.points import RulePoints
 from app.engine.taskmanager import TaskManager
+from app.repository import Repository
 
 _log = logging.getLogger(__name__)
+_REFUSALS = (VmCreationFailed, VmNameTaken, DisksNotHeld)
+"""Nothing of the group starts where a member is one of these."""
 
 
 class GroupRestorer:
@@ -44,8 +49,7 @@ class GroupRestorer:
         names = {one.vm: one.name for one in members(rule, [one.vm for one in group])}
         for one in group:
             self._check(rule, one.vm, one.point, names[one.vm])
-        for one in group:
-            self._refuse_impossible(rule, one)
+        self._refuse_impossible(rule, group)
         queued = [
             self._executor.queued(
                 StartRestore(
@@ -69,18 +73,34 @@ class GroupRestorer:
         if all(known.point.id != point for known in self._points.of_vm(rule, vm)):
             raise PointNotOfVm(point=point, vm=name)
 
-    def _refuse_impossible(self, rule: BackupRule, member: GroupMember) -> None:
-        """Refuse what cannot be created, or would delete data for good; what else is wrong the restore says."""
+    def _refuse_impossible(self, rule: BackupRule, group: Sequence[GroupMember]) -> None:
+        """Refuse what cannot be created, or would delete data for good; what else is wrong the restores say."""
         try:
-            plan_restore(
-                self._workshop,
-                rule.standby,
-                rule.target_path,
-                member.point,
-                rule.platform,
-                OverOriginal(confirmed=member.confirmed),
-            )
-        except (VmCreationFailed, VmNameTaken, DisksNotHeld):
+            with (
+                self._workshop.repositories.lease(rule.standby, rule.target_path) as repository,
+                self._workshop.sessions.connect(rule.platform) as hypervisor,
+            ):
+                inventory = hypervisor.list_vms()
+                for one in group:
+                    self._refuse_member(rule, one, repository, hypervisor, inventory)
+        except _REFUSALS:
+            raise
+        except OperationalError as error:
+            _log.info("the group restore of %s could not be planned: %s", rule.name, error.code)
+
+    def _refuse_member(
+        self,
+        rule: BackupRule,
+        member: GroupMember,
+        repository: Repository,
+        hypervisor: Hypervisor,
+        inventory: Sequence[VmSummary],
+    ) -> None:
+        wish = OverOriginal(confirmed=member.confirmed)
+        try:
+            saved = read_saved(repository, member.point)
+            plan_in(self._workshop, hypervisor, inventory, rule.platform, saved, wish)
+        except _REFUSALS:
             raise
         except OperationalError as error:
             _log.info("the restore of %s could not be planned: %s", member.point, error.code)

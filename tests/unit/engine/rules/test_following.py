@@ -153,9 +153,10 @@ def test_a_group_with_a_disk_that_no_point_holds_is_refused_before_anything_star
     lab.host.vm(db).disks[2001].unsupported_reason = "its mode is independent_persistent"
     rule = lab.rule(web, db)
     lab.at(local(12))
-    before = lab.ended()
+    before, sessions = lab.ended(), len(lab.factory.sessions)
     with pytest.raises(DisksNotHeld, match="Hard disk 2"):
         lab.engine.execute(StartGroupRestore(rule=rule, members=(newest(lab, web), newest(lab, db))))
+    assert len(lab.factory.sessions) == sessions + 1, "one session looks at all members"
     lab.tick()
     assert lab.ended() == before, "the VM whose disks are all held is not restored either"
     assert {lab.host.named("web"), lab.host.named("db")} == {web, db}
