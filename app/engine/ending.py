@@ -1,9 +1,10 @@
 """The end of a program that consists of parts, any of which may hang."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
+
+from app.core.boundedcalls import BoundedCalls, CallTimedOut
 
 _log = logging.getLogger(__name__)
 
@@ -35,20 +36,11 @@ class Ending:
         return all([self._end(name, step, most_s) for name, step in steps])
 
     def _end(self, name: str, step: Callable[[], object], most_s: float) -> bool:
-        failure: list[Exception] = []
-
-        def carry_out() -> None:
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 - a part that fails must not keep the others from ending
-                failure.append(error)
-
-        thread = threading.Thread(target=carry_out, name=f"ending-{name}", daemon=True)
-        thread.start()
-        thread.join(max(_LEAST_S, self.left_s(most_s=most_s)))
-        if thread.is_alive():
+        try:
+            BoundedCalls(f"ending-{name}").run(lambda _: step(), max(_LEAST_S, self.left_s(most_s=most_s)))
+        except CallTimedOut:
             _log.warning("%s did not end in time and is left to itself", name)
             return False
-        if failure:
-            _log.error("%s could not be ended in order: %s", name, failure[0], exc_info=failure[0])
+        except Exception as error:  # noqa: BLE001 - a part that fails must not keep the others from ending
+            _log.error("%s could not be ended in order: %s", name, error, exc_info=error)
         return True
