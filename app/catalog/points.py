@@ -1,6 +1,6 @@
 """What is known of restore points: a cache of the repositories' own lists, which can be rebuilt at any time."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -58,17 +58,6 @@ class PointStore:
             connection.execute(sa.delete(points).where(here, points.c.id == point.id))
             connection.execute(sa.insert(points), [_values(standby, target_path, point, known)])
             self._count_again(connection, point.rule_name, point.facts.vm)
-
-    def replace_all(self, standby: StandbyId, target_path: str, found: Iterable[RestorePoint]) -> None:
-        """Make the list of a repository's points equal to what it says itself."""
-        here = _at(standby, target_path)
-        with self._write() as connection:
-            known = _verifications(connection, here)
-            rows = [_values(standby, target_path, point, known) for point in found]
-            connection.execute(sa.delete(points).where(here))
-            if rows:
-                connection.execute(sa.insert(points), rows)
-        self._tallies.forget()
 
     def remove(self, standby: StandbyId, target_path: str, point: PointId) -> None:
         """Forget a point; nothing happens when it is not known."""

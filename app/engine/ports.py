@@ -97,10 +97,6 @@ class PointStore(Protocol):
         """Add or change one."""
         ...
 
-    def replace_all(self, standby: StandbyId, target_path: str, found: Iterable[RestorePoint]) -> None:
-        """Make the list of a repository's points equal to what it says itself."""
-        ...
-
     def remove(self, standby: StandbyId, target_path: str, point: PointId) -> None:
         """Forget one."""
         ...

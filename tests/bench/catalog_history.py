@@ -18,6 +18,7 @@ from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit
 from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import BackupKind, TaskKind, TaskState
+from app.domain.tasks import VerificationState
 from app.engine import messages
 from app.engine.api import StartBackup
 from tests.support.engine_lab import EngineLab
@@ -86,12 +87,13 @@ class Builder:
     def build(self, vm_count: int) -> Installation:
         """Make everything; the indices are made last, which is quicker."""
         made = Installation(self._rules(vm_count))
+        self._connection.execute("PRAGMA synchronous=OFF")
         for vm in made.vms:
             self._points(vm)
+        self._catalog.points.forget_tallies()
         made.point_count = len(made.vms) * POINTS_PER_VM
         find = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         indices = self._connection.execute(find).fetchall()
-        self._connection.execute("PRAGMA synchronous=OFF")
         for name, _ in indices:
             self._connection.execute(f"DROP INDEX {name}")
         subjects = self._subjects(made.vms)
@@ -176,7 +178,28 @@ class Builder:
             )
             for number in range(POINTS_PER_VM)
         ]
-        self._catalog.points.replace_all(self._lab.standby, f"{vm.rule_name}/{vm.id}", points)
+        rows = [
+            (
+                self._lab.standby,
+                f"{vm.rule_name}/{vm.id}",
+                one.id,
+                one.chain,
+                one.rule_name,
+                facts.platform_address,
+                vm.id,
+                vm.name,
+                _text(one.created_at),
+                one.sequence,
+                one.capacity_bytes,
+                one.stored_bytes,
+                msgspec.json.encode(one),
+                VerificationState.UNKNOWN.value,
+            )
+            for one in points
+        ]
+        self._connection.execute("BEGIN")
+        self._insert("points", _POINT_COLUMNS, rows)
+        self._connection.execute("COMMIT")
 
     def _subjects(self, vms: list[Vm]) -> dict[tuple[str, str], int]:
         pairs = {("", ""): ""} | {(vm.rule, ""): "" for vm in vms} | {(vm.rule, vm.id): vm.name for vm in vms}
@@ -294,6 +317,22 @@ class Builder:
         self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
 
+_POINT_COLUMNS: Final = (
+    "standby_id",
+    "target_path",
+    "id",
+    "chain",
+    "rule_name",
+    "platform_address",
+    "vm",
+    "vm_name",
+    "created_at",
+    "sequence",
+    "capacity_bytes",
+    "stored_bytes",
+    "body",
+    "verification",
+)
 _TASK_COLUMNS: Final = (
     "id",
     "kind",

@@ -165,7 +165,9 @@ def test_rebuilding_the_list_of_points_keeps_their_verification(catalog: Catalog
     catalog.points.put(STANDBY.id, "", point(1))
     catalog.points.put(STANDBY.id, "", point(2))
     catalog.points.set_verification(STANDBY.id, "", point(1).id, VerificationState.DAMAGED, NOON)
-    catalog.points.replace_all(STANDBY.id, "", [point(1), point(3)])
+    catalog.points.remove(STANDBY.id, "", point(2).id)
+    for found in (point(1), point(3)):
+        catalog.points.put(STANDBY.id, "", found)
     assert [known.point.id for known in catalog.points.find()] == [point(3).id, point(1).id]
     kept = catalog.points.get(STANDBY.id, "", point(1).id)
     assert kept is not None

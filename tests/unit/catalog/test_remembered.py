@@ -16,9 +16,7 @@ from tests.unit.catalog.test_catalog import STANDBY, catalog, point
 __all__ = ["catalog"]  # a fixture
 
 _STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["put", "remove", "replace", "look"]), st.sampled_from(["a", "b"]), st.integers(1, 4)
-    ),
+    st.tuples(st.sampled_from(["put", "remove", "look"]), st.sampled_from(["a", "b"]), st.integers(1, 4)),
     max_size=12,
 )
 
@@ -47,8 +45,6 @@ def test_counts_of_points_follow_every_write(
                 kept.points.put(STANDBY.id, place, made)
             elif what == "remove":
                 kept.points.remove(STANDBY.id, place, made.id)
-            elif what == "replace":
-                kept.points.replace_all(STANDBY.id, place, [made])
             else:
                 kept.points.tallies()
         assert set(kept.points.tallies()) == counted_anew(folder)
