@@ -21,15 +21,15 @@ class DiskOpener:
         transports: DiskTransports,
         preferred: tuple[TransportMode, ...],
         context: TaskContext,
-        patience: Patience | None = None,
+        patience: Patience,
     ) -> None:
-        """Prepare; ``patience`` is how to wait for a platform that is away, by default not at all."""
+        """Prepare; ``patience`` is how to wait for a platform that is away."""
         self._hypervisor = hypervisor
         self._transports = transports
         self._preferred = preferred
         self._context = context
-        self._patience = patience or Patience(context.clock, context.cancel, 0.0)
-        self._places = FrozenPlaces(hypervisor, self._patience, context.log)
+        self._patience = patience
+        self._places = FrozenPlaces(hypervisor, patience, context.log)
 
     @contextmanager
     def reader(self, address: DiskAddress) -> Iterator[DiskReader]:

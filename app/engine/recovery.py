@@ -38,7 +38,7 @@ class Recovery:
         self._workshop = workshop
         self._visiting: dict[PlatformId, threading.Lock] = {}
 
-    def mark_interrupted(self, plan_retry: PlanRetry = lambda _record, _error, _log: False) -> list[TaskRecord]:
+    def mark_interrupted(self, plan_retry: PlanRetry) -> list[TaskRecord]:
         """Note as failed every task that was running when the program ended; return the ones that still wait.
 
         Args:

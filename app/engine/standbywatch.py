@@ -38,7 +38,7 @@ class StandbyWatch:
         journal: Journal,
         *,
         encryption_problem: Callable[[Standby], OperationalError | None],
-        note_clock: Callable[[Standby, timedelta], None] = lambda _standby, _ahead: None,
+        note_clock: Callable[[Standby, timedelta], None],
     ) -> None:
         self._standbys = standbys
         self._clock = clock

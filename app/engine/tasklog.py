@@ -21,11 +21,9 @@ class CatalogTaskLog:
     Thread: any.
     """
 
-    def __init__(
-        self, task: TaskId, store: TaskStore, clock: Clock, bus: EventBus, late: LateWrites | None = None
-    ) -> None:
+    def __init__(self, task: TaskId, store: TaskStore, clock: Clock, bus: EventBus, late: LateWrites) -> None:
         """Keep the lines of a task; ``late`` keeps those that the catalog cannot take now."""
-        self._late = late or LateWrites()
+        self._late = late
         self._task = task
         self._store = store
         self._clock = clock

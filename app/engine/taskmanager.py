@@ -59,10 +59,10 @@ class TaskManager:
         limits: Limits,
         work: Callable[[Job, TaskRecord], None],
         afterwards: Callable[[TaskRecord], None],
-        plan_retry: PlanRetry = lambda _record, _error, _log: False,
-        late: LateWrites | None = None,
+        plan_retry: PlanRetry,
+        late: LateWrites,
     ) -> None:
-        self._late = late or LateWrites()
+        self._late = late
         self._store = store
         self._runner = runner
         self._clock = clock

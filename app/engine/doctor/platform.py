@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 
 from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
 from app.core.systemerrors import system_words
@@ -33,12 +33,8 @@ def probe_port(host: str, port: int) -> str | None:
     return None
 
 
-def _present() -> datetime:
-    return datetime.now(UTC)
-
-
 def examine_platform(
-    platform: Platform, connect: Connect, probe: PortProbe = probe_port, now: Callable[[], datetime] = _present
+    platform: Platform, connect: Connect, probe: PortProbe, now: Callable[[], datetime]
 ) -> tuple[Finding, ...]:
     """Look at a platform's address, login, version, licence, privileges and ports. Never raises."""
     try:

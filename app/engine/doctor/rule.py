@@ -7,14 +7,14 @@ from app.core.places import RestoreChoices
 from app.core.privatefiles import is_open_to_others
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
-from app.domain.identity import RecordedVm, recorded_protected
+from app.domain.identity import RecordedVm
 from app.domain.platforms import PlatformIdentity
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 from app.domain.standbys import Standby, target_directory
 from app.domain.vms import PowerState, VmDetails
 from app.engine.doctor import kinds as k
 from app.engine.doctor.identity import examine_identity
-from app.engine.doctor.platform import Connect, PortProbe, ports, privileges, probe_port
+from app.engine.doctor.platform import Connect, PortProbe, ports, privileges
 from app.engine.queries.platforms import Finding
 from app.engine.standbys import find_repositories, look_at
 
@@ -26,11 +26,11 @@ def examine_rule(
     rule: BackupRule,
     connect: Connect,
     standby: Standby | None,
-    probe: PortProbe = probe_port,
+    probe: PortProbe,
     encryption_problem: Callable[[Standby], OperationalError | None] = lambda _standby: None,
     *,
-    address: str = "",
-    recorded_of: Callable[[ProtectedVm], RecordedVm] = lambda vm: recorded_protected(vm, ""),
+    address: str,
+    recorded_of: Callable[[ProtectedVm], RecordedVm],
 ) -> tuple[Finding, ...]:
     """Look at everything a rule depends on. Never raises for what it finds.
 

@@ -99,10 +99,10 @@ class Notifier:
         self._unsubscribe = self._bus.subscribe(self._on_event)
         self._thread.start()
 
-    def close(self, wait_s: float = _CLOSE_S) -> None:
+    def close(self) -> None:
         """Stop listening, and cut a delivery that is under way; a second call does nothing.
 
-        A sink that does not end within ``wait_s`` is left to itself: its thread keeps no program from ending.
+        A sink that does not end within some seconds is left to itself: its thread keeps no program from ending.
         """
         self._unsubscribe()
         with self._changed:
@@ -110,7 +110,7 @@ class Notifier:
             self._changed.notify_all()
         self._book.close()
         if self._thread.ident is not None:
-            self._thread.join(wait_s)
+            self._thread.join(_CLOSE_S)
 
     # --- listening ---------------------------------------------------------------------------------------------
 

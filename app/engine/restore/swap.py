@@ -33,7 +33,7 @@ class Swap:
         saved: SavedConfiguration,
         taken: Callable[[VmId, VmId], None],
         original: Original,
-        lacking: tuple[str, ...] = (),
+        lacking: tuple[str, ...],
     ) -> None:
         """Prepare.
 

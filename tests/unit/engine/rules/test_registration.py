@@ -9,6 +9,7 @@ import pytest
 
 from app.core.clock import SystemClock
 from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable, StandbyUnavailable
+from app.domain.identity import recorded_protected
 from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
 from app.domain.rules import AdvancedSettings
 from app.domain.standbys import TargetPathRefused, normal_target_path
@@ -190,7 +191,7 @@ def test_the_doctor_finds_a_healthy_platform_healthy(lab: RuleLab) -> None:
     lab.host.add_vm("web")
     (platform,) = lab.engine.ask(ListPlatforms())
     findings = examine_platform(
-        platform, lambda: lab.factory.connect(platform, PASSWORD), probe=lambda host, port: None
+        platform, lambda: lab.factory.connect(platform, PASSWORD), lambda host, port: None, SystemClock().now
     )
     assert codes(findings) == {
         "doctor.login_works",
@@ -220,7 +221,7 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
     )
     (platform,) = lab.engine.ask(ListPlatforms())
     findings = examine_platform(
-        platform, lambda: lab.factory.connect(platform, PASSWORD), probe=lambda host, port: "refused"
+        platform, lambda: lab.factory.connect(platform, PASSWORD), lambda host, port: "refused", SystemClock().now
     )
     bad = {text(one) for one in findings if one.severity in (Severity.WARNING, Severity.ERROR)}
     for word in (
@@ -282,7 +283,12 @@ def test_the_doctor_measures_the_standby_against_the_disks(lab: RuleLab) -> None
     standby = lab.catalog.standbys.get(lab.standby)
     rule = rule_of(draft, lab.rule(lab.host.add_vm("other")), MORNING)
     findings = examine_rule(
-        rule, lambda: lab.factory.connect(platform, PASSWORD), standby, probe=lambda host, port: None
+        rule,
+        lambda: lab.factory.connect(platform, PASSWORD),
+        standby,
+        lambda host, port: None,
+        address=platform.address,
+        recorded_of=lambda vm: recorded_protected(vm, platform.address),
     )
     assert "doctor.standby_tight" in codes(findings, Severity.WARNING)
 
