@@ -52,9 +52,7 @@ class Recovery:
     def _mark(self, record: TaskRecord, plan_retry: PlanRetry) -> None:
         workshop, error = self._workshop, TaskInterrupted()
         at = workshop.clock.now()
-        log = CatalogTaskLog(
-            record.id, workshop.catalog.tasks, workshop.clock, workshop.bus, workshop.journal.late
-        )
+        log = self._log_of(record.id)
         log.error(m.TASK_INTERRUPTED)
         is_tried_again = plan_retry(record, error, log)
         workshop.catalog.tasks.set_error(record.id, error_of(error))

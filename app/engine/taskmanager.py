@@ -11,6 +11,7 @@ from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.context import TaskContext
 from app.core.progress import ProgressSample
+from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, TaskCancelled
 from app.domain.events import TaskFailed, TaskQueued, TaskStateChanged
 from app.domain.ids import TaskId
@@ -36,7 +37,7 @@ class QueuedTask:
     candidate: Candidate
 
 
-PlanRetry = Callable[[TaskRecord, OperationalError, CatalogTaskLog], bool]
+PlanRetry = Callable[[TaskRecord, OperationalError, TaskLog], bool]
 """Decides about a task that failed just now; returns whether it is tried again by itself."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
+from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, VmId
 from app.domain.retry import NextTry, NoRetry, PendingRetry, next_try
@@ -14,7 +15,6 @@ from app.engine.commands import StartBackup
 from app.engine.executor import request_of
 from app.engine.jobs import Workshop
 from app.engine.rules.runs import RuleRuns
-from app.engine.tasklog import CatalogTaskLog
 
 _WHY_NOT = {NoRetry.USELESS: m.RETRY_USELESS, NoRetry.USED_UP: m.RETRY_USED_UP}
 
@@ -26,7 +26,7 @@ class Retries:
         self._workshop = workshop
         self._runs = runs
 
-    def plan(self, record: TaskRecord, error: OperationalError, log: CatalogTaskLog) -> bool:
+    def plan(self, record: TaskRecord, error: OperationalError, log: TaskLog) -> bool:
         """Decide about a task that failed just now; return whether it is tried again.
 
         What was decided goes to the task's log, and is durable before the failure is: a kill forgets nothing.
