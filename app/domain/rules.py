@@ -105,6 +105,11 @@ class BackupRule:
         """Return one of its VMs, or None."""
         return next((one for one in self.vms if one.vm == vm), None)
 
+    def vm_named(self, name: str) -> ProtectedVm | None:
+        """Return the one of its VMs that has a name; None when none has it, or several do."""
+        named = [one for one in self.vms if one.name == name]
+        return named[0] if len(named) == 1 else None
+
 
 def _vm_problems(vms: Iterable[ProtectedVm], vms_taken: Mapping[VmId, str]) -> Iterable[tuple[RuleProblem, str]]:
     seen: set[VmId] = set()

@@ -55,10 +55,10 @@ class BackupSubject:
         known = None if rule is None else rule.vm(request.vm)
         if rule is None or (known is not None and known.name == request.vm_name):
             return request, known
-        named = [one for one in rule.vms if one.name == request.vm_name]
-        if len(named) != 1:
+        named = rule.vm_named(request.vm_name)
+        if named is None:
             return request, known
-        return msgspec.structs.replace(request, vm=named[0].vm), named[0]
+        return msgspec.structs.replace(request, vm=named.vm), named
 
     def _recorded(self, request: StartBackup, here: PlatformIdentity, known: ProtectedVm | None) -> RecordedVm:
         protected = known or protected_vm(self._workshop.catalog, request.platform, request.vm)

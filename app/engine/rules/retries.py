@@ -1,7 +1,6 @@
 """Backups of rules that failed are tried again by themselves, as their rule says."""
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
@@ -14,7 +13,7 @@ from app.engine import messages as m
 from app.engine.commands import StartBackup
 from app.engine.executor import request_of
 from app.engine.jobs import Workshop
-from app.engine.rules.runs import RuleRuns
+from app.engine.rules.runs import RuleRuns, shown_moment
 
 _WHY_NOT = {NoRetry.USELESS: m.RETRY_USELESS, NoRetry.USED_UP: m.RETRY_USED_UP}
 
@@ -37,12 +36,12 @@ class Retries:
         request = request_of(record)
         if not isinstance(request, StartBackup) or record.rule is None:
             return False
-        workshop, now = self._workshop, self._workshop.clock.now()
+        workshop, now, zone = self._workshop, self._workshop.clock.now(), self._workshop.zone()
         rule = workshop.catalog.rules.get(record.rule)
         if rule is None:
             return False
         vm = _member(rule, record)
-        planned = next_run(rule.policy, now, workshop.zone())
+        planned = next_run(rule.policy, now, zone)
         decided = next_try(
             rule.policy.retry,
             done=request.retry,
@@ -55,10 +54,10 @@ class Retries:
             workshop.catalog.retries.put(
                 PendingRetry(rule=rule.id, vm=vm.vm, kind=request.kind, next=decided, failed_task=record.id)
             )
-            log.info(m.RETRY_PLANNED, at=self._shown(decided.at), number=decided.number, times=decided.of)
+            log.info(m.RETRY_PLANNED, at=shown_moment(decided.at, zone), number=decided.number, times=decided.of)
             return True
         if decided is NoRetry.PLANNED_RUN_FIRST and planned is not None:
-            log.info(m.RETRY_PLANNED_RUN_FIRST, at=self._shown(planned.at))
+            log.info(m.RETRY_PLANNED_RUN_FIRST, at=shown_moment(planned.at, zone))
         elif isinstance(decided, NoRetry) and decided in _WHY_NOT:
             log.info(_WHY_NOT[decided])
         return False
@@ -70,16 +69,16 @@ class Retries:
             CatalogUnavailable: it cannot be noted.
         """
         chosen = list(vms)
-        waiting = {one.vm for one in self._workshop.catalog.retries.all() if one.rule == rule.id}
+        waiting = self.of_rule(rule.id)
         names = [one.name for one in chosen if one.vm in waiting]
         if names:
             self._workshop.catalog.retries.remove(rule.id, [one.vm for one in chosen])
             log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
             log.info(m.RETRY_DROPPED, vms=", ".join(names))
 
-    def of_rules(self, rules: Collection[RuleId]) -> dict[tuple[RuleId, VmId], PendingRetry]:
-        """Return the pending retries of some rules."""
-        return {(one.rule, one.vm): one for one in self._workshop.catalog.retries.all() if one.rule in rules}
+    def of_rule(self, rule: RuleId) -> dict[VmId, PendingRetry]:
+        """Return the pending retries of a rule, by VM."""
+        return {one.vm: one for one in self._workshop.catalog.retries.all() if one.rule == rule}
 
     def look(self) -> None:
         """Begin what is due.
@@ -104,14 +103,7 @@ class Retries:
         log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id, vm=vm.vm)
         log.info(m.RETRY_BEGUN, vm=vm.name, number=retry.next.number, times=retry.next.of)
 
-    def _shown(self, moment: datetime) -> str:
-        return moment.astimezone(self._workshop.zone()).replace(tzinfo=None).isoformat(" ", "minutes")
-
 
 def _member(rule: BackupRule, record: TaskRecord) -> ProtectedVm | None:
     """Return the VM of a task in its rule; the rule may have followed it to another id meanwhile."""
-    known = rule.vm(record.vm)
-    if known is not None:
-        return known
-    named = [one for one in rule.vms if one.name == record.vm_name]
-    return named[0] if len(named) == 1 else None
+    return rule.vm(record.vm) or rule.vm_named(record.vm_name)

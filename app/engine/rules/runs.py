@@ -1,6 +1,7 @@
 """Backups of a rule's VMs as tasks."""
 
 from collections.abc import Iterable
+from datetime import datetime, tzinfo
 
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
@@ -141,6 +142,11 @@ def tracking_of(advanced: AdvancedSettings) -> ChangeTracking:
     if advanced.automatic_change_tracking:
         return ChangeTracking.AUTOMATIC
     return ChangeTracking.IF_ENABLED if advanced.use_change_tracking else ChangeTracking.OFF
+
+
+def shown_moment(moment: datetime, zone: tzinfo) -> str:
+    """Return a moment for a line of the log: in a time zone, to the minute."""
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(" ", "minutes")
 
 
 def _kind_of(record: TaskRecord) -> BackupKind | None:

@@ -25,7 +25,7 @@ from app.domain.schedule import PlannedRun, missed_run, next_run, upcoming_runs
 from app.domain.states import BackupKind
 from app.engine import messages as m
 from app.engine.jobs import Workshop
-from app.engine.rules.runs import RuleRuns
+from app.engine.rules.runs import RuleRuns, shown_moment
 
 _log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Scheduler:
         """Deal with the runs of one rule up to now; return the moment up to which they are dealt with."""
         if since > now + CLOCK_TOLERANCE:
             log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
-            log.warning(m.RULE_CLOCK_WENT_BACK, since=_shown(since, zone))
+            log.warning(m.RULE_CLOCK_WENT_BACK, since=shown_moment(since, zone))
             self._workshop.catalog.rules.consider(rule.id, now)
             return now
         due = _due(rule, since, now, zone)
@@ -141,23 +141,27 @@ class Scheduler:
         missed = len(due) - len(in_time)
         if isinstance(policy, OneTimePolicy) or not missed:
             run = due[-1] if isinstance(policy, OneTimePolicy) else _most_complete(in_time)
-            begun, _ = self._runs.run_planned(rule, vms, run.kind, _shown(run.at, zone))
+            begun, _ = self._runs.run_planned(rule, vms, run.kind, shown_moment(run.at, zone))
             if begun:
                 names = ", ".join(one.name for one in begun)
-                log.info(m.RULE_RUN_DUE, at=_shown(run.at, zone), kind=run.kind.value, vms=names)
+                log.info(m.RULE_RUN_DUE, at=shown_moment(run.at, zone), kind=run.kind.value, vms=names)
             return
         made_up = missed_run(policy, since, now, zone) if policy.run_missed_on_start else None
         if made_up is not None:
-            begun, _ = self._runs.run_planned(rule, vms, made_up.kind, _shown(due[0].at, zone))
+            begun, _ = self._runs.run_planned(rule, vms, made_up.kind, shown_moment(due[0].at, zone))
             names = ", ".join(one.name for one in begun)
             log.warning(
-                m.RULE_RUN_MADE_UP, count=missed, since=_shown(due[0].at, zone), kind=made_up.kind.value, vms=names
+                m.RULE_RUN_MADE_UP,
+                count=missed,
+                since=shown_moment(due[0].at, zone),
+                kind=made_up.kind.value,
+                vms=names,
             )
             return
-        log.warning(m.RULE_RUN_MISSED, count=missed, since=_shown(due[0].at, zone))
+        log.warning(m.RULE_RUN_MISSED, count=missed, since=shown_moment(due[0].at, zone))
         if in_time:
             run = _most_complete(in_time)
-            self._runs.run_planned(rule, vms, run.kind, _shown(run.at, zone))
+            self._runs.run_planned(rule, vms, run.kind, shown_moment(run.at, zone))
 
 
 def _due(rule: BackupRule, since: datetime, now: datetime, zone: tzinfo) -> list[PlannedRun]:
@@ -174,10 +178,6 @@ _COMPLETENESS = {BackupKind.INCREMENTAL: 0, BackupKind.DIFFERENTIAL: 1, BackupKi
 
 def _most_complete(runs: list[PlannedRun]) -> PlannedRun:
     return max(runs, key=lambda run: (_COMPLETENESS[run.kind], run.at))
-
-
-def _shown(moment: datetime, zone: tzinfo) -> str:
-    return moment.astimezone(zone).replace(tzinfo=None).isoformat(" ", "minutes")
 
 
 class Ticker:

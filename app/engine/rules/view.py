@@ -121,8 +121,8 @@ class RuleView:
         """Return the rows of a rule's VMs, by name."""
         known = self._knowledge([rule], [rule.id])
         tallies = self._tallies_of(rule)
-        again = self._retries.of_rules([rule.id])
-        rows = [self._vm_row(rule, one, known, tallies, again.get((rule.id, one.vm))) for one in rule.vms]
+        again = self._retries.of_rule(rule.id)
+        rows = [self._vm_row(rule, one, known, tallies, again.get(one.vm)) for one in rule.vms]
         return tuple(sorted(rows, key=lambda row: (row.name.casefold(), row.vm)))
 
     def details(self, rule: BackupRule) -> RuleDetails:

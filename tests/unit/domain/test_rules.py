@@ -60,6 +60,15 @@ def test_a_vm_belongs_to_one_rule_and_that_rule_is_named() -> None:
     assert found == ((RuleProblem.VM_IN_OTHER_RULE, "nightly"),)
 
 
+def test_a_vm_is_found_by_its_name_only_where_one_has_it() -> None:
+    twin = replace(WEB, vm=VmId("vm-2"))
+    other = ProtectedVm(vm=VmId("vm-3"), name="db-01")
+    several = rule(vms=(WEB, twin, other))
+    assert several.vm_named("db-01") == other
+    assert several.vm_named("web-01") is None
+    assert several.vm_named("gone") is None
+
+
 def test_change_tracking_is_used_by_default_and_by_hand_when_the_automatic_is_off() -> None:
     assert AdvancedSettings().wants_change_tracking
     assert not AdvancedSettings(automatic_change_tracking=False).wants_change_tracking
