@@ -14,7 +14,7 @@ from app.domain.ids import VmId
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace
-from app.domain.vms import CreatedVm, VirtualDisk, VmSummary
+from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmSummary
 from app.engine import messages as m
 from app.engine.commands import NewVm, StartRestore
 from app.engine.disks import DiskOpener
@@ -71,8 +71,9 @@ class RestoreRun:
             self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
             target = self._target(hypervisor, point.point)
             original = self._original(hypervisor, point.point, target)
-            refuse_impossible(hypervisor, saved_configuration(point), target.placement, self._address)
-            created = self._create(hypervisor, point, target, original)
+            saved = saved_configuration(point)
+            refuse_impossible(hypervisor, saved, target.placement, self._address)
+            created = self._create(hypervisor, point, saved, target, original)
             self._power_on(hypervisor, created.id, target.name)
             return created.id
 
@@ -123,11 +124,15 @@ class RestoreRun:
     # --- creating --------------------------------------------------------------------------------------------
 
     def _create(
-        self, hypervisor: Hypervisor, point: PointReader, target: RestoreTarget, original: Original | None
+        self,
+        hypervisor: Hypervisor,
+        point: PointReader,
+        saved: SavedConfiguration,
+        target: RestoreTarget,
+        original: Original | None,
     ) -> CreatedVm:
         """Create the VM and make it what it shall be, or leave nothing of it."""
         self._job.stages.enter(TaskState.CREATING_VM)
-        saved = saved_configuration(point)
         trace = RestoreTrace(
             task=self._context.task,
             platform=self._request.platform,
