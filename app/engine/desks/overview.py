@@ -129,7 +129,8 @@ class OverviewDesk:
         overdue = self._overdue(rules, now, zone)
         week = catalog.figures.days(since=now.astimezone(zone).date() - timedelta(days=6))
         samples, stopping = self._manager.samples(), self._manager.stopping()
-        counts = [one.vm_count for one in catalog.sightings.all().values() if one.vm_count is not None]
+        platforms = self._coverage(rules)
+        counts = [one.vm_count for one in platforms if one.vm_count is not None]
         return Overview(
             protected_vms=sum(len(rule.vms) for rule in rules),
             known_vms=sum(counts) if counts else None,
@@ -144,7 +145,7 @@ class OverviewDesk:
             next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
             standbys=self._gauges(wait_s=GAUGE_WAIT_S),
             point_count=catalog.points.count(),
-            platforms=self._coverage(rules),
+            platforms=platforms,
             stops=tuple(stops_of(rules)),
         )
 
