@@ -151,8 +151,8 @@ def present(vm: VmDetails) -> PresentVm:
 def worth_a_look(recorded: RecordedVm, vm: VmSummary) -> bool:
     """Tell whether a VM shares a key with the one on record, so that its disks are worth asking for."""
     return (
-        _equal(recorded.instance_uuid, vm.instance_uuid) is True
-        or _equal(recorded.bios_uuid, vm.bios_uuid) is True
+        same_uuid(recorded.instance_uuid, vm.instance_uuid) is True
+        or same_uuid(recorded.bios_uuid, vm.bios_uuid) is True
         or vm.id == recorded.id
         or vm.name == recorded.name
     )
@@ -200,12 +200,19 @@ def locate(recorded: RecordedVm, inventory: Iterable[PresentVm], platform: Platf
     return Located(verdict=Verdict.GONE)
 
 
+def same_uuid(one: str | None, other: str | None) -> bool | None:
+    """Tell whether two UUIDs are the same, however they are written; None where one is not known."""
+    if not one or not other:
+        return None
+    return one.lower() == other.lower()
+
+
 def belongs(facts: VmFacts, vm: ProtectedVm) -> bool:
     """Tell whether a restore point that was made under an id of a VM is one of this VM.
 
     An id may have been another VM's before. A VM that was restored under a new UUID keeps its name.
     """
-    return _equal(facts.instance_uuid, vm.instance_uuid) is not False or facts.name == vm.name
+    return same_uuid(facts.instance_uuid, vm.instance_uuid) is not False or facts.name == vm.name
 
 
 def uncovered_disks(point: RestorePoint, vm: VmDetails) -> tuple[VirtualDisk, ...]:
@@ -233,13 +240,13 @@ def uncovered_disks(point: RestorePoint, vm: VmDetails) -> tuple[VirtualDisk, ..
 def _is_in_its_place(point: RestorePoint, disk: VirtualDisk) -> bool:
     """Tell whether a disk of a VM is where the point has it."""
     saved = point.disk(disk.key)
-    return saved is not None and _equal(saved.uuid, disk.uuid) is not False
+    return saved is not None and same_uuid(saved.uuid, disk.uuid) is not False
 
 
 def _held(disk: VirtualDisk, saved: Sequence[PointDisk], *, by_uuid: bool) -> PointDisk | None:
     """Return the one of some disks of a point that a disk of a VM is."""
     if disk.uuid and by_uuid:
-        same = [one for one in saved if _equal(one.uuid, disk.uuid)]
+        same = [one for one in saved if same_uuid(one.uuid, disk.uuid)]
         return next((one for one in same if one.key == disk.key), same[0] if same else None)
     return next((one for one in saved if one.key == disk.key and one.capacity_bytes <= disk.capacity_bytes), None)
 
@@ -250,8 +257,8 @@ def _held(disk: VirtualDisk, saved: Sequence[PointDisk], *, by_uuid: bool) -> Po
 def _agreement(recorded: RecordedVm, vm: PresentVm, platform: PlatformIdentity) -> _Agreement:
     summary = vm.summary
     return _Agreement(
-        instance_uuid=_equal(recorded.instance_uuid, summary.instance_uuid),
-        bios_uuid=_equal(recorded.bios_uuid, summary.bios_uuid),
+        instance_uuid=same_uuid(recorded.instance_uuid, summary.instance_uuid),
+        bios_uuid=same_uuid(recorded.bios_uuid, summary.bios_uuid),
         id=summary.id == recorded.id if recorded.platform.is_same(platform) else None,
         name=summary.name == recorded.name,
         folder=None if recorded.folder is None else recorded.folder == summary.folder,
@@ -311,12 +318,6 @@ def _resembles_more(rival: _Agreement, chosen: _Agreement) -> bool:
 def _unsure(*vms: PresentVm) -> Located:
     found = tuple(vm.summary for vm in vms)
     return Located(verdict=Verdict.UNSURE, vm=found[0] if len(found) == 1 else None, candidates=found)
-
-
-def _equal(one: str | None, other: str | None) -> bool | None:
-    if not one or not other:
-        return None
-    return one.lower() == other.lower()
 
 
 def _overlap(recorded: frozenset[str], found: frozenset[str] | None) -> bool | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from app.domain.console_events import RuleChanged, VmSucceeded
 from app.domain.errors import OperationalError
+from app.domain.identity import same_uuid
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.vms import VmSummary
@@ -88,8 +89,7 @@ def _without_conflicts(
 
 def _is_another(protected: ProtectedVm | None, vm: VmSummary) -> bool:
     """Tell whether the rule knows another VM under the id that was left: it has been followed already."""
-    known = "" if protected is None else protected.instance_uuid or ""
-    return bool(known and vm.instance_uuid) and known.lower() != (vm.instance_uuid or "").lower()
+    return protected is not None and same_uuid(protected.instance_uuid, vm.instance_uuid) is False
 
 
 def _tell(

@@ -12,7 +12,7 @@ from app.domain.vms import VmSummary
 from app.engine.identification import find_vm, identity_of, known_identity, recorded_for_restore
 from app.engine.jobs import Workshop
 from app.engine.queries.originals import FindOriginals, OriginalRow
-from app.engine.restore.original import choices_in, shares_uuid
+from app.engine.restore.original import choices_in, other_in
 
 
 def find_originals(workshop: Workshop, query: FindOriginals) -> tuple[OriginalRow, ...]:
@@ -73,10 +73,6 @@ def _row(
     recorded = recorded_for_restore(workshop.catalog, platform.id, point)
     found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
     choices = choices_in(found)
-    is_copy = found.verdict is Verdict.ANOTHER
-    other = (
-        found.vm if is_copy and found.vm is not None and shares_uuid(found.vm, recorded.instance_uuid) else None
-    )
     return OriginalRow(
         point=point.id,
         platform=platform.id,
@@ -84,7 +80,7 @@ def _row(
         verdict=found.verdict,
         is_proven=found.is_proven,
         choices=choices,
-        other=other,
+        other=other_in(found, recorded.instance_uuid),
         uncovered=tuple((vm.id, disks) for vm in choices if (disks := _uncovered(hypervisor, point, vm.id))),
     )
 

@@ -10,6 +10,7 @@ from app.domain.identity import (
     compare,
     present,
     recorded_present,
+    same_uuid,
     uncovered_disks,
 )
 from app.domain.platforms import PlatformIdentity
@@ -37,8 +38,9 @@ def original_among(
         OriginalUnsure: it cannot be told, and the operator has not been asked.
         OriginalChanged: it is not the one that was confirmed.
     """
-    if found.verdict is Verdict.ANOTHER and found.vm is not None and shares_uuid(found.vm, uuid):
-        raise OriginalIsAnother(found=described([found.vm]), name=name, address=address)
+    other = other_in(found, uuid)
+    if other is not None:
+        raise OriginalIsAnother(found=described([other]), name=name, address=address)
     choices = choices_in(found)
     if confirmed is not None:
         chosen = next((vm for vm in choices if _is_confirmed(vm, confirmed)), None)
@@ -57,9 +59,11 @@ def choices_in(found: Located) -> tuple[VmSummary, ...]:
     return found.candidates
 
 
-def shares_uuid(vm: VmSummary | None, uuid: str | None) -> bool:
-    """Tell whether there is a VM and it has an instance UUID."""
-    return vm is not None and bool(uuid) and (vm.instance_uuid or "").lower() == (uuid or "").lower()
+def other_in(found: Located, uuid: str | None) -> VmSummary | None:
+    """Return the VM that has the instance UUID of the original but is another; None when there is none."""
+    if found.verdict is not Verdict.ANOTHER or found.vm is None:
+        return None
+    return found.vm if same_uuid(found.vm.instance_uuid, uuid) else None
 
 
 def _is_confirmed(vm: VmSummary, confirmed: ConfirmedVm) -> bool:
