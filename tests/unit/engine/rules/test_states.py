@@ -215,7 +215,10 @@ def test_a_stopped_vm_is_stopping_until_its_run_has_ended(lab: RuleLab) -> None:
     assert lab.engine.ask(ReadStatus()).stopping == 0
 
 
-def test_the_overview_looks_at_every_platform_and_every_stopped_vm(lab: RuleLab) -> None:
+def test_the_overview_looks_at_every_platform_and_every_stopped_vm(
+    lab: RuleLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(1 << 40, 1 << 30, 1 << 39))
     web, db = lab.host.add_vm("web"), lab.host.add_vm("db")
     lab.host.add_vm("bare")
     rule = lab.rule(web, db)
