@@ -1,4 +1,4 @@
-"""Output that may not be there: no standard streams at all, a full device, a reader that is gone."""
+"""Standard streams that may not be there: none at all, a full device, a reader that is gone, no terminal."""
 
 import argparse
 import errno
@@ -37,6 +37,11 @@ def note(text: str) -> None:
         with suppress(OSError, ValueError):
             sys.stdout.write(f"{own_lines(text)}\n")
             sys.stdout.flush()
+
+
+def is_at_terminal() -> bool:
+    """Tell whether standard input is a terminal, so that somebody can be asked there."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def guarded(run: Callable[[], int]) -> int:

@@ -3,6 +3,7 @@
 import getpass
 import sys
 
+from app.core.streams import is_at_terminal
 from app.domain.errors import OperationalError
 from app.repository import is_recovery_key
 
@@ -19,16 +20,14 @@ class PassphrasesDiffer(OperationalError):
 
 def secret(question: str) -> str:
     """Ask for a secret at a terminal, else read a line of standard input."""
-    if sys.stdin is None:
-        return ""
-    if sys.stdin.isatty():
+    if is_at_terminal():
         return getpass.getpass(question)
-    return sys.stdin.readline().rstrip("\r\n")
+    return "" if sys.stdin is None else sys.stdin.readline().rstrip("\r\n")
 
 
 def passphrase_or_recovery_key(question: str) -> str:
     """Ask for what opens a standby machine; a recovery key from a file may be in two lines, as it is printed."""
-    if sys.stdin is not None and sys.stdin.isatty():
+    if is_at_terminal():
         return getpass.getpass(question)
     whole = sys.stdin.read(_MOST_CHARS) if sys.stdin is not None else ""
     return whole if is_recovery_key(whole) else whole.partition("\n")[0].rstrip("\r")
@@ -41,6 +40,6 @@ def new_passphrase() -> str:
         PassphrasesDiffer: they are not the same.
     """
     first = secret("New passphrase: ")
-    if sys.stdin is not None and sys.stdin.isatty() and getpass.getpass("Once more: ") != first:
+    if is_at_terminal() and getpass.getpass("Once more: ") != first:
         raise PassphrasesDiffer
     return first

@@ -1,6 +1,5 @@
 """``platform …`` and ``standby …``."""
 
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from app.cli.ctl.names import find_platform, find_standby
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.secrets import new_passphrase, secret
 from app.cli.ctl.tasks import DONE, FAILED
+from app.core.streams import is_at_terminal
 from app.engine.api import (
     CloseToOthers,
     Door,
@@ -115,7 +115,7 @@ def test_platform(door: Door, screen: Screen, chosen: Namespace) -> int:
 
 
 def _confirmed(question: str) -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
+    return is_at_terminal() and input(question).strip().lower() in ("y", "yes")
 
 
 # --- standby machines ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from app.cli.headless.charge import Outcome, receive_charge, tell_outcome, when_
 from app.cli.headless.servicemanager import tell_service_manager
 from app.cli.headless.signals import EndWish, end_wish
 from app.core.priority import yield_to_others
-from app.core.streams import FAILED, note, say
+from app.core.streams import FAILED, is_at_terminal, note, say
 from app.domain.errors import OperationalError
 from app.engine.api import Engine, ListRules, ReadOverview
 from app.logs import MIB, ProgramLog
@@ -150,6 +150,6 @@ def _warm_up(engine: Engine) -> None:
 
 
 def _asked_passphrase() -> str | None:
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not is_at_terminal():
         return None
     return getpass.getpass("Passphrase of the password file: ") or None
