@@ -68,7 +68,7 @@ class Screen:
     def remark(self, text: str) -> None:
         """Write a line to standard error."""
         if self._err is not None:
-            print(printable(text), file=self._err)
+            print(visible(text), file=self._err)
 
 
 def _cell(value: object) -> Text:
@@ -76,12 +76,7 @@ def _cell(value: object) -> Text:
         return Text("-")
     if isinstance(value, datetime):
         return Text(f"{value.astimezone():%Y-%m-%d %H:%M:%S}")
-    return Text(printable(str(value)))
-
-
-def printable(text: str) -> str:
-    """Make visible what could move a terminal's cursor or forge a line: names come from outside."""
-    return visible(text)
+    return Text(visible(str(value)))
 
 
 def escaped(document: str) -> str:

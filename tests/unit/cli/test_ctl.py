@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.cli.ctl.command import run_ctl
-from app.cli.ctl.screen import printable, size
+from app.cli.ctl.screen import Screen, size
 from app.cli.demo.stage import folders_in
 from app.core.progress import ProgressSample
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
@@ -332,7 +332,9 @@ def test_names_cannot_move_the_cursor_or_add_colours(ctl: Ctl) -> None:
     assert "\r" not in out
     assert "[red]x[/red]" in out
     assert "␛[2J[red]x[/red]␍" in out
-    assert printable("a\x07b\nc\u202e") == "a␇b␊c⟨U+202E⟩"
+    remarks = io.StringIO()
+    Screen(as_json=False, err=remarks).remark("a\x07b\nc\u202e")
+    assert remarks.getvalue() == "a␇b␊c⟨U+202E⟩\n"
 
 
 def test_json_for_programs_cannot_move_the_cursor_either(ctl: Ctl) -> None:
