@@ -1,0 +1,24 @@
+"""What the engine needs from outside, declared where it is used, by subject."""
+
+from app.engine.ports.catalog import Catalog
+from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStore
+from app.engine.ports.points import PointStore, RepositoryOpener
+from app.engine.ports.program import EngineStore, SettingsStore
+from app.engine.ports.rules import RetryStore, RuleStore
+from app.engine.ports.tasks import RestoreJournal, TaskRunner, TaskStore
+
+__all__ = [
+    "Catalog",
+    "EngineStore",
+    "PlatformStore",
+    "PointStore",
+    "RepositoryOpener",
+    "RestoreJournal",
+    "RetryStore",
+    "RuleStore",
+    "SettingsStore",
+    "SightingStore",
+    "StandbyStore",
+    "TaskRunner",
+    "TaskStore",
+]

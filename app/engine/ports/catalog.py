@@ -1,0 +1,85 @@
+"""All that the engine remembers."""
+
+from typing import Protocol
+
+from app.core.hypervisor import SnapshotJournal
+from app.engine.history.ports import FigureStore, LogStore, TrafficStore
+from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStore
+from app.engine.ports.points import PointStore
+from app.engine.ports.program import EngineStore, SettingsStore
+from app.engine.ports.rules import RetryStore, RuleStore
+from app.engine.ports.tasks import RestoreJournal, TaskStore
+
+
+class Catalog(Protocol):
+    """All that the engine remembers. Thread: any."""
+
+    @property
+    def platforms(self) -> PlatformStore:
+        """Registered platforms."""
+        ...
+
+    @property
+    def standbys(self) -> StandbyStore:
+        """Registered standby machines."""
+        ...
+
+    @property
+    def rules(self) -> RuleStore:
+        """Backup rules."""
+        ...
+
+    @property
+    def retries(self) -> RetryStore:
+        """Backups that failed and are tried again by themselves."""
+        ...
+
+    @property
+    def sightings(self) -> SightingStore:
+        """What was last seen of each platform."""
+        ...
+
+    @property
+    def engines(self) -> EngineStore:
+        """Heartbeats of the engines that work on this catalog."""
+        ...
+
+    @property
+    def points(self) -> PointStore:
+        """Known restore points."""
+        ...
+
+    @property
+    def tasks(self) -> TaskStore:
+        """Tasks."""
+        ...
+
+    @property
+    def log(self) -> LogStore:
+        """The log of everything."""
+        ...
+
+    @property
+    def figures(self) -> FigureStore:
+        """What was backed up, and how it ended."""
+        ...
+
+    @property
+    def traffic(self) -> TrafficStore:
+        """Bytes moved over time."""
+        ...
+
+    @property
+    def settings(self) -> SettingsStore:
+        """Settings made while the program runs."""
+        ...
+
+    @property
+    def snapshot_journal(self) -> SnapshotJournal:
+        """Snapshots that may be on production VMs."""
+        ...
+
+    @property
+    def restore_journal(self) -> RestoreJournal:
+        """VMs that unfinished restores may have created."""
+        ...
