@@ -124,41 +124,19 @@ class Engine:
             keep_limits: makes limits that the operator changes last.
             probe: tries whether a port of a host can be reached.
         """
-        chosen = settings or EngineSettings()
         self._catalog = catalog
         self._bus = EventBus()
         self._texts = MessageCatalogue(
             [*kinds_in(messages, history, hooks, notify_messages, export_messages), *kinds]
         )
-        bounded = self._secrets = BoundedSecrets(secrets)
-        sweeper = SnapshotSweeper(
-            catalog.snapshot_journal, clock, chosen, is_live=self._is_live, is_known=self._is_known
-        )
-        journal = Journal(catalog.log, clock, self._bus)
-        clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, self._bus)
-        opened = Repositories(repositories, catalog.standbys, KeyCabinet(bounded))
-        self._workshop = Workshop(
-            sessions=Sessions(hypervisors, catalog.platforms, bounded, Sightings(catalog.sightings, clock)),
-            transports=transports,
-            repositories=opened,
-            catalog=catalog,
-            clock=clock,
-            bus=self._bus,
-            settings=chosen,
-            sweeper=sweeper,
-            journal=journal,
-            zone=zone,
-            standby_watch=StandbyWatch(
-                catalog.standbys,
-                clock,
-                self._bus,
-                journal,
-                encryption_problem=opened.encryption_problem,
-                note_clock=lambda standby, ahead: clock_watch.note_other(
-                    ClockDoubtKind.STANDBY, standby.id, standby.name, ahead
-                ),
-            ),
-            clock_watch=clock_watch,
+        self._secrets = BoundedSecrets(secrets)
+        self._workshop = self._workshop_of(
+            Sessions(hypervisors, catalog.platforms, self._secrets, Sightings(catalog.sightings, clock)),
+            transports,
+            Repositories(repositories, catalog.standbys, KeyCabinet(self._secrets)),
+            clock,
+            settings or EngineSettings(),
+            zone,
         )
         self._executor = Executor(
             self._workshop,
@@ -170,9 +148,13 @@ class Engine:
         self._points = PointKeeper(self._workshop, self._manager.aside)
         self._rules = RuleDepartment(self._workshop, self._manager, self._executor, self._points)
         self._recorder = Recorder(
-            self._manager.live, catalog.traffic, clock, self._bus, may_forget=clock_watch.is_believed
+            self._manager.live,
+            catalog.traffic,
+            clock,
+            self._bus,
+            may_forget=self._workshop.clock_watch.is_believed,
         )
-        self._book = NotificationBook(catalog.settings, bounded, self._bus, trust)
+        self._book = NotificationBook(catalog.settings, self._secrets, self._bus, trust)
         self._notifier = Notifier(
             book=self._book,
             tasks=catalog.tasks,
@@ -183,6 +165,44 @@ class Engine:
         self._offers = OffersDesk(self._workshop)
         limits = LimitsDesk(self._workshop, self._manager, keep_limits)
         self._handlers = handler_table((*self._desks(), RegistrationDesk(self._workshop, probe), limits))
+
+    def _workshop_of(
+        self,
+        sessions: Sessions,
+        transports: DiskTransports,
+        repositories: Repositories,
+        clock: Clock,
+        settings: EngineSettings,
+        zone: Callable[[], tzinfo],
+    ) -> Workshop:
+        catalog, bus = self._catalog, self._bus
+        journal = Journal(catalog.log, clock, bus)
+        clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, bus)
+        return Workshop(
+            sessions=sessions,
+            transports=transports,
+            repositories=repositories,
+            catalog=catalog,
+            clock=clock,
+            bus=bus,
+            settings=settings,
+            sweeper=SnapshotSweeper(
+                catalog.snapshot_journal, clock, settings, is_live=self._is_live, is_known=self._is_known
+            ),
+            journal=journal,
+            zone=zone,
+            standby_watch=StandbyWatch(
+                catalog.standbys,
+                clock,
+                bus,
+                journal,
+                encryption_problem=repositories.encryption_problem,
+                note_clock=lambda standby, ahead: clock_watch.note_other(
+                    ClockDoubtKind.STANDBY, standby.id, standby.name, ahead
+                ),
+            ),
+            clock_watch=clock_watch,
+        )
 
     def _task_manager(self, runner: TaskRunner) -> TaskManager:
         workshop, settings = self._workshop, self._workshop.settings
