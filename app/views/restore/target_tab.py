@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.domain.display import visible
 from app.domain.ids import PlatformId
-from app.domain.places import DatastorePlace, HostPlace, PlatformPlaces, SavedHardware
+from app.domain.places import PlatformPlaces, SavedHardware
 from app.domain.platforms import Platform
 from app.domain.states import TransportMode
 from app.domain.tasks import KnownPoint
@@ -32,17 +32,9 @@ from app.engine.api import (
 )
 from app.views import style
 from app.views.plain import set_tip
-from app.views.restore.hardware import AdapterRows, DiskRows, Processors, fill_datastores
+from app.views.restore.hardware import AdapterRows, DiskRows, Processors
 from app.views.restore.original import OriginalPane
-from app.views.restore.places import (
-    Choice,
-    datacenter_choices,
-    datacenter_value,
-    datastore_choices,
-    host_choices,
-    host_value,
-    network_choices,
-)
+from app.views.restore.place_boxes import PlaceBoxes
 from app.views.restore.plan_note import PlanNote
 from app.views.widgets.checks import name_problem
 from app.views.widgets.choice_bar import ChoiceBar
@@ -62,7 +54,6 @@ class TargetTab(QWidget):
         self._door = dialog.console.door
         self._known: KnownPoint | None = None
         self._platforms: tuple[Platform, ...] = ()
-        self._places: PlatformPlaces | None = None
         self._hardware: SavedHardware | None = None
         self._is_named_by_hand = False
         self._build()
@@ -163,7 +154,9 @@ class TargetTab(QWidget):
         self.platform = QComboBox(self)
         self.platform.currentIndexChanged.connect(self._on_platform)
         self._platform = self._dialog.add_field(form, self.tr("Virtual platform"), self.platform, required=True)
-        self.datacenter, self.host, self.datastore = QComboBox(self), QComboBox(self), QComboBox(self)
+        self._boxes = PlaceBoxes(self)
+        self.datacenter, self.host = self._boxes.datacenter, self._boxes.host
+        self.datastore = self._boxes.datastore
         self._dialog.add_field(form, self.tr("Datacenter"), self.datacenter)
         self._dialog.add_field(form, self.tr("Host"), self.host)
         self._dialog.add_field(
@@ -172,8 +165,7 @@ class TargetTab(QWidget):
             self.datastore,
             help_text=self.tr("With its kind, and how much of it is free. Nothing chosen: where the VM was."),
         )
-        self.datacenter.currentIndexChanged.connect(self._on_datacenter)
-        self.host.currentIndexChanged.connect(self._on_host)
+        self._boxes.narrowed.connect(self._on_narrowed)
         self.processors = Processors(self)
         self._processors = self._dialog.add_field(form, self.tr("Processors"), self.processors)
         self._memory = self._dialog.add_field(form, self.tr("Memory"), self.processors.memory)
@@ -201,11 +193,11 @@ class TargetTab(QWidget):
         if not self._is_named_by_hand:
             self.vm_name.setText(self.tr("{vm}-restored").format(vm=facts.name) if facts else "")
         self.original.show_point(known)
-        self.disks.show_disks(known.point.disks if known else (), self._datastores())
+        self.disks.show_disks(known.point.disks if known else (), self._boxes.datastores())
         self.adapters.show_adapters((), ())
         self.processors.show_saved(None)
         self._choose_origin()
-        self._show_firsts()
+        self._boxes.show_saved(facts)
         self._ask_hardware()
         self.plan_note.on_changed()
 
@@ -242,17 +234,15 @@ class TargetTab(QWidget):
     # --- places -----------------------------------------------------------------------------------------------
 
     def _on_platform(self) -> None:
-        self._places = None
         self._platform.set_problem("")
-        self._fill_places()
+        self._boxes.show_places(None)
         platform: PlatformId | None = self.platform.currentData()
         if platform is None:
             return
 
         def take(places: PlatformPlaces) -> None:
             if platform == self.platform.currentData():
-                self._places = places
-                self._fill_places()
+                self._boxes.show_places(places)
 
         def fail(failure: Failure) -> None:
             if platform == self.platform.currentData():
@@ -265,57 +255,9 @@ class TargetTab(QWidget):
         self._door.ask(ListPlaces(platform=platform), owner=self, on_done=take, on_failed=fail)
         self._ask_hardware()
 
-    def _fill_places(self) -> None:
-        self.datacenter.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        self.datacenter.clear()
-        self.datacenter.addItem("", None)
-        for choice in datacenter_choices(self._places):
-            self.datacenter.addItem(visible(choice.text), choice.value)
-        self.datacenter.blockSignals(False)  # noqa: FBT003 - Qt's signature
-        self._on_datacenter()
-
-    def _on_datacenter(self) -> None:
-        before = self.host.currentData()
-        self.host.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        self.host.clear()
-        self.host.addItem("", None)
-        for choice in host_choices(self._hosts(of_host=False), self._places):
-            self.host.addItem(visible(choice.text), choice.value)
-        self.host.setCurrentIndex(max(0, self.host.findData(before)))
-        self.host.blockSignals(False)  # noqa: FBT003 - Qt's signature
-        self._on_host()
-
-    def _on_host(self) -> None:
-        fill_datastores(self.datastore, "", self._datastores())
-        self.disks.show_places(self._datastores())
-        self.adapters.show_networks(self._networks())
-        self._show_firsts()
-
-    def _hosts(self, *, of_host: bool) -> tuple[HostPlace, ...]:
-        """Return the hosts that fit the chosen datacenter, and with ``of_host`` the chosen host."""
-        datacenter, host = self.datacenter.currentData(), self.host.currentData() if of_host else None
-        return tuple(
-            one
-            for one in (self._places.hosts if self._places else ())
-            if datacenter in (None, datacenter_value(one)) and host in (None, host_value(one))
-        )
-
-    def _datastores(self) -> tuple[DatastorePlace, ...]:
-        return datastore_choices(self._hosts(of_host=True), self._places)
-
-    def _networks(self) -> tuple[Choice, ...]:
-        return network_choices(self._hosts(of_host=True), self._places)
-
-    def _show_firsts(self) -> None:
-        """Let the entries without a choice say what it comes to."""
-        facts = self._known.point.facts if self._known else None
-        for box, value in (
-            (self.datacenter, facts.datacenter if facts else ""),
-            (self.host, facts.host if facts else ""),
-            (self.datastore, facts.datastore if facts else ""),
-        ):
-            text = self.tr("As backed up: {what}").format(what=value) if value else self.tr("As backed up")
-            box.setItemText(0, text)
+    def _on_narrowed(self) -> None:
+        self.disks.show_places(self._boxes.datastores())
+        self.adapters.show_networks(self._boxes.networks())
 
     # --- hardware ---------------------------------------------------------------------------------------------
 
@@ -335,7 +277,7 @@ class TargetTab(QWidget):
 
     def _show_hardware(self, hardware: SavedHardware) -> None:
         self._hardware = hardware
-        self.adapters.show_adapters(hardware.adapters, self._networks())
+        self.adapters.show_adapters(hardware.adapters, self._boxes.networks())
         self.processors.show_saved(hardware)
 
     # --- the choice -------------------------------------------------------------------------------------------
