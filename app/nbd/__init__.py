@@ -6,7 +6,8 @@ protocol is public: the NBD project's ``doc/proto.md``, whose sections the modul
 
 * ``wire``: numbers and frames; ``handshake``: from the connection to the chosen export; ``transmission``: the
   requests after it; ``exports``: disks with their holes and a few readers each; ``listening``:
-  the socket and who may come in by it; ``server``: the server and its thread.
+  the socket and who may come in by it; ``folders``: where sockets are, also those that a killed engine left;
+  ``server``: the server and its thread.
 
 Invariants: it listens on a Unix socket of this user, or on loopback with secret names; nothing can be written; a
 request is at most 32 MiB and a connection has at most 16 in work, so that memory is bounded whatever a client

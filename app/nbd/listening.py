@@ -6,20 +6,17 @@ client at a time.
 """
 
 import asyncio
-import os
 import secrets
-import shutil
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from app.nbd.folders import SOCKET_NAME, make_private_folder, remove_private_folder
+
 HOST: Final = "127.0.0.1"
 _SECRET_BYTES: Final = 16
-_LONGEST_SOCKET_PATH: Final = 100
-"""``sun_path`` holds 108 bytes on Linux and 104 on macOS, with the final zero."""
 
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -69,9 +66,9 @@ class UnixListening:
 
     async def open(self, accept: Accept) -> asyncio.Server:
         """Listen."""
-        self.path = _private_folder() / "nbd.sock"
         if sys.platform == "win32":
             raise OSError("there are no Unix sockets here")
+        self.path = make_private_folder() / SOCKET_NAME
         server = await asyncio.start_unix_server(accept, self.path)
         self.path.chmod(0o600)
         return server
@@ -87,19 +84,4 @@ class UnixListening:
     def close(self) -> None:
         """Remove the socket and its folder."""
         if self.path is not None:
-            shutil.rmtree(self.path.parent, ignore_errors=True)
-
-
-def _private_folder() -> Path:
-    """Make a folder of mode 0700 whose path is short enough for a socket in it.
-
-    Raises:
-        OSError: there is no place for one.
-    """
-    above = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]  # noqa: S108 - mkdtemp makes it
-    room = _LONGEST_SOCKET_PATH - len("/standfast-nbd-12345678/nbd.sock")
-    for folder in above:
-        is_usable = Path(folder).is_absolute() and len(os.fsencode(folder)) <= room and os.access(folder, os.W_OK)
-        if is_usable:
-            return Path(tempfile.mkdtemp(prefix="standfast-nbd-", dir=folder))
-    raise OSError("there is no folder for a socket; TMPDIR names one")
+            remove_private_folder(self.path.parent)

@@ -26,6 +26,7 @@ from blake3 import blake3
 
 from app.core.clock import Clock
 from app.core.durable import rename, sync_directory, unlink
+from app.core.processmarks import process_namespace
 from app.domain.errors import StandbyFull
 from app.repository.documents import decode_document, encode_document, is_newer, newer_documents
 from app.repository.errors import LeaseLost, RepositoryBusy
@@ -96,8 +97,8 @@ class ProcessIdentity:
         """Return the identity of this process."""
         process = psutil.Process()
         parts = [platform.node(), hex(uuid.getnode())]
-        with suppress(OSError):  # containers of one machine share its name but do not see each other's processes
-            parts.append(str(Path("/proc/self/ns/pid").readlink()))
+        if process_namespace():  # containers of one machine share its name, and do not see each other's processes
+            parts.append(process_namespace())
         if boot_mark():
             parts.append(boot_mark())
         host_key = blake3("\n".join(parts).encode()).hexdigest()

@@ -1,9 +1,9 @@
 """Which process is meant: identities that no change of the wall clock touches.
 
 A process number is given out again after its process has ended, so it is kept together with the moment at which
-its process began, counted by the system since its own start. On Linux that is field 22 of ``/proc/<pid>/stat``
-(proc(5), in clock ticks since boot) with the kernel's boot id; elsewhere it is the start time that the system
-noted when the process began, which a later step of the clock does not change.
+its process began, counted by the system since its own start: on Linux as :mod:`app.core.processmarks` reads it;
+elsewhere it is the start time that the system noted when the process began, which a later step of the clock does
+not change.
 """
 
 import ctypes
@@ -14,10 +14,7 @@ from pathlib import Path
 
 import psutil
 
-_STATE, _START_TICKS = 0, 19
-"""Places in ``/proc/<pid>/stat`` behind the name, which ends in the last closing parenthesis."""
-_ENDED_STATES = frozenset({"Z", "X", "x"})
-"""A zombie has ended; nobody has asked for its result yet."""
+from app.core.processmarks import boot_id, start_ticks
 
 
 def process_mark(pid: int) -> str | None:
@@ -30,7 +27,8 @@ def process_mark(pid: int) -> str | None:
         ProcessLookupError: there is no such process, or it has ended.
     """
     if Path("/proc/self/stat").exists():
-        return _linux_mark(pid)
+        ticks = start_ticks(pid)
+        return None if ticks is None else f"{boot_mark()}:{ticks}"
     try:
         started = _start_time(psutil.Process(pid))
     except psutil.NoSuchProcess as error:
@@ -53,24 +51,7 @@ def boot_mark() -> str:
     """Return what tells this start of the system from every other; empty where the system has no such mark."""
     if sys.platform == "darwin":
         return _sysctl("kern.bootsessionuuid")
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return ""
-
-
-def _linux_mark(pid: int) -> str | None:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError) as error:
-        raise ProcessLookupError(pid) from error
-    except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()
-    if len(fields) <= _START_TICKS:
-        return None
-    if fields[_STATE] in _ENDED_STATES:
-        raise ProcessLookupError(pid)
-    return f"{boot_mark()}:{fields[_START_TICKS]}"
+    return boot_id()
 
 
 def _start_time(process: psutil.Process) -> float:
