@@ -235,6 +235,7 @@ class Engine:
         for platform in sorted(self._recovery.platforms()):
             self._manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
         self._points.compare_all()
+        self._offers.start()
         self._notifier.start()
         self._recorder.start(self._workshop.settings.traffic_interval_s)
         self._manager.resume([with_candidate(record) for record in waiting])
@@ -308,7 +309,7 @@ class Engine:
             self._rules.desk,
             LogDesk(workshop, self._texts),
             HistoryDesk(workshop),
-            OverviewDesk(workshop, manager, self._recorder),
+            OverviewDesk(workshop, manager, self._recorder, self._offers.count),
             self._offers,
             NotificationsDesk(self._book, workshop.clock),
             HooksDesk(workshop.catalog.settings, workshop.catalog.rules),

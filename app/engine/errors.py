@@ -291,3 +291,19 @@ class RecoveryKeysFull(OperationalError):
     code = "engine.recovery_keys_full"
     message_template = "The standby machine {name} has {count} recovery keys already."
     hint_template = "Revoke them all, then make the ones that are needed anew."
+
+
+class OfferedBySocket(OperationalError):
+    """A restore point that is offered by a socket was to be offered over TCP."""
+
+    code = "engine.offered_by_socket"
+    message_template = "The disks of the restore point {point} are offered already, by a Unix socket."
+    hint_template = "Stop that offer first; then offer them over a TCP port."
+
+
+class NoMoreOffers(OperationalError):
+    """Disks were to be offered while the engine ends."""
+
+    code = "engine.no_more_offers"
+    message_template = "The engine is ending and offers no disks any more."
+    hint_template = "Offer them again once it runs again."

@@ -29,6 +29,7 @@ class Export:
         name: What a client asks for.
         description: A line for people.
         capacity_bytes: Size of the disk.
+        connections: How many clients read it right now; the event loop's thread counts them.
     """
 
     def __init__(self, name: str, description: str, open_disk: OpenDisk, *, readers: int = _READERS) -> None:
@@ -39,6 +40,7 @@ class Export:
         """
         self.name = name
         self.description = description
+        self.connections = 0
         self._open_disk = open_disk
         self._idle: queue.LifoQueue[DiskReader | None] = queue.LifoQueue()
         first = open_disk()
@@ -71,6 +73,15 @@ class Export:
             Range(extent, is_hole=True) for extent in intersect(complement(self._data, self.capacity_bytes), part)
         ]
         return sorted([*data, *holes], key=lambda one: one.extent.start)
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Count a client while it is served. Thread: the event loop's."""
+        self.connections += 1
+        try:
+            yield
+        finally:
+            self.connections -= 1
 
     @contextmanager
     def _reader(self) -> Iterator[DiskReader]:

@@ -174,12 +174,15 @@ class NbdServer:
         self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         transmission = Transmission(session, self._pool, reader, writer)
+        assert session.export is not None
         if self._listening.is_private:
-            await transmission.run()
+            with session.export.connected():
+                await transmission.run()
             return
         async with asyncio.timeout(_SEAT_S):
             await self._seat.acquire()
         try:
-            await transmission.run()
+            with session.export.connected():
+                await transmission.run()
         finally:
             self._seat.release()

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from app.cli.ctl import hooks, keys, notify, points, program, rules, sites, tasks
+from app.cli.ctl import hooks, keys, notify, offers, points, program, rules, sites, tasks
 from app.core.streams import HonestParser
 from app.domain.notifications import SinkKind
 from app.domain.states import BackupKind, TaskState
@@ -26,6 +26,7 @@ def ctl_parser() -> argparse.ArgumentParser:
     _tasks(subjects)
     _rules(subjects)
     _points(subjects)
+    _offers(subjects)
     _platforms(subjects)
     _standbys(subjects)
     _hooks(subjects)
@@ -94,6 +95,18 @@ def _points(subjects: "Commands") -> None:
     formats = [one.value for one in ImageFormat]
     export.add_argument("--format", choices=formats, default=ImageFormat.RAW.value)
     export.add_argument("--disk", action="append", type=int, default=[], help="device key; default: every disk")
+
+
+def _offers(subjects: "Commands") -> None:
+    commands = _subject(subjects, "nbd", "disks of restore points for other programs of this machine")
+    offer = _command(commands, "offer", offers.offer_point, "offer the disks of a point, read only")
+    stop = _command(commands, "stop", offers.stop_offer, "stop it; programs that read are cut off")
+    for parser in (offer, stop):
+        parser.add_argument("point")
+        parser.add_argument("--standby", help="where the point is, when several have one of that key")
+    words = "by a TCP port, for programs that know no Unix sockets; the addresses are secrets"
+    offer.add_argument("--tcp", action="store_true", help=words)
+    _command(commands, "list", offers.list_offers, "list what is offered, with addresses")
 
 
 def _platforms(subjects: "Commands") -> None:

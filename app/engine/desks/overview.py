@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -52,10 +52,12 @@ class OverviewDesk:
         workshop: Workshop,
         manager: TaskManager,
         recorder: Recorder,
+        count_offers: Callable[[], int],
     ) -> None:
         self._workshop = workshop
         self._manager = manager
         self._recorder = recorder
+        self._count_offers = count_offers
         self._zone = workshop.zone
         self._watch = workshop.standby_watch
         self._started_at = workshop.clock.now()
@@ -81,6 +83,7 @@ class OverviewDesk:
             engine_pid=os.getpid(),
             started_at=self._started_at,
             stopping=len(self._manager.stopping()),
+            offers=self._count_offers(),
         )
 
     def _gauges(self, *, wait_s: float = 0.0) -> tuple[StandbyGauge, ...]:

@@ -24,6 +24,15 @@ RECOVERY_KEYS_REVOKED = MessageKind("standby.recovery_keys_revoked", "All recove
 REPOSITORY_UNREAD = MessageKind("standby.repository_unread", "The repository in {directory} is not read: {detail}")
 POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore points were read from the standby")
 POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")
+POINT_OFFERED = MessageKind(
+    "point.offered", "The disks of the restore point {point} can be read over NBD by a Unix socket"
+)
+POINT_OFFERED_OVER_TCP = MessageKind(
+    "point.offered_over_tcp", "The disks of the restore point {point} can be read over NBD by a TCP port"
+)
+POINT_WITHDRAWN = MessageKind(
+    "point.withdrawn", "The disks of the restore point {point} cannot be read over NBD any more"
+)
 POINT_TAKEN_BACK = MessageKind("point.taken_back", "The deleted restore point {point} was taken back")
 
 LINES_LOST = MessageKind(

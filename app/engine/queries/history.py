@@ -278,6 +278,8 @@ class EngineStatus:
     started_at: datetime
     stopping: int = 0
     """How many of those that run were asked to stop."""
+    offers: int = 0
+    """How many restore points are offered over NBD."""
 
 
 class ReadStatus(Query[EngineStatus], frozen=True, kw_only=True):

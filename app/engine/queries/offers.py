@@ -1,6 +1,7 @@
 """Restore points that are offered over NBD."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.domain.ids import PointId, StandbyId
 from app.engine.queries.base import Query
@@ -13,11 +14,13 @@ class OfferedDisk:
     key: int
     label: str
     capacity_bytes: int
-    address: str
+    address: str = field(repr=False)
     """NBD URI, such as ``nbd+unix:///2000?socket=/run/user/1000/standfast-nbd-x/nbd.sock``.
 
     Over TCP the name in it is a secret: who knows it can read the disk.
     """
+    connections: int = 0
+    """How many connections read it right now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +30,19 @@ class Offer:
     standby: StandbyId
     target_path: str
     point: PointId
+    vm_name: str
+    point_at: datetime
+    """When the restore point was made."""
+    since: datetime
+    over_tcp: bool
+    """Whether the addresses are secrets."""
     disks: tuple[OfferedDisk, ...]
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether any of the disks is read right now."""
+        return any(disk.connections for disk in self.disks)
 
 
 class ListOffers(Query[tuple[Offer, ...]], frozen=True, kw_only=True):
-    """Return what is offered."""
+    """Return what is offered, oldest first."""

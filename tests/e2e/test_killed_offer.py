@@ -1,0 +1,55 @@
+"""An engine that is killed while it offers disks leaves nothing once it is started again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.engine.api import ListOffers
+from tests.support.engine_lab import EngineLab
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is proven on Linux only")
+
+ROOT = Path(__file__).parents[2]
+OFFERING = r"""
+import sys
+from pathlib import Path
+from app.engine.api import OfferPoint
+from tests.support.engine_lab import EngineLab
+
+with EngineLab(Path(sys.argv[1])) as lab:
+    point = lab.backup(lab.host.add_vm("web"))
+    offer = lab.engine.execute(OfferPoint(standby=lab.standby, point=point.id))
+    print(offer.disks[0].address.partition("?socket=")[2], flush=True)
+    input()
+"""
+
+
+def test_the_next_start_removes_the_socket_of_a_killed_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
+    process = subprocess.Popen(
+        [sys.executable, "-c", OFFERING, str(tmp_path / "lab")],
+        cwd=ROOT,
+        env=dict(os.environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        assert left.parent.parent == run
+        assert left.is_socket()
+    finally:
+        process.kill()
+        process.communicate()
+    assert left.is_socket()
+    with EngineLab(tmp_path / "lab") as lab:
+        assert list(run.iterdir()) == []
+        assert lab.engine.ask(ListOffers()) == ()
