@@ -96,6 +96,13 @@ _TEXTS: Final = {
         "<p>Deleted restore points that can still be taken back: select them and press Enter. After the "
         "time in the last column a clean-up removes them for good.</p>",
     ),
+    "OfferDialog": QT_TRANSLATE_NOOP(
+        "DialogHelp",
+        "<p>Lets other programs read the disks of a restore point as block devices (NBD): to copy files out, to "
+        "compare, to boot a copy. Nothing can be written.</p><p>Over a TCP port each address is a secret: who "
+        "knows it can read the disk, also that of an encrypted restore point. The list <b>Disks over NBD</b> on "
+        "the page of restores shows what is offered, and ends it.</p>",
+    ),
     "PassphraseDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
         "<p>The passphrase opens what is encrypted with it. Nobody can read it without the passphrase, so"

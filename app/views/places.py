@@ -8,6 +8,7 @@ NEW_RULE = Address("backup", ("new",))
 TASKS = Address("tasks")
 STANDBYS = Address("standbys")
 PLATFORMS = Address("platforms")
+OFFERS = Address("restore", ("offers",))
 FAILED_TASKS = Address("backup", ("failed",))
 """The statistics' list of failed tasks, of all rules."""
 

@@ -10,7 +10,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.history import Address
 from app.views.icons import Glyph, icon
-from app.views.places import FAILED_TASKS, STANDBYS, TASKS
+from app.views.places import FAILED_TASKS, OFFERS, STANDBYS, TASKS
 from app.views.plain import set_tip
 from app.views.widgets.gauge import gauge_color
 from app.workers.asker import Failure
@@ -131,8 +131,11 @@ class StatusItems(QObject):
         self.room = StatusItem(
             console, Glyph.STANDBY, STANDBYS, self.tr("Used and total space of the standbys"), parent
         )
+        self.offers = StatusItem(
+            console, Glyph.DISK, OFFERS, self.tr("Restore points whose disks other programs can read"), parent
+        )
         bar.setSpacing(style.SPACE_XS)
-        for item in (self.tasks, self.speed, self.errors):
+        for item in (self.tasks, self.speed, self.errors, self.offers):
             bar.addWidget(item)
         bar.addStretch(1)
         bar.addWidget(self.room)
@@ -147,6 +150,8 @@ class StatusItems(QObject):
     def _show_rest(self, *, visible: bool) -> None:
         for item in (self.speed, self.errors, self.room):
             item.setVisible(visible)
+        if not visible:
+            self.offers.hide()
 
     def _on_lost(self) -> None:
         self.tasks.show_words(self.tr("The engine cannot be reached"), "unknown", Glyph.WARNING)
@@ -169,6 +174,8 @@ class StatusItems(QObject):
         )
         self._show_room(status)
         self._show_rest(visible=True)
+        self.offers.show_words(self.tr("Over NBD {count}").format(count=status.offers), "active")
+        self.offers.setVisible(status.offers > 0)
 
     def _show_room(self, status: EngineStatus) -> None:
         known = [one for one in status.standbys if one.total_bytes and one.free_bytes is not None]

@@ -14,8 +14,14 @@ from app.views.icons import Glyph, icon
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.instant import InstantDialog, InstantList
+from app.views.restore.offer_list import OfferList
 from app.views.tasks.lines import TaskLine
 from app.views.tasks.task_list import TaskList
+
+_RESTORES, _INSTANT, _OFFERS = range(3)
+"""The lists, by the place of their tab."""
+_LISTS = {"instant": _INSTANT, "offers": _OFFERS}
+"""The lists that an address names."""
 
 
 class RestorePage(TaskList):
@@ -32,12 +38,17 @@ class RestorePage(TaskList):
         self.tabs.setExpanding(False)
         self.tabs.addTab(self.tr("Restores"))
         self.tabs.addTab(self.tr("Instant recoveries"))
+        self.tabs.addTab(self.tr("Disks over NBD"))
         self.tabs.currentChanged.connect(self._on_tab)
         self.instant = InstantList(console, self)
         self.instant.create_wanted.connect(self.open_instant)
         self.instant.hide()
         self.body.insertWidget(0, self.tabs)
         self.body.addWidget(self.instant, 1)
+        self.offers = OfferList(console, self)
+        self.offers.selection_changed.connect(self.on_selection)
+        self.offers.hide()
+        self.body.addWidget(self.offers, 1)
         self._build_tools()
         self.on_selection()
 
@@ -75,6 +86,8 @@ class RestorePage(TaskList):
             "original. Every block is read back and compared before the original is touched.</p>"
             "<p><b>Group restore</b> brings several VMs of a rule back at once, each from a point of its own.</p>"
             "<p><b>Instant recovery</b> boots a VM straight from its backup; it comes with a later version.</p>"
+            "<p><b>Disks over NBD</b> lists the restore points whose disks other programs of this machine can "
+            "read; the menu of a restore point offers them.</p>"
         )
 
     def columns(self) -> Sequence[Column[TaskLine]]:
@@ -109,27 +122,50 @@ class RestorePage(TaskList):
 
     def on_selection(self) -> None:
         """Enable what fits the selection."""
-        rows = self.chosen_rows()
-        is_list = not self.instant.isVisibleTo(self)
-        self.stop.setEnabled(is_list and any(row.task.state.can_be_stopped for row in rows))
-        self.details.setEnabled(is_list and len(rows) == 1)
+        rows, place = self.chosen_rows(), self.tabs.currentIndex()
+        offered = len(self.offers.chosen) if place == _OFFERS else 0
+        can_stop = place == _RESTORES and any(row.task.state.can_be_stopped for row in rows)
+        self.stop.setEnabled(can_stop or offered > 0)
+        self.details.setEnabled((place == _RESTORES and len(rows) == 1) or offered == 1)
 
     def _on_stop(self) -> None:
-        self.ask_to_stop([line.task for line in self.chosen_rows()])
+        if self.tabs.currentIndex() == _OFFERS:
+            self.offers.stop_chosen()
+        else:
+            self.ask_to_stop([line.task for line in self.chosen_rows()])
 
     def on_delete(self) -> None:
         """Ask whether to stop the chosen restores; one that has ended stays in the list."""
         self._on_stop()
 
+    def refresh(self) -> None:
+        """Load again what is shown."""
+        super().refresh()
+        if self.tabs.currentIndex() == _OFFERS:
+            self.offers.refresh()
+
+    def leave(self) -> None:
+        """Stop asking."""
+        super().leave()
+        self.offers.leave()
+
     def _on_details(self) -> None:
+        if self.tabs.currentIndex() == _OFFERS:
+            for offer in self.offers.chosen[:1]:
+                self.offers.open_offer(offer)
+            return
         for line in self.chosen_rows()[:1]:
             self.on_activated(line)
 
     def _on_tab(self, place: int) -> None:
-        is_list = place == 0
-        self.stages.setVisible(is_list)
-        self.instant.setVisible(not is_list)
-        self.toolbar.show_list_tools(shown=is_list)
+        self.stages.setVisible(place == _RESTORES)
+        self.instant.setVisible(place == _INSTANT)
+        self.offers.setVisible(place == _OFFERS)
+        if place == _OFFERS:
+            self.offers.begin()
+        else:
+            self.offers.leave()
+        self.toolbar.show_list_tools(shown=place == _RESTORES)
         self.on_selection()
 
     # --- addresses and dialogs --------------------------------------------------------------------------------
@@ -137,12 +173,16 @@ class RestorePage(TaskList):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the list, and the dialog that the address names.
 
-        ``("new", rule, vm)``, ``("group", rule)``, ``("instant", rule, vm)``; anything else is a restore point.
+        ``("new", rule, vm)``, ``("group", rule)``, ``("instant", rule, vm)``, ``("offers",)``; anything else is a
+        restore point.
         """
         self.banner.hide()
-        self.tabs.setCurrentIndex(1 if path[:1] == ("instant",) else 0)
+        self.tabs.setCurrentIndex(_LISTS.get("".join(path[:1]), _RESTORES))
         super().open(())
         if not path:
+            return
+        if path[0] == "offers":
+            self.offers.begin()
             return
         what, *rest = path
         rule = RuleId(rest[0]) if rest else None
@@ -170,7 +210,7 @@ class RestorePage(TaskList):
         def begun() -> None:
             self.banner.show_success(self.tr("The restore was queued; it is followed in the list."))
             self._wanted = dialog.started
-            self.tabs.setCurrentIndex(0)
+            self.tabs.setCurrentIndex(_RESTORES)
             self.refresh()
 
         dialog.succeeded.connect(begun)

@@ -1,4 +1,4 @@
-"""What can be done with a restore point in a table of them: verify, delete and take back, export."""
+"""What can be done with a restore point in a table of them: verify, offer, delete and take back, export."""
 
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
@@ -9,6 +9,8 @@ from app.models import format as fmt
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
+from app.views.restore.offer_dialog import OfferDialog
+from app.views.restore.offers import OfferPlace
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import TableExporter
@@ -53,6 +55,8 @@ class PointActions(QObject):
         colors = self._console.colors
         verify = menu.addAction(icon(Glyph.VERIFY, colors), self.tr("Verify"))
         verify.triggered.connect(lambda: self._verify(known))
+        offer = menu.addAction(icon(Glyph.DISK, colors), self.tr("Offer disks over NBD…"))
+        offer.triggered.connect(lambda: self._offer(known))
         delete = menu.addAction(icon(Glyph.DELETE, colors), self.tr("Delete…"))
         delete.triggered.connect(self._on_delete)
         deleted = menu.addAction(icon(Glyph.RETRY, colors), self.tr("Deleted restore points…"))
@@ -69,6 +73,14 @@ class PointActions(QObject):
 
     def _on_verifying(self, _task: object) -> None:
         self.banner.show_text(self.tr("The restore point is being verified; see the tasks."))
+
+    def _offer(self, known: KnownPoint) -> None:
+        point = known.point
+        dialog = OfferDialog(
+            self._console, OfferPlace.of_point(known), point.facts.name, point.created_at, self._owner
+        )
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     # --- deleting and taking back -----------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QTabWidget, QW
 from pytestqt.qtbot import QtBot
 
 from app.core.secrets import SecretStoreUnavailable
-from app.domain.ids import RuleId, VmId
+from app.domain.ids import PointId, RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
 from app.domain.standbys import EncryptionMode
 from app.domain.states import BackupKind
@@ -27,6 +27,8 @@ from app.views.platforms.page import PlatformsPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.instant import InstantDialog
+from app.views.restore.offer_dialog import OfferDialog
+from app.views.restore.offers import OfferPlace
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.shell import Shell
@@ -193,6 +195,25 @@ def _restore(scene: Scene) -> QDialog:
 
 def _instant(scene: Scene) -> QDialog:
     return InstantDialog(scene.console, rule=RULE.id, vm=VM, parent=scene.shell.window)
+
+
+def _offer(number: int) -> Place:
+    def show(scene: Scene) -> QWidget:
+        offer = world.OFFERS[number]
+        place = OfferPlace.of_offer(offer)
+        dialog = OfferDialog(scene.console, place, offer.vm_name, offer.point_at, scene.shell.window)
+        scene.dialog(dialog)
+        dialog.rows[2000].copy.click()
+        scene.settle()
+        return dialog
+
+    return show
+
+
+def _no_offer(scene: Scene) -> QWidget:
+    offer = world.OFFERS[0]
+    place = OfferPlace(offer.standby, offer.target_path, PointId("another"))
+    return scene.dialog(OfferDialog(scene.console, place, offer.vm_name, offer.point_at, scene.shell.window))
 
 
 def _group(scene: Scene) -> QWidget:
@@ -416,6 +437,10 @@ PLACES: dict[str, Place] = {
     "group restore": _group,
     "instant recovery, basic": _tabbed(_instant, 0),
     "instant recovery, advanced": _tabbed(_instant, 1),
+    "disks over NBD": _page("restore", "offers"),
+    "offering disks": _no_offer,
+    "offered disks": _offer(0),
+    "offered disks over TCP": _offer(1),
     "platform": _platform,
     "platform, much missing": _wrong_platform,
     "known platform": _known_platform,

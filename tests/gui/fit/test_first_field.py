@@ -15,7 +15,7 @@ from tests.gui.fit.places import PLACES
 PAGES = {
     "overview", "welcome", "rules", "vms of a rule", "statistics", "runs of a rule", "failed runs", "restores",
     "migration", "tasks", "a running task", "a failed task", "a restore", "platforms", "standbys", "log",
-    "settings", "help",
+    "settings", "help", "disks over NBD",
 }  # fmt: skip
 
 

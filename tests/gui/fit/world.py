@@ -18,6 +18,7 @@ from app.engine.api import (
     HookCommand,
     Hooks,
     InspectServer,
+    ListOffers,
     ListPlatformRows,
     ListPlatforms,
     ListRules,
@@ -26,6 +27,8 @@ from app.engine.api import (
     ListStandbys,
     ListTasks,
     NotificationRow,
+    Offer,
+    OfferedDisk,
     OverdueVm,
     Overview,
     ReadHooks,
@@ -111,6 +114,31 @@ STATUS = EngineStatus(
     standbys=GAUGES,
     engine_pid=1,
     started_at=NOW,
+    offers=12,
+)
+OFFERS = tuple(
+    Offer(
+        standby=point.standby,
+        target_path=point.target_path,
+        point=point.point.id,
+        vm_name=LONG_NAME,
+        point_at=point.point.created_at,
+        since=NOW - timedelta(days=2),
+        over_tcp=number == 1,
+        disks=tuple(
+            OfferedDisk(
+                key=2000 + place,
+                label=f"Hard disk {place + 1}",
+                capacity_bytes=62_000_000_000_000,
+                address="nbd://127.0.0.1:40123/" + "0123456789abcdef" * 2
+                if number
+                else f"nbd+unix:///{2000 + place}?socket=/run/user/1000/standfast-nbd-abcdefgh/nbd.sock",
+                connections=place % 2,
+            )
+            for place in range(9)
+        ),
+    )
+    for number, point in enumerate((points.point("web-01"), points.point("db-01")))
 )
 
 
@@ -168,6 +196,7 @@ def fill(door: ScriptedDoor) -> None:
     door.answer(ReadStatus, STATUS)
     door.answer(ReadOverview, OVERVIEW)
     door.answer(Search, HITS)
+    door.answer(ListOffers, OFFERS)
     door.answer(ExaminePlatform, FINDINGS)
     door.answer(InspectServer, platforms.CERTIFICATE)
     door.answer(TryPlatform, platforms.FACTS)

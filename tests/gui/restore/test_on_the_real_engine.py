@@ -1,28 +1,43 @@
 """A restore by clicks: the window, the engine and the simulated vSphere, nothing scripted."""
 
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.cli.demo.stage import Stage, open_stage
 from app.core.clock import SystemClock
 from app.domain.policies import OneTimePolicy
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.engine.api import CreateRule, ListRuleVms, ListTasks, ListVmPoints, OneTime, RuleDraft, VmChoice
+from app.engine.api import (
+    CreateRule,
+    ListOffers,
+    ListRuleVms,
+    ListTasks,
+    ListVmPoints,
+    OneTime,
+    RuleDraft,
+    VmChoice,
+)
 from app.simulator.vm.machine import VirtualMachine
 from app.views.console import Console, ThemeSwitch
 from app.views.log.page import LogsPage
 from app.views.memory import Memory
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
+from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.page import RestorePage
 from app.views.tasks.page import TasksPage
 from app.workers.door import DoorClient
+from tests.gui.keys import press_menu_key
 from tests.support.stage import Made, back_up, small_spec, vm_named
 from tests.support.waiting import wait_until
 
@@ -179,4 +194,39 @@ def test_the_log_of_the_task_reads_as_the_operator_wants(
     page.exporter.write_to(str(file))
     qtbot.waitUntil(page.exporter.strip.folder.isVisible, timeout=LONG_MS)
     assert len(file.read_text(encoding="utf-8-sig").splitlines()) == len(page.table.rows.rows) + 1
+    page.leave()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets")
+def test_disks_are_offered_read_and_stopped_by_clicks(
+    qtbot: QtBot, console: Console, stage: Stage, made: Made
+) -> None:
+    page = RestorePage(console)
+    qtbot.addWidget(page)
+    page.resize(1200, 700)
+    page.show()
+    page.open((made.point.id,))
+    (restore,) = page.findChildren(RestoreDialog)
+    qtbot.waitUntil(lambda: restore.source.point is not None, timeout=LONG_MS)
+    restore.source.points.setFocus()
+    press_menu_key(restore.source.points)
+    (menu,) = restore.source.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    (entry,) = (action for action in menu.actions() if action.text() == "Offer disks over NBD…")
+    menu.setActiveAction(entry)
+    QTest.keyClick(menu, Qt.Key.Key_Return)
+    (dialog,) = restore.source.findChildren(OfferDialog)
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.disks.isVisible, timeout=LONG_MS)
+    QTest.mouseClick(dialog.rows[made.point.disks[0].key].copy, Qt.MouseButton.LeftButton)
+    address = QGuiApplication.clipboard().text()
+    dialog.close()
+    restore.close()
+    page.open(("offers",))
+    qtbot.waitUntil(lambda: len(page.offers.table.rows.rows) == 1, timeout=LONG_MS)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(unquote(address.partition("?socket=")[2]))
+        assert client.recv(8) == b"NBDMAGIC"
+    QTest.mouseClick(page.stop, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not page.offers.table.rows.rows, timeout=LONG_MS)
+    assert stage.engine.ask(ListOffers()) == ()
     page.leave()

@@ -143,7 +143,13 @@ def test_the_menu_key_offers_what_can_be_done_with_a_point(
     press_menu_key(dialog.source.points)
     (menu,) = dialog.source.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly)
     entries = {action.text(): action for action in menu.actions() if action.text()}
-    assert list(entries) == ["Verify", "Delete…", "Deleted restore points…", "Export the list…"]
+    assert list(entries) == [
+        "Verify",
+        "Offer disks over NBD…",
+        "Delete…",
+        "Deleted restore points…",
+        "Export the list…",
+    ]
     menu.setActiveAction(entries["Verify"])
     QTest.keyClick(menu, Qt.Key.Key_Return)
     qtbot.waitUntil(dialog.source.actions_of_points.banner.isVisible)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox, QPushButton
@@ -29,6 +31,22 @@ def test_the_status_bar_counts_tasks_speed_errors_and_room(
     assert items.speed.text() == "640 MB/s"
     assert items.errors.text() == "Unviewed errors 2"
     assert items.room.text() == "Standbys 4.10 TB of 16.0 TB"
+
+
+def test_the_status_bar_shows_offers_over_nbd_while_there_are_any(
+    qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
+) -> None:
+    shell = make_shell()
+    qtbot.waitUntil(shell.items.errors.isVisible)
+    assert not shell.items.offers.isVisible()
+    calm_door.answer(ReadStatus, replace(CALM, offers=2))
+    qtbot.waitUntil(shell.items.offers.isVisible, timeout=4000)
+    assert shell.items.offers.text() == "Over NBD 2"
+    with qtbot.waitSignal(shell.window._console.address_wanted) as wanted:
+        QTest.mouseClick(shell.items.offers, Qt.MouseButton.LeftButton)
+    assert wanted.args == [Address("restore", ("offers",))]
+    calm_door.answer(ReadStatus, CALM)
+    qtbot.waitUntil(lambda: not shell.items.offers.isVisible(), timeout=4000)
 
 
 def test_every_item_of_the_status_bar_leads_somewhere(qtbot: QtBot, make_shell: MakeShell) -> None:

@@ -1,0 +1,268 @@
+"""Offering the disks of a restore point over NBD: begin, addresses to copy, and the end."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.engine.api import ListOffers, Offer, OfferPoint
+from app.models import format as fmt
+from app.views import style
+from app.views.clipboard import copy_secret
+from app.views.console import Console
+from app.views.dialog_help import offer_help
+from app.views.plain import Label, set_title
+from app.views.restore.offered_disk import OfferedDiskRow
+from app.views.restore.offers import OfferPlace, stop_offer
+from app.views.widgets.banner import Banner
+from app.views.widgets.form import grow_later
+from app.workers.asker import Failure
+
+_FRESH_MS = 1000
+_MOST_ROWS_SEEN = 4
+
+
+class OfferDialog(QDialog):
+    """Offers the disks of one restore point, shows their addresses, and ends it. Thread: GUI.
+
+    Closing it ends nothing: what is offered stays so, and is in the list of offers.
+
+    Signals:
+        changed: disks are offered now, or no more.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, console: Console, place: OfferPlace, vm_name: str, point_at: datetime, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._place = place
+        self.offer: Offer | None = None
+        self.rows: dict[int, OfferedDiskRow] = {}
+        self._is_asking = self._is_lost = False
+        self._changes = 0
+        self.setModal(True)
+        set_title(self, self.tr("Offer disks over NBD"))
+        self._build(self.tr("{vm}, restore point of {time}").format(vm=vm_name, time=fmt.exact_time(point_at)))
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FRESH_MS)
+        self._timer.timeout.connect(self._ask)
+        self._timer.start()
+        self.finished.connect(self._timer.stop)
+        offer_help(self)
+        self._show_offer(None)
+        self._ask()
+
+    # --- construction -----------------------------------------------------------------------------------------
+
+    def _build(self, subject: str) -> None:
+        heading = Label(self.windowTitle(), self)
+        heading.setProperty("role", "title")
+        about = Label(subject, self)
+        about.setProperty("role", "heading")
+        about.setWordWrap(True)
+        self._text = Label(self)
+        self._text.setWordWrap(True)
+        self.banner = Banner(self)
+        self.over_tcp = QCheckBox(self.tr("By a TCP port, for programs that know no Unix sockets"), self)
+        self._advice = Label(
+            self.tr("Every user of this machine can reach a TCP port: the addresses are secrets then."), self
+        )
+        self._advice.setProperty("role", "help")
+        self._advice.setWordWrap(True)
+        self._build_disks()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
+        layout.setSpacing(style.SPACE_M)
+        for widget in (heading, self.banner, about, self._text, self.over_tcp, self._advice):
+            layout.addWidget(widget)
+        layout.addWidget(self.disks, 1)
+        layout.addStretch(0)
+        layout.addLayout(self._build_buttons())
+        self.setMinimumWidth(style.DIALOG_WIDTH)
+
+    def _build_disks(self) -> None:
+        inside = QWidget(self)
+        self._lines = QVBoxLayout(inside)
+        self._lines.setContentsMargins(0, style.SPACE_XS, 0, style.SPACE_XS)
+        self._lines.setSpacing(0)
+        self._inside = inside
+        scroll = QScrollArea(self)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        scroll.viewport().setAutoFillBackground(False)
+        inside.setAutoFillBackground(False)
+        self.disks = QFrame(self)
+        self.disks.setProperty("role", "card")
+        frame = QVBoxLayout(self.disks)
+        frame.setContentsMargins(1, 1, 1, 1)
+        frame.addWidget(scroll)
+
+    def _build_buttons(self) -> QHBoxLayout:
+        self.stop = QPushButton(self.tr("Stop offering"), self)
+        self.stop.setAutoDefault(False)
+        self.stop.clicked.connect(self._on_stop)
+        self.close_button = QPushButton(self.tr("Close"), self)
+        self.close_button.setAutoDefault(False)
+        self.close_button.clicked.connect(self.accept)
+        self.primary = QPushButton(self.tr("Offer disks"), self)
+        self.primary.setProperty("role", "primary")
+        self.primary.setDefault(True)
+        self.primary.clicked.connect(self._on_offer)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(style.SPACE_S)
+        buttons.addWidget(self.stop)
+        buttons.addStretch(1)
+        buttons.addWidget(self.close_button)
+        buttons.addWidget(self.primary)
+        return buttons
+
+    # --- what is shown ----------------------------------------------------------------------------------------
+
+    def _show_offer(self, offer: Offer | None) -> None:
+        self.offer = offer
+        is_offered = offer is not None
+        self.over_tcp.setVisible(not is_offered and os.name != "nt")  # there are no Unix sockets on Windows
+        self._advice.setVisible(offer is None or offer.over_tcp)
+        self.disks.setVisible(is_offered)
+        self.stop.setVisible(is_offered)
+        self.primary.setVisible(not is_offered)
+        self._set_busy(busy=False)
+        if offer is None:
+            self._text.setText(
+                self.tr(
+                    "Other programs of the engine's user on this machine can then read the disks, but not change "
+                    "them, until you stop it or the engine ends."
+                )
+            )
+        else:
+            text = self.tr("Offered since {time}; it goes on when this dialog is closed.")
+            self._text.setText(text.format(time=fmt.exact_time(offer.since)))
+        self._show_disks(offer)
+        grow_later(self)
+
+    def _show_disks(self, offer: Offer | None) -> None:
+        disks = () if offer is None else offer.disks
+        if [disk.address for disk in disks] == [row.disk.address for row in self.rows.values()]:
+            for disk in disks:
+                self.rows[disk.key].show_disk(disk)
+            return
+        for row in self.rows.values():
+            self._lines.removeWidget(row)
+            row.deleteLater()
+        self.rows = {}
+        for disk in disks:
+            row = self.rows[disk.key] = OfferedDiskRow(self._console, disk, self._inside)
+            row.copy_wanted.connect(self._on_copy)
+            self._lines.addWidget(row)
+            row.show()
+        seen = [row.sizeHint().height() for row in self.rows.values()][:_MOST_ROWS_SEEN]
+        self.disks.setMinimumHeight(sum(seen) + 2 * style.SPACE_S)
+
+    def _set_busy(self, *, busy: bool) -> None:
+        for widget in (self.primary, self.stop, self.over_tcp):
+            widget.setEnabled(not busy)
+        if busy:
+            self.setCursor(Qt.CursorShape.BusyCursor)
+        else:
+            self.unsetCursor()
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        if self._is_asking:
+            return
+        self._is_asking = True
+        asked = self._changes
+
+        def take(offers: Sequence[Offer]) -> None:
+            self._is_asking = False
+            self._on_found(next((one for one in offers if OfferPlace.of_offer(one) == self._place), None), asked)
+
+        self._console.door.ask(ListOffers(), owner=self, on_done=take, on_failed=self._on_not_found)
+
+    def _on_found(self, offer: Offer | None, asked: int) -> None:
+        if self._is_lost:
+            self._is_lost = False
+            self.banner.hide()
+        if asked != self._changes:  # it was begun or ended meanwhile, which the answer does not know
+            return
+        if offer is None and self.offer is None:
+            return
+        if offer is None:
+            self.banner.show_warning(self.tr("The disks are not offered any more."))
+            self.changed.emit()
+        self._show_offer(offer)
+
+    def _on_not_found(self, failure: Failure) -> None:
+        self._is_asking = False
+        if not self._is_lost:
+            self._is_lost = True
+            self._on_failed(failure)
+
+    # --- actions ----------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._changes += 1
+        self.banner.hide()
+        self._set_busy(busy=True)
+
+    def _on_offer(self) -> None:
+        self._begin()
+        command = OfferPoint(
+            standby=self._place.standby,
+            target_path=self._place.target_path,
+            point=self._place.point,
+            over_tcp=self.over_tcp.isChecked(),
+        )
+        self._console.door.execute(command, owner=self, on_done=self._on_offered, on_failed=self._on_failed)
+
+    def _on_offered(self, offer: Offer) -> None:
+        self._changes += 1
+        self._show_offer(offer)
+        self.close_button.setFocus()
+        self.changed.emit()
+
+    def _on_stop(self) -> None:
+        if self.offer is not None:
+            self.banner.hide()
+            self._changes += 1
+            stop_offer(self._console, self.offer, self, self._on_stopped, self._on_failed)
+
+    def _on_stopped(self, _answer: object) -> None:
+        self._changes += 1
+        self._show_offer(None)
+        self.banner.show_success(self.tr("The disks are not offered any more."))
+        grow_later(self)
+        self.changed.emit()
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._set_busy(busy=False)
+        self.banner.show_failure(failure)
+        grow_later(self)
+
+    def _on_copy(self, address: str) -> None:
+        if self.offer is not None and self.offer.over_tcp:
+            copy_secret(address)
+            hint = self.tr("It is a secret: who knows it can read the disk. It is taken away after a minute.")
+        else:
+            QGuiApplication.clipboard().setText(address)
+            hint = self.tr("Programs of the engine's user can read the disk with it.")
+        self.banner.show_success(self.tr("The address is on the clipboard."), hint)
+        grow_later(self)
