@@ -307,3 +307,32 @@ class NoMoreOffers(OperationalError):
     code = "engine.no_more_offers"
     message_template = "The engine is ending and offers no disks any more."
     hint_template = "Offer them again once it runs again."
+
+
+class GroupUnknown(OperationalError):
+    """A standby machine was to be for a group that is not there."""
+
+    code = "standby.group_unknown"
+    message_template = "This machine has no group {group}."
+    hint_template = (
+        "Choose a group that the engine's user is in. On Windows the access list of the folder decides."
+    )
+
+
+class GroupRefused(OperationalError):
+    """A folder cannot be opened to a group."""
+
+    code = "standby.group_refused"
+    message_template = "{path} cannot be opened to the group {group}: {detail}"
+    hint_template = (
+        "The engine's user must own the folder and be in the group, and the file system must keep such rights. Or "
+        "let an administrator prepare the folder (chgrp, chmod 2770)."
+    )
+
+
+class KeepsItsRights(OperationalError):
+    """A group was chosen for a folder that holds backup data of before."""
+
+    code = "standby.keeps_its_rights"
+    message_template = "{path} holds backup data already, which keeps its rights."
+    hint_template = "Register it without a group, or choose an empty directory for the group."

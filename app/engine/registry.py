@@ -35,6 +35,7 @@ from app.engine.errors import (
     StillInUse,
     UsedByRules,
 )
+from app.engine.groupaccess import check_group, give_to_group
 from app.engine.history import messages as m
 from app.engine.jobs import Workshop
 from app.engine.sightings import note_licence
@@ -148,6 +149,7 @@ class Registry:
 
         Raises:
             PlainDataThere, PassphraseWeak, KeyWrong: it cannot be encrypted so; nothing is remembered.
+            GroupUnknown, GroupRefused, KeepsItsRights: it cannot be for that group; nothing is remembered.
             StandbyCopied: it carries the mark of another one, and shall not get a new one; nothing is remembered.
             AlreadyRegistered, OperationalError: nothing is remembered.
         """
@@ -160,13 +162,17 @@ class Registry:
         self._refuse_known_standby(standby)
         if not command.new_identity:
             self._refuse_copy(standby)
+        if command.group:
+            check_group(standby, command.group)
         standby = self._encryption.prepare(standby, command.passphrase, hide_names=command.hide_names)
-        standby = replace(standby, mark=adopt_root(Path(standby.root_path), renew=command.new_identity))
+        standby = replace(standby, mark=self._adopted_root(standby, command))
         workshop = self._workshop
         workshop.catalog.standbys.put(standby)
         self._encryption.note(standby)
         log = workshop.journal.about(standby.name, "standby.register")
         log.info(m.STANDBY_REGISTERED, path=standby.root_path)
+        if command.group:
+            log.info(m.STANDBY_FOR_GROUP, group=command.group)
         for target_path in find_repositories(standby):
             try:
                 self.read_points(standby.id, target_path)
@@ -174,6 +180,11 @@ class Registry:
                 log.warning(m.REPOSITORY_UNREAD, directory=target_path or "/", detail=error.message)
         workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
         return standby
+
+    def _adopted_root(self, standby: Standby, command: RegisterStandby) -> str | None:
+        root, group = Path(standby.root_path), command.group
+        prepare = (lambda folder: give_to_group(folder, group)) if group else None
+        return adopt_root(root, renew=command.new_identity, prepare=prepare)
 
     def update_standby(self, command: UpdateStandby) -> Standby:
         """Change a standby machine; another path is taken only when the same directory is seen there.

@@ -8,7 +8,8 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -135,24 +136,30 @@ def is_same_root(one: str, other: str) -> bool:
         return False
 
 
-def adopt_root(path: Path, *, renew: bool = False) -> str | None:
+def adopt_root(path: Path, *, renew: bool = False, prepare: Callable[[Path], None] | None = None) -> str | None:
     """Make a directory the root of a standby machine and return its mark.
 
     Args:
         path: the directory, made when its parent is there.
         renew: give it another mark; otherwise an existing mark stays.
+        prepare: sets the rights of the directory before anything is made in it; when it fails, a directory that
+            was made is removed again.
 
     Returns:
         None where nothing can be written, so that points on a read-only disk can still be restored.
 
     Raises:
         StandbyUnavailable: the directory is not there and cannot be made.
+        OperationalError: ``prepare`` failed.
     """
     try:
-        if not path.is_dir():
+        is_new = not path.is_dir()
+        if is_new:
             make_folder_on_standby(path)
             if os.name == "nt":
                 restrict_access_list(path)
+        if prepare is not None:
+            _prepare(path, prepare, is_new=is_new)
         known = read_mark(path)
     except OSError as error:
         raise _unavailable(path, error) from error
@@ -166,6 +173,16 @@ def adopt_root(path: Path, *, renew: bool = False) -> str | None:
             raise _unavailable(path, error) from error
         return None
     return mark
+
+
+def _prepare(path: Path, prepare: Callable[[Path], None], *, is_new: bool) -> None:
+    try:
+        prepare(path)
+    except OperationalError:
+        if is_new:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def prepare_target(place: RepositoryPlace) -> None:

@@ -139,6 +139,11 @@ def _standbys(subjects: "Commands") -> None:
         action="store_true",
         help="encrypt all that is kept there; the passphrase is asked for, or read from standard input",
     )
+    add.add_argument(
+        "--group",
+        default="",
+        help="let this group use what is kept there too; only for a directory without backups, not on Windows",
+    )
     add.add_argument("--hide-names", action="store_true", help="with --encrypt: names of rules and VMs too")
     add.add_argument(
         "--new-identity",

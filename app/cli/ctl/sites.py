@@ -168,6 +168,7 @@ def add_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
             passphrase=passphrase,
             hide_names=chosen.encrypt and chosen.hide_names,
             new_identity=chosen.new_identity,
+            group=chosen.group,
         )
     )
     screen.facts([("Registered", standby.name), ("id", standby.id)], standby)

@@ -59,6 +59,9 @@ class RegisterStandby(Command[Standby], frozen=True, kw_only=True):
     """With a passphrase: hide the names of rules, VMs and platforms too."""
     new_identity: bool = False
     """True for a copy of a registered standby machine: it gets a mark of its own, and both stay in use."""
+    group: str = ""
+    """Name of a group of the engine's machine whose users may use what is kept there too; empty leaves the folder
+    as it is, and makes a new one for the engine's user only. Refused where backup data is already."""
 
     def __repr__(self) -> str:
         return f"RegisterStandby(name={self.name!r}, root_path={self.root_path!r}, passphrase=…)"

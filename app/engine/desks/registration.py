@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from functools import partial
 
+from app.core.groupfolders import own_groups
 from app.core.hypervisor import CertificateSource
 from app.domain.identity import RecordedVm
 from app.domain.ids import PlatformId, RuleId
@@ -40,6 +41,7 @@ class RegistrationDesk:
         """Return who answers what."""
         return {
             q.InspectServer: self._inspect_server,
+            q.ListGroups: lambda _: own_groups(),
             q.TryPlatform: self._try_platform,
             q.ListPlatformRows: self._platform_rows,
             q.ListStandbyRows: self._standby_rows,

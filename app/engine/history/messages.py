@@ -11,6 +11,7 @@ PLATFORM_REGISTERED = MessageKind("platform.registered", "Registered: {address},
 PLATFORM_CHANGED = MessageKind("platform.changed", "Changed: {address}, account {user}")
 PLATFORM_REMOVED = MessageKind("platform.removed", "Taken off the list; its restore points stay")
 STANDBY_REGISTERED = MessageKind("standby.registered", "Registered: {path}")
+STANDBY_FOR_GROUP = MessageKind("standby.for_group", "Users of the group {group} can use what is kept there too")
 STANDBY_CHANGED = MessageKind("standby.changed", "Changed: {path}")
 STANDBY_REMOVED = MessageKind("standby.removed", "Taken off the list; its data stays where it is")
 STANDBY_ENCRYPTED = MessageKind("standby.encrypted", "New repositories are encrypted from now on")

@@ -48,6 +48,7 @@ from app.engine.queries.platforms import (
     ExamineRule,
     Finding,
     InspectServer,
+    ListGroups,
     ListPlatformRows,
     ListStandbyRows,
     PlatformRow,
@@ -119,6 +120,7 @@ AnyQuery = (
     | ExaminePlatform
     | ExamineRule
     | InspectServer
+    | ListGroups
     | ListPlatformRows
     | ListStandbyRows
     | TryPlatform
@@ -169,6 +171,7 @@ __all__ = [
     "InspectServer",
     "LimitsRow",
     "ListDeletedPoints",
+    "ListGroups",
     "ListOffers",
     "ListPlaces",
     "ListPlatformRows",

@@ -31,6 +31,13 @@ class InspectServer(Query[Certificate], frozen=True, kw_only=True):
     port: int = 443
 
 
+class ListGroups(Query[tuple[str, ...]], frozen=True, kw_only=True):
+    """Return the groups that a standby machine may be for: the engine's own, its main one first.
+
+    Empty on Windows, where the access list of the folder decides.
+    """
+
+
 class TryPlatform(Query[PlatformFacts], frozen=True, kw_only=True):
     """Log in with details that are not registered yet; return what the platform tells of itself."""
 

@@ -1,10 +1,12 @@
 """Registering and editing a standby machine: a name and a directory of the engine's machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
@@ -12,8 +14,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.domain.display import visible
 from app.domain.errors import OperationalError
-from app.engine.api import RegisterStandby, StandbyRow, UpdateStandby
+from app.engine.api import ListGroups, RegisterStandby, StandbyRow, UpdateStandby
 from app.views import style
 from app.views.console import Console
 from app.views.plain import Label, set_title
@@ -70,6 +73,7 @@ class StandbyDialog(FormDialog):
         self.root_path.setMinimumWidth(style.FIELD_WIDTH)
         self.note = QLineEdit(self._row.note if self._row else "", self)
         self.add_field(form, self.tr("Note"), self.note)
+        self._build_access(form)
         self.new_identity = QCheckBox(
             self.tr("It is a copy that stays in use: give it an identity of its own"), self
         )
@@ -77,6 +81,35 @@ class StandbyDialog(FormDialog):
         self.new_identity.hide()  # until a registration says that it is a copy
         if self._row is None:
             self._build_encryption()
+
+    def _build_access(self, form: QFormLayout) -> None:
+        self.access = QComboBox(self)
+        self.access.addItem(self.tr("This user only"), "")
+        if self._row is not None:  # what is there keeps its rights
+            self.access.hide()
+            return
+        self._access = self.add_field(
+            form,
+            self.tr("Access"),
+            self.access,
+            help_text=self.tr(
+                "Users of the group can read, change and delete what is kept there. Only for a directory without "
+                "backups; one that is prepared for a group stays so."
+            ),
+        )
+        form.setRowVisible(self._access, False)  # noqa: FBT003 - Qt's signature; until there is a choice
+        self.console.door.ask(
+            ListGroups(),
+            owner=self,
+            on_done=lambda groups: self._on_groups(form, groups),
+            on_failed=lambda _: None,  # without a choice the directory is for this user only
+        )
+
+    def _on_groups(self, form: QFormLayout, groups: Sequence[str]) -> None:
+        for group in groups:
+            self.access.addItem(visible(self.tr("The group {group} too").format(group=group)), group)
+        form.setRowVisible(self._access, bool(groups))
+        grow_later(self)
 
     def _build_encryption(self) -> None:
         self.encrypt = QCheckBox(self.tr("Encrypt restore points"), self)
@@ -128,6 +161,8 @@ class StandbyDialog(FormDialog):
             return self._root_path if failure.params["what"] == self.root_path.text().strip() else self._name
         if failure.code == "standby.copied":
             self._offer_identity()
+        if failure.code in ("standby.group_unknown", "standby.group_refused"):
+            return self._access
         return self._root_path if failure.code.startswith("standby.") else None
 
     def _offer_identity(self) -> None:
@@ -147,6 +182,7 @@ class StandbyDialog(FormDialog):
                 passphrase=self.pair.text() if is_encrypted else None,
                 hide_names=is_encrypted and self.hide_names.isChecked(),
                 new_identity=self.new_identity.isVisible() and self.new_identity.isChecked(),
+                group=self.access.currentData(),
             )
             self.console.door.execute(register, owner=self, on_done=on_done, on_failed=on_failed)
             return

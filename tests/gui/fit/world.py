@@ -18,6 +18,7 @@ from app.engine.api import (
     HookCommand,
     Hooks,
     InspectServer,
+    ListGroups,
     ListOffers,
     ListPlatformRows,
     ListPlatforms,
@@ -197,6 +198,7 @@ def fill(door: ScriptedDoor) -> None:
     door.answer(ReadOverview, OVERVIEW)
     door.answer(Search, HITS)
     door.answer(ListOffers, OFFERS)
+    door.answer(ListGroups, ("backup-operators-of-the-northern-branch-offices", "staff"))
     door.answer(ExaminePlatform, FINDINGS)
     door.answer(InspectServer, platforms.CERTIFICATE)
     door.answer(TryPlatform, platforms.FACTS)

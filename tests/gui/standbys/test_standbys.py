@@ -1,11 +1,13 @@
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
-from app.engine.api import ListStandbyRows, RefreshPoints, RegisterStandby, StandbyRow
-from app.engine.errors import StandbyCopied
+from app.engine.api import ListGroups, ListStandbyRows, RefreshPoints, RegisterStandby, StandbyRow
+from app.engine.errors import GroupRefused, KeepsItsRights, StandbyCopied
 from app.views.console import Console
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.page import StandbysPage
@@ -110,3 +112,92 @@ def test_a_copy_is_offered_an_identity_of_its_own(qtbot: QtBot, console: Console
         False,
         True,
     ]
+
+
+# --- for a group -------------------------------------------------------------------------------------------------
+
+
+def choose_access(dialog: StandbyDialog, text: str) -> None:
+    """Choose who may use the standby machine, by keyboard."""
+    dialog.access.setFocus()
+    QTest.keyClick(dialog.access, Qt.Key.Key_Home)
+    while dialog.access.currentText() != text:
+        before = dialog.access.currentIndex()
+        QTest.keyClick(dialog.access, Qt.Key.Key_Down)
+        assert dialog.access.currentIndex() > before, f"{text} is not offered"
+
+
+def test_a_standby_is_registered_for_a_group_that_is_named(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    door.answer(ListGroups, ("staff", "backup"))
+    door.answer(RegisterStandby, Standby(id=StandbyId("s1"), name="nas", root_path="/mnt/nas"))
+    dialog = StandbyDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(dialog.access.isVisible)
+    offered = [dialog.access.itemText(place) for place in range(dialog.access.count())]
+    assert offered == ["This user only", "The group staff too", "The group backup too"]
+    assert dialog.access.currentIndex() == 0
+    QTest.keyClicks(dialog.name, "nas")
+    QTest.keyClicks(dialog.root_path, "/mnt/nas")
+    choose_access(dialog, "The group backup too")
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    assert door.executed == [RegisterStandby(name="nas", root_path="/mnt/nas", group="backup")]
+
+
+@pytest.mark.parametrize("answer", [(), OperationalError(detail="away")], ids=["Windows", "no answer"])
+def test_where_there_are_no_groups_nothing_is_asked(
+    qtbot: QtBot, console: Console, door: ScriptedDoor, answer: object
+) -> None:
+    door.answer(ListGroups, answer)
+    door.answer(RegisterStandby, Standby(id=StandbyId("s1"), name="nas", root_path="/mnt/nas"))
+    dialog = StandbyDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    QTest.keyClicks(dialog.name, "nas")
+    QTest.keyClicks(dialog.root_path, "/mnt/nas")
+    with qtbot.waitSignal(dialog.succeeded):
+        QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    assert not dialog.access.isVisible()
+    assert door.executed == [RegisterStandby(name="nas", root_path="/mnt/nas")]
+
+
+def test_a_registered_standby_keeps_its_rights_when_it_is_edited(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    door.answer(ListGroups, ("staff",))
+    dialog = StandbyDialog(console, row())
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.wait(50)
+    assert not dialog.access.isVisible()
+    assert door.asked == []
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        GroupRefused(path="/mnt/nas", group="staff", detail="Operation not permitted"),
+        KeepsItsRights(path="/mnt/nas"),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_refused_group_is_told_beside_its_field(
+    qtbot: QtBot, console: Console, door: ScriptedDoor, refusal: OperationalError
+) -> None:
+    door.answer(ListGroups, ("staff",))
+    door.answer(RegisterStandby, refusal)
+    dialog = StandbyDialog(console, None)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(dialog.access.isVisible)
+    QTest.keyClicks(dialog.name, "nas")
+    QTest.keyClicks(dialog.root_path, "/mnt/nas")
+    choose_access(dialog, "The group staff too")
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(dialog.banner.isVisible)
+    field = dialog._access if isinstance(refusal, GroupRefused) else dialog._root_path
+    assert field.problem == refusal.message
+    assert dialog.access.currentText() == "The group staff too", "what was chosen stays"

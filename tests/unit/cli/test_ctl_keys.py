@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -10,6 +12,7 @@ import pytest
 
 from app.cli.ctl.command import run_ctl
 from app.cli.demo.stage import folders_in
+from app.core.groupfolders import own_groups
 from app.engine.remote.server import DoorServer
 from app.paths import Folders
 from app.repository.seals import Scrypt
@@ -91,3 +94,15 @@ def test_a_new_passphrase_is_typed_twice_at_a_terminal(run: Run, monkeypatch: py
     monkeypatch.setattr("app.cli.ctl.secrets.getpass.getpass", lambda _question: next(typed))
     status, told = run("standby", "encrypt", "standby", given=None)
     assert (status, "not the same" in told) == (1, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="access lists there")
+def test_a_standby_is_added_for_a_group(run: Run, lab: EngineLab, tmp_path: Path) -> None:
+    group = own_groups()[-1]
+    assert run("standby", "add", "shared", str(tmp_path / "shared"), "--group", group)[0] == 0
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o2770
+    assert (tmp_path / "shared").group() == group
+    status, told = run("standby", "add", "other", str(tmp_path / "other"), "--group", "no-such-group-here")
+    assert (status, "no group no-such-group-here" in told) == (1, True)
+    assert not (tmp_path / "other").exists()
+    assert [one.name for one in lab.catalog.standbys.all()] == ["shared", "standby"]
