@@ -3,14 +3,18 @@
 import socket
 import struct
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from app.domain.ids import PointId
+from app.domain.ids import PointId, StandbyId
 from app.engine.api import ListOffers, Offer, OfferPoint, ReadLog, ReadStatus, WithdrawPoint
 from app.engine.errors import NoMoreOffers, OfferedBySocket
+from app.repository import Repository
 from app.repository.errors import PointMissing
 from tests.contract.door.conftest import Site
 from tests.support.waiting import wait_until
@@ -121,3 +125,33 @@ def test_an_engine_that_ends_offers_nothing_more(site: Site) -> None:
     assert site.door.ask(ListOffers()) == ()
     with pytest.raises(NoMoreOffers):
         site.door.execute(OfferPoint(standby=made.standby, point=made.point))
+
+
+def test_a_standby_that_hangs_holds_up_no_other_offer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = offer(site, over_tcp=True)
+    lab = site.lab
+    other = lab.backup(lab.host.add_vm("db"))
+    repositories, asked, released = lab.engine._workshop.repositories, threading.Event(), threading.Event()
+    lease = repositories.lease
+
+    @contextmanager
+    def hanging(standby: StandbyId, target_path: str = "") -> Iterator[Repository]:
+        asked.set()
+        assert released.wait(30)
+        with lease(standby, target_path) as repository:
+            yield repository
+
+    monkeypatch.setattr(repositories, "lease", hanging)
+    late = OfferPoint(standby=lab.standby, point=other.id, over_tcp=True)
+    waiting = threading.Thread(target=lambda: site.door.execute(late))
+    waiting.start()
+    try:
+        assert asked.wait(30)
+        assert site.door.ask(ListOffers()) == (made,)
+        assert site.door.ask(ReadStatus()).offers == 1
+        site.door.execute(WithdrawPoint(standby=made.standby, point=made.point))
+        assert site.door.ask(ListOffers()) == ()
+    finally:
+        released.set()
+        waiting.join(30)
+    assert [one.point for one in site.door.ask(ListOffers())] == [other.id]
