@@ -135,21 +135,18 @@ class _SiteReader:
         networks = {
             row.moid: Network(name=_name(row), moid=row.moid) for row in read_many(self.query, known, "name")
         }
-        for row in read_many(
-            self.query,
-            [ref for ref in known if isinstance(ref, _distributed)],
-            "key",
-            "config.distributedVirtualSwitch",
-        ):
-            switch = row.get("config.distributedVirtualSwitch")
-            switches = read_many(self.query, [switch], "uuid", "name") if switch is not None else []
+        groups = [ref for ref in known if isinstance(ref, _distributed)]
+        rows = read_many(self.query, groups, "key", "config.distributedVirtualSwitch")
+        switches = self._switches(rows)
+        for row in rows:
+            switch = switches.get(_id_of(row.get("config.distributedVirtualSwitch")))
             networks[row.moid] = Network(
                 name=networks[row.moid].name,
                 moid=row.moid,
                 kind=NetworkKind.DISTRIBUTED,
                 key=row.get("key") or row.moid,
-                switch=str(switches[0].get("uuid") or "") if switches else "",
-                switch_name=_name(switches[0]) if switches else "",
+                switch=str(switch.get("uuid") or "") if switch is not None else "",
+                switch_name=_name(switch) if switch is not None else "",
             )
         for row in read_many(self.query, [ref for ref in known if isinstance(ref, vim.OpaqueNetwork)], "summary"):
             summary = row.get("summary")
@@ -161,6 +158,12 @@ class _SiteReader:
                 switch=getattr(summary, "opaqueNetworkType", "") or "",
             )
         return networks
+
+    def _switches(self, groups: Iterable[Row]) -> dict[str, Row]:
+        """Return the switches of port groups by id, with one question for all of them."""
+        refs = [row.get("config.distributedVirtualSwitch") for row in groups]
+        unique = {ref._moId: ref for ref in refs if ref is not None}
+        return {row.moid: row for row in read_many(self.query, list(unique.values()), "uuid", "name")}
 
 
 def pool_path(pool: Row, rows: Mapping[str, Row]) -> str:

@@ -1,0 +1,58 @@
+"""How much is asked of a platform: no more of one with many port groups, hosts or folders."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.clock import SystemClock
+from app.domain.ids import PlatformId
+from app.domain.platforms import Platform
+from app.simulator.server import VSphereSimulator
+from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
+from app.vsphere.factory import VSphereFactory
+from app.vsphere.hypervisor import VSphereHypervisor
+
+DISK = DiskSpec(capacity_bytes=1 << 20, filesystem=False)
+
+
+def spec_with(*, port_groups: int = 1, folders: int = 1) -> SimulatorSpec:
+    return SimulatorSpec(
+        distributed_networks=tuple(f"Port group {number}" for number in range(port_groups)),
+        vms=(VmSpec(name="web", disks=(DISK,), folder=tuple(f"{number}" for number in range(folders))),),
+    )
+
+
+@contextmanager
+def running(spec: SimulatorSpec, folder: Path) -> Iterator[tuple[VSphereSimulator, VSphereHypervisor]]:
+    with VSphereSimulator(spec, folder) as simulator:
+        platform = Platform(
+            id=PlatformId("large"),
+            name="large",
+            address=simulator.host,
+            port=simulator.port,
+            user=simulator.user,
+            thumbprint_sha256=simulator.thumbprint_sha256,
+        )
+        with VSphereFactory(SystemClock()).connect(platform, simulator.password) as session:
+            yield simulator, session
+
+
+def questions(simulator: VSphereSimulator) -> int:
+    """Return how many questions about properties and options were asked."""
+    methods = ("RetrievePropertiesEx", "ContinueRetrievePropertiesEx", "QueryConfigOptionDescriptor")
+    return sum(simulator.faults.calls(method) for method in methods)
+
+
+def questions_for_places(spec: SimulatorSpec, folder: Path) -> int:
+    with running(spec, folder) as (simulator, vsphere):
+        before = questions(simulator)
+        places = vsphere.list_places()
+        offered = {place.name for place in places.hosts[0].network_places}
+        assert set(spec.distributed_networks) <= offered
+        return questions(simulator) - before
+
+
+def test_listing_places_asks_no_more_of_a_site_with_many_port_groups(tmp_path: Path) -> None:
+    few = questions_for_places(spec_with(port_groups=2), tmp_path / "few")
+    many = questions_for_places(spec_with(port_groups=60), tmp_path / "many")
+    assert many == few <= 10
