@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyVmomi import vim
+from pyVmomi import vim, vmodl
 
 from app.domain.ids import VmId
 from app.vsphere.names import unescaped
-from app.vsphere.properties import Query, Row, read, read_all
+from app.vsphere.properties import Query, read, read_all, read_along
 from app.vsphere.session import Connection
 from app.vsphere.sites import path_of
 
-_MAX_DEPTH = 64
+_PC = vmodl.query.PropertyCollector
 _PATHS: dict[type[Any], tuple[str, ...]] = {
     vim.Folder: ("name", "parent"),
-    vim.ComputeResource: ("name", "parent"),
     vim.Datacenter: ("name", "parent", "datastore"),
     vim.Datastore: ("name",),
 }
@@ -62,26 +61,21 @@ def datacenter_of(connection: Connection, vm: VmId) -> str:
     Raises:
         vmodl.fault.ManagedObjectNotFound: the VM is gone.
     """
-    query = connection.query()
-    row = read(query, connection.vm(vm), "parent", "parentVApp", "runtime.host")
-    for path in ("parent", "parentVApp", "runtime.host"):
-        found = _datacenter_above(query, row.get(path))
-        if found:
-            return found
-    return ""
+    query, machine = connection.query(), connection.vm(vm)
+    found = _datacenter_above(query, machine)
+    if not found:
+        host = read(query, machine, "runtime.host").get("runtime.host")
+        found = _datacenter_above(query, host) if host is not None else ""
+    return found
 
 
 def _datacenter_above(query: Query, ref: Any) -> str:
-    for _ in range(_MAX_DEPTH):
-        if ref is None:
-            return ""
-        if isinstance(ref, vim.Datacenter):
-            return str(ref._moId)
-        ref = _parent(query, ref)
-    return ""
-
-
-def _parent(query: Query, ref: Any) -> Any:
-    names = ("parentFolder", "parentVApp") if isinstance(ref, vim.VirtualApp) else ("parent",)
-    row: Row = read(query, ref, *names)
-    return next((row.get(name) for name in names if row.get(name) is not None), None)
+    """Return the id of the datacenter above an object, with one question for the whole way; empty without one."""
+    again = [_PC.SelectionSpec(name=name) for name in ("parent", "vapp", "folder")]
+    upwards = [
+        _PC.TraversalSpec(name="parent", type=vim.ManagedEntity, path="parent", skip=False, selectSet=again),
+        _PC.TraversalSpec(name="vapp", type=vim.VirtualMachine, path="parentVApp", skip=False, selectSet=again),
+        _PC.TraversalSpec(name="folder", type=vim.VirtualApp, path="parentFolder", skip=False, selectSet=again),
+    ]
+    rows = read_along(query, ref, upwards, {vim.Datacenter: ("name",)})
+    return rows[0].moid if rows else ""

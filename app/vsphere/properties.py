@@ -82,6 +82,18 @@ def read_all(query: Query, paths: Mapping[type[Any], Sequence[str]], root: Any =
         yield from _retrieve(query, [view_spec(view, paths)])
 
 
+def read_along(
+    query: Query, ref: Any, traversals: Sequence[Any], paths: Mapping[type[Any], Sequence[str]]
+) -> list[Row]:
+    """Read properties of the objects of some types that traversals lead to from an object.
+
+    Raises:
+        vmodl.fault.ManagedObjectNotFound: it is gone.
+    """
+    start = _PC.ObjectSpec(obj=ref, skip=True, selectSet=list(traversals))
+    return list(_retrieve(query, [_PC.FilterSpec(objectSet=[start], propSet=_property_specs(paths))]))
+
+
 @contextlib.contextmanager
 def container_view(query: Query, kinds: list[type[Any]], root: Any = None) -> Iterator[Any]:
     """Make a view of all objects of some types for the time of the block."""

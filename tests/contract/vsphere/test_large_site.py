@@ -9,6 +9,7 @@ from app.domain.ids import PlatformId
 from app.domain.platforms import Platform
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
+from app.vsphere.access import VSphereAccess
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 
@@ -56,3 +57,16 @@ def test_listing_places_asks_no_more_of_a_site_with_many_port_groups(tmp_path: P
     few = questions_for_places(spec_with(port_groups=2), tmp_path / "few")
     many = questions_for_places(spec_with(port_groups=60), tmp_path / "many")
     assert many == few <= 10
+
+
+def test_datacenter_of_a_vm_is_found_as_fast_in_a_deep_folder(tmp_path: Path) -> None:
+    def questions_for_a_file(spec: SimulatorSpec, folder: Path) -> int:
+        with running(spec, folder) as (simulator, vsphere):
+            (vm,) = vsphere.list_vms()
+            access = VSphereAccess(vsphere._session)
+            before = questions(simulator)
+            assert "dcPath=Shanghai" in access.https_file("[ds1] web/web.vmx", vm.id).target
+            return questions(simulator) - before
+
+    shallow = questions_for_a_file(spec_with(folders=1), tmp_path / "shallow")
+    assert questions_for_a_file(spec_with(folders=20), tmp_path / "deep") == shallow <= 4
