@@ -28,7 +28,6 @@ _PATHS: dict[type[Any], tuple[str, ...]] = {
 class DatacenterFiles:
     """A datacenter and the datastores that it has."""
 
-    moid: str
     path: str
     """Inventory path as the wire writes it, for ``dcPath``."""
     datastores: frozenset[str]
@@ -46,7 +45,6 @@ def read_datacenters(connection: Connection) -> Mapping[str, DatacenterFiles]:
         if isinstance(row.ref, vim.Datacenter):
             stores = [rows[ref._moId] for ref in row.get("datastore") or () if ref._moId in rows]
             found[row.moid] = DatacenterFiles(
-                moid=row.moid,
                 path="/".join(path_of(row, rows)),
                 datastores=frozenset(unescaped(store.get("name") or "") for store in stores),
             )

@@ -39,7 +39,7 @@ def list_places(query: Query) -> PlatformPlaces:
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    site = read_site(query)
+    site = read_site(query, with_versions=False)
     rows = {row.moid: row for row in read_all(query, _PATHS)}
     hosts = tuple(
         HostPlace(

@@ -27,13 +27,17 @@ _PATHS: dict[type[Any], Sequence[str]] = {
 }
 
 
-def read_site(query: Query) -> Site:
+def read_site(query: Query, *, with_versions: bool = True) -> Site:
     """Read what a platform offers to a new VM.
+
+    Args:
+        query: the connection's.
+        with_versions: False leaves out the hosts' virtual hardware versions, which are asked for one by one.
 
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    return _SiteReader(query).site()
+    return _SiteReader(query).site(with_versions=with_versions)
 
 
 def path_of(row: Row, rows: Mapping[str, Row]) -> tuple[str, ...]:
@@ -55,12 +59,12 @@ class _SiteReader:
     query: Query
     rows: dict[str, Row] = field(default_factory=dict)
 
-    def site(self) -> Site:
+    def site(self, *, with_versions: bool) -> Site:
         self.rows = {row.moid: row for row in read_all(self.query, _PATHS)}
         usable = [row for row in self._of(vim.HostSystem) if _is_usable(row)]
         networks = self._networks({ref._moId: ref for row in usable for ref in row.get("network") or ()}.values())
-        browsers = [row.get("environmentBrowser") for row in self._of(vim.ComputeResource)]
-        versions = offered_versions(self.query, browsers)
+        resources = self._of(vim.ComputeResource) if with_versions else []
+        versions = offered_versions(self.query, [row.get("environmentBrowser") for row in resources])
         hosts = sorted(
             (self._host(row, networks, versions) for row in usable), key=lambda host: (host.name, host.moid)
         )

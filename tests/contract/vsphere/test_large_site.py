@@ -59,6 +59,12 @@ def test_listing_places_asks_no_more_of_a_site_with_many_port_groups(tmp_path: P
     assert many == few <= 10
 
 
+def test_listing_places_does_not_ask_for_hardware_versions(tmp_path: Path) -> None:
+    with running(spec_with(), tmp_path / "vc") as (simulator, vsphere):
+        vsphere.list_places()
+        assert simulator.faults.calls("QueryConfigOptionDescriptor") == 0
+
+
 def test_datacenter_of_a_vm_is_found_as_fast_in_a_deep_folder(tmp_path: Path) -> None:
     def questions_for_a_file(spec: SimulatorSpec, folder: Path) -> int:
         with running(spec, folder) as (simulator, vsphere):
