@@ -121,10 +121,6 @@ class VSphereAccess:
 
     # ---- datastores --------------------------------------------------------------------------------------
 
-    def _datacenter_path(self, datastore: str, vm: VmId | None = None) -> str:
-        """Return the inventory path of the datacenter that has a datastore."""
-        return self._datastore(f"[{datastore}]", vm)[1]
-
     def _datastore(self, datastore_path: str, vm: VmId | None) -> tuple[str, str]:
         """Return the name of a path's datastore, and the inventory path of the datacenter that has it.
 

@@ -112,11 +112,6 @@ class Places:
         place = self._known.get(ref.moid) if ref is not None else None
         return place.name if place is not None else ""
 
-    def way_down(self, ref: Ref | None) -> tuple[str, tuple[str, ...]]:
-        """Return the datacenter and the names of the folders below it, down to the one that is given."""
-        way = self.way(ref)
-        return way.datacenter, way.folder
-
     def way(self, ref: Ref | None) -> "Way":
         """Return how to come down to a folder or a vApp."""
         names: list[str] = []

@@ -17,19 +17,7 @@ from app.vsphere.placement import Origin, Place
 from app.vsphere.plain_values import copy_plain, is_plain
 from app.vsphere.rebuild_devices import DeviceChoices, DiskSlot, rebuild_devices
 from app.vsphere.saved_vm import SavedVm
-from app.vsphere.settings_allowed import is_kept_setting, kept_settings, left_out_text, vapp_config
-
-__all__ = [
-    "MARK",
-    "Identity",
-    "Rebuilt",
-    "finishing_spec",
-    "is_kept_setting",
-    "mac_addresses_of",
-    "origin_of",
-    "rebuild",
-    "version_for",
-]
+from app.vsphere.settings_allowed import kept_settings, left_out_text, vapp_config
 
 MARK = "standfast.creation"
 """Key in ``extraConfig`` under which a VM that we create carries an id of its own: only such a VM may be removed

@@ -17,7 +17,6 @@ from app.simulator.vm.identity import location_id
 from app.simulator.vm.values import DataObjectT, Device, changed, fresh
 from app.simulator.vmomi import share
 
-HARDWARE_VERSIONS = {"7.0.3": "vmx-19", "8.0.3": "vmx-21"}
 MOST_NAME_LENGTH = 80
 
 

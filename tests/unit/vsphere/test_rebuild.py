@@ -8,9 +8,10 @@ from pyVmomi import vim
 
 from app.domain.vms import VmPlacement
 from app.vsphere.placement import Network, NetworkKind, Place
-from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, is_kept_setting, origin_of, rebuild
+from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, origin_of, rebuild
 from app.vsphere.rebuild_devices import DiskSlot, slots_of
 from app.vsphere.saved_vm import SavedVm
+from app.vsphere.settings_allowed import is_kept_setting
 from tests.unit.vsphere import saved as given
 from tests.unit.vsphere.test_placement import host
 
