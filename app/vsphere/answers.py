@@ -26,6 +26,18 @@ class AnswerUnusable(Exception):
     """An answer is larger, deeper or slower than any right one, or is not what it says it is."""
 
 
+class StatusRefused(http.client.HTTPException):
+    """A web server answered with an HTTP status in place of what was asked for.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerLimits:
     """How much one answer may be."""

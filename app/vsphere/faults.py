@@ -19,7 +19,7 @@ from app.domain.errors import (
     PrivilegeMissing,
     VmNotFound,
 )
-from app.vsphere.answers import AnswerUnusable
+from app.vsphere.answers import AnswerUnusable, StatusRefused
 from app.vsphere.errors import (
     AnswerRefused,
     CertificateUntrusted,
@@ -59,7 +59,7 @@ def is_outage(error: Exception) -> bool:
 
 def is_unavailable(error: Exception) -> bool:
     """Tell whether the platform's web server said that nobody behind it took the request (HTTP status 503)."""
-    return isinstance(error, http.client.HTTPException) and str(error).startswith("503 ")
+    return isinstance(error, StatusRefused) and error.status == http.client.SERVICE_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

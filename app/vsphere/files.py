@@ -4,6 +4,7 @@ import http.client
 
 from app.domain.ids import VmId
 from app.vsphere.access import VSphereAccess
+from app.vsphere.answers import StatusRefused
 from app.vsphere.errors import PlatformRefused
 from app.vsphere.names import DatastorePath
 from app.vsphere.session import VSphereSession
@@ -57,7 +58,7 @@ class SmallFiles:
             connection.request(method, file.target, body=body, headers=headers)
             with connection.getresponse() as response:
                 if response.status in _AWAY:
-                    raise http.client.HTTPException(f"{response.status} {response.reason}")
+                    raise StatusRefused(response.status, response.reason)
                 return response.status, response.read(_LIMIT_BYTES + 1)
         finally:
             connection.close()

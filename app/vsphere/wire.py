@@ -11,7 +11,14 @@ from pyVmomi import VmomiSupport
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from app.core.patience import Patience
-from app.vsphere.answers import AnswerUnusable, Content, Readable, deserialized, reading_an_answer
+from app.vsphere.answers import (
+    AnswerUnusable,
+    Content,
+    Readable,
+    StatusRefused,
+    deserialized,
+    reading_an_answer,
+)
 from app.vsphere.certificates import Endpoint, VerifiedConnection
 from app.vsphere.errors import NotVSphere
 from app.vsphere.faults import is_outage, is_unavailable
@@ -189,7 +196,7 @@ class VerifiedStub(SoapStubAdapter):
         """Read an answer to its end, so that its connection can be used again."""
         self._keep_cookie(response)
         if response.status not in {200, 500}:
-            raise http.client.HTTPException(f"{response.status} {response.reason}")
+            raise StatusRefused(response.status, response.reason)
         stream = Content(response, self._endpoint.limits)
         with reading_an_answer():
             if response.status == 200:
@@ -241,7 +248,7 @@ def _versions_document(endpoint: Endpoint, context: ssl.SSLContext) -> str:
         connection.request("GET", "/sdk/vimServiceVersions.xml", headers={"User-Agent": _USER_AGENT})
         with connection.getresponse() as response:
             if response.status >= 500:  # vSphere's own proxy says so while the services behind it start
-                raise http.client.HTTPException(f"{response.status} {response.reason}")
+                raise StatusRefused(response.status, response.reason)
             if response.status != 200:
                 raise NotVSphere(address=endpoint.address, detail=f"HTTP status {response.status}")
             return response.read(_VERSIONS_LIMIT_BYTES).decode("utf-8", "replace")

@@ -18,6 +18,7 @@ from app.domain.errors import (
     TaskCancelled,
     VmNotFound,
 )
+from app.vsphere.answers import StatusRefused
 from app.vsphere.errors import (
     CertificateUntrusted,
     DatastoreFull,
@@ -26,7 +27,7 @@ from app.vsphere.errors import (
     PlatformBusy,
     PlatformRefused,
 )
-from app.vsphere.faults import Attempt, error_text, fault_text, translate, translated
+from app.vsphere.faults import Attempt, error_text, fault_text, is_unavailable, translate, translated
 
 ATTEMPT = Attempt(address="vc.lab", user="backup@vsphere.local", operation="create a snapshot", target="web-01")
 
@@ -39,7 +40,7 @@ ATTEMPT = Attempt(address="vc.lab", user="backup@vsphere.local", operation="crea
         (ssl.SSLError(1, "wrong version number"), PlatformUnreachable),
         (ssl.SSLCertVerificationError(1, "self-signed"), CertificateUntrusted),
         (http.client.RemoteDisconnected("closed"), PlatformUnreachable),
-        (http.client.HTTPException("503 Service Unavailable"), PlatformUnreachable),
+        (StatusRefused(503, "Service Unavailable"), PlatformUnreachable),
         (ExpatError("not well-formed"), NotVSphere),
         (vim.fault.InvalidLogin(), LoginRefused),
         (vim.fault.PasswordExpired(), LoginRefused),
@@ -72,6 +73,19 @@ def test_connection_failures_are_worth_trying_again() -> None:
     assert translate(ConnectionResetError(), ATTEMPT).retryable
     assert translate(vim.fault.TaskInProgress(), ATTEMPT).retryable
     assert not translate(vim.fault.InvalidLogin(), ATTEMPT).retryable
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (StatusRefused(503, "Service Unavailable"), True),
+        (StatusRefused(502, "503 of the server behind it"), False),
+        (http.client.HTTPException("503 Service Unavailable"), False),
+        (ConnectionResetError(), False),
+    ],
+)
+def test_only_status_503_says_that_nothing_took_the_request(error: Exception, expected: bool) -> None:
+    assert is_unavailable(error) is expected
 
 
 def test_missing_privilege_is_named_with_what_it_is_missing_on() -> None:
