@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pyVmomi import vim
 
 from app.simulator.content import SimServiceInstance
-from app.simulator.inventory.entity import adopt
-from app.simulator.vm.create import new_vm_moid
+from app.simulator.vm.create import add_to_inventory, new_vm_moid
 from app.simulator.vm.guests_port import guest_started, guest_stopped
 from app.simulator.vm.lifecycle import forget
 from app.simulator.vm.machine import VirtualMachine
@@ -34,20 +33,13 @@ def register_again(world: World, ids: Mapping[str, str | None]) -> dict[str, str
         guest_stopped(vm)
     given: dict[str, str] = {}
     with world.lock:
-        parents = {old: vm.parent_object() for old, vm in machines.items()}
         for vm in machines.values():
             forget(vm)
         for old, vm in machines.items():
             given[old] = vm.moid = ids[old] or new_vm_moid(world)
             vm.ref = vim.VirtualMachine(vm.moid)
             vm.fragments.clear()
-            world.add(vm)
-            world.inventory.vms[vm.moid] = vm
-            parent = parents[old]
-            assert parent is not None
-            adopt(parent, vm)
-            for owner in (vm.host, vm.pool):
-                owner.set(vm=[*owner.properties["vm"], vm.ref])
+            add_to_inventory(vm)
             vm.set_config(vm.config)
     for vm in machines.values():
         if vm.is_running:
