@@ -1,8 +1,8 @@
 """Builds the whole inventory of a spec."""
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyVmomi import vim
@@ -231,41 +231,60 @@ def _connect(parts: DatacenterParts, network: Network, folder: Folder | None = N
 def _add_vms(world: "World") -> None:
     """Add all VMs at once: one by one would take time that grows with the square of their number."""
     inventory: Inventory = world.inventory
-    places = {path.path: parts for path, parts in zip(world.spec.datacenters, inventory.datacenters, strict=True)}
+    offers = [_Offer.of(parts) for parts in inventory.datacenters]
+    by_path = {path.path: offer for path, offer in zip(world.spec.datacenters, offers, strict=True)}
     homes: set[DatastorePath] = set()
     machines: list[VirtualMachine] = []
     for index, spec in enumerate(world.spec.vms):
-        parts = inventory.first if spec.datacenter is None else places[spec.datacenter]
-        kept = _as_kept(parts, spec)
-        machines.append(vm_from_spec(world, kept, _place(world, parts, kept, homes, index)))
+        offer = offers[0] if spec.datacenter is None else by_path[spec.datacenter]
+        kept = _as_kept(offer, spec)
+        machines.append(vm_from_spec(world, kept, _place(world, offer, kept, homes, index)))
     _settle(world, machines)
     for machine in machines:
         if machine.is_running and machine.has_files:
             guest_started(machine)
 
 
-def _as_kept(parts: DatacenterParts, spec: VmSpec) -> VmSpec:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """What a datacenter has for VMs, found once for all of them."""
+
+    parts: DatacenterParts
+    hosts: Mapping[str, HostSystem]
+    first_datastore: str
+    first_network: tuple[str, ...]
+    """Name of the network of VMs that name none; empty without networks."""
+
+    @classmethod
+    def of(cls, parts: DatacenterParts) -> "_Offer":
+        networks = parts.datacenter.inventory.networks_in(parts)
+        return cls(
+            parts=parts,
+            hosts={host.name: host for host in parts.hosts},
+            first_datastore=next(iter(parts.datastore_keys)),
+            first_network=tuple(network.name for network in networks[:1]),
+        )
+
+
+def _as_kept(offer: _Offer, spec: VmSpec) -> VmSpec:
     """Return a VM's spec with its networks, and its datastores as the simulator keeps them."""
-    first = next(iter(parts.datastore_keys))
-    networks = parts.datacenter.inventory.networks_in(parts)
+    keys = offer.parts.datastore_keys
     return replace(
         spec,
-        datastore=parts.datastore_keys[spec.datastore or first],
-        networks=spec.networks or tuple(network.name for network in networks[:1]),
+        datastore=keys[spec.datastore or offer.first_datastore],
+        networks=spec.networks or offer.first_network,
         disks=tuple(
-            disk if disk.datastore is None else replace(disk, datastore=parts.datastore_keys[disk.datastore])
+            disk if disk.datastore is None else replace(disk, datastore=keys[disk.datastore])
             for disk in spec.disks
         ),
     )
 
 
-def _place(
-    world: "World", parts: DatacenterParts, spec: VmSpec, homes: set[DatastorePath], index: int
-) -> SpecPlace:
-    hosts = {host.name: host for host in parts.hosts}
+def _place(world: "World", offer: _Offer, spec: VmSpec, homes: set[DatastorePath], index: int) -> SpecPlace:
+    parts = offer.parts
     return SpecPlace(
         folder=_folder(parts.vm_folder, spec.folder if world.spec.is_vcenter else ()),
-        host=parts.hosts[index % len(parts.hosts)] if spec.host is None else hosts[spec.host],
+        host=parts.hosts[index % len(parts.hosts)] if spec.host is None else offer.hosts[spec.host],
         pool=parts.pools[spec.resource_pool],
         home=_home(spec, homes),
         moid=new_vm_moid(world),

@@ -177,8 +177,10 @@ class Inventory:
         Raises:
             KeyError: there is none.
         """
-        for network in self.networks_in(self.parts_of(near)):
-            if name in (network.name, f"{getattr(network, 'switch_name', '')}/{network.name}"):
+        parts = self.parts_of(near)
+        for network in self.networks.values():
+            names = (network.name, f"{getattr(network, 'switch_name', '')}/{network.name}")
+            if name in names and self.parts_of(network) is parts:
                 return network
         raise KeyError(name)
 
