@@ -14,7 +14,7 @@ from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint, VmFacts
 from app.domain.states import BackupKind, TransportMode
-from app.repository import DiskDraft, PointDraft, Repository, RepositorySettings
+from app.repository import DiskDraft, PointDraft, Repository, RepositorySettings, SweepPolicy, SweepReport
 from app.repository.values import KIB, MIB
 
 SMALL = RepositorySettings(chunk_bytes=256 * KIB, frame_bytes=64 * KIB, pack_bytes=MIB)
@@ -29,6 +29,8 @@ FACTS = VmFacts(
     hostname="web-01",
     guest="Debian GNU/Linux 12 (64-bit)",
 )
+AT_ONCE = SweepPolicy(grace=timedelta(0))
+"""Collects the data of deleted points without waiting."""
 MORNING = datetime(2026, 11, 22, 9, 0, 0, tzinfo=UTC)
 
 
@@ -151,6 +153,11 @@ def back_up(
             cancel=CancelToken(),
         )
         return writer.commit()
+
+
+def sweep(repository: Repository, policy: SweepPolicy = AT_ONCE) -> SweepReport:
+    """Collect garbage in a repository that nobody else uses."""
+    return repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
 
 
 def read_back(repository: Repository, point: PointId, key: int = 2000) -> bytes:

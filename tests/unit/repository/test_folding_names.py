@@ -2,30 +2,31 @@
 
 import unicodedata
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
-from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository
 from app.repository.sweep import SweepPolicy
 from tests.support.small_mounts import mounted_exfat
-from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, open_repository, random_bytes, read_back
+from tests.unit.repository.helpers import (
+    SMALL,
+    MemoryDisk,
+    back_up,
+    open_repository,
+    random_bytes,
+    read_back,
+    sweep,
+)
 
 CONTENT = random_bytes(600_000)
 
 
 def back_up_for(repository: Repository, rule: str, number: int) -> RestorePoint:
     return back_up(repository, MemoryDisk(CONTENT), number=number, rule_name=rule)
-
-
-def sweep(repository: Repository, grace: timedelta = timedelta(days=7)) -> None:
-    repository.maintenance.sweep(SweepPolicy(grace=grace), progress=Progress(), cancel=CancelToken())
 
 
 def check_all(repository: Repository, count: int) -> None:
@@ -36,13 +37,13 @@ def check_all(repository: Repository, count: int) -> None:
     for point in listing.points:
         assert read_back(repository, point.id) == CONTENT
         assert point in repository.chain_points(point.chain)
-    sweep(repository)
+    sweep(repository, SweepPolicy())
     one = listing.points[0]
     repository.delete_point(one.id)
     assert [entry.id for entry in repository.deleted_points()] == [one.id]
     assert repository.deleted_points()[0].point is not None
     assert repository.take_back_point(one.id).id == one.id
-    sweep(repository)
+    sweep(repository, SweepPolicy())
     assert {point.id for point in repository.points().points} == {point.id for point in listing.points}
 
 

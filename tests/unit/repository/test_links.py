@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from app.domain.errors import OperationalError
 from app.domain.extents import Extent
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
-from app.repository import Repository, RepositoryReport, SweepPolicy
+from app.repository import Repository, RepositoryReport
 from app.repository.errors import LinkRefused, PointDamaged, RepositoryBusy, SweepUnsafe
 from app.repository.files import is_link
 from app.repository.layout import Layout
@@ -31,10 +31,10 @@ from tests.unit.repository.helpers import (
     point_draft,
     random_bytes,
     read_back,
+    sweep,
 )
 
 CONTENT = random_bytes(3 * MIB)
-AT_ONCE = SweepPolicy(grace=timedelta(0))
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="making links needs a privilege there")
 
@@ -58,10 +58,6 @@ def picture(folder: Path) -> dict[str, bytes | None]:
 
 def verify(repository: Repository) -> RepositoryReport:
     return repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
-
-
-def sweep(repository: Repository) -> None:
-    repository.maintenance.sweep(AT_ONCE, progress=Progress(), cancel=CancelToken(), wait_s=0)
 
 
 def backed_up(folder: Path) -> RestorePoint:

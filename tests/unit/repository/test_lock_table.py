@@ -16,14 +16,15 @@ from app.repository.errors import RepositoryBusy
 from app.repository.leases import LeaseKind
 from app.repository.values import MIB
 from tests.unit.repository.helpers import (
+    AT_ONCE,
     MemoryDisk,
     back_up,
     open_repository,
     point_draft,
     random_bytes,
     read_back,
+    sweep,
 )
-from tests.unit.repository.test_sweep import AT_ONCE, sweep
 
 ROOT = Path(__file__).parents[3]
 Holder = Callable[[Repository], AbstractContextManager[object]]

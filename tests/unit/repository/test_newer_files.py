@@ -4,7 +4,6 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,15 @@ from app.repository.documents import document_body, encode_document
 from app.repository.errors import PointDamaged, PointTooNew, RepositoryTooNew, SweepUnsafe, WrittenByNewer
 from app.repository.packs import PACK_HEADER_BYTES
 from app.repository.scrub import RepositoryReport
-from app.repository.sweep import SweepPolicy
-from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, open_repository, random_bytes, read_back
+from tests.unit.repository.helpers import (
+    SMALL,
+    MemoryDisk,
+    back_up,
+    open_repository,
+    random_bytes,
+    read_back,
+    sweep,
+)
 
 CONTENT = random_bytes(3_000_000)
 
@@ -48,11 +54,6 @@ def picture(root: Path) -> dict[str, str]:
 
 def verify(repository: Repository) -> RepositoryReport:
     return repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
-
-
-def sweep(repository: Repository) -> None:
-    policy = SweepPolicy(grace=timedelta())
-    repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken())
 
 
 def a_pack(root: Path) -> None:

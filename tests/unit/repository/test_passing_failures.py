@@ -21,7 +21,7 @@ from app.repository.errors import DataDamaged
 from app.repository.values import MIB
 from tests.support.crash_cases import HastyClock
 from tests.support.failing_storage import AtStep, FailingStorage
-from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, random_bytes, read_back
+from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, random_bytes, read_back, sweep
 from tests.unit.repository.test_sweep import damage_record
 
 CONTENT = random_bytes(2 * MIB, 3)
@@ -250,16 +250,12 @@ def test_a_sweep_after_a_refused_one_still_has_everything(tmp_path: Path) -> Non
         back_up(repository, disk, number=1)
         repository.delete_point(first.id)
     policy = SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
-
-    def sweep(repository: Repository) -> None:
-        repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
-
     for number in range(1, 120, 5):
         copied = copy_of(tmp_path, f"s{number}")
         strike(
             copied,
             refuse_reading(lambda count, a=number: a <= count < a + 2, errno.EIO),  # type: ignore[misc]
-            sweep,
+            lambda repository: sweep(repository, policy),
         )
         with opened(copied) as repository:
             (point,) = repository.points().points

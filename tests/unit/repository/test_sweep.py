@@ -15,7 +15,7 @@ from app.core.progress import Progress
 from app.domain.errors import StandbyUnavailable, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.ids import PointId
-from app.repository import Repository, SweepPolicy, SweepReport
+from app.repository import Repository, SweepPolicy
 from app.repository.errors import PointExists, PointMissing, RepositoryBusy, SweepUnsafe
 from app.repository.packs import PackEntry
 from app.repository.store import RecordLost
@@ -23,6 +23,7 @@ from app.repository.sweep import RewriteReason
 from app.repository.values import KIB, MIB
 from tests.support.storage_steps import STRIDE, run_and_kill
 from tests.unit.repository.helpers import (
+    AT_ONCE,
     MemoryDisk,
     back_up,
     disk_draft,
@@ -30,19 +31,15 @@ from tests.unit.repository.helpers import (
     point_draft,
     random_bytes,
     read_back,
+    sweep,
 )
 
 ROOT = Path(__file__).parents[3]
-AT_ONCE = SweepPolicy(grace=timedelta(0))
 NO_MERGING = SweepPolicy(grace=timedelta(0), small_share=0.0)
 
 
 def stored(folder: Path) -> int:
     return sum(path.stat().st_size for path in (folder / "standby" / "packs").rglob("*.pack"))
-
-
-def sweep(repository: Repository, policy: SweepPolicy = AT_ONCE) -> SweepReport:
-    return repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
 
 
 def test_a_deleted_point_keeps_its_data_for_the_grace_time(tmp_path: Path) -> None:
