@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -18,8 +17,10 @@ from cryptography.x509.oid import NameOID
 
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform
+from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere.certificates import fetch_certificate
+from tests.support.simulated import platform_of
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path(__file__).resolve().parents[1] / "vcsim" / "main.go"
@@ -124,16 +125,8 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 @contextmanager
 def ours(folder: Path) -> Iterator[Target]:
     """Run our own simulator for the time of the block, with an inventory like the Go simulator's."""
-    server = pytest.importorskip("app.simulator.server", reason="our simulator is not there yet")
-    with server.VSphereSimulator(_spec(), folder) as simulator:
-        platform = Platform(
-            id=PlatformId("ours"),
-            name="our simulator",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
+    with VSphereSimulator(_spec(), folder) as simulator:
+        platform = platform_of(simulator)
         yield Target(kind="ours", platform=platform, password=simulator.password, simulator=simulator)
 
 

@@ -24,8 +24,8 @@ from app.domain.errors import (
     TaskCancelled,
     VmCreationFailed,
 )
-from app.domain.ids import PlatformId, TaskId
-from app.domain.platforms import Platform, PlatformKind
+from app.domain.ids import TaskId
+from app.domain.platforms import PlatformKind
 from app.domain.vms import FrozenVm, PowerState, VmPlacement, VmSummary
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, Flavour, Licence, SimulatorSpec, UserSpec, VmSpec
@@ -35,6 +35,7 @@ from app.vsphere.hypervisor import VSphereHypervisor
 from app.vsphere.snapshots import SnapshotTimings
 from tests.contract.vsphere.answer_thief import AnswerThief
 from tests.support.fakes import RecordingTaskLog
+from tests.support.simulated import platform_of
 from tests.support.waiting import wait_until
 
 T = TypeVar("T")
@@ -62,17 +63,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VSphereSimulato
 def simulator(shared: VSphereSimulator) -> Iterator[VSphereSimulator]:
     yield shared
     shared.faults.clear()
-
-
-def platform_of(simulator: VSphereSimulator) -> Platform:
-    return Platform(
-        id=PlatformId("p"),
-        name="p",
-        address=simulator.host,
-        port=simulator.port,
-        user=simulator.user,
-        thumbprint_sha256=simulator.thumbprint_sha256,
-    )
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from pyVmomi import vim
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.core.hypervisor import MarkedHistory, RevertHistory
-from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
-from app.domain.platforms import Platform
+from app.domain.ids import SnapshotId, TaskId, VmId
 from app.domain.restore_point import HistoryMark
 from app.engine.doctor.platform import examine_platform
 from app.simulator.server import VSphereSimulator
@@ -27,6 +26,7 @@ from app.vsphere.tasks import Deadline, Waiting, run_task
 from tests.contract.vsphere.conftest import QUICK
 from tests.contract.vsphere.platforms import Target
 from tests.support.fakes import RecordingTaskLog, TurnableClock
+from tests.support.simulated import platform_of
 
 DISK = DiskSpec(capacity_bytes=8 << 20, filesystem=False)
 LATER = timedelta(minutes=2)
@@ -50,14 +50,7 @@ def simulator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VSpher
 
 
 def logged_in(simulator: VSphereSimulator, clock: Any = None) -> VSphereHypervisor:
-    platform = Platform(
-        id=PlatformId("p"),
-        name="p",
-        address=simulator.host,
-        port=simulator.port,
-        user=simulator.user,
-        thumbprint_sha256=simulator.thumbprint_sha256,
-    )
+    platform = platform_of(simulator)
     return VSphereFactory(clock or SystemClock(), timings=QUICK).connect(platform, simulator.password)
 
 

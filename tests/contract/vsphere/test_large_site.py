@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.core.clock import SystemClock
-from app.domain.ids import PlatformId
-from app.domain.platforms import Platform
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
 from app.vsphere.access import VSphereAccess
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
+from tests.support.simulated import platform_of
 
 DISK = DiskSpec(capacity_bytes=1 << 20, filesystem=False)
 
@@ -26,14 +25,7 @@ def spec_with(*, port_groups: int = 1, folders: int = 1) -> SimulatorSpec:
 @contextmanager
 def running(spec: SimulatorSpec, folder: Path) -> Iterator[tuple[VSphereSimulator, VSphereHypervisor]]:
     with VSphereSimulator(spec, folder) as simulator:
-        platform = Platform(
-            id=PlatformId("large"),
-            name="large",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
+        platform = platform_of(simulator)
         with VSphereFactory(SystemClock()).connect(platform, simulator.password) as session:
             yield simulator, session
 

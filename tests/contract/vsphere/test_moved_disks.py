@@ -12,8 +12,7 @@ from app.core.access import DiskAddress
 from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.domain.errors import DiskAccessFailed
-from app.domain.ids import PlatformId, TaskId
-from app.domain.platforms import Platform
+from app.domain.ids import TaskId
 from app.domain.vms import FrozenVm, VmSummary
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
@@ -23,6 +22,7 @@ from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from tests.support.fakes import RecordingTaskLog
 from tests.support.other_client import OtherClient
+from tests.support.simulated import platform_of
 from tests.unit.transport.opening import channel, options, requests, whole
 
 CAPACITY = 4 << 20
@@ -73,14 +73,7 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with VSphereSimulator(SPEC, tmp_path / "vc") as simulator:
-        platform = Platform(
-            id=PlatformId("moving"),
-            name="moving",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
+        platform = platform_of(simulator)
         with (
             VSphereFactory(SystemClock()).connect(platform, simulator.password) as vsphere,
             OtherClient(simulator) as other,

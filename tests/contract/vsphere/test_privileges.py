@@ -17,8 +17,8 @@ from app.vsphere import privileges
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from tests.contract.vsphere.platforms import ROOT
-from tests.contract.vsphere.test_hardship import platform_of
 from tests.support.fakes import RecordingTaskLog
+from tests.support.simulated import platform_of
 
 _ROW = re.compile(
     r"^\|(?P<name>[^|]*)\|(?P<ids>[^|]*)\|(?P<backup>[^|]*)\|(?P<restore>[^|]*)\|[^|]*\|$", re.MULTILINE

@@ -14,8 +14,7 @@ from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
 from app.domain.errors import VmCreationFailed
 from app.domain.extents import Extent
-from app.domain.ids import PlatformId, VmId
-from app.domain.platforms import Platform
+from app.domain.ids import VmId
 from app.domain.vms import SavedConfiguration, VmPlacement, VmSummary
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DatacenterSpec, DatastoreSpec, DiskSpec, SimulatorSpec, VmSpec
@@ -26,6 +25,7 @@ from app.vsphere.errors import DatastoreUnknown
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from tests.support.fakes import RecordingTaskLog
+from tests.support.simulated import platform_of
 from tests.unit.transport.opening import requests
 
 LOCAL = "datastore [1]"
@@ -65,14 +65,7 @@ SPEC = SimulatorSpec(
 @contextmanager
 def running(spec: SimulatorSpec, folder: Path) -> Iterator[tuple[VSphereSimulator, VSphereHypervisor]]:
     with VSphereSimulator(spec, folder) as simulator:
-        platform = Platform(
-            id=PlatformId("same names"),
-            name="same names",
-            address=simulator.host,
-            port=simulator.port,
-            user=simulator.user,
-            thumbprint_sha256=simulator.thumbprint_sha256,
-        )
+        platform = platform_of(simulator)
         with VSphereFactory(SystemClock()).connect(platform, simulator.password) as session:
             yield simulator, session
 

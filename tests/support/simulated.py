@@ -1,0 +1,17 @@
+"""A running simulator as a registered platform."""
+
+from app.domain.ids import PlatformId
+from app.domain.platforms import Platform
+from app.simulator.server import VSphereSimulator
+
+
+def platform_of(simulator: VSphereSimulator) -> Platform:
+    """Return how the console reaches a simulator, with its certificate confirmed."""
+    return Platform(
+        id=PlatformId("sim"),
+        name="sim",
+        address=simulator.host,
+        port=simulator.port,
+        user=simulator.user,
+        thumbprint_sha256=simulator.thumbprint_sha256,
+    )
