@@ -1,6 +1,7 @@
-"""Waiting for conditions instead of sleeping, and ports nobody uses."""
+"""Waiting for conditions and threads instead of sleeping, and ports nobody uses."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -23,6 +24,19 @@ def wait_until(condition: Callable[[], T], *, deadline_s: float = 10.0, what: st
             raise AssertionError(f"{what} did not come true within {deadline_s:g} s")
         time.sleep(pause_s)
         pause_s = min(0.05, pause_s * 1.5)
+
+
+def wait_for_threads(*names: str) -> None:
+    """Wait until no thread is left whose name begins with one of these.
+
+    Raises:
+        AssertionError: one is still there after five seconds.
+    """
+    wait_until(
+        lambda: not any(thread.name.startswith(names) for thread in threading.enumerate()),
+        deadline_s=5,
+        what=f"the end of the threads {', '.join(names)}",
+    )
 
 
 def free_port() -> int:

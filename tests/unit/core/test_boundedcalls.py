@@ -9,7 +9,7 @@ import pytest
 from app.core.boundedcalls import BoundedCalls, Call, CallTimedOut
 from app.core.cancel import CancelToken
 from app.domain.errors import TaskCancelled
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_threads
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def stuck() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
-    wait_until(lambda: not any(one.name.startswith("calls-") for one in threading.enumerate()), deadline_s=5)
+    wait_for_threads("calls-")
 
 
 def test_results_and_errors_come_back_to_the_caller() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.engine.ending import Ending
 from tests.support.engine_lab import EngineLab
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_threads
 
 
 @pytest.mark.allows_log("did not end in time", "could not be ended in order")
@@ -30,7 +30,7 @@ def test_parts_that_hang_or_fail_do_not_keep_the_others_from_ending() -> None:
     assert time.monotonic() - began < 5
     assert ended == ["first", "last"]
     held.set()
-    wait_until(lambda: not any(one.name.startswith("ending-stuck") for one in threading.enumerate()), deadline_s=5)
+    wait_for_threads("ending-stuck")
 
 
 @pytest.mark.allows_log("did not end in time")
@@ -46,4 +46,4 @@ def test_the_engine_ends_in_time_whatever_hangs(
         assert time.monotonic() - began < 20
         held.set()
         monkeypatch.undo()
-    wait_until(lambda: not any(one.name.startswith("ending-") for one in threading.enumerate()), deadline_s=5)
+    wait_for_threads("ending-")

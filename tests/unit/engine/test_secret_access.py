@@ -12,7 +12,7 @@ from app.domain.states import TaskState
 from app.engine.api import CancelTask, ListPlatforms
 from app.engine.secretaccess import BoundedSecrets
 from tests.support.engine_lab import EngineLab, MemorySecrets, filled_vm
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_threads
 
 
 class Prompting(MemorySecrets):
@@ -37,7 +37,7 @@ def prompting() -> Iterator[Prompting]:
     store = Prompting()
     yield store
     store.answered.set()
-    wait_until(lambda: not any(one.name.startswith("secrets-") for one in threading.enumerate()), deadline_s=5)
+    wait_for_threads("secrets-")
 
 
 def test_a_task_that_waits_for_the_keyring_can_be_stopped(tmp_path: Path, prompting: Prompting) -> None:

@@ -1,6 +1,5 @@
 """Servers that trickle, say too much or say nothing: one deadline for the whole delivery, and the engine ends."""
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +19,7 @@ from app.engine.notify.webhook import WebhookSink
 from tests.support.engine_lab import EngineLab
 from tests.support.mail_server import mail_server
 from tests.support.slow_server import SlowServer, slow_server
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_threads, wait_until
 from tests.unit.engine.notify.test_notifier import Outage
 
 TEST = Notice(kind=NoticeKind.TEST, at=datetime(2026, 3, 1, 8, 0, tzinfo=UTC))
@@ -36,8 +35,7 @@ TRICKLES = {
 @pytest.fixture(autouse=True)
 def _no_thread_stays() -> Iterator[None]:
     yield
-    names = ("webhook-", "email-", "notification-")
-    wait_until(lambda: not any(one.name.startswith(names) for one in threading.enumerate()), deadline_s=5)
+    wait_for_threads("webhook-", "email-", "notification-")
 
 
 def fails_in_time(sink: WebhookSink | EmailSink, limit_s: float = 5.0) -> str:
