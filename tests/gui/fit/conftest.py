@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.console.pages import make_pages
@@ -40,9 +40,7 @@ def make_scene(
 
     yield make
     for scene in made:
-        for widget in scene.opened:
-            if isinstance(widget, QDialog):
-                widget.done(0)
+        scene.close_opened()
         # A shell that is put away must not build its window anew in the next language.
         languages.changed.disconnect(scene.shell._on_language_changed)
         scene.shell.dismiss()

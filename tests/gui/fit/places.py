@@ -71,6 +71,13 @@ class Scene:
         self.settle()
         return self.shell.window
 
+    def close_opened(self) -> None:
+        """Put away the dialogs that were opened over the window."""
+        for dialog in self.opened:
+            assert isinstance(dialog, QDialog)
+            dialog.done(0)
+        self.opened.clear()
+
     def page_of(self, kind: type[QWidget]) -> QWidget:
         """Return the page of a kind."""
         return next(one for one in self.shell.window.pages() if isinstance(one, kind))

@@ -35,10 +35,7 @@ def test_a_dialog_opens_in_its_first_field(make_scene: MakeScene, name: str) -> 
     if not isinstance(dialog, QMessageBox):
         _check_enter(dialog)
         _check_escape(dialog)
-    for opened in scene.opened:
-        assert isinstance(opened, QDialog)
-        opened.done(0)
-    scene.opened.clear()
+    scene.close_opened()
 
 
 def _check_enter(dialog: QDialog) -> None:

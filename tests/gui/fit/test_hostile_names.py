@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import QAbstractItemModel, QAbstractListModel, QModelIndex, QPoint, Qt
 from PySide6.QtGui import QAction, QImage, QTextDocument
 from PySide6.QtGui import Qt as GuiQt
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QDialog, QLabel, QTextEdit, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QLabel, QTextEdit, QToolTip, QWidget
 
 from app.views import style
 from app.views.translation import Language
@@ -55,10 +55,7 @@ def test_no_name_is_interpreted(
         problems = [*_interpreted(window), *_tips_interpreted(window)]
         assert not problems, "\n".join(problems)
     assert not watch.was_opened()
-    for dialog in scene.opened:
-        assert isinstance(dialog, QDialog)
-        dialog.done(0)
-    scene.opened.clear()
+    scene.close_opened()
 
 
 def _interpreted(window: QWidget) -> Iterator[str]:

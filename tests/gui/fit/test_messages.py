@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.views import style
 from app.views.backup.list_vms import VmList
@@ -67,10 +67,7 @@ def test_a_message_moves_nothing(make_scene: MakeScene, name: str) -> None:
         assert overlay.isVisible() == bool(overlay.messages)
         if overlay.messages:
             assert overlay.owner.rect().contains(overlay.geometry())
-    for dialog in scene.opened:
-        assert isinstance(dialog, QDialog)
-        dialog.done(0)
-    scene.opened.clear()
+    scene.close_opened()
 
 
 def test_the_second_click_hits_the_row_of_the_first(make_scene: MakeScene) -> None:

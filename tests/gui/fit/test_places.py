@@ -4,7 +4,7 @@ The same tests run once more at 150 % in a process of their own, see ``test_scal
 """
 
 import pytest
-from PySide6.QtWidgets import QDialog, QMainWindow, QWidget
+from PySide6.QtWidgets import QMainWindow, QWidget
 
 from app.views import style
 from app.views.translation import Language
@@ -28,10 +28,7 @@ def test_everything_has_room(make_scene: MakeScene, name: str, language: Languag
         assert (scene.shell.window.width(), scene.shell.window.height()) == size, "the window refuses the size"
         found = [*misfits(shown), *_too_large(shown)]
         assert not found, f"at {size[0]}×{size[1]}:\n" + "\n".join(map(str, found))
-        for dialog in scene.opened:
-            assert isinstance(dialog, QDialog)
-            dialog.done(0)
-        scene.opened.clear()
+        scene.close_opened()
 
 
 def _too_large(shown: QWidget) -> list[str]:
