@@ -15,6 +15,7 @@ from pyVmomi import vmodl
 from app.cli.demo.stage import Stage, open_host, open_simulator, register
 from app.core.clock import SystemClock
 from app.domain.states import BackupKind
+from app.domain.vms import VmSummary
 from app.engine.api import TaskDetails
 from app.engine.backup.run import BackupRun
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
@@ -45,10 +46,8 @@ def codes_of(stage: Stage, made: Made) -> list[str]:
     return [line.code for line in stage.engine.ask(TaskDetails(task=made.task)).log]
 
 
-@pytest.mark.parametrize("flavour", [Flavour.VCENTER, Flavour.ESXI], ids=lambda one: one.value)
-def test_a_reverted_vm_is_read_whole_and_its_point_is_exact(open_fresh_stage: OpenStage, flavour: Flavour) -> None:
-    stage = stage_of(open_fresh_stage, flavour)
-    vm = vm_named(stage, "web-01")
+def points_before_a_revert(stage: Stage, vm: VmSummary) -> tuple[Made, Made]:
+    """Back a VM up twice and bring it back to a snapshot between the two; its change ids count on."""
     guests = stage.simulator.world.guests
     stage.simulator.faults.keep_cbt_over_revert(vm.name)
     with OtherClient(stage.simulator) as other:
@@ -65,7 +64,15 @@ def test_a_reverted_vm_is_read_whole_and_its_point_is_exact(open_fresh_stage: Op
         other.done(lambda: other.vm(vm.id).PowerOnVM_Task())
         other.take_snapshot(vm.id, "another product's")
         guests.write_now(vm.id, MIB)
-        third = back_up(stage, vm, INCREMENTAL)
+    return first, second
+
+
+@pytest.mark.parametrize("flavour", [Flavour.VCENTER, Flavour.ESXI], ids=lambda one: one.value)
+def test_a_reverted_vm_is_read_whole_and_its_point_is_exact(open_fresh_stage: OpenStage, flavour: Flavour) -> None:
+    stage = stage_of(open_fresh_stage, flavour)
+    vm = vm_named(stage, "web-01")
+    first, second = points_before_a_revert(stage, vm)
+    third = back_up(stage, vm, INCREMENTAL)
     assert codes_of(stage, third).count("plan.whole_went_back") == len(third.point.disks)
     assert all(disk.read_whole for disk in third.point.disks)
     assert third.point.parent is None
@@ -112,26 +119,12 @@ def test_a_revert_is_seen_whatever_the_clock_showed_then_and_shows_now(
 ) -> None:
     stage, clock = consoles
     vm = vm_named(stage, "web-01")
-    guests = stage.simulator.world.guests
-    stage.simulator.faults.keep_cbt_over_revert(vm.name)
     clock.ahead = then
-    with OtherClient(stage.simulator) as other:
-        before = other.take_snapshot(vm.id, "before the update")
-        other.done(lambda: before.RemoveSnapshot_Task(removeChildren=False))
-        first = back_up(stage, vm, FULL)
-        checkpoint = other.take_snapshot(vm.id, "before the update")
-        guests.write_now(vm.id, 2 * MIB)
-        second = back_up(stage, vm, INCREMENTAL)
-        assert second.point.parent == first.point.id
-        guests.write_now(vm.id, MIB)
-        other.done(lambda: checkpoint.RevertToSnapshot_Task())
-        other.done(lambda: other.vm(vm.id).PowerOnVM_Task())
-        other.take_snapshot(vm.id, "another product's")
-        guests.write_now(vm.id, MIB)
-        clock.ahead = later
-        third = back_up(stage, vm, INCREMENTAL)
-        guests.write_now(vm.id, MIB)
-        fourth = back_up(stage, vm, INCREMENTAL)
+    first, second = points_before_a_revert(stage, vm)
+    clock.ahead = later
+    third = back_up(stage, vm, INCREMENTAL)
+    stage.simulator.world.guests.write_now(vm.id, MIB)
+    fourth = back_up(stage, vm, INCREMENTAL)
     assert "plan.whole_went_back" in codes_of(stage, third)
     assert fourth.point.parent == third.point.id, "the newest in sequence, not the one from the future"
     assert [one.point.sequence for one in (first, second, third, fourth)] == [1, 2, 3, 4]
