@@ -1,6 +1,7 @@
 """Where a VM is created: what was asked for, else what it came from, else the only one there is."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ ORIGIN = Origin(
 )
 
 
-def host(name: str, *datastores: str, datacenter: str = "Shanghai") -> Host:
-    return Host(
+def host(name: str, *datastores: str, datacenter: str = "Shanghai", **more: Any) -> Host:
+    plain = Host(
         moid=f"host-{name}",
         name=name,
         datacenter=datacenter,
@@ -27,6 +28,7 @@ def host(name: str, *datastores: str, datacenter: str = "Shanghai") -> Host:
         datastores=frozenset(datastores),
         networks={},
     )
+    return replace(plain, **more)
 
 
 SITE = Site(
@@ -204,7 +206,7 @@ def test_datastore_of_another_datacenter_is_not_taken_for_the_vms_own() -> None:
 
 
 def test_renamed_datastore_is_known_by_its_id() -> None:
-    here = replace(host("esx02", "fast", "other"), datastore_ids={"datastore-1": "fast", "datastore-2": "other"})
+    here = host("esx02", "fast", "other", datastore_ids={"datastore-1": "fast", "datastore-2": "other"})
     origin = replace(
         ORIGIN, datastore_ids={"ds1": "datastore-1", "ds2": "datastore-2"}, resource_pool="", same_platform=True
     )
@@ -213,13 +215,13 @@ def test_renamed_datastore_is_known_by_its_id() -> None:
 
 
 def test_ids_of_another_platform_count_for_nothing() -> None:
-    here = replace(host("esx02", "ds1", "other"), datastore_ids={"datastore-9": "ds1", "datastore-1": "other"})
+    here = host("esx02", "ds1", "other", datastore_ids={"datastore-9": "ds1", "datastore-1": "other"})
     origin = replace(ORIGIN, datastore_ids={"ds1": "datastore-1"}, same_platform=False)
     assert choose_place(replace(SITE, hosts=(here,)), origin, VmPlacement(name="web")).datastore == "ds1"
 
 
 def test_ids_of_an_unknown_platform_count_where_the_name_agrees() -> None:
-    here = replace(host("esx02", "ds1", "other"), datastore_ids={"datastore-9": "ds1", "datastore-1": "other"})
+    here = host("esx02", "ds1", "other", datastore_ids={"datastore-9": "ds1", "datastore-1": "other"})
     origin = replace(ORIGIN, datastore_ids={"ds1": "datastore-1"})
     assert choose_place(replace(SITE, hosts=(here,)), origin, VmPlacement(name="web")).datastore == "ds1"
 

@@ -370,7 +370,7 @@ def two_of_one_name() -> dict[str, Network]:
 
 def connected(backing: Any, names: dict[str, str], **place: Any) -> tuple[Any, Rebuilt]:
     saved = given.saved(given.card(backing=backing))
-    here = replace(host("esx01", "ds1"), networks=two_of_one_name())
+    here = host("esx01", "ds1", networks=two_of_one_name())
     at = Place(folder="f", pool="p", host=here, datastore="ds1", disk_datastores={}, **place)
     result = rebuild(replace(saved, networks=names), at, VmPlacement(name="web"), WHOLE, "mark")
     return added(result, device.VirtualEthernetCard)[0], result
@@ -408,7 +408,7 @@ def test_standard_network_that_was_renamed_is_known_by_its_id_on_its_own_platfor
 
 def test_network_asked_for_by_a_name_that_several_have_is_not_guessed() -> None:
     saved = given.saved()
-    here = replace(host("esx01", "ds1"), networks=two_of_one_name())
+    here = host("esx01", "ds1", networks=two_of_one_name())
     at = Place(folder="f", pool="p", host=here, datastore="ds1", disk_datastores={2000: "ds1"})
     for asked, connects in (("Prod", False), ("dvportgroup-2", True), ("Switch 2/Prod", True)):
         wanted = VmPlacement(name="web", networks=(("VM Network", asked),))
@@ -418,7 +418,7 @@ def test_network_asked_for_by_a_name_that_several_have_is_not_guessed() -> None:
 
 def test_namesake_of_a_network_that_is_still_there_elsewhere_is_not_taken_for_it() -> None:
     own = Network(name="VM Network", moid="network-1")
-    here = replace(host("esx01", "ds1"), networks={"network-2": Network(name="VM Network", moid="network-2")})
+    here = host("esx01", "ds1", networks={"network-2": Network(name="VM Network", moid="network-2")})
     at = Place(
         folder="f",
         pool="p",
