@@ -74,6 +74,18 @@ def vm(
 
 
 OTHER_DISKS = frozenset({"6000c29-b"})
+FACTS = VmFacts(
+    vm=VmId("vm-7"),
+    name="web",
+    platform_address="vc.test",
+    instance_uuid=None,
+    datacenter="",
+    datastore="",
+    host="",
+    hostname=None,
+    guest="",
+)
+"""What a point of an earlier version tells of its VM."""
 
 
 @pytest.mark.parametrize(
@@ -167,19 +179,8 @@ def test_a_name_alone_is_nothing() -> None:
 
 
 def test_an_old_point_is_judged_by_what_it_has() -> None:
-    facts = VmFacts(
-        vm=VmId("vm-7"),
-        name="web",
-        platform_address="vc.test",
-        instance_uuid=None,
-        datacenter="",
-        datastore="",
-        host="",
-        hostname=None,
-        guest="",
-    )
-    assert located(vm(disks=None), recorded=recorded_facts(facts)).verdict is Verdict.UNSURE
-    assert located(vm(), recorded=recorded_facts(facts, DISKS)).verdict is Verdict.SAME
+    assert located(vm(disks=None), recorded=recorded_facts(FACTS)).verdict is Verdict.UNSURE
+    assert located(vm(), recorded=recorded_facts(FACTS, DISKS)).verdict is Verdict.SAME
     assert located(vm(), recorded=replace(RECORDED, platform=OLDER)).is_proven
 
 
@@ -192,17 +193,7 @@ def test_a_platform_is_known_by_its_uuid_and_by_its_address_only_without_one() -
 
 def test_points_under_an_id_of_another_vm_are_not_ones_of_this_vm() -> None:
     protected = ProtectedVm(vm=VmId("vm-7"), name="web", instance_uuid="u-7")
-    facts = VmFacts(
-        vm=VmId("vm-7"),
-        name="db",
-        platform_address="",
-        instance_uuid="u-8",
-        datacenter="",
-        datastore="",
-        host="",
-        hostname=None,
-        guest="",
-    )
+    facts = replace(FACTS, name="db", platform_address="", instance_uuid="u-8")
     assert not belongs(facts, protected)
     assert belongs(replace(facts, name="web"), protected)
     assert belongs(replace(facts, instance_uuid="U-7"), protected)
@@ -320,17 +311,7 @@ def point(*disks: tuple[int, str | None]) -> RestorePoint:
         created_at=datetime(2026, 11, 1, tzinfo=UTC),
         kind=BackupKind.FULL,
         parent=None,
-        facts=VmFacts(
-            vm=VmId("vm-7"),
-            name="web",
-            platform_address="vc.test",
-            instance_uuid="u-7",
-            datacenter="",
-            datastore="",
-            host="",
-            hostname=None,
-            guest="",
-        ),
+        facts=replace(FACTS, instance_uuid="u-7"),
         disks=tuple(
             PointDisk(
                 key=key,
