@@ -48,7 +48,7 @@ def go_away_for(stage: Stage, seconds: float = AWAY_S) -> None:
     threading.Timer(seconds, stage.simulator.come_back).start()
 
 
-def settled(stage: Stage) -> None:
+def settled() -> None:
     wait_until(lambda: not [one for one in threading.enumerate() if isinstance(one, threading.Timer)])
 
 
@@ -66,7 +66,7 @@ def test_services_that_restart_at_any_call_do_not_fail_a_backup(stage: Stage, ca
 
     stage.simulator.faults.fail_call(call, 1, restart)
     report = finished(stage.engine, start_backup(stage, vm, INCREMENTAL))
-    settled(stage)
+    settled()
     assert report.task.state is TaskState.COMPLETED, explain(report)
     made.append(Made(report.task.id, known_point(stage, report)))
     assert_points_are_exact(stage, vm.id, made)
@@ -102,7 +102,7 @@ def test_a_platform_that_refuses_connections_in_any_state_does_not_fail_a_backup
     at_state(stage, state, lambda: go_away_for(stage))
     task = start_backup(stage, vm, FULL, transports=(mode,))
     report = finished(stage.engine, task)
-    settled(stage)
+    settled()
     assert report.task.state is TaskState.COMPLETED, explain(report)
     made = Made(task, known_point(stage, report))
     assert_points_are_exact(stage, vm.id, [made])
@@ -130,7 +130,7 @@ def test_reading_goes_on_where_it_was_when_the_platform_goes_away_in_the_middle(
     monkeypatch.setattr(faults, name, counted)
     task = start_backup(stage, vm, FULL, transports=(mode,))
     report = finished(stage.engine, task)
-    settled(stage)
+    settled()
     assert report.task.state is TaskState.COMPLETED, explain(report)
     assert sent[0] >= 2 << 20
     assert_points_are_exact(stage, vm.id, [Made(task, known_point(stage, report))])
@@ -153,7 +153,7 @@ def test_a_restore_waits_for_its_platform_too(stage: Stage, state: TaskState) ->
         )
     )
     report = finished(stage.engine, task)
-    settled(stage)
+    settled()
     assert report.task.state is TaskState.COMPLETED, explain(report)
 
 

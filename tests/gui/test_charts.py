@@ -89,7 +89,7 @@ def traffic_of(*ages: timedelta) -> list[TrafficSample]:
     return [TrafficSample(NOW - age, 5_000_000.0, 1_000_000.0) for age in sorted(ages, reverse=True)]
 
 
-def shown_hours(chart: TrafficChart) -> float:
+def shown_hours(chart: TrafficChart | ResultBars) -> float:
     (left, right), _ = chart._plot.getPlotItem().vb.viewRange()
     return float(right - left) / 3600
 
@@ -144,12 +144,7 @@ def test_bars_begin_where_the_data_does(qtbot: QtBot, theme: ThemeSwitch) -> Non
     today = date(2026, 11, 22)
     idle = [DayBar(today - timedelta(days=age), 0, 0) for age in range(20, 365)]
     chart.show_days([*idle, DayBar(today - timedelta(days=9), succeeded=2, failed=0)], today, 365)
-    assert 10 * 24 <= shown_hours_of_bars(chart) < 12 * 24
-
-
-def shown_hours_of_bars(chart: ResultBars) -> float:
-    (left, right), _ = chart._plot.getPlotItem().vb.viewRange()
-    return float(right - left) / 3600
+    assert 10 * 24 <= shown_hours(chart) < 12 * 24
 
 
 @given(

@@ -13,7 +13,7 @@ from app.secretstore.file_lock import locked
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.secretstore.keyring_store import KeyringSecretStore
 from tests.support.keyrings import MemoryKeyring
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for_threads
 
 
 class Prompting(MemoryKeyring):
@@ -37,7 +37,7 @@ def prompting() -> Iterator[Prompting]:
     backend = Prompting()
     yield backend
     backend.answered.set()
-    wait_until(lambda: not keyring_threads(), deadline_s=5)
+    wait_for_threads("keyring-")
 
 
 def keyring_threads() -> list[threading.Thread]:
@@ -76,7 +76,7 @@ def test_once_the_prompt_is_answered_everything_goes_on(prompting: Prompting) ->
     with pytest.raises(SecretStoreLocked):
         impatient.get("a")
     prompting.answered.set()
-    wait_until(lambda: not keyring_threads(), deadline_s=5)
+    wait_for_threads("keyring-")
     impatient.set("a", "secret")
     assert store.get("a") == "secret"
 
@@ -86,7 +86,7 @@ def test_what_was_reported_as_failed_is_not_done_later(prompting: Prompting) -> 
     with pytest.raises(SecretStoreLocked):
         store.set("a", "secret")
     prompting.answered.set()
-    wait_until(lambda: not keyring_threads(), deadline_s=5)
+    wait_for_threads("keyring-")
     assert prompting.entries == {}
 
 
