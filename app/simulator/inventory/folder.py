@@ -98,7 +98,7 @@ class Folder(Entity):
         host: vim.HostSystem | None = None,
     ) -> vim.Task:
         """Let a VM whose files exist be part of the inventory."""
-        from app.simulator.vm.create import register_vm
+        from app.simulator.vm.register import register_vm
 
         self._check_holds_vms()
         path = self.world.inventory.parts_of(self).key_of(path)

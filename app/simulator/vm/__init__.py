@@ -6,8 +6,10 @@
 * ``disks`` - the VM's disks as chains of files: freezing, consolidation, throwing branches away.
 * ``config``, ``devices``, ``device_changes``, ``card_changes`` - pure functions on pyVmomi's data objects.
 * ``views`` - the properties that follow from configuration and state.
-* ``vmx``, ``snapshot_files``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called.
-* ``create`` - VMs made by CreateVM_Task and RegisterVM_Task; ``from_spec`` - those that are there at the start.
+* ``vmx``, ``snapshot_files``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called;
+  ``present_files`` - naming them after they were merged or moved.
+* ``create``, ``register`` - VMs made by CreateVM_Task and RegisterVM_Task; ``from_spec`` - those that are there at
+  the start.
 * ``identities`` - new ids, shared UUIDs and a new vCenter, which tests bring about.
 * ``privileges`` - what a ConfigSpec asks for.
 * ``nfc_service`` - tickets for NFC; ``disk_access`` - what NFC and HTTPS may open; ``guests_port`` - who writes.

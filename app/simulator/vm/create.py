@@ -1,9 +1,9 @@
-"""How VMs come into the inventory: CreateVM_Task, RegisterVM_Task, and as part of a spec at the start."""
+"""How new VMs come into the inventory: CreateVM_Task, and what all ways have in common."""
 
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
 
@@ -12,7 +12,7 @@ from app.simulator.inventory.folder import Folder
 from app.simulator.objects import Call, Lazy
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
-from app.simulator.vm import guest_systems, layout, vmx
+from app.simulator.vm import guest_systems, layout
 from app.simulator.vm.config import (
     NewVm,
     check_name,
@@ -24,11 +24,10 @@ from app.simulator.vm.config import (
 from app.simulator.vm.device_changes import plan_device_changes
 from app.simulator.vm.disks import apply_tracking
 from app.simulator.vm.identity import bios_uuid, location_id, new_mac
-from app.simulator.vm.lifecycle import close_disks, delete_files
+from app.simulator.vm.lifecycle import delete_files
 from app.simulator.vm.machine import VirtualMachine
 from app.simulator.vm.privileges import require_privileges
 from app.simulator.vm.reconfigure import VmDeviceContext, carry_out
-from app.simulator.vm.snapshot_files import load_snapshots
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed
 
@@ -92,7 +91,12 @@ def place_for(folder: Folder, pool: vim.ResourcePool | None, host: vim.HostSyste
     return Place(folder=folder, host=chosen, pool=wanted)
 
 
-def _refuse_twin(folder: Folder, name: str) -> None:
+def refuse_twin(folder: Folder, name: str) -> None:
+    """Refuse the name of a VM that is to be in a folder when a child has it.
+
+    Raises:
+        vim.fault.DuplicateName: one does.
+    """
     twin = child_named(folder, stored_name(name))
     if twin is not None:
         raise duplicate_name(name, twin)
@@ -119,7 +123,7 @@ def create_vm(
     place = place_for(folder, pool, host)
     name = spec.name or ""
     check_name(name)
-    _refuse_twin(folder, name)
+    refuse_twin(folder, name)
     refuse_unknown_hardware(place.host, spec)
 
     def run(progress: "TaskProgress") -> vim.VirtualMachine:
@@ -313,93 +317,3 @@ def base_config(
         build.default_devices(),
     )
     return changed(made, locationId=location_id(home))
-
-
-# ---- RegisterVM_Task -----------------------------------------------------------------------------------
-
-
-def register_vm(
-    folder: Folder,
-    call: Call,
-    path: str,
-    name: str | None,
-    *,
-    pool: vim.ResourcePool | None,
-    host: vim.HostSystem | None,
-    as_template: bool,
-) -> vim.Task:
-    """Let a VM whose files exist be part of the inventory, in a task.
-
-    Raises:
-        vim.fault.NoPermission: the caller may not.
-    """
-    call.require("VirtualMachine.Inventory.Register", folder)
-    place = place_for(folder, pool, host)
-
-    def run(progress: "TaskProgress") -> vim.VirtualMachine:
-        vm = _register(place, path, name, progress, as_template=as_template)
-        vm.post(vim.event.VmRegisteredEvent, f"Registered {vm.name} on {vm.host.name}.", call.user)
-        ref: vim.VirtualMachine = vm.ref
-        return ref
-
-    return call.start_task(folder, "RegisterVM_Task", run)
-
-
-def _register(
-    place: Place, path: str, name: str | None, progress: "TaskProgress", *, as_template: bool
-) -> VirtualMachine:
-    world = place.folder.world
-    with as_vim_faults(path):
-        home = DatastorePath.parse(path)
-    if any(layout.home_of(one.config) == home for one in world.inventory.vms.values()):
-        raise vim.fault.AlreadyExists(
-            msg=f"The specified key, name, or identifier '{path}' already exists.", name=path
-        )
-    file = layout.local_file(world, home)
-    if not file.is_file():
-        raise vim.fault.NotFound(msg=f"The object or item referred to could not be found: {path}")
-    spec = vmx.spec_from_text(file.read_text("utf-8", "replace"), path)
-    spec = changed(spec, name=meant_name(name or spec.name or home.name.removesuffix(".vmx")))
-    _refuse_twin(place.folder, spec.name or "")
-    written_at = spec.locationId
-    vm = VirtualMachine(
-        world,
-        new_vm_moid(world),
-        stored_name(spec.name or ""),
-        place.folder,
-        made=base_config(world, spec, home, place.host),
-        host=place.host,
-        pool=place.pool,
-        datastore_names=frozenset({home.datastore}),
-    )
-    vm.set_trees({})
-    context = VmDeviceContext(world, home, vm)
-    plan = plan_device_changes(vm.config.hardware.device, _known_networks(spec, context), context)
-    try:
-        devices = carry_out(vm, plan)
-        progress.report(50)
-        made = with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices)
-        vm.set_config(changed(made, template=as_template, locationId=written_at or location_id(home)))
-        load_snapshots(vm, context)
-        vm.moved_here = written_at not in (None, location_id(home))
-        add_to_inventory(vm)
-    except vmodl.MethodFault:
-        close_disks(vm)
-        raise
-    return vm
-
-
-def _known_networks(spec: vim.vm.ConfigSpec, context: VmDeviceContext) -> list[Any]:
-    """A card on a network that does not exist here is registered unconnected, on the first network."""
-    return [_on_known_network(change, context) for change in spec.deviceChange]
-
-
-def _on_known_network(change: Any, context: VmDeviceContext) -> Any:
-    card = change.device
-    if not isinstance(card, vim.vm.device.VirtualEthernetCard) or card.backing is None:
-        return change
-    if context.network(card.backing) is not None:
-        return change
-    backing = build.network_backing(context.any_network(), None)
-    disconnected = build.connect_info(connected=False, start_connected=False)
-    return changed(change, device=changed(card, backing=backing, connectable=disconnected))
