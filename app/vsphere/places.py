@@ -19,7 +19,7 @@ from app.domain.places import (
 from app.domain.vms import SavedConfiguration
 from app.vsphere import saved_vm
 from app.vsphere.names import unescaped
-from app.vsphere.placement import Network
+from app.vsphere.offer import Network
 from app.vsphere.properties import Query, Row, read_all
 from app.vsphere.rebuild_devices import saved_network
 from app.vsphere.sites import read_site

@@ -12,7 +12,8 @@ from typing import Any
 from pyVmomi import vim
 
 from app.vsphere.details import capacity_of, unsupported_reason
-from app.vsphere.placement import Network, NetworkKind, listed, named
+from app.vsphere.offer import Network, NetworkKind
+from app.vsphere.placement import listed, named
 from app.vsphere.plain_values import copy_plain, is_address
 
 _device = vim.vm.device

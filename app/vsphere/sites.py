@@ -8,7 +8,7 @@ from pyVmomi import vim
 
 from app.vsphere.hardware_versions import offered_versions
 from app.vsphere.names import unescaped
-from app.vsphere.placement import Datacenter, Host, Network, NetworkKind, Site
+from app.vsphere.offer import Datacenter, Host, Network, NetworkKind, Site
 from app.vsphere.properties import Query, Row, read_all, read_many
 
 _MAX_DEPTH = 64

@@ -11,7 +11,8 @@ from pyVmomi import VmomiSupport, vim
 from app.domain.vms import VmPlacement
 from app.vsphere import saved_vm
 from app.vsphere.errors import ConfigurationUnreadable
-from app.vsphere.placement import Network, Place
+from app.vsphere.offer import Network
+from app.vsphere.placement import Place
 from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, origin_of, rebuild
 from app.vsphere.settings_allowed import is_kept_setting
 from tests.unit.vsphere import saved as given_vm

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.vms import VmPlacement
-from app.vsphere.placement import Datacenter, Host, NoPlace, Origin, Site, choose_place
+from app.vsphere.offer import Datacenter, Host, Site
+from app.vsphere.placement import NoPlace, Origin, choose_place
 
 NAMES = st.sampled_from(["Shanghai", "A/Shanghai", "ds1", "group-1"])
 

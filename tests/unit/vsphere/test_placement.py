@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from app.domain.vms import VmPlacement
-from app.vsphere.placement import Datacenter, Host, NoPlace, Origin, Site, choose_place
+from app.vsphere.offer import Datacenter, Host, Site
+from app.vsphere.placement import NoPlace, Origin, choose_place
 
 ORIGIN = Origin(
     datacenter="Shanghai",

@@ -7,7 +7,8 @@ import pytest
 from pyVmomi import vim
 
 from app.domain.vms import VmPlacement
-from app.vsphere.placement import Network, NetworkKind, Place
+from app.vsphere.offer import Network, NetworkKind
+from app.vsphere.placement import Place
 from app.vsphere.rebuild import MARK, Identity, Rebuilt, finishing_spec, origin_of, rebuild
 from app.vsphere.rebuild_devices import DiskSlot, slots_of
 from app.vsphere.saved_vm import SavedVm
