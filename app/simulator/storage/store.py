@@ -3,10 +3,9 @@
 import os
 import posixpath
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 
+from app.simulator.storage import files
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import SECTOR_BYTES, Descriptor
 from app.simulator.storage.disk import PIN_WAIT_S, SimDisk
@@ -17,16 +16,14 @@ from app.simulator.storage.errors import (
     DiskCorrupt,
     DiskExists,
     DiskFrozen,
-    DiskNotFound,
     StorageError,
 )
-from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, runs
+from app.simulator.storage.grains import GRAIN_BYTES, grain_count
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
 from app.simulator.storage.naming import DiskNames, geometry_ddb, stem
 from app.simulator.storage.sparse import move_file
 from app.simulator.storage.tracking import ChangeTracking
 
-_DESCRIPTOR_LIMIT_BYTES = 64 << 10
 _LARGEST_BYTES = 2_000 << 30
 
 
@@ -154,7 +151,7 @@ class DiskStore:
             old_extent, old_tracking, old_store = disk.extent_path, disk.tracking_path, disk.datastore
             booked = old_store.booked_bytes(old_extent.relative)
             datastore.book(extent.relative, booked)
-            with self._reopening(disk):
+            with files.reopening(disk):
                 move_file(old_store.resolve(old_extent), datastore.resolve(extent))
                 if old_tracking is not None:
                     tracking = path.sibling(f"{stem(path)}-ctk.vmdk")
@@ -246,7 +243,7 @@ class DiskStore:
             if parent.thin:
                 new = held & ~parent.layer.held(0, len(held))
                 parent.datastore.book(parent.extent_path.relative, int(new.sum()) * GRAIN_BYTES)
-            _copy_held(child, parent, held)
+            files.copy_held(child, parent, held)
             self._inherit_tracking(child, parent)
             parent.descriptor.cid = child.descriptor.cid
             parent.children = list(child.children)
@@ -339,49 +336,19 @@ class DiskStore:
             file.parent.mkdir(parents=True, exist_ok=True)
 
     def _load(self, path: DatastorePath, datastore: SimDatastore) -> SimDisk:
-        file = datastore.resolve(path)
-        if not file.is_file():
-            raise DiskNotFound(f"there is no disk {path}")
-        if file.stat().st_size > _DESCRIPTOR_LIMIT_BYTES:
-            raise DiskCorrupt(f"{path} is not a descriptor")
-        try:
-            descriptor = Descriptor.parse(file.read_text("utf-8"))
-        except UnicodeDecodeError as error:
-            raise DiskCorrupt(f"{path} is not a descriptor") from error
+        descriptor = files.read_descriptor(datastore, path)
         parent: SimDisk | None = None
         if descriptor.parent_hint is not None:
-            parent = self.open(self._parent_path(file, descriptor.parent_hint))
+            parent = self.open(
+                files.parent_path(self._datastores, datastore.resolve(path), descriptor.parent_hint)
+            )
             if parent.capacity_bytes != descriptor.capacity_bytes or parent.content_id != descriptor.parent_cid:
                 raise DiskCorrupt(f"{parent.path} is not the parent that {path} was made for")
-        data = datastore.resolve(path.sibling(descriptor.extent_file))
-        if not data.is_file():
-            raise DiskCorrupt(f"the data file of {path} is missing")
-        kind = DeltaLayer if descriptor.is_delta else FlatLayer
-        layer = kind.open(data, descriptor.capacity_bytes)
-        tracking: ChangeTracking | None = None
-        if descriptor.track_file is not None:
-            try:
-                track_file = datastore.resolve(path.sibling(descriptor.track_file))
-                tracking = ChangeTracking(track_file, descriptor.capacity_bytes)
-            except (StorageError, OSError) as error:
-                layer.close()
-                raise DiskCorrupt(f"the change tracking of {path} cannot be read: {error}") from error
+        layer, tracking = files.open_files(datastore, path, descriptor)
         disk = SimDisk(self, datastore, path, descriptor, layer, tracking, parent)
         disk.diverged = True
-        self._correct_booking(disk)
+        files.correct_booking(disk)
         return disk
-
-    def _parent_path(self, child_file: Path, hint: str) -> DatastorePath:
-        parent_file = Path(os.path.normpath(child_file.parent / hint))
-        for datastore in self._datastores.values():
-            if parent_file.is_relative_to(datastore.root):
-                return datastore.path(parent_file.relative_to(datastore.root).as_posix())
-        raise DiskCorrupt(f"the parent {hint} lies outside of every datastore")
-
-    def _correct_booking(self, disk: SimDisk) -> None:
-        held = int(disk.layer.held(0, grain_count(disk.capacity_bytes)).sum()) * GRAIN_BYTES
-        tables = GRAIN_BYTES if disk.parent is not None else 0
-        disk.datastore.set_booking(disk.extent_path.relative, held + tables if disk.thin else disk.capacity_bytes)
 
     def _save_new(self, disk: SimDisk) -> None:
         """Write the descriptor of a new disk; when there is no space for it, nothing of the disk stays."""
@@ -431,29 +398,3 @@ class DiskStore:
     def _delete_files(self, disk: SimDisk) -> None:
         for path in disk.files:
             disk.datastore.delete_file(path.relative)
-
-    @contextmanager
-    def _reopening(self, disk: SimDisk) -> Iterator[None]:
-        """Close a disk's files, which open files on Windows need to be moved, and open them at its path after."""
-        disk.layer.close()
-        if disk.tracking is not None:
-            disk.tracking.close()
-        try:
-            yield
-        finally:
-            kind = DeltaLayer if disk.descriptor.is_delta else FlatLayer
-            disk.layer = kind.open(disk.datastore.resolve(disk.extent_path), disk.capacity_bytes)
-            track_path = disk.tracking_path
-            if track_path is not None:
-                disk.tracking = ChangeTracking(disk.datastore.resolve(track_path), disk.capacity_bytes)
-
-
-def _copy_held(child: SimDisk, parent: SimDisk, held: Mask) -> None:
-    for start, stop, is_held in runs(held):
-        if is_held:
-            offset = start * GRAIN_BYTES
-            length = min(stop * GRAIN_BYTES, child.capacity_bytes) - offset
-            child.layer.file.copy_to(
-                child.layer.data_offset + offset, parent.layer.file, parent.layer.data_offset + offset, length
-            )
-            parent.layer.hold(start, stop)

@@ -1,0 +1,108 @@
+"""The files that a disk is made of: found, opened, and copied into each other."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.simulator.storage.datastore import DatastorePath, SimDatastore
+from app.simulator.storage.descriptor import Descriptor
+from app.simulator.storage.disk import SimDisk
+from app.simulator.storage.errors import DiskCorrupt, DiskNotFound, StorageError
+from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, runs
+from app.simulator.storage.layers import DeltaLayer, FlatLayer
+from app.simulator.storage.tracking import ChangeTracking
+
+_DESCRIPTOR_LIMIT_BYTES = 64 << 10
+
+
+def read_descriptor(datastore: SimDatastore, path: DatastorePath) -> Descriptor:
+    """Read the descriptor of a disk.
+
+    Raises:
+        DiskNotFound: there is none.
+        DiskCorrupt: the file is not one.
+    """
+    file = datastore.resolve(path)
+    if not file.is_file():
+        raise DiskNotFound(f"there is no disk {path}")
+    if file.stat().st_size > _DESCRIPTOR_LIMIT_BYTES:
+        raise DiskCorrupt(f"{path} is not a descriptor")
+    try:
+        return Descriptor.parse(file.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise DiskCorrupt(f"{path} is not a descriptor") from error
+
+
+def parent_path(datastores: Mapping[str, SimDatastore], child_file: Path, hint: str) -> DatastorePath:
+    """Return the path of a disk's parent, from the hint in its descriptor.
+
+    Raises:
+        DiskCorrupt: it is on no datastore.
+    """
+    parent_file = Path(os.path.normpath(child_file.parent / hint))
+    for datastore in datastores.values():
+        if parent_file.is_relative_to(datastore.root):
+            return datastore.path(parent_file.relative_to(datastore.root).as_posix())
+    raise DiskCorrupt(f"the parent {hint} lies outside of every datastore")
+
+
+def open_files(
+    datastore: SimDatastore, path: DatastorePath, descriptor: Descriptor
+) -> tuple[FlatLayer | DeltaLayer, ChangeTracking | None]:
+    """Open the data of a disk and its change tracking, where it has one.
+
+    Raises:
+        DiskCorrupt: a file is missing or cannot be read.
+    """
+    data = datastore.resolve(path.sibling(descriptor.extent_file))
+    if not data.is_file():
+        raise DiskCorrupt(f"the data file of {path} is missing")
+    layer = _open_layer(data, descriptor)
+    if descriptor.track_file is None:
+        return layer, None
+    try:
+        track_file = datastore.resolve(path.sibling(descriptor.track_file))
+        return layer, ChangeTracking(track_file, descriptor.capacity_bytes)
+    except (StorageError, OSError) as error:
+        layer.close()
+        raise DiskCorrupt(f"the change tracking of {path} cannot be read: {error}") from error
+
+
+def _open_layer(data: Path, descriptor: Descriptor) -> FlatLayer | DeltaLayer:
+    kind = DeltaLayer if descriptor.is_delta else FlatLayer
+    return kind.open(data, descriptor.capacity_bytes)
+
+
+def correct_booking(disk: SimDisk) -> None:
+    """Book for a disk what it takes on its datastore."""
+    held = int(disk.layer.held(0, grain_count(disk.capacity_bytes)).sum()) * GRAIN_BYTES
+    tables = GRAIN_BYTES if disk.parent is not None else 0
+    disk.datastore.set_booking(disk.extent_path.relative, held + tables if disk.thin else disk.capacity_bytes)
+
+
+@contextmanager
+def reopening(disk: SimDisk) -> Iterator[None]:
+    """Close a disk's files, which open files on Windows need to be moved, and open them at its path after."""
+    disk.layer.close()
+    if disk.tracking is not None:
+        disk.tracking.close()
+    try:
+        yield
+    finally:
+        disk.layer = _open_layer(disk.datastore.resolve(disk.extent_path), disk.descriptor)
+        track_path = disk.tracking_path
+        if track_path is not None:
+            disk.tracking = ChangeTracking(disk.datastore.resolve(track_path), disk.capacity_bytes)
+
+
+def copy_held(child: SimDisk, parent: SimDisk, held: Mask) -> None:
+    """Copy the grains that a child holds into its parent."""
+    for start, stop, is_held in runs(held):
+        if is_held:
+            offset = start * GRAIN_BYTES
+            length = min(stop * GRAIN_BYTES, child.capacity_bytes) - offset
+            child.layer.file.copy_to(
+                child.layer.data_offset + offset, parent.layer.file, parent.layer.data_offset + offset, length
+            )
+            parent.layer.hold(start, stop)
