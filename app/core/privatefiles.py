@@ -11,13 +11,10 @@ list of its own.
 import errno
 import os
 import stat
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
-
-from app.core.childprocess import child_flags
 
 PRIVATE_FILE: Final = 0o600
 PRIVATE_FOLDER: Final = 0o700
@@ -145,93 +142,3 @@ def _make_folders(path: Path, make: Callable[[Path], None]) -> None:
         make(path)
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-
-
-# --- what earlier versions, or other programs, left open ---------------------------------------------------------
-
-
-def is_open_to_others(path: Path) -> bool:
-    """Tell whether a file or folder can be used by more users than it should be; False where that is not known.
-
-    A folder for a group, and what is in it, may be used by that group.
-    """
-    if os.name == "nt":
-        return False
-    try:
-        status = path.lstat()
-        folder = path if stat.S_ISDIR(status.st_mode) else path.parent
-        allowed = stat.S_IRWXG if is_for_group(folder) else 0
-    except OSError:
-        return False
-    return not stat.S_ISLNK(status.st_mode) and bool(stat.S_IMODE(status.st_mode) & _OTHERS & ~allowed)
-
-
-def close_to_others(root: Path) -> int:
-    """Take the rights that other users have on a folder and all that is in it; return how much was changed.
-
-    No link is followed, not even one that comes meanwhile, and no other file system is entered. A root that is
-    for a group stays so.
-
-    Raises:
-        OSError: the folder cannot be read, or something in it belongs to somebody else.
-    """
-    if os.name == "nt":
-        restrict_access_list(root)
-        return 1
-    allowed = stat.S_IRWXG | stat.S_ISGID if is_for_group(root) else 0
-    changed, device = 0, root.lstat().st_dev
-    for _, folders, files, folder in os.fwalk(root, onerror=_refused):  # by descriptors: a path may become a link
-        if os.fstat(folder).st_dev != device:
-            folders.clear()
-            continue
-        changed += _close(folder, allowed)
-        for name in files:
-            changed += _close_file(name, folder, device, allowed)
-    return changed
-
-
-def _refused(error: OSError) -> None:
-    raise error
-
-
-def _close_file(name: str, folder: int, device: int, allowed: int) -> bool:
-    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        return False
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        return os.fstat(descriptor).st_dev == device and _close(descriptor, allowed)
-    finally:
-        os.close(descriptor)
-
-
-def _close(descriptor: int, allowed: int) -> bool:
-    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-    surplus = mode & _OTHERS & ~allowed
-    if surplus:
-        os.fchmod(descriptor, mode & ~surplus)
-    return bool(surplus)
-
-
-def restrict_access_list(folder: Path, run: Callable[[list[str]], None] | None = None) -> None:
-    """Let only this user, the system and administrators use a folder of Windows and all that is in it.
-
-    Args:
-        folder: the folder; new files and folders in it inherit its access list.
-        run: runs the system's ``icacls``.
-
-    Raises:
-        OSError: the system refused.
-    """
-    user = os.environ.get("USERNAME", "")
-    domain = os.environ.get("USERDOMAIN", "")
-    account = f"{domain}\\{user}" if domain else user
-    system, administrators = "*S-1-5-18", "*S-1-5-32-544"  # well-known identifiers, whatever the language
-    grants = [f"{who}:(OI)(CI)F" for who in (account, system, administrators)]
-    (run or _run_icacls)(["icacls", str(folder), "/inheritance:r", "/grant:r", *grants, "/Q"])
-
-
-def _run_icacls(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, check=False, creationflags=child_flags())  # noqa: S603
-    if done.returncode:
-        detail = done.stderr.decode("utf-8", "replace").strip()
-        raise PermissionError(errno.EACCES, detail or "the access list could not be set", command[1])

@@ -20,6 +20,7 @@ class TaskKind(Enum):
     EXPORT = "export"
     SWEEP = "sweep"
     MIGRATION = "migration"
+    CLOSING = "closing"
 
 
 class TaskState(Enum):

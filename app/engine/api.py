@@ -24,7 +24,6 @@ from app.engine.commands import (
     ChangeRulePolicy,
     ChangeRuleRetry,
     ClearLog,
-    CloseToOthers,
     Command,
     ConfirmedVm,
     CreateRule,
@@ -69,7 +68,7 @@ from app.engine.commands.hooks import SetHooks
 from app.engine.commands.notifications import SetNotifications, TestSink
 from app.engine.commands.offers import OfferPoint, WithdrawPoint
 from app.engine.commands.program import ConfirmClock, RaiseWindow
-from app.engine.commands.tasks import StartExport, StartSweep
+from app.engine.commands.tasks import StartClosing, StartExport, StartSweep
 from app.engine.commands.trash import TakeBackPoint
 from app.engine.door import Door
 from app.engine.engine import Engine
@@ -109,6 +108,7 @@ from app.engine.queries import (
     ListVmPoints,
     ListVms,
     LogRow,
+    OpenEntriesRow,
     OriginalRow,
     PlanRestore,
     PlatformRow,
@@ -119,6 +119,7 @@ from app.engine.queries import (
     ProbePlatform,
     Query,
     ReadLimits,
+    ReadOpenEntries,
     RepositoryKeysRow,
     RuleDetails,
     RuleProblemRow,
@@ -183,7 +184,6 @@ __all__ = [
     "ChangeTracking",
     "CheckRule",
     "ClearLog",
-    "CloseToOthers",
     "Command",
     "ConfirmClock",
     "ConfirmedVm",
@@ -251,6 +251,7 @@ __all__ = [
     "OfferPoint",
     "OfferedDisk",
     "OneTime",
+    "OpenEntriesRow",
     "OriginalRow",
     "OverOriginal",
     "OverdueVm",
@@ -270,6 +271,7 @@ __all__ = [
     "ReadLimits",
     "ReadLog",
     "ReadNotifications",
+    "ReadOpenEntries",
     "ReadOverview",
     "ReadStatistics",
     "ReadStatus",
@@ -300,6 +302,7 @@ __all__ = [
     "StandbyGauge",
     "StandbyRow",
     "StartBackup",
+    "StartClosing",
     "StartExport",
     "StartGroupRestore",
     "StartRestore",

@@ -51,6 +51,42 @@ class AlreadyRegistered(OperationalError):
     hint_template = "Use the existing entry, or choose another name, address or path."
 
 
+class EntriesNotClosed(OperationalError):
+    """Files or folders of a standby machine could not be closed to other users."""
+
+    code = "standby.not_closed"
+    message_template = "{count} files and folders of {name} are still open to other users. The first: {paths}"
+    hint_template = (
+        "They may belong to somebody else: let their owner or an administrator take the rights "
+        "(chmod go= FILE), then close the standby machine again."
+    )
+
+
+class LinkedNotClosed(OperationalError):
+    """Files of a standby machine have names elsewhere and were not closed to other users."""
+
+    code = "standby.linked_not_closed"
+    message_template = (
+        "{count} files of {name} have further names (hard links), perhaps outside of the repository, and are "
+        "still open to other users. The first: {paths}"
+    )
+    hint_template = (
+        "Remove the other names and close the standby machine again; where all names are yours, take the rights "
+        "by hand (chmod go= FILE)."
+    )
+
+
+class RightsNotKept(OperationalError):
+    """The file system of a standby machine keeps no rights."""
+
+    code = "standby.rights_not_kept"
+    message_template = "The file system at {path} keeps no rights of users; what is there stays open to others."
+    hint_template = (
+        "Restrict it where it is mounted (options uid=, fmask=0177 and dmask=0077) or on its file server, or keep "
+        "the backups on a file system with rights, such as ext4 or XFS."
+    )
+
+
 class StandbyCopied(OperationalError):
     """A directory carries the mark of another standby machine that is registered."""
 

@@ -11,7 +11,16 @@ from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.backup.run import BackupRun
-from app.engine.commands import OverOriginal, StartBackup, StartExport, StartRestore, StartSweep, StartVerify
+from app.engine.closing import ClosingRun
+from app.engine.commands import (
+    OverOriginal,
+    StartBackup,
+    StartClosing,
+    StartExport,
+    StartRestore,
+    StartSweep,
+    StartVerify,
+)
 from app.engine.dispatcher import Candidate
 from app.engine.errors import StandbyUnknown
 from app.engine.export.run import ExportRun
@@ -22,7 +31,7 @@ from app.engine.taskmanager import QueuedTask
 from app.engine.upkeep.sweep import SweepRun
 from app.engine.verify import VerifyRun
 
-TaskRequest = StartBackup | StartRestore | StartVerify | StartExport | StartSweep
+TaskRequest = StartBackup | StartRestore | StartVerify | StartExport | StartSweep | StartClosing
 PointRequest = StartRestore | StartVerify | StartExport
 
 _KINDS: dict[type[PointRequest], TaskKind] = {
@@ -65,7 +74,9 @@ class Executor:
         if isinstance(request, StartBackup):
             return with_candidate(self._backup_record(request))
         if isinstance(request, StartSweep):
-            return with_candidate(self._sweep_record(request))
+            return with_candidate(self._standby_record(request, TaskKind.SWEEP, request.target_path))
+        if isinstance(request, StartClosing):
+            return with_candidate(self._standby_record(request, TaskKind.CLOSING))
         return with_candidate(self._point_record(request))
 
     def _backup_record(self, request: StartBackup) -> TaskRecord:
@@ -86,19 +97,21 @@ class Executor:
             created_at=self._workshop.clock.now(),
         )
 
-    def _sweep_record(self, request: StartSweep) -> TaskRecord:
+    def _standby_record(
+        self, request: StartSweep | StartClosing, kind: TaskKind, target_path: str = ""
+    ) -> TaskRecord:
         standby = self._workshop.catalog.standbys.get(request.standby)
         if standby is None:
             raise StandbyUnknown(standby=request.standby)
         return TaskRecord(
             id=_new_task(),
-            kind=TaskKind.SWEEP,
+            kind=kind,
             state=TaskState.PENDING,
             vm=VmId(""),
-            vm_name="/".join(part for part in (standby.name, request.target_path) if part),
+            vm_name="/".join(part for part in (standby.name, target_path) if part),
             platform=None,
             standby=request.standby,
-            target_path=request.target_path,
+            target_path=target_path,
             rule_name="",
             priority=request.priority,
             request=_encoded(request),
@@ -160,6 +173,8 @@ class Executor:
             RestoreRun(self._workshop, job, request).run()
         elif isinstance(request, StartSweep):
             SweepRun(self._workshop, job, request).run()
+        elif isinstance(request, StartClosing):
+            ClosingRun(self._workshop, job, request).run()
         elif isinstance(request, StartExport):
             ExportRun(self._workshop, job, request).run()
         else:

@@ -338,6 +338,18 @@ PACK_SET_ASIDE = MessageKind(
     "upkeep.pack_set_aside", "The pack {pack} holds damaged records: it was set aside, its whole records were kept"
 )
 
+STANDBY_CLOSED = MessageKind(
+    "standby.closed", "Other users of the machine have no rights there any more; {count} files and folders changed"
+)
+STANDBY_CLOSED_PARTLY = MessageKind(
+    "standby.closed_partly", "{count} files and folders were closed to other users; the others are as they were"
+)
+NOT_CLOSED = MessageKind("standby.entry_not_closed", "{path} could not be closed to other users: {detail}")
+LINKED_NOT_CLOSED = MessageKind(
+    "standby.linked_not_closed",
+    "{path} has further names (hard links), perhaps outside of the repository, and was left as it is",
+)
+
 
 class MessageCatalogue:
     """Turns stored codes and parameters into English sentences. Thread: any."""

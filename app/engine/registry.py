@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.core.hypervisor import Examinable, Hypervisor
-from app.core.privatefiles import close_to_others
 from app.core.utf8 import can_be_path, shown_path
 from app.domain.addresses import BadAddress, ascii_host, is_port
 from app.domain.console_events import (
@@ -17,11 +16,11 @@ from app.domain.console_events import (
     StandbyRegistered,
     StandbyRemoved,
 )
-from app.domain.errors import OperationalError, StandbyUnavailable
+from app.domain.errors import OperationalError
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
-from app.domain.standbys import Standby, target_directory
+from app.domain.standbys import Standby
 from app.engine.agreement import agree
 from app.engine.commands import DeletePoint, RegisterPlatform, RegisterStandby, UpdatePlatform, UpdateStandby
 from app.engine.encryption import EncryptionOffice
@@ -221,24 +220,6 @@ class Registry:
         workshop.catalog.standbys.remove(standby)
         workshop.journal.about(known.name, "standby.remove").info(m.STANDBY_REMOVED)
         workshop.bus.publish(StandbyRemoved(at=workshop.clock.now(), standby=standby))
-
-    def close_to_others(self, standby: StandbyId) -> int:
-        """Take the rights that other users have on the repositories of a standby; return how much was changed.
-
-        What else is in its root belongs to somebody else, and stays as it is.
-
-        Raises:
-            StandbyUnknown: there is none of that id.
-            StandbyUnavailable: it is not there, or refuses.
-        """
-        workshop, known = self._workshop, self.standby(standby)
-        check_root(known)
-        try:
-            changed = sum(close_to_others(target_directory(known, path)) for path in find_repositories(known))
-        except OSError as error:
-            raise StandbyUnavailable(path=known.root_path, detail=error.strerror or error) from error
-        workshop.journal.about(known.name, "standby.close").info(m.STANDBY_CLOSED, count=changed)
-        return changed
 
     # --- what uses what --------------------------------------------------------------------------------------
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from app.core.accesslists import restrict_access_list
 from app.core.durable import replace_durably
 from app.core.privatefiles import (
     file_mode_in,
     make_folder_on_standby,
     make_folders_on_standby,
     open_on_standby,
-    restrict_access_list,
 )
 from app.core.space import space_at
 from app.core.utf8 import can_be_path, shown_path

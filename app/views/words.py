@@ -42,6 +42,7 @@ _TASK_KINDS = {
     TaskKind.EXPORT: QT_TRANSLATE_NOOP("Words", "Export"),
     TaskKind.SWEEP: QT_TRANSLATE_NOOP("Words", "Clean-up"),
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
+    TaskKind.CLOSING: QT_TRANSLATE_NOOP("Words", "Closing to other users"),
 }
 _OPERATIONS = (
     QT_TRANSLATE_NOOP("Operations", "created"),
@@ -68,6 +69,7 @@ _KINDS = (
     QT_TRANSLATE_NOOP("Kinds", "export"),
     QT_TRANSLATE_NOOP("Kinds", "sweep"),
     QT_TRANSLATE_NOOP("Kinds", "migration"),
+    QT_TRANSLATE_NOOP("Kinds", "closing"),
 )
 """What a log line says of a task or a backup."""
 _WORD_PARAMS = {"operation": ("Operations", _OPERATIONS), "what": ("Kinds", _KINDS), "kind": ("Kinds", _KINDS)}

@@ -150,9 +150,12 @@ def _standbys(subjects: "Commands") -> None:
         action="store_true",
         help="it is a copy of a registered standby machine, and both stay in use: give it a mark of its own",
     )
-    _command(
+    close = _command(
         commands, "close", sites.close_standby, "take the rights that other users of the machine have there"
-    ).add_argument("name")
+    )
+    close.add_argument("name")
+    close.add_argument("--yes", action="store_true", help="do not ask")
+    close.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
     _command(commands, "remove", sites.remove_standby, "forget one; its data stays").add_argument("name")
     _encryption(commands)
 

@@ -6,19 +6,20 @@ from pathlib import Path
 from app.cli.ctl.names import find_platform, find_standby
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.secrets import new_passphrase, secret
-from app.cli.ctl.tasks import DONE, FAILED
+from app.cli.ctl.tasks import DONE, FAILED, queued
 from app.core.streams import is_at_terminal
 from app.engine.api import (
-    CloseToOthers,
     Door,
     InspectServer,
     ListPlatformRows,
     ListStandbyRows,
     ProbePlatform,
+    ReadOpenEntries,
     RegisterPlatform,
     RegisterStandby,
     RemovePlatform,
     RemoveStandby,
+    StartClosing,
     UpdatePlatform,
 )
 
@@ -178,9 +179,20 @@ def add_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
 def close_standby(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Take the rights that other users of the machine have on what is at a standby machine."""
     standby = find_standby(door, chosen.name)
-    count = door.execute(CloseToOthers(standby=standby.id))
-    screen.facts([("Closed", standby.name), ("changed", str(count))], {"changed": count})
-    return DONE
+    found = door.ask(ReadOpenEntries(standby=standby.id))
+    if found.is_complete and not found.count and not found.linked:
+        screen.facts([("Closed", standby.name), ("Open to others", "nothing")], found)
+        return DONE
+    more = "" if found.is_complete else " or more"
+    screen.remark(f"Other users can use {found.count}{more} files and folders in {found.path}.")
+    if found.linked:
+        screen.remark(f"{found.linked} more have further names (hard links) and stay as they are.")
+    if not chosen.yes and not _confirmed("Take the rights of other users? [y/N] "):
+        screen.remark("Nothing was changed. To confirm it: --yes")
+        return FAILED
+    task = door.execute(StartClosing(standby=standby.id))
+    screen.remark(f"To stop it: debugctl task cancel {task}")
+    return queued(door, screen, [task], wait=chosen.wait)
 
 
 def remove_standby(door: Door, screen: Screen, chosen: Namespace) -> int:

@@ -124,11 +124,12 @@ def queued(door: Door, screen: Screen, tasks: Sequence[TaskId], *, wait: bool) -
         if screen.as_json:
             screen.document(tasks)
         return DONE
-    waiting, reports = list(tasks), []
+    waiting, reports, told = list(tasks), [], dict.fromkeys(tasks, 0)
     while waiting:
         for task in tuple(waiting):
             report = door.ask(TaskDetails(task=task, log_lines=0))
             if not report.task.state.is_final:
+                told[task] = _tell_progress(screen, report.task, told[task])
                 continue
             waiting.remove(task)
             reports.append(report.task)
@@ -139,3 +140,12 @@ def queued(door: Door, screen: Screen, tasks: Sequence[TaskId], *, wait: bool) -
     if screen.as_json:
         screen.document(reports)
     return DONE if all(one.state is TaskState.COMPLETED for one in reports) else FAILED
+
+
+def _tell_progress(screen: Screen, row: TaskRow, told: int) -> int:
+    """Write how far a task is when that has grown by a tenth since it was told last; return what was told."""
+    tenths = int(10 * row.progress.fraction)
+    if tenths <= told:
+        return told
+    screen.remark(f"{row.id[:_SHORT_KEY]} {row.vm_name} {10 * tenths}% of {size(row.progress.total_bytes)}")
+    return tenths

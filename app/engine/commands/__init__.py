@@ -44,7 +44,6 @@ from app.engine.commands.rules import (
     VmChoice,
 )
 from app.engine.commands.sites import (
-    CloseToOthers,
     DeletePoint,
     RefreshPoints,
     RegisterPlatform,
@@ -62,6 +61,7 @@ from app.engine.commands.tasks import (
     OverOriginal,
     RetryTask,
     StartBackup,
+    StartClosing,
     StartExport,
     StartRestore,
     StartSweep,
@@ -76,7 +76,6 @@ AnyCommand = (
     | RegisterStandby
     | UpdateStandby
     | RemoveStandby
-    | CloseToOthers
     | RefreshPoints
     | DeletePoint
     | StartBackup
@@ -84,6 +83,7 @@ AnyCommand = (
     | StartVerify
     | StartExport
     | StartSweep
+    | StartClosing
     | OfferPoint
     | TakeBackPoint
     | WithdrawPoint
@@ -129,7 +129,6 @@ __all__ = [
     "ChangeRulePolicy",
     "ChangeRuleRetry",
     "ClearLog",
-    "CloseToOthers",
     "Command",
     "ConfirmClock",
     "ConfirmedVm",
@@ -161,6 +160,7 @@ __all__ = [
     "SetHooks",
     "SetNotifications",
     "StartBackup",
+    "StartClosing",
     "StartExport",
     "StartGroupRestore",
     "StartRestore",

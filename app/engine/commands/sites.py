@@ -82,15 +82,6 @@ class RemoveStandby(Command[None], frozen=True, kw_only=True):
     standby: StandbyId
 
 
-class CloseToOthers(Command[int], frozen=True, kw_only=True):
-    """Take the rights that other users have on the repositories of a standby; return how much was changed.
-
-    A repository whose folder is for a group (``chmod 2770``) stays open to that group.
-    """
-
-    standby: StandbyId
-
-
 class RefreshPoints(Command[int], frozen=True, kw_only=True):
     """Read the list of a standby's restore points from its repositories again; return how many there are."""
 

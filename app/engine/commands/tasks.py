@@ -110,6 +110,16 @@ class StartSweep(Command[TaskId], frozen=True, kw_only=True):
     priority: int = 0
 
 
+class StartClosing(Command[TaskId], frozen=True, kw_only=True):
+    """Queue taking the rights that other users of the machine have on the repositories of a standby.
+
+    A repository whose folder is for a group (``chmod 2770``) stays open to that group.
+    """
+
+    standby: StandbyId
+    priority: int = 0
+
+
 class CancelTask(Command[None], frozen=True, kw_only=True):
     """Ask a task to stop; it ends as stopped once it has cleaned up. One that has ended is left alone."""
 

@@ -10,6 +10,7 @@ from app.domain.tasks import KnownPoint, PointTally
 from app.domain.vms import SavedConfiguration, VmDetails, VmSummary
 from app.engine import commands as c
 from app.engine import queries as q
+from app.engine.closing import find_open
 from app.engine.desks import Handler
 from app.engine.errors import PlacesUnknown
 from app.engine.jobs import Workshop
@@ -38,7 +39,6 @@ class SitesDesk:
             c.RegisterStandby: registry.register_standby,
             c.UpdateStandby: registry.update_standby,
             c.RemoveStandby: lambda command: registry.remove_standby(command.standby),
-            c.CloseToOthers: lambda command: registry.close_to_others(command.standby),
             c.RefreshPoints: lambda command: registry.refresh_points(command.standby, command.target_path),
             c.DeletePoint: registry.delete_point,
             c.SweepSnapshots: self._sweep_snapshots,
@@ -46,6 +46,7 @@ class SitesDesk:
             q.ProbePlatform: self._probe_platform,
             q.ListStandbys: lambda _: catalog.standbys.all(),
             q.ListVms: self._list_vms,
+            q.ReadOpenEntries: lambda query: find_open(self._workshop, query.standby),
             q.FindOriginals: lambda query: find_originals(self._workshop, query),
             q.DescribeVm: self._describe_vm,
             q.ListPoints: self._list_points,

@@ -32,6 +32,7 @@ class TasksDesk:
             c.StartBackup: self._start_backup,
             c.StartRestore: self._start_restore,
             c.StartVerify: lambda command: self._manager.submit(self._executor.queued(command)),
+            c.StartClosing: lambda command: self._manager.submit(self._executor.queued(command)),
             c.StartSweep: lambda command: self._manager.submit(self._executor.queued(command)),
             c.StartExport: lambda command: self._manager.submit(self._executor.queued(command)),
             c.RetryTask: self._retry_task,

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from app.core.closing import is_open_to_others
 from app.core.hypervisor import SNAPSHOT_PREFIX, Examinable, Hypervisor
 from app.core.places import RestoreChoices
-from app.core.privatefiles import is_open_to_others
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
 from app.domain.identity import RecordedVm

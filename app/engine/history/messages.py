@@ -40,9 +40,6 @@ LINES_LOST = MessageKind(
     "program.lines_lost", "{count} lines of the log were lost while the catalog could not be written"
 )
 
-STANDBY_CLOSED = MessageKind(
-    "standby.closed", "Other users of the machine have no rights there any more; {count} files and folders changed"
-)
 POINTS_ADOPTED = MessageKind(
     "points.adopted", "Restore points that were there and not in the list are listed now ({count}): {points}"
 )

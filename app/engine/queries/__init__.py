@@ -82,8 +82,10 @@ from app.engine.queries.sites import (
     ListRecoverableVms,
     ListStandbys,
     ListVms,
+    OpenEntriesRow,
     PlanRestore,
     ProbePlatform,
+    ReadOpenEntries,
 )
 from app.engine.queries.tasks import (
     ErrorRow,
@@ -107,6 +109,7 @@ AnyQuery = (
     | ListPoints
     | ListRecoverableVms
     | ListPlaces
+    | ReadOpenEntries
     | DescribeSavedVm
     | PlanRestore
     | ListTasks
@@ -191,6 +194,7 @@ __all__ = [
     "LogPage",
     "LogRow",
     "NotificationRow",
+    "OpenEntriesRow",
     "OriginalRow",
     "OverdueVm",
     "Overview",
@@ -206,6 +210,7 @@ __all__ = [
     "ReadLimits",
     "ReadLog",
     "ReadNotifications",
+    "ReadOpenEntries",
     "ReadOverview",
     "ReadStatistics",
     "ReadStatus",

@@ -1,5 +1,7 @@
 """Queries about virtual platforms, standby machines and what lies there."""
 
+from dataclasses import dataclass
+
 from app.domain.ids import PlatformId, PointId, StandbyId, VmId
 from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
 from app.domain.platforms import Platform, PlatformFacts
@@ -8,6 +10,20 @@ from app.domain.tasks import KnownPoint, PointTally
 from app.domain.vms import VmDetails, VmSummary
 from app.engine.commands.tasks import NewVm, OverOriginal
 from app.engine.queries.base import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenEntriesRow:
+    """How much other users of the machine can use on a standby."""
+
+    path: str
+    """Its root on the engine's machine."""
+    count: int
+    """Files and folders that closing would change."""
+    linked: int
+    """Open files with further names (hard links), which closing leaves as they are."""
+    is_complete: bool
+    """False when there was not time enough to look at everything, or something refused: there may be more."""
 
 
 class ListPlatforms(Query[tuple[Platform, ...]], frozen=True, kw_only=True):
@@ -22,6 +38,12 @@ class ProbePlatform(Query[PlatformFacts], frozen=True, kw_only=True):
 
 class ListStandbys(Query[tuple[Standby, ...]], frozen=True, kw_only=True):
     """Return the registered standby machines, by name."""
+
+
+class ReadOpenEntries(Query[OpenEntriesRow], frozen=True, kw_only=True):
+    """Count what other users of the machine can use in the repositories of a standby; nothing is changed."""
+
+    standby: StandbyId
 
 
 class ListVms(Query[tuple[VmSummary, ...]], frozen=True, kw_only=True):

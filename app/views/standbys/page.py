@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QMenu
 from app.domain.display import lines
 from app.domain.tasks import KnownPoint
 from app.engine.api import (
-    CloseToOthers,
     ListPoints,
     ListStandbyRows,
     Query,
@@ -24,6 +23,7 @@ from app.models.rows import Column
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
+from app.views.standbys.closing import ClosingQuestion
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptionDialog, UnlockDialog, encryption_words
 from app.views.widgets.banner import Banner
@@ -50,6 +50,7 @@ class StandbysPage(ListPage[StandbyRow]):
         super().__init__(console, "standbys")
         self.banner = Banner(self)
         self.messages.add(self.banner)
+        self._closing = ClosingQuestion(console, self.banner, self)
         self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
         self._actions = [
             self.toolbar.add_action(text, glyph, slot, tooltip=tooltip)
@@ -122,7 +123,7 @@ class StandbysPage(ListPage[StandbyRow]):
         del row
         for text, glyph, slot, _ in self._action_list():
             menu.addAction(icon(glyph, self.console.colors), text).triggered.connect(slot)
-        close = menu.addAction(icon(Glyph.LOCK, self.console.colors), self.tr("Close to other users"))
+        close = menu.addAction(icon(Glyph.LOCK, self.console.colors), self.tr("Close to other users…"))
         close.triggered.connect(self._on_close_to_others)
         trash = menu.addAction(icon(Glyph.RETRY, self.console.colors), self.tr("Deleted restore points…"))
         trash.triggered.connect(self._on_deleted_points)
@@ -282,13 +283,7 @@ class StandbysPage(ListPage[StandbyRow]):
 
     def _on_close_to_others(self) -> None:
         for row in self.chosen_rows()[:1]:
-            self.console.door.execute(
-                CloseToOthers(standby=row.id), owner=self, on_done=self._on_closed, on_failed=self._on_refused
-            )
-
-    def _on_closed(self, count: int) -> None:
-        text = self.tr("Other users of the machine have no rights there; {count} files and folders changed.")
-        self.banner.show_success(text.format(count=count))
+            self._closing.ask(row)
 
     def _on_points_read(self, count: int) -> None:
         self.banner.show_success(self.tr("{count} restore points were found.").format(count=count))

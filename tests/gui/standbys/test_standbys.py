@@ -1,16 +1,27 @@
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
-from app.engine.api import ListGroups, ListStandbyRows, RefreshPoints, RegisterStandby, StandbyRow
+from app.engine.api import (
+    ListGroups,
+    ListStandbyRows,
+    OpenEntriesRow,
+    ReadOpenEntries,
+    RefreshPoints,
+    RegisterStandby,
+    StandbyRow,
+    StartClosing,
+)
 from app.engine.errors import GroupRefused, KeepsItsRights, StandbyCopied
 from app.views.console import Console
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.page import StandbysPage
+from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.gauge import gauge_color
 from tests.support.scripted_door import ScriptedDoor
 
@@ -201,3 +212,56 @@ def test_a_refused_group_is_told_beside_its_field(
     field = dialog._access if isinstance(refusal, GroupRefused) else dialog._root_path
     assert field.problem == refusal.message
     assert dialog.access.currentText() == "The group staff too", "what was chosen stays"
+
+
+# --- closing to other users --------------------------------------------------------------------------------------
+
+
+def found(count: int, *, linked: int = 0, is_complete: bool = True) -> OpenEntriesRow:
+    return OpenEntriesRow(path="/srv/local", count=count, linked=linked, is_complete=is_complete)
+
+
+def words(page: StandbysPage) -> str:
+    return " ".join(label.text() for label in page.banner.findChildren(QLabel) if label.isVisible())
+
+
+def closing_page(qtbot: QtBot, console: Console, door: ScriptedDoor, answer: OpenEntriesRow) -> StandbysPage:
+    door.answer(ListStandbyRows, (row(),))
+    door.answer(ReadOpenEntries, answer)
+    door.answer(StartClosing, "task")
+    page = open_page(qtbot, console)
+    page._on_close_to_others()
+    return page
+
+
+def test_closing_asks_first_with_what_will_change_and_then_queues_a_task(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    page = closing_page(qtbot, console, door, found(42, linked=3))
+    qtbot.waitUntil(lambda: bool(page.findChildren(ConfirmDialog)))
+    (dialog,) = page.findChildren(ConfirmDialog)
+    told = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "can use 42 files and folders of the repositories in /srv/local" in told
+    assert "3 open files have further names" in told
+    assert door.executed == []
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "see the tasks" in words(page))
+    assert door.executed == [StartClosing(standby=StandbyId("local"))]
+    page.leave()
+
+
+def test_closing_that_is_not_confirmed_changes_nothing(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    page = closing_page(qtbot, console, door, found(42, is_complete=False))
+    qtbot.waitUntil(lambda: bool(page.findChildren(ConfirmDialog)))
+    (dialog,) = page.findChildren(ConfirmDialog)
+    assert any("42 files and folders or more" in label.text() for label in dialog.findChildren(QLabel))
+    dialog.reject()
+    assert door.executed == []
+    page.leave()
+
+
+def test_where_nothing_is_open_nothing_is_asked(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    page = closing_page(qtbot, console, door, found(0))
+    qtbot.waitUntil(lambda: "nothing has to be changed" in words(page))
+    assert page.findChildren(ConfirmDialog) == []
+    page.leave()

@@ -18,6 +18,7 @@ from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.errors import LoginRefused
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.platforms import Platform
+from app.domain.standbys import Standby
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.engine.api import (
     CancelTask,
@@ -25,13 +26,17 @@ from app.engine.api import (
     ErrorRow,
     ListRules,
     ListRuleVms,
+    ListStandbys,
     ListTasks,
+    OpenEntriesRow,
     Overview,
+    ReadOpenEntries,
     ReadOverview,
     RegisterPlatform,
     RuleRow,
     RuleVmRow,
     RunNow,
+    StartClosing,
     StartRules,
     TaskDetails,
     TaskReport,
@@ -201,6 +206,51 @@ def overview(*doubts: ClockDoubt) -> Overview:
         point_count=0,
         clock_doubts=doubts,
     )
+
+
+# --- closing a standby machine -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_standby(ctl: Ctl) -> Ctl:
+    ctl.engine.answer(ListStandbys, (Standby(id=StandbyId("s"), name="disk", root_path="/srv/disk"),))
+    found = OpenEntriesRow(path="/srv/disk", count=42, linked=1, is_complete=True)
+    ctl.engine.answer(ReadOpenEntries, found)
+    ctl.engine.answer(StartClosing, TaskId("closing-1"))
+    return ctl
+
+
+def test_closing_without_a_word_of_consent_says_what_it_would_change_and_changes_nothing(
+    open_standby: Ctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal: nobody was asked
+    status, _, err = open_standby("standby", "close", "disk")
+    assert status == 1
+    assert "42 files and folders in /srv/disk" in err
+    assert "--yes" in err
+    assert open_standby.engine.executed == []
+
+
+def test_closing_tells_how_far_it_is_and_how_to_stop_it(open_standby: Ctl) -> None:
+    about = {"kind": TaskKind.CLOSING, "vm_name": "disk", "rule_name": ""}
+    rows = [
+        task("closing-1", TaskState.RUNNING, progress=progress(done * MIB, 100 * MIB), **about)
+        for done in (0, 3, 30, 31)
+    ]
+    rows.append(task("closing-1", TaskState.COMPLETED, **about))
+    open_standby.engine.answer(TaskDetails, lambda _: TaskReport(task=rows.pop(0), log=()))
+    status, out, err = open_standby("standby", "close", "disk", "--yes")
+    assert (status, "disk completed" in out) == (0, True)
+    assert open_standby.engine.executed == [StartClosing(standby=StandbyId("s"))]
+    assert "debugctl task cancel closing-1" in err
+    assert [line for line in err.splitlines() if "%" in line] == ["closing- disk 30% of 105 MB"]
+
+
+def test_where_nothing_is_open_no_task_is_queued(open_standby: Ctl) -> None:
+    nothing = OpenEntriesRow(path="/srv/disk", count=0, linked=0, is_complete=True)
+    open_standby.engine.answer(ReadOpenEntries, nothing)
+    assert open_standby("standby", "close", "disk")[0] == 0
+    assert open_standby.engine.executed == []
 
 
 # --- exit statuses ---------------------------------------------------------------------------------------------

@@ -3,9 +3,7 @@
 import logging
 import os
 import stat
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,14 +12,11 @@ from app.catalog.database import Database
 from app.core.clock import SystemClock
 from app.core.durable import replace_durably
 from app.core.privatefiles import (
-    close_to_others,
     create_private,
     create_private_text,
-    is_open_to_others,
     make_folders_on_standby,
     make_private_folders,
     open_on_standby,
-    restrict_access_list,
     take_from_others,
 )
 from app.core.sheets import SheetFile
@@ -142,80 +137,3 @@ def test_logs_are_private_and_an_old_one_becomes_it(tmp_path: Path) -> None:
     logging.getLogger("app").info("a line")
     log.stop()
     assert modes_below(tmp_path) == ({0o700}, {0o600})
-
-
-# --- what was left open ------------------------------------------------------------------------------------------
-
-
-def opened_tree(root: Path) -> list[Path]:
-    """Make a tree as earlier versions left it, with a link to a file of somebody else."""
-    (root / "packs" / "00").mkdir(parents=True)
-    files = [root / "repository.json", root / "packs" / "00" / "a.pack"]
-    for file in files:
-        file.write_text("x")
-        file.chmod(0o644)
-    for folder in (root, root / "packs", root / "packs" / "00"):
-        folder.chmod(0o755)
-    outside = root.with_name("outside")
-    outside.write_text("not ours")
-    outside.chmod(0o644)
-    (root / "link").symlink_to(outside)
-    return [*files, root, root / "packs", root / "packs" / "00"]
-
-
-def test_an_open_tree_is_closed_and_no_link_is_followed(tmp_path: Path) -> None:
-    paths = opened_tree(tmp_path / "standby")
-    assert is_open_to_others(tmp_path / "standby")
-    assert close_to_others(tmp_path / "standby") == len(paths)
-    assert [path for path in paths if path.stat().st_mode & 0o077] == []
-    assert tmp_path.joinpath("outside").stat().st_mode & 0o777 == 0o644
-    assert not is_open_to_others(tmp_path / "standby")
-    assert close_to_others(tmp_path / "standby") == 0
-
-
-@pytest.mark.parametrize("moment", range(12))
-def test_a_folder_that_becomes_a_link_meanwhile_leads_to_nothing_outside(tmp_path: Path, moment: int) -> None:
-    outside, root = tmp_path / "outside", tmp_path / "standby"
-    for folder in (outside, root, root / "site"):
-        folder.mkdir()
-        folder.chmod(0o755)
-        (folder / "file").touch()
-        (folder / "file").chmod(0o644)
-    left = [moment]
-
-    def exchange(event: str, arguments: tuple[object, ...]) -> None:
-        if not left or event not in ("os.chmod", "os.scandir", "open"):
-            return
-        left[0] -= 1
-        if left[0] < 0:
-            left.clear()
-            (root / "site").rename(root / "moved")
-            (root / "site").symlink_to(outside)
-
-    sys.addaudithook(exchange)  # stays for good, and does nothing when it is done
-    with suppress(OSError):  # what is not where it was may be refused
-        close_to_others(root)
-    left.clear()
-    assert stat.S_IMODE(outside.stat().st_mode) == 0o755
-    assert stat.S_IMODE((outside / "file").stat().st_mode) == 0o644
-
-
-def test_a_tree_for_a_group_stays_open_to_the_group_only(tmp_path: Path) -> None:
-    paths = opened_tree(tmp_path / "standby")
-    (tmp_path / "standby").chmod(0o2775)
-    close_to_others(tmp_path / "standby")
-    assert [path for path in paths if path.stat().st_mode & 0o007] == []
-    assert (tmp_path / "standby").stat().st_mode & 0o7777 == 0o2770
-    assert not is_open_to_others(tmp_path / "standby")
-
-
-def test_on_windows_a_folder_is_for_its_user_the_system_and_administrators(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("USERNAME", "backup")
-    monkeypatch.setenv("USERDOMAIN", "LAB")
-    commands: list[list[str]] = []
-    restrict_access_list(tmp_path, commands.append)
-    (command,) = commands
-    assert command[:4] == ["icacls", str(tmp_path), "/inheritance:r", "/grant:r"]
-    assert command[4:7] == ["LAB\\backup:(OI)(CI)F", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F"]

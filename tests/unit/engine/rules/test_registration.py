@@ -1,6 +1,5 @@
 """What is seen before and after registering: certificates, lists, directories, the doctor's findings."""
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,6 @@ from app.domain.standbys import TargetPathRefused, normal_target_path
 from app.engine.api import (
     BrowseLocal,
     BrowseStandby,
-    CloseToOthers,
     ExaminePlatform,
     ExamineRule,
     Finding,
@@ -36,10 +34,12 @@ from app.engine.api import (
     UpdatePlatform,
     UpdateStandby,
 )
-from app.engine.doctor import kinds as k
 from app.engine.doctor.platform import examine_platform
-from app.engine.doctor.rule import _standby, examine_rule
-from app.engine.errors import AlreadyRegistered, StandbyCopied
+from app.engine.doctor.rule import examine_rule
+from app.engine.errors import (
+    AlreadyRegistered,
+    StandbyCopied,
+)
 from app.engine.rules.drafts import rule_of
 from app.engine.standbys import read_mark
 from app.repository import Repository
@@ -329,24 +329,3 @@ def test_a_root_that_carries_another_mark_now_is_not_opened(lab: RuleLab, tmp_pa
     (tmp_path / "disk" / ".standfast-standby").write_text("another\n")
     with pytest.raises(StandbyUnavailable, match="another standby machine"):
         lab.engine.execute(RefreshPoints(standby=standby.id, target_path="vms"))
-
-
-# --- rights of other users ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(os.name == "nt", reason="access lists there")
-def test_a_repository_that_is_open_to_others_is_found_and_closed_and_nothing_else_is(
-    lab: RuleLab, tmp_path: Path
-) -> None:
-    root = tmp_path / "disk"
-    standby = lab.engine.execute(RegisterStandby(name="disk", root_path=str(root)))
-    with Repository.create(root / "vms", local_dir=tmp_path / "elsewhere", clock=SystemClock()):
-        pass
-    (root / "somebody else's").mkdir(mode=0o755)
-    for path in (root, root / "vms", root / "vms" / "packs", root / "somebody else's"):
-        path.chmod(0o755)
-    assert [finding.code for finding in _standby(standby, ()) if finding.code == k.StandbyOpenToOthers.code]
-    assert lab.engine.execute(CloseToOthers(standby=standby.id)) == 2
-    assert not [finding.code for finding in _standby(standby, ()) if finding.code == k.StandbyOpenToOthers.code]
-    assert (root / "somebody else's").stat().st_mode & 0o777 == 0o755
-    assert (root / "vms" / "packs").stat().st_mode & 0o777 == 0o700

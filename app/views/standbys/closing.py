@@ -1,0 +1,83 @@
+"""Closing a standby machine to other users of the engine's machine, after a look at what that would change."""
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
+
+from app.engine.api import OpenEntriesRow, ReadOpenEntries, StandbyRow, StartClosing
+from app.views.console import Console
+from app.views.widgets.banner import Banner
+from app.views.widgets.confirm import ConfirmDialog
+
+
+class ClosingQuestion(QObject):
+    """Counts what other users can use, asks whether their rights shall go, and queues the task. Thread: GUI."""
+
+    def __init__(self, console: Console, banner: Banner, owner: QWidget) -> None:
+        """Prepare.
+
+        Args:
+            console: the console.
+            banner: says what is found and done.
+            owner: the widget that the question belongs to.
+        """
+        super().__init__(owner)
+        self._console = console
+        self._banner = banner
+        self._owner = owner
+
+    def ask(self, row: StandbyRow) -> None:
+        """Look at a standby machine, and ask where there is something to close."""
+        self._banner.show_text(self.tr("Looking for what other users can use…"))
+        self._console.door.ask(
+            ReadOpenEntries(standby=row.id),
+            owner=self,
+            on_done=lambda found: self._on_found(row, found),
+            on_failed=self._banner.show_failure,
+        )
+
+    def _on_found(self, row: StandbyRow, found: OpenEntriesRow) -> None:
+        if found.is_complete and not found.count and not found.linked:
+            self._banner.show_success(self.tr("Other users cannot use anything there; nothing has to be changed."))
+            return
+        self._banner.hide()
+        dialog = ConfirmDialog(
+            self._console,
+            self.tr("Close {name} to other users").format(name=row.name),
+            self.tr("Close to other users"),
+            lambda done, failed: self._console.door.execute(
+                StartClosing(standby=row.id), owner=self, on_done=done, on_failed=failed
+            ),
+            consequences=self._consequences(found),
+            parent=self._owner,
+        )
+        dialog.succeeded.connect(self._on_queued)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _consequences(self, found: OpenEntriesRow) -> tuple[str, ...]:
+        if found.is_complete:
+            text = self.tr(
+                "Other users of the machine can use {count} files and folders of the repositories in {path}."
+            )
+        else:
+            text = self.tr(
+                "Other users of the machine can use {count} files and folders or more of the repositories "
+                "in {path}."
+            )
+        told = [
+            text.format(count=found.count, path=found.path),
+            self.tr(
+                "Their rights are taken. Repositories that are for a group stay open to that group; "
+                "everything else in the folder stays as it is."
+            ),
+        ]
+        if found.linked:
+            text = self.tr(
+                "{count} open files have further names (hard links) and stay as they are; "
+                "the task names the first of them."
+            )
+            told.append(text.format(count=found.linked))
+        return tuple(told)
+
+    def _on_queued(self) -> None:
+        self._banner.show_text(self.tr("The standby machine is being closed to other users; see the tasks."))
