@@ -12,7 +12,8 @@ import os
 import shutil
 import sqlite3
 import uuid
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -22,7 +23,15 @@ from typing import Final
 import msgspec
 
 from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
-from app.core.durable import rename, replace, replace_durably, sync_directory, unlink
+from app.core.durable import (
+    is_scratch_of,
+    rename,
+    replace,
+    replace_durably,
+    scratch_beside,
+    sync_directory,
+    unlink,
+)
 from app.core.privatefiles import create_private, make_private_folders
 
 _log = logging.getLogger(__name__)
@@ -35,6 +44,8 @@ COPY_EVERY: Final = timedelta(hours=20)
 _TRACES: Final = ("engine.lock", "secrets.json", COPIES_FOLDER)
 """What an earlier start has left beside a catalog that is empty now."""
 _MOST_MARK_BYTES: Final = 4096
+_RESTORED: Final = ".restored"
+_COPYING: Final = ".part"
 _SIBLINGS: Final = ("", "-wal", "-shm", "-journal", ".checked")
 
 
@@ -162,13 +173,14 @@ class CatalogGuard:
         copy = next((one for one in self.copies() if _is_whole(one)), None)
         if copy is None:
             raise NoCatalogCopy(folder=self._copies)
-        scratch = self.file.with_name(f".{self.file.name}.restored")
-        unlink(scratch, missing_ok=True)
-        with copy.open("rb") as source, create_private(scratch) as restored:
-            shutil.copyfileobj(source, restored)
-        _sync(scratch)
-        self._set_aside()
-        replace(scratch, self.file)
+        _remove_leftovers(self.file, _RESTORED)
+        scratch = scratch_beside(self.file, _RESTORED)
+        with _removed_if_stopped(scratch), copy.open("rb") as source:
+            with create_private(scratch) as restored:
+                shutil.copyfileobj(source, restored)
+            _sync(scratch)
+            self._set_aside()
+            replace(scratch, self.file)
         unlink(self._mark_file, missing_ok=True)
 
     def _set_aside(self) -> None:
@@ -213,19 +225,21 @@ class CatalogGuard:
             CatalogUnavailable: there is no room, or the disk refuses.
         """
         target = self._copies / f"catalog-{now:%Y-%m-%d}.db"
-        scratch = self._copies / f".{target.name}.part"
+        made_for = self._copies / self.file.name  # whatever the day, so that leftovers of all days are found
+        scratch = scratch_beside(made_for, _COPYING)
         try:
             make_private_folders(self._copies)
-            unlink(scratch, missing_ok=True)
+            _remove_leftovers(made_for, _COPYING)
             if shutil.disk_usage(self._copies).free < 2 * self.file.stat().st_size:
                 raise CatalogUnavailable(location=self._copies, detail="there is no room for a safety copy")
             create_private(scratch).close()
-            with closing(_read_only(self.file)) as source, closing(sqlite3.connect(scratch)) as copied:
-                source.backup(copied)
-            if not _is_whole(scratch):
-                raise CatalogUnavailable(location=scratch, detail="the safety copy is not whole")
-            _sync(scratch)
-            replace(scratch, target)
+            with _removed_if_stopped(scratch):
+                with closing(_read_only(self.file)) as source, closing(sqlite3.connect(scratch)) as copied:
+                    source.backup(copied)
+                if not _is_whole(scratch):
+                    raise CatalogUnavailable(location=scratch, detail="the safety copy is not whole")
+                _sync(scratch)
+                replace(scratch, target)
             sync_directory(self._copies)
             for old in self.copies()[MOST_COPIES:]:
                 unlink(old, missing_ok=True)
@@ -268,6 +282,29 @@ def _is_whole(file: Path) -> bool:
     except sqlite3.Error:
         return False
     return verdict == ("ok",) and bool(tables[0])
+
+
+@contextmanager
+def _removed_if_stopped(scratch: Path) -> Iterator[None]:
+    """Leave nothing behind of a file that is not whole; on a full disk its space is needed."""
+    try:
+        yield
+    except BaseException:
+        for suffix in _SIBLINGS:
+            with suppress(OSError):
+                unlink(scratch.with_name(f"{scratch.name}{suffix}"), missing_ok=True)
+        raise
+
+
+def _remove_leftovers(file: Path, suffix: str) -> None:
+    """Remove what a killed process left; who calls holds the engine's lock, so nobody makes such files now."""
+    for path in file.parent.iterdir():
+        name = path.name
+        for sibling in _SIBLINGS:
+            if is_scratch_of(file, name.removesuffix(sibling), suffix):
+                with suppress(OSError):
+                    unlink(path)
+                break
 
 
 def _sync(file: Path) -> None:

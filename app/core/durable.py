@@ -1,7 +1,9 @@
 """Small files that survive a crash and a power failure: whoever opens one sees the old content or the new."""
 
+import ctypes
 import errno
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -9,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from app.core.privatefiles import PRIVATE_FILE, create_private
 
@@ -18,6 +20,26 @@ _SHARING_VIOLATIONS = frozenset({5, 32, 33})
 _PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.5)
 """Between the attempts; about two seconds in all, longer than a scanner holds a file."""
 _Result = TypeVar("_Result")
+_TOKEN_BYTES: Final = 8
+_HERE: Final = -100
+_NO_REPLACE: Final = 1
+"""``AT_FDCWD`` and ``RENAME_NOREPLACE`` of Linux."""
+_NOT_THERE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
+
+
+def scratch_beside(path: Path, suffix: str = ".tmp") -> Path:
+    """Return a hidden name beside a file, for content that takes its place later.
+
+    The name is random: a fixed one may be somebody else's file, or that of another process of ours. Create the
+    file with ``O_EXCL``, as :func:`create_private` does.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}{suffix}")
+
+
+def is_scratch_of(path: Path, name: str, suffix: str = ".tmp") -> bool:
+    """Tell whether a name is one that :func:`scratch_beside` makes for a file."""
+    pattern = rf"\.{re.escape(path.name)}\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}{re.escape(suffix)}"
+    return re.fullmatch(pattern, name) is not None
 
 
 def replace_durably(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> None:
@@ -28,7 +50,7 @@ def replace_durably(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> Non
     Raises:
         OSError: the system refused; the old content is still there.
     """
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    scratch = scratch_beside(path)
     file = create_private(scratch)
     try:
         with file:
@@ -62,6 +84,63 @@ def replace(source: Path, target: Path) -> None:
         OSError: the system refused, or somebody held one of the files for too long.
     """
     _patiently(lambda: source.replace(target))
+
+
+def rename_to_new(source: Path, target: Path) -> None:
+    """Rename a file to a name that nobody has; what is there, or comes meanwhile, is not overwritten.
+
+    Where the file system has neither hard links nor a rename that refuses a taken name (exFAT over FUSE, some
+    shares), an empty file reserves the name. Two gaps remain there: a program that opens this empty file in the
+    instant before it is replaced loses what it writes, and a crash in this instant leaves the empty file.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: the system refused; the source is where it was.
+    """
+    if os.name == "nt":  # where a rename never overwrites
+        rename(source, target)
+        return
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if not _rename_if_new(source, target):
+            _rename_over_reserved(source, target)
+    else:
+        with suppress(OSError):  # the file has its name; a second one harms nothing
+            unlink(source)
+
+
+def _rename_if_new(source: Path, target: Path) -> bool:
+    """Let the system rename and refuse a name that is taken; return False where it cannot do that."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if call is None:
+        return False
+    if call(_HERE, os.fsencode(source), _HERE, os.fsencode(target), _NO_REPLACE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_THERE:
+        return False
+    raise OSError(code, os.strerror(code), str(source), None, str(target))
+
+
+def _rename_over_reserved(source: Path, target: Path) -> None:
+    with create_private(target) as reserved:  # it stays open: so long nobody else gets its inode number
+
+        def is_ours() -> bool:
+            now = target.lstat()
+            return os.path.samestat(now, os.fstat(reserved.fileno())) and now.st_size == 0
+
+        try:
+            if not is_ours():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            replace(source, target)
+        except BaseException:
+            with suppress(OSError):
+                if source.exists() and is_ours():
+                    unlink(target)
+            raise
 
 
 def unlink(path: Path, *, missing_ok: bool = False) -> None:

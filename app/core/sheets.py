@@ -9,7 +9,6 @@ seconds.
 import csv
 import os
 import re
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
@@ -17,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TextIO
 
+from app.core.durable import scratch_beside
 from app.core.privatefiles import create_private_text
 from app.domain.display import visible
 
@@ -66,7 +66,7 @@ class SheetFile:
         """
         self.path = path
         self._zone = zone
-        self._scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        self._scratch = scratch_beside(path)
         self._file: TextIO = create_private_text(self._scratch, encoding="utf-8-sig", newline="")
         self._writer = csv.writer(self._file)
 

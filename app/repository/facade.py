@@ -167,7 +167,7 @@ class Repository:
                 ring = KeyRing(root, layout.keys, str(repository_id))
                 for seal in protection.seals.all:
                     ring.add(master, seal, now)
-            replace_file(layout.settings, description, scratch_name=f"{names.SETTINGS_NAME}.new")
+            replace_file(layout.settings, description)
         key = None if master is None else encode_master(master)
         return cls.open(root, local_dir=local_dir, clock=clock, key=key)
 

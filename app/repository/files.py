@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.core.durable import remove_directory_tree, rename, replace, sync_directory, unlink
+from app.core.durable import remove_directory_tree, rename, replace, scratch_beside, sync_directory, unlink
 from app.core.privatefiles import make_folder_on_standby, open_on_standby
 from app.core.space import space_at
 from app.core.utf8 import names_are_utf8
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
 from app.repository.errors import FileNamesNotUtf8, LinkRefused
+from app.repository.layout import SCRATCH_SUFFIX
 
 _ATTEMPTS = 5
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -199,13 +200,14 @@ def write_all(descriptor: int, parts: Sequence[bytes | bytearray | memoryview]) 
             rest = rest[os.write(descriptor, rest) :]
 
 
-def replace_file(path: Path, data: bytes, *, scratch_name: str) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Put new content under a name at once: afterwards there is the old content or the new, never a part."""
-    scratch = path.with_name(scratch_name)
-    unlink(scratch, missing_ok=True)
+    scratch = scratch_beside(path, SCRATCH_SUFFIX)
     try:
         write_new(scratch, data)
         replace(scratch, path)
+    except FileExistsError:  # what is there under this name is not ours
+        raise
     except OSError:
         with suppress(OSError):
             unlink(scratch)

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from app.core.durable import replace, unlink
+from app.core.durable import replace, scratch_beside, unlink
 from app.repository.files import free_bytes, write_new
 from app.repository.layout import SCRATCH_SUFFIX, Layout
 
@@ -39,10 +39,12 @@ class SpaceReserve:
             free = free_bytes(self._root)
             if self._path.exists() or (free is not None and free < _ROOM_BYTES):
                 return
-            scratch = self._path.with_name(f"{RESERVE_NAME}.{os.getpid()}{SCRATCH_SUFFIX}")
+            scratch = scratch_beside(self._path, SCRATCH_SUFFIX)
             try:
                 write_new(scratch, os.urandom(RESERVE_BYTES))  # random, so that no file system shrinks it
                 replace(scratch, self._path)
+            except FileExistsError:  # what is there under this name is not ours
+                return
             except OSError:
                 with suppress(OSError):
                     unlink(scratch)

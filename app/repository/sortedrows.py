@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from app.core.durable import remove_what_can_be
 from app.repository.crypto import DIGEST_BYTES
 from app.repository.packs import PackEntry
 
@@ -13,13 +14,21 @@ PLACE = struct.Struct("<IIIB")
 Rows = list[tuple[bytes, bytes]]
 """Digests, each with its packed place."""
 _ROWS_IN_MEMORY = 500_000
+_PREFIX = "sorting-"
 
 
 class SortedRows:
     """Sorts more rows than should lie in memory, through a file per first byte of the digest."""
 
     def __init__(self, directory: Path) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="sorting-", dir=directory)
+        """Begin in a folder in which nobody else sorts now; what a killed process left there goes first.
+
+        Raises:
+            OSError: the local disk refuses.
+        """
+        for left in directory.glob(f"{_PREFIX}*"):
+            remove_what_can_be(left)
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=directory)
         self._waiting: list[list[bytes]] = [[] for _ in range(256)]
         self._count = 0
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from app.core.durable import remove_directory, rename
+from app.core.durable import is_scratch_of, remove_directory, rename
 from app.repository.files import is_link, make_directory, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, is_pack_id
 from app.repository.leases import Lease, LeaseBook
 from app.repository.packs import PackDamaged, PackTooNew, salvage
 from app.repository.parts import RepositoryParts
+from app.repository.reserve import RESERVE_NAME
 
 
 def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> int:
@@ -103,7 +104,12 @@ def remove_strays(parts: RepositoryParts) -> None:
     """
     layout = parts.layout
     with storage_errors(layout.root):
-        strays = [layout.settings.with_name(f"{layout.settings.name}{SCRATCH_SUFFIX}")]
+        unfinished = (layout.settings, layout.base / RESERVE_NAME)
+        strays = [
+            path
+            for path in layout.base.iterdir()
+            if any(is_scratch_of(file, path.name, SCRATCH_SUFFIX) for file in unfinished)
+        ]
         for directory, suffixes in (
             (layout.locks, (SCRATCH_SUFFIX, WAITING_SUFFIX)),
             (layout.keys, (SCRATCH_SUFFIX,)),

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from app.core.durable import scratch_beside
+from app.core.privatefiles import create_private
 from app.domain.extents import Extent
 from app.simulator.storage import (
     DatastoreFull,
@@ -266,9 +268,10 @@ class FolderHandler:
 
 def _receive(request: BaseHTTPRequestHandler, file: Path, length_bytes: int) -> None:
     """Write the body into a file that takes its place once it is complete."""
-    partial = file.with_name(f".{file.name}.part")
+    partial = scratch_beside(file, ".part")
+    opened = create_private(partial)
     try:
-        with partial.open("wb") as target:
+        with opened as target:
             left = length_bytes
             while left:
                 data = request.rfile.read(min(left, _PIECE_BYTES))

@@ -1,5 +1,7 @@
 """A lost catalog is told from a first start, and its copies help."""
 
+import errno
+import os
 import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.catalog import Catalog, CatalogChoice, CatalogCopier, CatalogGuard
-from app.catalog.errors import CatalogForeign, CatalogLost, NoCatalogCopy
+from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
 from app.catalog.safety import MOST_COPIES, Found, Verdict, judge
 from app.core.clock import SystemClock
 from app.domain.errors import OperationalError
@@ -228,3 +230,42 @@ def test_a_copy_that_a_wrong_clock_dated_is_neither_the_newest_nor_kept_longest(
     for day in ("2035-01-01", "2026-01-02", "2026-01-03"):
         (folder / f"catalog-{day}.db").touch()
     assert [one.stem[-10:] for one in safety.copies()] == ["2026-01-03", "2026-01-02", "2035-01-01"]
+
+
+# --- files that are not whole ------------------------------------------------------------------------------------
+
+LEFT_BY_A_KILL = [
+    "catalog-copies/.catalog.db.0123456789abcdef.part",
+    "catalog-copies/.catalog.db.0123456789abcdef.part-journal",
+    ".catalog.db.0123456789abcdef.restored",
+]
+OF_OTHERS = [
+    f"catalog-copies/.catalog-{NOW:%Y-%m-%d}.db.part",
+    "catalog-copies/.catalog.db.mine.part",
+    ".catalog.db.restored",
+    ".other.db.0123456789abcdef.restored",
+]
+
+
+def test_files_of_others_with_like_names_stay_and_what_a_kill_left_goes(file: Path) -> None:
+    guard = CatalogGuard(file)
+    guard.copy(NOW)
+    for name in (*LEFT_BY_A_KILL, *OF_OTHERS):
+        (file.parent / name).write_bytes(b"precious")
+    guard.copy(NOW)
+    guard.settle(CatalogChoice.RESTORE)
+    assert use(file) == "mine"
+    assert [name for name in LEFT_BY_A_KILL if (file.parent / name).exists()] == []
+    assert [name for name in OF_OTHERS if (file.parent / name).read_bytes() != b"precious"] == []
+
+
+def test_a_copy_that_fails_leaves_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = CatalogGuard(file)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CatalogUnavailable):
+        guard.copy(NOW)
+    assert list((file.parent / "catalog-copies").iterdir()) == []

@@ -1,14 +1,18 @@
 """Small durable files: at every instant a reader finds the old content or the new."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from app.core.durable import replace_durably
+from app.core import durable
+from app.core.durable import is_scratch_of, rename_to_new, replace_durably, scratch_beside
+from app.core.privatefiles import create_private
 
 OLD, NEW = b"old content", b"new content, which is longer"
 
@@ -77,3 +81,99 @@ def test_a_failed_write_leaves_the_old_content_and_no_scratch(tmp_path: Path) ->
     with pytest.raises(OSError, match="file"):
         replace_durably(path, NEW)
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def test_two_files_that_are_not_whole_yet_never_have_one_name(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    names = {scratch_beside(file).name for _ in range(100)}
+    assert len(names) == 100
+    assert all(is_scratch_of(file, name) for name in names)
+    assert not any(is_scratch_of(tmp_path / "list", name) for name in names)
+    assert not any(is_scratch_of(file, name) for name in ("list.csv", ".list.csv.tmp", ".list.csv.mine.tmp"))
+
+
+WAYS = ["hard link", "rename that refuses", "reserved name"]
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a file system lets a file take a new name."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if request.param != WAYS[0]:
+        monkeypatch.setattr(os, "link", refuse)
+    if request.param == WAYS[2]:
+        monkeypatch.setattr(durable, "_NO_REPLACE", 1 << 20)  # no flag of this system: it refuses with EINVAL
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
+def test_a_file_takes_a_name_that_nobody_has(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(NEW)
+    rename_to_new(source, target)
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert target.read_bytes() == NEW
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("kind", ["file", "empty file", "folder", "dead link"])
+def test_a_taken_name_stays_what_it_is(tmp_path: Path, kind: str) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(NEW)
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "dead link":
+        target.symlink_to(tmp_path / "nowhere")
+    else:
+        target.write_bytes(OLD if kind == "file" else b"")
+    before = target.lstat()
+    with pytest.raises(FileExistsError):
+        rename_to_new(source, target)
+    assert (source.read_bytes(), os.path.samestat(target.lstat(), before)) == (NEW, True)
+
+
+@pytest.mark.parametrize("way", [WAYS[2]], indirect=True)
+@pytest.mark.parametrize("written", [b"", b"precious"], ids=["another file", "the reserved one, written to"])
+def test_a_file_that_takes_the_place_of_the_reserved_name_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, written: bytes
+) -> None:
+    assert way
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(NEW)
+
+    def create_and_lose(path: Path) -> BinaryIO:
+        made = create_private(path)
+        if written:
+            path.write_bytes(written)
+        else:
+            (tmp_path / "other").touch()
+            (tmp_path / "other").replace(path)
+        return made
+
+    monkeypatch.setattr(durable, "create_private", create_and_lose)
+    with pytest.raises(FileExistsError):
+        rename_to_new(source, target)
+    assert (source.read_bytes(), target.read_bytes()) == (NEW, written)
+
+
+@pytest.mark.parametrize("way", [WAYS[2]], indirect=True)
+def test_a_reserved_name_is_given_up_when_the_rename_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    assert way
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(NEW)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(durable, "replace", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        rename_to_new(source, target)
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]

@@ -1,5 +1,6 @@
 """A file that cannot be deleted is named once and stays where it is; backup, sweep and repair go on."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -62,7 +63,10 @@ def test_a_leftover_in_staging_blocks_nothing_and_does_not_wander(tmp_path: Path
     assert list((standby / "staging").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["locks/dead.new", "locks/dead.waiting", "keys/x.new", "repository.json.new"])
+UNFINISHED = [".repository.json.0123456789abcdef.new", ".space.reserve.0123456789abcdef.new"]
+
+
+@pytest.mark.parametrize("name", ["locks/dead.new", "locks/dead.waiting", "keys/x.new", *UNFINISHED])
 def test_a_stray_file_blocks_no_sweep(tmp_path: Path, name: str) -> None:
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT))
@@ -71,6 +75,21 @@ def test_a_stray_file_blocks_no_sweep(tmp_path: Path, name: str) -> None:
         with undeletable(stray):
             assert sweep(repository, SweepPolicy()).finished
             assert list(repository.take_leftovers()) == [stray]
+
+
+def test_what_killed_processes_began_in_the_root_goes_and_files_of_others_stay(tmp_path: Path) -> None:
+    with open_repository(tmp_path) as repository:
+        point = back_up(repository, MemoryDisk(CONTENT))
+        standby = tmp_path / "standby"
+        others = [f"space.reserve.{os.getpid()}.new", "repository.json.new", ".space.reserve.mine.new", "a.new"]
+        for name in (*UNFINISHED, *others):
+            (standby / name).write_bytes(b"x")
+        (standby / "space.reserve").unlink()
+        read_back(repository, point.id)
+        assert (standby / "space.reserve").exists(), "it is made beside a file of somebody else"
+        assert sweep(repository)
+        left = {path.name for path in standby.iterdir()} & {*UNFINISHED, *others}
+    assert left == set(others)
 
 
 def test_a_deleted_point_with_an_undeletable_file_blocks_no_sweep(tmp_path: Path) -> None:

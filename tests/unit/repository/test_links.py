@@ -251,9 +251,11 @@ def test_settings_are_never_replaced_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "standby").mkdir()
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    (tmp_path / "standby" / "repository.json.new").symlink_to(victim)
+    link = tmp_path / "standby" / "repository.json.new"
+    link.symlink_to(victim)
     backed_up(tmp_path)
     assert victim.read_bytes() == b"precious"
+    assert link.is_symlink(), "it is somebody else's"
 
 
 def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_hangs_nobody(tmp_path: Path) -> None:

@@ -131,10 +131,15 @@ def test_a_rebuild_that_was_killed_begins_anew(tmp_path: Path) -> None:
     with Locator(tmp_path / "locator", "id") as locator:
         with pytest.raises(Killed):
             locator.synchronize(sizes(held), until_killed)
+        (
+            tmp_path / "locator" / "sorting-killed"
+        ).mkdir()  # by a kill of the process, after which nothing tidies up
+        (tmp_path / "locator" / "sorting-killed" / "00").write_bytes(b"many rows")
         locator.add_pack(pack_id(5000), entries(5000))  # a backup goes on beside it
         held[pack_id(5000)] = entries(5000)
         locator.synchronize(sizes(held), held.get)
         assert all(locator.find(digest(number)) for number in [*range(1, 1000), 5000])
+    assert not list((tmp_path / "locator").glob("sorting-*"))
 
 
 def test_threads_that_rebuild_at_once_agree(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_a_file_of_others_with_a_like_name_stays(tmp_path: Path, name: str) -> N
 
 def test_a_taken_name_is_refused_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "token_hex", lambda size: "0" * 2 * size)
-    other = tmp_path / f".key.txt.{'0' * 8}.tmp"
+    other = tmp_path / f".key.txt.{'0' * 16}.tmp"
     other.write_bytes(b"of somebody else")
     with pytest.raises(RecoveryKeyNotWritten):
         save_privately(tmp_path / "key.txt", b"the key")

@@ -308,6 +308,13 @@ def test_a_file_is_put_and_replaced(lab: Lab) -> None:
     assert lab.datastore.used_bytes == len(b"x") + len(b"small")
 
 
+def test_a_file_of_a_guest_with_a_like_name_is_not_the_worse_for_a_put(lab: Lab) -> None:
+    lab.datastore.write_file("web/web.vmx", b"x")
+    assert lab.ask("PUT", "web/.web.nvram.part", body=b"precious").status == 201
+    assert lab.ask("PUT", "web/web.nvram", body=b"new").status == 201
+    assert lab.ask("GET", "web/.web.nvram.part").body == b"precious"
+
+
 def test_a_file_is_not_put_where_there_is_no_directory(lab: Lab) -> None:
     lab.datastore.write_file("web/web.vmx", b"x")
     assert lab.ask("PUT", "nowhere/a", body=b"x").status == 404
