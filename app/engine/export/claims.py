@@ -1,27 +1,32 @@
 """Which file an export writes, and the scratch file that it alone may touch.
 
 A claim is a locked file next to the target, which the system frees when its process dies; the scratch file has a
-name that nobody else makes. Whoever holds the claim may therefore remove scratch files that earlier exports of
-this target left behind, and nothing else in the folder.
+name that nobody else makes. Whoever holds the claim of a target may therefore remove scratch files that earlier
+exports of this target left behind. Those of other targets in the folder go too, when their claim can be taken and
+nothing was written for an hour: the lock of another machine may not be seen on a share. Nothing else is touched.
 """
 
 import os
 import re
 import secrets
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from app.core.durable import sync_directory
+from app.core.durable import rename_to_new, sync_directory
 from app.core.processlock import ProcessLock
 from app.engine.export.errors import ExportExists, ExportFailed, ExportUnderWay
 
 _CLAIM_SUFFIX: Final = ".standfast-export"
 _SCRATCH_SUFFIX: Final = ".standfast-part"
-_OF_SCRATCH: Final = re.compile(rf"[0-9a-f]{{32}}{re.escape(_SCRATCH_SUFFIX)}(?:\.log)?")
+_OF_SCRATCH: Final = re.compile(rf"\.(.+)\.[0-9a-f]{{32}}{re.escape(_SCRATCH_SUFFIX)}(?:\.log)?", re.DOTALL)
+_OF_CLAIM: Final = re.compile(rf"\.(.+){re.escape(_CLAIM_SUFFIX)}", re.DOTALL)
 _TOKEN_BYTES: Final = 16
 _HOLDER: Final = re.compile(rb"[0-9]{0,20}")
 """What our own claims hold: the number of a process, for people."""
+_QUIET_S: Final = 3600.0
 
 
 class ExportClaim:
@@ -42,9 +47,9 @@ class ExportClaim:
         """
         self.target = target
         self._is_released = False
-        self._path = target.with_name(f".{target.name}{_CLAIM_SUFFIX}")
+        self._path = _claim_of(target)
         try:
-            self._lock = self._take()
+            self._lock = _take(target)
         except OSError as error:
             raise ExportFailed(file=target, detail=error.strerror or error) from error
         self.scratch = self._new_scratch()
@@ -64,13 +69,9 @@ class ExportClaim:
             OSError: the system refused.
         """
         try:
-            os.link(self.scratch, self.target)
+            rename_to_new(self.scratch, self.target)
         except FileExistsError as error:
             raise ExportExists(file=self.target) from error
-        except OSError:  # a file system without hard links
-            if os.path.lexists(self.target):
-                raise ExportExists(file=self.target) from None
-            self.scratch.rename(self.target)
         sync_directory(self.target.parent)
 
     def release(self) -> None:
@@ -80,39 +81,70 @@ class ExportClaim:
         self._is_released = True
         with suppress(OSError):
             self.scratch.unlink(missing_ok=True)
-        if os.name != "nt":  # Windows lets nobody remove a file that is open
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
-        self._lock.release()
-        if os.name == "nt":
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
-
-    def _take(self) -> ProcessLock:
-        while True:
-            with suppress(FileNotFoundError), self._path.open("rb") as there:
-                if _HOLDER.fullmatch(there.read(64)) is None:
-                    raise ExportExists(file=self._path)
-            lock = ProcessLock.take(self._path)
-            if lock is None:
-                raise ExportUnderWay(file=self.target)
-            if lock.holds(self._path):
-                return lock
-            lock.release()  # its last holder removed the file between our opening and our locking it
+        _give_back(self._path, self._lock)
 
     def _new_scratch(self) -> Path:
         token = secrets.token_hex(_TOKEN_BYTES)
         return self.target.with_name(f".{self.target.name}.{token}{_SCRATCH_SUFFIX}")
 
     def _remove_leftovers(self) -> None:
-        begin = f".{self.target.name}."
         with suppress(OSError):
-            for path in list(self.target.parent.iterdir()):
-                if path.name.startswith(begin) and _OF_SCRATCH.fullmatch(path.name.removeprefix(begin)):
+            found: dict[str, list[Path]] = {}
+            for path in self.target.parent.iterdir():
+                name = _OF_SCRATCH.fullmatch(path.name) or _OF_CLAIM.fullmatch(path.name)
+                if name is not None:
+                    found.setdefault(name[1], []).append(path)
+            for path in found.pop(self.target.name, []):
+                if path != self._path:
                     path.unlink()
+            for name_of_other, paths in found.items():
+                _remove_dead(self.target.with_name(name_of_other), paths)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.release()
+
+
+def _claim_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}{_CLAIM_SUFFIX}")
+
+
+def _take(target: Path) -> ProcessLock:
+    path = _claim_of(target)
+    while True:
+        with suppress(FileNotFoundError), path.open("rb") as there:
+            if _HOLDER.fullmatch(there.read(64)) is None:
+                raise ExportExists(file=path)
+        lock = ProcessLock.take(path)
+        if lock is None:
+            raise ExportUnderWay(file=target)
+        if lock.holds(path):
+            return lock
+        lock.release()  # its last holder removed the file between our opening and our locking it
+
+
+def _give_back(claim: Path, lock: ProcessLock) -> None:
+    if os.name != "nt":  # Windows lets nobody remove a file that is open
+        with suppress(OSError):
+            claim.unlink(missing_ok=True)
+    lock.release()
+    if os.name == "nt":
+        with suppress(OSError):
+            claim.unlink(missing_ok=True)
+
+
+def _remove_dead(target: Path, paths: Sequence[Path]) -> None:
+    """Remove what an export of another target left, when its maker is certainly gone."""
+    with suppress(OSError, ExportExists, ExportUnderWay):
+        latest = max(path.lstat().st_mtime for path in paths)
+        if time.time() - latest < _QUIET_S:
+            return
+        lock = _take(target)
+        try:
+            for path in paths:
+                if path != _claim_of(target):
+                    path.unlink(missing_ok=True)
+        finally:
+            _give_back(_claim_of(target), lock)

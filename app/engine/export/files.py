@@ -13,7 +13,6 @@ from app.core.childprocess import child_flags
 from app.core.privatefiles import PRIVATE_UMASK, create_private
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
-from app.domain.errors import TaskCancelled
 from app.domain.restore_point import PointDisk
 from app.engine.export.claims import ExportClaim
 from app.engine.export.errors import ConverterMissing, ExportFailed
@@ -101,7 +100,7 @@ def _convert(
 
 
 def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progress, cancel: CancelToken) -> None:
-    """Run ``qemu-img`` to its end, its percentage as progress; end it when the task is cancelled."""
+    """Run ``qemu-img`` to its end, its percentage as progress, and end it when this ends for whatever reason."""
     # Its output goes to a file beside the target: a pipe that nobody empties would stop it.
     notes = target.with_name(f"{target.name}.log")
     told = 0
@@ -122,10 +121,10 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
                 done = _done_bytes(notes, capacity_bytes)
                 progress.advance(done_bytes=max(0, done - told))
                 told = max(told, done)
-        except TaskCancelled:
-            process.kill()
-            process.wait()
-            raise
+        finally:  # whatever ends this: what goes on writing would write into a file that is given up
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         if process.returncode:
             lines = notes.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise ExportFailed(file=target, detail=lines[-1] if lines else f"status {process.returncode}")

@@ -1,92 +1,19 @@
 """Exports in the eyes of qemu-img, and what is left when one fails."""
 
-import random
-import signal
+import os
 import subprocess
-import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from app.core.cancel import CancelToken
-from app.core.clock import SystemClock
 from app.core.progress import Progress
-from app.domain.errors import OperationalError, TaskCancelled
-from app.domain.extents import Extent
-from app.domain.states import BackupKind
-from app.engine.export.claims import ExportClaim
-from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed, ExportUnderWay
-from app.engine.export.files import export_disk
+from app.domain.errors import TaskCancelled
+from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed
 from app.engine.export.formats import ImageFormat
-from app.repository import DiskDraft, PointDraft, PointReader, Repository
-from tests.unit.repository.helpers import FACTS, MORNING, SMALL, MemoryDisk
-
-MIB = 1024 * 1024
-CAPACITY = 8 * MIB
-
-
-@pytest.fixture
-def content() -> bytes:
-    disk = bytearray(CAPACITY)
-    chance = random.Random(5)
-    for place in (0, 3, 7):
-        disk[place * MIB : place * MIB + MIB // 2] = chance.randbytes(MIB // 2)
-    return bytes(disk)
-
-
-@pytest.fixture
-def point(tmp_path: Path, content: bytes) -> Iterator[PointReader]:
-    with Repository.create(
-        tmp_path / "standby", SMALL, local_dir=tmp_path / "local", clock=SystemClock()
-    ) as repository:
-        draft = PointDraft(
-            rule_name="nightly",
-            facts=FACTS,
-            kind=BackupKind.FULL,
-            parent=None,
-            consistent=True,
-            created_at=MORNING,
-        )
-        with repository.begin_point(draft) as writer:
-            disk = DiskDraft(
-                key=2000,
-                label="Hard disk 1",
-                uuid=None,
-                capacity_bytes=CAPACITY,
-                path="[ds1] web-01/web-01.vmdk",
-                change_id=None,
-                read_whole=True,
-            )
-            writer.write_disk(
-                disk,
-                MemoryDisk(content),
-                [Extent(0, CAPACITY)],
-                parent=None,
-                progress=Progress(),
-                cancel=CancelToken(),
-            )
-            committed = writer.commit()
-        with repository.open_point(committed.id) as reader:
-            yield reader
-
-
-def export(
-    point: PointReader,
-    target: Path,
-    image: ImageFormat,
-    progress: Progress | None = None,
-    cancel: CancelToken | None = None,
-) -> None:
-    export_disk(
-        point,
-        point.point.disks[0],
-        target,
-        image,
-        progress=progress or Progress(),
-        cancel=cancel or CancelToken(),
-    )
+from app.repository import PointReader
+from tests.unit.engine.export.steps import CAPACITY, export
 
 
 def test_a_raw_export_is_the_disk_with_its_holes(point: PointReader, content: bytes, tmp_path: Path) -> None:
@@ -145,101 +72,30 @@ def test_a_missing_converter_is_named_with_the_way_out(
         export(point, tmp_path / "disk.qcow2", ImageFormat.QCOW2)
 
 
-# --- whose file is whose -----------------------------------------------------------------------------------------
+class Interrupted(Exception):
+    pass
 
 
-def hidden_files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+class InterruptedProgress(Progress):
+    """Fails as soon as something is told."""
+
+    def advance(self, *, done_bytes: int = 0, read_bytes: int = 0, written_bytes: int = 0) -> None:
+        raise Interrupted
 
 
-NAMES_OF_OTHERS = ["disk.raw.part", ".disk.raw.part", "disk.raw.part.log", ".disk.raw.abc.standfast-part"]
-
-
-@pytest.mark.parametrize("name", NAMES_OF_OTHERS)
-def test_files_of_others_with_like_names_are_not_touched(point: PointReader, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("precious")
-    export(point, tmp_path / "disk.raw", ImageFormat.RAW)
-    assert (tmp_path / name).read_text() == "precious"
-
-
-def test_a_file_of_others_in_the_place_of_the_claim_is_kept(point: PointReader, tmp_path: Path) -> None:
-    claim = tmp_path / ".disk.raw.standfast-export"
-    claim.write_text("precious")
-    with pytest.raises(ExportExists, match="standfast-export"):
-        export(point, tmp_path / "disk.raw", ImageFormat.RAW)
-    assert claim.read_text() == "precious"
-
-
-def test_the_second_export_of_a_file_is_refused_and_the_first_completes(
-    point: PointReader, content: bytes, tmp_path: Path
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_the_converter_ends_with_the_export_whatever_ends_it(
+    point: PointReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = tmp_path / "disk.raw"
-    first = ExportClaim(target)
-    with pytest.raises(ExportUnderWay, match=r"disk\.raw"):
-        export(point, target, ImageFormat.RAW)
-    export_disk(
-        point,
-        point.point.disks[0],
-        target,
-        ImageFormat.RAW,
-        progress=Progress(),
-        cancel=CancelToken(),
-        claim=first,
-    )
-    assert target.read_bytes() == content
-    assert hidden_files(tmp_path) == []
-
-
-def test_many_exports_at_once_make_one_right_file(point: PointReader, content: bytes, tmp_path: Path) -> None:
-    target = tmp_path / "disk.raw"
-    outcomes: list[type[Exception] | None] = []
-    gate = threading.Barrier(6)
-
-    def one() -> None:
-        gate.wait()
-        try:
-            with ExportClaim(target) as claim:
-                claim.scratch.write_bytes(content)
-                claim.finish()
-        except OperationalError as error:
-            outcomes.append(type(error))
-        else:
-            outcomes.append(None)
-
-    threads = [threading.Thread(target=one) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert outcomes.count(None) == 1
-    assert set(outcomes) <= {None, ExportExists, ExportUnderWay}
-    assert target.read_bytes() == content
-    assert hidden_files(tmp_path) == []
-
-
-def test_what_a_killed_export_left_is_removed_by_the_next(
-    point: PointReader, content: bytes, tmp_path: Path
-) -> None:
-    target = tmp_path / "disk.raw"
-    code = (
-        "import os, sys, signal\nfrom pathlib import Path\nfrom app.engine.export.claims import ExportClaim\n"
-        "claim = ExportClaim(Path(sys.argv[1]))\nclaim.scratch.write_bytes(b'half')\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", code, str(target)], cwd=Path(__file__).parents[4], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert len(hidden_files(tmp_path)) == 2
-    export(point, target, ImageFormat.RAW)
-    assert target.read_bytes() == content
-    assert hidden_files(tmp_path) == []
-
-
-def test_a_file_that_comes_while_an_export_runs_is_not_overwritten(tmp_path: Path) -> None:
-    target = tmp_path / "disk.raw"
-    with ExportClaim(target) as claim:
-        claim.scratch.write_bytes(b"ours")
-        target.write_text("precious")
-        with pytest.raises(ExportExists):
-            claim.finish()
-    assert target.read_text() == "precious"
-    assert hidden_files(tmp_path) == []
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "qemu-img").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    (programs / "qemu-img").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    with pytest.raises(Interrupted):
+        export(point, tmp_path / "disk.qcow2", ImageFormat.QCOW2, InterruptedProgress())
+    left = psutil.Process().children()
+    for process in left:
+        process.kill()
+    assert left == []
+    assert [path.name for path in tmp_path.iterdir() if "disk" in path.name] == []
