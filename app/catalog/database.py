@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.catalog.migrations import migrate
-from app.core.privatefiles import make_private_folders, take_from_others
+from app.core.privatefiles import create_private, make_private_folders, take_from_others, touch_private
 
 LARGE_BYTES = 128 * 1024 * 1024
 """A file above this size takes seconds to look through, minutes from a slow disk."""
@@ -61,12 +61,18 @@ class Database:
         try:
             if isinstance(location, Path):
                 make_private_folders(location.parent)
+                with suppress(FileExistsError):
+                    create_private(location).close()
             if check:
                 database._check_whole(location if isinstance(location, Path) else None, large_bytes)
             with database.write() as connection:
                 migrate(connection, shown)
             if isinstance(location, Path):
-                for ending in ("", "-wal", "-shm"):  # SQLite gives the others the mode of the first
+                for ending in (
+                    "",
+                    "-wal",
+                    "-shm",
+                ):  # SQLite gives the others the mode of the first
                     take_from_others(location.with_name(location.name + ending))
         except OSError as error:
             database.close()
@@ -93,7 +99,7 @@ class Database:
         if verdict != "ok":
             raise CatalogDamaged(location=self.location, detail=verdict)
         if mark is not None:
-            mark.touch()
+            touch_private(mark)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

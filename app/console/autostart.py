@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.console.errors import AutostartRefused
 from app.core.durable import replace_durably
+from app.core.privatefiles import make_private_folders
 from app.core.utf8 import UTF8_OPTIONS
 from app.paths import program_folder
 
@@ -93,7 +94,7 @@ else:
         entry = entry_file()
         try:
             if wanted:
-                entry.parent.mkdir(parents=True, exist_ok=True)
+                make_private_folders(entry.parent)
                 replace_durably(entry, entry_text(start_command()).encode())
             else:
                 entry.unlink(missing_ok=True)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from app.console.errors import DemoDidNotStart
 from app.core.childprocess import child_flags
+from app.core.durable import replace_durably
+from app.core.privatefiles import make_private_folders
 from app.core.utf8 import UTF8_OPTIONS
 from app.paths import program_folder
 from app.views.program import DemoAccess
@@ -67,7 +69,7 @@ class DemoPlatform:
         files = self._folder / "vsphere"
         shutil.rmtree(files, ignore_errors=True)
         standby = self._folder / "standby"
-        standby.mkdir(parents=True, exist_ok=True)
+        make_private_folders(standby)
         arguments = ["--dir", str(files), "--port", str(port), "--until-stdin-ends"]
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [*_simulator_command(), *arguments],
@@ -84,7 +86,7 @@ class DemoPlatform:
         if not line:
             raise OSError(f"it ended with status {self._process.wait(_END_S)}")
         facts = json.loads(line)
-        (self._folder / _NOTE).write_text(json.dumps({"port": facts["port"]}), encoding="utf-8")
+        replace_durably(self._folder / _NOTE, json.dumps({"port": facts["port"]}).encode())
         return DemoAccess(
             address=facts["address"],
             port=facts["port"],

@@ -57,13 +57,43 @@ def create_private_text(path: Path, *, encoding: str, newline: str | None = None
     return os.fdopen(descriptor, "w", encoding=encoding, newline=newline)
 
 
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file of the moment, new or over an old one, that only its owner can read; it may be torn by a crash.
+
+    Raises:
+        OSError: the system refused.
+    """
+    with os.fdopen(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        file.write(data)
+
+
+def touch_private(path: Path) -> None:
+    """Date a file to now; one that is not there is made for its owner alone.
+
+    Raises:
+        OSError: the system refused.
+    """
+    os.close(open_private(path, os.O_WRONLY | os.O_CREAT))
+    os.utime(path)
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder for its owner alone.
+
+    Raises:
+        FileExistsError: something is there already.
+        OSError: the system refused.
+    """
+    path.mkdir(mode=PRIVATE_FOLDER)
+
+
 def make_private_folders(path: Path) -> None:
     """Create a folder and those missing above it, each for its owner alone; an existing one stays as it is.
 
     Raises:
         OSError: the system refused, or something else than a folder is there.
     """
-    _make_folders(path, lambda missing: missing.mkdir(mode=PRIVATE_FOLDER))
+    _make_folders(path, make_private_folder)
 
 
 def take_from_others(path: Path) -> None:
@@ -117,7 +147,7 @@ def make_folder_on_standby(path: Path) -> None:
         FileExistsError: something is there already.
         OSError: the system refused.
     """
-    path.mkdir(mode=PRIVATE_FOLDER)
+    make_private_folder(path)
     if os.name != "nt":
         with suppress(OSError):  # network file systems without modes
             if is_for_group(path.parent):

@@ -1,11 +1,13 @@
 """The rows of a locator that is made anew, sorted on the way: a tree grows best from left to right."""
 
+import os
 import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.core.durable import remove_what_can_be
+from app.core.privatefiles import open_private
 from app.repository.crypto import DIGEST_BYTES
 from app.repository.packs import PackEntry
 
@@ -15,6 +17,7 @@ Rows = list[tuple[bytes, bytes]]
 """Digests, each with its packed place."""
 _ROWS_IN_MEMORY = 500_000
 _PREFIX = "sorting-"
+_APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
 class SortedRows:
@@ -42,7 +45,8 @@ class SortedRows:
 
     def _spill(self) -> None:
         for first, rows in enumerate(self._waiting):
-            with Path(self._folder.name, f"{first:02x}").open("ab") as file:
+            path = Path(self._folder.name, f"{first:02x}")
+            with os.fdopen(open_private(path, _APPENDING), "ab") as file:
                 file.write(b"".join(rows))
             rows.clear()
         self._count = 0

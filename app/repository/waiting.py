@@ -5,6 +5,7 @@ try. A sweep removes all such files when it begins, so that one it meets later i
 at the next safe step. The files only ask: that nobody is disturbed is the leases' business.
 """
 
+import os
 import time
 import uuid
 from collections.abc import Container
@@ -15,7 +16,7 @@ from typing import Self
 
 from app.core.cancel import CancelToken
 from app.core.durable import unlink
-from app.repository.files import write_new
+from app.repository.files import open_regular, write_new
 from app.repository.layout import WAITING_SUFFIX, Layout
 
 _LOOK_EVERY_S = 0.25
@@ -33,10 +34,11 @@ class WaitingMark:
         self._tries += 1
         with suppress(OSError):
             content = b"%012d\n" % self._tries
-            if self._path.exists():
-                self._path.write_bytes(content)
-            else:
+            try:
                 write_new(self._path, content)
+            except FileExistsError:
+                with os.fdopen(open_regular(self._path, os.O_WRONLY), "wb") as file:
+                    file.write(content)
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.core.privatefiles import make_private_folders
+from app.core.privatefiles import make_private_folders, open_private
 
 PATIENCE_S = 15.0
 """How long another writer is waited for; it holds the lock for as long as one small file takes."""
@@ -57,7 +57,7 @@ def locked(path: Path, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """
     make_private_folders(path.parent)
     file = path.with_name(f"{path.name}.lock")
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = open_private(file, os.O_RDWR | os.O_CREAT)
     try:
         deadline = time.monotonic() + patience_s
         while not _try_acquire(descriptor):

@@ -12,6 +12,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError, PasswordDeleteError
 
 from app.core.boundedcalls import BoundedCalls, Call, CallTimedOut
+from app.core.privatefiles import make_private_folders, touch_private
 from app.core.secrets import SecretStoreLocked, SecretStoreUnavailable
 from app.secretstore.file_lock import locked
 
@@ -213,8 +214,8 @@ def _user_lock_file() -> Path | None:
     """Return the lock of this user, over all data folders; None where no folder of the user can be written."""
     try:
         folder = platformdirs.user_cache_path("standfast", appauthor=False)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / f"{_LOCK_NAME}.lock").touch(mode=0o600)
+        make_private_folders(folder)
+        touch_private(folder / f"{_LOCK_NAME}.lock")
     except (OSError, RuntimeError):
         return None
     return folder / _LOCK_NAME

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.core.privatefiles import write_private
 from app.core.utf8 import assure_utf8, use_utf8_streams
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import Flavour, Licence, SimulatorSpec, demo_spec, large_spec
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _announce(simulator: VSphereSimulator, password_file: Path) -> None:
-    _write_private(password_file, simulator.password)
+    write_private(password_file, simulator.password.encode())
     facts = {
         "address": simulator.host,
         "port": simulator.port,
@@ -93,12 +94,6 @@ def _wait_for_stdin(stop: threading.Event) -> None:
     while os.read(sys.stdin.fileno(), 1 << 16):
         continue
     stop.set()
-
-
-def _write_private(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        handle.write(text)
 
 
 if __name__ == "__main__":

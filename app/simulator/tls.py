@@ -1,7 +1,6 @@
 """The certificates that the simulator shows."""
 
 import ipaddress
-import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from app.core.privatefiles import make_private_folders, write_private
 
 _LIFETIME = timedelta(days=3650)
 
@@ -41,7 +42,7 @@ class TlsIdentity:
         self._directory = directory
         self._name = name
         self._generation = 0
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private_folders(directory)
         self.renew()
 
     def renew(self) -> None:
@@ -51,8 +52,8 @@ class TlsIdentity:
         certificate = _self_signed(key, self._name)
         stem = f"{self._name}-{self._generation}"
         certificate_file, key_file = self._directory / f"{stem}.pem", self._directory / f"{stem}.key"
-        certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        _write_private(
+        write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
+        write_private(
             key_file,
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -97,12 +98,6 @@ def _self_signed(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(content)
 
 
 def _pairs(digest: bytes) -> str:

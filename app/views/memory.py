@@ -1,15 +1,22 @@
 """What the window remembers between starts: geometry, column layouts, splitters, theme, language."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QHeaderView, QSplitter, QWidget
+
+from app.core.privatefiles import make_private_folders, take_from_others, touch_private
 
 
 class Memory:
     """Remembers the window's looks in an INI file. Thread: GUI."""
 
     def __init__(self, file: Path) -> None:
+        with suppress(OSError):  # Qt tells it when there is something to remember
+            make_private_folders(file.parent)
+            touch_private(file)
+        take_from_others(file)
         self._settings = QSettings(str(file), QSettings.Format.IniFormat)
 
     def text(self, key: str, default: str = "") -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from app.cli.demo.judge import Verdict, compare_files, compare_with_file, outside_judge, qemu_finds_equal
 from app.cli.demo.screen import Screen, clock_time
 from app.cli.demo.stage import Stage
+from app.core.privatefiles import make_private_folders
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Retention
 from app.domain.states import BackupKind, TaskState
@@ -227,7 +228,7 @@ class Story:
 
     def _scratch(self, name: str) -> Path:
         folder = self._stage.root / "restored"
-        folder.mkdir(exist_ok=True)
+        make_private_folders(folder)
         return folder / name
 
     def _pronounce(self, verdict: Verdict) -> None:

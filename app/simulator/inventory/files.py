@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim, vmodl
 
+from app.core.privatefiles import make_private_folder, make_private_folders
 from app.simulator.objects import Call, SimObject
 from app.simulator.storage import DatastorePath, SimDisk
 from app.simulator.vm.storage_faults import as_vim_faults
@@ -64,7 +65,9 @@ class FileManager(SimObject):
         datastore, path = locate(self, call, name)
         directory = _file(datastore, path)
         try:
-            directory.mkdir(parents=bool(createParentDirectories))
+            if createParentDirectories:
+                make_private_folders(directory.parent)
+            make_private_folder(directory)
         except FileExistsError as error:
             raise vim.fault.FileAlreadyExists(msg=f"{name} already exists.", file=name) from error
         except FileNotFoundError as error:

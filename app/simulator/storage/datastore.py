@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.core.privatefiles import make_private_folders, write_private
 from app.simulator.storage.errors import DatastoreFull, InvalidDatastorePath
 from app.simulator.storage.sparse import allocated_bytes
 
@@ -105,7 +106,7 @@ class SimDatastore:
         self.kind: DatastoreKind = kind
         self._is_full = is_full
         self._lock = threading.Lock()
-        root.mkdir(parents=True, exist_ok=True)
+        make_private_folders(root)
         self._resolved_root = root.resolve()
         self._booked = {
             file.relative_to(root).as_posix(): allocated_bytes(file) for file in root.rglob("*") if file.is_file()
@@ -182,8 +183,8 @@ class SimDatastore:
         """
         file = self.resolve(self.path(relative))
         self.book(relative, len(data) - self.booked_bytes(relative))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
+        make_private_folders(file.parent)
+        write_private(file, data)
 
     def delete_file(self, relative: str) -> None:
         """Delete a file; one that is not there is fine.

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from app.core.privatefiles import open_private
 from app.domain.extents import Extent
 
 _COPY_BYTES = 4 << 20
@@ -30,10 +31,8 @@ class SparseFile:
             OSError: it cannot be opened.
         """
         self.path = path
-        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        if create_bytes is not None:
-            flags |= os.O_CREAT | os.O_EXCL
-        self._fd = os.open(path, flags, 0o644)
+        making = 0 if create_bytes is None else os.O_CREAT | os.O_EXCL
+        self._fd = open_private(path, os.O_RDWR | making)
         self._lock = threading.Lock()
         if create_bytes is not None:
             _mark_sparse(self._fd)

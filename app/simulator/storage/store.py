@@ -5,6 +5,7 @@ import posixpath
 import threading
 from collections.abc import Mapping
 
+from app.core.privatefiles import make_private_folders
 from app.simulator.storage import files
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import SECTOR_BYTES, Descriptor
@@ -333,7 +334,7 @@ class DiskStore:
             file = datastore.resolve(path)
             if file.exists():
                 raise DiskExists(f"{path} exists")
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folders(file.parent)
 
     def _load(self, path: DatastorePath, datastore: SimDatastore) -> SimDisk:
         descriptor = files.read_descriptor(datastore, path)

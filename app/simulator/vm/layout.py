@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim
 
+from app.core.privatefiles import write_private
 from app.simulator.storage import DatastorePath, SimDatastore, SimDisk, StorageError
 from app.simulator.vm import vmx
 from app.simulator.vm.config import extra_value, vmx_path_of
@@ -104,7 +105,7 @@ def rewrite_file(world: "World", path: DatastorePath, data: bytes) -> None:
     if not file.exists():
         write_file(world, path, data)
         return
-    file.write_bytes(data)
+    write_private(file, data)
     datastore_of(world, path).set_booking(path.relative, len(data))
 
 

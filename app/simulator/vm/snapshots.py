@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
 
+from app.core.privatefiles import make_private_folders
 from app.simulator.objects import Call
 from app.simulator.vm import layout
 from app.simulator.vm.config import with_devices
@@ -215,7 +216,7 @@ def _keep_copies(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
     if directory is None:
         return
     place = directory / vm.moid / _UNSAFE.sub("_", snapshot.name)
-    place.mkdir(parents=True, exist_ok=True)
+    make_private_folders(place)
     for key, tree in vm.trees.items():
         frozen = tree.frozen.get(snapshot.moid)
         if frozen is not None:

@@ -20,7 +20,8 @@ from pyVim.connect import SmartConnect
 from pyVim.task import WaitForTask
 from pyVmomi import vim
 
-from app.simulator.__main__ import _write_private, main
+from app.core.privatefiles import write_private
+from app.simulator.__main__ import main
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import MIB, DiskSpec, Flavour, SimulatorSpec, VmSpec, demo_spec, large_spec
 from tests.unit.simulator.soap.lab import PC, values_of, vm_filter
@@ -59,7 +60,7 @@ def test_every_simulator_has_a_password_of_its_own(simulator: VSphereSimulator, 
     assert len({simulator.password, SimulatorSpec().users[0].password, demo_spec().users[0].password}) == 3
     assert min(len(spec.users[0].password) for spec in (SimulatorSpec(), demo_spec())) >= 24
     password_file = tmp_path / "password.txt"
-    _write_private(password_file, simulator.password)
+    write_private(password_file, simulator.password.encode())
     assert stat.S_IMODE(password_file.stat().st_mode) == (0o600 if os.name == "posix" else 0o666)
 
 
