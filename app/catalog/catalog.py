@@ -84,6 +84,7 @@ class Catalog:
         guard = CatalogGuard(location) if isinstance(location, Path) else None
         if guard is not None:
             guard.refuse_loss()
+            guard.announce_birth()
         database = Database.open(location)
         try:
             durable = Database.open(location, durable=True, check=False)

@@ -103,6 +103,7 @@ class CatalogGuard:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._mark_file = file.with_name(f"{file.name}.mark")
+        self._birth_note = file.with_name(f"{file.name}.beginning")
         self._copies = file.with_name(COPIES_FOLDER)
 
     # --- at each start -----------------------------------------------------------------------------------------
@@ -124,12 +125,22 @@ class CatalogGuard:
         kind = CatalogLost if verdict is Verdict.LOST else CatalogForeign
         raise kind(location=self.file, copy=self.newest_copy_at() or "-")
 
-    def note(self, identity: str) -> None:
-        """Remember which catalog was opened."""
-        if self._marked()[0] == identity:
+    def announce_birth(self) -> None:
+        """Note that a catalog is begun where none was: a kill before it has tables is not the loss of one."""
+        found = look_at(self.file)
+        if found is None or found.has_tables or self._birth_note.exists():
             return
         try:
-            replace_durably(self._mark_file, msgspec.json.encode(_Mark(catalog=identity)))
+            replace_durably(self._birth_note, b"")
+        except OSError as error:
+            _log.info("that a catalog is begun was not noted: %s", error)
+
+    def note(self, identity: str) -> None:
+        """Remember which catalog was opened."""
+        try:
+            if self._marked()[0] != identity:
+                replace_durably(self._mark_file, msgspec.json.encode(_Mark(catalog=identity)))
+            unlink(self._birth_note, missing_ok=True)
         except OSError as error:
             _log.warning("a loss of the catalog would not be noticed: %s", error)
 
@@ -143,6 +154,8 @@ class CatalogGuard:
             return None, True
 
     def _has_traces(self) -> bool:
+        if self._birth_note.exists():
+            return False
         return self.file.exists() and any(self.file.with_name(one).exists() for one in _TRACES)
 
     # --- what can be done about it -----------------------------------------------------------------------------

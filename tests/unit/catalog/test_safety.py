@@ -3,7 +3,10 @@
 import errno
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -101,6 +104,38 @@ def test_a_first_start_and_one_after_an_earlier_version_are_no_loss(file: Path, 
     file.with_name("catalog.db.mark").unlink()
     assert use(file) == "mine"
     assert file.with_name("catalog.db.mark").exists()
+
+
+KILLED_AT_ITS_FIRST_START = """
+import os, signal, sys
+from pathlib import Path
+from app.catalog import Catalog
+from app.catalog import catalog
+from app.core.clock import SystemClock
+
+def dies(location, **_):
+    location.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+catalog.Database.open = dies
+Catalog.open(Path(sys.argv[1]), clock=SystemClock())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
+def test_a_first_start_that_was_killed_begins_again_and_a_loss_afterwards_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "catalog.db"
+    (tmp_path / "engine.lock").touch()
+    for _ in range(2):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED_AT_ITS_FIRST_START, str(file)], check=False, timeout=60
+        )
+        assert killed.returncode == -signal.SIGKILL
+        assert file.stat().st_size == 0
+    assert use(file, "mine") is None
+    lose(file, "empty")
+    with pytest.raises(CatalogLost):
+        use(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"{"])
