@@ -33,6 +33,7 @@ from app.core.durable import (
     unlink,
 )
 from app.core.privatefiles import create_private, make_private_folders
+from app.core.space import space_at
 
 _log = logging.getLogger(__name__)
 
@@ -243,7 +244,8 @@ class CatalogGuard:
         try:
             make_private_folders(self._copies)
             _remove_leftovers(made_for, _COPYING)
-            if shutil.disk_usage(self._copies).free < 2 * self.file.stat().st_size:
+            space = space_at(self._copies)
+            if space is not None and space.free_bytes < 2 * self.file.stat().st_size:
                 raise CatalogUnavailable(location=self._copies, detail="there is no room for a safety copy")
             create_private(scratch).close()
             with _removed_if_stopped(scratch):

@@ -304,3 +304,13 @@ def test_a_copy_that_fails_leaves_nothing(file: Path, monkeypatch: pytest.Monkey
     with pytest.raises(CatalogUnavailable):
         guard.copy(NOW)
     assert list((file.parent / "catalog-copies").iterdir()) == []
+
+
+def test_a_file_system_that_does_not_know_its_space_gets_copies(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(0, 0, 0))
+    assert CatalogGuard(file).copy(NOW).exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(1 << 20, 1 << 20, 0))
+    with pytest.raises(CatalogUnavailable, match="no room"):
+        CatalogGuard(file).copy(NOW)
