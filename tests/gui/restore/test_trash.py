@@ -34,8 +34,6 @@ from tests.gui.standbys.test_standbys import open_page as open_standbys
 from tests.gui.standbys.test_standbys import row as standby_row
 from tests.support.scripted_door import ScriptedDoor
 
-NOW = datetime.now(UTC)
-
 
 class Points:
     """The points of web-01 and the trash, as a repository has them."""
@@ -61,7 +59,7 @@ class Points:
         self.there.append(found[0])
 
     def _row(self, one: KnownPoint) -> DeletedPoint:
-        deleted = NOW - timedelta(hours=3)
+        deleted = datetime.now(UTC) - timedelta(hours=3)
         return DeletedPoint(
             standby=one.standby,
             target_path=one.target_path,
