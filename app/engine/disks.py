@@ -9,7 +9,7 @@ from app.core.disks import DiskReader, DiskWriter
 from app.core.hypervisor import Hypervisor
 from app.core.patience import Patience
 from app.domain.states import TransportMode
-from app.engine.following import FollowingReader, FrozenPlaces
+from app.engine.following import DiskPlaces, FollowingReader
 
 
 class DiskOpener:
@@ -29,27 +29,24 @@ class DiskOpener:
         self._preferred = preferred
         self._context = context
         self._patience = patience
-        self._places = FrozenPlaces(hypervisor, patience, context.log)
+        self._places = DiskPlaces(hypervisor, patience, context.log)
 
     @contextmanager
     def reader(self, address: DiskAddress) -> Iterator[DiskReader]:
-        """Open a disk for reading; a frozen one is followed where the platform moves it.
+        """Open a disk for reading; it is followed where the platform moves it.
 
         Raises:
             NoTransportAvailable: no mode reaches it.
-            SnapshotGone, VmNotFound: a frozen disk is not there any more.
+            SnapshotGone, VmNotFound: it is not there any more.
             TaskCancelled: cancelled meanwhile.
         """
-        if address.snapshot is None:
-            reader = self._open(address)
-        else:
-            reader = FollowingReader(self._open, self._places, address)
+        reader = FollowingReader(self._open_reader, self._places, address)
         try:
             yield reader
         finally:
             reader.close()
 
-    def _open(self, address: DiskAddress) -> DiskReader:
+    def _open_reader(self, address: DiskAddress) -> DiskReader:
         return self._patience.through(
             lambda: self._transports.open_reader(
                 self._hypervisor.disk_access,
@@ -62,13 +59,21 @@ class DiskOpener:
 
     @contextmanager
     def writer(self, address: DiskAddress) -> Iterator[DiskWriter]:
-        """Open a disk of a powered-off VM for writing.
+        """Open a disk of a powered-off VM for writing, where it is now.
 
         Raises:
             NoTransportAvailable: no mode reaches it.
+            VmNotFound: it is not there any more.
             TaskCancelled: cancelled meanwhile.
         """
-        writer = self._patience.through(
+        writer, _ = self._places.opened(self._open_writer, address)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    def _open_writer(self, address: DiskAddress) -> DiskWriter:
+        return self._patience.through(
             lambda: self._transports.open_writer(
                 self._hypervisor.disk_access,
                 address,
@@ -77,7 +82,3 @@ class DiskOpener:
                 cancel=self._context.cancel,
             )
         )
-        try:
-            yield writer
-        finally:
-            writer.close()

@@ -1,12 +1,14 @@
-"""Reading frozen disks whose files the platform moves meanwhile (storage vMotion, Storage DRS).
+"""Disks whose files the platform moves while a task needs them: storage vMotion, Storage DRS, a renamed datastore.
 
-The snapshot stays, its disks get new paths: what is not found where it was is asked for anew, and reading goes on.
+The VM and its snapshot stay, their disks get new paths: what is not found where it was is asked for anew, and the
+task goes on there.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import TypeVar
 
 from app.core.access import DiskAddress
 from app.core.disks import DiskReader, ReadRequest
@@ -15,62 +17,99 @@ from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.errors import DiskAccessFailed, NoTransportAvailable, OperationalError, SnapshotGone, VmNotFound
 from app.domain.extents import Extent
-from app.domain.ids import SnapshotId
+from app.domain.ids import SnapshotId, VmId
 from app.domain.states import TransportMode
+from app.domain.vms import VirtualDisk
 from app.engine import messages as m
 
-_MOST_MOVES = 5
+MOST_MOVES = 5
 """Moves in a row without a byte read in between before the platform is not believed any more."""
 
-Opener = Callable[[DiskAddress], DiskReader]
+D = TypeVar("D")
+_Disk = tuple[VmId, SnapshotId | None, int]
 
 
-class FrozenPlaces:
-    """Knows where the disks of a task's snapshot are now. Thread: one."""
+class DiskPlaces:
+    """Knows where the disks of a task are now, frozen or not. Thread: one."""
 
     def __init__(self, hypervisor: Hypervisor, patience: Patience, log: TaskLog) -> None:
         self._hypervisor = hypervisor
         self._patience = patience
         self._log = log
-        self._moved: dict[tuple[SnapshotId, int], str] = {}
+        self._moved: dict[_Disk, str] = {}
 
     def now(self, address: DiskAddress) -> DiskAddress:
         """Return the address with the path that was last heard of."""
-        if address.snapshot is None:
-            return address
-        return replace(address, path=self._moved.get((address.snapshot, address.disk_key), address.path))
+        disk = (address.vm, address.snapshot, address.disk_key)
+        return replace(address, path=self._moved.get(disk, address.path))
 
     def ask_anew(self, address: DiskAddress) -> DiskAddress | None:
         """Ask where a disk is that could not be read; None when it should be where it was.
 
         Raises:
             SnapshotGone: it is frozen no more.
+            VmNotFound: the VM is gone.
             TaskCancelled: cancelled meanwhile.
         """
-        snapshot = address.snapshot
-        if snapshot is None:
-            return None
         try:
-            disks = self._patience.through(lambda: self._hypervisor.frozen_disks(address.vm, snapshot))
+            disks = self._patience.through(lambda: self._disks(address.vm, address.snapshot))
         except (SnapshotGone, VmNotFound):
             raise
         except OperationalError:
             return None  # the reason why the disk could not be read says more
-        self._moved.update({(snapshot, disk.key): disk.path for disk in disks})
+        self._moved.update({(address.vm, address.snapshot, disk.key): disk.path for disk in disks})
         moved = self.now(address)
         if moved.path == address.path:
             return None
         self._log.info(m.DISK_MOVED, old=address.path, new=moved.path)
         return moved
 
+    def opened(self, opener: Callable[[DiskAddress], D], address: DiskAddress) -> tuple[D, DiskAddress]:
+        """Open a disk where it is now; return it, and where that was.
+
+        Raises:
+            NoTransportAvailable, DiskAccessFailed: it cannot be opened where it is.
+            SnapshotGone, VmNotFound: there is nothing to open any more.
+            TaskCancelled: cancelled meanwhile.
+        """
+        address = self.now(address)
+        for _ in range(MOST_MOVES):
+            try:
+                return opener(address), address
+            except (DiskAccessFailed, NoTransportAvailable) as failure:
+                address = self.after(failure, address)
+        return opener(address), address
+
+    def after(self, failure: OperationalError, address: DiskAddress) -> DiskAddress:
+        """Return where to go on after a failure; raise it when the disk is where it was.
+
+        Raises:
+            OperationalError: the failure, or that there is nothing any more.
+            TaskCancelled: cancelled meanwhile.
+        """
+        try:
+            moved = self.ask_anew(address)
+        except (SnapshotGone, VmNotFound) as gone:
+            raise gone from failure
+        if moved is None:
+            raise failure
+        return moved
+
+    def _disks(self, vm: VmId, snapshot: SnapshotId | None) -> Sequence[VirtualDisk]:
+        if snapshot is None:
+            return self._hypervisor.vm_details(vm).disks
+        return self._hypervisor.frozen_disks(vm, snapshot)
+
 
 class FollowingReader:
-    """A frozen disk that is opened again where the platform moved it; fulfils :class:`app.core.disks.DiskReader`.
+    """A disk that is opened again where the platform moved it; fulfils :class:`app.core.disks.DiskReader`.
 
     Thread: one at a time, not necessarily the one that opened it.
     """
 
-    def __init__(self, opener: Opener, places: FrozenPlaces, address: DiskAddress) -> None:
+    def __init__(
+        self, opener: Callable[[DiskAddress], DiskReader], places: DiskPlaces, address: DiskAddress
+    ) -> None:
         """Open the disk.
 
         Raises:
@@ -80,9 +119,8 @@ class FollowingReader:
         """
         self._opener = opener
         self._places = places
-        self._address = places.now(address)
         self._moves = 0
-        self._reader = self._opened()
+        self._reader, self._address = places.opened(opener, address)
         self._window = self._reader.window
 
     @property
@@ -145,27 +183,13 @@ class FollowingReader:
         """Let go of the disk; never raises."""
         self._reader.close()
 
-    def _opened(self) -> DiskReader:
-        while True:
-            try:
-                return self._opener(self._address)
-            except (DiskAccessFailed, NoTransportAvailable) as error:
-                self._look_elsewhere(error)
-
     def _follow(self, failure: DiskAccessFailed) -> None:
-        self._reader.close()
-        self._look_elsewhere(failure)
-        self._reader = self._opened()
-
-    def _look_elsewhere(self, failure: OperationalError) -> None:
         self._moves += 1
-        try:
-            moved = self._places.ask_anew(self._address) if self._moves <= _MOST_MOVES else None
-        except (SnapshotGone, VmNotFound) as gone:
-            raise gone from failure
-        if moved is None:
+        if self._moves > MOST_MOVES:
             raise failure
-        self._address = moved
+        moved = self._places.after(failure, self._address)
+        self._reader.close()
+        self._reader, self._address = self._places.opened(self._opener, moved)
 
 
 def _pulled(asked: deque[ReadRequest], source: Iterator[ReadRequest]) -> Iterator[ReadRequest]:

@@ -151,7 +151,7 @@ DISK_DONE = MessageKind(
     "backup.disk_done", "{disk}: read {read_bytes:size} over {mode}, stored {stored_bytes:size} that are new"
 )
 DISK_MOVED = MessageKind(
-    "backup.disk_moved", "The platform has moved {old} to {new} meanwhile: reading goes on there"
+    "backup.disk_moved", "The platform has moved {old} to {new} meanwhile: the task goes on there"
 )
 SNAPSHOT_NOT_CHECKED = MessageKind(
     "backup.snapshot_not_checked",

@@ -13,7 +13,7 @@ from app.domain.errors import DiskAccessFailed
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, VmId
 from app.domain.states import TransportMode
-from app.engine.following import FollowingReader, FrozenPlaces
+from app.engine.following import DiskPlaces, FollowingReader
 
 CONTENT = bytes(range(256)) * 16
 PIECE = 64
@@ -54,15 +54,12 @@ class ShortLived:
         self.is_closed = True
 
 
-class Moving(FrozenPlaces):
+class Moving(DiskPlaces):
     """Says that the disk has moved each time that it is asked."""
 
     def __init__(self) -> None:
         """It asks nobody."""
-
-    def now(self, address: DiskAddress) -> DiskAddress:
-        """Nothing new."""
-        return address
+        self._moved = {}
 
     def ask_anew(self, address: DiskAddress) -> DiskAddress | None:
         """Always elsewhere."""

@@ -295,6 +295,8 @@ class LocalHost(DiskHost):
             if vm.powered_on:
                 raise access_failed(address, "opened", "the VM runs")
             disk = vm.disks[address.disk_key]
+            if disk.file != address.path:
+                raise access_failed(address, "opened", "no such file")
 
         def put(offset: int, data: bytes) -> None:
             self._put(disk, offset, data)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from app.domain.states import BackupKind, TaskState
+from app.domain.vms import VmPlacement
 from app.engine import messages as m
+from app.engine.api import NewVm
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
 
 
@@ -105,3 +107,19 @@ def test_a_failure_without_a_move_keeps_its_own_reason(lab: EngineLab) -> None:
     assert report.task.error is not None
     assert "the connection was lost" in report.task.error.message
     assert m.DISK_MOVED.code not in codes_of(report)
+
+
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [("vm_created", 1), ("open_writer", 1), ("open_writer", 2), ("open_reader", 1), ("read", 1)],
+)
+def test_a_new_vm_that_is_moved_while_it_is_restored_is_followed(lab: EngineLab, step: str, number: int) -> None:
+    vm = filled_vm(lab, disks=2)
+    point = lab.backup(vm)
+    at_call(lab, step, number, lambda: lab.host.relocate(lab.host.named("web-copy"), "elsewhere"))
+    report = lab.restore(point, NewVm(placement=VmPlacement(name="web-copy")))
+    assert report.task.state is TaskState.COMPLETED, text_of(report)
+    assert m.DISK_MOVED.code in codes_of(report)
+    copy = lab.host.named("web-copy")
+    for key in (2000, 2001):
+        assert lab.host.content(copy, key) == lab.host.content(vm, key)
