@@ -7,7 +7,9 @@ import pytest
 from app.cli.demo.stage import Stage
 from app.domain.events import Event, TaskStateChanged
 from app.domain.states import BackupKind, TaskState, TransportMode
+from app.domain.vms import VmPlacement
 from app.engine import messages as m
+from app.engine.api import NewVm, StartRestore
 from tests.support.engine_lab import codes_of
 from tests.support.other_client import OtherClient
 from tests.support.stage import (
@@ -82,8 +84,7 @@ def test_a_storage_vmotion_in_the_middle_of_a_disk_is_followed(
     assert not our_snapshots(stage)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("state", "mode"), zip(STATES, MODES * 2, strict=True))
 def test_a_snapshot_removed_in_any_state_is_named_and_leaves_no_point(
     stage: Stage, other: OtherClient, state: TaskState, mode: TransportMode
 ) -> None:
@@ -115,3 +116,25 @@ def test_a_snapshot_removed_in_the_middle_of_a_disk_leaves_no_point(
     assert not our_snapshots(stage)
     assert not stage.simulator.world.inventory.vms[vm.id].consolidation_needed
     assert_points_are_exact(stage, vm.id, [back_up(stage, vm, FULL)])
+
+
+@pytest.mark.parametrize("state", [TaskState.RUNNING, TaskState.VERIFYING])
+def test_a_new_vm_that_is_moved_while_it_is_restored_is_followed(
+    stage: Stage, other: OtherClient, state: TaskState
+) -> None:
+    vm = vm_named(stage, "web-01")
+    made = back_up(stage, vm, FULL)
+    at_state(stage, state, lambda: other.relocate(vm_named(stage, "web-copy").id, "ds2"))
+    task = stage.engine.execute(
+        StartRestore(
+            standby=stage.standby,
+            point=made.point.id,
+            platform=stage.platform,
+            target=NewVm(placement=VmPlacement(name="web-copy")),
+            power_on=False,
+        )
+    )
+    report = finished(stage.engine, task)
+    assert report.task.state is TaskState.COMPLETED, explain(report)
+    assert m.DISK_MOVED.code in codes_of(report)
+    assert vm_named(stage, "web-copy").datastores == ("ds2",)
