@@ -84,7 +84,7 @@ def test_a_storage_vmotion_in_the_middle_of_a_disk_is_followed(
     assert not our_snapshots(stage)
 
 
-@pytest.mark.parametrize(("state", "mode"), zip(STATES, MODES * 2, strict=True))
+@pytest.mark.parametrize(("state", "mode"), list(zip(STATES, MODES * 2, strict=True)))
 def test_a_snapshot_removed_in_any_state_is_named_and_leaves_no_point(
     stage: Stage, other: OtherClient, state: TaskState, mode: TransportMode
 ) -> None:
