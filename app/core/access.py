@@ -3,7 +3,7 @@
 The vSphere adapter fulfils these, the transports use them; neither knows the other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, runtime_checkable
@@ -107,6 +107,11 @@ class DiskAddress:
     snapshot: SnapshotId | None = None
     is_delta: bool = False
     """True when the frozen disk itself has parents (snapshots of others below it)."""
+    has_moved: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
+    """Asked when a host does not open the disk any more: True when trying again here is in vain.
+
+    Raises what the platform says instead, for example that the disk is frozen no more.
+    """
 
 
 class DiskTransports(Protocol):

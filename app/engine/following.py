@@ -41,7 +41,8 @@ class DiskPlaces:
     def now(self, address: DiskAddress) -> DiskAddress:
         """Return the address with the path that was last heard of."""
         disk = (address.vm, address.snapshot, address.disk_key)
-        return replace(address, path=self._moved.get(disk, address.path))
+        here = replace(address, path=self._moved.get(disk, address.path))
+        return replace(here, has_moved=lambda: self._has_moved(here))
 
     def ask_anew(self, address: DiskAddress) -> DiskAddress | None:
         """Ask where a disk is that could not be read; None when it should be where it was.
@@ -51,18 +52,21 @@ class DiskPlaces:
             VmNotFound: the VM is gone.
             TaskCancelled: cancelled meanwhile.
         """
+        if not self._has_moved(address):
+            return None
+        moved = self.now(address)
+        self._log.info(m.DISK_MOVED, old=address.path, new=moved.path)
+        return moved
+
+    def _has_moved(self, address: DiskAddress) -> bool:
         try:
             disks = self._patience.through(lambda: self._disks(address.vm, address.snapshot))
         except (SnapshotGone, VmNotFound):
             raise
         except OperationalError:
-            return None  # the reason why the disk could not be read says more
+            return False  # the reason why the disk could not be read says more
         self._moved.update({(address.vm, address.snapshot, disk.key): disk.path for disk in disks})
-        moved = self.now(address)
-        if moved.path == address.path:
-            return None
-        self._log.info(m.DISK_MOVED, old=address.path, new=moved.path)
-        return moved
+        return self.now(address).path != address.path
 
     def opened(self, opener: Callable[[DiskAddress], D], address: DiskAddress) -> tuple[D, DiskAddress]:
         """Open a disk where it is now; return it, and where that was.

@@ -71,7 +71,7 @@ class NfcChannel:
             except LinkFailure as another:
                 failure = another
             except OperationalError as error:
-                if not error.retryable:
+                if not error.retryable or self._dialer.is_in_vain():
                     raise
                 failure = error
         self.file = self._open.file

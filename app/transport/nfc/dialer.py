@@ -72,6 +72,14 @@ class NfcDialer:
         self._buffer_sizes = [size for size in _BUFFER_SIZES if size <= options.transfer_buffer_bytes]
         self._buffer_sizes = self._buffer_sizes or [options.transfer_buffer_bytes]
 
+    def is_in_vain(self) -> bool:
+        """Tell whether the disk is somewhere else by now.
+
+        Raises:
+            OperationalError: it is nowhere.
+        """
+        return self._disk.has_moved()
+
     def dial(self) -> OpenDisk:
         """Fetch a ticket and open the disk with it.
 
