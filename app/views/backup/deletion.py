@@ -56,6 +56,7 @@ class DeletionDialog(FormDialog):
         self._previews: list[DeletionPreview] = []
         self._wants_data: list[bool] = []
         self._is_decided = False
+        self._is_unknown = False
         self.what = self._line()
         self.data = QCheckBox(self.tr("Delete the backup data, too"), self)
         self.data.clicked.connect(self._on_decided)
@@ -85,10 +86,15 @@ class DeletionDialog(FormDialog):
         door = self.console.door
         for one in self._doomed:
             query = PreviewRuleDeletion(rule=one.rule, vms=one.vms)
-            door.ask(query, owner=self, on_done=self._on_preview, on_failed=self._on_failed)
+            door.ask(query, owner=self, on_done=self._on_preview, on_failed=self._on_unknown)
             door.ask(
-                DescribeRule(rule=one.rule), owner=self, on_done=self._on_described, on_failed=self._on_failed
+                DescribeRule(rule=one.rule), owner=self, on_done=self._on_described, on_failed=self._on_unknown
             )
+
+    def _on_unknown(self, failure: Failure) -> None:
+        self._is_unknown = True
+        self.banner.show_failure(failure)
+        self._show()
 
     def _on_preview(self, preview: DeletionPreview) -> None:
         self._previews.append(preview)
@@ -125,7 +131,7 @@ class DeletionDialog(FormDialog):
         if appears:
             self.name.setFocus()  # what is typed now is meant for it
         is_named = not needs_name or self.name.text().strip() == self._type_name
-        self.primary.setEnabled(self.is_known and not blocked and is_named)
+        self.allow(allowed=self.is_known and not blocked and is_named)
         grow_later(self)
 
     def _what_text(self) -> str:
@@ -141,7 +147,7 @@ class DeletionDialog(FormDialog):
 
     def _points_text(self, *, with_data: bool) -> str:
         if not self.is_known:
-            return self.tr("Looking what would go…")
+            return "" if self._is_unknown else self.tr("Looking what would go…")
         if not self._point_count:
             return self.tr("There are no restore points.")
         size = fmt.size(sum(preview.freed_bytes for preview in self._previews))

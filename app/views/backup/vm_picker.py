@@ -236,4 +236,4 @@ class VmPicker(FormDialog):
         self.tags.set_tags([vm_tag(vm.id, vm.name, vm.disk_bytes) for vm in chosen])
         total = fmt.size(sum(vm.disk_bytes for vm in chosen))
         self.sum.setText(self.tr("{count} chosen, {size} in all").format(count=len(chosen), size=total))
-        self.primary.setEnabled(bool(chosen))
+        self.allow(allowed=bool(chosen))

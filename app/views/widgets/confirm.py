@@ -51,11 +51,11 @@ class ConfirmDialog(FormDialog):
         if type_name:
             self.add_field(self.add_form(), self.tr("Type {name} to confirm").format(name=type_name), self.name)
             self.name.textChanged.connect(self._on_name_changed)
-            self.primary.setEnabled(False)
+            self.allow(allowed=False)
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Do what was confirmed."""
         self._run(on_done, on_failed)
 
     def _on_name_changed(self, text: str) -> None:
-        self.primary.setEnabled(text.strip() == self._type_name)
+        self.allow(allowed=text.strip() == self._type_name)

@@ -91,6 +91,7 @@ class FormDialog(QDialog):
         self.setModal(True)
         self._fields: list[Field] = []
         self._busy = False
+        self._is_allowed = True
         self._complain = False
         self._was_shown = False
         self._typing = Pause(_TYPING_PAUSE_MS, self)
@@ -188,11 +189,16 @@ class FormDialog(QDialog):
             first.setFocus()
         return not found
 
+    def allow(self, *, allowed: bool) -> None:
+        """Let the primary button be pressed, or not yet; while a request runs it never can."""
+        self._is_allowed = allowed
+        self.primary.setEnabled(allowed and not self._busy)
+
     # --- behaviour --------------------------------------------------------------------------------------------
 
     def accept(self) -> None:
         """Send the request when nothing is wrong with the fields."""
-        if self._busy:
+        if self._busy or not self._is_allowed:
             return
         self._complain = True
         if not self.show_problems():
@@ -230,7 +236,7 @@ class FormDialog(QDialog):
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy
-        self.primary.setEnabled(not busy)
+        self.allow(allowed=self._is_allowed)
         self.cancel.setEnabled(not busy)
         if busy:
             self.setCursor(Qt.CursorShape.BusyCursor)

@@ -1,9 +1,11 @@
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.domain.errors import PlatformUnreachable
 from app.domain.ids import VmId
 from app.domain.rules import AdvancedSettings
 from app.engine.api import (
@@ -16,6 +18,9 @@ from app.engine.api import (
 )
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog
+from app.views.console import Console
+from app.views.widgets.confirm import ConfirmDialog
+from app.workers.asker import Failure
 from tests.gui.backup import samples
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import WEB, click_icon, open_vms
@@ -93,3 +98,43 @@ def test_one_vm_is_taken_out_of_its_rule(qtbot: QtBot, visits: Visits, door: Scr
     with qtbot.waitSignal(dialog.succeeded):
         QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
     assert door.executed == [RemoveVmsFromRule(rule=WEB, vms=(VmId("vm-web-01"),), delete_data=True)]
+
+
+def test_nothing_can_be_deleted_while_it_is_not_known_what_would_go(
+    qtbot: QtBot, visits: Visits, door: ScriptedDoor
+) -> None:
+    for query in (PreviewRuleDeletion, DescribeRule):
+        door.answer(query, PlatformUnreachable(address="vc-1", port=443, detail="no route"))
+    click_icon(visits.page.rules, 0, "Delete rule")
+    dialog = visits.page.rules.findChild(DeletionDialog)
+    assert isinstance(dialog, DeletionDialog)
+    qtbot.waitUntil(dialog.banner.isVisible)
+    assert not dialog.primary.isEnabled()
+    assert dialog.points.text() == ""
+    dialog.accept()
+    assert door.executed == []
+
+
+def test_a_name_that_was_changed_while_a_deletion_was_refused_is_asked_for_again(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    refusals: list[Callable[[Failure], None]] = []
+    dialog = ConfirmDialog(
+        console,
+        "Overwrite web",
+        "Overwrite",
+        lambda _done, failed: refusals.append(failed),
+        consequences=("It is lost.",),
+        type_name="web",
+    )
+    qtbot.addWidget(dialog)
+    dialog.open()
+    QTest.keyClicks(dialog.name, "web")
+    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(dialog.name, "-2")
+    assert not dialog.primary.isEnabled()
+    (refuse,) = refusals
+    refuse(PlatformUnreachable(address="vc-1", port=443, detail="no route"))
+    assert not dialog.primary.isEnabled()
+    dialog.name.setText("web")
+    assert dialog.primary.isEnabled()
