@@ -11,6 +11,7 @@ from app.engine.commands import Command
 from app.engine.queries import Query
 
 R = TypeVar("R")
+_PATIENCE_S = 10.0
 
 
 class ScriptedDoor:
@@ -37,6 +38,18 @@ class ScriptedDoor:
             return answer(given) if callable(answer) else answer
 
         self._answers[request] = reply
+
+    def hold(self, request: type, which: Callable[[Any], bool] = lambda _: True) -> threading.Event:
+        """Keep back the answers to requests of a type until the event is set; ``which`` chooses some of them."""
+        gate, known = threading.Event(), self._answers[request]
+
+        def reply(given: object) -> object:
+            if which(given):
+                gate.wait(_PATIENCE_S)
+            return known(given)
+
+        self._answers[request] = reply
+        return gate
 
     def publish(self, event: Event) -> None:
         """Tell an event as the engine would."""

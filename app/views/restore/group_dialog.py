@@ -1,6 +1,7 @@
 """组恢复: several VMs of a rule over their originals, each from a point of its own."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import (
@@ -24,6 +25,7 @@ from app.engine.api import (
     ListRuleVms,
     ListVmPoints,
     OriginalRow,
+    Query,
     RuleRow,
     RuleVmRow,
     StartGroupRestore,
@@ -34,6 +36,8 @@ from app.views.plain import Label
 from app.views.restore.member import MemberRow, newest_good
 from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
+
+R = TypeVar("R")
 
 
 class GroupRestoreDialog(FormDialog):
@@ -49,6 +53,8 @@ class GroupRestoreDialog(FormDialog):
         self._rows: dict[VmId, RuleVmRow] = {}
         self._found: dict[VmId, tuple[KnownPoint, ...]] = {}
         self._is_asking = False
+        self._choices = 0
+        self._is_unknown = False
         self._build_fields()
         self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
         console.door.ask(ListRules(), owner=self, on_done=self._on_rules, on_failed=self.banner.show_failure)
@@ -59,6 +65,7 @@ class GroupRestoreDialog(FormDialog):
         form = self.add_form()
         self.rule = QComboBox(self)
         self.rule.currentIndexChanged.connect(self._on_rule)
+        self.rule.activated.connect(self._on_rule_again)
         self._rule_field = self.add_field(form, self.tr("Rule"), self.rule, required=True)
         self.power_on = QCheckBox(self.tr("Power the VMs on after the restore"), self)
         self.add_field(form, "", self.power_on)
@@ -114,7 +121,9 @@ class GroupRestoreDialog(FormDialog):
 
     def _on_rule(self) -> None:
         self._rule = self.rule.currentData()
+        self._choices += 1
         self._rows, self._found = {}, {}
+        self._is_asking = self._is_unknown = False
         for member in self._members:
             member.deleteLater()
         self._members = []
@@ -122,13 +131,33 @@ class GroupRestoreDialog(FormDialog):
         if self._rule is None:
             return
         rule = self._rule
+        self._ask_for_choice(ListRuleVms(rule=rule.id), lambda rows: self._on_vms(rule, rows))
 
-        def take(rows: tuple[RuleVmRow, ...]) -> None:
-            if rule == self._rule:
-                self._on_vms(rule, rows)
+    def _on_rule_again(self) -> None:
+        if self._is_unknown:
+            self._on_rule()
 
-        query = ListRuleVms(rule=rule.id)
-        self.console.door.ask(query, owner=self, on_done=take, on_failed=self.banner.show_failure)
+    def _ask_for_choice(
+        self, query: Query[R], take: Callable[[R], None], fail: Callable[[Failure], None] | None = None
+    ) -> None:
+        """Ask, and drop the answer when a rule was chosen meanwhile, be it the same one."""
+        number = self._choices
+
+        def taken(answer: R) -> None:
+            if number == self._choices:
+                take(answer)
+
+        def failed(failure: Failure) -> None:
+            if number == self._choices:
+                (fail or self._on_unknown)(failure)
+
+        self.console.door.ask(query, owner=self, on_done=taken, on_failed=failed)
+
+    def _on_unknown(self, failure: Failure) -> None:
+        self._choices += 1  # what else was asked for is of no use now
+        self._rows, self._found, self._is_unknown = {}, {}, True
+        self.banner.show_failure(failure)
+        self._show_note()
 
     def _on_vms(self, rule: RuleRow, rows: Sequence[RuleVmRow]) -> None:
         self._rows = {row.vm: row for row in rows}
@@ -139,12 +168,10 @@ class GroupRestoreDialog(FormDialog):
 
     def _ask_points(self, rule: RuleRow, row: RuleVmRow) -> None:
         def take(found: tuple[KnownPoint, ...]) -> None:
-            if rule == self._rule:
-                self._found[row.vm] = found
-                self._on_points(rule)
+            self._found[row.vm] = found
+            self._on_points(rule)
 
-        query = ListVmPoints(rule=rule.id, vm=row.vm)
-        self.console.door.ask(query, owner=self, on_done=take, on_failed=self.banner.show_failure)
+        self._ask_for_choice(ListVmPoints(rule=rule.id, vm=row.vm), take)
 
     def _on_points(self, rule: RuleRow) -> None:
         """Ask which VMs would be replaced, once the points of all VMs are known."""
@@ -154,22 +181,13 @@ class GroupRestoreDialog(FormDialog):
         if not chosen:
             self._show_members(())
             return
-
-        def take(rows: tuple[OriginalRow, ...]) -> None:
-            if rule == self._rule:
-                self._show_members(rows)
-
-        def fail(_failure: Failure) -> None:
-            if rule == self._rule:
-                self._show_members(())
-
         query = FindOriginals(
             standby=rule.standby,
             target_path=chosen[0].target_path,
             points=tuple(one.point.id for one in chosen),
             platform=rule.platform,
         )
-        self.console.door.ask(query, owner=self, on_done=take, on_failed=fail)
+        self._ask_for_choice(query, self._show_members, lambda _failure: self._show_members(()))
 
     def _show_members(self, originals: Sequence[OriginalRow]) -> None:
         """Show the VMs in their order, each with the VM that it replaces."""
@@ -188,6 +206,8 @@ class GroupRestoreDialog(FormDialog):
     def _show_note(self) -> None:
         if self._rule is None:
             text = self.tr("Choose a rule; its VMs appear here.")
+        elif self._is_unknown:
+            text = self._unknown_text()
         elif self._rows and len(self._found) < len(self._rows):
             text = self.tr("Looking for restore points…")
         elif self._is_asking:
@@ -198,6 +218,9 @@ class GroupRestoreDialog(FormDialog):
             text = ""
         self._note.setText(text)
         self._note.setVisible(bool(text))
+
+    def _unknown_text(self) -> str:
+        return self.tr("Its VMs cannot be listed now; choose the rule again.")
 
     def _on_leave_out(self) -> None:
         button = self.sender()
@@ -223,6 +246,8 @@ class GroupRestoreDialog(FormDialog):
         """Return what is missing."""
         if self._rule is None:
             return {self._rule_field: self.tr("Choose a rule.")}
+        if self._is_unknown:
+            return {self._rule_field: self._unknown_text()}
         if not self.chosen():
             return {self._rule_field: self.tr("None of its VMs has a restore point to go back to.")}
         if self.typed_name.text().strip() != self._rule.name:
