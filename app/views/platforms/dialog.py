@@ -134,8 +134,17 @@ class PlatformDialog(FormDialog):
         self._show_certificate(None)
         self._thumbprint.setText(self.tr("Asking {address} for its certificate…").format(address=address))
         self._thumbprint.show()
+
+        def take(certificate: Certificate) -> None:
+            if self._asked == (address, port):
+                self._on_certificate(certificate)
+
+        def fail(failure: Failure) -> None:
+            if self._asked == (address, port):
+                self._on_no_certificate(failure)
+
         query = InspectServer(address=address, port=port)
-        self.console.door.ask(query, owner=self, on_done=self._on_certificate, on_failed=self._on_no_certificate)
+        self.console.door.ask(query, owner=self, on_done=take, on_failed=fail)
 
     def _on_certificate(self, certificate: Certificate) -> None:
         if self._platform is None:
@@ -188,6 +197,7 @@ class PlatformDialog(FormDialog):
         self._complain = True
         if not self.show_problems():
             return
+        self.test.setEnabled(False)
         self._outcome.setText(self.tr("Logging in…"))
         query = TryPlatform(
             address=self.address.text().strip(),
@@ -199,6 +209,7 @@ class PlatformDialog(FormDialog):
         self.console.door.ask(query, owner=self, on_done=self._on_tested, on_failed=self._on_test_failed)
 
     def _on_tested(self, facts: PlatformFacts) -> None:
+        self.test.setEnabled(True)
         self.banner.hide()
         grow_later(self)
         kind = "vCenter" if facts.kind is PlatformKind.VCENTER else "HostAgent"
@@ -208,8 +219,9 @@ class PlatformDialog(FormDialog):
         )
 
     def _on_test_failed(self, failure: Failure) -> None:
+        self.test.setEnabled(True)
         self._outcome.setText("")
-        super()._on_failed(failure)
+        self.tell_failure(failure)
         self._show_other_certificate(failure)
 
     # --- saving -----------------------------------------------------------------------------------------------

@@ -250,6 +250,10 @@ class FormDialog(QDialog):
 
     def _on_failed(self, failure: Failure) -> None:
         self._set_busy(busy=False)
+        self.tell_failure(failure)
+
+    def tell_failure(self, failure: Failure) -> None:
+        """Say what went wrong, also beside the field that it is about."""
         self.banner.show_failure(failure)
         field = self.field_of(failure) if isinstance(failure, OperationalError) else None
         if field is not None and isinstance(failure, OperationalError):
