@@ -8,10 +8,17 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.domain.errors import LoginRefused, PlatformUnreachable
-from app.domain.ids import RuleId
+from app.domain.ids import PlatformId, RuleId, VmId
+from app.domain.places import HostPlace, PlatformPlaces
+from app.domain.tasks import KnownPoint
 from app.engine.api import (
     Certificate,
+    DescribeSavedVm,
     InspectServer,
+    ListPlaces,
+    ListPlatforms,
+    ListPoints,
+    ListRecoverableVms,
     ListRules,
     ListRuleVms,
     ListVmPoints,
@@ -20,8 +27,11 @@ from app.engine.api import (
 )
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
+from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
-from tests.gui.restore.points import RULE, rule_vm, script_points
+from app.views.restore.instant import InstantDialog
+from tests.gui.restore.points import RULE, point, rule_vm, script_points
+from tests.gui.tasks.rows import PLATFORM
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -161,3 +171,124 @@ def test_a_test_that_fails_leaves_a_registration_under_way_alone(
     assert is_open
     qtbot.waitUntil(dialog.primary.isEnabled)
     settle(qtbot, console)
+
+
+# --- restoring a VM --------------------------------------------------------------------------------------------
+
+
+def open_restore(qtbot: QtBot, console: Console) -> RestoreDialog:
+    dialog = RestoreDialog(console)
+    qtbot.addWidget(dialog)
+    dialog.open()
+    return dialog
+
+
+def test_points_that_cannot_be_listed_of_a_former_vm_do_not_hide_those_of_the_chosen_one(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_points(door)
+
+    def points(query: ListPoints) -> tuple[KnownPoint, ...]:
+        if query.vm == "vm-db-01":
+            raise PlatformUnreachable(address="vc-1", port=443, detail="no route")
+        return (point("web-01"),)
+
+    door.answer(ListPoints, points)
+    gate = door.hold(ListPoints, lambda query: query.vm == "vm-db-01")
+    source = open_restore(qtbot, console).source
+    qtbot.waitUntil(lambda: source.source.count() == 2)
+    source.source.setCurrentIndex(0)
+    source.source.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: len(source.points.rows.rows) == 1)
+    gate.set()
+    settle(qtbot, console)
+    assert source.points.isVisible()
+
+
+def test_vms_that_could_not_be_listed_are_asked_for_again(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_points(door)
+    door.answer(ListRecoverableVms, PlatformUnreachable(address="vc-1", port=443, detail="no route"))
+    source = open_restore(qtbot, console).source
+    settle(qtbot, console)
+    assert source.source.count() == 0
+    script_points(door)
+    source.stages.retry_wanted.emit()
+    qtbot.waitUntil(lambda: source.source.count() == 2)
+
+
+def test_a_vm_that_is_typed_before_the_list_is_there_stays_typed(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_points(door)
+    gate = door.hold(ListRecoverableVms)
+    source = open_restore(qtbot, console).source
+    line = source.source.lineEdit()
+    assert line is not None
+    QTest.keyClicks(line, "web")
+    gate.set()
+    qtbot.waitUntil(lambda: source.source.count() == 2)
+    assert source.source.currentText() == "web"
+
+
+def test_a_typed_address_outlives_a_second_answer_about_the_hardware(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_points(door)
+    dialog = open_restore(qtbot, console)
+    qtbot.waitUntil(lambda: dialog.source.source.count() == 2 and dialog.target.platform.count() > 0)
+    settle(qtbot, console)
+    calls: list[object] = []
+
+    def is_second(query: object) -> bool:
+        calls.append(query)
+        return len(calls) > 1
+
+    gate = door.hold(DescribeSavedVm, is_second)
+    dialog.target.platform.setCurrentIndex(-1)
+    dialog.target.show_point(point("web-01"))
+    qtbot.waitUntil(lambda: bool(dialog.target.adapters.addresses) and 4000 in dialog.target.adapters._rows)
+    _network, address = dialog.target.adapters.row(4000)
+    address.setText("00:50:56:00:00:09")
+    gate.set()
+    settle(qtbot, console)
+    assert dialog.target.adapters.addresses() == ((4000, "00:50:56:00:00:09"),)
+
+
+def open_instant(qtbot: QtBot, console: Console) -> InstantDialog:
+    dialog = InstantDialog(console, rule=RULE.id, vm=VmId("vm-web-01"))
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(lambda: len(dialog.source.points.rows.rows) == 3)
+    return dialog
+
+
+def test_hosts_of_a_former_platform_are_not_offered(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_points(door)
+    second = replace(PLATFORM, id=PlatformId("p2"), name="vc-2")
+    door.answer(ListPlatforms, (PLATFORM, second))
+
+    def places(query: ListPlaces) -> PlatformPlaces:
+        host = HostPlace(name=f"host-of-{query.platform}", datacenter="D", datastores=(), networks=())
+        return PlatformPlaces(datacenters=("D",), hosts=(host,))
+
+    door.answer(ListPlaces, places)
+    gate = door.hold(ListPlaces, lambda query: query.platform == PLATFORM.id)
+    dialog = open_instant(qtbot, console)
+    dialog.platform.setCurrentIndex(dialog.platform.findData(second.id))
+    qtbot.waitUntil(lambda: dialog.host.count() == 1)
+    gate.set()
+    settle(qtbot, console)
+    assert [dialog.host.itemText(at) for at in range(dialog.host.count())] == ["host-of-p2"]
+
+
+def test_a_typed_name_of_an_instant_vm_stays(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    script_points(door)
+    dialog = open_instant(qtbot, console)
+    dialog.source.points.selectRow(0)
+    assert dialog.vm_name.text() == "web-01-instant"
+    dialog.vm_name.selectAll()
+    QTest.keyClicks(dialog.vm_name, "mine")
+    dialog.source.points.selectRow(1)
+    assert dialog.vm_name.text() == "mine"

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.domain.display import visible
-from app.domain.ids import RuleId, VmId
+from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.places import PlatformPlaces
 from app.domain.platforms import Platform
 from app.domain.tasks import KnownPoint
@@ -66,6 +66,7 @@ class InstantDialog(FormDialog):
         title = QCoreApplication.translate("Instant", "Boot a VM from its backup")
         action = QCoreApplication.translate("Instant", "Start instant recovery")
         super().__init__(console, title, action, parent)
+        self._is_named_by_hand = False
         self.banner.show_text(*not_yet())
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
@@ -91,6 +92,7 @@ class InstantDialog(FormDialog):
         column.setContentsMargins(0, style.SPACE_L, 0, 0)
         form = self.add_form(column)
         self.vm_name = QLineEdit(self)
+        self.vm_name.textEdited.connect(self._on_name_typed)
         self._vm_name = self.add_field(form, self.tr("VM name"), self.vm_name, required=True)
         self.platform, self.host, self.network = QComboBox(self), QComboBox(self), QComboBox(self)
         self.platform.currentIndexChanged.connect(self._on_platform)
@@ -114,8 +116,11 @@ class InstantDialog(FormDialog):
         return tab
 
     def _on_point(self, known: KnownPoint | None) -> None:
-        if known is not None:
+        if known is not None and not self._is_named_by_hand:
             self.vm_name.setText(self.tr("{vm}-instant").format(vm=known.point.facts.name))
+
+    def _on_name_typed(self) -> None:
+        self._is_named_by_hand = True
 
     def _on_platforms(self, platforms: tuple[Platform, ...]) -> None:
         for one in platforms:
@@ -126,8 +131,18 @@ class InstantDialog(FormDialog):
         self.network.clear()
         platform = self.platform.currentData()
         if platform is not None:
-            query = ListPlaces(platform=platform)
-            self.console.door.ask(query, owner=self, on_done=self._on_places, on_failed=self.banner.show_failure)
+            self._ask_places(platform)
+
+    def _ask_places(self, platform: PlatformId) -> None:
+        def take(places: PlatformPlaces) -> None:
+            if platform == self.platform.currentData():
+                self._on_places(places)
+
+        def fail(failure: Failure) -> None:
+            if platform == self.platform.currentData():
+                self.banner.show_failure(failure)
+
+        self.console.door.ask(ListPlaces(platform=platform), owner=self, on_done=take, on_failed=fail)
 
     def _on_places(self, places: PlatformPlaces) -> None:
         self.host.clear()

@@ -1,9 +1,10 @@
 """基本设置: what is restored: the VM, where its backups lie, and the restore point."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -18,7 +19,7 @@ from app.domain.display import visible
 from app.domain.ids import PointId, RuleId, StandbyId, VmId
 from app.domain.standbys import Standby
 from app.domain.tasks import KnownPoint, PointTally
-from app.engine.api import ListPoints, ListRecoverableVms, ListRules, ListStandbys, ListVmPoints, RuleRow
+from app.engine.api import ListPoints, ListRecoverableVms, ListRules, ListStandbys, ListVmPoints, Query, RuleRow
 from app.models import format as fmt
 from app.models.rows import RowModel
 from app.views import style
@@ -33,7 +34,7 @@ from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
 
-Index = QModelIndex | QPersistentModelIndex
+R = TypeVar("R")
 
 
 class SourceTab(QWidget):
@@ -60,7 +61,8 @@ class SourceTab(QWidget):
         self._tallies: tuple[PointTally, ...] = ()
         self._standbys: dict[StandbyId, str] = {}
         self._own_points: tuple[KnownPoint, ...] = ()
-        self._answers_left = 3
+        self._missing: set[type] = set()
+        self._is_listed = False
         self._shown_points: PointTally | None = None
         self._is_named_by_hand = False
         self._build(dialog)
@@ -117,7 +119,7 @@ class SourceTab(QWidget):
         self.actions_of_points = PointActions(self._console, self.points, self)
         self.actions_of_points.changed.connect(self._on_points_changed)
         self.stages = Stages(self.points, self._console.theme, self)
-        self.stages.retry_wanted.connect(self._ask_points)
+        self.stages.retry_wanted.connect(self._on_retry)
         card = QFrame(self)
         card.setProperty("role", "card")
         layout = QVBoxLayout(card)
@@ -134,46 +136,59 @@ class SourceTab(QWidget):
     # --- loading ----------------------------------------------------------------------------------------------
 
     def _ask(self) -> None:
-        door = self._console.door
         self.stages.show_loading()
-        door.ask(ListRecoverableVms(), owner=self, on_done=self._on_tallies, on_failed=self._on_failed)
-        door.ask(ListStandbys(), owner=self, on_done=self._on_standbys, on_failed=self._on_without)
-        door.ask(ListRules(), owner=self, on_done=self._on_rules, on_failed=self._on_without)
+        self._ask_for_list(ListRecoverableVms(), self._on_tallies, self._on_failed)
+        self._ask_for_list(ListStandbys(), self._on_standbys)
+        self._ask_for_list(ListRules(), self._on_rules)
         if self._wanted_rule is not None and self._wanted_vm is not None:
-            self._answers_left += 1
-            query = ListVmPoints(rule=self._wanted_rule, vm=self._wanted_vm)
-            door.ask(query, owner=self, on_done=self._on_own_points, on_failed=self._on_without)
+            self._ask_for_list(ListVmPoints(rule=self._wanted_rule, vm=self._wanted_vm), self._on_own_points)
+
+    def _ask_for_list(
+        self, query: Query[R], take: Callable[[R], None], fail: Callable[[Failure], None] | None = None
+    ) -> None:
+        """Ask for what the list of VMs needs; without ``fail`` it does without, and shows fewer names."""
+        kind = type(query)
+        self._missing.add(kind)
+
+        def taken(answer: R) -> None:
+            if not self._is_listed:
+                take(answer)
+                self._settle(kind)
+
+        def without(_failure: Failure) -> None:
+            self._settle(kind)
+
+        self._console.door.ask(query, owner=self, on_done=taken, on_failed=fail or without)
+
+    def _on_retry(self) -> None:
+        if self._is_listed:
+            self._ask_points()
+        else:
+            self._ask()
 
     def _on_tallies(self, tallies: tuple[PointTally, ...]) -> None:
         self._tallies = tallies
-        self._settle()
 
     def _on_standbys(self, standbys: Sequence[Standby]) -> None:
         self._standbys = {one.id: one.name for one in standbys}
-        self._settle()
 
     def _on_rules(self, rules: Sequence[RuleRow]) -> None:
         self._wanted_rule_name = next((one.name for one in rules if one.id == self._wanted_rule), "")
-        self._settle()
 
     def _on_own_points(self, points: tuple[KnownPoint, ...]) -> None:
         """Take the points of the VM that the dialog was opened for, also those under ids it had before."""
         self._own_points = points
-        self._settle()
-
-    def _on_without(self, failure: Failure) -> None:
-        """Go on without names: what is restored is known by its own."""
-        del failure
-        self._settle()
 
     def _on_failed(self, failure: Failure) -> None:
         self.stages.show_failure(failure)
 
-    def _settle(self) -> None:
-        """Fill the list of VMs once everything about it is there."""
-        self._answers_left -= 1
-        if self._answers_left:
+    def _settle(self, kind: type) -> None:
+        """Fill the list of VMs once everything about it is there; what was typed meanwhile stays."""
+        self._missing.discard(kind)
+        if self._missing or self._is_listed:
             return
+        self._is_listed = True
+        typed = self.source.currentText()
         self._join_own()
         names = [tally.vm_name for tally in self._tallies]
         self.source.blockSignals(True)  # noqa: FBT003 - Qt's signature
@@ -182,9 +197,11 @@ class SourceTab(QWidget):
             if names.count(text) > 1 or len(self._tallies) < 100:
                 text = f"{text}  ({tally.rule_name}, {self._standbys.get(tally.standby, fmt.NOTHING)})"
             self.source.addItem(visible(text), tally)
-        self.source.setCurrentIndex(self._wanted_place())
+        self.source.setCurrentIndex(self.source.findText(typed) if typed else self._wanted_place())
+        if typed:
+            self.source.setEditText(typed)
         self.source.blockSignals(False)  # noqa: FBT003 - Qt's signature
-        if (line := self.source.lineEdit()) is not None:
+        if not typed and (line := self.source.lineEdit()) is not None:
             line.setCursorPosition(0)
         self._on_source()
 
@@ -267,7 +284,11 @@ class SourceTab(QWidget):
             if tally == self.tally:
                 self._show_points(tally, [one for one in found if one.point.rule_name == tally.rule_name])
 
-        self._console.door.ask(query, owner=self, on_done=take, on_failed=self._on_failed)
+        def fail(failure: Failure) -> None:
+            if tally == self.tally:
+                self._on_failed(failure)
+
+        self._console.door.ask(query, owner=self, on_done=take, on_failed=fail)
 
     def _on_points_changed(self) -> None:
         """Look again at what the source has, without what was found before."""

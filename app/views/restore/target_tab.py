@@ -270,7 +270,8 @@ class TargetTab(QWidget):
         )
 
         def take(hardware: SavedHardware) -> None:
-            if known == self._known:
+            # Asked for twice, the second answer must not take away what was typed since the first.
+            if known == self._known and self._hardware is None:
                 self._show_hardware(hardware)
 
         self._door.ask(query, owner=self, on_done=take, on_failed=_without)
