@@ -54,7 +54,8 @@ class DirectoryBrowser(FormDialog):
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.tree.setMinimumHeight(style.CHART_HEIGHT)
         self.tree.itemExpanded.connect(self._on_expanded)
-        self.tree.currentItemChanged.connect(self._on_current)
+        # Not the current one: Qt makes the first directory current as soon as the keyboard comes into the tree.
+        self.tree.itemSelectionChanged.connect(self._on_selected)
         self.tree.itemActivated.connect(self._on_activated)
         self._state = Label(self)
         self._state.setProperty("role", "secondary")
@@ -116,17 +117,23 @@ class DirectoryBrowser(FormDialog):
 
     # --- choosing ---------------------------------------------------------------------------------------------
 
-    def _on_current(self, item: QTreeWidgetItem | None) -> None:
-        entry = item.data(0, _ENTRY) if item is not None else None
+    def _on_selected(self) -> None:
+        for item in self.tree.selectedItems():
+            self._take(item)
+
+    def _take(self, item: QTreeWidgetItem) -> None:
+        entry = item.data(0, _ENTRY)
         if isinstance(entry, DirectoryEntry):
             self.path.setText(entry.path)
             self._path.set_problem("")
 
     def _on_activated(self, item: QTreeWidgetItem) -> None:
         if item.childCount() == 0 and isinstance(item.data(0, _ENTRY), DirectoryEntry):
+            self._take(item)
             self.accept()
 
     def _on_typed(self) -> None:
+        self.tree.clearSelection()
         self.tree.setCurrentItem(None)  # type: ignore[call-overload]  # Qt's way to select nothing
 
     def problems(self) -> dict[Field, str]:
