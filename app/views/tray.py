@@ -117,14 +117,16 @@ class Tray(QObject):
         self.told.emit(title, text)
 
     def notification(self, failures: list[tuple[str, str]]) -> tuple[str, str]:
-        """Return title and text of the notification of failed tasks, each a VM's name and the reason."""
+        """Return title and text of one notification: each a VM's name and why its task failed, or only a text."""
         if len(failures) == 1:
             vm_name, reason = failures[0]
             if not vm_name:
                 return self.tr("Standfast"), visible(reason)
             return visible(self.tr("{vm}: the task failed").format(vm=vm_name)), visible(reason)
-        title = self.tr("{count} tasks failed").format(count=len(failures))
-        lines = [f"{vm_name}: {reason}" for vm_name, reason in failures[:_MOST_NAMED]]
+        only_failures = all(vm_name for vm_name, _ in failures)
+        words = self.tr("{count} tasks failed") if only_failures else self.tr("{count} notifications")
+        title = words.format(count=len(failures))
+        lines = [f"{vm_name}: {reason}" if vm_name else reason for vm_name, reason in failures[:_MOST_NAMED]]
         if len(failures) > _MOST_NAMED:
             lines.append(self.tr("and {count} more").format(count=len(failures) - _MOST_NAMED))
         return title, text_lines(lines)

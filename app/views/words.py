@@ -8,6 +8,7 @@ from app.domain.states import BackupKind, TaskKind, TaskState
 from app.domain.units import filled
 from app.engine.api import ErrorRow
 from app.views.widgets.pill import Pill, Tone
+from app.workers.asker import Bug, Failure
 
 _STATES = {
     TaskState.STARTING: (QT_TRANSLATE_NOOP("Words", "Starting"), Tone.ACTIVE, True),
@@ -117,6 +118,13 @@ def error_message(error: OperationalError) -> str:
 def error_hint(error: OperationalError) -> str:
     """Return what to do about it, in the operator's language."""
     return filled(QCoreApplication.translate("Errors", error.hint_template), _spoken(error.params))
+
+
+def failure_text(failure: Failure) -> str:
+    """Return what went wrong in one sentence; of a mistake of ours only the log tells more."""
+    if isinstance(failure, Bug):
+        return QCoreApplication.translate("Words", "Something unexpected happened.")
+    return error_message(failure)
 
 
 def row_error_message(row: ErrorRow) -> str:

@@ -29,12 +29,18 @@ from app.views.icons import Glyph, icon
 from app.views.overview import words
 from app.views.places import BACKUP, FAILED_TASKS, NEW_RULE, STANDBYS, TASKS
 from app.views.plain import Label, set_tip
+from app.views.widgets.banner import Banner
+from app.workers.asker import Failure
 
 _MOST_ENTRIES = 6
 
 
 class Dashboard(QScrollArea):
-    """Shows an :class:`Overview`. Thread: GUI."""
+    """Shows an :class:`Overview`. Thread: GUI.
+
+    Attributes:
+        banner: Tells what was refused; the page shows it.
+    """
 
     def __init__(self, console: Console, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +51,7 @@ class Dashboard(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._ground = QWidget(self)
         self.setWidget(self._ground)
+        self.banner = Banner(self)
         self._build()
         console.theme.changed.connect(self._on_theme_changed)
 
@@ -169,6 +176,15 @@ class Dashboard(QScrollArea):
         coming = [words.next_run_entry(at, name, now) for at, name in overview.next_runs]
         self.next_runs.show_entries(coming or [self._nothing_planned()])
 
+    def show_unknown(self, failure: Failure) -> None:
+        """Take back that all is well, which nobody knows while the engine does not answer."""
+        self._glyph, self._color, sentence, detail = words.unknown(failure)
+        self._sentence.setText(sentence)
+        self._detail.setText(detail)
+        self._next_step.hide()
+        self.confirm_clock.hide()
+        self._on_theme_changed()
+
     def show_traffic(self, traffic: Traffic) -> None:
         """Show the traffic of everything."""
         samples = with_gaps(traffic.points, traffic.slice_s, traffic.end)
@@ -244,12 +260,17 @@ class Dashboard(QScrollArea):
 
     def _on_confirm_clock(self) -> None:
         self.confirm_clock.setEnabled(False)
+        self.banner.hide()
         self._console.door.execute(
-            ConfirmClock(), owner=self, on_done=self._on_clock_answered, on_failed=self._on_clock_answered
+            ConfirmClock(), owner=self, on_done=self._on_clock_answered, on_failed=self._on_clock_refused
         )
 
     def _on_clock_answered(self, _answer: object) -> None:
         self.confirm_clock.setEnabled(True)
+
+    def _on_clock_refused(self, failure: Failure) -> None:
+        self.confirm_clock.setEnabled(True)
+        self.banner.show_failure(failure)
 
     def _on_next_step(self) -> None:
         self._console.go(NEW_RULE.page, *NEW_RULE.path)

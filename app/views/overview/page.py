@@ -35,6 +35,7 @@ class OverviewPage(Page):
         self._is_new = True
         self._speeds = SpeedMeter()
         self.dashboard = Dashboard(console, self)
+        self.messages.add(self.dashboard.banner)
         self.welcome = Welcome(console, program, self)
         self.welcome.entered.connect(self._on_entered)
         self._halves = QStackedWidget(self)
@@ -126,6 +127,8 @@ class OverviewPage(Page):
         self._asking = False
         if not self._loaded:
             self.stages.show_failure(failure)
+        else:
+            self.dashboard.show_unknown(failure)
 
     def _on_entered(self) -> None:
         self._is_new = False

@@ -14,7 +14,8 @@ from app.views.entries import Entry
 from app.views.icons import Glyph
 from app.views.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
 from app.views.widgets.gauge import gauge_color
-from app.views.words import row_error_message, state_word, task_kind_word
+from app.views.words import failure_text, row_error_message, state_word, task_kind_word
+from app.workers.asker import Failure
 
 _TALLIES: Final = {
     ConcernKind.FAILED: QT_TRANSLATE_NOOP("Overview", "VMs whose last run failed: {count}"),
@@ -233,6 +234,13 @@ def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
         points=fmt.count(overview.point_count)
     )
     return Glyph.SUCCESS, "completed", title, detail
+
+
+def unknown(failure: Failure) -> tuple[Glyph, str, str, str]:
+    """Return the answer to "are we safe?" while the engine gives none: icon, colour, sentence, and why."""
+    title = QCoreApplication.translate("Overview", "Whether all is well is not known now")
+    detail = QCoreApplication.translate("Overview", "{reason} What is below was seen before.")
+    return Glyph.WARNING, "unknown", title, detail.format(reason=failure_text(failure))
 
 
 def _urgent_title(count: int) -> str:

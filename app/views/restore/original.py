@@ -16,8 +16,8 @@ from app.models import format as fmt
 from app.views import style
 from app.views.plain import Label
 from app.views.widgets.form import Field, FormDialog, grow_later
-from app.views.words import error_message
-from app.workers.asker import Bug, Failure
+from app.views.words import failure_text
+from app.workers.asker import Failure
 
 
 def power_text(state: PowerState) -> str:
@@ -198,7 +198,7 @@ class OriginalPane(QWidget):
             return self.tr(
                 "The platform cannot be asked now which VM would be replaced: {reason} If you start the restore "
                 "all the same, only a VM that is certainly the original is replaced."
-            ).format(reason=_words(self._failure))
+            ).format(reason=failure_text(self._failure))
         assert row is not None
         if row.other is not None:
             return self._text_of_other(row.other)
@@ -278,7 +278,3 @@ def uncovered_text(name: str, disks: Sequence[str]) -> str:
         "on the platform without deleting their files and attach them to the restored VM afterwards, or create a "
         "new VM.",
     ).format(vm=name, disks=", ".join(disks))
-
-
-def _words(failure: Failure) -> str:
-    return failure.detail if isinstance(failure, Bug) else error_message(failure)

@@ -39,8 +39,8 @@ from app.views.restore.plan_note import PlanNote
 from app.views.widgets.checks import name_problem
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
-from app.views.words import error_message
-from app.workers.asker import Bug, Failure
+from app.views.words import failure_text
+from app.workers.asker import Failure
 
 _LONGEST_VM_NAME = 80
 
@@ -248,7 +248,7 @@ class TargetTab(QWidget):
             if platform == self.platform.currentData():
                 self._platform.set_problem(
                     self.tr("Its hosts and datastores cannot be listed now: {reason}").format(
-                        reason=_words(failure)
+                        reason=failure_text(failure)
                     )
                 )
 
@@ -345,10 +345,6 @@ class TargetTab(QWidget):
 
     def _on_name_typed(self) -> None:
         self._is_named_by_hand = True
-
-
-def _words(failure: Failure) -> str:
-    return failure.detail if isinstance(failure, Bug) else error_message(failure)
 
 
 def _without(_failure: Failure) -> None:

@@ -21,6 +21,7 @@ from app.engine.api import (
     RegisterStandby,
     StandbyGauge,
 )
+from app.engine.remote.errors import EngineAway
 from app.views.console import Console
 from app.views.history import Address
 from app.views.overview.page import OverviewPage
@@ -94,6 +95,30 @@ def test_a_clock_that_is_doubted_is_said_and_can_be_confirmed(
     calm_door.answer(ReadOverview, SAFE)
     page.refresh()
     qtbot.waitUntil(lambda: page.dashboard.confirm_clock.isHidden())
+
+
+def test_a_clock_that_cannot_be_confirmed_is_told(
+    qtbot: QtBot, page: OverviewPage, calm_door: ScriptedDoor
+) -> None:
+    doubts = (ClockDoubt(kind=ClockDoubtKind.AHEAD, seconds=90_000),)
+    calm_door.answer(ReadOverview, replace(SAFE, clock_doubts=doubts))
+    calm_door.answer(ConfirmClock, EngineAway(detail="gone"))
+    shown(qtbot, page)
+    QTest.mouseClick(page.dashboard.confirm_clock, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(page.dashboard.banner.isVisible)
+    assert page.dashboard.confirm_clock.isEnabled()
+
+
+def test_nothing_is_called_well_while_the_engine_does_not_answer(
+    qtbot: QtBot, page: OverviewPage, calm_door: ScriptedDoor
+) -> None:
+    shown(qtbot, page)
+    calm_door.answer(ReadOverview, EngineAway(detail="gone"))
+    page.refresh()
+    qtbot.waitUntil(lambda: page.dashboard.sentence == "Whether all is well is not known now")
+    calm_door.answer(ReadOverview, SAFE)
+    page.refresh()
+    qtbot.waitUntil(lambda: page.dashboard.sentence == "12 protected VMs, all is well")
 
 
 def test_reasons_are_in_the_operators_language(

@@ -268,6 +268,14 @@ def test_many_failures_at_once_are_one_notification(make_shell: MakeShell) -> No
     assert text.splitlines() == ["vm-0: no space", "vm-1: no space", "vm-2: no space", "and 2 more"]
 
 
+def test_a_message_that_comes_with_failures_is_none_of_them(make_shell: MakeShell) -> None:
+    tray = make_shell(has_tray=True).tray
+    assert tray is not None
+    title, text = tray.notification([("vm-1", "no space"), ("", "This is a test.")])
+    assert title == "2 notifications"
+    assert text.splitlines() == ["vm-1: no space", "This is a test."]
+
+
 # --- mistakes of ours --------------------------------------------------------------------------------------------
 
 
