@@ -237,12 +237,20 @@ class TaskDetailsView(QWidget):
             if task == self._task:
                 self._show(report.task)
                 self._ask_lines(task)
+            else:
+                self.refresh()
+
+        def fail(failure: Failure) -> None:
+            self._asking = False
+            if task == self._task:
+                self._on_failed(failure)
+            else:
+                self.refresh()
 
         query = TaskDetails(task=task, log_lines=0)
-        self._console.door.ask(query, owner=self, on_done=take, on_failed=self._on_failed)
+        self._console.door.ask(query, owner=self, on_done=take, on_failed=fail)
 
     def _on_failed(self, failure: Failure) -> None:
-        self._asking = False
         if self._row is None:
             self._timer.stop()
             self.stages.show_failure(failure)

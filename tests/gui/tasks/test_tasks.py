@@ -199,6 +199,29 @@ def test_a_task_that_is_gone_is_told(qtbot: QtBot, console: Console, door: Scrip
     page.leave()
 
 
+def test_a_task_that_is_gone_does_not_hide_the_one_that_is_opened_next(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_tasks(door, task("a"))
+    door.answer(TaskLogLines, ())
+    report = door.ask(TaskDetails(task=TaskId("a"), log_lines=0))
+
+    def details(query: TaskDetails) -> TaskReport:
+        if query.task == "gone":
+            raise TaskUnknown(task="gone")
+        return report
+
+    door.answer(TaskDetails, details)
+    gate = door.hold(TaskDetails, lambda query: query.task == "gone")
+    page = open_page(qtbot, console, ("gone",))
+    qtbot.waitUntil(lambda: TaskDetails(task=TaskId("gone"), log_lines=0) in door.asked)
+    page.open(("a",))
+    gate.set()
+    qtbot.waitUntil(lambda: page.details.row is not None, timeout=900)
+    assert page.details.stages.currentIndex() != 3
+    page.leave()
+
+
 # --- figures ---------------------------------------------------------------------------------------------------
 
 
