@@ -156,3 +156,15 @@ def test_states_are_drawn_as_pills_and_bars(qtbot: QtBot, memory: Memory) -> Non
     colors = {image.pixelColor(x, rect.center().y()).name() for x in range(rect.left(), rect.right())}
     assert PillDelegate.colors.accent_fill in colors
     assert PillDelegate.colors.skeleton in colors
+
+
+def test_the_row_that_the_keyboard_comes_to_is_seen_to_be_selected(qtbot: QtBot, memory: Memory) -> None:
+    table = make_table(qtbot, memory)
+    table.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(lambda: table.current_row() == VMS[0])
+    assert table.selected_rows() == (VMS[0],)
+    table.setFocus(Qt.FocusReason.OtherFocusReason)
+    table.selectRow(1)
+    table.clearFocus()
+    table.setFocus(Qt.FocusReason.TabFocusReason)
+    assert table.selected_rows() == (VMS[1],)
