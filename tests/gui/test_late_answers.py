@@ -1,5 +1,6 @@
 """Answers that come late, twice or in another order than they were asked for."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,20 +17,24 @@ from app.engine.api import (
     DescribeSavedVm,
     InspectServer,
     ListPlaces,
+    ListPlatformRows,
     ListPlatforms,
     ListPoints,
     ListRecoverableVms,
     ListRules,
     ListRuleVms,
     ListVmPoints,
+    PlatformRow,
     RegisterPlatform,
     TryPlatform,
 )
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
+from app.views.platforms.page import PlatformsPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.instant import InstantDialog
+from tests.gui.platforms.test_platforms import row as platform_row
 from tests.gui.restore.points import RULE, point, rule_vm, script_points
 from tests.gui.tasks.rows import PLATFORM
 from tests.support.scripted_door import ScriptedDoor
@@ -292,3 +297,32 @@ def test_a_typed_name_of_an_instant_vm_stays(qtbot: QtBot, console: Console, doo
     QTest.keyClicks(dialog.vm_name, "mine")
     dialog.source.points.selectRow(1)
     assert dialog.vm_name.text() == "mine"
+
+
+# --- a list ----------------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_is_to_be_selected_is_looked_for_in_an_answer_that_can_hold_it(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    rows, gate = [platform_row("vc-1")], threading.Event()
+
+    def listed(_query: ListPlatformRows) -> tuple[PlatformRow, ...]:
+        found = tuple(rows)
+        gate.wait(10)
+        return found
+
+    door.answer(ListPlatformRows, listed)
+    page = PlatformsPage(console)
+    qtbot.addWidget(page)
+    page.show()
+    page.open(())
+    qtbot.waitUntil(lambda: len(door.asked) == 1)
+    rows.append(platform_row("vc-2"))
+    page.open(("vc-2",))
+    gate.set()
+    qtbot.waitUntil(lambda: len(page.table.shown_rows()) == 2)
+    current = page.table.current_row()
+    page.leave()
+    assert current is not None
+    assert current.platform.name == "vc-2"

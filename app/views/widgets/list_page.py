@@ -32,7 +32,7 @@ class ListPage(Page, Generic[Row]):
 
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console)
-        self._asking = False
+        self._asking = self._ask_again = False
         self._loaded = False
         self._wanted: Hashable = None
         model = RowModel[Row](self.columns(), self.row_key, checkable=self.is_checkable())
@@ -53,7 +53,7 @@ class ListPage(Page, Generic[Row]):
         self.stages.retry_wanted.connect(self.refresh)
         self._timer = QTimer(self)
         self._timer.setInterval(max(1, self.refresh_ms))
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._on_tick)
 
     # --- for subclasses ---------------------------------------------------------------------------------------
 
@@ -113,9 +113,14 @@ class ListPage(Page, Generic[Row]):
         """Stop asking."""
         self._timer.stop()
 
+    def _on_tick(self) -> None:
+        if not self._asking:
+            self.refresh()
+
     def refresh(self) -> None:
-        """Ask for the rows, unless an answer is on its way."""
+        """Ask for the rows; while an answer is on its way, once more afterwards: that one may know too little."""
         if self._asking:
+            self._ask_again = True
             return
         self._asking = True
         if not self._loaded:
@@ -137,10 +142,17 @@ class ListPage(Page, Generic[Row]):
             glyph, title, text, action = self.empty_state()
             self.stages.show_empty(glyph, title, text, action=action)
         self.on_selection()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        again, self._ask_again = self._ask_again, False
+        if again:
+            self.refresh()
 
     def _select_again(self, current: Row | None) -> None:
         wanted: Hashable = self._wanted
-        self._wanted = None
+        if not self._ask_again:
+            self._wanted = None
         if wanted is None and current is not None:
             wanted = self.row_key(current)
         if (wanted is None or not self.table.select(wanted)) and self.table.current_row() is None:
@@ -152,6 +164,7 @@ class ListPage(Page, Generic[Row]):
         if not self._loaded:
             self.stages.show_failure(failure)
         # A list that is shown already stays: a later answer replaces it, and the status bar tells of the outage.
+        self._go_on()
 
     def _on_menu(self, row: Row, position: QPoint) -> None:
         menu = QMenu(self)
