@@ -30,6 +30,7 @@ from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.widgets.columns import count_column
 from app.views.widgets.hooks import HooksDialog
+from app.views.widgets.opening import open_once
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import backup_kind_word, state_pill
@@ -261,15 +262,13 @@ class RuleList(ActingList[RuleRow]):
 
         def on_done(book: HookBook) -> None:
             dialog = HooksDialog(self.console, book, self, rule=row.id, rule_name=row.name)
-            dialog.finished.connect(dialog.deleteLater)
-            dialog.open()
+            open_once(dialog)
 
         self.console.door.ask(ReadHooks(), owner=self, on_done=on_done, on_failed=self.on_refused)
 
     def _open(self, editor: RuleEditor) -> None:
         editor.succeeded.connect(self.refresh)
-        editor.finished.connect(editor.deleteLater)
-        editor.open()
+        open_once(editor)
 
     def _on_delete_chosen(self) -> None:
         self._ask_to_delete(self.chosen_rows())
@@ -285,8 +284,7 @@ class RuleList(ActingList[RuleRow]):
             self.console, title, self.tr("Delete rule"), [Doomed(rule=row.id) for row in rows], word, self
         )
         dialog.finished.connect(self.refresh)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def _on_start_chosen(self) -> None:
         self.execute(StartRules(rules=tuple(row.id for row in self.chosen_rows())))

@@ -32,6 +32,7 @@ from app.views.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
 from app.views.widgets.columns import capacity_words, size_column
+from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import row_error_message, state_pill
@@ -277,8 +278,7 @@ class VmList(ActingList[RuleVmRow]):
         def on_done(details: RuleDetails) -> None:
             editor = RuleEditor(self.console, mode, details, self)
             editor.succeeded.connect(self.refresh)
-            editor.finished.connect(editor.deleteLater)
-            editor.open()
+            open_once(editor)
 
         self._describe(on_done)
 
@@ -315,8 +315,7 @@ class VmList(ActingList[RuleVmRow]):
         doomed = Doomed(rule=self._rule, vms=() if goes_whole else tuple(row.vm for row in rows))
         dialog = DeletionDialog(self.console, title, action, [doomed], name, self)
         dialog.succeeded.connect(self._on_back if goes_whole else self.refresh)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def _on_split_moved(self) -> None:
         self.console.memory.save_splitter("rule-vms", self._split)

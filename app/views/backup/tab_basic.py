@@ -25,6 +25,7 @@ from app.views.console import Console
 from app.views.plain import Label
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.form import Field
+from app.views.widgets.opening import open_once
 from app.views.widgets.tags import TagBox
 from app.workers.asker import Failure
 
@@ -256,8 +257,7 @@ class BasicTab(QWidget):
             self._choose(platform, [VmChoice(vm=vm.id, name=vm.name) for vm in picker.chosen])
 
         picker.succeeded.connect(take)
-        picker.finished.connect(picker.deleteLater)
-        picker.open()
+        open_once(picker)
 
     def _choose(self, platform: PlatformId, vms: Sequence[VmChoice]) -> None:
         self._chosen[platform] = tuple(vms)
@@ -290,8 +290,7 @@ class BasicTab(QWidget):
             self.edited.emit("target_path")
 
         browser.succeeded.connect(take)
-        browser.finished.connect(browser.deleteLater)
-        browser.open()
+        open_once(browser)
 
 
 def _beside(box: QComboBox, label: Label) -> QWidget:

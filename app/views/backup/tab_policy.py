@@ -43,6 +43,7 @@ from app.views.plain import Label
 from app.views.widgets.banner import MessageOverlay
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Field
+from app.views.widgets.opening import open_once
 from app.views.widgets.pause import Pause
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.table import Table
@@ -309,8 +310,7 @@ class PolicyTab(QWidget):
             self._set_plans([*self._plans, dialog.plan])
 
         dialog.succeeded.connect(take)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def _on_change(self, line: _Line) -> None:
         if self._read_only:
@@ -321,8 +321,7 @@ class PolicyTab(QWidget):
             self._set_plans([dialog.plan if at == line.place else one for at, one in enumerate(self._plans)])
 
         dialog.succeeded.connect(take)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def _on_remove(self, line: _Line) -> None:
         self._set_plans([one for at, one in enumerate(self._plans) if at != line.place])

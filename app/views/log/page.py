@@ -29,6 +29,7 @@ from app.views.page import Crumb, Page
 from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import TableExporter
+from app.views.widgets.opening import open_once
 from app.views.widgets.pause import Pause
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
@@ -352,7 +353,7 @@ class LogsPage(Page):
             parent=self,
         )
         dialog.succeeded.connect(self.refresh)
-        dialog.open()
+        open_once(dialog)
 
 
 def entry_text(row: LogEntryRow) -> str:

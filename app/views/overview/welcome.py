@@ -15,6 +15,7 @@ from app.views.plain import Label
 from app.views.platforms.dialog import PlatformDialog
 from app.views.program import DemoAccess, Program
 from app.views.widgets.banner import Banner, MessageOverlay
+from app.views.widgets.opening import open_once
 from app.workers.asker import Asker, Failure
 
 
@@ -112,7 +113,7 @@ class Welcome(QWidget):
     def _on_register(self) -> None:
         dialog = PlatformDialog(self._console, None, self)
         dialog.succeeded.connect(self.entered)
-        dialog.open()
+        open_once(dialog)
 
     def _on_demo(self) -> None:
         self.banner.hide()

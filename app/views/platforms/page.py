@@ -15,6 +15,7 @@ from app.views.widgets.columns import count_column, pill_column, time_column
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.findings import FindingsDialog
 from app.views.widgets.list_page import ListPage
+from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate, Tone
 
 
@@ -141,7 +142,7 @@ class PlatformsPage(ListPage[PlatformRow]):
     def _open_dialog(self, row: PlatformRow | None) -> None:
         dialog = PlatformDialog(self.console, row.platform if row else None, self)
         dialog.succeeded.connect(self.refresh)
-        dialog.open()
+        open_once(dialog)
 
     def _on_edit(self) -> None:
         for row in self.chosen_rows()[:1]:
@@ -150,7 +151,7 @@ class PlatformsPage(ListPage[PlatformRow]):
     def _on_examine(self) -> None:
         for row in self.chosen_rows()[:1]:
             title = self.tr("Examine {name}").format(name=row.platform.name)
-            FindingsDialog(self.console, title, ExaminePlatform(platform=row.platform.id), self).open()
+            open_once(FindingsDialog(self.console, title, ExaminePlatform(platform=row.platform.id), self))
 
     def on_delete(self) -> None:
         """Ask whether to delete the platform."""
@@ -176,7 +177,7 @@ class PlatformsPage(ListPage[PlatformRow]):
             parent=self,
         )
         dialog.succeeded.connect(self.refresh)
-        dialog.open()
+        open_once(dialog)
 
 
 def _reason(row: PlatformRow) -> str | None:

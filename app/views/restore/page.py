@@ -17,6 +17,7 @@ from app.views.restore.instant import InstantDialog, InstantList
 from app.views.restore.offer_list import OfferList
 from app.views.tasks.lines import TaskLine
 from app.views.tasks.task_list import TaskList
+from app.views.widgets.opening import open_once
 
 _RESTORES, _INSTANT, _OFFERS = range(3)
 """The lists, by the place of their tab."""
@@ -214,19 +215,19 @@ class RestorePage(TaskList):
             self.refresh()
 
         dialog.succeeded.connect(begun)
-        dialog.open()
+        open_once(dialog)
 
     def open_group(self, _checked: object = None, *, rule: RuleId | None = None) -> None:
         """Open the dialog of a group restore."""
         dialog = GroupRestoreDialog(self.console, rule, self)
         dialog.succeeded.connect(self.refresh)
-        dialog.open()
+        open_once(dialog)
 
     def open_instant(self, _checked: object = None, *, rule: RuleId | None = None, vm: VmId | None = None) -> None:
         """Open the dialog of an instant recovery."""
         dialog = InstantDialog(self.console, rule=rule, vm=vm, parent=self)
         dialog.restore_wanted.connect(lambda: self.open_restore(rule=rule, vm=vm))
-        dialog.open()
+        open_once(dialog)
 
 
 def _name(line: TaskLine) -> str:

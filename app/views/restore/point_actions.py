@@ -14,6 +14,7 @@ from app.views.restore.offers import OfferPlace
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import TableExporter
+from app.views.widgets.opening import open_once
 from app.views.widgets.table import Table
 from app.views.widgets.undo import UndoStrip
 
@@ -46,8 +47,7 @@ class PointActions(QObject):
         """Open the list of deleted points of the standby machine that holds a point."""
         dialog = DeletedPointsDialog(self._console, known.standby, name, self._owner)
         dialog.changed.connect(self.changed)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def _on_menu(self, known: KnownPoint, position: QPoint) -> None:
         menu = QMenu(self._owner)
@@ -106,8 +106,7 @@ class PointActions(QObject):
             parent=self._owner,
         )
         dialog.succeeded.connect(lambda: self._on_deleted(known))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def _on_deleted(self, known: KnownPoint) -> None:
         text = self.tr("The restore point of {time} was deleted.")

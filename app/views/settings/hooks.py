@@ -12,6 +12,7 @@ from app.views.plain import set_tip
 from app.views.settings.card import SettingsCard
 from app.views.widgets.banner import Banner
 from app.views.widgets.hooks import HooksDialog
+from app.views.widgets.opening import open_once
 
 
 class HooksCard(SettingsCard):
@@ -63,5 +64,4 @@ class HooksCard(SettingsCard):
         if self._book is not None:
             dialog = HooksDialog(self._console, self._book, self)
             dialog.succeeded.connect(self.refresh)
-            dialog.finished.connect(dialog.deleteLater)
-            dialog.open()
+            open_once(dialog)

@@ -13,6 +13,7 @@ from app.views.console import Console
 from app.views.settings.card import SettingsCard
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.widgets.banner import Banner
+from app.views.widgets.opening import open_once
 from app.workers.asker import Failure
 
 
@@ -123,10 +124,10 @@ class NotificationsCard(SettingsCard):
         if self._row is not None:
             dialog = EmailDialog(self._console, self._row, self)
             dialog.succeeded.connect(self.refresh)
-            dialog.open()
+            open_once(dialog)
 
     def _on_webhook(self) -> None:
         if self._row is not None:
             dialog = WebhookDialog(self._console, self._row, self)
             dialog.succeeded.connect(self.refresh)
-            dialog.open()
+            open_once(dialog)

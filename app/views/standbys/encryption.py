@@ -28,6 +28,7 @@ from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.form import Field, FormDialog, grow_later
+from app.views.widgets.opening import open_once
 from app.workers.asker import Failure
 
 OnDone = Callable[[object], None]
@@ -248,7 +249,7 @@ class EncryptionDialog(QDialog):
 
     def _open(self, dialog: FormDialog) -> None:
         dialog.succeeded.connect(self._on_changed)
-        dialog.open()
+        open_once(dialog)
 
     def _on_changed(self) -> None:
         self.banner.hide()
@@ -272,7 +273,7 @@ class EncryptionDialog(QDialog):
     def _on_sheet(self, sheet: RecoverySheet) -> None:
         self.recovery.setEnabled(True)
         self._on_changed()
-        RecoverySheetDialog(self.console, sheet, self).open()
+        open_once(RecoverySheetDialog(self.console, sheet, self))
 
     def _on_no_sheet(self, failure: Failure) -> None:
         self.recovery.setEnabled(True)

@@ -31,6 +31,7 @@ from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.gauge import Gauge, GaugeDelegate
 from app.views.widgets.list_page import ListPage
+from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate, Tone
 from app.views.words import row_error_hint, row_error_message
 from app.workers.asker import Failure
@@ -221,7 +222,7 @@ class StandbysPage(ListPage[StandbyRow]):
     def _open_dialog(self, row: StandbyRow | None) -> None:
         dialog = StandbyDialog(self.console, row, self)
         dialog.succeeded.connect(self.refresh)
-        dialog.open()
+        open_once(dialog)
 
     def _on_edit(self) -> None:
         for row in self.chosen_rows()[:1]:
@@ -235,7 +236,7 @@ class StandbysPage(ListPage[StandbyRow]):
     def _open_unlock(self, row: StandbyRow) -> None:
         dialog = UnlockDialog(self.console, row, self)
         dialog.succeeded.connect(lambda: self._on_unlocked(dialog.report))
-        dialog.open()
+        open_once(dialog)
 
     def _on_unlocked(self, report: UnlockReport | None) -> None:
         self.refresh()
@@ -259,15 +260,13 @@ class StandbysPage(ListPage[StandbyRow]):
         for row in self.chosen_rows()[:1]:
             dialog = EncryptionDialog(self.console, row, self)
             dialog.changed.connect(self.refresh)
-            dialog.finished.connect(dialog.deleteLater)
-            dialog.open()
+            open_once(dialog)
 
     def _on_deleted_points(self) -> None:
         for row in self.chosen_rows()[:1]:
             dialog = DeletedPointsDialog(self.console, row.id, row.name, self)
             dialog.changed.connect(self.refresh)
-            dialog.finished.connect(dialog.deleteLater)
-            dialog.open()
+            open_once(dialog)
 
     def on_delete(self) -> None:
         """Ask whether to delete the standby machine."""
@@ -344,7 +343,7 @@ class StandbysPage(ListPage[StandbyRow]):
             parent=self,
         )
         dialog.succeeded.connect(self.refresh)
-        dialog.open()
+        open_once(dialog)
 
 
 def _ignore(_answer: object) -> None:

@@ -22,6 +22,7 @@ from app.views.widgets.columns import source_words
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.export import LoadedRows, Source
 from app.views.widgets.list_page import ListPage
+from app.views.widgets.opening import open_once
 from app.views.widgets.pill import PillDelegate
 from app.views.words import row_error_hint, row_error_message, task_kind_word
 from app.workers.asker import Failure
@@ -244,7 +245,7 @@ class TaskList(ListPage[TaskLine]):
             parent=self,
         )
         dialog.succeeded.connect(self.refresh)
-        dialog.open()
+        open_once(dialog)
 
     def _stop_all(
         self, tasks: Sequence[TaskRow], on_done: Callable[[object], None], on_failed: Callable[[Failure], None]

@@ -23,6 +23,7 @@ from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.plain import Label, set_tip
 from app.views.widgets.banner import Banner, Severity, mark, picture_of
+from app.views.widgets.opening import open_once
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
 from app.workers.sheets import SheetWriter
@@ -203,8 +204,7 @@ class TableExporter(QObject, Generic[Row]):
         dialog.setDefaultSuffix("csv")
         dialog.selectFile(str(Path(folder) / name))
         dialog.fileSelected.connect(self.write_to)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def write_to(self, path: str) -> None:
         """Write the list to a file."""

@@ -314,7 +314,7 @@ def test_instant_recovery_says_that_it_is_not_there_and_leads_to_a_restore(
     QTest.mouseClick(dialog.instead, Qt.MouseButton.LeftButton)
     (restore,) = page.findChildren(RestoreDialog)
     qtbot.waitUntil(lambda: len(restore.source.points.rows.rows) == 3)
-    assert not dialog.isVisible()
+    assert not page.findChildren(InstantDialog)
     page.leave()
 
 

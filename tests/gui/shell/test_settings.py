@@ -135,7 +135,7 @@ def test_email_is_set_up_with_problems_beside_the_fields(
     assert command.settings.email.recipients == ("ops@example.com", "boss@example.com")
     assert command.email_password == "geheim"
     assert command.webhook_secret is None
-    qtbot.waitUntil(lambda: not dialog.isVisible())
+    qtbot.waitUntil(lambda: page.notifications.findChild(EmailDialog) is None)
 
 
 def test_a_webhook_is_tested_before_it_is_saved(qtbot: QtBot, page: SettingsPage, calm_door: ScriptedDoor) -> None:
