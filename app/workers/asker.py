@@ -31,7 +31,6 @@ Failure = OperationalError | Bug
 class _Answer:
     """What a call came to, on its way to the GUI thread: a value, or with ``failure`` set what went wrong."""
 
-    number: int
     value: object
     failure: Failure | None
 
@@ -48,27 +47,32 @@ class _Waiting:
 
 
 class _Call(QRunnable):
-    def __init__(self, number: int, work: Callable[[], Any], tell: Callable[[_Answer], None]) -> None:
+    def __init__(
+        self, number: int, work: Callable[[], Any], answers: dict[int, _Answer], tell: Callable[[int], None]
+    ) -> None:
         super().__init__()
         self.setAutoDelete(True)
         self._number = number
         self._work: Callable[[], Any] | None = work
+        self._answers = answers
         self._tell = tell
 
     def run(self) -> None:
-        answer = self._answer()
+        # Only the number is told. A failure's traceback refers to this frame: an answer in a local of it would be
+        # a cycle, and its end not the GUI thread's to choose.
+        self._answers[self._number] = self._answer()
         self._work = None
-        self._tell(answer)
+        self._tell(self._number)
 
     def _answer(self) -> _Answer:
         assert self._work is not None
         try:
-            return _Answer(self._number, self._work(), None)
+            return _Answer(self._work(), None)
         except OperationalError as error:
-            return _Answer(self._number, None, error)
+            return _Answer(None, error)
         except Exception as bug:  # noqa: BLE001 - one dialog and the log, never a dead window
             _log.exception("a request of the window failed")
-            return _Answer(self._number, None, Bug(type(bug).__name__, str(bug)))
+            return _Answer(None, Bug(type(bug).__name__, str(bug)))
 
 
 class Asker(QObject):
@@ -79,11 +83,12 @@ class Asker(QObject):
     it, which crashes. Thread: GUI.
     """
 
-    _answered = Signal(object)
+    _answered = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._waiting: dict[int, _Waiting] = {}
+        self._answers: dict[int, _Answer] = {}
         self._number = 0
         self._is_closed = False
         self._pool = QThreadPool(self)
@@ -103,7 +108,7 @@ class Asker(QObject):
             return
         self._number += 1
         self._waiting[self._number] = _Waiting(work, owner, on_done, on_failed)
-        self._pool.start(_Call(self._number, work, self._answered.emit))
+        self._pool.start(_Call(self._number, work, self._answers, self._answered.emit))
 
     def wait(self, timeout_ms: int) -> bool:
         """Wait until all calls have ended; return False when the time was up first."""
@@ -115,12 +120,13 @@ class Asker(QObject):
         has_ended = self.wait(timeout_ms)
         if has_ended:
             self._waiting.clear()
+            self._answers.clear()
         return has_ended
 
-    @Slot(object)
-    def _on_answered(self, answer: _Answer) -> None:
-        waiting = self._waiting.pop(answer.number, None)
-        if waiting is None or self._is_closed or not isValid(waiting.owner):
+    @Slot(int)
+    def _on_answered(self, number: int) -> None:
+        waiting, answer = self._waiting.pop(number, None), self._answers.pop(number, None)
+        if waiting is None or answer is None or self._is_closed or not isValid(waiting.owner):
             return
         if answer.failure is not None:
             waiting.on_failed(answer.failure)

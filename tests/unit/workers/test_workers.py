@@ -1,13 +1,15 @@
 import threading
+import weakref
+from collections.abc import Callable
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QObject, QThread
+from PySide6.QtCore import QCoreApplication, QObject, QThread
 from pytestqt.qtbot import QtBot
 
 from app.core.bus import EventBus
 from app.domain.errors import LoginRefused
 from app.domain.events import Event
-from app.workers.asker import Asker, Bug, Failure
+from app.workers.asker import Asker, Bug, Failure, _Answer, _Call
 from app.workers.pump import EventPump
 from app.workers.threads import QtTaskRunner
 from tests.support.logguard import LogGuard
@@ -88,6 +90,49 @@ def test_an_answer_for_a_closed_page_is_dropped(qtbot: QtBot) -> None:
     asker.run(lambda: 2, owner=other, on_done=other.on_done, on_failed=other.on_failed)
     qtbot.waitUntil(lambda: bool(other.answers))
     assert answers == []
+
+
+def test_an_answer_that_was_on_its_way_when_the_asker_closed_is_dropped(qtbot: QtBot) -> None:
+    asker, told = Asker(), list[object]()
+    asker.run(lambda: 1, owner=asker, on_done=told.append, on_failed=told.append)
+    assert asker.close(5000)
+    with qtbot.captureExceptions() as exceptions:
+        QCoreApplication.sendPostedEvents(asker)
+    assert (told, exceptions) == ([], [])
+
+
+class Thing:
+    """What a call refers to."""
+
+
+def failing_call(ended_on: list[int]) -> Callable[[], object]:
+    thing = Thing()
+    weakref.finalize(thing, lambda: ended_on.append(threading.get_ident()))
+
+    def work() -> object:
+        raise LoginRefused(address=str(thing), user="backup")
+
+    return work
+
+
+def test_what_a_failed_call_refers_to_does_not_end_on_its_thread() -> None:
+    answers: dict[int, _Answer] = {}
+    ended_on: list[int] = []
+    told, dropped = threading.Event(), threading.Event()
+
+    def tell(_number: int) -> None:
+        told.set()
+        dropped.wait(10)
+
+    call = _Call(1, failing_call(ended_on), answers, tell)
+    thread = threading.Thread(target=call.run)
+    thread.start()
+    assert told.wait(10)
+    answers.clear()  # the GUI thread is done with it, while the thread of the pool is not
+    before = list(ended_on)
+    dropped.set()
+    thread.join()
+    assert before == [threading.get_ident()]
 
 
 def test_a_burst_of_events_arrives_in_order_and_in_few_signals(qtbot: QtBot) -> None:
