@@ -88,6 +88,7 @@ class PolicyTab(QWidget):
         self._retention = policy.policy.retention if isinstance(policy, Periodic) else Retention()
         self._plans: list[Plan] = list(policy.policy.plans) if isinstance(policy, Periodic) else []
         self._read_only = False
+        self._asked: PreviewRetention | None = None
         self.fields: dict[str, Field] = {}
         self._build(policy)
         self._preview_pause = Pause(_PREVIEW_PAUSE_MS, self)
@@ -366,7 +367,13 @@ class PolicyTab(QWidget):
             return
         rule, vm = self._subject or (None, None)
         query = PreviewRetention(policy=self.policy, rule=rule, vm=vm)
-        self._console.door.ask(query, owner=self, on_done=self._on_preview, on_failed=self._on_no_preview)
+        self._asked = query
+
+        def take(days: tuple[PreviewedDay, ...]) -> None:
+            if query is self._asked:
+                self._on_preview(days)
+
+        self._console.door.ask(query, owner=self, on_done=take, on_failed=self._on_no_preview)
 
     def _on_preview(self, days: tuple[PreviewedDay, ...]) -> None:
         self.calendar.show_days(days)

@@ -1,7 +1,7 @@
 """What is kept beyond the documented period: by number, and a point a day, week, month and year."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from app.engine.api import (
     ListVms,
     OneTime,
     Periodic,
+    PreviewedDay,
     PreviewRetention,
     RuleDraft,
     VmChoice,
@@ -84,6 +85,27 @@ def test_generations_are_entered_previewed_and_saved(qtbot: QtBot, console: Cons
     assert command.policy.policy.retention == Retention(
         period=5, unit=PolicyUnit.WEEKLY, keep_newest=5, gfs=wanted
     )
+
+
+def test_the_preview_of_a_former_policy_is_not_shown(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+    policy = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY).policy
+
+    def period(query: PreviewRetention) -> int:
+        assert isinstance(query.policy, Periodic)
+        return query.policy.policy.retention.period
+
+    def preview(query: PreviewRetention) -> tuple[PreviewedDay, ...]:
+        return (PreviewedDay(day=date(2026, 1, period(query)), runs=(), points=(), removed_count=0),)
+
+    door.answer(PreviewRetention, preview)
+    gate = door.hold(PreviewRetention, lambda query: period(query) == 2)
+    type_number(policy.period, 2)
+    qtbot.waitUntil(lambda: any(isinstance(one, PreviewRetention) and period(one) == 2 for one in door.asked))
+    type_number(policy.period, 3)
+    qtbot.waitUntil(lambda: [one.day.day for one in policy.calendar.grid.days] == [3])
+    gate.set()
+    qtbot.waitUntil(lambda: not console.door._asker._waiting)
+    assert [one.day.day for one in policy.calendar.grid.days] == [3]
 
 
 @pytest.mark.parametrize(("name", "number"), [("newest", 1001), ("gfs", 9999)])
