@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -52,6 +53,17 @@ def test_the_chart_tells_the_newest_speeds_and_keeps_gaps(qtbot: QtBot, theme: T
     assert "2.00 kB/s" in texts(chart)
     chart.show_samples([], NOW - timedelta(minutes=10), NOW)
     assert "No traffic in this time" in texts(chart)
+
+
+def test_the_newest_speeds_are_told_again_when_the_pointer_leaves(qtbot: QtBot, theme: ThemeSwitch) -> None:
+    chart = TrafficChart(theme)
+    qtbot.addWidget(chart)
+    samples = [TrafficSample(NOW - timedelta(seconds=9), 312_000_000.0, 2_000.0), TrafficSample(NOW, None, None)]
+    chart.show_samples(samples, NOW - timedelta(minutes=10), NOW)
+    told = texts(chart)
+    assert "312 MB/s" in told
+    chart._on_mouse_moved(QPointF(-1, -1))
+    assert texts(chart) == told
 
 
 def test_the_ring_says_in_words_what_it_shows(qtbot: QtBot, theme: ThemeSwitch) -> None:

@@ -40,6 +40,7 @@ class TrafficChart(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._samples: Sequence[TrafficSample] = ()
+        self._newest: TrafficSample | None = None
         self._times = numpy.zeros(0)
         self._range: tuple[datetime, datetime] | None = None
         self._build()
@@ -97,7 +98,8 @@ class TrafficChart(QWidget):
         for side in ("bottom", "left"):
             self._plot.showAxis(side, bool(measured))
         self._plot.showGrid(x=False, y=bool(measured), alpha=0.12)
-        self._show_read_out(measured[-1] if measured else None)
+        self._newest = measured[-1] if measured else None
+        self._show_read_out(self._newest)
 
     @property
     def shown_range(self) -> tuple[datetime, datetime] | None:
@@ -122,7 +124,7 @@ class TrafficChart(QWidget):
         inside = bool(len(self._times)) and box.sceneBoundingRect().contains(position)
         self._cursor.setVisible(inside)
         if not inside:
-            self._show_read_out(self._samples[-1] if self._samples else None)
+            self._show_read_out(self._newest)
             return
         seconds = box.mapSceneToView(position).x()
         place = int(numpy.abs(self._times - seconds).argmin())
