@@ -39,6 +39,7 @@ class DeletedPointsDialog(QDialog):
         self.console = console
         self._standby = standby
         self._waiting: list[DeletedPoint] = []
+        self._is_busy = False
         self.setModal(True)
         set_title(self, self.tr("Deleted restore points at {name}").format(name=name))
         self.resize(style.DIALOG_WIDTH + style.SPACE_XL * 4, style.DIALOG_HEIGHT)
@@ -173,7 +174,7 @@ class DeletedPointsDialog(QDialog):
     # --- taking back ------------------------------------------------------------------------------------------
 
     def _on_current(self, _row: object = None, _before: object = None) -> None:
-        self.take_back.setEnabled(bool(self.table.selected_rows()) and not self._waiting)
+        self.take_back.setEnabled(bool(self.table.selected_rows()) and not self._is_busy)
 
     def _on_menu(self, _row: DeletedPoint, position: QPoint) -> None:
         menu = QMenu(self)
@@ -184,13 +185,15 @@ class DeletedPointsDialog(QDialog):
         menu.popup(position)
 
     def _on_take_back(self, _row: object = None) -> None:
-        if not self._waiting:
+        if not self._is_busy:
+            self._is_busy = True
             self.banner.hide()
             self._waiting = list(self.table.selected_rows())
             self._take_next()
 
     def _take_next(self, _answer: object = None) -> None:
         if not self._waiting:
+            self._is_busy = False
             self.changed.emit()
             self._ask()
             return
@@ -200,7 +203,7 @@ class DeletedPointsDialog(QDialog):
         self.console.door.execute(command, owner=self, on_done=self._take_next, on_failed=self._on_refused)
 
     def _on_refused(self, failure: Failure) -> None:
-        self._waiting = []
+        self._waiting, self._is_busy = [], False
         self.banner.show_failure(failure)
         self.changed.emit()
         self._ask()

@@ -196,6 +196,26 @@ def test_a_point_that_is_gone_meanwhile_is_told_and_the_list_is_read_again(
     qtbot.waitUntil(lambda: len(dialog.table.rows.rows) == 1)
 
 
+def test_a_point_is_taken_back_once_however_often_it_is_asked_for(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    points = Points(door)
+    points.trash = [point(number=0)]
+    gate = door.hold(TakeBackPoint)
+    dialog = DeletedPointsDialog(console, point().standby, "nas")
+    qtbot.addWidget(dialog)
+    dialog.open()
+    qtbot.waitUntil(lambda: len(dialog.table.rows.rows) == 1)
+    for _ in range(2):
+        QTest.keyClick(dialog.table, Qt.Key.Key_Return)
+    assert not dialog.take_back.isEnabled()
+    gate.set()
+    qtbot.waitUntil(lambda: not dialog.table.rows.rows)
+    qtbot.waitUntil(lambda: not console.door._asker._waiting)
+    assert len(door.executed) == 1
+    assert not dialog.banner.isVisible()
+
+
 def test_a_point_whose_description_is_damaged_is_listed_by_its_id(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
