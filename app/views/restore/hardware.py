@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -120,7 +120,13 @@ class Processors(QWidget):
 
 
 class DiskRows(QWidget):
-    """One datastore per disk. Thread: GUI."""
+    """One datastore per disk. Thread: GUI.
+
+    Signals:
+        changed: another datastore is chosen.
+    """
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -139,6 +145,7 @@ class DiskRows(QWidget):
         for place, disk in enumerate(disks):
             box = QComboBox(self)
             box.setAccessibleName(self.tr("Datastore of {disk}").format(disk=disk.label))
+            box.currentIndexChanged.connect(self.changed)
             label = Label(f"{disk.label}  ({fmt.size(disk.capacity_bytes)})", self)
             label.setBuddy(box)
             self._grid.addWidget(label, place, 0)
@@ -158,7 +165,13 @@ class DiskRows(QWidget):
 
 
 class AdapterRows(QWidget):
-    """A network and a MAC address per network adapter. Thread: GUI."""
+    """A network and a MAC address per network adapter. Thread: GUI.
+
+    Signals:
+        changed: another network is chosen, or another address typed.
+    """
+
+    changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -182,6 +195,8 @@ class AdapterRows(QWidget):
             address = QLineEdit(adapter.mac_address, self)
             address.setPlaceholderText(self.tr("A new address"))
             address.setAccessibleName(self.tr("MAC address of {adapter}").format(adapter=adapter.label))
+            network.currentIndexChanged.connect(self.changed)
+            address.textChanged.connect(self.changed)
             problem = Label(self)
             problem.setProperty("role", "problem")
             problem.hide()

@@ -101,10 +101,12 @@ class TargetTab(QWidget):
         self.kind.chosen.connect(changed)
         self.original.found.connect(changed)
         self.vm_name.textChanged.connect(changed)
-        for box in (self.platform, self.datacenter, self.host, self.datastore):
+        for box in (self.platform, self.datacenter, self.host, self.datastore, self.original.choice):
             box.currentIndexChanged.connect(changed)
-        for number in (self.processors.cpus, self.processors.memory):
+        for number in (self.processors.cpus, self.processors.cores, self.processors.memory):
             number.valueChanged.connect(changed)
+        for rows in (self.disks, self.adapters):
+            rows.changed.connect(changed)
 
     def _planned(self) -> PlanRestore | None:
         """Return the restore as it is chosen now, for planning it; None while something is missing."""

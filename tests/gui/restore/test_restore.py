@@ -16,6 +16,7 @@ from app.engine.api import (
     ListVmPoints,
     NewVm,
     OverOriginal,
+    PlanRestore,
     StartGroupRestore,
     StartRestore,
 )
@@ -255,6 +256,23 @@ def test_without_points_the_dialog_says_so(qtbot: QtBot, console: Console, door:
     dialog.open()
     qtbot.waitUntil(lambda: dialog.source.stages.currentIndex() == 2)
     assert dialog.source.problems()
+
+
+def test_the_plan_follows_every_choice_that_decides_where_the_vm_goes(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    dialog = open_dialog(qtbot, console, door)
+    choose_point(qtbot, dialog)
+    target = dialog.target
+
+    def planned() -> NewVm | OverOriginal | None:
+        return next((one.target for one in reversed(door.asked) if isinstance(one, PlanRestore)), None)
+
+    for box in (target.disks.boxes[2001], target.adapters.row(4000)[0]):
+        box.setCurrentIndex(1)
+        qtbot.waitUntil(lambda: planned() == target.target())
+    target.processors.cores.setValue(4)
+    qtbot.waitUntil(lambda: planned() == target.target())
 
 
 # --- group restore ---------------------------------------------------------------------------------------------
