@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.domain.display import lines
 from app.domain.errors import OperationalError
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskKind, TaskState
@@ -135,6 +136,11 @@ def row_error_message(row: ErrorRow) -> str:
 def row_error_hint(row: ErrorRow) -> str:
     """Return what to do about it, in the operator's language; English where its kind is not known here."""
     return _of_row(row, "hint_template", row.hint)
+
+
+def row_error_tip(row: ErrorRow | None) -> str | None:
+    """Return what went wrong and what to do about it, for a tooltip; None where nothing did."""
+    return None if row is None else lines((row_error_message(row), row_error_hint(row)))
 
 
 def _of_row(row: ErrorRow, which: str, english: str) -> str:

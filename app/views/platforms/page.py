@@ -17,6 +17,7 @@ from app.views.widgets.findings import FindingsDialog
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate, Tone
+from app.views.words import row_error_tip
 
 
 class PlatformsPage(ListPage[PlatformRow]):
@@ -57,7 +58,7 @@ class PlatformsPage(ListPage[PlatformRow]):
         """Return the columns of the list."""
         return (
             Column(key="name", title=self.tr("Name"), text=lambda row: row.platform.name, stretch=True, width=130),
-            pill_column("state", self.tr("State"), self._pill, tooltip=_reason),
+            pill_column("state", self.tr("State"), self._pill, tooltip=lambda row: row_error_tip(row.error)),
             Column(key="kind", title=self.tr("Kind"), text=self._kind, width=88),
             Column(key="address", title=self.tr("Address"), text=_address, width=172),
             Column(
@@ -178,10 +179,6 @@ class PlatformsPage(ListPage[PlatformRow]):
         )
         dialog.succeeded.connect(self.refresh)
         open_once(dialog)
-
-
-def _reason(row: PlatformRow) -> str | None:
-    return row.error.message if row.error else None
 
 
 def _address(row: PlatformRow) -> str:

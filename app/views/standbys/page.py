@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QMenu
 
-from app.domain.display import lines
 from app.domain.tasks import KnownPoint
 from app.engine.api import (
     ListPoints,
@@ -33,7 +32,7 @@ from app.views.widgets.gauge import Gauge, GaugeDelegate
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate, Tone
-from app.views.words import row_error_hint, row_error_message
+from app.views.words import row_error_tip
 from app.workers.asker import Failure
 
 _UNLOCK = 1
@@ -82,7 +81,7 @@ class StandbysPage(ListPage[StandbyRow]):
         """Return the columns of the list."""
         return (
             Column(key="name", title=self.tr("Name"), text=lambda row: row.name, stretch=True, width=140),
-            pill_column("state", self.tr("State"), self._pill, tooltip=_reason),
+            pill_column("state", self.tr("State"), self._pill, tooltip=lambda row: row_error_tip(row.error)),
             Column(key="path", title=self.tr("Path"), text=lambda row: row.root_path, width=168),
             Column(
                 key="space",
@@ -203,7 +202,7 @@ class StandbysPage(ListPage[StandbyRow]):
 
     def _about_encryption(self, row: StandbyRow) -> str | None:
         if row.locked is not None:
-            return lines((row_error_message(row.locked), row_error_hint(row.locked)))
+            return row_error_tip(row.locked)
         return encryption_words(row.encryption) or None
 
     def _space(self, row: StandbyRow) -> str:
@@ -348,7 +347,3 @@ class StandbysPage(ListPage[StandbyRow]):
 
 def _ignore(_answer: object) -> None:
     """The task list shows what became of it."""
-
-
-def _reason(row: StandbyRow) -> str | None:
-    return row.error.message if row.error else None

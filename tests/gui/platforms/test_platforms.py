@@ -1,7 +1,10 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.domain.errors import LoginRefused
@@ -9,6 +12,7 @@ from app.domain.ids import PlatformId
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.engine.api import (
     Certificate,
+    ErrorRow,
     ExaminePlatform,
     Finding,
     InspectServer,
@@ -23,8 +27,10 @@ from app.engine.api import (
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.page import PlatformsPage
+from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.findings import FindingsDialog
+from app.views.words import error_hint, error_message
 from tests.support.scripted_door import ScriptedDoor
 
 THUMBPRINT = ":".join(["AB"] * 32)
@@ -98,6 +104,29 @@ def test_the_list_tells_how_each_platform_is(qtbot: QtBot, console: Console, doo
         ["esx-9", "Not reachable", "vCenter", "esx-9.example.com:443"],
     ]
     page.leave()
+
+
+def test_why_a_platform_is_not_reachable_is_said_in_the_operators_language_with_what_to_do(
+    qapp: QApplication, qtbot: QtBot, console: Console, door: ScriptedDoor, request: pytest.FixtureRequest
+) -> None:
+    language = LanguageSwitch(qapp, console.memory)
+    request.addfinalizer(lambda: language.choose(Language.ENGLISH))
+    language.choose(Language.CHINESE)
+    error = LoginRefused(address="vc-1", user="backup")
+    told = ErrorRow(
+        code=error.code,
+        params=tuple(error.params.items()),
+        message=error.message,
+        hint=error.hint,
+        retryable=error.retryable,
+    )
+    door.answer(ListPlatformRows, (replace(row(reachable=False), error=told),))
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(page.table.shown_rows()) == 1)
+    tip = page.table.tip(page.table.model().index(0, 1))
+    page.leave()
+    assert tip.splitlines() == [error_message(error), error_hint(error)]
+    assert tip.splitlines()[0] != error.message
 
 
 def test_an_empty_list_offers_to_register_a_platform(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
