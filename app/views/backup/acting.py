@@ -1,11 +1,11 @@
 """What the lists of the backup page share: commands whose failure is told over the list."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from PySide6.QtWidgets import QMenu
 
-from app.engine.api import Command
+from app.engine.api import Command, Query
 from app.views.backup.stopping import Stopper
 from app.views.console import Console
 from app.views.icons import Glyph
@@ -16,6 +16,7 @@ from app.views.widgets.undo import UndoStrip
 from app.workers.asker import Failure
 
 Row = TypeVar("Row")
+R = TypeVar("R")
 
 
 class ActingList(ListPage[Row]):
@@ -26,6 +27,7 @@ class ActingList(ListPage[Row]):
 
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console, name)
+        self._is_opening = False
         self.banner = Banner(self)
         self.messages.add(self.banner)
         self.undo = UndoStrip(console, self)
@@ -59,6 +61,24 @@ class ActingList(ListPage[Row]):
         self.banner.hide()
         self.undo.hide()
         self.console.door.execute(command, owner=self, on_done=self._on_executed, on_failed=self.on_refused)
+
+    def open_with(self, query: Query[R], make: Callable[[R], None]) -> None:
+        """Ask what a dialog needs and let ``make`` open it: once, and not over another page."""
+        if self._is_opening:
+            return
+        self.banner.hide()
+        self._is_opening = True
+
+        def taken(answer: R) -> None:
+            self._is_opening = False
+            if self.isVisible():
+                make(answer)
+
+        def failed(failure: Failure) -> None:
+            self._is_opening = False
+            self.on_refused(failure)
+
+        self.console.door.ask(query, owner=self, on_done=taken, on_failed=failed)
 
     def on_refused(self, failure: Failure) -> None:
         """Tell over the list why a command was refused."""

@@ -248,23 +248,18 @@ class RuleList(ActingList[RuleRow]):
         self._open(RuleEditor(self.console, EditorMode.CREATE, None, self))
 
     def _edit(self, row: RuleRow, mode: EditorMode) -> None:
-        self.banner.hide()
-
-        def on_done(details: RuleDetails) -> None:
+        def make(details: RuleDetails) -> None:
             self._open(RuleEditor(self.console, mode, details, self))
 
-        query = DescribeRule(rule=row.id)
-        self.console.door.ask(query, owner=self, on_done=on_done, on_failed=self.on_refused)
+        self.open_with(DescribeRule(rule=row.id), make)
 
     def _on_commands(self, row: RuleRow) -> None:
         """Set which commands run around the backups of a rule."""
-        self.banner.hide()
 
-        def on_done(book: HookBook) -> None:
-            dialog = HooksDialog(self.console, book, self, rule=row.id, rule_name=row.name)
-            open_once(dialog)
+        def make(book: HookBook) -> None:
+            open_once(HooksDialog(self.console, book, self, rule=row.id, rule_name=row.name))
 
-        self.console.door.ask(ReadHooks(), owner=self, on_done=on_done, on_failed=self.on_refused)
+        self.open_with(ReadHooks(), make)
 
     def _open(self, editor: RuleEditor) -> None:
         editor.succeeded.connect(self.refresh)

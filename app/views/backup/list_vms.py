@@ -105,25 +105,21 @@ class VmList(ActingList[RuleVmRow]):
         """Show the VMs; a path selects the VM with that id."""
         super().open(path)
         self.panel.wake()
-        self._describe(None)
+        self.console.door.ask(
+            DescribeRule(rule=self._rule), owner=self, on_done=self._on_described, on_failed=self._on_nameless
+        )
 
     def leave(self) -> None:
         """Stop asking."""
         super().leave()
         self.panel.sleep()
 
-    def _describe(self, then: Callable[[RuleDetails], None] | None) -> None:
-        def on_done(details: RuleDetails) -> None:
-            self._details = details
-            self.crumbs_changed.emit()
-            if then is not None:
-                then(details)
+    def _on_described(self, details: RuleDetails) -> None:
+        self._details = details
+        self.crumbs_changed.emit()
 
-        def on_failed(failure: Failure) -> None:
-            if then is not None:
-                self.on_refused(failure)
-
-        self.console.door.ask(DescribeRule(rule=self._rule), owner=self, on_done=on_done, on_failed=on_failed)
+    def _on_nameless(self, _failure: Failure) -> None:
+        """The breadcrumb stays without a name; the list tells of an engine that is away."""
 
     # --- the list ---------------------------------------------------------------------------------------------
 
@@ -273,14 +269,13 @@ class VmList(ActingList[RuleVmRow]):
         self._on_statistics(row)
 
     def _edit(self, mode: EditorMode) -> None:
-        self.banner.hide()
-
-        def on_done(details: RuleDetails) -> None:
+        def make(details: RuleDetails) -> None:
+            self._on_described(details)
             editor = RuleEditor(self.console, mode, details, self)
             editor.succeeded.connect(self.refresh)
             open_once(editor)
 
-        self._describe(on_done)
+        self.open_with(DescribeRule(rule=self._rule), make)
 
     # --- tool bar ---------------------------------------------------------------------------------------------
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent
@@ -7,15 +9,17 @@ from pytestqt.qtbot import QtBot
 
 from app.domain.ids import RuleId
 from app.engine.api import (
+    DescribeRule,
     ListRules,
     StartRules,
     StopRules,
 )
+from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.history import Address
 from tests.gui.backup.conftest import Visits
-from tests.gui.backup.steps import WEB, click_icon, headings, menu_texts
+from tests.gui.backup.steps import WEB, click_icon, headings, menu_texts, open_vms
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -133,3 +137,34 @@ def test_the_context_menu_and_delete_work_from_the_keyboard(qtbot: QtBot, visits
     menu.close()
     QTest.keyClick(rules.table, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: rules.findChild(DeletionDialog) is not None)
+
+
+def change_rule(part: ActingList[Any]) -> None:
+    """Ask for the editor as the icon and the menu of the first row do."""
+    action = next(one for one in part.row_actions if one.text == "Change rule")
+    assert action.run is not None
+    action.run(part.table.shown_rows()[0])
+
+
+@pytest.mark.parametrize("place", ["rules", "vms"])
+def test_the_editor_opens_once_however_often_it_is_asked_for(
+    qtbot: QtBot, visits: Visits, door: ScriptedDoor, place: str
+) -> None:
+    part: ActingList[Any] = visits.page.rules if place == "rules" else open_vms(qtbot, visits)
+    qtbot.waitUntil(lambda: not visits.page.console.door._asker._waiting)
+    gate = door.hold(DescribeRule)
+    change_rule(part)
+    change_rule(part)
+    gate.set()
+    qtbot.waitUntil(lambda: bool(part.findChildren(RuleEditor)))
+    qtbot.waitUntil(lambda: not visits.page.console.door._asker._waiting)
+    assert len(part.findChildren(RuleEditor)) == 1
+
+
+def test_no_editor_opens_over_another_page(qtbot: QtBot, visits: Visits, door: ScriptedDoor) -> None:
+    gate = door.hold(DescribeRule)
+    change_rule(visits.page.rules)
+    visits.window.visit(Address("backup", ("failed",)))
+    gate.set()
+    qtbot.waitUntil(lambda: not visits.page.console.door._asker._waiting)
+    assert not visits.page.rules.findChildren(RuleEditor)
