@@ -5,6 +5,7 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from app.domain.display import lines
 from app.domain.errors import OperationalError
 from app.domain.messages import LogLevel
+from app.domain.platforms import PlatformKind
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.domain.units import filled
 from app.engine.api import ErrorRow
@@ -104,6 +105,11 @@ def backup_kind_word(kind: BackupKind) -> str:
 def task_kind_word(kind: TaskKind) -> str:
     """Return a kind of task's word."""
     return QCoreApplication.translate("Words", str(_TASK_KINDS[kind]))
+
+
+def platform_kind_word(kind: PlatformKind) -> str:
+    """Return what a platform is, as vSphere calls it in every language."""
+    return "vCenter" if kind is PlatformKind.VCENTER else "HostAgent"
 
 
 def level_word(level: LogLevel) -> str:

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
 
 from app.domain.display import visible
 from app.domain.ids import PlatformId, StandbyId, VmId
-from app.domain.platforms import PlatformKind
 from app.engine.api import ListPlatformRows, ListStandbyRows, PlatformRow, RuleDraft, StandbyRow, VmChoice
 from app.models import format as fmt
 from app.views import style
@@ -27,6 +26,7 @@ from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.form import Field
 from app.views.widgets.opening import open_once
 from app.views.widgets.tags import TagBox
+from app.views.words import platform_kind_word
 from app.workers.asker import Failure
 
 AddField = Callable[..., Field]
@@ -219,7 +219,7 @@ class BasicTab(QWidget):
             row = self._platforms[place]
             parts = [row.platform.address]
             if row.facts is not None:
-                kind = "vCenter" if row.facts.kind is PlatformKind.VCENTER else "HostAgent"
+                kind = platform_kind_word(row.facts.kind)
                 parts += [self.tr("API {version}").format(version=row.facts.api_version), kind]
             self.facts.setText("  ·  ".join(parts))
         self._show_vms()

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QCheckBox, QLineEdit, QPushButton, QSpinBox, QWidg
 
 from app.domain.display import filled_lines
 from app.domain.errors import OperationalError
-from app.domain.platforms import Platform, PlatformFacts, PlatformKind
+from app.domain.platforms import Platform, PlatformFacts
 from app.engine.api import Certificate, InspectServer, RegisterPlatform, TryPlatform, UpdatePlatform
 from app.models import format as fmt
 from app.views import style
@@ -15,6 +15,7 @@ from app.views.plain import Label, set_title
 from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.pause import Pause
+from app.views.words import platform_kind_word
 from app.workers.asker import Failure
 
 _HTTPS_PORT = 443
@@ -212,7 +213,7 @@ class PlatformDialog(FormDialog):
         self.test.setEnabled(True)
         self.banner.hide()
         grow_later(self)
-        kind = "vCenter" if facts.kind is PlatformKind.VCENTER else "HostAgent"
+        kind = platform_kind_word(facts.kind)
         text = self.tr("Login works: {full_name} ({kind}, API version {version})")
         self._outcome.setText(
             text.format(full_name=facts.full_name or fmt.NOTHING, kind=kind, version=facts.api_version)

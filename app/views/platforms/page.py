@@ -4,7 +4,6 @@ from collections.abc import Hashable, Sequence
 
 from PySide6.QtWidgets import QMenu
 
-from app.domain.platforms import PlatformKind
 from app.engine.api import ExaminePlatform, ListPlatformRows, PlatformRow, Query, RemovePlatform
 from app.models import format as fmt
 from app.models.rows import Column
@@ -17,7 +16,7 @@ from app.views.widgets.findings import FindingsDialog
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate, Tone
-from app.views.words import row_error_tip
+from app.views.words import platform_kind_word, row_error_tip
 
 
 class PlatformsPage(ListPage[PlatformRow]):
@@ -136,7 +135,7 @@ class PlatformsPage(ListPage[PlatformRow]):
     def _kind(self, row: PlatformRow) -> str:
         if row.facts is None:
             return fmt.NOTHING
-        return "vCenter" if row.facts.kind is PlatformKind.VCENTER else "HostAgent"
+        return platform_kind_word(row.facts.kind)
 
     # --- actions ----------------------------------------------------------------------------------------------
 

@@ -26,13 +26,11 @@ from app.views.console import Console
 from app.views.icons import Glyph
 from app.views.plain import Label
 from app.views.restore.source_tab import SourceTab
-from app.views.widgets.checks import name_problem
+from app.views.widgets.checks import VM_NAME_MAX_CHARS, name_problem
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.stages import Notice
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
-
-_LONGEST_VM_NAME = 80
 
 
 def not_yet() -> tuple[str, str]:
@@ -154,7 +152,7 @@ class InstantDialog(FormDialog):
         """Return what is missing."""
         found = self.source.problems()
         missing = self.tr("Enter the VM's name.")
-        problem = name_problem(self.vm_name.text(), missing=missing, most=_LONGEST_VM_NAME)
+        problem = name_problem(self.vm_name.text(), missing=missing, most=VM_NAME_MAX_CHARS)
         if self.source.point is not None and problem:
             found[self._vm_name] = problem
         return found

@@ -36,13 +36,11 @@ from app.views.restore.hardware import AdapterRows, DiskRows, Processors
 from app.views.restore.original import OriginalPane
 from app.views.restore.place_boxes import PlaceBoxes
 from app.views.restore.plan_note import PlanNote
-from app.views.widgets.checks import name_problem
+from app.views.widgets.checks import VM_NAME_MAX_CHARS, name_problem
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
 from app.views.words import failure_text
 from app.workers.asker import Failure
-
-_LONGEST_VM_NAME = 80
 
 
 class TargetTab(QWidget):
@@ -329,7 +327,7 @@ class TargetTab(QWidget):
             return self.original.problems()
         found: dict[Field, str] = {}
         missing = self.tr("Enter the VM's name.")
-        if problem := name_problem(self.vm_name.text(), missing=missing, most=_LONGEST_VM_NAME):
+        if problem := name_problem(self.vm_name.text(), missing=missing, most=VM_NAME_MAX_CHARS):
             found[self._vm_name] = problem
         if self.platform.currentData() is None:
             found[self._platform] = self.tr("Choose a platform.")

@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication
 from app.domain.addresses import BadAddress, ascii_host
 
 NAME_MAX_CHARS: Final = 64
+VM_NAME_MAX_CHARS: Final = 80
 PORT_MAX: Final = 65535
 PORT_BOX_MAX: Final = 99999
 """Boxes take more than is allowed, so that what is wrong can be said instead of swallowing a key."""
