@@ -23,6 +23,29 @@ class AdvancedTab(QWidget):
         self._layout.setContentsMargins(0, style.SPACE_L, 0, 0)
         self._layout.setSpacing(style.SPACE_XS)
         self._helps: dict[QCheckBox, Label] = {}
+        self._build_reading(settings)
+        self.delete_data = self._add(
+            self.tr("Delete the backup data with the rule"),
+            self.tr(
+                "Deleting the rule moves its restore points to the trash, too; seven days later they are gone."
+            ),
+            checked=settings.delete_data_with_rule,
+        )
+        self.quiesce = self._add(
+            self.tr("Quiesced snapshot"),
+            self.tr(
+                "Pauses the guest's writes while the snapshot is made, so that its data is consistent; only for "
+                "running VMs."
+            ),
+            checked=settings.quiesce,
+        )
+        self._layout.addStretch(1)
+        self.automatic.toggled.connect(self._on_automatic)
+        self.fast.toggled.connect(self._on_automatic)
+        self._on_automatic()
+
+    def _build_reading(self, settings: AdvancedSettings) -> None:
+        """Offer what decides how much is read, and by which way."""
         self.automatic = self._add(
             self.tr("Set up fast backup automatically"),
             self.tr(
@@ -47,25 +70,6 @@ class AdvancedTab(QWidget):
             ),
             checked=settings.lan_free,
         )
-        self.delete_data = self._add(
-            self.tr("Delete the backup data with the rule"),
-            self.tr(
-                "Deleting the rule moves its restore points to the trash, too; seven days later they are gone."
-            ),
-            checked=settings.delete_data_with_rule,
-        )
-        self.quiesce = self._add(
-            self.tr("Quiesced snapshot"),
-            self.tr(
-                "Pauses the guest's writes while the snapshot is made, so that its data is consistent; only for "
-                "running VMs."
-            ),
-            checked=settings.quiesce,
-        )
-        self._layout.addStretch(1)
-        self.automatic.toggled.connect(self._on_automatic)
-        self.fast.toggled.connect(self._on_automatic)
-        self._on_automatic()
 
     def _add(self, text: str, help_text: str, *, checked: bool) -> QCheckBox:
         box = QCheckBox(text, self)

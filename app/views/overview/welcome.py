@@ -56,6 +56,18 @@ class Welcome(QWidget):
         self.register_button.clicked.connect(self._on_register)
         self.demo_button = QPushButton(self.tr("Try the demo platform"), self)
         self.demo_button.clicked.connect(self._on_demo)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_XL)
+        layout.setSpacing(style.SPACE_M)
+        layout.addStretch(2)
+        for label in (picture, title, text):
+            layout.addWidget(label)
+        layout.addSpacing(style.SPACE_XL)
+        layout.addLayout(self._build_ways())
+        self.messages = MessageOverlay(self, self.banner)
+        layout.addStretch(3)
+
+    def _build_ways(self) -> QHBoxLayout:
         ways = QHBoxLayout()
         ways.setSpacing(style.SPACE_L)
         ways.addStretch(1)
@@ -76,16 +88,7 @@ class Welcome(QWidget):
             )
         )
         ways.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_XL)
-        layout.setSpacing(style.SPACE_M)
-        layout.addStretch(2)
-        for label in (picture, title, text):
-            layout.addWidget(label)
-        layout.addSpacing(style.SPACE_XL)
-        layout.addLayout(ways)
-        self.messages = MessageOverlay(self, self.banner)
-        layout.addStretch(3)
+        return ways
 
     def _way(self, glyph: Glyph, title: str, text: str, button: QPushButton) -> QFrame:
         card = QFrame(self)

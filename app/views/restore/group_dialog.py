@@ -69,9 +69,26 @@ class GroupRestoreDialog(FormDialog):
         self._rule_field = self.add_field(form, self.tr("Rule"), self.rule, required=True)
         self.power_on = QCheckBox(self.tr("Power the VMs on after the restore"), self)
         self.add_field(form, "", self.power_on)
-        self._heading = Label(self.tr("VMs and their restore points"), self)
-        self._heading.setProperty("role", "heading")
-        self.body.addWidget(self._heading)
+        heading = Label(self.tr("VMs and their restore points"), self)
+        heading.setProperty("role", "heading")
+        self.body.addWidget(heading)
+        self.body.addWidget(self._build_list(), 1)
+        warning = Label(
+            self.tr(
+                "Each VM is replaced by its restore point: what was written since then is lost. The original is "
+                "only deleted once the restored VM has been checked."
+            ),
+            self,
+        )
+        warning.setWordWrap(True)
+        self.body.addWidget(warning)
+        confirm = self.add_form()
+        self.typed_name = QLineEdit(self)
+        self._typed = self.add_field(
+            confirm, self.tr("Confirm"), self.typed_name, help_text=self.tr("Type the rule's name."), required=True
+        )
+
+    def _build_list(self) -> QWidget:
         card = QFrame(self)
         card.setProperty("role", "card")
         self._list = QWidget(card)
@@ -92,21 +109,7 @@ class GroupRestoreDialog(FormDialog):
         layout = QHBoxLayout(card)
         layout.setContentsMargins(1, 1, 1, 1)
         layout.addWidget(scroll)
-        self.body.addWidget(card, 1)
-        self._warning = Label(
-            self.tr(
-                "Each VM is replaced by its restore point: what was written since then is lost. The original is "
-                "only deleted once the restored VM has been checked."
-            ),
-            self,
-        )
-        self._warning.setWordWrap(True)
-        self.body.addWidget(self._warning)
-        confirm = self.add_form()
-        self.typed_name = QLineEdit(self)
-        self._typed = self.add_field(
-            confirm, self.tr("Confirm"), self.typed_name, help_text=self.tr("Type the rule's name."), required=True
-        )
+        return card
 
     # --- loading ----------------------------------------------------------------------------------------------
 
