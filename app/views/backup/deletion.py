@@ -20,6 +20,7 @@ from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
 from app.views.plain import Label
+from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog, grow_later
 from app.workers.asker import Failure
 
@@ -130,7 +131,7 @@ class DeletionDialog(FormDialog):
         self._form.setRowVisible(self._name, needs_name)
         if appears:
             self.name.setFocus()  # what is typed now is meant for it
-        is_named = not needs_name or self.name.text().strip() == self._type_name
+        is_named = not needs_name or is_typed(self.name.text(), self._type_name)
         self.allow(allowed=self.is_known and not blocked and is_named)
         grow_later(self)
 

@@ -34,6 +34,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.plain import Label
 from app.views.restore.member import MemberRow, newest_good
+from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog
 from app.workers.asker import Failure
 
@@ -253,7 +254,7 @@ class GroupRestoreDialog(FormDialog):
             return {self._rule_field: self._unknown_text()}
         if not self.chosen():
             return {self._rule_field: self.tr("None of its VMs has a restore point to go back to.")}
-        if self.typed_name.text().strip() != self._rule.name:
+        if not is_typed(self.typed_name.text(), self._rule.name):
             return {self._typed: self.tr("Type {name} to confirm.").format(name=self._rule.name)}
         for member in self._members:
             if member.problem():

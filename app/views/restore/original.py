@@ -15,6 +15,7 @@ from app.engine.api import ConfirmedVm, FindOriginals, OriginalRow, OverOriginal
 from app.models import format as fmt
 from app.views import style
 from app.views.plain import Label
+from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.words import failure_text
 from app.workers.asker import Failure
@@ -265,7 +266,7 @@ class OriginalPane(QWidget):
         if row is not None and vm is not None and (disks := row.uncovered_of(vm.id)):
             return {self._typed: uncovered_text(vm.name, disks)}
         name = vm.name if vm is not None else known.point.facts.name
-        if visible(self.typed_name.text().strip()) != visible(name.strip()):
+        if not is_typed(self.typed_name.text(), name):
             return {self._typed: self.tr("Type {name} to confirm.").format(name=name)}
         return {}
 

@@ -7,6 +7,7 @@ from typing import Final
 from PySide6.QtCore import QCoreApplication
 
 from app.domain.addresses import BadAddress, ascii_host
+from app.domain.display import visible
 
 NAME_MAX_CHARS: Final = 64
 VM_NAME_MAX_CHARS: Final = 80
@@ -26,6 +27,11 @@ def name_problem(text: str, *, missing: str, most: int = NAME_MAX_CHARS) -> str:
     if not name.isprintable():
         return QCoreApplication.translate("Checks", "The name has characters that cannot be shown; type it anew.")
     return ""
+
+
+def is_typed(typed: str, name: str) -> bool:
+    """Tell whether a name was typed to confirm: as it is shown, with marks for what nobody could type."""
+    return visible(typed.strip()) == visible(name.strip())
 
 
 def address_problem(text: str) -> str:

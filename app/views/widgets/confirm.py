@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.views.console import Console
 from app.views.plain import Label
+from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog
 from app.workers.asker import Failure
 
@@ -58,4 +59,4 @@ class ConfirmDialog(FormDialog):
         self._run(on_done, on_failed)
 
     def _on_name_changed(self, text: str) -> None:
-        self.allow(allowed=text.strip() == self._type_name)
+        self.allow(allowed=is_typed(text, self._type_name))

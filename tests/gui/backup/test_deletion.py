@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.domain.display import visible
 from app.domain.errors import PlatformUnreachable
 from app.domain.ids import VmId
 from app.domain.rules import AdvancedSettings
@@ -17,7 +19,7 @@ from app.engine.api import (
     RuleDetails,
 )
 from app.views.backup.acting import ActingList
-from app.views.backup.deletion import DeletionDialog
+from app.views.backup.deletion import DeletionDialog, Doomed
 from app.views.console import Console
 from app.views.widgets.confirm import ConfirmDialog
 from app.workers.asker import Failure
@@ -138,3 +140,18 @@ def test_a_name_that_was_changed_while_a_deletion_was_refused_is_asked_for_again
     assert not dialog.primary.isEnabled()
     dialog.name.setText("web")
     assert dialog.primary.isEnabled()
+
+
+@pytest.mark.parametrize("name", ["web ", "we\u200bb"])
+def test_a_name_is_confirmed_as_it_is_shown(qtbot: QtBot, console: Console, door: ScriptedDoor, name: str) -> None:
+    samples.fill(door)
+    deletion = DeletionDialog(console, "Delete", "Delete", [Doomed(rule=WEB)], name)
+    question = ConfirmDialog(console, "Delete", "Delete", lambda _done, _: None, consequences=(), type_name=name)
+    for dialog in (deletion, question):
+        qtbot.addWidget(dialog)
+        dialog.open()
+    qtbot.waitUntil(deletion.data.isChecked)
+    for dialog in (deletion, question):
+        assert not dialog.primary.isEnabled()
+        dialog.name.setText(visible(name))
+        assert dialog.primary.isEnabled()
