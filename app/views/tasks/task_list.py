@@ -98,7 +98,9 @@ class TaskList(ListPage[TaskLine]):
 
     def _on_scrolled(self, value: int) -> None:
         bar = self.table.verticalScrollBar()
-        if not self._is_all and value >= bar.maximum() and bar.maximum() > 0 and not self._asking:
+        is_at_end = value >= bar.maximum() > 0
+        # Also while an answer is on its way: nobody scrolls once more who is at the end already.
+        if not self._is_all and is_at_end and len(self.table.rows.rows) >= self._limit:
             self._limit += PAGE_ROWS
             self.refresh()
 

@@ -104,6 +104,20 @@ def test_scrolling_to_the_end_asks_for_more(qtbot: QtBot, console: Console, door
     page.leave()
 
 
+def test_who_is_at_the_end_while_an_answer_is_on_its_way_gets_more(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    script_tasks(door, *(task(str(n), TaskState.COMPLETED, vm=f"vm-{n}") for n in range(350)))
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 300)
+    gate = door.hold(ListTasks)
+    page.refresh()
+    page.table.scrollToBottom()
+    gate.set()
+    qtbot.waitUntil(lambda: len(shown(page)) == 350)
+    page.leave()
+
+
 def test_stopping_asks_first_and_leaves_ended_tasks_alone(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
