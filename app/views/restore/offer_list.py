@@ -16,6 +16,7 @@ from app.views.restore.offers import OfferPlace, reading_pill, stop_offer, way_w
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.export import TableExporter
+from app.views.widgets.opening import open_once
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
@@ -135,8 +136,7 @@ class OfferList(QWidget):
         place = OfferPlace.of_offer(offer)
         dialog = OfferDialog(self._console, place, offer.vm_name, offer.point_at, self)
         dialog.changed.connect(self.refresh)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def stop_chosen(self) -> None:
         """End the selected offers; asks first where a program reads."""

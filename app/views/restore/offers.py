@@ -11,6 +11,7 @@ from app.domain.tasks import KnownPoint
 from app.engine.api import Offer, WithdrawPoint
 from app.views.console import Console
 from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, Tone
 from app.workers.asker import Failure
 
@@ -76,5 +77,4 @@ def stop_offer(
         parent=owner,
     )
     dialog.succeeded.connect(lambda: on_done(None))
-    dialog.finished.connect(dialog.deleteLater)
-    dialog.open()
+    open_once(dialog)

@@ -79,8 +79,7 @@ class PointActions(QObject):
         dialog = OfferDialog(
             self._console, OfferPlace.of_point(known), point.facts.name, point.created_at, self._owner
         )
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     # --- deleting and taking back -----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from app.engine.api import OpenEntriesRow, ReadOpenEntries, StandbyRow, StartClo
 from app.views.console import Console
 from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.opening import open_once
 
 
 class ClosingQuestion(QObject):
@@ -51,8 +52,7 @@ class ClosingQuestion(QObject):
             parent=self._owner,
         )
         dialog.succeeded.connect(self._on_queued)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        open_once(dialog)
 
     def _consequences(self, found: OpenEntriesRow) -> tuple[str, ...]:
         if found.is_complete:
