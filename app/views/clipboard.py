@@ -54,5 +54,10 @@ def copy_secret(secret: str) -> None:
     (found if isinstance(found, SecretClipboard) else SecretClipboard(application)).copy(secret)
 
 
+def copy_plain(text: str) -> None:
+    """Put something on the clipboard that is no secret, from where there are secrets too. GUI thread."""
+    QGuiApplication.clipboard().setText(text)
+
+
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

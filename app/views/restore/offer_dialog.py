@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -20,7 +19,7 @@ from PySide6.QtWidgets import (
 from app.engine.api import ListOffers, Offer, OfferPoint
 from app.models import format as fmt
 from app.views import style
-from app.views.clipboard import copy_secret
+from app.views.clipboard import copy_plain, copy_secret
 from app.views.console import Console
 from app.views.dialog_help import offer_help
 from app.views.plain import Label, set_title
@@ -262,7 +261,7 @@ class OfferDialog(QDialog):
             copy_secret(address)
             hint = self.tr("It is a secret: who knows it can read the disk. It is taken away after a minute.")
         else:
-            QGuiApplication.clipboard().setText(address)
+            copy_plain(address)
             hint = self.tr("Programs of the engine's user can read the disk with it.")
         self.banner.show_success(self.tr("The address is on the clipboard."), hint)
         grow_later(self)
