@@ -1,38 +1,13 @@
 """A lock that one process of this machine holds, and that the system frees when the process dies."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Self
 
+from app.core.filelocks import close_locked, try_lock
 from app.core.privatefiles import open_private
 
-_LOCKED_BYTE = 1 << 30
-"""Windows forbids everybody else to read a locked byte, so it lies far behind the content."""
 _LONGEST_NOTE_BYTES = 200
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 class ProcessLock:
@@ -52,11 +27,11 @@ class ProcessLock:
         """Take the lock of a file, which is created when it is not there; return None when somebody holds it.
 
         Raises:
-            OSError: the file cannot be opened.
+            OSError: the file cannot be opened or locked.
         """
         descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
         try:
-            if not _try_lock(descriptor):
+            if not try_lock(descriptor):
                 os.close(descriptor)
                 return None
             os.ftruncate(descriptor, 0)
@@ -79,7 +54,7 @@ class ProcessLock:
         """Let go; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
-            os.close(descriptor)
+            close_locked(descriptor)
 
     def __enter__(self) -> Self:
         return self
