@@ -11,6 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -114,6 +115,29 @@ class _PrivateLogFile(RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
         descriptor = _opened_privately(Path(self.baseFilename))
         return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+    def doRollover(self) -> None:  # noqa: N802 - as logging has it
+        """Begin a new file; where the system refuses, go on in the full one and try again at the next line.
+
+        Windows renames no file that another program has open: a viewer, or a second console.
+        """
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None  # where opening fails here, it is tried again at the next line
+        with suppress(OSError):
+            self._put_aside()
+        self.stream = self._open()
+
+    def _put_aside(self) -> None:
+        """Rename the full file and those before it; a refusal leaves a gap, which the next attempt fills.
+
+        Raises:
+            OSError: the system refused.
+        """
+        files = [Path(f"{self.baseFilename}.{n}" if n else self.baseFilename) for n in range(self.backupCount + 1)]
+        gap = next((n for n, file in enumerate(files) if not os.path.lexists(file)), self.backupCount)
+        for number in range(gap, 0, -1):
+            files[number - 1].replace(files[number])
 
 
 def _opened_privately(file: Path) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.logs import HIDDEN, ProgramLog, Redactor
+from tests.support.held_files import held
 from tests.support.logguard import LogGuard
 
 SECRET = "Tr0ub4dor&3"
@@ -151,6 +152,24 @@ def test_full_files_are_put_aside_and_the_oldest_dropped(tmp_path: Path) -> None
     assert names == ["standfast.log", "standfast.log.1", "standfast.log.2"]
     assert all(path.stat().st_size <= 2_000 for path in tmp_path.glob("standfast.log*"))
     assert "line 199" in text_of(log)
+
+
+@pytest.mark.parametrize("name", ["standfast.log", "standfast.log.1", "standfast.log.2"])
+def test_a_file_that_another_program_has_open_costs_no_line(tmp_path: Path, name: str) -> None:
+    """On Windows it cannot be renamed then; a second console has it open for days."""
+    with ProgramLog(tmp_path, file_bytes=2_000, file_count=3) as log:
+        for number in range(70):
+            logging.getLogger("test").info("before %03d", number)
+        kept = {path.name: path.read_bytes() for path in tmp_path.glob("standfast.log.*")}
+        with held(tmp_path / name):
+            for number in range(40):
+                logging.getLogger("test").info("meanwhile %03d", number)
+        texts = [path.read_text(encoding="utf-8") for path in tmp_path.glob("standfast.log*")]
+        assert [sum(f"meanwhile {n:03d}" in text for text in texts) for n in range(40)] == [1] * 40
+        assert set(kept.values()) & {path.read_bytes() for path in tmp_path.glob("standfast.log.*")}
+        for number in range(40):
+            logging.getLogger("test").info("afterwards %03d", number)
+    assert log.file.stat().st_size <= 2_000
 
 
 def test_the_console_gets_the_same_lines_without_secrets(tmp_path: Path) -> None:
