@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TextIO
 
-from app.core.durable import scratch_beside
+from app.core.durable import replace, scratch_beside, unlink
 from app.core.privatefiles import create_private_text
 from app.domain.display import visible
 
@@ -88,7 +88,7 @@ class SheetFile:
             with self._file:
                 self._file.flush()
                 os.fsync(self._file.fileno())
-            self._scratch.replace(self.path)
+            replace(self._scratch, self.path)
         except BaseException:  # whatever stopped us, a half-written file must not stay
             self.discard()
             raise
@@ -98,7 +98,7 @@ class SheetFile:
         with suppress(OSError):  # a full disk refuses what was buffered once more
             self._file.close()
         with suppress(OSError):
-            self._scratch.unlink()
+            unlink(self._scratch)
 
     def __enter__(self) -> "SheetFile":
         return self

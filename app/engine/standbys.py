@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.core.accesslists import restrict_access_list
-from app.core.durable import replace_durably
+from app.core.durable import replace_durably, unlink
 from app.core.privatefiles import (
     file_mode_in,
     make_folder_on_standby,
@@ -304,13 +304,13 @@ def _probe(root: Path) -> tuple[OperationalError | None, timedelta | None]:
     probe = root / f".standfast-probe-{uuid.uuid4()}"
     try:
         os.close(open_on_standby(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        dated_s = probe.stat().st_mtime
-        probe.unlink()
+        dated_s, now_s = probe.stat().st_mtime, time.time()
+        unlink(probe)
     except OSError as error:
         return _unavailable(root, error), None
     if dated_s < _NO_DATE_BEFORE_S:
         return None, None
-    return None, timedelta(seconds=time.time() - dated_s)
+    return None, timedelta(seconds=now_s - dated_s)
 
 
 def _unavailable(path: Path, error: OSError) -> StandbyUnavailable:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from app.core.durable import rename_to_new, sync_directory
+from app.core.durable import rename_to_new, sync_directory, unlink
 from app.core.processlock import ProcessLock
 from app.engine.export.errors import ExportExists, ExportFailed, ExportUnderWay
 
@@ -80,7 +80,7 @@ class ExportClaim:
             return
         self._is_released = True
         with suppress(OSError):
-            self.scratch.unlink(missing_ok=True)
+            unlink(self.scratch, missing_ok=True)
         _give_back(self._path, self._lock)
 
     def _new_scratch(self) -> Path:
@@ -96,7 +96,7 @@ class ExportClaim:
                     found.setdefault(name[1], []).append(path)
             for path in found.pop(self.target.name, []):
                 if path != self._path:
-                    path.unlink()
+                    unlink(path)
             for name_of_other, paths in found.items():
                 _remove_dead(self.target.with_name(name_of_other), paths)
 
@@ -128,11 +128,11 @@ def _take(target: Path) -> ProcessLock:
 def _give_back(claim: Path, lock: ProcessLock) -> None:
     if os.name != "nt":  # Windows lets nobody remove a file that is open
         with suppress(OSError):
-            claim.unlink(missing_ok=True)
+            unlink(claim, missing_ok=True)
     lock.release()
     if os.name == "nt":
         with suppress(OSError):
-            claim.unlink(missing_ok=True)
+            unlink(claim, missing_ok=True)
 
 
 def _remove_dead(target: Path, paths: Sequence[Path]) -> None:
@@ -145,6 +145,6 @@ def _remove_dead(target: Path, paths: Sequence[Path]) -> None:
         try:
             for path in paths:
                 if path != _claim_of(target):
-                    path.unlink(missing_ok=True)
+                    unlink(path, missing_ok=True)
         finally:
             _give_back(_claim_of(target), lock)

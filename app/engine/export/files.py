@@ -10,6 +10,7 @@ from typing import Final
 
 from app.core.cancel import CancelToken
 from app.core.childprocess import child_flags
+from app.core.durable import unlink
 from app.core.privatefiles import PRIVATE_UMASK, create_private
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
@@ -131,7 +132,7 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
         progress.advance(done_bytes=capacity_bytes - told)
     finally:
         with suppress(OSError):
-            notes.unlink(missing_ok=True)
+            unlink(notes, missing_ok=True)
 
 
 def _done_bytes(notes: Path, capacity_bytes: int) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.core.durable import replace_durably
+from app.core.durable import replace_durably, unlink
 from app.engine.remote.errors import DoorUnsafe, EngineAway
 
 ENDPOINT_FILE = "engine.json"
@@ -167,7 +167,7 @@ def _remove_left_over(folder: Path) -> None:
 def remove_door(folder: Path, endpoint: Endpoint) -> None:
     """Remove the files of a door that is closed."""
     with suppress(OSError):
-        (folder / ENDPOINT_FILE).unlink(missing_ok=True)
+        unlink(folder / ENDPOINT_FILE, missing_ok=True)
     if not endpoint.unix_path:
         return
     path = Path(endpoint.unix_path)

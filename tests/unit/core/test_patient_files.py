@@ -16,17 +16,21 @@ from app.core.durable import (
     replace,
     unlink,
 )
+from app.domain.ids import StandbyId
+from app.domain.standbys import Standby
+from app.engine.standbys import look_at
+from tests.support.held_files import Held, scanned
 
-REPOSITORY = Path(__file__).parents[3] / "app" / "repository"
+APP = Path(__file__).parents[3] / "app"
+PATIENT = sorted(
+    [
+        APP / "core" / "sheets.py",
+        APP / "engine" / "standbys.py",
+        *(module for layer in ("repository", "catalog", "secretstore") for module in (APP / layer).rglob("*.py")),
+        *(APP / "engine" / "export").glob("*.py"),
+    ]
+)
 FORBIDDEN = {"rename", "unlink", "rmdir", "rmtree", "remove", "renames", "removedirs"}
-
-
-class Held(PermissionError):
-    """What Windows raises while another program holds a file."""
-
-    def __init__(self, winerror: int) -> None:
-        super().__init__(13, "The process cannot access the file")
-        self.winerror = winerror  # type: ignore[misc,unused-ignore]
 
 
 class Scanner:
@@ -44,7 +48,7 @@ class Scanner:
         def guarded(*args: object, **kwargs: object) -> object:
             if self.times > 0:
                 self.times -= 1
-                raise Held(self.winerror)
+                raise Held(name, self.winerror)
             return real(*args, **kwargs)
 
         monkeypatch.setattr(Path, name, guarded)
@@ -95,7 +99,7 @@ def test_a_tree_is_deleted_while_a_scanner_looks_at_its_files(
     def guarded(*args: object, **kwargs: object) -> None:
         if held[0]:
             held[0] -= 1
-            raise Held(32)
+            raise Held("file")
         real(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(durable, "_PAUSES_S", (0.0,) * 9)
@@ -138,15 +142,23 @@ def test_long_paths_of_windows(path: str, expected: str) -> None:
     assert long_path(Path(path), windows=False) == Path(path)
 
 
-def test_the_repository_renames_and_deletes_in_one_way() -> None:
+def test_a_scanner_makes_no_standby_unwritable(tmp_path: Path) -> None:
+    standby = Standby(id=StandbyId("s"), name="nas", root_path=str(tmp_path))
+    with scanned(".standfast-probe-*", attempts=3):
+        health = look_at(standby)
+    assert (health.writable, health.error) == (True, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", PATIENT, ids=lambda module: str(module.relative_to(APP)))
+def test_files_that_scanners_read_are_renamed_and_deleted_in_one_way(module: Path) -> None:
     found = []
-    for module in sorted(REPOSITORY.glob("*.py")):
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-                continue
-            called, owner = node.func.attr, node.func.value
-            if called == "remove" and not (isinstance(owner, ast.Name) and owner.id in ("os", "shutil")):
-                continue  # Leftovers.remove and the like
-            if called in FORBIDDEN or (called == "replace" and isinstance(owner, ast.Name) and owner.id == "os"):
-                found.append(f"{module.name}:{node.lineno}: {ast.unparse(node.func)}")
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        called, owner = node.func.attr, node.func.value
+        if called == "remove" and not (isinstance(owner, ast.Name) and owner.id in ("os", "shutil")):
+            continue  # Leftovers.remove and the like
+        if called in FORBIDDEN or (called == "replace" and isinstance(owner, ast.Name) and owner.id == "os"):
+            found.append(f"{module.name}:{node.lineno}: {ast.unparse(node.func)}")
     assert found == [], "use app.core.durable, which waits while a scanner holds a file"

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.core.sheets import SheetFile, cell_text
+from tests.support.held_files import scanned
 
 TOKYO = timezone(timedelta(hours=9))
 AT = datetime(2026, 3, 1, 23, 30, 15, 250_000, tzinfo=UTC)
@@ -76,6 +77,12 @@ def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     with pytest.raises(ZeroDivisionError), SheetFile(path) as sheet:
         sheet.write([[1 // 0]])
     assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["list.csv"]
+
+
+def test_a_file_is_kept_once_a_scanner_of_windows_lets_go_of_it(tmp_path: Path) -> None:
+    with scanned("*list.csv*", attempts=3), SheetFile(tmp_path / "list.csv") as sheet:
+        sheet.write([["a"]])
     assert [one.name for one in tmp_path.iterdir()] == ["list.csv"]
 
 

@@ -18,6 +18,7 @@ from app.engine.export.errors import ExportExists, ExportUnderWay
 from app.engine.export.files import export_disk
 from app.engine.export.formats import ImageFormat
 from app.repository import PointReader
+from tests.support.held_files import scanned
 from tests.support.small_mounts import mounted_exfat
 from tests.unit.engine.export.steps import export
 
@@ -192,3 +193,13 @@ def let_an_hour_pass(folder: Path) -> None:
     before = time.time() - 3700
     for name in hidden_files(folder):
         os.utime(folder / name, (before, before))
+
+
+def test_an_export_ends_once_a_scanner_of_windows_lets_go_of_its_files(
+    point: PointReader, content: bytes, tmp_path: Path
+) -> None:
+    target = tmp_path / "disk.raw"
+    with scanned(".disk.raw*", attempts=3):
+        export(point, target, ImageFormat.RAW)
+    assert target.read_bytes() == content
+    assert hidden_files(tmp_path) == []
