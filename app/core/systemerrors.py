@@ -30,7 +30,14 @@ _NETWORK: Final = {
     11004: "the name of the host has no address",
 }
 """Errors of Windows Sockets. Source: Microsoft, "Windows Sockets Error Codes"."""
-_USELESS: Final = ("unknown error", "winsock error", "<no description>")
+_USELESS: Final = (
+    "unknown error",
+    "winsock error",
+    "windows error 0x",
+    "getaddrinfo failed",
+    "<no description>",
+)
+"""How the texts begin that Python and C libraries have for a number that they do not know."""
 
 
 def system_words(error: BaseException) -> str:

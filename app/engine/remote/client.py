@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 from app import __version__
 from app.core.bus import EventBus, Listener
 from app.core.clock import Clock, SystemClock
+from app.core.systemerrors import system_words
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.errors import OperationalError
 from app.domain.events import Event
@@ -292,7 +293,7 @@ class RemoteDoor:
             self._refused(error)
             return None
         except OSError as error:
-            self._refused(EngineAway(detail=f"nobody answers at its door ({error.strerror or error})"))
+            self._refused(EngineAway(detail=f"nobody answers at its door ({system_words(error)})"))
             return None
         try:
             engine = greet(connection, endpoint.secret)

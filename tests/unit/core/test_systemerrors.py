@@ -1,6 +1,7 @@
 """Words for errors of the system, and children without a console window."""
 
 import ast
+import socket
 import subprocess
 from pathlib import Path
 
@@ -21,9 +22,18 @@ class WindowsError(OSError):
         self.winerror = winerror
 
 
-@pytest.mark.parametrize("strerror", ["", None, "Unknown error", "Unknown error 10061", "Winsock error 10061"])
+@pytest.mark.parametrize(
+    "strerror", ["", None, "Unknown error", "Unknown error 10061", "Winsock error 10061", "Windows Error 0x274d"]
+)
 def test_an_error_of_windows_sockets_has_words(strerror: str | None) -> None:
     assert system_words(WindowsError(10061, strerror)) == "the connection was refused (10061)"
+
+
+def test_a_host_that_windows_cannot_find_is_told_in_words() -> None:
+    error = socket.gaierror(11001, "getaddrinfo failed")  # what Python says there, whatever the reason
+    assert system_words(error) == "the name of the host is unknown (11001)"
+    named = socket.gaierror(-2, "Name or service not known")
+    assert system_words(named) == "Name or service not known"
 
 
 def test_what_the_system_says_is_kept_where_it_says_something() -> None:
