@@ -14,12 +14,14 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
 
 _stat, _remove, _move, _make, _remove_directory = os.stat, os.unlink, os.rename, os.mkdir, os.rmdir
 """The system's own, whatever stands before them later."""
+_LONG_OF_WINDOWS = "\\\\?\\"
 _WRITES = ("write", "writev", "pwrite", "pwritev")
 _SYNCS = ("fsync", "fdatasync")
 _READS = ("read", "pread", "preadv", "stat", "listdir", "scandir", "lstat")
@@ -90,7 +92,7 @@ class FailingStorage:
         if isinstance(target, int):
             return self._paths.get(target)
         try:
-            text = os.fsdecode(target)
+            text = os.fsdecode(target).removeprefix(_LONG_OF_WINDOWS)
         except TypeError:
             return None
         if dir_fd is not None and not text.startswith(os.sep):
@@ -292,14 +294,14 @@ class FailingStorage:
             (os, "ftruncate", self._truncate(os.ftruncate)),
             (io, "open", self._open_file(io.open)),
         ]
-        replacements += [(os, name, self._write(name, getattr(os, name))) for name in _WRITES]
-        replacements += [(os, name, self._sync(name, getattr(os, name))) for name in _SYNCS]
+        replacements += [(os, name, self._write(name, getattr(os, name))) for name in _WRITES if hasattr(os, name)]
+        replacements += [(os, name, self._sync(name, getattr(os, name))) for name in _SYNCS if hasattr(os, name)]
         replacements += [(os, name, self._rename(name, getattr(os, name))) for name in ("rename", "replace")]
         with ExitStack() as stack:
             close = os.close
             for module, name, replacement in replacements:
                 stack.enter_context(patch.object(module, name, replacement))
-            for name in self._reads:
+            for name in filter(partial(hasattr, os), self._reads):
                 stack.enter_context(patch.object(os, name, self._read(name, getattr(os, name))))
             try:
                 yield self

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 STEPS = ("writev", "write", "fsync", "rename", "replace", "mkdir", "unlink", "rmdir", "truncate", "ftruncate")
+WRITE_PARTS = "writev" if hasattr(os, "writev") else "write"
+"""The call that writes records; Windows has none for several buffers."""
 STRIDE = 1 if os.environ.get("STANDFAST_HYPOTHESIS") == "deep" else 3
 """Quick runs try every third step, deep ones each."""
 

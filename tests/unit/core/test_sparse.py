@@ -1,5 +1,6 @@
 import ctypes
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ def test_a_longer_file_takes_no_room(tmp_path: Path) -> None:
     finally:
         os.close(descriptor)
     assert path.stat().st_size == 1 << 30
-    assert path.stat().st_blocks == 0
+    if sys.platform != "win32":  # the system tells no blocks there; below is what it is asked for
+        assert path.stat().st_blocks == 0
 
 
 class Kernel:

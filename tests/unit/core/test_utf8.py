@@ -29,7 +29,7 @@ def test_text_with_bytes_that_are_no_text_is_found_and_can_be_shown() -> None:
 
 def test_streams_become_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", newline="\n"))
     monkeypatch.setattr(sys, "stderr", None)
     use_utf8_streams()
     print("每日 \udcff", flush=True)

@@ -17,7 +17,7 @@ from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
 from app.domain.extents import Extent
 from app.domain.ids import PointId
 from app.repository.values import KIB, MIB
-from tests.support.storage_steps import STRIDE, fail_from, run_and_kill, storage_steps
+from tests.support.storage_steps import STRIDE, WRITE_PARTS, fail_from, run_and_kill, storage_steps
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
@@ -147,14 +147,14 @@ def fail_on_write(error: int, after: int) -> Callable[[int, str], None]:
 
     def at_step(_count: int, name: str) -> None:
         nonlocal written
-        written += name == "writev"
-        if name == "writev" and written > after:
+        written += name == WRITE_PARTS
+        if name == WRITE_PARTS and written > after:
             raise OSError(error, "no space")
 
     return at_step
 
 
-@pytest.mark.parametrize("step", ["writev", "fsync", "rename"])
+@pytest.mark.parametrize("step", [WRITE_PARTS, "fsync", "rename"])
 def test_nothing_is_committed_once_a_pack_could_not_be_stored(tmp_path: Path, step: str) -> None:
     """Not even when the caller goes on after the first error, and the storage works again."""
     failed = 0

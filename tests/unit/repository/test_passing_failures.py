@@ -138,6 +138,7 @@ def count_steps_of_copy(tmp_path: Path, pack: str) -> int:
     return count_steps(copy_of(tmp_path, "counted"), pack)
 
 
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="reads by seeking there")
 def test_a_sector_that_stays_unreadable_is_lost_and_the_rest_of_its_pack_is_rescued(tmp_path: Path) -> None:
     folder = tmp_path / "pattern"
     with opened(folder) as repository:
