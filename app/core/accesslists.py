@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 from typing import Final
 
-from app.core.childprocess import child_flags
+from app.core.childprocess import child_flags, decode_output
 
 _SYSTEM: Final = "S-1-5-18"
 _ADMINISTRATORS: Final = "S-1-5-32-544"
@@ -57,6 +57,6 @@ def _tool(name: str) -> str:
 def _run_tool(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, check=False, creationflags=child_flags())  # noqa: S603
     if done.returncode:
-        detail = done.stderr.decode("utf-8", "replace").strip()
+        detail = decode_output(done.stderr).strip()
         raise PermissionError(errno.EACCES, detail or "the access list could not be set", command[1])
     return done.stdout.decode("ascii", "replace")

@@ -1,7 +1,11 @@
-"""How child processes are started on Windows: without a console window that flashes up."""
+"""Child processes of Windows: started without a console window that flashes up, and read in their encoding."""
 
 import subprocess
 import sys
+from typing import Final
+
+_OTHERWISE: Final = "oem" if sys.platform == "win32" else "utf-8"
+"""The encoding of output that is not UTF-8: on Windows the code page of consoles, GBK in China."""
 
 if sys.platform == "win32":
 
@@ -25,3 +29,19 @@ else:
         """Return the creation flags of a child process; elsewhere than on Windows there are none."""
         del own_group, low_priority
         return 0
+
+
+def decode_output(output: bytes, *, otherwise: str = _OTHERWISE) -> str:
+    """Return what a program of others wrote, as text; never raises.
+
+    Programs of Windows write in the code page of consoles, most programs from elsewhere write UTF-8 there as well.
+
+    Args:
+        output: its bytes; the last character may be cut.
+        otherwise: the encoding of what is not UTF-8.
+    """
+    try:
+        return output.decode("utf-8")
+    except UnicodeDecodeError as error:
+        is_cut = error.reason == "unexpected end of data"
+    return output.decode("utf-8" if is_cut else otherwise, "replace")

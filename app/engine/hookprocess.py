@@ -14,7 +14,7 @@ from typing import IO
 import psutil
 
 from app.core.cancel import CancelToken
-from app.core.childprocess import child_flags
+from app.core.childprocess import child_flags, decode_output
 
 MAX_OUTPUT_BYTES = 16 * 1024
 """What is kept of a command's output; the rest is read and dropped."""
@@ -66,7 +66,7 @@ class _Output:
         if not self._thread.is_alive():
             self._stream.close()
         with self._lock:
-            return self._kept.decode("utf-8", "replace"), self._is_cut
+            return decode_output(bytes(self._kept)), self._is_cut
 
 
 def run_command(

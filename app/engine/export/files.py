@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.core.cancel import CancelToken
-from app.core.childprocess import child_flags
+from app.core.childprocess import child_flags, decode_output
 from app.core.durable import unlink
 from app.core.privatefiles import PRIVATE_UMASK, create_private
 from app.core.progress import Progress
@@ -127,7 +127,7 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
                 process.kill()
                 process.wait()
         if process.returncode:
-            lines = notes.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            lines = decode_output(notes.read_bytes()).strip().splitlines()
             raise ExportFailed(file=target, detail=lines[-1] if lines else f"status {process.returncode}")
         progress.advance(done_bytes=capacity_bytes - told)
     finally:

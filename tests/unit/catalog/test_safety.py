@@ -181,7 +181,7 @@ def test_copies_are_made_while_the_catalog_is_used_once_a_day_and_the_oldest_go(
     assert not guard.is_copy_due(datetime.now(UTC) + timedelta(hours=1))
     assert guard.is_copy_due(datetime.now(UTC) + timedelta(days=1))
     assert guard.is_copy_due(datetime.now(UTC) - timedelta(days=400)), "a copy of the future counts as none"
-    assert all(one.stat().st_mode & 0o077 == 0 for one in guard.copies())
+    assert os.name == "nt" or all(one.stat().st_mode & 0o077 == 0 for one in guard.copies())
 
 
 def test_the_copier_makes_one_by_itself(file: Path) -> None:

@@ -1,13 +1,14 @@
-"""Words for errors of the system, and children without a console window."""
+"""Words for errors of the system, and children without a console window, read in their encoding."""
 
 import ast
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from app.core.childprocess import child_flags
+from app.core.childprocess import child_flags, decode_output
 from app.core.systemerrors import error_of_code, system_words
 
 APP = Path(__file__).parents[3] / "app"
@@ -57,6 +58,27 @@ def test_every_child_process_is_started_without_a_console_window() -> None:
                 lacking.append(f"{file.relative_to(APP.parent)}:{node.lineno}")
     assert lacking == [], "pass creationflags=child_flags(…) of app.core.childprocess"
     assert child_flags() == getattr(subprocess, "CREATE_NO_WINDOW", 0)
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ("每日 ok\n".encode(), "每日 ok\n"),
+        ("每日 ok\n".encode("gbk"), "每日 ok\n"),
+        ("每日".encode()[:-1], "每\ufffd"),
+        (b"\xff\xff", "\ufffd\ufffd"),
+        (b"", ""),
+    ],
+    ids=["UTF-8", "code page", "UTF-8, cut", "neither", "nothing"],
+)
+def test_what_a_program_wrote_is_read_in_its_encoding(output: bytes, shown: str) -> None:
+    assert decode_output(output, otherwise="gbk") == shown
+    assert decode_output("每日".encode()) == "每日"
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="code pages of Windows")
+def test_the_code_page_of_consoles_is_read() -> None:
+    assert decode_output("é".encode("oem")) == "é".encode("oem").decode("oem")
 
 
 def _starts_a_process(call: ast.Call) -> bool:
