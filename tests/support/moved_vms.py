@@ -19,7 +19,7 @@ def give_ids(host: LocalHost, ids: Mapping[VmId, str]) -> None:
             host.vms[new] = vm
             for disk in vm.disks.values():
                 fresh = f"{new}-{disk.key}.raw"
-                (host.root / f"moving-{disk.file}").rename(host.root / fresh)
+                (host.root / f"moving-{disk.file}").replace(host.root / fresh)
                 disk.file = fresh
         host.save()
 

@@ -1,6 +1,7 @@
 """Encrypted standby machines: what the operator asks for, and what lies where afterwards."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -161,7 +162,7 @@ def test_a_standby_with_plain_data_is_not_encrypted_behind_its_back(tmp_path: Pa
         lab.backup(filled_vm(lab))
         with pytest.raises(PlainDataThere) as refused:
             lab.engine.execute(EncryptStandby(standby=lab.standby, passphrase=PASSPHRASE))
-        assert "/standby holds restore points that are not encrypted, in /." in refused.value.message
+        assert f"{os.sep}standby holds restore points that are not encrypted, in /." in refused.value.message
         lab.engine.execute(RemoveStandby(standby=lab.standby))
         with pytest.raises(PlainDataThere):
             encrypted(lab, tmp_path / "standby")

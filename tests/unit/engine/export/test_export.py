@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ def test_a_raw_export_is_the_disk_with_its_holes(point: PointReader, content: by
     target, progress = tmp_path / "disk.raw", Progress()
     export(point, target, ImageFormat.RAW, progress)
     assert target.read_bytes() == content
-    assert target.stat().st_blocks * 512 < CAPACITY
+    assert sys.platform == "win32" or target.stat().st_blocks * 512 < CAPACITY
     assert progress.sample().done_bytes == CAPACITY
 
 

@@ -215,7 +215,8 @@ def test_the_next_engine_replaces_the_files_that_a_killed_one_left(tmp_path: Pat
     left = (tmp_path / ENDPOINT_FILE).read_bytes()
     killed.close()
     (tmp_path / ENDPOINT_FILE).write_bytes(left)
-    (tmp_path / "engine.sock").touch()
+    if os.name != "nt":  # a port leaves no file behind
+        (tmp_path / "engine.sock").touch()
     with DoorServer.open(scripted, tmp_path), RemoteDoor(tmp_path) as client:
         client.wait_until_connected(10)
         assert client.ask(ListPlatforms()) == ()
