@@ -5,6 +5,7 @@ its process began: field 22 of ``/proc/<pid>/stat`` (proc(5), in clock ticks sin
 id. No change of the wall clock touches either.
 """
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,8 +15,15 @@ _ENDED_STATES = frozenset({"Z", "X", "x"})
 """A zombie has ended; nobody has asked for its result yet."""
 
 
+def has_marks() -> bool:
+    """Tell whether the kernel shows processes in ``/proc``; on Windows any user may make a folder of that name."""
+    return sys.platform != "win32" and Path("/proc/self/stat").exists()
+
+
 def boot_id() -> str:
     """Return what tells this start of a Linux system from every other; empty elsewhere."""
+    if not has_marks():
+        return ""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return ""
@@ -46,6 +54,8 @@ def start_ticks(pid: int) -> str | None:
 
 def process_namespace() -> str:
     """Return which numbers of processes this one sees: containers have their own; empty when that is not known."""
+    if not has_marks():
+        return ""
     with suppress(OSError):
         return str(Path("/proc/self/ns/pid").readlink())
     return ""

@@ -10,11 +10,10 @@ import ctypes
 import ctypes.util
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
-from app.core.processmarks import boot_id, start_ticks
+from app.core.processmarks import boot_id, has_marks, start_ticks
 
 
 def process_mark(pid: int) -> str | None:
@@ -26,7 +25,7 @@ def process_mark(pid: int) -> str | None:
     Raises:
         ProcessLookupError: there is no such process, or it has ended.
     """
-    if Path("/proc/self/stat").exists():
+    if has_marks():
         ticks = start_ticks(pid)
         return None if ticks is None else f"{boot_mark()}:{ticks}"
     try:

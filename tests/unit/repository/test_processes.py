@@ -31,6 +31,16 @@ def test_a_process_is_the_same_as_long_as_it_runs() -> None:
     assert mark.startswith(boot_mark())
 
 
+def test_on_windows_no_folder_named_proc_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every user may make one there, at the root of the disk."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert boot_mark() == ""
+    mark = process_mark(os.getpid())
+    assert mark is not None
+    assert float(mark.removeprefix(":")) > 0
+    assert is_same_process(os.getpid(), mark)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no zombies there")
 def test_a_process_that_ended_is_none_even_before_its_parent_looked() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
