@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QMenu, QSystemTrayIcon
+from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
 
 from app.domain.display import lines as text_lines
 from app.domain.display import visible
@@ -139,6 +139,8 @@ class Tray(QObject):
 
     def _on_failed_wanted(self) -> None:
         self.open_wanted.emit()
+        if QApplication.activeModalWidget() is not None:
+            return  # a dialog is open: leaving its page would throw away what is typed there
         self._console.go(FAILED_TASKS.page, *FAILED_TASKS.path)
 
 

@@ -120,6 +120,9 @@ class PlatformDialog(FormDialog):
         self.address.textEdited.connect(self._pause.restart)
         self.port.valueChanged.connect(self._pause.restart)
         self.address.editingFinished.connect(self._on_address_left)
+        for field in (self.address, self.user, self.password):
+            field.textChanged.connect(self._on_edited)
+        self.port.valueChanged.connect(self._on_edited)
 
     # --- certificate ------------------------------------------------------------------------------------------
 
@@ -200,17 +203,40 @@ class PlatformDialog(FormDialog):
             return
         self.test.setEnabled(False)
         self._outcome.setText(self.tr("Logging in…"))
-        query = TryPlatform(
+        query = self._login()
+
+        def take(facts: PlatformFacts) -> None:
+            self._on_test_ended()
+            if query == self._login():
+                self._on_tested(facts)
+
+        def take_failure(failure: Failure) -> None:
+            self._on_test_ended()
+            if query == self._login():
+                self._on_test_failed(failure)
+
+        self.console.door.ask(query, owner=self, on_done=take, on_failed=take_failure)
+
+    def _login(self) -> TryPlatform:
+        """Return the question whether one can log in with what is entered now."""
+        return TryPlatform(
             address=self.address.text().strip(),
             port=self.port.value(),
             user=self.user.text().strip(),
             password=self.password.text(),
             thumbprint_sha256=self._pinned(),
         )
-        self.console.door.ask(query, owner=self, on_done=self._on_tested, on_failed=self._on_test_failed)
+
+    def _on_test_ended(self) -> None:
+        self.test.setEnabled(True)
+        self._outcome.setText("")
+
+    def _on_edited(self) -> None:
+        """Take back what was found out about other entries; what is being asked is told apart when it comes."""
+        if self.test.isEnabled():
+            self._outcome.setText("")
 
     def _on_tested(self, facts: PlatformFacts) -> None:
-        self.test.setEnabled(True)
         self.banner.hide()
         grow_later(self)
         kind = platform_kind_word(facts.kind)
@@ -220,8 +246,6 @@ class PlatformDialog(FormDialog):
         )
 
     def _on_test_failed(self, failure: Failure) -> None:
-        self.test.setEnabled(True)
-        self._outcome.setText("")
         self.tell_failure(failure)
         self._show_other_certificate(failure)
 

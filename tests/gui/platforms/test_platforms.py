@@ -192,6 +192,25 @@ def test_the_connection_can_be_tested_before_it_is_registered(
     assert "VMware vCenter Server 8.0.3" in dialog._outcome.text()
 
 
+def test_a_login_that_works_is_said_of_what_is_entered_only(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    dialog = open_dialog(qtbot, console, door)
+    door.answer(TryPlatform, FACTS)
+    QTest.keyClick(dialog.confirmed, Qt.Key.Key_Space)
+    QTest.mouseClick(dialog.test, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Login works" in dialog._outcome.text())
+    QTest.keyClicks(dialog.password, "x")
+    assert dialog._outcome.text() == ""
+    gate = door.hold(TryPlatform)
+    QTest.mouseClick(dialog.test, Qt.MouseButton.LeftButton)
+    assert dialog._outcome.text() == "Logging in…"
+    QTest.keyClicks(dialog.user, "y")
+    gate.set()
+    qtbot.waitUntil(dialog.test.isEnabled)
+    assert dialog._outcome.text() == ""
+
+
 def test_deleting_tells_what_goes_first(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListPlatformRows, (row(),))
     door.answer(RemovePlatform, None)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox, QPushButton
+from PySide6.QtWidgets import QDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.domain.engine_events import NotificationRaised, WindowRaiseAsked
@@ -257,6 +257,22 @@ def test_a_failed_task_raises_a_notification_that_names_vm_and_reason(
     wanted: list[Address] = []
     shell.window._console.address_wanted.connect(wanted.append)
     shell.tray.icon.messageClicked.emit()
+    assert wanted == [Address("backup", ("failed",))]
+
+
+def test_a_click_on_the_tray_leaves_an_open_dialog_where_it_is(qtbot: QtBot, make_shell: MakeShell) -> None:
+    shell = make_shell(has_tray=True)
+    assert shell.tray is not None
+    wanted: list[Address] = []
+    shell.window._console.address_wanted.connect(wanted.append)
+    dialog = QDialog(shell.window)
+    dialog.open()
+    shell.window.hide()
+    shell.tray.failed_action.trigger()
+    assert shell.window.isVisible()
+    assert wanted == []
+    dialog.close()
+    shell.tray.failed_action.trigger()
     assert wanted == [Address("backup", ("failed",))]
 
 
