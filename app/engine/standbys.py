@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.core.accesslists import restrict_access_list
-from app.core.durable import replace_durably, unlink
+from app.core.durable import remove_directory, replace_durably, unlink
 from app.core.privatefiles import (
     file_mode_in,
     make_folder_on_standby,
@@ -181,7 +181,7 @@ def _prepare(path: Path, prepare: Callable[[Path], None], *, is_new: bool) -> No
     except OperationalError:
         if is_new:
             with suppress(OSError):
-                path.rmdir()
+                remove_directory(path)
         raise
 
 
