@@ -15,6 +15,7 @@
 import gc
 import inspect
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -70,6 +71,13 @@ def _home_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
         patch.setenv("QT_QPA_PLATFORM", os.environ.get("QT_QPA_PLATFORM", "offscreen"))
         yield home
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder like ``tmp_path`` whose path leaves room for the name of a socket, also in a worker of many."""
+    with tempfile.TemporaryDirectory(prefix="sf-", dir="/tmp" if os.name == "posix" else None) as name:
+        yield Path(name)
 
 
 @pytest.fixture

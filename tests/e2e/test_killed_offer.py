@@ -28,10 +28,9 @@ with EngineLab(Path(sys.argv[1])) as lab:
 
 
 def test_the_next_start_removes_the_socket_of_a_killed_engine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tmp_path / "run"
-    run.mkdir(mode=0o700)
+    run = short_path
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
     process = subprocess.Popen(
         [sys.executable, "-c", OFFERING, str(tmp_path / "lab")],

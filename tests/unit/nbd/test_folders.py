@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,12 +42,10 @@ with NbdServer([Export("disk", "", Disk)]) as server:
 
 
 @pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Nothing outside of the test's own folder is looked at; its path is short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="sf-", dir="/tmp") as name:
-        place = Path(name)
-        monkeypatch.setattr(folders, "_places", lambda: iter([place]))
-        yield place
+def place(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing outside of the test's own folder is looked at."""
+    monkeypatch.setattr(folders, "_places", lambda: iter([short_path]))
+    return short_path
 
 
 @contextmanager
