@@ -24,11 +24,11 @@ from tools.stage import let_live, wait_for
 PAGES = (("overview",), ("backup", "r-web"), ("backup", "r-web", "statistics"), ("tasks", "d"), ("settings",))
 
 
-def main() -> int:
+def show(folder: Path) -> int:
     application = QApplication([])
     door = ScriptedDoor()
     world.fill(door)
-    memory = Memory(Path(tempfile.mkdtemp()) / "window.ini")
+    memory = Memory(folder / "window.ini")
     client, languages = DoorClient(door), LanguageSwitch(application, memory)
     languages.choose(Language.CHINESE)
     program = ProgramStub()
@@ -61,6 +61,11 @@ def main() -> int:
 
 def numbers(place: QRect) -> list[int]:
     return [place.left(), place.top(), place.right(), place.bottom()]
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return show(Path(folder))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from tests.support.scripted_door import ScriptedDoor
 from tools.stage import let_live, wait_for
 
 
-def main() -> int:
+def show(folder: Path) -> int:
     application = QApplication([])
     application.setQuitOnLastWindowClosed(False)
-    memory = Memory(Path(tempfile.mkdtemp()) / "window.ini")
+    memory = Memory(folder / "window.ini")
     door = ScriptedDoor()
     for query, answer in (
         (ReadStatus, FAILED),
@@ -68,6 +68,11 @@ def main() -> int:
     shell.dismiss()
     client.close()
     return 0
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return show(Path(folder))
 
 
 if __name__ == "__main__":
