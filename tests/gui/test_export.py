@@ -204,19 +204,20 @@ def test_a_file_is_not_closed_under_a_step_that_writes_to_it(
     qtbot: QtBot, console: Console, tmp_path: Path
 ) -> None:
     begun, gate = threading.Event(), threading.Event()
-
+    folder = tmp_path / "lists"
+    folder.mkdir()
     told: list[object] = []
     page = PlatformsPage(console)
     qtbot.addWidget(page)
-    writer = SheetWriter(console.door, tmp_path / "list.csv", page)
+    writer = SheetWriter(console.door, folder / "list.csv", page)
     writer.begin(["title"], lambda: told.append("begun"), told.append)
     qtbot.waitUntil(lambda: told == ["begun"])
     writer.add(SlowRows(begun, gate), lambda: told.append("added"), told.append)
     qtbot.waitUntil(begun.is_set)
     writer.give_up()
-    assert list(tmp_path.iterdir()), "the step still writes to it"
+    assert list(folder.iterdir()), "the step still writes to it"
     gate.set()
-    qtbot.waitUntil(lambda: not list(tmp_path.iterdir()))
+    qtbot.waitUntil(lambda: not list(folder.iterdir()))
     assert told == ["begun"]
 
 
