@@ -1,9 +1,18 @@
 """No text is cut off and nothing overlaps, on any page and in any dialog, in both languages and two sizes.
 
-The same tests run once more at 150 % in a process of their own, see ``test_scaled.py``.
+The same tests run once more at 150 %, in a process of their own. Windows tells a program that knows high
+resolutions the factor of the screen, and Qt draws by it: a logical pixel becomes 1.5 physical ones. What changes are
+roundings, of glyphs and of edges, not the sizes in the style. Qt's own factor goes the same way and is read once, at
+the start of a process.
 """
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from app.views import style
@@ -12,6 +21,10 @@ from tests.gui.fit.conftest import MakeScene
 from tests.gui.fit.places import PLACES
 from tests.support.fit import misfits
 
+ROOT = Path(__file__).resolve().parents[3]
+FACTOR = "QT_SCALE_FACTOR"
+WHERE_SIZES_COUNT = ("test_checker.py", "test_places.py")
+"""The other tests of this folder look at texts, focus and clicks, which no factor changes."""
 SIZES = (
     (style.WINDOW_MIN_WIDTH, style.WINDOW_MIN_HEIGHT),
     (style.WINDOW_WIDTH, style.WINDOW_HEIGHT),
@@ -39,3 +52,26 @@ def _too_large(shown: QWidget) -> list[str]:
     if shown.width() > width or shown.height() > height:
         return [f"{type(shown).__name__} is {shown.width()}×{shown.height()}, larger than {width}×{height}"]
     return []
+
+
+@pytest.mark.skipif(FACTOR in os.environ, reason="this is the process at another scale")
+@pytest.mark.timeout(600)
+def test_everything_has_room_at_150_percent() -> None:
+    files = [f"tests/gui/fit/{name}" for name in WHERE_SIZES_COUNT]
+    command = [sys.executable, "-m", "pytest", *files, "-q", "-n0", "--no-header", "--tb=short"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, FACTOR: "1.5", "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-8000:]
+
+
+@pytest.mark.skipif(FACTOR not in os.environ, reason="looks at the process at another scale")
+def test_the_factor_is_in_force(qapp: QGuiApplication) -> None:
+    screen = qapp.primaryScreen()
+    assert screen.devicePixelRatio() == pytest.approx(float(os.environ[FACTOR]))
