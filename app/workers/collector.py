@@ -14,8 +14,8 @@ from typing import Self
 from PySide6.QtCore import QObject, QTimer
 
 _LOOK_MS = 200
-_FULL_SHARE = 50
-"""A full look at everything waits for so many times the time that the last one took: 2 % at most."""
+_FULL_SHARE = 1000
+"""A full look at everything waits for so many times the time that the last one took, because each is felt."""
 
 
 class GuiCollector(QObject):
