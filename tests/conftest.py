@@ -81,6 +81,13 @@ def short_path() -> Iterator[Path]:
 
 
 @pytest.fixture
+def open_place(short_path: Path) -> Path:
+    """A folder that other users can reach, as ``tmp_path`` cannot be."""
+    short_path.chmod(0o711)
+    return short_path
+
+
+@pytest.fixture
 def log_guard() -> LogGuard:
     """Announce log records that this test will cause."""
     return _guard

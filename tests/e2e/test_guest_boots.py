@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
-from app.core.progress import Progress
-from app.domain.extents import Extent
-from app.domain.ids import PointId
-from app.domain.states import BackupKind
 from app.nbd.exports import Export
 from app.nbd.server import NbdServer
-from app.repository import DiskDraft, PointDraft, Repository
-from tests.unit.repository.helpers import FACTS, MORNING, SMALL, MemoryDisk
+from app.repository import Repository
+from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up
 
 MIB = 1024 * 1024
 CAPACITY = 4 * MIB
@@ -62,7 +57,7 @@ def test_a_guest_boots_from_a_restore_point_over_nbd(tmp_path: Path) -> None:
     with Repository.create(
         tmp_path / "standby", SMALL, local_dir=tmp_path / "local", clock=SystemClock()
     ) as repository:
-        point = commit(repository, bootable_disk())
+        point = back_up(repository, MemoryDisk(bootable_disk()), rule_name="boot").id
         with (
             repository.open_point(point) as reader,
             NbdServer([Export("boot", "", lambda: reader.open_disk(2000))]) as server,
@@ -87,28 +82,3 @@ def test_a_guest_boots_from_a_restore_point_over_nbd(tmp_path: Path) -> None:
             result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PROMPTLY_S)
     assert result.returncode == (0x10 << 1) | 1, result.stderr
     assert serial.read_bytes() == MESSAGE
-
-
-def commit(repository: Repository, content: bytes) -> PointId:
-    draft = PointDraft(
-        rule_name="boot", facts=FACTS, kind=BackupKind.FULL, parent=None, consistent=True, created_at=MORNING
-    )
-    with repository.begin_point(draft) as writer:
-        disk = DiskDraft(
-            key=2000,
-            label="Hard disk 1",
-            uuid=None,
-            capacity_bytes=CAPACITY,
-            path="[ds1] web-01/web-01.vmdk",
-            change_id=None,
-            read_whole=True,
-        )
-        writer.write_disk(
-            disk,
-            MemoryDisk(content),
-            [Extent(0, CAPACITY)],
-            parent=None,
-            progress=Progress(),
-            cancel=CancelToken(),
-        )
-        return writer.commit().id

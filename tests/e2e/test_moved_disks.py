@@ -1,11 +1,10 @@
 """Storage vMotion and a snapshot removed by somebody, while a backup reads over real sockets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from app.cli.demo.stage import Stage
-from app.domain.events import Event, TaskStateChanged
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmPlacement
 from app.engine import messages as m
@@ -16,6 +15,7 @@ from tests.support.stage import (
     MIB,
     Made,
     assert_points_are_exact,
+    at_state,
     back_up,
     explain,
     finished,
@@ -39,17 +39,6 @@ STATES = [
 def other(stage: Stage) -> Iterator[OtherClient]:
     with OtherClient(stage.simulator) as client:
         yield client
-
-
-def at_state(stage: Stage, state: TaskState, act: Callable[[], None]) -> None:
-    """Do something once, as soon as a task enters a state."""
-    todo = [act]
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, TaskStateChanged) and event.state is state and todo:
-            todo.pop()()
-
-    stage.engine.subscribe(on_event)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,7 +1,6 @@
 """A platform that goes away in the middle: a run waits for it, and ends as if nothing had happened."""
 
 import threading
-from collections.abc import Callable
 
 import pytest
 from pyVmomi import vim
@@ -9,7 +8,6 @@ from pyVmomi import vim
 from app.cli.demo.stage import Stage
 from app.core.cancel import CancelToken
 from app.domain.errors import LoginRefused, OperationalError, PlatformUnreachable
-from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import TaskId
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.engine import messages as m
@@ -20,6 +18,7 @@ from tests.support.fakes import RecordingTaskLog
 from tests.support.stage import (
     Made,
     assert_points_are_exact,
+    at_state,
     back_up,
     explain,
     finished,
@@ -71,17 +70,6 @@ def test_services_that_restart_at_any_call_do_not_fail_a_backup(stage: Stage, ca
     made.append(Made(report.task.id, known_point(stage, report)))
     assert_points_are_exact(stage, vm.id, made)
     assert not our_snapshots(stage)
-
-
-def at_state(stage: Stage, state: TaskState, act: Callable[[], None]) -> None:
-    """Do something once, as soon as a task enters a state."""
-    todo = [act]
-
-    def on_event(event: Event) -> None:
-        if isinstance(event, TaskStateChanged) and event.state is state and todo:
-            todo.pop()()
-
-    stage.engine.subscribe(on_event)
 
 
 @pytest.mark.parametrize("mode", [TransportMode.NFC_SSL, TransportMode.HTTPS])

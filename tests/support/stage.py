@@ -1,6 +1,6 @@
 """A simulated vSphere with an engine on it, for end-to-end tests: real sockets, real files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from app.cli.demo.stage import Stage
 from app.core.clock import SystemClock
 from app.core.disks import DiskReader, ReadRequest
 from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import TaskId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.states import BackupKind, TaskState, TransportMode
@@ -99,6 +100,17 @@ def known_point(stage: Stage, report: TaskReport, engine: Engine | None = None) 
     known = {one.point.id: one.point for one in (engine or stage.engine).ask(ListPoints(standby=stage.standby))}
     assert report.task.point is not None
     return known[report.task.point]
+
+
+def at_state(stage: Stage, state: TaskState, act: Callable[[], None]) -> None:
+    """Do something once, as soon as a task enters a state."""
+    todo = [act]
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, TaskStateChanged) and event.state is state and todo:
+            todo.pop()()
+
+    stage.engine.subscribe(on_event)
 
 
 def explain(report: TaskReport) -> str:

@@ -212,6 +212,23 @@ def safe_name(name: str) -> str:
     return cleaned.strip(" .") or "vm"
 
 
+def bare_machine(place: Place, spec: vim.vm.ConfigSpec, home: DatastorePath) -> VirtualMachine:
+    """Return a VM without disks, which is not part of the inventory yet."""
+    world = place.folder.world
+    vm = VirtualMachine(
+        world,
+        new_vm_moid(world),
+        stored_name(spec.name or ""),
+        place.folder,
+        made=base_config(world, spec, home, place.host),
+        host=place.host,
+        pool=place.pool,
+        datastore_names=frozenset({home.datastore}),
+    )
+    vm.set_trees({})
+    return vm
+
+
 def build_vm(
     place: Place,
     spec: vim.vm.ConfigSpec,
@@ -233,17 +250,7 @@ def build_vm(
         vmodl.MethodFault: it could not be created.
     """
     world = place.folder.world
-    vm = VirtualMachine(
-        world,
-        new_vm_moid(world),
-        stored_name(spec.name or ""),
-        place.folder,
-        made=base_config(world, spec, home, place.host),
-        host=place.host,
-        pool=place.pool,
-        datastore_names=frozenset({home.datastore}),
-    )
-    vm.set_trees({})
+    vm = bare_machine(place, spec, home)
     check_spec(vm.config, changed(spec, changeVersion=None), power_state="poweredOff")
     plan = plan_device_changes(vm.config.hardware.device, spec.deviceChange, VmDeviceContext(world, home, vm))
     try:

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim, vmodl
 
-from app.simulator.inventory.entity import meant_name, stored_name
+from app.simulator.inventory.entity import meant_name
 from app.simulator.inventory.folder import Folder
 from app.simulator.objects import Call
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
 from app.simulator.vm import layout, vmx
 from app.simulator.vm.config import with_devices, with_spec
-from app.simulator.vm.create import Place, add_to_inventory, base_config, new_vm_moid, place_for, refuse_twin
+from app.simulator.vm.create import Place, add_to_inventory, bare_machine, place_for, refuse_twin
 from app.simulator.vm.device_changes import plan_device_changes
 from app.simulator.vm.identity import location_id
 from app.simulator.vm.lifecycle import close_disks
@@ -69,17 +69,7 @@ def _register(
     spec = changed(spec, name=meant_name(name or spec.name or home.name.removesuffix(".vmx")))
     refuse_twin(place.folder, spec.name or "")
     written_at = spec.locationId
-    vm = VirtualMachine(
-        world,
-        new_vm_moid(world),
-        stored_name(spec.name or ""),
-        place.folder,
-        made=base_config(world, spec, home, place.host),
-        host=place.host,
-        pool=place.pool,
-        datastore_names=frozenset({home.datastore}),
-    )
-    vm.set_trees({})
+    vm = bare_machine(place, spec, home)
     context = VmDeviceContext(world, home, vm)
     plan = plan_device_changes(vm.config.hardware.device, _known_networks(spec, context), context)
     try:

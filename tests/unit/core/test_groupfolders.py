@@ -4,7 +4,6 @@ import os
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,14 +38,6 @@ def umask(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def group() -> str:
     return own_groups()[-1]
-
-
-@pytest.fixture
-def open_place() -> Iterator[Path]:
-    """A folder that other users can reach, as those of pytest cannot be."""
-    with tempfile.TemporaryDirectory(prefix="standfast-test-", dir="/tmp") as place:
-        Path(place).chmod(0o711)
-        yield Path(place)
 
 
 def mode(path: Path) -> int:

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.core.cancel import CancelToken
 from app.core.clock import SystemClock
-from app.core.progress import Progress
-from app.domain.extents import Extent
-from app.domain.states import BackupKind
-from app.repository import DiskDraft, PointDraft, PointReader, Repository
+from app.repository import PointReader, Repository
 from tests.unit.engine.export.steps import CAPACITY, MIB
-from tests.unit.repository.helpers import FACTS, MORNING, SMALL, MemoryDisk
+from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up
 
 
 @pytest.fixture
@@ -32,32 +28,6 @@ def point(tmp_path: Path, content: bytes) -> Iterator[PointReader]:
     with Repository.create(
         tmp_path / "standby", SMALL, local_dir=tmp_path / "local", clock=SystemClock()
     ) as repository:
-        draft = PointDraft(
-            rule_name="nightly",
-            facts=FACTS,
-            kind=BackupKind.FULL,
-            parent=None,
-            consistent=True,
-            created_at=MORNING,
-        )
-        with repository.begin_point(draft) as writer:
-            disk = DiskDraft(
-                key=2000,
-                label="Hard disk 1",
-                uuid=None,
-                capacity_bytes=CAPACITY,
-                path="[ds1] web-01/web-01.vmdk",
-                change_id=None,
-                read_whole=True,
-            )
-            writer.write_disk(
-                disk,
-                MemoryDisk(content),
-                [Extent(0, CAPACITY)],
-                parent=None,
-                progress=Progress(),
-                cancel=CancelToken(),
-            )
-            committed = writer.commit()
+        committed = back_up(repository, MemoryDisk(content), rule_name="nightly")
         with repository.open_point(committed.id) as reader:
             yield reader
