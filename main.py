@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--headless", action="store_true", help="run the engine without a window until SIGTERM or SIGINT"
     )
-    # Of the engine that a window starts: see app/cli/headless/charge.py.
+    # Of the engine that a window starts: see app/contract/launch.py.
     parser.add_argument("--for-parent", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--minimized", action="store_true", help="start in the tray, without showing the window")
     parser.add_argument("--no-tray", action="store_true", help="end with the window, do not live on in the tray")
@@ -84,8 +84,8 @@ def _run(given: list[str]) -> int:
         return simulate(given[1:])
     chosen = _parser().parse_args(given)
     if chosen.catalog is not None:
-        from app.catalog import CatalogChoice
         from app.cli.headless.command import run_catalog_choice
+        from app.domain.catalogs import CatalogChoice
 
         if status := run_catalog_choice(CatalogChoice(chosen.catalog)):
             return status
@@ -116,7 +116,7 @@ def _demo_window() -> "Callable[[Stage], None] | None":
 
     if not can_show():
         return None
-    from app.console.demoshow import show_console
+    from app.cli.demo.show import show_console
 
     return show_console
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from app.core.privatefiles import make_private_folders, take_from_others
-from app.core.utf8 import can_be_path, shown_path
+from app.core.utf8 import UTF8_OPTIONS, can_be_path, shown_path
 from app.domain.errors import OperationalError
 
 HOME_VARIABLE = "STANDFAST_HOME"
@@ -142,3 +142,10 @@ def _folders_under(home: Path, program: Path) -> Folders:
     return Folders(
         program=program, config=home / "config", data=home / "data", local=home / "local", logs=home / "logs"
     )
+
+
+def program_command(*arguments: str) -> list[str]:
+    """Return what starts this program, packaged or from its sources."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *arguments]
+    return [sys.executable, *UTF8_OPTIONS, str(program_folder() / "main.py"), *arguments]

@@ -7,22 +7,24 @@ from datetime import time
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication, QDialog, QTabWidget, QWidget
 
+from app.contract.doctor import ExaminePlatform
+from app.contract.rules import DescribeRule, RuleDetails, VmChoice
+from app.contract.tasks import ListTasks
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
 from app.domain.states import BackupKind
-from app.engine.api import DescribeRule, ExaminePlatform, ListTasks, RuleDetails, VmChoice
 from app.views.backup.deletion import DeletionDialog, Doomed
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.vm_picker import VmPicker
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
+from app.views.frame.search import SearchPalette
+from app.views.frame.shell import Shell
 from app.views.platforms.dialog import PlatformDialog
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.instant import InstantDialog
-from app.views.search import SearchPalette
-from app.views.shell import Shell
 from app.views.standbys.dialog import StandbyDialog
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.findings import FindingsDialog

@@ -15,18 +15,20 @@ from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QWidget
 from pyVmomi import vim
 
-from app.bootstrap import EngineHost, Installation
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.console.pages import make_pages
 from app.console.program import application_object
+from app.contract.rules import RunNow
+from app.contract.tasks import ListTasks, TaskRow
 from app.domain.ids import RuleId
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import ListTasks, RunNow, TaskRow
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.views.console import Console, ThemeSwitch
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
+from app.views.frame.shell import Shell
 from app.views.restore.dialog import RestoreDialog
-from app.views.shell import Shell
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
 from app.workers.door import DoorClient

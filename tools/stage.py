@@ -12,27 +12,21 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 
-from app.bootstrap import EngineHost, Installation
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.console.demoplatform import DemoPlatform
 from app.console.service import ProgramService
+from app.contract.platforms import ListVms, RegisterPlatform
+from app.contract.rules import CreateRule, Periodic, RuleDraft, RunNow, VmChoice
+from app.contract.standbys import RegisterStandby
 from app.core.clock import Clock, SystemClock
+from app.core.passphrases import SECRET_FILE
 from app.domain.ids import PlatformId, RuleId, StandbyId
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Weekday
 from app.domain.states import BackupKind
 from app.domain.vms import VmSummary
-from app.engine.api import (
-    CreateRule,
-    Engine,
-    ListVms,
-    Periodic,
-    RegisterPlatform,
-    RegisterStandby,
-    RuleDraft,
-    RunNow,
-    VmChoice,
-)
-from app.secretstore.choice import SECRET_FILE
+from app.engine.engine import Engine
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec

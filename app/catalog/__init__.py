@@ -18,6 +18,6 @@ handle; between the two handles and between processes SQLite's own write lock de
 
 from app.catalog.catalog import Catalog
 from app.catalog.copier import CatalogCopier
-from app.catalog.safety import CatalogChoice, CatalogGuard
+from app.catalog.safety import CatalogGuard
 
-__all__ = ["Catalog", "CatalogChoice", "CatalogCopier", "CatalogGuard"]
+__all__ = ["Catalog", "CatalogCopier", "CatalogGuard"]

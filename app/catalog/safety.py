@@ -34,6 +34,7 @@ from app.core.durable import (
 )
 from app.core.privatefiles import create_private, make_private_folders
 from app.core.space import space_at
+from app.domain.catalogs import CatalogChoice
 
 _log = logging.getLogger(__name__)
 
@@ -48,17 +49,6 @@ _MOST_MARK_BYTES: Final = 4096
 _RESTORED: Final = ".restored"
 _COPYING: Final = ".part"
 _SIBLINGS: Final = ("", "-wal", "-shm", "-journal", ".checked")
-
-
-class CatalogChoice(Enum):
-    """What to do about a catalog that cannot be the right one."""
-
-    RESTORE = "restore"
-    """Take the newest safety copy."""
-    NEW = "new"
-    """Begin with an empty one."""
-    ACCEPT = "accept"
-    """Take what is there, though it is another one."""
 
 
 class _Mark(msgspec.Struct, frozen=True):

@@ -9,19 +9,11 @@ from pathlib import Path
 from app.console.errors import AutostartRefused
 from app.core.durable import replace_durably
 from app.core.privatefiles import make_private_folders
-from app.core.utf8 import UTF8_OPTIONS
-from app.paths import program_folder
+from app.paths import program_command
 
 _ENTRY = "standfast.desktop"
 _RUN_KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
 _VALUE = "Standfast"
-
-
-def program_command(*arguments: str) -> list[str]:
-    """Return what starts this program, packaged or from its sources."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, *arguments]
-    return [sys.executable, *UTF8_OPTIONS, str(program_folder() / "main.py"), *arguments]
 
 
 def start_command() -> list[str]:

@@ -1,27 +1,64 @@
-"""The window's way to its engine: a child of this process, or one that runs already. Thread: any."""
+"""The window's way to its engine: a child of this process, or one that runs already."""
 
-from collections.abc import Callable
+from typing import Protocol
 
-from app.bootstrap import DOOR_PATIENCE_S, Installation, OpenDoor, start_or_attach
-from app.cli.headless.charge import Charge
+from app.bootstrap.door import DOOR_PATIENCE_S, OpenDoor, start_or_attach
+from app.bootstrap.installation import Installation
 from app.console.engineprocess import EngineProcess
-from app.engine.remote.client import RemoteDoor
+from app.contract.client import RemoteDoor
+from app.contract.errors import EngineBusy
+from app.contract.launch import EngineLaunch
+from app.domain.errors import OperationalError
+from app.paths import Folders
 
 
-def open_engine(installation: Installation, find_passphrase: Callable[[], str | None]) -> OpenDoor:
+class Questions(Protocol):
+    """What may have to be asked before an engine starts; asked only for a child of this process."""
+
+    def begin(self) -> EngineLaunch:
+        """Return what the engine is started with first."""
+        ...
+
+    def answer(self, launch: EngineLaunch, problem: OperationalError) -> EngineLaunch:
+        """Return what to start it with after it could not be started; raises what cannot be answered."""
+        ...
+
+    def write_down(self, launch: EngineLaunch) -> None:
+        """Keep what was chosen, once the engine has started with it."""
+        ...
+
+
+def launch_of(folders: Folders, passphrase: str | None) -> EngineLaunch:
+    """Return what the engine of an installation is started with.
+
+    Args:
+        folders: of the installation.
+        passphrase: opens the password file; None for the keyring.
+    """
+    return EngineLaunch(
+        program=str(folders.program),
+        config=str(folders.config),
+        data=str(folders.data),
+        local=str(folders.local),
+        logs=str(folders.logs),
+        passphrase=passphrase,
+    )
+
+
+def open_engine(installation: Installation, questions: Questions) -> OpenDoor:
     """Start the engine as a child when nobody holds the catalog, else connect to the one that does.
 
     Args:
         installation: whose engine.
-        find_passphrase: returns what opens the password file, None for the keyring; called only for a child.
+        questions: asks the operator what the engine needs to start.
 
     Raises:
-        EngineAway: somebody holds the catalog, but does not open the door.
+        EngineAway: another process holds the catalog, but does not open the door.
         OperationalError: the engine cannot be started or used.
     """
 
     def start_child() -> OpenDoor:
-        process = EngineProcess.start(Charge.of(installation.folders, find_passphrase()))
+        process = _started(questions)
         remote = RemoteDoor(installation.folders.data)
 
         def close() -> None:
@@ -36,3 +73,21 @@ def open_engine(installation: Installation, find_passphrase: Callable[[], str | 
         return OpenDoor(remote, close, is_ours=True)
 
     return start_or_attach(installation, start_child)
+
+
+def _started(questions: Questions) -> EngineProcess:
+    launch = questions.begin()
+    while True:
+        try:
+            process = EngineProcess.start(launch)
+        except EngineBusy:
+            raise
+        except OperationalError as problem:
+            launch = questions.answer(launch, problem)
+            continue
+        try:
+            questions.write_down(launch)
+        except BaseException:
+            process.close()
+            raise
+        return process

@@ -2,7 +2,7 @@
 
 The child lives as long as its standard input is open. The system closes it when this process dies, however that
 happens and on every platform, so no engine is left without a window. What the child is told, and tells, is in
-``app.cli.headless.charge``.
+``app.contract.launch``.
 """
 
 import logging
@@ -15,12 +15,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, Self
 
-from app.cli.headless.charge import CHILD_OPTION, Charge, Outcome, encode_line, read_outcome
-from app.console.autostart import program_command
+import msgspec
+
 from app.console.errors import EngineDidNotStart
+from app.contract.errors import EngineBusy
+from app.contract.launch import CHILD_OPTION, EngineLaunch, Outcome, encode_line, read_outcome
 from app.core.childprocess import child_flags
 from app.domain.errors import OperationalError
-from app.engine.remote.errors import EngineBusy
+from app.paths import program_command
 
 _log = logging.getLogger(__name__)
 
@@ -37,15 +39,15 @@ _OUTPUT_S: Final = 1.0
 class EngineProcess:
     """One engine in a child process; a context manager that ends it in order. Thread: any."""
 
-    def __init__(self, charge: Charge) -> None:
-        self._charge = charge
+    def __init__(self, launch: EngineLaunch) -> None:
+        self._launch = launch
         self._changed = threading.Condition()
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher = threading.Thread(target=self._watch, name="engine-process", daemon=True)
 
     @classmethod
-    def start(cls, charge: Charge) -> Self:
+    def start(cls, launch: EngineLaunch) -> Self:
         """Start the engine, wait until its door is open, and watch over it from then on.
 
         Raises:
@@ -53,8 +55,10 @@ class EngineProcess:
             EngineDidNotStart: it ended without a word.
             OperationalError: what the engine met.
         """
-        made = cls(charge)
+        made = cls(launch)
         made._process = made._started()
+        # What was chosen about the catalog is done; an engine that is started again must not do it again.
+        made._launch = msgspec.structs.replace(launch, catalog=None)
         made._watcher.start()
         return made
 
@@ -103,7 +107,7 @@ class EngineProcess:
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError):  # it has ended already, which its output says
-            process.stdin.write(encode_line(self._charge))
+            process.stdin.write(encode_line(self._launch))
             process.stdin.flush()
         for line in process.stdout:
             outcome = read_outcome(line)

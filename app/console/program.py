@@ -15,28 +15,29 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from app import __version__
-from app.bootstrap import DOOR_PATIENCE_S, Installation, OpenDoor, claim_window
-from app.console.catalogloss import StartGivenUp, settle_lost_catalog
+from app.bootstrap.door import DOOR_PATIENCE_S, OpenDoor
+from app.bootstrap.installation import Installation, claim_window
 from app.console.demoplatform import DemoPlatform
 from app.console.enginedoor import open_engine
 from app.console.pages import make_pages
-from app.console.secrets import NoSecretStore, find_passphrase
+from app.console.questions import NoSecretStore, StartGivenUp, StartQuestions
 from app.console.service import ProgramService
+from app.contract.client import RemoteDoor
+from app.contract.door import Door
+from app.contract.limits import ChangeLimits
+from app.contract.platforms import ListPlatforms, UpdatePlatform
+from app.contract.program import RaiseWindow
 from app.domain.errors import OperationalError
 from app.domain.limits import TaskLimits
-from app.engine.api import ChangeLimits, ListPlatforms, UpdatePlatform
-from app.engine.commands.program import RaiseWindow
-from app.engine.door import Door
-from app.engine.remote.client import RemoteDoor
 from app.logs import MIB, ProgramLog
 from app.paths import Folders
-from app.views.brand import program_icon
 from app.views.console import Console, ThemeSwitch
-from app.views.memory import Memory
-from app.views.plain import message_box
-from app.views.shell import Shell
+from app.views.frame.brand import program_icon
+from app.views.frame.memory import Memory
+from app.views.frame.shell import Shell
+from app.views.frame.trouble import TroubleReporter
 from app.views.translation import LanguageSwitch
-from app.views.trouble import TroubleReporter
+from app.views.widgets.plain import message_box
 from app.views.words import error_hint, error_message
 from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
@@ -73,7 +74,6 @@ def run_console(*, minimized: bool = False, has_tray: bool | None = None, folder
             if window_lock is None:
                 return raise_other_window(installation)
             with window_lock, GuiCollector() as collector:
-                settle_lost_catalog(installation)
                 looks = _Looks(application, memory, theme, languages, trouble, collector)
                 _run(installation, looks, minimized=minimized, has_tray=has_tray)
             _log.info("ended")
@@ -158,7 +158,7 @@ def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray
     with ExitStack() as ending:
         demo = DemoPlatform(installation.folders.data / DEMO_FOLDER)
         ending.callback(demo.stop)  # last: what ends before it removes its snapshots there
-        opened = open_engine(installation, partial(find_passphrase, installation))
+        opened = open_engine(installation, StartQuestions(installation))
         ending.callback(_close_slowly, opened)
         client = DoorClient(opened.door)
         ending.callback(client.close)

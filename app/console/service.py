@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from app import __version__
-from app.bootstrap import Installation
+from app.bootstrap.installation import Installation
 from app.config import SecretStoreKind, Settings, load_settings, save_settings
 from app.console import autostart
 from app.console.demoplatform import DemoPlatform

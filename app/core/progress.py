@@ -1,27 +1,8 @@
 """Quantities of a running task: counters that a timer samples, never events."""
 
 import threading
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressSample:
-    """The counters of one task at one moment. All bytes and seconds count from the task's start."""
-
-    total_bytes: int
-    done_bytes: int
-    read_bytes: int
-    """Bytes that came from the production host (or, in a restore, from the repository)."""
-    written_bytes: int
-    """Bytes that went to the target: the repository's disk, or the restored VM."""
-    source_busy_s: float
-    processing_busy_s: float
-    target_busy_s: float
-
-    @property
-    def fraction(self) -> float:
-        """Part of the work that is done, 0 to 1; 0 while the total is unknown."""
-        return min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 0.0
+from app.domain.progress import ProgressSample
 
 
 class Progress:

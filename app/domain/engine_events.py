@@ -33,7 +33,7 @@ class WindowRaiseAsked(Event):
 class NotificationRaised(Event):
     """The desktop shall show a notification: a task failed, or the operator tests it.
 
-    ``code`` and ``params`` are for translation, the texts are English; an empty ``task`` is a test or a digest.
+    ``template`` and ``params`` are for translation, the texts are English. Without ``task``: a test or a digest.
     """
 
     title: str
@@ -43,6 +43,7 @@ class NotificationRaised(Event):
     vm_name: str = ""
     rule_name: str = ""
     code: str = ""
+    template: str = ""
     params: tuple[tuple[str, str], ...] = ()
 
 

@@ -5,8 +5,6 @@ parameters are kept apart from the sentence. Errors that several layers know liv
 in that layer's ``errors.py``. Everything that is not an :class:`OperationalError` is a bug.
 """
 
-from typing import ClassVar
-
 from app.domain.units import filled
 
 
@@ -24,10 +22,10 @@ class OperationalError(Exception):
         KeyError: a template names a parameter that was not given (at construction, so that tests find it).
     """
 
-    code: ClassVar[str] = "operational"
-    message_template: ClassVar[str] = "{detail}"
-    hint_template: ClassVar[str] = "See the log for details."
-    retryable: ClassVar[bool] = False
+    code: str = "operational"
+    message_template: str = "{detail}"
+    hint_template: str = "See the log for details."
+    retryable: bool = False
 
     def __init__(self, **params: object) -> None:
         self.params: dict[str, str] = {name: str(value) for name, value in params.items()}

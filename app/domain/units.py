@@ -39,6 +39,15 @@ def filled(template: str, params: Mapping[str, str] | Iterable[tuple[str, str]])
     return template.format_map({name: _Text(value) for name, value in dict(params).items()})
 
 
+def filled_if_possible(template: str, params: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
+    """Fill a sentence with its parameters; return it as it is, with all parameters, where they do not fit."""
+    values = dict(params)
+    try:
+        return filled(template, values)
+    except (KeyError, IndexError, ValueError):  # another version of the program has other parameters
+        return " ".join([template, *(f"{name}={value}" for name, value in sorted(values.items()))])
+
+
 class _Text(str):
     """A parameter: text, or a number of bytes where the template says so."""
 

@@ -6,6 +6,7 @@ from datetime import tzinfo
 from functools import partial
 from typing import TypeVar, cast
 
+from app.contract.base import Command, Query
 from app.core.access import DiskTransports
 from app.core.bus import EventBus, Listener
 from app.core.clock import Clock
@@ -18,52 +19,52 @@ from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
-from app.engine import commands as c
-from app.engine import hooks, messages
-from app.engine import queries as q
-from app.engine.access import Repositories, Sessions
-from app.engine.agreement import PointKeeper
-from app.engine.cabinet import KeyCabinet
-from app.engine.clockwatch import ClockWatch
-from app.engine.desks import Desk, handler_table
-from app.engine.desks.encryption import EncryptionDesk
-from app.engine.desks.history import HistoryDesk
-from app.engine.desks.hooks import HooksDesk
-from app.engine.desks.limits import KeepLimits, LimitsDesk
-from app.engine.desks.log import LogDesk
-from app.engine.desks.notifications import NotificationsDesk
-from app.engine.desks.offers import OffersDesk
-from app.engine.desks.overview import OverviewDesk
-from app.engine.desks.program import ProgramDesk
-from app.engine.desks.registration import RegistrationDesk
-from app.engine.desks.sites import SitesDesk
-from app.engine.desks.tasks import TasksDesk
-from app.engine.desks.trash import TrashDesk
-from app.engine.dispatcher import Limits
+from app.engine import messages
+from app.engine.backup.snapshots import SnapshotSweeper
 from app.engine.doctor.platform import PortProbe, probe_port
-from app.engine.encryption import EncryptionOffice
-from app.engine.ending import Ending
-from app.engine.executor import Executor, with_candidate
 from app.engine.export import messages as export_messages
+from app.engine.export.offers import OfferHandlers
+from app.engine.handlers import Desk, handler_table
 from app.engine.history import messages as history
+from app.engine.history.handlers import HistoryHandlers
 from app.engine.history.journal import Journal
+from app.engine.history.loghandlers import LogHandlers
+from app.engine.history.overview import OverviewHandlers
 from app.engine.history.recorder import Recorder
-from app.engine.jobs import Workshop
+from app.engine.hooks import run as hooks
+from app.engine.hooks.handlers import HookHandlers
 from app.engine.messages import MessageCatalogue, kinds_in
 from app.engine.notify import messages as notify_messages
-from app.engine.notify.book import NotificationBook
+from app.engine.notify.handlers import NotificationHandlers
 from app.engine.notify.service import Notifier
+from app.engine.notify.settings import NotificationSettingsStore
 from app.engine.notify.sinks import Trust, system_trust
+from app.engine.platforms.handlers import SiteHandlers
+from app.engine.platforms.registration import Registration
+from app.engine.platforms.rowhandlers import RegistryHandlers
+from app.engine.platforms.sessions import Sessions
+from app.engine.platforms.sightings import Sightings
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
-from app.engine.recovery import Recovery
-from app.engine.registry import Registry
-from app.engine.rules.department import RuleDepartment
-from app.engine.secretaccess import BoundedSecrets
+from app.engine.program.clockwatch import ClockWatch
+from app.engine.program.ending import Ending
+from app.engine.program.handlers import ProgramHandlers
+from app.engine.program.limits import KeepLimits, LimitsHandlers
+from app.engine.program.secretaccess import BoundedSecrets
+from app.engine.rules.service import RuleService
 from app.engine.settings import EngineSettings
-from app.engine.sightings import Sightings
-from app.engine.snapshots import SnapshotSweeper
-from app.engine.standbywatch import StandbyWatch
-from app.engine.taskmanager import TaskManager
+from app.engine.standbys.encryption import EncryptionService
+from app.engine.standbys.encryptionhandlers import EncryptionHandlers
+from app.engine.standbys.keystore import KeyStore
+from app.engine.standbys.reconciliation import PointReconciler
+from app.engine.standbys.repositories import Repositories
+from app.engine.standbys.trashhandlers import TrashHandlers
+from app.engine.standbys.watch import StandbyWatch
+from app.engine.tasks.crashrecovery import Recovery
+from app.engine.tasks.dispatcher import Limits
+from app.engine.tasks.executor import Executor, with_candidate
+from app.engine.tasks.handlers import TaskHandlers
+from app.engine.tasks.job import Workshop
+from app.engine.tasks.manager import TaskManager
 
 R = TypeVar("R")
 
@@ -133,7 +134,7 @@ class Engine:
         self._workshop = self._workshop_of(
             Sessions(hypervisors, catalog.platforms, self._secrets, Sightings(catalog.sightings, clock)),
             transports,
-            Repositories(repositories, catalog.standbys, KeyCabinet(self._secrets)),
+            Repositories(repositories, catalog.standbys, KeyStore(self._secrets)),
             clock,
             settings or EngineSettings(),
             zone,
@@ -145,8 +146,8 @@ class Engine:
         )
         self._recovery = Recovery(self._workshop)
         self._manager = self._task_manager(runner)
-        self._points = PointKeeper(self._workshop, self._manager.aside)
-        self._rules = RuleDepartment(self._workshop, self._manager, self._executor, self._points)
+        self._points = PointReconciler(self._workshop, self._manager.aside)
+        self._rules = RuleService(self._workshop, self._manager, self._executor, self._points)
         self._recorder = Recorder(
             self._manager.live,
             catalog.traffic,
@@ -154,7 +155,7 @@ class Engine:
             self._bus,
             may_forget=self._workshop.clock_watch.is_believed,
         )
-        self._book = NotificationBook(catalog.settings, self._secrets, self._bus, trust)
+        self._book = NotificationSettingsStore(catalog.settings, self._secrets, self._bus, trust)
         self._notifier = Notifier(
             book=self._book,
             tasks=catalog.tasks,
@@ -162,9 +163,9 @@ class Engine:
             clock=clock,
             log=self._workshop.journal.about("", "notification"),
         )
-        self._offers = OffersDesk(self._workshop)
-        limits = LimitsDesk(self._workshop, self._manager, keep_limits)
-        self._handlers = handler_table((*self._desks(), RegistrationDesk(self._workshop, probe), limits))
+        self._offers = OfferHandlers(self._workshop)
+        limits = LimitsHandlers(self._workshop, self._manager, keep_limits)
+        self._handlers = handler_table((*self._desks(), RegistryHandlers(self._workshop, probe), limits))
 
     def _workshop_of(
         self,
@@ -277,7 +278,7 @@ class Engine:
 
     # --- the door ----------------------------------------------------------------------------------------------
 
-    def execute(self, command: c.Command[R]) -> R:
+    def execute(self, command: Command[R]) -> R:
         """Carry a command out.
 
         Raises:
@@ -285,7 +286,7 @@ class Engine:
         """
         return cast(R, self._handlers[type(command)](command))
 
-    def ask(self, query: q.Query[R]) -> R:
+    def ask(self, query: Query[R]) -> R:
         """Answer a query.
 
         Raises:
@@ -299,21 +300,21 @@ class Engine:
 
     def _desks(self) -> tuple[Desk, ...]:
         workshop, manager = self._workshop, self._manager
-        encryption = EncryptionOffice(workshop.repositories, workshop.catalog.standbys, workshop.clock)
-        registry = Registry(workshop, manager, encryption)
+        encryption = EncryptionService(workshop.repositories, workshop.catalog.standbys, workshop.clock)
+        registry = Registration(workshop, manager, encryption)
         return (
-            SitesDesk(workshop, registry, self._recovery),
-            TrashDesk(workshop),
-            EncryptionDesk(workshop, registry, encryption),
-            TasksDesk(workshop, manager, self._executor, self._texts),
+            SiteHandlers(workshop, registry, self._recovery),
+            TrashHandlers(workshop),
+            EncryptionHandlers(workshop, registry, encryption),
+            TaskHandlers(workshop, manager, self._executor, self._texts),
             self._rules.desk,
-            LogDesk(workshop, self._texts),
-            HistoryDesk(workshop),
-            OverviewDesk(workshop, manager, self._recorder, self._offers.count),
+            LogHandlers(workshop, self._texts),
+            HistoryHandlers(workshop),
+            OverviewHandlers(workshop, manager, self._recorder, self._offers.count),
             self._offers,
-            NotificationsDesk(self._book, workshop.clock),
-            HooksDesk(workshop.catalog.settings, workshop.catalog.rules),
-            ProgramDesk(workshop),
+            NotificationHandlers(self._book, workshop.clock),
+            HookHandlers(workshop.catalog.settings, workshop.catalog.rules),
+            ProgramHandlers(workshop),
         )
 
     # --- inside --------------------------------------------------------------------------------------------------

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-from app.domain.states import TransportMode
+from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
 
 MIB = 1024 * 1024
-
-DEFAULT_TRANSPORTS = (TransportMode.NFC_SSL, TransportMode.NFC, TransportMode.HTTPS)
-"""Modes that need nothing but the network, the safest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from app.core.systemerrors import system_words
+from app.domain.systemerrors import system_words
 from app.nbd.errors import NbdPortUnavailable, NbdSocketUnavailable
 from app.nbd.exports import Export
 from app.nbd.handshake import Handshake, Session

@@ -61,7 +61,7 @@ from app.repository.keys import (
     Unlocked,
 )
 from app.repository.reader import PointReader
-from app.repository.recoverykeys import RECOVERY_KEY_CHARS, is_recovery_key, new_recovery_key, slip_in
+from app.repository.recoverykeys import is_recovery_key, new_recovery_key, slip_in
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
 from app.repository.space import SpaceReport, SpaceUse
@@ -82,7 +82,6 @@ from app.repository.writer import PointWriter
 
 __all__ = [
     "MOST_RECOVERY_SEALS",
-    "RECOVERY_KEY_CHARS",
     "Damage",
     "DamageKind",
     "DamagedPoint",

@@ -6,26 +6,18 @@ Source of truth: ``docs/repository-format.md``, "Keys".
 import base64
 import itertools
 import os
-import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
 from blake3 import blake3
 
+from app.domain.recoverykeys import RECOVERY_KEY_CHARS, choices, is_plausible, significant
 from app.repository.crypto import KEY_BYTES
 from app.repository.seals import Seal
 
-RECOVERY_KEY_CHARS: Final = 56
-"""Letters and digits of a recovery key, the last four of which check the others."""
 _MARK_CHARS: Final = 4
 _GROUP_CHARS: Final = 4
 _MOST_READINGS: Final = 4096
-_ALPHABET: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-_SIGNIFICANT: Final = ("Lu", "Ll", "Lt", "Lo", "Nd")
-_DASH_LIKE: Final = "一"
-"""The Chinese figure one, which looks like a dash."""
-_MISREAD: Final = {"0": "O", "8": "B", "1": "IL", "l": "LI"}
-"""What no recovery key has, and what it can stand for. A small ``l`` is the letter or what was taken for one."""
 
 
 class NoRecoveryKey(ValueError):
@@ -88,37 +80,21 @@ def parse_recovery_key(text: str) -> bytes:
         RecoveryKeySlip: it looks like a recovery key, but is incomplete or mistyped.
         NoRecoveryKey: it is something else.
     """
-    typed = _significant(text)
+    typed = significant(text)
     for letters in itertools.islice(_readings(typed), _MOST_READINGS):
         key = _checked(letters)
         if key is not None:
             return key
     slack = 2 * _GROUP_CHARS
-    if abs(len(typed) - RECOVERY_KEY_CHARS) <= slack and all(set(one) <= _ALPHABET for one in _choices(typed)):
+    if abs(len(typed) - RECOVERY_KEY_CHARS) <= slack and is_plausible(typed):
         raise RecoveryKeySlip(len(typed))
     raise NoRecoveryKey("not a recovery key")
-
-
-def _significant(text: str) -> str:
-    """Return the letters and digits of a text, in their plain forms."""
-    plain = unicodedata.normalize("NFKD", text)
-    return "".join(_digit(one) for one in plain if unicodedata.category(one) in _SIGNIFICANT and one != _DASH_LIKE)
-
-
-def _digit(character: str) -> str:
-    """Return a digit of any script as the digit it is."""
-    value = unicodedata.decimal(character, None)
-    return character if value is None else str(value)
-
-
-def _choices(typed: str) -> list[str]:
-    return [_MISREAD.get(one) or (one.upper() if one.isascii() else one) for one in typed]
 
 
 def _readings(typed: str) -> Iterator[str]:
     if len(typed) != RECOVERY_KEY_CHARS:
         return
-    for letters in itertools.product(*_choices(typed)):
+    for letters in itertools.product(*choices(typed)):
         yield "".join(letters)
 
 

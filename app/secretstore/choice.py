@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
+from app.core.passphrases import SECRET_FILE
 from app.core.secrets import SecretStore
 from app.secretstore.file_store import AskPassphrase, EncryptedFileSecretStore
 from app.secretstore.keyring_store import KeyringSecretStore
-
-SECRET_FILE = "secrets.json"  # noqa: S105 - a file name
 
 
 def open_secret_store(kind: str, folder: Path, passphrase: AskPassphrase) -> SecretStore:

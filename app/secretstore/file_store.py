@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.core.durable import replace_durably
+from app.core.passphrases import PASSPHRASE_VARIABLE, SHORTEST_PASSPHRASE
 from app.core.secrets import SecretStoreUnavailable
 from app.secretstore.errors import (
     PassphraseMissing,
@@ -16,9 +17,7 @@ from app.secretstore.errors import (
 )
 from app.secretstore.file_format import FORMAT, Cost, Damaged, Header, Keys, Sealed, TooNew, WrongPassphrase
 from app.secretstore.file_lock import PATIENCE_S, locked
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 
-SHORTEST_PASSPHRASE = 8
 _LONGEST_FILE_BYTES = 16 << 20
 
 AskPassphrase = Callable[[], str | None]

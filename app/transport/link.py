@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Self
 
 from app.core.cancel import CancelToken
-from app.core.systemerrors import error_of_code, system_words
+from app.domain.systemerrors import error_of_code, system_words
 from app.transport.certificates import pinned_context, verifying_context
 from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable, TlsFailed
 

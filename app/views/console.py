@@ -4,8 +4,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication
 
 from app.views import style
-from app.views.history import Address
-from app.views.memory import Memory
+from app.views.frame.history import Address
+from app.views.frame.memory import Memory
 from app.views.style import Colors, Theme
 from app.views.widgets.banner import Banner
 from app.views.widgets.pill import PillDelegate

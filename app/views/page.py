@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.widgets.banner import MessageOverlay
 from app.views.widgets.toolbar import ToolBar

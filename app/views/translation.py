@@ -12,7 +12,7 @@ from pathlib import Path
 from PySide6.QtCore import QLibraryInfo, QLocale, QObject, QTranslator, Signal
 from PySide6.QtWidgets import QApplication
 
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.views.style import RESOURCES
 
 TABLES = RESOURCES / "translations"

@@ -2,13 +2,13 @@
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.contract.errors import ErrorRow
 from app.domain.display import lines
 from app.domain.errors import OperationalError
 from app.domain.messages import LogLevel
 from app.domain.platforms import PlatformKind
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.domain.units import filled
-from app.engine.api import ErrorRow
 from app.views.widgets.pill import Pill, Tone
 from app.workers.asker import Bug, Failure
 
@@ -136,12 +136,12 @@ def failure_text(failure: Failure) -> str:
 
 def row_error_message(row: ErrorRow) -> str:
     """Return what went wrong in a task, in the operator's language; English where its kind is not known here."""
-    return _of_row(row, "message_template", row.message)
+    return _of_row(row, row.template, row.message)
 
 
 def row_error_hint(row: ErrorRow) -> str:
     """Return what to do about it, in the operator's language; English where its kind is not known here."""
-    return _of_row(row, "hint_template", row.hint)
+    return _of_row(row, row.hint_template, row.hint)
 
 
 def row_error_tip(row: ErrorRow | None) -> str | None:
@@ -149,12 +149,9 @@ def row_error_tip(row: ErrorRow | None) -> str | None:
     return None if row is None else lines((row_error_message(row), row_error_hint(row)))
 
 
-def _of_row(row: ErrorRow, which: str, english: str) -> str:
-    kind = _kinds_by_code().get(row.code)
-    if kind is None:
-        return english
+def _of_row(row: ErrorRow, template: str, english: str) -> str:
     try:
-        return filled(QCoreApplication.translate("Errors", getattr(kind, which)), _spoken(dict(row.params)))
+        return filled(QCoreApplication.translate("Errors", template), _spoken(dict(row.params)))
     except (KeyError, IndexError, ValueError):  # an older engine kept other parameters
         return english
 
@@ -167,16 +164,6 @@ def _spoken(params: dict[str, str]) -> dict[str, str]:
         if params.get(name) in known
     }
     return {**params, **words}
-
-
-def _kinds_by_code() -> dict[str, type[OperationalError]]:
-    found: dict[str, type[OperationalError]] = {}
-    waiting = [OperationalError]
-    while waiting:
-        kind = waiting.pop()
-        found.setdefault(kind.code, kind)
-        waiting.extend(kind.__subclasses__())
-    return found
 
 
 def message_text(template: str, params: dict[str, str]) -> str:

@@ -10,7 +10,6 @@ from xml.parsers.expat import ExpatError
 
 from pyVmomi import vim, vmodl
 
-from app.core.systemerrors import system_words
 from app.domain.errors import (
     LicenseRefused,
     LoginRefused,
@@ -19,6 +18,7 @@ from app.domain.errors import (
     PrivilegeMissing,
     VmNotFound,
 )
+from app.domain.systemerrors import system_words
 from app.vsphere.answers import AnswerUnusable, StatusRefused
 from app.vsphere.errors import (
     AnswerRefused,

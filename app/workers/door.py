@@ -5,8 +5,8 @@ from typing import Protocol, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
+from app.contract.base import Command, Query
 from app.domain.events import Event
-from app.engine.api import Command, Query
 from app.workers.asker import Asker, Failure
 from app.workers.pump import EventPump
 

@@ -25,26 +25,20 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.domain.messages import LogLevel
-from app.domain.states import TaskState
-from app.engine.api import (
-    Engine,
-    ListRules,
-    ListRuleVms,
+from app.contract.log import LogFilter, ReadLog
+from app.contract.overview import ReadOverview, ReadStatus, Search
+from app.contract.rules import ListRules, ListRuleVms
+from app.contract.statistics import (
     ListStatisticsTasks,
-    ListTasks,
-    LogFilter,
-    ReadLog,
-    ReadOverview,
     ReadStatistics,
-    ReadStatus,
     ReadTraffic,
-    Search,
     StatisticsPeriod,
-    TaskDetails,
-    TaskLogLines,
     TrafficRange,
 )
+from app.contract.tasks import ListTasks, TaskDetails, TaskLogLines
+from app.domain.messages import LogLevel
+from app.domain.states import TaskState
+from app.engine.engine import Engine
 from tests.bench.catalog_history import NOW, VMS_PER_RULE, Builder, Installation, Vm
 from tests.bench.page import circumstances, write_section
 from tests.support.engine_lab import EngineLab

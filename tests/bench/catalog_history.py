@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from app.catalog import Catalog
+from app.contract.tasks import StartBackup
 from app.domain.ids import PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit
@@ -20,7 +21,6 @@ from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.domain.tasks import VerificationState
 from app.engine import messages
-from app.engine.api import StartBackup
 from tests.support.engine_lab import EngineLab
 
 NOW: Final = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

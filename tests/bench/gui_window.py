@@ -20,33 +20,28 @@ from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
-from app.bootstrap import Installation
+from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.console.demoplatform import DemoPlatform
 from app.console.enginedoor import open_engine
 from app.console.pages import make_pages
 from app.console.program import application_object
 from app.console.service import ProgramService
+from app.contract.door import Door
+from app.contract.platforms import ListVms, RegisterPlatform
+from app.contract.rules import ListRules, RuleRow
+from app.contract.standbys import RegisterStandby
+from app.contract.tasks import ListTasks, StartBackup, TaskRow
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    Door,
-    ListRules,
-    ListTasks,
-    ListVms,
-    RegisterPlatform,
-    RegisterStandby,
-    RuleRow,
-    StartBackup,
-    TaskRow,
-)
 from app.views.console import Console, ThemeSwitch
-from app.views.history import Address
-from app.views.memory import Memory
-from app.views.shell import Shell
+from app.views.frame.history import Address
+from app.views.frame.memory import Memory
+from app.views.frame.shell import Shell
 from app.views.translation import LanguageSwitch
 from app.views.widgets.stages import Stages
 from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
+from tests.support.given_passphrase import GivenPassphrase
 
 TASKS = 8
 LOAD = "load"
@@ -285,7 +280,9 @@ def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
     folders.user_config_file.write_text("secret_store=file\n", encoding="utf-8")
     installation = Installation.find(folders)
     with ExitStack() as ending:
-        opened = ending.enter_context(open_engine(installation, lambda: "a passphrase of the bench"))
+        opened = ending.enter_context(
+            open_engine(installation, GivenPassphrase(installation, "a passphrase of the bench"))
+        )
         client = DoorClient(opened.door)
         memory = Memory(folders.local / "window.ini")
         theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)

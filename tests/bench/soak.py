@@ -27,26 +27,20 @@ from typing import Any
 
 import psutil
 
-from app.bootstrap import EngineHost
+from app.bootstrap.host import EngineHost
 from app.cli.demo.stage import FROZEN, Stage, open_host, open_simulator, register
+from app.contract.platforms import ListVms
+from app.contract.points import ListPoints
+from app.contract.rules import CreateRule, Periodic, RuleDraft, VmChoice
+from app.contract.statistics import ReadStatistics, StatisticsPeriod
 from app.core.clock import SystemClock
+from app.core.passphrases import PASSPHRASE_VARIABLE
 from app.domain.ids import PointId
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Retention, Weekday
 from app.domain.restore_point import RestorePoint
 from app.domain.rules import AdvancedSettings
 from app.domain.states import BackupKind
-from app.engine.api import (
-    CreateRule,
-    ListPoints,
-    ListVms,
-    Periodic,
-    ReadStatistics,
-    RuleDraft,
-    StatisticsPeriod,
-    VmChoice,
-)
 from app.repository import Repository
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
 from tests.bench.page import circumstances, write_section

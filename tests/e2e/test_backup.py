@@ -3,9 +3,10 @@
 import pytest
 
 from app.cli.demo.stage import Stage
+from app.contract.platforms import UpdatePlatform
+from app.contract.tasks import CancelTask, TaskDetails
 from app.domain.extents import Extent
 from app.domain.states import BackupKind, TaskState, TransportMode
-from app.engine.api import CancelTask, TaskDetails, UpdatePlatform
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from tests.e2e.conftest import OpenStage
 from tests.support.logguard import LogGuard

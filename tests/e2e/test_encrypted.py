@@ -8,32 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import EngineHost, Installation
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import Installation
 from app.cli.demo.judge import compare_files
 from app.cli.demo.stage import Stage, folders_in, open_simulator, register
+from app.contract.encryption import AddRecoveryKey, UnlockStandby
+from app.contract.offers import OfferPoint, WithdrawPoint
+from app.contract.platforms import DescribeVm
+from app.contract.points import DeletePoint, StartExport, StartVerify
+from app.contract.restore import NewVm, StartRestore
+from app.contract.standbys import ListStandbyRows, RegisterStandby, RemoveStandby, StartSweep
+from app.contract.tasks import TaskReport
+from app.core.passphrases import SECRET_FILE
 from app.domain.ids import TaskId
+from app.domain.images import ImageFormat
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import VmPlacement, VmSummary
-from app.engine.api import (
-    AddRecoveryKey,
-    DeletePoint,
-    DescribeVm,
-    ImageFormat,
-    ListStandbyRows,
-    NewVm,
-    OfferPoint,
-    RegisterStandby,
-    RemoveStandby,
-    StartExport,
-    StartRestore,
-    StartSweep,
-    StartVerify,
-    TaskReport,
-    UnlockStandby,
-    WithdrawPoint,
-)
 from app.repository.errors import KeyNeeded
-from app.secretstore.choice import SECRET_FILE
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.spec import DiskSpec, VmSpec
 from tests.support.stage import MIB, RULE, Made, back_up, explain, finished, small_spec, vm_named

@@ -12,29 +12,30 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.bootstrap import EngineHost, Installation, OpenDoor, open_door
+from app.bootstrap.door import OpenDoor
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in, open_simulator
-from app.cli.headless.charge import Charge
-from app.console.enginedoor import open_engine
+from app.console.enginedoor import launch_of, open_engine
 from app.console.engineprocess import EngineProcess
 from app.console.errors import EngineDidNotStart
+from app.contract.client import attach
+from app.contract.endpoint import ENDPOINT_FILE
+from app.contract.errors import EngineAway, EngineBusy, EngineError
+from app.contract.launch import EngineLaunch
+from app.contract.platforms import ListPlatforms
 from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.core.passphrases import PASSPHRASE_VARIABLE, SECRET_FILE
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.events import Event
 from app.domain.states import TaskState
-from app.engine.api import (
-    ListPlatforms,
-)
-from app.engine.remote.client import attach
-from app.engine.remote.endpoint import ENDPOINT_FILE
-from app.engine.remote.errors import EngineAway, EngineBusy
 from app.paths import HOME_VARIABLE
-from app.secretstore.choice import SECRET_FILE
 from app.secretstore.errors import PassphraseRefused
 from app.secretstore.file_store import EncryptedFileSecretStore
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 from app.simulator.server import VSphereSimulator
 from app.simulator.vm.machine import VirtualMachine
+from tests.support.given_passphrase import GivenPassphrase
+from tests.support.own_engine import open_door
 from tests.support.stage import small_spec, start_first_backup, state_of
 from tests.support.waiting import wait_until
 
@@ -60,7 +61,7 @@ def simulator(tmp_path: Path) -> Iterator[VSphereSimulator]:
 
 
 def opened(installation: Installation) -> OpenDoor:
-    return open_engine(installation, lambda: PASSPHRASE)
+    return open_engine(installation, GivenPassphrase(installation, PASSPHRASE))
 
 
 def log_of(installation: Installation) -> str:
@@ -89,7 +90,6 @@ def test_the_engine_works_in_a_process_of_its_own_and_ends_with_its_door(
 ) -> None:
     with opened(installation) as door:
         assert door.is_ours
-        assert door.host is None
         task = start_first_backup(door.door, simulator, tmp_path)
         wait_until(lambda: state_of(door.door, task).is_final, deadline_s=PATIENCE_S, what="the end of the backup")
         assert state_of(door.door, task) is TaskState.COMPLETED, log_of(installation)
@@ -103,9 +103,9 @@ def test_its_passphrase_is_on_no_command_line_in_no_environment_and_in_no_log(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(PASSPHRASE_VARIABLE, raising=False)
-    charge = Charge.of(installation.folders, PASSPHRASE)
-    assert PASSPHRASE not in repr(charge)
-    with EngineProcess.start(charge) as engine:
+    launch = launch_of(installation.folders, PASSPHRASE)
+    assert PASSPHRASE not in repr(launch)
+    with EngineProcess.start(launch) as engine:
         assert engine.pid is not None
         process = psutil.Process(engine.pid)
         assert PASSPHRASE not in " ".join(process.cmdline())
@@ -115,17 +115,18 @@ def test_its_passphrase_is_on_no_command_line_in_no_environment_and_in_no_log(
 
 @pytest.mark.skipif(os.name == "nt", reason="the nice value of POSIX")
 def test_it_stands_back_behind_the_window(installation: Installation) -> None:
-    with EngineProcess.start(Charge.of(installation.folders, PASSPHRASE)) as engine:
+    with EngineProcess.start(launch_of(installation.folders, PASSPHRASE)) as engine:
         assert engine.pid is not None
         assert psutil.Process(engine.pid).nice() > psutil.Process().nice()
 
 
 def test_an_engine_that_runs_already_is_used_and_goes_on(installation: Installation) -> None:
-    def must_not_ask() -> str:
-        raise AssertionError("the engine that runs has the passphrase")
+    class MustNotAsk(GivenPassphrase):
+        def begin(self) -> EngineLaunch:
+            raise AssertionError("the engine that runs has the passphrase")
 
     with opened(installation) as first:
-        with open_engine(installation, must_not_ask) as second:
+        with open_engine(installation, MustNotAsk(installation, "")) as second:
             assert not second.is_ours
         assert first.door.ask(ListPlatforms()) == ()
 
@@ -168,8 +169,9 @@ def catches_sigterm(pid: int) -> bool:
 def test_a_refused_passphrase_comes_out_as_what_it_is(installation: Installation) -> None:
     store = EncryptedFileSecretStore(installation.folders.data / SECRET_FILE, lambda: PASSPHRASE)
     store.set("name", "value")
-    with pytest.raises(PassphraseRefused):
-        EngineProcess.start(Charge.of(installation.folders, "another one"))
+    with pytest.raises(EngineError) as refused:
+        EngineProcess.start(launch_of(installation.folders, "another one"))
+    assert refused.value.code == PassphraseRefused.code
 
 
 def test_a_child_that_ends_without_a_word_is_an_error(
@@ -180,7 +182,7 @@ def test_a_child_that_ends_without_a_word_is_an_error(
         lambda *_arguments: [sys.executable, "-c", "raise SystemExit(7)"],
     )
     with pytest.raises(EngineDidNotStart, match="status 7"):
-        EngineProcess.start(Charge.of(installation.folders, PASSPHRASE))
+        EngineProcess.start(launch_of(installation.folders, PASSPHRASE))
 
 
 @pytest.mark.allows_log("did not end within", "the engine ended with status")
@@ -192,7 +194,7 @@ def test_a_child_that_does_not_end_is_killed_when_the_window_quits(
         "app.console.engineprocess.program_command", lambda *_arguments: [sys.executable, "-c", script]
     )
     monkeypatch.setattr("app.console.engineprocess._END_S", 0.5)
-    engine = EngineProcess.start(Charge.of(installation.folders, PASSPHRASE))
+    engine = EngineProcess.start(launch_of(installation.folders, PASSPHRASE))
     began = time.monotonic()
     engine.close()
     assert time.monotonic() - began < 20

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from app.cli.demo.stage import Stage
+from app.contract.offers import ListOffers, OfferPoint, WithdrawPoint
+from app.contract.points import StartExport
+from app.domain.images import ImageFormat
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import ImageFormat, ListOffers, OfferPoint, StartExport, WithdrawPoint
+from app.engine.export.formats import format_of
 from tests.support.stage import back_up, explain, finished, vm_named
 
 pytestmark = pytest.mark.qemu
@@ -57,7 +60,7 @@ def test_an_export_writes_every_disk_into_a_file_of_its_own(
     files = sorted(folder.iterdir())
     assert len(files) == len(made.point.disks)
     for file, disk in zip(files, made.point.disks, strict=True):
-        assert identical(stage.frozen_copy(vm.id, made.task, disk.key), str(file), image.details.driver)
+        assert identical(stage.frozen_copy(vm.id, made.task, disk.key), str(file), format_of(image).driver)
     assert report.task.progress.done_bytes == made.point.capacity_bytes
 
 

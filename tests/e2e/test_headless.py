@@ -13,23 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import EngineHost, Installation, OpenDoor, claim_window, open_door
+from app.bootstrap.door import OpenDoor
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import Installation, claim_window
 from app.cli.demo.stage import folders_in, open_simulator
+from app.contract.errors import EngineBusy
+from app.contract.platforms import ListVms
+from app.contract.program import RaiseWindow
+from app.contract.tasks import ListTasks, StartBackup
+from app.core.passphrases import PASSPHRASE_VARIABLE, SECRET_FILE
 from app.domain.engine_events import EngineFound, EngineLost, WindowRaiseAsked
 from app.domain.events import Event
 from app.domain.states import TaskState
-from app.engine.api import (
-    ListTasks,
-    ListVms,
-    RaiseWindow,
-    StartBackup,
-)
-from app.engine.remote.errors import EngineBusy
 from app.paths import HOME_VARIABLE
-from app.secretstore.choice import SECRET_FILE
 from app.secretstore.file_store import EncryptedFileSecretStore
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 from app.simulator.server import VSphereSimulator
+from tests.support.own_engine import open_door
 from tests.support.stage import small_spec, start_first_backup, state_of
 from tests.support.waiting import wait_until
 
@@ -117,7 +116,7 @@ def test_a_window_attaches_to_the_engine_and_sees_its_task_through(
 ) -> None:
     with home.engine() as process:
         with home.open_door() as opened:
-            assert opened.host is None
+            assert not opened.is_ours
             heard: list[Event] = []
             opened.door.subscribe(heard.append)
             task = start_first_backup(opened.door, simulator, tmp_path)
@@ -149,7 +148,7 @@ def test_a_signal_ends_it_in_order_in_the_middle_of_a_backup(
         assert process.wait(PATIENCE_S) == 0
     assert not [name for name in ("engine.json", "engine.sock") if (home.path / "data" / name).exists()]
     with home.open_door() as again:
-        assert again.host is not None
+        assert again.is_ours
         assert state_of(again.door, task) is TaskState.STOPPED
 
 
@@ -192,8 +191,8 @@ def test_there_is_one_engine_per_catalog(home: Home) -> None:
 
 def test_a_second_window_raises_the_first(home: Home) -> None:
     with home.open_door() as first, home.open_door() as second:
-        assert first.host is not None
-        assert second.host is None
+        assert first.is_ours
+        assert not second.is_ours
         window = claim_window(home.installation)
         assert window is not None
         with window:

@@ -13,10 +13,12 @@ import msgspec
 import pytest
 
 from app.cli.demo.stage import Stage, open_host, open_simulator, register
+from app.contract.points import ListPoints
+from app.contract.tasks import StartBackup
 from app.core.hypervisor import TRACKING_SNAPSHOT_PREFIX
+from app.core.passphrases import PASSPHRASE_VARIABLE
 from app.domain.states import BackupKind
-from app.engine.api import Engine, ListPoints, StartBackup
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE
+from app.engine.engine import Engine
 from tests.support.stage import (
     DEADLINE_S,
     RULE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.api import ListOffers
+from app.contract.offers import ListOffers
 from tests.support.engine_lab import EngineLab
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is proven on Linux only")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.platforms import ListPlatforms, ListVms
+from app.contract.standbys import ListStandbys
+from app.contract.tasks import StartBackup
 from app.core.clock import SystemClock
 from app.domain.states import TaskState
-from app.engine.api import ListPlatforms, ListStandbys, ListVms, StartBackup
 from app.repository import Repository
 from app.simulator.server import VSphereSimulator
 from tests.e2e.test_headless import PATIENCE_S, ROOT, Home, home, simulator

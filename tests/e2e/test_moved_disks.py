@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from app.cli.demo.stage import Stage
+from app.contract.restore import NewVm, StartRestore
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmPlacement
-from app.engine import messages as m
-from app.engine.api import NewVm, StartRestore
+from app.engine import messages
 from tests.support.engine_lab import codes_of
 from tests.support.other_client import OtherClient
 from tests.support.stage import (
@@ -51,7 +51,7 @@ def test_a_storage_vmotion_in_any_state_is_followed(
     task = start_backup(stage, vm, FULL, transports=(mode,))
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.COMPLETED, explain(report)
-    assert codes_of(report).count(m.DISK_MOVED.code) == 1, "all disks moved at once; the second was known"
+    assert codes_of(report).count(messages.DISK_MOVED.code) == 1, "all disks moved at once; the second was known"
     made = Made(task, known_point(stage, report))
     assert_points_are_exact(stage, vm.id, [made])
     assert not our_snapshots(stage)
@@ -68,7 +68,7 @@ def test_a_storage_vmotion_in_the_middle_of_a_disk_is_followed(
     task = start_backup(stage, vm, FULL, transports=(mode,))
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.COMPLETED, explain(report)
-    assert m.DISK_MOVED.code in codes_of(report)
+    assert messages.DISK_MOVED.code in codes_of(report)
     assert_points_are_exact(stage, vm.id, [Made(task, known_point(stage, report))])
     assert not our_snapshots(stage)
 
@@ -125,5 +125,5 @@ def test_a_new_vm_that_is_moved_while_it_is_restored_is_followed(
     )
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.COMPLETED, explain(report)
-    assert m.DISK_MOVED.code in codes_of(report)
+    assert messages.DISK_MOVED.code in codes_of(report)
     assert vm_named(stage, "web-copy").datastores == ("ds2",)

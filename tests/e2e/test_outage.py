@@ -6,12 +6,13 @@ import pytest
 from pyVmomi import vim
 
 from app.cli.demo.stage import Stage
+from app.contract.restore import OverOriginal, StartRestore
+from app.contract.tasks import CancelTask, TaskDetails, TaskReport
 from app.core.cancel import CancelToken
 from app.domain.errors import LoginRefused, OperationalError, PlatformUnreachable
 from app.domain.ids import TaskId
 from app.domain.states import BackupKind, TaskState, TransportMode
-from app.engine import messages as m
-from app.engine.api import CancelTask, OverOriginal, StartRestore, TaskDetails, TaskReport
+from app.engine import messages
 from app.transport.negotiation import negotiate
 from tests.support.engine_lab import codes_of
 from tests.support.fakes import RecordingTaskLog
@@ -95,9 +96,9 @@ def test_a_platform_that_refuses_connections_in_any_state_does_not_fail_a_backup
     made = Made(task, known_point(stage, report))
     assert_points_are_exact(stage, vm.id, [made])
     assert not our_snapshots(stage)
-    assert codes_of(report).count(m.PLATFORM_AWAY.code) <= 1
-    if m.PLATFORM_AWAY.code in codes_of(report):
-        assert m.PLATFORM_BACK.code in codes_of(report)
+    assert codes_of(report).count(messages.PLATFORM_AWAY.code) <= 1
+    if messages.PLATFORM_AWAY.code in codes_of(report):
+        assert messages.PLATFORM_BACK.code in codes_of(report)
 
 
 @pytest.mark.parametrize("mode", [TransportMode.NFC_SSL, TransportMode.HTTPS])
@@ -149,12 +150,12 @@ def test_the_wait_is_said_once_with_its_length_and_ends_with_a_stop(stage: Stage
     vm = vm_named(stage, "web-01")
     stage.simulator.go_away()
     task = start_backup(stage, vm, FULL)
-    wait_until(lambda: m.PLATFORM_AWAY.code in codes_of(details(stage, task)))
+    wait_until(lambda: messages.PLATFORM_AWAY.code in codes_of(details(stage, task)))
     stage.engine.execute(CancelTask(task=task))
     report = finished(stage.engine, task)
     stage.simulator.come_back()
     assert report.task.state is TaskState.STOPPED, explain(report)
-    (line,) = [one for one in report.log if one.code == m.PLATFORM_AWAY.code]
+    (line,) = [one for one in report.log if one.code == messages.PLATFORM_AWAY.code]
     assert "300 s" in line.text
 
 
@@ -168,7 +169,7 @@ def test_a_refused_login_is_no_outage(stage: Stage) -> None:
     report = finished(stage.engine, start_backup(stage, vm, FULL))
     assert report.task.error is not None
     assert report.task.error.code == LoginRefused.code
-    assert m.PLATFORM_AWAY.code not in codes_of(report)
+    assert messages.PLATFORM_AWAY.code not in codes_of(report)
 
 
 def test_a_changed_certificate_is_no_outage(stage: Stage) -> None:
@@ -177,7 +178,7 @@ def test_a_changed_certificate_is_no_outage(stage: Stage) -> None:
     report = finished(stage.engine, start_backup(stage, vm, FULL))
     assert report.task.error is not None
     assert report.task.error.code == "platform.certificate_changed"
-    assert m.PLATFORM_AWAY.code not in codes_of(report)
+    assert messages.PLATFORM_AWAY.code not in codes_of(report)
 
 
 @pytest.mark.parametrize(

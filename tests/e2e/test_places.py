@@ -1,9 +1,11 @@
 """Where a restored VM comes to, over the wire: its folder, its name there, and hosts that are too old for it."""
 
 from app.cli.demo.stage import Stage
+from app.contract.platforms import ListVms
+from app.contract.restore import NewVm, OverOriginal, PlanRestore, StartRestore
+from app.contract.tasks import TaskReport
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import PowerState, VmPlacement
-from app.engine.api import ListVms, NewVm, OverOriginal, PlanRestore, StartRestore, TaskReport
 from app.simulator.spec import DiskSpec, VmSpec
 from app.simulator.vm.guests_port import guest_stopped
 from app.simulator.vm.lifecycle import delete_files, forget

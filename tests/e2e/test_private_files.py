@@ -9,27 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import CATALOG_FILE, EngineHost
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import CATALOG_FILE
 from app.catalog import CatalogGuard
 from app.cli.demo.stage import folders_in, open_host, open_simulator, register
 from app.console.autostart import start_with_system
+from app.contract.encryption import AddRecoveryKey
+from app.contract.limits import ChangeLimits
+from app.contract.log import ExportLog
+from app.contract.points import StartExport
+from app.contract.standbys import RegisterStandby, StartSweep
+from app.contract.tasks import StartBackup
 from app.core.sheets import SheetFile
 from app.domain.ids import PlatformId, StandbyId, VmId
+from app.domain.images import ImageFormat
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    AddRecoveryKey,
-    ChangeLimits,
-    Engine,
-    ExportLog,
-    ImageFormat,
-    RegisterStandby,
-    StartBackup,
-    StartExport,
-    StartSweep,
-)
+from app.engine.engine import Engine
 from app.logs import ProgramLog
 from app.secretstore.keyring_store import _user_lock_file
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.workers.keysheet import save_privately
 from tests.support.stage import RULE, explain, finished, small_spec, vm_named
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.hooks import SetHooks
+from app.contract.notifications import SetNotifications
 from app.domain.hooks import HookCommand, Hooks
 from app.domain.notifications import NotificationSettings, WebhookSettings
 from app.domain.states import TaskState
-from app.engine.api import SetHooks, SetNotifications
 from app.simulator.server import VSphereSimulator
 from tests.e2e.test_headless import PATIENCE_S, Home, home, simulator
 from tests.support.slow_server import slow_server

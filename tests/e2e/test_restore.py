@@ -8,11 +8,13 @@ from pyVmomi import vim
 
 from app.cli.demo.judge import compare_files
 from app.cli.demo.stage import Stage
+from app.contract.platforms import DescribeVm, ListVms
+from app.contract.restore import NewVm, OverOriginal, StartRestore
+from app.contract.tasks import CancelTask, TaskReport
 from app.domain.ids import VmId
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import PowerState, VmPlacement
-from app.engine.api import CancelTask, DescribeVm, ListVms, NewVm, OverOriginal, StartRestore, TaskReport
 from app.simulator.spec import DiskSpec, VmSpec
 from tests.e2e.conftest import OpenStage
 from tests.support.stage import MIB, Made, back_up, explain, finished, small_spec, vm_named

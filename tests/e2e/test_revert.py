@@ -13,10 +13,10 @@ import pytest
 from pyVmomi import vmodl
 
 from app.cli.demo.stage import Stage, open_host, open_simulator, register
+from app.contract.tasks import TaskDetails
 from app.core.clock import SystemClock
 from app.domain.states import BackupKind
 from app.domain.vms import VmSummary
-from app.engine.api import TaskDetails
 from app.engine.backup.run import BackupRun
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, UserSpec, VmSpec
 from tests.e2e.conftest import OpenStage

@@ -1,17 +1,12 @@
 """A rule on a real wire: it runs by itself, its VMs go back as a group, and it goes on with the new ones."""
 
 from app.cli.demo.stage import Stage
-from app.domain.ids import VmId
-from app.domain.policies import OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit
-from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
+from app.contract.doctor import ExaminePlatform, ExamineRule, Severity
+from app.contract.platforms import InspectServer, ListPlatformRows
+from app.contract.points import ListPoints
+from app.contract.restore import GroupMember, StartGroupRestore
+from app.contract.rules import (
     CreateRule,
-    ExaminePlatform,
-    ExamineRule,
-    GroupMember,
-    InspectServer,
-    ListPlatformRows,
-    ListPoints,
     ListRules,
     ListRuleVms,
     OneTime,
@@ -19,12 +14,13 @@ from app.engine.api import (
     Policy,
     RuleDraft,
     RunNow,
-    Severity,
-    StartGroupRestore,
-    TaskDetails,
     VmChoice,
     VmsInRules,
 )
+from app.contract.tasks import TaskDetails
+from app.domain.ids import VmId
+from app.domain.policies import OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit
+from app.domain.states import BackupKind, TaskState
 from app.simulator.spec import DiskSpec, VmSpec
 from tests.e2e.conftest import OpenStage
 from tests.support.stage import DEADLINE_S, explain, finished, our_snapshots, small_spec, vm_named

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from app.cli.demo.stage import Stage
+from app.contract.platforms import ListVms
+from app.contract.restore import ConfirmedVm, FindOriginals, OriginalRow, OverOriginal, StartRestore
+from app.contract.tasks import TaskReport
 from app.domain.identity import Verdict
 from app.domain.ids import VmId
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import ConfirmedVm, FindOriginals, ListVms, OriginalRow, OverOriginal, StartRestore, TaskReport
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, VmSpec
 from app.simulator.vm.identities import register_again, set_up_again, share_uuids
 from app.simulator.vm.machine import VirtualMachine

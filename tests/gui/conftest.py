@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.views.console import Console, ThemeSwitch
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.workers.door import DoorClient
 from tests.support.scripted_door import ScriptedDoor
 

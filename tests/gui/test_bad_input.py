@@ -10,18 +10,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QPushButton, QSpinBox
 from pytestqt.qtbot import QtBot
 
+from app.contract.notifications import NotificationRow, SetNotifications
+from app.contract.platforms import Certificate, InspectServer, RegisterPlatform, UpdatePlatform
+from app.contract.standbys import BrowseStandby, RegisterStandby
 from app.domain.errors import CertificateChanged, LoginRefused, OperationalError, PlatformUnreachable
 from app.domain.notifications import NotificationSettings
-from app.engine.api import (
-    BrowseStandby,
-    Certificate,
-    InspectServer,
-    NotificationRow,
-    RegisterPlatform,
-    RegisterStandby,
-    SetNotifications,
-    UpdatePlatform,
-)
 from app.engine.errors import AlreadyRegistered
 from app.views.backup.editor import EditorMode
 from app.views.console import Console

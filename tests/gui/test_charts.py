@@ -13,7 +13,7 @@ from app.views.charts.ranges import fitted_range
 from app.views.charts.ring import Ring, Share, slice_degrees
 from app.views.charts.traffic import TrafficChart, TrafficSample
 from app.views.console import ThemeSwitch
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

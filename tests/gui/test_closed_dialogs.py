@@ -5,7 +5,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.engine.api import AddRecoveryKey, DescribeEncryption, ExaminePlatform, ListPlatformRows, ListStandbyRows
+from app.contract.doctor import ExaminePlatform
+from app.contract.encryption import AddRecoveryKey, DescribeEncryption
+from app.contract.platforms import ListPlatformRows
+from app.contract.standbys import ListStandbyRows
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.page import PlatformsPage

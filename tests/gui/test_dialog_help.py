@@ -6,15 +6,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.contract.points import ListDeletedPoints
 from app.domain.ids import StandbyId
-from app.engine.api import ListDeletedPoints
 from app.views.backup.editor import EditorMode
 from app.views.console import Console
-from app.views.dialog_help import _TEXTS, help_of
 from app.views.platforms.dialog import PlatformDialog
 from app.views.restore.deleted import DeletedPointsDialog
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.dialog_help import _TEXTS, help_of
 from app.views.widgets.form import FormDialog
 from tests.gui.backup.steps import open_editor
 from tests.support.scripted_door import ScriptedDoor

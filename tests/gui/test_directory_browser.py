@@ -2,8 +2,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.contract.standbys import BrowseStandby, DirectoryEntry
 from app.domain.ids import StandbyId
-from app.engine.api import BrowseStandby, DirectoryEntry
 from app.views.console import Console
 from app.views.widgets.directory_browser import DirectoryBrowser
 from tests.support.scripted_door import ScriptedDoor

@@ -13,14 +13,16 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 
+from app.contract.log import LogEntryRow, LogPage, ReadLog
+from app.contract.platforms import PlatformRow
+from app.contract.tasks import ListTasks, TaskRow
 from app.domain.errors import OperationalError
 from app.domain.states import TaskState
-from app.engine.api import ListTasks, LogEntryRow, LogPage, PlatformRow, ReadLog, TaskRow
 from app.views.backup.page import BackupPage
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
+from app.views.frame.main_window import MainWindow
 from app.views.log.page import LogsPage
-from app.views.main_window import MainWindow
 from app.views.platforms.page import PlatformsPage
 from app.views.tasks.page import TasksPage
 from app.views.translation import Language, LanguageSwitch

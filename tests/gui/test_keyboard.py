@@ -10,23 +10,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.contract.base import Query
+from app.contract.log import LogPage, ReadLog
+from app.contract.platforms import ListPlatformRows
+from app.contract.rules import ListRules, ListRuleVms
+from app.contract.standbys import ListStandbyRows
+from app.contract.statistics import ListStatisticsTasks
+from app.contract.tasks import ListTasks
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import (
-    ListPlatformRows,
-    ListRules,
-    ListRuleVms,
-    ListStandbyRows,
-    ListStatisticsTasks,
-    ListTasks,
-    LogPage,
-    Query,
-    ReadLog,
-)
 from app.views.backup.page import BackupPage
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
+from app.views.frame.main_window import MainWindow
 from app.views.log.page import LogsPage
-from app.views.main_window import MainWindow
 from app.views.page import Page
 from app.views.platforms.page import PlatformsPage
 from app.views.restore.page import RestorePage

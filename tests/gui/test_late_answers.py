@@ -8,26 +8,22 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.domain.errors import LoginRefused, PlatformUnreachable
-from app.domain.ids import PlatformId, RuleId, VmId
-from app.domain.places import HostPlace, PlatformPlaces
-from app.domain.tasks import KnownPoint
-from app.engine.api import (
+from app.contract.platforms import (
     Certificate,
-    DescribeSavedVm,
     InspectServer,
-    ListPlaces,
     ListPlatformRows,
     ListPlatforms,
-    ListPoints,
-    ListRecoverableVms,
-    ListRules,
-    ListRuleVms,
-    ListVmPoints,
     PlatformRow,
     RegisterPlatform,
     TryPlatform,
 )
+from app.contract.points import ListPoints, ListRecoverableVms
+from app.contract.restore import DescribeSavedVm, ListPlaces
+from app.contract.rules import ListRules, ListRuleVms, ListVmPoints
+from app.domain.errors import LoginRefused, PlatformUnreachable
+from app.domain.ids import PlatformId, RuleId, VmId
+from app.domain.places import HostPlace, PlatformPlaces
+from app.domain.tasks import KnownPoint
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.page import PlatformsPage

@@ -6,9 +6,9 @@ from pytestqt.qtbot import QtBot
 
 from app.views import style
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
+from app.views.frame.main_window import MainWindow
 from app.views.icons import Glyph
-from app.views.main_window import MainWindow
 from app.views.page import Crumb, Page
 from app.views.style import Theme
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.models.rows import Column, RowModel
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.views.widgets.pill import Pill, PillDelegate, Tone
 from app.views.widgets.table import Table
 from tests.gui.keys import press_menu_key

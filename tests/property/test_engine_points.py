@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.contract.points import ListPoints
+from app.contract.restore import NewVm
+from app.contract.tasks import CancelTask
+from app.domain.changetracking import ChangeTracking
 from app.domain.ids import PointId, VmId
 from app.domain.states import BackupKind, TaskState
 from app.domain.tasks import VerificationState
 from app.domain.vms import VmPlacement
-from app.engine.api import CancelTask, ChangeTracking, ListPoints, NewVm
 from tests.support.engine_lab import CHUNK, QUICK, EngineLab, text_of
 from tests.support.local_disks import BLOCK
 from tests.support.local_host import LocalHost

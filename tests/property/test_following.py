@@ -13,7 +13,7 @@ from app.domain.errors import DiskAccessFailed
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, VmId
 from app.domain.states import TransportMode
-from app.engine.following import DiskPlaces, FollowingReader
+from app.engine.platforms.following import DiskPlaces, FollowingReader
 
 CONTENT = bytes(range(256)) * 16
 PIECE = 64

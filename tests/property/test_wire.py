@@ -14,23 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain import console_events, engine_events, events
-from app.domain.events import Event
-from app.domain.messages import LogLevel
-from app.engine.api import (
-    AnyCommand,
-    AnyQuery,
-    Engine,
-    ErrorRow,
-    ListPlatforms,
-    ListTasks,
-    ListVms,
-    RegisterPlatform,
-    TaskDetails,
-)
-from app.engine.errors import PlatformUnknown
-from app.engine.wire import (
-    RemoteError,
+from app.contract.errors import EngineError, ErrorRow
+from app.contract.platforms import ListPlatforms, ListVms, RegisterPlatform
+from app.contract.tasks import ListTasks, TaskDetails
+from app.contract.wire import (
     Reply,
     UnreadableMessage,
     answer_type,
@@ -40,11 +27,18 @@ from app.engine.wire import (
     encode_event,
     encode_request,
     event_kinds,
+    request_kinds,
     serve,
 )
+from app.domain import console_events, engine_events, events
+from app.domain.events import Event
+from app.domain.messages import LogLevel
+from app.engine.engine import Engine
+from app.engine.errors import PlatformUnknown
 from tests.support.engine_lab import EngineLab
+from tests.support.refusals import refused
 
-REQUESTS: tuple[type[Any], ...] = (*get_args(AnyCommand), *get_args(AnyQuery))
+REQUESTS: tuple[type[Any], ...] = request_kinds()
 EVENTS: tuple[type[Event], ...] = tuple(
     kind
     for module in (events, console_events, engine_events)
@@ -132,7 +126,7 @@ def test_every_event_that_is_declared_can_be_sent() -> None:
 def test_every_error_survives(data: st.DataObject) -> None:
     row = data.draw(values_of(ErrorRow))
     reply = msgspec.json.encode(Reply(error=row))
-    with pytest.raises(RemoteError) as caught:
+    with pytest.raises(EngineError) as caught:
         decode_answer(ListPlatforms(), reply)
     assert caught.value.row == row
     assert caught.value.message == row.message
@@ -176,7 +170,7 @@ def test_an_engine_is_served_through_bytes_alone(tmp_path: Path) -> None:
         ]
         for request in requests:
             assert asked(lab.engine, request) == lab.engine.ask(request)
-        with pytest.raises(PlatformUnknown, match="not registered") as caught:
+        with refused(PlatformUnknown, match="not registered") as caught:
             asked(lab.engine, ListVms(platform="nobody"))  # type: ignore[arg-type]
         assert caught.value.params == {"platform": "nobody"}
         assert [decode_event(data) for data in heard] == lab.events[-len(heard) :]

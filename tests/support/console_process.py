@@ -10,7 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.console.program import application_object, run_console
-from app.views.main_window import MainWindow
+from app.views.frame.main_window import MainWindow
 
 _LOOK_MS = 20
 

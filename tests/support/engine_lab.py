@@ -10,30 +10,23 @@ from pathlib import Path
 from typing import Self
 
 from app.catalog import Catalog
+from app.contract.platforms import RegisterPlatform
+from app.contract.points import ListPoints, StartVerify
+from app.contract.restore import NewVm, OverOriginal, StartRestore
+from app.contract.standbys import RegisterStandby
+from app.contract.tasks import StartBackup, TaskDetails, TaskReport
 from app.core.clock import Clock, SystemClock
 from app.core.disks import DiskReader, ReadRequest
 from app.core.threads import ThreadRunner
 from app.core.zones import local_zone
+from app.domain.changetracking import ChangeTracking
 from app.domain.events import Event
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.standbys import RepositoryPlace
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    ChangeTracking,
-    Engine,
-    EngineSettings,
-    ListPoints,
-    NewVm,
-    OverOriginal,
-    RegisterPlatform,
-    RegisterStandby,
-    StartBackup,
-    StartRestore,
-    StartVerify,
-    TaskDetails,
-    TaskReport,
-)
+from app.engine.engine import Engine
+from app.engine.settings import EngineSettings
 from app.repository import Protection, Repository, RepositoryKey, RepositorySettings
 from tests.support.local_disks import LocalTransports
 from tests.support.local_host import LocalHost

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from app.cli.demo.stage import open_host
-from app.engine.api import StartBackup, TaskDetails
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE
+from app.contract.tasks import StartBackup, TaskDetails
+from app.core.passphrases import PASSPHRASE_VARIABLE
 
 
 def main(home: str, request: str) -> int:

@@ -42,8 +42,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.views import style
-from app.views.entries import EntryButton
 from app.views.widgets.elided import ElidedLabel
+from app.views.widgets.entries import EntryButton
 from tests.support.fit_tables import SLACK, cells_cut, header_cut, lines_cut, plain, short
 
 _BREAKS: Final = re.compile(r"[\s\u200b\u3000-\u9fff/]")

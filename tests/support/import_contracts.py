@@ -112,6 +112,29 @@ class StandardLibraryOnlyContract(DirectImportContract):
         return lambda _, imported: imported.split(".")[0] not in known
 
 
+class UnreachableContract(Contract):
+    """The ``sources`` reach the ``forbidden`` packages by no chain of imports."""
+
+    sources = _strings()
+    forbidden = _strings()
+
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
+        """Look for a chain from every source to every forbidden package."""
+        chains = [
+            chain
+            for source in self.sources
+            for package in self.forbidden
+            if source in graph.modules and package in graph.modules
+            if (chain := graph.find_shortest_chain(source, package, as_packages=True)) is not None
+        ]
+        return ContractCheck(kept=not chains, metadata={"chains": chains})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        """Print one line per chain."""
+        for chain in check.metadata["chains"]:
+            output.print_error(" -> ".join(chain))
+
+
 class DoorsContract(DirectImportContract):
     """From outside, ``package`` is entered through the modules ``doors`` only (exact names)."""
 

@@ -6,26 +6,25 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from app.domain.history import LogSearch
-from app.domain.ids import RuleId, TaskId, VmId
-from app.domain.policies import OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit, Retention, Weekday
-from app.domain.rules import AdvancedSettings
-from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
+from app.contract.rules import (
     CreateRule,
-    EngineSettings,
     ListRules,
     ListRuleVms,
-    ListTasks,
     OneTime,
     Periodic,
     Policy,
     RuleDraft,
     RuleRow,
     RuleVmRow,
-    TaskRow,
     VmChoice,
 )
+from app.contract.tasks import ListTasks, TaskRow
+from app.domain.history import LogSearch
+from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.policies import OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit, Retention, Weekday
+from app.domain.rules import AdvancedSettings
+from app.domain.states import BackupKind, TaskState
+from app.engine.settings import EngineSettings
 from tests.support.engine_lab import QUICK, EngineLab
 from tests.support.fakes import TurnableClock
 from tests.support.local_host import LocalHost

@@ -4,11 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from app.contract.base import Command, Query
 from app.core.bus import EventBus
 from app.domain.errors import OperationalError
 from app.domain.events import Event
-from app.engine.commands import Command
-from app.engine.queries import Query
 
 R = TypeVar("R")
 _PATIENCE_S = 10.0

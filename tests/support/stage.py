@@ -6,6 +6,11 @@ from pathlib import Path
 
 from app.cli.demo.judge import compare_with_file, outside_judge, qemu_finds_equal
 from app.cli.demo.stage import Stage
+from app.contract.door import Door
+from app.contract.platforms import ListVms, RegisterPlatform
+from app.contract.points import ListPoints
+from app.contract.standbys import RegisterStandby
+from app.contract.tasks import StartBackup, TaskDetails, TaskReport
 from app.core.clock import SystemClock
 from app.core.disks import DiskReader, ReadRequest
 from app.core.hypervisor import SNAPSHOT_PREFIX
@@ -14,17 +19,7 @@ from app.domain.ids import TaskId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.states import BackupKind, TaskState, TransportMode
 from app.domain.vms import VmSummary
-from app.engine.api import (
-    Door,
-    Engine,
-    ListPoints,
-    ListVms,
-    RegisterPlatform,
-    RegisterStandby,
-    StartBackup,
-    TaskDetails,
-    TaskReport,
-)
+from app.engine.engine import Engine
 from app.repository import Repository
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from app.cli.ctl.parser import ctl_parser
 from app.cli.ctl.screen import Screen
+from app.contract.client import attach
+from app.contract.errors import EngineAway
 from app.core.streams import FAILED, guarded, say
 from app.domain.errors import OperationalError
-from app.engine.api import EngineAway
-from app.engine.remote.client import attach
 from app.paths import Folders, find_folders
 
 USAGE, NO_ENGINE = 2, 3

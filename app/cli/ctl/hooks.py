@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from app.cli.ctl.names import find_rule
 from app.cli.ctl.screen import Screen
 from app.cli.ctl.tasks import DONE
-from app.domain.hooks import command_words
+from app.contract.door import Door
+from app.contract.hooks import ReadHooks, SetHooks
+from app.contract.rules import ListRules, RuleRow
+from app.domain.hooks import HookBook, HookCommand, Hooks, command_words
 from app.domain.ids import RuleId
-from app.engine.api import Door, HookBook, HookCommand, Hooks, ListRules, ReadHooks, RuleRow, SetHooks
 
 PHASES = ("before", "after")
 

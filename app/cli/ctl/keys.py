@@ -6,11 +6,11 @@ from app.cli.ctl.names import find_standby
 from app.cli.ctl.screen import Screen
 from app.cli.ctl.secrets import new_passphrase, passphrase_or_recovery_key
 from app.cli.ctl.tasks import DONE, FAILED
-from app.engine.api import (
+from app.contract.door import Door
+from app.contract.encryption import (
     AddRecoveryKey,
     ChangePassphrase,
     DescribeEncryption,
-    Door,
     EncryptStandby,
     RevokeRecoveryKeys,
     UnlockStandby,

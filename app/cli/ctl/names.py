@@ -3,11 +3,16 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from app.contract.door import Door
+from app.contract.platforms import ListPlatforms
+from app.contract.points import ListPoints
+from app.contract.rules import ListRules, RuleRow
+from app.contract.standbys import ListStandbys
+from app.contract.tasks import ListTasks, TaskRow
 from app.domain.errors import OperationalError
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
 from app.domain.tasks import KnownPoint
-from app.engine.api import Door, ListPlatforms, ListPoints, ListRules, ListStandbys, ListTasks, RuleRow, TaskRow
 
 T = TypeVar("T")
 _SHORTEST_BEGINNING = 4

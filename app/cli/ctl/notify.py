@@ -4,8 +4,9 @@ from argparse import Namespace
 
 from app.cli.ctl.screen import Screen
 from app.cli.ctl.tasks import DONE
+from app.contract.door import Door
+from app.contract.notifications import NotificationRow, ReadNotifications, TestSink
 from app.domain.notifications import EmailSettings, SinkKind, WebhookSettings
-from app.engine.api import Door, NotificationRow, ReadNotifications, TestSink
 
 
 def show_notifications(door: Door, screen: Screen, _chosen: Namespace) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from app.cli.ctl.names import find, find_point, find_standby
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.tasks import DONE
-from app.engine.api import Door, ListOffers, Offer, OfferPoint, WithdrawPoint
+from app.contract.door import Door
+from app.contract.offers import ListOffers, Offer, OfferPoint, WithdrawPoint
 
 
 def offer_point(door: Door, screen: Screen, chosen: Namespace) -> int:

@@ -4,11 +4,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.cli.ctl import hooks, keys, notify, offers, points, program, rules, sites, tasks
+from app.contract.statistics import StatisticsPeriod
 from app.core.streams import HonestParser
+from app.domain.images import ImageFormat
 from app.domain.notifications import SinkKind
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import StatisticsPeriod
-from app.engine.export.formats import ImageFormat
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]

@@ -6,8 +6,10 @@ from pathlib import Path
 from app.cli.ctl.names import find_point, find_standby
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.tasks import DONE, queued
-from app.engine.api import Door, ListPoints, ListStandbys, StartExport, StartVerify
-from app.engine.export.formats import ImageFormat
+from app.contract.door import Door
+from app.contract.points import ListPoints, StartExport, StartVerify
+from app.contract.standbys import ListStandbys
+from app.domain.images import ImageFormat
 
 
 def list_points(door: Door, screen: Screen, chosen: Namespace) -> int:

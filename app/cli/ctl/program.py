@@ -5,18 +5,12 @@ from argparse import Namespace
 from app.cli.ctl.names import find_rule, find_task
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.tasks import DONE
+from app.contract.door import Door
+from app.contract.log import LogEntryRow, LogFilter, ReadLog
+from app.contract.overview import ReadOverview, ReadStatus
+from app.contract.program import ConfirmClock
+from app.contract.statistics import ReadStatistics, StatisticsPeriod
 from app.domain.messages import LogLevel
-from app.engine.api import (
-    ConfirmClock,
-    Door,
-    LogEntryRow,
-    LogFilter,
-    ReadLog,
-    ReadOverview,
-    ReadStatistics,
-    ReadStatus,
-    StatisticsPeriod,
-)
 
 _PAGE = 500
 

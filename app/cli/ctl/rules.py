@@ -5,18 +5,10 @@ from argparse import Namespace
 from app.cli.ctl.names import find, find_rule
 from app.cli.ctl.screen import Screen
 from app.cli.ctl.tasks import DONE, queued
+from app.contract.door import Door
+from app.contract.rules import ChangeRuleRetry, DescribeRule, ListRules, ListRuleVms, RunNow, StartRules, StopRules
 from app.domain.policies import RetryPlan
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    ChangeRuleRetry,
-    DescribeRule,
-    Door,
-    ListRules,
-    ListRuleVms,
-    RunNow,
-    StartRules,
-    StopRules,
-)
 
 
 def list_rules(door: Door, screen: Screen, _chosen: Namespace) -> int:

@@ -5,7 +5,7 @@ import sys
 
 from app.core.streams import is_at_terminal
 from app.domain.errors import OperationalError
-from app.repository import is_recovery_key
+from app.domain.recoverykeys import has_form_of_recovery_key
 
 _MOST_CHARS = 64 * 1024
 
@@ -30,7 +30,7 @@ def passphrase_or_recovery_key(question: str) -> str:
     if is_at_terminal():
         return getpass.getpass(question)
     whole = sys.stdin.read(_MOST_CHARS) if sys.stdin is not None else ""
-    return whole if is_recovery_key(whole) else whole.partition("\n")[0].rstrip("\r")
+    return whole if has_form_of_recovery_key(whole) else whole.partition("\n")[0].rstrip("\r")
 
 
 def new_passphrase() -> str:

@@ -7,21 +7,17 @@ from app.cli.ctl.names import find_platform, find_standby
 from app.cli.ctl.screen import Screen, size
 from app.cli.ctl.secrets import new_passphrase, secret
 from app.cli.ctl.tasks import DONE, FAILED, queued
-from app.core.streams import is_at_terminal
-from app.engine.api import (
-    Door,
+from app.contract.door import Door
+from app.contract.platforms import (
     InspectServer,
     ListPlatformRows,
-    ListStandbyRows,
     ProbePlatform,
-    ReadOpenEntries,
     RegisterPlatform,
-    RegisterStandby,
     RemovePlatform,
-    RemoveStandby,
-    StartClosing,
     UpdatePlatform,
 )
+from app.contract.standbys import ListStandbyRows, ReadOpenEntries, RegisterStandby, RemoveStandby, StartClosing
+from app.core.streams import is_at_terminal
 
 # --- platforms -----------------------------------------------------------------------------------------------
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from app.cli.ctl.names import find_task
 from app.cli.ctl.screen import Screen, size
+from app.contract.door import Door
+from app.contract.tasks import CancelTask, ListTasks, TaskDetails, TaskRow
 from app.domain.ids import TaskId
 from app.domain.states import TaskState
-from app.engine.api import CancelTask, Door, ListTasks, TaskDetails, TaskRow
 
 DONE, FAILED = 0, 1
 _LOOK_EVERY_S = 0.5

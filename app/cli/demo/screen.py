@@ -9,10 +9,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColum
 from rich.table import Table
 
 from app.cli.demo.judge import Verdict
+from app.contract.tasks import ListTasks, TaskReport, TaskRow
 from app.core.clock import SystemClock
 from app.domain.ids import PointId, TaskId
 from app.domain.restore_point import RestorePoint
-from app.engine.api import Engine, ListTasks, TaskReport, TaskRow
+from app.engine.engine import Engine
 
 _LOOK_EVERY_S = 0.1
 _MIB = 1024 * 1024

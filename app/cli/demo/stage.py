@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.bootstrap import EngineHost, Installation
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import Installation
+from app.contract.platforms import RegisterPlatform
+from app.contract.standbys import RegisterStandby
 from app.core.clock import Clock
 from app.core.hypervisor import SNAPSHOT_PREFIX
+from app.core.passphrases import SECRET_FILE
 from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
-from app.engine.api import Engine, RegisterPlatform, RegisterStandby
+from app.engine.engine import Engine
 from app.paths import Folders, program_folder
-from app.secretstore.choice import SECRET_FILE
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import SimulatorSpec

@@ -8,28 +8,17 @@ from pathlib import Path
 from app.cli.demo.judge import Verdict, compare_files, compare_with_file, outside_judge, qemu_finds_equal
 from app.cli.demo.screen import Screen, clock_time
 from app.cli.demo.stage import Stage
+from app.contract.platforms import DescribeVm, ListVms
+from app.contract.points import ListPoints, StartVerify
+from app.contract.restore import NewVm, OverOriginal, StartRestore
+from app.contract.rules import CreateRule, Periodic, RuleDraft, RunNow, VmChoice
+from app.contract.tasks import TaskDetails, TaskRow
 from app.core.privatefiles import make_private_folders
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Retention
 from app.domain.states import BackupKind, TaskState
 from app.domain.tasks import KnownPoint
 from app.domain.vms import PowerState, VmPlacement, VmSummary
-from app.engine.api import (
-    CreateRule,
-    DescribeVm,
-    ListPoints,
-    ListVms,
-    NewVm,
-    OverOriginal,
-    Periodic,
-    RuleDraft,
-    RunNow,
-    StartRestore,
-    StartVerify,
-    TaskDetails,
-    TaskRow,
-    VmChoice,
-)
 from app.repository import PointReader, Repository
 
 MIB = 1024 * 1024

@@ -5,20 +5,26 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from app import __version__
-from app.bootstrap import EngineHost, Installation, settle_catalog
-from app.catalog import CatalogChoice
-from app.cli.headless.charge import Outcome, receive_charge, tell_outcome, when_parent_is_gone
+from app.bootstrap.host import EngineHost, open_secrets, settle_catalog
+from app.bootstrap.installation import Installation
 from app.cli.headless.servicemanager import tell_service_manager
 from app.cli.headless.signals import EndWish, end_wish
+from app.config import SecretStoreKind
+from app.contract.launch import EngineLaunch, Outcome, receive_launch, tell_outcome, when_parent_is_gone
+from app.contract.overview import ReadOverview
+from app.contract.rules import ListRules
+from app.core.passphrases import passphrase_from
 from app.core.priority import yield_to_others
 from app.core.streams import FAILED, is_at_terminal, note, say
+from app.domain.catalogs import CatalogChoice
 from app.domain.errors import OperationalError
-from app.engine.api import Engine, ListRules, ReadOverview
+from app.engine.engine import Engine
 from app.logs import MIB, ProgramLog
 from app.paths import Folders
-from app.secretstore.passphrases import passphrase_from
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +75,7 @@ def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:
         0 when it ended in order, 1 when it could not be started; the parent is told why.
     """
     try:
-        charge = receive_charge()
+        launch = receive_launch()
     except (EOFError, OSError) as error:
         say(str(error))
         return FAILED
@@ -77,13 +83,35 @@ def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:
     with end_wish() as wish:
         when_parent_is_gone(lambda: wish.name_it("the end of its parent"))
         return _run(
-            charge.folders,
+            folders_of(launch),
             wish,
-            lambda: charge.passphrase,
+            lambda: launch.passphrase,
             lambda _installation: tell_outcome(Outcome.ready()),
             lambda error: tell_outcome(Outcome.failed(error)),
             on_wish,
+            lambda installation: _as_launched(installation, launch),
         )
+
+
+def folders_of(launch: EngineLaunch) -> Folders:
+    """Return where the files of a launched engine are."""
+    return Folders(
+        program=Path(launch.program),
+        config=Path(launch.config),
+        data=Path(launch.data),
+        local=Path(launch.local),
+        logs=Path(launch.logs),
+    )
+
+
+def _as_launched(installation: Installation, launch: EngineLaunch) -> Installation:
+    """Do what was chosen about the catalog; return the installation with the chosen place for passwords."""
+    if launch.catalog is not None:
+        settle_catalog(installation, launch.catalog)
+    if launch.secret_store is None:
+        return installation
+    settings = replace(installation.settings, secret_store=SecretStoreKind(launch.secret_store))
+    return replace(installation, settings=settings)
 
 
 def _run(
@@ -93,6 +121,7 @@ def _run(
     ready: Callable[[Installation], None],
     failed: Callable[[OperationalError], None],
     on_wish: Callable[[], object],
+    prepare: Callable[[Installation], Installation] = lambda installation: installation,
 ) -> int:
     try:
         installation = Installation.find(folders)
@@ -110,7 +139,7 @@ def _run(
     sys.setswitchinterval(SWITCH_S)
     with log:
         try:
-            _serve(installation, wish, ask_passphrase, ready, on_wish)
+            _serve(prepare(installation), wish, ask_passphrase, ready, on_wish)
         except OperationalError as error:
             _log.error("the engine could not be started: %s", error)
             failed(error)
@@ -125,7 +154,7 @@ def _serve(
     ready: Callable[[Installation], None],
     on_wish: Callable[[], object],
 ) -> None:
-    secrets = installation.open_secrets(ask_passphrase)
+    secrets = open_secrets(installation, ask_passphrase)
     with EngineHost.open(installation, secrets=secrets) as host:
         host.let_others_in()
         _log.info("Standfast %s runs without a window", __version__)

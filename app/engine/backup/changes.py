@@ -12,10 +12,10 @@ from app.domain.errors import ChangeTrackingLost, OperationalError
 from app.domain.extents import Extent, clip, total_bytes
 from app.domain.ids import PointId, VmId
 from app.domain.vms import FrozenVm, VirtualDisk
-from app.engine import messages as m
-from app.engine.audit import AuditResult, compare_blocks, draw_blocks
+from app.engine import messages
+from app.engine.backup.audit import AuditResult, compare_blocks, draw_blocks
 from app.engine.backup.plan import BackupPlan, DiskPlan
-from app.engine.disks import DiskOpener
+from app.engine.platforms.disks import DiskOpener
 from app.engine.settings import EngineSettings
 from app.repository import Repository
 from app.repository.errors import DataDamaged, PointDamaged, PointMissing
@@ -93,12 +93,12 @@ class ChangeQuery:
             try:
                 extents = self._ask(one.disk, one.since)
             except ChangeTrackingLost as error:
-                reason = m.WHOLE_CHANGES_LOST.fill(disk=one.disk.label, detail=error.message)
+                reason = messages.WHOLE_CHANGES_LOST.fill(disk=one.disk.label, detail=error.message)
                 plan = plan.with_whole(one.disk.key, reason)
                 continue
             known[one.disk.key] = DiskExtents(plan=one, extents=extents, by_tracking=True)
             self._context.log.info(
-                m.CHANGES_FOUND, disk=one.disk.label, bytes=total_bytes(extents), parent=one.parent
+                messages.CHANGES_FOUND, disk=one.disk.label, bytes=total_bytes(extents), parent=one.parent
             )
         return plan, known
 
@@ -119,7 +119,7 @@ class ChangeQuery:
             found = reader.allocated_extents()
         if found is not None:
             return self._whole(one, tuple(clip(found, disk.capacity_bytes)), "transport")
-        self._context.log.info(m.EVERYTHING_IS_READ, disk=disk.label, capacity=disk.capacity_bytes)
+        self._context.log.info(messages.EVERYTHING_IS_READ, disk=disk.label, capacity=disk.capacity_bytes)
         everything = (Extent(0, disk.capacity_bytes),) if disk.capacity_bytes else ()
         return DiskExtents(plan=one, extents=everything, by_tracking=False)
 
@@ -134,7 +134,7 @@ class ChangeQuery:
     def _whole(self, one: DiskPlan, extents: tuple[Extent, ...], source: str) -> DiskExtents:
         disk = one.disk
         self._context.log.info(
-            m.ALLOCATED_FOUND,
+            messages.ALLOCATED_FOUND,
             disk=disk.label,
             bytes=total_bytes(extents),
             capacity=disk.capacity_bytes,
@@ -181,10 +181,10 @@ class Auditor:
             return False
         result = self._compare(blocks, known)
         if result.lie_at is None:
-            self._context.log.info(m.AUDIT_PASSED, disk=disk.label, blocks=result.checked_blocks)
+            self._context.log.info(messages.AUDIT_PASSED, disk=disk.label, blocks=result.checked_blocks)
             return False
         self._context.log.error(
-            m.AUDIT_FOUND_LIE, disk=disk.label, offset=result.lie_at, parent=known.plan.parent or "-"
+            messages.AUDIT_FOUND_LIE, disk=disk.label, offset=result.lie_at, parent=known.plan.parent or "-"
         )
         return True
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.contract.tasks import StartBackup
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor, MarkedHistory, RevertHistory
 from app.core.patience import Patience
@@ -16,14 +17,13 @@ from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFac
 from app.domain.rules import ProtectedVm
 from app.domain.states import TaskState, TransportMode
 from app.domain.vms import FrozenVm, PowerState, SavedConfiguration, VirtualDisk, VmDetails
-from app.engine import messages as m
+from app.engine import messages
 from app.engine.backup.changes import UNUSABLE_PARENT, Auditor, ChangeQuery, DiskExtents, parent_problem
 from app.engine.backup.healing import with_lost_extents
 from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
-from app.engine.commands import StartBackup
-from app.engine.disks import DiskOpener
 from app.engine.errors import NothingToBackUp
-from app.engine.jobs import Job, Workshop
+from app.engine.platforms.disks import DiskOpener
+from app.engine.tasks.job import Job, Workshop
 from app.repository import DiskDraft, PointDraft, PointWriter, Repository
 
 
@@ -71,7 +71,7 @@ class FrozenBackup:
             TaskCancelled: the operator stopped it.
         """
         if self.frozen.quiesce_failure is not None:
-            self._context.log.warning(m.QUIESCE_GIVEN_UP, detail=self.frozen.quiesce_failure)
+            self._context.log.warning(messages.QUIESCE_GIVEN_UP, detail=self.frozen.quiesce_failure)
         configuration = self._save_configuration()
         plan, known = self._query_changes()
         plan, known = self._check_data(plan, known)
@@ -94,9 +94,9 @@ class FrozenBackup:
         saved = self.patience.through(
             lambda: self.hypervisor.save_configuration(self.request.vm, log=self._context.log)
         )
-        self._context.log.info(m.CONFIGURATION_SAVED, files=", ".join(sorted(saved.files)))
+        self._context.log.info(messages.CONFIGURATION_SAVED, files=", ".join(sorted(saved.files)))
         if saved.missing:
-            self._context.log.warning(m.CONFIGURATION_INCOMPLETE, missing="; ".join(saved.missing))
+            self._context.log.warning(messages.CONFIGURATION_INCOMPLETE, missing="; ".join(saved.missing))
         return saved
 
     # --- what to read --------------------------------------------------------------------------------------------
@@ -147,13 +147,13 @@ class FrozenBackup:
         since: datetime | HistoryMark | None = parent.history
         if since is None:
             if isinstance(hypervisor, MarkedHistory) or parent.created_at > self.frozen_at:
-                return m.WHOLE_TIME_UNKNOWN
+                return messages.WHOLE_TIME_UNKNOWN
             since = parent.created_at
         try:
             went_back = self.patience.through(lambda: hypervisor.reverted_since(self.request.vm, since))
-            return m.WHOLE_WENT_BACK if went_back else None
+            return messages.WHOLE_WENT_BACK if went_back else None
         except OperationalError as error:
-            self._context.log.warning(m.REVERTS_UNKNOWN, detail=error.message)
+            self._context.log.warning(messages.REVERTS_UNKNOWN, detail=error.message)
             return None
 
     def _choose_chain(self) -> tuple[str, Sequence[RestorePoint]]:
@@ -176,7 +176,7 @@ class FrozenBackup:
         if plan.parent is not None:
             problem = parent_problem(self.repository, plan.parent, plan)
             if problem is not None:
-                plan = plan.without_parent(m.WHOLE_PARENT_DAMAGED, detail=problem.message)
+                plan = plan.without_parent(messages.WHOLE_PARENT_DAMAGED, detail=problem.message)
                 self._tell(plan)
         known = self._completed(plan, known)
         plan, known = self._healed(plan, known)
@@ -211,11 +211,11 @@ class FrozenBackup:
                 if not one.by_tracking or not auditor.finds_lie(one):
                     continue
             except UNUSABLE_PARENT as error:
-                reason = m.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
+                reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
                 plan = plan.with_whole(one.plan.disk.key, reason)
                 continue
             self.caught_lie = True
-            reason = m.WHOLE_TRACKING_LIED.fill(disk=one.plan.disk.label)
+            reason = messages.WHOLE_TRACKING_LIED.fill(disk=one.plan.disk.label)
             plan = plan.with_whole(one.plan.disk.key, reason, map_trusted=False, keep_change_id=False)
         self._tell(plan)
         return plan, self._completed(plan, known)
@@ -262,7 +262,7 @@ class FrozenBackup:
         except SnapshotGone:
             raise
         except OperationalError as error:
-            self._context.log.warning(m.SNAPSHOT_NOT_CHECKED, detail=error.message)
+            self._context.log.warning(messages.SNAPSHOT_NOT_CHECKED, detail=error.message)
 
     def _draft(self, plan: BackupPlan) -> PointDraft:
         off = self.details.summary.power_state is PowerState.OFF
@@ -311,7 +311,7 @@ class FrozenBackup:
                     raise
                 raise _ParentDamaged(disk.key, error) from error
             self._context.log.info(
-                m.DISK_DONE,
+                messages.DISK_DONE,
                 disk=disk.label,
                 read_bytes=written.read_bytes,
                 stored_bytes=written.stored_bytes,
@@ -324,10 +324,10 @@ class FrozenBackup:
     ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         """Read the disk whole whose parent turned out damaged; what was stored already is found again."""
         label = known[problem.key].plan.disk.label
-        reason = m.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause.message)
+        reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause.message)
         plan = plan.with_whole(problem.key, reason)
         self._tell(plan)
-        self._context.log.info(m.WRITING_AGAIN)
+        self._context.log.info(messages.WRITING_AGAIN)
         known = self._completed(plan, known)
         self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))
         return plan, known

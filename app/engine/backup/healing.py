@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app.core.tasklog import TaskLog
 from app.domain.extents import total_bytes, union
-from app.engine import messages as m
+from app.engine import messages
 from app.engine.backup.changes import UNUSABLE_PARENT, DiskExtents
 from app.engine.backup.plan import BackupPlan
 from app.repository import Repository
@@ -29,10 +29,10 @@ def with_lost_extents(
         try:
             lost = repository.lost_extents(one.plan.parent, key)
         except UNUSABLE_PARENT as error:
-            reason = m.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
+            reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
             plan = plan.with_whole(key, reason)
             continue
         if lost:
-            log.warning(m.LOST_READ_AGAIN, disk=one.plan.disk.label, bytes=total_bytes(lost))
+            log.warning(messages.LOST_READ_AGAIN, disk=one.plan.disk.label, bytes=total_bytes(lost))
             completed[key] = replace(one, extents=tuple(union(one.extents, lost)))
     return plan, completed

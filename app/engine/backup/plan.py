@@ -14,7 +14,7 @@ from app.domain.messages import Message, MessageKind
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import BackupKind
 from app.domain.vms import VirtualDisk
-from app.engine import messages as m
+from app.engine import messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def plan_backup(
         return BackupPlan(asked=asked, kind=BackupKind.FULL, parent=None, disks=plans, notes=notes)
     newer = points[: points.index(parent)]
     plans = tuple(_plan_disk(disk, parent, newer, tracking_wanted=tracking_wanted) for disk in disks)
-    chosen = m.PARENT_CHOSEN.fill(parent=parent.id)
+    chosen = messages.PARENT_CHOSEN.fill(parent=parent.id)
     return _settled(BackupPlan(asked=asked, kind=asked, parent=parent.id, disks=plans, notes=(*notes, chosen)))
 
 
@@ -111,12 +111,12 @@ def _choose_parent(
     if asked is BackupKind.FULL:
         return None, ()
     if not points:
-        return None, (m.FIRST_IS_FULL.fill(),)
+        return None, (messages.FIRST_IS_FULL.fill(),)
     if asked is BackupKind.INCREMENTAL:
         return points[0], ()
     last_full = next((point for point in points if point.kind is BackupKind.FULL), None)
     if last_full is None:
-        return None, (m.NO_FULL_FOR_DIFFERENTIAL.fill(),)
+        return None, (messages.NO_FULL_FOR_DIFFERENTIAL.fill(),)
     return last_full, ()
 
 
@@ -125,24 +125,24 @@ def _plan_disk(
 ) -> DiskPlan:
     before = parent.disk(disk.key)
     if not tracking_wanted or disk.change_id is None:
-        return DiskPlan(disk=disk, reason=m.WHOLE_NOT_TRACKED.fill(disk=disk.label))
+        return DiskPlan(disk=disk, reason=messages.WHOLE_NOT_TRACKED.fill(disk=disk.label))
     if before is None:
-        return DiskPlan(disk=disk, reason=m.WHOLE_PARENT_LACKS_DISK.fill(disk=disk.label))
+        return DiskPlan(disk=disk, reason=messages.WHOLE_PARENT_LACKS_DISK.fill(disk=disk.label))
     reason = _why_not_comparable(disk, disk.change_id, before)
     if reason is not None or before.change_id is None:
         return DiskPlan(disk=disk, reason=reason)
     if any(later is not None and later.change_id is None for later in (point.disk(disk.key) for point in newer)):
-        return DiskPlan(disk=disk, reason=m.WHOLE_CHAIN_BROKEN.fill(disk=disk.label))
+        return DiskPlan(disk=disk, reason=messages.WHOLE_CHAIN_BROKEN.fill(disk=disk.label))
     return DiskPlan(disk=disk, parent=parent.id, since=before.change_id)
 
 
 def _why_not_comparable(disk: VirtualDisk, change_id: str, before: PointDisk) -> Message | None:
     if disk.uuid != before.uuid:
-        return m.WHOLE_OTHER_DISK.fill(disk=disk.label, now=disk.uuid, then=before.uuid)
+        return messages.WHOLE_OTHER_DISK.fill(disk=disk.label, now=disk.uuid, then=before.uuid)
     if disk.capacity_bytes != before.capacity_bytes:
-        return m.WHOLE_RESIZED.fill(disk=disk.label, now=disk.capacity_bytes, then=before.capacity_bytes)
+        return messages.WHOLE_RESIZED.fill(disk=disk.label, now=disk.capacity_bytes, then=before.capacity_bytes)
     if before.change_id is None:
-        return m.WHOLE_PARENT_NOT_TRACKED.fill(disk=disk.label)
+        return messages.WHOLE_PARENT_NOT_TRACKED.fill(disk=disk.label)
     return _why_not_later(disk.label, change_id, before.change_id)
 
 
@@ -151,16 +151,16 @@ def _why_not_later(label: str, now: str, then: str) -> Message | None:
     try:
         current, earlier = ChangeId.parse(now), ChangeId.parse(then)
     except ValueError as error:
-        return m.WHOLE_CHANGES_LOST.fill(disk=label, detail=error)
+        return messages.WHOLE_CHANGES_LOST.fill(disk=label, detail=error)
     if not current.comparable_with(earlier):
-        return m.WHOLE_TRACKING_RESET.fill(disk=label)
+        return messages.WHOLE_TRACKING_RESET.fill(disk=label)
     if current.sequence <= earlier.sequence:
-        return m.WHOLE_WENT_BACK.fill(disk=label)
+        return messages.WHOLE_WENT_BACK.fill(disk=label)
     return None
 
 
 def _settled(plan: BackupPlan) -> BackupPlan:
     if plan.parent is None or any(not one.whole for one in plan.disks):
         return plan
-    notes = (*plan.notes, m.ALL_DISKS_WHOLE.fill())
+    notes = (*plan.notes, messages.ALL_DISKS_WHOLE.fill())
     return replace(plan, kind=BackupKind.FULL, parent=None, notes=notes)

@@ -7,7 +7,9 @@ effect. Whatever ends the run in between leaves neither.
 
 import random
 
+from app.contract.tasks import StartBackup
 from app.core.hypervisor import Hypervisor, MarkedHistory, ResettableTracking
+from app.domain.changetracking import ChangeTracking
 from app.domain.clocks import ClockDoubtKind
 from app.domain.errors import OperationalError, StandbyFull
 from app.domain.events import RestorePointCommitted
@@ -15,18 +17,16 @@ from app.domain.restore_point import HistoryMark, RestorePoint
 from app.domain.standbys import target_directory
 from app.domain.states import TaskState
 from app.domain.vms import PowerState, VmDetails
-from app.engine import messages as m
+from app.engine import messages
 from app.engine.backup.frozen import FrozenBackup
+from app.engine.backup.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.engine.backup.subject import BackupSubject
-from app.engine.commands import StartBackup
-from app.engine.disks import DiskOpener
 from app.engine.errors import NothingToBackUp
-from app.engine.hooks import HookRunner, HookSubject, read_hooks
-from app.engine.identification import identity_of, note_identity
-from app.engine.jobs import Job, Workshop, patience_for
-from app.engine.leftovers import note_leftovers
-from app.engine.options import ChangeTracking
-from app.engine.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
+from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
+from app.engine.platforms.disks import DiskOpener
+from app.engine.platforms.identification import identity_of, note_identity
+from app.engine.standbys.leftovers import note_leftovers
+from app.engine.tasks.job import Job, Workshop, patience_for
 from app.repository import Repository
 
 
@@ -81,12 +81,12 @@ class BackupRun:
         request, log = self._request, self._job.log
         for disk in details.disks:
             if disk.unsupported_reason is not None:
-                log.warning(m.DISK_LEFT_OUT, disk=disk.label, reason=disk.unsupported_reason)
+                log.warning(messages.DISK_LEFT_OUT, disk=disk.label, reason=disk.unsupported_reason)
         if all(disk.unsupported_reason is not None for disk in details.disks):
             raise NothingToBackUp(vm=details.summary.name)
         free_bytes = repository.free_bytes()
         if free_bytes is None:
-            log.warning(m.STANDBY_SPACE_UNKNOWN)
+            log.warning(messages.STANDBY_SPACE_UNKNOWN)
         elif free_bytes < self._workshop.settings.standby_reserve_bytes:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
         sweeper = self._workshop.sweeper
@@ -103,23 +103,23 @@ class BackupRun:
         """Return whether this backup uses change tracking, after switching it on where that is wanted."""
         log, summary, wish = self._job.log, details.summary, self._request.tracking
         if wish is ChangeTracking.OFF:
-            log.info(m.TRACKING_NOT_WANTED)
+            log.info(messages.TRACKING_NOT_WANTED)
             return False
         if not summary.change_tracking_supported:
-            log.info(m.TRACKING_UNSUPPORTED)
+            log.info(messages.TRACKING_UNSUPPORTED)
             return False
         if summary.change_tracking_enabled:
             return True
         if wish is ChangeTracking.IF_ENABLED:
-            log.info(m.TRACKING_NOT_ON)
+            log.info(messages.TRACKING_NOT_ON)
             return False
         self._job.context.cancel.check()
         with self._tracking_switch(hypervisor):
             is_on = hypervisor.enable_change_tracking(self._request.vm, log=log, cancel=self._job.context.cancel)
         if is_on:
-            log.info(m.TRACKING_SWITCHED_ON)
+            log.info(messages.TRACKING_SWITCHED_ON)
             return True
-        log.info(m.TRACKING_NOT_ON)
+        log.info(messages.TRACKING_NOT_ON)
         return False
 
     def _tracking_switch(self, hypervisor: Hypervisor) -> TrackingSwitch:
@@ -147,7 +147,7 @@ class BackupRun:
     def _target(self, details: VmDetails) -> SnapshotTarget:
         runs = details.summary.power_state is PowerState.ON
         if self._request.quiesce and not runs:
-            self._job.log.info(m.QUIESCE_NEEDS_RUNNING_VM)
+            self._job.log.info(messages.QUIESCE_NEEDS_RUNNING_VM)
         return SnapshotTarget(
             platform=self._request.platform, vm=self._request.vm, quiesce=self._request.quiesce and runs
         )
@@ -187,7 +187,7 @@ class BackupRun:
         try:
             mark = hypervisor.history_mark()
         except OperationalError as error:
-            self._job.log.warning(m.HISTORY_NOT_MARKED, detail=error.message)
+            self._job.log.warning(messages.HISTORY_NOT_MARKED, detail=error.message)
             return None
         platform = self._workshop.sessions.platform(self._request.platform)
         self._workshop.clock_watch.note_other(
@@ -204,17 +204,17 @@ class BackupRun:
         try:
             with context.cancel.shield(), self._tracking_switch(hypervisor):
                 if hypervisor.reset_change_tracking(self._request.vm, log=context.log, cancel=context.cancel):
-                    context.log.info(m.TRACKING_RESET)
+                    context.log.info(messages.TRACKING_RESET)
         except OperationalError as error:
-            context.log.warning(m.TRACKING_RESET_FAILED, detail=error.message)
+            context.log.warning(messages.TRACKING_RESET_FAILED, detail=error.message)
 
     def _note(self, point: RestorePoint) -> None:
         """Tell of the point; a catalog that fails now takes nothing from it, for the repository is the truth."""
         context, catalog = self._job.context, self._workshop.catalog
-        context.log.info(m.POINT_COMMITTED, point=point.id)
+        context.log.info(messages.POINT_COMMITTED, point=point.id)
         try:
             catalog.points.put(self._request.standby, self._request.target_path, point)
             catalog.tasks.set_point(context.task, point.id)
         except OperationalError as error:
-            context.log.warning(m.POINT_NOT_LISTED, detail=error.message)
+            context.log.warning(messages.POINT_NOT_LISTED, detail=error.message)
         context.bus.publish(RestorePointCommitted(at=context.clock.now(), task=context.task, point=point.id))

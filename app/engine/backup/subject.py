@@ -4,17 +4,23 @@ from collections.abc import Sequence
 
 import msgspec
 
+from app.contract.tasks import StartBackup
 from app.core.hypervisor import Hypervisor
 from app.domain.identity import PresentVm, RecordedVm, Verdict, locate, recorded_protected
 from app.domain.ids import VmId
 from app.domain.platforms import PlatformIdentity
 from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
-from app.engine import messages as m
-from app.engine.commands import StartBackup
-from app.engine.identification import Subject, find_subject, identity_of, protected_vm, recorded_for_backup
-from app.engine.jobs import Job, Workshop
-from app.engine.succession import follow_all
+from app.engine import messages
+from app.engine.platforms.identification import (
+    Subject,
+    find_subject,
+    identity_of,
+    protected_vm,
+    recorded_for_backup,
+)
+from app.engine.platforms.succession import follow_all
+from app.engine.tasks.job import Job, Workshop
 from app.repository import Repository
 
 
@@ -43,7 +49,7 @@ class BackupSubject:
         if found.verdict is Verdict.MOVED:
             return self._follow(request, found, here), found.details
         if found.verdict is Verdict.UNSURE:
-            self._job.log.warning(m.VM_UNSURE, name=found.details.summary.name, vm=request.vm)
+            self._job.log.warning(messages.VM_UNSURE, name=found.details.summary.name, vm=request.vm)
         return request, found.details
 
     def _named_today(self, request: StartBackup) -> tuple[StartBackup, ProtectedVm | None]:
@@ -69,7 +75,7 @@ class BackupSubject:
     def _follow(self, request: StartBackup, found: Subject, here: PlatformIdentity) -> StartBackup:
         vm = found.details.summary
         moves = {**self._other_moves(request, here, found.inventory), request.vm: vm}
-        self._job.log.warning(m.VM_FOLLOWED, name=vm.name, old=request.vm, new=vm.id)
+        self._job.log.warning(messages.VM_FOLLOWED, name=vm.name, old=request.vm, new=vm.id)
         follow_all(self._workshop, request.platform, moves)
         self._workshop.catalog.tasks.set_vm(self._job.task, vm.id)
         return msgspec.structs.replace(request, vm=vm.id)

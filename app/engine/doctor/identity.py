@@ -1,13 +1,13 @@
 """Whether the VMs of a rule are still those that it protects; the decisions are those of a backup."""
 
+from app.contract.doctor import Finding
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError
 from app.domain.identity import RecordedVm, Verdict
 from app.domain.platforms import PlatformIdentity
 from app.domain.vms import VmDetails
 from app.engine.doctor import kinds as k
-from app.engine.identification import find_subject
-from app.engine.queries.platforms import Finding
+from app.engine.platforms.identification import find_subject
 
 
 def examine_identity(

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
+from app.contract.doctor import Finding, Severity
 from app.domain.errors import OperationalError
-from app.engine.queries.platforms import Finding, Severity
 
 
 class FindingKind:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from app.contract.doctor import Finding
 from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
-from app.core.systemerrors import system_words
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
+from app.domain.systemerrors import system_words
 from app.engine.doctor import kinds as k
-from app.engine.queries.platforms import Finding
 
 OLDEST_API = (6, 5)
 NFC_PORT = 902

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from app.contract.doctor import Finding
 from app.core.closing import is_open_to_others
 from app.core.hypervisor import SNAPSHOT_PREFIX, Examinable, Hypervisor
 from app.core.places import RestoreChoices
@@ -15,8 +16,7 @@ from app.domain.vms import PowerState, VmDetails
 from app.engine.doctor import kinds as k
 from app.engine.doctor.identity import examine_identity
 from app.engine.doctor.platform import Connect, PortProbe, ports, privileges
-from app.engine.queries.platforms import Finding
-from app.engine.standbys import find_repositories, look_at
+from app.engine.standbys.filesystems import find_repositories, look_at
 
 _TIGHT_PERCENT = 10
 _GB = 1000**3

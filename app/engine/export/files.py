@@ -14,10 +14,11 @@ from app.core.durable import unlink
 from app.core.privatefiles import PRIVATE_UMASK, create_private
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
+from app.domain.images import ImageFormat
 from app.domain.restore_point import PointDisk
 from app.engine.export.claims import ExportClaim
 from app.engine.export.errors import ConverterMissing, ExportFailed
-from app.engine.export.formats import ImageFormat
+from app.engine.export.formats import format_of
 from app.nbd.exports import Export
 from app.nbd.server import NbdServer
 from app.repository import PointReader
@@ -91,7 +92,7 @@ def _convert(
     program = shutil.which("qemu-img")
     if program is None:
         raise ConverterMissing(format=image.value)
-    details = image.details
+    details = format_of(image)
     options = ["-o", details.options] if details.options else []
     compress = ["-c"] if image is ImageFormat.QCOW2 else []
     with NbdServer([Export("disk", disk.label, lambda: reader.open_disk(disk.key))]) as server:

@@ -1,7 +1,8 @@
-"""Formats that a disk can be exported to."""
+"""How the formats of disk images are written."""
 
 from dataclasses import dataclass
-from enum import Enum
+
+from app.domain.images import ImageFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,21 +14,6 @@ class Format:
     options: str = ""
 
 
-class ImageFormat(Enum):
-    """Choices of the operator."""
-
-    RAW = "raw"
-    VMDK_SPARSE = "vmdk"  # monolithicSparse, for VMware Workstation and for qemu
-    VMDK_STREAM = "vmdk-stream"  # streamOptimized, for OVF
-    QCOW2 = "qcow2"
-    VHDX = "vhdx"
-
-    @property
-    def details(self) -> Format:
-        """Return how it is written."""
-        return _DETAILS[self]
-
-
 _DETAILS = {
     ImageFormat.RAW: Format("raw", "raw"),
     ImageFormat.VMDK_SPARSE: Format("vmdk", "vmdk", "subformat=monolithicSparse"),
@@ -35,3 +21,8 @@ _DETAILS = {
     ImageFormat.QCOW2: Format("qcow2", "qcow2", "compression_type=zstd"),
     ImageFormat.VHDX: Format("vhdx", "vhdx"),
 }
+
+
+def format_of(image: ImageFormat) -> Format:
+    """Return how a format is written."""
+    return _DETAILS[image]

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from app.contract.points import StartExport
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TaskState
-from app.engine.commands.tasks import StartExport
 from app.engine.errors import RequestRefused
-from app.engine.export import messages as m
+from app.engine.export import messages
 from app.engine.export.claims import ExportClaim
 from app.engine.export.files import export_disk
-from app.engine.jobs import Job, Workshop
-from app.engine.reading import opened_point
+from app.engine.export.formats import format_of
+from app.engine.standbys.reading import opened_point
+from app.engine.tasks.job import Job, Workshop
 from app.repository import PointReader
 
 
@@ -53,7 +54,7 @@ class ExportRun:
     def _export(self, reader: PointReader, disk: PointDisk, target: Path, claim: ExportClaim) -> None:
         context, image = self._job.context, self._request.image
         export_disk(reader, disk, target, image, progress=context.progress, cancel=context.cancel, claim=claim)
-        context.log.info(m.DISK_EXPORTED, disk=disk.label, file=target, format=image.value)
+        context.log.info(messages.DISK_EXPORTED, disk=disk.label, file=target, format=image.value)
 
     def _chosen(self, point: RestorePoint) -> Sequence[PointDisk]:
         if not self._request.disks:
@@ -66,4 +67,4 @@ class ExportRun:
     def _file_name(self, point: RestorePoint, disk: PointDisk) -> str:
         name = "".join(one if one.isalnum() or one in "-_." else "_" for one in point.facts.name)
         moment = point.created_at.strftime("%Y-%m-%d_%H-%M-%S")
-        return f"{name}_{moment}_{disk.key}.{self._request.image.details.suffix}"
+        return f"{name}_{moment}_{disk.key}.{format_of(self._request.image).suffix}"

@@ -5,11 +5,11 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
+from app.contract.log import LogEntryRow
 from app.core.sheets import SheetFile
 from app.domain.messages import LogLevel
 from app.domain.units import filled
 from app.engine.history.errors import LogNotWritten
-from app.engine.queries.history import LogEntryRow
 
 COLUMNS: Final = ("Time", "Level", "Subject", "Action", "Message", "Task")
 LEVELS: Final = {LogLevel.NORMAL: "Normal", LogLevel.WARNING: "Warning", LogLevel.ERROR: "Error"}

@@ -11,7 +11,7 @@ from app.domain.ids import RuleId, VmId
 from app.domain.messages import LogLevel, Message, MessageKind
 from app.engine.history.messages import LINES_LOST
 from app.engine.history.ports import LogStore
-from app.engine.latewrites import LateWrites
+from app.engine.tasks.latewrites import LateWrites
 
 _log = logging.getLogger(__name__)
 

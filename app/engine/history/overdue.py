@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from app.contract.overview import OverdueVm
 from app.domain.ids import VmId
 from app.domain.moments import believed, is_in_future
 from app.domain.policies import BackupPolicy
 from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
-from app.engine.queries.history import OverdueVm
 
 TIME_TO_FINISH: Final = timedelta(hours=6)
 """How long a run may take before its point is missed; a run that follows sooner ends this time."""

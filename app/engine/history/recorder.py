@@ -7,12 +7,12 @@ from typing import Final
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.core.progress import ProgressSample
 from app.domain.console_events import RuleRemoved
 from app.domain.errors import OperationalError
 from app.domain.events import Event, TaskStateChanged
 from app.domain.history import Moved
 from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.history.ports import TrafficStore

@@ -1,8 +1,8 @@
 """From what a reader types to what is looked for."""
 
+from app.contract.log import LogFilter
 from app.domain.history import LogSearch, LogWord
 from app.engine.messages import MessageCatalogue
-from app.engine.queries.history import LogFilter
 
 
 def log_search(wanted: LogFilter, texts: MessageCatalogue) -> LogSearch:

@@ -27,6 +27,7 @@ class DesktopSink:
                 vm_name=failure.record.vm_name,
                 rule_name=failure.record.rule_name,
                 code=failure.error.code,
+                template=failure.error.template,
                 params=failure.error.params,
             )
         )

@@ -6,7 +6,7 @@ from typing import Protocol
 from app.domain.states import TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.notify.notice import Failure, Notice, NoticeKind
-from app.engine.rows import kept_error_row
+from app.engine.tasks.rows import kept_error_row
 
 MOST_FAILURES = 50
 """Failures that one digest describes; the others are counted."""

@@ -11,9 +11,9 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 
 from app.core.boundedcalls import BoundedCalls
-from app.core.systemerrors import system_words
 from app.domain.addresses import BadAddress, ascii_host
 from app.domain.notifications import EmailSettings, MailSecurity
+from app.domain.systemerrors import system_words
 from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, delivered
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Notice

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.contract.errors import ErrorRow
 from app.domain.display import visible
 from app.domain.tasks import TaskRecord
-from app.engine.queries import ErrorRow
 
 
 class NoticeKind(Enum):

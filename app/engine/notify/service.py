@@ -19,10 +19,10 @@ from app.domain.moments import believed
 from app.domain.notifications import DIGEST_EVERY, SinkKind, WhenToTell, is_digest_due
 from app.domain.states import TaskState
 from app.domain.tasks import TaskRecord
-from app.engine.notify import messages as m
-from app.engine.notify.book import NotificationBook
+from app.engine.notify import messages
 from app.engine.notify.digest import digest_of, failure_of
 from app.engine.notify.notice import Notice, NoticeKind
+from app.engine.notify.settings import NotificationSettingsStore
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Notifier:
     def __init__(
         self,
         *,
-        book: NotificationBook,
+        book: NotificationSettingsStore,
         tasks: Tasks,
         bus: EventBus,
         clock: Clock,
@@ -152,7 +152,7 @@ class Notifier:
             self._failed.clear()
             self._lost = 0
         if lost:
-            self._log.warning(m.TOO_MANY, count=lost)
+            self._log.warning(messages.TOO_MANY, count=lost)
         wanted = self._book.settings().wants(WhenToTell.EACH_FAILURE)
         for task in failed if wanted else ():
             record = self._tasks.get(task)
@@ -180,7 +180,7 @@ class Notifier:
             self._number += 1
             delivery = _Delivery(self._clock.monotonic(), self._number, 0, sink, notice)
             if sum(one.sink is sink for one in self._deliveries) >= MAX_WAITING:
-                self._log.warning(m.TOO_MANY, count=1)
+                self._log.warning(messages.TOO_MANY, count=1)
             else:
                 heapq.heappush(self._deliveries, delivery)
 
@@ -216,7 +216,7 @@ class Notifier:
             _log.info("a notification by %s is tried again: %s", delivery.sink.value, error)
             heapq.heappush(self._deliveries, delivery)
             return
-        self._log.warning(m.SINK_GAVE_UP, sink=delivery.sink.value, detail=error.message)
+        self._log.warning(messages.SINK_GAVE_UP, sink=delivery.sink.value, detail=error.message)
         self._bus.publish(
             NotificationFailed(
                 at=self._clock.now(),

@@ -9,10 +9,10 @@ import msgspec
 
 from app import __version__
 from app.core.boundedcalls import BoundedCalls
-from app.core.systemerrors import system_words
 from app.domain.addresses import WebAddress, web_address
 from app.domain.display import visible
 from app.domain.notifications import WebhookSettings
+from app.domain.systemerrors import system_words
 from app.engine.notify.channel import LIMIT_S, Channel, delivered
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Failure, Notice

@@ -9,7 +9,7 @@ from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
 from app.domain.tasks import RestorePhase, RestoreTrace
-from app.engine import messages as m
+from app.engine import messages
 from app.engine.ports import RestoreJournal
 
 _log = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ def remove_created(hypervisor: Hypervisor, trace: RestoreTrace, journal: Restore
         hypervisor.destroy_vm(trace.created)
         close_trace(journal, trace)
     except OperationalError as error:
-        log.error(m.LEFT_VM_NOT_REMOVED, name=trace.created_as, detail=error.message)
+        log.error(messages.LEFT_VM_NOT_REMOVED, name=trace.created_as, detail=error.message)
     else:
-        log.info(m.LEFT_VM_REMOVED, name=trace.created_as)
+        log.info(messages.LEFT_VM_REMOVED, name=trace.created_as)
 
 
 def settle(
@@ -83,7 +83,7 @@ def _settle_unknown(hypervisor: Hypervisor, trace: RestoreTrace, journal: Restor
         remove_created(hypervisor, trace, journal, log)
         return
     if any(vm.name == trace.created_as for vm in hypervisor.list_vms()):
-        log.warning(m.LEFT_VM_UNSURE, name=trace.created_as)
+        log.warning(messages.LEFT_VM_UNSURE, name=trace.created_as)
     close_trace(journal, trace)
 
 
@@ -100,12 +100,12 @@ def _finish_swap(
     if replaced is not None and names.get(replaced) == trace.name:
         # The rename of the original had not happened: nothing of it was changed but its power state.
         _remove_marked(hypervisor, trace, journal, log)
-        log.warning(m.ORIGINAL_LEFT_OFF, name=trace.name, detail="the program ended right then.")
+        log.warning(messages.ORIGINAL_LEFT_OFF, name=trace.name, detail="the program ended right then.")
         return
     if names.get(created) == trace.created_as:
         hypervisor.rename_vm(created, trace.name)
     kept = names.get(replaced, "-") if replaced is not None else "-"
-    log.warning(m.SWAP_FINISHED, name=trace.name, kept=kept)
+    log.warning(messages.SWAP_FINISHED, name=trace.name, kept=kept)
     if replaced is not None:
         taken(replaced, created)
     close_trace(journal, trace)

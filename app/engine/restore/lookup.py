@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.contract.restore import FindOriginals, OriginalRow
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError
 from app.domain.identity import Verdict, uncovered_disks
@@ -9,10 +10,9 @@ from app.domain.ids import VmId
 from app.domain.platforms import Platform, PlatformIdentity
 from app.domain.restore_point import RestorePoint
 from app.domain.vms import VmSummary
-from app.engine.identification import find_vm, identity_of, known_identity, recorded_for_restore
-from app.engine.jobs import Workshop
-from app.engine.queries.originals import FindOriginals, OriginalRow
+from app.engine.platforms.identification import find_vm, identity_of, known_identity, recorded_for_restore
 from app.engine.restore.original import choices_in, other_in
+from app.engine.tasks.job import Workshop
 
 
 def find_originals(workshop: Workshop, query: FindOriginals) -> tuple[OriginalRow, ...]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from app.contract.restore import ConfirmedVm
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import VmNotFound
 from app.domain.identity import (
@@ -16,9 +17,8 @@ from app.domain.identity import (
 from app.domain.platforms import PlatformIdentity
 from app.domain.restore_point import RestorePoint
 from app.domain.vms import VmDetails, VmSummary
-from app.engine.commands import ConfirmedVm
 from app.engine.errors import DisksNotHeld, OriginalChanged, OriginalIsAnother, OriginalUnsure
-from app.engine.identification import described
+from app.engine.platforms.identification import described
 
 
 def original_among(

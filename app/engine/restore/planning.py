@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.contract.restore import NewVm, OverOriginal
 from app.core.hypervisor import Hypervisor
 from app.core.places import PlannedCreation
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId
 from app.domain.places import PlannedVm
 from app.domain.restore_point import RestorePoint
 from app.domain.vms import SavedConfiguration, VmPlacement, VmSummary
-from app.engine.commands import NewVm, OverOriginal
 from app.engine.errors import VmNameTaken
-from app.engine.identification import find_vm, identity_of, recorded_for_restore
-from app.engine.jobs import Workshop
+from app.engine.platforms.identification import find_vm, identity_of, recorded_for_restore
 from app.engine.restore.original import Original
 from app.engine.restore.target import new_target, target_over
+from app.engine.tasks.job import Workshop
 from app.repository import PointReader, Repository
 
 _NO_TASK = TaskId("planned0")

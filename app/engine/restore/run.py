@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from app.contract.restore import NewVm, StartRestore
 from app.core.access import DiskAddress
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
@@ -15,20 +16,19 @@ from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace
 from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmSummary
-from app.engine import messages as m
-from app.engine.commands import NewVm, StartRestore
-from app.engine.disks import DiskOpener
+from app.engine import messages
 from app.engine.errors import RestoredDataDiffers
-from app.engine.identification import find_vm, identity_of, note_created, recorded_for_restore
-from app.engine.jobs import Job, Workshop, patience_for
-from app.engine.reading import opened_point
+from app.engine.platforms.disks import DiskOpener
+from app.engine.platforms.identification import find_vm, identity_of, note_created, recorded_for_restore
+from app.engine.platforms.succession import follow, follow_all
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
 from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, new_target, target_over
-from app.engine.succession import follow, follow_all
+from app.engine.standbys.reading import opened_point
+from app.engine.tasks.job import Job, Workshop, patience_for
 from app.repository import PointReader
 
 
@@ -68,7 +68,7 @@ class RestoreRun:
             opened_point(repository, self._request.point, self._context.log) as point,
             self._workshop.sessions.connect_patiently(self._request.platform, self._patience) as hypervisor,
         ):
-            self._context.log.info(m.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
+            self._context.log.info(messages.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
             target = self._target(hypervisor, point.point)
             original = self._original(hypervisor, point.point, target)
             saved = saved_configuration(point)
@@ -93,7 +93,7 @@ class RestoreRun:
         found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
         target = target_over(wish, point.facts, taken, platform, self._context.task, found)
         if target.replaced is None:
-            self._context.log.warning(m.ORIGINAL_GONE)
+            self._context.log.warning(messages.ORIGINAL_GONE)
         else:
             self._tell_original(target.replaced, recorded, found, inventory)
         return target
@@ -104,11 +104,11 @@ class RestoreRun:
         """Say which VM is replaced, and let its rule follow one that was registered again."""
         log = self._context.log
         if found.verdict is Verdict.MOVED and vm.id != recorded.id:
-            log.warning(m.ORIGINAL_MOVED, name=vm.name, old=recorded.id, new=vm.id)
+            log.warning(messages.ORIGINAL_MOVED, name=vm.name, old=recorded.id, new=vm.id)
         elif found.verdict is Verdict.UNSURE:
-            log.warning(m.ORIGINAL_CONFIRMED, name=vm.name, vm=vm.id)
+            log.warning(messages.ORIGINAL_CONFIRMED, name=vm.name, vm=vm.id)
         else:
-            log.info(m.ORIGINAL_FOUND, name=vm.name, vm=vm.id)
+            log.info(messages.ORIGINAL_FOUND, name=vm.name, vm=vm.id)
         if vm.id != recorded.id and (
             found.verdict is Verdict.MOVED or all(one.id != recorded.id for one in inventory)
         ):
@@ -152,7 +152,7 @@ class RestoreRun:
         trace = replace(trace, created=created.id)
         try:
             journal.note(trace)
-            self._context.log.info(m.VM_CREATED, name=target.placement.name)
+            self._context.log.info(messages.VM_CREATED, name=target.placement.name)
             self._fill_and_prove(hypervisor, point, target, created)
         except BaseException:
             with self._context.cancel.shield():
@@ -181,7 +181,7 @@ class RestoreRun:
     ) -> None:
         lacking = created.identity_warnings if target.replaced is None else ()
         for warning in (*created.warnings, *lacking):
-            self._context.log.warning(m.VM_NOT_AS_IT_WAS, detail=warning)
+            self._context.log.warning(messages.VM_NOT_AS_IT_WAS, detail=warning)
         pairs = _pairs(point.point, created, target.name)
         preferred = self._request.transports or self._workshop.settings.transports
         opener = DiskOpener(hypervisor, self._workshop.transports, preferred, self._context, self._patience)
@@ -212,7 +212,7 @@ class RestoreRun:
             )
             writer.flush()
             self._context.log.info(
-                m.DISK_RESTORED,
+                messages.DISK_RESTORED,
                 disk=pair.source.label,
                 bytes=total_bytes(extents or ()),
                 mode=writer.mode.value,
@@ -234,7 +234,7 @@ class RestoreRun:
             expected.close()
         if offset is not None:
             raise RestoredDataDiffers(disk=pair.source.label, offset=offset)
-        self._context.log.info(m.DISK_PROVEN, disk=pair.source.label, bytes=total_bytes(extents), mode=mode)
+        self._context.log.info(messages.DISK_PROVEN, disk=pair.source.label, bytes=total_bytes(extents), mode=mode)
 
     # --- afterwards --------------------------------------------------------------------------------------------
 
@@ -244,9 +244,9 @@ class RestoreRun:
         try:
             hypervisor.power_on(vm)
         except OperationalError as error:
-            self._context.log.error(m.NOT_POWERED_ON, name=name, detail=error.message)
+            self._context.log.error(messages.NOT_POWERED_ON, name=name, detail=error.message)
         else:
-            self._context.log.info(m.POWERED_ON, name=name)
+            self._context.log.info(messages.POWERED_ON, name=name)
 
 
 def _pairs(point: RestorePoint, created: CreatedVm, name: str) -> list[_Pair]:

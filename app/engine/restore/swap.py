@@ -9,7 +9,7 @@ from app.domain.errors import OperationalError
 from app.domain.ids import VmId
 from app.domain.tasks import RestorePhase, RestoreTrace
 from app.domain.vms import PowerState, SavedConfiguration
-from app.engine import messages as m
+from app.engine import messages
 from app.engine.ports import RestoreJournal
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.original import Original
@@ -82,12 +82,12 @@ class Swap:
         self._original.check()
         self._hypervisor.power_off(original.id)
         self._powered_off = True
-        self._context.log.info(m.ORIGINAL_POWERED_OFF)
+        self._context.log.info(messages.ORIGINAL_POWERED_OFF)
         self._original.check()
         self._journal.note(replace(self._trace, phase=RestorePhase.SWAPPING))
         self._hypervisor.rename_vm(original.id, self._target.kept_name)
         self._original.renamed(self._target.kept_name)
-        self._context.log.info(m.ORIGINAL_KEPT_AS, name=self._target.kept_name)
+        self._context.log.info(messages.ORIGINAL_KEPT_AS, name=self._target.kept_name)
 
     def _take_its_place(self) -> None:
         original, created = self._target.replaced, self._trace.created
@@ -104,10 +104,12 @@ class Swap:
             self._original.check()
             self._hypervisor.destroy_vm(original.id)
         except OperationalError as error:
-            self._context.log.error(m.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error.message)
+            self._context.log.error(
+                messages.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error.message
+            )
             self._tell_lacking()
         else:
-            self._context.log.info(m.ORIGINAL_REMOVED, name=self._target.name)
+            self._context.log.info(messages.ORIGINAL_REMOVED, name=self._target.name)
             self._become_original(created)
         close_trace(self._journal, self._trace)
 
@@ -119,17 +121,19 @@ class Swap:
         try:
             lacking = self._hypervisor.give_identity(created, self._saved)
         except OperationalError as error:
-            self._context.log.warning(m.IDENTITY_NOT_KEPT, name=self._target.name, detail=error.message)
+            self._context.log.warning(messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=error.message)
             self._tell_lacking()
             return
         if lacking:
-            self._context.log.warning(m.IDENTITY_NOT_KEPT, name=self._target.name, detail=", ".join(lacking))
+            self._context.log.warning(
+                messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=", ".join(lacking)
+            )
         else:
-            self._context.log.info(m.IDENTITY_KEPT, name=self._target.name)
+            self._context.log.info(messages.IDENTITY_KEPT, name=self._target.name)
 
     def _tell_lacking(self) -> None:
         for warning in self._lacking:
-            self._context.log.warning(m.VM_NOT_AS_IT_WAS, detail=warning)
+            self._context.log.warning(messages.VM_NOT_AS_IT_WAS, detail=warning)
 
     def _give_up(self) -> None:
         """Take the new VM away and let the original run again if it did."""
@@ -140,6 +144,6 @@ class Swap:
             return
         try:
             self._hypervisor.power_on(original.id)
-            self._context.log.info(m.POWERED_ON, name=original.name)
+            self._context.log.info(messages.POWERED_ON, name=original.name)
         except OperationalError as error:
-            self._context.log.error(m.ORIGINAL_LEFT_OFF, name=original.name, detail=error.message)
+            self._context.log.error(messages.ORIGINAL_LEFT_OFF, name=original.name, detail=error.message)

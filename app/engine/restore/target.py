@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from app.contract.restore import NewVm, OverOriginal
 from app.domain.identity import Located
 from app.domain.ids import TaskId
 from app.domain.platforms import Platform
 from app.domain.restore_point import VmFacts
 from app.domain.vms import VmPlacement, VmSummary
-from app.engine.commands import NewVm, OverOriginal
 from app.engine.errors import RequestRefused, VmNameTaken
 from app.engine.restore.original import original_among
 

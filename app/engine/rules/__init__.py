@@ -10,9 +10,9 @@
 - ``view``: rows and states for the rule pages.
 
 A VM that was restored in the place of its original has a new id on the platform. The rule goes on with it
-(``app.engine.succession``): its points form a new chain, because a chain is named by the VM's id and its first
-backup reads everything anyway (the disks are others), while retention, counts and deletion see the points of all
-ids together. ``docs/decisions`` says why.
+(``app.engine.platforms.succession``): its points form a new chain, because a chain is named by the VM's id and
+its first backup reads everything anyway (the disks are others), while retention, counts and deletion see the
+points of all ids together. ``docs/decisions`` says why.
 
 Locks: ``book`` has one lock over changes of rules, so that two rules never get the same VM; the scheduler has one
 over its plan. Neither is held while a task is waited for or a repository is opened.

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from app.contract.rules import OneTime, Periodic, Policy, RuleDraft, RuleProblemRow, VmChoice
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.policies import BackupPolicy, PeriodicPolicy, PlanProblem
 from app.domain.rules import BackupRule, ProtectedVm, RuleProblem
 from app.domain.standbys import TargetPathRefused, normal_target_path
-from app.engine.commands.rules import OneTime, Periodic, Policy, RuleDraft, VmChoice
-from app.engine.jobs import Workshop
-from app.engine.queries.rules import RuleProblemRow
-from app.engine.standbys import repository_above
+from app.engine.standbys.filesystems import repository_above
+from app.engine.tasks.job import Workshop
 
 _FIELDS = {
     RuleProblem.NAME_MISSING: "name",

@@ -3,22 +3,21 @@
 import logging
 from collections.abc import Sequence
 
+from app.contract.restore import GroupMember, OverOriginal, StartRestore
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.ids import PointId, TaskId, VmId
 from app.domain.rules import BackupRule
 from app.domain.vms import VmSummary
-from app.engine import messages as m
-from app.engine.commands import OverOriginal, StartRestore
-from app.engine.commands.rules import GroupMember
+from app.engine import messages
 from app.engine.errors import DisksNotHeld, RequestRefused, VmNameTaken
-from app.engine.executor import Executor
-from app.engine.jobs import Workshop
 from app.engine.restore.planning import plan_in, read_saved
-from app.engine.rules.book import members
+from app.engine.rules.editing import members
 from app.engine.rules.errors import PointNotOfVm
 from app.engine.rules.points import RulePoints
-from app.engine.taskmanager import TaskManager
+from app.engine.tasks.executor import Executor
+from app.engine.tasks.job import Workshop
+from app.engine.tasks.manager import TaskManager
 from app.repository import Repository
 
 _log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ class GroupRestorer:
         ]
         tasks = tuple(self._manager.submit(one) for one in queued)
         log = self._workshop.journal.about(rule.name, "rule.group_restore", rule=rule.id)
-        log.info(m.GROUP_RESTORE_BEGUN, vms=", ".join(names.values()))
+        log.info(messages.GROUP_RESTORE_BEGUN, vms=", ".join(names.values()))
         return tasks
 
     def _check(self, rule: BackupRule, vm: VmId, point: PointId, name: str) -> None:

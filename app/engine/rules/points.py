@@ -9,8 +9,8 @@ from app.domain.ids import VmId
 from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
 from app.domain.tasks import KnownPoint, in_sequence
-from app.engine.jobs import Workshop
-from app.engine.succession import former_ids
+from app.engine.platforms.succession import former_ids
+from app.engine.tasks.job import Workshop
 from app.repository.errors import PointMissing
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice, takewhile
 
+from app.contract.rules import PreviewedDay, PreviewedPoint
 from app.domain.errors import OperationalError
 from app.domain.ids import PointId, RuleId, VmId
 from app.domain.moments import is_in_future
@@ -12,17 +13,16 @@ from app.domain.retention import KeptPoint, PreviewDay, decide, preview
 from app.domain.schedule import PlannedRun, upcoming_runs
 from app.domain.states import BackupKind
 from app.domain.tasks import KnownPoint, VerificationState
-from app.engine import messages as m
-from app.engine.jobs import Job, Workshop
-from app.engine.queries.rules import PreviewedDay, PreviewedPoint
+from app.engine import messages
 from app.engine.rules.points import RulePoints
-from app.engine.taskmanager import TaskManager
+from app.engine.tasks.job import Job, Workshop
+from app.engine.tasks.manager import TaskManager
 
 _KEEP_ALL = Retention(period=64, unit=PolicyUnit.QUARTERLY, keep_newest=1000)
 _MOST_DAYS = 3660
 
 
-class RetentionKeeper:
+class RetentionService:
     """Applies the retention of rules. Thread: any."""
 
     def __init__(self, workshop: Workshop, manager: TaskManager) -> None:
@@ -38,7 +38,7 @@ class RetentionKeeper:
         try:
             self._apply(job, rule, vm)
         except OperationalError as error:
-            job.log.warning(m.RETENTION_FAILED, detail=error.message)
+            job.log.warning(messages.RETENTION_FAILED, detail=error.message)
 
     def _apply(self, job: Job, rule: RuleId, vm: VmId) -> None:
         workshop = self._workshop
@@ -55,23 +55,23 @@ class RetentionKeeper:
         by_id = {one.point.id: one for one in points}
         for expired in decision.remove:
             if expired.id in used:
-                job.log.info(m.POINT_IN_USE, point=expired.id)
+                job.log.info(messages.POINT_IN_USE, point=expired.id)
                 continue
             self._points.delete(known, [by_id[expired.id]])
-            job.log.info(m.POINT_EXPIRED, point=expired.id)
+            job.log.info(messages.POINT_EXPIRED, point=expired.id)
 
     def _waits(self, job: Job, newest_first: Sequence[KnownPoint], count: int) -> bool:
         """Tell whether nothing is removed now because the clock cannot be believed; the log says so."""
         watch, now = self._workshop.clock_watch, self._workshop.clock.now()
         before = newest_first[1].point if len(newest_first) > 1 else None
         if before is not None and is_in_future(before.created_at, now):
-            job.log.warning(m.RETENTION_POINT_AHEAD, count=count, point=before.id)
+            job.log.warning(messages.RETENTION_POINT_AHEAD, count=count, point=before.id)
             return True
         if before is not None:
             watch.note_point_before(before.created_at)
         if watch.is_believed():
             return False
-        job.log.warning(m.RETENTION_WAITS, count=count)
+        job.log.warning(messages.RETENTION_WAITS, count=count)
         return True
 
     def _used_points(self) -> set[PointId]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from app.contract.tasks import StartBackup
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, VmId
@@ -9,13 +10,12 @@ from app.domain.retry import NextTry, NoRetry, PendingRetry, next_try
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.schedule import next_run
 from app.domain.tasks import TaskRecord
-from app.engine import messages as m
-from app.engine.commands import StartBackup
-from app.engine.executor import request_of
-from app.engine.jobs import Workshop
+from app.engine import messages
 from app.engine.rules.runs import RuleRuns, shown_moment
+from app.engine.tasks.executor import request_of
+from app.engine.tasks.job import Workshop
 
-_WHY_NOT = {NoRetry.USELESS: m.RETRY_USELESS, NoRetry.USED_UP: m.RETRY_USED_UP}
+_WHY_NOT = {NoRetry.USELESS: messages.RETRY_USELESS, NoRetry.USED_UP: messages.RETRY_USED_UP}
 
 
 class Retries:
@@ -54,10 +54,12 @@ class Retries:
             workshop.catalog.retries.put(
                 PendingRetry(rule=rule.id, vm=vm.vm, kind=request.kind, next=decided, failed_task=record.id)
             )
-            log.info(m.RETRY_PLANNED, at=shown_moment(decided.at, zone), number=decided.number, times=decided.of)
+            log.info(
+                messages.RETRY_PLANNED, at=shown_moment(decided.at, zone), number=decided.number, times=decided.of
+            )
             return True
         if decided is NoRetry.PLANNED_RUN_FIRST and planned is not None:
-            log.info(m.RETRY_PLANNED_RUN_FIRST, at=shown_moment(planned.at, zone))
+            log.info(messages.RETRY_PLANNED_RUN_FIRST, at=shown_moment(planned.at, zone))
         elif isinstance(decided, NoRetry) and decided in _WHY_NOT:
             log.info(_WHY_NOT[decided])
         return False
@@ -74,7 +76,7 @@ class Retries:
         if names:
             self._workshop.catalog.retries.remove(rule.id, [one.vm for one in chosen])
             log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
-            log.info(m.RETRY_DROPPED, vms=", ".join(names))
+            log.info(messages.RETRY_DROPPED, vms=", ".join(names))
 
     def of_rule(self, rule: RuleId) -> dict[VmId, PendingRetry]:
         """Return the pending retries of a rule, by VM."""
@@ -101,7 +103,7 @@ class Retries:
         self._runs.queue(rule, vm, retry.kind, retry=retry.next.number)  # forgets the pending one
         catalog.figures.make_up_for(retry.failed_task)
         log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id, vm=vm.vm)
-        log.info(m.RETRY_BEGUN, vm=vm.name, number=retry.next.number, times=retry.next.of)
+        log.info(messages.RETRY_BEGUN, vm=vm.name, number=retry.next.number, times=retry.next.of)
 
 
 def _member(rule: BackupRule, record: TaskRecord) -> ProtectedVm | None:

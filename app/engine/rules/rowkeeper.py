@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, Protocol
 
+from app.contract.rules import RuleRow
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.domain.console_events import (
@@ -22,7 +23,6 @@ from app.domain.console_events import (
 from app.domain.events import Event, TaskQueued, TaskStateChanged
 from app.domain.ids import RuleId, VmId
 from app.domain.rules import BackupRule
-from app.engine.queries.rules import RuleRow
 
 ROLLING: Final = 3
 """So many rows are made anew at each question, in turn: whatever escapes the events shows after a while."""

@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
+from app.contract.tasks import StartBackup
+from app.domain.changetracking import ChangeTracking
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 from app.domain.states import BackupKind, TaskKind, TransportMode
 from app.domain.tasks import TaskRecord
-from app.engine import messages as m
-from app.engine.commands import StartBackup
-from app.engine.executor import Executor, request_of
-from app.engine.jobs import Workshop
-from app.engine.options import ChangeTracking
+from app.engine import messages
 from app.engine.rules.points import RulePoints
-from app.engine.taskmanager import TaskManager
+from app.engine.tasks.executor import Executor, request_of
+from app.engine.tasks.job import Workshop
+from app.engine.tasks.manager import TaskManager
 
 RUN_NOW_PRIORITY = 100
 """Tasks that the operator wants at once go before planned ones."""
@@ -62,7 +62,7 @@ class RuleRuns:
             names.append(one.name)
         if names:
             log = self._workshop.journal.about(rule.name, "rule.run_now", rule=rule.id)
-            log.info(m.RULE_RUN_NOW, kind=kind.value, vms=", ".join(names))
+            log.info(messages.RULE_RUN_NOW, kind=kind.value, vms=", ".join(names))
         return tuple(tasks)
 
     def run_planned(
@@ -76,13 +76,13 @@ class RuleRuns:
         busy, begun, skipped = self.backups(rule.id), list[ProtectedVm](), list[ProtectedVm]()
         for one in vms:
             if one.vm in busy:
-                log.warning(m.RULE_RUN_SKIPPED, at=planned, vm=one.name)
+                log.warning(messages.RULE_RUN_SKIPPED, at=planned, vm=one.name)
                 skipped.append(one)
                 continue
             try:
                 self.queue(rule, one, kind)
             except OperationalError as error:
-                log.error(m.RULE_RUN_NOT_QUEUED, vm=one.name, detail=error.message)
+                log.error(messages.RULE_RUN_NOT_QUEUED, vm=one.name, detail=error.message)
             else:
                 begun.append(one)
         return begun, skipped

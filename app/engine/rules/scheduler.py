@@ -23,9 +23,9 @@ from app.domain.policies import OneTimePolicy
 from app.domain.rules import BackupRule
 from app.domain.schedule import PlannedRun, missed_run, next_run, upcoming_runs
 from app.domain.states import BackupKind
-from app.engine import messages as m
-from app.engine.jobs import Workshop
+from app.engine import messages
 from app.engine.rules.runs import RuleRuns, shown_moment
+from app.engine.tasks.job import Workshop
 
 _log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class Scheduler:
         """Deal with the runs of one rule up to now; return the moment up to which they are dealt with."""
         if since > now + CLOCK_TOLERANCE:
             log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
-            log.warning(m.RULE_CLOCK_WENT_BACK, since=shown_moment(since, zone))
+            log.warning(messages.RULE_CLOCK_WENT_BACK, since=shown_moment(since, zone))
             self._workshop.catalog.rules.consider(rule.id, now)
             return now
         due = _due(rule, since, now, zone)
@@ -144,21 +144,21 @@ class Scheduler:
             begun, _ = self._runs.run_planned(rule, vms, run.kind, shown_moment(run.at, zone))
             if begun:
                 names = ", ".join(one.name for one in begun)
-                log.info(m.RULE_RUN_DUE, at=shown_moment(run.at, zone), kind=run.kind.value, vms=names)
+                log.info(messages.RULE_RUN_DUE, at=shown_moment(run.at, zone), kind=run.kind.value, vms=names)
             return
         made_up = missed_run(policy, since, now, zone) if policy.run_missed_on_start else None
         if made_up is not None:
             begun, _ = self._runs.run_planned(rule, vms, made_up.kind, shown_moment(due[0].at, zone))
             names = ", ".join(one.name for one in begun)
             log.warning(
-                m.RULE_RUN_MADE_UP,
+                messages.RULE_RUN_MADE_UP,
                 count=missed,
                 since=shown_moment(due[0].at, zone),
                 kind=made_up.kind.value,
                 vms=names,
             )
             return
-        log.warning(m.RULE_RUN_MISSED, count=missed, since=shown_moment(due[0].at, zone))
+        log.warning(messages.RULE_RUN_MISSED, count=missed, since=shown_moment(due[0].at, zone))
         if in_time:
             run = _most_complete(in_time)
             self._runs.run_planned(rule, vms, run.kind, shown_moment(run.at, zone))

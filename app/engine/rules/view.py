@@ -5,26 +5,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.contract.rules import RuleDetails, RuleRow, RuleVmRow
 from app.core.clock import Clock
-from app.core.progress import ProgressSample
 from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.moments import TOLERANCE
 from app.domain.platforms import Platform
+from app.domain.progress import ProgressSample
 from app.domain.retry import PendingRetry
 from app.domain.rules import BackupRule, ProtectedVm, VmSituation, rule_state, vm_state
 from app.domain.schedule import next_run
 from app.domain.states import TaskState, shown_state
 from app.domain.tasks import PointTally, TaskRecord
-from app.engine.jobs import Workshop
-from app.engine.queries.rules import RuleDetails, RuleRow, RuleVmRow
-from app.engine.rows import kept_error_row
+from app.engine.platforms.succession import former_ids
 from app.engine.rules.drafts import ROOT_SHOWN, draft_of, shown_policy
 from app.engine.rules.retries import Retries
 from app.engine.rules.rowkeeper import RowKeeper
 from app.engine.rules.scheduler import Scheduler
-from app.engine.succession import former_ids
-from app.engine.taskmanager import TaskManager
+from app.engine.tasks.job import Workshop
+from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.rows import kept_error_row
 
 _Key = tuple[RuleId, VmId]
 _Tallies = Mapping[tuple[str, str, VmId], PointTally]

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from PySide6.QtWidgets import QMenu
 
-from app.engine.api import Command, Query
+from app.contract.base import Command, Query
 from app.views.backup.stopping import Stopper
 from app.views.console import Console
 from app.views.icons import Glyph

@@ -6,9 +6,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QLineEdit, QWidget
 
-from app.domain.ids import RuleId, VmId
-from app.engine.api import (
-    Command,
+from app.contract.base import Command
+from app.contract.rules import (
     DeleteRule,
     DeletionPreview,
     DescribeRule,
@@ -16,12 +15,13 @@ from app.engine.api import (
     RemoveVmsFromRule,
     RuleDetails,
 )
+from app.domain.ids import RuleId, VmId
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog, grow_later
+from app.views.widgets.plain import Label
 from app.workers.asker import Failure
 
 

@@ -7,9 +7,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFormLayout, QTabWidget, QWidget
 
-from app.domain.ids import PlatformId, StandbyId
-from app.domain.rules import AdvancedSettings
-from app.engine.api import (
+from app.contract.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
     CheckRule,
@@ -19,6 +17,8 @@ from app.engine.api import (
     RuleProblemRow,
     VmChoice,
 )
+from app.domain.ids import PlatformId, StandbyId
+from app.domain.rules import AdvancedSettings
 from app.views import style
 from app.views.backup.policy_words import problem_text
 from app.views.backup.tab_advanced import AdvancedTab

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSpinBox, QWidget
 
 from app.domain.policies import GrandfatherFatherSon
 from app.views import style
-from app.views.plain import set_tip
+from app.views.widgets.plain import set_tip
 
 _MOST: Final = 9999
 """The boxes take more than is allowed, so that what is wrong can be said instead of swallowing a key."""

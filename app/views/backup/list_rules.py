@@ -6,19 +6,12 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QModelIndex
 from PySide6.QtGui import QKeySequence
 
+from app.contract.base import Query
+from app.contract.hooks import ReadHooks
+from app.contract.rules import DescribeRule, ListRules, RuleDetails, RuleRow, RunNow, StartRules
 from app.domain.display import lines
+from app.domain.hooks import HookBook
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    DescribeRule,
-    HookBook,
-    ListRules,
-    Query,
-    ReadHooks,
-    RuleDetails,
-    RuleRow,
-    RunNow,
-    StartRules,
-)
 from app.models import format as fmt
 from app.models.rows import ROW_ROLE, Column
 from app.views import style

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 
+from app.contract.base import Query
+from app.contract.rules import MarkErrorsViewed
+from app.contract.statistics import ListStatisticsTasks, StatisticsTaskRow
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind, TaskKind
-from app.engine.api import ListStatisticsTasks, MarkErrorsViewed, Query, StatisticsTaskRow
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views import style
 from app.views.backup.acting import ActingList
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
 from app.views.widgets.columns import source_words, written_words

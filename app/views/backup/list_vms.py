@@ -8,18 +8,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QSplitter
 
+from app.contract.base import Query
+from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow, RunNow, StartVms
 from app.domain.display import lines
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    DescribeRule,
-    ListRuleVms,
-    Query,
-    RuleDetails,
-    RuleVmRow,
-    RunNow,
-    StartVms,
-)
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views import style
@@ -28,7 +21,7 @@ from app.views.backup.deletion import DeletionDialog, Doomed
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.traffic import TrafficPanel
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
 from app.views.widgets.columns import capacity_words, size_column

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.contract.rules import OneTime, Policy
 from app.domain.policies import LAST_DAY, Plan, PlanProblem, PolicyUnit, Retention, Weekday
 from app.domain.rules import RuleProblem
-from app.engine.api import OneTime, Policy
 from app.models import format as fmt
 from app.views.words import backup_kind_word
 

@@ -7,14 +7,14 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.contract.rules import PreviewedDay
 from app.domain.display import lines
 from app.domain.policies import Weekday
 from app.domain.states import BackupKind
-from app.engine.api import PreviewedDay
 from app.views import style
 from app.views.backup.policy_words import weekday_word
 from app.views.console import ThemeSwitch
-from app.views.plain import Label, show_tip
+from app.views.widgets.plain import Label, show_tip
 from app.views.words import backup_kind_word
 
 _WEEK = 7

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 
 from app.domain.policies import LONGEST_RETRY_PAUSE_MIN, MOST_RETRIES, RetryPlan
 from app.views import style
-from app.views.plain import Label, set_tip
+from app.views.widgets.plain import Label, set_tip
 
 
 class RetryBox(QWidget):

@@ -6,26 +6,19 @@ from typing import Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow
+from app.contract.statistics import ReadStatistics, Statistics, StatisticsPeriod
 from app.domain.ids import RuleId, VmId
-from app.engine.api import (
-    DescribeRule,
-    ListRuleVms,
-    ReadStatistics,
-    RuleDetails,
-    RuleVmRow,
-    Statistics,
-    StatisticsPeriod,
-)
 from app.models import format as fmt
 from app.views import style
 from app.views.charts.bars import DataBars, DayBar, ResultBars
 from app.views.charts.ring import Ring, Share
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.icons import Glyph, icon
 from app.views.page import Crumb, Page
-from app.views.plain import Label, set_tip
 from app.views.widgets.choice_bar import ChoiceBar
+from app.views.widgets.plain import Label, set_tip
 from app.views.widgets.stages import Stages
 from app.workers.asker import Failure
 

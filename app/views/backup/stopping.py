@@ -5,9 +5,10 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject
 
+from app.contract.base import Command
+from app.contract.rules import ListRuleVms, RuleVmRow, StartVms, StopRules, StopVms
 from app.domain.ids import RuleId, VmId
 from app.domain.states import TaskState
-from app.engine.api import Command, ListRuleVms, RuleVmRow, StartVms, StopRules, StopVms
 from app.views.console import Console
 from app.views.widgets.undo import UndoStrip
 from app.workers.asker import Failure

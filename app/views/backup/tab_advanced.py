@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from app.domain.rules import AdvancedSettings
 from app.views import style
-from app.views.plain import Label
+from app.views.widgets.plain import Label
 
 
 class AdvancedTab(QWidget):

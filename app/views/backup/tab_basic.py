@@ -13,18 +13,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.platforms import ListPlatformRows, PlatformRow
+from app.contract.rules import RuleDraft, VmChoice
+from app.contract.standbys import ListStandbyRows, StandbyRow
 from app.domain.display import visible
 from app.domain.ids import PlatformId, StandbyId, VmId
-from app.engine.api import ListPlatformRows, ListStandbyRows, PlatformRow, RuleDraft, StandbyRow, VmChoice
 from app.models import format as fmt
 from app.views import style
 from app.views.backup.policy_words import problem_text
 from app.views.backup.vm_picker import VmPicker, vm_tag
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.form import Field
 from app.views.widgets.opening import open_once
+from app.views.widgets.plain import Label
 from app.views.widgets.tags import TagBox
 from app.views.words import platform_kind_word
 from app.workers.asker import Failure

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.rules import OneTime, Periodic, Policy, PreviewedDay, PreviewRetention
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import (
     COUNT_MAX,
@@ -29,7 +30,6 @@ from app.domain.policies import (
     Retention,
     RetryPlan,
 )
-from app.engine.api import OneTime, Periodic, Policy, PreviewedDay, PreviewRetention
 from app.models.rows import Column, RowModel
 from app.views import style
 from app.views.backup.gfs import GfsBox
@@ -39,12 +39,12 @@ from app.views.backup.retention_calendar import RetentionCalendar
 from app.views.backup.retry import RetryBox
 from app.views.console import Console
 from app.views.icons import Glyph, icon
-from app.views.plain import Label
 from app.views.widgets.banner import MessageOverlay
 from app.views.widgets.export import TableExporter
 from app.views.widgets.form import Field
 from app.views.widgets.opening import open_once
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import Label
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word

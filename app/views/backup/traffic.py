@@ -7,13 +7,15 @@ from typing import Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.engine.api import ErrorRow, ReadTraffic, RuleVmRow, Traffic, TrafficPoint, TrafficRange
+from app.contract.errors import ErrorRow
+from app.contract.rules import RuleVmRow
+from app.contract.statistics import ReadTraffic, Traffic, TrafficPoint, TrafficRange
 from app.views import style
 from app.views.charts.traffic import TrafficChart, TrafficSample
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.widgets.banner import Banner
 from app.views.widgets.choice_bar import ChoiceBar
+from app.views.widgets.plain import Label
 from app.views.words import row_error_hint, row_error_message
 from app.workers.asker import Failure
 

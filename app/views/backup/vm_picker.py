@@ -15,19 +15,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.platforms import ListVms
+from app.contract.rules import VmsInRules
 from app.domain.ids import PlatformId, VmId
 from app.domain.vms import PowerState, VmSummary
-from app.engine.api import ListVms, VmsInRules
 from app.models import format as fmt
 from app.models.vm_tree import DEPTH_ROLE, TAKEN_ROLE, VM_ROLE, VmTreeModel
 from app.views import style
 from app.views.console import Console, ThemeSwitch
 from app.views.icons import Glyph, icon
-from app.views.plain import Label
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import FormDialog
 from app.views.widgets.itemstyle import item_style
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import Label
 from app.views.widgets.stages import Stages
 from app.views.widgets.tags import Tag, TagBox
 from app.workers.asker import Failure

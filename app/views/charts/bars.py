@@ -13,7 +13,7 @@ from app.views import style
 from app.views.charts.axes import CountAxis, LocalTimeAxis, SizeAxis, dress_axis
 from app.views.charts.ranges import fitted_days
 from app.views.console import ThemeSwitch
-from app.views.plain import Label
+from app.views.widgets.plain import Label
 
 _DAY_S = 24 * 60 * 60
 

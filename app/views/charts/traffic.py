@@ -15,7 +15,7 @@ from app.views import style
 from app.views.charts.axes import LocalTimeAxis, SpeedAxis, dress_axis
 from app.views.charts.ranges import fitted_range
 from app.views.console import ThemeSwitch
-from app.views.plain import Label, MarkupLabel
+from app.views.widgets.plain import Label, MarkupLabel
 
 _FLOOR_BYTES_PER_S = 1_000_000.0
 """An idle chart shows a megabyte per second as its height, so that noise does not look like traffic."""

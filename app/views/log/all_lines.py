@@ -5,7 +5,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject
 
-from app.engine.api import LogEntryRow, LogFilter, LogPage, ReadLog
+from app.contract.log import LogEntryRow, LogFilter, LogPage, ReadLog
 from app.views.widgets.export import Source
 from app.workers.asker import Failure
 from app.workers.door import DoorClient

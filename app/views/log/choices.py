@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QDateTimeEdit, QFrame, QHBoxLayout, QWi
 
 from app.domain.messages import LogLevel
 from app.views import style
-from app.views.plain import Label, set_tip
+from app.views.widgets.plain import Label, set_tip
 from app.views.words import level_word
 
 _SHOWN = "yyyy-MM-dd HH:mm"

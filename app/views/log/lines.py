@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.contract.log import LogRow
 from app.domain.display import lines
 from app.domain.messages import LogLevel
-from app.engine.api import LogRow
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views.translation import TABLES

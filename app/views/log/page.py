@@ -7,20 +7,13 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu
 
+from app.contract.log import ClearLog, LogEntryRow, LogFilter, LogPage, ReadLog
+from app.contract.rules import DescribeRule, RuleDetails
 from app.domain.ids import RuleId, TaskId, VmId
-from app.engine.api import (
-    ClearLog,
-    DescribeRule,
-    LogEntryRow,
-    LogFilter,
-    LogPage,
-    ReadLog,
-    RuleDetails,
-)
 from app.models import format as fmt
 from app.models.rows import Column, RowModel
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.icons import Glyph, icon
 from app.views.log.all_lines import AllLines
 from app.views.log.choices import LogChoices

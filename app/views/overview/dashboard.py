@@ -14,22 +14,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.overview import Overview
+from app.contract.program import ConfirmClock
+from app.contract.statistics import Traffic
 from app.domain.concerns import ConcernKind
 from app.domain.ids import TaskId
-from app.engine.api import ConfirmClock, Overview, Traffic
 from app.models import format as fmt
 from app.views import style
 from app.views.backup.traffic import with_gaps
 from app.views.charts.ring import Ring, Share
 from app.views.charts.traffic import TrafficChart
 from app.views.console import Console
-from app.views.entries import Card, Entry, EntryList
-from app.views.history import Address
+from app.views.frame.history import Address
+from app.views.frame.places import BACKUP, FAILED_TASKS, NEW_RULE, STANDBYS, TASKS
 from app.views.icons import Glyph, icon
 from app.views.overview import words
-from app.views.places import BACKUP, FAILED_TASKS, NEW_RULE, STANDBYS, TASKS
-from app.views.plain import Label, set_tip
 from app.views.widgets.banner import Banner
+from app.views.widgets.entries import Card, Entry, EntryList
+from app.views.widgets.plain import Label, set_tip
 from app.workers.asker import Failure
 
 _MOST_ENTRIES = 6

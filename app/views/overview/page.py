@@ -5,9 +5,11 @@ import time
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget
 
+from app.contract.overview import Overview, ReadOverview
+from app.contract.platforms import ListPlatforms
+from app.contract.statistics import ReadTraffic, Traffic, TrafficRange
 from app.domain.ids import TaskId
 from app.domain.platforms import Platform
-from app.engine.api import ListPlatforms, Overview, ReadOverview, ReadTraffic, Traffic, TrafficRange
 from app.models.speeds import SpeedMeter
 from app.views.console import Console
 from app.views.icons import Glyph

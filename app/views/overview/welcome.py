@@ -5,17 +5,18 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.engine.api import RegisterPlatform, RegisterStandby
+from app.contract.platforms import RegisterPlatform
+from app.contract.standbys import RegisterStandby
 from app.views import style
-from app.views.brand import program_pixmap
 from app.views.console import Console
+from app.views.frame.brand import program_pixmap
+from app.views.frame.places import BACKUP
 from app.views.icons import Glyph, icon
-from app.views.places import BACKUP
-from app.views.plain import Label
 from app.views.platforms.dialog import PlatformDialog
 from app.views.program import DemoAccess, Program
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.opening import open_once
+from app.views.widgets.plain import Label
 from app.workers.asker import Asker, Failure
 
 

@@ -6,13 +6,14 @@ from typing import Final
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
+from app.contract.overview import OverdueVm, Overview, StandbyGauge
+from app.contract.tasks import TaskRow
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import Concern, ConcernKind
-from app.engine.api import OverdueVm, Overview, StandbyGauge, TaskRow
 from app.models import format as fmt
-from app.views.entries import Entry
+from app.views.frame.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
 from app.views.icons import Glyph
-from app.views.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
+from app.views.widgets.entries import Entry
 from app.views.widgets.gauge import gauge_color
 from app.views.words import failure_text, row_error_message, state_word, task_kind_word
 from app.workers.asker import Failure

@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QCheckBox, QLineEdit, QPushButton, QSpinBox, QWidget
 
+from app.contract.platforms import Certificate, InspectServer, RegisterPlatform, TryPlatform, UpdatePlatform
 from app.domain.display import filled_lines
 from app.domain.errors import OperationalError
 from app.domain.platforms import Platform, PlatformFacts
-from app.engine.api import Certificate, InspectServer, RegisterPlatform, TryPlatform, UpdatePlatform
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
-from app.views.plain import Label, set_title
 from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import Label, set_title
 from app.views.words import platform_kind_word
 from app.workers.asker import Failure
 

@@ -4,7 +4,9 @@ from collections.abc import Hashable, Sequence
 
 from PySide6.QtWidgets import QMenu
 
-from app.engine.api import ExaminePlatform, ListPlatformRows, PlatformRow, Query, RemovePlatform
+from app.contract.base import Query
+from app.contract.doctor import ExaminePlatform
+from app.contract.platforms import ListPlatformRows, PlatformRow, RemovePlatform
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views.console import Console

@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from app.contract.points import DeletedPoint, ListDeletedPoints, TakeBackPoint
 from app.domain.ids import StandbyId
-from app.engine.api import DeletedPoint, ListDeletedPoints, TakeBackPoint
 from app.models import format as fmt
 from app.models.rows import Column, RowModel
 from app.views import style
 from app.views.console import Console
-from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_title
 from app.views.widgets.banner import Banner, MessageOverlay
+from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.export import TableExporter
+from app.views.widgets.plain import Label, set_title
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word

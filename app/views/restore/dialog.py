@@ -6,8 +6,8 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QTabWidget, QWidget
 
+from app.contract.restore import StartRestore
 from app.domain.ids import PointId, RuleId, TaskId, VmId
-from app.engine.api import StartRestore
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon

@@ -15,27 +15,18 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.base import Query
+from app.contract.restore import FindOriginals, GroupMember, OriginalRow, StartGroupRestore
+from app.contract.rules import ListRules, ListRuleVms, ListVmPoints, RuleRow, RuleVmRow
 from app.domain.display import visible
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.tasks import KnownPoint
-from app.engine.api import (
-    FindOriginals,
-    GroupMember,
-    ListRules,
-    ListRuleVms,
-    ListVmPoints,
-    OriginalRow,
-    Query,
-    RuleRow,
-    RuleVmRow,
-    StartGroupRestore,
-)
 from app.views import style
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.restore.member import MemberRow, newest_good
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.plain import Label
 from app.workers.asker import Failure
 
 R = TypeVar("R")

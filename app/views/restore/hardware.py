@@ -20,8 +20,8 @@ from app.domain.places import DatastorePlace, SavedAdapter, SavedHardware
 from app.domain.restore_point import PointDisk
 from app.models import format as fmt
 from app.views import style
-from app.views.plain import Label
 from app.views.restore.places import Choice
+from app.views.widgets.plain import Label
 
 _MOST_CPUS = 768
 _MOST_MEMORY_MIB = 24 * 1024 * 1024

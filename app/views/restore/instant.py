@@ -14,20 +14,21 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.platforms import ListPlatforms
+from app.contract.restore import ListPlaces
 from app.domain.display import visible
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.places import PlatformPlaces
 from app.domain.platforms import Platform
 from app.domain.tasks import KnownPoint
-from app.engine.api import ListPlaces, ListPlatforms
 from app.models.rows import Column, RowModel
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph
-from app.views.plain import Label
 from app.views.restore.source_tab import SourceTab
 from app.views.widgets.checks import VM_NAME_MAX_CHARS, name_problem
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.plain import Label
 from app.views.widgets.stages import Notice
 from app.views.widgets.table import Table
 from app.workers.asker import Failure

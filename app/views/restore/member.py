@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QPushButton, QWidget
 
+from app.contract.restore import FindOriginals, GroupMember, OriginalRow
+from app.contract.rules import RuleVmRow
 from app.domain.display import visible
 from app.domain.ids import PointId
 from app.domain.tasks import KnownPoint, VerificationState
 from app.domain.vms import VmSummary
-from app.engine.api import FindOriginals, GroupMember, OriginalRow, RuleVmRow
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_tip
 from app.views.restore.original import confirmed, folder_text, power_text, uncovered_text
 from app.views.restore.points import point_title
+from app.views.widgets.plain import Label, set_tip
 from app.workers.asker import Failure
 
 

@@ -16,17 +16,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.engine.api import ListOffers, Offer, OfferPoint
+from app.contract.offers import ListOffers, Offer, OfferPoint
 from app.models import format as fmt
 from app.views import style
-from app.views.clipboard import copy_plain, copy_secret
 from app.views.console import Console
-from app.views.dialog_help import offer_help
-from app.views.plain import Label, set_title
 from app.views.restore.offered_disk import OfferedDiskRow
 from app.views.restore.offers import OfferPlace, stop_offer
 from app.views.widgets.banner import Banner
+from app.views.widgets.clipboard import copy_plain, copy_secret
+from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import grow_later
+from app.views.widgets.plain import Label, set_title
 from app.workers.asker import Failure
 
 _FRESH_MS = 1000

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QCoreApplication, QPoint, QTimer, Signal
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
-from app.engine.api import ListOffers, Offer
+from app.contract.offers import ListOffers, Offer
 from app.models import format as fmt
 from app.models.rows import Column, RowModel
 from app.views.console import Console

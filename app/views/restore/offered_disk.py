@@ -3,16 +3,16 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.contract.offers import OfferedDisk
 from app.domain.display import visible
-from app.engine.api import OfferedDisk
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
-from app.views.plain import Label
 from app.views.restore.offers import reading_pill
 from app.views.widgets.elided import ElidedLabel
 from app.views.widgets.pill import PillLabel
+from app.views.widgets.plain import Label
 
 
 class OfferedDiskRow(QWidget):

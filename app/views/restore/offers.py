@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from PySide6.QtWidgets import QWidget
 
+from app.contract.offers import Offer, WithdrawPoint
 from app.domain.ids import PointId, StandbyId
 from app.domain.tasks import KnownPoint
-from app.engine.api import Offer, WithdrawPoint
 from app.views.console import Console
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.opening import open_once

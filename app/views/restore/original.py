@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
+from app.contract.restore import ConfirmedVm, FindOriginals, OriginalRow, OverOriginal
 from app.domain.display import visible
 from app.domain.identity import Verdict
 from app.domain.ids import PlatformId
 from app.domain.restore_point import VmFacts
 from app.domain.tasks import KnownPoint
 from app.domain.vms import PowerState, VmSummary
-from app.engine.api import ConfirmedVm, FindOriginals, OriginalRow, OverOriginal
 from app.models import format as fmt
 from app.views import style
-from app.views.plain import Label
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog, grow_later
+from app.views.widgets.plain import Label
 from app.views.words import failure_text
 from app.workers.asker import Failure
 

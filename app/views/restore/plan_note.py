@@ -5,13 +5,13 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
+from app.contract.restore import PlanRestore
 from app.domain.display import visible
 from app.domain.errors import OperationalError
 from app.domain.places import PlannedVm
-from app.engine.api import PlanRestore
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import Label
 from app.views.words import error_message
 from app.workers.asker import Failure
 

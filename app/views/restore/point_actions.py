@@ -3,8 +3,8 @@
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.contract.points import DeletePoint, StartVerify, TakeBackPoint
 from app.domain.tasks import KnownPoint
-from app.engine.api import DeletePoint, StartVerify, TakeBackPoint
 from app.models import format as fmt
 from app.views.console import Console
 from app.views.icons import Glyph, icon

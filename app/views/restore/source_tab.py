@@ -15,21 +15,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.base import Query
+from app.contract.points import ListPoints, ListRecoverableVms
+from app.contract.rules import ListRules, ListVmPoints, RuleRow
+from app.contract.standbys import ListStandbys
 from app.domain.display import visible
 from app.domain.ids import PointId, RuleId, StandbyId, VmId
 from app.domain.standbys import Standby
 from app.domain.tasks import KnownPoint, PointTally
-from app.engine.api import ListPoints, ListRecoverableVms, ListRules, ListStandbys, ListVmPoints, Query, RuleRow
 from app.models import format as fmt
 from app.models.rows import RowModel
 from app.views import style
 from app.views.icons import Glyph
-from app.views.plain import Label, MarkupBrowser, markup_of
 from app.views.restore.point_actions import PointActions
 from app.views.restore.points import point_columns, point_facts
 from app.views.widgets.checks import NAME_MAX_CHARS, name_problem
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.pill import PillDelegate
+from app.views.widgets.plain import Label, MarkupBrowser, markup_of
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.workers.asker import Failure

@@ -14,24 +14,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.platforms import ListPlatforms
+from app.contract.restore import DescribeSavedVm, ListPlaces, NewVm, OverOriginal, PlanRestore
 from app.domain.display import visible
 from app.domain.ids import PlatformId
 from app.domain.places import PlatformPlaces, SavedHardware
 from app.domain.platforms import Platform
-from app.domain.states import TransportMode
+from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
 from app.domain.tasks import KnownPoint
 from app.domain.vms import VmPlacement
-from app.engine.api import (
-    DEFAULT_TRANSPORTS,
-    DescribeSavedVm,
-    ListPlaces,
-    ListPlatforms,
-    NewVm,
-    OverOriginal,
-    PlanRestore,
-)
 from app.views import style
-from app.views.plain import set_tip
 from app.views.restore.hardware import AdapterRows, DiskRows, Processors
 from app.views.restore.original import OriginalPane
 from app.views.restore.place_boxes import PlaceBoxes
@@ -39,6 +31,7 @@ from app.views.restore.plan_note import PlanNote
 from app.views.widgets.checks import VM_NAME_MAX_CHARS, name_problem
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.plain import set_tip
 from app.views.words import failure_text
 from app.workers.asker import Failure
 

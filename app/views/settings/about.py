@@ -7,10 +7,10 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from app.views import style
-from app.views.brand import program_pixmap
-from app.views.plain import Label, MarkupLabel, markup_of, set_tip
+from app.views.frame.brand import program_pixmap
 from app.views.program import ProgramFacts
 from app.views.settings.card import SettingsCard
+from app.views.widgets.plain import Label, MarkupLabel, markup_of, set_tip
 
 
 class PlacesCard(SettingsCard):

@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.views import style
-from app.views.plain import Label
+from app.views.widgets.plain import Label
 
 
 class SettingsCard(QFrame):

@@ -3,16 +3,16 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from app.contract.hooks import ReadHooks
 from app.domain.display import lines as text_lines
-from app.domain.hooks import command_words
-from app.engine.api import HookBook, HookCommand, ReadHooks
+from app.domain.hooks import HookBook, HookCommand, command_words
 from app.views import style
 from app.views.console import Console
-from app.views.plain import set_tip
 from app.views.settings.card import SettingsCard
 from app.views.widgets.banner import Banner
 from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.opening import open_once
+from app.views.widgets.plain import set_tip
 
 
 class HooksCard(SettingsCard):

@@ -4,10 +4,10 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QWidget
 
 from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 from app.views import style
-from app.views.plain import Label
 from app.views.program import Program, ProgramSettings
 from app.views.settings.card import SettingsCard
 from app.views.widgets.banner import Banner
+from app.views.widgets.plain import Label
 from app.workers.asker import Asker, Failure
 
 _MOST = 999

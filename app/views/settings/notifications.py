@@ -6,8 +6,8 @@ from dataclasses import replace
 from PySide6.QtCore import QTime
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QTimeEdit, QWidget
 
+from app.contract.notifications import NotificationRow, ReadNotifications, SetNotifications, TestSink
 from app.domain.notifications import NotificationSettings, SinkKind
-from app.engine.api import NotificationRow, ReadNotifications, SetNotifications, TestSink
 from app.views import style
 from app.views.console import Console
 from app.views.settings.card import SettingsCard

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QSpinBox, QWidget
 
+from app.contract.notifications import NotificationRow, SetNotifications, TestSink
 from app.domain.notifications import (
     EmailSettings,
     MailSecurity,
@@ -13,11 +14,10 @@ from app.domain.notifications import (
     WebhookSettings,
     WhenToTell,
 )
-from app.engine.api import NotificationRow, SetNotifications, TestSink
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.widgets.checks import PORT_BOX_MAX
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.plain import Label
 from app.workers.asker import Failure
 
 

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from app.engine.api import OpenEntriesRow, ReadOpenEntries, StandbyRow, StartClosing
+from app.contract.standbys import OpenEntriesRow, ReadOpenEntries, StandbyRow, StartClosing
 from app.views.console import Console
 from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog

@@ -14,15 +14,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.standbys import ListGroups, RegisterStandby, StandbyRow, UpdateStandby
 from app.domain.display import visible
 from app.domain.errors import OperationalError
-from app.engine.api import ListGroups, RegisterStandby, StandbyRow, UpdateStandby
 from app.views import style
 from app.views.console import Console
-from app.views.plain import Label, set_title
 from app.views.standbys.passphrases import PassphrasePair
 from app.views.widgets.checks import directory_problem, name_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
+from app.views.widgets.plain import Label, set_title
 from app.workers.asker import Failure
 
 

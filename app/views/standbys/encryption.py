@@ -5,9 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from app.domain.display import lines
-from app.domain.standbys import EncryptionMode
-from app.engine.api import (
+from app.contract.encryption import (
     AddRecoveryKey,
     ChangePassphrase,
     DescribeEncryption,
@@ -15,20 +13,22 @@ from app.engine.api import (
     EncryptStandby,
     RecoverySheet,
     RevokeRecoveryKeys,
-    StandbyRow,
     UnlockReport,
     UnlockStandby,
 )
+from app.contract.standbys import StandbyRow
+from app.domain.display import lines
+from app.domain.standbys import EncryptionMode
 from app.views import style
 from app.views.console import Console
-from app.views.dialog_help import offer_help
-from app.views.plain import Label, set_title
 from app.views.standbys.passphrases import PassphrasePair, secret_entry
 from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.opening import open_once
+from app.views.widgets.plain import Label, set_title
 from app.workers.asker import Failure
 
 OnDone = Callable[[object], None]

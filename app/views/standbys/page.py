@@ -5,18 +5,11 @@ from dataclasses import replace
 
 from PySide6.QtWidgets import QMenu
 
+from app.contract.base import Query
+from app.contract.encryption import UnlockReport
+from app.contract.points import ListPoints, RefreshPoints, StartVerify
+from app.contract.standbys import ListStandbyRows, RemoveStandby, StandbyRow, StartSweep
 from app.domain.tasks import KnownPoint
-from app.engine.api import (
-    ListPoints,
-    ListStandbyRows,
-    Query,
-    RefreshPoints,
-    RemoveStandby,
-    StandbyRow,
-    StartSweep,
-    StartVerify,
-    UnlockReport,
-)
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views.console import Console

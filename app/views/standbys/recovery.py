@@ -15,17 +15,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.encryption import RecoverySheet
 from app.domain.display import own_lines
-from app.engine.api import RecoverySheet
 from app.models import format as fmt
 from app.views import style
-from app.views.clipboard import copy_secret
 from app.views.console import Console
-from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, markup_of, set_title
 from app.views.widgets.banner import Banner
+from app.views.widgets.clipboard import copy_secret
+from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import grow_later
+from app.views.widgets.plain import Label, markup_of, set_title
 from app.workers.asker import Failure
 from app.workers.keysheet import pdf_of, save_privately
 

@@ -5,9 +5,9 @@ from typing import Final
 
 from PySide6.QtCore import QObject
 
+from app.contract.tasks import ListTasks, TaskRow
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import ListTasks, TaskRow
 from app.views.tasks.lines import LineMaker, TaskLine
 from app.views.widgets.export import Source
 from app.workers.asker import Failure

@@ -15,17 +15,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.contract.log import LogRow
+from app.contract.tasks import TaskDetails, TaskLogLines, TaskReport, TaskRow
 from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind
-from app.engine.api import LogRow, TaskDetails, TaskLogLines, TaskReport, TaskRow
 from app.models import format as fmt
 from app.models.rows import RowModel
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.log.lines import as_text, line_columns, line_text
-from app.views.plain import Label
 from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
 from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
 from app.views.tasks.task_list import error_text, kind_text
@@ -33,6 +33,7 @@ from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.elided import ElidedLabel
 from app.views.widgets.export import TableExporter
 from app.views.widgets.pill import PillDelegate, PillLabel
+from app.views.widgets.plain import Label
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import row_error_hint, row_error_message

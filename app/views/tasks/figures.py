@@ -9,8 +9,8 @@ from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.contract.tasks import TaskRow
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import TaskRow
 from app.models import format as fmt
 from app.views import style
 from app.views.console import ThemeSwitch

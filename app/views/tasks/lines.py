@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QObject, Signal
 
+from app.contract.platforms import ListPlatforms
+from app.contract.standbys import ListStandbys
+from app.contract.tasks import TaskRow
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import ListPlatforms, ListStandbys, TaskRow
 from app.models import format as fmt
 from app.models.speeds import SpeedMeter
 from app.views.console import Console

@@ -9,7 +9,7 @@ from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
 from app.models.rows import Column
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
 from app.views.tasks.details import TaskDetailsView, title_of

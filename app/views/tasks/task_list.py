@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMenu
 
+from app.contract.tasks import CancelTask, ListTasks, RetryTask, TaskRow
 from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import CancelTask, ListTasks, RetryTask, TaskRow
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views import style

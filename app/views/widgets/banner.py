@@ -11,9 +11,9 @@ from app.domain.display import lines
 from app.domain.errors import OperationalError
 from app.views import style
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_tip
 from app.views.style import Colors
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import Label, set_tip
 from app.views.words import error_hint, error_message
 from app.workers.asker import Failure
 

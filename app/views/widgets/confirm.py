@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog
+from app.views.widgets.plain import Label
 from app.workers.asker import Failure
 
 Action = Callable[[Callable[[object], None], Callable[[Failure], None]], None]

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QWidget
 
+from app.contract.base import Query
+from app.contract.standbys import BrowseStandby, DirectoryEntry
 from app.domain.display import visible
 from app.domain.ids import StandbyId
 from app.domain.standbys import TargetPathRefused, normal_target_path
-from app.engine.api import BrowseStandby, DirectoryEntry, Query
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
-from app.views.plain import Label
 from app.views.widgets.form import Field, FormDialog
+from app.views.widgets.plain import Label
 from app.views.words import error_message
 from app.workers.asker import Failure
 

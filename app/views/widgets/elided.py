@@ -5,7 +5,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.views import style
-from app.views.plain import Label, set_tip
+from app.views.widgets.plain import Label, set_tip
 
 
 class ElidedLabel(Label):

@@ -21,9 +21,9 @@ from app.models.sheets import sheet_row, sheet_title
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_tip
 from app.views.widgets.banner import Banner, Severity, mark, picture_of
 from app.views.widgets.opening import open_once
+from app.views.widgets.plain import Label, set_tip
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
 from app.workers.sheets import SheetWriter

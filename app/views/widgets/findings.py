@@ -13,12 +13,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.engine.api import Finding, Query, Severity
+from app.contract.base import Query
+from app.contract.doctor import Finding, Severity
 from app.views import style
 from app.views.console import Console
-from app.views.dialog_help import offer_help
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_title
+from app.views.widgets.dialog_help import offer_help
+from app.views.widgets.plain import Label, set_title
 from app.views.widgets.stages import Stages
 from app.workers.asker import Failure
 

@@ -23,12 +23,12 @@ from app.domain.display import lines
 from app.domain.errors import OperationalError
 from app.views import style
 from app.views.console import Console
-from app.views.dialog_help import offer_help
-from app.views.plain import Label, mnemonic_free, set_tip, set_title
-from app.views.screenfit import ScreenFit
 from app.views.widgets.banner import Banner
+from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.focus import focus_first_field
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import Label, mnemonic_free, set_tip, set_title
+from app.views.widgets.screenfit import ScreenFit
 from app.views.words import error_message
 from app.workers.asker import Failure
 

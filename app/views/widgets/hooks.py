@@ -19,13 +19,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.domain.hooks import MAX_RETRIES, MAX_TIME_LIMIT_S
+from app.contract.hooks import SetHooks
+from app.domain.hooks import MAX_RETRIES, MAX_TIME_LIMIT_S, HookBook, HookCommand, Hooks
 from app.domain.ids import RuleId
-from app.engine.api import HookBook, HookCommand, Hooks, SetHooks
 from app.views import style
 from app.views.console import Console
-from app.views.plain import Label
 from app.views.widgets.form import Field, FormDialog, grow_later
+from app.views.widgets.plain import Label
 from app.workers.asker import Failure
 
 _BOX_MAX_S: Final = 99_999

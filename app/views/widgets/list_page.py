@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QMenu
 
-from app.engine.api import Query
+from app.contract.base import Query
 from app.models.rows import Column, RowModel
 from app.views.console import Console
 from app.views.icons import Glyph

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
 
-from app.views.plain import set_tip
+from app.views.widgets.plain import set_tip
 
 
 class Overflow(QObject):

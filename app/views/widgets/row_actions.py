@@ -29,9 +29,9 @@ from app.models.rows import ROW_ROLE
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
-from app.views.plain import hide_tip, show_tip
 from app.views.style import Colors
 from app.views.widgets.itemstyle import draw_background, item_style
+from app.views.widgets.plain import hide_tip, show_tip
 from app.views.widgets.table import Table
 
 Row = TypeVar("Row")

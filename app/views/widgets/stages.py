@@ -8,7 +8,7 @@ from app.domain.errors import OperationalError
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
-from app.views.plain import Label
+from app.views.widgets.plain import Label
 from app.views.words import error_hint, error_message
 from app.workers.asker import Failure
 

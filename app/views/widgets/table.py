@@ -26,9 +26,9 @@ from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 from app.models.rows import ROW_ROLE, SORT_ROLE, Column, RowModel
 from app.models.sheets import has_data
 from app.views import style
-from app.views.memory import Memory
-from app.views.plain import show_tip
+from app.views.frame.memory import Memory
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import show_tip
 
 Row = TypeVar("Row")
 

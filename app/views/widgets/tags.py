@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_tip
+from app.views.widgets.plain import Label, set_tip
 
 _MOST = 200
 """So many tags are drawn; nobody reads more, and each is a widget."""

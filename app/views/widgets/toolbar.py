@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu, QPushButton
 from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
-from app.views.plain import set_tip
 from app.views.widgets.overflow import Overflow
 from app.views.widgets.pause import Pause
+from app.views.widgets.plain import set_tip
 
 _FILTER_DELAY_MS = 120
 

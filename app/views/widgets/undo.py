@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWi
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
-from app.views.plain import Label, set_tip
 from app.views.widgets.banner import Severity, picture_of
+from app.views.widgets.plain import Label, set_tip
 
 
 class UndoStrip(QFrame):

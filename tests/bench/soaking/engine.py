@@ -11,12 +11,14 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from app.bootstrap import EngineHost, Installation
+from app.bootstrap.host import EngineHost
+from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
-from app.engine.api import Engine, ListPoints, ListTasks
-from app.secretstore.choice import SECRET_FILE
+from app.contract.points import ListPoints
+from app.contract.tasks import ListTasks
+from app.core.passphrases import PASSPHRASE_VARIABLE, SECRET_FILE
+from app.engine.engine import Engine
 from app.secretstore.file_store import EncryptedFileSecretStore
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE
 from tests.support.fakes import TurnableClock
 
 _REST_S = 300.0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.api import Door
-from app.engine.remote.client import RemoteDoor
-from app.engine.remote.server import DoorServer
+from app.contract.client import RemoteDoor
+from app.contract.door import Door
+from app.engine.door.server import DoorServer
 from tests.support.engine_lab import EngineLab
 
 DOORS = ["same process", "loopback socket"] + ([] if sys.platform == "win32" else ["unix socket"])

@@ -11,12 +11,15 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from app.contract.log import ReadLog
+from app.contract.offers import ListOffers, Offer, OfferPoint, WithdrawPoint
+from app.contract.overview import ReadStatus
 from app.domain.ids import PointId, StandbyId
-from app.engine.api import ListOffers, Offer, OfferPoint, ReadLog, ReadStatus, WithdrawPoint
 from app.engine.errors import NoMoreOffers, OfferedBySocket
 from app.repository import Repository
 from app.repository.errors import PointMissing
 from tests.contract.door.conftest import Site
+from tests.support.refusals import refused
 from tests.support.waiting import wait_until
 
 needs_sockets = pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets")
@@ -88,9 +91,9 @@ def test_stopping_cuts_off_who_reads(site: Site) -> None:
 def test_over_tcp_is_refused_while_a_socket_offers_the_point(site: Site) -> None:
     made = offer(site)
     over_tcp = OfferPoint(standby=made.standby, point=made.point, over_tcp=True)
-    with pytest.raises(OfferedBySocket) as refused:
+    with refused(OfferedBySocket) as caught:
         site.door.execute(over_tcp)
-    assert "Stop that offer first" in refused.value.hint
+    assert "Stop that offer first" in caught.value.hint
     site.door.execute(WithdrawPoint(standby=made.standby, point=made.point))
     assert site.door.execute(over_tcp).over_tcp
 
@@ -114,7 +117,7 @@ def test_the_log_says_what_was_offered_and_holds_no_secret(
 
 def test_a_point_that_is_not_there_leaves_no_offer(site: Site) -> None:
     made = offer(site, over_tcp=True)
-    with pytest.raises(PointMissing):
+    with refused(PointMissing):
         site.door.execute(OfferPoint(standby=made.standby, point=PointId("nothing/2026-01-01_00-00-00")))
     assert site.door.ask(ListOffers()) == (made,)
 
@@ -123,7 +126,7 @@ def test_an_engine_that_ends_offers_nothing_more(site: Site) -> None:
     made = offer(site, over_tcp=True)
     site.lab.engine._offers.close()
     assert site.door.ask(ListOffers()) == ()
-    with pytest.raises(NoMoreOffers):
+    with refused(NoMoreOffers):
         site.door.execute(OfferPoint(standby=made.standby, point=made.point))
 
 

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-import pytest
-
+from app.contract.log import ReadLog
+from app.contract.points import DeletePoint, ListDeletedPoints, ListPoints, RefreshPoints, TakeBackPoint
 from app.domain.console_events import PointsRefreshed
-from app.engine.api import DeletePoint, ListDeletedPoints, ListPoints, ReadLog, RefreshPoints, TakeBackPoint
 from app.repository.errors import PointMissing
 from tests.contract.door.conftest import Site
 from tests.support.engine_lab import EngineLab
+from tests.support.refusals import refused
 
 
 def test_a_deleted_point_is_listed_taken_back_and_restores_again(site: Site) -> None:
@@ -34,7 +34,7 @@ def test_a_deleted_point_is_listed_taken_back_and_restores_again(site: Site) -> 
 def test_a_point_that_is_not_in_the_trash_cannot_be_taken_back(site: Site) -> None:
     lab = site.lab
     point = lab.backup(lab.host.add_vm("web"))
-    with pytest.raises(PointMissing):
+    with refused(PointMissing):
         site.door.execute(TakeBackPoint(standby=lab.standby, point=point.id))
     assert lab.listed() == [point.id]
 

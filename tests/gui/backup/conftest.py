@@ -7,8 +7,8 @@ from pytestqt.qtbot import QtBot
 
 from app.views.backup.page import BackupPage
 from app.views.console import Console
-from app.views.history import Address
-from app.views.main_window import MainWindow
+from app.views.frame.history import Address
+from app.views.frame.main_window import MainWindow
 from tests.gui.backup import samples
 from tests.support.scripted_door import ScriptedDoor
 

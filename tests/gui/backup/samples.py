@@ -3,6 +3,41 @@
 import math
 from datetime import UTC, date, datetime, time, timedelta
 
+from app.contract.errors import ErrorRow
+from app.contract.platforms import ListPlatformRows, ListVms, PlatformRow
+from app.contract.rules import (
+    CheckRule,
+    DeletionPreview,
+    DescribeRule,
+    ListRules,
+    ListRuleVms,
+    MarkErrorsViewed,
+    Periodic,
+    Policy,
+    PreviewedDay,
+    PreviewedPoint,
+    PreviewRetention,
+    PreviewRuleDeletion,
+    RuleDetails,
+    RuleDraft,
+    RuleRow,
+    RuleVmRow,
+    RunNow,
+    VmChoice,
+    VmsInRules,
+)
+from app.contract.standbys import BrowseStandby, DirectoryEntry, ListStandbyRows, StandbyRow
+from app.contract.statistics import (
+    DayCount,
+    ListStatisticsTasks,
+    ReadStatistics,
+    ReadTraffic,
+    Statistics,
+    StatisticsTaskRow,
+    Traffic,
+    TrafficPoint,
+    TrafficRange,
+)
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Retention, Weekday
@@ -11,44 +46,6 @@ from app.domain.rules import AdvancedSettings
 from app.domain.schedule import upcoming_runs
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.domain.vms import PowerState, VmSummary
-from app.engine.api import (
-    BrowseStandby,
-    CheckRule,
-    DayCount,
-    DeletionPreview,
-    DescribeRule,
-    DirectoryEntry,
-    ErrorRow,
-    ListPlatformRows,
-    ListRules,
-    ListRuleVms,
-    ListStandbyRows,
-    ListStatisticsTasks,
-    ListVms,
-    MarkErrorsViewed,
-    Periodic,
-    PlatformRow,
-    Policy,
-    PreviewedDay,
-    PreviewedPoint,
-    PreviewRetention,
-    PreviewRuleDeletion,
-    ReadStatistics,
-    ReadTraffic,
-    RuleDetails,
-    RuleDraft,
-    RuleRow,
-    RuleVmRow,
-    RunNow,
-    StandbyRow,
-    Statistics,
-    StatisticsTaskRow,
-    Traffic,
-    TrafficPoint,
-    TrafficRange,
-    VmChoice,
-    VmsInRules,
-)
 from tests.support.scripted_door import ScriptedDoor
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -57,8 +54,8 @@ PLATFORM, STANDBY = PlatformId("p-1"), StandbyId("s-1")
 FULL_DISK = ErrorRow(
     code="standby.full",
     params=(("path", "/backup/web"), ("free_bytes", "4096")),
-    message="The standby path /backup/web is full (4.10 kB free).",
-    hint="Free space there, shorten the retention, or add a larger standby path.",
+    template="The standby path {path} is full ({free_bytes:size} free).",
+    hint_template="Free space there, shorten the retention, or add a larger standby path.",
     retryable=True,
 )
 

@@ -15,7 +15,7 @@ from app.views.backup.list_vms import VmList
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.vm_picker import VmPicker
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from tests.gui.backup import samples
 from tests.gui.backup.conftest import Visits
 from tests.support.scripted_door import ScriptedDoor

@@ -6,11 +6,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.domain.display import visible
-from app.domain.errors import PlatformUnreachable
-from app.domain.ids import VmId
-from app.domain.rules import AdvancedSettings
-from app.engine.api import (
+from app.contract.rules import (
     DeleteRule,
     DeletionPreview,
     DescribeRule,
@@ -18,6 +14,10 @@ from app.engine.api import (
     RemoveVmsFromRule,
     RuleDetails,
 )
+from app.domain.display import visible
+from app.domain.errors import PlatformUnreachable
+from app.domain.ids import VmId
+from app.domain.rules import AdvancedSettings
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog, Doomed
 from app.views.console import Console

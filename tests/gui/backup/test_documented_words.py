@@ -18,8 +18,8 @@ from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.policy_words import unit_word
 from app.views.backup.statistics import StatisticsView
 from app.views.console import Console
-from app.views.history import Address
-from app.views.main_window import MainWindow
+from app.views.frame.history import Address
+from app.views.frame.main_window import MainWindow
 from app.views.translation import Language, LanguageSwitch
 from app.views.words import backup_kind_word
 from tests.gui.backup import samples

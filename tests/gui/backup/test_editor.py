@@ -5,11 +5,7 @@ from PySide6.QtCore import QDateTime, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.domain.errors import OperationalError
-from app.domain.ids import RuleId, VmId
-from app.domain.policies import PolicyUnit
-from app.domain.states import BackupKind
-from app.engine.api import (
+from app.contract.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
     CheckRule,
@@ -19,6 +15,10 @@ from app.engine.api import (
     RuleProblemRow,
     VmChoice,
 )
+from app.domain.errors import OperationalError
+from app.domain.ids import RuleId, VmId
+from app.domain.policies import PolicyUnit
+from app.domain.states import BackupKind
 from app.views.backup.editor import EditorMode
 from app.views.console import Console
 from tests.gui.backup import samples

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.cli.demo.stage import Stage, open_stage
+from app.contract.points import ListPoints
+from app.contract.rules import ListRules
 from app.domain.states import TaskState
-from app.engine.api import ListPoints, ListRules
 from app.views.backup.deletion import DeletionDialog
 from app.views.backup.editor import RuleEditor
 from app.views.backup.list_vms import VmList
@@ -20,9 +21,9 @@ from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.statistics import StatisticsView
 from app.views.backup.vm_picker import VmPicker
 from app.views.console import Console, ThemeSwitch
-from app.views.history import Address
-from app.views.main_window import MainWindow
-from app.views.memory import Memory
+from app.views.frame.history import Address
+from app.views.frame.main_window import MainWindow
+from app.views.frame.memory import Memory
 from app.workers.door import DoorClient
 from tests.gui.backup.steps import click_icon
 from tests.support.stage import small_spec

@@ -7,12 +7,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox
 from pytestqt.qtbot import QtBot
 
+from app.contract.rules import PreviewRetention
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
 from app.domain.states import BackupKind
-from app.engine.api import (
-    PreviewRetention,
-)
 from app.views.backup.editor import EditorMode
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.policy_words import plan_words, retention_label

@@ -11,13 +11,11 @@ from PySide6.QtWidgets import QApplication, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.cli.demo.stage import open_stage
-from app.domain.policies import GrandfatherFatherSon, OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit, Retention
-from app.domain.states import BackupKind
-from app.engine.api import (
+from app.contract.platforms import ListVms
+from app.contract.rules import (
     ChangeRulePolicy,
     CreateRule,
     DescribeRule,
-    ListVms,
     OneTime,
     Periodic,
     PreviewedDay,
@@ -25,10 +23,12 @@ from app.engine.api import (
     RuleDraft,
     VmChoice,
 )
+from app.domain.policies import GrandfatherFatherSon, OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit, Retention
+from app.domain.states import BackupKind
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.policy_words import kept_words, policy_words, retention_words
 from app.views.console import Console, ThemeSwitch
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.views.translation import Language, LanguageSwitch
 from app.workers.door import DoorClient
 from tests.gui.backup.steps import open_editor, press

@@ -7,17 +7,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
+from app.contract.rules import DescribeRule, ListRules, StartRules, StopRules
 from app.domain.ids import RuleId
-from app.engine.api import (
-    DescribeRule,
-    ListRules,
-    StartRules,
-    StopRules,
-)
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
-from app.views.history import Address
+from app.views.frame.history import Address
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import WEB, click_icon, headings, menu_texts, open_vms
 from tests.support.scripted_door import ScriptedDoor

@@ -2,14 +2,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.contract.rules import MarkErrorsViewed
 from app.domain.ids import RuleId, TaskId
-from app.engine.api import (
-    MarkErrorsViewed,
-)
 from app.views.backup.list_runs import RunList
 from app.views.backup.list_vms import VmList
 from app.views.backup.statistics import StatisticsView
-from app.views.history import Address
+from app.views.frame.history import Address
 from tests.gui.backup import samples
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import WEB, headings, open_vms

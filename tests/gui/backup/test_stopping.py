@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.contract.rules import ListRuleVms, StartVms, StopRules, StopVms
 from app.domain.states import TaskState
-from app.engine.api import ListRuleVms, StartVms, StopRules, StopVms
 from app.engine.errors import RequestRefused
 from tests.gui.backup import samples
 from tests.gui.backup.conftest import Visits

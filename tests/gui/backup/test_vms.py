@@ -6,18 +6,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
+from app.contract.rules import ListRuleVms, RunNow, StopVms
+from app.contract.statistics import ReadTraffic, TrafficPoint, TrafficRange
 from app.domain.ids import VmId
 from app.domain.states import BackupKind
-from app.engine.api import (
-    ListRuleVms,
-    ReadTraffic,
-    RunNow,
-    StopVms,
-    TrafficPoint,
-    TrafficRange,
-)
 from app.views.backup.traffic import with_gaps
-from app.views.history import Address
+from app.views.frame.history import Address
 from tests.gui.backup import samples
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import (

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from app.console.pages import make_pages
 from app.views.console import Console
-from app.views.shell import Shell
+from app.views.frame.shell import Shell
 from app.views.translation import Language, LanguageSwitch
 from tests.gui.fit import world
 from tests.gui.fit.places import Scene

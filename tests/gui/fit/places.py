@@ -7,21 +7,23 @@ from datetime import UTC, datetime
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QTabWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.contract.encryption import DescribeEncryption, EncryptionRow, RecoverySheet, RepositoryKeysRow
+from app.contract.platforms import ListPlatforms
 from app.core.secrets import SecretStoreUnavailable
 from app.domain.ids import PointId, RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
 from app.domain.standbys import EncryptionMode
 from app.domain.states import BackupKind
-from app.engine.api import DescribeEncryption, EncryptionRow, ListPlatforms, RecoverySheet, RepositoryKeysRow
 from app.views.backup.deletion import DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.page import BackupPage
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.vm_picker import VmPicker
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
+from app.views.frame.shell import Shell
+from app.views.frame.trouble import TroubleReporter
 from app.views.log.page import LogsPage
-from app.views.passphrase import PassphraseDialog
 from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.page import PlatformsPage
 from app.views.restore.dialog import RestoreDialog
@@ -31,16 +33,15 @@ from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.offers import OfferPlace
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
-from app.views.shell import Shell
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptDialog, EncryptionDialog, UnlockDialog
 from app.views.standbys.encryption import PassphraseDialog as StandbyPassphraseDialog
 from app.views.standbys.page import StandbysPage
 from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.tasks.page import TasksPage
-from app.views.trouble import TroubleReporter
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.hooks import HooksDialog
+from app.views.widgets.passphrase import PassphraseDialog
 from tests.gui.backup import samples
 from tests.gui.fit import world
 from tests.gui.platforms import test_platforms as platforms

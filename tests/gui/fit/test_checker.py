@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.rows import Column, RowModel
 from app.views.console import Console
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.views.widgets.elided import ElidedLabel
 from app.views.widgets.pill import Pill, PillDelegate, Tone
 from app.views.widgets.table import Table

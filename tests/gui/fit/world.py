@@ -3,48 +3,32 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app.domain.concerns import PlatformCoverage
-from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
-from app.domain.messages import LogLevel
-from app.domain.notifications import NotificationSettings
-from app.domain.states import TaskKind, TaskState
-from app.engine.api import (
+from app.contract.doctor import ExaminePlatform, Finding, Severity
+from app.contract.errors import ErrorRow
+from app.contract.hooks import ReadHooks
+from app.contract.notifications import NotificationRow, ReadNotifications
+from app.contract.offers import ListOffers, Offer, OfferedDisk
+from app.contract.overview import (
     EngineStatus,
-    ErrorRow,
-    ExaminePlatform,
-    Finding,
     HitKind,
-    HookBook,
-    HookCommand,
-    Hooks,
-    InspectServer,
-    ListGroups,
-    ListOffers,
-    ListPlatformRows,
-    ListPlatforms,
-    ListRules,
-    ListRuleVms,
-    ListStandbyRows,
-    ListStandbys,
-    ListTasks,
-    NotificationRow,
-    Offer,
-    OfferedDisk,
     OverdueVm,
     Overview,
-    ReadHooks,
-    ReadNotifications,
     ReadOverview,
     ReadStatus,
     Search,
     SearchHit,
-    Severity,
     StandbyGauge,
-    TaskDetails,
-    TaskLogLines,
-    TaskReport,
-    TryPlatform,
 )
+from app.contract.platforms import InspectServer, ListPlatformRows, ListPlatforms, TryPlatform
+from app.contract.rules import ListRules, ListRuleVms
+from app.contract.standbys import ListGroups, ListStandbyRows, ListStandbys
+from app.contract.tasks import ListTasks, TaskDetails, TaskLogLines, TaskReport
+from app.domain.concerns import PlatformCoverage
+from app.domain.hooks import HookBook, HookCommand, Hooks
+from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
+from app.domain.messages import LogLevel
+from app.domain.notifications import NotificationSettings
+from app.domain.states import TaskKind, TaskState
 from tests.gui.backup import samples
 from tests.gui.log.test_log import entry, script_log
 from tests.gui.platforms import test_platforms as platforms
@@ -59,8 +43,8 @@ LONG_NAME = "finance-erp-application-server-01.shanghai.corp.example.com"
 REFUSED = ErrorRow(
     code="platform.login_refused",
     params=(("address", "vcenter-production.shanghai.example.com"), ("user", "backup@vsphere.local")),
-    message="vcenter-production.shanghai.example.com did not accept the account backup@vsphere.local.",
-    hint="",
+    template="{address} did not accept the account {user}.",
+    hint_template="",
     retryable=False,
 )
 GAUGES = (

@@ -9,9 +9,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.contract.hooks import ReadHooks, SetHooks
 from app.domain.hooks import HookBook, HookCommand, Hooks
 from app.domain.ids import RuleId
-from app.engine.api import ReadHooks, SetHooks
 from app.engine.errors import RequestRefused
 from app.views.console import Console
 from app.views.settings.hooks import HooksCard

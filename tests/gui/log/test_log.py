@@ -7,21 +7,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.contract.log import ClearLog, LogEntryRow, LogFilter, LogPage, LogRow, ReadLog
+from app.contract.rules import DescribeRule, RuleDetails
 from app.domain.events import TaskLogged
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.messages import LogLevel, MessageKind
-from app.engine.api import (
-    ClearLog,
-    DescribeRule,
-    LogEntryRow,
-    LogFilter,
-    LogPage,
-    LogRow,
-    ReadLog,
-    RuleDetails,
-)
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.log.choices import Span
 from app.views.log.lines import reader_words
 from app.views.log.page import LogsPage, entry_text

@@ -7,23 +7,21 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.domain.errors import LoginRefused
-from app.domain.ids import PlatformId
-from app.domain.platforms import Platform, PlatformFacts, PlatformKind
-from app.engine.api import (
+from app.contract.doctor import ExaminePlatform, Finding, Severity
+from app.contract.errors import ErrorRow
+from app.contract.platforms import (
     Certificate,
-    ErrorRow,
-    ExaminePlatform,
-    Finding,
     InspectServer,
     ListPlatformRows,
     PlatformRow,
     RegisterPlatform,
     RemovePlatform,
-    Severity,
     TryPlatform,
     UpdatePlatform,
 )
+from app.domain.errors import LoginRefused
+from app.domain.ids import PlatformId
+from app.domain.platforms import Platform, PlatformFacts, PlatformKind
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.page import PlatformsPage
@@ -116,8 +114,8 @@ def test_why_a_platform_is_not_reachable_is_said_in_the_operators_language_with_
     told = ErrorRow(
         code=error.code,
         params=tuple(error.params.items()),
-        message=error.message,
-        hint=error.hint,
+        template=error.message_template,
+        hint_template=error.hint_template,
         retryable=error.retryable,
     )
     door.answer(ListPlatformRows, (replace(row(reachable=False), error=told),))

@@ -2,22 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+from app.contract.points import ListPoints, ListRecoverableVms
+from app.contract.restore import DescribeSavedVm, ListPlaces
+from app.contract.rules import ListRules, ListRuleVms, ListVmPoints, RuleRow, RuleVmRow
 from app.domain.ids import PointId, RuleId, VmId
 from app.domain.places import DatastorePlace, HostPlace, PlatformPlaces, SavedAdapter, SavedHardware
 from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
 from app.domain.states import BackupKind, TaskState
 from app.domain.tasks import KnownPoint, PointTally, VerificationState
-from app.engine.api import (
-    DescribeSavedVm,
-    ListPlaces,
-    ListPoints,
-    ListRecoverableVms,
-    ListRules,
-    ListRuleVms,
-    ListVmPoints,
-    RuleRow,
-    RuleVmRow,
-)
 from tests.gui.tasks.rows import PLATFORM, STANDBY, script_names
 from tests.support.scripted_door import ScriptedDoor
 

@@ -12,14 +12,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.engine.api import ListOffers, ListTasks, Offer, OfferedDisk, OfferPoint, WithdrawPoint
-from app.engine.remote.errors import EngineAway
+from app.contract.errors import EngineAway
+from app.contract.offers import ListOffers, Offer, OfferedDisk, OfferPoint, WithdrawPoint
+from app.contract.tasks import ListTasks
 from app.nbd.errors import NbdSocketUnavailable
-from app.views.clipboard import FORGET_MS, SecretClipboard
 from app.views.console import Console
 from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.offers import OfferPlace
 from app.views.restore.page import RestorePage
+from app.views.widgets.clipboard import FORGET_MS, SecretClipboard
 from app.views.widgets.confirm import ConfirmDialog
 from tests.gui.keys import press_menu_key
 from tests.gui.restore.points import point

@@ -14,23 +14,16 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.cli.demo.stage import Stage, open_stage
+from app.contract.offers import ListOffers
+from app.contract.rules import CreateRule, ListRuleVms, ListVmPoints, OneTime, RuleDraft, VmChoice
+from app.contract.tasks import ListTasks
 from app.core.clock import SystemClock
 from app.domain.policies import OneTimePolicy
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.engine.api import (
-    CreateRule,
-    ListOffers,
-    ListRuleVms,
-    ListTasks,
-    ListVmPoints,
-    OneTime,
-    RuleDraft,
-    VmChoice,
-)
 from app.simulator.vm.machine import VirtualMachine
 from app.views.console import Console, ThemeSwitch
+from app.views.frame.memory import Memory
 from app.views.log.page import LogsPage
-from app.views.memory import Memory
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.offer_dialog import OfferDialog

@@ -8,10 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.domain.identity import Verdict
-from app.domain.ids import TaskId, VmId
-from app.domain.vms import PowerState, VmSummary
-from app.engine.api import (
+from app.contract.restore import (
     ConfirmedVm,
     FindOriginals,
     GroupMember,
@@ -20,6 +17,9 @@ from app.engine.api import (
     StartGroupRestore,
     StartRestore,
 )
+from app.domain.identity import Verdict
+from app.domain.ids import TaskId, VmId
+from app.domain.vms import PowerState, VmSummary
 from app.views.console import Console
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog

@@ -2,27 +2,26 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.domain.errors import PlatformUnreachable
-from app.domain.ids import TaskId, VmId
-from app.domain.places import PlatformPlaces
-from app.domain.states import TaskKind, TransportMode
-from app.domain.vms import VmPlacement
-from app.engine.api import (
-    DEFAULT_TRANSPORTS,
+from app.contract.points import ListRecoverableVms
+from app.contract.restore import (
     GroupMember,
     ListPlaces,
-    ListRecoverableVms,
-    ListTasks,
-    ListVmPoints,
     NewVm,
     OverOriginal,
     PlanRestore,
     StartGroupRestore,
     StartRestore,
 )
+from app.contract.rules import ListVmPoints
+from app.contract.tasks import ListTasks
+from app.domain.errors import PlatformUnreachable
+from app.domain.ids import TaskId, VmId
+from app.domain.places import PlatformPlaces
+from app.domain.states import DEFAULT_TRANSPORTS, TaskKind, TransportMode
+from app.domain.vms import VmPlacement
 from app.engine.errors import VmNameTaken
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.migration.page import MigrationPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from pytestqt.qtbot import QtBot
 
+from app.contract.restore import ListPlaces, NewVm, PlanRestore, StartRestore
 from app.domain.errors import VmCreationFailed
 from app.domain.ids import TaskId
 from app.domain.places import DatacenterPlace, DatastorePlace, HostPlace, NetworkPlace, PlannedVm, PlatformPlaces
-from app.engine.api import ListPlaces, NewVm, PlanRestore, StartRestore
 from app.engine.errors import VmNameTaken
 from app.views.console import Console
 from tests.gui.restore.points import GB

@@ -9,16 +9,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from app.domain.tasks import KnownPoint
-from app.engine.api import (
+from app.contract.points import (
     DeletedPoint,
     DeletePoint,
     ListDeletedPoints,
     ListPoints,
-    ListStandbyRows,
     StartVerify,
     TakeBackPoint,
 )
+from app.contract.standbys import ListStandbyRows
+from app.domain.tasks import KnownPoint
 from app.engine.errors import StillInUse
 from app.repository.errors import PointMissing
 from app.views.console import Console

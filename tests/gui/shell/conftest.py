@@ -9,36 +9,27 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.core.progress import ProgressSample
+from app.contract.errors import ErrorRow
+from app.contract.hooks import ReadHooks
+from app.contract.notifications import NotificationRow, ReadNotifications
+from app.contract.overview import EngineStatus, Overview, ReadOverview, ReadStatus, Search, StandbyGauge
+from app.contract.platforms import ListPlatforms
+from app.contract.statistics import ReadTraffic, Traffic
+from app.contract.tasks import TaskRow
 from app.domain.concerns import PlatformCoverage
+from app.domain.hooks import HookBook
 from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
 from app.domain.limits import TaskLimits
 from app.domain.notifications import NotificationSettings
+from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import (
-    EngineStatus,
-    ErrorRow,
-    HookBook,
-    ListPlatforms,
-    NotificationRow,
-    Overview,
-    ReadHooks,
-    ReadNotifications,
-    ReadOverview,
-    ReadStatus,
-    ReadTraffic,
-    Search,
-    StandbyGauge,
-    TaskRow,
-    Traffic,
-)
 from app.views.console import Console, ThemeSwitch
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
+from app.views.frame.shell import Shell
 from app.views.overview.page import OverviewPage
 from app.views.page import Page
 from app.views.program import DemoAccess, ProgramFacts, ProgramSettings
 from app.views.settings.page import SettingsPage
-from app.views.shell import Shell
 from app.views.translation import Language, LanguageSwitch
 from app.workers.door import DoorClient
 from tests.support.scripted_door import ScriptedDoor
@@ -107,8 +98,8 @@ def task(name: str = "web-01", state: TaskState = TaskState.RUNNING, **changes: 
 REFUSED = ErrorRow(
     code="platform.login_refused",
     params=(("address", "vc-1"), ("user", "backup")),
-    message="vc-1 did not accept the account backup.",
-    hint="",
+    template="{address} did not accept the account {user}.",
+    hint_template="",
     retryable=False,
 )
 

@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QApplication, QFrame
 
 from app.console.pages import make_pages
 from app.views.console import Console, ThemeSwitch
-from app.views.history import Address
-from app.views.memory import Memory
-from app.views.screenfit import frame_of
-from app.views.shell import Shell
+from app.views.frame.history import Address
+from app.views.frame.memory import Memory
+from app.views.frame.shell import Shell
 from app.views.translation import Language, LanguageSwitch
+from app.views.widgets.screenfit import frame_of
 from app.workers.door import DoorClient
 from tests.gui.fit import world
 from tests.gui.shell.conftest import ProgramStub

@@ -2,9 +2,9 @@
 
 from pytestqt.qtbot import QtBot
 
+from app.contract.errors import EngineAway
+from app.contract.overview import ReadOverview, ReadStatus
 from app.domain.engine_events import EngineFound, EngineLost
-from app.engine.api import ReadOverview, ReadStatus
-from app.engine.remote.errors import EngineAway
 from app.views.widgets.pill import PillDelegate
 from tests.gui.shell.conftest import BUSY, NOW, SAFE, MakeShell
 from tests.support.scripted_door import ScriptedDoor

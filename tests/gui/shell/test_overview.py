@@ -6,24 +6,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.contract.errors import EngineAway
+from app.contract.overview import OverdueVm, ReadOverview, StandbyGauge
+from app.contract.platforms import ListPlatforms, RegisterPlatform
+from app.contract.program import ConfirmClock
+from app.contract.standbys import RegisterStandby
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
 from app.domain.states import TaskState
-from app.engine.api import (
-    ConfirmClock,
-    ListPlatforms,
-    OverdueVm,
-    ReadOverview,
-    RegisterPlatform,
-    RegisterStandby,
-    StandbyGauge,
-)
-from app.engine.remote.errors import EngineAway
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.overview.page import OverviewPage
 from app.views.translation import Language, LanguageSwitch
 from tests.gui.shell.conftest import NOW, REFUSED, SAFE, ProgramStub, task

@@ -10,18 +10,20 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
-from app.bootstrap import Installation, claim_window
+from app.bootstrap.installation import Installation, claim_window
 from app.cli.demo.stage import folders_in
 from app.console import autostart
 from app.console.demoplatform import DemoPlatform
+from app.console.enginedoor import open_engine
 from app.console.program import run_console
-from app.console.secrets import NoSecretStore, find_passphrase
+from app.console.questions import NoSecretStore, StartQuestions
 from app.console.service import ProgramService
+from app.contract.errors import EngineError, ErrorRow
 from app.core.secrets import SecretStoreLocked
 from app.domain.limits import BufferBudgetExceeded, TaskLimits
 from app.paths import Folders
-from app.views.main_window import MainWindow
-from app.views.passphrase import PassphraseDialog
+from app.views.frame.main_window import MainWindow
+from app.views.widgets.passphrase import PassphraseDialog
 
 
 @pytest.fixture
@@ -78,20 +80,14 @@ def test_without_a_passphrase_the_program_ends_and_says_so(
 
     QTimer.singleShot(200, refuse)
     with pytest.raises(NoSecretStore):
-        find_passphrase(Installation.find(folders))
+        open_engine(Installation.find(folders), StartQuestions(Installation.find(folders)))
 
 
-def test_a_locked_keyring_does_not_move_the_passwords_into_a_file(
-    qtbot: QtBot, folders: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_keyring_does_not_move_the_passwords_into_a_file(qtbot: QtBot, folders: Folders) -> None:
     folders.user_config_file.write_text("secret_store=keyring\n", encoding="utf-8")
-
-    def locked(*_: object) -> object:
-        raise SecretStoreLocked(seconds=30)
-
-    monkeypatch.setattr(Installation, "open_secrets", locked)
-    with pytest.raises(SecretStoreLocked, match="locked"):
-        find_passphrase(Installation.find(folders))
+    questions = StartQuestions(Installation.find(folders))
+    with pytest.raises(EngineError, match="locked"):
+        questions.answer(questions.begin(), EngineError(ErrorRow.of(SecretStoreLocked(seconds=30))))
     assert folders.user_config_file.read_text(encoding="utf-8") == "secret_store=keyring\n"
 
 

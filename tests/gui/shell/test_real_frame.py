@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QMargins, QRect
 
-from app.views.screenfit import fitted
+from app.views.widgets.screenfit import fitted
 
 ROOT = Path(__file__).parents[3]
 SESSION = """

@@ -3,8 +3,8 @@
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.engine.api import ReadStatus
-from app.views.shell import Shell
+from app.contract.overview import ReadStatus
+from app.views.frame.shell import Shell
 from tests.gui.shell.conftest import BUSY, MakeShell
 from tests.support.scripted_door import ScriptedDoor
 

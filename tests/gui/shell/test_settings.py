@@ -4,9 +4,11 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.console.errors import AutostartRefused, SettingsNotSaved
+from app.contract.hooks import SetHooks
+from app.contract.notifications import SetNotifications, TestSink
+from app.domain.hooks import HookCommand, Hooks
 from app.domain.limits import TaskLimits
 from app.domain.notifications import SinkKind
-from app.engine.api import HookCommand, Hooks, SetHooks, SetNotifications, TestSink
 from app.views.console import Console
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog

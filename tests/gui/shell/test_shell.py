@@ -5,16 +5,16 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app.contract.overview import HitKind, ReadStatus, Search, SearchHit
 from app.domain.engine_events import NotificationRaised, WindowRaiseAsked
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
-from app.engine.api import HitKind, ReadStatus, Search, SearchHit
-from app.views.brand import TrayState
-from app.views.history import Address
-from app.views.shell import Shell
+from app.views.frame.brand import TrayState
+from app.views.frame.history import Address
+from app.views.frame.shell import Shell
+from app.views.frame.trouble import TroubleReporter
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
-from app.views.trouble import TroubleReporter
 from tests.gui.shell.conftest import BUSY, CALM, FAILED, NOW, MakeShell
 from tests.support.scripted_door import ScriptedDoor
 

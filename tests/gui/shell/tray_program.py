@@ -8,12 +8,14 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
+from app.contract.overview import ReadOverview, ReadStatus
+from app.contract.platforms import ListPlatforms
+from app.contract.statistics import ReadTraffic, Traffic
 from app.domain.engine_events import NotificationRaised
-from app.engine.api import ListPlatforms, ReadOverview, ReadStatus, ReadTraffic, Traffic
 from app.views.console import Console, ThemeSwitch
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
+from app.views.frame.shell import Shell
 from app.views.overview.page import OverviewPage
-from app.views.shell import Shell
 from app.views.translation import Language, LanguageSwitch
 from app.workers.door import DoorClient
 from tests.gui.shell.conftest import FAILED, NOW, SAFE, ProgramStub

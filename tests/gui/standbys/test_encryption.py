@@ -15,23 +15,22 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.domain.ids import StandbyId
-from app.domain.standbys import EncryptionMode, Standby
-from app.engine.api import (
+from app.contract.encryption import (
     AddRecoveryKey,
     ChangePassphrase,
     DescribeEncryption,
     EncryptionRow,
     EncryptStandby,
-    ErrorRow,
-    ListStandbyRows,
     RecoverySheet,
-    RegisterStandby,
     RepositoryKeysRow,
     RevokeRecoveryKeys,
     UnlockReport,
     UnlockStandby,
 )
+from app.contract.errors import ErrorRow
+from app.contract.standbys import ListStandbyRows, RegisterStandby
+from app.domain.ids import StandbyId
+from app.domain.standbys import EncryptionMode, Standby
 from app.repository.errors import KeyWrong
 from app.views.console import Console
 from app.views.standbys.dialog import StandbyDialog
@@ -49,8 +48,8 @@ SHEET = RecoverySheet(
 LOCK = ErrorRow(
     code="repository.key_needed",
     params=(("path", "/mnt/nas"),),
-    message="locked",
-    hint="unlock it",
+    template="locked",
+    hint_template="unlock it",
     retryable=False,
 )
 ENCRYPTED = replace(row("nas"), encryption=EncryptionMode.CONTENTS, encrypted_repositories=1)

@@ -4,19 +4,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from app.domain.errors import OperationalError
-from app.domain.ids import StandbyId
-from app.domain.standbys import Standby
-from app.engine.api import (
+from app.contract.points import RefreshPoints
+from app.contract.standbys import (
     ListGroups,
     ListStandbyRows,
     OpenEntriesRow,
     ReadOpenEntries,
-    RefreshPoints,
     RegisterStandby,
     StandbyRow,
     StartClosing,
 )
+from app.domain.errors import OperationalError
+from app.domain.ids import StandbyId
+from app.domain.standbys import Standby
 from app.engine.errors import GroupRefused, KeepsItsRights, StandbyCopied
 from app.views.console import Console
 from app.views.standbys.dialog import StandbyDialog

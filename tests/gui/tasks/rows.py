@@ -2,14 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
-from app.core.progress import ProgressSample
+from app.contract.errors import ErrorRow
+from app.contract.log import LogRow
+from app.contract.platforms import ListPlatforms
+from app.contract.standbys import ListStandbys
+from app.contract.tasks import TaskRow
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.platforms import Platform
+from app.domain.progress import ProgressSample
 from app.domain.standbys import Standby
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import StageTime
-from app.engine.api import ErrorRow, ListPlatforms, ListStandbys, LogRow, TaskRow
 from tests.support.scripted_door import ScriptedDoor
 
 GB = 1_000_000_000
@@ -21,8 +25,8 @@ STANDBY = Standby(id=StandbyId("s1"), name="nas", root_path="/mnt/nas")
 UNREACHABLE = ErrorRow(
     code="platform.unreachable",
     params=(("address", "vc-1.example.com"), ("detail", "timed out"), ("port", "443")),
-    message="vc-1.example.com cannot be reached: timed out",
-    hint="Check the network.",
+    template="{address} cannot be reached: {detail}",
+    hint_template="Check the network.",
     retryable=True,
 )
 _WAY = (

@@ -9,13 +9,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.contract.tasks import CancelTask, ListTasks, RetryTask, TaskDetails, TaskLogLines, TaskReport, TaskRow
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import CancelTask, ListTasks, RetryTask, TaskDetails, TaskLogLines, TaskReport, TaskRow
 from app.engine.errors import TaskUnknown
 from app.models.speeds import SpeedMeter
 from app.views.console import Console
-from app.views.history import Address
+from app.views.frame.history import Address
 from app.views.tasks.figures import bottleneck_text, busy_of, steps_of
 from app.views.tasks.lines import task_pill
 from app.views.tasks.page import TasksPage

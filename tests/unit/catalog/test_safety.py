@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from app.catalog import Catalog, CatalogChoice, CatalogCopier, CatalogGuard
+from app.catalog import Catalog, CatalogCopier, CatalogGuard
 from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
 from app.catalog.safety import MOST_COPIES, Found, Verdict, judge
 from app.core.clock import SystemClock
+from app.domain.catalogs import CatalogChoice
 from app.domain.errors import OperationalError
 from tests.support.waiting import wait_until
 

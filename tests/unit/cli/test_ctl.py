@@ -13,36 +13,21 @@ import pytest
 from app.cli.ctl.command import run_ctl
 from app.cli.ctl.screen import Screen, size
 from app.cli.demo.stage import folders_in
-from app.core.progress import ProgressSample
+from app.contract.errors import ErrorRow
+from app.contract.overview import Overview, ReadOverview
+from app.contract.platforms import RegisterPlatform
+from app.contract.program import ConfirmClock
+from app.contract.rules import ListRules, ListRuleVms, RuleRow, RuleVmRow, RunNow, StartRules
+from app.contract.standbys import ListStandbys, OpenEntriesRow, ReadOpenEntries, StartClosing
+from app.contract.tasks import CancelTask, ListTasks, TaskDetails, TaskReport, TaskRow
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.errors import LoginRefused
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.platforms import Platform
+from app.domain.progress import ProgressSample
 from app.domain.standbys import Standby
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.engine.api import (
-    CancelTask,
-    ConfirmClock,
-    ErrorRow,
-    ListRules,
-    ListRuleVms,
-    ListStandbys,
-    ListTasks,
-    OpenEntriesRow,
-    Overview,
-    ReadOpenEntries,
-    ReadOverview,
-    RegisterPlatform,
-    RuleRow,
-    RuleVmRow,
-    RunNow,
-    StartClosing,
-    StartRules,
-    TaskDetails,
-    TaskReport,
-    TaskRow,
-)
-from app.engine.remote.server import DoorServer
+from app.engine.door.server import DoorServer
 from app.paths import Folders
 from tests.support.scripted_door import ScriptedDoor
 
@@ -314,7 +299,9 @@ def test_a_task_is_shown_with_its_reason(ctl: Ctl) -> None:
     failed = task(
         "abcd-1",
         TaskState.FAILED,
-        error=ErrorRow(code="c", params=(), message="The disk is full.", hint="Free space.", retryable=True),
+        error=ErrorRow(
+            code="c", params=(), template="The disk is full.", hint_template="Free space.", retryable=True
+        ),
     )
     ctl.engine.answer(ListTasks, (failed,))
     ctl.engine.answer(TaskDetails, TaskReport(task=failed, log=()))

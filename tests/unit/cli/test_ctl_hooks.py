@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from app.cli.demo.stage import folders_in
+from app.contract.hooks import ReadHooks, SetHooks
+from app.contract.notifications import NotificationRow, ReadNotifications, TestSink
+from app.contract.rules import ListRules
 from app.domain.hooks import HookBook, HookCommand, Hooks
 from app.domain.ids import RuleId
 from app.domain.notifications import EmailSettings, NotificationSettings, SinkKind, WebhookSettings, WhenToTell
-from app.engine.api import ListRules, NotificationRow, ReadHooks, ReadNotifications, SetHooks, TestSink
-from app.engine.desks.hooks import HooksDesk
+from app.engine.door.server import DoorServer
+from app.engine.hooks.handlers import HookHandlers
 from app.engine.notify.errors import SinkFailed
-from app.engine.remote.server import DoorServer
 from tests.support.scripted_door import ScriptedDoor
 from tests.unit.cli.test_ctl import Ctl, rule
 
@@ -35,7 +37,7 @@ def ctl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Ctl]:
     known: dict[RuleId, Any] = {WEB: SimpleNamespace(id=WEB)}
     rules: Any = SimpleNamespace(get=known.get, all=lambda: tuple(known.values()))
     store: Any = _Settings()
-    for request, handler in HooksDesk(store, rules).handlers().items():
+    for request, handler in HookHandlers(store, rules).handlers().items():
         engine.answer(request, handler)
     engine.answer(ListRules, (rule(WEB, "web"), rule("r2", "databases")))
     with DoorServer.open(engine, folders.data):

@@ -13,7 +13,7 @@ import pytest
 from app.cli.ctl.command import run_ctl
 from app.cli.demo.stage import folders_in
 from app.core.groupfolders import own_groups
-from app.engine.remote.server import DoorServer
+from app.engine.door.server import DoorServer
 from app.paths import Folders
 from app.repository.seals import Scrypt
 from tests.support.engine_lab import EngineLab

@@ -11,9 +11,9 @@ import pytest
 
 from app.cli.ctl.command import run_ctl
 from app.cli.demo.stage import folders_in
+from app.contract.offers import ListOffers
 from app.domain.restore_point import RestorePoint
-from app.engine.api import ListOffers
-from app.engine.remote.server import DoorServer
+from app.engine.door.server import DoorServer
 from tests.support.engine_lab import EngineLab
 
 Run = Callable[..., tuple[int, str, str]]

@@ -18,7 +18,7 @@ from app.core.durable import (
 )
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
-from app.engine.standbys import look_at
+from app.engine.standbys.filesystems import look_at
 from tests.support.held_files import Held, scanned
 
 APP = Path(__file__).parents[3] / "app"

@@ -20,7 +20,7 @@ from app.core.privatefiles import (
     take_from_others,
 )
 from app.core.sheets import SheetFile
-from app.engine.standbys import MARK_NAME, adopt_root
+from app.engine.standbys.filesystems import MARK_NAME, adopt_root
 from app.logs import ProgramLog
 from app.paths import find_folders
 from app.repository import Repository

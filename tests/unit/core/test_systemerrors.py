@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.core.childprocess import child_flags, decode_output
-from app.core.systemerrors import error_of_code, system_words
+from app.domain.systemerrors import error_of_code, system_words
 
 APP = Path(__file__).parents[3] / "app"
 STARTS = ("Popen", "run", "call", "check_call", "check_output")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.points import ListPoints
 from app.domain.errors import OperationalError
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.domain.tasks import VerificationState
-from app.engine.api import ListPoints
 from tests.support.engine_lab import EngineLab, filled_vm
 from tests.support.waiting import wait_until
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.extents import Extent, clip, intersect, total_bytes
-from app.engine.audit import detection_probability, draw_blocks
+from app.engine.backup.audit import detection_probability, draw_blocks
 
 BLOCK = 64 * 1024
 

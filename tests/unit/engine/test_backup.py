@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.progress import ProgressSample
+from app.contract.tasks import TaskLogLines
+from app.domain.changetracking import ChangeTracking
 from app.domain.events import (
     RestorePointCommitted,
     SnapshotCreated,
@@ -14,9 +15,9 @@ from app.domain.events import (
     TaskStateChanged,
 )
 from app.domain.extents import Extent
+from app.domain.progress import ProgressSample
 from app.domain.states import BackupKind, TaskState
-from app.engine import messages as m
-from app.engine.api import ChangeTracking, TaskLogLines
+from app.engine import messages
 from tests.support.engine_lab import CHUNK, QUICK, EngineLab, codes_of, filled_vm, text_of
 from tests.support.local_disks import BLOCK
 
@@ -142,8 +143,8 @@ def test_a_vm_without_tracking_is_read_by_the_transports_map_or_whole(plain: Eng
         for _ in range(2):
             lab.host.forget_reads()
             report = lab.finished(lab.start_backup(vm))
-            assert m.TRACKING_UNSUPPORTED.code in codes_of(report)
-            assert (m.EVERYTHING_IS_READ.code in codes_of(report)) == (not tells)
+            assert messages.TRACKING_UNSUPPORTED.code in codes_of(report)
+            assert (messages.EVERYTHING_IS_READ.code in codes_of(report)) == (not tells)
             assert lab.host.read_bytes(vm, 2000) == (BLOCK if tells else 4 * MIB)
         assert [point.kind for point in lab.points()] == [FULL, FULL]
         assert lab.content(lab.points()[0].id) == lab.host.content(vm, 2000)
@@ -172,7 +173,7 @@ def test_a_disk_whose_tracking_is_lost_is_read_whole_and_the_others_are_not(plai
         point = lab.points()[0]
         assert [disk.read_whole for disk in point.disks] == [True, False]
         assert point.kind is INCREMENTAL
-        assert m.WHOLE_CHANGES_LOST.code in codes_of(report)
+        assert messages.WHOLE_CHANGES_LOST.code in codes_of(report)
         assert lab.content(point.id, 2000) == lab.host.content(vm, 2000)
 
 
@@ -199,7 +200,7 @@ def test_a_vm_that_was_reverted_is_read_whole(lab: EngineLab, snapshots_after: i
     for number in range(snapshots_after):
         lab.host.take_snapshot(vm, f"another {number}")
     report = lab.finished(lab.start_backup(vm))
-    assert m.WHOLE_WENT_BACK.code in codes_of(report)
+    assert messages.WHOLE_WENT_BACK.code in codes_of(report)
     assert lab.content(lab.points()[0].id) == lab.host.content(vm, 2000)
     assert lab.backup(vm).kind is INCREMENTAL
 
@@ -224,7 +225,7 @@ def test_a_parent_found_damaged_while_merging_makes_the_disk_whole(plain: Engine
             lab.host.write(vm, 2000, offset + 10, b"x")
         report = lab.finished(lab.start_backup(vm))
         assert report.task.state is TaskState.COMPLETED, text_of(report)
-        assert m.WHOLE_PARENT_DAMAGED.code in codes_of(report)
+        assert messages.WHOLE_PARENT_DAMAGED.code in codes_of(report)
         newest = lab.points()[0]
         assert (newest.kind, newest.parent) == (FULL, None)
         assert lab.content(newest.id) == lab.host.content(vm, 2000)
@@ -235,7 +236,7 @@ def test_an_unsupported_disk_is_left_out_with_a_warning(lab: EngineLab) -> None:
     lab.host.vm(vm).disks[2001].unsupported_reason = "independent mode"
     report = lab.finished(lab.start_backup(vm))
     assert [disk.key for disk in lab.points()[0].disks] == [2000]
-    (line,) = [line for line in report.log if line.code == m.DISK_LEFT_OUT.code]
+    (line,) = [line for line in report.log if line.code == messages.DISK_LEFT_OUT.code]
     assert "independent mode" in line.text
 
 
@@ -257,14 +258,14 @@ def test_a_quiesced_point_is_consistent_and_one_that_failed_to_says_so(lab: Engi
     lab.host.faults.quiesce_failures = 1
     report = lab.finished(lab.start_backup(vm, quiesce=True))
     assert report.task.state is TaskState.COMPLETED
-    assert m.QUIESCE_GIVEN_UP.code in codes_of(report)
+    assert messages.QUIESCE_GIVEN_UP.code in codes_of(report)
     assert not lab.points()[0].consistent
 
 
 def test_a_vm_that_is_off_needs_no_quiescing_to_be_consistent(lab: EngineLab) -> None:
     vm = lab.host.add_vm("off", powered_on=False)
     report = lab.finished(lab.start_backup(vm, quiesce=True))
-    assert m.QUIESCE_NEEDS_RUNNING_VM.code in codes_of(report)
+    assert messages.QUIESCE_NEEDS_RUNNING_VM.code in codes_of(report)
     assert lab.points()[0].consistent
 
 
@@ -282,13 +283,13 @@ def test_a_lie_of_change_tracking_is_caught_and_the_chain_starts_anew(tmp_path: 
         generation = lab.host.vm(vm).disks[2000].tracking.generation
         report = lab.finished(lab.start_backup(vm))
         assert report.task.state is TaskState.COMPLETED, text_of(report)
-        (line,) = [line for line in report.log if line.code == m.AUDIT_FOUND_LIE.code]
+        (line,) = [line for line in report.log if line.code == messages.AUDIT_FOUND_LIE.code]
         assert line.level.name == "ERROR"
         assert dict(line.params)["offset"] == str(2 * MIB)
         lying, honest = lab.points()[0].disks
         assert (lying.read_whole, lying.change_id, honest.read_whole) == (True, None, False)
         assert lab.content(lab.points()[0].id) == lab.host.content(vm, 2000)
-        assert m.TRACKING_RESET.code in codes_of(report)
+        assert messages.TRACKING_RESET.code in codes_of(report)
         assert lab.host.vm(vm).disks[2000].tracking.generation != generation
         lab.host.faults.hidden_changes = []
         assert lab.backup(vm).disks[0].read_whole

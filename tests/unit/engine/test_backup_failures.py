@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.tasks import CancelTask
 from app.domain.events import (
     SnapshotCreated,
     TaskFailed,
 )
 from app.domain.states import BackupKind, TaskState
-from app.engine import messages as m
-from app.engine.api import CancelTask, EngineSettings
+from app.engine import messages
+from app.engine.settings import EngineSettings
 from tests.support.engine_lab import QUICK, EngineLab, codes_of, filled_vm, text_of
 
 MIB = 1 << 20
@@ -86,7 +87,7 @@ def test_a_removal_that_fails_a_few_times_is_tried_again(lab: EngineLab) -> None
     lab.host.faults.removal_failures = 3
     report = lab.finished(lab.start_backup(vm))
     assert report.task.state is TaskState.COMPLETED
-    assert codes_of(report).count(m.SNAPSHOT_REMOVAL_AGAIN.code) == 3
+    assert codes_of(report).count(messages.SNAPSHOT_REMOVAL_AGAIN.code) == 3
     assert lab.host.our_snapshots() == []
 
 
@@ -97,11 +98,11 @@ def test_a_snapshot_that_stays_is_reported_and_removed_before_the_next_backup(tm
         lab.host.faults.removal_failures = 2  # the run's own attempt, and the one right after it
         report = lab.finished(lab.start_backup(vm))
         assert report.task.state is TaskState.COMPLETED  # the data is whole
-        assert m.SNAPSHOT_LEFT.code in codes_of(report)
+        assert messages.SNAPSHOT_LEFT.code in codes_of(report)
         assert len(lab.host.our_snapshots()) == 1
         assert len(lab.catalog.snapshot_journal.open_entries()) == 1
         again = lab.finished(lab.start_backup(vm))
-        assert m.ORPHAN_REMOVED.code in codes_of(again)
+        assert messages.ORPHAN_REMOVED.code in codes_of(again)
         assert lab.host.our_snapshots() == []
         assert list(lab.catalog.snapshot_journal.open_entries()) == []
 

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.overview import ReadOverview
+from app.contract.points import DeletePoint, ListDeletedPoints
+from app.contract.program import ConfirmClock
+from app.contract.standbys import StartSweep
 from app.domain.clocks import ClockDoubtKind
 from app.domain.history import Moved
 from app.domain.ids import StandbyId, VmId
 from app.domain.policies import Retention
 from app.domain.standbys import Standby
 from app.domain.states import TaskState
-from app.engine.api import ConfirmClock, DeletePoint, ListDeletedPoints, ReadOverview, StartSweep
-from app.engine.standbys import look_at
+from app.engine.standbys.filesystems import look_at
 from tests.support.engine_lab import codes_of
 from tests.support.local_host import LocalHost
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, periodic

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.ids import PlatformId, TaskId, VmId
-from app.engine.dispatcher import Candidate, Limits, choose
+from app.engine.tasks.dispatcher import Candidate, Limits, choose
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WIDE = Limits(max_tasks=8, max_tasks_per_host=8)

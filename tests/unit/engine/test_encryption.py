@@ -11,26 +11,21 @@ from unittest.mock import patch
 import msgspec
 import pytest
 
+from app.contract.encryption import (
+    AddRecoveryKey,
+    ChangePassphrase,
+    DescribeEncryption,
+    EncryptStandby,
+    RevokeRecoveryKeys,
+    UnlockStandby,
+)
+from app.contract.points import ListPoints, StartVerify
+from app.contract.standbys import ListStandbyRows, RegisterStandby, RemoveStandby, StandbyRow, StartSweep
 from app.domain.errors import OperationalError
 from app.domain.history import LogSearch
 from app.domain.ids import StandbyId
 from app.domain.standbys import EncryptionMode, Standby
 from app.domain.states import TaskState
-from app.engine.api import (
-    AddRecoveryKey,
-    ChangePassphrase,
-    DescribeEncryption,
-    EncryptStandby,
-    ListPoints,
-    ListStandbyRows,
-    RegisterStandby,
-    RemoveStandby,
-    RevokeRecoveryKeys,
-    StandbyRow,
-    StartSweep,
-    StartVerify,
-    UnlockStandby,
-)
 from app.engine.errors import (
     EncryptionMissing,
     NotEncrypted,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.ending import Ending
+from app.engine.program.ending import Ending
 from tests.support.engine_lab import EngineLab
 from tests.support.waiting import wait_for_threads
 

@@ -7,6 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.platforms import (
+    DescribeVm,
+    ListPlatforms,
+    ListVms,
+    ProbePlatform,
+    RegisterPlatform,
+    RemovePlatform,
+    UpdatePlatform,
+)
+from app.contract.points import DeletePoint, ListPoints, RefreshPoints
+from app.contract.standbys import ListStandbys, RegisterStandby, RemoveStandby
+from app.contract.tasks import CancelTask, ListTasks, SampleProgress, StartBackup, TaskDetails, TaskLogLines
 from app.domain.console_events import PlatformRegistered, RestorePointDeleted, StandbyRegistered
 from app.domain.errors import LoginRefused, OperationalError, PlatformUnreachable
 from app.domain.events import TaskQueued
@@ -14,31 +26,10 @@ from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskState
 from app.domain.tasks import TaskError
-from app.engine.api import (
-    CancelTask,
-    DeletePoint,
-    DescribeVm,
-    EngineSettings,
-    ListPlatforms,
-    ListPoints,
-    ListStandbys,
-    ListTasks,
-    ListVms,
-    ProbePlatform,
-    RefreshPoints,
-    RegisterPlatform,
-    RegisterStandby,
-    RemovePlatform,
-    RemoveStandby,
-    SampleProgress,
-    StartBackup,
-    TaskDetails,
-    TaskLogLines,
-    UpdatePlatform,
-)
 from app.engine.errors import AlreadyRegistered, StillInUse
 from app.engine.messages import TASK_STARTED, MessageCatalogue
-from app.engine.rows import kept_error_row
+from app.engine.settings import EngineSettings
+from app.engine.tasks.rows import kept_error_row
 from app.repository import Repository
 from tests.support.engine_lab import QUICK, EngineLab
 from tests.support.local_hypervisor import PASSWORD

@@ -10,20 +10,14 @@ from unittest.mock import patch
 
 import pytest
 
+from app.contract.encryption import AddRecoveryKey
+from app.contract.log import ReadLog
+from app.contract.points import DeletePoint
+from app.contract.standbys import ListGroups, ListStandbys, RegisterStandby, RemoveStandby, StartSweep
 from app.core.groupfolders import own_groups
 from app.domain.ids import StandbyId
-from app.engine.api import (
-    AddRecoveryKey,
-    DeletePoint,
-    ListGroups,
-    ListStandbys,
-    ReadLog,
-    RegisterStandby,
-    RemoveStandby,
-    StartSweep,
-)
 from app.engine.errors import GroupRefused, GroupUnknown, KeepsItsRights
-from app.engine.standbys import MARK_NAME
+from app.engine.standbys.filesystems import MARK_NAME
 from app.repository.seals import Scrypt
 from tests.support.engine_lab import EngineLab
 

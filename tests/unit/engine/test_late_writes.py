@@ -12,9 +12,9 @@ from app.domain.events import TaskFailed
 from app.domain.ids import TaskId
 from app.domain.states import TaskState
 from app.domain.tasks import TaskRecord
-from app.engine import latewrites
-from app.engine.jobs import Job
-from app.engine.latewrites import LateWrites
+from app.engine.tasks import latewrites
+from app.engine.tasks.job import Job
+from app.engine.tasks.latewrites import LateWrites
 from tests.support.engine_lab import EngineLab, filled_vm
 from tests.support.waiting import wait_until
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from app.contract.restore import NewVm
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import VmPlacement
-from app.engine import messages as m
-from app.engine.api import NewVm
+from app.engine import messages
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
 
 
@@ -41,7 +41,7 @@ def test_a_storage_vmotion_at_any_step_is_followed(lab: EngineLab, step: str, nu
     at_call(lab, step, number, lambda: lab.host.relocate(vm, "elsewhere"))
     report = lab.finished(lab.start_backup(vm, BackupKind.INCREMENTAL))
     assert report.task.state is TaskState.COMPLETED, text_of(report)
-    assert m.DISK_MOVED.code in codes_of(report)
+    assert messages.DISK_MOVED.code in codes_of(report)
     point = lab.points()[0]
     for key in (2000, 2001):
         assert lab.content(point.id, key) == lab.host.content(vm, key)
@@ -61,7 +61,7 @@ def test_a_vm_that_moves_again_and_again_is_followed_each_time(lab: EngineLab) -
     lab.host.faults.on_call = move_now_and_then
     report = lab.finished(lab.start_backup(vm))
     assert report.task.state is TaskState.COMPLETED, text_of(report)
-    assert codes_of(report).count(m.DISK_MOVED.code) > 1
+    assert codes_of(report).count(messages.DISK_MOVED.code) > 1
     assert lab.content(lab.points()[0].id) == lab.host.content(vm, 2000)
 
 
@@ -106,7 +106,7 @@ def test_a_failure_without_a_move_keeps_its_own_reason(lab: EngineLab) -> None:
     report = lab.finished(lab.start_backup(vm))
     assert report.task.error is not None
     assert "the connection was lost" in report.task.error.message
-    assert m.DISK_MOVED.code not in codes_of(report)
+    assert messages.DISK_MOVED.code not in codes_of(report)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_new_vm_that_is_moved_while_it_is_restored_is_followed(lab: EngineLab,
     at_call(lab, step, number, lambda: lab.host.relocate(lab.host.named("web-copy"), "elsewhere"))
     report = lab.restore(point, NewVm(placement=VmPlacement(name="web-copy")))
     assert report.task.state is TaskState.COMPLETED, text_of(report)
-    assert m.DISK_MOVED.code in codes_of(report)
+    assert messages.DISK_MOVED.code in codes_of(report)
     copy = lab.host.named("web-copy")
     for key in (2000, 2001):
         assert lab.host.content(copy, key) == lab.host.content(vm, key)

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.contract.standbys import BrowseLocal, BrowseStandby, RegisterStandby
 from app.domain.errors import OperationalError
-from app.engine.api import BrowseLocal, BrowseStandby, RegisterStandby
 from tests.support.engine_lab import EngineLab, filled_vm
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")

@@ -9,7 +9,7 @@ from app.domain.ids import PointId, VmId
 from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
 from app.domain.states import BackupKind
 from app.domain.vms import VirtualDisk
-from app.engine import messages as m
+from app.engine import messages
 from app.engine.backup.plan import BackupPlan, plan_backup
 
 GIB = 1 << 30
@@ -89,7 +89,7 @@ def test_the_first_point_is_always_full(asked: BackupKind) -> None:
     first = plan(asked, ())
     assert (first.kind, first.parent) == (BackupKind.FULL, None)
     assert all(one.whole and one.reason is None for one in first.disks)
-    assert (m.FIRST_IS_FULL.code in codes(first)) == (asked is not BackupKind.FULL)
+    assert (messages.FIRST_IS_FULL.code in codes(first)) == (asked is not BackupKind.FULL)
 
 
 def test_a_full_backup_has_no_parent_though_there_are_points() -> None:
@@ -112,20 +112,20 @@ def test_a_differential_asks_for_the_changes_since_the_last_full() -> None:
 def test_a_differential_without_any_full_left_becomes_full() -> None:
     alone = plan(BackupKind.DIFFERENTIAL, CHAIN[:2])
     assert alone.kind is BackupKind.FULL
-    assert codes(alone) == [m.NO_FULL_FOR_DIFFERENTIAL.code]
+    assert codes(alone) == [messages.NO_FULL_FOR_DIFFERENTIAL.code]
 
 
 FALL_BACKS = [
-    (replace(DISK, change_id=None), held(DISK, "g/5"), m.WHOLE_NOT_TRACKED),
-    (replace(DISK, uuid="other"), held(DISK, "g/5"), m.WHOLE_OTHER_DISK),
-    (replace(DISK, uuid=None), held(DISK, "g/5"), m.WHOLE_OTHER_DISK),
-    (replace(DISK, capacity_bytes=2 * GIB), held(DISK, "g/5"), m.WHOLE_RESIZED),
-    (replace(DISK, key=2007), held(DISK, "g/5"), m.WHOLE_PARENT_LACKS_DISK),
-    (DISK, held(DISK, None), m.WHOLE_PARENT_NOT_TRACKED),
-    (DISK, held(DISK, "h/5"), m.WHOLE_TRACKING_RESET),
-    (DISK, held(DISK, "g/9"), m.WHOLE_WENT_BACK),
-    (DISK, held(DISK, "g/10"), m.WHOLE_WENT_BACK),
-    (DISK, held(DISK, "nonsense"), m.WHOLE_CHANGES_LOST),
+    (replace(DISK, change_id=None), held(DISK, "g/5"), messages.WHOLE_NOT_TRACKED),
+    (replace(DISK, uuid="other"), held(DISK, "g/5"), messages.WHOLE_OTHER_DISK),
+    (replace(DISK, uuid=None), held(DISK, "g/5"), messages.WHOLE_OTHER_DISK),
+    (replace(DISK, capacity_bytes=2 * GIB), held(DISK, "g/5"), messages.WHOLE_RESIZED),
+    (replace(DISK, key=2007), held(DISK, "g/5"), messages.WHOLE_PARENT_LACKS_DISK),
+    (DISK, held(DISK, None), messages.WHOLE_PARENT_NOT_TRACKED),
+    (DISK, held(DISK, "h/5"), messages.WHOLE_TRACKING_RESET),
+    (DISK, held(DISK, "g/9"), messages.WHOLE_WENT_BACK),
+    (DISK, held(DISK, "g/10"), messages.WHOLE_WENT_BACK),
+    (DISK, held(DISK, "nonsense"), messages.WHOLE_CHANGES_LOST),
 ]
 
 
@@ -146,27 +146,27 @@ def test_a_disk_whose_changes_cannot_be_told_is_read_whole_and_says_why(
 def test_a_backup_with_every_disk_read_whole_becomes_full_and_says_so() -> None:
     all_whole = plan(BackupKind.INCREMENTAL, (point(5, BackupKind.FULL, held(DISK, None)),))
     assert (all_whole.kind, all_whole.parent) == (BackupKind.FULL, None)
-    assert m.ALL_DISKS_WHOLE.code in codes(all_whole)
+    assert messages.ALL_DISKS_WHOLE.code in codes(all_whole)
 
 
 def test_nothing_is_asked_of_tracking_that_is_not_wanted() -> None:
     untracked = plan(BackupKind.INCREMENTAL, tracking_wanted=False)
     assert untracked.kind is BackupKind.FULL
     assert untracked.disks[0].reason is not None
-    assert untracked.disks[0].reason.kind is m.WHOLE_NOT_TRACKED
+    assert untracked.disks[0].reason.kind is messages.WHOLE_NOT_TRACKED
 
 
 def test_a_differential_does_not_reach_behind_a_broken_tracking_chain() -> None:
     broken = point(5, BackupKind.INCREMENTAL, held(DISK, None), held(SECOND, "g/5"))
     differential = plan(BackupKind.DIFFERENTIAL, (broken, point(3, BackupKind.FULL)), (DISK, SECOND))
     assert differential.disks[0].reason is not None
-    assert differential.disks[0].reason.kind is m.WHOLE_CHAIN_BROKEN
+    assert differential.disks[0].reason.kind is messages.WHOLE_CHAIN_BROKEN
     assert differential.disks[1].since == "g/3"
 
 
 def test_turning_disks_whole_makes_the_plan_full_with_the_last_one_only() -> None:
     two = plan(BackupKind.INCREMENTAL, disks=(DISK, SECOND))
-    reason = m.WHOLE_TRACKING_LIED.fill(disk="Hard disk 1")
+    reason = messages.WHOLE_TRACKING_LIED.fill(disk="Hard disk 1")
     one_left = two.with_whole(2000, reason, map_trusted=False, keep_change_id=False)
     assert (one_left.kind, one_left.parent) == (BackupKind.INCREMENTAL, "c/5")
     assert one_left.disks[1] == two.disks[1]
@@ -179,7 +179,7 @@ def test_turning_disks_whole_makes_the_plan_full_with_the_last_one_only() -> Non
 
 def test_a_parent_that_cannot_be_used_turns_every_disk_of_it_whole() -> None:
     alone = plan(BackupKind.INCREMENTAL, disks=(DISK, SECOND)).without_parent(
-        m.WHOLE_PARENT_DAMAGED, detail="it is damaged"
+        messages.WHOLE_PARENT_DAMAGED, detail="it is damaged"
     )
     assert alone.kind is BackupKind.FULL
     assert all(one.reason is not None and "it is damaged" in str(one.reason) for one in alone.disks)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.platforms import InspectServer, RegisterPlatform, TryPlatform
 from app.domain.errors import PlatformUnreachable
-from app.engine.api import InspectServer, RegisterPlatform, TryPlatform
 from app.engine.doctor.platform import probe_port
 from app.engine.errors import AddressUnusable
 from app.vsphere.certificates import fetch_certificate

@@ -10,14 +10,16 @@ from random import Random
 
 import pytest
 
+from app.contract.log import LogFilter, ReadLog
+from app.contract.platforms import SweepSnapshots
+from app.contract.tasks import ListTasks, StartBackup
 from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX
 from app.domain.events import TaskFailed
 from app.domain.ids import TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.states import TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace, TaskRecord
-from app.engine import messages as m
-from app.engine.api import ListTasks, LogFilter, ReadLog, StartBackup, SweepSnapshots
+from app.engine import messages
 from tests.support.engine_lab import EngineLab, codes_of
 from tests.support.local_host import LocalHost
 
@@ -45,7 +47,7 @@ def test_a_task_that_was_running_is_failed_as_interrupted_and_its_snapshot_remov
         assert report.task.state is TaskState.FAILED
         assert report.task.error is not None
         assert report.task.error.code == "task.interrupted"
-        assert codes_of(report) == [m.TASK_INTERRUPTED.code, m.ORPHAN_REMOVED.code]
+        assert codes_of(report) == [messages.TASK_INTERRUPTED.code, messages.ORPHAN_REMOVED.code]
         assert [event.task for event in again.events if isinstance(event, TaskFailed)] == [record.id]
         assert again.host.our_snapshots() == []
         assert list(again.catalog.snapshot_journal.open_entries()) == []
@@ -93,10 +95,10 @@ def test_a_snapshot_of_a_task_nobody_knows_is_left_alone_unless_asked_for(lab: E
     lab.host.take_snapshot(vm, stranger)
     report = lab.finished(lab.start_backup(vm))
     assert report.task.state is TaskState.COMPLETED
-    assert m.ORPHAN_UNKNOWN.code in codes_of(report)
+    assert messages.ORPHAN_UNKNOWN.code in codes_of(report)
     assert lab.engine.execute(SweepSnapshots(platform=lab.platform)) == 0
     (told, *_) = lab.engine.ask(ReadLog(filter=LogFilter(at_least=LogLevel.WARNING))).rows
-    assert (told.action, told.line.code) == ("snapshot.sweep", m.ORPHAN_UNKNOWN.code)
+    assert (told.action, told.line.code) == ("snapshot.sweep", messages.ORPHAN_UNKNOWN.code)
     assert lab.host.our_snapshots() == [stranger]
     assert lab.engine.execute(SweepSnapshots(platform=lab.platform, include_unknown=True)) == 1
     assert lab.host.our_snapshots() == []
@@ -127,7 +129,7 @@ def test_a_snapshot_left_by_the_switching_of_tracking_is_removed_at_the_next_sta
         lab.host.take_snapshot(other, theirs)
     with EngineLab(tmp_path, host=lab.host) as again:
         report = again.finished(record.id)
-        assert codes_of(report) == [m.TASK_INTERRUPTED.code, m.ORPHAN_REMOVED.code]
+        assert codes_of(report) == [messages.TASK_INTERRUPTED.code, messages.ORPHAN_REMOVED.code]
         assert again.host.our_snapshots() == [theirs]
         assert list(again.catalog.snapshot_journal.open_entries()) == []
 
@@ -215,7 +217,7 @@ def test_a_vm_that_may_not_have_been_created_is_never_deleted_by_its_name(tmp_pa
         lab.host.add_vm("web-new")
     with EngineLab(tmp_path, host=lab.host) as again:
         report = again.finished(record.id)
-        assert m.LEFT_VM_UNSURE.code in codes_of(report)
+        assert messages.LEFT_VM_UNSURE.code in codes_of(report)
         assert again.host.names == ["web", "web-new"]
 
 

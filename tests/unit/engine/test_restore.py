@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+from app.contract.points import ListPoints, ListRecoverableVms, StartVerify
+from app.contract.restore import DescribeSavedVm, ListPlaces, NewVm, OverOriginal, StartRestore
+from app.contract.tasks import CancelTask, ListTasks, RetryTask
 from app.domain.errors import OperationalError
 from app.domain.events import TaskStateChanged
 from app.domain.ids import PointId, VmId
@@ -11,20 +14,7 @@ from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import VerificationState
 from app.domain.vms import VmPlacement
-from app.engine import messages as m
-from app.engine.api import (
-    CancelTask,
-    DescribeSavedVm,
-    ListPlaces,
-    ListPoints,
-    ListRecoverableVms,
-    ListTasks,
-    NewVm,
-    OverOriginal,
-    RetryTask,
-    StartRestore,
-    StartVerify,
-)
+from app.engine import messages
 from app.engine.errors import PlacesUnknown, TaskNotEnded
 from tests.support.engine_lab import EngineLab, codes_of, text_of
 
@@ -85,7 +75,7 @@ def test_a_vm_whose_creation_failed_half_way_is_found_by_its_mark_and_removed(la
     lab.host.faults.half_creations = 1
     report = lab.restore(point, COPY)
     assert report.task.state is TaskState.FAILED
-    assert m.LEFT_VM_REMOVED.code in codes_of(report)
+    assert messages.LEFT_VM_REMOVED.code in codes_of(report)
     assert lab.host.names == ["web"]
     assert list(lab.catalog.restore_journal.open_traces()) == []
 
@@ -96,7 +86,7 @@ def test_a_vm_left_behind_stays_in_the_journal_until_it_can_be_removed(lab: Engi
     lab.host.faults.half_creations = 1
     lab.host.faults.destroy_failures = 1
     report = lab.restore(point, COPY)
-    assert m.LEFT_VM_NOT_REMOVED.code in codes_of(report)
+    assert messages.LEFT_VM_NOT_REMOVED.code in codes_of(report)
     assert lab.host.names == ["web", "web-copy"]
     assert [one.task for one in lab.catalog.restore_journal.open_traces()] == [report.task.id]
     lab.backup(vm)
@@ -135,7 +125,7 @@ def test_a_vm_that_cannot_be_powered_on_is_restored_all_the_same(lab: EngineLab)
     lab.host.faults.power_on_failures = 1
     report = lab.restore(point, COPY, power_on=True)
     assert report.task.state is TaskState.COMPLETED
-    assert m.NOT_POWERED_ON.code in codes_of(report)
+    assert messages.NOT_POWERED_ON.code in codes_of(report)
 
 
 STEPS = ["create_vm", "vm_created", "open_writer", "write", "open_reader", "read"]
@@ -214,7 +204,7 @@ def test_an_original_that_is_gone_is_created_again_under_its_name(lab: EngineLab
     with lab.factory.connect(lab.catalog.platforms.all()[0], "correct horse") as session:
         session.destroy_vm(vm)
     report = lab.restore(point, OverOriginal())
-    assert m.ORIGINAL_GONE.code in codes_of(report)
+    assert messages.ORIGINAL_GONE.code in codes_of(report)
     assert lab.host.content(lab.host.named("web"), 2000) == contents[2000]
 
 
@@ -234,7 +224,7 @@ def test_an_original_that_cannot_be_removed_is_kept_aside_and_named(lab: EngineL
     lab.host.faults.destroy_failures = 1
     report = lab.restore(point, OverOriginal())
     assert report.task.state is TaskState.COMPLETED
-    (line,) = [line for line in report.log if line.code == m.ORIGINAL_NOT_REMOVED.code]
+    (line,) = [line for line in report.log if line.code == messages.ORIGINAL_NOT_REMOVED.code]
     (kept,) = [name for name in lab.host.names if name != "web"]
     assert kept in line.text
     assert lab.host.content(lab.host.named("web"), 2000) == contents[2000]
@@ -273,7 +263,7 @@ def test_damage_fails_the_verification_and_is_named_in_the_log(lab: EngineLab) -
     assert report.task.state is TaskState.FAILED
     assert report.task.error is not None
     assert report.task.error.code == "verify.damaged"
-    assert m.POINT_DAMAGE.code in codes_of(report)
+    assert messages.POINT_DAMAGE.code in codes_of(report)
     (known,) = lab.engine.ask(ListPoints(standby=lab.standby))
     assert known.verification is VerificationState.DAMAGED
 

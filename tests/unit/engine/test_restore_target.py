@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from app.contract.restore import ConfirmedVm, NewVm, OverOriginal
 from app.domain.identity import Located, PresentVm, locate, recorded_facts
 from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.platforms import Platform, PlatformIdentity
 from app.domain.restore_point import VmFacts
 from app.domain.vms import PowerState, VmPlacement, VmSummary
-from app.engine.api import ConfirmedVm, NewVm, OverOriginal
 from app.engine.errors import OriginalChanged, OriginalIsAnother, OriginalUnsure, RequestRefused, VmNameTaken
 from app.engine.restore.original import original_among
 from app.engine.restore.target import LONGEST_NAME, marked_name, new_target, target_over

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.platforms import ListPlatforms
+from app.contract.tasks import CancelTask
 from app.core.secrets import SecretStoreLocked
 from app.domain.states import TaskState
-from app.engine.api import CancelTask, ListPlatforms
-from app.engine.secretaccess import BoundedSecrets
+from app.engine.program.secretaccess import BoundedSecrets
 from tests.support.engine_lab import EngineLab, MemorySecrets, filled_vm
 from tests.support.waiting import wait_for_threads
 

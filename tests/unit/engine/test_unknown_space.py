@@ -8,7 +8,7 @@ import pytest
 from app.core.space import space_at
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
-from app.engine.standbys import look_at
+from app.engine.standbys.filesystems import look_at
 from tests.unit.repository.helpers import open_repository
 
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.points import DeletePoint, StartExport
+from app.contract.restore import NewVm
+from app.contract.standbys import StartSweep
 from app.domain.states import TaskState
 from app.domain.vms import VmPlacement
-from app.engine.api import DeletePoint, NewVm, StartExport, StartSweep
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
 from tests.support.small_mounts import fill, mounted, read_only
 

@@ -5,19 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from app.contract.platforms import ProbePlatform
+from app.contract.restore import ConfirmedVm, FindOriginals, OriginalRow, OverOriginal
+from app.contract.tasks import StartBackup, TaskReport
 from app.domain.identity import Verdict
 from app.domain.ids import VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    ConfirmedVm,
-    FindOriginals,
-    OriginalRow,
-    OverOriginal,
-    ProbePlatform,
-    StartBackup,
-    TaskReport,
-)
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
 from tests.support.moved_vms import copy_of, give_ids
 

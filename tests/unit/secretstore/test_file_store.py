@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.passphrases import PASSPHRASE_VARIABLE, passphrase_from
 from app.core.secrets import SecretStoreUnavailable
 from app.secretstore.errors import (
     PassphraseMissing,
@@ -20,7 +21,6 @@ from app.secretstore.errors import (
 )
 from app.secretstore.file_format import Cost
 from app.secretstore.file_store import EncryptedFileSecretStore
-from app.secretstore.passphrases import PASSPHRASE_VARIABLE, passphrase_from
 
 PASSPHRASE = "correct horse"
 SECRET = "Tr0ub4dor&3-密码"

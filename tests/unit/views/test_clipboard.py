@@ -4,8 +4,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from app.views import clipboard
-from app.views.clipboard import FORGET_MS, SecretClipboard
+from app.views.widgets import clipboard
+from app.views.widgets.clipboard import FORGET_MS, SecretClipboard
 
 SECRET = "AAAAA-BBBBB"
 WITHOUT_SECRETS = {

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.views.history import Address, History
+from app.views.frame.history import Address, History
 
 HOME, RULES, RULE = Address("overview"), Address("backup"), Address("backup", ("r1",))
 

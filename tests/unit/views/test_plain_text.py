@@ -16,10 +16,10 @@ from pytestqt.qtbot import QtBot
 from app.domain.display import own_lines, visible
 from app.models.rows import Column, RowModel
 from app.models.tips import tip_text
-from app.views import plain
+from app.views.widgets import plain
 
 ROOT = Path(__file__).resolve().parents[3]
-OWN = {ROOT / "app/views/plain.py", ROOT / "app/models/tips.py"}
+OWN = {ROOT / "app/views/widgets/plain.py", ROOT / "app/models/tips.py"}
 NAMES = {"QLabel", "QToolTip", "QErrorMessage", "QTextBrowser", "QTextEdit", "QTextDocument"}
 METHODS = {
     "setToolTip",
@@ -64,7 +64,7 @@ def test_only_one_module_shows_text_with_qts_own_ways() -> None:
         for name, line in used(ast.parse(path.read_text(encoding="utf-8")))
         if (path.relative_to(ROOT).as_posix(), name) not in MAY
     ]
-    assert not found, "use app.views.plain:\n" + "\n".join(found)
+    assert not found, "use app.views.widgets.plain:\n" + "\n".join(found)
 
 
 def test_boxes_are_made_in_one_place() -> None:
@@ -78,7 +78,7 @@ def test_boxes_are_made_in_one_place() -> None:
             or (isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "QMessageBox")
         )
     ]
-    assert made == [], "use app.views.plain.message_box; QMessageBox is for its enumerations only"
+    assert made == [], "use app.views.widgets.plain.message_box; QMessageBox is for its enumerations only"
 
 
 # --- labels ----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication
 
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.views.translation import TABLES, Language, LanguageSwitch, load_table
 from tests.support.screen_texts import placeholders, screen_texts
 

@@ -3,7 +3,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 
 from app.domain.errors import SnapshotFailed
-from app.views.memory import Memory
+from app.views.frame.memory import Memory
 from app.views.translation import Language, LanguageSwitch
 from app.views.words import error_message, message_text
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
+from app.domain.images import ImageFormat
 from app.engine.export.files import export_disk
-from app.engine.export.formats import ImageFormat
 from app.repository import PointReader
 
 MIB = 1024 * 1024

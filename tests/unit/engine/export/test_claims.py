@@ -12,10 +12,10 @@ import pytest
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.errors import OperationalError
+from app.domain.images import ImageFormat
 from app.engine.export.claims import ExportClaim
 from app.engine.export.errors import ExportExists, ExportUnderWay
 from app.engine.export.files import export_disk
-from app.engine.export.formats import ImageFormat
 from app.repository import PointReader
 from tests.support.held_files import scanned
 from tests.support.small_mounts import mounted_exfat

@@ -11,8 +11,9 @@ import pytest
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.errors import TaskCancelled
+from app.domain.images import ImageFormat
 from app.engine.export.errors import ConverterMissing, ExportExists, ExportFailed
-from app.engine.export.formats import ImageFormat
+from app.engine.export.formats import format_of
 from app.repository import PointReader
 from tests.unit.engine.export.steps import CAPACITY, export
 
@@ -30,10 +31,10 @@ def test_a_raw_export_is_the_disk_with_its_holes(point: PointReader, content: by
 def test_qemu_img_finds_every_format_identical(
     point: PointReader, content: bytes, tmp_path: Path, image: ImageFormat
 ) -> None:
-    target, raw, progress = tmp_path / f"disk.{image.details.suffix}", tmp_path / "expected.raw", Progress()
+    target, raw, progress = tmp_path / f"disk.{format_of(image).suffix}", tmp_path / "expected.raw", Progress()
     raw.write_bytes(content)
     export(point, target, image, progress)
-    command = ["qemu-img", "compare", "-f", "raw", "-F", image.details.driver, str(raw), str(target)]
+    command = ["qemu-img", "compare", "-f", "raw", "-F", format_of(image).driver, str(raw), str(target)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert progress.sample().done_bytes == CAPACITY

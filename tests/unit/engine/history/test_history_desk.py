@@ -3,23 +3,19 @@
 from datetime import timedelta
 from pathlib import Path
 
-from app.domain.console_events import ErrorsViewed
-from app.domain.ids import RuleId, VmId
-from app.domain.states import TaskKind, TaskState
-from app.engine.api import (
-    DeleteRule,
-    HitKind,
+from app.contract.overview import HitKind, ReadOverview, ReadStatus, Search
+from app.contract.rules import DeleteRule, MarkErrorsViewed
+from app.contract.statistics import (
     ListStatisticsTasks,
-    MarkErrorsViewed,
-    ReadOverview,
     ReadStatistics,
-    ReadStatus,
     ReadTraffic,
-    Search,
     StatisticsPeriod,
     Traffic,
     TrafficRange,
 )
+from app.domain.console_events import ErrorsViewed
+from app.domain.ids import RuleId, VmId
+from app.domain.states import TaskKind, TaskState
 from tests.support.engine_lab import filled_vm
 from tests.support.rule_lab import RuleLab, local
 from tests.support.waiting import wait_until

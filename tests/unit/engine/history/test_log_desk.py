@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.log import ClearLog, ExportLog, LogEntryRow, LogFilter, ReadLog
+from app.contract.platforms import RegisterPlatform
+from app.contract.standbys import RemoveStandby
 from app.domain.console_events import LogCleared
 from app.domain.messages import LogLevel
-from app.engine.api import LogEntryRow, LogFilter, ReadLog, RegisterPlatform, RemoveStandby
-from app.engine.commands import ClearLog, ExportLog
 from app.engine.errors import RequestRefused
-from app.engine.history import messages as m
+from app.engine.history import messages
 from app.engine.history.errors import LogNotWritten
 from tests.support.engine_lab import filled_vm
 from tests.support.local_hypervisor import PASSWORD
@@ -46,7 +47,7 @@ def test_program_platforms_standbys_and_tasks_tell_their_story_in_one_log(lab: R
 
 def test_what_is_done_to_platforms_and_standbys_stays_told_after_they_are_gone(lab: RuleLab) -> None:
     lab.engine.execute(RemoveStandby(standby=lab.standby))
-    assert rows(lab)[-1].line.text == m.STANDBY_REMOVED.template
+    assert rows(lab)[-1].line.text == messages.STANDBY_REMOVED.template
     assert rows(lab)[-1].subject == "standby"
 
 
@@ -60,7 +61,7 @@ def test_no_password_is_ever_in_the_log(lab: RuleLab) -> None:
 
 def test_words_are_looked_for_in_both_languages(lab: RuleLab) -> None:
     lab.backup(filled_vm(lab))
-    chinese = ((m.PROGRAM_STARTED.template, "程序已启动"), ("backup", "备份"))
+    chinese = ((messages.PROGRAM_STARTED.template, "程序已启动"), ("backup", "备份"))
 
     def found(text: str) -> list[str]:
         return [row.line.code for row in rows(lab, LogFilter(text=text, translations=chinese))]
@@ -75,7 +76,11 @@ def test_the_log_is_written_to_a_file_in_the_readers_language(lab: RuleLab, tmp_
     file = tmp_path / "log.csv"
     file.write_text("old", encoding="utf-8")
     wanted = LogFilter(
-        translations=(("Time", "时间"), ("Normal", "普通"), (m.STANDBY_REGISTERED.template, "已注册：{path}"))
+        translations=(
+            ("Time", "时间"),
+            ("Normal", "普通"),
+            (messages.STANDBY_REGISTERED.template, "已注册：{path}"),
+        )
     )
     expected = rows(lab)
     assert lab.engine.execute(ExportLog(filter=wanted, path=str(file))) == len(expected)
@@ -90,7 +95,7 @@ def test_the_log_is_written_to_a_file_in_the_readers_language(lab: RuleLab, tmp_
 def test_an_export_of_many_lines_is_read_page_by_page_and_whole(lab: RuleLab, tmp_path: Path) -> None:
     journal = lab.engine._workshop.journal
     for number in range(2500):
-        journal.about("=SUM(A1)", "test").info(m.LOG_CLEARED, count=number)
+        journal.about("=SUM(A1)", "test").info(messages.LOG_CLEARED, count=number)
     file = tmp_path / "log.csv"
     assert lab.engine.execute(ExportLog(filter=LogFilter(text="sum"), path=str(file))) == 2500
     lines = table(file)[1:]
@@ -112,7 +117,7 @@ def test_an_export_that_cannot_be_written_leaves_nothing_behind(lab: RuleLab, tm
 def test_clearing_tells_that_it_was_done(lab: RuleLab) -> None:
     count = len(rows(lab))
     lab.turnable.turn(60)
-    lab.engine._workshop.journal.about("web", "test").error(m.LOG_CLEARED, count=0)
+    lab.engine._workshop.journal.about("web", "test").error(messages.LOG_CLEARED, count=0)
     assert lab.engine.execute(ClearLog(filter=LogFilter(end=lab.turnable.now()))) == count
     left = rows(lab)
     assert [row.action for row in left] == ["test", "log.clear"]

@@ -9,8 +9,8 @@ from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit, Weekday
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import BackupKind
-from app.engine.desks.overview import newest_points, next_runs
 from app.engine.history.overdue import last_run, overdue_vms, point_wanted
+from app.engine.history.overview import newest_points, next_runs
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 A, B, C = VmId("vm-a"), VmId("vm-b"), VmId("vm-c")

@@ -12,10 +12,11 @@ from app.catalog import Catalog
 from app.catalog.errors import CatalogUnavailable
 from app.catalog.traffic import TrafficStore
 from app.core.bus import EventBus
-from app.core.progress import Progress, ProgressSample
+from app.core.progress import Progress
 from app.domain.events import TaskStateChanged
 from app.domain.history import Moved, TrafficSlice
 from app.domain.ids import RuleId, StandbyId, TaskId, VmId
+from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.history.recorder import Recorder

@@ -12,15 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.contract.hooks import ReadHooks, SetHooks
+from app.contract.tasks import CancelTask
 from app.core.cancel import CancelToken
 from app.domain.errors import OperationalError
 from app.domain.hooks import HookBook, HookCommand, Hooks
 from app.domain.ids import RuleId
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import CancelTask, ReadHooks, SetHooks
 from app.engine.errors import RequestRefused
-from app.engine.hookprocess import MAX_OUTPUT_BYTES, run_command
-from app.engine.hooks import keep_hooks
+from app.engine.hooks.process import MAX_OUTPUT_BYTES, run_command
+from app.engine.hooks.run import keep_hooks
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
 from tests.support.waiting import wait_until
 

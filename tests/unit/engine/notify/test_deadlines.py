@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.notifications import SetNotifications
 from app.core.boundedcalls import BoundedCalls
 from app.domain.notifications import EmailSettings, MailSecurity, NotificationSettings, WebhookSettings
-from app.engine.api import SetNotifications
 from app.engine.notify.email import EmailSink
 from app.engine.notify.errors import SinkFailed
 from app.engine.notify.notice import Notice, NoticeKind

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.notifications import ReadNotifications, SetNotifications, TestSink
 from app.core.bus import EventBus
 from app.core.clock import SystemClock
 from app.domain.engine_events import NotificationFailed, NotificationRaised
@@ -24,11 +25,10 @@ from app.domain.notifications import (
     is_digest_due,
 )
 from app.domain.states import TaskState
-from app.engine.api import ReadNotifications, SetNotifications, TestSink
 from app.engine.errors import RequestRefused
-from app.engine.notify.book import NotificationBook, Secrets
 from app.engine.notify.errors import SinkRefused
 from app.engine.notify.service import MAX_WAITING, Notifier
+from app.engine.notify.settings import NotificationSettingsStore, Secrets
 from app.engine.notify.sinks import system_trust
 from tests.support.engine_lab import EngineLab, MemorySecrets, filled_vm
 from tests.support.fakes import RecordingTaskLog
@@ -180,7 +180,7 @@ class Desk:
         self.events: list[Event] = []
         self.bus.subscribe(self.events.append)
         self.log = RecordingTaskLog()
-        self.book = NotificationBook(lab.catalog.settings, MemorySecrets(), self.bus, system_trust)
+        self.book = NotificationSettingsStore(lab.catalog.settings, MemorySecrets(), self.bus, system_trust)
         self.book.change(settings, Secrets())
         self.notifier = Notifier(
             book=self.book,

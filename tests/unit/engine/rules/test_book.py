@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.console_events import RuleChanged, RuleRemoved
-from app.domain.errors import OperationalError
-from app.domain.events import TaskStateChanged
-from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
-from app.domain.policies import PeriodicPolicy, PolicyUnit, Retention
-from app.domain.rules import AdvancedSettings
-from app.domain.states import BackupKind, TaskState, TransportMode
-from app.engine.api import (
+from app.contract.platforms import RemovePlatform
+from app.contract.points import StartVerify
+from app.contract.rules import (
     AddVmsToRule,
     ChangeRulePolicy,
-    ChangeTracking,
     CheckRule,
     CreateRule,
     DeleteRule,
@@ -26,20 +20,24 @@ from app.engine.api import (
     OneTime,
     Periodic,
     PreviewRuleDeletion,
-    RemovePlatform,
-    RemoveStandby,
     RemoveVmsFromRule,
     RuleDraft,
     RunNow,
-    StartBackup,
     StartRules,
-    StartVerify,
     StopVms,
     VmChoice,
     VmsInRules,
 )
-from app.engine.dispatcher import Limits
-from app.engine.executor import request_of
+from app.contract.standbys import RemoveStandby
+from app.contract.tasks import StartBackup
+from app.domain.changetracking import ChangeTracking
+from app.domain.console_events import RuleChanged, RuleRemoved
+from app.domain.errors import OperationalError
+from app.domain.events import TaskStateChanged
+from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
+from app.domain.policies import PeriodicPolicy, PolicyUnit, Retention
+from app.domain.rules import AdvancedSettings
+from app.domain.states import BackupKind, TaskState, TransportMode
 from app.engine.rules.errors import (
     LastVmOfRule,
     RuleInUse,
@@ -48,6 +46,8 @@ from app.engine.rules.errors import (
     StillStopping,
     VmNotInRule,
 )
+from app.engine.tasks.dispatcher import Limits
+from app.engine.tasks.executor import request_of
 from tests.support.engine_lab import filled_vm
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, once, periodic
 from tests.support.waiting import wait_until

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.standbys import OpenEntriesRow, ReadOpenEntries, RegisterStandby, StartClosing
+from app.contract.tasks import CancelTask, TaskReport
 from app.core.clock import SystemClock
 from app.domain.standbys import Standby
 from app.domain.states import TaskKind, TaskState
-from app.engine.api import CancelTask, OpenEntriesRow, ReadOpenEntries, RegisterStandby, StartClosing, TaskReport
 from app.engine.doctor import kinds as k
 from app.engine.doctor.rule import _standby
 from app.engine.errors import EntriesNotClosed, LinkedNotClosed, RightsNotKept

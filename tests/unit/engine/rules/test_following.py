@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.restore import GroupMember, StartGroupRestore
+from app.contract.rules import PreviewRuleDeletion, VmsInRules
 from app.domain.console_events import VmSucceeded
 from app.domain.errors import VmCreationFailed
 from app.domain.ids import RuleId, VmId
@@ -12,7 +14,6 @@ from app.domain.places import PlannedVm
 from app.domain.policies import Retention
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import SavedConfiguration, VmPlacement
-from app.engine.api import GroupMember, PreviewRuleDeletion, StartGroupRestore, VmsInRules
 from app.engine.errors import DisksNotHeld, RequestRefused
 from app.engine.rules.errors import PointNotOfVm, VmNotInRule
 from tests.support.engine_lab import filled_vm

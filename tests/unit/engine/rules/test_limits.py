@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import Installation, limit_keeper
+from app.bootstrap.host import limit_keeper
+from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
+from app.contract.limits import ChangeLimits, LimitsRow, ReadLimits
 from app.domain.console_events import LimitsChanged
 from app.domain.errors import OperationalError
 from app.domain.limits import BufferBudgetExceeded, TaskLimits
 from app.domain.states import TaskState
-from app.engine.api import ChangeLimits, LimitsRow, ReadLimits
 from app.transport.factory import NativeTransports
 from tests.support.rule_lab import BY_HAND, RuleLab, local
 from tests.support.waiting import wait_until

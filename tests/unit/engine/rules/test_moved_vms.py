@@ -1,9 +1,10 @@
 """Rules whose VMs have new ids: registered again, or on a platform that was set up again."""
 
+from app.contract.doctor import ExamineRule
+from app.contract.rules import VmsInRules
 from app.domain.ids import VmId
 from app.domain.policies import Retention
 from app.domain.states import TaskState
-from app.engine.api import ExamineRule, VmsInRules
 from tests.support.engine_lab import filled_vm
 from tests.support.moved_vms import copy_of, give_ids
 from tests.support.rule_lab import RuleLab, local, periodic

@@ -6,34 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.doctor import ExaminePlatform, ExamineRule, Finding, Severity
+from app.contract.platforms import (
+    InspectServer,
+    ListPlatformRows,
+    ListPlatforms,
+    ListVms,
+    ProbePlatform,
+    RegisterPlatform,
+    TryPlatform,
+    UpdatePlatform,
+)
+from app.contract.points import ListPoints, RefreshPoints
+from app.contract.standbys import (
+    BrowseLocal,
+    BrowseStandby,
+    ListStandbyRows,
+    RegisterStandby,
+    RemoveStandby,
+    UpdateStandby,
+)
 from app.core.clock import SystemClock
 from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable, StandbyUnavailable
 from app.domain.identity import recorded_protected
 from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
 from app.domain.rules import AdvancedSettings
 from app.domain.standbys import TargetPathRefused, normal_target_path
-from app.engine.api import (
-    BrowseLocal,
-    BrowseStandby,
-    ExaminePlatform,
-    ExamineRule,
-    Finding,
-    InspectServer,
-    ListPlatformRows,
-    ListPlatforms,
-    ListPoints,
-    ListStandbyRows,
-    ListVms,
-    ProbePlatform,
-    RefreshPoints,
-    RegisterPlatform,
-    RegisterStandby,
-    RemoveStandby,
-    Severity,
-    TryPlatform,
-    UpdatePlatform,
-    UpdateStandby,
-)
 from app.engine.doctor.platform import examine_platform
 from app.engine.doctor.rule import examine_rule
 from app.engine.errors import (
@@ -41,7 +39,7 @@ from app.engine.errors import (
     StandbyCopied,
 )
 from app.engine.rules.drafts import rule_of
-from app.engine.standbys import read_mark
+from app.engine.standbys.filesystems import read_mark
 from app.repository import Repository
 from tests.support.local_hypervisor import PASSWORD
 from tests.support.rule_lab import MORNING, RuleLab, local, once

@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
+from app.contract.points import StartVerify
+from app.contract.rules import PreviewRetention, RunNow
 from app.domain.ids import PointId
 from app.domain.policies import GrandfatherFatherSon, Retention, Weekday
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import PreviewRetention, RunNow, StartVerify
-from app.engine.dispatcher import Limits
+from app.engine.tasks.dispatcher import Limits
 from tests.support.engine_lab import codes_of
 from tests.support.rule_lab import RuleLab, daily, local, once, periodic, weekly
 

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.rules import ChangeRuleRetry, DeleteRule, DescribeRule, OneTime, Periodic, RunNow, StopVms
+from app.contract.tasks import CancelTask, TaskDetails, TaskRow
 from app.domain.events import TaskFailed
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import RetryPlan
 from app.domain.states import BackupKind, TaskState
-from app.engine import messages as m
-from app.engine.api import (
-    CancelTask,
-    ChangeRuleRetry,
-    DeleteRule,
-    DescribeRule,
-    OneTime,
-    Periodic,
-    RunNow,
-    StopVms,
-    TaskDetails,
-    TaskRow,
-)
+from app.engine import messages
 from app.engine.rules.errors import RuleRefused
 from tests.support.engine_lab import codes_of
 from tests.support.rule_lab import RuleLab, local, once, periodic
@@ -53,7 +43,7 @@ def test_a_failed_backup_is_tried_again_and_the_log_and_the_row_say_when(lab: Ru
     lab.at(NOON)
     (failed,) = lab.tasks()
     assert failed.state is TaskState.FAILED
-    assert m.RETRY_PLANNED.code in codes(lab, failed)
+    assert messages.RETRY_PLANNED.code in codes(lab, failed)
     told = lab.vm_row(rule, vm).next_try
     assert told is not None
     assert (told.number, told.of) == (1, 3)
@@ -65,7 +55,7 @@ def test_a_failed_backup_is_tried_again_and_the_log_and_the_row_say_when(lab: Ru
     assert [one.state for one in lab.tasks()] == [TaskState.FAILED, TaskState.COMPLETED]
     assert lab.vm_row(rule, vm).next_try is None
     assert lab.vm_row(rule, vm).unviewed_errors == 0  # it was made up for
-    assert m.RETRY_BEGUN.code in lab.log_codes()
+    assert messages.RETRY_BEGUN.code in lab.log_codes()
 
 
 def test_it_ends_after_as_many_tries_as_the_rule_says_and_one_failure_counts(lab: RuleLab) -> None:
@@ -76,7 +66,7 @@ def test_it_ends_after_as_many_tries_as_the_rule_says_and_one_failure_counts(lab
     lab.live_until(NOON + timedelta(hours=1), timedelta(minutes=6))
     tasks = lab.tasks()
     assert [one.state for one in tasks] == [TaskState.FAILED] * 3
-    assert m.RETRY_USED_UP.code in codes(lab, tasks[-1])
+    assert messages.RETRY_USED_UP.code in codes(lab, tasks[-1])
     assert lab.vm_row(rule, vm).unviewed_errors == 1
     failures = [event for event in lab.events if isinstance(event, TaskFailed)]
     assert [one.is_tried_again for one in failures] == [True, True, False]
@@ -96,7 +86,7 @@ def test_what_cannot_succeed_is_not_tried_again_and_that_is_said(lab: RuleLab) -
     lab.secrets.values.clear()  # no password any more
     lab.live_until(NOON + timedelta(hours=1), timedelta(minutes=10))
     (task,) = lab.tasks()
-    assert m.RETRY_USELESS.code in codes(lab, task)
+    assert messages.RETRY_USELESS.code in codes(lab, task)
     assert lab.vm_row(rule, vm).next_try is None
 
 
@@ -143,7 +133,7 @@ def test_the_next_run_by_plan_takes_the_place_of_a_try(lab: RuleLab) -> None:
     rule = lab.rule(vm, policy=with_retry(RetryPlan(times=3, pause_min=24 * 60)))
     lab.at(NOON)
     (task,) = lab.tasks()
-    assert m.RETRY_PLANNED_RUN_FIRST.code in codes(lab, task)
+    assert messages.RETRY_PLANNED_RUN_FIRST.code in codes(lab, task)
     assert lab.vm_row(rule, vm).next_try is None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from app.contract.rules import RuleRow
 from app.core.bus import EventBus
 from app.domain.console_events import ErrorsViewed, RuleChanged, StandbyRegistered
 from app.domain.events import TaskStateChanged
@@ -11,7 +12,6 @@ from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.policies import OneTimePolicy
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import TaskState
-from app.engine.queries.rules import RuleRow
 from app.engine.rules.rowkeeper import MOST_AT_ONCE, ROLLING, SETTLING_S, RowKeeper
 from tests.support.fakes import TurnableClock
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from app.catalog.errors import CatalogUnavailable
+from app.contract.rules import ChangeRulePolicy, StartVms, StopVms
 from app.domain.ids import RuleId
 from app.domain.policies import Weekday
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.engine.api import ChangeRulePolicy, StartVms, StopVms
 from tests.support.rule_lab import BERLIN, BY_HAND, RuleLab, daily, local, once, periodic, weekly
 from tests.support.waiting import wait_until
 from tests.unit.engine.test_engine import Gate

@@ -7,22 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.overview import ReadOverview, ReadStatus
+from app.contract.platforms import ListVms
+from app.contract.rules import RunNow, StartVms, StopVms
+from app.contract.standbys import ListStandbyRows
+from app.contract.tasks import ListTasks, TaskDetails
 from app.domain.concerns import ConcernKind
 from app.domain.console_events import StandbyUsabilityChanged
 from app.domain.engines import SILENT_AFTER, EngineBeat
 from app.domain.states import BackupKind, TaskState
-from app.engine.api import (
-    ListStandbyRows,
-    ListTasks,
-    ListVms,
-    ReadOverview,
-    ReadStatus,
-    RunNow,
-    StartVms,
-    StopVms,
-    TaskDetails,
-)
-from app.engine.standbys import MARK_NAME
+from app.engine.standbys.filesystems import MARK_NAME
 from tests.support.engine_lab import filled_vm
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, once, periodic
 from tests.support.waiting import wait_until

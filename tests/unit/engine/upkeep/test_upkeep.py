@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from app.contract.standbys import StartSweep
+from app.contract.tasks import ListTasks, TaskDetails, TaskRow
 from app.domain.ids import StandbyId
 from app.domain.policies import Retention
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.engine.api import ListTasks, StartSweep, TaskDetails, TaskRow
-from app.engine.upkeep.keeper import VERIFY_EVERY, longest_unverified, places_to_sweep
+from app.engine.standbys.maintenance import VERIFY_EVERY, longest_unverified, places_to_sweep
 from tests.support.engine_lab import filled_vm
 from tests.support.local_host import LocalHost
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, periodic

@@ -1,0 +1,210 @@
+"""Builds an engine with everything it stands on, from the settings of an installation."""
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Self
+
+import app.transport.messages
+import app.vsphere.messages
+from app.bootstrap.installation import CATALOG_FILE, Installation, take_engine_lock
+from app.catalog import Catalog, CatalogCopier, CatalogGuard
+from app.config import ConfigUnwritable, Settings, load_settings, save_settings
+from app.core.clock import Clock, SystemClock
+from app.core.processlock import ProcessLock
+from app.core.secrets import SecretStore
+from app.core.threads import ThreadRunner
+from app.domain.catalogs import CatalogChoice
+from app.domain.limits import TaskLimits
+from app.domain.standbys import RepositoryPlace
+from app.engine.door.server import DoorServer
+from app.engine.engine import Engine
+from app.engine.messages import kinds_in
+from app.engine.ports import RepositoryOpener, TaskRunner
+from app.engine.program.limits import KeepLimits
+from app.engine.settings import EngineSettings
+from app.paths import Folders
+from app.repository import Protection, Repository, RepositoryKey
+from app.secretstore.choice import open_secret_store
+from app.transport.factory import NativeTransports
+from app.transport.options import TransportOptions
+from app.vsphere.factory import VSphereFactory
+
+_log = logging.getLogger(__name__)
+
+_DOOR_CLOSE_S = 1.0
+"""How long the answers that are under way may take when the engine has ended."""
+LOCATORS_FOLDER = "locators"
+MIB = 1024 * 1024
+
+_MESSAGE_MODULES: tuple[ModuleType, ...] = (
+    app.transport.messages,
+    app.vsphere.messages,
+)
+
+
+def open_secrets(installation: Installation, ask_passphrase: Callable[[], str | None]) -> SecretStore:
+    """Open the place for passwords that the settings name.
+
+    Raises:
+        SecretStoreUnavailable: it does not work.
+    """
+    kind = installation.settings.secret_store.value
+    return open_secret_store(kind, installation.folders.data, ask_passphrase)
+
+
+class EngineHost:
+    """A running engine with what it stands on; a context manager that closes everything in order.
+
+    Holding it is holding the catalog: there is one engine per data folder.
+
+    Thread: opened and closed on one; the engine may be used from any.
+    """
+
+    def __init__(self, engine: Engine, catalog: Catalog, folder: Path, lock: ProcessLock, clock: Clock) -> None:
+        self.engine = engine
+        self._catalog = catalog
+        self._folder = folder
+        self._lock = lock
+        self._server: DoorServer | None = None
+        self._copier = CatalogCopier(CatalogGuard(folder / CATALOG_FILE), clock)
+        self._copier.start()
+
+    @classmethod
+    def open(
+        cls,
+        installation: Installation,
+        *,
+        secrets: SecretStore,
+        runner: TaskRunner | None = None,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Open the catalog, build the engine and start it.
+
+        Raises:
+            EngineBusy: another process has done so already.
+            OperationalError: the catalog cannot be used.
+        """
+        folder = installation.folders.data
+        with ExitStack() as stack:
+            lock = stack.enter_context(take_engine_lock(folder))
+            host = cls._open_locked(installation, lock, secrets, runner or ThreadRunner(), clock or SystemClock())
+            stack.pop_all()
+        return host
+
+    @classmethod
+    def _open_locked(
+        cls,
+        installation: Installation,
+        lock: ProcessLock,
+        secrets: SecretStore,
+        runner: TaskRunner,
+        ticking: Clock,
+    ) -> Self:
+        folder = installation.folders.data
+        catalog = Catalog.open(folder / CATALOG_FILE, clock=ticking)
+        settings = engine_settings(installation.settings)
+        try:
+            transports = NativeTransports(
+                TransportOptions(transfer_buffer_bytes=settings.transfer_buffer_mib * MIB)
+            )
+            engine = Engine(
+                hypervisors=VSphereFactory(ticking),
+                transports=transports,
+                secrets=secrets,
+                catalog=catalog,
+                repositories=repository_opener(installation.folders, ticking),
+                runner=runner,
+                clock=ticking,
+                settings=settings,
+                kinds=kinds_in(*_MESSAGE_MODULES),
+                keep_limits=limit_keeper(installation, transports),
+            )
+            engine.start()
+        except BaseException:
+            catalog.close()
+            raise
+        return cls(engine, catalog, folder, lock, ticking)
+
+    def let_others_in(self) -> None:
+        """Open the door for other programs of this user: the window, ``debugctl``.
+
+        Raises:
+            DoorUnusable: the system refused.
+        """
+        self._server = DoorServer.open(self.engine, self._folder)
+
+    def close(self) -> None:
+        """Cut callers off, stop what runs, let it clean up, close the catalog, and let go of it."""
+        if self._server is not None:
+            self._server.cut_off()
+        if not self.engine.close():
+            _log.warning("tasks were still cleaning up when the program ended; the next start goes on with it")
+        if self._server is not None:
+            self._server.close(_DOOR_CLOSE_S)
+        self._copier.close()
+        self._catalog.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def settle_catalog(installation: Installation, choice: CatalogChoice) -> None:
+    """Do what was chosen about a catalog that is lost, damaged or another one; nothing of it is deleted.
+
+    Raises:
+        EngineBusy: an engine uses it.
+        NoCatalogCopy, CatalogUnavailable: it could not be done.
+    """
+    folder = installation.folders.data
+    with take_engine_lock(folder):
+        CatalogGuard(folder / CATALOG_FILE).settle(choice)
+    _log.warning("the catalog was settled: %s", choice.value)
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """Translate what ``system.conf`` says into the engine's own settings."""
+    return EngineSettings(
+        max_tasks=settings.bk_tsk_thd,
+        transfer_buffer_mib=settings.i2vp_transbuffer,
+        platform_outage_s=float(settings.platform_wait_s),
+    )
+
+
+def limit_keeper(installation: Installation, transports: NativeTransports) -> KeepLimits:
+    """Return the function that writes changed limits to the operator's file and hands the buffer on."""
+    file = installation.folders.user_config_file
+
+    def keep(limits: TaskLimits) -> None:
+        now = load_settings(installation.folders.shipped_config_file, file)
+        changed = replace(now, bk_tsk_thd=limits.tasks, i2vp_transbuffer=limits.buffer_mb)
+        try:
+            save_settings(file, now, changed)
+        except OSError as error:
+            raise ConfigUnwritable(file=file, detail=error.strerror or error) from error
+        transports.use_transfer_buffer(limits.buffer_mb * MIB)
+
+    return keep
+
+
+def repository_opener(folders: Folders, clock: Clock) -> RepositoryOpener:
+    """Return the function that opens repositories, each with its locator on this machine's own disk."""
+    locators: Path = folders.local / LOCATORS_FOLDER
+
+    def open_repository(
+        place: RepositoryPlace, key: RepositoryKey | None, protection: Protection | None
+    ) -> Repository:
+        if place.repository_id is not None:
+            return Repository.open(place.path, local_dir=locators, clock=clock, key=key)
+        return Repository.open_or_create(
+            place.path, local_dir=locators, clock=clock, key=key, protection=protection
+        )
+
+    return open_repository

@@ -1,0 +1,119 @@
+"""Both sides prove that they know the secret of this run of the engine, without sending it.
+
+Each proof is HMAC-SHA256 over a label and both nonces, so that it is worth nothing a second time, nor in the other
+direction, nor to a stranger who waits where the door was.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from app import __version__
+from app.contract.frames import MAX_HANDSHAKE_BYTES, BadFrame, Frame, Kind, receive_frame, send_frame
+
+PROTOCOL = 1
+_NONCE_BYTES = 32
+
+M = TypeVar("M")
+
+
+class _Hello(msgspec.Struct, frozen=True):
+    protocol: int
+    version: str
+    nonce: bytes
+
+
+class _Challenge(msgspec.Struct, frozen=True):
+    protocol: int
+    version: str
+    nonce: bytes
+    proof: bytes
+
+
+class _Proof(msgspec.Struct, frozen=True):
+    proof: bytes
+
+
+class _Welcome(msgspec.Struct, frozen=True):
+    pid: int
+
+
+class Stranger(Exception):
+    """The other side does not know the secret, or does not speak our language."""
+
+
+class OtherVersion(Exception):
+    """The other side speaks another version of our language."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What a client learns of the engine."""
+
+    pid: int
+
+
+def greet(connection: socket.socket, secret: bytes) -> Engine:
+    """Do the client's part.
+
+    Raises:
+        Stranger: there is somebody else than the engine.
+        OtherVersion: the engine is another version.
+        OSError: the connection broke, or the other side was silent.
+    """
+    hello = _Hello(PROTOCOL, __version__, secrets.token_bytes(_NONCE_BYTES))
+    send_frame(connection, Frame(Kind.HELLO, msgspec.json.encode(hello)))
+    challenge = _received(connection, Kind.CHALLENGE, _Challenge)
+    if not hmac.compare_digest(challenge.proof, _proof(secret, b"engine", hello.nonce, challenge.nonce)):
+        raise Stranger("the other side does not know the secret of the engine")
+    if (challenge.protocol, challenge.version) != (PROTOCOL, __version__):
+        raise OtherVersion(challenge.version)
+    proof = _Proof(_proof(secret, b"caller", hello.nonce, challenge.nonce))
+    send_frame(connection, Frame(Kind.PROOF, msgspec.json.encode(proof)))
+    return Engine(_received(connection, Kind.WELCOME, _Welcome).pid)
+
+
+def receive_caller(connection: socket.socket, secret: bytes) -> None:
+    """Do the engine's part.
+
+    Raises:
+        Stranger: the caller does not know the secret.
+        OtherVersion: the caller is another version.
+        OSError: the connection broke, or the caller was silent.
+    """
+    hello = _received(connection, Kind.HELLO, _Hello)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    challenge = _Challenge(PROTOCOL, __version__, nonce, _proof(secret, b"engine", hello.nonce, nonce))
+    send_frame(connection, Frame(Kind.CHALLENGE, msgspec.json.encode(challenge)))
+    if (hello.protocol, hello.version) != (PROTOCOL, __version__):
+        raise OtherVersion(hello.version)
+    given = _received(connection, Kind.PROOF, _Proof)
+    if not hmac.compare_digest(given.proof, _proof(secret, b"caller", hello.nonce, nonce)):
+        raise Stranger("the caller does not know the secret")
+    send_frame(connection, Frame(Kind.WELCOME, msgspec.json.encode(_Welcome(os.getpid()))))
+
+
+def _proof(secret: bytes, label: bytes, caller_nonce: bytes, engine_nonce: bytes) -> bytes:
+    if len(caller_nonce) != _NONCE_BYTES or len(engine_nonce) != _NONCE_BYTES:
+        raise Stranger("a nonce has a wrong length")
+    return hmac.new(secret, label + caller_nonce + engine_nonce, hashlib.sha256).digest()
+
+
+def _received(connection: socket.socket, kind: Kind, message: type[M]) -> M:
+    try:
+        frame = receive_frame(connection, most_bytes=MAX_HANDSHAKE_BYTES)
+        if frame.kind is not kind:
+            raise Stranger(f"{frame.kind.name} came where {kind.name} was expected")
+        return msgspec.json.decode(frame.payload, type=message)
+    except (BadFrame, msgspec.MsgspecError) as error:
+        raise Stranger(str(error)) from error

@@ -1,0 +1,214 @@
+"""Lets other processes of this user use the engine."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from app.contract.door import Door
+from app.contract.endpoint import Endpoint
+from app.contract.errors import DoorUnusable
+from app.contract.frames import Ended
+from app.contract.handshake import OtherVersion, Stranger, receive_caller
+from app.contract.wire import encode_event
+from app.domain.events import Event
+from app.engine.door.caller import Session
+from app.engine.door.listening import Listening, open_endpoint
+from app.engine.door.peers import is_same_user
+
+_log = logging.getLogger(__name__)
+
+MAX_CALLERS = 32
+"""Callers that were let in; who has not proven yet that they know the secret does not count."""
+MAX_STRANGERS = 64
+"""Connections whose handshake is under way; when there are more, the oldest gives way to the newest."""
+HANDSHAKE_S = 5.0
+"""For the whole handshake."""
+_LOOK_S = 1.0
+"""How often the accepting thread looks whether it shall end, where closing the socket does not wake it."""
+
+
+class DoorServer:
+    """The open door of an engine; a context manager that closes it. Thread: any."""
+
+    def __init__(self, door: Door, listening: Listening, folder: Path) -> None:
+        self._door = door
+        self._listening = listening
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._sessions: set[Session] = set()
+        self._strangers: dict[socket.socket, None] = {}
+        """In the order in which they came."""
+        self._threads: set[threading.Thread] = set()
+        self._closing = False
+        self._numbers = 0
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._accepting = threading.Thread(target=self._accept, name="door")
+
+    @classmethod
+    def open(cls, door: Door, folder: Path, *, use_tcp: bool | None = None) -> Self:
+        """Open the door of an engine in its data folder; the caller holds that folder's engine lock.
+
+        Args:
+            door: the engine.
+            folder: the data folder; only this user may have access.
+            use_tcp: True takes a loopback socket also where there are Unix domain sockets.
+
+        Raises:
+            DoorUnusable: the system refused.
+        """
+        try:
+            listening = open_endpoint(folder, use_tcp=use_tcp)
+        except OSError as error:
+            raise DoorUnusable(detail=f"{folder}: {error.strerror or error}") from error
+        server = cls(door, listening, folder)
+        server._start()
+        return server
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the door is."""
+        return self._listening.endpoint
+
+    def _start(self) -> None:
+        self._listening.socket.settimeout(_LOOK_S)
+        self._unsubscribe = self._door.subscribe(self._tell)
+        self._accepting.start()
+
+    def cut_off(self) -> None:
+        """Let nobody in any more and end every connection; what is under way for callers goes on. Quick."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+            sessions, strangers = set(self._sessions), set(self._strangers)
+        self._unsubscribe()
+        with suppress(OSError):  # wakes the accepting thread, which closing its socket does not everywhere
+            self.endpoint.connect(_LOOK_S).close()
+        self._accepting.join()
+        self._listening.close(self._folder)
+        for session in sessions:
+            session.end()
+        for connection in strangers:
+            _cut(connection)
+
+    def close(self, wait_s: float | None = None) -> None:
+        """Cut everybody off, and wait until what they asked for is finished; a second call does nothing.
+
+        Args:
+            wait_s: how long; None waits until it is. What hangs is left to itself.
+        """
+        self.cut_off()
+        with self._lock:
+            threads = set(self._threads)
+        deadline = None if wait_s is None else time.monotonic() + wait_s
+        for thread in threads:
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _tell(self, event: Event) -> None:
+        with self._lock:
+            sessions = tuple(self._sessions)
+        if sessions:
+            data = encode_event(event)
+            for session in sessions:
+                session.tell(data)
+
+    # --- letting in --------------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        while not self._is_closing():
+            try:
+                connection, _ = self._listening.socket.accept()
+            except TimeoutError:
+                continue
+            except OSError as error:
+                if not self._is_closing():
+                    _log.warning("a caller could not be let in: %s", error)
+                    threading.Event().wait(_LOOK_S)  # out of descriptors: give others time to close theirs
+                continue
+            self._receive(connection)
+
+    def _is_closing(self) -> bool:
+        with self._lock:
+            return self._closing
+
+    def _receive(self, connection: socket.socket) -> None:
+        with self._lock:
+            if self._closing:
+                connection.close()
+                return
+            oldest = next(iter(self._strangers)) if len(self._strangers) >= MAX_STRANGERS else None
+            if oldest is not None:
+                del self._strangers[oldest]
+            self._numbers += 1
+            name = f"door-{self._numbers}"
+            thread = threading.Thread(target=self._serve, args=(connection, name), name=name)
+            self._threads.add(thread)
+            self._strangers[connection] = None
+            thread.start()
+        if oldest is not None:
+            _log.debug("a connection that said nothing gave way to a newer one")
+            _cut(oldest)
+
+    def _serve(self, connection: socket.socket, name: str) -> None:
+        session = None
+        try:
+            with connection:
+                session = self._admitted(connection, name)
+                if session is not None:
+                    session.run()
+        finally:
+            with self._lock:
+                self._strangers.pop(connection, None)
+                if session is not None:
+                    self._sessions.discard(session)
+                self._threads.discard(threading.current_thread())
+
+    def _admitted(self, connection: socket.socket, name: str) -> Session | None:
+        connection.settimeout(HANDSHAKE_S)
+        # A socket's time limit is for each call: one byte now and then would make the handshake last for ever.
+        deadline = threading.Timer(HANDSHAKE_S, _cut, [connection])
+        deadline.name = f"{name}-deadline"
+        deadline.start()
+        try:
+            if not is_same_user(connection):
+                raise Stranger("another user")
+            receive_caller(connection, self._listening.endpoint.secret)
+        except (Stranger, OtherVersion) as error:
+            _log.warning("a caller was not let in: %s", error)
+            return None
+        except (Ended, OSError) as error:
+            _log.debug("a caller went before it was let in: %r", error)
+            return None
+        finally:
+            deadline.cancel()
+            deadline.join()
+        return self._let_in(connection, name)
+
+    def _let_in(self, connection: socket.socket, name: str) -> Session | None:
+        """Give a caller who has proven who they are their session; None when there is no place for it."""
+        with self._lock:
+            has_waited = self._strangers.pop(connection, True) is None
+            is_full = len(self._sessions) >= MAX_CALLERS
+            if has_waited and not is_full and not self._closing:
+                session = Session(connection, self._door, name)
+                self._sessions.add(session)
+                return session
+        if is_full:
+            _log.warning("a caller was turned away: %d are there already", MAX_CALLERS)
+        return None
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may have gone by itself
+        connection.shutdown(socket.SHUT_RDWR)

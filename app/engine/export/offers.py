@@ -1,0 +1,160 @@
+"""Restore points that are offered over NBD to other programs of this machine."""
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from app.contract.offers import ListOffers, Offer, OfferedDisk, OfferPoint, WithdrawPoint
+from app.domain.ids import PointId, StandbyId
+from app.engine.errors import NoMoreOffers, OfferedBySocket
+from app.engine.handlers import Handler
+from app.engine.history import messages
+from app.engine.history.journal import SubjectLog
+from app.engine.standbys.reading import opened_point
+from app.engine.tasks.job import Workshop
+from app.nbd.exports import Export
+from app.nbd.folders import remove_abandoned_folders
+from app.nbd.server import NbdServer
+from app.repository import PointReader
+
+_Key = tuple[StandbyId, str, PointId]
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """An offer with what it holds open."""
+
+    offer: Offer
+    exports: tuple[Export, ...]
+    log: SubjectLog
+    stack: ExitStack
+
+    def now(self) -> Offer:
+        """Return the offer with how many connections read each disk right now."""
+        pairs = zip(self.offer.disks, self.exports, strict=True)
+        return replace(
+            self.offer, disks=tuple(replace(disk, connections=export.connections) for disk, export in pairs)
+        )
+
+
+class OfferHandlers:
+    """Opens and ends NBD offers. Each holds its repository open.
+
+    Thread: any. One lock around the list, and one per point for what may take long: a standby machine that does
+    not answer does not hold up the list.
+    """
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._lock = threading.Lock()
+        self._changing: dict[_Key, threading.Lock] = {}
+        self._running: dict[_Key, _Running] = {}
+        self._is_closed = False
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        return {
+            OfferPoint: self._offer,
+            WithdrawPoint: self._withdraw,
+            ListOffers: lambda _: self._offers(),
+        }
+
+    def start(self) -> None:
+        """Remove what engines that were killed have left."""
+        remove_abandoned_folders()
+
+    def close(self) -> None:
+        """Withdraw everything, and offer nothing more."""
+        with self._lock:
+            self._is_closed = True
+            running = list(self._running.values())
+            self._running.clear()
+        for one in running:
+            one.stack.close()
+
+    def count(self) -> int:
+        """Return how many restore points are offered."""
+        with self._lock:
+            return len(self._running)
+
+    def _offers(self) -> tuple[Offer, ...]:
+        with self._lock:
+            return tuple(one.now() for one in self._running.values())
+
+    def _offer(self, command: OfferPoint) -> Offer:
+        key = (command.standby, command.target_path, command.point)
+        with self._changing_lock(key):
+            with self._lock:
+                known = self._running.get(key)
+            if known is None:
+                return self._begin(key, command)
+            if command.over_tcp and not known.offer.over_tcp:
+                raise OfferedBySocket(point=command.point)
+            return known.now()
+
+    def _begin(self, key: _Key, command: OfferPoint) -> Offer:
+        with ExitStack() as stack:
+            offer, exports = self._opened(command, stack)
+            log = self._workshop.journal.about(offer.vm_name, "point.offer")
+            with self._lock:
+                if self._is_closed:
+                    raise NoMoreOffers
+                running = self._running[key] = _Running(offer, exports, log, stack.pop_all())
+        log.info(
+            messages.POINT_OFFERED_OVER_TCP if offer.over_tcp else messages.POINT_OFFERED, point=command.point
+        )
+        return running.now()
+
+    def _opened(self, command: OfferPoint, stack: ExitStack) -> tuple[Offer, tuple[Export, ...]]:
+        repository = stack.enter_context(self._workshop.repositories.lease(command.standby, command.target_path))
+        log = self._workshop.journal.about("", "point.offer")
+        reader = stack.enter_context(opened_point(repository, command.point, log))
+        exports = _exports(reader)
+        server = stack.enter_context(NbdServer(exports, tcp=command.over_tcp or None))
+        point = reader.point
+        disks = tuple(
+            OfferedDisk(
+                key=disk.key,
+                label=disk.label,
+                capacity_bytes=disk.capacity_bytes,
+                address=server.address(export.name),
+            )
+            for disk, export in zip(point.disks, exports, strict=True)
+        )
+        offer = Offer(
+            standby=command.standby,
+            target_path=command.target_path,
+            point=command.point,
+            vm_name=point.facts.name,
+            point_at=point.created_at,
+            since=self._workshop.clock.now(),
+            over_tcp=server.socket_path is None,
+            disks=disks,
+        )
+        return offer, exports
+
+    def _withdraw(self, command: WithdrawPoint) -> None:
+        key = (command.standby, command.target_path, command.point)
+        with self._changing_lock(key):
+            with self._lock:
+                known = self._running.pop(key, None)
+            if known is not None:
+                known.stack.close()
+                known.log.info(messages.POINT_WITHDRAWN, point=command.point)
+
+    def _changing_lock(self, key: _Key) -> threading.Lock:
+        with self._lock:
+            return self._changing.setdefault(key, threading.Lock())
+
+
+def _exports(reader: PointReader) -> tuple[Export, ...]:
+    point = reader.point
+    return tuple(
+        Export(
+            str(disk.key),
+            f"{point.facts.name}, {disk.label}, {point.created_at:%Y-%m-%d %H:%M} UTC",
+            lambda key=disk.key: reader.open_disk(key),  # type: ignore[misc]
+        )
+        for disk in point.disks
+    )

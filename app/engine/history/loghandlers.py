@@ -1,0 +1,83 @@
+"""The log of everything: reading, exporting, clearing."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from app.contract.log import ClearLog, ExportLog, LogEntryRow, LogPage, LogRow, ReadLog
+from app.domain.console_events import LogCleared
+from app.domain.history import LogEntry, LogSearch
+from app.engine.errors import RequestRefused
+from app.engine.handlers import Handler
+from app.engine.history import messages
+from app.engine.history.export import write_log
+from app.engine.history.search import log_search
+from app.engine.messages import MessageCatalogue
+from app.engine.tasks.job import Workshop
+
+MOST_ROWS: Final = 1000
+"""Rows of one page, whatever is asked for."""
+
+
+class LogHandlers:
+    """Answers about the log. Thread: any."""
+
+    def __init__(self, workshop: Workshop, texts: MessageCatalogue) -> None:
+        self._workshop = workshop
+        self._texts = texts
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        return {ReadLog: self._read, ExportLog: self._export, ClearLog: self._clear}
+
+    def _read(self, query: ReadLog) -> LogPage:
+        found = self._workshop.catalog.log.page(
+            log_search(query.filter, self._texts), before=query.before, limit=max(1, min(query.limit, MOST_ROWS))
+        )
+        return LogPage(
+            rows=tuple(self._row(entry) for entry in found.entries),
+            older=found.older,
+            searched_to=found.searched_to,
+        )
+
+    def _export(self, command: ExportLog) -> int:
+        path = Path(command.path)
+        if not path.is_absolute():
+            raise RequestRefused(detail=f"the path {command.path} is not absolute")
+        rows = self._rows(log_search(command.filter, self._texts))
+        count = write_log(path, rows, dict(command.filter.translations), self._workshop.zone())
+        self._workshop.journal.about("", "log.export").info(messages.LOG_EXPORTED, count=count, path=path)
+        return count
+
+    def _clear(self, command: ClearLog) -> int:
+        count = self._workshop.catalog.log.clear(log_search(command.filter, self._texts))
+        workshop = self._workshop
+        workshop.journal.about("", "log.clear").warning(messages.LOG_CLEARED, count=count)
+        workshop.bus.publish(LogCleared(at=workshop.clock.now(), count=count))
+        return count
+
+    def _rows(self, search: LogSearch) -> Iterator[LogEntryRow]:
+        before: int | None = None
+        while True:
+            found = self._workshop.catalog.log.page(search, before=before, limit=MOST_ROWS)
+            yield from (self._row(entry) for entry in found.entries)
+            if found.older is None:
+                return
+            before = found.older
+
+    def _row(self, entry: LogEntry) -> LogEntryRow:
+        line = LogRow(
+            id=entry.id,
+            at=entry.at,
+            level=entry.level,
+            code=entry.code,
+            params=entry.params,
+            text=self._texts.text(entry.code, entry.params),
+        )
+        return LogEntryRow(
+            line=line,
+            subject=entry.subject.name,
+            action=entry.subject.action,
+            task=entry.task,
+            template=self._texts.templates.get(entry.code, ""),
+        )

@@ -1,0 +1,318 @@
+"""What the first page, the status bar and the search box show."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from app.contract.overview import (
+    EngineStatus,
+    HitKind,
+    OverdueVm,
+    Overview,
+    ReadOverview,
+    ReadStatus,
+    Search,
+    SearchHit,
+    StandbyGauge,
+)
+from app.domain.concerns import PlatformCoverage, RuleStops
+from app.domain.console_events import ErrorsViewed, RuleRemoved
+from app.domain.events import Event, TaskStateChanged
+from app.domain.ids import PlatformId, RuleId, TaskId, VmId
+from app.domain.moments import TOLERANCE
+from app.domain.rules import BackupRule
+from app.domain.schedule import next_run
+from app.domain.states import TaskKind, TaskState
+from app.domain.tasks import TaskRecord
+from app.engine.handlers import Handler
+from app.engine.history.overdue import overdue_vms
+from app.engine.history.recorder import Recorder
+from app.engine.tasks.job import Workshop
+from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.rows import task_row
+
+MOST_FAILURES: Final = 50
+MOST_OVERDUE: Final = 50
+"""What is longest overdue; the rest is counted."""
+NEXT_RUNS: Final = 8
+GAUGE_WAIT_S: Final = 0.2
+"""How long the first page waits for looks at standbys that are under way."""
+MOST_HITS: Final = 100
+OVERDUE_HOLDS_S: Final = 300
+"""A VM that becomes overdue, which takes hours, is told at most so much later."""
+
+
+class OverviewHandlers:
+    """Answers about the whole. Thread: any; one lock over the count of unviewed errors."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        manager: TaskManager,
+        recorder: Recorder,
+        count_offers: Callable[[], int],
+    ) -> None:
+        self._workshop = workshop
+        self._manager = manager
+        self._recorder = recorder
+        self._count_offers = count_offers
+        self._zone = workshop.zone
+        self._watch = workshop.standby_watch
+        self._started_at = workshop.clock.now()
+        self._lock = threading.Lock()
+        self._unviewed: int | None = None
+        self._changes = 0
+        self._overdue_known: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
+        workshop.bus.subscribe(self._on_event)
+
+    def handlers(self) -> Mapping[type, Handler]:
+        """Return who answers what."""
+        return {ReadOverview: self._overview, ReadStatus: self._status, Search: self._search}
+
+    # --- status ------------------------------------------------------------------------------------------------
+
+    def _status(self, _: ReadStatus) -> EngineStatus:
+        return EngineStatus(
+            running=self._manager.live_count(),
+            pending=self._manager.pending_count(),
+            read_bytes_per_s=self._recorder.read_bytes_per_s,
+            unviewed_errors=self._unviewed_errors(),
+            standbys=self._gauges(),
+            engine_pid=os.getpid(),
+            started_at=self._started_at,
+            stopping=len(self._manager.stopping()),
+            offers=self._count_offers(),
+        )
+
+    def _gauges(self, *, wait_s: float = 0.0) -> tuple[StandbyGauge, ...]:
+        """Return how full the standbys were a moment ago; looks that are due go on beside the caller."""
+        self._watch.refresh(wait_s=wait_s)
+        found: list[StandbyGauge] = []
+        for standby in self._workshop.catalog.standbys.all():
+            health = self._watch.health(standby.id)
+            found.append(
+                StandbyGauge(
+                    name=standby.name,
+                    total_bytes=health.total_bytes if health else None,
+                    free_bytes=health.free_bytes if health else None,
+                    reachable=health is not None and health.reachable,
+                    locked=health is not None and health.locked is not None,
+                )
+            )
+        return tuple(found)
+
+    def _unviewed_errors(self) -> int:
+        """Return the count from memory; it is counted anew after something happened that can change it."""
+        with self._lock:
+            if self._unviewed is not None:
+                return self._unviewed
+            changes = self._changes
+        count = self._workshop.catalog.figures.unviewed()
+        with self._lock:
+            if changes == self._changes:
+                self._unviewed = count
+        return count
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, ErrorsViewed | RuleRemoved) or (
+            isinstance(event, TaskStateChanged) and event.state is TaskState.FAILED
+        ):
+            with self._lock:
+                self._unviewed = None
+                self._changes += 1
+
+    # --- overview ----------------------------------------------------------------------------------------------
+
+    def _overview(self, _: ReadOverview) -> Overview:
+        workshop, zone = self._workshop, self._zone()
+        catalog, now = workshop.catalog, workshop.clock.now()
+        rules = catalog.rules.all()
+        overdue = self._overdue(rules, now, zone)
+        week = catalog.figures.days(since=now.astimezone(zone).date() - timedelta(days=6))
+        samples, stopping = self._manager.samples(), self._manager.stopping()
+        platforms = self._coverage(rules)
+        counts = [one.vm_count for one in platforms if one.vm_count is not None]
+        return Overview(
+            protected_vms=sum(len(rule.vms) for rule in rules),
+            known_vms=sum(counts) if counts else None,
+            succeeded_7d=sum(one.succeeded for one in week),
+            failed_7d=sum(one.failed for one in week),
+            failures=tuple(task_row(one, samples, ()) for one in self._failures()),
+            overdue=tuple(overdue[:MOST_OVERDUE]),
+            overdue_count=len(overdue),
+            clock_doubts=workshop.clock_watch.doubts(),
+            running=tuple(task_row(one, samples, stopping) for one in self._records(list(samples))),
+            pending=self._manager.pending_count(),
+            next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
+            standbys=self._gauges(wait_s=GAUGE_WAIT_S),
+            point_count=catalog.points.count(),
+            platforms=platforms,
+            stops=tuple(stops_of(rules)),
+        )
+
+    def _coverage(self, rules: Sequence[BackupRule]) -> tuple[PlatformCoverage, ...]:
+        """Return how much of each registered platform is in a rule."""
+        protected: dict[PlatformId, set[VmId]] = {}
+        for rule in rules:
+            protected.setdefault(rule.platform, set()).update(one.vm for one in rule.vms)
+        seen = self._workshop.catalog.sightings.all()
+        return tuple(
+            PlatformCoverage(
+                platform=platform.id,
+                name=platform.name,
+                reachable=seen[platform.id].reachable if platform.id in seen else None,
+                vm_count=seen[platform.id].vm_count if platform.id in seen else None,
+                protected_count=len(protected.get(platform.id, ())),
+            )
+            for platform in self._workshop.catalog.platforms.all()
+        )
+
+    def _failures(self) -> list[TaskRecord]:
+        return self._records(
+            self._workshop.catalog.figures.last_failures(
+                MOST_FAILURES, until=self._workshop.clock.now() + TOLERANCE
+            )
+        )
+
+    def _records(self, ids: Sequence[TaskId]) -> list[TaskRecord]:
+        return list(self._workshop.catalog.tasks.many(ids)) if ids else []
+
+    def _overdue(self, rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[OverdueVm]:
+        catalog = self._workshop.catalog
+        points, since = catalog.points.newest(), catalog.figures.rules_since()
+        busy: dict[str, set[VmId]] = {}
+        for record in self._manager.unfinished():
+            if record.kind is TaskKind.BACKUP and record.rule is not None:
+                busy.setdefault(record.rule, set()).add(record.vm)
+        successors = {one: catalog.rules.successions(one) for one in {rule.platform for rule in rules}}
+        by_rule: dict[str, dict[VmId, datetime]] = {}
+        for (rule_name, vm), at in points.items():
+            by_rule.setdefault(rule_name, {})[vm] = at
+        found: list[OverdueVm] = []
+        kept: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
+        for rule in rules:
+            newest = newest_points(by_rule.get(rule.name, {}), successors[rule.platform])
+            entered, working = since.get(rule.id, now), busy.get(rule.id, set())
+            # For some minutes only what happened to its VMs changes a rule's answer. Each rule has its own
+            # minutes, so that they do not all come due together.
+            stretch = int(now.timestamp() + hash(rule.id) % OVERDUE_HOLDS_S) // OVERDUE_HOLDS_S
+            facts = (rule, newest, entered, working, stretch, zone)
+            known = self._overdue_known.get(rule.id)
+            if known is None or known[0] != facts:
+                known = (facts, overdue_vms(rule, newest, entered, now, zone, busy=working))
+            kept[rule.id] = known
+            found += known[1]
+        self._overdue_known = kept
+        return sorted(found, key=lambda one: one.expected_by)
+
+    # --- search ------------------------------------------------------------------------------------------------
+
+    def _search(self, query: Search) -> tuple[SearchHit, ...]:
+        words = query.text.split()
+        limit = max(1, min(query.limit, MOST_HITS))
+        if not words:
+            return ()
+        rules = self._workshop.catalog.rules.all()
+        hits = _rule_hits(rules, words)[:limit]
+        hits += _vm_hits(rules, words)[: limit - len(hits)]
+        hits += self._point_hits(words, limit - len(hits))
+        hits += self._task_hits(words, limit - len(hits))
+        return tuple(hits)
+
+    def _point_hits(self, words: Sequence[str], limit: int) -> list[SearchHit]:
+        if not limit:
+            return []
+        return [
+            SearchHit(
+                kind=HitKind.POINT,
+                title=known.point.facts.name,
+                detail=f"{known.point.rule_name} · {self._local(known.point.created_at)}",
+                vm=known.point.facts.vm,
+                point=known.point.id,
+            )
+            for known in self._workshop.catalog.points.named(words, limit)
+        ]
+
+    def _local(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self._zone()):%Y-%m-%d %H:%M}"
+
+    def _task_hits(self, words: Sequence[str], limit: int) -> list[SearchHit]:
+        if not limit:
+            return []
+        return [
+            SearchHit(
+                kind=HitKind.TASK,
+                title=record.vm_name,
+                detail=f"{record.rule_name} · {self._local(record.created_at)}",
+                rule=record.rule,
+                vm=record.vm,
+                task=record.id,
+            )
+            for record in self._workshop.catalog.tasks.named(words, limit)
+        ]
+
+
+def stops_of(rules: Sequence[BackupRule]) -> list[RuleStops]:
+    """Return of which rules VMs are stopped, and how many."""
+    stops = [
+        RuleStops(
+            rule=rule.id,
+            name=rule.name,
+            stopped_count=sum(not one.is_started for one in rule.vms),
+            vm_count=len(rule.vms),
+        )
+        for rule in rules
+    ]
+    return [one for one in stops if one.stopped_count]
+
+
+def next_runs(rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[tuple[datetime, str]]:
+    """Return when the rules with started VMs run next, soonest first."""
+    found: list[tuple[datetime, str]] = []
+    for rule in rules:
+        run = next_run(rule.policy, now, zone) if any(one.is_started for one in rule.vms) else None
+        if run is not None:
+            found.append((run.at, rule.name))
+    return sorted(found)
+
+
+def newest_points(points: Mapping[VmId, datetime], successors: Mapping[VmId, VmId]) -> dict[VmId, datetime]:
+    """Return the newest point of each VM of a rule; those of a VM whose place it took count for it.
+
+    Args:
+        points: moment of the newest point of each VM that has any in the rule.
+        successors: for each VM whose place was taken, the one that took it.
+    """
+    if not successors:
+        return dict(points)
+    found: dict[VmId, datetime] = {}
+    for vm, at in points.items():
+        seen = {vm}
+        while vm in successors and successors[vm] not in seen:
+            vm = successors[vm]
+            seen.add(vm)
+        found[vm] = max(at, found.get(vm, at))
+    return found
+
+
+def _rule_hits(rules: Sequence[BackupRule], words: Sequence[str]) -> list[SearchHit]:
+    return [
+        SearchHit(kind=HitKind.RULE, title=rule.name, detail=rule.target_path, rule=rule.id)
+        for rule in rules
+        if _fits(rule.name, words)
+    ]
+
+
+def _vm_hits(rules: Sequence[BackupRule], words: Sequence[str]) -> list[SearchHit]:
+    return [
+        SearchHit(kind=HitKind.VM, title=one.name, detail=rule.name, rule=rule.id, vm=one.vm)
+        for rule in rules
+        for one in rule.vms
+        if _fits(one.name, words)
+    ]
+
+
+def _fits(name: str, words: Sequence[str]) -> bool:
+    return all(word.casefold() in name.casefold() for word in words)

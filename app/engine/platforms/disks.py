@@ -1,0 +1,84 @@
+"""Opening a VM's disks over the transports for the length of a block."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.core.access import DiskAddress, DiskTransports
+from app.core.context import TaskContext
+from app.core.disks import DiskReader, DiskWriter
+from app.core.hypervisor import Hypervisor
+from app.core.patience import Patience
+from app.domain.states import TransportMode
+from app.engine.platforms.following import DiskPlaces, FollowingReader
+
+
+class DiskOpener:
+    """Opens disks of one platform for one task. Thread: one."""
+
+    def __init__(
+        self,
+        hypervisor: Hypervisor,
+        transports: DiskTransports,
+        preferred: tuple[TransportMode, ...],
+        context: TaskContext,
+        patience: Patience,
+    ) -> None:
+        """Prepare; ``patience`` is how to wait for a platform that is away."""
+        self._hypervisor = hypervisor
+        self._transports = transports
+        self._preferred = preferred
+        self._context = context
+        self._patience = patience
+        self._places = DiskPlaces(hypervisor, patience, context.log)
+
+    @contextmanager
+    def reader(self, address: DiskAddress) -> Iterator[DiskReader]:
+        """Open a disk for reading; it is followed where the platform moves it.
+
+        Raises:
+            NoTransportAvailable: no mode reaches it.
+            SnapshotGone, VmNotFound: it is not there any more.
+            TaskCancelled: cancelled meanwhile.
+        """
+        reader = FollowingReader(self._open_reader, self._places, address)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def _open_reader(self, address: DiskAddress) -> DiskReader:
+        return self._patience.through(
+            lambda: self._transports.open_reader(
+                self._hypervisor.disk_access,
+                address,
+                preferred=self._preferred,
+                log=self._context.log,
+                cancel=self._context.cancel,
+            )
+        )
+
+    @contextmanager
+    def writer(self, address: DiskAddress) -> Iterator[DiskWriter]:
+        """Open a disk of a powered-off VM for writing, where it is now.
+
+        Raises:
+            NoTransportAvailable: no mode reaches it.
+            VmNotFound: it is not there any more.
+            TaskCancelled: cancelled meanwhile.
+        """
+        writer, _ = self._places.opened(self._open_writer, address)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    def _open_writer(self, address: DiskAddress) -> DiskWriter:
+        return self._patience.through(
+            lambda: self._transports.open_writer(
+                self._hypervisor.disk_access,
+                address,
+                preferred=self._preferred,
+                log=self._context.log,
+                cancel=self._context.cancel,
+            )
+        )

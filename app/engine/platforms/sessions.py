@@ -1,0 +1,77 @@
+"""Sessions on registered platforms."""
+
+from dataclasses import dataclass
+
+from app.core.cancel import CancelToken
+from app.core.hypervisor import Hypervisor, HypervisorFactory, WaitsForPlatform
+from app.core.patience import Patience
+from app.core.secrets import SecretStore
+from app.domain.errors import OperationalError
+from app.domain.ids import PlatformId
+from app.domain.platforms import Platform
+from app.engine.errors import (
+    PasswordMissing,
+    PlatformUnknown,
+)
+from app.engine.platforms.sightings import Sightings
+from app.engine.ports import PlatformStore
+from app.engine.program.secretaccess import until
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Logs in to registered platforms; each caller gets a session of its own. Thread: any."""
+
+    factory: HypervisorFactory
+    platforms: PlatformStore
+    secrets: SecretStore
+    sightings: Sightings
+    """What was seen of the platforms, each time one was connected to."""
+
+    def platform(self, platform: PlatformId) -> Platform:
+        """Return a registered platform.
+
+        Raises:
+            PlatformUnknown: there is none of that id.
+        """
+        found = self.platforms.get(platform)
+        if found is None:
+            raise PlatformUnknown(platform=platform)
+        return found
+
+    def connect_patiently(self, platform: PlatformId, patience: Patience) -> Hypervisor:
+        """Log in for a task, which waits while the platform cannot be reached, now and later.
+
+        Raises:
+            TaskCancelled: cancelled while waiting.
+            OperationalError: as :meth:`connect`; the platform was away for too long.
+        """
+        hypervisor = patience.through(lambda: self.connect(platform, patience.cancel))
+        if isinstance(hypervisor, WaitsForPlatform):
+            hypervisor.be_patient(patience)
+        return hypervisor
+
+    def connect(self, platform: PlatformId, cancel: CancelToken | None = None) -> Hypervisor:
+        """Log in; the caller closes the session.
+
+        Args:
+            platform: which one.
+            cancel: of a task, which waits for the password no longer than until it is stopped.
+
+        Raises:
+            TaskCancelled: the task was stopped.
+            PlatformUnknown: there is no platform of that id.
+            PasswordMissing: the secret store does not know its password.
+            OperationalError: the platform refused or cannot be reached.
+        """
+        known = self.platform(platform)
+        password = until(self.secrets, cancel).get(known.secret_name)
+        if password is None:
+            raise PasswordMissing(name=known.name)
+        try:
+            hypervisor = self.factory.connect(known, password)
+        except OperationalError as error:
+            self.sightings.failed(platform, error)
+            raise
+        self.sightings.reached(platform, hypervisor.facts)
+        return hypervisor

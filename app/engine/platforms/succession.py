@@ -1,0 +1,112 @@
+"""VMs under new ids: a restore over an original leaves a VM with another id, and so does registering it again."""
+
+import logging
+from collections.abc import Mapping
+
+from app.domain.console_events import RuleChanged, VmSucceeded
+from app.domain.errors import OperationalError
+from app.domain.identity import same_uuid
+from app.domain.ids import PlatformId, RuleId, VmId
+from app.domain.rules import BackupRule, ProtectedVm
+from app.domain.vms import VmSummary
+from app.engine import messages
+from app.engine.history.journal import SubjectLog
+from app.engine.tasks.job import Workshop
+
+_log = logging.getLogger(__name__)
+
+
+def former_ids(vm: VmId, successions: Mapping[VmId, VmId]) -> tuple[VmId, ...]:
+    """Return the ids that a VM had before, the newest first.
+
+    Args:
+        vm: its id now.
+        successions: for each VM whose place was taken, the one that took it.
+    """
+    before = {new: old for old, new in successions.items()}
+    found: list[VmId] = []
+    while vm in before and before[vm] not in found:
+        vm = before[vm]
+        found.append(vm)
+    return tuple(found)
+
+
+def present_id(vm: VmId, successions: Mapping[VmId, VmId]) -> VmId:
+    """Return the id of the VM that stands in a VM's place now; its own when nobody took it."""
+    seen = {vm}
+    while vm in successions and successions[vm] not in seen:
+        vm = successions[vm]
+        seen.add(vm)
+    return vm
+
+
+def follow(workshop: Workshop, platform: PlatformId, old: VmId, new: VmId, name: str) -> None:
+    """Let the rule of a VM go on with the one that was restored in its place.
+
+    Never raises: the swap on the platform goes to its end whatever the catalog says. It is called before the
+    restore journal is closed, and again by the clean-up after a crash; a second call changes nothing.
+    """
+    try:
+        rules = workshop.catalog.rules.succeed_all(platform, {old: new}, workshop.clock.now())
+    except OperationalError as error:
+        _log.error("that %s is now %s on platform %s was not kept: %s", old, new, platform, error)
+        return
+    log = _tell(workshop, platform, old, new, rules.get(old))
+    if log is not None:
+        log.info(messages.RULE_VM_FOLLOWED, name=name, new=new)
+
+
+def follow_all(workshop: Workshop, platform: PlatformId, moves: Mapping[VmId, VmSummary]) -> None:
+    """Let the rules of VMs that were registered again go on with their new ids.
+
+    Those that would take the id of a protected VM that stays are left as they are.
+
+    Raises:
+        OperationalError: the catalog refused; nothing is changed.
+    """
+    known = {one.vm: one for rule in workshop.catalog.rules.all() if rule.platform == platform for one in rule.vms}
+    kept = _without_conflicts(moves, known)
+    ids = {old: vm.id for old, vm in kept.items()}
+    expected = {old: known[old] for old in kept if old in known}
+    rules = workshop.catalog.rules.succeed_all(platform, ids, workshop.clock.now(), expected)
+    for old, vm in kept.items():
+        log = _tell(workshop, platform, old, vm.id, rules.get(old))
+        if log is not None:
+            log.info(messages.RULE_VM_MOVED, name=vm.name, old=old, new=vm.id)
+
+
+def _without_conflicts(
+    moves: Mapping[VmId, VmSummary], known: Mapping[VmId, ProtectedVm]
+) -> dict[VmId, VmSummary]:
+    staying = {vm for vm in known if vm not in moves}
+    kept: dict[VmId, VmSummary] = {}
+    for old, vm in moves.items():
+        if old != vm.id and vm.id not in staying and not _is_another(known.get(old), vm):
+            kept[old] = vm
+            staying.add(vm.id)
+    return kept if len(kept) == len(moves) else _without_conflicts(kept, known)
+
+
+def _is_another(protected: ProtectedVm | None, vm: VmSummary) -> bool:
+    """Tell whether the rule knows another VM under the id that was left: it has been followed already."""
+    return protected is not None and same_uuid(protected.instance_uuid, vm.instance_uuid) is False
+
+
+def _tell(
+    workshop: Workshop, platform: PlatformId, old: VmId, new: VmId, rule: RuleId | None
+) -> SubjectLog | None:
+    """Publish that a VM has a new id; return the log of its rule."""
+    at = workshop.clock.now()
+    known = None if rule is None else _rule(workshop, rule)
+    if known is not None:
+        workshop.bus.publish(RuleChanged(at=at, rule=known.id))
+    workshop.bus.publish(VmSucceeded(at=at, platform=platform, old=old, new=new, rule=rule))
+    return None if known is None else workshop.journal.about(known.name, "rule.follow", rule=known.id, vm=new)
+
+
+def _rule(workshop: Workshop, rule: RuleId) -> BackupRule | None:
+    try:
+        return workshop.catalog.rules.get(rule)
+    except OperationalError as error:
+        _log.error("rule %s could not be read: %s", rule, error)
+        return None

@@ -1,0 +1,1 @@
+"""Standby machines: their file systems, their repositories, and the upkeep of both."""

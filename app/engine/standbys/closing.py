@@ -1,0 +1,127 @@
+"""Closing the repositories of a standby machine to other users, as a task: look how much there is, then change it.
+
+What else is in the root of a standby machine belongs to somebody else, and stays as it is.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from app.contract.standbys import OpenEntriesRow, StartClosing
+from app.core.closing import (
+    ClosingReport,
+    ModesNotKept,
+    NamedPaths,
+    OpenEntries,
+    close_to_others,
+    find_open_entries,
+)
+from app.domain.errors import StandbyUnavailable
+from app.domain.ids import StandbyId
+from app.domain.standbys import Standby
+from app.domain.states import TaskState
+from app.engine import messages
+from app.engine.errors import EntriesNotClosed, LinkedNotClosed, RightsNotKept, StandbyUnknown
+from app.engine.standbys.filesystems import check_root, find_repositories
+from app.engine.tasks.job import Job, Workshop
+
+_LOOK_S: Final = 5.0
+"""How long a question may look; a repository can have a hundred thousand files on a slow share."""
+
+
+def find_open(workshop: Workshop, standby: StandbyId) -> OpenEntriesRow:
+    """Count what other users can use in the repositories of a standby machine, for some seconds.
+
+    Raises:
+        StandbyUnknown: there is none of that id.
+        StandbyUnavailable: it is not there.
+    """
+    known = _standby(workshop, standby)
+    deadline = workshop.clock.monotonic() + _LOOK_S
+    found = OpenEntries()
+    for folder in _repository_folders(known):
+        found.add(find_open_entries(folder, goes_on=lambda: workshop.clock.monotonic() < deadline))
+    return OpenEntriesRow(
+        path=known.root_path, count=found.count, linked=found.linked, is_complete=found.is_complete
+    )
+
+
+class ClosingRun:
+    """One closing of the repositories of one standby machine. Thread: the task's."""
+
+    def __init__(self, workshop: Workshop, job: Job, request: StartClosing) -> None:
+        self._workshop = workshop
+        self._job = job
+        self._request = request
+        self._report = ClosingReport()
+
+    def run(self) -> ClosingReport:
+        """Take the rights of other users wherever that is possible.
+
+        Raises:
+            RightsNotKept: the file system keeps no rights.
+            EntriesNotClosed, LinkedNotClosed: something is still open; everything else is closed.
+            StandbyUnavailable: it is not there, or refuses.
+            TaskCancelled: the operator stopped it; what was done stays done.
+        """
+        job, report = self._job, self._report
+        job.stages.enter(TaskState.PREPARING)
+        standby = _standby(self._workshop, self._request.standby)
+        folders = _repository_folders(standby)
+        for folder in folders:
+            found = find_open_entries(folder, goes_on=lambda: not job.context.cancel.is_cancelled)
+            job.context.cancel.check()
+            job.context.progress.expect(found.size_bytes)
+        job.stages.enter(TaskState.RUNNING)
+        is_whole = False
+        try:
+            for folder in folders:
+                self._close(folder)
+            is_whole = not report.refused.count and not report.linked.count
+        finally:
+            job.log.info(
+                messages.STANDBY_CLOSED if is_whole else messages.STANDBY_CLOSED_PARTLY, count=report.changed
+            )
+        self._name_what_is_left(standby)
+        return report
+
+    def _close(self, folder: Path) -> None:
+        try:
+            close_to_others(folder, self._report, on_size=self._advance)
+        except ModesNotKept as error:
+            raise RightsNotKept(path=folder) from error
+        except OSError as error:
+            raise StandbyUnavailable(path=folder, detail=error.strerror or error) from error
+
+    def _advance(self, size_bytes: int) -> None:
+        self._job.context.cancel.check()
+        self._job.context.progress.advance(done_bytes=size_bytes)
+
+    def _name_what_is_left(self, standby: Standby) -> None:
+        refused, linked = self._report.refused, self._report.linked
+        for path, detail in refused.first:
+            self._job.log.warning(messages.NOT_CLOSED, path=path, detail=detail)
+        for path, _ in linked.first:
+            self._job.log.warning(messages.LINKED_NOT_CLOSED, path=path)
+        if refused.count:
+            raise EntriesNotClosed(name=standby.name, count=refused.count, paths=_listed(refused))
+        if linked.count:
+            raise LinkedNotClosed(name=standby.name, count=linked.count, paths=_listed(linked))
+
+
+def _standby(workshop: Workshop, standby: StandbyId) -> Standby:
+    known = workshop.catalog.standbys.get(standby)
+    if known is None:
+        raise StandbyUnknown(standby=standby)
+    check_root(known)
+    return known
+
+
+def _repository_folders(standby: Standby) -> Sequence[Path]:
+    """Return the folders; the root may be a link that the operator made, what is in it may not."""
+    root = Path(standby.root_path).resolve()
+    return [root / target_path for target_path in find_repositories(standby)]
+
+
+def _listed(paths: NamedPaths) -> str:
+    return ", ".join(f"{path} ({detail})" if detail else str(path) for path, detail in paths.first)

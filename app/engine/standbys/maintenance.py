@@ -1,0 +1,104 @@
+"""What is done for the repositories while nothing else is to do."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from app.contract.points import StartVerify
+from app.contract.standbys import StartSweep
+from app.domain.ids import PointId, StandbyId
+from app.domain.moments import believed, is_due
+from app.domain.states import TaskKind, TaskState
+from app.domain.tasks import KnownPoint, TaskRecord
+from app.engine.tasks.job import Workshop
+
+_log = logging.getLogger(__name__)
+
+SWEEP_EVERY = timedelta(days=1)
+VERIFY_EVERY = timedelta(days=30)
+"""Every point is read back at least so often, the one that waited longest first."""
+UPKEEP_PRIORITY = -10
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+Place = tuple[StandbyId, str]
+Submit = Callable[[StartSweep | StartVerify], object]
+
+
+class Keeper:
+    """Asks for one piece of upkeep at a time. Thread: the scheduler's."""
+
+    def __init__(self, workshop: Workshop, unfinished: Callable[[], Iterable[TaskRecord]], submit: Submit) -> None:
+        self._workshop = workshop
+        self._unfinished = unfinished
+        self._submit = submit
+        # Not right after the start: whoever starts the program has something else in mind.
+        self._looked_at = workshop.clock.now()
+
+    def look(self) -> None:
+        """Ask for what is due, unless somebody else has work for the engine.
+
+        Raises:
+            CatalogUnavailable: the catalog cannot be read.
+        """
+        now = self._workshop.clock.now()
+        every = timedelta(seconds=self._workshop.settings.upkeep_look_s)
+        if not every or timedelta(0) <= now - self._looked_at < every:
+            return
+        if any(True for _ in self._unfinished()):
+            return
+        self._looked_at = now
+        request = next(self._due(now), None)
+        if request is not None:
+            self._submit(request)
+
+    def _due(self, now: datetime) -> Iterator[StartSweep | StartVerify]:
+        for standby, target_path in places_to_sweep(self._places(), self._last_sweeps(now), now):
+            yield StartSweep(standby=standby, target_path=target_path, priority=UPKEEP_PRIORITY)
+        watch = self._workshop.standby_watch
+        readable = (one for one in self._workshop.catalog.points.find() if not watch.is_locked(one.standby))
+        point = longest_unverified(readable, now)
+        if point is not None:
+            yield StartVerify(
+                standby=point.standby,
+                target_path=point.target_path,
+                point=point.point.id,
+                priority=UPKEEP_PRIORITY,
+            )
+
+    def _places(self) -> list[Place]:
+        standbys, watch = self._workshop.catalog.standbys, self._workshop.standby_watch
+        open_ones = [one.id for one in standbys.all() if not watch.is_locked(one.id)]
+        return [(one, path) for one in open_ones for path in sorted(standbys.repositories(one))]
+
+    def _last_sweeps(self, now: datetime) -> dict[Place, datetime]:
+        """Return when each repository was last swept, or tried to be, as far as that can be believed."""
+        found: dict[Place, datetime] = {}
+        ended = self._workshop.catalog.tasks.find(
+            kinds=[TaskKind.SWEEP], states=[TaskState.COMPLETED, TaskState.FAILED, TaskState.STOPPED], limit=1000
+        )
+        for record in ended:
+            at = believed(record.ended_at or record.created_at, now)
+            if at is not None:
+                found.setdefault((record.standby, record.target_path), at)
+        return found
+
+
+def places_to_sweep(places: Iterable[Place], swept: Mapping[Place, datetime], now: datetime) -> list[Place]:
+    """Return the repositories whose sweep is due: those not swept for a day, or for which nobody knows."""
+    return [place for place in places if is_due(swept.get(place), SWEEP_EVERY, now)]
+
+
+def longest_unverified(points: Iterable[KnownPoint], now: datetime) -> KnownPoint | None:
+    """Return the point whose data was checked longest ago, when that is due; its making counts as a check.
+
+    A point of which no moment can be believed comes first.
+    """
+
+    def checked_at(known: KnownPoint) -> datetime | None:
+        return believed(known.verified_at, now) or believed(known.point.created_at, now)
+
+    def place(known: KnownPoint) -> tuple[datetime, PointId]:
+        return checked_at(known) or _NEVER, known.point.id
+
+    oldest = min(points, key=place, default=None)
+    return oldest if oldest is not None and is_due(checked_at(oldest), VERIFY_EVERY, now) else None

@@ -1,0 +1,1 @@
+"""Tasks from the moment they are asked for until they have ended."""

@@ -1,0 +1,116 @@
+"""Tidying up after a crash, and after a task whose own clean-up did not succeed.
+
+What may be left is in the journals; each platform they name is visited on a thread of its own, so that one that
+cannot be reached holds nobody up. What cannot be settled stays in the journal and is tried again before the next
+backup on that platform and at the next start.
+"""
+
+import logging
+import threading
+from functools import partial
+
+from app.core.hypervisor import Hypervisor
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError
+from app.domain.events import TaskStateChanged
+from app.domain.ids import PlatformId, TaskId, VmId
+from app.domain.states import TaskState
+from app.domain.tasks import RestoreTrace, TaskRecord
+from app.engine import messages
+from app.engine.errors import TaskInterrupted
+from app.engine.platforms.identification import note_created
+from app.engine.platforms.succession import follow
+from app.engine.restore.cleanup import settle
+from app.engine.tasks.job import Workshop
+from app.engine.tasks.log import CatalogTaskLog
+from app.engine.tasks.manager import PlanRetry, error_of, failure_of
+
+_log = logging.getLogger(__name__)
+
+UNFINISHED = tuple(state for state in TaskState if not state.is_final and state is not TaskState.PENDING)
+"""States in which a crash may have caught a task."""
+
+
+class Recovery:
+    """Settles what did not end as it should; visits of one platform take turns. Thread: any."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._visiting: dict[PlatformId, threading.Lock] = {}
+
+    def mark_interrupted(self, plan_retry: PlanRetry) -> list[TaskRecord]:
+        """Note as failed every task that was running when the program ended; return the ones that still wait.
+
+        Args:
+            plan_retry: decides which of them are tried again by themselves.
+        """
+        store = self._workshop.catalog.tasks
+        for record in store.find(states=UNFINISHED):
+            self._mark(record, plan_retry)
+        return list(reversed(store.find(states=(TaskState.PENDING,))))
+
+    def _mark(self, record: TaskRecord, plan_retry: PlanRetry) -> None:
+        workshop, error = self._workshop, TaskInterrupted()
+        at = workshop.clock.now()
+        log = self._log_of(record.id)
+        log.error(messages.TASK_INTERRUPTED)
+        is_tried_again = plan_retry(record, error, log)
+        workshop.catalog.tasks.set_error(record.id, error_of(error))
+        workshop.catalog.tasks.enter(record.id, TaskState.FAILED, at)
+        workshop.bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))
+        workshop.bus.publish(failure_of(record, error, at, is_tried_again=is_tried_again))
+
+    def platforms(self) -> set[PlatformId]:
+        """Return the platforms on which tasks that do not run any more may have left something."""
+        sweeper = self._workshop.sweeper
+        traces = self._workshop.catalog.restore_journal.open_traces()
+        return sweeper.platforms() | {one.platform for one in traces if not sweeper.is_live(one.task)}
+
+    def tidy_up_after(self, task: TaskId, platform: PlatformId) -> None:
+        """Visit a task's platform when something is left there, of this task or of another; never raises."""
+        try:
+            left = platform in self.platforms()
+        except OperationalError as error:
+            _log.warning("what task %s may have left is looked for later: %s", task, error)
+            return
+        if left:
+            self.visit(platform)
+
+    def visit(self, platform: PlatformId) -> None:
+        """Settle what is left on a platform; never raises, what fails is tried again later."""
+        turn = self._visiting.setdefault(platform, threading.Lock())
+        try:
+            with turn, self._workshop.sessions.connect(platform) as hypervisor:
+                self.settle_on(hypervisor, platform)
+        except OperationalError as error:
+            _log.warning("what may be left on platform %s is looked for later: %s", platform, error)
+
+    def settle_on(self, hypervisor: Hypervisor, platform: PlatformId, *, unknown_too: bool = False) -> int:
+        """Settle what is left on a platform over an open session; return how many snapshots were removed.
+
+        Args:
+            hypervisor: the session.
+            platform: its key.
+            unknown_too: True also removes snapshots of tasks that this catalog has never known.
+
+        Raises:
+            OperationalError: the platform failed.
+        """
+        workshop = self._workshop
+        journal = workshop.catalog.restore_journal
+        for trace in journal.open_traces():
+            if trace.platform == platform and not workshop.sweeper.is_live(trace.task):
+                followed = partial(self._followed, hypervisor, trace)
+                settle(hypervisor, trace, journal, self._log_of(trace.task), followed)
+        return workshop.sweeper.sweep_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
+
+    def _followed(self, hypervisor: Hypervisor, trace: RestoreTrace, old: VmId, new: VmId) -> None:
+        workshop = self._workshop
+        follow(workshop, trace.platform, old, new, trace.name)
+        note_created(workshop.catalog, workshop.sessions.platform(trace.platform), hypervisor, new)
+
+    def _log_of(self, task: TaskId) -> TaskLog:
+        workshop = self._workshop
+        if workshop.catalog.tasks.get(task) is None:
+            return workshop.journal.about("", "snapshot.sweep")
+        return CatalogTaskLog(task, workshop.catalog.tasks, workshop.clock, workshop.bus, workshop.journal.late)

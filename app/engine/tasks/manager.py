@@ -1,0 +1,342 @@
+"""Tasks from the moment they are asked for until they have ended: waiting, running, cancelling, noting the end."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.core.bus import EventBus
+from app.core.clock import Clock
+from app.core.context import TaskContext
+from app.core.tasklog import TaskLog
+from app.domain.errors import OperationalError, TaskCancelled
+from app.domain.events import TaskFailed, TaskQueued, TaskStateChanged
+from app.domain.ids import TaskId
+from app.domain.progress import ProgressSample
+from app.domain.states import TaskState
+from app.domain.tasks import TaskError, TaskRecord
+from app.engine import messages
+from app.engine.errors import InternalFailure, TaskUnknown
+from app.engine.ports import TaskRunner, TaskStore
+from app.engine.tasks.dispatcher import Candidate, Limits, choose
+from app.engine.tasks.job import Job
+from app.engine.tasks.latewrites import LateWrites
+from app.engine.tasks.log import CatalogTaskLog
+from app.engine.tasks.stages import Stages
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedTask:
+    """A task that waits or runs."""
+
+    record: TaskRecord
+    candidate: Candidate
+
+
+PlanRetry = Callable[[TaskRecord, OperationalError, TaskLog], bool]
+"""Decides about a task that failed just now; returns whether it is tried again by itself."""
+
+
+class TaskManager:
+    """Runs tasks as the dispatcher decides. Waiting tasks are rows in the catalog too: nothing is lost in a crash.
+
+    ``work`` does what a task is for, on the task's own thread; ``afterwards`` is called on the same thread once
+    the task has ended and no longer counts as live.
+
+    Thread: any. One lock guards what waits and what runs; it is never held while something is executed.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: TaskStore,
+        runner: TaskRunner,
+        clock: Clock,
+        bus: EventBus,
+        limits: Limits,
+        work: Callable[[Job, TaskRecord], None],
+        afterwards: Callable[[TaskRecord], None],
+        plan_retry: PlanRetry,
+        late: LateWrites,
+    ) -> None:
+        self._late = late
+        self._store = store
+        self._runner = runner
+        self._clock = clock
+        self._bus = bus
+        self._limits = limits
+        self._work = work
+        self._afterwards = afterwards
+        self._plan_retry = plan_retry
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._pending: dict[TaskId, QueuedTask] = {}
+        self._live: dict[TaskId, tuple[QueuedTask, Job]] = {}
+        self._busy_threads = 0
+        self._closing = False
+
+    # --- asking for tasks --------------------------------------------------------------------------------------
+
+    def submit(self, queued: QueuedTask) -> TaskId:
+        """Note a new task and start it as soon as the limits allow.
+
+        Raises:
+            CatalogUnavailable: it could not be noted, and does not run.
+        """
+        record = queued.record
+        self._store.add(record)
+        self._announce_queued(record)
+        self.resume([queued])
+        return record.id
+
+    def resume(self, waiting: Iterable[QueuedTask]) -> None:
+        """Let tasks that are noted as pending wait for their turn."""
+        with self._lock:
+            self._pending.update((one.record.id, one) for one in waiting)
+        self._dispatch()
+
+    def aside(self, name: str, work: Callable[[], None]) -> None:
+        """Run work that is no task and never raises, beside the tasks and outside their limits."""
+        with self._lock:
+            self._busy_threads += 1
+        self._runner.start(name, lambda: self._run_aside(work))
+
+    def _run_aside(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            self._thread_is_free()
+
+    def _thread_is_free(self) -> None:
+        with self._changed:
+            self._busy_threads -= 1
+            self._changed.notify_all()
+
+    # --- changing what waits and runs ----------------------------------------------------------------------------
+
+    @property
+    def limits(self) -> Limits:
+        """What may run at the same time."""
+        with self._lock:
+            return self._limits
+
+    def set_limits(self, limits: Limits) -> None:
+        """Let other limits hold from now on; what runs beyond smaller ones goes on to its end."""
+        with self._lock:
+            self._limits = limits
+        self._dispatch()
+
+    def promote(self, task: TaskId, priority: int) -> bool:
+        """Let a waiting task go before those of lower priority; return False when it does not wait any more.
+
+        Raises:
+            CatalogUnavailable: it could not be noted.
+        """
+        with self._lock:
+            waiting = self._pending.get(task)
+            if waiting is None:
+                return False
+            if waiting.candidate.priority < priority:
+                self._pending[task] = QueuedTask(
+                    record=replace(waiting.record, priority=priority),
+                    candidate=replace(waiting.candidate, priority=priority),
+                )
+        self._store.set_priority(task, priority)
+        self._dispatch()
+        return True
+
+    def wait_until_ended(self, wanted: Callable[[TaskRecord], bool], timeout_s: float) -> bool:
+        """Wait until no task of a kind waits or runs; return False when the time was up first."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while any(
+                wanted(one.record) for one in [*self._pending.values(), *(q for q, _ in self._live.values())]
+            ):
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._changed.wait(left_s)
+            return True
+
+    def cancel(self, task: TaskId) -> None:
+        """Ask a task to stop; one that has ended is left alone.
+
+        Raises:
+            TaskUnknown: there never was such a task.
+        """
+        with self._lock:
+            waiting = self._pending.pop(task, None)
+            running = self._live.get(task)
+        if waiting is not None:
+            self._end(self._job(waiting.record), waiting.record, TaskState.STOPPED)
+        elif running is not None:
+            running[1].context.cancel.cancel()
+        elif self._store.get(task) is None:
+            raise TaskUnknown(task=task)
+
+    # --- looking at them ---------------------------------------------------------------------------------------
+
+    def is_live(self, task: TaskId) -> bool:
+        """Tell whether a task is running in this process."""
+        with self._lock:
+            return task in self._live
+
+    def samples(self) -> dict[TaskId, ProgressSample]:
+        """Return the counters of every running task."""
+        with self._lock:
+            return {task: job.context.progress.sample() for task, (_, job) in self._live.items()}
+
+    def stopping(self) -> frozenset[TaskId]:
+        """Return the running tasks that were asked to stop and have not ended yet."""
+        with self._lock:
+            return frozenset(task for task, (_, job) in self._live.items() if job.context.cancel.is_cancelled)
+
+    def live(self) -> list[tuple[TaskRecord, ProgressSample]]:
+        """Return every running task with its counters; its record is as it was when it was asked for."""
+        with self._lock:
+            return [(one.record, job.context.progress.sample()) for one, job in self._live.values()]
+
+    def live_count(self) -> int:
+        """Return how many tasks run."""
+        with self._lock:
+            return len(self._live)
+
+    def pending_count(self) -> int:
+        """Return how many tasks wait."""
+        with self._lock:
+            return len(self._pending)
+
+    def unfinished(self) -> list[TaskRecord]:
+        """Return the tasks that wait or run."""
+        with self._lock:
+            return [one.record for one in self._pending.values()] + [one.record for one, _ in self._live.values()]
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until nothing waits or runs any more; return False when the time was up first."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while self._pending or self._busy_threads:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    return False
+                self._changed.wait(left_s)
+            return True
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    def close(self, timeout_s: float) -> bool:
+        """Stop what runs, let it clean up, and start nothing more; what waits goes on at the next start.
+
+        Returns:
+            False when tasks were still cleaning up as the time was up.
+        """
+        with self._lock:
+            self._closing = True
+            running = [job for _, job in self._live.values()]
+        for job in running:
+            job.context.cancel.cancel()
+        return self._runner.join(timeout_s)
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        with self._lock:
+            if self._closing:
+                return
+            running = [queued.candidate for queued, _ in self._live.values()]
+            waiting = [queued.candidate for queued in self._pending.values()]
+            chosen = [self._pending.pop(task) for task in choose(waiting, running, self._limits)]
+            started = [(queued, self._job(queued.record)) for queued in chosen]
+            self._live.update((queued.record.id, (queued, job)) for queued, job in started)
+            self._busy_threads += len(started)
+        for queued, job in started:
+            self._start(queued.record, job)
+
+    def _start(self, record: TaskRecord, job: Job) -> None:
+        self._runner.start(f"{record.kind.value}-{record.vm_name}", lambda: self._run(record, job))
+
+    def _job(self, record: TaskRecord) -> Job:
+        log = CatalogTaskLog(record.id, self._store, self._clock, self._bus, self._late)
+        context = TaskContext(task=record.id, clock=self._clock, bus=self._bus, log=log)
+        return Job(context=context, log=log, stages=Stages(context=context, vm=record.vm, store=self._store))
+
+    def _run(self, record: TaskRecord, job: Job) -> None:
+        try:
+            self._carry_out(record, job)
+        finally:
+            with self._changed:
+                del self._live[record.id]
+                self._changed.notify_all()
+            try:
+                self._afterwards(record)
+            finally:
+                self._dispatch()
+                self._thread_is_free()
+
+    def _carry_out(self, record: TaskRecord, job: Job) -> None:
+        began = self._clock.monotonic()
+        try:
+            job.log.info(messages.TASK_STARTED, what=record.kind.value, vm=record.vm_name)
+            self._work(job, record)
+        except TaskCancelled:
+            job.log.info(messages.TASK_STOPPED)
+            self._end(job, record, TaskState.STOPPED)
+        except OperationalError as error:
+            self._fail(job, record, error)
+        except Exception as bug:  # noqa: BLE001 - a bug ends its task, not the program; the traceback is kept
+            _log.exception("task %s ended by a bug", record.id)
+            self._fail(job, record, InternalFailure(detail=f"{type(bug).__name__}"))
+        else:
+            job.log.info(messages.TASK_COMPLETED, seconds=f"{self._clock.monotonic() - began:.1f}")
+            self._end(job, record, TaskState.COMPLETED)
+
+    def _fail(self, job: Job, record: TaskRecord, error: OperationalError) -> None:
+        job.log.error(messages.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
+        is_tried_again = self._is_tried_again(job, record, error)
+        self._late.write(
+            lambda: self._store.set_error(record.id, error_of(error)), f"the failure of task {record.id}"
+        )
+        self._end(job, record, TaskState.FAILED)
+        self._bus.publish(failure_of(record, error, self._clock.now(), is_tried_again=is_tried_again))
+
+    def _is_tried_again(self, job: Job, record: TaskRecord, error: OperationalError) -> bool:
+        decided: list[bool] = []
+        self._late.write(
+            lambda: decided.append(self._plan_retry(record, error, job.log)), f"the next try of task {record.id}"
+        )
+        return any(decided)
+
+    def _end(self, job: Job, record: TaskRecord, state: TaskState) -> None:
+        if not self._late.write(job.stages.noting(state), f"the end of task {record.id}"):
+            self._bus.publish(TaskStateChanged(at=self._clock.now(), task=record.id, vm=record.vm, state=state))
+        with self._changed:
+            self._changed.notify_all()
+
+    def _announce_queued(self, record: TaskRecord) -> None:
+        self._bus.publish(
+            TaskQueued(
+                at=record.created_at, task=record.id, kind=record.kind, vm=record.vm, vm_name=record.vm_name
+            )
+        )
+
+
+def error_of(error: OperationalError) -> TaskError:
+    """Return what is kept of an error."""
+    return TaskError(code=error.code, params=tuple(sorted(error.params.items())))
+
+
+def failure_of(record: TaskRecord, error: OperationalError, at: datetime, *, is_tried_again: bool) -> TaskFailed:
+    """Return what is told of a task that failed."""
+    return TaskFailed(
+        at=at,
+        task=record.id,
+        vm=record.vm,
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+        is_tried_again=is_tried_again,
+    )

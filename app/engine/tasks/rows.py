@@ -1,0 +1,107 @@
+"""Turns what is remembered into rows for the reader."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+import msgspec
+
+from app.contract.errors import ErrorRow
+from app.contract.log import LogRow
+from app.contract.tasks import TaskRow
+from app.domain.errors import OperationalError
+from app.domain.ids import TaskId
+from app.domain.progress import ProgressSample
+from app.domain.states import shown_state
+from app.domain.tasks import LogLine, TaskError, TaskRecord
+from app.engine.messages import MessageCatalogue
+from app.engine.tasks.stages import sample_of
+
+
+def task_row(
+    record: TaskRecord, samples: Mapping[TaskId, ProgressSample], stopping: Collection[TaskId]
+) -> TaskRow:
+    """Make the row of a task, with live counters where it runs; ``stopping`` are those that were asked to stop."""
+    asked = _asked.decode(record.request)
+    return TaskRow(
+        id=record.id,
+        kind=record.kind,
+        state=shown_state(record.state, is_asked_to_stop=record.id in stopping),
+        vm=record.vm,
+        vm_name=record.vm_name,
+        platform=record.platform,
+        standby=record.standby,
+        target_path=record.target_path,
+        rule=record.rule,
+        rule_name=record.rule_name,
+        point=record.point,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        stages=record.stages,
+        progress=samples.get(record.id) or sample_of(record.totals),
+        error=None if record.error is None else kept_error_row(record.error),
+        name=asked.name,
+        target_name=asked.target.placement.name if asked.target and asked.target.placement else "",
+    )
+
+
+class _Placement(msgspec.Struct):
+    name: str = ""
+
+
+class _Target(msgspec.Struct):
+    placement: _Placement | None = None
+
+
+class _Asked(msgspec.Struct):
+    """What the row of a task wants of its request; requests of every kind can be read as this."""
+
+    name: str = ""
+    target: _Target | None = None
+
+
+_asked: msgspec.json.Decoder[_Asked] = msgspec.json.Decoder(_Asked)
+
+
+def log_row(line: LogLine, texts: MessageCatalogue) -> LogRow:
+    """Make the row of a log line, with its English text."""
+    return LogRow(
+        id=line.id,
+        at=line.at,
+        level=line.level,
+        code=line.code,
+        params=line.params,
+        text=texts.text(line.code, line.params),
+        template=texts.template(line.code) or "",
+    )
+
+
+def _known_error(code: str, params: dict[str, str]) -> OperationalError | None:
+    for kind in _error_kinds(OperationalError):
+        if kind.code == code:
+            try:
+                return kind(**params)
+            except (KeyError, TypeError):
+                return None  # another version has other parameters, or the kind is not made of parameters
+    return None
+
+
+def kept_error_row(kept: TaskError) -> ErrorRow:
+    """Make the row of an error that was kept as code and parameters.
+
+    One that another version of the program wrote is shown as it is.
+    """
+    known = _known_error(kept.code, dict(kept.params))
+    if known is not None:
+        return ErrorRow.of(known)
+    return ErrorRow(
+        code=kept.code,
+        template=" ".join([kept.code, *(f"{name}={{{name}}}" for name, _ in kept.params)]),
+        hint_template=OperationalError.hint_template,
+        params=kept.params,
+    )
+
+
+def _error_kinds(base: type[OperationalError]) -> Iterator[type[OperationalError]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _error_kinds(kind)

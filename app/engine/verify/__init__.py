@@ -1,0 +1,1 @@
+"""Reading restore points back against their digests."""

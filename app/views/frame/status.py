@@ -1,0 +1,194 @@
+"""The status bar: what runs, how fast, what failed, how much room; and the feed that it and the tray share."""
+
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
+
+from app.contract.overview import EngineStatus, ReadStatus
+from app.domain.engine_events import EngineFound, EngineLost
+from app.models import format as fmt
+from app.views import style
+from app.views.console import Console
+from app.views.frame.history import Address
+from app.views.frame.places import FAILED_TASKS, OFFERS, STANDBYS, TASKS
+from app.views.icons import Glyph, icon
+from app.views.widgets.gauge import gauge_color
+from app.views.widgets.plain import set_tip
+from app.workers.asker import Failure
+
+_FRESH_MS = 1000
+
+
+class StatusFeed(QObject):
+    """Asks for the engine's status once a second. Thread: GUI.
+
+    Signals:
+        told: the status, an :class:`EngineStatus`.
+        lost: the engine did not answer; it is asked again all the same.
+    """
+
+    told = Signal(object)
+    lost = Signal()
+
+    def __init__(self, console: Console, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._asking = False
+        self.latest: EngineStatus | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FRESH_MS)
+        self._timer.timeout.connect(self.ask)
+        console.door.events.connect(self._on_events)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._timer.start()
+        self.ask()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._timer.stop()
+
+    def ask(self) -> None:
+        """Ask now, unless an answer is on its way."""
+        if self._asking:
+            return
+        self._asking = True
+        self._console.door.ask(ReadStatus(), owner=self, on_done=self._on_told, on_failed=self._on_lost)
+
+    def _on_told(self, status: EngineStatus) -> None:
+        self._asking = False
+        self.latest = status
+        self.told.emit(status)
+
+    def _on_lost(self, _failure: Failure) -> None:
+        self._asking = False
+        self._lose()
+
+    def _on_events(self, events: tuple[object, ...]) -> None:
+        for event in events:
+            if isinstance(event, EngineLost):
+                self._lose()
+            elif isinstance(event, EngineFound) and self._timer.isActive():
+                self.ask()
+
+    def _lose(self) -> None:
+        self.latest = None
+        self.lost.emit()
+
+
+def running_words(status: EngineStatus) -> str:
+    """Return how many tasks run, wait and are being stopped."""
+    words = QCoreApplication.translate("Status", "{running} running · {pending} pending")
+    if status.stopping:
+        words = QCoreApplication.translate("Status", "{running} running · {pending} pending · {stopping} stopping")
+    return words.format(running=status.running - status.stopping, pending=status.pending, stopping=status.stopping)
+
+
+class StatusItem(QToolButton):
+    """An icon and a few words that lead somewhere. Thread: GUI."""
+
+    def __init__(self, console: Console, glyph: Glyph, address: Address, tooltip: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._console = console
+        self._glyph, self._color = glyph, "secondary"
+        self._address = address
+        self.setToolButtonStyle(self.toolButtonStyle().ToolButtonTextBesideIcon)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setFont(style.tabular_font(style.SECONDARY_PX))
+        set_tip(self, tooltip)
+        self.clicked.connect(self._on_clicked)
+        console.theme.changed.connect(self._on_theme_changed)
+        self._on_theme_changed()
+
+    def show_words(self, words: str, color: str = "secondary", glyph: Glyph | None = None) -> None:
+        """Show other words, and another icon where one is given."""
+        self.setText(words)
+        self.setAccessibleName(f"{words}. {self.toolTip()}")
+        wanted = glyph or self._glyph
+        if (wanted, color) != (self._glyph, self._color):
+            self._glyph, self._color = wanted, color
+            self._on_theme_changed()
+
+    def _on_clicked(self) -> None:
+        self._console.go(self._address.page, *self._address.path)
+
+    def _on_theme_changed(self) -> None:
+        colors = self._console.colors
+        self.setIcon(icon(self._glyph, colors, getattr(colors, self._color)))
+
+
+class StatusItems(QObject):
+    """Fills the status bar of a window from a feed. Thread: GUI."""
+
+    def __init__(self, console: Console, feed: StatusFeed, bar: QHBoxLayout, parent: QWidget) -> None:
+        super().__init__(parent)
+        tasks = self.tr("Running and pending tasks")
+        self.tasks = StatusItem(console, Glyph.TASKS, TASKS, tasks, parent)
+        self.speed = StatusItem(console, Glyph.SPEED, TASKS, self.tr("Speed of all tasks together"), parent)
+        self.errors = StatusItem(
+            console, Glyph.SUCCESS, FAILED_TASKS, self.tr("Failed tasks that nobody has looked at"), parent
+        )
+        self.room = StatusItem(
+            console, Glyph.STANDBY, STANDBYS, self.tr("Used and total space of the standbys"), parent
+        )
+        self.offers = StatusItem(
+            console, Glyph.DISK, OFFERS, self.tr("Restore points whose disks other programs can read"), parent
+        )
+        bar.setSpacing(style.SPACE_XS)
+        for item in (self.tasks, self.speed, self.errors, self.offers):
+            bar.addWidget(item)
+        bar.addStretch(1)
+        bar.addWidget(self.room)
+        feed.told.connect(self._on_told)
+        feed.lost.connect(self._on_lost)
+        if feed.latest is not None:
+            self._on_told(feed.latest)
+        else:
+            self.tasks.show_words(self.tr("Asking the engine…"))
+            self._show_rest(visible=False)
+
+    def _show_rest(self, *, visible: bool) -> None:
+        for item in (self.speed, self.errors, self.room):
+            item.setVisible(visible)
+        if not visible:
+            self.offers.hide()
+
+    def _on_lost(self) -> None:
+        self.tasks.show_words(self.tr("The engine cannot be reached"), "unknown", Glyph.WARNING)
+        self._show_rest(visible=False)
+
+    def _on_told(self, status: EngineStatus) -> None:
+        self.tasks.show_words(
+            running_words(status),
+            "active" if status.running else "secondary",
+            Glyph.TASKS,
+        )
+        self.speed.show_words(fmt.speed(status.read_bytes_per_s))
+        unviewed = status.unviewed_errors
+        self.errors.show_words(
+            self.tr("Unviewed errors {count}").format(count=unviewed)
+            if unviewed
+            else self.tr("No unviewed errors"),
+            "failed" if unviewed else "secondary",
+            Glyph.ERROR if unviewed else Glyph.SUCCESS,
+        )
+        self._show_room(status)
+        self._show_rest(visible=True)
+        self.offers.show_words(self.tr("Over NBD {count}").format(count=status.offers), "active")
+        self.offers.setVisible(status.offers > 0)
+
+    def _show_room(self, status: EngineStatus) -> None:
+        known = [one for one in status.standbys if one.total_bytes and one.free_bytes is not None]
+        total = sum(one.total_bytes or 0 for one in known)
+        used = total - sum(one.free_bytes or 0 for one in known)
+        away = sum(not one.reachable for one in status.standbys)
+        if away:
+            self.room.show_words(self.tr("{count} standbys not reachable").format(count=away), "failed")
+        elif total:
+            color = gauge_color(used / total)
+            words = self.tr("Standbys {used} of {total}").format(used=fmt.size(used), total=fmt.size(total))
+            self.room.show_words(words, "secondary" if color == "accent_fill" else color)
+        elif status.standbys:
+            self.room.show_words(self.tr("Free space unknown"), "secondary")
+        else:
+            self.room.show_words(self.tr("No standby yet"))
