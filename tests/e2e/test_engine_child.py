@@ -36,6 +36,7 @@ from app.simulator.server import VSphereSimulator
 from app.simulator.vm.machine import VirtualMachine
 from tests.support.given_passphrase import GivenPassphrase
 from tests.support.own_engine import open_door
+from tests.support.signals import catches_sigterm
 from tests.support.stage import small_spec, start_first_backup, state_of
 from tests.support.waiting import wait_until
 
@@ -154,16 +155,6 @@ def engine_pid(installation: Installation) -> int:
         pid = door.engine_pid
     assert pid is not None
     return pid
-
-
-def catches_sigterm(pid: int) -> bool:
-    """Tell whether a process has come so far that it ends in order."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return False
-    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def test_a_refused_passphrase_comes_out_as_what_it_is(installation: Installation) -> None:
