@@ -53,9 +53,11 @@ def test_a_number_of_a_socket_has_words_on_every_system() -> None:
 def test_every_child_process_is_started_without_a_console_window() -> None:
     lacking = []
     for file in APP.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and _starts_a_process(node) and not _has_flags(node):
-                lacking.append(f"{file.relative_to(APP.parent)}:{node.lineno}")
+        lacking += [
+            f"{file.relative_to(APP.parent)}:{node.lineno}"
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and _starts_a_process(node) and not _has_flags(node)
+        ]
     assert lacking == [], "pass creationflags=child_flags(…) of app.core.childprocess"
     assert child_flags() == getattr(subprocess, "CREATE_NO_WINDOW", 0)
 

@@ -66,7 +66,7 @@ def backed_up(folder: Path) -> RestorePoint:
 
 
 def first_shard(folder: Path) -> Path:
-    return sorted((folder / "standby" / "packs").iterdir())[0]
+    return min((folder / "standby" / "packs").iterdir())
 
 
 @pytest.mark.parametrize("name", ["packs", "points", "staging", "locks", "keys", "trash", "damaged"])
@@ -141,7 +141,7 @@ def test_a_pack_is_never_sealed_through_a_link(tmp_path: Path) -> None:
 
 def test_a_pack_that_is_a_link_is_damage(tmp_path: Path) -> None:
     point = backed_up(tmp_path)
-    pack = sorted(first_shard(tmp_path).iterdir())[0]
+    pack = min(first_shard(tmp_path).iterdir())
     displace(pack, tmp_path / "outside")
     before = picture(tmp_path / "outside")
     with open_repository(tmp_path, local="fresh") as repository:
@@ -216,7 +216,7 @@ def test_staging_that_a_dead_process_seems_to_have_left_is_no_way_out(tmp_path: 
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").write_bytes(b"x")
-    packed = sorted(first_shard(tmp_path).iterdir())[0]
+    packed = min(first_shard(tmp_path).iterdir())
     (outside / packed.name).write_bytes(packed.read_bytes()[:-100])
     staging = tmp_path / "standby" / "staging"
     (staging / "aaaa").symlink_to(outside)

@@ -57,15 +57,15 @@ def verify(repository: Repository) -> RepositoryReport:
 
 
 def a_pack(root: Path) -> None:
-    newer_pack(sorted((root / "packs").rglob("*.pack"))[0])
+    newer_pack(min((root / "packs").rglob("*.pack")))
 
 
 def a_point(root: Path) -> None:
-    newer_document(sorted((root / "points").rglob("point.json"))[0])
+    newer_document(min((root / "points").rglob("point.json")))
 
 
 def a_deleted_point(root: Path) -> None:
-    newer_document(sorted((root / "trash").rglob("point.json"))[0])
+    newer_document(min((root / "trash").rglob("point.json")))
 
 
 def a_lease(root: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_newer_writers_staging_is_not_deleted(tmp_path: Path) -> None:
     root = tmp_path / "standby"
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT))
-        packed = sorted((root / "packs").rglob("*.pack"))[0]
+        packed = min((root / "packs").rglob("*.pack"))
         left = root / "staging" / ("d" * 32) / packed.name
         left.parent.mkdir()
         left.write_bytes(packed.read_bytes())
@@ -164,7 +164,7 @@ def test_a_repository_that_became_newer_while_open_is_not_swept(tmp_path: Path) 
 def test_a_version_that_was_never_written_is_damage(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT))
-        pack = sorted((tmp_path / "standby" / "packs").rglob("*.pack"))[0]
+        pack = min((tmp_path / "standby" / "packs").rglob("*.pack"))
         data = bytearray(pack.read_bytes())
         data[8:10] = b"\2\0"  # without the checksum that belongs to it
         pack.write_bytes(bytes(data))

@@ -191,16 +191,16 @@ def test_many_clients_are_served_at_once(lab: Lab) -> None:
         lab.add_vm(f"vm-{number}")
     clients: list[Any] = []
     try:
-        for _ in range(12):
-            clients.append(
-                SmartConnect(
-                    host="127.0.0.1",
-                    port=lab.server.port,
-                    user=ADMIN.name,
-                    pwd=ADMIN.password,
-                    sslContext=lab.client_context(),
-                )
+        clients.extend(
+            SmartConnect(
+                host="127.0.0.1",
+                port=lab.server.port,
+                user=ADMIN.name,
+                pwd=ADMIN.password,
+                sslContext=lab.client_context(),
             )
+            for _ in range(12)
+        )
         for instance in clients:
             content = instance.content
             view = content.viewManager.CreateContainerView(content.rootFolder, [vim.VirtualMachine], True)
