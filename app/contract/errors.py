@@ -44,6 +44,8 @@ class ErrorRow:
 class EngineError(OperationalError):
     """An error of the engine as its callers get it, known by its code."""
 
+    code = "engine.remote"
+
     def __init__(self, row: ErrorRow) -> None:
         self.code = row.code
         self.message_template = row.template

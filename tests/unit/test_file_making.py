@@ -24,14 +24,14 @@ EXCEPTIONS = {
         "cli/demo/command.py",
         "tempfile.mkdtemp",
     ): "makes its folder for its owner alone",
-    ("engine/remote/endpoint.py", "tempfile.mkdtemp"): "likewise",
+    ("engine/door/listening.py", "tempfile.mkdtemp"): "likewise",
     ("nbd/folders.py", "tempfile.mkdtemp"): "likewise",
     ("repository/sortedrows.py", "tempfile.TemporaryDirectory"): "likewise",
     ("paths.py", "tempfile.TemporaryFile"): "a file for its owner alone that is gone at once",
     ("logs.py", "logging.handlers.RotatingFileHandler"): "its files are opened by a method of ours",
     ("repository/environment.py", "lmdb.open"): "is told the mode of its files",
     ("repository/files.py", "os.open"): "opens what exists: its callers give flags to read or to write",
-    ("views/memory.py", "PySide6.QtCore.QSettings"): "keeps the mode of the file that was made before",
+    ("views/frame/memory.py", "PySide6.QtCore.QSettings"): "keeps the mode of the file that was made before",
 }
 """By file and call, each with the reason why it makes nothing that others can use."""
 

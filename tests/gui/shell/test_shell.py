@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from app.contract.overview import HitKind, ReadStatus, Search, SearchHit
 from app.domain.engine_events import NotificationRaised, WindowRaiseAsked
-from app.domain.errors import OperationalError
+from app.domain.errors import LoginRefused, OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
 from app.views.frame.brand import TrayState
 from app.views.frame.history import Address
@@ -248,7 +248,8 @@ def test_a_failed_task_raises_a_notification_that_names_vm_and_reason(
         task=TaskId("t1"),
         vm=VmId("vm-2"),
         vm_name="db-01",
-        code="platform.login_refused",
+        code=LoginRefused.code,
+        template=LoginRefused.message_template,
         params=(("address", "vc-1"), ("user", "backup")),
     )
     calm_door.publish(event)

@@ -12,6 +12,7 @@ from app.contract.overview import ReadOverview, ReadStatus
 from app.contract.platforms import ListPlatforms
 from app.contract.statistics import ReadTraffic, Traffic
 from app.domain.engine_events import NotificationRaised
+from app.domain.errors import LoginRefused
 from app.views.console import Console, ThemeSwitch
 from app.views.frame.memory import Memory
 from app.views.frame.shell import Shell
@@ -56,7 +57,8 @@ def show(folder: Path) -> int:
             title="",
             text="",
             vm_name="db-01",
-            code="platform.login_refused",
+            code=LoginRefused.code,
+            template=LoginRefused.message_template,
             params=(("address", "vc-1"), ("user", "backup")),
         )
     )

@@ -31,7 +31,7 @@ from app.contract.errors import ErrorRow
 from app.contract.standbys import ListStandbyRows, RegisterStandby
 from app.domain.ids import StandbyId
 from app.domain.standbys import EncryptionMode, Standby
-from app.repository.errors import KeyWrong
+from app.repository.errors import KeyNeeded, KeyWrong
 from app.views.console import Console
 from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptDialog, EncryptionDialog, PassphraseDialog, UnlockDialog
@@ -45,13 +45,7 @@ KEY = "-".join(f"AB{number:02d}" for number in range(14))
 SHEET = RecoverySheet(
     key=KEY, standby_name="nas", root_path="/mnt/nas", made_at=datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 )
-LOCK = ErrorRow(
-    code="repository.key_needed",
-    params=(("path", "/mnt/nas"),),
-    template="locked",
-    hint_template="unlock it",
-    retryable=False,
-)
+LOCK = ErrorRow.of(KeyNeeded(path="/mnt/nas"))
 ENCRYPTED = replace(row("nas"), encryption=EncryptionMode.CONTENTS, encrypted_repositories=1)
 LOCKED = replace(ENCRYPTED, locked=LOCK)
 OPEN_REPOSITORY = RepositoryKeysRow(target_path="", is_open=True, recovery_keys=0, error=None)

@@ -25,7 +25,7 @@ APP = Path(__file__).parents[3] / "app"
 PATIENT = sorted(
     [
         APP / "core" / "sheets.py",
-        APP / "engine" / "standbys.py",
+        APP / "engine" / "standbys" / "filesystems.py",
         *(module for layer in ("repository", "catalog", "secretstore") for module in (APP / layer).rglob("*.py")),
         *(APP / "engine" / "export").glob("*.py"),
     ]

@@ -32,7 +32,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
 
 
 def carries_its_own_texts(kind: type[OperationalError]) -> bool:
-    """RemoteError brings the message and the hint of an error that happened elsewhere."""
+    """EngineError brings the message and the hint of an error that happened elsewhere."""
     return kind.code == "engine.remote"
 
 
