@@ -7,6 +7,7 @@ from enum import Enum
 from app.contract.base import Query
 from app.contract.errors import ErrorRow
 from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskKind, TaskState
 
 
@@ -45,14 +46,6 @@ class ReadTraffic(Query[Traffic], frozen=True, kw_only=True):
     vm: VmId | None = None
     since: datetime | None = None
     """For the live chart: only what came after this moment."""
-
-
-class StatisticsPeriod(Enum):
-    """近一周, 近一月, 近一年."""
-
-    WEEK = "week"
-    MONTH = "month"
-    YEAR = "year"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from app.domain.ids import RuleId
 
 MAX_TIME_LIMIT_S: Final = 24 * 3600
 MAX_RETRIES: Final = 10
+PHASES: Final = ("before", "after")
+"""When a command runs, as command lines name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,11 +32,11 @@ from app.contract.statistics import (
     ListStatisticsTasks,
     ReadStatistics,
     ReadTraffic,
-    StatisticsPeriod,
     TrafficRange,
 )
 from app.contract.tasks import ListTasks, TaskDetails, TaskLogLines
 from app.domain.messages import LogLevel
+from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskState
 from app.engine.engine import Engine
 from tests.bench.catalog_history import NOW, VMS_PER_RULE, Builder, Installation, Vm

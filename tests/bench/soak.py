@@ -32,10 +32,11 @@ from app.cli.demo.stage import FROZEN, Stage, open_host, open_simulator, registe
 from app.contract.platforms import ListVms
 from app.contract.points import ListPoints
 from app.contract.rules import CreateRule, Periodic, RuleDraft, VmChoice
-from app.contract.statistics import ReadStatistics, StatisticsPeriod
+from app.contract.statistics import ReadStatistics
 from app.core.clock import SystemClock
 from app.core.passphrases import PASSPHRASE_VARIABLE
 from app.domain.ids import PointId
+from app.domain.periods import StatisticsPeriod
 from app.domain.policies import PeriodicPolicy, Plan, PolicyUnit, Retention, Weekday
 from app.domain.restore_point import RestorePoint
 from app.domain.rules import AdvancedSettings

@@ -12,8 +12,6 @@ from app.contract.rules import ListRules, RuleRow
 from app.domain.hooks import HookBook, HookCommand, Hooks, command_words
 from app.domain.ids import RuleId
 
-PHASES = ("before", "after")
-
 
 @dataclass(frozen=True, kw_only=True)
 class RuleHooks:

@@ -3,11 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from app.cli.ctl import hooks, keys, notify, offers, points, program, rules, sites, tasks
-from app.contract.statistics import StatisticsPeriod
 from app.core.streams import HonestParser
+from app.domain.hooks import PHASES
 from app.domain.images import ImageFormat
 from app.domain.notifications import SinkKind
+from app.domain.periods import StatisticsPeriod
 from app.domain.states import BackupKind, TaskState
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ _EPILOG = "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no engine 
 
 
 def ctl_parser() -> argparse.ArgumentParser:
-    """Return the parser; what it parses carries ``run``, the function that does it."""
+    """Return the parser; what it parses carries ``run``, the module and the name of the function that does it.
+
+    Only names: loading what all commands need would take longer than most of them.
+    """
     parser: argparse.ArgumentParser = HonestParser(
         prog="debugctl", description="Control the Standfast engine that runs.", epilog=_EPILOG
     )
@@ -39,7 +42,7 @@ def _subject(subjects: "Commands", name: str, words: str) -> "Commands":
     return subjects.add_parser(name, help=words).add_subparsers(title="commands", required=True, metavar="COMMAND")
 
 
-def _command(commands: "Commands", name: str, run: object, words: str) -> argparse.ArgumentParser:
+def _command(commands: "Commands", name: str, run: str, words: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=words, description=words)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="answer as JSON")
     parser.set_defaults(run=run)
@@ -48,33 +51,33 @@ def _command(commands: "Commands", name: str, run: object, words: str) -> argpar
 
 def _tasks(subjects: "Commands") -> None:
     back = _subject(subjects, "back", "what runs now")
-    _command(back, "task", tasks.back_task, "list the tasks that wait or run")
+    _command(back, "task", "tasks.back_task", "list the tasks that wait or run")
     commands = _subject(subjects, "task", "tasks")
-    listing = _command(commands, "list", tasks.list_tasks, "list tasks, newest first")
+    listing = _command(commands, "list", "tasks.list_tasks", "list tasks, newest first")
     listing.add_argument("--state", action="append", choices=[one.value for one in TaskState])
     listing.add_argument("--limit", type=_count, default=50)
-    show = _command(commands, "show", tasks.show_task, "show a task with the end of its log")
+    show = _command(commands, "show", "tasks.show_task", "show a task with the end of its log")
     show.add_argument("task")
     show.add_argument("--lines", type=_count, default=100)
-    cancel = _command(commands, "cancel", tasks.cancel_tasks, "ask tasks to stop")
+    cancel = _command(commands, "cancel", "tasks.cancel_tasks", "ask tasks to stop")
     cancel.add_argument("tasks", nargs="+", metavar="task")
 
 
 def _rules(subjects: "Commands") -> None:
     commands = _subject(subjects, "rule", "backup rules")
-    _command(commands, "list", rules.list_rules, "list rules")
+    _command(commands, "list", "rules.list_rules", "list rules")
     for name, run, words in (
-        ("start", rules.start_rules, "start all VMs of rules"),
-        ("stop", rules.stop_rules, "stop all VMs of rules, and the tasks that run for them"),
+        ("start", "rules.start_rules", "start all VMs of rules"),
+        ("stop", "rules.stop_rules", "stop all VMs of rules, and the tasks that run for them"),
     ):
         _command(commands, name, run, words).add_argument("rules", nargs="+", metavar="rule")
-    now = _command(commands, "run", rules.run_rule, "back VMs of a rule up now")
+    now = _command(commands, "run", "rules.run_rule", "back VMs of a rule up now")
     now.add_argument("rule")
     now.add_argument("--vm", action="append", default=[], help="only this VM; may be repeated")
     kinds = [one.value for one in BackupKind]
     now.add_argument("--kind", choices=kinds, default=BackupKind.INCREMENTAL.value)
     now.add_argument("--wait", action="store_true", help="wait for the end; 1 when a backup failed")
-    retry = _command(commands, "retry", rules.retry_rule, "show or change how failed backups are tried again")
+    retry = _command(commands, "retry", "rules.retry_rule", "show or change how failed backups are tried again")
     retry.add_argument("rule")
     retry.add_argument("--times", type=int, help="how often, 0 to 10; 0 never tries again")
     retry.add_argument("--after", type=int, metavar="MINUTES", help="how long after the failure")
@@ -82,11 +85,13 @@ def _rules(subjects: "Commands") -> None:
 
 def _points(subjects: "Commands") -> None:
     commands = _subject(subjects, "point", "restore points")
-    listing = _command(commands, "list", points.list_points, "list restore points, newest first")
+    listing = _command(commands, "list", "points.list_points", "list restore points, newest first")
     listing.add_argument("--vm")
     listing.add_argument("--standby")
-    verify = _command(commands, "verify", points.verify_point, "read a point back, every chunk against its digest")
-    export = _command(commands, "export", points.export_point, "write disks of a point into image files")
+    verify = _command(
+        commands, "verify", "points.verify_point", "read a point back, every chunk against its digest"
+    )
+    export = _command(commands, "export", "points.export_point", "write disks of a point into image files")
     for parser in (verify, export):
         parser.add_argument("point")
         parser.add_argument("--standby", help="where the point is, when several have one of that key")
@@ -99,38 +104,41 @@ def _points(subjects: "Commands") -> None:
 
 def _offers(subjects: "Commands") -> None:
     commands = _subject(subjects, "nbd", "disks of restore points for other programs of this machine")
-    offer = _command(commands, "offer", offers.offer_point, "offer the disks of a point, read only")
-    stop = _command(commands, "stop", offers.stop_offer, "stop it; programs that read are cut off")
+    offer = _command(commands, "offer", "offers.offer_point", "offer the disks of a point, read only")
+    stop = _command(commands, "stop", "offers.stop_offer", "stop it; programs that read are cut off")
     for parser in (offer, stop):
         parser.add_argument("point")
         parser.add_argument("--standby", help="where the point is, when several have one of that key")
     words = "by a TCP port, for programs that know no Unix sockets; the addresses are secrets"
     offer.add_argument("--tcp", action="store_true", help=words)
-    _command(commands, "list", offers.list_offers, "list what is offered, with addresses")
+    _command(commands, "list", "offers.list_offers", "list what is offered, with addresses")
 
 
 def _platforms(subjects: "Commands") -> None:
     commands = _subject(subjects, "platform", "virtual platforms")
-    _command(commands, "list", sites.list_platforms, "list virtual platforms")
+    _command(commands, "list", "sites.list_platforms", "list virtual platforms")
     add = _command(
-        commands, "add", sites.add_platform, "register one; the password is asked for, or read from standard input"
+        commands,
+        "add",
+        "sites.add_platform",
+        "register one; the password is asked for, or read from standard input",
     )
     add.add_argument("name")
     add.add_argument("address")
     add.add_argument("--user", required=True)
     add.add_argument("--port", type=int, default=443)
     add.add_argument("--thumbprint", help="SHA-256 of the certificate that is the right one")
-    plain = _command(commands, "plain", sites.set_plain, "let disks travel unencrypted, or not")
+    plain = _command(commands, "plain", "sites.set_plain", "let disks travel unencrypted, or not")
     plain.add_argument("name")
     plain.add_argument("choice", choices=("on", "off"), help="on only where the network between is trusted")
-    _command(commands, "remove", sites.remove_platform, "forget one").add_argument("name")
-    _command(commands, "test", sites.test_platform, "log in to one").add_argument("name")
+    _command(commands, "remove", "sites.remove_platform", "forget one").add_argument("name")
+    _command(commands, "test", "sites.test_platform", "log in to one").add_argument("name")
 
 
 def _standbys(subjects: "Commands") -> None:
     commands = _subject(subjects, "standby", "standby machines")
-    _command(commands, "list", sites.list_standbys, "list standby machines")
-    add = _command(commands, "add", sites.add_standby, "register one")
+    _command(commands, "list", "sites.list_standbys", "list standby machines")
+    add = _command(commands, "add", "sites.add_standby", "register one")
     add.add_argument("name")
     add.add_argument("path")
     add.add_argument("--note", default="")
@@ -151,24 +159,24 @@ def _standbys(subjects: "Commands") -> None:
         help="it is a copy of a registered standby machine, and both stay in use: give it a mark of its own",
     )
     close = _command(
-        commands, "close", sites.close_standby, "take the rights that other users of the machine have there"
+        commands, "close", "sites.close_standby", "take the rights that other users of the machine have there"
     )
     close.add_argument("name")
     close.add_argument("--yes", action="store_true", help="do not ask")
     close.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
-    _command(commands, "remove", sites.remove_standby, "forget one; its data stays").add_argument("name")
+    _command(commands, "remove", "sites.remove_standby", "forget one; its data stays").add_argument("name")
     _encryption(commands)
 
 
 def _encryption(commands: "Commands") -> None:
     asked = "asked for, or read from standard input"
     for name, run, words in (
-        ("encryption", keys.show_encryption, "how one is encrypted, and what is locked"),
-        ("unlock", keys.unlock, f"open one; its passphrase or a recovery key is {asked}"),
-        ("encrypt", keys.encrypt, f"encrypt what will be kept on an empty one; the passphrase is {asked}"),
-        ("passphrase", keys.change_passphrase, f"change the passphrase of one; the new one is {asked}"),
-        ("recovery-key", keys.add_recovery_key, "make a recovery key and write it to standard output, once"),
-        ("revoke-recovery-keys", keys.revoke_recovery_keys, "make all recovery keys of one worthless"),
+        ("encryption", "keys.show_encryption", "how one is encrypted, and what is locked"),
+        ("unlock", "keys.unlock", f"open one; its passphrase or a recovery key is {asked}"),
+        ("encrypt", "keys.encrypt", f"encrypt what will be kept on an empty one; the passphrase is {asked}"),
+        ("passphrase", "keys.change_passphrase", f"change the passphrase of one; the new one is {asked}"),
+        ("recovery-key", "keys.add_recovery_key", "make a recovery key and write it to standard output, once"),
+        ("revoke-recovery-keys", "keys.revoke_recovery_keys", "make all recovery keys of one worthless"),
     ):
         parser = _command(commands, name, run, words)
         parser.add_argument("name")
@@ -178,12 +186,16 @@ def _encryption(commands: "Commands") -> None:
 
 def _hooks(subjects: "Commands") -> None:
     commands = _subject(subjects, "hook", "commands before and after the backup of a VM")
-    show = _command(commands, "show", hooks.show_hooks, "show the common ones and those of rules, or of one rule")
-    put = _command(commands, "set", hooks.set_hook, "set the command before or after; write -- before the program")
-    clear = _command(commands, "clear", hooks.clear_hooks, "remove them; a rule goes back to the common ones")
+    show = _command(
+        commands, "show", "hooks.show_hooks", "show the common ones and those of rules, or of one rule"
+    )
+    put = _command(
+        commands, "set", "hooks.set_hook", "set the command before or after; write -- before the program"
+    )
+    clear = _command(commands, "clear", "hooks.clear_hooks", "remove them; a rule goes back to the common ones")
     for parser in (show, put, clear):
         parser.add_argument("--rule", help="those of this rule instead of the common ones")
-    put.add_argument("phase", choices=hooks.PHASES)
+    put.add_argument("phase", choices=PHASES)
     put.add_argument("words", nargs="+", metavar="program", help="and its arguments; no shell sees them")
     put.add_argument("--time-limit", type=float, default=300.0, metavar="SECONDS", help="each time; default: 300")
     put.add_argument("--retries", type=int, default=0, help="how often it is run again when it fails; default: 0")
@@ -191,25 +203,25 @@ def _hooks(subjects: "Commands") -> None:
         "--no-veto", dest="veto", action="store_false", help="before only: make the backup also when it fails"
     )
     put.add_argument("--off", dest="enabled", action="store_false", help="keep it, and do not run it")
-    clear.add_argument("phase", choices=hooks.PHASES, nargs="?", help="only this one")
+    clear.add_argument("phase", choices=PHASES, nargs="?", help="only this one")
 
 
 def _notifications(subjects: "Commands") -> None:
     commands = _subject(subjects, "notify", "who is told of failed tasks")
-    _command(commands, "show", notify.show_notifications, "show who is told what")
-    test = _command(commands, "test", notify.test_notification, "send a test with the settings that are kept")
+    _command(commands, "show", "notify.show_notifications", "show who is told what")
+    test = _command(commands, "test", "notify.test_notification", "send a test with the settings that are kept")
     test.add_argument("sink", choices=[one.value for one in SinkKind])
 
 
 def _program(subjects: "Commands") -> None:
     clock = _subject(subjects, "clock", "whether this machine's clock is believed")
-    _command(clock, "show", program.show_clock, "show why it is not; meanwhile nothing is removed for its age")
-    _command(clock, "confirm", program.confirm_clock, "say that it is right")
-    stat = _command(subjects, "stat", program.show_status, "how the engine stands, or a rule's statistics")
+    _command(clock, "show", "program.show_clock", "show why it is not; meanwhile nothing is removed for its age")
+    _command(clock, "confirm", "program.confirm_clock", "say that it is right")
+    stat = _command(subjects, "stat", "program.show_status", "how the engine stands, or a rule's statistics")
     stat.add_argument("--rule")
     periods = [one.value for one in StatisticsPeriod]
     stat.add_argument("--period", choices=periods, default=StatisticsPeriod.MONTH.value)
-    log = _command(subjects, "log", program.show_log, "the newest lines of the log")
+    log = _command(subjects, "log", "program.show_log", "the newest lines of the log")
     log.add_argument("--rule")
     log.add_argument("--task")
     log.add_argument("--level", choices=["normal", "warning", "error"], default="normal")

@@ -9,8 +9,9 @@ from app.contract.door import Door
 from app.contract.log import LogEntryRow, LogFilter, ReadLog
 from app.contract.overview import ReadOverview, ReadStatus
 from app.contract.program import ConfirmClock
-from app.contract.statistics import ReadStatistics, StatisticsPeriod
+from app.contract.statistics import ReadStatistics
 from app.domain.messages import LogLevel
+from app.domain.periods import StatisticsPeriod
 
 _PAGE = 500
 

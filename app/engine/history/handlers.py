@@ -11,7 +11,6 @@ from app.contract.statistics import (
     ReadStatistics,
     ReadTraffic,
     Statistics,
-    StatisticsPeriod,
     StatisticsTaskRow,
     Traffic,
     TrafficPoint,
@@ -20,6 +19,7 @@ from app.contract.statistics import (
 from app.contract.tasks import StartBackup
 from app.domain.console_events import ErrorsViewed
 from app.domain.ids import TaskId
+from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.handlers import Handler

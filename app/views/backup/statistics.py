@@ -7,8 +7,9 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow
-from app.contract.statistics import ReadStatistics, Statistics, StatisticsPeriod
+from app.contract.statistics import ReadStatistics, Statistics
 from app.domain.ids import RuleId, VmId
+from app.domain.periods import StatisticsPeriod
 from app.models import format as fmt
 from app.views import style
 from app.views.charts.bars import DataBars, DayBar, ResultBars

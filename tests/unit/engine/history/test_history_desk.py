@@ -9,12 +9,12 @@ from app.contract.statistics import (
     ListStatisticsTasks,
     ReadStatistics,
     ReadTraffic,
-    StatisticsPeriod,
     Traffic,
     TrafficRange,
 )
 from app.domain.console_events import ErrorsViewed
 from app.domain.ids import RuleId, VmId
+from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskKind, TaskState
 from tests.support.engine_lab import filled_vm
 from tests.support.rule_lab import RuleLab, local
