@@ -93,11 +93,11 @@ def log_guard() -> LogGuard:
     return _guard
 
 
-# --- outside judges ------------------------------------------------------------------------------------------
+# --- external tools ------------------------------------------------------------------------------------------
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, or under ``./dev test`` fail, where an outside judge is missing."""
+    """Skip, or under ``./dev test`` fail, where an external tool is missing."""
     missing = outside.missing_for(item)
     if missing:
         reason = f"not installed on this machine: {', '.join(missing)}"

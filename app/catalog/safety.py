@@ -72,7 +72,7 @@ class Found:
     identity: str | None = None
 
 
-def judge(marked: str | None, found: Found, *, is_marked: bool, has_traces: bool) -> Verdict:
+def verdict_on(marked: str | None, found: Found, *, is_marked: bool, has_traces: bool) -> Verdict:
     """Decide whether a catalog is the right one.
 
     Args:
@@ -110,7 +110,7 @@ class CatalogGuard:
         if found is None:  # damaged or locked: opening it says which
             return
         marked, is_marked = self._marked()
-        verdict = judge(marked, found, is_marked=is_marked, has_traces=self._has_traces())
+        verdict = verdict_on(marked, found, is_marked=is_marked, has_traces=self._has_traces())
         if verdict is Verdict.RIGHT:
             return
         kind = CatalogLost if verdict is Verdict.LOST else CatalogForeign

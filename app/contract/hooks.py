@@ -1,7 +1,7 @@
 """The operator's own commands before and after backups."""
 
 from app.contract.base import Command, Query
-from app.domain.hooks import HookBook, Hooks
+from app.domain.hooks import AllHooks, Hooks
 from app.domain.ids import RuleId
 
 
@@ -17,5 +17,5 @@ class SetHooks(Command[None], frozen=True, kw_only=True):
     """None: the rule has none of its own any more."""
 
 
-class ReadHooks(Query[HookBook], frozen=True, kw_only=True):
+class ReadHooks(Query[AllHooks], frozen=True, kw_only=True):
     """Return which commands run before and after the backup of a VM."""

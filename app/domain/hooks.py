@@ -67,7 +67,7 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HookBook:
+class AllHooks:
     """All hooks."""
 
     common: Hooks = field(default_factory=Hooks)

@@ -31,7 +31,7 @@ _NO_ZEROES_PADDING = 124
 
 
 @dataclass(slots=True)
-class Session:
+class Agreement:
     """What was agreed with a client."""
 
     export: Export | None = None
@@ -65,9 +65,9 @@ class Handshake:
         self._flags = int(EXPORT_FLAGS if is_private else EXPORT_FLAGS & ~TransmissionFlag.CAN_MULTI_CONN)
         self._reader = reader
         self._writer = writer
-        self._session = Session()
+        self._agreement = Agreement()
 
-    async def run(self) -> Session | None:
+    async def run(self) -> Agreement | None:
         """Return what was agreed, or None when the client went away in order.
 
         Raises:
@@ -79,7 +79,7 @@ class Handshake:
         (client_flags,) = struct.unpack(">I", await self._reader.readexactly(4))
         if client_flags & ~flags:
             raise ProtocolBroken(f"unknown client flags {client_flags:#x}")
-        self._session.no_zeroes = bool(client_flags & HandshakeFlag.NO_ZEROES)
+        self._agreement.no_zeroes = bool(client_flags & HandshakeFlag.NO_ZEROES)
         while True:
             kind, length_bytes = decode_option(await self._reader.readexactly(OPTION_BYTES))
             if length_bytes > LONGEST_OPTION_BYTES:
@@ -89,7 +89,7 @@ class Handshake:
                 await self._send(option_reply(kind, OptionReply.ACK))
                 return None
             if await self._answer(kind, data):
-                return self._session
+                return self._agreement
 
     async def _answer(self, kind: int, data: bytes) -> bool:
         """Answer one option; return whether transmission begins."""
@@ -100,7 +100,7 @@ class Handshake:
         if kind == Option.LIST:
             await self._list(data)
         elif kind == Option.STRUCTURED_REPLY:
-            self._session.structured = not data
+            self._agreement.structured = not data
             reply = OptionReply.ERR_INVALID if data else OptionReply.ACK
             await self._send(option_reply(kind, reply))
         elif kind in (Option.LIST_META_CONTEXT, Option.SET_META_CONTEXT):
@@ -113,8 +113,8 @@ class Handshake:
         export = self._find(data.decode("utf-8", "replace"))
         if export is None:
             raise ProtocolBroken("an export that is not offered")  # this option has no error answer
-        self._session.export = export
-        padding = b"" if self._session.no_zeroes else bytes(_NO_ZEROES_PADDING)
+        self._agreement.export = export
+        padding = b"" if self._agreement.no_zeroes else bytes(_NO_ZEROES_PADDING)
         await self._send(struct.pack(">QH", export.capacity_bytes, self._flags) + padding)
         return True
 
@@ -131,7 +131,7 @@ class Handshake:
         for payload in (about, sizes, words):
             await self._send(option_reply(kind, OptionReply.INFO, payload))
         await self._send(option_reply(kind, OptionReply.ACK))
-        self._session.export = export
+        self._agreement.export = export
         return kind == Option.GO
 
     async def _list(self, data: bytes) -> None:
@@ -149,7 +149,7 @@ class Handshake:
 
     async def _meta_context(self, kind: int, data: bytes) -> None:
         asked = _queries_in(data)
-        if asked is None or not self._session.structured:
+        if asked is None or not self._agreement.structured:
             await self._send(option_reply(kind, OptionReply.ERR_INVALID))
             return
         name, queries = asked
@@ -163,7 +163,7 @@ class Handshake:
             payload = struct.pack(">I", 0 if listing else ALLOCATION_ID) + ALLOCATION_CONTEXT.encode()
             await self._send(option_reply(kind, OptionReply.META_CONTEXT, payload))
         if not listing:
-            self._session.allocation = wanted
+            self._agreement.allocation = wanted
         await self._send(option_reply(kind, OptionReply.ACK))
 
     def _find(self, name: str) -> Export | None:

@@ -13,7 +13,7 @@ from typing import Self
 from app.domain.systemerrors import system_words
 from app.nbd.errors import NbdPortUnavailable, NbdSocketUnavailable
 from app.nbd.exports import Export
-from app.nbd.handshake import Handshake, Session
+from app.nbd.handshake import Agreement, Handshake
 from app.nbd.listening import TcpListening, UnixListening
 from app.nbd.transmission import Transmission
 from app.nbd.wire import ProtocolBroken
@@ -147,9 +147,9 @@ class NbdServer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            session = await self._greeted(reader, writer)
-            if session is not None:
-                await self._serve_client(session, reader, writer)
+            agreement = await self._greeted(reader, writer)
+            if agreement is not None:
+                await self._serve_client(agreement, reader, writer)
         except* (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass  # the client is gone, which is how most of them say goodbye
         except* ProtocolBroken as broken:
@@ -159,7 +159,7 @@ class NbdServer:
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _greeted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Session | None:
+    async def _greeted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Agreement | None:
         if self._strangers >= _MOST_STRANGERS:
             _log.info("an NBD client was turned away: %d others have not said yet what they want", _MOST_STRANGERS)
             return None
@@ -172,18 +172,18 @@ class NbdServer:
             self._strangers -= 1
 
     async def _serve_client(
-        self, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, agreement: Agreement, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        transmission = Transmission(session, self._pool, reader, writer)
-        assert session.export is not None
+        transmission = Transmission(agreement, self._pool, reader, writer)
+        assert agreement.export is not None
         if self._listening.is_private:
-            with session.export.connected():
+            with agreement.export.connected():
                 await transmission.run()
             return
         async with asyncio.timeout(_SEAT_S):
             await self._seat.acquire()
         try:
-            with session.export.connected():
+            with agreement.export.connected():
                 await transmission.run()
         finally:
             self._seat.release()

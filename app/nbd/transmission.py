@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 
 from app.domain.errors import OperationalError
 from app.nbd.exports import Export, Range
-from app.nbd.handshake import Session
+from app.nbd.handshake import Agreement
 from app.nbd.wire import (
     ALLOCATION_ID,
     LONGEST_REQUEST_BYTES,
@@ -37,14 +37,14 @@ class Transmission:
 
     def __init__(
         self,
-        session: Session,
+        agreement: Agreement,
         pool: Executor,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        assert session.export is not None
-        self._session = session
-        self._export: Export = session.export
+        assert agreement.export is not None
+        self._agreement = agreement
+        self._export: Export = agreement.export
         self._pool = pool
         self._reader = reader
         self._writer = writer
@@ -104,14 +104,14 @@ class Transmission:
             return Errno.EOVERFLOW
         if request.offset + request.length_bytes > self._export.capacity_bytes or not request.length_bytes:
             return Errno.EINVAL
-        if request.kind == CommandKind.BLOCK_STATUS and not self._session.allocation:
+        if request.kind == CommandKind.BLOCK_STATUS and not self._agreement.allocation:
             return Errno.EINVAL
         return None
 
     # --- answers ----------------------------------------------------------------------------------------------
 
     async def _read(self, request: Request) -> None:
-        if not self._session.structured:
+        if not self._agreement.structured:
             data = await self._fetch(request.offset, request.length_bytes)
             await self._send(simple_reply(request.cookie), data)
             return
@@ -142,13 +142,13 @@ class Transmission:
         return head + struct.pack(">I", ALLOCATION_ID) + states
 
     async def _acknowledge(self, request: Request) -> None:
-        if self._session.structured:
+        if self._agreement.structured:
             await self._send(chunk_head(request.cookie, ReplyKind.NONE, 0, is_last=True))
         else:
             await self._send(simple_reply(request.cookie))
 
     async def _refuse(self, request: Request, error: Errno, message: str) -> None:
-        if self._session.structured:
+        if self._agreement.structured:
             await self._send(error_chunk(request.cookie, error, message))
         else:
             await self._send(simple_reply(request.cookie, error))

@@ -49,12 +49,12 @@ from app.repository.keys import (
     new_master_key,
 )
 from app.repository.layout import Layout
-from app.repository.leases import Lease, LeaseBook, LeaseKind
+from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.locator import Locator
 from app.repository.maintenance import Maintenance
 from app.repository.pages import PageDamaged
 from app.repository.parts import RepositoryParts, decoder_with
-from app.repository.points import PointShelf
+from app.repository.points import StoredPoints
 from app.repository.reader import PointReader
 from app.repository.seals import Seal, Seals
 from app.repository.sharing import SharedLease
@@ -107,15 +107,15 @@ class Repository:
             repository_id=repository_id,
             locator=locator,
             store=RecordStore(layout, repository_id.bytes, locator, partial(decoder_with, keys)),
-            shelf=PointShelf(layout, str(repository_id), keys),
+            stored_points=StoredPoints(layout, str(repository_id), keys),
             keys=keys,
             chunk_bytes=settings.chunk_bytes,
             frame_bytes=settings.frame_bytes,
             pack_bytes=settings.pack_bytes,
             level=settings.compression_level,
         )
-        self._leases = LeaseBook(layout, clock)
-        self._trash = Trash(layout, self._parts.shelf)
+        self._leases = Leases(layout, clock)
+        self._trash = Trash(layout, self._parts.stored_points)
         self._shared = SharedLease(
             self._acquire_shared, self._clean_staging, partial(self._acquire_shared, wait_s=0.0)
         )
@@ -259,7 +259,7 @@ class Repository:
         Raises:
             StandbyUnavailable: the standby cannot be read.
         """
-        return self._parts.shelf.list_all()
+        return self._parts.stored_points.list_all()
 
     def chain_points(self, chain: str) -> tuple[RestorePoint, ...]:
         """Return the readable restore points of one chain, the newest first.
@@ -267,7 +267,7 @@ class Repository:
         Raises:
             StandbyUnavailable: the standby cannot be read.
         """
-        return self._parts.shelf.list_chain(chain).points
+        return self._parts.stored_points.list_chain(chain).points
 
     def chain_name(self, rule_name: str, vm: VmId, platform_address: str) -> str:
         """Return the name of the chain that holds the points of a VM in a rule.
@@ -281,7 +281,7 @@ class Repository:
         if self.hides_names and self._parts.keys is not None:
             return self._parts.keys.hidden_name(name)
         apart = names.chain_name_apart(rule_name, vm, platform_address)
-        there = {names.composed(chain) for chain in self._parts.shelf.chains()}
+        there = {names.composed(chain) for chain in self._parts.stored_points.chains()}
         if name in there and apart not in there:
             return name
         shared = any(names.folded(chain) == names.folded(name) for chain in there)
@@ -317,7 +317,7 @@ class Repository:
         problem = self._shared.enter_reading()
         try:
             self._parts.store.allow_synchronization()
-            found = self._parts.shelf.load(point)
+            found = self._parts.stored_points.load(point)
             return PointReader(self._parts, found, self._shared.leave, without_lease=problem)
         except BaseException:
             self._shared.leave()
@@ -353,7 +353,7 @@ class Repository:
         """
         with self._sharing():
             self._leases.with_room(lambda: self._trash.take_back(point))
-            return self._parts.shelf.load(point)
+            return self._parts.stored_points.load(point)
 
     def lost_extents(self, point: PointId, disk_key: int) -> list[Extent]:
         """Return the parts of a point's disk that no pack holds; a backup on top of it has to read them too.
@@ -366,7 +366,7 @@ class Repository:
         """
         with self._sharing():
             self._parts.store.synchronize()
-            disk = self._parts.shelf.load(point).disk(disk_key)
+            disk = self._parts.stored_points.load(point).disk(disk_key)
             if disk is None:
                 raise PointDamaged(point=point, detail=f"it has no disk {disk_key}")
             try:

@@ -104,7 +104,7 @@ def lost_extents(parts: RepositoryParts, disk: PointDisk, tree: PageTree) -> lis
 def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, cancel: CancelToken) -> RepairReport:
     """Copy the whole records out of damaged packs, then set the packs aside. The lease is exclusive.
 
-    Each pack is judged anew; one that turns out whole stays where it is. A record that the system refuses to read
+    Each pack is read again; one that turns out whole stays where it is. A record that the system refuses to read
     is no damaged record: it is asked for again after a while, and counts as lost only where the error is that of
     a broken disk and lasts while the same standby takes writes.
 
@@ -123,7 +123,7 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
     rescued = 0
     try:
         for pack_id in (one for one in packs if one in present):
-            found = _Judge(parts, pack_id, staging, cancel).judge()
+            found = _PackCheck(parts, pack_id, staging, cancel).run()
             if found is None:
                 continue
             rescued += _rescue(parts, pack_id, found, staging, cancel)
@@ -135,7 +135,7 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
     return RepairReport(set_aside=tuple(done), rescued_bytes=rescued)
 
 
-class _Judge:
+class _PackCheck:
     """Finds out which records of one pack are lost for good. Use once."""
 
     def __init__(self, parts: RepositoryParts, pack_id: str, staging: Path, cancel: CancelToken) -> None:
@@ -145,7 +145,7 @@ class _Judge:
         self._cancel = cancel
         self._decoder = parts.decoder()
 
-    def judge(self) -> list[PackEntry] | None:
+    def run(self) -> list[PackEntry] | None:
         """Return the whole records of the pack, or None when nothing is wrong with it.
 
         Raises:

@@ -105,7 +105,7 @@ class ProcessIdentity:
         return cls(platform.node(), host_key, process.pid, process.create_time(), process_mark(process.pid))
 
 
-class LeaseBook:
+class Leases:
     """Takes and gives back leases on one repository. Thread: any."""
 
     def __init__(self, layout: Layout, clock: Clock, identity: ProcessIdentity | None = None) -> None:

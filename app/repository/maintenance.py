@@ -12,7 +12,7 @@ from app.domain.ids import PointId
 from app.repository.errors import SweepUnsafe
 from app.repository.files import refuse_links, storage_errors
 from app.repository.healing import RepairReport, repair_packs
-from app.repository.leases import Lease, LeaseBook, LeaseKind
+from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.marking import UnreadablePage
 from app.repository.parts import RepositoryParts
 from app.repository.scrub import RepositoryReport, Scrubber
@@ -36,7 +36,7 @@ class Maintenance:
         self,
         parts: RepositoryParts,
         trash: Trash,
-        leases: LeaseBook,
+        leases: Leases,
         clock: Clock,
         sharing: Callable[[], AbstractContextManager[None]],
     ) -> None:
@@ -57,7 +57,7 @@ class Maintenance:
         """
         with self._sharing():
             try:
-                return SpaceCounter(self._parts, cancel).run(self._parts.shelf.list_all().points)
+                return SpaceCounter(self._parts, cancel).run(self._parts.stored_points.list_all().points)
             except UnreadablePage as error:
                 raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
 
@@ -133,7 +133,7 @@ class Maintenance:
             self._parts.store.allow_synchronization()
             return {
                 point.id: PointVerifier(self._parts, point, progress, cancel, checked).run()
-                for point in self._parts.shelf.list_chain(chain).points
+                for point in self._parts.stored_points.list_chain(chain).points
             }
 
     def verify_everything(
@@ -154,7 +154,7 @@ class Maintenance:
             TaskCancelled: cancelled.
         """
         with self._sharing():
-            listing = self._parts.shelf.list_all()
+            listing = self._parts.stored_points.list_all()
             report = Scrubber(self._parts, progress, cancel).run(
                 listing.points, resume_after=resume_after, time_limit_s=time_limit_s
             )

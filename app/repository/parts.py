@@ -13,7 +13,7 @@ from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator
 from app.repository.pages import PageTree, chunk_count
 from app.repository.pipeline import StoragePlan
-from app.repository.points import PointShelf
+from app.repository.points import StoredPoints
 from app.repository.records import RecordDecoder
 from app.repository.store import RecordStore
 
@@ -31,7 +31,7 @@ class RepositoryParts:
     repository_id: uuid.UUID
     locator: Locator
     store: RecordStore
-    shelf: PointShelf
+    stored_points: StoredPoints
     keys: RepositoryKeys | None
     chunk_bytes: int
     frame_bytes: int

@@ -272,7 +272,7 @@ def spellings(chain: str) -> list[str]:
     return list(dict.fromkeys([chain, *(composed(f"{one}{separator}{rest}") for one in rules)]))
 
 
-class PointShelf:
+class StoredPoints:
     """Reads and lists the points of a repository. Thread: any."""
 
     def __init__(self, layout: Layout, repository_id: str, keys: RepositoryKeys | None) -> None:

@@ -44,7 +44,7 @@ class PointReader:
             PointDamaged: the file is not what was stored.
             StandbyUnavailable: the standby cannot be read.
         """
-        return self._parts.shelf.file_content(self.point.id, name)
+        return self._parts.stored_points.file_content(self.point.id, name)
 
     def changed_extents(self, disk_key: int) -> tuple[list[Extent], str | None]:
         """Return what the backup was told had changed on a disk, and since which change id.
@@ -54,7 +54,7 @@ class PointReader:
             PointDamaged: the file is not what was stored.
             StandbyUnavailable: the standby cannot be read.
         """
-        return self._parts.shelf.changes(self.point.id, disk_key)
+        return self._parts.stored_points.changes(self.point.id, disk_key)
 
     def open_disk(self, key: int) -> DiskReader:
         """Open a disk for reading at random; every frame read is compared with its digest.

@@ -54,7 +54,7 @@ class RepositoryReport:
     resume_after: str | None
     """Where to go on; None when everything was read."""
     newer: tuple[str, ...] = ()
-    """What a newer program wrote: it was left alone and not judged."""
+    """What a newer program wrote: it was left alone and not checked."""
 
     @property
     def whole(self) -> bool:

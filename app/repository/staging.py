@@ -7,13 +7,13 @@ from pathlib import Path
 from app.core.durable import is_scratch_of, remove_directory, rename
 from app.repository.files import is_link, make_directory, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, SCRATCH_SUFFIX, WAITING_SUFFIX, is_pack_id
-from app.repository.leases import Lease, LeaseBook
+from app.repository.leases import Lease, Leases
 from app.repository.packs import PackDamaged, PackTooNew, salvage
 from app.repository.parts import RepositoryParts
 from app.repository.reserve import RESERVE_NAME
 
 
-def adopt_abandoned(parts: RepositoryParts, leases: LeaseBook, lease: Lease) -> int:
+def adopt_abandoned(parts: RepositoryParts, leases: Leases, lease: Lease) -> int:
     """Take over the staging of writers that are dead and salvage their packs; return how many packs.
 
     Two processes may do this at the same time: each directory goes to the one whose rename wins. What cannot be

@@ -174,7 +174,7 @@ class Sweeper:
 
     def _roots(self) -> tuple[list[TrashedPoint], list[PointDisk]]:
         """Return the deleted points whose time is over, and the disks of all points that stay."""
-        listing = self._parts.shelf.list_all()
+        listing = self._parts.stored_points.list_all()
         for newer in (one for one in listing.damaged if one.newer):
             raise WrittenByNewer(what=f"point {newer.id}")
         if listing.damaged:
@@ -359,11 +359,8 @@ class _SweepRun:
         with storage_errors(parts.layout.root):
             make_directory(staging)
         appender = parts.appender(staging)
-        damaged: list[str] = []
         try:
-            for state in states:
-                if not self._copy(state, appender):
-                    damaged.append(state.pack_id)
+            damaged = [state.pack_id for state in states if not self._copy(state, appender)]
             appender.flush()
         finally:
             appender.close()

@@ -19,7 +19,7 @@ from app.repository.files import (
 )
 from app.repository.layout import Layout, is_readable_name, is_stamp, split_point_id
 from app.repository.leftovers import Leftovers
-from app.repository.points import PointShelf, restore_point
+from app.repository.points import StoredPoints, restore_point
 
 _ENTRY = re.compile(r"(?P<stamp>[0-9_-]+)\.(?P<seconds>\d{1,12})")
 
@@ -39,9 +39,9 @@ class TrashedPoint:
 class Trash:
     """The trash of one repository. Thread: any; the caller holds a lease for everything but listing."""
 
-    def __init__(self, layout: Layout, shelf: PointShelf) -> None:
+    def __init__(self, layout: Layout, stored_points: StoredPoints) -> None:
         self._layout = layout
-        self._shelf = shelf
+        self._stored_points = stored_points
 
     def put(self, point: PointId, now: datetime) -> None:
         """Move a committed point to the trash.
@@ -151,7 +151,7 @@ class Trash:
 
     def _describe(self, path: Path, point: PointId, deleted_at: datetime) -> TrashedPoint:
         try:
-            described = restore_point(self._shelf.load_from(path, point), point)
+            described = restore_point(self._stored_points.load_from(path, point), point)
         except PointTooNew:
             return TrashedPoint(id=point, deleted_at=deleted_at, point=None, newer=True)
         except (PointDamaged, PointMissing, ValueError):

@@ -82,13 +82,13 @@ class PointVerifier:
         return VerifyReport(checked_chunks=0, checked_bytes=0, damage=tuple(self._damage))
 
     def _check_files(self) -> None:
-        shelf = self._parts.shelf
+        stored_points = self._parts.stored_points
         try:
-            file = shelf.load_file(self._point.id)
+            file = stored_points.load_file(self._point.id)
         except (PointDamaged, PointMissing) as error:
             self._damage.append(Damage(kind=DamageKind.FILE, what="point.json", detail=error.message))
             return
-        for name, detail in shelf.check_files(self._point.id, file):
+        for name, detail in stored_points.check_files(self._point.id, file):
             self._damage.append(Damage(kind=DamageKind.FILE, what=name, detail=detail))
 
     def _check_disk(self, disk: PointDisk) -> None:

@@ -161,7 +161,7 @@ class PointWriter:
         return builder.finish()
 
     def _parent_disk(self, point: PointId, disk_key: int) -> ParentDisk:
-        disk = self._parts.shelf.load(point).disk(disk_key)
+        disk = self._parts.stored_points.load(point).disk(disk_key)
         if disk is None:
             raise PointDamaged(point=point, detail=f"it has no disk {disk_key}")
         return ParentDisk(self._parts.tree(disk), disk.capacity_bytes, self._parts.store)
@@ -249,7 +249,7 @@ class PointWriter:
             configuration_files=tuple(sorted(self._files)),
             consistent=draft.consistent,
             tool_version=__version__,
-            sequence=self._parts.shelf.next_sequence(self._chain),
+            sequence=self._parts.stored_points.next_sequence(self._chain),
             history=draft.history,
         )
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.bootstrap.host import EngineHost
 from app.bootstrap.installation import Installation
-from app.cli.demo.judge import compare_files
+from app.cli.demo.comparison import compare_files
 from app.cli.demo.stage import Stage, folders_in, open_simulator, register
 from app.contract.encryption import AddRecoveryKey, UnlockStandby
 from app.contract.offers import OfferPoint, WithdrawPoint

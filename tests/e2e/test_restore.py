@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyVmomi import vim
 
-from app.cli.demo.judge import compare_files
+from app.cli.demo.comparison import compare_files
 from app.cli.demo.stage import Stage
 from app.contract.platforms import DescribeVm, ListVms
 from app.contract.restore import NewVm, OverOriginal, StartRestore

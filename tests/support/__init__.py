@@ -1,1 +1,1 @@
-"""Helpers that tests of several parts share: waiting, ports, clocks, logs, outside judges, and the guards."""
+"""Helpers that tests of several parts share: waiting, ports, clocks, logs, external tools, and the guards."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.cli.demo.judge import compare_with_file, outside_judge, qemu_finds_equal
+from app.cli.demo.comparison import compare_with_file, comparing_tool, qemu_finds_equal
 from app.cli.demo.stage import Stage
 from app.contract.door import Door
 from app.contract.platforms import ListVms, RegisterPlatform
@@ -119,7 +119,7 @@ def explain(report: TaskReport) -> str:
 def assert_points_are_exact(stage: Stage, vm: VmId, made: Sequence[Made]) -> None:
     """Compare every disk of every point with the simulator's own frozen copy."""
     with Repository.open(
-        stage.root / "standby", local_dir=stage.root / "judge", clock=SystemClock()
+        stage.root / "standby", local_dir=stage.root / "comparison", clock=SystemClock()
     ) as repository:
         for one in made:
             with repository.open_point(one.point.id) as reader:
@@ -133,11 +133,13 @@ def assert_points_are_exact(stage: Stage, vm: VmId, made: Sequence[Made]) -> Non
 
 
 def assert_qemu_agrees(stage: Stage, vm: VmId, made: Made) -> None:
-    """Let ``qemu-img compare`` judge every disk of a point against the simulator's frozen copy."""
-    program = outside_judge()
+    """Let ``qemu-img compare`` compare every disk of a point against the simulator's frozen copy."""
+    program = comparing_tool()
     assert program is not None
     with (
-        Repository.open(stage.root / "standby", local_dir=stage.root / "judge", clock=SystemClock()) as repository,
+        Repository.open(
+            stage.root / "standby", local_dir=stage.root / "comparison", clock=SystemClock()
+        ) as repository,
         repository.open_point(made.point.id) as reader,
     ):
         for disk in reader.point.disks:

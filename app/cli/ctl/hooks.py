@@ -9,7 +9,7 @@ from app.cli.ctl.tasks import DONE
 from app.contract.door import Door
 from app.contract.hooks import ReadHooks, SetHooks
 from app.contract.rules import ListRules, RuleRow
-from app.domain.hooks import HookBook, HookCommand, Hooks, command_words
+from app.domain.hooks import AllHooks, HookCommand, Hooks, command_words
 from app.domain.ids import RuleId
 
 
@@ -76,7 +76,7 @@ def _keep(door: Door, screen: Screen, rule: RuleRow | None, hooks: Hooks | None)
     return DONE
 
 
-def _show_rule(screen: Screen, rule: RuleRow, book: HookBook) -> None:
+def _show_rule(screen: Screen, rule: RuleRow, book: AllHooks) -> None:
     is_own, hooks = rule.id in book.rules, book.of_rule(rule.id)
     facts: list[tuple[str, object]] = [
         ("Rule", rule.name),

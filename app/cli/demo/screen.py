@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from app.cli.demo.judge import Verdict
+from app.cli.demo.comparison import Verdict
 from app.contract.tasks import ListTasks, TaskReport, TaskRow
 from app.core.clock import SystemClock
 from app.domain.ids import PointId, TaskId
@@ -110,15 +110,15 @@ class Screen:
         self._console.print(table)
 
     def conclusion(self, verdicts: Sequence[Verdict], *, seconds: float) -> None:
-        """Say how it ended, and who judged."""
+        """Say how it ended, and what compared the disks."""
         wrong = sum(not verdict.is_identical for verdict in verdicts)
         if not verdicts:
             self._console.print("[bold red]Nothing was compared.[/bold red]")
         elif wrong:
             self._console.print(f"[bold red]{wrong} of {len(verdicts)} disks differ.[/bold red]")
         else:
-            judges = " and ".join(sorted({judge for verdict in verdicts for judge in verdict.judges}))
-            text = f"All {len(verdicts)} disks are identical ({judges}), after {seconds:.0f} seconds."
+            compared_by = " and ".join(sorted({way for verdict in verdicts for way in verdict.compared_by}))
+            text = f"All {len(verdicts)} disks are identical ({compared_by}), after {seconds:.0f} seconds."
             self._console.print(f"[bold green]{text}[/bold green]")
 
     def kept(self, folder: object) -> None:

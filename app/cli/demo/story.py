@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app.cli.demo.judge import Verdict, compare_files, compare_with_file, outside_judge, qemu_finds_equal
+from app.cli.demo.comparison import Verdict, compare_files, compare_with_file, comparing_tool, qemu_finds_equal
 from app.cli.demo.screen import Screen, clock_time
 from app.cli.demo.stage import Stage
 from app.contract.platforms import DescribeVm, ListVms
@@ -55,7 +55,7 @@ class Story:
     def __init__(self, stage: Stage, screen: Screen) -> None:
         self._stage = stage
         self._screen = screen
-        self._qemu = outside_judge()
+        self._qemu = comparing_tool()
         self.points: list[MadePoint] = []
         self.verdicts: list[Verdict] = []
 
@@ -72,7 +72,7 @@ class Story:
             self._let_guests_write(vms, changed_bytes)
             self._screen.headline(f"Round {number} of {len(_ROUNDS)}: {kind.value} backup of {len(vms)} VMs")
             self._back_up(rule, kind)
-        self._judge_points()
+        self._compare_points()
         self._screen.headline("Verify the newest restore points: every chunk against its digest")
         newest = self._newest_points()
         self._run([self._verification(made) for made in newest])
@@ -136,16 +136,18 @@ class Story:
 
     # --- verdicts on points -----------------------------------------------------------------------------------
 
-    def _judge_points(self) -> None:
+    def _compare_points(self) -> None:
         self._screen.headline("Compare every disk of every restore point with the simulator's own copy")
         with Repository.open(
-            self._stage.root / "standby" / _TARGET, local_dir=self._stage.root / "judge", clock=self._screen.clock
+            self._stage.root / "standby" / _TARGET,
+            local_dir=self._stage.root / "comparison",
+            clock=self._screen.clock,
         ) as repository:
             for made in self.points:
                 with repository.open_point(made.point.point.id) as reader:
-                    self._judge_point(made, reader)
+                    self._compare_point(made, reader)
 
-    def _judge_point(self, made: MadePoint, reader: PointReader) -> None:
+    def _compare_point(self, made: MadePoint, reader: PointReader) -> None:
         for disk in reader.point.disks:
             expected = self._stage.frozen_copy(made.vm, made.task, disk.key)
             opened = reader.open_disk(disk.key)
@@ -160,7 +162,7 @@ class Story:
                     disk=disk.label,
                     capacity_bytes=disk.capacity_bytes,
                     first_difference=difference,
-                    judges=("byte by byte",),
+                    compared_by=("byte by byte",),
                 )
             )
 
@@ -176,7 +178,7 @@ class Story:
         self._run(list(tasks.values()))
         present = {vm.name: vm for vm in self._stage.engine.ask(ListVms(platform=self._stage.platform))}
         for made in newest:
-            self._judge_restored(made, present[_restored_name(made)].id)
+            self._compare_restored(made, present[_restored_name(made)].id)
 
     def _start_restore(self, made: MadePoint) -> TaskId:
         over_original = made.vm_name == _OVER_ORIGINAL
@@ -191,16 +193,16 @@ class Story:
             )
         )
 
-    def _judge_restored(self, made: MadePoint, vm: VmId) -> None:
+    def _compare_restored(self, made: MadePoint, vm: VmId) -> None:
         details = self._stage.engine.ask(DescribeVm(platform=self._stage.platform, vm=vm))
         pairs = zip(made.point.point.disks, details.disks, strict=True)
         for number, (source, restored) in enumerate(pairs):
             expected = self._stage.frozen_copy(made.vm, made.task, source.key)
             copy = self._stage.export_live_disk(restored.path, self._scratch(f"{vm}-{number}.raw"))
             difference = compare_files(expected, copy)
-            judges = ["byte by byte"]
+            compared_by = ["byte by byte"]
             if self._qemu is not None:
-                judges.append("qemu-img compare")
+                compared_by.append("qemu-img compare")
                 if difference is None and not qemu_finds_equal(self._qemu, expected, copy):
                     difference = 0
             copy.unlink()
@@ -211,7 +213,7 @@ class Story:
                     disk=source.label,
                     capacity_bytes=source.capacity_bytes,
                     first_difference=difference,
-                    judges=tuple(judges),
+                    compared_by=tuple(compared_by),
                 )
             )
 

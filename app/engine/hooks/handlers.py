@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 
 from app.contract.hooks import ReadHooks, SetHooks
-from app.domain.hooks import HookBook, Hooks
+from app.domain.hooks import AllHooks, Hooks
 from app.engine.errors import RequestRefused
 from app.engine.handlers import Handler
 from app.engine.hooks.run import keep_hooks, read_hooks
@@ -33,16 +33,16 @@ class HookHandlers:
         with self._lock:
             book = self._book()
             if rule is None:
-                book = HookBook(common=hooks or Hooks(), rules=book.rules)
+                book = AllHooks(common=hooks or Hooks(), rules=book.rules)
             else:
                 others = {one: kept for one, kept in book.rules.items() if one != rule}
-                book = HookBook(common=book.common, rules=others if hooks is None else {**others, rule: hooks})
+                book = AllHooks(common=book.common, rules=others if hooks is None else {**others, rule: hooks})
             keep_hooks(self._store, book)
 
-    def _book(self) -> HookBook:
+    def _book(self) -> AllHooks:
         """Return the hooks without those of rules that were deleted."""
         book = read_hooks(self._store)
         if not book.rules:
             return book
         there = {one.id for one in self._rules.all()}
-        return HookBook(common=book.common, rules={one: kept for one, kept in book.rules.items() if one in there})
+        return AllHooks(common=book.common, rules={one: kept for one, kept in book.rules.items() if one in there})

@@ -9,7 +9,7 @@ import msgspec
 
 from app.core.context import TaskContext
 from app.domain.errors import OperationalError, TaskCancelled
-from app.domain.hooks import HookBook, HookCommand, Hooks, command_words
+from app.domain.hooks import AllHooks, HookCommand, Hooks, command_words
 from app.domain.messages import MessageKind
 from app.engine.hooks.process import Outcome, run_command
 from app.engine.ports import SettingsStore
@@ -46,17 +46,17 @@ class HookVetoed(OperationalError):
     retryable = True
 
 
-def read_hooks(store: SettingsStore) -> HookBook:
+def read_hooks(store: SettingsStore) -> AllHooks:
     """Return the hooks that are kept.
 
     Raises:
         OperationalError: the catalog cannot be read.
     """
     body = store.get(_DOCUMENT)
-    return HookBook() if body is None else msgspec.json.decode(body, type=HookBook)
+    return AllHooks() if body is None else msgspec.json.decode(body, type=AllHooks)
 
 
-def keep_hooks(store: SettingsStore, book: HookBook) -> None:
+def keep_hooks(store: SettingsStore, book: AllHooks) -> None:
     """Keep other hooks.
 
     Raises:

@@ -33,7 +33,8 @@ class Ending:
         Returns:
             False when one did not end.
         """
-        return all([self._end(name, step, most_s) for name, step in steps])
+        ended = [self._end(name, step, most_s) for name, step in steps]
+        return all(ended)
 
     def _end(self, name: str, step: Callable[[], object], most_s: float) -> bool:
         try:

@@ -10,7 +10,7 @@ from app.contract.base import Query
 from app.contract.hooks import ReadHooks
 from app.contract.rules import DescribeRule, ListRules, RuleDetails, RuleRow, RunNow, StartRules
 from app.domain.display import lines
-from app.domain.hooks import HookBook
+from app.domain.hooks import AllHooks
 from app.domain.states import BackupKind, TaskState
 from app.models import format as fmt
 from app.models.rows import ROW_ROLE, Column
@@ -249,7 +249,7 @@ class RuleList(ActingList[RuleRow]):
     def _on_commands(self, row: RuleRow) -> None:
         """Set which commands run around the backups of a rule."""
 
-        def make(book: HookBook) -> None:
+        def make(book: AllHooks) -> None:
             open_once(HooksDialog(self.console, book, self, rule=row.id, rule_name=row.name))
 
         self.open_with(ReadHooks(), make)

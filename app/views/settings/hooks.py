@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.contract.hooks import ReadHooks
 from app.domain.display import lines as text_lines
-from app.domain.hooks import HookBook, HookCommand, command_words
+from app.domain.hooks import AllHooks, HookCommand, command_words
 from app.views import style
 from app.views.console import Console
 from app.views.settings.card import SettingsCard
@@ -21,7 +21,7 @@ class HooksCard(SettingsCard):
     def __init__(self, console: Console, parent: QWidget) -> None:
         super().__init__(parent)
         self._console = console
-        self._book: HookBook | None = None
+        self._book: AllHooks | None = None
         self.set_title(self.tr("Commands around a backup"))
         self.change = QPushButton(self.tr("Set up…"), self)
         self.change.clicked.connect(self._on_change)
@@ -33,7 +33,7 @@ class HooksCard(SettingsCard):
         """Ask which commands are set."""
         self._console.door.ask(ReadHooks(), owner=self, on_done=self._on_read, on_failed=self.banner.show_failure)
 
-    def _on_read(self, book: HookBook) -> None:
+    def _on_read(self, book: AllHooks) -> None:
         self._book = book
         self.banner.hide()
         before, after = book.common.before, book.common.after

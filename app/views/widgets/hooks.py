@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.contract.hooks import SetHooks
-from app.domain.hooks import MAX_RETRIES, MAX_TIME_LIMIT_S, HookBook, HookCommand, Hooks
+from app.domain.hooks import MAX_RETRIES, MAX_TIME_LIMIT_S, AllHooks, HookCommand, Hooks
 from app.domain.ids import RuleId
 from app.views import style
 from app.views.console import Console
@@ -235,7 +235,7 @@ class HooksDialog(FormDialog):
     """Sets the common commands, or those of a rule. Thread: GUI."""
 
     def __init__(
-        self, console: Console, book: HookBook, parent: QWidget, *, rule: RuleId | None = None, rule_name: str = ""
+        self, console: Console, book: AllHooks, parent: QWidget, *, rule: RuleId | None = None, rule_name: str = ""
     ) -> None:
         super().__init__(console, "", "", parent)
         self._book = book

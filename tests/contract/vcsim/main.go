@@ -1,4 +1,4 @@
-// Serves govmomi's vCenter simulator over TLS on a loopback port, as an outside judge of our vSphere adapter.
+// Serves govmomi's vCenter simulator over TLS on a loopback port, as an external tool of our vSphere adapter.
 //
 // It prints "READY <url>" once it listens, and ends with SIGTERM, SIGINT or the end of its standard input.
 // Build (Debian golang-go and golang-github-vmware-govmomi-dev, no network):

@@ -24,7 +24,7 @@ from app.contract.rules import ListRules, ListRuleVms
 from app.contract.standbys import ListGroups, ListStandbyRows, ListStandbys
 from app.contract.tasks import ListTasks, TaskDetails, TaskLogLines, TaskReport
 from app.domain.concerns import PlatformCoverage
-from app.domain.hooks import HookBook, HookCommand, Hooks
+from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.notifications import NotificationSettings
@@ -134,7 +134,7 @@ def finding(severity: Severity, subject: str, message: str, hint: str = "") -> F
 NOTIFICATIONS = NotificationRow(
     settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False
 )
-HOOKS = HookBook(
+HOOKS = AllHooks(
     common=Hooks(
         before=HookCommand(
             arguments=(

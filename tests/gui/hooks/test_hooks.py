@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.contract.hooks import ReadHooks, SetHooks
-from app.domain.hooks import HookBook, HookCommand, Hooks
+from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import RuleId
 from app.engine.errors import RequestRefused
 from app.views.console import Console
@@ -29,7 +29,7 @@ FREEZE = HookCommand(
     veto=False,
 )
 THAW = HookCommand(arguments=("thaw",), enabled=False)
-COMMON = HookBook(common=Hooks(before=FREEZE, after=THAW))
+COMMON = AllHooks(common=Hooks(before=FREEZE, after=THAW))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def holder(qtbot: QtBot) -> QWidget:
 
 
 def opened(
-    qtbot: QtBot, console: Console, holder: QWidget, book: HookBook, *, rule: RuleId | None = None
+    qtbot: QtBot, console: Console, holder: QWidget, book: AllHooks, *, rule: RuleId | None = None
 ) -> HooksDialog:
     dialog = HooksDialog(console, book, holder, rule=rule, rule_name="web" if rule else "")
     dialog.open()
@@ -79,7 +79,7 @@ def saved(qtbot: QtBot, dialog: HooksDialog, door: ScriptedDoor) -> SetHooks:
 def test_a_command_is_typed_and_saved_by_keys(
     qtbot: QtBot, console: Console, holder: QWidget, door: ScriptedDoor
 ) -> None:
-    dialog = opened(qtbot, console, holder, HookBook())
+    dialog = opened(qtbot, console, holder, AllHooks())
     dialog.before.program.setFocus()
     QTest.keyClicks(dialog.before.program, "/opt/freeze db")
     assert dialog.before.enabled.isChecked(), "who types a program wants it run"
@@ -156,7 +156,7 @@ def test_a_command_is_switched_off_and_removed(
 def test_a_wrong_program_is_told_beside_it(
     qtbot: QtBot, console: Console, holder: QWidget, door: ScriptedDoor, program: str, words: str
 ) -> None:
-    dialog = opened(qtbot, console, holder, HookBook())
+    dialog = opened(qtbot, console, holder, AllHooks())
     QTest.keyClick(dialog.before.enabled, Qt.Key.Key_Space)
     assert dialog.before.program.hasFocus()
     QGuiApplication.clipboard().setText(program)
@@ -189,7 +189,7 @@ def test_wrong_numbers_are_told_and_stay(
 def test_a_refusal_loses_nothing_and_escape_changes_nothing(
     qtbot: QtBot, console: Console, holder: QWidget, door: ScriptedDoor
 ) -> None:
-    dialog = opened(qtbot, console, holder, HookBook(), rule=WEB)
+    dialog = opened(qtbot, console, holder, AllHooks(), rule=WEB)
     door.answer(SetHooks, RequestRefused(detail="there is no rule r-web"))
     dialog.whose.setFocus()
     QTest.keyClick(dialog.whose, Qt.Key.Key_Down)
@@ -205,7 +205,7 @@ def test_a_refusal_loses_nothing_and_escape_changes_nothing(
 def test_every_field_has_a_name_that_says_which_command_it_is_of(
     qtbot: QtBot, console: Console, holder: QWidget
 ) -> None:
-    dialog = opened(qtbot, console, holder, HookBook())
+    dialog = opened(qtbot, console, holder, AllHooks())
     names = [
         widget.accessibleName()
         for fields in (dialog.before, dialog.after)
@@ -252,7 +252,7 @@ def test_a_rules_own_commands_begin_as_the_common_ones(
 def test_a_rule_goes_back_to_the_common_commands_whatever_its_own_are(
     qtbot: QtBot, console: Console, holder: QWidget, door: ScriptedDoor
 ) -> None:
-    book = HookBook(common=COMMON.common, rules={WEB: Hooks(before=HookCommand(arguments=("own",)))})
+    book = AllHooks(common=COMMON.common, rules={WEB: Hooks(before=HookCommand(arguments=("own",)))})
     dialog = opened(qtbot, console, holder, book, rule=WEB)
     assert dialog.before.program.text() == "own"
     type_number(dialog.before.limit, "0")
@@ -292,7 +292,7 @@ def test_commands_are_in_the_menu_of_a_rule(qtbot: QtBot, visits: Visits, door: 
 def test_the_settings_say_what_is_set_and_change_it(
     qtbot: QtBot, console: Console, holder: QWidget, door: ScriptedDoor
 ) -> None:
-    book = [HookBook(common=Hooks(after=THAW), rules={WEB: Hooks()})]
+    book = [AllHooks(common=Hooks(after=THAW), rules={WEB: Hooks()})]
     door.answer(ReadHooks, lambda _: book[0])
     card = HooksCard(console, holder)
     holder.show()
@@ -311,7 +311,7 @@ def test_the_settings_say_what_is_set_and_change_it(
     qtbot.waitUntil(dialog.isActiveWindow)
     dialog.before.program.setFocus()
     QTest.keyClicks(dialog.before.program, "freeze")
-    book[0] = HookBook(common=Hooks(before=HookCommand(arguments=("freeze", "a b"))))
+    book[0] = AllHooks(common=Hooks(before=HookCommand(arguments=("freeze", "a b"))))
     saved(qtbot, dialog, door)
     qtbot.waitUntil(lambda: card.words.text().startswith('Before each backup: freeze "a b"'))
     assert "Rules" not in card.words.text()

@@ -17,7 +17,7 @@ from app.contract.platforms import ListPlatforms
 from app.contract.statistics import ReadTraffic, Traffic
 from app.contract.tasks import TaskRow
 from app.domain.concerns import PlatformCoverage
-from app.domain.hooks import HookBook
+from app.domain.hooks import AllHooks
 from app.domain.ids import PlatformId, StandbyId, TaskId, VmId
 from app.domain.limits import TaskLimits
 from app.domain.notifications import NotificationSettings
@@ -176,7 +176,7 @@ def calm_door(door: ScriptedDoor) -> ScriptedDoor:
         ReadNotifications,
         NotificationRow(settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False),
     )
-    door.answer(ReadHooks, HookBook())
+    door.answer(ReadHooks, AllHooks())
     return door
 
 

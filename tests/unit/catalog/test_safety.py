@@ -14,7 +14,7 @@ import pytest
 
 from app.catalog import Catalog, CatalogCopier, CatalogGuard
 from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
-from app.catalog.safety import MOST_COPIES, Found, Verdict, judge
+from app.catalog.safety import MOST_COPIES, Found, Verdict, verdict_on
 from app.core.clock import SystemClock
 from app.domain.catalogs import CatalogChoice
 from app.domain.errors import OperationalError
@@ -256,7 +256,7 @@ def test_the_decision() -> None:
         ("a", nameless, True, False, Verdict.FOREIGN),
     ]
     for marked, found, is_marked, has_traces, verdict in table:
-        assert judge(marked, found, is_marked=is_marked, has_traces=has_traces) is verdict
+        assert verdict_on(marked, found, is_marked=is_marked, has_traces=has_traces) is verdict
 
 
 def test_a_copy_that_a_wrong_clock_dated_is_neither_the_newest_nor_kept_longest(tmp_path: Path) -> None:

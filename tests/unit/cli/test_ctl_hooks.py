@@ -12,7 +12,7 @@ from app.cli.demo.stage import folders_in
 from app.contract.hooks import ReadHooks, SetHooks
 from app.contract.notifications import NotificationRow, ReadNotifications, TestSink
 from app.contract.rules import ListRules
-from app.domain.hooks import HookBook, HookCommand, Hooks
+from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import RuleId
 from app.domain.notifications import EmailSettings, NotificationSettings, SinkKind, WebhookSettings, WhenToTell
 from app.engine.door.server import DoorServer
@@ -44,7 +44,7 @@ def ctl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Ctl]:
         yield Ctl(engine, folders, capsys)
 
 
-def book(ctl: Ctl) -> HookBook:
+def book(ctl: Ctl) -> AllHooks:
     return ctl.engine.ask(ReadHooks())
 
 
@@ -58,7 +58,7 @@ def test_a_common_command_is_set_with_all_that_belongs_to_it(ctl: Ctl) -> None:
     kept = HookCommand(
         arguments=("/opt/db freeze", "-o", "--", "a b", ""), time_limit_s=12.5, retries=2, veto=False
     )
-    assert book(ctl) == HookBook(common=Hooks(before=kept))
+    assert book(ctl) == AllHooks(common=Hooks(before=kept))
     assert out.splitlines() == [
         'before:            "/opt/db freeze" -o -- "a b" "" (at most 12.5 s, 2 retries, no veto)',
         "after:             -",
@@ -92,7 +92,7 @@ def test_one_command_is_cleared_and_then_both(ctl: Ctl) -> None:
     assert ctl("hook", "clear", "before")[0] == 0
     assert book(ctl).common == Hooks(after=HookCommand(arguments=("after",)))
     assert ctl("hook", "clear")[0] == 0
-    assert book(ctl) == HookBook()
+    assert book(ctl) == AllHooks()
 
 
 def test_hooks_are_documents_for_programs(ctl: Ctl) -> None:
@@ -118,7 +118,7 @@ def test_hooks_are_documents_for_programs(ctl: Ctl) -> None:
 )
 def test_a_command_that_cannot_work_is_refused(ctl: Ctl, words: list[str], status: int) -> None:
     assert ctl("hook", "set", *words)[0] == status
-    assert book(ctl) == HookBook()
+    assert book(ctl) == AllHooks()
 
 
 # --- notifications ---------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from app.domain.ids import PointId
 from app.domain.states import BackupKind
 from app.repository import RepositorySettings, writer
 from app.repository.errors import PointDamaged, PointMissing
-from app.repository.points import PointShelf
+from app.repository.points import StoredPoints
 from app.repository.values import KIB, MIB
 from tests.support import independent_reader
 from tests.unit.repository.helpers import (
@@ -416,7 +416,7 @@ def test_points_of_earlier_versions_come_before_those_with_a_number(
     disk = MemoryDisk(bytes(MIB))
     with open_repository(tmp_path) as repository:
         with monkeypatch.context() as patched:
-            patched.setattr(PointShelf, "next_sequence", lambda _self, _chain: 0)
+            patched.setattr(StoredPoints, "next_sequence", lambda _self, _chain: 0)
             old = [back_up(repository, disk, number=number) for number in (7, 9, 8)]
         new = back_up(repository, disk, number=1)
         assert new.sequence == 1

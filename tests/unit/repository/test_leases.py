@@ -13,7 +13,7 @@ from app.repository import PointWriter, leases
 from app.repository.documents import encode_document
 from app.repository.errors import LeaseLost, RepositoryBusy
 from app.repository.layout import Layout
-from app.repository.leases import EXPIRY_S, Lease, LeaseBook, LeaseKind, ProcessIdentity
+from app.repository.leases import EXPIRY_S, Lease, LeaseKind, Leases, ProcessIdentity
 from app.repository.processes import process_mark
 from app.repository.values import MIB
 from tests.support.waiting import wait_until
@@ -58,8 +58,8 @@ def clock() -> TurnableClock:
     return TurnableClock()
 
 
-def book(layout: Layout, clock: TurnableClock, identity: ProcessIdentity = HERE) -> LeaseBook:
-    return LeaseBook(layout, clock, identity)
+def book(layout: Layout, clock: TurnableClock, identity: ProcessIdentity = HERE) -> Leases:
+    return Leases(layout, clock, identity)
 
 
 def leave_behind(layout: Layout, kind: LeaseKind, identity: ProcessIdentity) -> Path:

@@ -22,7 +22,7 @@ from app.repository import Repository, RepositoryReport
 from app.repository.errors import LinkRefused, PointDamaged, RepositoryBusy, SweepUnsafe
 from app.repository.files import is_link
 from app.repository.layout import Layout
-from app.repository.leases import LeaseBook, LeaseKind
+from app.repository.leases import LeaseKind, Leases
 from app.repository.values import MIB
 from tests.unit.repository.helpers import (
     MemoryDisk,
@@ -236,7 +236,7 @@ def test_a_sign_of_life_is_never_written_through_a_link(tmp_path: Path) -> None:
     backed_up(tmp_path)
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious" * 200)
-    leases = LeaseBook(Layout(tmp_path / "standby"), SystemClock())
+    leases = Leases(Layout(tmp_path / "standby"), SystemClock())
     lease = leases.acquire(LeaseKind.SHARED, "test")
     try:
         lease._path.unlink()

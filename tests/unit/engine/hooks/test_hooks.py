@@ -16,7 +16,7 @@ from app.contract.hooks import ReadHooks, SetHooks
 from app.contract.tasks import CancelTask
 from app.core.cancel import CancelToken
 from app.domain.errors import OperationalError
-from app.domain.hooks import HookBook, HookCommand, Hooks
+from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import RuleId
 from app.domain.states import BackupKind, TaskState
 from app.engine.errors import RequestRefused
@@ -150,8 +150,8 @@ def test_a_command_that_is_off_needs_no_program_yet(lab: EngineLab) -> None:
 
 def test_hooks_of_a_rule_that_was_deleted_are_not_listed(lab: EngineLab) -> None:
     store = lab.catalog.settings
-    keep_hooks(store, HookBook(rules={RuleId("gone"): Hooks()}))
-    assert lab.engine.ask(ReadHooks()) == HookBook()
+    keep_hooks(store, AllHooks(rules={RuleId("gone"): Hooks()}))
+    assert lab.engine.ask(ReadHooks()) == AllHooks()
 
 
 def test_a_command_that_fails_at_first_is_run_again(lab: EngineLab, tmp_path: Path) -> None:
@@ -286,12 +286,12 @@ def test_arguments_are_given_as_they_are_without_a_shell() -> None:
 
 
 def test_hooks_of_no_rule_hold_for_all_and_are_kept(lab: EngineLab) -> None:
-    assert lab.engine.ask(ReadHooks()) == HookBook()
+    assert lab.engine.ask(ReadHooks()) == AllHooks()
     hooks = Hooks(before=HookCommand(arguments=("true",), retries=2, veto=False))
     lab.engine.execute(SetHooks(hooks=hooks))
-    assert lab.engine.ask(ReadHooks()) == HookBook(common=hooks)
+    assert lab.engine.ask(ReadHooks()) == AllHooks(common=hooks)
     lab.engine.execute(SetHooks(hooks=None))
-    assert lab.engine.ask(ReadHooks()) == HookBook()
+    assert lab.engine.ask(ReadHooks()) == AllHooks()
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_a_rule_that_is_not_there_has_no_hooks(lab: EngineLab) -> None:
 
 def test_a_rules_own_hooks_take_the_place_of_the_common_ones() -> None:
     own, common = Hooks(before=HookCommand(arguments=("own",))), Hooks(before=HookCommand(arguments=("common",)))
-    book = HookBook(common=common, rules={RuleId("r1"): own})
+    book = AllHooks(common=common, rules={RuleId("r1"): own})
     assert book.of_rule(RuleId("r1")) is own
     assert book.of_rule(RuleId("r2")) is common
     assert book.of_rule(None) is common

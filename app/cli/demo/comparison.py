@@ -1,4 +1,4 @@
-"""The judge: two disks are equal or they are not, and where they first differ."""
+"""Compares disks byte by byte, and reports where they first differ."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ _STEP_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the judge found about one disk."""
+    """What the comparison of one disk found."""
 
     vm_name: str
     what: str
@@ -22,7 +22,7 @@ class Verdict:
     capacity_bytes: int
     first_difference: int | None
     """Offset of the first byte that differs; None when all are equal."""
-    judges: tuple[str, ...]
+    compared_by: tuple[str, ...]
 
     @property
     def is_identical(self) -> bool:
@@ -77,7 +77,7 @@ def _first_difference(left: bytes, right: bytes) -> int | None:
     return next((place for place in range(shorter) if left[place] != right[place]), shorter)
 
 
-def outside_judge() -> str | None:
+def comparing_tool() -> str | None:
     """Return the path of ``qemu-img``, or None where it is not installed."""
     return shutil.which("qemu-img")
 
