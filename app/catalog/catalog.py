@@ -50,7 +50,8 @@ class Catalog:
     def __init__(
         self, database: Database, durable: Database, clock: Clock, zone: Callable[[], tzinfo] = local_zone
     ) -> None:
-        self._databases = (database, durable)
+        self.databases = (database, durable)
+        """The one for most, and the one whose commits are durable before they return."""
         self.platforms = PlatformStore(database)
         self.points = PointStore(database)
         self.standbys = StandbyStore(database, on_removed=self.points.forget_tallies)
@@ -111,7 +112,7 @@ class Catalog:
 
     def close(self) -> None:
         """Close every connection."""
-        for database in self._databases:
+        for database in self.databases:
             database.close()
 
     def __enter__(self) -> Self:

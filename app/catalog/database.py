@@ -35,7 +35,7 @@ class Database:
     """
 
     def __init__(self, engine: sa.Engine, location: str) -> None:
-        self._engine = engine
+        self.engine = engine
         self.location = location
         self._write_lock = threading.Lock()
 
@@ -85,10 +85,10 @@ class Database:
     @property
     def is_ours_alone(self) -> bool:
         """Whether no other process writes to it: a file, which one engine holds at a time."""
-        return self._engine.dialect.name == "sqlite"
+        return self.engine.dialect.name == "sqlite"
 
     def _check_whole(self, file: Path | None, large_bytes: int) -> None:
-        if self._engine.dialect.name != "sqlite":
+        if self.engine.dialect.name != "sqlite":
             return
         is_large = file is not None and file.exists() and file.stat().st_size > large_bytes
         mark = None if file is None or not is_large else file.with_name(f"{file.name}.checked")
@@ -109,7 +109,7 @@ class Database:
             CatalogDamaged: the file is not a whole database.
             CatalogUnavailable: it cannot be read.
         """
-        with self._our_errors(), self._engine.connect() as connection:
+        with self._our_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -120,7 +120,7 @@ class Database:
             CatalogDamaged: the file is not a whole database.
             CatalogUnavailable: it cannot be written.
         """
-        with self._our_errors(), self._write_lock, self._engine.connect() as plain:
+        with self._our_errors(), self._write_lock, self.engine.connect() as plain:
             connection = plain.execution_options(standfast_writes=True)
             with connection.begin():
                 yield connection
@@ -141,7 +141,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 def _is_younger(file: Path, age_s: float) -> bool:

@@ -92,6 +92,11 @@ class NbdServer:
         return self._listening.port if isinstance(self._listening, TcpListening) else 0
 
     @property
+    def export_names(self) -> tuple[str, ...]:
+        """The names under which the disks are offered; over TCP they are secret."""
+        return tuple(self._exports)
+
+    @property
     def socket_path(self) -> Path | None:
         """The Unix socket, once it is started; None for a port."""
         return self._listening.path if isinstance(self._listening, UnixListening) else None

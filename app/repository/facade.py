@@ -65,6 +65,8 @@ from app.repository.values import PointDraft, PointListing, RepositorySettings
 from app.repository.writer import PointWriter
 
 _DEFAULT_SETTINGS = RepositorySettings()
+SHARED_WAIT_S = 30.0
+"""How long a backup or a restore waits for garbage collection to let it in."""
 
 
 def _locator_name(root: Path, repository_id: uuid.UUID) -> str:
@@ -102,7 +104,7 @@ class Repository:
         locator = Locator(locators / _locator_name(root, repository_id), str(repository_id))
         self._clock = clock
         self._layout = layout
-        self._parts = RepositoryParts(
+        self.parts = RepositoryParts(
             layout=layout,
             repository_id=repository_id,
             locator=locator,
@@ -114,12 +116,13 @@ class Repository:
             pack_bytes=settings.pack_bytes,
             level=settings.compression_level,
         )
+        """What its readers and writers share; for this package."""
         self._leases = Leases(layout, clock)
-        self._trash = Trash(layout, self._parts.stored_points)
+        self._trash = Trash(layout, self.parts.stored_points)
         self._shared = SharedLease(
             self._acquire_shared, self._clean_staging, partial(self._acquire_shared, wait_s=0.0)
         )
-        self.maintenance = Maintenance(self._parts, self._trash, self._leases, clock, self._sharing_for_reading)
+        self.maintenance = Maintenance(self.parts, self._trash, self._leases, clock, self._sharing_for_reading)
         """Figures, garbage collection, verification and repair."""
         self.access = RepositoryAccess(KeyRing(root, layout.keys, file.id), master, clock, self._sharing)
         """The keys that open it."""
@@ -233,7 +236,7 @@ class Repository:
     @property
     def id(self) -> str:
         """The repository's own UUID."""
-        return str(self._parts.repository_id)
+        return str(self.parts.repository_id)
 
     @property
     def root(self) -> Path:
@@ -243,7 +246,7 @@ class Repository:
     @property
     def chunk_bytes(self) -> int:
         """Unit of deduplication."""
-        return self._parts.chunk_bytes
+        return self.parts.chunk_bytes
 
     def free_bytes(self) -> int | None:
         """Return the free bytes at the standby path, or None when the system does not know."""
@@ -251,7 +254,7 @@ class Repository:
 
     def take_leftovers(self) -> dict[Path, str]:
         """Return what could not be deleted and was not yet returned, each path with the system's reason."""
-        return self._parts.leftovers.take_news()
+        return self.parts.leftovers.take_news()
 
     def points(self) -> PointListing:
         """Return all restore points, by chain, the newest first.
@@ -259,7 +262,7 @@ class Repository:
         Raises:
             StandbyUnavailable: the standby cannot be read.
         """
-        return self._parts.stored_points.list_all()
+        return self.parts.stored_points.list_all()
 
     def chain_points(self, chain: str) -> tuple[RestorePoint, ...]:
         """Return the readable restore points of one chain, the newest first.
@@ -267,7 +270,7 @@ class Repository:
         Raises:
             StandbyUnavailable: the standby cannot be read.
         """
-        return self._parts.stored_points.list_chain(chain).points
+        return self.parts.stored_points.list_chain(chain).points
 
     def chain_name(self, rule_name: str, vm: VmId, platform_address: str) -> str:
         """Return the name of the chain that holds the points of a VM in a rule.
@@ -278,10 +281,10 @@ class Repository:
             StandbyUnavailable: the standby cannot be read.
         """
         name = names.chain_name(rule_name, vm, platform_address)
-        if self.hides_names and self._parts.keys is not None:
-            return self._parts.keys.hidden_name(name)
+        if self.hides_names and self.parts.keys is not None:
+            return self.parts.keys.hidden_name(name)
         apart = names.chain_name_apart(rule_name, vm, platform_address)
-        there = {names.composed(chain) for chain in self._parts.stored_points.chains()}
+        there = {names.composed(chain) for chain in self.parts.stored_points.chains()}
         if name in there and apart not in there:
             return name
         shared = any(names.folded(chain) == names.folded(name) for chain in there)
@@ -297,11 +300,11 @@ class Repository:
         """
         lease = self._shared.enter()
         try:
-            adopt_abandoned(self._parts, self._leases, lease)
-            self._parts.store.synchronize()
+            adopt_abandoned(self.parts, self._leases, lease)
+            self.parts.store.synchronize()
             facts = draft.facts
             chain = draft.chain or self.chain_name(draft.rule_name, facts.vm, facts.platform_address)
-            return PointWriter(self._parts, draft, chain, lease, self._shared.leave)
+            return PointWriter(self.parts, draft, chain, lease, self._shared.leave)
         except BaseException:
             self._shared.leave()
             raise
@@ -316,9 +319,9 @@ class Repository:
         """
         problem = self._shared.enter_reading()
         try:
-            self._parts.store.allow_synchronization()
-            found = self._parts.stored_points.load(point)
-            return PointReader(self._parts, found, self._shared.leave, without_lease=problem)
+            self.parts.store.allow_synchronization()
+            found = self.parts.stored_points.load(point)
+            return PointReader(self.parts, found, self._shared.leave, without_lease=problem)
         except BaseException:
             self._shared.leave()
             raise
@@ -353,7 +356,7 @@ class Repository:
         """
         with self._sharing():
             self._leases.with_room(lambda: self._trash.take_back(point))
-            return self._parts.stored_points.load(point)
+            return self.parts.stored_points.load(point)
 
     def lost_extents(self, point: PointId, disk_key: int) -> list[Extent]:
         """Return the parts of a point's disk that no pack holds; a backup on top of it has to read them too.
@@ -365,12 +368,12 @@ class Repository:
             StandbyUnavailable: the standby is gone.
         """
         with self._sharing():
-            self._parts.store.synchronize()
-            disk = self._parts.stored_points.load(point).disk(disk_key)
+            self.parts.store.synchronize()
+            disk = self.parts.stored_points.load(point).disk(disk_key)
             if disk is None:
                 raise PointDamaged(point=point, detail=f"it has no disk {disk_key}")
             try:
-                return lost_extents(self._parts, disk, self._parts.tree(disk))
+                return lost_extents(self.parts, disk, self.parts.tree(disk))
             except (RecordLost, PageDamaged) as error:
                 raise DataDamaged(what=f"index of {disk.label} in {point}", detail=error) from error
 
@@ -390,21 +393,22 @@ class Repository:
         finally:
             self._shared.leave()
 
-    def _acquire_shared(self, wait_s: float = 30.0) -> Lease:
-        lease = self._leases.acquire(LeaseKind.SHARED, "backup or restore", wait_s=wait_s)
+    def _acquire_shared(self, wait_s: float | None = None) -> Lease:
+        patience_s = SHARED_WAIT_S if wait_s is None else wait_s
+        lease = self._leases.acquire(LeaseKind.SHARED, "backup or restore", wait_s=patience_s)
         self._leases.keep_reserve()
         return lease
 
     def _clean_staging(self, lease: Lease) -> None:
-        self._parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space
+        self.parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space
         self._leases.keep_reserve()
         with suppress(OSError):
             remove_directory(self._layout.staging / lease.id)
 
     def close(self) -> None:
         """Let go of all files; readers and writers that are still open must be closed before."""
-        self._parts.store.close()
-        self._parts.locator.close()
+        self.parts.store.close()
+        self.parts.locator.close()
 
     def __enter__(self) -> Self:
         return self

@@ -266,7 +266,7 @@ class Lease:
         self._layout = layout
         self._purpose = purpose
         self._identity = identity
-        self._path = layout.locks / f"{self.id}{LEASE_SUFFIX}"
+        self.path = layout.locks / f"{self.id}{LEASE_SUFFIX}"
         self._beat = 0
         self._lost = False
         self._on_lost: Callable[[Lease], None] | None = None
@@ -277,14 +277,14 @@ class Lease:
 
     def _create(self) -> None:
         """Let the lease appear at once and whole: others must never meet half of one."""
-        scratch = self._path.with_suffix(SCRATCH_SUFFIX)
+        scratch = self.path.with_suffix(SCRATCH_SUFFIX)
         _held.add(self.id)
         try:
             with storage_errors(self._layout.root):
                 for attempt in range(_ATTEMPTS):
                     try:
                         write_new(scratch, self._content())
-                        rename(scratch, self._path)
+                        rename(scratch, self.path)
                         break
                     except FileNotFoundError:  # a sweep took it for what a dead process left; its lease is next
                         if attempt == _ATTEMPTS - 1:
@@ -292,7 +292,7 @@ class Lease:
                 sync_directory(self._layout.locks)
         except BaseException:
             _held.discard(self.id)
-            for path in (scratch, self._path):
+            for path in (scratch, self.path):
                 with suppress(OSError):
                     unlink(path)
             raise
@@ -329,7 +329,7 @@ class Lease:
         if not self._lost:
             with suppress(OSError):
                 self._layout.settings.stat()
-                self._lost = not self._path.exists()
+                self._lost = not self.path.exists()
         return self._lost
 
     def beat(self) -> None:
@@ -338,7 +338,7 @@ class Lease:
         The file is overwritten and never created anew: a lease that was taken over stays lost.
         """
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
-        with suppress(OSError), os.fdopen(open_regular(self._path, flags), "r+b", buffering=0) as file:
+        with suppress(OSError), os.fdopen(open_regular(self.path, flags), "r+b", buffering=0) as file:
             self._beat += 1
             file.write(self._content())
             os.fsync(file.fileno())
@@ -352,7 +352,7 @@ class Lease:
         """
         with storage_errors(self._layout.root):
             self._layout.settings.stat()
-            self._lost = self._lost or not self._path.exists()
+            self._lost = self._lost or not self.path.exists()
             if self._lost:
                 raise LeaseLost(path=self._layout.root)
 
@@ -363,7 +363,7 @@ class Lease:
             self._thread.join()
         _held.discard(self.id)
         with suppress(OSError):
-            unlink(self._path)
+            unlink(self.path)
 
 
 def newer_leases(folder: Path) -> list[str]:

@@ -96,7 +96,7 @@ class Maintenance:
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
         """
-        with self._excluding("garbage collection", wait_s) as lease:
+        with self.excluding("garbage collection", wait_s) as lease:
 
             def swept() -> SweepReport:
                 remove_strays(self._parts)
@@ -178,12 +178,19 @@ class Maintenance:
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
         """
-        with self._excluding("repair", wait_s) as lease:
+        with self.excluding("repair", wait_s) as lease:
             self._parts.store.synchronize()
             return repair_packs(self._parts, damaged_packs, lease, cancel)
 
     @contextmanager
-    def _excluding(self, purpose: str, wait_s: float) -> Iterator[Lease]:
+    def excluding(self, purpose: str, wait_s: float) -> Iterator[Lease]:
+        """Hold the exclusive lease, for work during which no one else may use the repository.
+
+        Raises:
+            RepositoryBusy: another process uses it and did not end within ``wait_s``.
+            LinkRefused: one of the repository's directories is a link.
+            StandbyFull, StandbyUnavailable: the standby refuses.
+        """
         lease = self._leases.acquire(LeaseKind.EXCLUSIVE, purpose, wait_s=wait_s)
         try:
             with storage_errors(self._parts.layout.root):

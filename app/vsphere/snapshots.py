@@ -69,7 +69,7 @@ class Snapshots:
 
     def __init__(self, session: VSphereSession, timings: SnapshotTimings | None = None) -> None:
         self._session = session
-        self._timings = timings or SnapshotTimings()
+        self.timings = timings or SnapshotTimings()
 
     # ---- create ------------------------------------------------------------------------------------------
 
@@ -103,7 +103,7 @@ class Snapshots:
             vmodl.MethodFault, OSError, http.client.HTTPException, PlatformTaskTimedOut, TaskCancelled: why not.
             SnapshotFailed: a snapshot was left behind and could not be removed.
         """
-        seconds = self._timings.quiesced_create_s if quiesce else self._timings.create_s
+        seconds = self.timings.quiesced_create_s if quiesce else self.timings.create_s
         waiting = Waiting(
             operation="create a snapshot", deadline=Deadline.after(self._session.clock, seconds), cancel=cancel
         )
@@ -117,7 +117,7 @@ class Snapshots:
             raise
 
     def _start_creation(self, vm: VmId, name: str, *, quiesce: bool) -> str:
-        minutes = max(1, round(self._timings.guest_quiesce_s / 60))
+        minutes = max(1, round(self.timings.guest_quiesce_s / 60))
         spec = vim.vm.GuestQuiesceSpec(timeout=minutes) if quiesce else None
 
         def start_newer(connection: Connection) -> Any:
@@ -167,7 +167,7 @@ class Snapshots:
         Raises:
             SnapshotFailed, OperationalError: it may still be there; a later orphan search has to find it.
         """
-        deadline = Deadline.after(self._session.clock, self._timings.undo_s)
+        deadline = Deadline.after(self._session.clock, self.timings.undo_s)
 
         def put_in_order() -> None:
             if task is None:
@@ -208,7 +208,7 @@ class Snapshots:
             SnapshotFailed: it is still there, or the disks still need consolidation.
             OperationalError: nothing can be done, such as a missing privilege.
         """
-        pause_s = self._timings.first_pause_s
+        pause_s = self.timings.first_pause_s
         while True:
             try:
                 self._remove_once(vm, snapshot, deadline)
@@ -219,7 +219,7 @@ class Snapshots:
                     raise failure from error
                 _log.info("removing snapshot %s of %s will be tried again: %s", snapshot, vm, failure.message)
             self._session.clock.sleep(pause_s)
-            pause_s = min(self._timings.longest_pause_s, pause_s * 2)
+            pause_s = min(self.timings.longest_pause_s, pause_s * 2)
 
     def _remove_once(self, vm: VmId, snapshot: SnapshotId, deadline: Deadline) -> None:
         waiting = Waiting(operation="remove a snapshot", deadline=deadline)
@@ -300,7 +300,7 @@ class _Creation:
 
     def quiesced(self) -> tuple[SnapshotId | None, str | None]:
         """Return a quiesced snapshot, or why the guest cannot be quiesced."""
-        timings = self._snapshots._timings
+        timings = self._snapshots.timings
         attempts = timings.quiesce_attempts
         for attempt in range(1, attempts + 1):
             try:

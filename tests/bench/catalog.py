@@ -239,7 +239,7 @@ def main() -> int:
             made = Builder(lab.catalog, file, lab, arguments.days).build(arguments.vms)
             print(f"built in {time.perf_counter() - started:.0f} s: {file.stat().st_size / (1 << 20):.0f} MiB")
             asked = cases(lab.engine, made, random.Random(7), arguments.days)
-            found = measure(lab.engine, lab.catalog._databases[0]._engine, asked, arguments.rounds)
+            found = measure(lab.engine, lab.catalog.databases[0].engine, asked, arguments.rounds)
             size_bytes = file.stat().st_size
     reached = report(found, made, size_bytes, arguments)
     print("goal reached" if reached else "THE GOAL IS MISSED")

@@ -284,7 +284,7 @@ def test_a_journal_entry_survives_a_kill_right_after_it(tmp_path: Path) -> None:
 
 
 def test_journals_are_synchronous_full_and_everything_waits_for_other_writers(catalog: Catalog) -> None:
-    durable = catalog._databases[1]
+    durable = catalog.databases[1]
     with durable.read() as connection:
         assert connection.execute(sa.text("PRAGMA synchronous")).scalar_one() == 2  # FULL
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar_one() == "wal"

@@ -204,7 +204,7 @@ def test_every_search_walks_along_an_index(catalog: Catalog, search: LogSearch, 
     say(catalog, "x", subject=RULE)
     where = [*_indexed_conditions(search), *_other_conditions(search)]
     query = sa.select(log).where(*where).order_by(log.c.at.desc(), log.c.id.desc())
-    with catalog._databases[0].read() as connection:
+    with catalog.databases[0].read() as connection:
         compiled = query.compile(connection.engine, compile_kwargs={"literal_binds": True})
         plan = [str(row.detail) for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {compiled}"))]
     assert any(f"INDEX {index} " in f"{line} " for line in plan), plan

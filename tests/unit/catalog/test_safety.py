@@ -14,7 +14,7 @@ import pytest
 
 from app.catalog import Catalog, CatalogCopier, CatalogGuard
 from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
-from app.catalog.safety import MOST_COPIES, Found, Verdict, verdict_on
+from app.catalog.safety import COPIES_FOLDER, MOST_COPIES, Found, Verdict, verdict_on
 from app.core.clock import SystemClock
 from app.domain.catalogs import CatalogChoice
 from app.domain.errors import OperationalError
@@ -261,7 +261,7 @@ def test_the_decision() -> None:
 
 def test_a_copy_that_a_wrong_clock_dated_is_neither_the_newest_nor_kept_longest(tmp_path: Path) -> None:
     safety = CatalogGuard(tmp_path / "catalog.db")
-    folder = safety._copies
+    folder = tmp_path / COPIES_FOLDER
     folder.mkdir()
     for day in ("2035-01-01", "2026-01-02", "2026-01-03"):
         (folder / f"catalog-{day}.db").touch()

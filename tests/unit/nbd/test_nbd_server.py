@@ -137,7 +137,7 @@ def connect(server: NbdServer) -> socket.socket:
 
 def only_name(server: NbdServer) -> bytes:
     """Return what a client asks for that wants the only export: over TCP, as on Windows, names are secret."""
-    (name,) = server._exports
+    (name,) = server.export_names
     return b"" if server.socket_path is not None else name.encode()
 
 

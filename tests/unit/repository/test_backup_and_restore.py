@@ -530,7 +530,7 @@ def test_many_threads_may_read_one_index_at_once(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, disk, pieces)
         for _ in range(20):
-            tree = repository._parts.tree(point.disks[0])
+            tree = repository.parts.tree(point.disks[0])
             with ThreadPoolExecutor(8) as pool:
                 found = list(pool.map(tree.digest, [piece.start // (256 * KIB) for piece in reversed(pieces)]))
             assert len(set(found)) == len(pieces)

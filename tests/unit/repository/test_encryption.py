@@ -155,7 +155,7 @@ def test_no_key_shows_in_a_representation(tmp_path: Path) -> None:
         assert master is not None
         for key in (master, Passphrase(PASSPHRASE), RecoveryKey("AAAA")):
             assert key.text not in repr(key)
-        assert master.text not in repr(repository._parts)
+        assert master.text not in repr(repository.parts)
 
 
 def test_the_passphrase_can_be_changed_without_touching_the_data(tmp_path: Path) -> None:

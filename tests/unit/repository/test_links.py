@@ -239,8 +239,8 @@ def test_a_sign_of_life_is_never_written_through_a_link(tmp_path: Path) -> None:
     leases = Leases(Layout(tmp_path / "standby"), SystemClock())
     lease = leases.acquire(LeaseKind.SHARED, "test")
     try:
-        lease._path.unlink()
-        lease._path.symlink_to(victim)
+        lease.path.unlink()
+        lease.path.symlink_to(victim)
         lease.beat()
     finally:
         lease.release()

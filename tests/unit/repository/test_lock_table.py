@@ -11,9 +11,8 @@ import pytest
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
-from app.repository import Repository
+from app.repository import Repository, facade
 from app.repository.errors import RepositoryBusy
-from app.repository.leases import LeaseKind
 from app.repository.values import MIB
 from tests.unit.repository.helpers import (
     AT_ONCE,
@@ -33,7 +32,7 @@ CONTENT = random_bytes(MIB)
 
 @contextmanager
 def _exclusive(repository: Repository) -> Iterator[None]:
-    with repository.maintenance._excluding("garbage collection", 0):
+    with repository.maintenance.excluding("garbage collection", 0):
         yield
 
 
@@ -71,11 +70,7 @@ def consoles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
         back_up(here, MemoryDisk(CONTENT))
         back_up(here, MemoryDisk(CONTENT), number=1)
         here.delete_point(back_up(here, MemoryDisk(CONTENT), number=2).id)
-        for one in (here, there):
-            acquire = one._leases.acquire
-            monkeypatch.setattr(
-                one._shared, "_acquire", lambda acquire=acquire: acquire(LeaseKind.SHARED, "shared", wait_s=0)
-            )
+        monkeypatch.setattr(facade, "SHARED_WAIT_S", 0.0)
         yield here, there
 
 

@@ -47,7 +47,7 @@ def damaged(folder: Path) -> tuple[str, int]:
     """Make a repository of which one chunk is damaged; return its pack, and the number of the chunk."""
     with opened(folder) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
-        digest = repository._parts.tree(point.disks[0]).digest(2)
+        digest = repository.parts.tree(point.disks[0]).digest(2)
         return damage_record(folder, repository, digest).stem, 2
 
 
@@ -143,7 +143,7 @@ def test_a_sector_that_stays_unreadable_is_lost_and_the_rest_of_its_pack_is_resc
     folder = tmp_path / "pattern"
     with opened(folder) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
-        place = repository._parts.locator.find(repository._parts.tree(point.disks[0]).digest(1))
+        place = repository.parts.locator.find(repository.parts.tree(point.disks[0]).digest(1))
         assert place is not None
     with bad_sector(place.pack_id, place.offset, place.length_bytes), opened(folder) as repository:
         report = verify(repository)

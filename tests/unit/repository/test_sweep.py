@@ -228,14 +228,14 @@ def test_a_pack_that_cannot_be_read_for_a_moment_is_not_set_aside(
         disk.content[: 512 * KIB] = random_bytes(512 * KIB, 2)
         second = back_up(repository, disk, number=1)
         repository.delete_point(first.id)
-        read_entry = repository._parts.store.read_entry
+        read_entry = repository.parts.store.read_entry
 
         def fail_once(pack_id: str, entry: PackEntry) -> bytes:
-            monkeypatch.setattr(repository._parts.store, "read_entry", read_entry)
+            monkeypatch.setattr(repository.parts.store, "read_entry", read_entry)
             error = OSError(errno.ESTALE, "Stale file handle")
             raise RecordLost(entry.digest, pack_id, str(error)) from error
 
-        monkeypatch.setattr(repository._parts.store, "read_entry", fail_once)
+        monkeypatch.setattr(repository.parts.store, "read_entry", fail_once)
         with pytest.raises(StandbyUnavailable, match="Stale"):
             sweep(repository, SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0))
         assert list((tmp_path / "standby" / "damaged").iterdir()) == []
@@ -246,12 +246,12 @@ def test_a_pack_that_cannot_be_read_for_a_moment_is_not_set_aside(
 
 def _chunks(repository: Repository, point: PointId) -> set[bytes]:
     described = next(one for one in repository.points().points if one.id == point)
-    return {digest for _, digest in repository._parts.tree(described.disks[0]).stored()}
+    return {digest for _, digest in repository.parts.tree(described.disks[0]).stored()}
 
 
 def damage_record(folder: Path, repository: Repository, digest: bytes) -> Path:
     """Change a byte of a record's last frame; return its pack."""
-    place = repository._parts.locator.find(digest)
+    place = repository.parts.locator.find(digest)
     assert place is not None
     path = folder / "standby" / "packs" / place.pack_id[:2] / f"{place.pack_id}.pack"
     broken = bytearray(path.read_bytes())
@@ -392,7 +392,7 @@ def test_space_of_points_and_chains_is_exact(tmp_path: Path) -> None:
 
 def _record_lengths(repository: Repository, point: PointId) -> dict[bytes, int]:
     described = next(one for one in repository.points().points if one.id == point)
-    tree = repository._parts.tree(described.disks[0])
+    tree = repository.parts.tree(described.disks[0])
     digests = {digest for _, digest in tree.stored()} | {digest for _, _, digest in tree.page_digests()}
-    places = repository._parts.locator.find_many(digests)
+    places = repository.parts.locator.find_many(digests)
     return {digest: places[digest].length_bytes for digest in digests}

@@ -34,7 +34,7 @@ def verify(repository: Repository, **limits: object) -> RepositoryReport:
 
 def chunk_digest(repository: Repository, index: int) -> bytes:
     (*_, point) = repository.points().points
-    return repository._parts.tree(point.disks[0]).digest(index)
+    return repository.parts.tree(point.disks[0]).digest(index)
 
 
 def test_a_whole_repository_is_found_whole(tmp_path: Path) -> None:

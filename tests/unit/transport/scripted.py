@@ -42,7 +42,7 @@ class Peer:
 
     def __init__(self, connection: socket.socket, certificate: LabCertificate) -> None:
         self._connection = connection
-        self._certificate = certificate
+        self.certificate = certificate
         self.heard: list[bytes] = []
         """Lines that the client said to authd."""
 
@@ -79,7 +79,7 @@ class Peer:
 
     def start_tls(self) -> None:
         """Shake hands."""
-        self._connection = self._certificate.server_context().wrap_socket(self._connection, server_side=True)
+        self._connection = self.certificate.server_context().wrap_socket(self._connection, server_side=True)
 
     def drop_tls(self) -> None:
         """Forget the TLS layer."""
@@ -98,7 +98,7 @@ class Peer:
         assert self.line() == b"BANNER \r\n"
         self.send(BANNER)
         assert self.line() == b"THUMBPRINT_SHA2 PlainText\r\n"
-        self.send(f"200 {self._certificate.thumbprint_sha256}\r\n".encode())
+        self.send(f"200 {self.certificate.thumbprint_sha256}\r\n".encode())
         assert self.line().startswith(b"PROXY ")
         self.send(b"200 Connect ha-nfc\r\n")
         self.drop_tls()

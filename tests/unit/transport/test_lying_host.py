@@ -285,7 +285,7 @@ def test_the_second_tls_layer_is_checked_too() -> None:
 
     def script(peer: Peer) -> None:
         peer.admit()
-        peer._certificate = other
+        peer.certificate = other
         peer.start_tls()
         peer.receive(1)
 
@@ -301,7 +301,7 @@ def test_a_certificate_that_was_told_inside_the_first_layer_may_carry_the_second
     other = LabCertificate()
 
     def script(peer: Peer) -> None:
-        first = peer._certificate
+        first = peer.certificate
         peer.send(BANNER)
         peer.start_tls()
         peer.line()
@@ -313,7 +313,7 @@ def test_a_certificate_that_was_told_inside_the_first_layer_may_carry_the_second
         peer.send(b"200 Connect ha-nfcssl\r\n")
         peer.drop_tls()
         assert first is not other
-        peer._certificate = other
+        peer.certificate = other
         peer.start_tls()
         peer.greet()
         peer.open_session()
