@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import VmomiSupport, vim
 
-from app.simulator.objects import Call, Lazy, SimObject
+from app.simulator.calls import Call
+from app.simulator.objects import Lazy
 from app.simulator.spec import UserSpec
 from app.simulator.wellknown import well_known
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 _ADMIN_ROLE, _FIRST_OWN_ROLE = -1, 101
 _SYSTEM_ROLES: tuple[tuple[int, str, str, tuple[str, ...]], ...] = (
@@ -55,12 +54,12 @@ def known_privileges() -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class SimAuthorizationManager(SimObject):
+class SimAuthorizationManager(WorldObject):
     """The AuthorizationManager. Privileges hold everywhere: an account has them on all entities or on none."""
 
     vim_type = vim.AuthorizationManager
 
-    def __init__(self, world: "World", moid: str) -> None:
+    def __init__(self, world: World, moid: str) -> None:
         super().__init__(world, moid, privilegeList=Lazy(_privilege_list), roleList=Lazy(self._role_list))
 
     def HasPrivilegeOnEntity(self, call: Call, *, entity: Any, sessionId: str, privId: list[str]) -> Any:

@@ -2,18 +2,16 @@
 
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim
 
 from app.simulator import vmomi
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
+from app.simulator.client_session import ClientSession
 from app.simulator.spec import SimulatorSpec
 from app.simulator.wellknown import SERVICE_INSTANCE, well_known
-
-if TYPE_CHECKING:
-    from app.simulator.session import Session
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 _BUILDS = {"7.0.3": ("18700403", "18644231"), "8.0.3": ("24322831", "24022510")}
 """Build numbers of vCenter and ESXi by version."""
@@ -67,13 +65,13 @@ def about_info(spec: SimulatorSpec) -> vim.AboutInfo:
     )
 
 
-class SimServiceInstance(SimObject):
+class SimServiceInstance(WorldObject):
     """The ServiceInstance."""
 
     vim_type = vim.ServiceInstance
     volatile = frozenset({"serverClock", "content"})
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         capability = vim.Capability(
             provisioningSupported=True,
             multiHostSupported=world.spec.is_vcenter,
@@ -82,7 +80,7 @@ class SimServiceInstance(SimObject):
         super().__init__(world, SERVICE_INSTANCE, capability=capability)
         self._about = about_info(world.spec)
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property."""
         if name == "content":
             return self._content()

@@ -1,15 +1,14 @@
 """What happened, as vim events: the log that the world keeps."""
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim
 
+from app.core.clock import Clock
+from app.simulator.objects import ObjectStore, SimObject
+from app.simulator.spec import Flavour
 from app.simulator.wellknown import well_known
-
-if TYPE_CHECKING:
-    from app.simulator.objects import SimObject
-    from app.simulator.world import World
 
 _KEPT = 5000
 
@@ -17,8 +16,10 @@ _KEPT = 5000
 class EventLog:
     """The newest events, oldest first. Thread: any; guarded by the world's lock."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, store: ObjectStore, clock: Clock, flavour: Flavour) -> None:
+        self._store = store
+        self._clock = clock
+        self._flavour = flavour
         self._events: deque[Any] = deque(maxlen=_KEPT)
         self._next_key = 1
 
@@ -28,7 +29,7 @@ class EventLog:
         message: str,
         /,
         *,
-        vm: "SimObject | None" = None,
+        vm: SimObject | None = None,
         user: str = "",
         **fields: Any,
     ) -> Any:
@@ -41,13 +42,13 @@ class EventLog:
             user: who caused it.
             fields: further properties of the class.
         """
-        with self._world.lock:
+        with self._store.lock:
             key = self._next_key
             self._next_key += 1
             event = kind(
                 key=key,
                 chainId=key,
-                createdTime=self._world.now(),
+                createdTime=self._clock.now(),
                 userName=user,
                 fullFormattedMessage=message,
                 **fields,
@@ -55,17 +56,17 @@ class EventLog:
             if vm is not None:
                 event.vm = vim.event.VmEventArgument(name=vm.get("name") or "", vm=vm.ref)
             self._events.append(event)
-            manager = self._world.find(well_known(self._world.spec.flavour).eventManager)
+            manager = self._store.find(well_known(self._flavour).eventManager)
             if manager is not None:
                 manager.touch("latestEvent")
         return event
 
     def all(self) -> list[Any]:
         """Return the kept events, oldest first."""
-        with self._world.lock:
+        with self._store.lock:
             return list(self._events)
 
     def latest(self) -> Any | None:
         """Return the newest event, or None."""
-        with self._world.lock:
+        with self._store.lock:
             return self._events[-1] if self._events else None

@@ -61,7 +61,7 @@ class LoggedIn(Protocol):
 
 
 class FolderSessions(Protocol):
-    """Knows who a client is; the simulator's ``SessionBook`` fulfils it. Thread: any."""
+    """Knows who a client is; the simulator's ``ClientSessions`` fulfils it. Thread: any."""
 
     def authenticated(self, cookie: str | None) -> LoggedIn | None:
         """Return the logged-in session of a cookie, or None."""

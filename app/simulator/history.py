@@ -2,16 +2,15 @@
 
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
+from app.simulator.client_session import ClientSession
+from app.simulator.objects import session_objects
 from app.simulator.views import descendants
-
-if TYPE_CHECKING:
-    from app.simulator.session import Session
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 _PAGE = 10
 _MOST_COLLECTORS = 1000
@@ -19,16 +18,16 @@ _MOST_EVENTS = 1000
 """Most events that one query returns."""
 
 
-class SimEventManager(SimObject):
+class SimEventManager(WorldObject):
     """The EventManager."""
 
     vim_type = vim.event.EventManager
     volatile = frozenset({"latestEvent"})
 
-    def __init__(self, world: "World", moid: str) -> None:
+    def __init__(self, world: World, moid: str) -> None:
         super().__init__(world, moid, maxCollector=_MOST_COLLECTORS)
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property; ``latestEvent`` is as of now."""
         return self.world.events.latest() if name == "latestEvent" else super().read(name, session)
 
@@ -44,6 +43,7 @@ class SimEventManager(SimObject):
         """Return a collector that reads matching events page by page."""
         world = self.world
         return _keep(
+            world,
             call,
             lambda moid, session: SimEventHistoryCollector(
                 world, moid, session, filter, lambda: self.matching(filter)
@@ -56,16 +56,16 @@ class SimEventManager(SimObject):
         self.world.events.post(vim.event.GeneralUserEvent, msg, user=call.user, message=msg)
 
 
-class SimTaskManager(SimObject):
+class SimTaskManager(WorldObject):
     """The TaskManager."""
 
     vim_type = vim.TaskManager
     volatile = frozenset({"recentTask"})
 
-    def __init__(self, world: "World", moid: str) -> None:
+    def __init__(self, world: World, moid: str) -> None:
         super().__init__(world, moid, maxCollector=_MOST_COLLECTORS)
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property; ``recentTask`` is as of now."""
         return self.world.tasks.recent() if name == "recentTask" else super().read(name, session)
 
@@ -76,16 +76,18 @@ class SimTaskManager(SimObject):
         def matching() -> list[Any]:
             return [one.info for one in world.tasks.all() if _task_matches(world, one.info, filter)]
 
-        return _keep(call, lambda moid, session: SimTaskHistoryCollector(world, moid, session, filter, matching))
+        return _keep(
+            self.world, call, lambda moid, session: SimTaskHistoryCollector(world, moid, session, filter, matching)
+        )
 
 
-class _HistoryCollector(SimObject):
+class _HistoryCollector(WorldObject):
     """Reads a growing list, oldest first, at a position."""
 
     volatile = frozenset({"latestPage"})
 
     def __init__(
-        self, world: "World", moid: str, session: "Session", filter: Any, look: Callable[[], list[Any]]
+        self, world: World, moid: str, session: ClientSession, filter: Any, look: Callable[[], list[Any]]
     ) -> None:
         super().__init__(world, moid, filter=filter, initialized=True)
         self._session = session
@@ -94,7 +96,7 @@ class _HistoryCollector(SimObject):
         self._position = 0
         """Number of items before the next one that ReadNext… returns."""
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property; ``latestPage`` has the newest items, newest first."""
         if name == "latestPage":
             return self._look()[-self._page :][::-1]
@@ -119,7 +121,7 @@ class _HistoryCollector(SimObject):
     def DestroyCollector(self, call: Call) -> None:
         """Do away with the collector."""
         with self.world.lock:
-            self._session.objects.pop(self.moid, None)
+            session_objects(self._session).pop(self.moid, None)
 
     def _next(self, count: int) -> list[Any]:
         with self.world.lock:
@@ -163,12 +165,12 @@ class SimTaskHistoryCollector(_HistoryCollector):
         return self._previous(maxCount)
 
 
-def _keep(call: Call, make: Callable[[str, "Session"], _HistoryCollector]) -> Any:
+def _keep(world: World, call: Call, make: Callable[[str, ClientSession], _HistoryCollector]) -> Any:
     session = call.session
     assert session is not None, "every call over the wire has a session"
-    with call.world.lock:
+    with world.lock:
         made = make(f"session[{session.key}]{uuid.uuid4()}", session)
-        session.objects[made.moid] = made
+        session_objects(session)[made.moid] = made
     return made.ref
 
 
@@ -178,7 +180,7 @@ def _positive(count: int) -> int:
     return count
 
 
-def _event_matches(world: "World", event: Any, spec: Any) -> bool:
+def _event_matches(world: World, event: Any, spec: Any) -> bool:
     if spec.entity is not None and not _is_about(world, getattr(event.vm, "vm", None), spec.entity):
         return False
     if spec.time is not None and not _in_time(event.createdTime, spec.time):
@@ -198,7 +200,7 @@ def _names(kind: type[Any]) -> set[str]:
     return {*full, *short, *(f"vim.event.{name}" for name in short)}
 
 
-def _task_matches(world: "World", info: vim.TaskInfo, spec: Any) -> bool:
+def _task_matches(world: World, info: vim.TaskInfo, spec: Any) -> bool:
     if spec.entity is not None and not _is_about(world, info.entity, spec.entity):
         return False
     if spec.state and info.state not in spec.state:
@@ -207,7 +209,7 @@ def _task_matches(world: "World", info: vim.TaskInfo, spec: Any) -> bool:
     return not users or getattr(info.reason, "userName", None) in users
 
 
-def _is_about(world: "World", ref: Any, by_entity: Any) -> bool:
+def _is_about(world: World, ref: Any, by_entity: Any) -> bool:
     if ref is None:
         return False
     if by_entity.recursion in ("self", "all") and ref == by_entity.entity:

@@ -1,24 +1,19 @@
 """The LicenseManager: which licence the hosts have."""
 
-from typing import TYPE_CHECKING
-
 from pyVmomi import vim, vmodl
 
-from app.simulator.objects import SimObject
 from app.simulator.spec import Licence
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 _EVALUATION_HOURS = 1440
 
 
-class SimLicenseManager(SimObject):
+class SimLicenseManager(WorldObject):
     """The LicenseManager."""
 
     vim_type = vim.LicenseManager
 
-    def __init__(self, world: "World", moid: str) -> None:
+    def __init__(self, world: World, moid: str) -> None:
         licence = _info(world.spec.licence, world.spec.version[0])
         super().__init__(
             world,

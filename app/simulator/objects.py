@@ -1,29 +1,20 @@
-"""Managed objects of the simulator and the call that reaches them."""
+"""Managed objects of the simulator, and the store that holds those that exist."""
 
-import re
-from collections.abc import Callable
+import itertools
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, TypeVar
 
-from pyVmomi import vim, vmodl
+from pyVmomi import vmodl
 
 from app.simulator import vmomi
+from app.simulator.client_session import ClientSession
+from app.simulator.property_path import Key, invalid_property, parse_path
 
-if TYPE_CHECKING:
-    from app.simulator.session import Session
-    from app.simulator.soap.serializer import Serializer
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.world import World
-
-_PATH_PART = re.compile(r"""(?:^|\.)(\w+)|\["?([^"\]]*)"?\]""")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The part of a property path that picks an element of an array: ``["2000"]``."""
-
-    text: str
+_STRUCTURAL = frozenset(
+    {"childEntity", "vm", "host", "resourcePool", "vmFolder", "hostFolder", "datastoreFolder", "networkFolder"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +22,6 @@ class Lazy:
     """A property value that is made when somebody first asks for it."""
 
     make: Callable[[], Any]
-
-
-@lru_cache(maxsize=4096)
-def parse_path(path: str) -> tuple[str | Key, ...]:
-    """Split a property path such as ``config.hardware.device["2000"].backing``.
-
-    Raises:
-        vmodl.query.InvalidProperty: it is not a path.
-    """
-    parts: list[str | Key] = []
-    position = 0
-    while position < len(path):
-        match = _PATH_PART.match(path, position)
-        if match is None:
-            raise invalid_property(path)
-        name, key = match.groups()
-        parts.append(Key(key) if name is None else name)
-        position = match.end()
-    if not parts or isinstance(parts[0], Key):
-        raise invalid_property(path)
-    return tuple(parts)
-
-
-def invalid_property(path: str) -> vmodl.query.InvalidProperty:
-    """Make the fault for a property path that does not exist."""
-    return vmodl.query.InvalidProperty(msg=f"The property path {path!r} does not exist.", name=path)
-
-
-class HasRef(Protocol):
-    """Anything that a refusal can point at."""
-
-    ref: Any
 
 
 class SimObject:
@@ -80,6 +39,7 @@ class SimObject:
     Thread: any; methods are called on the client's connection thread, without the lock.
 
     Attributes:
+        store: which objects exist in its world, and the lock that guards them.
         vim_type: the pyVmomi class of the object.
         volatile: names of properties that :meth:`read` computes anew each time.
         moid: managed object id.
@@ -93,29 +53,29 @@ class SimObject:
     vim_type: ClassVar[type[Any]]
     volatile: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, world: "World", moid: str, **properties: Any) -> None:
-        self.world = world
+    def __init__(self, store: "ObjectStore", moid: str, **properties: Any) -> None:
+        self.store = store
         self.moid = moid
         self.ref: Any = self.vim_type(moid)
         self.properties: dict[str, Any] = properties
         self.changed_at: dict[str, int] = {}
-        self.version = world.version
+        self.version = store.version
         self.fragments: dict[Any, str] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.moid}>"
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a top-level property, None when it is unset; subclasses compute some of them here."""
         value = self.properties.get(name)
         if isinstance(value, Lazy):
-            with self.world.lock:
+            with self.store.lock:
                 value = self.properties[name]
                 if isinstance(value, Lazy):
                     value = self.properties[name] = value.make()
         return value
 
-    def get(self, path: str, session: "Session | None" = None) -> Any:
+    def get(self, path: str, session: ClientSession | None = None) -> Any:
         """Resolve a property path such as ``config.hardware.device["2000"].key``; None when unset.
 
         Raises:
@@ -123,7 +83,7 @@ class SimObject:
         """
         return self.resolve(path, session)[0]
 
-    def resolve(self, path: str, session: "Session | None" = None) -> tuple[Any, type[Any]]:
+    def resolve(self, path: str, session: ClientSession | None = None) -> tuple[Any, type[Any]]:
         """Resolve a property path to its value, None when unset, and its declared type.
 
         Raises:
@@ -143,14 +103,14 @@ class SimObject:
 
     def set(self, **properties: Any) -> None:
         """Assign top-level properties and tell everybody."""
-        with self.world.lock:
+        with self.store.lock:
             self.properties.update(properties)
             self.touch(*properties)
 
     def touch(self, *names: str) -> None:
         """Tell that these top-level properties, or something inside them, changed."""
-        with self.world.lock:
-            version = self.world.bump(names)
+        with self.store.lock:
+            version = self.store.bump(names)
             for name in names:
                 self.changed_at[name] = version
             self.version = version
@@ -169,54 +129,102 @@ def _step(value: Any, declared: type[Any], part: str | Key, path: str) -> tuple[
     return getattr(value, part), info.type
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One SOAP call on its way to a managed object."""
+S = TypeVar("S", bound=SimObject)
 
-    world: "World"
-    session: "Session | None"
-    method: str
-    """WSDL name of the method that was called."""
-    serializer: "Serializer | None" = None
-    """Writes values for the API version that this client speaks; None outside the wire."""
 
-    @property
-    def user(self) -> str:
-        """Name of the account that calls, empty before login."""
-        return self.session.user.name if self.session is not None and self.session.user is not None else ""
+class ObjectStore:
+    """The managed objects that exist, by id, with one lock and one version counter.
 
-    def require(self, privilege: str, obj: HasRef) -> None:
-        """Go on only when the caller holds a privilege.
+    ``lock`` guards every property of every object and may be taken again by its holder; it is held for
+    moments, never during disk or network I/O. ``changed`` is its condition, notified at each change.
+
+    Thread: any.
+
+    Attributes:
+        objects: managed objects by id; session-bound ones (views, filters) live in their session instead.
+        version: counts changes of any kind.
+        structure_version: counts changes of who is where: objects added, removed or moved.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.objects: dict[str, SimObject] = {}
+        self.version = 1
+        self.structure_version = 1
+        self._numbers = itertools.count(1001)
+
+    def new_number(self) -> int:
+        """Return a number that was not given before in this world."""
+        return next(self._numbers)
+
+    def new_moid(self, prefix: str) -> str:
+        """Return a new managed object id such as ``vm-1001``."""
+        return f"{prefix}-{self.new_number()}"
+
+    def add(self, obj: S) -> S:
+        """Let an object exist from now on.
 
         Raises:
-            vim.fault.NotAuthenticated: nobody is logged in.
-            vim.fault.NoPermission: the account lacks the privilege.
+            ValueError: its id is taken.
         """
-        if privilege == "System.Anonymous":
-            return
-        if self.session is None or self.session.user is None:
-            raise vim.fault.NotAuthenticated(
-                msg="The session is not authenticated.", object=obj.ref, privilegeId=privilege
-            )
-        if not self.session.holds(privilege):
-            raise vim.fault.NoPermission(
-                msg="Permission to perform this operation was denied.", object=obj.ref, privilegeId=privilege
-            )
+        with self.lock:
+            if obj.moid in self.objects:
+                raise ValueError(f"managed object id {obj.moid} is taken")
+            self.objects[obj.moid] = obj
+            obj.version = self.bump(_STRUCTURAL)
+        return obj
 
-    def start_task(
-        self,
-        obj: SimObject,
-        wsdl_name: str,
-        run: "Callable[[TaskProgress], Any]",
-        *,
-        cancelable: bool = False,
-    ) -> vim.Task:
-        """Run work on a task thread; its result or fault ends up in the task's info.
+    def remove(self, obj: SimObject) -> None:
+        """Let an object cease to exist; nothing happens when it is gone already."""
+        with self.lock:
+            if self.objects.get(obj.moid) is obj:
+                del self.objects[obj.moid]
+                self.bump(_STRUCTURAL)
 
-        Args:
-            obj: the entity that the task is about.
-            wsdl_name: such as ``CreateSnapshot_Task``.
-            run: the work; what it returns is the task's result, a ``vmodl.MethodFault`` it raises its error.
-            cancelable: True when ``run`` calls ``progress.check()`` now and then.
+    def find(self, moid: str) -> SimObject | None:
+        """Return an object by id, or None."""
+        return self.objects.get(moid)
+
+    def get(self, ref: Any) -> SimObject:
+        """Return the object that a pyVmomi reference or an id names.
+
+        Raises:
+            vmodl.fault.ManagedObjectNotFound: it does not exist, or not any more.
         """
-        return self.world.tasks.start(obj, wsdl_name, run, user=self.user, cancelable=cancelable)
+        moid: str = ref if isinstance(ref, str) else ref._moId
+        obj = self.objects.get(moid)
+        if obj is None or not (ref is moid or vmomi.refers_to(ref, obj.vim_type)):
+            raise not_found(ref)
+        return obj
+
+    def all(self, kind: type[S]) -> list[S]:
+        """Return every object of a class, oldest first."""
+        with self.lock:
+            return [obj for obj in self.objects.values() if isinstance(obj, kind)]
+
+    def bump(self, names: Iterable[str]) -> int:
+        """Count a change of properties with these names and wake whoever waits; return the new version."""
+        with self.lock:
+            self.version += 1
+            if not _STRUCTURAL.isdisjoint(names):
+                self.structure_version = self.version
+            self.changed.notify_all()
+            return self.version
+
+
+def not_found(ref: Any) -> vmodl.fault.ManagedObjectNotFound:
+    """Make the fault for a reference to something that does not exist."""
+    reference = vmomi.reference(ref) if isinstance(ref, str) else ref
+    return vmodl.fault.ManagedObjectNotFound(
+        msg="The object has already been deleted or has not been completely created", obj=reference
+    )
+
+
+class _SessionObjects(dict[str, SimObject]):
+    """Managed objects by id that only one session sees."""
+
+
+def session_objects(session: ClientSession) -> dict[str, SimObject]:
+    """Return the managed objects that only this session sees (views, collectors, filters), by id."""
+    return session.part(_SessionObjects)

@@ -1,21 +1,20 @@
 """The SearchIndex: finds entities by what identifies them."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim
 
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
+from app.simulator.objects import SimObject
 from app.simulator.views import children
 from app.simulator.wellknown import well_known
-
-if TYPE_CHECKING:
-    pass
+from app.simulator.world import WorldObject
 
 _NOT_IN_PATHS = (vim.ResourcePool,)
 
 
-class SimSearchIndex(SimObject):
+class SimSearchIndex(WorldObject):
     """The SearchIndex. Every search looks at all VMs or hosts; nothing is found of what does not exist."""
 
     vim_type = vim.SearchIndex

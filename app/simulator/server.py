@@ -10,7 +10,6 @@ from app.simulator.folder import FolderHandler, FolderPorts
 from app.simulator.guests import Guests
 from app.simulator.inventory.build import build_inventory
 from app.simulator.nfc import NfcOptions, NfcServer, NfcTls, TicketBook
-from app.simulator.session import SessionBook
 from app.simulator.singletons import add_singletons
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.soap.http import HttpsServer
@@ -173,7 +172,6 @@ class VSphereSimulator:
 
     def _make_world(self, starting: ExitStack) -> None:
         world = self.world
-        world.sessions = SessionBook(world)
         world.tickets = TicketBook(world.clock)
         starting.callback(self._close_disks)
         guests = world.guests = Guests(self.spec.seed)

@@ -1,22 +1,18 @@
 """Makes the managed objects that exist once and that every client meets first."""
 
-from typing import TYPE_CHECKING
-
 from app.simulator.authorization import SimAuthorizationManager
 from app.simulator.content import SimServiceInstance
 from app.simulator.history import SimEventManager, SimTaskManager
 from app.simulator.licences import SimLicenseManager
 from app.simulator.properties.collector import SimPropertyCollector
 from app.simulator.search import SimSearchIndex
-from app.simulator.session import SimSessionManager
+from app.simulator.session_manager import SimSessionManager
 from app.simulator.views import SimViewManager
 from app.simulator.wellknown import well_known
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World
 
 
-def add_singletons(world: "World") -> None:
+def add_singletons(world: World) -> None:
     """Let the ServiceInstance and the managers exist; the inventory's own ones are the inventory's to make."""
     ids = well_known(world.spec.flavour)
     world.add(SimServiceInstance(world))

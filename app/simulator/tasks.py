@@ -4,16 +4,19 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
+from app.core.clock import Clock
 from app.simulator import vmomi
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
+from app.simulator.events import EventLog
+from app.simulator.faults import FaultScript
+from app.simulator.objects import ObjectStore, SimObject
+from app.simulator.progress import TaskProgress
+from app.simulator.spec import Flavour
 from app.simulator.wellknown import well_known
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
 
 _log = logging.getLogger(__name__)
 
@@ -21,53 +24,13 @@ _KEPT = 1000
 _RECENT_S = 600.0
 
 
-class TaskProgress:
-    """What a running task's work gets. Thread: the task's own."""
-
-    def __init__(self, task: "SimTask", runner: "TaskRunner") -> None:
-        self._task = task
-        self._runner = runner
-
-    @property
-    def task(self) -> vim.Task:
-        """Reference of the task."""
-        ref: vim.Task = self._task.ref
-        return ref
-
-    def report(self, percent: int) -> None:
-        """Show how far the work is, 0 to 100."""
-        with self._task.world.lock:
-            info = self._task.properties["info"]
-            if info.progress != percent:
-                info.progress = percent
-                self._task.touch("info")
-
-    def check(self) -> None:
-        """Go on, or stop here.
-
-        Raises:
-            vmodl.fault.RequestCanceled: somebody cancelled the task, or the simulator stops.
-        """
-        if self._task.cancel_wanted or self._runner.stopping:
-            raise vmodl.fault.RequestCanceled(msg="The task was canceled by a user.")
-
-    def pause(self, seconds: float) -> None:
-        """Sleep, but wake when the simulator stops.
-
-        Raises:
-            vmodl.fault.RequestCanceled: as :meth:`check`.
-        """
-        self._runner.stop_event.wait(seconds)
-        self.check()
-
-
 class SimTask(SimObject):
     """A task; stays visible for a while after its end."""
 
     vim_type = vim.Task
 
-    def __init__(self, world: "World", moid: str, info: vim.TaskInfo) -> None:
-        super().__init__(world, moid, info=info)
+    def __init__(self, store: ObjectStore, moid: str, info: vim.TaskInfo) -> None:
+        super().__init__(store, moid, info=info)
         self.cancel_wanted = False
         self.finished_at: float | None = None
 
@@ -84,7 +47,7 @@ class SimTask(SimObject):
             vmodl.fault.NotSupported: the task cannot be cancelled.
             vim.fault.InvalidState: it is over.
         """
-        with self.world.lock:
+        with self.store.lock:
             if self.finished_at is not None:
                 raise vim.fault.InvalidState(msg="The task is over.")
             if not self.info.cancelable:
@@ -97,8 +60,14 @@ class SimTask(SimObject):
 class TaskRunner:
     """Starts tasks, each on its own thread, and waits for them at the end. Thread: any."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(
+        self, store: ObjectStore, clock: Clock, events: EventLog, faults: FaultScript, flavour: Flavour
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._events = events
+        self._faults = faults
+        self._flavour = flavour
         self._tasks: deque[SimTask] = deque()
         self._threads: set[threading.Thread] = set()
         self.stop_event = threading.Event()
@@ -117,9 +86,10 @@ class TaskRunner:
         user: str = "",
         cancelable: bool = False,
     ) -> vim.Task:
-        """Run work as a task on an object; see :meth:`app.simulator.objects.Call.start_task`."""
-        world = self._world
-        moid = world.new_moid("task") if world.spec.is_vcenter else f"haTask-{obj.moid}-{world.new_number()}"
+        """Run work as a task on an object; see :meth:`app.simulator.calls.Call.start_task`."""
+        store = self._store
+        is_vcenter = self._flavour is Flavour.VCENTER
+        moid = store.new_moid("task") if is_vcenter else f"haTask-{obj.moid}-{store.new_number()}"
         method = vmomi.method(wsdl_name)
         owner = method.owner if method is not None else obj.vim_type
         info = vim.TaskInfo(
@@ -133,15 +103,15 @@ class TaskRunner:
             cancelled=False,
             cancelable=cancelable,
             reason=vim.TaskReasonUser(userName=user),
-            queueTime=world.now(),
-            eventChainId=world.new_number(),
+            queueTime=self._clock.now(),
+            eventChainId=store.new_number(),
         )
-        task = SimTask(world, moid, info)
+        task = SimTask(store, moid, info)
         thread = threading.Thread(target=self._run, args=(task, wsdl_name, run), name=f"sim-{moid}")
-        with world.lock:
+        with store.lock:
             if self.stopping:
                 raise vmodl.fault.RequestCanceled(msg="The server is shutting down.")
-            world.add(task)
+            store.add(task)
             self._tasks.append(task)
             self._forget_old()
             self._threads.add(thread)
@@ -153,8 +123,8 @@ class TaskRunner:
 
     def recent(self, obj: SimObject | None = None) -> list[vim.Task]:
         """Return queued and running tasks and those that ended not long ago, of one object or all."""
-        oldest = self._world.clock.monotonic() - _RECENT_S
-        with self._world.lock:
+        oldest = self._clock.monotonic() - _RECENT_S
+        with self._store.lock:
             return [
                 task.ref
                 for task in self._tasks
@@ -164,32 +134,32 @@ class TaskRunner:
 
     def running_on(self, obj: SimObject) -> list[SimTask]:
         """Return the tasks on an object that are not over, oldest first."""
-        with self._world.lock:
+        with self._store.lock:
             return [task for task in self._tasks if task.finished_at is None and task.info.entity == obj.ref]
 
     def all(self) -> list[SimTask]:
         """Return every task that is still known, oldest first."""
-        with self._world.lock:
+        with self._store.lock:
             return list(self._tasks)
 
     def stop(self) -> None:
         """Ask every task to stop and wait until its thread has ended."""
         self.stop_event.set()
-        self._world.faults.release()
+        self._faults.release()
         for thread in list(self._threads):
             thread.join()
 
     def _run(self, task: SimTask, wsdl_name: str, run: Callable[[TaskProgress], Any]) -> None:
-        progress = TaskProgress(task, self)
-        with self._world.lock:
+        progress = TaskProgress(task, self.stop_event, lambda: task.cancel_wanted)
+        with self._store.lock:
             task.info.state = vim.TaskInfo.State.running
-            task.info.startTime = self._world.now()
+            task.info.startTime = self._clock.now()
             task.touch("info")
         result, error = None, None
         try:
-            self._world.faults.wait_while_hung(wsdl_name, lambda: self.stopping or task.cancel_wanted)
+            self._faults.wait_while_hung(wsdl_name, lambda: self.stopping or task.cancel_wanted)
             progress.check()
-            self._world.faults.on_task(wsdl_name)
+            self._faults.on_task(wsdl_name)
             result = run(progress)
         except vmodl.MethodFault as fault:
             error = fault
@@ -199,7 +169,7 @@ class TaskRunner:
         self._finish(task, result, error)
 
     def _finish(self, task: SimTask, result: Any, error: vmodl.MethodFault | None) -> None:
-        with self._world.lock:
+        with self._store.lock:
             info = task.info
             if error is None:
                 info.progress = None
@@ -209,8 +179,8 @@ class TaskRunner:
                 error.msg = vmomi.message_of(error)
                 info.error = error
                 info.state = vim.TaskInfo.State.error
-            info.completeTime = self._world.now()
-            task.finished_at = self._world.clock.monotonic()
+            info.completeTime = self._clock.now()
+            task.finished_at = self._clock.monotonic()
             task.touch("info")
             self._threads.discard(threading.current_thread())
             self._announce()
@@ -218,7 +188,7 @@ class TaskRunner:
     def _post_event(self, obj: SimObject, info: vim.TaskInfo, user: str) -> None:
         """Write the beginning of a task into the log of events, as it is at this moment."""
         fields = {one.name: getattr(info, one.name) for one in info._GetPropertyList()}
-        self._world.events.post(
+        self._events.post(
             vim.event.TaskEvent,
             f"Task: {info.descriptionId}",
             vm=obj if obj.vim_type is vim.VirtualMachine else None,
@@ -228,10 +198,10 @@ class TaskRunner:
 
     def _forget_old(self) -> None:
         while len(self._tasks) > _KEPT and self._tasks[0].finished_at is not None:
-            self._world.remove(self._tasks.popleft())
+            self._store.remove(self._tasks.popleft())
 
     def _announce(self) -> None:
-        manager = self._world.find(well_known(self._world.spec.flavour).taskManager)
+        manager = self._store.find(well_known(self._flavour).taskManager)
         if manager is not None:
             manager.touch("recentTask")
 

@@ -2,16 +2,14 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import VmomiSupport, vim, vmodl
 
-from app.simulator.objects import Call, SimObject
-from app.simulator.world import not_found
-
-if TYPE_CHECKING:
-    from app.simulator.session import Session
-    from app.simulator.world import World
+from app.simulator.calls import Call
+from app.simulator.client_session import ClientSession
+from app.simulator.objects import SimObject, not_found, session_objects
+from app.simulator.world import World, WorldObject
 
 _CHILDREN: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (vim.Folder, ("childEntity",)),
@@ -22,7 +20,7 @@ _CHILDREN: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
 )
 
 
-def children(world: "World", obj: SimObject) -> list[SimObject]:
+def children(world: World, obj: SimObject) -> list[SimObject]:
     """Return what is directly inside an entity, in the order of its properties."""
     found: list[SimObject] = []
     for kind, names in _CHILDREN:
@@ -34,7 +32,7 @@ def children(world: "World", obj: SimObject) -> list[SimObject]:
     return found
 
 
-def descendants(world: "World", obj: SimObject) -> list[SimObject]:
+def descendants(world: World, obj: SimObject) -> list[SimObject]:
     """Return everything inside an entity, however deep, each once."""
     seen: dict[str, SimObject] = {}
     waiting = [obj]
@@ -46,17 +44,17 @@ def descendants(world: "World", obj: SimObject) -> list[SimObject]:
     return list(seen.values())
 
 
-class _View(SimObject):
+class _View(WorldObject):
     """A view of one session."""
 
-    def __init__(self, world: "World", moid: str, session: "Session", **properties: Any) -> None:
+    def __init__(self, world: World, moid: str, session: ClientSession, **properties: Any) -> None:
         super().__init__(world, moid, **properties)
         self._session = session
 
     def DestroyView(self, call: Call) -> None:
         """Do away with the view."""
         with self.world.lock:
-            self._session.objects.pop(self.moid, None)
+            session_objects(self._session).pop(self.moid, None)
 
 
 class SimContainerView(_View):
@@ -65,12 +63,12 @@ class SimContainerView(_View):
     vim_type = vim.view.ContainerView
     volatile = frozenset({"view"})
 
-    def __init__(self, world: "World", moid: str, session: "Session", container: SimObject, **wish: Any) -> None:
+    def __init__(self, world: World, moid: str, session: ClientSession, container: SimObject, **wish: Any) -> None:
         super().__init__(world, moid, session, container=container.ref, **wish)
         self._container = container
         self._known: tuple[int, list[Any]] = (0, [])
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property; ``view`` is as the world is now."""
         if name != "view":
             return super().read(name, session)
@@ -113,17 +111,17 @@ class SimListView(_View):
             return _references(ref for ref in wanted if self.world.find(ref._moId) is None)
 
 
-class SimViewManager(SimObject):
+class SimViewManager(WorldObject):
     """The ViewManager."""
 
     vim_type = vim.view.ViewManager
     volatile = frozenset({"viewList"})
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property; ``viewList`` are those of the session that asks."""
         if name == "viewList" and session is not None:
             with self.world.lock:
-                views = [one.ref for one in session.objects.values() if isinstance(one, _View)]
+                views = [one.ref for one in session_objects(session).values() if isinstance(one, _View)]
             return vim.view.View.Array(views)  # type: ignore[attr-defined]
         return super().read(name, session)
 
@@ -159,22 +157,22 @@ class SimViewManager(SimObject):
         session = _session(call)
         return self._keep(session, SimListView(self.world, self._new_id(session), session, view=_references(refs)))
 
-    def _new_id(self, session: "Session") -> str:
+    def _new_id(self, session: ClientSession) -> str:
         return f"session[{session.key}]{uuid.uuid4()}"
 
-    def _keep(self, session: "Session", view: _View) -> Any:
+    def _keep(self, session: ClientSession, view: _View) -> Any:
         with self.world.lock:
-            session.objects[view.moid] = view
+            session_objects(session)[view.moid] = view
         return view.ref
 
 
-def _session(call: Call) -> "Session":
+def _session(call: Call) -> ClientSession:
     assert call.session is not None, "every call over the wire has a session"
     return call.session
 
 
 def _shown_by(call: Call, view: Any) -> list[Any]:
-    found = _session(call).objects.get(view._moId)
+    found = session_objects(_session(call)).get(view._moId)
     if not isinstance(found, _View):
         raise not_found(view)
     return list(found.read("view"))

@@ -24,7 +24,7 @@ from app.core.priority import yield_to_others
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
 from app.simulator.storage.disk import SimDisk
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.virtual_machine import VirtualMachine
 from tests.bench.catalog_history import VMS_PER_RULE, Builder
 from tests.bench.gui_window import TASKS, Figures, Opening
 from tests.bench.page import circumstances, write_section

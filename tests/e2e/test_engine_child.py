@@ -33,7 +33,7 @@ from app.paths import HOME_VARIABLE
 from app.secretstore.errors import PassphraseRefused
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.server import VSphereSimulator
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.virtual_machine import VirtualMachine
 from tests.support.given_passphrase import GivenPassphrase
 from tests.support.own_engine import open_door
 from tests.support.signals import catches_sigterm

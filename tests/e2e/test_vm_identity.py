@@ -14,7 +14,7 @@ from app.domain.ids import VmId
 from app.domain.states import BackupKind, TaskState
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, VmSpec
 from app.simulator.vm.identities import register_again, set_up_again, share_uuids
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.virtual_machine import VirtualMachine
 from app.simulator.vm.values import changed
 from tests.e2e.conftest import OpenStage
 from tests.support.stage import MIB, Made, back_up, explain, finished, small_spec, start_backup, vm_named

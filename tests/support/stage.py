@@ -23,7 +23,7 @@ from app.engine.engine import Engine
 from app.repository import Repository
 from app.simulator.server import VSphereSimulator
 from app.simulator.spec import DiskSpec, SimulatorSpec, VmSpec
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.virtual_machine import VirtualMachine
 
 MIB = 1024 * 1024
 RULE = "e2e"

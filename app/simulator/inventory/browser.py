@@ -4,20 +4,18 @@ import fnmatch
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pyVmomi import VmomiSupport, vim
 
-from app.simulator.objects import Call, SimObject
-from app.simulator.storage import DatastorePath, StorageError
+from app.simulator.calls import Call
+from app.simulator.inventory.datastore import Datastore
+from app.simulator.inventory.index import DatacenterParts
+from app.simulator.objects import SimObject
+from app.simulator.progress import TaskProgress
+from app.simulator.storage import DatastorePath, SimDatastore, StorageError
 from app.simulator.vm.storage_faults import as_vim_faults
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.datastore import Datastore
-    from app.simulator.inventory.index import DatacenterParts
-    from app.simulator.storage import SimDatastore
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 _browser = vim.host.DatastoreBrowser
 SearchSpec = _browser.SearchSpec
@@ -33,7 +31,7 @@ _RESULTS: Any = VmomiSupport.GetVmodlType("vim.host.DatastoreBrowser.SearchResul
 _EXTENTS = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk", "-sesparse.vmdk")
 
 
-class DatastoreBrowser(SimObject):
+class DatastoreBrowser(WorldObject):
     """Looks into one datastore, or into all.
 
     Attributes:
@@ -44,13 +42,13 @@ class DatastoreBrowser(SimObject):
     volatile: ClassVar[frozenset[str]] = frozenset({"datastore"})
 
     def __init__(
-        self, world: "World", moid: str, only: "Datastore | None" = None, compute: "SimObject | None" = None
+        self, world: World, moid: str, only: Datastore | None = None, compute: SimObject | None = None
     ) -> None:
         super().__init__(world, moid, supportedType=[kind() for _, kind, _ in _KINDS])
         self.only = only
         self.compute = compute
 
-    def _parts(self) -> "DatacenterParts":
+    def _parts(self) -> DatacenterParts:
         parts: DatacenterParts = self.world.inventory.parts_of(self.only or self.compute)
         return parts
 
@@ -60,7 +58,7 @@ class DatastoreBrowser(SimObject):
             return [one.ref for one in self._datastores()]
         return super().read(name, session)
 
-    def _datastores(self) -> "list[Datastore]":
+    def _datastores(self) -> list[Datastore]:
         return [self.only] if self.only is not None else self.world.inventory.datastores_in(self._parts())
 
     def SearchDatastore_Task(
@@ -69,7 +67,7 @@ class DatastoreBrowser(SimObject):
         """List a directory."""
         datastore, path = self._checked(call, datastorePath)
 
-        def search(_: "TaskProgress") -> _browser.SearchResults:
+        def search(_: TaskProgress) -> _browser.SearchResults:
             return _listing(datastore, path, searchSpec or SearchSpec())
 
         return call.start_task(datastore, "SearchDatastore_Task", search)
@@ -80,7 +78,7 @@ class DatastoreBrowser(SimObject):
         """List a directory and everything below it."""
         datastore, path = self._checked(call, datastorePath)
 
-        def search(_: "TaskProgress") -> Any:
+        def search(_: TaskProgress) -> Any:
             root = datastore.storage.resolve(path)
             below = sorted(entry for entry in root.rglob("*") if entry.is_dir())
             base = datastore.storage.root
@@ -90,7 +88,7 @@ class DatastoreBrowser(SimObject):
 
         return call.start_task(datastore, "SearchDatastoreSubFolders_Task", search)
 
-    def _checked(self, call: Call, text: str) -> "tuple[Datastore, DatastorePath]":
+    def _checked(self, call: Call, text: str) -> tuple[Datastore, DatastorePath]:
         with as_vim_faults(text):
             path = DatastorePath.parse(self._parts().key_of(text))
         datastore = next((one for one in self._datastores() if one.name == path.datastore), None)
@@ -100,7 +98,7 @@ class DatastoreBrowser(SimObject):
         return datastore, path
 
 
-def _listing(datastore: "Datastore", path: DatastorePath, spec: SearchSpec) -> _browser.SearchResults:
+def _listing(datastore: Datastore, path: DatastorePath, spec: SearchSpec) -> _browser.SearchResults:
     with as_vim_faults(str(path)):
         directory = datastore.storage.resolve(path)
     if not directory.is_dir():
@@ -111,7 +109,7 @@ def _listing(datastore: "Datastore", path: DatastorePath, spec: SearchSpec) -> _
     return _browser.SearchResults(datastore=datastore.ref, folderPath=str(path), file=files)
 
 
-def _infos(storage: "SimDatastore", entry: Path, spec: SearchSpec) -> Iterator[_browser.FileInfo]:
+def _infos(storage: SimDatastore, entry: Path, spec: SearchSpec) -> Iterator[_browser.FileInfo]:
     patterns = spec.matchPattern or ["*"]
     folded = (entry.name.lower(), [pattern.lower() for pattern in patterns])
     name, patterns = folded if spec.searchCaseInsensitive else (entry.name, list(patterns))
@@ -145,7 +143,7 @@ def _kind_of(entry: Path, spec: SearchSpec) -> type[_browser.FileInfo] | None:
     return None if wanted else _browser.FileInfo
 
 
-def _size_bytes(storage: "SimDatastore", entry: Path) -> int:
+def _size_bytes(storage: SimDatastore, entry: Path) -> int:
     """Return the size of a file; a disk's is the space that it takes."""
     if entry.is_dir():
         return 0

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim
 
@@ -17,28 +16,28 @@ from app.simulator.inventory.compute import (
 )
 from app.simulator.inventory.datacenter import Datacenter
 from app.simulator.inventory.datastore import Datastore
+from app.simulator.inventory.datastore_system import DatastoreSystem
 from app.simulator.inventory.entity import adopt, children_of, stored_name
 from app.simulator.inventory.files import FileManager, VirtualDiskManager
 from app.simulator.inventory.folder import Folder
 from app.simulator.inventory.host import HostSystem
 from app.simulator.inventory.index import DatacenterParts, Inventory
 from app.simulator.inventory.network import DistributedPortgroup, DistributedSwitch, Network
+from app.simulator.inventory.vm_folder import VmFolder
 from app.simulator.nfc import TicketBook
+from app.simulator.objects import SimObject
 from app.simulator.spec import DatacenterSpec, DatastoreSpec, VmSpec
 from app.simulator.storage import DatastorePath, DiskStore, SimDatastore
 from app.simulator.vm.create import new_vm_moid, safe_name
 from app.simulator.vm.from_spec import SpecPlace, vm_from_spec
 from app.simulator.vm.guests_port import guest_started
-from app.simulator.vm.machine import VirtualMachine
 from app.simulator.vm.nfc_service import NfcService
+from app.simulator.vm.virtual_machine import VirtualMachine
 from app.simulator.wellknown import WellKnown, well_known
-
-if TYPE_CHECKING:
-    from app.simulator.objects import SimObject
-    from app.simulator.world import World
+from app.simulator.world import World
 
 
-def build_inventory(world: "World") -> Inventory:
+def build_inventory(world: World) -> Inventory:
     """Make everything that the world's spec asks for; guests of running VMs begin to write.
 
     What the world does not have yet (disks, tickets, guests) is made too; whoever stops the world stops its guests
@@ -50,7 +49,7 @@ def build_inventory(world: "World") -> Inventory:
     """
     ids = well_known(world.spec.flavour)
     root = _root(world, ids)
-    inventory = Inventory(root=root)
+    inventory = Inventory(root=root, new_machine=VirtualMachine)
     world.inventory = inventory
     for spec in world.spec.datacenters:
         parts = _datacenter(world, root, spec)
@@ -76,14 +75,14 @@ def build_inventory(world: "World") -> Inventory:
 # ---- the frame -----------------------------------------------------------------------------------------
 
 
-def _root(world: "World", ids: WellKnown) -> Folder:
+def _root(world: World, ids: WellKnown) -> Folder:
     is_vcenter = world.spec.is_vcenter
     kinds: tuple[type[object], ...] = (vim.Folder, vim.Datacenter) if is_vcenter else (vim.Datacenter,)
     name = "Datacenters" if is_vcenter else "ha-folder-root"
     return world.add(Folder(world, ids.rootFolder, name, None, kinds))
 
 
-def _datacenter(world: "World", root: Folder, spec: DatacenterSpec) -> DatacenterParts:
+def _datacenter(world: World, root: Folder, spec: DatacenterSpec) -> DatacenterParts:
     is_vcenter = world.spec.is_vcenter
     folder = _folder(root, spec.folder if is_vcenter else ())
     name = stored_name(spec.name) if is_vcenter else "ha-datacenter"
@@ -113,7 +112,7 @@ def _datacenter(world: "World", root: Folder, spec: DatacenterSpec) -> Datacente
     )
 
 
-def _add_pools(world: "World") -> None:
+def _add_pools(world: World) -> None:
     parts = world.inventory.first
     for path in world.spec.resource_pools if world.spec.is_vcenter else ():
         above = parts.pools[path[:-1]]
@@ -123,30 +122,30 @@ def _add_pools(world: "World") -> None:
         )
 
 
-def _moid(world: "World", prefix: str, fixed: str) -> str:
+def _moid(world: World, prefix: str, fixed: str) -> str:
     """Return a new id on a vCenter, and on a bare ESXi the one that clients know."""
     return world.new_moid(prefix) if world.spec.is_vcenter else fixed
 
 
-_FOLDERS: tuple[tuple[str, str, tuple[type[object], ...]], ...] = (
-    ("vm", "v", (vim.VirtualMachine,)),
-    ("host", "h", (vim.ComputeResource,)),
-    ("datastore", "s", (vim.Datastore,)),
-    ("network", "n", (vim.Network, vim.DistributedVirtualSwitch)),
+_FOLDERS: tuple[tuple[str, str, type[Folder], tuple[type[object], ...]], ...] = (
+    ("vm", "v", VmFolder, (vim.VirtualMachine,)),
+    ("host", "h", Folder, (vim.ComputeResource,)),
+    ("datastore", "s", Folder, (vim.Datastore,)),
+    ("network", "n", Folder, (vim.Network, vim.DistributedVirtualSwitch)),
 )
 
 
-def _datacenter_folders(world: "World", datacenter: Datacenter) -> dict[str, Folder]:
+def _datacenter_folders(world: World, datacenter: Datacenter) -> dict[str, Folder]:
     folders: dict[str, Folder] = {}
-    for name, letter, kinds in _FOLDERS:
+    for name, letter, made_as, kinds in _FOLDERS:
         moid = f"group-{letter}{world.new_number()}" if world.spec.is_vcenter else f"ha-folder-{name}"
         allowed = (*kinds, vim.Folder) if world.spec.is_vcenter else kinds
-        folders[name] = world.add(Folder(world, moid, name, datacenter, allowed))
+        folders[name] = world.add(made_as(world, moid, name, datacenter, allowed))
         datacenter.set(**{f"{name}Folder": folders[name].ref})
     return folders
 
 
-def _compute(world: "World", folder: Folder, names: tuple[str, ...]) -> ComputeResource:
+def _compute(world: World, folder: Folder, names: tuple[str, ...]) -> ComputeResource:
     if world.spec.is_vcenter:
         cluster_id = world.new_moid("domain-c").replace("c-", "c")
         compute: ComputeResource = ClusterComputeResource(world, cluster_id, "Cluster", folder)
@@ -157,14 +156,16 @@ def _compute(world: "World", folder: Folder, names: tuple[str, ...]) -> ComputeR
     adopt(folder, compute)
     for name in names:
         moid = world.new_moid("host") if world.spec.is_vcenter else "ha-host"
-        compute.hosts.append(world.add(HostSystem(world, moid, name, compute)))
+        host = world.add(HostSystem(world, moid, name, compute))
+        world.add(DatastoreSystem(world, host))
+        compute.hosts.append(host)
     return compute
 
 
 # ---- datastores and networks ---------------------------------------------------------------------------
 
 
-def _add_datastore(world: "World", parts: DatacenterParts, spec: DatastoreSpec) -> None:
+def _add_datastore(world: World, parts: DatacenterParts, spec: DatastoreSpec) -> None:
     inventory: Inventory = world.inventory
     key = parts.datastore_keys[spec.name] = inventory.kept_name(spec.name)
     storage = world.datastores.get(key)
@@ -187,7 +188,7 @@ def _add_datastore(world: "World", parts: DatacenterParts, spec: DatastoreSpec) 
         datastore.mount(host)
 
 
-def _add_networks(world: "World", parts: DatacenterParts, spec: DatacenterSpec) -> None:
+def _add_networks(world: World, parts: DatacenterParts, spec: DatacenterSpec) -> None:
     for name in spec.networks:
         moid = world.new_moid("network") if world.spec.is_vcenter else f"HaNetwork-{name}"
         _connect(parts, world.add(Network(world, moid, stored_name(name), parts.network_folder)))
@@ -201,7 +202,7 @@ def _add_networks(world: "World", parts: DatacenterParts, spec: DatacenterSpec) 
         number += 1
 
 
-def _add_switch(world: "World", parts: DatacenterParts, names: list[str], number: int) -> None:
+def _add_switch(world: World, parts: DatacenterParts, names: list[str], number: int) -> None:
     """Add a distributed switch; all but a datacenter's first have a folder of their own for their port groups."""
     name = "DSwitch" if number == 1 else f"DSwitch {number}"
     folder = parts.network_folder if number == 1 else parts.network_folder.subfolder(f"Networks of {name}")
@@ -228,10 +229,10 @@ def _connect(parts: DatacenterParts, network: Network, folder: Folder | None = N
 # ---- VMs -----------------------------------------------------------------------------------------------
 
 
-def _add_vms(world: "World") -> None:
+def _add_vms(world: World) -> None:
     """Add all VMs at once: one by one would take time that grows with the square of their number."""
     inventory: Inventory = world.inventory
-    offers = [_Offer.of(parts) for parts in inventory.datacenters]
+    offers = [_Offer.of(inventory, parts) for parts in inventory.datacenters]
     by_path = {path.path: offer for path, offer in zip(world.spec.datacenters, offers, strict=True)}
     homes: set[DatastorePath] = set()
     machines: list[VirtualMachine] = []
@@ -256,8 +257,8 @@ class _Offer:
     """Name of the network of VMs that name none; empty without networks."""
 
     @classmethod
-    def of(cls, parts: DatacenterParts) -> "_Offer":
-        networks = parts.datacenter.inventory.networks_in(parts)
+    def of(cls, inventory: Inventory, parts: DatacenterParts) -> "_Offer":
+        networks = inventory.networks_in(parts)
         return cls(
             parts=parts,
             hosts={host.name: host for host in parts.hosts},
@@ -280,7 +281,7 @@ def _as_kept(offer: _Offer, spec: VmSpec) -> VmSpec:
     )
 
 
-def _place(world: "World", offer: _Offer, spec: VmSpec, homes: set[DatastorePath], index: int) -> SpecPlace:
+def _place(world: World, offer: _Offer, spec: VmSpec, homes: set[DatastorePath], index: int) -> SpecPlace:
     parts = offer.parts
     return SpecPlace(
         folder=_folder(parts.vm_folder, spec.folder if world.spec.is_vcenter else ()),
@@ -310,7 +311,7 @@ def _home(spec: VmSpec, taken: set[DatastorePath]) -> DatastorePath:
     raise ValueError(f"too many VMs are called {spec.name}")
 
 
-def _settle(world: "World", machines: Iterable[VirtualMachine]) -> None:
+def _settle(world: World, machines: Iterable[VirtualMachine]) -> None:
     children: dict[SimObject, list[VirtualMachine]] = {}
     members: dict[SimObject, list[VirtualMachine]] = {}
     with world.lock:
@@ -329,7 +330,7 @@ def _settle(world: "World", machines: Iterable[VirtualMachine]) -> None:
             owner.set(vm=[*owner.properties["vm"], *(one.ref for one in added)])
 
 
-def _refuse_twins(parent: "SimObject", added: list[VirtualMachine]) -> None:
+def _refuse_twins(parent: SimObject, added: list[VirtualMachine]) -> None:
     names = [child.properties.get("name") for child in children_of(parent)] + [one.name for one in added]
     if len(names) != len(set(names)):
         raise ValueError(f"two entities of the folder {parent.properties['name']} have the same name")

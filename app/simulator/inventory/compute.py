@@ -1,23 +1,18 @@
 """Clusters, stand-alone compute resources, resource pools, and what an environment can run."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pyVmomi import vim
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import Entity
-from app.simulator.objects import Call, SimObject
+from app.simulator.inventory.hardware import CORE_MHZ, HARDWARE_NUMBERS, HOST_CORES, HOST_MEMORY_BYTES
+from app.simulator.inventory.host import HostSystem
+from app.simulator.inventory.surroundings import Surroundings
+from app.simulator.objects import SimObject
 from app.simulator.vm import guest_systems
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.host import HostSystem
-    from app.simulator.inventory.index import DatacenterParts, Inventory
-    from app.simulator.world import World
-
-GIB = 1 << 30
-HOST_MEMORY_BYTES = 256 * GIB
-HOST_CORES = 32
-CORE_MHZ = 2600
+from app.simulator.world import World, WorldObject
 
 
 def _summary(compute: "ComputeResource") -> vim.ComputeResource.Summary:
@@ -52,25 +47,20 @@ class ComputeResource(Entity):
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "summary": _summary,
         "host": lambda compute: [host.ref for host in compute.hosts],
-        "datastore": lambda compute: [one.ref for one in compute.inventory.datastores_in(compute.parts)],
-        "network": lambda compute: [one.ref for one in compute.inventory.networks_in(compute.parts)],
+        "datastore": lambda compute: [one.ref for one in compute.surroundings.datastores_near(compute)],
+        "network": lambda compute: [one.ref for one in compute.surroundings.networks_near(compute)],
         "configurationEx": lambda _: vim.ComputeResource.ConfigInfo(vmSwapPlacement="vmDirectory"),
     }
 
-    def __init__(self, world: "World", moid: str, name: str, parent: SimObject) -> None:
+    def __init__(self, world: World, moid: str, name: str, parent: SimObject) -> None:
         super().__init__(world, moid, name, parent)
         self.hosts: list[HostSystem] = []
 
     @property
-    def inventory(self) -> "Inventory":
-        """What it belongs to."""
-        inventory: Inventory = self.world.inventory
-        return inventory
-
-    @property
-    def parts(self) -> "DatacenterParts":
-        """The datacenter that it is in."""
-        return self.inventory.parts_of(self)
+    def surroundings(self) -> Surroundings:
+        """The inventory that it is part of."""
+        surroundings: Surroundings = self.world.inventory
+        return surroundings
 
 
 class ClusterComputeResource(ComputeResource):
@@ -146,7 +136,7 @@ class ResourcePool(Entity):
 
     def __init__(
         self,
-        world: "World",
+        world: World,
         moid: str,
         owner: ComputeResource,
         *,
@@ -160,12 +150,12 @@ class ResourcePool(Entity):
             above.pools.append(self)
 
 
-class EnvironmentBrowser(SimObject):
+class EnvironmentBrowser(WorldObject):
     """Tells what a VM may look like on the hosts of a compute resource."""
 
     vim_type = vim.EnvironmentBrowser
 
-    def __init__(self, world: "World", moid: str, compute: ComputeResource) -> None:
+    def __init__(self, world: World, moid: str, compute: ComputeResource) -> None:
         super().__init__(world, moid)
         self.compute = compute
 
@@ -202,8 +192,3 @@ class EnvironmentBrowser(SimObject):
             ],
             guestOSDefaultIndex=0,
         )
-
-
-HARDWARE_NUMBERS = (7, 8, 9, 10, 11, 13, 14, 15, 17, 18, 19, 20, 21)
-NEWEST_HARDWARE = {"6.5.0": 13, "6.7.0": 14, "7.0.3": 19, "8.0.3": 21}
-"""The newest virtual hardware version of each ESXi."""

@@ -1,26 +1,16 @@
 """Datacenters."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pyVmomi import vim
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import Entity
-from app.simulator.objects import Call
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.index import Inventory
-    from app.simulator.tasks import TaskProgress
-
-
-def _datastores(datacenter: "Datacenter") -> list[vim.Datastore]:
-    inventory = datacenter.inventory
-    return [datastore.ref for datastore in inventory.datastores_in(inventory.parts_of(datacenter))]
-
-
-def _networks(datacenter: "Datacenter") -> list[vim.Network]:
-    inventory = datacenter.inventory
-    return [network.ref for network in inventory.networks_in(inventory.parts_of(datacenter))]
+from app.simulator.inventory.surroundings import Surroundings
+from app.simulator.progress import TaskProgress
+from app.simulator.vm import power
+from app.simulator.vm.machine import Machine
 
 
 class Datacenter(Entity):
@@ -28,33 +18,31 @@ class Datacenter(Entity):
 
     vim_type = vim.Datacenter
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
-        "datastore": _datastores,
-        "network": _networks,
+        "datastore": lambda datacenter: [one.ref for one in datacenter.surroundings.datastores_near(datacenter)],
+        "network": lambda datacenter: [one.ref for one in datacenter.surroundings.networks_near(datacenter)],
         "configuration": lambda _: vim.Datacenter.ConfigInfo(),
     }
 
     @property
-    def inventory(self) -> "Inventory":
-        """What is in it."""
-        inventory: Inventory = self.world.inventory
-        return inventory
+    def surroundings(self) -> Surroundings:
+        """The inventory that it is part of."""
+        surroundings: Surroundings = self.world.inventory
+        return surroundings
 
     def PowerOnMultiVM_Task(
         self, call: Call, *, vm: list[vim.VirtualMachine], option: list[Any] | None = None
     ) -> vim.Task:
         """Power several VMs on, each in a task of its own."""
-        from app.simulator.vm.machine import VirtualMachine
-
-        machines: list[VirtualMachine] = []
+        machines: list[Machine] = []
         for ref in vm:
             machine = self.world.get(ref)
-            assert isinstance(machine, VirtualMachine)
+            assert isinstance(machine, Machine)
             call.require("VirtualMachine.Interact.PowerOn", machine)
             machines.append(machine)
 
-        def power_on(_: "TaskProgress") -> vim.cluster.PowerOnVmResult:
+        def power_on(_: TaskProgress) -> vim.cluster.PowerOnVmResult:
             attempted = [
-                vim.cluster.AttemptedVmInfo(vm=machine.ref, task=machine.PowerOnVM_Task(call, host=None))
+                vim.cluster.AttemptedVmInfo(vm=machine.ref, task=power.power_on(machine, call, None))
                 for machine in machines
             ]
             return vim.cluster.PowerOnVmResult(attempted=attempted)

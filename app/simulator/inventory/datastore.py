@@ -1,16 +1,15 @@
 """Datastores as clients see them."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pyVmomi import vim
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import Entity
-from app.simulator.objects import Call, SimObject
-
-if TYPE_CHECKING:
-    from app.simulator.storage import SimDatastore
-    from app.simulator.world import World
+from app.simulator.objects import SimObject
+from app.simulator.storage import SimDatastore
+from app.simulator.world import World
 
 
 def url_of(moid: str) -> str:
@@ -115,10 +114,10 @@ class Datastore(Entity):
 
     def __init__(
         self,
-        world: "World",
+        world: World,
         moid: str,
         parent: SimObject,
-        storage: "SimDatastore",
+        storage: SimDatastore,
         *,
         remote: tuple[str, str] | None = None,
     ) -> None:

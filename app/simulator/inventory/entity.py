@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pyVmomi import vim
 
-from app.simulator.objects import Call, SimObject
-
-if TYPE_CHECKING:
-    from app.simulator.session import Session
-    from app.simulator.world import World
+from app.simulator.calls import Call
+from app.simulator.client_session import ClientSession
+from app.simulator.objects import SimObject
+from app.simulator.world import World, WorldObject
 
 MOST_NAME_LENGTH = 80
 
@@ -30,7 +29,7 @@ def meant_name(name: str) -> str:
     return _ESCAPED.sub(lambda match: _MEANT[match[0].lower()], name)
 
 
-class Entity(SimObject):
+class Entity(WorldObject):
     """A managed entity: it has a name, a parent and a status.
 
     Properties that follow from others are made by :attr:`builders` when somebody asks for them, and are made anew
@@ -43,7 +42,7 @@ class Entity(SimObject):
     volatile: ClassVar[frozenset[str]] = frozenset({"recentTask"})
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
 
-    def __init__(self, world: "World", moid: str, name: str, parent: SimObject | None, **properties: Any) -> None:
+    def __init__(self, world: World, moid: str, name: str, parent: SimObject | None, **properties: Any) -> None:
         super().__init__(world, moid, name=name, parent=None if parent is None else parent.ref, **properties)
 
     @property
@@ -51,7 +50,7 @@ class Entity(SimObject):
         """Display name."""
         return str(self.properties["name"])
 
-    def read(self, name: str, session: "Session | None" = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property, making it when it is made on demand."""
         if name in self.properties:
             return super().read(name, session)
@@ -140,7 +139,7 @@ def duplicate_name(name: str, twin: SimObject) -> vim.fault.DuplicateName:
 def children_of(parent: SimObject) -> list[SimObject]:
     """Return what lies in a folder."""
     refs = parent.properties.get("childEntity") or []
-    found = (parent.world.find(ref._moId) for ref in refs)
+    found = (parent.store.find(ref._moId) for ref in refs)
     return [child for child in found if child is not None]
 
 
@@ -151,7 +150,7 @@ def child_named(parent: SimObject, name: str) -> SimObject | None:
 
 def adopt(parent: SimObject, *children: SimObject) -> None:
     """Put entities into a folder; whoever has them already lets them go first."""
-    with parent.world.lock:
+    with parent.store.lock:
         refs = list(parent.properties.get("childEntity") or [])
         for child in children:
             child.set(parent=parent.ref)
@@ -161,6 +160,6 @@ def adopt(parent: SimObject, *children: SimObject) -> None:
 
 def release(parent: SimObject, child: SimObject) -> None:
     """Take an entity out of a folder."""
-    with parent.world.lock:
+    with parent.store.lock:
         refs = [ref for ref in parent.properties.get("childEntity") or [] if ref._moId != child.moid]
         parent.set(childEntity=refs)

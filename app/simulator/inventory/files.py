@@ -2,24 +2,23 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
 from app.core.privatefiles import make_private_folder, make_private_folders
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
+from app.simulator.inventory.datastore import Datastore
+from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDisk
 from app.simulator.vm.storage_faults import as_vim_faults
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.datastore import Datastore
-    from app.simulator.tasks import TaskProgress
+from app.simulator.world import WorldObject
 
 _PRIVILEGE = "Datastore.FileManagement"
 _EXTENTS = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
 
 
-def locate(manager: SimObject, call: Call, text: str) -> "tuple[Datastore, DatastorePath]":
+def locate(manager: WorldObject, call: Call, text: str) -> tuple[Datastore, DatastorePath]:
     """Find a file's datastore and check that the caller may change files there.
 
     Raises:
@@ -35,7 +34,7 @@ def locate(manager: SimObject, call: Call, text: str) -> "tuple[Datastore, Datas
     return datastore, path
 
 
-def _file(datastore: "Datastore", path: DatastorePath) -> Path:
+def _file(datastore: Datastore, path: DatastorePath) -> Path:
     with as_vim_faults(str(path)):
         return datastore.storage.resolve(path)
 
@@ -44,7 +43,7 @@ def _is_disk(path: DatastorePath) -> bool:
     return path.name.endswith(".vmdk") and not path.name.endswith(_EXTENTS)
 
 
-class FileManager(SimObject):
+class FileManager(WorldObject):
     """Makes directories; moves, copies and deletes files. A disk's descriptor stands for the whole disk."""
 
     vim_type = vim.FileManager
@@ -79,7 +78,7 @@ class FileManager(SimObject):
         """Delete a file, a disk, or a directory with all that is in it."""
         datastore, path = locate(self, call, name)
 
-        def delete(_: "TaskProgress") -> None:
+        def delete(_: TaskProgress) -> None:
             file = _file(datastore, path)
             if not path.relative or not file.exists():
                 raise vim.fault.FileNotFound(msg=f"File {name} was not found.", file=name)
@@ -108,7 +107,7 @@ class FileManager(SimObject):
         source, source_path = locate(self, call, sourceName)
         target, target_path = locate(self, call, destinationName)
 
-        def move(_: "TaskProgress") -> None:
+        def move(_: TaskProgress) -> None:
             _refuse_used(self, source_path)
             self._clear(target, target_path, force=bool(force))
             if _is_disk(source_path):
@@ -134,7 +133,7 @@ class FileManager(SimObject):
         source, source_path = locate(self, call, sourceName)
         target, target_path = locate(self, call, destinationName)
 
-        def copy(_: "TaskProgress") -> None:
+        def copy(_: TaskProgress) -> None:
             self._clear(target, target_path, force=bool(force))
             if _is_disk(source_path):
                 with as_vim_faults(sourceName):
@@ -144,7 +143,7 @@ class FileManager(SimObject):
 
         return call.start_task(target, "CopyDatastoreFile_Task", copy)
 
-    def _clear(self, datastore: "Datastore", path: DatastorePath, *, force: bool) -> None:
+    def _clear(self, datastore: Datastore, path: DatastorePath, *, force: bool) -> None:
         if not _file(datastore, path).exists():
             return
         if not force:
@@ -161,7 +160,7 @@ def _is_below(path: DatastorePath, directory: DatastorePath) -> bool:
     return path.datastore == directory.datastore and path.relative.startswith(directory.relative + "/")
 
 
-def _refuse_used(manager: SimObject, path: DatastorePath) -> None:
+def _refuse_used(manager: WorldObject, path: DatastorePath) -> None:
     """Refuse to touch what a running VM uses, or a directory that holds something of it."""
     for machine in manager.world.inventory.vms.values():
         if machine.power_state == "poweredOff":
@@ -170,7 +169,7 @@ def _refuse_used(manager: SimObject, path: DatastorePath) -> None:
             raise vim.fault.FileLocked(msg=f"Unable to access file {path} since it is locked.", file=str(path))
 
 
-def _copy_file(source: "Datastore", path: DatastorePath, target: "Datastore", target_path: DatastorePath) -> None:
+def _copy_file(source: Datastore, path: DatastorePath, target: Datastore, target_path: DatastorePath) -> None:
     file = _file(source, path)
     if not file.is_file():
         raise vim.fault.FileNotFound(msg=f"File {path} was not found.", file=str(path))
@@ -178,7 +177,7 @@ def _copy_file(source: "Datastore", path: DatastorePath, target: "Datastore", ta
         target.storage.write_file(target_path.relative, file.read_bytes())
 
 
-def _delete_tree(datastore: "Datastore", path: DatastorePath) -> None:
+def _delete_tree(datastore: Datastore, path: DatastorePath) -> None:
     """Delete a directory; disks in it are deleted as disks, so that nobody finds them half gone."""
     disks = datastore.world.disks
     root, directory = datastore.storage.root, _file(datastore, path)
@@ -191,7 +190,7 @@ def _delete_tree(datastore: "Datastore", path: DatastorePath) -> None:
     shutil.rmtree(directory)
 
 
-class VirtualDiskManager(SimObject):
+class VirtualDiskManager(WorldObject):
     """Creates, copies, moves, extends and deletes disks."""
 
     vim_type = vim.VirtualDiskManager
@@ -211,7 +210,7 @@ class VirtualDiskManager(SimObject):
         capacity: Any = spec.capacityKb
         adapter = {"busLogic": "buslogic", "ide": "ide"}.get(spec.adapterType, "lsilogic")
 
-        def create(_: "TaskProgress") -> str:
+        def create(_: TaskProgress) -> str:
             with as_vim_faults(name):
                 self.world.disks.create(path, capacity * 1024, thin=spec.diskType == "thin", adapter=adapter)
             return str(path)
@@ -224,7 +223,7 @@ class VirtualDiskManager(SimObject):
         """Delete a disk."""
         datastore, path = locate(self, call, name)
 
-        def delete(_: "TaskProgress") -> None:
+        def delete(_: TaskProgress) -> None:
             _refuse_used(self, path)
             with as_vim_faults(name):
                 self.world.disks.delete(path)
@@ -246,7 +245,7 @@ class VirtualDiskManager(SimObject):
         _, source = locate(self, call, sourceName)
         datastore, target = locate(self, call, destName)
 
-        def copy(_: "TaskProgress") -> str:
+        def copy(_: TaskProgress) -> str:
             with as_vim_faults(sourceName):
                 if force and self.world.disks.exists(target):
                     self.world.disks.delete(target)
@@ -271,7 +270,7 @@ class VirtualDiskManager(SimObject):
         _, source = locate(self, call, sourceName)
         datastore, target = locate(self, call, destName)
 
-        def move(_: "TaskProgress") -> str:
+        def move(_: TaskProgress) -> str:
             _refuse_used(self, source)
             with as_vim_faults(sourceName):
                 self.world.disks.move(source, target)
@@ -291,7 +290,7 @@ class VirtualDiskManager(SimObject):
         """Make a disk larger."""
         datastore, path = locate(self, call, name)
 
-        def extend(_: "TaskProgress") -> None:
+        def extend(_: TaskProgress) -> None:
             _refuse_used(self, path)
             with as_vim_faults(name):
                 try:

@@ -1,9 +1,10 @@
 """Folders."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import (
     Entity,
     adopt,
@@ -14,11 +15,9 @@ from app.simulator.inventory.entity import (
     release,
     stored_name,
 )
-from app.simulator.objects import Call, SimObject
-
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.world import World
+from app.simulator.objects import SimObject
+from app.simulator.progress import TaskProgress
+from app.simulator.world import World
 
 
 class Folder(Entity):
@@ -27,22 +26,13 @@ class Folder(Entity):
     vim_type = vim.Folder
 
     def __init__(
-        self, world: "World", moid: str, name: str, parent: SimObject | None, child_types: tuple[type[Any], ...]
+        self, world: World, moid: str, name: str, parent: SimObject | None, child_types: tuple[type[Any], ...]
     ) -> None:
         super().__init__(world, moid, name, parent, childType=list(child_types), childEntity=[])
 
     def holds(self, kind: type[Any]) -> bool:
         """Tell whether entities of a type may lie here."""
         return any(issubclass(kind, allowed) for allowed in self.properties["childType"])
-
-    def path_names(self) -> tuple[str, ...]:
-        """Return the names of the folders from below the datacenter down to this one."""
-        names: list[str] = []
-        folder: SimObject | None = self
-        while isinstance(folder, Folder) and isinstance(folder.parent_object(), Folder):
-            names.append(folder.name)
-            folder = folder.parent_object()
-        return tuple(reversed(names))
 
     def subfolder(self, name: str) -> "Folder":
         """Return the folder of that name in here, creating it when it is missing.
@@ -63,7 +53,7 @@ class Folder(Entity):
             if twin is not None:
                 raise duplicate_name(name, twin)
             kinds = tuple(self.properties["childType"])
-            folder = self.world.add(Folder(self.world, self.world.new_moid("group"), name, self, kinds))
+            folder = self.world.add(type(self)(self.world, self.world.new_moid("group"), name, self, kinds))
             adopt(self, folder)
         return folder
 
@@ -80,12 +70,8 @@ class Folder(Entity):
         pool: vim.ResourcePool,
         host: vim.HostSystem | None = None,
     ) -> vim.Task:
-        """Create a VM in here."""
-        from app.simulator.vm.create import create_vm
-
-        self._check_holds_vms()
-        self.world.inventory.parts_of(self).take_in(config)
-        return create_vm(self, call, config, pool, host)
+        """Refuse: only folders of VMs take new ones."""
+        raise _holds_no_vms()
 
     def RegisterVM_Task(
         self,
@@ -97,18 +83,14 @@ class Folder(Entity):
         pool: vim.ResourcePool | None = None,
         host: vim.HostSystem | None = None,
     ) -> vim.Task:
-        """Let a VM whose files exist be part of the inventory."""
-        from app.simulator.vm.register import register_vm
-
-        self._check_holds_vms()
-        path = self.world.inventory.parts_of(self).key_of(path)
-        return register_vm(self, call, path, name, pool=pool, host=host, as_template=asTemplate)
+        """Refuse: only folders of VMs take new ones."""
+        raise _holds_no_vms()
 
     def MoveIntoFolder_Task(self, call: Call, *, list: list[vim.ManagedEntity]) -> vim.Task:
         """Move entities into this folder."""
         entities = [self.world.get(ref) for ref in list]
 
-        def move(_: "TaskProgress") -> None:
+        def move(_: TaskProgress) -> None:
             with self.world.lock:
                 for entity in entities:
                     self._take_in(entity)
@@ -137,7 +119,7 @@ class Folder(Entity):
         """Delete the folder, which must be empty."""
         call.require("Folder.Delete", self)
 
-        def destroy(_: "TaskProgress") -> None:
+        def destroy(_: TaskProgress) -> None:
             with self.world.lock:
                 parent = self.parent_object()
                 if not isinstance(parent, Folder) or children_of(self):
@@ -147,6 +129,6 @@ class Folder(Entity):
 
         return call.start_task(self, "Destroy_Task", destroy)
 
-    def _check_holds_vms(self) -> None:
-        if not self.holds(vim.VirtualMachine):
-            raise vmodl.fault.NotSupported(msg="VMs cannot be created in this folder.")
+
+def _holds_no_vms() -> vmodl.fault.NotSupported:
+    return vmodl.fault.NotSupported(msg="VMs cannot be created in this folder.")

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import VmomiSupport, vim, vmodl
 
+from app.simulator.inventory.compute import ComputeResource, ResourcePool
+from app.simulator.inventory.datacenter import Datacenter
+from app.simulator.inventory.datastore import Datastore
+from app.simulator.inventory.folder import Folder
+from app.simulator.inventory.host import HostSystem
+from app.simulator.inventory.network import Network
+from app.simulator.objects import SimObject
 from app.simulator.storage import TWIN_MARK
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.compute import ComputeResource, ResourcePool
-    from app.simulator.inventory.datacenter import Datacenter
-    from app.simulator.inventory.datastore import Datastore
-    from app.simulator.inventory.folder import Folder
-    from app.simulator.inventory.host import HostSystem
-    from app.simulator.inventory.network import Network
-    from app.simulator.objects import SimObject
-    from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.machine import Machine, MakesMachines
 
 
 @dataclass(slots=True, eq=False)
@@ -30,15 +28,15 @@ class DatacenterParts:
     """
 
     path: str
-    datacenter: "Datacenter"
-    vm_folder: "Folder"
-    datastore_folder: "Folder"
-    network_folder: "Folder"
-    compute: "ComputeResource"
-    pool: "ResourcePool"
-    hosts: "list[HostSystem]"
+    datacenter: Datacenter
+    vm_folder: Folder
+    datastore_folder: Folder
+    network_folder: Folder
+    compute: ComputeResource
+    pool: ResourcePool
+    hosts: list[HostSystem]
     datastore_keys: dict[str, str] = field(default_factory=dict)
-    pools: "dict[tuple[str, ...], ResourcePool]" = field(default_factory=dict)
+    pools: dict[tuple[str, ...], ResourcePool] = field(default_factory=dict)
 
     def key_of(self, path: str) -> str:
         """Return a datastore path as the simulator keeps it, of one as a client of this datacenter writes it."""
@@ -69,6 +67,7 @@ class Inventory:
 
     Attributes:
         root: the root folder.
+        new_machine: makes the managed object of a new VM.
         datacenters: the first one of the spec first.
         datastores: by the names under which the simulator keeps them, in the order of the spec. A datastore whose
             name another datacenter has too carries a mark there, which never goes over the wire.
@@ -77,11 +76,12 @@ class Inventory:
         nas_exports: directories that NFS servers export, by (server, path); what CreateNasDatastore can mount.
     """
 
-    root: "Folder"
+    root: Folder
+    new_machine: MakesMachines
     datacenters: list[DatacenterParts] = field(default_factory=list)
-    datastores: "dict[str, Datastore]" = field(default_factory=dict)
-    networks: "dict[str, Network]" = field(default_factory=dict)
-    vms: "dict[str, VirtualMachine]" = field(default_factory=dict)
+    datastores: dict[str, Datastore] = field(default_factory=dict)
+    networks: dict[str, Network] = field(default_factory=dict)
+    vms: dict[str, Machine] = field(default_factory=dict)
     nas_exports: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
@@ -90,11 +90,11 @@ class Inventory:
         return self.datacenters[0]
 
     @property
-    def hosts(self) -> "list[HostSystem]":
+    def hosts(self) -> list[HostSystem]:
         """All hosts."""
         return [host for parts in self.datacenters for host in parts.hosts]
 
-    def parts_of(self, entity: "SimObject | None") -> DatacenterParts:
+    def parts_of(self, entity: SimObject | None) -> DatacenterParts:
         """Return the datacenter that an entity is in; the first one where it is in none."""
         found: SimObject | None = entity
         while found is not None:
@@ -102,20 +102,28 @@ class Inventory:
                 if parts.datacenter is found:
                     return parts
             parent = found.properties.get("parent")
-            found = None if parent is None else found.world.find(parent._moId)
+            found = None if parent is None else found.store.find(parent._moId)
         return self.first
 
     def parts_at(self, path: str) -> DatacenterParts | None:
         """Return the datacenter of an inventory path, or None."""
         return next((parts for parts in self.datacenters if parts.path == path.strip("/")), None)
 
-    def datastores_in(self, parts: DatacenterParts) -> "list[Datastore]":
+    def datastores_in(self, parts: DatacenterParts) -> list[Datastore]:
         """Return the datastores of a datacenter."""
         return [self.datastores[key] for key in parts.datastore_keys.values() if key in self.datastores]
 
-    def networks_in(self, parts: DatacenterParts) -> "list[Network]":
+    def networks_in(self, parts: DatacenterParts) -> list[Network]:
         """Return the networks of a datacenter."""
         return [one for one in self.networks.values() if self.parts_of(one) is parts]
+
+    def datastores_near(self, entity: SimObject) -> list[Datastore]:
+        """Return the datastores of the datacenter that an entity is in."""
+        return self.datastores_in(self.parts_of(entity))
+
+    def networks_near(self, entity: SimObject) -> list[Network]:
+        """Return the networks of the datacenter that an entity is in."""
+        return self.networks_in(self.parts_of(entity))
 
     def datastore_key(self, path: str, name: str) -> str:
         """Return the name under which a datastore of the datacenter at a path is kept."""
@@ -133,13 +141,13 @@ class Inventory:
         datastore = self.datastores.get(name)
         return None if datastore is None else datastore.ref
 
-    def datastore_of(self, ref: vim.Datastore | None) -> "Datastore | None":
+    def datastore_of(self, ref: vim.Datastore | None) -> Datastore | None:
         """Return the datastore that a reference names."""
         if ref is None:
             return None
         return next((one for one in self.datastores.values() if one.moid == ref._moId), None)
 
-    def require_datastore(self, ref: vim.Datastore) -> "Datastore":
+    def require_datastore(self, ref: vim.Datastore) -> Datastore:
         """Return the datastore that a reference names.
 
         Raises:
@@ -150,7 +158,7 @@ class Inventory:
             raise vmodl.fault.ManagedObjectNotFound(msg="The datastore does not exist.", obj=ref)
         return found
 
-    def host_of(self, ref: vim.HostSystem | None) -> "HostSystem | None":
+    def host_of(self, ref: vim.HostSystem | None) -> HostSystem | None:
         """Return the host that a reference names.
 
         Raises:
@@ -164,14 +172,14 @@ class Inventory:
         return found
 
     def network_of(
-        self, ref: vim.Network | None, name: str | None, near: "SimObject | None" = None
-    ) -> "Network | None":
+        self, ref: vim.Network | None, name: str | None, near: SimObject | None = None
+    ) -> Network | None:
         """Return a network by reference or, without one, by name in the datacenter of an entity."""
         if ref is not None:
             return self.networks.get(ref._moId)
         return self.network_named(name or "", self.networks_in(self.parts_of(near)))
 
-    def network_at(self, name: str, near: "SimObject") -> "Network":
+    def network_at(self, name: str, near: SimObject) -> Network:
         """Return the network that a spec names: a name, or ``switch/name`` where several have it.
 
         Raises:
@@ -185,10 +193,10 @@ class Inventory:
         raise KeyError(name)
 
     @staticmethod
-    def network_named(name: str, networks: "Iterable[Network]") -> "Network | None":
+    def network_named(name: str, networks: Iterable[Network]) -> Network | None:
         """Return the first network of a name."""
         return next((one for one in networks if one.name == name), None)
 
-    def portgroup_of(self, key: str | None) -> "Network | None":
+    def portgroup_of(self, key: str | None) -> Network | None:
         """Return a distributed port group by its key."""
         return next((one for one in self.networks.values() if one.properties.get("key") == key and key), None)

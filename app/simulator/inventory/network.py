@@ -1,15 +1,13 @@
 """Networks: standard port groups, and distributed ones with their switch."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pyVmomi import vim
 
 from app.simulator.inventory.entity import Entity
 from app.simulator.objects import SimObject
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World
 
 
 def _vms(network: "Network") -> list[vim.VirtualMachine]:
@@ -34,9 +32,7 @@ class DistributedPortgroup(Network):
 
     vim_type = vim.dvs.DistributedVirtualPortgroup
 
-    def __init__(
-        self, world: "World", moid: str, name: str, parent: SimObject, switch: "DistributedSwitch"
-    ) -> None:
+    def __init__(self, world: World, moid: str, name: str, parent: SimObject, switch: "DistributedSwitch") -> None:
         config = vim.dvs.DistributedVirtualPortgroup.ConfigInfo(
             key=moid,
             name=name,
@@ -57,7 +53,7 @@ class DistributedSwitch(Entity):
 
     vim_type = vim.DistributedVirtualSwitch
 
-    def __init__(self, world: "World", moid: str, name: str, parent: SimObject, uuid: str) -> None:
+    def __init__(self, world: World, moid: str, name: str, parent: SimObject, uuid: str) -> None:
         super().__init__(world, moid, name, parent, uuid=uuid, portgroup=[])
         self.uuid = uuid
         self.properties["summary"] = vim.DistributedVirtualSwitch.Summary(name=name, uuid=uuid, numPorts=128)

@@ -1,35 +1,34 @@
 """The PropertyCollector's methods."""
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vmodl
 
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
+from app.simulator.client_session import ClientSession
+from app.simulator.objects import session_objects
 from app.simulator.properties.pieces import Pieces
 from app.simulator.properties.selection import FilterPlan, Find, Selected
-from app.simulator.properties.state import CollectorState, SimPropertyFilter
-from app.simulator.session import Session
+from app.simulator.properties.state import CollectorState, CollectorStates, SimPropertyFilter
 from app.simulator.soap.serializer import RawXml, Serializer, escape
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 _NO_LIMIT = 1 << 62
 _LONGEST_WAIT_S = 1800.0
 
 
-class SimPropertyCollector(SimObject):
+class SimPropertyCollector(WorldObject):
     """A property collector: every session has one by default and may make more of its own."""
 
     vim_type = vmodl.query.PropertyCollector
     volatile = frozenset({"filter"})
 
-    def __init__(self, world: "World", moid: str, owner: Session | None = None) -> None:
+    def __init__(self, world: World, moid: str, owner: ClientSession | None = None) -> None:
         super().__init__(world, moid)
         self._owner = owner
 
-    def read(self, name: str, session: Session | None = None) -> Any:
+    def read(self, name: str, session: ClientSession | None = None) -> Any:
         """Return a property; ``filter`` are those of the session that asks."""
         if name == "filter" and session is not None:
             with self.world.lock:
@@ -119,7 +118,7 @@ class SimPropertyCollector(SimObject):
                 lambda gone: self._drop_filter(session, gone),
                 partial_updates=partialUpdates,
             )
-            session.objects[moid] = made
+            session_objects(session)[moid] = made
             self._state(session).filters.append(made)
             self.world.bump(())
         return made.ref
@@ -176,7 +175,7 @@ class SimPropertyCollector(SimObject):
         moid = f"session[{session.key}]{uuid.uuid4()}"
         made = SimPropertyCollector(self.world, moid, session)
         with self.world.lock:
-            session.objects[moid] = made
+            session_objects(session)[moid] = made
         return made.ref
 
     def DestroyPropertyCollector(self, call: Call) -> None:
@@ -192,25 +191,25 @@ class SimPropertyCollector(SimObject):
             self.CancelWaitForUpdates(call)
             for one in list(self._state(session).filters):
                 self._drop_filter(session, one)
-            session.collectors.pop(self.moid, None)
-            session.objects.pop(self.moid, None)
+            session.part(CollectorStates).pop(self.moid, None)
+            session_objects(session).pop(self.moid, None)
 
-    def _drop_filter(self, session: Session, gone: SimPropertyFilter) -> None:
+    def _drop_filter(self, session: ClientSession, gone: SimPropertyFilter) -> None:
         with self.world.lock:
             state = self._state(session)
             if gone in state.filters:
                 state.filters.remove(gone)
-            session.objects.pop(gone.moid, None)
+            session_objects(session).pop(gone.moid, None)
 
-    def _state(self, session: Session) -> CollectorState:
-        return session.collectors.setdefault(self.moid, CollectorState())
+    def _state(self, session: ClientSession) -> CollectorState:
+        return session.part(CollectorStates).setdefault(self.moid, CollectorState())
 
     def _finder(self, call: Call) -> Find:
-        own, world = _session(call).objects, self.world.objects
+        own, world = session_objects(_session(call)), self.world.objects
         return lambda ref: own.get(ref._moId) or world.get(ref._moId)
 
 
-def _session(call: Call) -> Session:
+def _session(call: Call) -> ClientSession:
     assert call.session is not None, "every call over the wire has a session"
     return call.session
 

@@ -8,8 +8,9 @@ from typing import Any
 from pyVmomi import vim, vmodl
 
 from app.simulator import vmomi
-from app.simulator.objects import SimObject, parse_path
-from app.simulator.session import Session
+from app.simulator.client_session import ClientSession
+from app.simulator.objects import SimObject
+from app.simulator.property_path import parse_path
 from app.simulator.soap.serializer import Serializer, escape
 
 _OPEN = frozenset({(vim.ServiceInstance, "content"), (vim.SessionManager, "currentSession")})
@@ -20,7 +21,7 @@ class Pieces:
     """Writes properties for one client: its API version and its rights. Use under the world's lock."""
 
     serializer: Serializer
-    session: Session
+    session: ClientSession
 
     def content(self, obj: SimObject, paths: tuple[str, ...]) -> str:
         """Return the inside of an ObjectContent: reference, properties, and what is missing."""

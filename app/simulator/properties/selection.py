@@ -8,9 +8,9 @@ from typing import Any
 from pyVmomi import VmomiSupport, vmodl
 
 from app.simulator import vmomi
-from app.simulator.objects import Key, SimObject, invalid_property, parse_path
+from app.simulator.objects import SimObject, not_found
+from app.simulator.property_path import Key, invalid_property, parse_path
 from app.simulator.soap.serializer import Serializer
-from app.simulator.world import not_found
 
 Find = Callable[[Any], SimObject | None]
 Spec = vmodl.query.PropertyCollector

@@ -3,17 +3,15 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vmodl
 
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
 from app.simulator.properties.pieces import Pieces, is_missing, is_volatile, reference
 from app.simulator.properties.selection import FilterPlan, Find, Selected
 from app.simulator.soap.serializer import escape
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +22,14 @@ class Reported:
     values: dict[str, str | None]
 
 
-class SimPropertyFilter(SimObject):
+class SimPropertyFilter(WorldObject):
     """A filter that a client watches. Guarded by the world's lock."""
 
     vim_type = vmodl.query.PropertyCollector.Filter
 
     def __init__(
         self,
-        world: "World",
+        world: World,
         moid: str,
         plan: FilterPlan,
         spec: Any,
@@ -164,3 +162,7 @@ class CollectorState:
         token = str(uuid.uuid4())
         self.pages[token] = (rest, limit)
         return token
+
+
+class CollectorStates(dict[str, CollectorState]):
+    """What each property collector holds for one session, by the collector's id. Guarded by the world's lock."""

@@ -4,21 +4,20 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import VmomiSupport, vim, vmodl
 
 from app.simulator import vmomi
-from app.simulator.objects import Call, SimObject, invalid_property
-from app.simulator.session import Session
+from app.simulator.calls import Call
+from app.simulator.client_session import ClientSession
+from app.simulator.objects import SimObject, not_found, session_objects
+from app.simulator.property_path import invalid_property
 from app.simulator.soap.reply import fault_envelope, fetch_envelope, result_envelope
 from app.simulator.soap.request import Request, read_request
 from app.simulator.soap.serializer import Serializer, serializer_for
 from app.simulator.spec import Licence
-from app.simulator.world import not_found
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class Reply:
 class Dispatcher:
     """Answers SOAP calls. Thread: any, one call per thread."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._version = f"vim.version.v{world.spec.version.replace('.', '_')}_0"
         self._serializer = serializer_for(self._version)
@@ -113,9 +112,9 @@ class Dispatcher:
         with self._world.lock:
             return fault_envelope(fault, serializer)
 
-    def _perform(self, request: Request, session: Session, serializer: Serializer) -> bytes:
+    def _perform(self, request: Request, session: ClientSession, serializer: Serializer) -> bytes:
         name = request.method.wsdl_name
-        call = Call(self._world, session, name, serializer)
+        call = Call(self._world.tasks, session, name, serializer)
         self._delay(name)
         self._world.faults.on_call(name)
         if name == "Fetch":
@@ -164,7 +163,7 @@ class Dispatcher:
         return target
 
     def _find(self, call: Call, ref: Any) -> SimObject | None:
-        own = call.session.objects.get(ref._moId) if call.session is not None else None
+        own = session_objects(call.session).get(ref._moId) if call.session is not None else None
         found = own or self._world.find(ref._moId)
         return found if found is not None and vmomi.refers_to(ref, found.vim_type) else None
 

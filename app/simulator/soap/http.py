@@ -8,14 +8,12 @@ import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from app.simulator.session import COOKIE_NAME, SessionBook
+from app.simulator.client_sessions import COOKIE_NAME, ClientSessions
 from app.simulator.soap.dispatcher import Dispatcher
-
-if TYPE_CHECKING:
-    from app.simulator.tls import TlsIdentity
+from app.simulator.tls import TlsIdentity
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +48,8 @@ class HttpsServer:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        sessions: SessionBook,
-        tls: "TlsIdentity",
+        sessions: ClientSessions,
+        tls: TlsIdentity,
         folder: FolderHandler | None = None,
     ) -> None:
         self.dispatcher = dispatcher
@@ -155,7 +153,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         super().__init__(connection, address, server)  # type: ignore[arg-type] # nothing else of it is used
 
     @property
-    def sessions(self) -> SessionBook:
+    def sessions(self) -> ClientSessions:
         """Who is logged in."""
         return self._https.sessions
 

@@ -4,20 +4,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from app.domain.extents import Extent
 from app.simulator.storage.datastore import DatastorePath, SimDatastore
 from app.simulator.storage.descriptor import Descriptor
-from app.simulator.storage.errors import DiskClosed, DiskFrozen, DiskInUse
+from app.simulator.storage.errors import ChangeIdUnknown, DiskClosed, DiskFrozen, DiskInUse
 from app.simulator.storage.grains import GRAIN_BYTES, Mask, grain_count, grain_span, mask_extents, runs
 from app.simulator.storage.layers import DeltaLayer, FlatLayer
 from app.simulator.storage.segments import Segment, joined, read_segments
 from app.simulator.storage.sparse import SparseFile
 from app.simulator.storage.tracking import ChangeTracking
-
-if TYPE_CHECKING:
-    from app.simulator.storage.store import DiskStore
 
 PIN_WAIT_S = 2.0
 """How long a consolidation waits for readers that are just going away."""
@@ -29,6 +26,34 @@ class Family:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.unpinned = threading.Condition(self.lock)
+
+
+class ChainWork(Protocol):
+    """Changes to a disk that change its chain or its files too; what a disk asks of who opened it. Thread: any."""
+
+    def branch(self, parent: "SimDisk", path: DatastorePath | str) -> "SimDisk":
+        """Do :meth:`SimDisk.branch`."""
+        ...
+
+    def merge(self, child: "SimDisk", *, wait_s: float) -> "SimDisk":
+        """Do :meth:`SimDisk.merge_into_parent`."""
+        ...
+
+    def enable_tracking(self, disk: "SimDisk") -> ChangeTracking:
+        """Do :meth:`SimDisk.enable_tracking`."""
+        ...
+
+    def disable_tracking(self, disk: "SimDisk") -> None:
+        """Do :meth:`SimDisk.disable_tracking`."""
+        ...
+
+    def extend(self, disk: "SimDisk", capacity_bytes: int) -> None:
+        """Do :meth:`SimDisk.extend`."""
+        ...
+
+    def close_disk(self, disk: "SimDisk") -> None:
+        """Do :meth:`SimDisk.close`."""
+        ...
 
 
 class SimDisk:
@@ -50,7 +75,7 @@ class SimDisk:
 
     def __init__(
         self,
-        store: "DiskStore",
+        chains: "ChainWork",
         datastore: SimDatastore,
         path: DatastorePath,
         descriptor: Descriptor,
@@ -71,7 +96,7 @@ class SimDisk:
         """True once it was written or marked since it was branched off its parent."""
         self.is_open = True
         """False once it was closed, merged or deleted."""
-        self._store = store
+        self._chains = chains
         self._pins = 0
         if parent is not None:
             parent.children.append(self)
@@ -167,7 +192,21 @@ class SimDisk:
         self._check_range(offset, length_bytes)
         with self.family.lock:
             self._check_open()
-            return list(joined(self._segments(offset, length_bytes)))
+            return list(joined(self.pieces(offset, length_bytes)))
+
+    def pieces(self, offset: int, length_bytes: int) -> Iterator[Segment]:
+        """Yield where a range is in the chain's files, piece by piece; the caller holds the chain's lock."""
+        if self.parent is None:
+            yield Segment(self.layer.file, self.layer.data_offset + offset, length_bytes)
+            return
+        first, end = grain_span(offset, length_bytes)
+        for start, stop, is_held in runs(self.layer.held(first, end)):
+            left = max(offset, (first + start) * GRAIN_BYTES)
+            right = min(offset + length_bytes, (first + stop) * GRAIN_BYTES)
+            if is_held:
+                yield Segment(self.layer.file, self.layer.data_offset + left, right - left)
+            else:
+                yield from self.parent.pieces(left, right - left)
 
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         """Write bytes.
@@ -221,7 +260,9 @@ class SimDisk:
                     for area in self.allocated_areas()
                     if area.end > start
                 ]
-            return self._store.require_tracking(self).changed_since(change_id, start)
+            if self.tracking is None:
+                raise ChangeIdUnknown(f"changes of {self.path} are not tracked")
+            return self.tracking.changed_since(change_id, start)
 
     def flush(self) -> None:
         """Make what was written durable."""
@@ -245,11 +286,11 @@ class SimDisk:
 
     def enable_tracking(self) -> ChangeTracking:
         """Begin to track changes with a new generation; tracking that is on goes on."""
-        return self._store.enable_tracking(self)
+        return self._chains.enable_tracking(self)
 
     def disable_tracking(self) -> None:
         """Stop tracking changes and forget them."""
-        self._store.disable_tracking(self)
+        self._chains.disable_tracking(self)
 
     def mark(self) -> str | None:
         """Mark this moment in the change tracking and return its change id, None when tracking is off."""
@@ -266,7 +307,7 @@ class SimDisk:
             DiskExists: something is at the path already.
             DatastoreFull: the datastore has no space left.
         """
-        return self._store.branch(self, path)
+        return self._chains.branch(self, path)
 
     def merge_into_parent(self, *, wait_s: float = PIN_WAIT_S) -> "SimDisk":
         """Copy what this disk holds into its parent, which takes its place in the chain, and delete it.
@@ -276,7 +317,7 @@ class SimDisk:
             DiskFrozen: the parent has other children, or there is no parent.
             DatastoreFull: the parent cannot grow; the chain is as it was.
         """
-        return self._store.merge(self, wait_s=wait_s)
+        return self._chains.merge(self, wait_s=wait_s)
 
     def extend(self, capacity_bytes: int) -> None:
         """Make a flat disk without children larger.
@@ -285,7 +326,7 @@ class SimDisk:
             DiskFrozen: it is part of a chain.
             ValueError: it would not grow.
         """
-        self._store.extend(self, capacity_bytes)
+        self._chains.extend(self, capacity_bytes)
 
     @contextmanager
     def pinned(self) -> Iterator[None]:
@@ -325,7 +366,7 @@ class SimDisk:
 
     def close(self) -> None:
         """Let go of the files; the store opens the disk anew when it is asked for it."""
-        self._store.close_disk(self)
+        self._chains.close_disk(self)
 
     # ---- inside ----------------------------------------------------------------------------------------
 
@@ -336,19 +377,6 @@ class SimDisk:
     def _check_open(self) -> None:
         if not self.is_open:
             raise DiskClosed(f"{self.path} was closed, merged or deleted")
-
-    def _segments(self, offset: int, length_bytes: int) -> Iterator[Segment]:
-        if self.parent is None:
-            yield Segment(self.layer.file, self.layer.data_offset + offset, length_bytes)
-            return
-        first, end = grain_span(offset, length_bytes)
-        for start, stop, is_held in runs(self.layer.held(first, end)):
-            left = max(offset, (first + start) * GRAIN_BYTES)
-            right = min(offset + length_bytes, (first + stop) * GRAIN_BYTES)
-            if is_held:
-                yield Segment(self.layer.file, self.layer.data_offset + left, right - left)
-            else:
-                yield from self.parent._segments(left, right - left)
 
     def _book(self, new: Mask) -> None:
         n_grains = int(new.sum())

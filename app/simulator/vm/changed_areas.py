@@ -4,25 +4,23 @@ As a host does it: areas of 64 KiB, ``*`` for the allocated ones (on NFS datasto
 ``AREAS_PER_ANSWER`` areas in one answer, whose ``length`` tells how far it reaches.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
 from app.domain.extents import Extent, clip, intersect, subtract
 from app.simulator.storage import ChangeIdUnknown, SimDisk
-from app.simulator.vm.disks import DiskTree, can_be_tracked
+from app.simulator.vm.disk_tree import DiskTree, can_be_tracked
+from app.simulator.vm.machine import Machine
+from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.values import disks_of
-
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
 
 AREAS_PER_ANSWER = 2000
 ALLOCATED = "*"
 
 
 def query(
-    vm: "VirtualMachine", snapshot_ref: vim.vm.Snapshot | None, key: int, start: int, change_id: str
+    vm: Machine, snapshot_ref: vim.vm.Snapshot | None, key: int, start: int, change_id: str
 ) -> vim.VirtualMachine.DiskChangeInfo:
     """Answer QueryChangedDiskAreas.
 
@@ -53,7 +51,7 @@ def _page(areas: list[Extent], start: int, capacity_bytes: int) -> vim.VirtualMa
     )
 
 
-def _areas(vm: "VirtualMachine", tree: DiskTree, disk: SimDisk, change_id: str) -> list[Extent]:
+def _areas(vm: Machine, tree: DiskTree, disk: SimDisk, change_id: str) -> list[Extent]:
     if disk.tracking is None or not vm.config.changeTrackingEnabled:
         raise vim.fault.FileFault(
             msg=f"Error caused by file {disk.path}: change tracking is not active.", file=str(disk.path)
@@ -66,7 +64,7 @@ def _areas(vm: "VirtualMachine", tree: DiskTree, disk: SimDisk, change_id: str) 
         raise _wrong("changeId") from error
 
 
-def _snapshot(vm: "VirtualMachine", ref: vim.vm.Snapshot | None) -> "Snapshot | None":
+def _snapshot(vm: Machine, ref: vim.vm.Snapshot | None) -> Snapshot | None:
     if ref is None:
         if vm.power_state != "poweredOff":
             raise vim.fault.FileFault(
@@ -80,7 +78,7 @@ def _snapshot(vm: "VirtualMachine", ref: vim.vm.Snapshot | None) -> "Snapshot | 
     return found
 
 
-def _disk(vm: "VirtualMachine", snapshot: "Snapshot | None", key: int) -> tuple[DiskTree, SimDisk]:
+def _disk(vm: Machine, snapshot: Snapshot | None, key: int) -> tuple[DiskTree, SimDisk]:
     devices = (vm.config if snapshot is None else snapshot.config).hardware.device
     device = next((one for one in disks_of(devices) if one.key == key), None)
     tree = vm.trees.get(key)

@@ -1,38 +1,33 @@
 """Removing snapshots and merging the files that nobody needs any more."""
 
-from typing import TYPE_CHECKING
-
 from pyVmomi import vim
 
-from app.simulator.objects import Call
+from app.simulator.calls import Call
+from app.simulator.progress import TaskProgress
 from app.simulator.storage import StorageError
-from app.simulator.vm import layout
-from app.simulator.vm.disks import apply_tracking
+from app.simulator.vm import files
 from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.present_files import show_present_files
+from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.snapshot_files import delete_snapshot, save_list
 from app.simulator.vm.snapshots import post_snapshot_event
 from app.simulator.vm.storage_faults import as_vim_faults
 
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
 
-
-def remove(snapshot: "Snapshot", call: Call, *, with_children: bool, consolidate: bool) -> vim.Task:
+def remove(vm: Machine, snapshot: Snapshot, call: Call, *, with_children: bool, consolidate: bool) -> vim.Task:
     """Remove a snapshot in a task.
 
     Raises:
         vim.fault.TaskInProgress: the VM is busy.
     """
     doomed = snapshot.subtree() if with_children else [snapshot]
-    return snapshot.vm.start(
-        call, call.method, lambda progress: _remove(snapshot.vm, doomed, progress, call.user, merge=consolidate)
+    return vm.start(
+        call, call.method, lambda progress: _remove(vm, doomed, progress, call.user, merge=consolidate)
     )
 
 
-def remove_all(vm: "VirtualMachine", call: Call, *, consolidate: bool) -> vim.Task:
+def remove_all(vm: Machine, call: Call, *, consolidate: bool) -> vim.Task:
     """Remove every snapshot in a task.
 
     Raises:
@@ -45,12 +40,10 @@ def remove_all(vm: "VirtualMachine", call: Call, *, consolidate: bool) -> vim.Ta
     )
 
 
-def _remove(
-    vm: "VirtualMachine", doomed: "list[Snapshot]", progress: "TaskProgress", user: str, *, merge: bool
-) -> None:
+def _remove(vm: Machine, doomed: list[Snapshot], progress: TaskProgress, user: str, *, merge: bool) -> None:
     with vm.world.lock:
         for snapshot in reversed(doomed):
-            snapshot.unhook()
+            vm.drop_snapshot(snapshot)
         for tree in vm.trees.values():
             for snapshot in doomed:
                 tree.forget(snapshot.moid)
@@ -73,23 +66,23 @@ def _remove(
         )
 
 
-def consolidate(vm: "VirtualMachine", call: Call) -> vim.Task:
+def consolidate(vm: Machine, call: Call) -> vim.Task:
     """Merge what is left of removed snapshots, in a task.
 
     Raises:
         vim.fault.TaskInProgress: the VM is busy.
     """
 
-    def run(progress: "TaskProgress") -> None:
+    def run(progress: TaskProgress) -> None:
         if vm.world.faults.takes_consolidation_refusal(vm.name, vm.moid):
-            path = str(layout.home_of(vm.config))
+            path = str(files.home_of(vm.config))
             raise vim.fault.FileLocked(msg="Unable to access a file since it is locked.", file=path)
         _merge(vm, progress, strict=True)
 
     return vm.start(call, call.method, run)
 
 
-def _merge(vm: "VirtualMachine", progress: "TaskProgress", *, strict: bool = False) -> None:
+def _merge(vm: Machine, progress: TaskProgress, *, strict: bool = False) -> None:
     """Merge the files that nobody needs; a file that a reader has open stays, and consolidation is needed.
 
     Raises:
@@ -103,9 +96,9 @@ def _merge(vm: "VirtualMachine", progress: "TaskProgress", *, strict: bool = Fal
             except StorageError as error:
                 failure = error
             progress.report(20 + 70 * done // len(vm.trees))
-        with as_vim_faults(str(layout.home_of(vm.config))):
-            apply_tracking(vm)
+        with as_vim_faults(str(files.home_of(vm.config))):
+            vm.apply_tracking()
     show_present_files(vm)
     if failure is not None and strict:
-        with as_vim_faults(str(layout.home_of(vm.config))):
+        with as_vim_faults(str(files.home_of(vm.config))):
             raise failure

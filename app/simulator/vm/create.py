@@ -3,16 +3,19 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
 
+from app.simulator.calls import Call
+from app.simulator.inventory.compute import ResourcePool
 from app.simulator.inventory.entity import adopt, child_named, duplicate_name, meant_name, stored_name
 from app.simulator.inventory.folder import Folder
-from app.simulator.objects import Call, Lazy
+from app.simulator.inventory.host import HostSystem
+from app.simulator.objects import Lazy
+from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
-from app.simulator.vm import guest_systems, layout
+from app.simulator.vm import files, guest_systems, layout
 from app.simulator.vm.config import (
     NewVm,
     check_name,
@@ -22,20 +25,14 @@ from app.simulator.vm.config import (
     with_spec,
 )
 from app.simulator.vm.device_changes import plan_device_changes
-from app.simulator.vm.disks import apply_tracking
 from app.simulator.vm.identity import bios_uuid, location_id, new_mac
 from app.simulator.vm.lifecycle import delete_files
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.privileges import require_privileges
 from app.simulator.vm.reconfigure import VmDeviceContext, carry_out
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.compute import ResourcePool
-    from app.simulator.inventory.host import HostSystem
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.world import World
+from app.simulator.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +40,11 @@ class Place:
     """Where a new VM goes."""
 
     folder: Folder
-    host: "HostSystem"
-    pool: "ResourcePool"
+    host: HostSystem
+    pool: ResourcePool
 
 
-def add_to_inventory(vm: VirtualMachine) -> None:
+def add_to_inventory(vm: Machine) -> None:
     """Let a new VM be part of the inventory.
 
     Raises:
@@ -67,7 +64,7 @@ def add_to_inventory(vm: VirtualMachine) -> None:
             owner.set(vm=[*owner.properties["vm"], vm.ref])
 
 
-def new_vm_moid(world: "World") -> str:
+def new_vm_moid(world: World) -> str:
     """Return the id of a new VM: ``vm-1001``, on a bare ESXi only a number."""
     return world.new_moid("vm") if world.spec.is_vcenter else str(world.new_number())
 
@@ -78,8 +75,6 @@ def place_for(folder: Folder, pool: vim.ResourcePool | None, host: vim.HostSyste
     Raises:
         vmodl.fault.ManagedObjectNotFound: the host or the pool does not exist.
     """
-    from app.simulator.inventory.compute import ResourcePool
-
     inventory = folder.world.inventory
     parts = inventory.parts_of(folder)
     wanted = parts.pool if pool is None else folder.world.get(pool)
@@ -126,7 +121,7 @@ def create_vm(
     refuse_twin(folder, name)
     refuse_unknown_hardware(place.host, spec)
 
-    def run(progress: "TaskProgress") -> vim.VirtualMachine:
+    def run(progress: TaskProgress) -> vim.VirtualMachine:
         home = new_home(folder.world, spec.files.vmPathName if spec.files else None, name)
         vm = build_vm(place, spec, home, progress)
         vm.post(vim.event.VmCreatedEvent, f"Created virtual machine {vm.name} on {vm.host.name}.", call.user)
@@ -136,7 +131,7 @@ def create_vm(
     return call.start_task(folder, "CreateVM_Task", run)
 
 
-def refuse_unknown_hardware(host: "HostSystem", spec: vim.vm.ConfigSpec) -> None:
+def refuse_unknown_hardware(host: HostSystem, spec: vim.vm.ConfigSpec) -> None:
     """Refuse a virtual hardware version that a host does not know, and devices that a version does not know.
 
     Raises:
@@ -176,7 +171,7 @@ _DEVICE_VERSIONS = (
 )
 
 
-def new_home(world: "World", wanted: str | None, name: str) -> DatastorePath:
+def new_home(world: World, wanted: str | None, name: str) -> DatastorePath:
     """Return the path of a new .vmx file, in a directory of its own unless the client named one.
 
     Raises:
@@ -192,16 +187,16 @@ def new_home(world: "World", wanted: str | None, name: str) -> DatastorePath:
             home = DatastorePath.of(path.datastore, f"{path.relative}/{base}.vmx")
         else:
             home = _free_directory(world, path.datastore, base)
-    if layout.local_file(world, home).exists():
+    if files.local_file(world, home).exists():
         raise vim.fault.FileAlreadyExists(msg=f"{home} already exists.", file=str(home))
     return home
 
 
-def _free_directory(world: "World", datastore: str, base: str) -> DatastorePath:
+def _free_directory(world: World, datastore: str, base: str) -> DatastorePath:
     for number in range(1000):
         directory = f"{base}_{number}" if number else base
         home = DatastorePath.of(datastore, f"{directory}/{directory}.vmx")
-        if not layout.local_file(world, home).parent.exists():
+        if not files.local_file(world, home).parent.exists():
             return home
     raise vim.fault.FileAlreadyExists(msg="There is no free directory.", file=f"[{datastore}] {base}")
 
@@ -212,10 +207,10 @@ def safe_name(name: str) -> str:
     return cleaned.strip(" .") or "vm"
 
 
-def bare_machine(place: Place, spec: vim.vm.ConfigSpec, home: DatastorePath) -> VirtualMachine:
+def bare_machine(place: Place, spec: vim.vm.ConfigSpec, home: DatastorePath) -> Machine:
     """Return a VM without disks, which is not part of the inventory yet."""
     world = place.folder.world
-    vm = VirtualMachine(
+    vm: Machine = world.inventory.new_machine(
         world,
         new_vm_moid(world),
         stored_name(spec.name or ""),
@@ -233,10 +228,10 @@ def build_vm(
     place: Place,
     spec: vim.vm.ConfigSpec,
     home: DatastorePath,
-    progress: "TaskProgress | None" = None,
+    progress: TaskProgress | None = None,
     *,
-    prepare: Callable[[VirtualMachine], None] | None = None,
-) -> VirtualMachine:
+    prepare: Callable[[Machine], None] | None = None,
+) -> Machine:
     """Create a VM's files and let it be part of the inventory; when that fails nothing is left.
 
     Args:
@@ -260,7 +255,7 @@ def build_vm(
         made = with_devices(with_spec(vm.config, changed(spec, name=vm.name), world.now()), devices)
         vm.set_config(_apart_from_others(world, vm, made))
         with as_vim_faults(str(home)):
-            apply_tracking(vm)
+            vm.apply_tracking()
         if prepare is not None:
             prepare(vm)
         layout.save_configuration(vm)
@@ -271,13 +266,13 @@ def build_vm(
     return vm
 
 
-def _apart_from_others(world: "World", vm: VirtualMachine, made: vim.vm.ConfigInfo) -> vim.vm.ConfigInfo:
+def _apart_from_others(world: World, vm: Machine, made: vim.vm.ConfigInfo) -> vim.vm.ConfigInfo:
     """Return a new VM's configuration as a vCenter gives it: nobody has its instance UUID or assigned address."""
     if not world.spec.is_vcenter:
         return made
     others = [
         other.config
-        for other in world.all(VirtualMachine)
+        for other in world.all(Machine)
         if other is not vm and not isinstance(other.properties["config"], Lazy)
     ]
     if made.instanceUuid in {other.instanceUuid for other in others}:
@@ -299,9 +294,7 @@ def _apart_from_others(world: "World", vm: VirtualMachine, made: vim.vm.ConfigIn
     return with_devices(made, devices)
 
 
-def base_config(
-    world: "World", spec: vim.vm.ConfigSpec, home: DatastorePath, host: "HostSystem"
-) -> vim.vm.ConfigInfo:
+def base_config(world: World, spec: vim.vm.ConfigSpec, home: DatastorePath, host: HostSystem) -> vim.vm.ConfigInfo:
     """Return the configuration of a VM that has only what every VM has.
 
     Raises:

@@ -250,7 +250,7 @@ def flat_backing(
     uuid: str,
     thin: bool,
     mode: str = "persistent",
-    parent: "_device.VirtualDisk.FlatVer2BackingInfo | None" = None,
+    parent: _device.VirtualDisk.FlatVer2BackingInfo | None = None,
     change_id: str | None = None,
 ) -> _device.VirtualDisk.FlatVer2BackingInfo:
     """Build the backing of a disk that is a file."""

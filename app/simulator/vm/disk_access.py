@@ -1,18 +1,14 @@
 """Which disks a ticket, or a download, may open: what NFC and HTTPS ask the VMs."""
 
-from typing import TYPE_CHECKING
-
 from app.simulator.storage import DatastorePath, DiskInUse, DiskNotFound, SimDisk
-
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.world import World
+from app.simulator.vm.machine import Machine
+from app.simulator.world import World
 
 
 class VmDisks:
     """Knows which disks belong to which VM. Thread: any."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
 
     def resolve_disk(self, vm_moid: str, disk_key: int | None, path: str, *, writable: bool) -> SimDisk:
@@ -23,7 +19,7 @@ class VmDisks:
             DiskInUse: it is the leaf of a running VM, or shall be written while the VM runs.
             StorageError: its files cannot be opened.
         """
-        machine: VirtualMachine | None = self._world.inventory.vms.get(vm_moid)
+        machine: Machine | None = self._world.inventory.vms.get(vm_moid)
         if machine is None:
             raise DiskNotFound(f"there is no VM {vm_moid}")
         wanted = DatastorePath.parse(self._world.inventory.parts_of(machine).key_of(path))

@@ -1,174 +1,18 @@
-"""A VM's disks as trees of files: what snapshots hold, what the VM writes, and what nobody needs any more."""
+"""How the devices of a configuration describe the files that a VM's disks are made of."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from pyVmomi import vim
 
-from app.domain.extents import Extent, normalize, subtract
-from app.simulator.storage import DatastorePath, DiskStore, SimDisk
-from app.simulator.storage.grains import grain_count, mask_extents
+from app.simulator.storage import SimDisk
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.devices import disk_summary
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import Device, changed, disks_of, replaced
-
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
 
 _device = vim.vm.device
 DatastoreRef = Callable[[str], vim.Datastore | None]
 """Finds the reference of a datastore by its name."""
-
-
-@dataclass(eq=False)
-class DiskTree:
-    """All files of one virtual disk.
-
-    Attributes:
-        store: where the disks are kept.
-        key: its device key.
-        leaf: what the VM writes to; None when the disk was taken out of the VM but a snapshot still holds it.
-        frozen: what each snapshot holds, by the snapshot's id.
-        blind: areas that change tracking does not see, because it was switched on while there were snapshots.
-    """
-
-    store: DiskStore
-    key: int
-    leaf: SimDisk | None
-    frozen: dict[str, SimDisk] = field(default_factory=dict)
-    blind: list[Extent] = field(default_factory=list)
-
-    def freeze(self, snapshot: str) -> str | None:
-        """Freeze the leaf for a snapshot; the VM goes on with a new leaf.
-
-        Returns:
-            the change id of this moment, None when changes are not tracked.
-
-        Raises:
-            StorageError: there is no space; nothing has changed but a mark in the tracking.
-        """
-        leaf = self._require_leaf()
-        change_id = leaf.mark()
-        self.leaf = leaf.branch(next_delta_path(leaf))
-        self.frozen[snapshot] = leaf
-        return change_id
-
-    def revert(self, snapshot: str, *, same_generation: bool = False) -> None:
-        """Throw away what the VM wrote and go on from what a snapshot holds.
-
-        Tracking begins a new generation: the numbers of the old one would name two different moments. With
-        ``same_generation`` just that happens.
-
-        Raises:
-            StorageError: the old leaf is in use, or there is no space for a new one.
-        """
-        target = self.frozen[snapshot]
-        old, self.leaf = self.leaf, None
-        if old is not None and old not in self.frozen.values():
-            self.store.delete(old.path)
-        with target.family.lock:
-            if target.tracking is not None and same_generation:
-                target.tracking.forget_staleness()
-            elif target.tracking is not None:
-                target.tracking.make_stale()
-        self.leaf = target.branch(next_delta_path(target))
-        self.blind = []
-
-    def forget(self, snapshot: str) -> None:
-        """Let a snapshot's hold go; the files stay until :meth:`consolidate`."""
-        self.frozen.pop(snapshot, None)
-
-    def consolidate(self) -> None:
-        """Merge and delete every file that neither the VM nor a snapshot needs.
-
-        A file that nobody holds but that several others stand on has to stay.
-
-        Raises:
-            StorageError: a file is in use, or there is no space; what was done stays done.
-        """
-        while (disk := self._superfluous()) is not None:
-            if not disk.children:
-                self.store.delete(disk.path)
-                continue
-            child = disk.children[0]
-            child.merge_into_parent()
-            if self.leaf is child:
-                self.leaf = disk
-            self.frozen = {snapshot: disk if held is child else held for snapshot, held in self.frozen.items()}
-
-    @property
-    def needs_consolidation(self) -> bool:
-        """Tell whether there are files that nobody needs."""
-        return self._superfluous() is not None
-
-    def every_disk(self) -> list[SimDisk]:
-        """Return all disks of the tree, the base first."""
-        anchor = self.leaf or next(iter(self.frozen.values()), None)
-        return [] if anchor is None else [anchor.base, *anchor.base.descendants()]
-
-    def _superfluous(self) -> SimDisk | None:
-        held = [self.leaf, *self.frozen.values()]
-        return next(
-            (disk for disk in self.every_disk() if disk not in held and len(disk.children) <= 1),
-            None,
-        )
-
-    def _require_leaf(self) -> SimDisk:
-        if self.leaf is None:
-            raise ValueError(f"disk {self.key} was taken out of the VM")
-        return self.leaf
-
-    # ---- change tracking -------------------------------------------------------------------------------
-
-    def start_tracking(self, *, among_snapshots: bool) -> None:
-        """Begin to track the leaf's changes; on a tracked disk nothing happens.
-
-        Args:
-            among_snapshots: True when older snapshots exist. Then, as on a real host, tracking works but never
-                tells of the areas that their deltas held at this moment, and nothing says so.
-        """
-        leaf = self._require_leaf()
-        if leaf.tracking is not None:
-            return
-        leaf.enable_tracking()
-        self.blind = _held_by_deltas(leaf) if among_snapshots else []
-
-    def stop_tracking(self) -> None:
-        """Forget all changes."""
-        for disk in self.every_disk():
-            disk.disable_tracking()
-        self.blind = []
-
-    def changed_areas(self, disk: SimDisk, change_id: str) -> list[Extent]:
-        """Return what change tracking tells of a disk of this tree.
-
-        Raises:
-            ChangeIdUnknown: it cannot be told.
-        """
-        return subtract(disk.changed_areas(change_id), self.blind)
-
-
-def _held_by_deltas(leaf: SimDisk) -> list[Extent]:
-    held: list[Extent] = []
-    for disk in leaf.chain()[:-1]:
-        with disk.family.lock:
-            mask = disk.layer.held(0, grain_count(disk.capacity_bytes))
-            held += mask_extents(mask, disk.capacity_bytes)
-    return normalize(held)
-
-
-def next_delta_path(disk: SimDisk) -> DatastorePath:
-    """Return the first free path ``x-00000n.vmdk`` beside the base of a disk."""
-    stem = disk.base.path.name.removesuffix(".vmdk")
-    directory = disk.datastore.resolve(disk.path).parent
-    number = next(
-        number
-        for number in range(1, 1_000_000)
-        if not (directory / f"{stem}-{number:06}.vmdk").exists()
-        and not (directory / f"{stem}-{number:06}-delta.vmdk").exists()
-    )
-    return disk.path.sibling(f"{stem}-{number:06}.vmdk")
 
 
 def backing_of(
@@ -197,70 +41,7 @@ def backing_of(
     return changed(like, **fields)
 
 
-def takes_part_in_snapshots(disk: _device.VirtualDisk) -> bool:
-    """Tell whether a snapshot freezes this disk: neither independent nor a physical RDM."""
-    backing = disk.backing
-    is_rdm = isinstance(backing, _device.VirtualDisk.RawDiskMappingVer1BackingInfo)
-    if is_rdm and getattr(backing, "compatibilityMode", None) == "physicalMode":
-        return False
-    return not str(getattr(backing, "diskMode", None) or "persistent").startswith("independent")
-
-
-def can_be_tracked(disk: _device.VirtualDisk, devices: list[Device]) -> bool:
-    """Tell whether changes of this disk can be tracked: frozen by snapshots and shared with nobody."""
-    controller = next((device for device in devices if device.key == disk.controllerKey), None)
-    shared_bus = getattr(controller, "sharedBus", None) not in (None, "", "noSharing")
-    shared_disk = getattr(disk.backing, "sharing", None) == "sharingMultiWriter"
-    return takes_part_in_snapshots(disk) and not shared_bus and not shared_disk
-
-
-def is_shared(disk: _device.VirtualDisk, devices: list[Device]) -> bool:
-    """Tell whether another VM may write to this disk too."""
-    return takes_part_in_snapshots(disk) and not can_be_tracked(disk, devices)
-
-
-def create_missing_disks(vm: "VirtualMachine") -> None:
-    """Create the disks that a VM of a large inventory was only promised to have."""
-    store: DiskStore = vm.world.disks
-    with vm.files_lock:
-        if vm.has_files:
-            return
-        trees: dict[int, DiskTree] = {}
-        for device in disks_of(vm.config.hardware.device):
-            backing = device.backing
-            capacity: Any = device.capacityInBytes
-            path, uuid = str(getattr(backing, "fileName", "")), getattr(backing, "uuid", None)
-            if store.exists(path):
-                leaf = store.open(path)
-            else:
-                thin = bool(getattr(backing, "thinProvisioned", False))
-                leaf = store.create(path, capacity, thin=thin, disk_uuid=uuid)
-            trees[device.key] = DiskTree(store, device.key, leaf)
-        vm.set_trees(trees)
-    if vm.config.changeTrackingEnabled:
-        apply_tracking(vm)
-
-
-def apply_tracking(vm: "VirtualMachine", *, besides: str | None = None) -> None:
-    """Let change tracking be what the configuration says; it comes into force when a VM is stunned or off.
-
-    Args:
-        vm: whose disks.
-        besides: id of a snapshot that is just being taken and does not count as an older one.
-    """
-    devices = vm.config.hardware.device
-    older = any(snapshot.moid != besides for snapshot in vm.every_snapshot())
-    for device in disks_of(devices):
-        tree = vm.trees.get(device.key)
-        if tree is None or tree.leaf is None:
-            continue
-        if vm.config.changeTrackingEnabled and can_be_tracked(device, devices):
-            tree.start_tracking(among_snapshots=older)
-        else:
-            tree.stop_tracking()
-
-
-def with_present_backings(vm: "VirtualMachine", made: vim.vm.ConfigInfo) -> vim.vm.ConfigInfo:
+def with_present_backings(vm: Machine, made: vim.vm.ConfigInfo) -> vim.vm.ConfigInfo:
     """Return a configuration whose disks name the files that the VM writes to now."""
     devices: list[Device] = made.hardware.device
     for device in disks_of(devices):
@@ -272,7 +53,7 @@ def with_present_backings(vm: "VirtualMachine", made: vim.vm.ConfigInfo) -> vim.
 
 
 def described_disk(
-    vm: "VirtualMachine", device: _device.VirtualDisk, disk: SimDisk, change_id: str | None = None
+    vm: Machine, device: _device.VirtualDisk, disk: SimDisk, change_id: str | None = None
 ) -> _device.VirtualDisk:
     """Return a disk device that names a given file."""
     assert device.backing is not None

@@ -3,41 +3,39 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim
 
 from app.simulator.guests import install_guest
+from app.simulator.inventory.compute import ResourcePool
+from app.simulator.inventory.folder import Folder
+from app.simulator.inventory.host import HostSystem
 from app.simulator.objects import Lazy
 from app.simulator.spec import DiskSpec, VmSpec
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
 from app.simulator.vm import layout
 from app.simulator.vm.config import NewVm, new_config, with_devices
-from app.simulator.vm.disks import DiskTree, apply_tracking, described_disk
+from app.simulator.vm.disk_tree import DiskTree
+from app.simulator.vm.disks import described_disk
 from app.simulator.vm.identity import bios_uuid, derived_uuid, disk_uuid, new_mac
-from app.simulator.vm.machine import VirtualMachine
 from app.simulator.vm.values import Device, disks_of, replaced
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.compute import ResourcePool
-    from app.simulator.inventory.folder import Folder
-    from app.simulator.inventory.host import HostSystem
-    from app.simulator.world import World
+from app.simulator.vm.virtual_machine import VirtualMachine
+from app.simulator.world import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecPlace:
     """Where a VM of the spec is."""
 
-    folder: "Folder"
-    host: "HostSystem"
-    pool: "ResourcePool"
+    folder: Folder
+    host: HostSystem
+    pool: ResourcePool
     home: DatastorePath
     moid: str
 
 
-def vm_from_spec(world: "World", spec: VmSpec, place: SpecPlace) -> VirtualMachine:
+def vm_from_spec(world: World, spec: VmSpec, place: SpecPlace) -> VirtualMachine:
     """Make a VM of the spec, with its files unless the spec leaves them out; it is not in the inventory yet.
 
     The spec names its networks, and its datastores as the simulator keeps them.
@@ -66,9 +64,7 @@ def vm_from_spec(world: "World", spec: VmSpec, place: SpecPlace) -> VirtualMachi
     return vm
 
 
-def _describe(
-    world: "World", spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]
-) -> vim.vm.ConfigInfo:
+def _describe(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]) -> vim.vm.ConfigInfo:
     datastore = world.inventory.datastores[place.home.datastore]
     return new_config(
         NewVm(
@@ -90,7 +86,7 @@ def _describe(
     )
 
 
-def _devices(world: "World", spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]) -> Iterator[Device]:
+def _devices(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]) -> Iterator[Device]:
     yield from build.default_devices()
     bays = _Bays()
     disks = [_disk(world, disk, number, place, bays) for number, disk in enumerate(spec.disks)]
@@ -163,7 +159,7 @@ def _room(controller: Device) -> int:
     return 0 if kind is None else len(kind.usable_units)
 
 
-def _disk(world: "World", disk: DiskSpec, number: int, place: SpecPlace, bays: _Bays) -> Device:
+def _disk(world: World, disk: DiskSpec, number: int, place: SpecPlace, bays: _Bays) -> Device:
     controller, unit = bays.place(disk)
     name = disk.datastore or place.home.datastore
     stem = place.home.name.removesuffix(".vmx") + (f"_{number}" if number else "")
@@ -188,7 +184,7 @@ def _disk(world: "World", disk: DiskSpec, number: int, place: SpecPlace, bays: _
     )
 
 
-def _network_backing(world: "World", name: str, place: SpecPlace) -> Device.BackingInfo:
+def _network_backing(world: World, name: str, place: SpecPlace) -> Device.BackingInfo:
     network = world.inventory.network_at(name, place.folder)
     switch = getattr(network, "switch_uuid", None)
     if switch is None:
@@ -218,5 +214,5 @@ def _create_files(vm: VirtualMachine, spec: VmSpec) -> None:
         devices = replaced(devices, described_disk(vm, device, leaf))
     vm.set_trees(trees)
     vm.set_config(with_devices(vm.config, devices))
-    apply_tracking(vm)
+    vm.apply_tracking()
     layout.save_configuration(vm)

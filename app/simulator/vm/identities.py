@@ -13,7 +13,7 @@ from app.simulator.content import SimServiceInstance
 from app.simulator.vm.create import add_to_inventory, new_vm_moid
 from app.simulator.vm.guests_port import guest_started, guest_stopped
 from app.simulator.vm.lifecycle import forget
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import changed
 from app.simulator.world import World
 
@@ -47,7 +47,7 @@ def register_again(world: World, ids: Mapping[str, str | None]) -> dict[str, str
     return given
 
 
-def share_uuids(original: VirtualMachine, copy: VirtualMachine, *, bios_too: bool = False) -> None:
+def share_uuids(original: Machine, copy: Machine, *, bios_too: bool = False) -> None:
     """Let a VM have the instance UUID of another, as a copied folder has that is registered on a host."""
     made = changed(copy.config, instanceUuid=original.config.instanceUuid)
     copy.set_config(changed(made, uuid=original.config.uuid) if bios_too else made)
@@ -59,7 +59,7 @@ def set_up_again(world: World, instance_uuid: str) -> None:
         instance.be_another(instance_uuid)
 
 
-def _machine(world: World, moid: str) -> VirtualMachine:
+def _machine(world: World, moid: str) -> Machine:
     vm = world.get(moid)
-    assert isinstance(vm, VirtualMachine)
+    assert isinstance(vm, Machine)
     return vm

@@ -2,12 +2,9 @@
 
 import hashlib
 import uuid
-from typing import TYPE_CHECKING
 
 from app.simulator.storage import DatastorePath
-
-if TYPE_CHECKING:
-    from app.simulator.world import World
+from app.simulator.world import World
 
 _NAMESPACE = uuid.NAMESPACE_OID.bytes
 
@@ -35,7 +32,7 @@ def location_id(home: DatastorePath) -> str:
     return "564d" + derived_uuid("location", home)[4:]
 
 
-def new_mac(world: "World") -> tuple[str, str]:
+def new_mac(world: World) -> tuple[str, str]:
     """Return a MAC address that nobody has and its address type, as the server of this flavour chooses them."""
     number = world.new_number()
     if world.spec.is_vcenter:

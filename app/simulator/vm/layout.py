@@ -1,115 +1,22 @@
-"""The files of a VM: which there are, and the ones the host writes itself (.vmx, .nvram, .vmsd, .vmsn)."""
+"""Which files a VM is made of, as clients see them, and saving its configuration (.vmx, .nvram)."""
 
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim
 
-from app.core.privatefiles import write_private
-from app.simulator.storage import DatastorePath, SimDatastore, SimDisk, StorageError
-from app.simulator.vm import vmx
-from app.simulator.vm.config import extra_value, vmx_path_of
-from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.storage import DatastorePath, SimDisk, StorageError
+from app.simulator.vm import files, vmx
+from app.simulator.vm.config import vmx_path_of
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import disks_of
 
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.world import World
-
 NVRAM_BYTES = {"bios": 8684, "efi": 270840}
-_TYPES = {
-    ".vmx": "config",
-    ".nvram": "nvram",
-    ".vmsd": "snapshotList",
-    ".vmsn": "snapshotData",
-    ".vmem": "snapshotMemory",
-    ".vmss": "suspend",
-    ".log": "log",
-    ".vswp": "swap",
-}
 
 
-HOME_SUFFIXES = frozenset(_TYPES) | {".vmsd"}
-"""Endings of the files that belong to a VM besides its disks."""
-
-
-def datastore_of(world: "World", path: DatastorePath) -> SimDatastore:
-    """Return the datastore that a path lies on.
-
-    Raises:
-        vim.fault.InvalidDatastore: there is none of that name.
-    """
-    datastore: SimDatastore | None = world.datastores.get(path.datastore)
-    if datastore is None:
-        raise vim.fault.InvalidDatastore(msg=f"Invalid datastore '{path.datastore}'.", name=path.datastore)
-    return datastore
-
-
-def local_file(world: "World", path: DatastorePath) -> Path:
-    """Return where a datastore file lies on this machine.
-
-    Raises:
-        vim.fault.InvalidDatastore, vim.fault.InvalidDatastorePath: it lies nowhere.
-    """
-    with as_vim_faults(str(path)):
-        return datastore_of(world, path).resolve(path)
-
-
-def home_of(config: vim.vm.ConfigInfo) -> DatastorePath:
-    """Return the path of the VM's .vmx file."""
-    return DatastorePath.parse(vmx_path_of(config))
-
-
-def nvram_path(config: vim.vm.ConfigInfo) -> DatastorePath:
-    """Return the path of the file that keeps the firmware's settings."""
-    home = home_of(config)
-    return home.sibling(extra_value(config, "nvram") or home.name.removesuffix(".vmx") + ".nvram")
-
-
-def beside(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
-    """Return the path of a file that is called like the .vmx file, with another ending."""
-    home = home_of(config)
-    return home.sibling(home.name.removesuffix(".vmx") + suffix)
-
-
-def snapshot_data_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
-    """Return the path of the file that keeps a snapshot's state."""
-    return beside(config, f"-Snapshot{number}.vmsn")
-
-
-def snapshot_memory_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
-    """Return the path of the file that keeps a snapshot's memory."""
-    return beside(config, f"-Snapshot{number}.vmem")
-
-
-def write_file(world: "World", path: DatastorePath, data: bytes) -> None:
-    """Write a small file to a datastore.
-
-    Raises:
-        vim.fault.NoDiskSpace: it does not fit.
-    """
-    with as_vim_faults(str(path)):
-        datastore_of(world, path).write_file(path.relative, data)
-
-
-def rewrite_file(world: "World", path: DatastorePath, data: bytes) -> None:
-    """Write a small file; one that is there already is replaced even on a full datastore, as a host does it.
-
-    Raises:
-        vim.fault.NoDiskSpace: it is new and does not fit.
-    """
-    file = local_file(world, path)
-    if not file.exists():
-        write_file(world, path, data)
-        return
-    write_private(file, data)
-    datastore_of(world, path).set_booking(path.relative, len(data))
-
-
-def save_configuration(vm: "VirtualMachine") -> None:
+def save_configuration(vm: Machine) -> None:
     """Write the .vmx file, and the .nvram file when there is none yet.
 
     Raises:
@@ -118,10 +25,10 @@ def save_configuration(vm: "VirtualMachine") -> None:
     if not vm.has_files:
         return
     config = vm.config
-    rewrite_file(vm.world, home_of(config), vmx.render(config).encode("utf-8"))
-    nvram = nvram_path(config)
-    if not local_file(vm.world, nvram).exists():
-        write_file(vm.world, nvram, new_nvram(config))
+    files.rewrite_file(vm.world, files.home_of(config), vmx.render(config).encode("utf-8"))
+    nvram = files.nvram_path(config)
+    if not files.local_file(vm.world, nvram).exists():
+        files.write_file(vm.world, nvram, new_nvram(config))
 
 
 def new_nvram(config: vim.vm.ConfigInfo) -> bytes:
@@ -131,7 +38,7 @@ def new_nvram(config: vim.vm.ConfigInfo) -> bytes:
     return mark + bytes([zlib.crc32(mark) & 0xFF]) * 64 + bytes(size_bytes - len(mark) - 64)
 
 
-def space_of(vm: "VirtualMachine") -> Iterator[tuple[str, int, int]]:
+def space_of(vm: Machine) -> Iterator[tuple[str, int, int]]:
     """Return (datastore, bytes taken, bytes that may still be taken) for each of a VM's disks."""
     if vm.has_files:
         for tree in vm.trees.values():
@@ -163,7 +70,7 @@ class _Listing:
         return self.keys[path]
 
 
-def layout_ex(vm: "VirtualMachine") -> vim.vm.FileLayoutEx:
+def layout_ex(vm: Machine) -> vim.vm.FileLayoutEx:
     """Return every file of the VM with its type and size, and how the disks are made of them."""
     listing = _Listing()
     if not vm.has_files:
@@ -177,8 +84,8 @@ def layout_ex(vm: "VirtualMachine") -> vim.vm.FileLayoutEx:
     snapshots = [
         vim.vm.FileLayoutEx.SnapshotLayout(
             key=snapshot.ref,
-            dataKey=listing.keys.get(str(snapshot_data_path(vm.config, snapshot.number)), -1),
-            memoryKey=listing.keys.get(str(snapshot_memory_path(vm.config, snapshot.number)), -1),
+            dataKey=listing.keys.get(str(files.snapshot_data_path(vm.config, snapshot.number)), -1),
+            memoryKey=listing.keys.get(str(files.snapshot_memory_path(vm.config, snapshot.number)), -1),
             disk=[
                 _disk_layout(listing, key, tree.frozen[snapshot.moid])
                 for key, tree in sorted(vm.trees.items())
@@ -191,13 +98,13 @@ def layout_ex(vm: "VirtualMachine") -> vim.vm.FileLayoutEx:
     return vim.vm.FileLayoutEx(file=listing.files, disk=disks, snapshot=snapshots, timestamp=vm.world.now())
 
 
-def _home_files(vm: "VirtualMachine") -> Iterator[tuple[DatastorePath, str, int]]:
-    home = home_of(vm.config)
-    directory = local_file(vm.world, home).parent
+def _home_files(vm: Machine) -> Iterator[tuple[DatastorePath, str, int]]:
+    home = files.home_of(vm.config)
+    directory = files.local_file(vm.world, home).parent
     if not directory.is_dir():
         return
     for entry in sorted(directory.iterdir()):
-        kind = _TYPES.get(entry.suffix)
+        kind = files.FILE_TYPES.get(entry.suffix)
         if kind is not None and entry.is_file():
             yield home.sibling(entry.name), kind, entry.stat().st_size
 
@@ -221,7 +128,7 @@ def _size_of(disk: SimDisk, path: DatastorePath) -> int:
         return 0
 
 
-def layout(vm: "VirtualMachine") -> vim.vm.FileLayout:
+def layout(vm: Machine) -> vim.vm.FileLayout:
     """Return the older, shorter form of the files."""
     described = layout_ex(vm)
     by_key = {file.key: file.name for file in described.file}

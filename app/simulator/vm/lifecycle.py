@@ -1,24 +1,20 @@
 """VMs leave the inventory, are deleted, become templates and VMs again."""
 
-from typing import TYPE_CHECKING
-
 from pyVmomi import vim
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import release
-from app.simulator.objects import Call
+from app.simulator.progress import TaskProgress
 from app.simulator.storage import StorageError
-from app.simulator.vm import layout
+from app.simulator.vm import files, layout
 from app.simulator.vm.guests_port import guest_stopped
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.power import wrong_state
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed
 
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.vm.machine import VirtualMachine
 
-
-def forget(vm: "VirtualMachine") -> None:
+def forget(vm: Machine) -> None:
     """Take a VM and its snapshots out of the inventory."""
     inventory = vm.world.inventory
     with vm.world.lock:
@@ -33,7 +29,7 @@ def forget(vm: "VirtualMachine") -> None:
         vm.world.remove(vm)
 
 
-def unregister(vm: "VirtualMachine", call: Call) -> None:
+def unregister(vm: Machine, call: Call) -> None:
     """Take a VM out of the inventory; its files stay.
 
     Raises:
@@ -51,7 +47,7 @@ def unregister(vm: "VirtualMachine", call: Call) -> None:
     vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=call.user)
 
 
-def close_disks(vm: "VirtualMachine") -> None:
+def close_disks(vm: Machine) -> None:
     """Let go of a VM's files; a disk that a reader holds is let go of by the store."""
     if not vm.has_files:
         return
@@ -63,7 +59,7 @@ def close_disks(vm: "VirtualMachine") -> None:
                 continue
 
 
-def destroy(vm: "VirtualMachine", call: Call) -> vim.Task:
+def destroy(vm: Machine, call: Call) -> vim.Task:
     """Delete a VM with its files, in a task.
 
     Raises:
@@ -72,7 +68,7 @@ def destroy(vm: "VirtualMachine", call: Call) -> vim.Task:
     """
     call.require("VirtualMachine.Inventory.Delete", vm)
 
-    def run(progress: "TaskProgress") -> None:
+    def run(progress: TaskProgress) -> None:
         if vm.power_state != "poweredOff":
             raise wrong_state(vm, "poweredOff")
         guest_stopped(vm)
@@ -86,7 +82,7 @@ def destroy(vm: "VirtualMachine", call: Call) -> vim.Task:
     return vm.start(call, call.method, run)
 
 
-def delete_files(vm: "VirtualMachine") -> None:
+def delete_files(vm: Machine) -> None:
     """Delete every file of a VM, and its directory when nothing else is in it.
 
     Raises:
@@ -97,18 +93,18 @@ def delete_files(vm: "VirtualMachine") -> None:
             with as_vim_faults(str(disk.path)):
                 vm.world.disks.delete(disk.path)
     vm.set_trees({})
-    home = layout.home_of(vm.config)
-    datastore = layout.datastore_of(vm.world, home)
-    directory = layout.local_file(vm.world, home).parent
+    home = files.home_of(vm.config)
+    datastore = files.datastore_of(vm.world, home)
+    directory = files.local_file(vm.world, home).parent
     stem = home.name.removesuffix(".vmx")
     for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
-        if entry.is_file() and entry.name.startswith(stem) and entry.suffix in layout.HOME_SUFFIXES:
+        if entry.is_file() and entry.name.startswith(stem) and entry.suffix in files.HOME_SUFFIXES:
             datastore.delete_file(home.sibling(entry.name).relative)
     if directory.is_dir() and not any(directory.iterdir()) and directory != datastore.root:
         directory.rmdir()
 
 
-def mark_as_template(vm: "VirtualMachine") -> None:
+def mark_as_template(vm: Machine) -> None:
     """Make a template of a VM.
 
     Raises:
@@ -121,7 +117,7 @@ def mark_as_template(vm: "VirtualMachine") -> None:
     _set_template(vm, is_template=True)
 
 
-def mark_as_vm(vm: "VirtualMachine", host: vim.HostSystem | None) -> None:
+def mark_as_vm(vm: Machine, host: vim.HostSystem | None) -> None:
     """Make a VM of a template.
 
     Raises:
@@ -137,7 +133,7 @@ def mark_as_vm(vm: "VirtualMachine", host: vim.HostSystem | None) -> None:
     _set_template(vm, is_template=False)
 
 
-def _set_template(vm: "VirtualMachine", *, is_template: bool) -> None:
+def _set_template(vm: Machine, *, is_template: bool) -> None:
     with vm.world.lock:
         vm.set_config(changed(vm.config, template=is_template))
         vm.refresh("resourcePool")

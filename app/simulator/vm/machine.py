@@ -1,38 +1,25 @@
-"""The managed object VirtualMachine: its state, and one method per SOAP call, which leads to its module."""
+"""A virtual machine's state, and how it changes."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, Protocol
 
 from pyVmomi import vim
 
+from app.simulator.calls import Call
+from app.simulator.inventory.compute import ResourcePool
 from app.simulator.inventory.entity import Entity
-from app.simulator.objects import Call, Lazy, SimObject
-from app.simulator.storage import DatastorePath
-from app.simulator.vm import (
-    changed_areas,
-    config,
-    consolidation,
-    layout,
-    lifecycle,
-    power,
-    reconfigure,
-    relocate,
-    revert,
-    snapshots,
-    views,
-)
-from app.simulator.vm.disks import DiskTree, create_missing_disks
+from app.simulator.inventory.host import HostSystem
+from app.simulator.objects import Lazy, SimObject
+from app.simulator.progress import TaskProgress
+from app.simulator.storage import DatastorePath, DiskStore
+from app.simulator.vm import files
+from app.simulator.vm.disk_tree import DiskTree, can_be_tracked
+from app.simulator.vm.snapshot import Snapshot, SnapshotWish
 from app.simulator.vm.values import disks_of
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.compute import ResourcePool
-    from app.simulator.inventory.host import HostSystem
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.vm.snapshot import Snapshot
-    from app.simulator.world import World
+from app.simulator.world import World
 
 _FOLLOW_CONFIG = (
     "config", "summary", "guest", "layoutEx", "layout", "storage", "datastore", "network", "resourceConfig",
@@ -50,8 +37,10 @@ class Question:
     answered: threading.Event = field(default_factory=threading.Event)
 
 
-class VirtualMachine(Entity):
-    """A virtual machine.
+class Machine(Entity):
+    """A virtual machine: its state, and how the state changes.
+
+    The SOAP methods are :class:`app.simulator.vm.virtual_machine.VirtualMachine`'s, which every VM is one of.
 
     Attributes:
         host: where it runs, or would run.
@@ -72,34 +61,17 @@ class VirtualMachine(Entity):
     """
 
     vim_type = vim.VirtualMachine
-    builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
-        "runtime": views.runtime,
-        "guest": views.guest,
-        "guestHeartbeatStatus": views.heartbeat,
-        "summary": views.summary,
-        "storage": views.storage,
-        "datastore": views.datastores,
-        "network": views.networks,
-        "resourceConfig": views.resource_config,
-        "layoutEx": layout.layout_ex,
-        "layout": layout.layout,
-        "snapshot": snapshots.snapshot_info,
-        "rootSnapshot": lambda vm: [snapshot.ref for snapshot in vm.root_snapshots],
-        "capability": lambda _: config.capability(),
-        "resourcePool": lambda vm: None if vm.config.template else vm.pool.ref,
-        "environmentBrowser": lambda vm: vm.pool.owner.properties["environmentBrowser"],
-    }
 
     def __init__(
         self,
-        world: "World",
+        world: World,
         moid: str,
         name: str,
         parent: SimObject | None,
         *,
-        made: "vim.vm.ConfigInfo | Lazy",
-        host: "HostSystem",
-        pool: "ResourcePool",
+        made: vim.vm.ConfigInfo | Lazy,
+        host: HostSystem,
+        pool: ResourcePool,
         datastore_names: frozenset[str],
         hostname: str | None = None,
         has_files: bool = True,
@@ -135,13 +107,51 @@ class VirtualMachine(Entity):
     def trees(self) -> dict[int, DiskTree]:
         """The files of each disk by device key; disks that were only promised are created now."""
         if not self.has_files:
-            create_missing_disks(self)
+            self.create_missing_disks()
         return self._trees
 
     def set_trees(self, trees: dict[int, DiskTree]) -> None:
         """Say which files the VM's disks are made of; from now on it has files."""
         self._trees = trees
         self.has_files = True
+
+    def create_missing_disks(self) -> None:
+        """Create the disks that a VM of a large inventory was only promised to have, unless it has them."""
+        store: DiskStore = self.world.disks
+        with self.files_lock:
+            if self.has_files:
+                return
+            trees: dict[int, DiskTree] = {}
+            for device in disks_of(self.config.hardware.device):
+                backing = device.backing
+                capacity: Any = device.capacityInBytes
+                path, uuid = str(getattr(backing, "fileName", "")), getattr(backing, "uuid", None)
+                if store.exists(path):
+                    leaf = store.open(path)
+                else:
+                    thin = bool(getattr(backing, "thinProvisioned", False))
+                    leaf = store.create(path, capacity, thin=thin, disk_uuid=uuid)
+                trees[device.key] = DiskTree(store, device.key, leaf)
+            self.set_trees(trees)
+        if self.config.changeTrackingEnabled:
+            self.apply_tracking()
+
+    def apply_tracking(self, *, taking: str | None = None) -> None:
+        """Let change tracking be what the configuration says; it comes into force when a VM is stunned or off.
+
+        Args:
+            taking: id of a snapshot that is just being taken and does not count as an older one.
+        """
+        devices = self.config.hardware.device
+        older = any(snapshot.moid != taking for snapshot in self.every_snapshot())
+        for device in disks_of(devices):
+            tree = self.trees.get(device.key)
+            if tree is None or tree.leaf is None:
+                continue
+            if self.config.changeTrackingEnabled and can_be_tracked(device, devices):
+                tree.start_tracking(among_snapshots=older)
+            else:
+                tree.stop_tracking()
 
     @property
     def is_running(self) -> bool:
@@ -171,7 +181,7 @@ class VirtualMachine(Entity):
             self.question = question
             self.refresh("runtime", "summary")
 
-    def set_host(self, host: "HostSystem") -> None:
+    def set_host(self, host: HostSystem) -> None:
         """Let the VM be on another host."""
         with self.world.lock:
             for one in (self.host, host):
@@ -187,14 +197,42 @@ class VirtualMachine(Entity):
             self.consolidation_needed = any(tree.needs_consolidation for tree in trees)
             self.refresh(*_FOLLOW_SNAPSHOTS)
 
-    def every_snapshot(self) -> "list[Snapshot]":
+    def every_snapshot(self) -> list[Snapshot]:
         """Return all snapshots, parents before children."""
         return [snapshot for root in self.root_snapshots for snapshot in root.subtree()]
+
+    def new_snapshot(self, wish: SnapshotWish, number: int, parent: Snapshot | None) -> Snapshot:
+        """Make the managed object of a snapshot of this VM, which is not part of its tree yet.
+
+        Args:
+            wish: what it is called and holds.
+            number: counts the VM's snapshots.
+            parent: the snapshot before it.
+        """
+        raise NotImplementedError
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        """Put a snapshot into the VM's tree, as the current one."""
+        siblings = self.root_snapshots if snapshot.parent is None else snapshot.parent.children
+        siblings.append(snapshot)
+        self.current_snapshot = snapshot
+        self.world.add(snapshot)
+
+    def drop_snapshot(self, snapshot: Snapshot) -> None:
+        """Take a snapshot out of the VM's tree; its children go to its parent."""
+        siblings = self.root_snapshots if snapshot.parent is None else snapshot.parent.children
+        place = siblings.index(snapshot)
+        siblings[place : place + 1] = snapshot.children
+        for child in snapshot.children:
+            child.parent = snapshot.parent
+        if self.current_snapshot is snapshot:
+            self.current_snapshot = snapshot.parent
+        self.world.remove(snapshot)
 
     def used_files(self) -> Iterator[DatastorePath]:
         """Return the paths of its configuration and of all files of its disks."""
         if self.has_files:
-            yield layout.home_of(self.config)
+            yield files.home_of(self.config)
             for tree in list(self._trees.values()):
                 for disk in tree.every_disk():
                     yield from disk.files
@@ -203,7 +241,7 @@ class VirtualMachine(Entity):
         """Tell whether a file is one of its disks' or its configuration."""
         return path in self.used_files()
 
-    def start(self, call: Call, wsdl_name: str, run: "Callable[[TaskProgress], Any]") -> vim.Task:
+    def start(self, call: Call, wsdl_name: str, run: Callable[[TaskProgress], Any]) -> vim.Task:
         """Run a task on the VM, unless one runs already.
 
         Raises:
@@ -231,164 +269,28 @@ class VirtualMachine(Entity):
         host = vim.event.HostEventArgument(name=self.host.name, host=self.host.ref)
         self.world.events.post(kind, message, vm=self, user=user, host=host, **fields)
 
-    def rename(self, name: str) -> None:
-        """Give the VM another display name; its files keep theirs."""
-        old = self.name
-        super().rename(name)
-        reconfigure.renamed(self, old)
 
-    # ---- power -----------------------------------------------------------------------------------------
+class MakesMachines(Protocol):
+    """Makes the managed object of a VM; the class ``VirtualMachine`` fulfils it."""
 
-    def PowerOnVM_Task(self, call: Call, *, host: vim.HostSystem | None = None) -> vim.Task:
-        """Start the VM."""
-        return power.power_on(self, call, host)
-
-    def PowerOffVM_Task(self, call: Call) -> vim.Task:
-        """Stop the VM hard."""
-        return power.power_off(self, call)
-
-    def SuspendVM_Task(self, call: Call) -> vim.Task:
-        """Suspend the VM."""
-        return power.suspend(self, call)
-
-    def ResetVM_Task(self, call: Call) -> vim.Task:
-        """Stop the VM hard and start it again."""
-        return power.reset(self, call)
-
-    def ShutdownGuest(self, call: Call) -> None:
-        """Ask the guest to shut down."""
-        power.shutdown_guest(self, call)
-
-    def RebootGuest(self, call: Call) -> None:
-        """Ask the guest to start anew."""
-        power.reboot_guest(self, call)
-
-    def TerminateVM(self, call: Call) -> None:
-        """Stop the VM at once, whatever it does."""
-        power.terminate(self, call)
-
-    def AnswerVM(self, call: Call, *, questionId: str, answerChoice: str) -> None:
-        """Answer the VM's question."""
-        power.answer(self, questionId, answerChoice)
-
-    # ---- configuration ---------------------------------------------------------------------------------
-
-    def ReconfigVM_Task(self, call: Call, *, spec: vim.vm.ConfigSpec) -> vim.Task:
-        """Change the configuration."""
-        self.world.inventory.parts_of(self).take_in(spec)
-        return reconfigure.reconfigure(self, call, spec)
-
-    def Rename_Task(self, call: Call, *, newName: str) -> vim.Task:
-        """Give the VM another display name."""
-        call.require("VirtualMachine.Config.Rename", self)
-        return self.start(call, "Rename_Task", lambda _: self.rename(newName))
-
-    def UpgradeVM_Task(self, call: Call, *, version: str | None = None) -> vim.Task:
-        """Upgrade the virtual hardware."""
-        return reconfigure.upgrade(self, call, version)
-
-    def MarkAsTemplate(self, call: Call) -> None:
-        """Make a template of the VM."""
-        lifecycle.mark_as_template(self)
-
-    def MarkAsVirtualMachine(
-        self, call: Call, *, pool: vim.ResourcePool, host: vim.HostSystem | None = None
-    ) -> None:
-        """Make a VM of the template."""
-        lifecycle.mark_as_vm(self, host)
-
-    def RefreshStorageInfo(self, call: Call) -> None:
-        """Measure the VM's files anew."""
-        self.refresh("storage", "layoutEx", "layout", "summary")
-
-    # ---- snapshots -------------------------------------------------------------------------------------
-
-    def CreateSnapshot_Task(
-        self, call: Call, *, name: str, memory: bool, quiesce: bool, description: str | None = None
-    ) -> vim.Task:
-        """Take a snapshot; the task's result is its reference."""
-        wish = snapshots.Wish(name=name, description=description or "", memory=memory, quiesce=quiesce)
-        return snapshots.create(self, call, wish)
-
-    def CreateSnapshotEx_Task(
+    def __call__(
         self,
-        call: Call,
-        *,
+        world: World,
+        moid: str,
         name: str,
-        memory: bool,
-        description: str | None = None,
-        quiesceSpec: vim.vm.GuestQuiesceSpec | None = None,
-    ) -> vim.Task:
-        """Take a snapshot, quiesced when there is a specification for that."""
-        quiesce = quiesceSpec is not None
-        wish = snapshots.Wish(name=name, description=description or "", memory=memory, quiesce=quiesce)
-        return snapshots.create(self, call, wish)
-
-    def RemoveAllSnapshots_Task(
-        self,
-        call: Call,
+        parent: SimObject | None,
         *,
-        consolidate: bool | None = None,
-        spec: vim.vm.SnapshotSelectionSpec | None = None,
-    ) -> vim.Task:
-        """Remove every snapshot."""
-        return consolidation.remove_all(self, call, consolidate=consolidate is not False)
-
-    def RevertToCurrentSnapshot_Task(
-        self, call: Call, *, host: vim.HostSystem | None = None, suppressPowerOn: bool | None = None
-    ) -> vim.Task:
-        """Go back to the snapshot that the present state stands on."""
-        return revert.revert_to_current(self, call, suppress_power_on=bool(suppressPowerOn))
-
-    def ConsolidateVMDisks_Task(self, call: Call) -> vim.Task:
-        """Merge the files of removed snapshots."""
-        return consolidation.consolidate(self, call)
-
-    def QueryChangedDiskAreas(
-        self,
-        call: Call,
-        *,
-        deviceKey: int,
-        startOffset: int,
-        changeId: str,
-        snapshot: vim.vm.Snapshot | None = None,
-    ) -> vim.VirtualMachine.DiskChangeInfo:
-        """Tell what changed on a disk."""
-        return changed_areas.query(self, snapshot, deviceKey, startOffset, changeId)
-
-    # ---- coming and going ------------------------------------------------------------------------------
-
-    def UnregisterVM(self, call: Call) -> None:
-        """Take the VM out of the inventory; its files stay."""
-        lifecycle.unregister(self, call)
-
-    def Destroy_Task(self, call: Call) -> vim.Task:
-        """Delete the VM with its files."""
-        return lifecycle.destroy(self, call)
-
-    def RelocateVM_Task(self, call: Call, *, spec: vim.vm.RelocateSpec, priority: str | None = None) -> vim.Task:
-        """Move the VM to another host, pool, folder or datastore."""
-        return relocate.relocate(self, call, spec)
-
-    def MigrateVM_Task(
-        self,
-        call: Call,
-        *,
-        priority: str,
-        pool: vim.ResourcePool | None = None,
-        host: vim.HostSystem | None = None,
-        state: str | None = None,
-    ) -> vim.Task:
-        """Move the VM to another host."""
-        return relocate.relocate(self, call, vim.vm.RelocateSpec(host=host, pool=pool), "MigrateVM_Task")
-
-    def CloneVM_Task(self, call: Call, *, folder: vim.Folder, name: str, spec: vim.vm.CloneSpec) -> vim.Task:
-        """Make a copy; the task's result is the new VM's reference."""
-        return relocate.clone(self, call, folder, name, spec)
+        made: vim.vm.ConfigInfo,
+        host: HostSystem,
+        pool: ResourcePool,
+        datastore_names: frozenset[str],
+    ) -> Machine:
+        """Make a VM of these parts, which is not part of the inventory yet; see :class:`Machine`."""
+        ...
 
 
 def _datastore_names(made: vim.vm.ConfigInfo, trees: Mapping[int, DiskTree]) -> frozenset[str]:
-    names = {layout.home_of(made).datastore}
+    names = {files.home_of(made).datastore}
     names |= {disk.datastore.name for tree in trees.values() for disk in tree.every_disk()}
     for device in disks_of(made.hardware.device):
         names.add(DatastorePath.parse(str(getattr(device.backing, "fileName", ""))).datastore)

@@ -1,36 +1,33 @@
 """The NFC service: tickets for reading and writing disks (protocols page *NFC*, section 1)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
 from app.simulator import vmomi
-from app.simulator.objects import Call, SimObject
+from app.simulator.calls import Call
 from app.simulator.spec import Licence
-from app.simulator.vm.disks import create_missing_disks
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import disks_of
 from app.simulator.wellknown import well_known
-
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 LIBRARY_VERSIONS = {"7.0.3": 10, "8.0.3": 11}
 LOOPBACK = "127.0.0.1"
 """Where every host of the simulator is reached, whatever it is called."""
 
 
-def nfc_service_name(world: "World") -> str:
+def nfc_service_name(world: World) -> str:
     """Return what a ticket calls the service on port 902."""
     return "vpxa-nfc" if world.spec.is_vcenter else "nfc"
 
 
-class NfcService(SimObject):
+class NfcService(WorldObject):
     """Gives out tickets. It is no part of pyVmomi's public types."""
 
     vim_type = vmomi.internal_types()["NfcService"]
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: World) -> None:
         super().__init__(world, well_known(world.spec.flavour).nfcService)
 
     def NfcGetVmFiles(self, call: Call, *, vm: vim.VirtualMachine) -> vim.HostServiceTicket:
@@ -74,16 +71,14 @@ class NfcService(SimObject):
         self.world.inventory.host_of(hostForAccess)
         return LIBRARY_VERSIONS[self.world.spec.version]
 
-    def _machine(self, ref: vim.VirtualMachine) -> "VirtualMachine":
-        from app.simulator.vm.machine import VirtualMachine
-
+    def _machine(self, ref: vim.VirtualMachine) -> Machine:
         found = self.world.get(ref)
-        if not isinstance(found, VirtualMachine):
+        if not isinstance(found, Machine):
             raise vmodl.fault.ManagedObjectNotFound(msg="The virtual machine does not exist.", obj=ref)
         return found
 
     def _disk_ticket(
-        self, machine: "VirtualMachine", key: int, host: vim.HostSystem | None, *, writable: bool
+        self, machine: Machine, key: int, host: vim.HostSystem | None, *, writable: bool
     ) -> vim.HostServiceTicket:
         self.world.inventory.host_of(host)
         snapshots = [snapshot.config for snapshot in machine.every_snapshot()]
@@ -92,10 +87,10 @@ class NfcService(SimObject):
             raise vmodl.fault.InvalidArgument(
                 msg="A specified parameter was not correct: diskDeviceKey", invalidProperty="diskDeviceKey"
             )
-        create_missing_disks(machine)
+        machine.create_missing_disks()
         return self._ticket(machine, key, writable=writable)
 
-    def _ticket(self, machine: "VirtualMachine", key: int | None, *, writable: bool) -> vim.HostServiceTicket:
+    def _ticket(self, machine: Machine, key: int | None, *, writable: bool) -> vim.HostServiceTicket:
         session_id: Any = self.world.tickets.issue(machine.moid, key, writable=writable)
         return vim.HostServiceTicket(
             host=LOOPBACK if self.world.spec.is_vcenter else None,

@@ -1,24 +1,20 @@
 """Power: on, off, suspended, and the question that a moved VM asks before it starts."""
 
 import uuid
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
 
-from app.simulator.objects import Call
+from app.simulator.calls import Call
+from app.simulator.progress import TaskProgress
 from app.simulator.vm import devices as build
-from app.simulator.vm import layout
+from app.simulator.vm import files, layout
 from app.simulator.vm.config import extra_value, with_devices
-from app.simulator.vm.disks import apply_tracking
 from app.simulator.vm.guests_port import guest_started, guest_stopped
 from app.simulator.vm.identity import location_id, new_mac
+from app.simulator.vm.machine import Machine, Question
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, changed
 from app.simulator.vm.views import tools_run
-
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.vm.machine import VirtualMachine
 
 _device = vim.vm.device
 _CHOICES = (
@@ -29,7 +25,7 @@ _CHOICES = (
 _ANSWER_CHECK_S = 0.05
 
 
-def wrong_state(vm: "VirtualMachine", wanted: str) -> vim.fault.InvalidPowerState:
+def wrong_state(vm: Machine, wanted: str) -> vim.fault.InvalidPowerState:
     """Build the refusal of an operation that needs another power state."""
     words = {"poweredOn": "Powered on", "poweredOff": "Powered off", "suspended": "Suspended"}
     return vim.fault.InvalidPowerState(
@@ -42,22 +38,22 @@ def wrong_state(vm: "VirtualMachine", wanted: str) -> vim.fault.InvalidPowerStat
 # ---- what others use too -------------------------------------------------------------------------------
 
 
-def start(vm: "VirtualMachine") -> None:
+def start(vm: Machine) -> None:
     """Let a VM that is off or suspended run.
 
     Raises:
         vmodl.MethodFault: a disk is missing or in use, or there is no space for its swap file.
     """
     _check_disks(vm)
-    with as_vim_faults(str(layout.home_of(vm.config))):
-        apply_tracking(vm)
+    with as_vim_faults(str(files.home_of(vm.config))):
+        vm.apply_tracking()
     with vm.world.lock:
         vm.set_power("poweredOn")
         vm.set_config(with_devices(vm.config, _connected(vm.config.hardware.device, connected=True)))
     guest_started(vm)
 
 
-def stop(vm: "VirtualMachine", state: str) -> None:
+def stop(vm: Machine, state: str) -> None:
     """Let a VM not run any more; one that does not run already only gets the state."""
     if vm.is_running:
         guest_stopped(vm)
@@ -78,7 +74,7 @@ def _connected(devices: list[Device], *, connected: bool) -> list[Device]:
     ]
 
 
-def _check_disks(vm: "VirtualMachine") -> None:
+def _check_disks(vm: Machine) -> None:
     if not vm.has_files:
         return
     others = [one for one in vm.world.inventory.vms.values() if one is not vm and one.is_running and one.has_files]
@@ -90,8 +86,8 @@ def _check_disks(vm: "VirtualMachine") -> None:
             raise vim.fault.FileNotFound(msg=f"File {leaf.path} was not found.", file=str(leaf.path))
         if any(other.uses_file(leaf.path) for other in others):
             raise vim.fault.FileLocked(msg=f"{leaf.path} is used by another VM.", file=str(leaf.path))
-    home = layout.home_of(vm.config)
-    if not layout.datastore_of(vm.world, home).free_bytes:
+    home = files.home_of(vm.config)
+    if not files.datastore_of(vm.world, home).free_bytes:
         raise vim.fault.NoDiskSpace(
             msg=f"Insufficient disk space on datastore '{home.datastore}' for the swap file.",
             file=str(home).removesuffix(".vmx") + ".vswp",
@@ -102,11 +98,11 @@ def _check_disks(vm: "VirtualMachine") -> None:
 # ---- tasks ---------------------------------------------------------------------------------------------
 
 
-def power_on(vm: "VirtualMachine", call: Call, host: vim.HostSystem | None) -> vim.Task:
+def power_on(vm: Machine, call: Call, host: vim.HostSystem | None) -> vim.Task:
     """Start a VM in a task; it stays running while the VM asks something."""
     target = vm.world.inventory.host_of(host)
 
-    def run(progress: "TaskProgress") -> None:
+    def run(progress: TaskProgress) -> None:
         if vm.is_running:
             raise wrong_state(vm, "poweredOn")
         if vm.config.template:
@@ -123,10 +119,10 @@ def power_on(vm: "VirtualMachine", call: Call, host: vim.HostSystem | None) -> v
     return vm.start(call, "PowerOnVM_Task", run)
 
 
-def power_off(vm: "VirtualMachine", call: Call) -> vim.Task:
+def power_off(vm: Machine, call: Call) -> vim.Task:
     """Stop a VM hard, in a task."""
 
-    def run(_: "TaskProgress") -> None:
+    def run(_: TaskProgress) -> None:
         if vm.power_state == "poweredOff":
             raise wrong_state(vm, "poweredOff")
         stop(vm, "poweredOff")
@@ -135,10 +131,10 @@ def power_off(vm: "VirtualMachine", call: Call) -> vim.Task:
     return vm.start(call, call.method, run)
 
 
-def suspend(vm: "VirtualMachine", call: Call) -> vim.Task:
+def suspend(vm: Machine, call: Call) -> vim.Task:
     """Suspend a running VM, in a task."""
 
-    def run(_: "TaskProgress") -> None:
+    def run(_: TaskProgress) -> None:
         if not vm.is_running:
             raise wrong_state(vm, "suspended")
         stop(vm, "suspended")
@@ -147,10 +143,10 @@ def suspend(vm: "VirtualMachine", call: Call) -> vim.Task:
     return vm.start(call, call.method, run)
 
 
-def reset(vm: "VirtualMachine", call: Call) -> vim.Task:
+def reset(vm: Machine, call: Call) -> vim.Task:
     """Stop a running VM hard and start it again, in a task."""
 
-    def run(_: "TaskProgress") -> None:
+    def run(_: TaskProgress) -> None:
         if not vm.is_running:
             raise wrong_state(vm, "poweredOn")
         stop(vm, "poweredOff")
@@ -160,7 +156,7 @@ def reset(vm: "VirtualMachine", call: Call) -> vim.Task:
     return vm.start(call, call.method, run)
 
 
-def terminate(vm: "VirtualMachine", call: Call) -> None:
+def terminate(vm: Machine, call: Call) -> None:
     """Stop a VM at once.
 
     Raises:
@@ -172,7 +168,7 @@ def terminate(vm: "VirtualMachine", call: Call) -> None:
     vm.post(vim.event.VmPoweredOffEvent, f"{vm.name} on {vm.host.name} was terminated.", call.user)
 
 
-def shutdown_guest(vm: "VirtualMachine", call: Call) -> None:
+def shutdown_guest(vm: Machine, call: Call) -> None:
     """Ask the guest to shut down, which it does at once.
 
     Raises:
@@ -185,7 +181,7 @@ def shutdown_guest(vm: "VirtualMachine", call: Call) -> None:
     vm.post(vim.event.VmGuestShutdownEvent, f"Guest OS shut down for {vm.name}.", call.user)
 
 
-def reboot_guest(vm: "VirtualMachine", call: Call) -> None:
+def reboot_guest(vm: Machine, call: Call) -> None:
     """Ask the guest to start anew.
 
     Raises:
@@ -196,7 +192,7 @@ def reboot_guest(vm: "VirtualMachine", call: Call) -> None:
     vm.post(vim.event.VmGuestRebootEvent, f"Guest OS reboot for {vm.name}.", call.user)
 
 
-def _check_guest(vm: "VirtualMachine") -> None:
+def _check_guest(vm: Machine) -> None:
     vm.refuse_while_busy()
     if not vm.is_running:
         raise wrong_state(vm, "poweredOn")
@@ -209,12 +205,12 @@ def _check_guest(vm: "VirtualMachine") -> None:
 # ---- the question --------------------------------------------------------------------------------------
 
 
-def _ask_where_it_comes_from(vm: "VirtualMachine", progress: "TaskProgress") -> None:
+def _ask_where_it_comes_from(vm: Machine, progress: TaskProgress) -> None:
     action = (extra_value(vm.config, "uuid.action") or "").lower()
     choice = {"keep": "1", "create": "2", "change": "2"}.get(action) or _ask(vm, progress)
     if choice == "0":
         raise vim.fault.InvalidState(msg="The power on was canceled by the answer to a question.")
-    made = changed(vm.config, locationId=location_id(layout.home_of(vm.config)))
+    made = changed(vm.config, locationId=location_id(files.home_of(vm.config)))
     if choice == "2":
         made = changed(made, uuid=str(uuid.uuid4()))
         cards = [
@@ -228,10 +224,8 @@ def _ask_where_it_comes_from(vm: "VirtualMachine", progress: "TaskProgress") -> 
     vm.set_config(made)
 
 
-def _ask(vm: "VirtualMachine", progress: "TaskProgress") -> str:
+def _ask(vm: Machine, progress: TaskProgress) -> str:
     """Ask, and wait for the answer."""
-    from app.simulator.vm.machine import Question
-
     text = (
         "This virtual machine might have been moved or copied. In order to configure certain management and "
         "networking features, VMware ESX needs to know if this virtual machine was moved or copied. If you don't "
@@ -259,7 +253,7 @@ def _ask(vm: "VirtualMachine", progress: "TaskProgress") -> str:
     return question.answer or "0"
 
 
-def answer(vm: "VirtualMachine", question_id: str, choice: str) -> None:
+def answer(vm: Machine, question_id: str, choice: str) -> None:
     """Answer a VM's question.
 
     Raises:

@@ -1,7 +1,6 @@
 """Lets a VM and its snapshots name the files that are there after they were merged or moved."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim
 
@@ -9,15 +8,13 @@ from app.simulator.storage import SimDisk
 from app.simulator.vm import layout
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.disks import described_disk, with_present_backings
+from app.simulator.vm.machine import Machine
+from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.snapshot_files import save_list
 from app.simulator.vm.values import Device, disks_of, replaced
 
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
 
-
-def show_present_files(vm: "VirtualMachine") -> None:
+def show_present_files(vm: Machine) -> None:
     """Let the configurations of the VM and of its snapshots name the files that are there now."""
     with vm.world.lock:
         for snapshot in vm.every_snapshot():
@@ -33,9 +30,7 @@ def show_present_files(vm: "VirtualMachine") -> None:
         save_list(vm)
 
 
-def _frozen_disks(
-    vm: "VirtualMachine", snapshot: "Snapshot"
-) -> Iterator[tuple[vim.vm.device.VirtualDisk, SimDisk]]:
+def _frozen_disks(vm: Machine, snapshot: Snapshot) -> Iterator[tuple[vim.vm.device.VirtualDisk, SimDisk]]:
     for device in disks_of(snapshot.config.hardware.device):
         tree = vm.trees.get(device.key)
         frozen = None if tree is None else tree.frozen.get(snapshot.moid)

@@ -1,14 +1,13 @@
 """Which privileges a ConfigSpec asks for, on the VM, on datastores and on networks."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim
 
-from app.simulator.objects import Call, SimObject
-
-if TYPE_CHECKING:
-    from app.simulator.inventory.index import Inventory
+from app.simulator.calls import Call
+from app.simulator.inventory.index import Inventory
+from app.simulator.world import WorldObject
 
 _device = vim.vm.device
 _SETTINGS = (
@@ -33,7 +32,7 @@ _SETTINGS = (
 )
 
 
-def require_privileges(call: Call, target: SimObject, spec: vim.vm.ConfigSpec, *, home: str | None) -> None:
+def require_privileges(call: Call, target: WorldObject, spec: vim.vm.ConfigSpec, *, home: str | None) -> None:
     """Go on only when the caller may do all that a spec asks for.
 
     Args:
@@ -62,7 +61,7 @@ def require_privileges(call: Call, target: SimObject, spec: vim.vm.ConfigSpec, *
                 call.require("Network.Assign", network)
 
 
-def _require_on_datastore(call: Call, inventory: "Inventory", backing: Any, home: str | None) -> None:
+def _require_on_datastore(call: Call, inventory: Inventory, backing: Any, home: str | None) -> None:
     named = str(getattr(backing, "fileName", None) or "")
     by_ref = inventory.datastore_of(getattr(backing, "datastore", None))
     name = named[1:].partition("] ")[0].removesuffix("]") if named.startswith("[") else home

@@ -1,27 +1,25 @@
 """ReconfigVM_Task: a spec is checked whole, its disk work done, and the new configuration put in place."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import child_named, duplicate_name, stored_name
-from app.simulator.objects import Call
+from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDisk
-from app.simulator.vm import layout
+from app.simulator.vm import files, layout
 from app.simulator.vm.config import check_spec, with_devices, with_spec
 from app.simulator.vm.device_changes import DevicePlan, DiskStep, DiskWork, plan_device_changes
 from app.simulator.vm.devices import storage_kind
-from app.simulator.vm.disks import DiskTree, apply_tracking, described_disk
+from app.simulator.vm.disk_tree import DiskTree
+from app.simulator.vm.disks import described_disk
 from app.simulator.vm.identity import new_mac
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.privileges import require_privileges
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, changed, find_device, replaced
-
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.world import World
+from app.simulator.world import World
 
 _device = vim.vm.device
 
@@ -29,7 +27,7 @@ _device = vim.vm.device
 class VmDeviceContext:
     """Answers what planning asks, for a VM that exists or is being created."""
 
-    def __init__(self, world: "World", home: DatastorePath, vm: "VirtualMachine | None" = None) -> None:
+    def __init__(self, world: World, home: DatastorePath, vm: Machine | None = None) -> None:
         self._world = world
         self._home = home
         self._vm = vm
@@ -69,7 +67,7 @@ class VmDeviceContext:
     def _exists(self, path: str) -> bool:
         place = DatastorePath.parse(path)
         data = place.sibling(place.name.removesuffix(".vmdk") + "-flat.vmdk")
-        return any(layout.local_file(self._world, one).exists() for one in (place, data))
+        return any(files.local_file(self._world, one).exists() for one in (place, data))
 
     def any_network(self) -> str:
         """Return the name of a standard network."""
@@ -97,23 +95,23 @@ class VmDeviceContext:
 # ---- the task ------------------------------------------------------------------------------------------
 
 
-def reconfigure(vm: "VirtualMachine", call: Call, spec: vim.vm.ConfigSpec) -> vim.Task:
+def reconfigure(vm: Machine, call: Call, spec: vim.vm.ConfigSpec) -> vim.Task:
     """Change a VM's configuration, in a task.
 
     Raises:
         vim.fault.NoPermission: the caller lacks a privilege that the spec asks for.
         vim.fault.TaskInProgress: the VM is busy.
     """
-    require_privileges(call, vm, spec, home=layout.home_of(vm.config).datastore)
+    require_privileges(call, vm, spec, home=files.home_of(vm.config).datastore)
     return vm.start(call, call.method, lambda progress: _apply(vm, spec, progress, call.user))
 
 
-def _apply(vm: "VirtualMachine", spec: vim.vm.ConfigSpec, progress: "TaskProgress", user: str) -> None:
+def _apply(vm: Machine, spec: vim.vm.ConfigSpec, progress: TaskProgress, user: str) -> None:
     check_spec(vm.config, spec, power_state=vm.power_state)
     _check_new_name(vm, spec)
     if spec.changeTrackingEnabled and not vm.read("capability").changeTrackingSupported:
         raise vmodl.fault.NotSupported(msg="Change tracking is not supported by this virtual machine.")
-    context = VmDeviceContext(vm.world, layout.home_of(vm.config), vm)
+    context = VmDeviceContext(vm.world, files.home_of(vm.config), vm)
     plan = plan_device_changes(vm.config.hardware.device, spec.deviceChange, context)
     progress.report(30)
     devices = carry_out(vm, plan)
@@ -125,8 +123,8 @@ def _apply(vm: "VirtualMachine", spec: vim.vm.ConfigSpec, progress: "TaskProgres
             vm.set(name=stored_name(spec.name))
         vm.snapshots_changed()
     if not vm.is_running:
-        with as_vim_faults(str(layout.home_of(vm.config))):
-            apply_tracking(vm)
+        with as_vim_faults(str(files.home_of(vm.config))):
+            vm.apply_tracking()
     progress.report(80)
     if spec.name is not None and vm.name != old_name:
         renamed(vm, old_name)
@@ -134,7 +132,7 @@ def _apply(vm: "VirtualMachine", spec: vim.vm.ConfigSpec, progress: "TaskProgres
     vm.post(vim.event.VmReconfiguredEvent, f"Reconfigured {vm.name} on {vm.host.name}.", user, configSpec=spec)
 
 
-def _check_new_name(vm: "VirtualMachine", spec: vim.vm.ConfigSpec) -> None:
+def _check_new_name(vm: Machine, spec: vim.vm.ConfigSpec) -> None:
     parent = vm.parent_object()
     if spec.name is None or parent is None:
         return
@@ -143,7 +141,7 @@ def _check_new_name(vm: "VirtualMachine", spec: vim.vm.ConfigSpec) -> None:
         raise duplicate_name(spec.name, twin)
 
 
-def renamed(vm: "VirtualMachine", old_name: str) -> None:
+def renamed(vm: Machine, old_name: str) -> None:
     """Carry a new display name into the configuration and its file."""
     if vm.config.name != vm.name:
         vm.set_config(changed(vm.config, name=vm.name))
@@ -152,11 +150,11 @@ def renamed(vm: "VirtualMachine", old_name: str) -> None:
         vm.post(vim.event.VmRenamedEvent, f"Renamed {old_name} to {vm.name}.", oldName=old_name, newName=vm.name)
 
 
-def upgrade(vm: "VirtualMachine", call: Call, version: str | None) -> vim.Task:
+def upgrade(vm: Machine, call: Call, version: str | None) -> vim.Task:
     """Upgrade the virtual hardware, in a task."""
     newest = f"vmx-{vm.host.newest_hardware}"
 
-    def run(_: "TaskProgress") -> None:
+    def run(_: TaskProgress) -> None:
         wanted = version or newest
         if vm.is_running:
             raise vim.fault.InvalidPowerState(
@@ -175,7 +173,7 @@ def upgrade(vm: "VirtualMachine", call: Call, version: str | None) -> vim.Task:
 # ---- disk work -----------------------------------------------------------------------------------------
 
 
-def carry_out(vm: "VirtualMachine", plan: DevicePlan) -> list[Device]:
+def carry_out(vm: Machine, plan: DevicePlan) -> list[Device]:
     """Do a plan's work on disk files; when a step fails, disks that were created are deleted again.
 
     Returns:
@@ -205,7 +203,7 @@ def carry_out(vm: "VirtualMachine", plan: DevicePlan) -> list[Device]:
 
 
 def _do(
-    vm: "VirtualMachine",
+    vm: Machine,
     work: DiskWork,
     trees: dict[int, DiskTree],
     devices: list[Device],
@@ -249,7 +247,7 @@ def _adapter_of(key: int, devices: Sequence[Device]) -> str:
 
 
 def _attached(
-    vm: "VirtualMachine", key: int, disk: SimDisk, trees: dict[int, DiskTree], devices: list[Device]
+    vm: Machine, key: int, disk: SimDisk, trees: dict[int, DiskTree], devices: list[Device]
 ) -> list[Device]:
     before = trees.get(key)
     if before is not None and before.leaf is None and disk in before.every_disk():
@@ -261,7 +259,7 @@ def _attached(
     return replaced(devices, described_disk(vm, device, disk))
 
 
-def _refuse_attached_elsewhere(vm: "VirtualMachine", work: DiskWork) -> None:
+def _refuse_attached_elsewhere(vm: Machine, work: DiskWork) -> None:
     path = DatastorePath.parse(work.path)
     for other in vm.world.inventory.vms.values():
         if other.is_running and other.uses_file(path):

@@ -1,28 +1,26 @@
 """How VMs whose files exist come into the inventory: RegisterVM_Task."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import meant_name
 from app.simulator.inventory.folder import Folder
-from app.simulator.objects import Call
+from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath
 from app.simulator.vm import devices as build
-from app.simulator.vm import layout, vmx
+from app.simulator.vm import files, vmx
 from app.simulator.vm.config import with_devices, with_spec
 from app.simulator.vm.create import Place, add_to_inventory, bare_machine, place_for, refuse_twin
 from app.simulator.vm.device_changes import plan_device_changes
 from app.simulator.vm.identity import location_id
 from app.simulator.vm.lifecycle import close_disks
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.reconfigure import VmDeviceContext, carry_out
 from app.simulator.vm.snapshot_files import load_snapshots
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed
-
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
 
 
 def register_vm(
@@ -43,7 +41,7 @@ def register_vm(
     call.require("VirtualMachine.Inventory.Register", folder)
     place = place_for(folder, pool, host)
 
-    def run(progress: "TaskProgress") -> vim.VirtualMachine:
+    def run(progress: TaskProgress) -> vim.VirtualMachine:
         vm = _register(place, path, name, progress, as_template=as_template)
         vm.post(vim.event.VmRegisteredEvent, f"Registered {vm.name} on {vm.host.name}.", call.user)
         ref: vim.VirtualMachine = vm.ref
@@ -52,17 +50,15 @@ def register_vm(
     return call.start_task(folder, "RegisterVM_Task", run)
 
 
-def _register(
-    place: Place, path: str, name: str | None, progress: "TaskProgress", *, as_template: bool
-) -> VirtualMachine:
+def _register(place: Place, path: str, name: str | None, progress: TaskProgress, *, as_template: bool) -> Machine:
     world = place.folder.world
     with as_vim_faults(path):
         home = DatastorePath.parse(path)
-    if any(layout.home_of(one.config) == home for one in world.inventory.vms.values()):
+    if any(files.home_of(one.config) == home for one in world.inventory.vms.values()):
         raise vim.fault.AlreadyExists(
             msg=f"The specified key, name, or identifier '{path}' already exists.", name=path
         )
-    file = layout.local_file(world, home)
+    file = files.local_file(world, home)
     if not file.is_file():
         raise vim.fault.NotFound(msg=f"The object or item referred to could not be found: {path}")
     spec = vmx.spec_from_text(file.read_text("utf-8", "replace"), path)

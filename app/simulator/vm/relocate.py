@@ -1,27 +1,26 @@
 """Moving and cloning VMs."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim, vmodl
 
+from app.simulator.calls import Call
 from app.simulator.inventory.entity import adopt, child_named, duplicate_name, release, stored_name
 from app.simulator.inventory.folder import Folder
-from app.simulator.objects import Call
+from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDisk, StorageError
-from app.simulator.vm import layout, power
+from app.simulator.vm import create, files, power
 from app.simulator.vm.config import extra_value, with_devices
-from app.simulator.vm.disks import DiskTree, apply_tracking, with_present_backings
+from app.simulator.vm.disk_tree import DiskTree
+from app.simulator.vm.disks import with_present_backings
 from app.simulator.vm.guests_port import stunned
 from app.simulator.vm.identity import location_id, new_mac
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.present_files import show_present_files
+from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, changed, disks_of, find_device
-
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
 
 _device = vim.vm.device
 _THIN = {"sparse": True, "flat": False}
@@ -30,9 +29,7 @@ _THIN = {"sparse": True, "flat": False}
 # ---- relocate ------------------------------------------------------------------------------------------
 
 
-def relocate(
-    vm: "VirtualMachine", call: Call, spec: vim.vm.RelocateSpec, wsdl_name: str = "RelocateVM_Task"
-) -> vim.Task:
+def relocate(vm: Machine, call: Call, spec: vim.vm.RelocateSpec, wsdl_name: str = "RelocateVM_Task") -> vim.Task:
     """Move a VM to another host, folder or datastore, in a task; it may run meanwhile.
 
     Raises:
@@ -46,13 +43,13 @@ def relocate(
     home_target = None if spec.datastore is None else inventory.require_datastore(spec.datastore).name
     folder = None if spec.folder is None else vm.world.get(spec.folder)
 
-    def run(progress: "TaskProgress") -> None:
+    def run(progress: TaskProgress) -> None:
         if isinstance(folder, Folder) and folder is not vm.parent_object():
             _move_to_folder(vm, folder)
         with stunned(vm):
             _move_files(vm, targets, home_target, progress)
-            with as_vim_faults(str(layout.home_of(vm.config))):
-                apply_tracking(vm)
+            with as_vim_faults(str(files.home_of(vm.config))):
+                vm.apply_tracking()
         if host is not None and host is not vm.host:
             vm.set_host(host)
         vm.post(vim.event.VmRelocatedEvent, f"Relocated {vm.name} to {vm.host.name}.", call.user, **_source(vm))
@@ -60,11 +57,11 @@ def relocate(
     return vm.start(call, wsdl_name, run)
 
 
-def _source(vm: "VirtualMachine") -> dict[str, Any]:
+def _source(vm: Machine) -> dict[str, Any]:
     return {"sourceHost": vim.event.HostEventArgument(name=vm.host.name, host=vm.host.ref)}
 
 
-def _disk_targets(vm: "VirtualMachine", spec: vim.vm.RelocateSpec) -> dict[int, str]:
+def _disk_targets(vm: Machine, spec: vim.vm.RelocateSpec) -> dict[int, str]:
     """Return the datastores that disks go to, by device key; disks that stay are left out."""
     inventory = vm.world.inventory
     targets: dict[int, str] = {}
@@ -80,7 +77,7 @@ def _disk_targets(vm: "VirtualMachine", spec: vim.vm.RelocateSpec) -> dict[int, 
     return targets
 
 
-def _move_to_folder(vm: "VirtualMachine", folder: Folder) -> None:
+def _move_to_folder(vm: Machine, folder: Folder) -> None:
     with vm.world.lock:
         twin = child_named(folder, vm.name)
         if twin is not None:
@@ -91,11 +88,9 @@ def _move_to_folder(vm: "VirtualMachine", folder: Folder) -> None:
         adopt(folder, vm)
 
 
-def _move_files(
-    vm: "VirtualMachine", targets: dict[int, str], home_target: str | None, progress: "TaskProgress"
-) -> None:
+def _move_files(vm: Machine, targets: dict[int, str], home_target: str | None, progress: TaskProgress) -> None:
     """Carry disks and the VM's other files over; reading them over NFC ends, and begins again at the new paths."""
-    home, trees = layout.home_of(vm.config), vm.trees
+    home, trees = files.home_of(vm.config), vm.trees
     with vm.files_lock:
         if targets:
             vm.world.end_reading(vm.moid)
@@ -108,7 +103,7 @@ def _move_files(
     show_present_files(vm)
 
 
-def _move_tree(vm: "VirtualMachine", tree: DiskTree, datastore: str, directory: str) -> None:
+def _move_tree(vm: Machine, tree: DiskTree, datastore: str, directory: str) -> None:
     for disk in tree.every_disk():
         if disk.datastore.name == datastore:
             continue
@@ -116,16 +111,16 @@ def _move_tree(vm: "VirtualMachine", tree: DiskTree, datastore: str, directory: 
             vm.world.disks.move(disk.path, DatastorePath.of(datastore, f"{directory}/{disk.path.name}"))
 
 
-def _move_home(vm: "VirtualMachine", home: DatastorePath, datastore: str) -> None:
+def _move_home(vm: Machine, home: DatastorePath, datastore: str) -> None:
     """Carry the VM's other files over."""
     target = DatastorePath.of(datastore, home.relative)
-    if layout.local_file(vm.world, target).exists():
+    if files.local_file(vm.world, target).exists():
         raise vim.fault.FileAlreadyExists(msg=f"{target} already exists.", file=str(target))
-    source = layout.local_file(vm.world, home).parent
+    source = files.local_file(vm.world, home).parent
     for entry in sorted(source.iterdir()) if source.is_dir() else []:
-        if entry.is_file() and entry.suffix in layout.HOME_SUFFIXES:
-            layout.write_file(vm.world, target.sibling(entry.name), entry.read_bytes())
-            layout.datastore_of(vm.world, home).delete_file(home.sibling(entry.name).relative)
+        if entry.is_file() and entry.suffix in files.HOME_SUFFIXES:
+            files.write_file(vm.world, target.sibling(entry.name), entry.read_bytes())
+            files.datastore_of(vm.world, home).delete_file(home.sibling(entry.name).relative)
     if source.is_dir() and not any(source.iterdir()):
         source.rmdir()
     with vm.world.lock:
@@ -134,7 +129,7 @@ def _move_home(vm: "VirtualMachine", home: DatastorePath, datastore: str) -> Non
             snapshot.set(config=moved_config(vm, snapshot.config, target))
 
 
-def moved_config(vm: "VirtualMachine", made: vim.vm.ConfigInfo, home: DatastorePath) -> vim.vm.ConfigInfo:
+def moved_config(vm: Machine, made: vim.vm.ConfigInfo, home: DatastorePath) -> vim.vm.ConfigInfo:
     """Return a configuration of a VM with its files at another place."""
     directory = str(home.sibling("x")).removesuffix("x")
     datastore = vm.world.inventory.datastores[home.datastore]
@@ -154,7 +149,7 @@ def moved_config(vm: "VirtualMachine", made: vim.vm.ConfigInfo, home: DatastoreP
 # ---- clone ---------------------------------------------------------------------------------------------
 
 
-def clone(vm: "VirtualMachine", call: Call, folder_ref: vim.Folder, name: str, spec: vim.vm.CloneSpec) -> vim.Task:
+def clone(vm: Machine, call: Call, folder_ref: vim.Folder, name: str, spec: vim.vm.CloneSpec) -> vim.Task:
     """Copy a VM, or what one of its snapshots holds, in a task.
 
     Raises:
@@ -162,8 +157,6 @@ def clone(vm: "VirtualMachine", call: Call, folder_ref: vim.Folder, name: str, s
         vim.fault.DuplicateName: the folder has a child of that name.
         vim.fault.TaskInProgress: the VM is busy.
     """
-    from app.simulator.vm import create
-
     call.require("VirtualMachine.Provisioning.Clone", vm)
     folder = vm.world.get(folder_ref)
     if not isinstance(folder, Folder) or not folder.holds(vim.VirtualMachine):
@@ -181,21 +174,19 @@ def clone(vm: "VirtualMachine", call: Call, folder_ref: vim.Folder, name: str, s
 
 
 def _clone(
-    vm: "VirtualMachine",
-    place: Any,
+    vm: Machine,
+    place: create.Place,
     name: str,
     spec: vim.vm.CloneSpec,
-    snapshot: "Snapshot | None",
-    progress: "TaskProgress",
+    snapshot: Snapshot | None,
+    progress: TaskProgress,
     call: Call,
 ) -> vim.VirtualMachine:
-    from app.simulator.vm import create
-
     world = vm.world
     source = vm.config if snapshot is None else snapshot.config
     location = spec.location
     home_store = (
-        layout.home_of(vm.config).datastore
+        files.home_of(vm.config).datastore
         if location.datastore is None
         else world.inventory.require_datastore(location.datastore).name
     )
@@ -203,15 +194,15 @@ def _clone(
     targets = _disk_targets(vm, location)
     config_spec = _spec_of_copy(vm, source, name, spec)
 
-    def copy_disks(copy: "VirtualMachine") -> None:
+    def copy_disks(copy: Machine) -> None:
         trees, devices = _copied_disks(vm, snapshot, targets, home, location, progress)
         copy.set_trees(trees)
         own = [one for one in copy.config.hardware.device if one.key not in {other.key for other in devices}]
         made = changed(with_devices(copy.config, [*own, *devices]), template=spec.template)
         copy.set_config(with_present_backings(copy, made))
-        nvram = layout.local_file(world, layout.nvram_path(vm.config))
+        nvram = files.local_file(world, files.nvram_path(vm.config))
         if nvram.exists():
-            layout.write_file(world, layout.nvram_path(copy.config), nvram.read_bytes())
+            files.write_file(world, files.nvram_path(copy.config), nvram.read_bytes())
 
     copy = create.build_vm(place, config_spec, home, progress, prepare=copy_disks)
     copy.hostname = vm.hostname
@@ -222,13 +213,11 @@ def _clone(
     return ref
 
 
-def _clone_source(vm: "VirtualMachine") -> dict[str, Any]:
+def _clone_source(vm: Machine) -> dict[str, Any]:
     return {"sourceVm": vim.event.VmEventArgument(name=vm.name, vm=vm.ref)}
 
 
-def _spec_of_copy(
-    vm: "VirtualMachine", source: vim.vm.ConfigInfo, name: str, spec: vim.vm.CloneSpec
-) -> vim.vm.ConfigSpec:
+def _spec_of_copy(vm: Machine, source: vim.vm.ConfigInfo, name: str, spec: vim.vm.CloneSpec) -> vim.vm.ConfigSpec:
     """Describe the copy without its disks; cards get addresses of their own."""
     hardware = source.hardware
     skipped = {200, 201, 300, 100, 400, 600, 700, 500, 12000}
@@ -262,7 +251,7 @@ def _spec_of_copy(
     return wanted
 
 
-def _as_new(vm: "VirtualMachine", device: Device) -> Device:
+def _as_new(vm: Machine, device: Device) -> Device:
     if isinstance(device, _device.VirtualEthernetCard):
         mac, address_type = new_mac(vm.world)
         return changed(device, macAddress=mac, addressType=address_type)
@@ -270,12 +259,12 @@ def _as_new(vm: "VirtualMachine", device: Device) -> Device:
 
 
 def _copied_disks(
-    vm: "VirtualMachine",
-    snapshot: "Snapshot | None",
+    vm: Machine,
+    snapshot: Snapshot | None,
     targets: dict[int, str],
     home: DatastorePath,
     location: vim.vm.RelocateSpec,
-    progress: "TaskProgress",
+    progress: TaskProgress,
 ) -> tuple[dict[int, DiskTree], list[Device]]:
     """Copy each disk with its parents into one file; what was copied is deleted when one fails."""
     source = (vm.config if snapshot is None else snapshot.config).hardware.device
@@ -303,7 +292,7 @@ def _copied_disks(
 
 
 def _copy_tree(
-    vm: "VirtualMachine", tree: DiskTree, snapshot: "Snapshot | None", target: DatastorePath, *, thin: bool | None
+    vm: Machine, tree: DiskTree, snapshot: Snapshot | None, target: DatastorePath, *, thin: bool | None
 ) -> SimDisk:
     """Copy what a snapshot holds, or the present state, which is frozen meanwhile when the VM runs."""
     held = None if snapshot is None else tree.frozen[snapshot.moid]

@@ -1,36 +1,32 @@
 """Going back to a snapshot."""
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim
 
-from app.simulator.objects import Call
+from app.simulator.calls import Call
 from app.simulator.storage import StorageError
-from app.simulator.vm import layout, power
-from app.simulator.vm.disks import apply_tracking, with_present_backings
+from app.simulator.vm import files, layout, power
+from app.simulator.vm.disks import with_present_backings
+from app.simulator.vm.machine import Machine
+from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.snapshot_files import save_list
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import changed, disks_of
 
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
 
-
-def revert(snapshot: "Snapshot", call: Call, *, suppress_power_on: bool) -> vim.Task:
+def revert(vm: Machine, snapshot: Snapshot, call: Call, *, suppress_power_on: bool) -> vim.Task:
     """Bring a VM back to a snapshot, in a task.
 
     Raises:
         vim.fault.TaskInProgress: the VM is busy.
     """
-    vm = snapshot.vm
     return vm.start(
         call, call.method, lambda _: _revert(vm, snapshot, call.user, suppress_power_on=suppress_power_on)
     )
 
 
-def revert_to_current(vm: "VirtualMachine", call: Call, *, suppress_power_on: bool) -> vim.Task:
+def revert_to_current(vm: Machine, call: Call, *, suppress_power_on: bool) -> vim.Task:
     """Bring a VM back to its current snapshot, in a task.
 
     Raises:
@@ -45,13 +41,13 @@ def revert_to_current(vm: "VirtualMachine", call: Call, *, suppress_power_on: bo
     )
 
 
-def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_power_on: bool) -> None:
+def _revert(vm: Machine, snapshot: Snapshot, user: str, *, suppress_power_on: bool) -> None:
     power.stop(vm, "poweredOff")
     made = snapshot.config
     same_generation = vm.world.faults.keeps_cbt_over_revert(vm.name, vm.moid)
     kept_keys = {device.key for device in disks_of(made.hardware.device)}
     for key, tree in vm.trees.items():
-        with as_vim_faults(str(layout.home_of(vm.config))):
+        with as_vim_faults(str(files.home_of(vm.config))):
             if snapshot.moid in tree.frozen:
                 tree.revert(snapshot.moid, same_generation=same_generation)
             elif key not in kept_keys:
@@ -64,8 +60,8 @@ def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_p
         present = changed(made, name=vm.config.name, modified=now, changeVersion=now.isoformat())
         vm.set_config(with_present_backings(vm, present))
         vm.snapshots_changed()
-    with as_vim_faults(str(layout.home_of(vm.config))):
-        apply_tracking(vm)
+    with as_vim_faults(str(files.home_of(vm.config))):
+        vm.apply_tracking()
     layout.save_configuration(vm)
     save_list(vm)
     if snapshot.power_state == "poweredOn" and not suppress_power_on:
@@ -73,7 +69,7 @@ def _revert(vm: "VirtualMachine", snapshot: "Snapshot", user: str, *, suppress_p
     _post(vm, snapshot, user)
 
 
-def _post(vm: "VirtualMachine", snapshot: "Snapshot", user: str) -> None:
+def _post(vm: Machine, snapshot: Snapshot, user: str) -> None:
     """Write the event that a vCenter writes then; a host alone has none beside its task's."""
     if not vm.world.spec.is_vcenter:
         return
@@ -87,7 +83,7 @@ def _post(vm: "VirtualMachine", snapshot: "Snapshot", user: str) -> None:
     )
 
 
-def _consolidate_quietly(vm: "VirtualMachine") -> None:
+def _consolidate_quietly(vm: Machine) -> None:
     """Throw branches away; one that somebody reads stays, and consolidation is needed."""
     for tree in vm.trees.values():
         with suppress(StorageError):

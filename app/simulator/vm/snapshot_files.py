@@ -5,23 +5,22 @@ They are what lets a VM that is registered anew have its snapshots again.
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim
 
 from app.simulator.storage import DatastorePath
-from app.simulator.vm import layout, vmx
+from app.simulator.vm import files, vmx
 from app.simulator.vm.config import with_devices, with_spec
 from app.simulator.vm.device_changes import plan_device_changes
 from app.simulator.vm.device_context import DeviceContext
 from app.simulator.vm.devices import DEFAULT_KEYS
-from app.simulator.vm.disks import DiskTree, described_disk
+from app.simulator.vm.disk_tree import DiskTree
+from app.simulator.vm.disks import described_disk
+from app.simulator.vm.machine import Machine
+from app.simulator.vm.snapshot import Snapshot, SnapshotWish
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, changed, disks_of, replaced
-
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
 
 _MEMORY_CONTENT = b"MEM\0" * 1024
 
@@ -29,29 +28,29 @@ _MEMORY_CONTENT = b"MEM\0" * 1024
 # ---- writing -------------------------------------------------------------------------------------------
 
 
-def save_snapshot(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
+def save_snapshot(vm: Machine, snapshot: Snapshot) -> None:
     """Write the files of a new snapshot, and the list.
 
     Raises:
         vim.fault.NoDiskSpace: they do not fit.
     """
     data = vmx.render(snapshot.config).encode("utf-8")
-    layout.write_file(vm.world, layout.snapshot_data_path(vm.config, snapshot.number), data)
+    files.write_file(vm.world, files.snapshot_data_path(vm.config, snapshot.number), data)
     if snapshot.with_memory:
-        layout.write_file(vm.world, layout.snapshot_memory_path(vm.config, snapshot.number), _MEMORY_CONTENT)
+        files.write_file(vm.world, files.snapshot_memory_path(vm.config, snapshot.number), _MEMORY_CONTENT)
     save_list(vm)
 
 
-def delete_snapshot(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
+def delete_snapshot(vm: Machine, snapshot: Snapshot) -> None:
     """Delete the files of a snapshot that was removed."""
     for path in (
-        layout.snapshot_data_path(vm.config, snapshot.number),
-        layout.snapshot_memory_path(vm.config, snapshot.number),
+        files.snapshot_data_path(vm.config, snapshot.number),
+        files.snapshot_memory_path(vm.config, snapshot.number),
     ):
-        layout.datastore_of(vm.world, path).delete_file(path.relative)
+        files.datastore_of(vm.world, path).delete_file(path.relative)
 
 
-def save_list(vm: "VirtualMachine") -> None:
+def save_list(vm: Machine) -> None:
     """Write the list of snapshots.
 
     Raises:
@@ -65,12 +64,12 @@ def save_list(vm: "VirtualMachine") -> None:
     for index, snapshot in enumerate(everyone):
         entries += [(f"snapshot{index}.{key}", value) for key, value in _entry(vm, snapshot)]
     text = "".join(f'{key} = "{vmx.escape(value)}"\n' for key, value in entries)
-    layout.rewrite_file(vm.world, layout.beside(vm.config, ".vmsd"), text.encode("utf-8"))
+    files.rewrite_file(vm.world, files.beside(vm.config, ".vmsd"), text.encode("utf-8"))
 
 
-def _entry(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterator[tuple[str, str]]:
+def _entry(vm: Machine, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     yield "uid", str(snapshot.number)
-    yield "filename", layout.snapshot_data_path(vm.config, snapshot.number).name
+    yield "filename", files.snapshot_data_path(vm.config, snapshot.number).name
     if snapshot.parent is not None:
         yield "parent", str(snapshot.parent.number)
     yield "displayName", snapshot.name
@@ -87,7 +86,7 @@ def _entry(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterator[tuple[str, st
         yield f"disk{index}.changeId", str(getattr(disk.backing, "changeId", None) or "")
 
 
-def _is_frozen(vm: "VirtualMachine", snapshot: "Snapshot", key: int) -> bool:
+def _is_frozen(vm: Machine, snapshot: Snapshot, key: int) -> bool:
     tree = vm.trees.get(key)
     return tree is not None and snapshot.moid in tree.frozen
 
@@ -95,13 +94,13 @@ def _is_frozen(vm: "VirtualMachine", snapshot: "Snapshot", key: int) -> bool:
 # ---- reading -------------------------------------------------------------------------------------------
 
 
-def load_snapshots(vm: "VirtualMachine", context: DeviceContext) -> None:
+def load_snapshots(vm: Machine, context: DeviceContext) -> None:
     """Give a VM that was just registered the snapshots that its files tell of.
 
     Raises:
         vmodl.MethodFault: a file or a disk of a snapshot is missing.
     """
-    file = layout.local_file(vm.world, layout.beside(vm.config, ".vmsd"))
+    file = files.local_file(vm.world, files.beside(vm.config, ".vmsd"))
     if not file.is_file():
         return
     settings = vmx.parse(file.read_text("utf-8"))
@@ -117,13 +116,10 @@ def load_snapshots(vm: "VirtualMachine", context: DeviceContext) -> None:
     vm.snapshots_changed()
 
 
-def _snapshot_from(vm: "VirtualMachine", entry: dict[str, str], parent: "Snapshot | None") -> "Snapshot":
-    from app.simulator.vm.snapshot import Snapshot, new_snapshot_moid
-    from app.simulator.vm.snapshots import Wish
-
+def _snapshot_from(vm: Machine, entry: dict[str, str], parent: Snapshot | None) -> Snapshot:
     number = int(entry["uid"])
-    wish = Wish(name=entry["displayname"], description=entry["description"], memory=False, quiesce=False)
-    snapshot = Snapshot(vm.world, new_snapshot_moid(vm, number), vm, wish, number=number, parent=parent)
+    wish = SnapshotWish(name=entry["displayname"], description=entry["description"], memory=False, quiesce=False)
+    snapshot = vm.new_snapshot(wish, number, parent)
     snapshot.created = datetime.fromisoformat(entry["createtime"])
     snapshot.power_state = entry["powerstate"]
     snapshot.quiesced = entry["quiesced"] == "TRUE"
@@ -133,10 +129,8 @@ def _snapshot_from(vm: "VirtualMachine", entry: dict[str, str], parent: "Snapsho
     return snapshot
 
 
-def _attach_disks(
-    vm: "VirtualMachine", snapshot: "Snapshot", entry: dict[str, str], context: DeviceContext
-) -> None:
-    made = _config_from(vm, layout.snapshot_data_path(vm.config, snapshot.number), context)
+def _attach_disks(vm: Machine, snapshot: Snapshot, entry: dict[str, str], context: DeviceContext) -> None:
+    made = _config_from(vm, files.snapshot_data_path(vm.config, snapshot.number), context)
     devices: list[Device] = made.hardware.device
     for index in range(int(entry["numdisks"])):
         key, path = int(entry[f"disk{index}.key"]), entry[f"disk{index}.filename"]
@@ -150,12 +144,12 @@ def _attach_disks(
     snapshot.properties["config"] = with_devices(made, devices)
 
 
-def _config_from(vm: "VirtualMachine", path: DatastorePath, context: DeviceContext) -> vim.vm.ConfigInfo:
+def _config_from(vm: Machine, path: DatastorePath, context: DeviceContext) -> vim.vm.ConfigInfo:
     """Read a configuration as it is described in a .vmsn file; its disks do not know their files' facts yet."""
-    file = layout.local_file(vm.world, path)
+    file = files.local_file(vm.world, path)
     if not file.is_file():
         raise vim.fault.FileNotFound(msg=f"File {path} was not found.", file=str(path))
-    spec: Any = vmx.spec_from_text(file.read_text("utf-8"), str(layout.home_of(vm.config)))
+    spec: Any = vmx.spec_from_text(file.read_text("utf-8"), str(files.home_of(vm.config)))
     defaults = [one for one in vm.config.hardware.device if one.key in DEFAULT_KEYS]
     plan = plan_device_changes(defaults, spec.deviceChange, context)
     return with_devices(with_spec(vm.config, changed(spec, name=vm.name), vm.world.now()), plan.devices)

@@ -3,50 +3,30 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pyVmomi import vim, vmodl
 
 from app.core.privatefiles import make_private_folders
-from app.simulator.objects import Call
-from app.simulator.vm import layout
+from app.simulator.calls import Call
+from app.simulator.progress import TaskProgress
+from app.simulator.vm import files, layout
 from app.simulator.vm.config import with_devices
-from app.simulator.vm.disks import (
-    DiskTree,
-    apply_tracking,
-    described_disk,
-    is_shared,
-    takes_part_in_snapshots,
-    with_present_backings,
-)
+from app.simulator.vm.disk_tree import DiskTree, is_shared, takes_part_in_snapshots
+from app.simulator.vm.disks import described_disk, with_present_backings
 from app.simulator.vm.guests_port import stunned
+from app.simulator.vm.machine import Machine
+from app.simulator.vm.snapshot import Snapshot, SnapshotWish
 from app.simulator.vm.snapshot_files import delete_snapshot, save_list, save_snapshot
 from app.simulator.vm.storage_faults import as_vim_faults
 from app.simulator.vm.values import Device, disks_of, replaced
 from app.simulator.vm.views import tools_run
-
-if TYPE_CHECKING:
-    from app.simulator.tasks import TaskProgress
-    from app.simulator.vm.machine import VirtualMachine
-    from app.simulator.vm.snapshot import Snapshot
 
 MOST_LEVELS = 32
 MOST_NAME_LENGTH = 80
 _UNSAFE = re.compile(r'[\x00-\x1f/\\:*?"<>|]')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a client asks of a new snapshot."""
-
-    name: str
-    description: str
-    memory: bool
-    quiesce: bool
-
-
-def snapshot_info(vm: "VirtualMachine") -> vim.vm.SnapshotInfo | None:
+def snapshot_info(vm: Machine) -> vim.vm.SnapshotInfo | None:
     """Return the tree of snapshots, None when there are none."""
     if not vm.root_snapshots:
         return None
@@ -57,7 +37,7 @@ def snapshot_info(vm: "VirtualMachine") -> vim.vm.SnapshotInfo | None:
     )
 
 
-def _node(vm: "VirtualMachine", snapshot: "Snapshot") -> vim.vm.SnapshotTree:
+def _node(vm: Machine, snapshot: Snapshot) -> vim.vm.SnapshotTree:
     return vim.vm.SnapshotTree(
         snapshot=snapshot.ref,
         vm=vm.ref,
@@ -72,7 +52,7 @@ def _node(vm: "VirtualMachine", snapshot: "Snapshot") -> vim.vm.SnapshotTree:
     )
 
 
-def create(vm: "VirtualMachine", call: Call, wish: Wish) -> vim.Task:
+def create(vm: Machine, call: Call, wish: SnapshotWish) -> vim.Task:
     """Take a snapshot in a task.
 
     Raises:
@@ -88,25 +68,22 @@ def _check_name(name: str) -> None:
         raise vim.fault.InvalidName(msg=f"The name '{name}' is invalid.", name=name)
 
 
-def _create(vm: "VirtualMachine", wish: Wish, progress: "TaskProgress", user: str) -> vim.vm.Snapshot:
-    from app.simulator.vm.snapshot import Snapshot, new_snapshot_moid
-
+def _create(vm: Machine, wish: SnapshotWish, progress: TaskProgress, user: str) -> vim.vm.Snapshot:
     _check_possible(vm, wish)
     progress.report(10)
     _quiesce(vm, wish)
     number = vm.last_snapshot_number + 1
-    moid = new_snapshot_moid(vm, number)
-    snapshot = Snapshot(vm.world, moid, vm, wish, number=number, parent=vm.current_snapshot)
+    snapshot = vm.new_snapshot(wish, number, vm.current_snapshot)
     with stunned(vm):
         change_ids = _freeze_disks(vm, snapshot)
-        with _taken_back_on_failure(vm, snapshot), as_vim_faults(str(layout.home_of(vm.config))):
-            apply_tracking(vm, besides=snapshot.moid)
+        with _taken_back_on_failure(vm, snapshot), as_vim_faults(str(files.home_of(vm.config))):
+            vm.apply_tracking(taking=snapshot.moid)
     progress.report(60)
     with _taken_back_on_failure(vm, snapshot):
         _keep_copies(vm, snapshot)
         with vm.world.lock:
             snapshot.properties["config"] = with_devices(vm.config, _frozen_devices(vm, snapshot, change_ids))
-            snapshot.hook()
+            vm.add_snapshot(snapshot)
             vm.last_snapshot_number = number
             vm.set_config(with_present_backings(vm, vm.config))
             vm.snapshots_changed()
@@ -117,7 +94,7 @@ def _create(vm: "VirtualMachine", wish: Wish, progress: "TaskProgress", user: st
     return ref
 
 
-def post_snapshot_event(vm: "VirtualMachine", what: str, name: str, user: str) -> None:
+def post_snapshot_event(vm: Machine, what: str, name: str, user: str) -> None:
     """Write an event about a snapshot to the log."""
     vm.post(
         vim.event.EventEx,
@@ -128,7 +105,7 @@ def post_snapshot_event(vm: "VirtualMachine", what: str, name: str, user: str) -
     )
 
 
-def _check_possible(vm: "VirtualMachine", wish: Wish) -> None:
+def _check_possible(vm: Machine, wish: SnapshotWish) -> None:
     devices = vm.config.hardware.device
     disks = disks_of(devices)
     if vm.config.template:
@@ -146,7 +123,7 @@ def _check_possible(vm: "VirtualMachine", wish: Wish) -> None:
         raise vim.fault.TooManySnapshotLevels(msg=f"There are more than {MOST_LEVELS} levels of snapshots.")
 
 
-def _quiesce(vm: "VirtualMachine", wish: Wish) -> None:
+def _quiesce(vm: Machine, wish: SnapshotWish) -> None:
     if not wish.quiesce or not vm.is_running or wish.memory:
         return
     scripted = vm.world.faults.takes_quiesce_failure(vm.name, vm.moid)
@@ -157,7 +134,7 @@ def _quiesce(vm: "VirtualMachine", wish: Wish) -> None:
         )
 
 
-def _freeze_disks(vm: "VirtualMachine", snapshot: "Snapshot") -> dict[int, str | None]:
+def _freeze_disks(vm: Machine, snapshot: Snapshot) -> dict[int, str | None]:
     """Freeze every disk that takes part, or none of them."""
     change_ids: dict[int, str | None] = {}
     frozen: list[DiskTree] = []
@@ -176,21 +153,21 @@ def _freeze_disks(vm: "VirtualMachine", snapshot: "Snapshot") -> dict[int, str |
     return change_ids
 
 
-def _undo(frozen: Iterable[DiskTree], snapshot: "Snapshot") -> None:
+def _undo(frozen: Iterable[DiskTree], snapshot: Snapshot) -> None:
     for tree in frozen:
         tree.forget(snapshot.moid)
         tree.consolidate()
 
 
 @contextmanager
-def _taken_back_on_failure(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterator[None]:
+def _taken_back_on_failure(vm: Machine, snapshot: Snapshot) -> Iterator[None]:
     """Leave nothing of the snapshot when the block fails."""
     try:
         yield
     except (vmodl.MethodFault, OSError):
         with vm.world.lock:
             if snapshot in vm.every_snapshot():
-                snapshot.unhook()
+                vm.drop_snapshot(snapshot)
         with stunned(vm):
             _undo(vm.trees.values(), snapshot)
         delete_snapshot(vm, snapshot)
@@ -199,7 +176,7 @@ def _taken_back_on_failure(vm: "VirtualMachine", snapshot: "Snapshot") -> Iterat
         raise
 
 
-def _frozen_devices(vm: "VirtualMachine", snapshot: "Snapshot", change_ids: dict[int, str | None]) -> list[Device]:
+def _frozen_devices(vm: Machine, snapshot: Snapshot, change_ids: dict[int, str | None]) -> list[Device]:
     devices: list[Device] = vm.config.hardware.device
     for device in disks_of(devices):
         tree = vm.trees.get(device.key)
@@ -210,7 +187,7 @@ def _frozen_devices(vm: "VirtualMachine", snapshot: "Snapshot", change_ids: dict
     return devices
 
 
-def _keep_copies(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
+def _keep_copies(vm: Machine, snapshot: Snapshot) -> None:
     """Keep what each disk holds at this moment, where a test asked for it."""
     directory = vm.world.keep_frozen_copies
     if directory is None:
@@ -225,14 +202,13 @@ def _keep_copies(vm: "VirtualMachine", snapshot: "Snapshot") -> None:
             frozen.export_raw(target)
 
 
-def rename(snapshot: "Snapshot", name: str | None, description: str | None) -> None:
+def rename(vm: Machine, snapshot: Snapshot, name: str | None, description: str | None) -> None:
     """Give a snapshot another name or description.
 
     Raises:
         vim.fault.InvalidName: the name is empty or too long.
         vim.fault.TaskInProgress: the VM is busy.
     """
-    vm = snapshot.vm
     with vm.world.lock:
         vm.refuse_while_busy()
         if name is not None:

@@ -54,7 +54,7 @@ def find_device(devices: Iterable[Device], key: int) -> Device | None:
     return next((device for device in devices if device.key == key), None)
 
 
-def disks_of(devices: Iterable[Device]) -> "list[vim.vm.device.VirtualDisk]":
+def disks_of(devices: Iterable[Device]) -> list[vim.vm.device.VirtualDisk]:
     """Return the disks among the devices, in order."""
     return [device for device in devices if isinstance(device, vim.vm.device.VirtualDisk)]
 

@@ -2,16 +2,14 @@
 
 import functools
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyVmomi import vim
 
 from app.simulator.vm import guest_systems
 from app.simulator.vm.layout import space_of
+from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import changed, disks_of, fresh
-
-if TYPE_CHECKING:
-    from app.simulator.vm.machine import VirtualMachine
 
 TOOLS_VERSION = "12389"
 _device = vim.vm.device
@@ -39,7 +37,7 @@ def _idle_runtime() -> vim.vm.RuntimeInfo:
     )
 
 
-def runtime(vm: "VirtualMachine") -> vim.vm.RuntimeInfo:
+def runtime(vm: Machine) -> vim.vm.RuntimeInfo:
     """Return what the VM does right now."""
     return changed(
         _idle_runtime(),
@@ -53,18 +51,18 @@ def runtime(vm: "VirtualMachine") -> vim.vm.RuntimeInfo:
     )
 
 
-def tools_run(vm: "VirtualMachine") -> bool:
+def tools_run(vm: Machine) -> bool:
     """Tell whether VMware Tools answer in the guest."""
     return vm.hostname is not None and vm.power_state == "poweredOn"
 
 
-def ip_address(vm: "VirtualMachine") -> str:
+def ip_address(vm: Machine) -> str:
     """Return the guest's address, which follows from its name."""
     number = zlib.crc32(vm.name.encode())
     return f"10.{20 + (number >> 16) % 200}.{(number >> 8) % 256}.{1 + number % 254}"
 
 
-def guest(vm: "VirtualMachine") -> vim.vm.GuestInfo:
+def guest(vm: Machine) -> vim.vm.GuestInfo:
     """Return what VMware Tools tell."""
     running = tools_run(vm)
     installed = vm.hostname is not None
@@ -97,7 +95,7 @@ def guest(vm: "VirtualMachine") -> vim.vm.GuestInfo:
     )
 
 
-def _guest_nics(vm: "VirtualMachine") -> list[vim.vm.GuestInfo.NicInfo]:
+def _guest_nics(vm: Machine) -> list[vim.vm.GuestInfo.NicInfo]:
     cards = [one for one in vm.config.hardware.device if isinstance(one, _device.VirtualEthernetCard)]
     return [
         fresh(
@@ -112,12 +110,12 @@ def _guest_nics(vm: "VirtualMachine") -> list[vim.vm.GuestInfo.NicInfo]:
     ]
 
 
-def heartbeat(vm: "VirtualMachine") -> str:
+def heartbeat(vm: Machine) -> str:
     """Return the colour of the tools' heartbeat."""
     return "green" if tools_run(vm) else "gray"
 
 
-def summary(vm: "VirtualMachine") -> vim.vm.Summary:
+def summary(vm: Machine) -> vim.vm.Summary:
     """Return the digest that lists show."""
     config = vm.config
     devices = config.hardware.device
@@ -164,7 +162,7 @@ def summary(vm: "VirtualMachine") -> vim.vm.Summary:
     )
 
 
-def quick_stats(vm: "VirtualMachine") -> vim.vm.Summary.QuickStats:
+def quick_stats(vm: Machine) -> vim.vm.Summary.QuickStats:
     """Return what the VM uses, roughly."""
     running = vm.power_state == "poweredOn"
     return fresh(
@@ -178,11 +176,11 @@ def quick_stats(vm: "VirtualMachine") -> vim.vm.Summary.QuickStats:
     )
 
 
-def _uptime_s(vm: "VirtualMachine") -> int:
+def _uptime_s(vm: Machine) -> int:
     return 0 if vm.boot_time is None else int((vm.world.now() - vm.boot_time).total_seconds())
 
 
-def _storage_summary(vm: "VirtualMachine") -> vim.vm.Summary.StorageSummary:
+def _storage_summary(vm: Machine) -> vim.vm.Summary.StorageSummary:
     usage = usage_by_datastore(vm)
     committed = sum(used for used, _ in usage.values())
     return fresh(
@@ -194,7 +192,7 @@ def _storage_summary(vm: "VirtualMachine") -> vim.vm.Summary.StorageSummary:
     )
 
 
-def usage_by_datastore(vm: "VirtualMachine") -> dict[str, tuple[int, int]]:
+def usage_by_datastore(vm: Machine) -> dict[str, tuple[int, int]]:
     """Return the bytes that a VM takes and the bytes that it may still take, by datastore name."""
     usage = dict.fromkeys(sorted(vm.datastore_names), (0, 0))
     for name, used, promised in space_of(vm):
@@ -203,7 +201,7 @@ def usage_by_datastore(vm: "VirtualMachine") -> dict[str, tuple[int, int]]:
     return usage
 
 
-def storage(vm: "VirtualMachine") -> vim.vm.StorageInfo:
+def storage(vm: Machine) -> vim.vm.StorageInfo:
     """Return what the VM takes on each datastore."""
     inventory = vm.world.inventory
     return fresh(
@@ -223,13 +221,13 @@ def storage(vm: "VirtualMachine") -> vim.vm.StorageInfo:
     )
 
 
-def datastores(vm: "VirtualMachine") -> list[vim.Datastore]:
+def datastores(vm: Machine) -> list[vim.Datastore]:
     """Return the datastores that hold files of the VM."""
     found = (vm.world.inventory.datastore_ref(name) for name in sorted(vm.datastore_names))
     return [ref for ref in found if ref is not None]
 
 
-def networks(vm: "VirtualMachine") -> list[vim.Network]:
+def networks(vm: Machine) -> list[vim.Network]:
     """Return the networks that the VM's cards are on."""
     refs: dict[str, Any] = {}
     for card in vm.config.hardware.device:
@@ -244,7 +242,7 @@ def networks(vm: "VirtualMachine") -> list[vim.Network]:
     return list(refs.values())
 
 
-def resource_config(vm: "VirtualMachine") -> vim.ResourceConfigSpec:
+def resource_config(vm: Machine) -> vim.ResourceConfigSpec:
     """Return the VM's claim on its pool."""
     return fresh(
         vim.ResourceConfigSpec,

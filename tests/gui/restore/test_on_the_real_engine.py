@@ -20,7 +20,7 @@ from app.contract.tasks import ListTasks
 from app.core.clock import SystemClock
 from app.domain.policies import OneTimePolicy
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.virtual_machine import VirtualMachine
 from app.views.console import Console, ThemeSwitch
 from app.views.frame.memory import Memory
 from app.views.log.page import LogsPage

@@ -13,35 +13,35 @@ from pyVmomi import VmomiSupport, vim, vmodl
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from app.core.clock import SystemClock
-from app.simulator.objects import Call, SimObject
-from app.simulator.session import SessionBook
+from app.simulator.calls import Call
+from app.simulator.objects import SimObject
+from app.simulator.progress import TaskProgress
 from app.simulator.singletons import add_singletons
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.soap.http import HttpsServer
 from app.simulator.spec import SimulatorSpec, UserSpec
-from app.simulator.tasks import TaskProgress
 from app.simulator.tls import TlsIdentity
 from app.simulator.wellknown import well_known
-from app.simulator.world import World
+from app.simulator.world import World, WorldObject
 
 ADMIN = UserSpec(name="administrator@vsphere.local", password="right")
 READER = UserSpec(name="reader@vsphere.local", password="right", privileges=frozenset())
 SPEC = SimulatorSpec(users=(ADMIN, READER))
 
 
-class Folder(SimObject):
+class Folder(WorldObject):
     vim_type = vim.Folder
 
 
-class Datacenter(SimObject):
+class Datacenter(WorldObject):
     vim_type = vim.Datacenter
 
 
-class Host(SimObject):
+class Host(WorldObject):
     vim_type = vim.HostSystem
 
 
-class Vm(SimObject):
+class Vm(WorldObject):
     """A VM that knows just enough to be asked things."""
 
     vim_type = vim.VirtualMachine
@@ -108,7 +108,6 @@ class Lab:
     def __post_init__(self) -> None:
         self.clock = TurnedClock()
         self.world = World(self.spec, self.directory, clock=self.clock)
-        self.world.sessions = SessionBook(self.world)
         self.world.faults.bind(expire_sessions=self.world.sessions.close_all, change_certificate=self._renew)
         self.tls = TlsIdentity(self.directory, "vc.lab")
         self.server = HttpsServer(Dispatcher(self.world), self.world.sessions, self.tls)

@@ -6,7 +6,7 @@ import pytest
 from pyVim.task import WaitForTask
 from pyVmomi import vim, vmodl
 
-from app.simulator.tasks import TaskProgress
+from app.simulator.progress import TaskProgress
 from app.simulator.vmomi import message_of
 from tests.support.logguard import LogGuard
 from tests.unit.simulator.soap.lab import Lab, Vm, reference

@@ -14,7 +14,7 @@ from app.simulator.server import VSphereSimulator
 from app.simulator.spec import Flavour, SimulatorSpec, UserSpec
 from app.simulator.storage import SimDisk
 from app.simulator.tasks import SimTask
-from app.simulator.vm.machine import VirtualMachine
+from app.simulator.vm.virtual_machine import VirtualMachine
 
 KIB = 1 << 10
 MIB = 1 << 20
