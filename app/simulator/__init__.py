@@ -5,14 +5,17 @@ product knows that it talks to a simulator; it imports nothing of ours but ``cor
 
 Where things are:
 
-* ``spec`` - what shall exist, as values; ``world`` - what exists, with the one lock; ``objects`` - the base of
-  all managed objects and the call that reaches them; ``tasks``, ``events``, ``session`` - as named; ``faults`` -
-  what shall go wrong; ``vmomi`` - the only door to pyVmomi's untyped parts; ``wellknown`` - fixed ids.
+* ``spec`` - what is to exist, as values; ``faults`` - what is to go wrong; ``wellknown`` - fixed ids; ``vmomi`` -
+  the only door to pyVmomi's untyped parts; ``property_path`` - as named.
+* ``objects`` - the base of all managed objects, and the store with the one lock that holds them;
+  ``client_session`` - what a managed object knows of the client that calls; ``calls``, ``progress`` - one SOAP
+  call, and the task that it starts; ``events``, ``tasks``, ``client_sessions`` - as named; ``world`` - all of it
+  together.
 * ``server`` - puts everything together; ``tls`` - certificates; ``soap`` - the wire: requests, answers, faults,
   HTTP.
 * ``singletons`` makes the managed objects that every client meets first: ``content`` (ServiceInstance),
   ``properties`` (PropertyCollector), ``views``, ``search``, ``history`` (events and tasks), ``authorization``,
-  ``licences``, and the SessionManager.
+  ``licenses``, ``session_manager``.
 * ``inventory``, ``vm`` - datacenter, hosts, VMs and what can be done to them.
 * ``storage``, ``nfc``, ``folder``, ``guests`` - disks as sparse files, the two ways to their bytes, and who
   writes to them.

@@ -17,11 +17,11 @@ from pathlib import Path
 from app.core.privatefiles import write_private
 from app.core.utf8 import assure_utf8, use_utf8_streams
 from app.simulator.server import VSphereSimulator
-from app.simulator.spec import Flavour, Licence, SimulatorSpec, demo_spec, large_spec
+from app.simulator.spec import Flavour, License, SimulatorSpec, demo_spec, large_spec
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop; return the exit status."""
+    """Serve until asked to stop; return the exit status."""
     options = _parser().parse_args(arguments)
     directory: Path = options.dir.resolve()
     simulator = VSphereSimulator(_spec(options), directory)
@@ -72,9 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="for SOAP and datastore files; 0 takes a free one")
     parser.add_argument("--spec", choices=("demo", "large"), default="demo", help="which inventory")
     parser.add_argument("--vms", type=int, default=10_000, help="number of VMs of the large inventory")
-    parser.add_argument("--flavour", choices=[one.value for one in Flavour], default=Flavour.VCENTER.value)
+    parser.add_argument("--flavour", choices=[flavour.value for flavour in Flavour], default=Flavour.VCENTER.value)
     parser.add_argument("--version", choices=("7.0.3", "8.0.3"), default="8.0.3")
-    parser.add_argument("--licence", choices=[one.value for one in Licence], default=Licence.EVALUATION.value)
+    parser.add_argument(
+        "--license", choices=[license.value for license in License], default=License.EVALUATION.value
+    )
     parser.add_argument("--seed", type=int, default=1, help="everything random follows from it")
     parser.add_argument("--until-stdin-ends", action="store_true", help="stop when standard input is closed")
     return parser
@@ -86,7 +88,7 @@ def _spec(options: argparse.Namespace) -> SimulatorSpec:
         spec = large_spec(options.vms, version=options.version, seed=options.seed)
     else:
         spec = demo_spec(flavour=flavour, version=options.version, seed=options.seed)
-    return replace(spec, licence=Licence(options.licence))
+    return replace(spec, license=License(options.license))
 
 
 def _wait_for_stdin(stop: threading.Event) -> None:

@@ -49,8 +49,8 @@ def known_privileges() -> tuple[str, ...]:
     for name in VmomiSupport.ListManagedTypes():
         if name.startswith("vim."):
             *_, properties, methods = VmomiSupport._managedDefMap[name]
-            found.update(one[4] for one in properties or () if one[4])
-            found.update(one[5] for one in methods or () if one[5])
+            found.update(info[4] for info in properties or () if info[4])
+            found.update(info[5] for info in methods or () if info[5])
     return tuple(sorted(found))
 
 
@@ -63,28 +63,28 @@ class SimAuthorizationManager(WorldObject):
         super().__init__(world, moid, privilegeList=Lazy(_privilege_list), roleList=Lazy(self._role_list))
 
     def HasPrivilegeOnEntity(self, call: Call, *, entity: Any, sessionId: str, privId: list[str]) -> Any:
-        """Tell which privileges a session has on an entity."""
+        """Return which privileges a session has on an entity."""
         self.world.get(entity)
-        return VmomiSupport.GetVmodlType("boolean[]")([self._holds(sessionId, one) for one in privId])
+        return VmomiSupport.GetVmodlType("boolean[]")([self._holds(sessionId, privilege) for privilege in privId])
 
     def HasPrivilegeOnEntities(
         self, call: Call, *, entity: list[Any], sessionId: str, privId: list[str]
     ) -> list[vim.AuthorizationManager.EntityPrivilege]:
-        """Tell which privileges a session has on entities."""
-        granted = {one: self._holds(sessionId, one) for one in privId}
-        return [self._entity_privilege(one, granted) for one in entity]
+        """Return which privileges a session has on entities."""
+        granted = {privilege: self._holds(sessionId, privilege) for privilege in privId}
+        return [self._entity_privilege(ref, granted) for ref in entity]
 
     def HasUserPrivilegeOnEntities(
         self, call: Call, *, entities: list[Any], userName: str, privId: list[str]
     ) -> list[vim.AuthorizationManager.EntityPrivilege]:
-        """Tell which privileges an account has on entities.
+        """Return which privileges an account has on entities.
 
         Raises:
             vim.fault.NotFound: there is no such account.
         """
         user = self._account(userName)
-        granted = {one: user.privileges is None or one in user.privileges for one in privId}
-        return [self._entity_privilege(one, granted) for one in entities]
+        granted = {privilege: user.privileges is None or privilege in user.privileges for privilege in privId}
+        return [self._entity_privilege(ref, granted) for ref in entities]
 
     def FetchUserPrivilegeOnEntities(self, call: Call, *, entities: list[Any], userName: str) -> list[Any]:
         """Return all privileges of an account on entities.
@@ -94,7 +94,7 @@ class SimAuthorizationManager(WorldObject):
         """
         privileges = list(_privileges_of(self._account(userName)))
         result: Any = vim.AuthorizationManager.UserPrivilegeResult
-        return [result(entity=self.world.get(one).ref, privileges=privileges) for one in entities]
+        return [result(entity=self.world.get(ref).ref, privileges=privileges) for ref in entities]
 
     def RetrieveEntityPermissions(self, call: Call, *, entity: Any, inherited: bool) -> list[Any]:
         """Return who has which role on an entity; all are given at the root."""
@@ -114,7 +114,7 @@ class SimAuthorizationManager(WorldObject):
         """
         if all(role.roleId != roleId for role in self.get("roleList")):
             raise vim.fault.NotFound(msg=f"There is no role {roleId}.")
-        return [one for one in self._permissions() if one.roleId == roleId]
+        return [permission for permission in self._permissions() if permission.roleId == roleId]
 
     def _holds(self, session_key: str, privilege: str) -> bool:
         session = self.world.sessions.by_key(session_key)
@@ -126,7 +126,7 @@ class SimAuthorizationManager(WorldObject):
         kind: Any = vim.AuthorizationManager.PrivilegeAvailability
         return vim.AuthorizationManager.EntityPrivilege(
             entity=self.world.get(ref).ref,
-            privAvailability=[kind(privId=one, isGranted=value) for one, value in granted.items()],
+            privAvailability=[kind(privId=privilege, isGranted=value) for privilege, value in granted.items()],
         )
 
     def _account(self, name: str) -> UserSpec:
@@ -183,6 +183,11 @@ def _privileges_of(user: UserSpec) -> Iterable[str]:
 def _privilege_list() -> list[Any]:
     privilege: Any = vim.AuthorizationManager.Privilege
     return [
-        privilege(privId=one, onParent=False, name=one.rpartition(".")[2], privGroupName=one.rpartition(".")[0])
-        for one in known_privileges()
+        privilege(
+            privId=privilege_id,
+            onParent=False,
+            name=privilege_id.rpartition(".")[2],
+            privGroupName=privilege_id.rpartition(".")[0],
+        )
+        for privilege_id in known_privileges()
     ]

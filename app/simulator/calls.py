@@ -54,7 +54,7 @@ class Call:
         """Go on only when the caller holds a privilege.
 
         Raises:
-            vim.fault.NotAuthenticated: nobody is logged in.
+            vim.fault.NotAuthenticated: the session is not logged in.
             vim.fault.NoPermission: the account lacks the privilege.
         """
         if privilege == "System.Anonymous":

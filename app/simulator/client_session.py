@@ -29,7 +29,7 @@ class ClientSession:
         return str(self.facts.key)
 
     def holds(self, privilege: str) -> bool:
-        """Tell whether the account has a privilege."""
+        """Return whether the account has a privilege."""
         if self.user is None:
             return privilege == "System.Anonymous"
         granted = self.user.privileges

@@ -20,7 +20,7 @@ LOCALE = "en"
 
 
 class ClientSessions:
-    """All sessions by cookie. A session nobody uses for the spec's ``session_idle_s`` is forgotten.
+    """All sessions by cookie. A session that is not used for the spec's ``session_idle_s`` is forgotten.
 
     Thread: any; guarded by the world's lock.
     """

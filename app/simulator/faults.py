@@ -246,7 +246,7 @@ class FaultScript:
             raise due.make()
 
     def call_delay_s(self, method: str) -> float:
-        """Return how many seconds this call shall wait, 0 mostly."""
+        """Return how many seconds this call is to wait, 0 mostly."""
         with self._lock:
             for rule in self._script.delays:
                 if rule.method == method:
@@ -268,39 +268,39 @@ class FaultScript:
             raise due.make()
 
     def loses_answer(self, method: str) -> bool:
-        """Tell, once per scripted loss, whether the answer to this call shall never arrive."""
+        """Return, once per scripted loss, whether the answer to this call is to be lost."""
         with self._lock:
             return _take_turn(self._script.lost, method) is not None
 
     def nfc_sent(self, n_bytes: int) -> Interruption | None:
-        """Count bytes sent over NFC; return what shall happen to this connection now."""
+        """Count bytes sent over NFC; return what is to happen to this connection now."""
         return self._sent(self._script.nfc, n_bytes)
 
     def https_sent(self, n_bytes: int) -> Interruption | None:
-        """Count bytes of datastore files sent over HTTPS; return what shall happen to this connection now."""
+        """Count bytes of datastore files sent over HTTPS; return what is to happen to this connection now."""
         return self._sent(self._script.https, n_bytes)
 
     def omitted_extents(self, disk_key: int, *names: str) -> list[Extent]:
-        """Return what QueryChangedDiskAreas shall leave out for this disk of the VM with these names."""
+        """Return what QueryChangedDiskAreas is to leave out for this disk of the VM with these names."""
         with self._lock:
-            return [one for name in names for one in self._script.omitted.get((name, disk_key), ())]
+            return [extent for name in names for extent in self._script.omitted.get((name, disk_key), ())]
 
     def keeps_cbt_over_revert(self, *names: str) -> bool:
-        """Tell whether the change ids of the VM with these names shall count on after a revert."""
+        """Return whether the change ids of the VM with these names are to count on after a revert."""
         with self._lock:
             return not self._script.same_generation.isdisjoint(names)
 
     def datastore_is_full(self, name: str) -> bool:
-        """Tell whether nothing new may be allocated on this datastore."""
+        """Return whether nothing new may be allocated on this datastore."""
         with self._lock:
             return name in self._script.full
 
     def takes_consolidation_refusal(self, *names: str) -> bool:
-        """Tell, once per scripted refusal, whether this consolidation of the VM shall fail."""
+        """Return, once per scripted refusal, whether this consolidation of the VM is to fail."""
         return self._take(self._script.refusals, names)
 
     def takes_quiesce_failure(self, *names: str) -> bool:
-        """Tell, once per scripted failure, whether this quiescing of the VM shall fail."""
+        """Return, once per scripted failure, whether this quiescing of the VM is to fail."""
         return self._take(self._script.quiesce_failures, names)
 
     def wait_while_hung(self, method: str, give_up: Callable[[], bool]) -> None:

@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from app.core.durable import scratch_beside
 from app.core.privatefiles import create_private
 from app.domain.extents import Extent
+from app.simulator.client_sessions import COOKIE_NAME
 from app.simulator.storage import (
     DatastoreFull,
     DatastorePath,
@@ -34,7 +35,6 @@ from app.simulator.storage import (
 )
 from app.simulator.storage.sparse import SparseFile
 
-_COOKIE = "vmware_soap_session"
 _PREFIX = "/folder"
 _PIECE_BYTES = 1 << 20
 _DRAINED_BYTES = 16 << 20
@@ -44,7 +44,7 @@ _DATA_FILES = ("-flat.vmdk", "-delta.vmdk", "-ctk.vmdk")
 
 
 class Account(Protocol):
-    """Somebody who may be allowed things."""
+    """An account or session that may be allowed things."""
 
     @property
     def privileges(self) -> frozenset[str] | None:
@@ -56,7 +56,7 @@ class LoggedIn(Protocol):
     """A live session."""
 
     def holds(self, privilege: str) -> bool:
-        """Tell whether its account has a privilege."""
+        """Return whether its account has a privilege."""
         ...
 
 
@@ -90,7 +90,7 @@ class HttpsFaults(Protocol):
     """The part of the fault script that concerns datastore files. Thread: any."""
 
     def https_sent(self, n_bytes: int) -> Interruption | None:
-        """Count bytes that travel; return what shall happen to this connection now."""
+        """Count bytes that travel; return what is to happen to this connection now."""
         ...
 
 
@@ -102,9 +102,9 @@ class FolderPorts:
     datastores: Mapping[str, SimDatastore]
     disks: DiskStore
     has_datacenter: Callable[[str], bool]
-    """Tells whether there is a datacenter of that path."""
+    """Returns whether there is a datacenter of that path."""
     is_locked: Callable[[DatastorePath], bool]
-    """Tells whether a file belongs to the disk that a running VM writes to."""
+    """Returns whether a file belongs to the disk that a running VM writes to."""
     faults: HttpsFaults | None = None
     key_of: Callable[[str, str], str] = lambda _, name: name
     """Return the name under which ``datastores`` has the datastore of a datacenter's path and a name."""
@@ -138,7 +138,7 @@ class FolderHandler:
 
     @staticmethod
     def serves(target: str) -> bool:
-        """Tell whether a request's target is below ``/folder``."""
+        """Return whether a request's target is below ``/folder``."""
         path = urlsplit(target).path
         return path == _PREFIX or path.startswith(f"{_PREFIX}/")
 
@@ -308,7 +308,7 @@ def _cookie(request: BaseHTTPRequestHandler) -> str | None:
     cookies: SimpleCookie = SimpleCookie()
     with contextlib.suppress(CookieError):  # then there is none
         cookies.load(request.headers.get("Cookie", ""))
-    morsel = cookies.get(_COOKIE)
+    morsel = cookies.get(COOKIE_NAME)
     return None if morsel is None else morsel.value
 
 

@@ -37,7 +37,7 @@ class SimEventManager(WorldObject):
 
     def matching(self, wanted: Any) -> list[Any]:
         """Return all events that match, oldest first."""
-        return [one for one in self.world.events.all() if _event_matches(self.world, one, wanted)]
+        return [event for event in self.world.events.all() if _event_matches(self.world, event, wanted)]
 
     def CreateCollectorForEvents(self, call: Call, *, filter: Any) -> Any:
         """Return a collector that reads matching events page by page."""
@@ -74,7 +74,7 @@ class SimTaskManager(WorldObject):
         world = self.world
 
         def matching() -> list[Any]:
-            return [one.info for one in world.tasks.all() if _task_matches(world, one.info, filter)]
+            return [task.info for task in world.tasks.all() if _task_matches(world, task.info, filter)]
 
         return _keep(
             self.world, call, lambda moid, session: SimTaskHistoryCollector(world, moid, session, filter, matching)
@@ -189,13 +189,13 @@ def _event_matches(world: World, event: Any, spec: Any) -> bool:
         return False
     if spec.eventChainId is not None and event.chainId != spec.eventChainId:
         return False
-    wanted: set[str] = {one.__name__ for one in spec.type} | set(spec.eventTypeId)
+    wanted: set[str] = {kind.__name__ for kind in spec.type} | set(spec.eventTypeId)
     return not wanted or not wanted.isdisjoint(_names(type(event)))
 
 
 def _names(kind: type[Any]) -> set[str]:
     """Return all names under which clients know an event class or one above it."""
-    full = [one.__name__ for one in kind.__mro__]
+    full = [base.__name__ for base in kind.__mro__]
     short = [name.rpartition(".")[2] for name in full]
     return {*full, *short, *(f"vim.event.{name}" for name in short)}
 
@@ -216,7 +216,7 @@ def _is_about(world: World, ref: Any, by_entity: Any) -> bool:
         return True
     if by_entity.recursion == "self":
         return False
-    return any(one.moid == ref._moId for one in descendants(world, world.get(by_entity.entity)))
+    return any(child.moid == ref._moId for child in descendants(world, world.get(by_entity.entity)))
 
 
 def _in_time(moment: Any, span: Any) -> bool:

@@ -19,7 +19,7 @@ _STRUCTURAL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
-    """A property value that is made when somebody first asks for it."""
+    """A property value that is made when it is first asked for."""
 
     make: Callable[[], Any]
 
@@ -31,21 +31,20 @@ class SimObject:
     ``def CreateSnapshot_Task(self, call: Call, *, name, description, memory, quiesce)``: parameters come by
     keyword under their wire names, None where the client left them out, lists where the wire repeats. They
     return vim values (or None) and raise ``vmodl.MethodFault``. The dispatcher has checked the session, the
-    licence and the method's static privilege before.
+    license and the method's static privilege before.
 
-    Whoever changes a property, or anything inside one, does it under ``world.lock`` and calls :meth:`touch`
-    (or uses :meth:`set`): that wakes waiting clients and drops what was cached for the wire.
+    A property, or anything inside one, is changed under ``store.lock`` and announced by :meth:`touch` (or changed
+    by :meth:`set`): that wakes waiting clients and drops what was cached for the wire.
 
     Thread: any; methods are called on the client's connection thread, without the lock.
 
     Attributes:
         store: which objects exist in its world, and the lock that guards them.
         vim_type: the pyVmomi class of the object.
-        volatile: names of properties that :meth:`read` computes anew each time.
+        volatile: names of properties that :meth:`read` computes each time.
         moid: managed object id.
         ref: the pyVmomi reference, without a stub.
         properties: top-level properties by name; absent or None means unset, :class:`Lazy` is made on demand.
-        changed_at: world version of the last change by property.
         version: world version of the last change of any property.
         fragments: pieces of XML that the property collector keeps; dropped by :meth:`touch`.
     """
@@ -58,7 +57,6 @@ class SimObject:
         self.moid = moid
         self.ref: Any = self.vim_type(moid)
         self.properties: dict[str, Any] = properties
-        self.changed_at: dict[str, int] = {}
         self.version = store.version
         self.fragments: dict[Any, str] = {}
 
@@ -102,18 +100,15 @@ class SimObject:
         return value, declared
 
     def set(self, **properties: Any) -> None:
-        """Assign top-level properties and tell everybody."""
+        """Assign top-level properties and announce the change."""
         with self.store.lock:
             self.properties.update(properties)
             self.touch(*properties)
 
     def touch(self, *names: str) -> None:
-        """Tell that these top-level properties, or something inside them, changed."""
+        """Announce that these top-level properties, or something inside them, changed."""
         with self.store.lock:
-            version = self.store.bump(names)
-            for name in names:
-                self.changed_at[name] = version
-            self.version = version
+            self.version = self.store.bump(names)
             self.fragments.clear()
 
 
@@ -121,7 +116,7 @@ def _step(value: Any, declared: type[Any], part: str | Key, path: str) -> tuple[
     if isinstance(part, Key):
         if not isinstance(value, list):
             raise invalid_property(path)
-        item = next((one for one in value if str(getattr(one, "key", None)) == part.text), None)
+        item = next((element for element in value if str(getattr(element, "key", None)) == part.text), None)
         return item, vmomi.item_type(declared) or object
     info = vmomi.property_info(type(value), part) if vmomi.is_data_object(value) else None
     if info is None:
@@ -204,7 +199,7 @@ class ObjectStore:
             return [obj for obj in self.objects.values() if isinstance(obj, kind)]
 
     def bump(self, names: Iterable[str]) -> int:
-        """Count a change of properties with these names and wake whoever waits; return the new version."""
+        """Count a change of properties with these names and wake all who wait; return the new version."""
         with self.lock:
             self.version += 1
             if not _STRUCTURAL.isdisjoint(names):

@@ -41,7 +41,7 @@ class TaskProgress:
         """Go on, or stop here.
 
         Raises:
-            vmodl.fault.RequestCanceled: somebody cancelled the task, or the simulator stops.
+            vmodl.fault.RequestCanceled: a client cancelled the task, or the simulator stops.
         """
         if self._is_cancelled() or self._stop.is_set():
             raise vmodl.fault.RequestCanceled(msg="The task was canceled by a user.")

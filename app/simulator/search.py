@@ -32,7 +32,7 @@ class SimSearchIndex(WorldObject):
         return list(self._by_uuid(datacenter, uuid, vm=vmSearch, instance=bool(instanceUuid)))
 
     def FindByDnsName(self, call: Call, *, datacenter: Any, dnsName: str, vmSearch: bool) -> Any:
-        """Return the VM whose guest tells this name, or the host that is called so."""
+        """Return the VM whose guest reports this name, or the host that is called so."""
         return _first(self._by_dns(datacenter, dnsName, vm=vmSearch))
 
     def FindAllByDnsName(self, call: Call, *, datacenter: Any, dnsName: str, vmSearch: bool) -> list[Any]:
@@ -40,17 +40,17 @@ class SimSearchIndex(WorldObject):
         return list(self._by_dns(datacenter, dnsName, vm=vmSearch))
 
     def FindByIp(self, call: Call, *, datacenter: Any, ip: str, vmSearch: bool) -> Any:
-        """Return the VM whose guest tells this address."""
+        """Return the VM whose guest reports this address."""
         return _first(self._by_ip(datacenter, ip, vm=vmSearch))
 
     def FindAllByIp(self, call: Call, *, datacenter: Any, ip: str, vmSearch: bool) -> list[Any]:
-        """Return all VMs whose guest tells this address."""
+        """Return all VMs whose guest reports this address."""
         return list(self._by_ip(datacenter, ip, vm=vmSearch))
 
     def FindByDatastorePath(self, call: Call, *, datacenter: Any, path: str) -> Any:
         """Return the VM whose configuration file is at a datastore path."""
         self.world.get(datacenter)
-        return _first(self._matching(vim.VirtualMachine, datacenter, lambda one: _vmx_path(one) == path))
+        return _first(self._matching(vim.VirtualMachine, datacenter, lambda obj: _vmx_path(obj) == path))
 
     def FindByInventoryPath(self, call: Call, *, inventoryPath: str) -> Any:
         """Return the entity at a path such as ``Shanghai/vm/Production/web-01``; slashes in names are ``%2f``."""
@@ -71,32 +71,32 @@ class SimSearchIndex(WorldObject):
     def _child(self, parent: SimObject, name: str) -> SimObject | None:
         direct = children(self.world, parent)
         # pools carry no name in a path: "host/cluster/esx01" goes to the host; a pool is found by its own name
-        ordered = sorted(direct, key=lambda one: issubclass(one.vim_type, _NOT_IN_PATHS))
-        return next((one for one in ordered if one.get("name") == name), None)
+        ordered = sorted(direct, key=lambda obj: issubclass(obj.vim_type, _NOT_IN_PATHS))
+        return next((child for child in ordered if child.get("name") == name), None)
 
     def _by_uuid(self, datacenter: Any, uuid: str, *, vm: bool, instance: bool) -> Iterable[Any]:
         path = ("config.instanceUuid" if instance else "config.uuid") if vm else "hardware.systemInfo.uuid"
         wanted = uuid.casefold()
-        return self._matching(_kind(vm=vm), datacenter, lambda one: str(one.get(path) or "").casefold() == wanted)
+        return self._matching(_kind(vm=vm), datacenter, lambda obj: str(obj.get(path) or "").casefold() == wanted)
 
     def _by_dns(self, datacenter: Any, name: str, *, vm: bool) -> Iterable[Any]:
         path = "guest.hostName" if vm else "name"
         wanted = name.casefold()
-        return self._matching(_kind(vm=vm), datacenter, lambda one: str(one.get(path) or "").casefold() == wanted)
+        return self._matching(_kind(vm=vm), datacenter, lambda obj: str(obj.get(path) or "").casefold() == wanted)
 
     def _by_ip(self, datacenter: Any, ip: str, *, vm: bool) -> Iterable[Any]:
-        return self._matching(_kind(vm=vm), datacenter, lambda one: vm and one.get("guest.ipAddress") == ip)
+        return self._matching(_kind(vm=vm), datacenter, lambda obj: vm and obj.get("guest.ipAddress") == ip)
 
     def _matching(self, kind: type[Any], datacenter: Any, matches: Callable[[SimObject], bool]) -> Iterable[Any]:
         if datacenter is not None:
             self.world.get(datacenter)
         with self.world.lock:
-            candidates = [one for one in self.world.objects.values() if issubclass(one.vim_type, kind)]
-        for one in candidates:
+            candidates = [obj for obj in self.world.objects.values() if issubclass(obj.vim_type, kind)]
+        for candidate in candidates:
             with self.world.lock:
-                hit = matches(one)
+                hit = matches(candidate)
             if hit:
-                yield one.ref
+                yield candidate.ref
 
 
 def _kind(*, vm: bool) -> type[Any]:

@@ -9,7 +9,7 @@ from app.simulator.faults import FaultScript
 from app.simulator.folder import FolderHandler, FolderPorts
 from app.simulator.guests import Guests
 from app.simulator.inventory.build import build_inventory
-from app.simulator.nfc import NfcOptions, NfcServer, NfcTls, TicketBook
+from app.simulator.nfc import NfcOptions, NfcServer, NfcTls, TicketStore
 from app.simulator.singletons import add_singletons
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.soap.http import HttpsServer
@@ -37,8 +37,8 @@ class VSphereSimulator:
         host: always 127.0.0.1.
         user: an account that may do everything, unless the spec says otherwise: its first one.
         password: of that account.
-        world: the state, for tests that look behind the curtain.
-        faults: what shall go wrong.
+        world: the state, for tests that look inside.
+        faults: what is to go wrong.
     """
 
     host = HOST
@@ -172,7 +172,7 @@ class VSphereSimulator:
 
     def _make_world(self, starting: ExitStack) -> None:
         world = self.world
-        world.tickets = TicketBook(world.clock)
+        world.tickets = TicketStore(world.clock)
         starting.callback(self._close_disks)
         guests = world.guests = Guests(self.spec.seed)
         starting.callback(guests.stop)

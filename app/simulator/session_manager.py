@@ -25,7 +25,7 @@ class SimSessionManager(WorldObject):
         if name == "currentSession":
             return session.facts if session is not None and session.user is not None else None
         if name == "sessionList":
-            return vim.UserSession.Array([one.facts for one in self.world.sessions.all()])  # type: ignore[attr-defined]
+            return vim.UserSession.Array([other.facts for other in self.world.sessions.all()])  # type: ignore[attr-defined]
         return super().read(name, session)
 
     def Login(self, call: Call, *, userName: str, password: str, locale: str | None) -> vim.UserSession:
@@ -51,7 +51,7 @@ class SimSessionManager(WorldObject):
         self.world.sessions.close(_of(call))
 
     def SessionIsActive(self, call: Call, *, sessionID: str, userName: str) -> bool:
-        """Tell whether a session is logged in to an account.
+        """Return whether a session is logged in to an account.
 
         Raises:
             vmodl.fault.NotSupported: on a bare ESXi.

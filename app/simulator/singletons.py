@@ -3,7 +3,7 @@
 from app.simulator.authorization import SimAuthorizationManager
 from app.simulator.content import SimServiceInstance
 from app.simulator.history import SimEventManager, SimTaskManager
-from app.simulator.licences import SimLicenseManager
+from app.simulator.licenses import SimLicenseManager
 from app.simulator.properties.collector import SimPropertyCollector
 from app.simulator.search import SimSearchIndex
 from app.simulator.session_manager import SimSessionManager

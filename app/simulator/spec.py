@@ -1,4 +1,4 @@
-"""What a simulated vSphere consists of, as values: the whole inventory, its users and its licence."""
+"""What a simulated vSphere consists of, as values: the whole inventory, its users and its license."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class Flavour(Enum):
     ESXI = "esxi"
 
 
-class Licence(Enum):
-    """The licence of the hosts; the free one refuses every change through the API."""
+class License(Enum):
+    """The license of the hosts; the free one refuses every change through the API."""
 
     EVALUATION = "evaluation"
     ENTERPRISE = "enterprise"
@@ -93,7 +93,7 @@ class VmSpec:
     firmware: Firmware = "bios"
     guest_id: str = "debian12_64Guest"
     hostname: str | None = None
-    """What the guest tools tell; None: they do not run."""
+    """The host name that the guest tools report; None: they do not run."""
     cpus: int = 2
     memory_mb: int = 1024
     change_tracking: bool = False
@@ -144,7 +144,7 @@ class SimulatorSpec:
     own, in a folder of its own."""
     users: tuple[UserSpec, ...] = field(default_factory=lambda: _users(Flavour.VCENTER))
     """The first one is offered as the simulator's ``user`` and ``password``."""
-    licence: Licence = Licence.EVALUATION
+    license: License = License.EVALUATION
     vms: tuple[VmSpec, ...] = ()
     seed: int = 1
     session_idle_s: float = 1800.0
@@ -167,7 +167,7 @@ class SimulatorSpec:
 
     @property
     def is_vcenter(self) -> bool:
-        """Tell whether a vCenter answers."""
+        """Return whether a vCenter answers."""
         return self.flavour is Flavour.VCENTER
 
 

@@ -74,7 +74,7 @@ class TaskRunner:
 
     @property
     def stopping(self) -> bool:
-        """Tell whether the simulator is being stopped."""
+        """Return whether the simulator is being stopped."""
         return self.stop_event.is_set()
 
     def start(
@@ -187,7 +187,7 @@ class TaskRunner:
 
     def _post_event(self, obj: SimObject, info: vim.TaskInfo, user: str) -> None:
         """Write the beginning of a task into the log of events, as it is at this moment."""
-        fields = {one.name: getattr(info, one.name) for one in info._GetPropertyList()}
+        fields = {prop.name: getattr(info, prop.name) for prop in info._GetPropertyList()}
         self._events.post(
             vim.event.TaskEvent,
             f"Task: {info.descriptionId}",

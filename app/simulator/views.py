@@ -80,7 +80,7 @@ class SimContainerView(_View):
     def _look(self) -> list[Any]:
         look = descendants if self.properties["recursive"] else children
         kinds = tuple(self.properties["type"]) or (vim.ManagedEntity,)
-        found = (one.ref for one in look(self.world, self._container) if issubclass(one.vim_type, kinds))
+        found = (obj.ref for obj in look(self.world, self._container) if issubclass(obj.vim_type, kinds))
         return _references(found)
 
 
@@ -121,7 +121,7 @@ class SimViewManager(WorldObject):
         """Return a property; ``viewList`` are those of the session that asks."""
         if name == "viewList" and session is not None:
             with self.world.lock:
-                views = [one.ref for one in session_objects(session).values() if isinstance(one, _View)]
+                views = [obj.ref for obj in session_objects(session).values() if isinstance(obj, _View)]
             return vim.view.View.Array(views)  # type: ignore[attr-defined]
         return super().read(name, session)
 
@@ -134,7 +134,7 @@ class SimViewManager(WorldObject):
         target = self.world.get(container)
         if not any(issubclass(target.vim_type, kind) for kind, _ in _CHILDREN):
             raise vmodl.fault.InvalidArgument(msg="This cannot contain anything.", invalidProperty="container")
-        if not all(issubclass(one, vim.ManagedEntity) for one in type):
+        if not all(issubclass(wanted, vim.ManagedEntity) for wanted in type):
             raise vmodl.fault.InvalidArgument(msg="A view shows entities only.", invalidProperty="type")
         session = _session(call)
         moid = self._new_id(session)

@@ -26,7 +26,7 @@ class Parameter:
 
     @property
     def is_list(self) -> bool:
-        """Tell whether the element may repeat."""
+        """Return whether the element may repeat."""
         return issubclass(self.type, list)
 
 
@@ -42,7 +42,7 @@ class Method:
 
     @property
     def is_task(self) -> bool:
-        """Tell whether the method only starts a task."""
+        """Return whether the method only starts a task."""
         return self.wsdl_name.endswith("_Task")
 
 
@@ -79,7 +79,8 @@ def method(wsdl_name: str) -> Method | None:
     except KeyError:
         return None
     params = tuple(
-        Parameter(one.name, one.type, bool(one.flags & VmomiSupport.F_OPTIONAL), one.privId) for one in info.params
+        Parameter(param.name, param.type, bool(param.flags & VmomiSupport.F_OPTIONAL), param.privId)
+        for param in info.params
     )
     return Method(wsdl_name, info.type, params, info.result, info.privId)
 
@@ -114,7 +115,7 @@ def share(value: T) -> T:
 
 
 def is_shared(value: object) -> bool:
-    """Tell whether a data object was given to :func:`share`."""
+    """Return whether a data object was given to :func:`share`."""
     return id(value) in _shared
 
 
@@ -136,24 +137,14 @@ def item_type(kind: Any) -> type[Any] | None:
 
 
 def is_data_object(value: Any) -> bool:
-    """Tell whether a value has properties, and is not a reference to an object that has some."""
+    """Return whether a value has properties, and is not a reference to an object that has some."""
     return isinstance(value, VmomiSupport.DataObject)
 
 
 def is_at_least(version: str, introduced: str) -> bool:
-    """Tell whether an API version such as ``vim.version.v8_0_3_0`` has what another one introduced."""
+    """Return whether an API version such as ``vim.version.v8_0_3_0`` has what another one introduced."""
     known: dict[str, set[str]] = VmomiSupport.parentMap
     return version == introduced or introduced in known[version]
-
-
-def type_named(wsdl_name: str) -> type[Any]:
-    """Return the type of a name on the wire.
-
-    Raises:
-        KeyError: there is no such type.
-    """
-    kind: type[Any] = internal_types().get(wsdl_name) or VmomiSupport.GetWsdlType(NAMESPACE, wsdl_name)
-    return kind
 
 
 def reference(moid: str) -> Any:
@@ -162,7 +153,7 @@ def reference(moid: str) -> Any:
 
 
 def refers_to(ref: Any, kind: type[Any]) -> bool:
-    """Tell whether a reference may stand for an object of a type: it names the type or one above it."""
+    """Return whether a reference may stand for an object of a type: it names the type or one above it."""
     return issubclass(kind, type(ref)) or wsdl_name_of(type(ref)) == wsdl_name_of(kind)
 
 
@@ -195,12 +186,12 @@ def internal_types() -> dict[str, type[Any]]:
             "_wsdlName": "InternalServiceInstanceContent",
             "_version": _VERSION1,
             "_propInfo": (
-                infos := {one.name: one for one in (_field("nfcService", nfc), _field(_LLPM, provisioning))}
+                infos := {info.name: info for info in (_field("nfcService", nfc), _field(_LLPM, provisioning))}
             ),
             "_propList": list(infos.values()),
         },
     )
-    return {one._wsdlName: one for one in (nfc, provisioning, content)}
+    return {kind._wsdlName: kind for kind in (nfc, provisioning, content)}
 
 
 _VERSION1 = "vim.version.version1"
@@ -251,4 +242,4 @@ def _internal_methods() -> dict[str, Method]:
             view,
         ),
     )
-    return {one.wsdl_name: one for one in methods}
+    return {method.wsdl_name: method for method in methods}

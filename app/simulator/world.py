@@ -28,7 +28,7 @@ class World(ObjectStore):
         faults: what is to go wrong.
         datastores: ``SimDatastore`` by name; the storage part fills it.
         disks: the ``DiskStore``.
-        tickets: the ``TicketBook`` of NFC.
+        tickets: the ``TicketStore`` of NFC.
         guests: the guests that write.
         sessions: who is logged in.
         inventory: where hosts, datastores and networks are found by name; the inventory part fills it.

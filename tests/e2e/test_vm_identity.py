@@ -13,11 +13,11 @@ from app.domain.identity import Verdict
 from app.domain.ids import VmId
 from app.domain.states import BackupKind, TaskState
 from app.simulator.spec import DiskSpec, Flavour, SimulatorSpec, VmSpec
-from app.simulator.vm.identities import register_again, set_up_again, share_uuids
-from app.simulator.vm.virtual_machine import VirtualMachine
 from app.simulator.vm.values import changed
+from app.simulator.vm.virtual_machine import VirtualMachine
 from tests.e2e.conftest import OpenStage
 from tests.support.stage import MIB, Made, back_up, explain, finished, small_spec, start_backup, vm_named
+from tests.support.vm_identities import register_again, set_up_again, share_uuids
 
 TWO = (VmSpec(name="web-01", disks=(DiskSpec(capacity_bytes=16 * MIB),)), VmSpec(name="db-01"))
 ESXI = SimulatorSpec(flavour=Flavour.ESXI, hosts=("esx01.lab",), vms=TWO)

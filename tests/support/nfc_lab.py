@@ -33,7 +33,7 @@ from cryptography.x509.oid import NameOID
 
 from app.core.access import AccessMode, DiskAddress, NfcTicket
 from app.domain.ids import VmId
-from app.simulator.nfc import NfcFaults, NfcOptions, NfcServer, NfcTls, TicketBook
+from app.simulator.nfc import NfcFaults, NfcOptions, NfcServer, NfcTls, TicketStore
 from app.simulator.storage import DiskInUse, DiskNotFound, DiskStore, SimDatastore, SimDisk
 
 VM = VmId("vm-1")
@@ -101,7 +101,7 @@ class NfcLab:
         self._datastores = {DATASTORE: self.datastore}
         self.store = DiskStore(self._datastores, seed=1)
         self.locked: set[str] = set()
-        self.tickets = TicketBook()
+        self.tickets = TicketStore()
         self.certificate = LabCertificate()
         self.options = options or NfcOptions()
         tls = NfcTls(

@@ -1,7 +1,7 @@
 """FAT16 and FAT32 volumes that are written the way a careful operating system does it.
 
 The volume is valid after each change, and between the single writes of a change it is never worse than clusters
-that belong to nobody: data first, then the allocation table, then the directory.
+that belong to no file: data first, then the allocation table, then the directory.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class FatFile:
 
 
 class _Directory:
-    """A directory's bytes in memory, and where they lie; ``runs`` is None for FAT16's root."""
+    """A directory's bytes in memory, and where they are; ``runs`` is None for FAT16's root."""
 
     def __init__(self, path: str, cluster: int, runs: list[Run] | None, content: bytearray) -> None:
         self.path = path
@@ -90,7 +90,7 @@ class FatVolume:
 
         Args:
             device: the disk.
-            partition: where the volume lies.
+            partition: where the volume is.
             label: at most 11 upper-case ASCII characters.
             serial: the volume's serial number, 32 bits.
 
@@ -136,7 +136,7 @@ class FatVolume:
 
     @property
     def free_bytes(self) -> int:
-        """Space in clusters that nobody has."""
+        """Space in free clusters."""
         return self._table.free_clusters * self.layout.cluster_bytes
 
     @property
@@ -162,7 +162,7 @@ class FatVolume:
         return bytes(self._read_runs(file.runs)[: file.size_bytes])
 
     def ranges(self, file: FatFile, offset: int, length_bytes: int) -> Iterator[tuple[int, int]]:
-        """Return where a part of a file lies on the device: (offset, length), in order."""
+        """Return where a part of a file is on the device: (offset, length), in order."""
         position = 0
         for cluster, count in file.runs:
             run_bytes = count * self.layout.cluster_bytes

@@ -26,7 +26,7 @@ class Entry:
     first_cluster: int
     size_bytes: int
     offset: int
-    """Where its first 32 bytes lie in the parent; long name parts come before the short entry."""
+    """Where its first 32 bytes are in the parent; long name parts come before the short entry."""
     n_parts: int
     """How many parts of 32 bytes it takes."""
 
@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def short_offset(self) -> int:
-        """Where its short entry lies in the parent."""
+        """Where its short entry is in the parent."""
         return self.offset + (self.n_parts - 1) * DIRECTORY_ENTRY_BYTES
 
 
@@ -87,14 +87,6 @@ def parse_directory(content: bytes | bytearray) -> Iterator[Entry]:
         long_parts = []
         if not attributes & VOLUME_LABEL and part[:1] != b".":
             yield Entry(name, short_name, attributes, high << 16 | low, size_bytes, start, n_long + 1)
-
-
-def end_of_entries(content: bytes | bytearray) -> int:
-    """Return where the first place lies that was never used."""
-    for offset in range(0, len(content), DIRECTORY_ENTRY_BYTES):
-        if content[offset] == 0:
-            return offset
-    return len(content)
 
 
 def _join_long(parts: list[bytes]) -> str:

@@ -1,4 +1,4 @@
-"""Where the parts of a FAT16 or FAT32 volume lie, and its boot sector.
+"""Where the parts of a FAT16 or FAT32 volume are, and its boot sector.
 
 Follows Microsoft's published FAT specification: the number of clusters alone decides between FAT16 (4,085 to
 65,524) and FAT32 (from 65,525).
@@ -156,7 +156,7 @@ class FatLayout:
         Args:
             label: at most 11 ASCII characters.
             serial: the volume's serial number.
-            hidden_sectors: how many sectors of the disk lie before the volume.
+            hidden_sectors: how many sectors of the disk are before the volume.
         """
         n_sectors = self.volume_bytes // SECTOR_BYTES
         is_small = not self.is_fat32 and n_sectors < 1 << 16

@@ -152,7 +152,7 @@ class Guest:
                 self._volumes[key] = _mount(device)
 
     def _is_blank(self, key: int) -> bool:
-        """Tell whether a disk has no partition table, so that nothing is destroyed by writing anywhere."""
+        """Return whether a disk has no partition table, so that nothing is destroyed by writing anywhere."""
         return find_partition(self._devices[key]) is None
 
     def _change_file(self, volume: FatVolume, size: int) -> int:

@@ -27,7 +27,7 @@ _PROTECTED_LIMIT = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Where a partition lies on its disk."""
+    """Where a partition is on its disk."""
 
     start: int
     length_bytes: int
@@ -44,7 +44,7 @@ def write_mbr(device: BlockDevice, partition: Partition, kind: int, random: Rand
 
     Args:
         device: the disk.
-        partition: where its one partition lies.
+        partition: where its one partition is.
         kind: type byte of the partition, such as 0x0c for FAT32.
         random: makes the disk's signature.
     """

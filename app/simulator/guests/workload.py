@@ -145,7 +145,7 @@ class GuestWorkload:
                 _log.info("the guest of %s waits for space: %s", self.vm.name, error)
                 self._wait(_FULL_PAUSE_S)
             except StorageError as error:
-                _log.info("the guest of %s looks at its disks anew: %s", self.vm.name, error)
+                _log.info("the guest of %s looks at its disks again: %s", self.vm.name, error)
                 self.guest.remount()
                 self._wait(_FULL_PAUSE_S)
 
@@ -233,7 +233,7 @@ class Guests:
         return self.of(vm).write_now(n_bytes)
 
     def remount(self, vm: GuestVm | str) -> None:
-        """Let a running guest look at its disks anew, because their contents were exchanged."""
+        """Let a running guest look at its disks again, because their contents were exchanged."""
         workload = self._find(vm)
         if workload is not None:
             with self.paused(vm):
@@ -263,4 +263,4 @@ class Guests:
             if not isinstance(vm, str):
                 return self._running.get(vm.moid)
             found = self._running.get(vm)
-            return found or next((one for one in self._running.values() if one.vm.name == vm), None)
+            return found or next((guest for guest in self._running.values() if guest.vm.name == vm), None)

@@ -4,8 +4,10 @@
 a cluster of all hosts; a bare ESXi has the fixed ids that clients know (``ha-datacenter``, ``ha-host``,
 ``ha-folder-vm`` …).
 
-* ``entity`` - what all managed entities have in common; ``index`` - finds things by name.
-* ``folder``, ``datacenter``, ``compute``, ``host``, ``network``, ``datastore``, ``browser`` - as named.
+* ``entity`` - what all managed entities have in common; ``index`` - finds things by name; ``surroundings`` - what
+  the entities ask it.
+* ``folder``, ``vm_folder``, ``datacenter``, ``compute``, ``host``, ``network``, ``datastore``,
+  ``datastore_system``, ``browser`` - as named; ``hardware`` - what hosts are made of.
 * ``files`` - FileManager and VirtualDiskManager.
 
 Invariants: names are unique among the children of a folder; a datastore's managed object and its ``SimDatastore``

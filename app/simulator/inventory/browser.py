@@ -55,7 +55,7 @@ class DatastoreBrowser(WorldObject):
     def read(self, name: str, session: Any = None) -> Any:
         """Return a property; the datastores are the present ones."""
         if name == "datastore":
-            return [one.ref for one in self._datastores()]
+            return [datastore.ref for datastore in self._datastores()]
         return super().read(name, session)
 
     def _datastores(self) -> list[Datastore]:
@@ -82,8 +82,11 @@ class DatastoreBrowser(WorldObject):
             root = datastore.storage.resolve(path)
             below = sorted(entry for entry in root.rglob("*") if entry.is_dir())
             base = datastore.storage.root
-            directories = [path, *(datastore.storage.path(one.relative_to(base).as_posix()) for one in below)]
-            results = [_listing(datastore, one, searchSpec or SearchSpec()) for one in directories]
+            directories = [
+                path,
+                *(datastore.storage.path(folder.relative_to(base).as_posix()) for folder in below),
+            ]
+            results = [_listing(datastore, directory, searchSpec or SearchSpec()) for directory in directories]
             return _RESULTS(results)
 
         return call.start_task(datastore, "SearchDatastoreSubFolders_Task", search)
@@ -91,7 +94,7 @@ class DatastoreBrowser(WorldObject):
     def _checked(self, call: Call, text: str) -> tuple[Datastore, DatastorePath]:
         with as_vim_faults(text):
             path = DatastorePath.parse(self._parts().key_of(text))
-        datastore = next((one for one in self._datastores() if one.name == path.datastore), None)
+        datastore = next((known for known in self._datastores() if known.name == path.datastore), None)
         if datastore is None:
             raise vim.fault.InvalidDatastore(msg=f"Invalid datastore '{path.datastore}'.", name=path.datastore)
         call.require("Datastore.Browse", datastore)

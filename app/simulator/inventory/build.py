@@ -24,7 +24,7 @@ from app.simulator.inventory.host import HostSystem
 from app.simulator.inventory.index import DatacenterParts, Inventory
 from app.simulator.inventory.network import DistributedPortgroup, DistributedSwitch, Network
 from app.simulator.inventory.vm_folder import VmFolder
-from app.simulator.nfc import TicketBook
+from app.simulator.nfc import TicketStore
 from app.simulator.objects import SimObject
 from app.simulator.spec import DatacenterSpec, DatastoreSpec, VmSpec
 from app.simulator.storage import DatastorePath, DiskStore, SimDatastore
@@ -40,8 +40,8 @@ from app.simulator.world import World
 def build_inventory(world: World) -> Inventory:
     """Make everything that the world's spec asks for; guests of running VMs begin to write.
 
-    What the world does not have yet (disks, tickets, guests) is made too; whoever stops the world stops its guests
-    and closes its disks.
+    What the world does not have yet (disks, tickets, guests) is made too; the caller stops its guests and closes
+    its disks when it stops the world.
 
     Raises:
         StorageError: the datastores cannot hold what the spec asks for.
@@ -60,7 +60,7 @@ def build_inventory(world: World) -> Inventory:
     if world.disks is None:
         world.disks = DiskStore(world.datastores, seed=world.spec.seed)
     if world.tickets is None:
-        world.tickets = TicketBook(world.clock)
+        world.tickets = TicketStore(world.clock)
     if world.guests is None:
         world.guests = Guests(world.spec.seed)
     for parts, spec in zip(inventory.datacenters, world.spec.datacenters, strict=True):
@@ -100,7 +100,7 @@ def _datacenter(world: World, root: Folder, spec: DatacenterSpec) -> DatacenterP
     for host in compute.hosts:
         host.set(datastoreBrowser=browser.ref)
     return DatacenterParts(
-        path="/".join((*(stored_name(one) for one in spec.folder), name)) if is_vcenter else name,
+        path="/".join((*(stored_name(above) for above in spec.folder), name)) if is_vcenter else name,
         datacenter=datacenter,
         vm_folder=folders["vm"],
         datastore_folder=folders["datastore"],
@@ -325,12 +325,12 @@ def _settle(world: World, machines: Iterable[VirtualMachine]) -> None:
             members.setdefault(machine.pool, []).append(machine)
         for parent, added in children.items():
             _refuse_twins(parent, added)
-            parent.set(childEntity=[*parent.properties["childEntity"], *(one.ref for one in added)])
+            parent.set(childEntity=[*parent.properties["childEntity"], *(newcomer.ref for newcomer in added)])
         for owner, added in members.items():
-            owner.set(vm=[*owner.properties["vm"], *(one.ref for one in added)])
+            owner.set(vm=[*owner.properties["vm"], *(newcomer.ref for newcomer in added)])
 
 
 def _refuse_twins(parent: SimObject, added: list[VirtualMachine]) -> None:
-    names = [child.properties.get("name") for child in children_of(parent)] + [one.name for one in added]
+    names = [child.properties.get("name") for child in children_of(parent)] + [machine.name for machine in added]
     if len(names) != len(set(names)):
         raise ValueError(f"two entities of the folder {parent.properties['name']} have the same name")

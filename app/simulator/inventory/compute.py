@@ -47,8 +47,10 @@ class ComputeResource(Entity):
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "summary": _summary,
         "host": lambda compute: [host.ref for host in compute.hosts],
-        "datastore": lambda compute: [one.ref for one in compute.surroundings.datastores_near(compute)],
-        "network": lambda compute: [one.ref for one in compute.surroundings.networks_near(compute)],
+        "datastore": lambda compute: [
+            datastore.ref for datastore in compute.surroundings.datastores_near(compute)
+        ],
+        "network": lambda compute: [network.ref for network in compute.surroundings.networks_near(compute)],
         "configurationEx": lambda _: vim.ComputeResource.ConfigInfo(vmSwapPlacement="vmDirectory"),
     }
 
@@ -131,7 +133,7 @@ class ResourcePool(Entity):
         "summary": lambda pool: vim.ResourcePool.Summary(
             name=pool.name, config=_pool_config(pool), runtime=_pool_runtime(pool), configuredMemoryMB=0
         ),
-        "resourcePool": lambda pool: [one.ref for one in pool.pools],
+        "resourcePool": lambda pool: [child.ref for child in pool.pools],
     }
 
     def __init__(
@@ -151,7 +153,7 @@ class ResourcePool(Entity):
 
 
 class EnvironmentBrowser(WorldObject):
-    """Tells what a VM may look like on the hosts of a compute resource."""
+    """Reports what a VM may look like on the hosts of a compute resource."""
 
     vim_type = vim.EnvironmentBrowser
 

@@ -18,8 +18,12 @@ class Datacenter(Entity):
 
     vim_type = vim.Datacenter
     builders: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
-        "datastore": lambda datacenter: [one.ref for one in datacenter.surroundings.datastores_near(datacenter)],
-        "network": lambda datacenter: [one.ref for one in datacenter.surroundings.networks_near(datacenter)],
+        "datastore": lambda datacenter: [
+            datastore.ref for datastore in datacenter.surroundings.datastores_near(datacenter)
+        ],
+        "network": lambda datacenter: [
+            network.ref for network in datacenter.surroundings.networks_near(datacenter)
+        ],
         "configuration": lambda _: vim.Datacenter.ConfigInfo(),
     }
 

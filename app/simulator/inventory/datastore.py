@@ -139,20 +139,20 @@ class Datastore(Entity):
             ),
         )
         with self.world.lock:
-            others = [one for one in self.properties["host"] if one.key != host.ref]
+            others = [mount for mount in self.properties["host"] if mount.key != host.ref]
             self.set(host=[*others, mounted])
 
     def unmount(self, host: SimObject) -> None:
         """Let a host not see the datastore any more."""
         with self.world.lock:
-            self.set(host=[one for one in self.properties["host"] if one.key != host.ref])
+            self.set(host=[mount for mount in self.properties["host"] if mount.key != host.ref])
 
     def RefreshDatastore(self, call: Call) -> None:
-        """Read the space anew, which is always current here."""
+        """Announce the space, which is always current here."""
         self.touch("summary", "info")
 
     def RefreshDatastoreStorageInfo(self, call: Call) -> None:
-        """Read the space anew, which is always current here."""
+        """Announce the space, which is always current here."""
         self.touch("summary", "info")
 
     def rename(self, name: str) -> None:

@@ -33,7 +33,7 @@ class DatastoreSystem(WorldObject):
     def read(self, name: str, session: Any = None) -> Any:
         """Return a property; the datastores are the host's."""
         if name == "datastore":
-            return [one.ref for one in self.host.datastores()]
+            return [datastore.ref for datastore in self.host.datastores()]
         return super().read(name, session)
 
     def CreateNasDatastore(self, call: Call, *, spec: vim.host.NasVolume.Specification) -> vim.Datastore:
@@ -53,7 +53,7 @@ class DatastoreSystem(WorldObject):
                 raise vim.fault.DuplicateName(
                     msg=f"The name '{spec.localPath}' already exists.", name=spec.localPath, object=existing.ref
                 )
-            if any(one.remote == remote for one in self.host.datastores()):
+            if any(mounted.remote == remote for mounted in self.host.datastores()):
                 raise vim.fault.AlreadyExists(msg="The export is mounted already.", name=spec.localPath)
             datastore = existing or self._new_datastore(spec, remote)
             datastore.mount(self.host)
@@ -86,7 +86,7 @@ class DatastoreSystem(WorldObject):
         """Unmount a datastore; the last host that does removes it.
 
         Raises:
-            vim.fault.ResourceInUse: a VM lies on it.
+            vim.fault.ResourceInUse: a VM is stored on it.
             vim.fault.NotFound: this host does not mount it.
         """
         inventory = self._inventory
@@ -94,8 +94,8 @@ class DatastoreSystem(WorldObject):
             entity = inventory.require_datastore(datastore)
             if entity not in self.host.datastores():
                 raise vim.fault.NotFound(msg="The host does not mount the datastore.")
-            users = [one for one in inventory.vms.values() if entity.name in one.datastore_names]
-            if any(one.host is self.host for one in users):
+            users = [vm for vm in inventory.vms.values() if entity.name in vm.datastore_names]
+            if any(user.host is self.host for user in users):
                 raise vim.fault.ResourceInUse(msg="The resource is in use.", type=vim.Datastore, name=entity.name)
             entity.unmount(self.host)
             self.host.refresh("datastore")

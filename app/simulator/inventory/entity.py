@@ -32,8 +32,8 @@ def meant_name(name: str) -> str:
 class Entity(WorldObject):
     """A managed entity: it has a name, a parent and a status.
 
-    Properties that follow from others are made by :attr:`builders` when somebody asks for them, and are made anew
-    after :meth:`refresh`.
+    Properties that follow from others are made by :attr:`builders` when they are first asked for, and again after
+    :meth:`refresh`.
 
     Attributes:
         builders: functions that make properties, by name.
@@ -69,7 +69,7 @@ class Entity(WorldObject):
             return self.properties[name]
 
     def refresh(self, *names: str) -> None:
-        """Let properties be made anew and tell everybody that they changed."""
+        """Drop properties, so that they are made again, and announce the change."""
         with self.world.lock:
             for name in names:
                 self.properties.pop(name, None)
@@ -101,7 +101,7 @@ class Entity(WorldObject):
         return call.start_task(self, "Rename_Task", lambda _: self.rename(newName))
 
     def Reload(self, call: Call) -> None:
-        """Read the entity's state anew, which is always current here."""
+        """Do nothing: the state is always current here."""
 
 
 _CONSTANT: dict[str, Any] = {
@@ -137,19 +137,19 @@ def duplicate_name(name: str, twin: SimObject) -> vim.fault.DuplicateName:
 
 
 def children_of(parent: SimObject) -> list[SimObject]:
-    """Return what lies in a folder."""
+    """Return the children of a folder."""
     refs = parent.properties.get("childEntity") or []
     found = (parent.store.find(ref._moId) for ref in refs)
     return [child for child in found if child is not None]
 
 
 def child_named(parent: SimObject, name: str) -> SimObject | None:
-    """Return what lies in a folder under that name."""
+    """Return the child of a folder that has this name, or None."""
     return next((child for child in children_of(parent) if child.properties.get("name") == name), None)
 
 
 def adopt(parent: SimObject, *children: SimObject) -> None:
-    """Put entities into a folder; whoever has them already lets them go first."""
+    """Put entities into a folder; they must be in no other."""
     with parent.store.lock:
         refs = list(parent.properties.get("childEntity") or [])
         for child in children:

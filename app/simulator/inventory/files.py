@@ -178,10 +178,10 @@ def _copy_file(source: Datastore, path: DatastorePath, target: Datastore, target
 
 
 def _delete_tree(datastore: Datastore, path: DatastorePath) -> None:
-    """Delete a directory; disks in it are deleted as disks, so that nobody finds them half gone."""
+    """Delete a directory; disks in it are deleted as disks, so that no client finds them half gone."""
     disks = datastore.world.disks
     root, directory = datastore.storage.root, _file(datastore, path)
-    while below := [one for one in disks.open_disks() if _is_below(one.path, path) and not one.children]:
+    while below := [leaf for leaf in disks.open_disks() if _is_below(leaf.path, path) and not leaf.children]:
         for disk in below:
             with as_vim_faults(str(disk.path)):
                 disks.delete(disk.path)

@@ -31,7 +31,7 @@ class Folder(Entity):
         super().__init__(world, moid, name, parent, childType=list(child_types), childEntity=[])
 
     def holds(self, kind: type[Any]) -> bool:
-        """Tell whether entities of a type may lie here."""
+        """Return whether entities of a type may be in here."""
         return any(issubclass(kind, allowed) for allowed in self.properties["childType"])
 
     def subfolder(self, name: str) -> "Folder":

@@ -156,8 +156,8 @@ class HostSystem(Entity):
         "hardware": _hardware,
         "config": _config,
         "capability": _capability,
-        "datastore": lambda host: [one.ref for one in host.datastores()],
-        "network": lambda host: [one.ref for one in host.surroundings.networks_near(host)],
+        "datastore": lambda host: [datastore.ref for datastore in host.datastores()],
+        "network": lambda host: [network.ref for network in host.surroundings.networks_near(host)],
         "licensableResource": lambda _: vim.LicenseManager.LicensableResourceInfo(),
         "configManager": lambda host: vim.host.ConfigManager(
             datastoreSystem=vim.host.DatastoreSystem(host.datastore_system_moid)
@@ -186,7 +186,7 @@ class HostSystem(Entity):
     def datastores(self) -> list[Datastore]:
         """Return the datastores that this host mounts."""
         return [
-            one
-            for one in self.surroundings.datastores.values()
-            if any(mount.key == self.ref for mount in one.properties["host"])
+            datastore
+            for datastore in self.surroundings.datastores.values()
+            if any(mount.key == self.ref for mount in datastore.properties["host"])
         ]

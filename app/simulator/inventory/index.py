@@ -50,8 +50,8 @@ class DatacenterParts:
         if all(name == key for name, key in self.datastore_keys.items()):
             return
         if isinstance(value, list):
-            for one in value:
-                self.take_in(one)
+            for item in value:
+                self.take_in(item)
         elif isinstance(value, VmomiSupport.DataObject):
             for prop in value._GetPropertyList():
                 held = getattr(value, prop.name)
@@ -115,7 +115,7 @@ class Inventory:
 
     def networks_in(self, parts: DatacenterParts) -> list[Network]:
         """Return the networks of a datacenter."""
-        return [one for one in self.networks.values() if self.parts_of(one) is parts]
+        return [network for network in self.networks.values() if self.parts_of(network) is parts]
 
     def datastores_near(self, entity: SimObject) -> list[Datastore]:
         """Return the datastores of the datacenter that an entity is in."""
@@ -131,7 +131,7 @@ class Inventory:
         return name if parts is None else parts.datastore_keys.get(name, "")
 
     def kept_name(self, name: str) -> str:
-        """Return the name under which a new datastore is kept; a mark tells it from others of its name."""
+        """Return the name under which a new datastore is kept; a mark distinguishes it from others of its name."""
         while name in self.datastores:
             name += TWIN_MARK
         return name
@@ -145,7 +145,7 @@ class Inventory:
         """Return the datastore that a reference names."""
         if ref is None:
             return None
-        return next((one for one in self.datastores.values() if one.moid == ref._moId), None)
+        return next((datastore for datastore in self.datastores.values() if datastore.moid == ref._moId), None)
 
     def require_datastore(self, ref: vim.Datastore) -> Datastore:
         """Return the datastore that a reference names.
@@ -195,8 +195,10 @@ class Inventory:
     @staticmethod
     def network_named(name: str, networks: Iterable[Network]) -> Network | None:
         """Return the first network of a name."""
-        return next((one for one in networks if one.name == name), None)
+        return next((network for network in networks if network.name == name), None)
 
     def portgroup_of(self, key: str | None) -> Network | None:
         """Return a distributed port group by its key."""
-        return next((one for one in self.networks.values() if one.properties.get("key") == key and key), None)
+        return next(
+            (network for network in self.networks.values() if network.properties.get("key") == key and key), None
+        )

@@ -1,6 +1,6 @@
 """authd and NFC on one TCP port, as an ESXi host's port 902, written from the project's page *NFC* alone.
 
-What lives here: :class:`NfcServer` (listens, one thread per connection), :class:`TicketBook` (one-time tickets),
+What lives here: :class:`NfcServer` (listens, one thread per connection), :class:`TicketStore` (one-time tickets),
 the ports it works with (:class:`DiskResolver`, :class:`NfcFaults`, :class:`NfcTls`); inside: ``authd`` (the
 handshake), ``streams`` (TLS that is dropped, plain bytes, TLS for the data), ``session`` (messages and frames),
 ``transfer`` (disk bytes), ``codecs`` and ``fastlz`` (compression), ``wire`` (layouts).
@@ -26,7 +26,7 @@ while it sends. Memory per connection: 1 MiB, and two buffers of the size the cl
 
 from app.simulator.nfc.ports import DiskResolver, Interruption, NfcFaults, NfcTls
 from app.simulator.nfc.server import NfcOptions, NfcServer
-from app.simulator.nfc.tickets import Ticket, TicketBook
+from app.simulator.nfc.tickets import Ticket, TicketStore
 from app.simulator.nfc.wire import NfcCode
 
 __all__ = [
@@ -38,5 +38,5 @@ __all__ = [
     "NfcServer",
     "NfcTls",
     "Ticket",
-    "TicketBook",
+    "TicketStore",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.simulator.nfc.ports import NfcTls
 from app.simulator.nfc.streams import ConnectionEnded, DroppableTls
-from app.simulator.nfc.tickets import Ticket, TicketBook
+from app.simulator.nfc.tickets import Ticket, TicketStore
 
 BANNER = b"220 VMware Authentication Daemon Version 1.10: SSL Required, NFCSSL supported\r\n"
 _LINE_LIMIT_BYTES = 1024
@@ -30,7 +30,7 @@ class Authd:
     Thread: any; each call serves one connection on the caller's thread.
     """
 
-    def __init__(self, tickets: TicketBook, service: str) -> None:
+    def __init__(self, tickets: TicketStore, service: str) -> None:
         """Serve tickets of one book.
 
         Args:

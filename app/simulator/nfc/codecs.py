@@ -93,7 +93,7 @@ def _fill_in_zeros(data: memoryview, plain_bytes: int) -> bytes:
         position += _SKIPZ_HEADER.size
         run = data[position : position + length]
         if len(run) != length or offset + length > total:
-            raise BadFragment("a run lies outside of the fragment")
+            raise BadFragment("a run is outside of the fragment")
         plain[offset : offset + length] = run
         position += length
     return bytes(plain)

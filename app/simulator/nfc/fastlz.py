@@ -10,7 +10,6 @@ they are 255, and to a distance of 8,192 two more bytes.
 _SHORTEST_MATCH = 3
 _LONGEST_MATCH = 264
 _LONGEST_LITERAL = 32
-_STRIDE = 32
 _FARTHEST_LEVEL_1 = 8192
 _FARTHEST_LEVEL_2 = 8191
 

@@ -22,7 +22,7 @@ class DiskResolver(Protocol):
 
         Raises:
             DiskNotFound: the VM has no such disk.
-            DiskInUse: it is the leaf of a running VM, or shall be written while the VM runs.
+            DiskInUse: it is the leaf of a running VM, or is to be written while the VM runs.
             StorageError: its files cannot be opened.
         """
         ...
@@ -46,7 +46,7 @@ class NfcFaults(Protocol):
     """The part of the fault script that concerns NFC. Thread: any."""
 
     def nfc_sent(self, n_bytes: int) -> Interruption | None:
-        """Count bytes that travel; return what shall happen to this connection now."""
+        """Count bytes that travel; return what is to happen to this connection now."""
         ...
 
 

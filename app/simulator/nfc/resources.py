@@ -1,4 +1,4 @@
-"""What sessions share and what they tell of a disk: buffer memory, and which chunks are allocated."""
+"""What sessions share, and what they report of a disk: buffer memory, and which chunks are allocated."""
 
 import threading
 

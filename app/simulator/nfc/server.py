@@ -11,9 +11,9 @@ from typing import Self
 from app.simulator.nfc.authd import Authd
 from app.simulator.nfc.ports import DiskResolver, NfcFaults, NfcTls, NoFaults
 from app.simulator.nfc.resources import BufferBudget
-from app.simulator.nfc.session import NfcSession, ProtocolViolation, SessionSurroundings
+from app.simulator.nfc.session import NfcSession, NfcSurroundings, ProtocolViolation
 from app.simulator.nfc.streams import RESET_ON_CLOSE, ByteStream, ConnectionEnded, PlainStream, TlsStream
-from app.simulator.nfc.tickets import TicketBook
+from app.simulator.nfc.tickets import TicketStore
 from app.simulator.nfc.transfer import ConnectionCut, Interrupter
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class NfcServer:
     def __init__(
         self,
         resolver: DiskResolver,
-        tickets: TicketBook,
+        tickets: TicketStore,
         tls: NfcTls,
         *,
         faults: NfcFaults | None = None,
@@ -176,7 +176,7 @@ class NfcServer:
                 self._connections[threading.current_thread()].vm_moid = admission.ticket.vm_moid
             stream = TlsStream(connection, self.tls.context) if admission.secured else PlainStream(connection)
             seed = self._options.shuffle_seed
-            surroundings = SessionSurroundings(
+            surroundings = NfcSurroundings(
                 ticket=admission.ticket,
                 resolver=self._resolver,
                 budget=self._budget,

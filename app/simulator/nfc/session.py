@@ -49,7 +49,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSurroundings:
+class NfcSurroundings:
     """What a session works with."""
 
     ticket: Ticket
@@ -82,7 +82,7 @@ class NfcSession:
     Thread: the connection's.
     """
 
-    def __init__(self, stream: ByteStream, surroundings: SessionSurroundings) -> None:
+    def __init__(self, stream: ByteStream, surroundings: NfcSurroundings) -> None:
         self._stream = stream
         self._with = surroundings
         self._files: dict[int, _OpenFile] = {}

@@ -44,7 +44,7 @@ class ByteStream(Protocol):
         ...
 
     def has_input(self) -> bool:
-        """Tell whether something can be received without waiting."""
+        """Return whether something can be received without waiting."""
         ...
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class PlainStream:
         self._connection.sendall(data)
 
     def has_input(self) -> bool:
-        """Tell whether something can be received without waiting."""
+        """Return whether something can be received without waiting."""
         return _is_readable(self._connection)
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class TlsStream:
         self._connection.sendall(data)
 
     def has_input(self) -> bool:
-        """Tell whether something can be received without waiting."""
+        """Return whether something can be received without waiting."""
         return self._connection.pending() > 0 or _is_readable(self._connection)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ class Ticket:
     """On the clock's stopwatch."""
 
 
-class TicketBook:
+class TicketStore:
     """Issues session ids and redeems each once.
 
     Thread: any.
@@ -39,7 +39,7 @@ class TicketBook:
         now = self._clock.monotonic()
         ticket = Ticket(vm_moid=vm_moid, disk_key=disk_key, writable=writable, expires_at=now + self._lifetime_s)
         with self._lock:
-            self._tickets = {key: one for key, one in self._tickets.items() if one.expires_at > now}
+            self._tickets = {key: kept for key, kept in self._tickets.items() if kept.expires_at > now}
             self._tickets[session_id] = ticket
         return session_id
 
@@ -48,14 +48,3 @@ class TicketBook:
         with self._lock:
             ticket = self._tickets.pop(session_id, None)
         return ticket if ticket is not None and ticket.expires_at > self._clock.monotonic() else None
-
-    def is_valid(self, session_id: str) -> bool:
-        """Tell whether a session id could be redeemed now."""
-        with self._lock:
-            ticket = self._tickets.get(session_id)
-        return ticket is not None and ticket.expires_at > self._clock.monotonic()
-
-    def revoke_vm(self, vm_moid: str) -> None:
-        """Forget all tickets of a VM."""
-        with self._lock:
-            self._tickets = {key: one for key, one in self._tickets.items() if one.vm_moid != vm_moid}

@@ -77,7 +77,7 @@ class Interrupter:
         self._after_cut: Callable[[], None] | None = None
 
     def is_cut(self, n_bytes: int) -> bool:
-        """Count bytes about to travel; stall when told to; tell whether the connection shall die within them."""
+        """Count bytes about to travel, stall when scripted, and return whether to cut within them."""
         interruption = self._faults.nfc_sent(n_bytes)
         if interruption is None:
             return False
@@ -90,7 +90,7 @@ class Interrupter:
         return False
 
     def finish_cut(self) -> None:
-        """Do what shall be done before the client notices; the session has let go of its disks."""
+        """Do what is to be done before the client notices; the session has let go of its disks."""
         if self._after_cut is not None:
             self._after_cut()
 

@@ -32,7 +32,7 @@ class SimPropertyCollector(WorldObject):
         """Return a property; ``filter`` are those of the session that asks."""
         if name == "filter" and session is not None:
             with self.world.lock:
-                filters = [one.ref for one in self._state(session).filters]
+                filters = [made.ref for made in self._state(session).filters]
             return vmodl.query.PropertyCollector.Filter.Array(filters)  # type: ignore[attr-defined]
         return super().read(name, session)
 
@@ -43,7 +43,9 @@ class SimPropertyCollector(WorldObject):
         pieces = _pieces(call)
         with self.world.lock:
             selected = self._select(call, specSet, pieces)
-            contents = [f"<returnval>{pieces.content(one.obj, one.paths)}</returnval>" for one in selected]
+            contents = [
+                f"<returnval>{pieces.content(choice.obj, choice.paths)}</returnval>" for choice in selected
+            ]
         return RawXml("".join(contents))
 
     def RetrievePropertiesEx(self, call: Call, *, specSet: list[Any], options: Any) -> RawXml | None:
@@ -86,8 +88,8 @@ class SimPropertyCollector(WorldObject):
     def _page(self, call: Call, selected: list[Selected], limit: int, pieces: Pieces) -> RawXml | None:
         find = self._finder(call)
         with self.world.lock:
-            here = [one for one in selected[:limit] if find(one.obj.ref) is one.obj]
-            contents = [f"<objects>{pieces.content(one.obj, one.paths)}</objects>" for one in here]
+            here = [choice for choice in selected[:limit] if find(choice.obj.ref) is choice.obj]
+            contents = [f"<objects>{pieces.content(choice.obj, choice.paths)}</objects>" for choice in here]
             rest = selected[limit:]
             token = self._state(_session(call)).keep_page(rest, limit) if rest else ""
         if not selected:
@@ -189,8 +191,8 @@ class SimPropertyCollector(WorldObject):
         session = _session(call)
         with self.world.lock:
             self.CancelWaitForUpdates(call)
-            for one in list(self._state(session).filters):
-                self._drop_filter(session, one)
+            for made in list(self._state(session).filters):
+                self._drop_filter(session, made)
             session.part(CollectorStates).pop(self.moid, None)
             session_objects(session).pop(self.moid, None)
 
@@ -228,10 +230,10 @@ def _limit(options: Any, name: str, highest: int) -> int:
 def _merged(found: list[Selected]) -> list[Selected]:
     """Join what several specifications want of the same object."""
     by_id: dict[str, Selected] = {}
-    for one in found:
-        known = by_id.get(one.obj.moid)
+    for selected in found:
+        known = by_id.get(selected.obj.moid)
         if known is None:
-            by_id[one.obj.moid] = one
+            by_id[selected.obj.moid] = selected
         else:
-            known.paths = tuple(dict.fromkeys((*known.paths, *one.paths)))
+            known.paths = tuple(dict.fromkeys((*known.paths, *selected.paths)))
     return list(by_id.values())

@@ -36,7 +36,7 @@ class Pieces:
         missing: list[str] = []
         fragments = obj.fragments
         for path in paths:
-            # the whole is remembered: its parts need not be, unless somebody watches them
+            # the whole is remembered: its parts need not be, unless they are watched
             value = fragments.get((self.serializer, path)) if remember else None
             if value is None:
                 value = (self._write(obj, path) or None) if remember else self.value(obj, path)
@@ -101,7 +101,7 @@ def reference(tag: str, obj: SimObject) -> str:
 
 
 def is_missing(value: str) -> bool:
-    """Tell whether a written property is one the client may not see."""
+    """Return whether a written property is one the client may not see."""
     return value.startswith(_MISSING)
 
 
@@ -111,7 +111,7 @@ def _missing(path: str, serializer: Serializer, fault: Any) -> str:
 
 
 def is_volatile(obj: SimObject, paths: Iterable[str]) -> bool:
-    """Tell whether any of the paths is computed anew each time it is read."""
+    """Return whether any of the paths is computed each time it is read."""
     return bool(obj.volatile) and _names_one_of(obj.volatile, tuple(paths))
 
 

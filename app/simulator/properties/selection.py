@@ -49,7 +49,7 @@ class FilterPlan:
         for prop_spec in spec.propSet:
             for path in prop_spec.pathSet:
                 check_path(prop_spec.type, path, serializer)
-        selections = [one for object_spec in spec.objectSet for one in object_spec.selectSet]
+        selections = [selection for object_spec in spec.objectSet for selection in object_spec.selectSet]
         self._learn_names(selections)
         self._check_names(selections)
 
@@ -110,20 +110,20 @@ class FilterPlan:
         return selection if isinstance(selection, Spec.TraversalSpec) else self._named[selection.name]
 
     def _learn_names(self, selections: Iterable[Any]) -> None:
-        for one in selections:
-            if isinstance(one, Spec.TraversalSpec):
-                if one.name:
-                    self._named[one.name] = one
-                check_path(one.type, one.path, self._serializer)
-                self._learn_names(one.selectSet)
+        for selection in selections:
+            if isinstance(selection, Spec.TraversalSpec):
+                if selection.name:
+                    self._named[selection.name] = selection
+                check_path(selection.type, selection.path, self._serializer)
+                self._learn_names(selection.selectSet)
 
     def _check_names(self, selections: Iterable[Any]) -> None:
-        for one in selections:
-            if isinstance(one, Spec.TraversalSpec):
-                self._check_names(one.selectSet)
-            elif one.name not in self._named:
+        for selection in selections:
+            if isinstance(selection, Spec.TraversalSpec):
+                self._check_names(selection.selectSet)
+            elif selection.name not in self._named:
                 raise vmodl.fault.InvalidArgument(
-                    msg=f"There is no traversal named {one.name}.", invalidProperty="selectSet"
+                    msg=f"There is no traversal named {selection.name}.", invalidProperty="selectSet"
                 )
 
     def _paths_for(self, kind: type[Any]) -> tuple[str, ...] | None:
@@ -144,7 +144,7 @@ class FilterPlan:
 
 
 def check_path(kind: type[Any], path: str, serializer: Serializer) -> None:
-    """Check a property path against the declared types, as far as they tell.
+    """Check a property path against the declared types, as far as they go.
 
     Raises:
         vmodl.query.InvalidProperty: the type has no such property in the client's API version.
@@ -166,4 +166,6 @@ def check_path(kind: type[Any], path: str, serializer: Serializer) -> None:
 def _references(value: Any) -> Iterable[Any]:
     if isinstance(value, VmomiSupport.ManagedObject):
         return (value,)
-    return (one for one in value if isinstance(one, VmomiSupport.ManagedObject)) if isinstance(value, list) else ()
+    return (
+        (item for item in value if isinstance(item, VmomiSupport.ManagedObject)) if isinstance(value, list) else ()
+    )

@@ -16,7 +16,7 @@ from app.simulator.world import World, WorldObject
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What a client was told of an object: its version then, and each property as it was written."""
+    """What was reported to a client of an object: its version then, and each property as it was written."""
 
     version: int
     values: dict[str, str | None]
@@ -40,7 +40,7 @@ class SimPropertyFilter(WorldObject):
         super().__init__(world, moid, spec=spec, partialUpdates=partial_updates)
         self._plan = plan
         self._on_destroy = on_destroy
-        self._told: dict[str, Reported] = {}
+        self._reported: dict[str, Reported] = {}
         self._pending: dict[str, Reported | None] = {}
 
     def DestroyPropertyFilter(self, call: Call) -> None:
@@ -48,8 +48,8 @@ class SimPropertyFilter(WorldObject):
         self._on_destroy(self)
 
     def restart(self) -> None:
-        """Forget what the client was told."""
-        self._told.clear()
+        """Forget what was reported to the client."""
+        self._reported.clear()
         self._pending.clear()
 
     def settle(self, *, arrived: bool) -> None:
@@ -57,13 +57,13 @@ class SimPropertyFilter(WorldObject):
         if arrived:
             for moid, reported in self._pending.items():
                 if reported is None:
-                    self._told.pop(moid, None)
+                    self._reported.pop(moid, None)
                 else:
-                    self._told[moid] = reported
+                    self._reported[moid] = reported
         self._pending.clear()
 
     def updates(self, find: Find, pieces: Pieces, limit: int) -> list[str]:
-        """Return at most ``limit`` object updates since what the client was told, as XML."""
+        """Return at most ``limit`` object updates since what was reported to the client, as XML."""
         written: list[str] = []
         seen: set[str] = set()
         for selected in self._plan.select(find).objects:
@@ -72,24 +72,24 @@ class SimPropertyFilter(WorldObject):
                 update = self._update(selected, pieces)
                 if update:
                     written.append(update)
-        for moid in [moid for moid in self._told if moid not in seen][: limit - len(written)]:
+        for moid in [moid for moid in self._reported if moid not in seen][: limit - len(written)]:
             self._pending[moid] = None
-            written.append(f"<objectSet><kind>leave</kind>{self._told[moid].values[_OBJ]}</objectSet>")
+            written.append(f"<objectSet><kind>leave</kind>{self._reported[moid].values[_OBJ]}</objectSet>")
         return written
 
     def _update(self, selected: Selected, pieces: Pieces) -> str:
         obj = selected.obj
-        told = self._told.get(obj.moid)
-        if told is not None and told.version == obj.version and not is_volatile(obj, selected.paths):
+        last = self._reported.get(obj.moid)
+        if last is not None and last.version == obj.version and not is_volatile(obj, selected.paths):
             return ""
         values = {path: pieces.value(obj, path) for path in selected.paths}
-        kind = "modify" if told is not None else "enter"
-        before = told.values if told is not None else {}
+        kind = "modify" if last is not None else "enter"
+        before = last.values if last is not None else {}
         changed = [path for path in selected.paths if values[path] != before.get(path)]
         tag = reference("obj", obj)
         now = Reported(obj.version, {_OBJ: tag, **values})
-        if told is not None and not changed:
-            self._told[obj.moid] = now
+        if last is not None and not changed:
+            self._reported[obj.moid] = now
             return ""
         self._pending[obj.moid] = now
         return f"<objectSet><kind>{kind}</kind>{tag}{_changes(changed, values)}</objectSet>"
@@ -130,11 +130,11 @@ class CollectorState:
             vmodl.query.InvalidCollectorVersion: it is neither of the newest two.
         """
         if not version:
-            for one in self.filters:
-                one.restart()
+            for watched in self.filters:
+                watched.restart()
         elif version.isdecimal() and max(1, self.arrived) <= int(version) <= self.version:
-            for one in self.filters:
-                one.settle(arrived=int(version) == self.version)
+            for watched in self.filters:
+                watched.settle(arrived=int(version) == self.version)
             self.version = int(version)
         else:
             raise vmodl.query.InvalidCollectorVersion(msg=f"Version {version} is not known any more.")
@@ -144,11 +144,11 @@ class CollectorState:
         """Return the next UpdateSet's content, or None when nothing changed."""
         sets: list[str] = []
         room = limit
-        for one in self.filters:
-            updates = one.updates(find, pieces, room)
+        for watched in self.filters:
+            updates = watched.updates(find, pieces, room)
             if updates:
                 room -= len(updates)
-                sets.append(f"<filterSet>{reference('filter', one)}{''.join(updates)}</filterSet>")
+                sets.append(f"<filterSet>{reference('filter', watched)}{''.join(updates)}</filterSet>")
             if not room:
                 break
         if not sets:

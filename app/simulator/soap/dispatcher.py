@@ -16,7 +16,7 @@ from app.simulator.property_path import invalid_property
 from app.simulator.soap.reply import fault_envelope, fetch_envelope, result_envelope
 from app.simulator.soap.request import Request, read_request
 from app.simulator.soap.serializer import Serializer, serializer_for
-from app.simulator.spec import Licence
+from app.simulator.spec import License
 from app.simulator.world import World
 
 _log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ class Dispatcher:
 
     def _check_rights(self, call: Call, request: Request, target: SimObject) -> None:
         method = request.method
-        if self._world.spec.licence is Licence.FREE and _changes_something(method):
+        if self._world.spec.license is License.FREE and _changes_something(method):
             raise vim.fault.RestrictedVersion(
                 msg="Current license or ESXi version prohibits execution of the requested operation."
             )
@@ -184,7 +184,7 @@ class Dispatcher:
 
 
 class _StandIn:
-    """Stands for an object that does not exist in a refusal to somebody who may not know that."""
+    """Stands for an object that does not exist in a refusal to a client that may not know that."""
 
     def __init__(self, ref: Any) -> None:
         self.ref = ref

@@ -28,6 +28,10 @@ _XML = "text/xml; charset=utf-8"
 class FolderHandler(Protocol):
     """Serves datastore files. Thread: any, one request per thread."""
 
+    def serves(self, target: str) -> bool:
+        """Return whether a request's target is below ``/folder``."""
+        ...
+
     def handle(self, request: "RequestHandler") -> None:
         """Answer a request whose path begins with ``/folder``, authentication included."""
         ...
@@ -196,19 +200,19 @@ class RequestHandler(BaseHTTPRequestHandler):
         elif path == "/":
             self.reply(200, b"A simulated vSphere. SOAP answers under /sdk.\n", "text/plain")
         else:
-            self._folder_or_nothing(path)
+            self._folder_or_nothing()
 
     def do_HEAD(self) -> None:
         """Answer about datastore files."""
-        self._folder_or_nothing(urlsplit(self.path).path)
+        self._folder_or_nothing()
 
     def do_PUT(self) -> None:
         """Take datastore files."""
-        self._folder_or_nothing(urlsplit(self.path).path)
+        self._folder_or_nothing()
 
     def do_DELETE(self) -> None:
         """Delete datastore files."""
-        self._folder_or_nothing(urlsplit(self.path).path)
+        self._folder_or_nothing()
 
     def reply(self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None) -> None:
         """Send a whole answer."""
@@ -248,11 +252,11 @@ class RequestHandler(BaseHTTPRequestHandler):
             self.reply(503, b"", "text/plain")
         return self._https.unavailable
 
-    def _folder_or_nothing(self, path: str) -> None:
+    def _folder_or_nothing(self) -> None:
         if self._refused():
             return
         folder = self._https.folder
-        if folder is not None and (path == "/folder" or path.startswith("/folder/")):
+        if folder is not None and folder.serves(self.path):
             folder.handle(self)
             return
         self.close_connection = self.command == "PUT"

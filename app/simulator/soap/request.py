@@ -84,7 +84,7 @@ class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):
         this = self._found.pop("_this", None)
         if this is None:
             raise _invalid(f"{method.wsdl_name} is not addressed to an object")
-        return Request(method, this[-1], {one.name: self._argument(method, one) for one in method.params})
+        return Request(method, this[-1], {param.name: self._argument(method, param) for param in method.params})
 
     def _argument(self, method: vmomi.Method, parameter: vmomi.Parameter) -> Any:
         values = self._found.get(parameter.name)
@@ -126,7 +126,7 @@ class _Reader(SoapAdapter.ExpatDeserializerNSHandlers):
         if method is None:
             raise vmodl.fault.MethodNotFound(msg=f"There is no method {name}.", method=name)
         self._method = method
-        self._expected = {one.name: one for one in (_THIS, *method.params)}
+        self._expected = {param.name: param for param in (_THIS, *method.params)}
 
     def _begin_parameter(self, name: str, tag: str, attributes: dict[str, str]) -> None:
         self._collect()

@@ -19,7 +19,7 @@ _SPECIAL = re.compile(f"[{TWIN_MARK}&<>\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff
 
 
 class Unserializable(TypeError):
-    """A value has no form on the wire: a bug of whoever made it."""
+    """A value has no form on the wire: a bug of the code that made it."""
 
 
 def escape(text: str) -> str:
@@ -81,7 +81,7 @@ class Serializer:
         Args:
             name: tag of the element.
             value: not None.
-            declared: the declared type of the property it comes from; tells ``xsd:int`` from ``xsd:long``.
+            declared: the declared type of the property it comes from; chooses ``xsd:int`` or ``xsd:long``.
 
         Raises:
             Unserializable: it has no form on the wire.
@@ -97,7 +97,7 @@ class Serializer:
         return "".join(out)
 
     def supports(self, version: str) -> bool:
-        """Tell whether the client's version has what was introduced in ``version``."""
+        """Return whether the client's version has what was introduced in ``version``."""
         return vmomi.is_at_least(self._version, version)
 
     def _element(self, out: list[str], name: str, value: Any, declared: type[Any]) -> None:
@@ -105,8 +105,8 @@ class Serializer:
             self._any(out, name, value, object)
         elif isinstance(value, list):
             item = vmomi.item_type(declared) or object
-            for one in value:
-                self._element(out, name, one, item)
+            for element in value:
+                self._element(out, name, element, item)
         else:
             kind = type(value)
             writer = self._writers.get(kind) or self._choose_writer(kind)
@@ -166,8 +166,8 @@ class Serializer:
             if is_simple:
                 out.append(f"<{field_name}>{_text(content)}</{field_name}>")
             elif item is not None:
-                for one in content:
-                    self._element(out, field_name, one, item)
+                for element in content:
+                    self._element(out, field_name, element, item)
             elif is_link and isinstance(content, VmomiSupport.DataObject):
                 self._element(out, field_name, content.key, field_type)  # type: ignore[attr-defined]
             else:
@@ -215,8 +215,8 @@ class Serializer:
             tag = vmomi.wsdl_name_of(item)
             array = f"ArrayOf{tag[:1].upper()}{tag[1:]}"
         out.append(f'<{name} xsi:type="{array}">')
-        for one in value:
-            self._element(out, tag, one, item)
+        for element in value:
+            self._element(out, tag, element, item)
         out.append(f"</{name}>")
 
 

@@ -1,7 +1,8 @@
 """Simulated datastores and virtual disks: real directories with real files that outside tools can read.
 
-What lives here: :class:`SimDatastore` (a directory with a capacity), :class:`DiskStore` (creates, opens, branches,
-merges, moves, deletes), :class:`SimDisk` (one disk of a chain), :class:`ChangeTracking` (CBT).
+What lives here: :class:`SimDatastore` (a directory with a capacity), :class:`DiskStore` (creates, opens, moves,
+copies, deletes by path), :class:`SimDisk` (one disk of a chain; ``chains.py`` branches and merges it),
+:class:`ChangeTracking` (CBT).
 
 Files of a disk ``x``:
 
@@ -14,9 +15,9 @@ Invariants: a disk with children never changes; a child's parent content id is i
 marked as held only after its data are written; space is booked before it is written. The tables are memory-mapped,
 so a killed process loses nothing (a lost machine may).
 
-Threads and locks: everything may be called from any thread. Each chain has one lock; the store's lock comes before
-it. Readers of a chain's files outside the lock hold a pin; merging waits for pins, then gives up with
-:class:`DiskInUse`.
+Threads and locks: everything may be called from any thread. Each chain has one lock; the lock of the open disks
+(``open_disks.py``) comes before it. Readers of a chain's files outside the lock hold a pin; merging waits for
+pins, then gives up with :class:`DiskInUse`.
 """
 
 from app.simulator.storage.datastore import TWIN_MARK, DatastorePath, SimDatastore

@@ -112,7 +112,7 @@ class Chains:
 
         Raises:
             DiskFrozen: disks that stand on it are open.
-            DiskInUse: somebody reads it.
+            DiskInUse: it is being read.
         """
         with self._disks.lock, disk.family.lock:
             if self._disks.by_path.get(disk.path) is not disk:

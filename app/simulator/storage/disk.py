@@ -59,13 +59,13 @@ class ChainWork(Protocol):
 class SimDisk:
     """A virtual disk.
 
-    A disk with children is *frozen*: it does not change until its child is merged into it or thrown away. Whoever
-    reads a disk's files directly (:meth:`segments`) must hold a *pin* on it; merging waits a moment for pins and
-    is then refused, as ESXi refuses to consolidate a disk that a backup has open.
+    A disk with children is *frozen*: it does not change until its child is merged into it or thrown away. A
+    *pin* keeps its files as they are while they are read directly (:meth:`segments`): merging waits a moment for
+    pins and is then refused, as ESXi refuses to consolidate a disk that a backup has open.
 
     Attributes:
-        path: where its descriptor lies.
-        datastore: the datastore it lies on.
+        path: of its descriptor.
+        datastore: where it is stored.
         capacity_bytes: its size.
         parent: the disk below, None for a flat disk.
         tracking: its change tracking, None when it is off.
@@ -134,7 +134,7 @@ class SimDisk:
 
     @property
     def is_pinned(self) -> bool:
-        """True while somebody reads its files directly."""
+        """True while its files are read directly."""
         return self._pins > 0
 
     @property
@@ -144,12 +144,12 @@ class SimDisk:
 
     @property
     def extent_path(self) -> DatastorePath:
-        """Where its data file lies: ``[ds] x/x-flat.vmdk`` or ``[ds] x/x-000001-delta.vmdk``."""
+        """The path of its data file: ``[ds] x/x-flat.vmdk`` or ``[ds] x/x-000001-delta.vmdk``."""
         return self.path.sibling(self.descriptor.extent_file)
 
     @property
     def tracking_path(self) -> DatastorePath | None:
-        """Where its change tracking file lies, None when tracking is off."""
+        """The path of its change tracking file, None when tracking is off."""
         track_file = self.descriptor.track_file
         return None if track_file is None else self.path.sibling(track_file)
 
@@ -183,7 +183,7 @@ class SimDisk:
             read_segments(self.segments(offset, len(target)), target)
 
     def segments(self, offset: int, length_bytes: int) -> list[Segment]:
-        """Return where a range lies in the chain's files, in order and without gaps; hold a pin to use it.
+        """Return where a range is in the chain's files, in order and without gaps; hold a pin to use it.
 
         Raises:
             ValueError: the range reaches beyond the capacity.
@@ -250,7 +250,7 @@ class SimDisk:
         """Return what was written since a change id, or with ``*`` what is allocated, from byte ``start`` on.
 
         Raises:
-            ChangeIdUnknown: it cannot be told, or tracking is off.
+            ChangeIdUnknown: it is not known, or tracking is off.
         """
         with self.family.lock:
             if change_id == "*":
@@ -341,10 +341,10 @@ class SimDisk:
                 self.family.unpinned.notify_all()
 
     def wait_until_unpinned(self, disks: list["SimDisk"], wait_s: float) -> None:
-        """Wait, with the chain's lock held, until nobody holds a pin on any of these disks.
+        """Wait, with the chain's lock held, until none of these disks is pinned.
 
         Raises:
-            DiskInUse: somebody still does.
+            DiskInUse: one still is.
         """
         if not self.family.unpinned.wait_for(lambda: not any(disk.is_pinned for disk in disks), wait_s):
             busy = next(disk for disk in disks if disk.is_pinned)
@@ -365,7 +365,7 @@ class SimDisk:
         return found
 
     def close(self) -> None:
-        """Let go of the files; the store opens the disk anew when it is asked for it."""
+        """Let go of the files; the store opens the disk again when it is asked for it."""
         self._chains.close_disk(self)
 
     # ---- inside ----------------------------------------------------------------------------------------

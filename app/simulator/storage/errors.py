@@ -26,7 +26,7 @@ class DiskExists(StorageError):
 
 
 class DatastoreFull(StorageError):
-    """The datastore has no space left for what shall be written."""
+    """The datastore has no space left for what is to be written."""
 
     def __init__(self, datastore: str, needed_bytes: int) -> None:
         super().__init__(f"[{datastore}] has no space for {needed_bytes} more bytes")
@@ -39,11 +39,11 @@ class DiskFrozen(StorageError):
 
 
 class DiskClosed(StorageError):
-    """The disk was closed, merged into its parent or deleted; whoever still has it must ask for it anew."""
+    """The disk was closed, merged into its parent or deleted; it has to be opened again."""
 
 
 class DiskInUse(StorageError):
-    """Somebody holds the disk open (a running VM, or a reader over NFC)."""
+    """The disk is held open (by a running VM, or a reader over NFC)."""
 
 
 class DiskCorrupt(StorageError):

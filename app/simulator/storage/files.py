@@ -44,7 +44,7 @@ def parent_path(datastores: Mapping[str, SimDatastore], child_file: Path, hint: 
     for datastore in datastores.values():
         if parent_file.is_relative_to(datastore.root):
             return datastore.path(parent_file.relative_to(datastore.root).as_posix())
-    raise DiskCorrupt(f"the parent {hint} lies outside of every datastore")
+    raise DiskCorrupt(f"the parent {hint} is outside of every datastore")
 
 
 def open_files(

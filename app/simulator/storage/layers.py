@@ -10,7 +10,6 @@ as file data do.
 import mmap
 import struct
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,32 +25,6 @@ _ENTRIES_PER_TABLE = 4096
 _TABLE_BYTES = _ENTRIES_PER_TABLE * 4
 _DIRECTORY_OFFSET = 2048
 _GRAIN_SECTORS = GRAIN_BYTES // SECTOR_BYTES
-
-
-class Layer(Protocol):
-    """One data file of a chain."""
-
-    @property
-    def file(self) -> SparseFile:
-        """The data file."""
-        ...
-
-    @property
-    def data_offset(self) -> int:
-        """Where the disk's first byte lies in the file."""
-        ...
-
-    def held(self, first_grain: int, end_grain: int) -> Mask:
-        """Tell which grains the file holds."""
-        ...
-
-    def hold(self, first_grain: int, end_grain: int) -> None:
-        """Note that the file holds these grains from now on."""
-        ...
-
-    def close(self) -> None:
-        """Close the file."""
-        ...
 
 
 class FlatLayer:
@@ -89,7 +62,7 @@ class FlatLayer:
         return cls(file, capacity_bytes)
 
     def held(self, first_grain: int, end_grain: int) -> Mask:
-        """Tell which grains take space."""
+        """Return which grains take space."""
         return self._held[first_grain:end_grain]
 
     def hold(self, first_grain: int, end_grain: int) -> None:
@@ -165,7 +138,7 @@ class DeltaLayer:
         return cls(file, capacity_bytes)
 
     def held(self, first_grain: int, end_grain: int) -> Mask:
-        """Tell which grains this delta holds."""
+        """Return which grains this delta holds."""
         mask: Mask = self._table[first_grain:end_grain] != 0
         return mask
 
@@ -184,7 +157,7 @@ class DeltaLayer:
 
 
 class _Layout:
-    """Where the parts of a delta lie."""
+    """The offsets of the parts of a delta."""
 
     def __init__(self, n_tables: int) -> None:
         self.n_tables = n_tables

@@ -15,7 +15,7 @@ from app.simulator.storage.naming import DiskNames
 class OpenDisks:
     """The disks that are open, each only once.
 
-    Thread: any; whoever calls anything but :meth:`place` holds ``lock``.
+    Thread: any; all but :meth:`place` is called with ``lock`` held.
 
     Attributes:
         datastores: by name; may grow.

@@ -1,4 +1,4 @@
-"""Where ranges of a disk lie in the files of its chain."""
+"""Where ranges of a disk are in the files of its chain."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from app.simulator.storage.sparse import SparseFile
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A range of a disk that lies in one piece in one file."""
+    """A range of a disk that is in one piece in one file."""
 
     file: SparseFile
     file_offset: int

@@ -23,11 +23,11 @@ class SparseFile:
         """Open a file for reading and writing.
 
         Args:
-            path: where it lies.
+            path: where it is stored.
             create_bytes: None opens an existing file; a number creates one of that size, all holes.
 
         Raises:
-            FileExistsError: it shall be created and is there already.
+            FileExistsError: it is to be created and is there already.
             OSError: it cannot be opened.
         """
         self.path = path
@@ -53,7 +53,7 @@ class SparseFile:
         return os.fstat(self._fd).st_size
 
     def readinto(self, offset: int, target: memoryview) -> None:
-        """Fill ``target`` from ``offset`` on; what lies behind the end reads as zeros.
+        """Fill ``target`` from ``offset`` on; what is behind the end reads as zeros.
 
         Raises:
             OSError: the file cannot be read.
@@ -87,7 +87,7 @@ class SparseFile:
         os.fsync(self._fd)
 
     def data_ranges(self) -> list[Extent]:
-        """Return the ranges that take space; the whole file where the system cannot tell."""
+        """Return the ranges that take space; the whole file where the system does not know."""
         size_bytes = self.size_bytes()
         if not size_bytes:
             return []
@@ -138,7 +138,7 @@ class SparseFile:
 
 
 def allocated_bytes(path: Path) -> int:
-    """Return the space a file takes, its holes left out where the system can tell."""
+    """Return the space a file takes, its holes left out where the system knows them."""
     status = path.stat()
     blocks = getattr(status, "st_blocks", None)
     return status.st_size if blocks is None else int(blocks) * 512
@@ -214,7 +214,7 @@ if sys.platform == "win32":
             done, n_bytes = _control(fd, _FSCTL_QUERY_ALLOCATED_RANGES, query, answer)
             if not done and ctypes.get_last_error() != _ERROR_MORE_DATA:
                 return None
-            found = [Extent(one.offset, one.length) for one in answer[: n_bytes // ctypes.sizeof(_Range)]]
+            found = [Extent(area.offset, area.length) for area in answer[: n_bytes // ctypes.sizeof(_Range)]]
             ranges += found
             if done or not found:
                 break

@@ -78,7 +78,7 @@ class DiskStore:
             return disk
 
     def open(self, path: DatastorePath | str) -> SimDisk:
-        """Return the disk at a path with its parents; the same object for everybody.
+        """Return the disk at a path with its parents; the same object for every caller.
 
         Raises:
             DiskNotFound: there is none.
@@ -93,7 +93,7 @@ class DiskStore:
             return disk
 
     def exists(self, path: DatastorePath | str) -> bool:
-        """Tell whether there is a disk at a path."""
+        """Return whether there is a disk at a path."""
         try:
             place, datastore = self._disks.place(path)
         except StorageError:
@@ -106,7 +106,7 @@ class DiskStore:
         Raises:
             DiskNotFound: there is none.
             DiskFrozen: other disks stand on it.
-            DiskInUse: somebody reads it.
+            DiskInUse: it is being read.
         """
         disk = self.open(path)
         with self._disks.lock, disk.family.lock:
@@ -126,7 +126,7 @@ class DiskStore:
             DiskNotFound: there is no disk at the source.
             DiskExists: something is at the target already.
             DatastoreFull: the target's datastore has no space for it.
-            DiskInUse: somebody reads it or a disk that stands on it.
+            DiskInUse: it or a disk that stands on it is being read.
         """
         disk = self.open(source)
         with self._disks.lock, disk.family.lock:

@@ -1,6 +1,6 @@
 r"""Changed block tracking: when each grain of a disk was last written.
 
-The file ``x-ctk.vmdk`` beside the disk: a header of 512 bytes (magic ``SFCTKv1\0``, u32 sequence, u32 flags, u64
+The file ``x-ctk.vmdk`` next to the disk: a header of 512 bytes (magic ``SFCTKv1\0``, u32 sequence, u32 flags, u64
 grains, 52 ASCII bytes of generation, little-endian), then one u32 per grain: the sequence number in force when it
 was last written, 0 for never since tracking began. It is mapped into memory, so it survives the death of the
 process. A change id ``<generation>/<n>`` names the moment when the sequence became n: everything written
@@ -85,7 +85,7 @@ class ChangeTracking:
 
     @property
     def generation(self) -> str:
-        """The half of the change id that changes when tracking begins anew."""
+        """The half of the change id that changes when tracking begins again."""
         return self._generation
 
     @property

@@ -1,16 +1,17 @@
 """Virtual machines: what they look like and everything that can be done to them.
 
-* ``machine`` - the managed object ``VirtualMachine``; what its methods do lies in ``power``, ``reconfigure``,
-  ``snapshots``, ``consolidation``, ``revert``, ``changed_areas``, ``relocate``, ``lifecycle`` by subject.
-  ``snapshot`` - the managed object of one snapshot.
-* ``disks`` - the VM's disks as chains of files: freezing, consolidation, throwing branches away.
+* ``machine``, ``snapshot`` - the state of a VM and of a snapshot.
+* ``virtual_machine``, ``virtual_machine_snapshot`` - their SOAP methods; what these do is in ``power``,
+  ``reconfigure``, ``snapshots``, ``consolidation``, ``revert``, ``changed_areas``, ``relocate``, ``lifecycle`` by
+  subject.
+* ``disk_tree`` - a VM's disk as chains of files: freezing, consolidation, throwing branches away; ``disks`` - how
+  a configuration describes these files.
 * ``config``, ``devices``, ``device_changes``, ``card_changes`` - pure functions on pyVmomi's data objects.
 * ``views`` - the properties that follow from configuration and state.
-* ``vmx``, ``snapshot_files``, ``layout``, ``guest_systems`` - the files of a VM, and what they are called;
+* ``files``, ``vmx``, ``snapshot_files``, ``layout``, ``guest_systems`` - a VM's files and their names;
   ``present_files`` - naming them after they were merged or moved.
 * ``create``, ``register`` - VMs made by CreateVM_Task and RegisterVM_Task; ``from_spec`` - those that are there at
   the start.
-* ``identities`` - new ids, shared UUIDs and a new vCenter, which tests bring about.
 * ``privileges`` - what a ConfigSpec asks for.
 * ``nfc_service`` - tickets for NFC; ``disk_access`` - what NFC and HTTPS may open; ``guests_port`` - who writes.
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from pyVmomi import vim
 
-from app.simulator.vm import devices as build
 from app.simulator.vm.device_context import DeviceContext, refused
+from app.simulator.vm.devices import connect_info, ethernet_card
 from app.simulator.vm.values import Device, changed
 
 _device = vim.vm.device
@@ -31,13 +31,13 @@ def added_card(
     if not mac:
         mac, address_type = context.new_mac()
     start = wanted.connectable.startConnected if wanted.connectable is not None else True
-    built = build.ethernet_card(
+    built = ethernet_card(
         number=number, model="vmxnet3", backing=_network(index, wanted, context), mac=mac.lower(),
         address_type=address_type, connected=False,
     )  # fmt: skip
     return changed(
         built if type(wanted) is _device.VirtualVmxnet3 else _as_model(wanted, built),
-        connectable=build.connect_info(connected=context.running and start, start_connected=start),
+        connectable=connect_info(connected=context.running and start, start_connected=start),
         addressType=address_type.lower(),
         wakeOnLanEnabled=wanted.wakeOnLanEnabled is not False,
     )

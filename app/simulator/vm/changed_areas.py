@@ -1,7 +1,7 @@
 """QueryChangedDiskAreas: what changed on a disk, page by page.
 
 As a host does it: areas of 64 KiB, ``*`` for the allocated ones (on NFS datastores the whole disk), at most
-``AREAS_PER_ANSWER`` areas in one answer, whose ``length`` tells how far it reaches.
+``AREAS_PER_ANSWER`` areas in one answer, whose ``length`` says how far it reaches.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def query(
 
     Raises:
         vim.fault.NotFound: the snapshot is not one of this VM.
-        vmodl.fault.InvalidArgument: there is no such disk, the offset lies outside of it, or the change id is not
+        vmodl.fault.InvalidArgument: there is no such disk, the offset is outside of it, or the change id is not
             one of this disk's present tracking.
         vim.fault.FileFault: changes of the disk are not tracked, or the VM runs and no snapshot was named.
     """
@@ -72,7 +72,7 @@ def _snapshot(vm: Machine, ref: vim.vm.Snapshot | None) -> Snapshot | None:
                 file=str(vm.config.files.vmPathName),
             )
         return None
-    found = next((one for one in vm.every_snapshot() if one.moid == ref._moId), None)
+    found = next((snapshot for snapshot in vm.every_snapshot() if snapshot.moid == ref._moId), None)
     if found is None:
         raise vim.fault.NotFound(msg="The snapshot is not one of this virtual machine.")
     return found
@@ -80,7 +80,7 @@ def _snapshot(vm: Machine, ref: vim.vm.Snapshot | None) -> Snapshot | None:
 
 def _disk(vm: Machine, snapshot: Snapshot | None, key: int) -> tuple[DiskTree, SimDisk]:
     devices = (vm.config if snapshot is None else snapshot.config).hardware.device
-    device = next((one for one in disks_of(devices) if one.key == key), None)
+    device = next((known for known in disks_of(devices) if known.key == key), None)
     tree = vm.trees.get(key)
     if device is None or tree is None or not can_be_tracked(device, devices):
         raise _wrong("deviceKey")

@@ -1,4 +1,4 @@
-"""Removing snapshots and merging the files that nobody needs any more."""
+"""Removing snapshots and merging the files that are needed no more."""
 
 from pyVmomi import vim
 
@@ -83,7 +83,7 @@ def consolidate(vm: Machine, call: Call) -> vim.Task:
 
 
 def _merge(vm: Machine, progress: TaskProgress, *, strict: bool = False) -> None:
-    """Merge the files that nobody needs; a file that a reader has open stays, and consolidation is needed.
+    """Merge the files that are not needed; a file that a reader has open stays, and consolidation is needed.
 
     Raises:
         vmodl.MethodFault: in a strict merge, when a file is in use or the space does not suffice.

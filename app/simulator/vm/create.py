@@ -14,7 +14,6 @@ from app.simulator.inventory.host import HostSystem
 from app.simulator.objects import Lazy
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath
-from app.simulator.vm import devices as build
 from app.simulator.vm import files, guest_systems, layout
 from app.simulator.vm.config import (
     NewVm,
@@ -25,6 +24,7 @@ from app.simulator.vm.config import (
     with_spec,
 )
 from app.simulator.vm.device_changes import plan_device_changes
+from app.simulator.vm.devices import default_devices
 from app.simulator.vm.identity import bios_uuid, location_id, new_mac
 from app.simulator.vm.lifecycle import delete_files
 from app.simulator.vm.machine import Machine
@@ -78,7 +78,7 @@ def place_for(folder: Folder, pool: vim.ResourcePool | None, host: vim.HostSyste
     inventory = folder.world.inventory
     parts = inventory.parts_of(folder)
     wanted = parts.pool if pool is None else folder.world.get(pool)
-    chosen = inventory.host_of(host) or min(parts.hosts, key=lambda one: len(one.properties["vm"]))
+    chosen = inventory.host_of(host) or min(parts.hosts, key=lambda candidate: len(candidate.properties["vm"]))
     if not isinstance(wanted, ResourcePool) or chosen not in wanted.owner.hosts or chosen not in parts.hosts:
         raise vmodl.fault.InvalidArgument(
             msg="The folder, the resource pool and the host are not of one datacenter.", invalidProperty="pool"
@@ -267,7 +267,7 @@ def build_vm(
 
 
 def _apart_from_others(world: World, vm: Machine, made: vim.vm.ConfigInfo) -> vim.vm.ConfigInfo:
-    """Return a new VM's configuration as a vCenter gives it: nobody has its instance UUID or assigned address."""
+    """Return a new VM's configuration as a vCenter gives it: with a UUID and addresses of its own."""
     if not world.spec.is_vcenter:
         return made
     others = [
@@ -314,6 +314,6 @@ def base_config(world: World, spec: vim.vm.ConfigSpec, home: DatastorePath, host
             created=world.now(),
             datastore_url=datastore.url,
         ),
-        build.default_devices(),
+        default_devices(),
     )
     return changed(made, locationId=location_id(home))

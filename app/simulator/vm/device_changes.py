@@ -10,10 +10,23 @@ from enum import Enum
 
 from pyVmomi import vim
 
-from app.simulator.vm import devices as build
 from app.simulator.vm.card_changes import added_card, edited_card
 from app.simulator.vm.config import merged
+from app.simulator.vm.controllers import (
+    NVME,
+    SATA,
+    SCSI_CONTROLLERS,
+    ControllerKind,
+    disk_key,
+    free_unit,
+    link_controllers,
+    nvme_controller,
+    sata_controller,
+    scsi_controller,
+    storage_kind,
+)
 from app.simulator.vm.device_context import DeviceContext, refused
+from app.simulator.vm.devices import DEFAULT_KEYS, disk_summary, virtual_disk
 from app.simulator.vm.values import Device, changed, disks_of, find_device, replaced
 
 _device = vim.vm.device
@@ -60,7 +73,7 @@ def plan_device_changes(devices: Sequence[Device], changes: Sequence[_Spec], con
     planner = _Planner(list(devices), context)
     for index, change in sorted(enumerate(changes), key=_turn):
         planner.apply(index, change)
-    return DevicePlan(build.link_controllers(planner.devices), tuple(planner.work))
+    return DevicePlan(link_controllers(planner.devices), tuple(planner.work))
 
 
 def _turn(entry: tuple[int, _Spec]) -> int:
@@ -102,7 +115,7 @@ class _Planner:
         return self._added_other(index, device)
 
     def _added_controller(self, index: int, device: _device.VirtualController) -> Device:
-        kind = build.storage_kind(device)
+        kind = storage_kind(device)
         if kind is None:
             added = self._added_other(index, device)
         else:
@@ -116,27 +129,27 @@ class _Planner:
         self.real_keys[device.key] = added.key
         return added
 
-    def _controllers(self, kind: build.ControllerKind) -> list[_device.VirtualController]:
+    def _controllers(self, kind: ControllerKind) -> list[_device.VirtualController]:
         return [
             device
             for device in self.devices
-            if isinstance(device, _device.VirtualController) and build.storage_kind(device) is kind
+            if isinstance(device, _device.VirtualController) and storage_kind(device) is kind
         ]
 
     def _place(self, index: int, device: Device) -> tuple[_device.VirtualController, int]:
         """Find the controller and the unit that a new disk or drive asks for."""
         wanted = device.controllerKey
         controller = None if wanted is None else find_device(self.devices, self.real_keys.get(wanted, wanted))
-        if not isinstance(controller, _device.VirtualController) or not build.storage_kind(controller):
+        if not isinstance(controller, _device.VirtualController) or not storage_kind(controller):
             raise vim.fault.MissingController(
                 msg="The device's controller does not exist.", deviceIndex=index, property="device.controllerKey"
             )
         unit = device.unitNumber
         if unit is None or unit < 0:
-            unit = build.free_unit(controller, self.devices)
+            unit = free_unit(controller, self.devices)
             if unit is None:
                 raise refused(index, "device.unitNumber", "The controller is full.")
-        kind = build.storage_kind(controller)
+        kind = storage_kind(controller)
         if kind is not None and unit not in kind.usable_units:
             raise refused(index, "device.unitNumber", f"Unit {unit} cannot be used.")
         if any(other.controllerKey == controller.key and other.unitNumber == unit for other in self.devices):
@@ -150,7 +163,7 @@ class _Planner:
             raise vim.fault.InvalidDeviceBacking(
                 msg="The disk has no file backing.", deviceIndex=index, property="device.backing"
             )
-        key = build.disk_key(controller, unit)
+        key = disk_key(controller, unit)
         creates = change.fileOperation in ("create", "replace")
         capacity = _capacity_bytes(device)
         if creates and capacity <= 0:
@@ -172,7 +185,7 @@ class _Planner:
                 replace=change.fileOperation == "replace",
             )
         )
-        return build.disk(
+        return virtual_disk(
             key=key,
             number=_next_number(disks_of(self.devices), "Hard disk "),
             controller_key=controller.key,
@@ -185,13 +198,13 @@ class _Planner:
         for default in self.devices:
             if isinstance(device, _ADJUSTABLE) and type(default) is type(device):
                 return merged(default, changed(device, key=default.key, controllerKey=None, unitNumber=None))
-            if default.key in build.DEFAULT_KEYS and type(default) is type(device):
+            if default.key in DEFAULT_KEYS and type(default) is type(device):
                 raise refused(index, "device", "Every VM has this device already.")
         fields: dict[str, object] = {"key": self._free_key(device), "deviceInfo": _described(device)}
         if isinstance(device, _device.VirtualCdrom):
             controller, unit = self._place(index, device)
             fields |= {"controllerKey": controller.key, "unitNumber": unit}
-            fields["key"] = build.disk_key(controller, unit)
+            fields["key"] = disk_key(controller, unit)
         elif device.controllerKey is not None:
             fields["controllerKey"] = self.real_keys.get(device.controllerKey, device.controllerKey)
         self.real_keys[device.key] = int(str(fields["key"]))
@@ -246,7 +259,7 @@ class _Planner:
             capacityInBytes=new,
             shares=wanted.shares or device.shares,
             storageIOAllocation=wanted.storageIOAllocation or device.storageIOAllocation,
-            deviceInfo=changed(device.deviceInfo, summary=build.disk_summary(new)),
+            deviceInfo=changed(device.deviceInfo, summary=disk_summary(new)),
         )
 
     def _remove(self, index: int, change: _Spec) -> None:
@@ -254,7 +267,7 @@ class _Planner:
         device = find_device(self.devices, key)
         if device is None:
             raise refused(index, "device.key", f"The VM has no device {key}.")
-        if key in build.DEFAULT_KEYS or any(other.controllerKey == key for other in self.devices):
+        if key in DEFAULT_KEYS or any(other.controllerKey == key for other in self.devices):
             raise vim.fault.InvalidDeviceOperation(
                 msg="The device is in use.", deviceIndex=index, property="device.key", badOp="remove"
             )
@@ -288,15 +301,15 @@ _ADJUSTABLE = (_device.VirtualVideoCard, _device.VirtualVMCIDevice)
 """Devices that every VM has one of, and that a spec may describe nevertheless."""
 
 
-def _built_controller(index: int, kind: build.ControllerKind, device: _device.VirtualController) -> Device:
+def _built_controller(index: int, kind: ControllerKind, device: _device.VirtualController) -> Device:
     if isinstance(device, _device.VirtualSCSIController):
-        for model, controller in build.SCSI_CONTROLLERS.items():
+        for model, controller in SCSI_CONTROLLERS.items():
             if type(device) is controller:
-                return build.scsi_controller(model, device.busNumber, device.sharedBus or "noSharing")
-    if kind is build.SATA:
-        return build.sata_controller(device.busNumber)
-    if kind is build.NVME:
-        return build.nvme_controller(device.busNumber)
+                return scsi_controller(model, device.busNumber, device.sharedBus or "noSharing")
+    if kind is SATA:
+        return sata_controller(device.busNumber)
+    if kind is NVME:
+        return nvme_controller(device.busNumber)
     raise refused(index, "device", "This controller cannot be added.")
 
 

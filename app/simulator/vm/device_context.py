@@ -15,7 +15,7 @@ class DeviceContext(Protocol):
         ...
 
     def new_mac(self) -> tuple[str, str]:
-        """Return a MAC address nobody has, and its address type."""
+        """Return a MAC address that is not in use, and its address type."""
         ...
 
     def network(self, backing: Device.BackingInfo) -> Device.BackingInfo | None:
@@ -23,12 +23,12 @@ class DeviceContext(Protocol):
         ...
 
     def in_snapshot(self, disk_key: int) -> bool:
-        """Tell whether a snapshot holds a disk of that key."""
+        """Return whether a snapshot holds a disk of that key."""
         ...
 
     @property
     def running(self) -> bool:
-        """Tell whether the VM is powered on."""
+        """Return whether the VM is powered on."""
         ...
 
 

@@ -1,41 +1,24 @@
-"""Builders of virtual devices with the keys, units and labels that ESXi gives them.
-
-Keys come in fixed ranges (controller 1000 + bus, disk 2000 + 16 × bus + unit …), which clients rely on. Everything
-here is a pure function.
-"""
+"""Builders of disks, network cards and other devices with the labels that ESXi gives them; pure functions."""
 
 import functools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pyVmomi import vim
 
-from app.simulator.vm.values import Device, changed, fresh
-from app.simulator.vmomi import is_shared, share
+from app.simulator.vm.controllers import IDE, PCI_CONTROLLER_KEY, SATA, label
+from app.simulator.vm.values import Device, fresh
+from app.simulator.vmomi import share
 
 _device = vim.vm.device
-_Controller = _device.VirtualController
 _Disk = _device.VirtualDisk
 _FileBacking = _device.VirtualDisk.FlatVer2BackingInfo
 _CardBacking = _device.VirtualEthernetCard.NetworkBackingInfo
 _CardResources = _device.VirtualEthernetCard.ResourceAllocation
 _Allocation = vim.StorageResourceManager.IOAllocationInfo
-# pyVmomi looks a type up anew each time it is named.
+# pyVmomi looks a type up each time it is named.
 
-PCI_CONTROLLER_KEY = 100
-IDE_CONTROLLER_KEYS = (200, 201)
-PS2_CONTROLLER_KEY = 300
-VIDEO_CARD_KEY = 500
-VMCI_KEY = 12000
 DEFAULT_KEYS = frozenset({100, 200, 201, 300, 400, 500, 600, 700, 12000})
-"""Devices that every VM has and nobody has to ask for."""
+"""Devices that every VM has without being asked for."""
 
-SCSI_CONTROLLERS: dict[str, type[_device.VirtualSCSIController]] = {
-    "pvscsi": _device.ParaVirtualSCSIController,
-    "lsilogic": _device.VirtualLsiLogicController,
-    "lsisas1068": _device.VirtualLsiLogicSASController,
-    "buslogic": _device.VirtualBusLogicController,
-}
 ETHERNET_CARDS: dict[str, type[_device.VirtualEthernetCard]] = {
     "vmxnet3": _device.VirtualVmxnet3,
     "e1000": _device.VirtualE1000,
@@ -45,69 +28,31 @@ ETHERNET_CARDS: dict[str, type[_device.VirtualEthernetCard]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ControllerKind:
-    """What a family of storage controllers looks like from the outside."""
-
-    name: str
-    """The prefix in .vmx files: ``scsi``, ``sata``, ``nvme``, ``ide``."""
-    first_key: int
-    most: int
-    first_disk_key: int
-    units: int
-    """Distance between the disk keys of two buses."""
-    usable_units: tuple[int, ...]
-
-
-SCSI = ControllerKind("scsi", 1000, 4, 2000, 16, tuple(unit for unit in range(16) if unit != 7))
-SATA = ControllerKind("sata", 15000, 4, 16000, 30, tuple(range(30)))
-NVME = ControllerKind("nvme", 31000, 4, 32000, 15, tuple(range(15)))
-IDE = ControllerKind("ide", 200, 2, 3000, 2, (0, 1))
-STORAGE_KINDS = (SCSI, SATA, NVME, IDE)
-
-
-def storage_kind(device: Device) -> ControllerKind | None:
-    """Return the family of a storage controller, or None for any other device."""
-    if isinstance(device, _device.VirtualSCSIController):
-        return SCSI
-    if isinstance(device, _device.VirtualSATAController):
-        return SATA
-    if isinstance(device, _device.VirtualNVMEController):
-        return NVME
-    if isinstance(device, _device.VirtualIDEController):
-        return IDE
-    return None
-
-
 @functools.cache
 def shares(number: int) -> vim.SharesInfo:
     """Return a share of a resource; the objects are shared by all VMs."""
     return share(vim.SharesInfo(shares=number, level="normal"))
 
 
-def _label(label: str, summary: str | None = None) -> vim.Description:
-    return fresh(vim.Description, label=label, summary=summary or label)
-
-
 @functools.lru_cache(maxsize=1)
 def default_devices() -> tuple[Device, ...]:
     """Return the devices of an empty VM; the objects are shared by all VMs."""
     devices = (
-        _device.VirtualIDEController(key=200, deviceInfo=_label("IDE 0"), busNumber=0),
-        _device.VirtualIDEController(key=201, deviceInfo=_label("IDE 1"), busNumber=1),
+        _device.VirtualIDEController(key=200, deviceInfo=label("IDE 0"), busNumber=0),
+        _device.VirtualIDEController(key=201, deviceInfo=label("IDE 1"), busNumber=1),
         _device.VirtualPS2Controller(
-            key=300, deviceInfo=_label("PS2 controller 0"), busNumber=0, device=[600, 700]
+            key=300, deviceInfo=label("PS2 controller 0"), busNumber=0, device=[600, 700]
         ),
         _device.VirtualPCIController(
-            key=100, deviceInfo=_label("PCI controller 0"), busNumber=0, device=[500, 12000]
+            key=100, deviceInfo=label("PCI controller 0"), busNumber=0, device=[500, 12000]
         ),
-        _device.VirtualSIOController(key=400, deviceInfo=_label("SIO controller 0"), busNumber=0),
+        _device.VirtualSIOController(key=400, deviceInfo=label("SIO controller 0"), busNumber=0),
         _device.VirtualKeyboard(
-            key=600, deviceInfo=_label("Keyboard", "Keyboard"), controllerKey=300, unitNumber=0
+            key=600, deviceInfo=label("Keyboard", "Keyboard"), controllerKey=300, unitNumber=0
         ),
         _device.VirtualPointingDevice(
             key=700,
-            deviceInfo=_label("Pointing device", "Pointing device; Device"),
+            deviceInfo=label("Pointing device", "Pointing device; Device"),
             backing=_device.VirtualPointingDevice.DeviceBackingInfo(
                 deviceName="", useAutoDetect=False, hostPointingDevice="autodetect"
             ),
@@ -116,7 +61,7 @@ def default_devices() -> tuple[Device, ...]:
         ),
         _device.VirtualVideoCard(
             key=500,
-            deviceInfo=_label("Video card"),
+            deviceInfo=label("Video card"),
             controllerKey=100,
             unitNumber=0,
             videoRamSizeInKB=8192,
@@ -128,7 +73,7 @@ def default_devices() -> tuple[Device, ...]:
         ),
         _device.VirtualVMCIDevice(
             key=12000,
-            deviceInfo=_label(
+            deviceInfo=label(
                 "VMCI device",
                 "Device on the virtual machine PCI bus that provides support for the "
                 "virtual machine communication interface",
@@ -144,71 +89,12 @@ def default_devices() -> tuple[Device, ...]:
 
 
 @functools.cache
-def scsi_controller(model: str = "pvscsi", bus: int = 0, sharing: str = "noSharing") -> Device:
-    """Return a SCSI controller, shared by all VMs, of a model named as in .vmx files.
-
-    Raises:
-        KeyError: there is no such model.
-    """
-    return share(
-        fresh(
-            SCSI_CONTROLLERS[model],
-            key=SCSI.first_key + bus,
-            deviceInfo=_label(f"SCSI controller {bus}", _SCSI_SUMMARIES[model]),
-            controllerKey=PCI_CONTROLLER_KEY,
-            unitNumber=3 + bus,
-            busNumber=bus,
-            hotAddRemove=True,
-            sharedBus=sharing,
-            scsiCtlrUnitNumber=7,
-        )
-    )
-
-
-_SCSI_SUMMARIES = {
-    "pvscsi": "VMware paravirtual SCSI",
-    "lsilogic": "LSI Logic",
-    "lsisas1068": "LSI Logic SAS",
-    "buslogic": "BusLogic",
-}
-
-
-@functools.cache
-def sata_controller(bus: int = 0) -> Device:
-    """Build an AHCI controller."""
-    return share(
-        fresh(
-            _device.VirtualAHCIController,
-            key=SATA.first_key + bus,
-            deviceInfo=_label(f"SATA controller {bus}", "AHCI"),
-            controllerKey=PCI_CONTROLLER_KEY,
-            unitNumber=24 + bus,
-            busNumber=bus,
-        )
-    )
-
-
-@functools.cache
-def nvme_controller(bus: int = 0) -> Device:
-    """Build an NVMe controller."""
-    return share(
-        fresh(
-            _device.VirtualNVMEController,
-            key=NVME.first_key + bus,
-            deviceInfo=_label(f"NVME controller {bus}"),
-            controllerKey=PCI_CONTROLLER_KEY,
-            unitNumber=30 + bus,
-            busNumber=bus,
-        )
-    )
-
-
 def disk_summary(capacity_bytes: int) -> str:
     """Return what the vSphere Client writes under a disk's label: ``1,048,576 KB``."""
     return f"{capacity_bytes // 1024:,} KB"
 
 
-def disk(
+def virtual_disk(
     *,
     key: int,
     number: int,
@@ -221,7 +107,7 @@ def disk(
     return fresh(
         _Disk,
         key=key,
-        deviceInfo=_label(f"Hard disk {number}", disk_summary(capacity_bytes)),
+        deviceInfo=label(f"Hard disk {number}", disk_summary(capacity_bytes)),
         backing=backing,
         controllerKey=controller_key,
         unitNumber=unit,
@@ -306,7 +192,7 @@ def ethernet_card(
     return fresh(
         ETHERNET_CARDS[model],
         key=4000 + number,
-        deviceInfo=_label(f"Network adapter {number + 1}", getattr(backing, "deviceName", "DVSwitch")),
+        deviceInfo=label(f"Network adapter {number + 1}", getattr(backing, "deviceName", "DVSwitch")),
         backing=backing,
         connectable=connect_info(connected=connected),
         controllerKey=PCI_CONTROLLER_KEY,
@@ -343,7 +229,7 @@ def cdrom(controller_key: int, unit: int = 0, number: int = 1) -> Device:
         fresh(
             _device.VirtualCdrom,
             key=kind.first_disk_key + bus * kind.units + unit,
-            deviceInfo=_label(f"CD/DVD drive {number}", "Remote device"),
+            deviceInfo=label(f"CD/DVD drive {number}", "Remote device"),
             backing=fresh(
                 _device.VirtualCdrom.RemotePassthroughBackingInfo,
                 deviceName="",
@@ -355,47 +241,3 @@ def cdrom(controller_key: int, unit: int = 0, number: int = 1) -> Device:
             unitNumber=unit,
         )
     )
-
-
-def link_controllers(devices: Iterable[Device]) -> list[Device]:
-    """Fill each controller's list of devices, which is derived from the devices' ``controllerKey``."""
-    ordered = list(devices)
-    children: dict[int, list[int]] = {}
-    for device in ordered:
-        if device.controllerKey is not None:
-            children.setdefault(device.controllerKey, []).append(device.key)
-    return [
-        _holding(device, tuple(children.get(device.key, ()))) if isinstance(device, _Controller) else device
-        for device in ordered
-    ]
-
-
-def _holding(controller: _device.VirtualController, keys: tuple[int, ...]) -> Device:
-    """Return a controller with these devices; that of a shared one is shared too."""
-    if tuple(controller.device) == keys:
-        return controller
-    return _shared_holding(controller, keys) if is_shared(controller) else changed(controller, device=list(keys))
-
-
-@functools.lru_cache(maxsize=4096)
-def _shared_holding(controller: _device.VirtualController, keys: tuple[int, ...]) -> Device:
-    return share(changed(controller, device=list(keys)))
-
-
-def disk_key(controller: Device, unit: int) -> int:
-    """Return the key that ESXi gives to the disk at that place.
-
-    Raises:
-        ValueError: the device is no storage controller.
-    """
-    kind = storage_kind(controller)
-    if kind is None or not isinstance(controller, _device.VirtualController):
-        raise ValueError(f"device {controller.key} is no storage controller")
-    return kind.first_disk_key + controller.busNumber * kind.units + unit
-
-
-def free_unit(controller: Device, devices: Sequence[Device]) -> int | None:
-    """Return the lowest unit of a storage controller that nothing occupies, or None when it is full."""
-    kind = storage_kind(controller)
-    taken = {device.unitNumber for device in devices if device.controllerKey == controller.key}
-    return None if kind is None else next((unit for unit in kind.usable_units if unit not in taken), None)

@@ -16,7 +16,7 @@ class VmDisks:
 
         Raises:
             DiskNotFound: the VM has no such disk.
-            DiskInUse: it is the leaf of a running VM, or shall be written while the VM runs.
+            DiskInUse: it is the leaf of a running VM, or is to be written while the VM runs.
             StorageError: its files cannot be opened.
         """
         machine: Machine | None = self._world.inventory.vms.get(vm_moid)
@@ -34,9 +34,15 @@ class VmDisks:
         raise DiskNotFound(f"{machine.name} has no disk {path} with the key of the ticket")
 
     def is_written_by_running_vm(self, path: DatastorePath) -> bool:
-        """Tell whether a file belongs to a disk that a running VM writes to."""
+        """Return whether a file belongs to a disk that a running VM writes to."""
         with self._world.lock:
-            machines = [one for one in self._world.inventory.vms.values() if one.is_running and one.has_files]
+            machines = [
+                machine
+                for machine in self._world.inventory.vms.values()
+                if machine.is_running and machine.has_files
+            ]
         return any(
-            tree.leaf is not None and path in tree.leaf.files for one in machines for tree in one.trees.values()
+            tree.leaf is not None and path in tree.leaf.files
+            for machine in machines
+            for tree in machine.trees.values()
         )

@@ -1,4 +1,4 @@
-"""A VM's disks as trees of files: what snapshots hold, what the VM writes, and what nobody needs any more."""
+"""A VM's disks as trees of files: what snapshots hold, what the VM writes, and what is needed no more."""
 
 from dataclasses import dataclass, field
 
@@ -73,7 +73,7 @@ class DiskTree:
     def consolidate(self) -> None:
         """Merge and delete every file that neither the VM nor a snapshot needs.
 
-        A file that nobody holds but that several others stand on has to stay.
+        A file that is not needed but that several others stand on has to stay.
 
         Raises:
             StorageError: a file is in use, or there is no space; what was done stays done.
@@ -90,7 +90,7 @@ class DiskTree:
 
     @property
     def needs_consolidation(self) -> bool:
-        """Tell whether there are files that nobody needs."""
+        """Return whether there are files that are not needed."""
         return self._superfluous() is not None
 
     def every_disk(self) -> list[SimDisk]:
@@ -117,7 +117,7 @@ class DiskTree:
 
         Args:
             among_snapshots: True when older snapshots exist. Then, as on a real host, tracking works but never
-                tells of the areas that their deltas held at this moment, and nothing says so.
+                reports the areas that their deltas held at this moment, and nothing says so.
         """
         leaf = self._require_leaf()
         if leaf.tracking is not None:
@@ -132,10 +132,10 @@ class DiskTree:
         self.blind = []
 
     def changed_areas(self, disk: SimDisk, change_id: str) -> list[Extent]:
-        """Return what change tracking tells of a disk of this tree.
+        """Return what change tracking reports of a disk of this tree.
 
         Raises:
-            ChangeIdUnknown: it cannot be told.
+            ChangeIdUnknown: it is not known.
         """
         return subtract(disk.changed_areas(change_id), self.blind)
 
@@ -150,7 +150,7 @@ def _held_by_deltas(leaf: SimDisk) -> list[Extent]:
 
 
 def next_delta_path(disk: SimDisk) -> DatastorePath:
-    """Return the first free path ``x-00000n.vmdk`` beside the base of a disk."""
+    """Return the first free path ``x-00000n.vmdk`` next to the base of a disk."""
     stem = disk.base.path.name.removesuffix(".vmdk")
     directory = disk.datastore.resolve(disk.path).parent
     number = next(
@@ -163,7 +163,7 @@ def next_delta_path(disk: SimDisk) -> DatastorePath:
 
 
 def takes_part_in_snapshots(disk: _device.VirtualDisk) -> bool:
-    """Tell whether a snapshot freezes this disk: neither independent nor a physical RDM."""
+    """Return whether a snapshot freezes this disk: neither independent nor a physical RDM."""
     backing = disk.backing
     is_rdm = isinstance(backing, _device.VirtualDisk.RawDiskMappingVer1BackingInfo)
     if is_rdm and getattr(backing, "compatibilityMode", None) == "physicalMode":
@@ -172,7 +172,7 @@ def takes_part_in_snapshots(disk: _device.VirtualDisk) -> bool:
 
 
 def can_be_tracked(disk: _device.VirtualDisk, devices: list[Device]) -> bool:
-    """Tell whether changes of this disk can be tracked: frozen by snapshots and shared with nobody."""
+    """Return whether changes of this disk can be tracked: frozen by snapshots and not shared."""
     controller = next((device for device in devices if device.key == disk.controllerKey), None)
     shared_bus = getattr(controller, "sharedBus", None) not in (None, "", "noSharing")
     shared_disk = getattr(disk.backing, "sharing", None) == "sharingMultiWriter"
@@ -180,5 +180,5 @@ def can_be_tracked(disk: _device.VirtualDisk, devices: list[Device]) -> bool:
 
 
 def is_shared(disk: _device.VirtualDisk, devices: list[Device]) -> bool:
-    """Tell whether another VM may write to this disk too."""
+    """Return whether another VM may write to this disk too."""
     return takes_part_in_snapshots(disk) and not can_be_tracked(disk, devices)

@@ -26,7 +26,7 @@ HOME_SUFFIXES = frozenset(FILE_TYPES)
 
 
 def datastore_of(world: World, path: DatastorePath) -> SimDatastore:
-    """Return the datastore that a path lies on.
+    """Return the datastore of a path.
 
     Raises:
         vim.fault.InvalidDatastore: there is none of that name.
@@ -38,10 +38,10 @@ def datastore_of(world: World, path: DatastorePath) -> SimDatastore:
 
 
 def local_file(world: World, path: DatastorePath) -> Path:
-    """Return where a datastore file lies on this machine.
+    """Return where a datastore file is stored on this machine.
 
     Raises:
-        vim.fault.InvalidDatastore, vim.fault.InvalidDatastorePath: it lies nowhere.
+        vim.fault.InvalidDatastore, vim.fault.InvalidDatastorePath: it is stored nowhere.
     """
     with as_vim_faults(str(path)):
         return datastore_of(world, path).resolve(path)
@@ -58,7 +58,7 @@ def nvram_path(config: vim.vm.ConfigInfo) -> DatastorePath:
     return home.sibling(extra_value(config, "nvram") or home.name.removesuffix(".vmx") + ".nvram")
 
 
-def beside(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
+def sibling(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
     """Return the path of a file that is called like the .vmx file, with another ending."""
     home = home_of(config)
     return home.sibling(home.name.removesuffix(".vmx") + suffix)
@@ -66,12 +66,12 @@ def beside(config: vim.vm.ConfigInfo, suffix: str) -> DatastorePath:
 
 def snapshot_data_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
     """Return the path of the file that keeps a snapshot's state."""
-    return beside(config, f"-Snapshot{number}.vmsn")
+    return sibling(config, f"-Snapshot{number}.vmsn")
 
 
 def snapshot_memory_path(config: vim.vm.ConfigInfo, number: int) -> DatastorePath:
     """Return the path of the file that keeps a snapshot's memory."""
-    return beside(config, f"-Snapshot{number}.vmem")
+    return sibling(config, f"-Snapshot{number}.vmem")
 
 
 def write_file(world: World, path: DatastorePath, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""VMs as they are when the simulator starts; those of a large inventory are described when somebody asks."""
+"""VMs as they are when the simulator starts; large inventories are described on demand."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,29 @@ from app.simulator.inventory.host import HostSystem
 from app.simulator.objects import Lazy
 from app.simulator.spec import DiskSpec, VmSpec
 from app.simulator.storage import DatastorePath
-from app.simulator.vm import devices as build
 from app.simulator.vm import layout
 from app.simulator.vm.config import NewVm, new_config, with_devices
+from app.simulator.vm.controllers import (
+    NVME,
+    SATA,
+    SCSI,
+    SCSI_CONTROLLERS,
+    disk_key,
+    link_controllers,
+    nvme_controller,
+    sata_controller,
+    scsi_controller,
+    storage_kind,
+)
+from app.simulator.vm.devices import (
+    cdrom,
+    default_devices,
+    ethernet_card,
+    flat_backing,
+    network_backing,
+    rdm_backing,
+    virtual_disk,
+)
 from app.simulator.vm.disk_tree import DiskTree
 from app.simulator.vm.disks import described_disk
 from app.simulator.vm.identity import bios_uuid, derived_uuid, disk_uuid, new_mac
@@ -82,21 +102,21 @@ def _describe(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple
             template=spec.template,
             change_tracking=spec.change_tracking,
         ),
-        build.link_controllers(_devices(world, spec, place, macs)),
+        link_controllers(_devices(world, spec, place, macs)),
     )
 
 
 def _devices(world: World, spec: VmSpec, place: SpecPlace, macs: Sequence[tuple[str, str]]) -> Iterator[Device]:
-    yield from build.default_devices()
+    yield from default_devices()
     bays = _Bays()
     disks = [_disk(world, disk, number, place, bays) for number, disk in enumerate(spec.disks)]
     bays.require_sata()
     yield from bays.controllers
     yield from disks
-    yield build.cdrom(build.SATA.first_key, bays.take(build.sata_controller()))
+    yield cdrom(SATA.first_key, bays.take(sata_controller()))
     running = spec.powered_on and not spec.template
     for number, (name, (mac, address_type)) in enumerate(zip(spec.networks, macs, strict=True)):
-        yield build.ethernet_card(
+        yield ethernet_card(
             number=number,
             model="vmxnet3",
             backing=_network_backing(world, name, place),
@@ -124,38 +144,38 @@ class _Bays:
 
     def require_sata(self) -> None:
         """Let there be a SATA controller, for the CD drive."""
-        if not any(controller.key == build.SATA.first_key for controller in self.controllers):
-            self.controllers.append(build.sata_controller())
+        if not any(controller.key == SATA.first_key for controller in self.controllers):
+            self.controllers.append(sata_controller())
 
     def take(self, controller: Device) -> int:
         """Return the next free unit of a controller."""
-        kind = build.storage_kind(controller)
+        kind = storage_kind(controller)
         assert kind is not None
         index = self._taken.get(controller.key, 0)
         self._taken[controller.key] = index + 1
         return kind.usable_units[index]
 
     def _new_controller(self, disk: DiskSpec) -> Device:
-        kind = {"sata": build.SATA, "nvme": build.NVME}.get(disk.controller, build.SCSI)
-        bus = sum(build.storage_kind(one) is kind for one in self.controllers)
-        if kind is build.SATA:
-            return build.sata_controller(bus)
-        if kind is build.NVME:
-            return build.nvme_controller(bus)
+        kind = {"sata": SATA, "nvme": NVME}.get(disk.controller, SCSI)
+        bus = sum(storage_kind(controller) is kind for controller in self.controllers)
+        if kind is SATA:
+            return sata_controller(bus)
+        if kind is NVME:
+            return nvme_controller(bus)
         sharing = "physicalSharing" if disk.multi_writer else "noSharing"
-        return build.scsi_controller(disk.controller, bus, sharing)
+        return scsi_controller(disk.controller, bus, sharing)
 
 
 def _suits(controller: Device, disk: DiskSpec) -> bool:
-    kind = build.storage_kind(controller)
+    kind = storage_kind(controller)
     if disk.controller in ("sata", "nvme"):
         return kind is not None and kind.name == disk.controller
     shared = getattr(controller, "sharedBus", None) not in (None, "noSharing")
-    return type(controller) is build.SCSI_CONTROLLERS[disk.controller] and shared == disk.multi_writer
+    return type(controller) is SCSI_CONTROLLERS[disk.controller] and shared == disk.multi_writer
 
 
 def _room(controller: Device) -> int:
-    kind = build.storage_kind(controller)
+    kind = storage_kind(controller)
     return 0 if kind is None else len(kind.usable_units)
 
 
@@ -168,14 +188,14 @@ def _disk(world: World, disk: DiskSpec, number: int, place: SpecPlace, bays: _Ba
     datastore = world.inventory.datastore_ref(name)
     backing: Device.BackingInfo
     if disk.kind == "flat":
-        backing = build.flat_backing(path, datastore=datastore, uuid=uuid, thin=disk.thin, mode=disk.mode)
+        backing = flat_backing(path, datastore=datastore, uuid=uuid, thin=disk.thin, mode=disk.mode)
     else:
         physical = disk.kind == "rdm_physical"
-        backing = build.rdm_backing(path, datastore=datastore, uuid=uuid, physical=physical, mode=disk.mode)
+        backing = rdm_backing(path, datastore=datastore, uuid=uuid, physical=physical, mode=disk.mode)
     if disk.multi_writer:
         backing.sharing = "sharingMultiWriter"
-    return build.disk(
-        key=build.disk_key(controller, unit),
+    return virtual_disk(
+        key=disk_key(controller, unit),
         number=number + 1,
         controller_key=controller.key,
         unit=unit,
@@ -188,7 +208,7 @@ def _network_backing(world: World, name: str, place: SpecPlace) -> Device.Backin
     network = world.inventory.network_at(name, place.folder)
     switch = getattr(network, "switch_uuid", None)
     if switch is None:
-        return build.network_backing(name, network.ref)
+        return network_backing(name, network.ref)
     port = vim.dvs.PortConnection(switchUuid=switch, portgroupKey=network.moid, portKey="0", connectionCookie=1)
     return vim.vm.device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=port)
 

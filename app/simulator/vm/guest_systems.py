@@ -45,7 +45,7 @@ def known_with(version: int) -> list[str]:
 
 
 def is_known_with(guest_id: str, version: int) -> bool:
-    """Tell whether a virtual hardware version knows a guest system; one that is not on the list it does."""
+    """Return whether a virtual hardware version knows a guest system; one that is not on the list it does."""
     return _FIRST_KNOWN.get(guest_id, 0) <= version
 
 

@@ -1,4 +1,4 @@
-"""Tells the guests that write what happens to their VM."""
+"""Starts, stops and pauses the guests that write, as their VMs are."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,14 +47,14 @@ def stunned(vm: Machine) -> Iterator[None]:
 
 
 def guest_started(vm: Machine) -> None:
-    """Tell that the VM runs."""
+    """Let the guest of a VM that runs begin to write, in a world with guests."""
     guests = guests_of(vm)
     if guests is not None:
         guests.started(vm)
 
 
 def guest_stopped(vm: Machine) -> None:
-    """Tell that the VM does not run any more."""
+    """Let the guest of a VM that stopped write no more, in a world with guests."""
     guests = guests_of(vm)
     if guests is not None:
         guests.stopped(vm)

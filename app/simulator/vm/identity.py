@@ -1,4 +1,4 @@
-"""What tells VMs apart: UUIDs, MAC addresses, and the place they were written at."""
+"""What distinguishes VMs: UUIDs, MAC addresses, and the place they were written at."""
 
 import hashlib
 import uuid
@@ -33,7 +33,7 @@ def location_id(home: DatastorePath) -> str:
 
 
 def new_mac(world: World) -> tuple[str, str]:
-    """Return a MAC address that nobody has and its address type, as the server of this flavour chooses them."""
+    """Return a MAC address that is not in use and its address type, as the server of this flavour chooses them."""
     number = world.new_number()
     if world.spec.is_vcenter:
         return (

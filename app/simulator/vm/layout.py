@@ -145,8 +145,8 @@ def layout(vm: Machine) -> vim.vm.FileLayout:
         ],
         snapshot=[
             vim.vm.FileLayout.SnapshotLayout(
-                key=one.key, snapshotFile=[by_key[one.dataKey]] if one.dataKey >= 0 else []
+                key=snapshot.key, snapshotFile=[by_key[snapshot.dataKey]] if snapshot.dataKey >= 0 else []
             )
-            for one in described.snapshot
+            for snapshot in described.snapshot
         ],
     )

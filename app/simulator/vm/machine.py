@@ -47,7 +47,7 @@ class Machine(Entity):
         pool: the pool it draws from.
         power_state: ``poweredOn``, ``poweredOff`` or ``suspended``.
         boot_time: since when it runs; None while it does not.
-        hostname: what its guest tools tell; None when there are none.
+        hostname: the name that its guest tools report; None when there are none.
         files_lock: held while disks are created that were only promised, or moved, or opened over NFC.
         has_files: False as long as its disks are not on this machine's disk, for inventories of thousands.
         datastore_names: the datastores that hold files of it.
@@ -159,7 +159,7 @@ class Machine(Entity):
         return self.power_state == "poweredOn"
 
     def set_config(self, made: vim.vm.ConfigInfo) -> None:
-        """Give the VM another configuration and tell everybody."""
+        """Give the VM another configuration and announce the change."""
         with self.world.lock:
             self.properties["config"] = made
             self.properties["name"] = made.name
@@ -169,7 +169,7 @@ class Machine(Entity):
             self.touch("name", *_FOLLOW_CONFIG)
 
     def set_power(self, state: str) -> None:
-        """Give the VM another power state and tell everybody."""
+        """Give the VM another power state and announce the change."""
         with self.world.lock:
             self.power_state = state
             self.boot_time = self.world.now() if state == "poweredOn" else None
@@ -184,14 +184,14 @@ class Machine(Entity):
     def set_host(self, host: HostSystem) -> None:
         """Let the VM be on another host."""
         with self.world.lock:
-            for one in (self.host, host):
-                others = [ref for ref in one.properties["vm"] if ref != self.ref]
-                one.set(vm=[*others, self.ref] if one is host else others)
+            for place in (self.host, host):
+                others = [ref for ref in place.properties["vm"] if ref != self.ref]
+                place.set(vm=[*others, self.ref] if place is host else others)
             self.host = host
             self.refresh("runtime", "summary")
 
     def snapshots_changed(self) -> None:
-        """Tell everybody that snapshots or the disks' files changed."""
+        """Announce that snapshots or the disks' files changed."""
         with self.world.lock:
             trees = self._trees.values()
             self.consolidation_needed = any(tree.needs_consolidation for tree in trees)
@@ -238,7 +238,7 @@ class Machine(Entity):
                     yield from disk.files
 
     def uses_file(self, path: DatastorePath) -> bool:
-        """Tell whether a file is one of its disks' or its configuration."""
+        """Return whether a file is one of its disks' or its configuration."""
         return path in self.used_files()
 
     def start(self, call: Call, wsdl_name: str, run: Callable[[TaskProgress], Any]) -> vim.Task:

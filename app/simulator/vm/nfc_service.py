@@ -6,7 +6,7 @@ from pyVmomi import vim, vmodl
 
 from app.simulator import vmomi
 from app.simulator.calls import Call
-from app.simulator.spec import Licence
+from app.simulator.spec import License
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import disks_of
 from app.simulator.wellknown import well_known
@@ -60,7 +60,7 @@ class NfcService(WorldObject):
         """Return a ticket that reads and writes one disk."""
         machine = self._machine(vm)
         call.require("VirtualMachine.Provisioning.DiskRandomAccess", machine)
-        if self.world.spec.licence is Licence.FREE:
+        if self.world.spec.license is License.FREE:
             raise vim.fault.RestrictedVersion(
                 msg="Current license or ESXi version prohibits execution of the requested operation."
             )

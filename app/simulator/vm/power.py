@@ -6,9 +6,9 @@ from pyVmomi import vim, vmodl
 
 from app.simulator.calls import Call
 from app.simulator.progress import TaskProgress
-from app.simulator.vm import devices as build
 from app.simulator.vm import files, layout
 from app.simulator.vm.config import extra_value, with_devices
+from app.simulator.vm.devices import connect_info
 from app.simulator.vm.guests_port import guest_started, guest_stopped
 from app.simulator.vm.identity import location_id, new_mac
 from app.simulator.vm.machine import Machine, Question
@@ -65,7 +65,7 @@ def stop(vm: Machine, state: str) -> None:
 def _connected(devices: list[Device], *, connected: bool) -> list[Device]:
     """Connect or disconnect the cards that are connected at power on."""
     return [
-        changed(device, connectable=build.connect_info(connected=connected))
+        changed(device, connectable=connect_info(connected=connected))
         if isinstance(device, _device.VirtualEthernetCard)
         and device.connectable is not None
         and device.connectable.startConnected
@@ -77,7 +77,11 @@ def _connected(devices: list[Device], *, connected: bool) -> list[Device]:
 def _check_disks(vm: Machine) -> None:
     if not vm.has_files:
         return
-    others = [one for one in vm.world.inventory.vms.values() if one is not vm and one.is_running and one.has_files]
+    others = [
+        running
+        for running in vm.world.inventory.vms.values()
+        if running is not vm and running.is_running and running.has_files
+    ]
     for tree in vm.trees.values():
         leaf = tree.leaf
         if leaf is None:
@@ -182,7 +186,7 @@ def shutdown_guest(vm: Machine, call: Call) -> None:
 
 
 def reboot_guest(vm: Machine, call: Call) -> None:
-    """Ask the guest to start anew.
+    """Ask the guest to restart.
 
     Raises:
         vim.fault.InvalidPowerState, vim.fault.ToolsUnavailable, vim.fault.TaskInProgress: as above.
@@ -214,10 +218,10 @@ def _ask_where_it_comes_from(vm: Machine, progress: TaskProgress) -> None:
     if choice == "2":
         made = changed(made, uuid=str(uuid.uuid4()))
         cards = [
-            changed(one, macAddress=new_mac(vm.world)[0])
-            if isinstance(one, _device.VirtualEthernetCard) and one.addressType != "manual"
-            else one
-            for one in made.hardware.device
+            changed(device, macAddress=new_mac(vm.world)[0])
+            if isinstance(device, _device.VirtualEthernetCard) and device.addressType != "manual"
+            else device
+            for device in made.hardware.device
         ]
         made = with_devices(made, cards)
     vm.moved_here = False

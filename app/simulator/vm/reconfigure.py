@@ -10,8 +10,8 @@ from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath, SimDisk
 from app.simulator.vm import files, layout
 from app.simulator.vm.config import check_spec, with_devices, with_spec
+from app.simulator.vm.controllers import storage_kind
 from app.simulator.vm.device_changes import DevicePlan, DiskStep, DiskWork, plan_device_changes
-from app.simulator.vm.devices import storage_kind
 from app.simulator.vm.disk_tree import DiskTree
 from app.simulator.vm.disks import described_disk
 from app.simulator.vm.identity import new_mac
@@ -34,16 +34,16 @@ class VmDeviceContext:
 
     @property
     def running(self) -> bool:
-        """Tell whether the VM is powered on."""
+        """Return whether the VM is powered on."""
         return self._vm is not None and self._vm.is_running
 
     def in_snapshot(self, disk_key: int) -> bool:
-        """Tell whether a snapshot holds a disk of that key."""
+        """Return whether a snapshot holds a disk of that key."""
         tree = None if self._vm is None else self._vm.trees.get(disk_key)
         return tree is not None and bool(tree.frozen)
 
     def new_mac(self) -> tuple[str, str]:
-        """Return a MAC address nobody has, and its address type."""
+        """Return a MAC address that is not in use, and its address type."""
         return new_mac(self._world)
 
     def new_disk_path(self, wanted: str, datastore: vim.Datastore | None, taken: set[str]) -> str:
@@ -67,7 +67,7 @@ class VmDeviceContext:
     def _exists(self, path: str) -> bool:
         place = DatastorePath.parse(path)
         data = place.sibling(place.name.removesuffix(".vmdk") + "-flat.vmdk")
-        return any(files.local_file(self._world, one).exists() for one in (place, data))
+        return any(files.local_file(self._world, file).exists() for file in (place, data))
 
     def any_network(self) -> str:
         """Return the name of a standard network."""

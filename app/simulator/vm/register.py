@@ -9,11 +9,11 @@ from app.simulator.inventory.entity import meant_name
 from app.simulator.inventory.folder import Folder
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import DatastorePath
-from app.simulator.vm import devices as build
 from app.simulator.vm import files, vmx
 from app.simulator.vm.config import with_devices, with_spec
 from app.simulator.vm.create import Place, add_to_inventory, bare_machine, place_for, refuse_twin
 from app.simulator.vm.device_changes import plan_device_changes
+from app.simulator.vm.devices import connect_info, network_backing
 from app.simulator.vm.identity import location_id
 from app.simulator.vm.lifecycle import close_disks
 from app.simulator.vm.machine import Machine
@@ -54,7 +54,7 @@ def _register(place: Place, path: str, name: str | None, progress: TaskProgress,
     world = place.folder.world
     with as_vim_faults(path):
         home = DatastorePath.parse(path)
-    if any(files.home_of(one.config) == home for one in world.inventory.vms.values()):
+    if any(files.home_of(known.config) == home for known in world.inventory.vms.values()):
         raise vim.fault.AlreadyExists(
             msg=f"The specified key, name, or identifier '{path}' already exists.", name=path
         )
@@ -93,6 +93,6 @@ def _on_known_network(change: Any, context: VmDeviceContext) -> Any:
         return change
     if context.network(card.backing) is not None:
         return change
-    backing = build.network_backing(context.any_network(), None)
-    disconnected = build.connect_info(connected=False, start_connected=False)
+    backing = network_backing(context.any_network(), None)
+    disconnected = connect_info(connected=False, start_connected=False)
     return changed(change, device=changed(card, backing=backing, connectable=disconnected))

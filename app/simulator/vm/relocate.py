@@ -167,7 +167,7 @@ def clone(vm: Machine, call: Call, folder_ref: vim.Folder, name: str, spec: vim.
     place = create.place_for(folder, spec.location.pool, spec.location.host)
     snapshot = None
     if spec.snapshot is not None:
-        snapshot = next((one for one in vm.every_snapshot() if one.ref == spec.snapshot), None)
+        snapshot = next((known for known in vm.every_snapshot() if known.ref == spec.snapshot), None)
         if snapshot is None:
             raise vim.fault.NotFound(msg="The snapshot is not one of this virtual machine.")
     return vm.start(call, "CloneVM_Task", lambda progress: _clone(vm, place, name, spec, snapshot, progress, call))
@@ -197,7 +197,9 @@ def _clone(
     def copy_disks(copy: Machine) -> None:
         trees, devices = _copied_disks(vm, snapshot, targets, home, location, progress)
         copy.set_trees(trees)
-        own = [one for one in copy.config.hardware.device if one.key not in {other.key for other in devices}]
+        own = [
+            device for device in copy.config.hardware.device if device.key not in {other.key for other in devices}
+        ]
         made = changed(with_devices(copy.config, [*own, *devices]), template=spec.template)
         copy.set_config(with_present_backings(copy, made))
         nvram = files.local_file(world, files.nvram_path(vm.config))
@@ -238,7 +240,7 @@ def _spec_of_copy(vm: Machine, source: vim.vm.ConfigInfo, name: str, spec: vim.v
         firmware=source.firmware,
         bootOptions=source.bootOptions,
         flags=source.flags,
-        extraConfig=[one for one in source.extraConfig if one.key != "nvram"],
+        extraConfig=[option for option in source.extraConfig if option.key != "nvram"],
         deviceChange=additions,
     )
     if spec.config is not None:
@@ -247,7 +249,9 @@ def _spec_of_copy(vm: Machine, source: vim.vm.ConfigInfo, name: str, spec: vim.v
         given.pop("name", None)
         wanted = changed(wanted, **given)
     if extra_value(source, "uuid.action"):
-        wanted = changed(wanted, extraConfig=[one for one in wanted.extraConfig if one.key != "uuid.action"])
+        wanted = changed(
+            wanted, extraConfig=[option for option in wanted.extraConfig if option.key != "uuid.action"]
+        )
     return wanted
 
 

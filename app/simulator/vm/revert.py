@@ -70,7 +70,7 @@ def _revert(vm: Machine, snapshot: Snapshot, user: str, *, suppress_power_on: bo
 
 
 def _post(vm: Machine, snapshot: Snapshot, user: str) -> None:
-    """Write the event that a vCenter writes then; a host alone has none beside its task's."""
+    """Write the event that a vCenter writes then; a host alone has none besides its task's."""
     if not vm.world.spec.is_vcenter:
         return
     vm.post(
@@ -84,7 +84,7 @@ def _post(vm: Machine, snapshot: Snapshot, user: str) -> None:
 
 
 def _consolidate_quietly(vm: Machine) -> None:
-    """Throw branches away; one that somebody reads stays, and consolidation is needed."""
+    """Throw branches away; a branch that is being read stays, and consolidation is needed."""
     for tree in vm.trees.values():
         with suppress(StorageError):
             tree.consolidate()

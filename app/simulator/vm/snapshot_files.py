@@ -1,6 +1,6 @@
 """The files that remember snapshots: the list (.vmsd) and each one's configuration (.vmsn), written and read.
 
-They are what lets a VM that is registered anew have its snapshots again.
+They are what lets a VM that is registered again have its snapshots.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def save_list(vm: Machine) -> None:
     for index, snapshot in enumerate(everyone):
         entries += [(f"snapshot{index}.{key}", value) for key, value in _entry(vm, snapshot)]
     text = "".join(f'{key} = "{vmx.escape(value)}"\n' for key, value in entries)
-    files.rewrite_file(vm.world, files.beside(vm.config, ".vmsd"), text.encode("utf-8"))
+    files.rewrite_file(vm.world, files.sibling(vm.config, ".vmsd"), text.encode("utf-8"))
 
 
 def _entry(vm: Machine, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
@@ -95,12 +95,12 @@ def _is_frozen(vm: Machine, snapshot: Snapshot, key: int) -> bool:
 
 
 def load_snapshots(vm: Machine, context: DeviceContext) -> None:
-    """Give a VM that was just registered the snapshots that its files tell of.
+    """Give a VM that was just registered the snapshots that its files describe.
 
     Raises:
         vmodl.MethodFault: a file or a disk of a snapshot is missing.
     """
-    file = files.local_file(vm.world, files.beside(vm.config, ".vmsd"))
+    file = files.local_file(vm.world, files.sibling(vm.config, ".vmsd"))
     if not file.is_file():
         return
     settings = vmx.parse(file.read_text("utf-8"))
@@ -150,6 +150,6 @@ def _config_from(vm: Machine, path: DatastorePath, context: DeviceContext) -> vi
     if not file.is_file():
         raise vim.fault.FileNotFound(msg=f"File {path} was not found.", file=str(path))
     spec: Any = vmx.spec_from_text(file.read_text("utf-8"), str(files.home_of(vm.config)))
-    defaults = [one for one in vm.config.hardware.device if one.key in DEFAULT_KEYS]
+    defaults = [device for device in vm.config.hardware.device if device.key in DEFAULT_KEYS]
     plan = plan_device_changes(defaults, spec.deviceChange, context)
     return with_devices(with_spec(vm.config, changed(spec, name=vm.name), vm.world.now()), plan.devices)

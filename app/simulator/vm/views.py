@@ -52,7 +52,7 @@ def runtime(vm: Machine) -> vim.vm.RuntimeInfo:
 
 
 def tools_run(vm: Machine) -> bool:
-    """Tell whether VMware Tools answer in the guest."""
+    """Return whether VMware Tools answer in the guest."""
     return vm.hostname is not None and vm.power_state == "poweredOn"
 
 
@@ -63,7 +63,7 @@ def ip_address(vm: Machine) -> str:
 
 
 def guest(vm: Machine) -> vim.vm.GuestInfo:
-    """Return what VMware Tools tell."""
+    """Return what VMware Tools report."""
     running = tools_run(vm)
     installed = vm.hostname is not None
     guest_id = vm.config.guestId
@@ -96,7 +96,7 @@ def guest(vm: Machine) -> vim.vm.GuestInfo:
 
 
 def _guest_nics(vm: Machine) -> list[vim.vm.GuestInfo.NicInfo]:
-    cards = [one for one in vm.config.hardware.device if isinstance(one, _device.VirtualEthernetCard)]
+    cards = [device for device in vm.config.hardware.device if isinstance(device, _device.VirtualEthernetCard)]
     return [
         fresh(
             vim.vm.GuestInfo.NicInfo,
@@ -119,21 +119,21 @@ def summary(vm: Machine) -> vim.vm.Summary:
     """Return the digest that lists show."""
     config = vm.config
     devices = config.hardware.device
-    told = vm.read("guest")
+    guest = vm.read("guest")
     return fresh(
         vim.vm.Summary,
         vm=vm.ref,
         runtime=vm.read("runtime"),
         guest=fresh(
             vim.vm.Summary.GuestSummary,
-            guestId=told.guestId,
-            guestFullName=told.guestFullName,
-            toolsStatus=told.toolsStatus,
-            toolsVersionStatus=told.toolsVersionStatus,
-            toolsVersionStatus2=told.toolsVersionStatus2,
-            toolsRunningStatus=told.toolsRunningStatus,
-            hostName=told.hostName,
-            ipAddress=told.ipAddress,
+            guestId=guest.guestId,
+            guestFullName=guest.guestFullName,
+            toolsStatus=guest.toolsStatus,
+            toolsVersionStatus=guest.toolsVersionStatus,
+            toolsVersionStatus2=guest.toolsVersionStatus2,
+            toolsRunningStatus=guest.toolsRunningStatus,
+            hostName=guest.hostName,
+            ipAddress=guest.ipAddress,
         ),
         config=fresh(
             vim.vm.Summary.ConfigSummary,
@@ -144,7 +144,7 @@ def summary(vm: Machine) -> vim.vm.Summary:
             cpuReservation=0,
             memoryReservation=0,
             numCpu=config.hardware.numCPU,
-            numEthernetCards=sum(isinstance(one, _device.VirtualEthernetCard) for one in devices),
+            numEthernetCards=sum(isinstance(device, _device.VirtualEthernetCard) for device in devices),
             numVirtualDisks=len(disks_of(devices)),
             uuid=config.uuid,
             instanceUuid=config.instanceUuid,
@@ -152,7 +152,7 @@ def summary(vm: Machine) -> vim.vm.Summary:
             guestFullName=config.guestFullName,
             annotation=config.annotation,
             installBootRequired=False,
-            tpmPresent=any(isinstance(one, _device.VirtualTPM) for one in devices),
+            tpmPresent=any(isinstance(device, _device.VirtualTPM) for device in devices),
             numVmiopBackings=0,
             hwVersion=config.version,
         ),

@@ -78,7 +78,7 @@ class VirtualMachine(Machine):
         power.shutdown_guest(self, call)
 
     def RebootGuest(self, call: Call) -> None:
-        """Ask the guest to start anew."""
+        """Ask the guest to restart."""
         power.reboot_guest(self, call)
 
     def TerminateVM(self, call: Call) -> None:
@@ -116,7 +116,7 @@ class VirtualMachine(Machine):
         lifecycle.mark_as_vm(self, host)
 
     def RefreshStorageInfo(self, call: Call) -> None:
-        """Measure the VM's files anew."""
+        """Measure the VM's files again."""
         self.refresh("storage", "layoutEx", "layout", "summary")
 
     # ---- snapshots -------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ class VirtualMachine(Machine):
         changeId: str,
         snapshot: vim.vm.Snapshot | None = None,
     ) -> vim.VirtualMachine.DiskChangeInfo:
-        """Tell what changed on a disk."""
+        """Return what changed on a disk."""
         return changed_areas.query(self, snapshot, deviceKey, startOffset, changeId)
 
     # ---- coming and going ------------------------------------------------------------------------------

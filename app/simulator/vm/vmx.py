@@ -6,9 +6,18 @@ from typing import Any
 
 from pyVmomi import vim
 
-from app.simulator.vm import devices as build
 from app.simulator.vm import guest_systems
 from app.simulator.vm.config import extra_value, option, vmx_path_of
+from app.simulator.vm.controllers import (
+    IDE,
+    SCSI_CONTROLLERS,
+    STORAGE_KINDS,
+    nvme_controller,
+    sata_controller,
+    scsi_controller,
+    storage_kind,
+)
+from app.simulator.vm.devices import ETHERNET_CARDS, cdrom, connect_info, network_backing
 from app.simulator.vm.values import Device
 
 _device = vim.vm.device
@@ -80,8 +89,8 @@ def _of_device(device: Device, config: vim.vm.ConfigInfo) -> Iterator[tuple[str,
 
 
 def _of_controller(device: _device.VirtualController) -> Iterator[tuple[str, str]]:
-    kind = build.storage_kind(device)
-    if kind is not None and kind is not build.IDE:
+    kind = storage_kind(device)
+    if kind is not None and kind is not IDE:
         yield f"{kind.name}{device.busNumber}.present", "TRUE"
     if isinstance(device, _device.VirtualSCSIController):
         yield f"scsi{device.busNumber}.virtualDev", scsi_model(device)
@@ -95,12 +104,12 @@ def _of_controller(device: _device.VirtualController) -> Iterator[tuple[str, str
 
 def scsi_model(device: _device.VirtualSCSIController) -> str:
     """Return the name of a SCSI controller's model in .vmx files."""
-    return next((model for model, kind in build.SCSI_CONTROLLERS.items() if type(device) is kind), "lsilogic")
+    return next((model for model, kind in SCSI_CONTROLLERS.items() if type(device) is kind), "lsilogic")
 
 
 def _place(device: Device, config: vim.vm.ConfigInfo) -> str:
     controller = next(other for other in config.hardware.device if other.key == device.controllerKey)
-    kind = build.storage_kind(controller)
+    kind = storage_kind(controller)
     name = kind.name if kind is not None else "ide"
     return f"{name}{getattr(controller, 'busNumber', 0)}:{device.unitNumber}"
 
@@ -121,7 +130,7 @@ def _of_disk(device: _device.VirtualDisk, config: vim.vm.ConfigInfo) -> Iterator
 
 def _of_card(device: _device.VirtualEthernetCard) -> Iterator[tuple[str, str]]:
     place = f"ethernet{device.key - 4000}"
-    model = next((name for name, kind in build.ETHERNET_CARDS.items() if type(device) is kind), "vmxnet3")
+    model = next((name for name, kind in ETHERNET_CARDS.items() if type(device) is kind), "vmxnet3")
     yield f"{place}.present", "TRUE"
     yield f"{place}.virtualDev", model
     if isinstance(device.backing, _device.VirtualEthernetCard.DistributedVirtualPortBackingInfo):
@@ -206,19 +215,19 @@ def _read_controllers(settings: dict[str, str]) -> Iterator[Device]:
         if _is_true(settings, f"scsi{bus}.present"):
             model = settings.get(f"scsi{bus}.virtualdev", "lsilogic")
             sharing = {"physical": "physicalSharing", "virtual": "virtualSharing"}
-            yield build.scsi_controller(
-                model if model in build.SCSI_CONTROLLERS else "lsilogic",
+            yield scsi_controller(
+                model if model in SCSI_CONTROLLERS else "lsilogic",
                 bus,
                 sharing.get(settings.get(f"scsi{bus}.sharedbus", ""), "noSharing"),
             )
         if _is_true(settings, f"sata{bus}.present"):
-            yield build.sata_controller(bus)
+            yield sata_controller(bus)
         if _is_true(settings, f"nvme{bus}.present"):
-            yield build.nvme_controller(bus)
+            yield nvme_controller(bus)
 
 
 def _read_drives(settings: dict[str, str], vmx_path: str) -> Iterator[Device]:
-    for kind in build.STORAGE_KINDS:
+    for kind in STORAGE_KINDS:
         for bus in range(kind.most):
             for unit in kind.usable_units:
                 place = f"{kind.name}{bus}:{unit}"
@@ -228,7 +237,7 @@ def _read_drives(settings: dict[str, str], vmx_path: str) -> Iterator[Device]:
 
 def _read_drive(settings: dict[str, str], place: str, controller: int, unit: int, vmx_path: str) -> Device:
     if "cdrom" in settings.get(f"{place}.devicetype", "disk"):
-        return build.cdrom(controller, unit)
+        return cdrom(controller, unit)
     path = absolute(settings.get(f"{place}.filename", ""), vmx_path)
     backing = _device.VirtualDisk.FlatVer2BackingInfo(
         fileName=path,
@@ -253,16 +262,16 @@ def _read_cards(settings: dict[str, str]) -> Iterator[Device]:
                 )
             )
         else:
-            backing = build.network_backing(settings.get(f"{place}.networkname", ""), None)
+            backing = network_backing(settings.get(f"{place}.networkname", ""), None)
         model = settings.get(f"{place}.virtualdev", "vmxnet3")
         start = settings.get(f"{place}.startconnected", "TRUE").upper() == "TRUE"
-        kind = build.ETHERNET_CARDS.get(model, _device.VirtualVmxnet3)
+        kind = ETHERNET_CARDS.get(model, _device.VirtualVmxnet3)
         yield kind(
             key=-100 - number,
             backing=backing,
             addressType=_API_ADDRESS_TYPES.get(settings.get(f"{place}.addresstype", ""), "manual"),
             macAddress=settings.get(f"{place}.address") or settings.get(f"{place}.generatedaddress"),
-            connectable=build.connect_info(connected=False, start_connected=start),
+            connectable=connect_info(connected=False, start_connected=start),
         )
 
 

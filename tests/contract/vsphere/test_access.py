@@ -17,7 +17,7 @@ from app.domain.errors import (
 from app.domain.platforms import PlatformKind
 from app.domain.vms import PowerState
 from app.simulator.server import VSphereSimulator
-from app.simulator.spec import Flavour, Licence, SimulatorSpec, UserSpec, VmSpec
+from app.simulator.spec import Flavour, License, SimulatorSpec, UserSpec, VmSpec
 from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from tests.contract.vsphere.conftest import QUICK
@@ -28,7 +28,7 @@ from tests.support.simulated import platform_of
 __all__ = ["shared", "simulator", "vsphere"]
 
 
-# ---- rights, licences, certificates ---------------------------------------------------------------------------
+# ---- rights, licenses, certificates ---------------------------------------------------------------------------
 
 
 def test_account_without_rights_is_told_which_one_is_missing(
@@ -66,7 +66,7 @@ def esxi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VSphereSimulator]
         version="7.0.3",
         hosts=("esx01.lab",),
         users=(UserSpec(name="root", password="root-password"),),
-        licence=Licence.FREE,
+        license=License.FREE,
         vms=(VmSpec(name="lonely", disks=(DISK,)),),
     )
     with VSphereSimulator(spec, tmp_path_factory.mktemp("esxi") / "host") as simulator:

@@ -6,7 +6,7 @@ import pytest
 from app.simulator.guests import FatVolume, NotFat, Partition, VolumeFull
 from app.simulator.guests.fat_layout import FatLayout
 from app.simulator.guests.partitions import planned_partition
-from tests.unit.simulator.guests import judges
+from tests.unit.simulator.guests import external_tools
 from tests.unit.simulator.guests.memory import MemoryDisk
 
 MIB = 1 << 20
@@ -70,13 +70,13 @@ def test_a_shaken_volume_is_valid_and_readable_for_others(
         mounted = FatVolume.mount(disk, partition)
         assert contents(mounted) == expected
         assert mounted.free_bytes == volume.free_bytes
-        file = judges.save(disk, tmp_path / "disk")
-        assert judges.check_volume(file, partition) == ""
+        file = external_tools.save(disk, tmp_path / "disk")
+        assert external_tools.check_volume(file, partition) == ""
         volume = mounted
-    listed = judges.run("mdir", "-b", "-/", "-i", f"{file}@@{partition.start}", "::").stdout.splitlines()
+    listed = external_tools.run("mdir", "-b", "-/", "-i", f"{file}@@{partition.start}", "::").stdout.splitlines()
     assert {line.removeprefix("::/") for line in listed if not line.endswith("/")} == set(expected)
     largest = max(expected, key=lambda path: len(expected[path]))
-    judges.run("mcopy", "-n", "-i", f"{file}@@{partition.start}", f"::/{largest}", tmp_path / "copy")
+    external_tools.run("mcopy", "-n", "-i", f"{file}@@{partition.start}", f"::/{largest}", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == expected[largest]
 
 
@@ -90,7 +90,7 @@ def test_a_crowded_directory_grows(tmp_path: Path) -> None:
         volume.create(f"in the root {number}", b"")
     partition = planned_partition(disk.capacity_bytes)
     assert len(FatVolume.mount(disk, partition).files) == 400
-    assert judges.check_volume(judges.save(disk, tmp_path / "disk"), partition) == ""
+    assert external_tools.check_volume(external_tools.save(disk, tmp_path / "disk"), partition) == ""
 
 
 @pytest.mark.outside_tools("fsck.fat")
@@ -109,7 +109,7 @@ def test_a_full_volume_says_so_and_stays_valid(tmp_path: Path) -> None:
     partition = planned_partition(disk.capacity_bytes)
     mounted = FatVolume.mount(disk, partition)
     assert mounted.read(mounted.file("scattered")) == Random(1).randbytes(150_000)
-    assert judges.check_volume(judges.save(disk, tmp_path / "disk"), partition) == ""
+    assert external_tools.check_volume(external_tools.save(disk, tmp_path / "disk"), partition) == ""
 
 
 def test_a_full_root_directory_of_fat16_says_so() -> None:

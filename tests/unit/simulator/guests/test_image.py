@@ -9,7 +9,7 @@ from app.simulator.guests import FatVolume, find_partition, install_guest
 from app.simulator.guests.content import ContentMaker, Kind
 from app.simulator.guests.partitions import Scheme, planned_partition
 from tests.support.outside import find_tool
-from tests.unit.simulator.guests import judges
+from tests.unit.simulator.guests import external_tools
 from tests.unit.simulator.guests.memory import MemoryDisk
 
 MIB = 1 << 20
@@ -25,7 +25,7 @@ def test_a_fresh_disk_has_a_valid_file_system_with_files(tmp_path: Path, scheme:
     assert volume is not None
     partition = find_partition(disk)
     assert partition == planned_partition(disk.capacity_bytes)
-    assert judges.check_volume(judges.save(disk, tmp_path / "disk"), partition) == ""
+    assert external_tools.check_volume(external_tools.save(disk, tmp_path / "disk"), partition) == ""
     mounted = FatVolume.mount(disk, partition)
     used = sum(file.size_bytes for file in mounted.files)
     assert disk.capacity_bytes // 6 <= used <= disk.capacity_bytes // 4
@@ -38,11 +38,11 @@ def test_partition_tools_agree_with_the_table(tmp_path: Path, scheme: Scheme) ->
         pytest.skip("sfdisk is not installed on this machine")
     disk = MemoryDisk(70 * MIB)
     install_guest(disk, seed=3, scheme=scheme)
-    file = judges.save(disk, tmp_path / "disk")
-    verdict = judges.run("sfdisk", "--verify", file)
+    file = external_tools.save(disk, tmp_path / "disk")
+    verdict = external_tools.run("sfdisk", "--verify", file)
     assert verdict.returncode == 0, verdict.stdout + verdict.stderr
     assert "No errors detected" in verdict.stdout
-    table = json.loads(judges.run("sfdisk", "--json", file).stdout)["partitiontable"]
+    table = json.loads(external_tools.run("sfdisk", "--json", file).stdout)["partitiontable"]
     (only,) = table["partitions"]
     partition = find_partition(disk)
     assert partition is not None

@@ -8,7 +8,7 @@ import pytest
 from app.simulator.guests import FatVolume, GuestNotRunning, Guests, find_partition, install_guest
 from app.simulator.storage import DatastoreFull, DiskStore, SimDatastore, SimDisk
 from tests.support.waiting import wait_until
-from tests.unit.simulator.guests import judges
+from tests.unit.simulator.guests import external_tools
 
 MIB = 1 << 20
 
@@ -85,7 +85,7 @@ def complaints(disk: SimDisk, file: Path) -> str:
     assert partition is not None
     file.unlink(missing_ok=True)
     disk.export_raw(file)
-    return judges.check_volume(file, partition)
+    return external_tools.check_volume(file, partition)
 
 
 @pytest.mark.outside_tools("fsck.fat")

@@ -184,7 +184,7 @@ def test_an_export_is_mounted_used_and_unmounted(lab: VmLab, tmp_path: Path) -> 
     vm.UnregisterVM()
     for system in systems:
         system.RemoveDatastore(datastore)
-    assert "instant" not in [one.name for one in lab.datacenter.datastore]
+    assert "instant" not in [left.name for left in lab.datacenter.datastore]
     assert (tmp_path / "export" / "booted" / "booted.vmx").exists()
 
 

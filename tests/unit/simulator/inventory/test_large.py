@@ -1,4 +1,4 @@
-"""Ten thousand VMs: built in a moment, described when somebody asks."""
+"""Ten thousand VMs: built in a moment, described on demand."""
 
 import time
 from pathlib import Path
@@ -57,7 +57,9 @@ def test_one_paged_query_reads_a_thousand_vms(tmp_path: Path) -> None:
     with VmLab(tmp_path, large_spec(1000)) as lab:
         rows = collected(lab)
         assert len(rows) == 1000
-        first = {one.name: one.val for one in rows[0].propSet}
+        first = {prop.name: prop.val for prop in rows[0].propSet}
         assert set(first) == set(PATHS)
-        disk = next(one for one in first["config.hardware.device"] if isinstance(one, vim.vm.device.VirtualDisk))
+        disk = next(
+            device for device in first["config.hardware.device"] if isinstance(device, vim.vm.device.VirtualDisk)
+        )
         assert disk.capacityInBytes == 20 << 30

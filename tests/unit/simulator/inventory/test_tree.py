@@ -54,7 +54,7 @@ def test_a_bare_host_has_the_ids_that_clients_know(tmp_path: Path) -> None:
         compute = datacenter.hostFolder.childEntity[0]
         places = [content.rootFolder, datacenter, datacenter.vmFolder, datacenter.hostFolder, compute]
         places += [datacenter.datastoreFolder, datacenter.networkFolder, compute.resourcePool, compute.host[0]]
-        ids = [one._moId for one in places]
+        ids = [place._moId for place in places]
         assert ids == [
             "ha-folder-root", "ha-datacenter", "ha-folder-vm", "ha-folder-host", "ha-compute-res",
             "ha-folder-datastore", "ha-folder-network", "ha-root-pool", "ha-host",

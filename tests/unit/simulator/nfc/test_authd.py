@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from app.simulator.nfc import NfcTls, TicketBook
+from app.simulator.nfc import NfcTls, TicketStore
 from tests.support.fakes import TurnableClock
 from tests.support.nfc_lab import LabCertificate, NfcLab
 from tests.support.waiting import wait_until
@@ -123,18 +123,16 @@ def test_stopping_ends_connections_in_every_state(lab: NfcLab) -> None:
     lab.server.stop()
 
 
-def test_tickets_expire_and_can_be_revoked() -> None:
+def test_tickets_expire_and_are_redeemed_once() -> None:
     clock = TurnableClock()
-    book = TicketBook(clock, lifetime_s=60)
-    old, other = book.issue("vm-1", 2000, writable=False), book.issue("vm-2", None, writable=True)
+    tickets = TicketStore(clock, lifetime_s=60)
+    old, other = tickets.issue("vm-1", 2000, writable=False), tickets.issue("vm-2", None, writable=True)
     clock.turn(59)
-    assert book.is_valid(old)
-    book.revoke_vm("vm-2")
-    assert book.redeem(other) is None
-    fresh = book.issue("vm-1", 2000, writable=True)
+    assert tickets.redeem(other) is not None
+    assert tickets.redeem(other) is None
+    fresh = tickets.issue("vm-1", 2000, writable=True)
     clock.turn(2)
-    assert not book.is_valid(old)
-    assert book.redeem(old) is None
-    ticket = book.redeem(fresh)
+    assert tickets.redeem(old) is None
+    ticket = tickets.redeem(fresh)
     assert ticket is not None
     assert (ticket.vm_moid, ticket.disk_key, ticket.writable) == ("vm-1", 2000, True)

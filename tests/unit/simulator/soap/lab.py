@@ -128,12 +128,12 @@ class Lab:
                 name="Shanghai",
                 parent=self.root.ref,
                 vmFolder=self.vm_folder.ref,
-                **{f"{name}Folder": one.ref for name, one in others.items()},
+                **{f"{name}Folder": folder.ref for name, folder in others.items()},
             )
         )
         self.vm_folder.set(parent=self.datacenter.ref)
-        for one in others.values():
-            one.set(parent=self.datacenter.ref)
+        for folder in others.values():
+            folder.set(parent=self.datacenter.ref)
         self.root.set(childEntity=[self.datacenter.ref])
         self.host = self.world.add(Host(self.world, "host-9", name="esx01.lab", vm=[], parent=others["host"].ref))
         others["host"].set(childEntity=[self.host.ref])
@@ -238,4 +238,4 @@ def one_object(obj: Any, paths: list[str]) -> Any:
 
 def values_of(content: Any) -> dict[str, Any]:
     """Return the properties of an ObjectContent by name."""
-    return {one.name: one.val for one in content.propSet}
+    return {prop.name: prop.val for prop in content.propSet}

@@ -1,4 +1,4 @@
-"""What the two flavours and versions tell of themselves."""
+"""How the two flavours and versions introduce themselves."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyVmomi import SoapAdapter, VmomiSupport, vim
 
-from app.simulator.spec import Flavour, Licence, UserSpec, Version
+from app.simulator.spec import Flavour, License, UserSpec, Version
 from tests.unit.simulator.soap.lab import SPEC, Lab, reference
 
 ROOT = UserSpec(name="root", password="right")
@@ -80,22 +80,22 @@ def test_undocumented_content_names_the_nfc_service(tmp_path: Path, flavour: Fla
 
 
 @pytest.mark.parametrize(
-    ("licence", "edition"),
+    ("license", "edition"),
     [
-        (Licence.EVALUATION, "eval"),
-        (Licence.ENTERPRISE, "esx.enterprisePlus.cpuPackage"),
-        (Licence.FREE, "esxBasic"),
+        (License.EVALUATION, "eval"),
+        (License.ENTERPRISE, "esx.enterprisePlus.cpuPackage"),
+        (License.FREE, "esxBasic"),
     ],
 )
-def test_the_licence_can_be_read(tmp_path: Path, licence: Licence, edition: str) -> None:
-    lab = Lab(tmp_path, replace(SPEC, licence=licence))
+def test_the_license_can_be_read(tmp_path: Path, license: License, edition: str) -> None:
+    lab = Lab(tmp_path, replace(SPEC, license=license))
     lab.start()
     try:
         with lab.client() as instance:
             manager = instance.content.licenseManager
             assert manager.licenses[0].editionKey == edition
             assert manager.licensedEdition == edition
-            features = [one.value for one in manager.licenses[0].properties if one.key == "feature"]
-            assert bool(features) == (licence is not Licence.FREE)
+            features = [prop.value for prop in manager.licenses[0].properties if prop.key == "feature"]
+            assert bool(features) == (license is not License.FREE)
     finally:
         lab.stop()

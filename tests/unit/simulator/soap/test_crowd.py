@@ -44,8 +44,8 @@ class Crowd:
                 update = collector.WaitForUpdatesEx(version, PC.WaitOptions(maxWaitSeconds=1))
                 if update is not None:
                     version = update.version
-                    for one in updates_in(update):
-                        (seen.discard if one.kind == "leave" else seen.add)(one.obj._moId)
+                    for change in updates_in(update):
+                        (seen.discard if change.kind == "leave" else seen.add)(change.obj._moId)
 
     def read(self) -> None:
         """Read everything of every VM, page by page, again and again."""
@@ -83,7 +83,7 @@ def view_of_vms(instance: Any) -> Any:
 
 
 def updates_in(update: Any) -> Iterator[Any]:
-    return (one for part in update.filterSet for one in part.objectSet)
+    return (changed for part in update.filterSet for changed in part.objectSet)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

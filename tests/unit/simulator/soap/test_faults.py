@@ -14,7 +14,7 @@ from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from app.domain.extents import Extent
 from app.simulator.faults import FaultScript
-from app.simulator.spec import Licence
+from app.simulator.spec import License
 from tests.unit.simulator.soap.lab import SPEC, Lab, reference
 
 
@@ -105,8 +105,8 @@ def test_the_key_is_readable_by_its_owner_only(lab: Lab) -> None:
     assert key.stat().st_mode & 0o077 == 0
 
 
-def test_the_free_licence_refuses_every_change_and_no_question(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, replace(SPEC, licence=Licence.FREE))
+def test_the_free_license_refuses_every_change_and_no_question(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, replace(SPEC, license=License.FREE))
     lab.add_vm("web-01")
     lab.start()
     try:

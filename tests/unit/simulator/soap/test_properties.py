@@ -38,7 +38,7 @@ def test_arrays_and_their_elements_are_resolved(lab: Lab) -> None:
         found = read(
             instance, vim.VirtualMachine("vm-1"), path, path + '["2001"]', path + "[2001].backing.fileName"
         )
-        assert [one.key for one in found[path]] == [2000, 2001]
+        assert [item.key for item in found[path]] == [2000, 2001]
         assert found[path + '["2001"]'].capacityInBytes == 5 << 30
         assert found[path + "[2001].backing.fileName"] == "[ds1] vm/disk-2001.vmdk"
 
@@ -57,7 +57,7 @@ def test_attribute_access_of_pyvmomi_gives_values_none_and_empty_lists(lab: Lab)
         assert vm.name == "web-01"
         assert vm.snapshot is None
         assert vm.network == []
-        assert [one._moId for one in vm.datastore] == ["datastore-7"]
+        assert [datastore._moId for datastore in vm.datastore] == ["datastore-7"]
         assert vm.parent.name == "vm"
 
 
@@ -102,7 +102,7 @@ def test_properties_of_a_base_type_apply_to_derived_objects(lab: Lab) -> None:
             ],
         )
         (content,) = instance.content.propertyCollector.RetrieveContents([spec])
-        assert [one.name for one in content.propSet] == ["name", "runtime.powerState"]
+        assert [prop.name for prop in content.propSet] == ["name", "runtime.powerState"]
 
 
 def test_objects_of_other_types_are_not_reported(lab: Lab) -> None:
@@ -150,7 +150,7 @@ def test_traversals_that_name_each_other_reach_the_whole_tree(lab: Lab) -> None:
     with lab.client() as instance:
         spec = recursive_spec(instance.content.rootFolder)
         found = instance.content.propertyCollector.RetrieveContents([spec])
-        names = sorted(values_of(one)["name"] for one in found)
+        names = sorted(values_of(obj)["name"] for obj in found)
         assert names == ["Datacenters", "Production", "Shanghai", "db-01", "vm", "web-01"]
 
 
@@ -166,7 +166,7 @@ def test_a_loop_of_traversals_ends(lab: Lab) -> None:
             propSet=[PC.PropertySpec(type=vim.ManagedEntity, pathSet=["name"])],
         )
         found = instance.content.propertyCollector.RetrieveContents([spec])
-        assert sorted(values_of(one)["name"] for one in found) == ["vm", "web-01"]
+        assert sorted(values_of(obj)["name"] for obj in found) == ["vm", "web-01"]
 
 
 def test_an_unknown_traversal_name_is_refused(lab: Lab) -> None:
@@ -188,7 +188,7 @@ def test_pages_have_at_most_max_objects_and_end_without_a_token(lab: Lab) -> Non
         sizes, names = [], []
         while True:
             sizes.append(len(page.objects))
-            names += [values_of(one)["name"] for one in page.objects]
+            names += [values_of(content)["name"] for content in page.objects]
             if not page.token:
                 break
             page = collector.ContinueRetrievePropertiesEx(page.token)
@@ -232,14 +232,14 @@ def test_an_object_that_goes_between_two_pages_is_left_out(lab: Lab) -> None:
         page = collector.RetrievePropertiesEx(
             [vm_filter(all_vms(instance), ["name"])], PC.RetrieveOptions(maxObjects=1)
         )
-        seen = {one.obj._moId for one in page.objects}
+        seen = {content.obj._moId for content in page.objects}
         gone = next(vm for vm in vms if vm.moid not in seen)
         lab.world.remove(gone)
         rest = collector.ContinueRetrievePropertiesEx(page.token)
-        rest_ids = {one.obj._moId for one in rest.objects}
+        rest_ids = {content.obj._moId for content in rest.objects}
         while rest.token:
             rest = collector.ContinueRetrievePropertiesEx(rest.token)
-            rest_ids |= {one.obj._moId for one in rest.objects}
+            rest_ids |= {content.obj._moId for content in rest.objects}
         assert rest_ids == {vm.moid for vm in vms} - seen - {gone.moid}
 
 

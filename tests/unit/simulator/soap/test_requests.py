@@ -140,7 +140,7 @@ def test_arguments_arrive_as_they_were_sent(lab: Lab) -> None:
         vm = reference(vim.VirtualMachine, "vm-1", instance)
         answer = vm.QueryChangedDiskAreas(None, 65536, 5 << 32, "52 aa/7")
         assert (answer.startOffset, answer.length) == (5 << 32, 1 << 40)
-        assert [(one.start, one.length) for one in answer.changedArea] == [(5 << 32, 65536), (1 << 33, 65536)]
+        assert [(area.start, area.length) for area in answer.changedArea] == [(5 << 32, 65536), (1 << 33, 65536)]
 
 
 def test_faults_keep_their_class_and_properties(lab: Lab) -> None:
@@ -168,7 +168,7 @@ def test_the_version_list_names_the_server_and_its_elders(lab: Lab) -> None:
         made.request("GET", "/sdk/vimServiceVersions.xml")
         root = ElementTree.fromstring(made.getresponse().read())
     assert root.findtext("namespace/version") == "8.0.3.0"
-    older = [one.text for one in root.findall("namespace/priorVersions/version")]
+    older = [version.text for version in root.findall("namespace/priorVersions/version")]
     assert {"7.0.3.0", "6.7", "5.5"} <= set(older)
     assert not {"8.0.3.0", "8.0.3.1", "9.0.0.0"} & set(older)
 

@@ -62,7 +62,7 @@ def values(declared: Any, depth: int) -> st.SearchStrategy[Any]:
         return simple[declared]
     if issubclass(declared, list):
         items = st.lists(values(declared.Item, depth), max_size=2)
-        return items.map(lambda found: declared([one for one in found if one is not None]))
+        return items.map(lambda found: declared([obj for obj in found if obj is not None]))
     if issubclass(declared, VmomiSupport.Enum):
         return st.sampled_from(declared.values)
     if issubclass(declared, VmomiSupport.ManagedObject):
@@ -91,8 +91,8 @@ def objects(draw: st.DrawFn, kind: type[Any], depth: int) -> Any:
 def fill_required(value: Any) -> None:
     """Set what pyVmomi's serializer insists on, so that both have something to write."""
     if isinstance(value, list):
-        for one in value:
-            fill_required(one)
+        for item in value:
+            fill_required(item)
     if not isinstance(value, VmomiSupport.DataObject):
         return
     for info in value._GetPropertyList():

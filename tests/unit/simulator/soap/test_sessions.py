@@ -114,7 +114,7 @@ def test_sessions_of_others_can_be_listed_and_ended(lab: Lab) -> None:
     with lab.client() as mine, lab.client() as other:
         manager = mine.content.sessionManager
         key = other.content.sessionManager.currentSession.key
-        assert key in [one.key for one in manager.sessionList]
+        assert key in [session.key for session in manager.sessionList]
         assert manager.SessionIsActive(key, ADMIN.name)
         manager.TerminateSession([key])
         assert not manager.SessionIsActive(key, ADMIN.name)
@@ -158,7 +158,7 @@ def test_a_property_that_needs_a_privilege_is_missing_with_its_reason(lab: Lab) 
             ],
         )
         (content,) = instance.content.propertyCollector.RetrieveContents([spec])
-        assert [one.name for one in content.propSet] == ["defaultLocale"]
+        assert [prop.name for prop in content.propSet] == ["defaultLocale"]
         assert content.missingSet[0].path == "sessionList"
         assert isinstance(content.missingSet[0].fault, vim.fault.NoPermission)
 
@@ -171,17 +171,20 @@ def test_privileges_can_be_asked_for_before_they_are_needed(lab: Lab) -> None:
         asked = ["VirtualMachine.State.CreateSnapshot", "System.Read"]
         manager = content.authorizationManager
         (answer,) = manager.HasPrivilegeOnEntities([vm.ref], key, asked)
-        assert {one.privId: one.isGranted for one in answer.privAvailability} == {asked[0]: False, asked[1]: True}
+        assert {answered.privId: answered.isGranted for answered in answer.privAvailability} == {
+            asked[0]: False,
+            asked[1]: True,
+        }
         assert manager.HasPrivilegeOnEntity(vm.ref, key, asked) == [False, True]
         (admin,) = manager.HasUserPrivilegeOnEntities([vm.ref], ADMIN.name, asked)
-        assert all(one.isGranted for one in admin.privAvailability)
+        assert all(answered.isGranted for answered in admin.privAvailability)
 
 
 def test_roles_and_permissions_can_be_read(lab: Lab) -> None:
     with lab.client() as instance:
         manager = instance.content.authorizationManager
-        roles = {one.roleId: one for one in manager.roleList}
-        permissions = {one.principal: one.roleId for one in manager.RetrieveAllPermissions()}
+        roles = {role.roleId: role for role in manager.roleList}
+        permissions = {permission.principal: permission.roleId for permission in manager.RetrieveAllPermissions()}
         assert "VirtualMachine.State.CreateSnapshot" in roles[permissions[ADMIN.name]].privilege
         assert "VirtualMachine.State.CreateSnapshot" not in roles[permissions[READER.name]].privilege
 
@@ -215,4 +218,4 @@ def test_many_clients_are_served_at_once(lab: Lab) -> None:
 def test_passwords_stay_out_of_representations(lab: Lab) -> None:
     assert "right" not in repr(UserSpec(name="u", password="right"))
     with lab.client():
-        assert all(one.cookie not in repr(one) for one in lab.world.sessions.all())
+        assert all(session.cookie not in repr(session) for session in lab.world.sessions.all())

@@ -121,8 +121,8 @@ def test_finished_tasks_can_be_read_page_by_page(lab: Lab, vm: Vm) -> None:
         manager = instance.content.taskManager
         failed = vim.TaskFilterSpec(state=[vim.TaskInfo.State.error])
         everything = manager.CreateCollectorForTasks(vim.TaskFilterSpec())
-        assert [one.state for one in everything.ReadNextTasks(2)] == ["success", "error"]
-        assert [one.state for one in everything.ReadNextTasks(2)] == ["success"]
+        assert [task.state for task in everything.ReadNextTasks(2)] == ["success", "error"]
+        assert [task.state for task in everything.ReadNextTasks(2)] == ["success"]
         assert everything.ReadNextTasks(2) == []
         assert len(manager.CreateCollectorForTasks(failed).ReadNextTasks(10)) == 1
         assert len(everything.latestPage) == 3

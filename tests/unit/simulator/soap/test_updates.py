@@ -25,9 +25,9 @@ def watch_vms(instance: Any, *paths: str) -> Any:
 
 def changes(update: Any) -> list[tuple[str, str, dict[str, Any]]]:
     return [
-        (one.kind, one.obj._moId, {change.name: change.val for change in one.changeSet})
+        (changed.kind, changed.obj._moId, {change.name: change.val for change in changed.changeSet})
         for filter_update in update.filterSet
-        for one in filter_update.objectSet
+        for changed in filter_update.objectSet
     ]
 
 
@@ -51,7 +51,7 @@ def test_first_answer_holds_everything_and_later_ones_only_changes(lab: Lab) -> 
     with lab.client() as instance:
         collector = watch_vms(instance, "name", "runtime.powerState", "snapshot")
         first = collector.WaitForUpdatesEx("", AT_ONCE)
-        assert sorted(changes(first), key=lambda one: one[1]) == [
+        assert sorted(changes(first), key=lambda pair: pair[1]) == [
             ("enter", "vm-1", {"name": "web-01", "runtime.powerState": "poweredOn"}),
             ("enter", "vm-2", {"name": "db-01", "runtime.powerState": "poweredOn"}),
         ]

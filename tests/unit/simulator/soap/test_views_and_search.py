@@ -18,7 +18,7 @@ def vm(lab: Lab) -> Vm:
 
 
 def names(refs: list[Any]) -> list[str]:
-    return sorted(one.name for one in refs)
+    return sorted(ref.name for ref in refs)
 
 
 def test_a_view_shows_what_is_inside_however_deep(lab: Lab, vm: Vm) -> None:
@@ -114,7 +114,7 @@ def test_events_can_be_filtered(lab: Lab, vm: Vm) -> None:
     def query(**wish: Any) -> list[str | None]:
         with lab.client() as instance:
             found = instance.content.eventManager.QueryEvents(spec(**wish))
-            return [one.fullFormattedMessage for one in found if isinstance(one, vim.event.VmEvent)]
+            return [obj.fullFormattedMessage for obj in found if isinstance(obj, vim.event.VmEvent)]
 
     assert query() == ["on", "off", "on"]
     assert query(entity=spec.ByEntity(entity=vm.ref, recursion="self")) == ["on", "off"]
@@ -132,16 +132,16 @@ def test_events_can_be_read_page_by_page(lab: Lab, vm: Vm) -> None:
     with lab.client() as instance:
         manager = instance.content.eventManager
         collector = manager.CreateCollectorForEvents(vim.event.EventFilterSpec(type=[vim.event.VmPoweredOnEvent]))
-        assert [one.fullFormattedMessage for one in collector.ReadNextEvents(3)] == ["0", "1", "2"]
-        assert [one.fullFormattedMessage for one in collector.ReadNextEvents(3)] == ["3"]
+        assert [event.fullFormattedMessage for event in collector.ReadNextEvents(3)] == ["0", "1", "2"]
+        assert [event.fullFormattedMessage for event in collector.ReadNextEvents(3)] == ["3"]
         lab.world.events.post(vim.event.VmPoweredOnEvent, "late", vm=vm)
-        assert [one.fullFormattedMessage for one in collector.ReadNextEvents(3)] == ["late"]
+        assert [event.fullFormattedMessage for event in collector.ReadNextEvents(3)] == ["late"]
         collector.RewindCollector()
-        assert [one.fullFormattedMessage for one in collector.ReadNextEvents(1)] == ["0"]
+        assert [event.fullFormattedMessage for event in collector.ReadNextEvents(1)] == ["0"]
         collector.ResetCollector()
-        assert [one.fullFormattedMessage for one in collector.ReadPreviousEvents(2)] == ["late", "3"]
+        assert [event.fullFormattedMessage for event in collector.ReadPreviousEvents(2)] == ["late", "3"]
         collector.SetCollectorPageSize(2)
-        assert [one.fullFormattedMessage for one in collector.latestPage] == ["late", "3"]
+        assert [event.fullFormattedMessage for event in collector.latestPage] == ["late", "3"]
         assert manager.latestEvent.fullFormattedMessage == "late"
 
 

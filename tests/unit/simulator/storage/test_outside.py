@@ -1,4 +1,4 @@
-"""qemu-img is the judge of the files' formats."""
+"""qemu-img reads the files, and finds them in its formats."""
 
 import json
 import subprocess
@@ -22,8 +22,8 @@ def qemu_img(*arguments: str | Path) -> str:
 
 
 def info(file: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(qemu_img("info", "--output=json", file))
-    return told
+    printed: dict[str, Any] = json.loads(qemu_img("info", "--output=json", file))
+    return printed
 
 
 def scribble(disk: SimDisk, random: Random) -> None:
@@ -64,8 +64,8 @@ def test_qemu_sees_the_same_bytes_through_every_disk_of_a_chain(
         exported = tmp_path / f"{disk.path.name}.raw"
         disk.export_raw(exported)
         assert exported.read_bytes() == disk.read(0, CAPACITY)
-        told = qemu_img("compare", "-f", "vmdk", "-F", "raw", datastore.resolve(disk.path), exported)
-        assert "identical" in told
+        printed = qemu_img("compare", "-f", "vmdk", "-F", "raw", datastore.resolve(disk.path), exported)
+        assert "identical" in printed
 
 
 def test_qemu_sees_the_same_bytes_after_merging_and_moving(
@@ -75,8 +75,8 @@ def test_qemu_sees_the_same_bytes_after_merging_and_moving(
     leaf.export_raw(tmp_path / "before.raw")
     child.merge_into_parent()
     store.move("[ds1] web/web.vmdk", "[ds1] moved/web.vmdk")
-    told = qemu_img("compare", "-F", "raw", datastore.resolve(leaf.path), tmp_path / "before.raw")
-    assert "identical" in told
+    printed = qemu_img("compare", "-F", "raw", datastore.resolve(leaf.path), tmp_path / "before.raw")
+    assert "identical" in printed
 
 
 def test_what_qemu_converts_from_a_chain_is_what_we_read(

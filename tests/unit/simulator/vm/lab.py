@@ -72,7 +72,7 @@ class VmLab:
 
     def machine(self, name: str) -> VirtualMachine:
         machines: list[VirtualMachine] = list(self.sim.world.inventory.vms.values())
-        return next(one for one in machines if one.name == name)
+        return next(machine for machine in machines if machine.name == name)
 
     def vm(self, name: str) -> Any:
         return vim.VirtualMachine(self.machine(name).moid, self.si._stub)
@@ -183,11 +183,11 @@ def removal(device: Any, *, destroy: bool = False) -> Any:
 
 def disks(of: Any) -> list[Any]:
     """Return the disks of a VM or a snapshot."""
-    return [one for one in of.config.hardware.device if isinstance(one, vim.vm.device.VirtualDisk)]
+    return [device for device in of.config.hardware.device if isinstance(device, vim.vm.device.VirtualDisk)]
 
 
 def devices(of: Any, kind: type[Any]) -> list[Any]:
-    return [one for one in of.config.hardware.device if isinstance(one, kind)]
+    return [device for device in of.config.hardware.device if isinstance(device, kind)]
 
 
 def device(of: Any, kind: type[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Changed block tracking over the wire: when it comes into force, what it tells, and when it refuses to."""
+"""Changed block tracking over the wire: when it comes into force, what it reports, and when it refuses."""
 
 from pathlib import Path
 from typing import Any
@@ -135,8 +135,8 @@ def test_a_long_answer_comes_in_pages_that_join_without_gaps(lab: VmLab, monkeyp
         answer = query(vm, snapshot, since, start=position)
         assert answer.startOffset == position
         assert answer.length > 0
-        assert all(position <= one.start and one.start + one.length <= position + answer.length
-                   for one in answer.changedArea)  # fmt: skip
+        assert all(position <= area.start and area.start + area.length <= position + answer.length
+                   for area in answer.changedArea)  # fmt: skip
         found += areas(answer)
         position += answer.length
         pages += 1
@@ -153,7 +153,7 @@ def test_an_answer_begins_where_it_was_asked_for(lab: VmLab) -> None:
     lab.leaf("web-01").write(0, bytes(8 * GRAIN))
     second = lab.snapshot(vm)
     answer = query(vm, second, since, start=2 * GRAIN + 512)
-    assert [(one.start, one.length) for one in answer.changedArea] == [(2 * GRAIN + 512, 6 * GRAIN - 512)]
+    assert [(area.start, area.length) for area in answer.changedArea] == [(2 * GRAIN + 512, 6 * GRAIN - 512)]
     assert answer.startOffset + answer.length == 4 * MIB
 
 

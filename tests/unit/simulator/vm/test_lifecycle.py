@@ -62,11 +62,11 @@ def test_an_unregistered_vm_comes_back_with_everything(lab: VmLab) -> None:
         facts = ("fileName", "diskMode", "uuid", "thinProvisioned")
         return [
             [
-                *(one.key, type(one).__name__, one.controllerKey, one.unitNumber),
-                *(getattr(one.backing, fact, None) for fact in facts),
-                *(getattr(one, fact, None) for fact in ("capacityInBytes", "macAddress")),
+                *(device.key, type(device).__name__, device.controllerKey, device.unitNumber),
+                *(getattr(device.backing, fact, None) for fact in facts),
+                *(getattr(device, fact, None) for fact in ("capacityInBytes", "macAddress")),
             ]
-            for one in config.hardware.device
+            for device in config.hardware.device
         ]
 
     assert shape(after) == shape(before)
@@ -244,7 +244,7 @@ def test_a_clone_is_an_independent_copy(lab: VmLab) -> None:
     assert copy.config.uuid != vm.config.uuid
     assert copy.config.instanceUuid != vm.config.instanceUuid
     assert disks(copy)[0].backing.uuid != disks(vm)[0].backing.uuid
-    macs = [device(one, _device.VirtualVmxnet3).macAddress for one in (vm, copy)]
+    macs = [device(machine, _device.VirtualVmxnet3).macAddress for machine in (vm, copy)]
     assert macs[0] != macs[1]
     assert vm.snapshot is None
     assert disks(vm)[0].backing.fileName == "[ds1] web-01/web-01.vmdk"

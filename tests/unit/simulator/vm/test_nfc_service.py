@@ -82,7 +82,7 @@ def test_a_frozen_disk_is_read_while_the_vm_runs(either: VmLab) -> None:
     snapshot = either.snapshot(vm)
     either.leaf("web-01").write(GRAIN, b"thawed")
     path = snapshot.config.hardware.device
-    frozen = next(one.backing.fileName for one in path if one.key == 2000)
+    frozen = next(part.backing.fileName for part in path if part.key == 2000)
     with opened(either, disk_ticket(either, "web-01")) as client:
         client.open_session()
         assert client.read(client.open_file(frozen), GRAIN, 6) == b"frozen"

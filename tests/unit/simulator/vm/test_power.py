@@ -92,7 +92,7 @@ def test_several_vms_start_at_once(lab: VmLab) -> None:
 
 
 def move_files(lab: VmLab) -> Any:
-    """Register the VM anew from a copy of its files at another place."""
+    """Register the VM again, from a copy of its files at another place."""
     vm = lab.vm("archive-01")
     lab.run(lab.si.content.virtualDiskManager.CopyVirtualDisk_Task(
         sourceName=disks(vm)[0].backing.fileName, destName="[ds2] copied/archive-01.vmdk"

@@ -66,7 +66,7 @@ def test_a_new_vm_has_its_devices_files_and_identity(lab: VmLab) -> None:
 
 def test_every_vm_has_the_default_devices_linked_to_their_controllers(lab: VmLab) -> None:
     vm = lab.create("fresh", new_controller(), new_disk(), new_disk(), new_card())
-    by_key = {one.key: one for one in vm.config.hardware.device}
+    by_key = {device.key: device for device in vm.config.hardware.device}
     assert {100, 200, 201, 300, 400, 500, 600, 700, 12000} <= set(by_key)
     assert list(by_key[1000].device) == [2000, 2001]
     assert {500, 12000, 1000, 4000} <= set(by_key[100].device)
@@ -180,10 +180,10 @@ def test_a_vm_that_does_not_fit_leaves_nothing_behind(lab: VmLab) -> None:
 )
 def test_a_device_change_that_makes_no_sense_is_refused(lab: VmLab, changes: list[Any], fault: type[Any]) -> None:
     vm = lab.vm("web-01")
-    before = [one.key for one in vm.config.hardware.device]
+    before = [device.key for device in vm.config.hardware.device]
     with lab.refused(fault):
         lab.reconfigure(vm, new_card(), *changes)
-    assert [one.key for one in vm.config.hardware.device] == before
+    assert [device.key for device in vm.config.hardware.device] == before
 
 
 def test_the_refusal_names_the_change_that_is_wrong(lab: VmLab) -> None:

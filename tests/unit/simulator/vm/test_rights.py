@@ -1,4 +1,4 @@
-"""Who may do what: privileges one by one, and the free licence that refuses every change."""
+"""Who may do what: privileges one by one, and the free license that refuses every change."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
-from app.simulator.spec import Flavour, Licence, UserSpec, VmSpec
+from app.simulator.spec import Flavour, License, UserSpec, VmSpec
 from tests.unit.simulator.vm.conftest import SMALL
 from tests.unit.simulator.vm.lab import (
     ADMIN,
@@ -123,7 +123,7 @@ def test_each_act_needs_its_privilege(busy_lab: VmLab, what: str) -> None:
             act(busy_lab, vm)
         assert caught.value.privilegeId == privilege
     happened = busy_lab.sim.world.events.all()[events_before:]
-    assert not [one for one in happened if isinstance(one, vim.event.VmEvent)]
+    assert not [event for event in happened if isinstance(event, vim.event.VmEvent)]
 
 
 def test_the_privilege_is_enough(tmp_path: Path) -> None:
@@ -168,9 +168,9 @@ def test_space_and_networks_are_asked_for_where_they_are(tmp_path: Path) -> None
                 assert (caught.value.privilegeId, caught.value.object.name) == (privilege, where)
 
 
-def test_the_free_licence_reads_everything_and_changes_nothing(tmp_path: Path) -> None:
+def test_the_free_license_reads_everything_and_changes_nothing(tmp_path: Path) -> None:
     vms = (VmSpec(name="archive-01", disks=(SMALL,), powered_on=False, change_tracking=True),)
-    with VmLab(tmp_path, spec_of(*vms, flavour=Flavour.ESXI, licence=Licence.FREE)) as lab:
+    with VmLab(tmp_path, spec_of(*vms, flavour=Flavour.ESXI, license=License.FREE)) as lab:
         vm = lab.vm("archive-01")
         assert disks(vm)[0].capacityInBytes == 4 * MIB
         assert vm.QueryChangedDiskAreas(None, 2000, 0, "*").length == 4 * MIB

@@ -39,8 +39,8 @@ def flaws(value: Any, declared: Any, place: str) -> Iterator[str]:
         return
     if isinstance(value, list):
         item = getattr(declared, "Item", object)
-        for index, one in enumerate(value):
-            yield from flaws(one, item, f"{place}[{index}]")
+        for index, element in enumerate(value):
+            yield from flaws(element, item, f"{place}[{index}]")
         return
     try:
         VmomiSupport.CheckField(VmomiSupport.Object(name=place, type=declared, flags=0), value)
@@ -73,9 +73,9 @@ def changed_spec(spec: VmSpec) -> VmSpec:
 
 def ours(lab: VmLab) -> list[SimObject]:
     return [
-        one
-        for one in lab.sim.world.objects.values()
-        if type(one).__module__.startswith(("app.simulator.inventory", "app.simulator.vm"))
+        obj
+        for obj in lab.sim.world.objects.values()
+        if type(obj).__module__.startswith(("app.simulator.inventory", "app.simulator.vm"))
     ]
 
 
@@ -117,11 +117,11 @@ def test_every_property_crosses_the_wire(shown: VmLab) -> None:
 
 def test_the_disks_of_an_odd_vm_hang_where_they_should(shown: VmLab) -> None:
     vm = shown.vm("odd")
-    by_key = {one.key: one for one in vm.config.hardware.device}
+    by_key = {device.key: device for device in vm.config.hardware.device}
     kinds = {
-        one.key: type(by_key[one.controllerKey]).__name__.rpartition(".")[2]
-        for one in vm.config.hardware.device
-        if isinstance(one, vim.vm.device.VirtualDisk)
+        device.key: type(by_key[device.controllerKey]).__name__.rpartition(".")[2]
+        for device in vm.config.hardware.device
+        if isinstance(device, vim.vm.device.VirtualDisk)
     }
     assert kinds == {
         2000: "ParaVirtualSCSIController",

@@ -1,4 +1,4 @@
-"""Outside programs that judge guests' disks."""
+"""External programs that check guests' disks."""
 
 import os
 import subprocess

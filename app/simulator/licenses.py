@@ -1,8 +1,8 @@
-"""The LicenseManager: which licence the hosts have."""
+"""The LicenseManager: which license the hosts have."""
 
 from pyVmomi import vim, vmodl
 
-from app.simulator.spec import Licence
+from app.simulator.spec import License
 from app.simulator.world import World, WorldObject
 
 _EVALUATION_HOURS = 1440
@@ -14,31 +14,31 @@ class SimLicenseManager(WorldObject):
     vim_type = vim.LicenseManager
 
     def __init__(self, world: World, moid: str) -> None:
-        licence = _info(world.spec.licence, world.spec.version[0])
+        license = _info(world.spec.license, world.spec.version[0])
         super().__init__(
             world,
             moid,
-            licenses=[licence],
-            licensedEdition=licence.editionKey,
+            licenses=[license],
+            licensedEdition=license.editionKey,
             sourceAvailable=True,
-            evaluation=vim.LicenseManager.EvaluationInfo(properties=licence.properties),
+            evaluation=vim.LicenseManager.EvaluationInfo(properties=license.properties),
         )
 
 
-def _info(licence: Licence, major: str) -> vim.LicenseManager.LicenseInfo:
+def _info(license: License, major: str) -> vim.LicenseManager.LicenseInfo:
     key, edition, name = {
-        Licence.EVALUATION: ("00000-00000-00000-00000-00000", "eval", "Evaluation Mode"),
-        Licence.ENTERPRISE: (
+        License.EVALUATION: ("00000-00000-00000-00000-00000", "eval", "Evaluation Mode"),
+        License.ENTERPRISE: (
             "SIM00-ENT00-PLUS0-00000-00001",
             "esx.enterprisePlus.cpuPackage",
             f"VMware vSphere {major} Enterprise Plus",
         ),
-        Licence.FREE: ("SIM00-FREE0-HYPER-VISOR-00001", "esxBasic", f"VMware vSphere {major} Hypervisor"),
-    }[licence]
+        License.FREE: ("SIM00-FREE0-HYPER-VISOR-00001", "esxBasic", f"VMware vSphere {major} Hypervisor"),
+    }[license]
     properties = {"ProductName": "VMware ESX Server", "ProductVersion": f"{major}.0"}
-    if licence is Licence.EVALUATION:
+    if license is License.EVALUATION:
         properties |= {"expirationHours": str(_EVALUATION_HOURS), "expirationMinutes": "0"}
-    if licence is not Licence.FREE:
+    if license is not License.FREE:
         properties |= {"feature": "vStorage APIs"}
     return vim.LicenseManager.LicenseInfo(
         licenseKey=key,
@@ -47,5 +47,5 @@ def _info(licence: Licence, major: str) -> vim.LicenseManager.LicenseInfo:
         total=0,
         used=0,
         costUnit="cpuPackage",
-        properties=[vmodl.KeyAnyValue(key=one, value=value) for one, value in properties.items()],
+        properties=[vmodl.KeyAnyValue(key=name, value=value) for name, value in properties.items()],
     )
