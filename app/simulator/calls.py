@@ -51,7 +51,7 @@ class Call:
         return self.session.user.name if self.session is not None and self.session.user is not None else ""
 
     def require(self, privilege: str, obj: HasRef) -> None:
-        """Go on only when the caller holds a privilege.
+        """Refuse a caller that lacks a privilege.
 
         Raises:
             vim.fault.NotAuthenticated: the session is not logged in.

@@ -1,4 +1,4 @@
-"""A client's session as managed objects see it: whose it is, and what is kept for it until it ends."""
+"""One client's session: whose it is, and what managed objects keep for it until it ends."""
 
 from dataclasses import dataclass, field
 from typing import Any, TypeVar

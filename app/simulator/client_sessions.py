@@ -1,4 +1,4 @@
-"""Who is logged in: every client's session by its cookie, and when it ends."""
+"""Opens, finds and ends the sessions of clients by their cookies."""
 
 import secrets
 import uuid

@@ -1,4 +1,4 @@
-"""What happened, as vim events: the log that the world keeps."""
+"""Keeps the newest events, as vim events."""
 
 from collections import deque
 from typing import Any

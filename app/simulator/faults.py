@@ -81,7 +81,7 @@ class FaultScript:
         self._renew: Callable[[], None] = _nothing
 
     def bind(self, *, expire_sessions: Callable[[], None], change_certificate: Callable[[], None]) -> None:
-        """Give the script the two actions that only the running server can do."""
+        """Set the two actions that only the running server can do."""
         self._expire, self._renew = expire_sessions, change_certificate
 
     # ---- for tests -------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ class FaultScript:
             self._script.lost.append(_CallRule(method, nth - 1, times, _system_error))
 
     def delay_call(self, method: str, seconds: float, times: int = 1) -> None:
-        """Let the next calls of a WSDL method wait before anything is done."""
+        """Delay the next calls of a WSDL method."""
         with self._lock:
             self._script.delays.append(_DelayRule(method, times, seconds))
 
@@ -184,38 +184,38 @@ class FaultScript:
             self._script.omitted.setdefault((vm, disk_key), []).append(extent)
 
     def keep_cbt_over_revert(self, vm: str) -> None:
-        """Let the change ids of a VM count on after it is reverted, as if nothing had happened."""
+        """Keep the change ids of a VM counting over a revert, as if nothing had happened."""
         with self._lock:
             self._script.same_generation.add(vm)
 
     def fill_datastore(self, name: str) -> None:
-        """Let a datastore be full: nothing new can be allocated on it."""
+        """Make a datastore full: nothing new can be allocated on it."""
         with self._lock:
             self._script.full.add(name)
 
     def relieve_datastore(self, name: str) -> None:
-        """Let a datastore have space again."""
+        """Give a datastore space again."""
         with self._lock:
             self._script.full.discard(name)
 
     def hang_task(self, method: str) -> None:
-        """Let every task of a WSDL method stay running, at its beginning, until :meth:`release`."""
+        """Hang every task of a WSDL method at its beginning until :meth:`release`."""
         with self._lock:
             self._script.hung.add(method)
 
     def release(self, method: str | None = None) -> None:
-        """Let hung tasks of one method, or all, go on."""
+        """Release hung tasks of one method, or all."""
         with self._released:
             self._script.hung = set() if method is None else self._script.hung - {method}
             self._released.notify_all()
 
     def refuse_consolidation(self, vm: str, times: int = 1) -> None:
-        """Let the next consolidations of a VM fail, so that its disks need consolidation afterwards."""
+        """Fail the next consolidations of a VM, so that its disks need consolidation afterwards."""
         with self._lock:
             self._script.refusals[vm] = times
 
     def fail_quiesce(self, vm: str, times: int = 1) -> None:
-        """Let the next quiesced snapshots of a VM fail."""
+        """Fail the next quiesced snapshots of a VM."""
         with self._lock:
             self._script.quiesce_failures[vm] = times
 
@@ -354,4 +354,4 @@ def _system_error() -> vmodl.MethodFault:
 
 
 def _nothing() -> None:
-    """Stand in until a server is bound."""
+    """Do nothing, until a server is bound."""

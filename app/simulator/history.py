@@ -51,7 +51,7 @@ class SimEventManager(WorldObject):
         )
 
     def LogUserEvent(self, call: Call, *, entity: Any, msg: str) -> None:
-        """Let a client write into the log of events."""
+        """Write a client's message into the event log."""
         self.world.get(entity)
         self.world.events.post(vim.event.GeneralUserEvent, msg, user=call.user, message=msg)
 
@@ -119,7 +119,7 @@ class _HistoryCollector(WorldObject):
         self._position = len(self._look())
 
     def DestroyCollector(self, call: Call) -> None:
-        """Do away with the collector."""
+        """Delete the collector."""
         with self.world.lock:
             session_objects(self._session).pop(self.moid, None)
 

@@ -158,7 +158,7 @@ class ObjectStore:
         return f"{prefix}-{self.new_number()}"
 
     def add(self, obj: S) -> S:
-        """Let an object exist from now on.
+        """Add an object, which exists from now on.
 
         Raises:
             ValueError: its id is taken.
@@ -171,7 +171,7 @@ class ObjectStore:
         return obj
 
     def remove(self, obj: SimObject) -> None:
-        """Let an object cease to exist; nothing happens when it is gone already."""
+        """Remove an object; nothing happens when it is gone already."""
         with self.lock:
             if self.objects.get(obj.moid) is obj:
                 del self.objects[obj.moid]
@@ -209,7 +209,7 @@ class ObjectStore:
 
 
 def not_found(ref: Any) -> vmodl.fault.ManagedObjectNotFound:
-    """Make the fault for a reference to something that does not exist."""
+    """Return the fault for a reference to something that does not exist."""
     reference = vmomi.reference(ref) if isinstance(ref, str) else ref
     return vmodl.fault.ManagedObjectNotFound(
         msg="The object has already been deleted or has not been completely created", obj=reference

@@ -1,4 +1,4 @@
-"""What the work of a running task reports to, and asks whether to go on."""
+"""Progress of a running task: reported by its work, which also learns here that it is to stop."""
 
 import threading
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class TaskProgress:
                 self._task.touch("info")
 
     def check(self) -> None:
-        """Go on, or stop here.
+        """Raise when the task is to stop; call it between steps of the work.
 
         Raises:
             vmodl.fault.RequestCanceled: a client cancelled the task, or the simulator stops.

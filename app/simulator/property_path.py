@@ -38,5 +38,5 @@ def parse_path(path: str) -> tuple[str | Key, ...]:
 
 
 def invalid_property(path: str) -> vmodl.query.InvalidProperty:
-    """Make the fault for a property path that does not exist."""
+    """Return the fault for a property path that does not exist."""
     return vmodl.query.InvalidProperty(msg=f"The property path {path!r} does not exist.", name=path)

@@ -7,9 +7,8 @@ from typing import Self, TypeVar
 from app.core.clock import Clock
 from app.simulator.faults import FaultScript
 from app.simulator.folder import FolderHandler, FolderPorts
-from app.simulator.guests import Guests
 from app.simulator.inventory.build import build_inventory
-from app.simulator.nfc import NfcOptions, NfcServer, NfcTls, TicketStore
+from app.simulator.nfc import NfcOptions, NfcServer, NfcTls
 from app.simulator.singletons import add_singletons
 from app.simulator.soap.dispatcher import Dispatcher
 from app.simulator.soap.http import HttpsServer
@@ -172,10 +171,8 @@ class VSphereSimulator:
 
     def _make_world(self, starting: ExitStack) -> None:
         world = self.world
-        world.tickets = TicketStore(world.clock)
-        starting.callback(self._close_disks)
-        guests = world.guests = Guests(self.spec.seed)
-        starting.callback(guests.stop)
+        starting.callback(world.disks.close)
+        starting.callback(world.guests.stop)
         self.faults.bind(expire_sessions=world.sessions.close_all, change_certificate=self._change_certificate)
         add_singletons(world)
         build_inventory(world)
@@ -209,10 +206,6 @@ class VSphereSimulator:
         https.start(port)
         starting.callback(https.stop)
         self._https = https
-
-    def _close_disks(self) -> None:
-        if self.world.disks is not None:
-            self.world.disks.close()
 
     def _stop_tasks(self) -> None:
         self.world.tasks.stop()

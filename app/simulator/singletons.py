@@ -13,7 +13,7 @@ from app.simulator.world import World
 
 
 def add_singletons(world: World) -> None:
-    """Let the ServiceInstance and the managers exist; the inventory's own ones are the inventory's to make."""
+    """Add the ServiceInstance and the managers; ``build_inventory`` adds those of the inventory."""
     ids = well_known(world.spec.flavour)
     world.add(SimServiceInstance(world))
     world.add(SimSessionManager(world, ids.sessionManager))

@@ -1,4 +1,4 @@
-"""Tasks: work on a thread of its own, with progress, result and error to be seen over the wire."""
+"""Runs tasks, each on a thread of its own, and shows their progress, result and error over the wire."""
 
 import logging
 import threading

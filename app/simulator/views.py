@@ -52,7 +52,7 @@ class _View(WorldObject):
         self._session = session
 
     def DestroyView(self, call: Call) -> None:
-        """Do away with the view."""
+        """Delete the view."""
         with self.world.lock:
             session_objects(self._session).pop(self.moid, None)
 

@@ -1,4 +1,4 @@
-"""All that exists in a simulated vSphere, and the base of the managed objects that reach it."""
+"""Holds all that exists in a simulated vSphere; objects that need all of it derive from ``WorldObject``."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,9 +9,11 @@ from app.core.clock import Clock, SystemClock
 from app.simulator.client_sessions import ClientSessions
 from app.simulator.events import EventLog
 from app.simulator.faults import FaultScript
+from app.simulator.guests import Guests
+from app.simulator.nfc.tickets import TicketStore
 from app.simulator.objects import ObjectStore, SimObject
 from app.simulator.spec import SimulatorSpec
-from app.simulator.storage import SimDatastore
+from app.simulator.storage import DiskStore, SimDatastore
 from app.simulator.tasks import TaskRunner
 
 
@@ -26,9 +28,9 @@ class World(ObjectStore):
         events: what happened.
         tasks: runs the tasks.
         faults: what is to go wrong.
-        datastores: ``SimDatastore`` by name; the storage part fills it.
-        disks: the ``DiskStore``.
-        tickets: the ``TicketStore`` of NFC.
+        datastores: by name; the inventory part fills it.
+        disks: the disks on them.
+        tickets: of NFC.
         guests: the guests that write.
         sessions: who is logged in.
         inventory: where hosts, datastores and networks are found by name; the inventory part fills it.
@@ -39,10 +41,6 @@ class World(ObjectStore):
         end_reading: cuts the NFC sessions of the VM with an id.
     """
 
-    datastores: dict[str, SimDatastore]
-    disks: Any
-    tickets: Any
-    guests: Any
     inventory: Any
 
     def __init__(
@@ -61,8 +59,11 @@ class World(ObjectStore):
         self.events = EventLog(self, self.clock, spec.flavour)
         self.tasks = TaskRunner(self, self.clock, self.events, self.faults, spec.flavour)
         self.sessions = ClientSessions(self, self.clock, self.events, spec)
-        self.datastores = {}
-        self.disks = self.tickets = self.guests = self.inventory = None
+        self.datastores: dict[str, SimDatastore] = {}
+        self.disks = DiskStore(self.datastores, seed=spec.seed)
+        self.tickets = TicketStore(self.clock)
+        self.guests = Guests(spec.seed)
+        self.inventory = None
         self.keep_frozen_copies: Path | None = None
         self.host_thumbprint_sha1 = ""
         self.nfc_port = 0
@@ -74,7 +75,7 @@ class World(ObjectStore):
 
 
 def _nothing_reads(moid: str) -> None:
-    """Stand in until NFC is served."""
+    """Do nothing, until NFC is served."""
 
 
 class WorldObject(SimObject):

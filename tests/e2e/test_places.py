@@ -7,7 +7,6 @@ from app.contract.tasks import TaskReport
 from app.domain.states import BackupKind, TaskState
 from app.domain.vms import PowerState, VmPlacement
 from app.simulator.spec import DiskSpec, VmSpec
-from app.simulator.vm.guests_port import guest_stopped
 from app.simulator.vm.lifecycle import delete_files, forget
 from tests.e2e.conftest import OpenStage
 from tests.support.stage import MIB, Made, back_up, explain, finished, small_spec, vm_named
@@ -50,7 +49,7 @@ def test_a_vm_that_is_gone_comes_back_to_its_folder_though_another_has_its_name(
     vm = vm_named(stage, "web")
     made = back_up(stage, vm, BackupKind.FULL)
     inventory = stage.simulator.world.inventory
-    guest_stopped(inventory.vms[vm.id])
+    stage.simulator.world.guests.stopped(inventory.vms[vm.id])
     delete_files(inventory.vms[vm.id])
     forget(inventory.vms[vm.id])
     inventory.vms[vm_named(stage, "copy").id].rename("web")

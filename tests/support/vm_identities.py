@@ -11,7 +11,6 @@ from pyVmomi import vim
 
 from app.simulator.content import SimServiceInstance
 from app.simulator.vm.create import add_to_inventory, new_vm_moid
-from app.simulator.vm.guests_port import guest_started, guest_stopped
 from app.simulator.vm.lifecycle import forget
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.values import changed
@@ -30,7 +29,7 @@ def register_again(world: World, ids: Mapping[str, str | None]) -> dict[str, str
     """
     machines = {old: _machine(world, old) for old in ids}
     for vm in machines.values():
-        guest_stopped(vm)
+        vm.world.guests.stopped(vm)
     given: dict[str, str] = {}
     with world.lock:
         for vm in machines.values():
@@ -43,7 +42,7 @@ def register_again(world: World, ids: Mapping[str, str | None]) -> dict[str, str
             vm.set_config(vm.config)
     for vm in machines.values():
         if vm.is_running:
-            guest_started(vm)
+            vm.world.guests.started(vm)
     return given
 
 

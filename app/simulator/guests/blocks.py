@@ -1,4 +1,4 @@
-"""What file systems stand on: something with bytes that can be read and written anywhere."""
+"""The port to a disk that file systems use: bytes that can be read and written at any offset."""
 
 from typing import Protocol
 

@@ -84,7 +84,7 @@ class FatTable:
             self._save(cluster, cluster + count)
 
     def link(self, cluster: int, following: int) -> None:
-        """Let a chain that ended with a cluster go on with another."""
+        """Append a cluster to a chain that ended with another."""
         self._entries[cluster] = following
         self._save(cluster, cluster + 1)
 

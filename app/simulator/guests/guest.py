@@ -50,7 +50,7 @@ class GuestDisk:
         self._on_leaf(lambda leaf: leaf.write(offset, data))
 
     def require_space(self, n_bytes: int) -> None:
-        """Go on only when the datastore has space for a whole change, so that none ends half-way.
+        """Refuse a change that the datastore has no space for, so that none ends half-way.
 
         Raises:
             DatastoreFull: it has not.

@@ -26,7 +26,7 @@ _NAMES = {
 def install_guest(
     device: BlockDevice, *, seed: int, label: str = "GUEST", scheme: Scheme = "mbr", used_bytes: int | None = None
 ) -> FatVolume | None:
-    """Put a partition table and a file system with files on an empty disk.
+    """Write a partition table and a file system with files to an empty disk.
 
     Args:
         device: a disk that reads as zeros.

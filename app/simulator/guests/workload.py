@@ -88,7 +88,7 @@ class GuestWorkload:
             pass
 
     def pause(self) -> None:
-        """Hold still between two changes of files; returns when it is. Pauses add up."""
+        """Pause between two changes of files; return when it is paused. Pauses add up."""
         with self._state:
             self._pauses += 1
         with self._busy:
@@ -182,7 +182,7 @@ class Guests:
         self._starts: dict[str, int] = {}
 
     def started(self, vm: GuestVm) -> None:
-        """Let the guest of a VM that was powered on run."""
+        """Start the guest of a VM that was powered on."""
         with self._lock:
             if vm.moid in self._running:
                 return
@@ -192,7 +192,7 @@ class Guests:
         workload.start()
 
     def stopped(self, vm: GuestVm | str) -> None:
-        """Let the guest of a VM that was powered off, reset or removed end; nothing is written afterwards."""
+        """Stop the guest of a VM that was powered off, reset or removed; nothing is written afterwards."""
         workload = self._find(vm)
         if workload is not None:
             workload.stop()
@@ -200,7 +200,7 @@ class Guests:
                 self._running.pop(workload.vm.moid, None)
 
     def pause(self, vm: GuestVm | str) -> None:
-        """Hold the guest still between two changes of files; returns when it is. Pauses add up."""
+        """Pause the guest between two changes of files; return when it is paused. Pauses add up."""
         workload = self._find(vm)
         if workload is not None:
             workload.pause()
@@ -213,7 +213,7 @@ class Guests:
 
     @contextmanager
     def paused(self, vm: GuestVm | str) -> Iterator[None]:
-        """Hold the guest still inside the block."""
+        """Pause the guest inside the block."""
         self.pause(vm)
         try:
             yield
@@ -221,7 +221,7 @@ class Guests:
             self.resume(vm)
 
     def write_now(self, vm: GuestVm | str, n_bytes: int) -> int:
-        """Let the guest change files until so many bytes of content are written, paused or not.
+        """Make the guest change files until so many bytes of content are written, paused or not.
 
         Returns:
             how many were: less only when no disk can be written to.
@@ -233,7 +233,7 @@ class Guests:
         return self.of(vm).write_now(n_bytes)
 
     def remount(self, vm: GuestVm | str) -> None:
-        """Let a running guest look at its disks again, because their contents were exchanged."""
+        """Make a running guest look at its disks again, because their contents were exchanged."""
         workload = self._find(vm)
         if workload is not None:
             with self.paused(vm):
@@ -251,7 +251,7 @@ class Guests:
         return workload
 
     def stop(self) -> None:
-        """Let every guest end."""
+        """Stop every guest."""
         with self._lock:
             workloads = list(self._running.values())
             self._running.clear()

@@ -1,4 +1,4 @@
-"""Looking into datastores."""
+"""Lists the files of datastores for clients (HostDatastoreBrowser)."""
 
 import fnmatch
 from collections.abc import Iterator

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from pyVmomi import vim
 
-from app.simulator.guests import Guests
 from app.simulator.inventory.browser import DatastoreBrowser
 from app.simulator.inventory.compute import (
     ClusterComputeResource,
@@ -24,13 +23,11 @@ from app.simulator.inventory.host import HostSystem
 from app.simulator.inventory.index import DatacenterParts, Inventory
 from app.simulator.inventory.network import DistributedPortgroup, DistributedSwitch, Network
 from app.simulator.inventory.vm_folder import VmFolder
-from app.simulator.nfc import TicketStore
 from app.simulator.objects import SimObject
 from app.simulator.spec import DatacenterSpec, DatastoreSpec, VmSpec
-from app.simulator.storage import DatastorePath, DiskStore, SimDatastore
+from app.simulator.storage import DatastorePath, SimDatastore
 from app.simulator.vm.create import new_vm_moid, safe_name
 from app.simulator.vm.from_spec import SpecPlace, vm_from_spec
-from app.simulator.vm.guests_port import guest_started
 from app.simulator.vm.nfc_service import NfcService
 from app.simulator.vm.virtual_machine import VirtualMachine
 from app.simulator.wellknown import WellKnown, well_known
@@ -40,8 +37,7 @@ from app.simulator.world import World
 def build_inventory(world: World) -> Inventory:
     """Make everything that the world's spec asks for; guests of running VMs begin to write.
 
-    What the world does not have yet (disks, tickets, guests) is made too; the caller stops its guests and closes
-    its disks when it stops the world.
+    The caller stops the world's guests and closes its disks in the end.
 
     Raises:
         StorageError: the datastores cannot hold what the spec asks for.
@@ -57,12 +53,6 @@ def build_inventory(world: World) -> Inventory:
         for datastore in spec.datastores:
             _add_datastore(world, parts, datastore)
     _add_pools(world)
-    if world.disks is None:
-        world.disks = DiskStore(world.datastores, seed=world.spec.seed)
-    if world.tickets is None:
-        world.tickets = TicketStore(world.clock)
-    if world.guests is None:
-        world.guests = Guests(world.spec.seed)
     for parts, spec in zip(inventory.datacenters, world.spec.datacenters, strict=True):
         _add_networks(world, parts, spec)
     world.add(FileManager(world, ids.fileManager))
@@ -243,7 +233,7 @@ def _add_vms(world: World) -> None:
     _settle(world, machines)
     for machine in machines:
         if machine.is_running and machine.has_files:
-            guest_started(machine)
+            world.guests.started(machine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

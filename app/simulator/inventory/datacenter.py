@@ -1,4 +1,4 @@
-"""Datacenters."""
+"""Datacenters: what is in them, and powering on several VMs at once."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar

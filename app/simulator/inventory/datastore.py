@@ -131,7 +131,7 @@ class Datastore(Entity):
         return url_of(self.moid)
 
     def mount(self, host: SimObject) -> None:
-        """Let a host see the datastore."""
+        """Mount the datastore on a host."""
         mounted = vim.Datastore.HostMount(
             key=host.ref,
             mountInfo=vim.host.MountInfo(
@@ -143,7 +143,7 @@ class Datastore(Entity):
             self.set(host=[*others, mounted])
 
     def unmount(self, host: SimObject) -> None:
-        """Let a host not see the datastore any more."""
+        """Unmount the datastore from a host."""
         with self.world.lock:
             self.set(host=[mount for mount in self.properties["host"] if mount.key != host.ref])
 

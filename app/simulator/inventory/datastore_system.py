@@ -1,4 +1,4 @@
-"""Mounting and unmounting of datastores on hosts."""
+"""Mounts datastores on hosts and unmounts them."""
 
 from typing import Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""What all managed entities have in common."""
+"""Base of the managed entities: names, parents, and properties that are made on demand."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -81,7 +81,7 @@ class Entity(WorldObject):
         return None if parent is None else self.world.find(parent._moId)
 
     def rename(self, name: str) -> None:
-        """Give the entity another name.
+        """Rename the entity.
 
         Raises:
             vim.fault.InvalidName: nothing may be called that.
@@ -149,7 +149,7 @@ def child_named(parent: SimObject, name: str) -> SimObject | None:
 
 
 def adopt(parent: SimObject, *children: SimObject) -> None:
-    """Put entities into a folder; they must be in no other."""
+    """Add entities to a folder; they must be in no other."""
     with parent.store.lock:
         refs = list(parent.properties.get("childEntity") or [])
         for child in children:
@@ -159,7 +159,7 @@ def adopt(parent: SimObject, *children: SimObject) -> None:
 
 
 def release(parent: SimObject, child: SimObject) -> None:
-    """Take an entity out of a folder."""
+    """Remove an entity from a folder."""
     with parent.store.lock:
         refs = [ref for ref in parent.properties.get("childEntity") or [] if ref._moId != child.moid]
         parent.set(childEntity=refs)

@@ -1,4 +1,4 @@
-"""Folders."""
+"""Folders: creating, filling, moving and deleting them."""
 
 from typing import Any
 

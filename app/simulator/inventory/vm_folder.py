@@ -1,4 +1,4 @@
-"""Folders of VMs, in which VMs are created and registered."""
+"""Folders of VMs: creating and registering VMs."""
 
 from pyVmomi import vim
 
@@ -33,6 +33,6 @@ class VmFolder(Folder):
         pool: vim.ResourcePool | None = None,
         host: vim.HostSystem | None = None,
     ) -> vim.Task:
-        """Let a VM whose files exist be part of the inventory."""
+        """Add a VM whose files exist to the inventory."""
         path = self.world.inventory.parts_of(self).key_of(path)
         return register_vm(self, call, path, name, pool=pool, host=host, as_template=asTemplate)

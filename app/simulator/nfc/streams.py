@@ -48,7 +48,7 @@ class ByteStream(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...
 
 
@@ -75,7 +75,7 @@ class PlainStream:
         return _is_readable(self._connection)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
 
@@ -107,7 +107,7 @@ class TlsStream:
         return self._connection.pending() > 0 or _is_readable(self._connection)
 
     def close(self) -> None:
-        """Let go of the connection, without a TLS shutdown."""
+        """Close the connection, without a TLS shutdown."""
         self._connection.close()
 
 

@@ -1,4 +1,4 @@
-"""One-time tickets: the permission to open a VM's disks over NFC."""
+"""Issues one-time tickets, which permit to open a VM's disks over NFC."""
 
 import threading
 import uuid

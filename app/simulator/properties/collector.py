@@ -145,7 +145,7 @@ class SimPropertyCollector(WorldObject):
         return self._wait(call, version, 0.0, _NO_LIMIT)
 
     def CancelWaitForUpdates(self, call: Call) -> None:
-        """Let waits of this session on this collector end with RequestCanceled."""
+        """End the waits of this session on this collector with RequestCanceled."""
         with self.world.lock:
             self._state(_session(call)).cancellations += 1
             self.world.changed.notify_all()
@@ -181,7 +181,7 @@ class SimPropertyCollector(WorldObject):
         return made.ref
 
     def DestroyPropertyCollector(self, call: Call) -> None:
-        """Do away with a collector and its filters.
+        """Delete a collector and its filters.
 
         Raises:
             vmodl.fault.NotSupported: it is the session's default one.

@@ -53,7 +53,7 @@ class SimPropertyFilter(WorldObject):
         self._pending.clear()
 
     def settle(self, *, arrived: bool) -> None:
-        """Learn whether the last answer reached the client."""
+        """Note whether the last answer reached the client."""
         if arrived:
             for moid, reported in self._pending.items():
                 if reported is None:
@@ -124,7 +124,7 @@ class CollectorState:
     """Objects not yet delivered and the size of a page, by the token that asks for them."""
 
     def settle(self, version: str | None) -> None:
-        """Learn from the version that a client brings what it knows.
+        """Note, from the version that a client brings, which answers reached it.
 
         Raises:
             vmodl.query.InvalidCollectorVersion: it is neither of the newest two.

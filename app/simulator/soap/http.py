@@ -79,6 +79,12 @@ class HttpsServer:
         port: int = self._listener.getsockname()[1]
         return port
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        with self._lock:
+            return len(self._connections)
+
     def start(self, port: int = 0) -> None:
         """Listen and accept; port 0 takes a free one.
 
@@ -207,7 +213,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._folder_or_nothing()
 
     def do_PUT(self) -> None:
-        """Take datastore files."""
+        """Receive datastore files."""
         self._folder_or_nothing()
 
     def do_DELETE(self) -> None:

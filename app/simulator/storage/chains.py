@@ -1,4 +1,4 @@
-"""Changes to chains of disks: branching, merging, growing, and their change tracking."""
+"""Branches, merges and grows chains of disks, and switches their change tracking on and off."""
 
 from app.simulator.storage import files
 from app.simulator.storage.datastore import DatastorePath
@@ -123,7 +123,7 @@ class Chains:
             self._disks.forget(disk)
 
     def _inherit_tracking(self, child: SimDisk, parent: SimDisk) -> None:
-        """Let the parent go on with the child's tracking, which began as a copy of its own."""
+        """Continue the child's tracking in the parent; it began as a copy of the parent's."""
         self._disks.drop_tracking(parent)
         if child.tracking is None:
             return

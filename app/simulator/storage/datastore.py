@@ -165,7 +165,7 @@ class SimDatastore:
             self._booked[relative] = size_bytes
 
     def release(self, relative: str) -> None:
-        """Give all space of a file back."""
+        """Release all space of a file."""
         with self._lock:
             self._used -= self._booked.pop(relative, 0)
 

@@ -365,7 +365,7 @@ class SimDisk:
         return found
 
     def close(self) -> None:
-        """Let go of the files; the store opens the disk again when it is asked for it."""
+        """Close the files; the store opens the disk again when it is asked for it."""
         self._chains.close_disk(self)
 
     # ---- inside ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Which disks of a set of datastores are open, and what opening, closing and saving them means for their files."""
+"""Keeps each disk of a set of datastores open only once, and its files as its descriptor says."""
 
 import os
 import posixpath

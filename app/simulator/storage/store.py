@@ -120,7 +120,7 @@ class DiskStore:
             self._disks.delete_files(disk)
 
     def move(self, source: DatastorePath | str, target: DatastorePath | str) -> SimDisk:
-        """Give a disk another path, on the same datastore or another; its children follow by reference.
+        """Move a disk to another path, on the same datastore or another; its children follow by reference.
 
         Raises:
             DiskNotFound: there is no disk at the source.

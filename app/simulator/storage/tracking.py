@@ -109,7 +109,7 @@ class ChangeTracking:
         self._save_header()
 
     def forget_staleness(self) -> None:
-        """Go on in the same generation all the same, as a platform does that takes no notice of reverts."""
+        """Continue the same generation after a revert, as a platform does that takes no notice of reverts."""
         self._flags &= ~_STALE
         self._save_header()
 

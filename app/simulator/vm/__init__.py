@@ -13,7 +13,7 @@
 * ``create``, ``register`` - VMs made by CreateVM_Task and RegisterVM_Task; ``from_spec`` - those that are there at
   the start.
 * ``privileges`` - what a ConfigSpec asks for.
-* ``nfc_service`` - tickets for NFC; ``disk_access`` - what NFC and HTTPS may open; ``guests_port`` - who writes.
+* ``nfc_service`` - tickets for NFC; ``disk_access`` - what NFC and HTTPS may open; ``stun`` - pausing who writes.
 
 Invariants: data objects of pyVmomi are values, replaced and never changed in place, so that a snapshot's
 configuration shares the live one's parts and may be serialized while the VM changes. A VM runs one task at a time;

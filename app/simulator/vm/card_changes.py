@@ -1,4 +1,4 @@
-"""What adding and editing a network card leads to."""
+"""Plans the adding and editing of network cards."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Removing snapshots and merging the files that are needed no more."""
+"""Removes snapshots and merges the files that are needed no more."""
 
 from pyVmomi import vim
 
@@ -6,13 +6,13 @@ from app.simulator.calls import Call
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import StorageError
 from app.simulator.vm import files
-from app.simulator.vm.guests_port import stunned
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.present_files import show_present_files
 from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.snapshot_files import delete_snapshot, save_list
 from app.simulator.vm.snapshots import post_snapshot_event
 from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.stun import stunned
 
 
 def remove(vm: Machine, snapshot: Snapshot, call: Call, *, with_children: bool, consolidate: bool) -> vim.Task:

@@ -1,4 +1,4 @@
-"""How new VMs come into the inventory: CreateVM_Task, and what all ways have in common."""
+"""Creates VMs: CreateVM_Task, and the parts that registering and cloning use too."""
 
 import uuid
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Place:
 
 
 def add_to_inventory(vm: Machine) -> None:
-    """Let a new VM be part of the inventory.
+    """Add a new VM to the inventory.
 
     Raises:
         vim.fault.DuplicateName: its folder has a child of that name by now.

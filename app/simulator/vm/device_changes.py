@@ -1,4 +1,4 @@
-"""What a list of device changes does to a VM: decided here, carried out by the VM.
+"""Plans what a list of device changes does to a VM; ``reconfigure`` carries the plan out.
 
 Planning is free of side effects, so a spec that is refused half-way leaves nothing behind. The server accepts
 devices in any order; a negative key is a name that other devices of the same spec may refer to.

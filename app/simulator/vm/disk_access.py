@@ -1,4 +1,4 @@
-"""Which disks a ticket, or a download, may open: what NFC and HTTPS ask the VMs."""
+"""Finds the disks that NFC and HTTPS may open, and refuses those that a running VM writes to."""
 
 from app.simulator.storage import DatastorePath, DiskInUse, DiskNotFound, SimDisk
 from app.simulator.vm.machine import Machine

@@ -67,7 +67,7 @@ class DiskTree:
         self.blind = []
 
     def forget(self, snapshot: str) -> None:
-        """Let a snapshot's hold go; the files stay until :meth:`consolidate`."""
+        """Forget what a snapshot holds; the files stay until :meth:`consolidate`."""
         self.frozen.pop(snapshot, None)
 
     def consolidate(self) -> None:

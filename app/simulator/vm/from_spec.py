@@ -1,4 +1,4 @@
-"""VMs as they are when the simulator starts; large inventories are described on demand."""
+"""Makes the VMs of the spec; those of large inventories are described on demand."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -143,7 +143,7 @@ class _Bays:
         return controller, self.take(controller)
 
     def require_sata(self) -> None:
-        """Let there be a SATA controller, for the CD drive."""
+        """Add a SATA controller for the CD drive, unless there is one."""
         if not any(controller.key == SATA.first_key for controller in self.controllers):
             self.controllers.append(sata_controller())
 

@@ -1,4 +1,4 @@
-"""VMs leave the inventory, are deleted, become templates and VMs again."""
+"""Unregisters and deletes VMs, and makes templates of them and VMs of templates."""
 
 from pyVmomi import vim
 
@@ -7,7 +7,6 @@ from app.simulator.inventory.entity import release
 from app.simulator.progress import TaskProgress
 from app.simulator.storage import StorageError
 from app.simulator.vm import files, layout
-from app.simulator.vm.guests_port import guest_stopped
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.power import wrong_state
 from app.simulator.vm.storage_faults import as_vim_faults
@@ -15,7 +14,7 @@ from app.simulator.vm.values import changed
 
 
 def forget(vm: Machine) -> None:
-    """Take a VM and its snapshots out of the inventory."""
+    """Remove a VM and its snapshots from the inventory."""
     inventory = vm.world.inventory
     with vm.world.lock:
         parent = vm.parent_object()
@@ -30,7 +29,7 @@ def forget(vm: Machine) -> None:
 
 
 def unregister(vm: Machine, call: Call) -> None:
-    """Take a VM out of the inventory; its files stay.
+    """Remove a VM from the inventory; its files stay.
 
     Raises:
         vim.fault.InvalidPowerState: it runs.
@@ -41,14 +40,14 @@ def unregister(vm: Machine, call: Call) -> None:
         if vm.power_state != "poweredOff":
             raise wrong_state(vm, "poweredOff")
         forget(vm)
-    guest_stopped(vm)
+    vm.world.guests.stopped(vm)
     close_disks(vm)
     message = f"Removed {vm.name} on {vm.host.name}."
     vm.world.events.post(vim.event.VmRemovedEvent, message, vm=vm, user=call.user)
 
 
 def close_disks(vm: Machine) -> None:
-    """Let go of a VM's files; a disk that a reader holds is let go of by the store."""
+    """Close a VM's disks; those that others stand on stay open."""
     if not vm.has_files:
         return
     for tree in vm.trees.values():
@@ -71,7 +70,7 @@ def destroy(vm: Machine, call: Call) -> vim.Task:
     def run(progress: TaskProgress) -> None:
         if vm.power_state != "poweredOff":
             raise wrong_state(vm, "poweredOff")
-        guest_stopped(vm)
+        vm.world.guests.stopped(vm)
         if vm.has_files:
             delete_files(vm)
         progress.report(90)

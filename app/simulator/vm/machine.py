@@ -111,7 +111,7 @@ class Machine(Entity):
         return self._trees
 
     def set_trees(self, trees: dict[int, DiskTree]) -> None:
-        """Say which files the VM's disks are made of; from now on it has files."""
+        """Set which files the VM's disks are made of; from now on it has files."""
         self._trees = trees
         self.has_files = True
 
@@ -137,7 +137,7 @@ class Machine(Entity):
             self.apply_tracking()
 
     def apply_tracking(self, *, taking: str | None = None) -> None:
-        """Let change tracking be what the configuration says; it comes into force when a VM is stunned or off.
+        """Switch change tracking on or off as configured; it comes into force when a VM is stunned or off.
 
         Args:
             taking: id of a snapshot that is just being taken and does not count as an older one.
@@ -159,7 +159,7 @@ class Machine(Entity):
         return self.power_state == "poweredOn"
 
     def set_config(self, made: vim.vm.ConfigInfo) -> None:
-        """Give the VM another configuration and announce the change."""
+        """Replace the configuration and announce the change."""
         with self.world.lock:
             self.properties["config"] = made
             self.properties["name"] = made.name
@@ -169,20 +169,20 @@ class Machine(Entity):
             self.touch("name", *_FOLLOW_CONFIG)
 
     def set_power(self, state: str) -> None:
-        """Give the VM another power state and announce the change."""
+        """Set the power state and announce the change."""
         with self.world.lock:
             self.power_state = state
             self.boot_time = self.world.now() if state == "poweredOn" else None
             self.refresh(*_FOLLOW_STATE)
 
     def set_question(self, question: Question | None) -> None:
-        """Let the VM ask something, or ask nothing any more."""
+        """Set what the VM asks; None: it asks nothing any more."""
         with self.world.lock:
             self.question = question
             self.refresh("runtime", "summary")
 
     def set_host(self, host: HostSystem) -> None:
-        """Let the VM be on another host."""
+        """Move the VM to another host."""
         with self.world.lock:
             for place in (self.host, host):
                 others = [ref for ref in place.properties["vm"] if ref != self.ref]
@@ -212,14 +212,14 @@ class Machine(Entity):
         raise NotImplementedError
 
     def add_snapshot(self, snapshot: Snapshot) -> None:
-        """Put a snapshot into the VM's tree, as the current one."""
+        """Add a snapshot to the VM's tree, as the current one."""
         siblings = self.root_snapshots if snapshot.parent is None else snapshot.parent.children
         siblings.append(snapshot)
         self.current_snapshot = snapshot
         self.world.add(snapshot)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
-        """Take a snapshot out of the VM's tree; its children go to its parent."""
+        """Remove a snapshot from the VM's tree; its children go to its parent."""
         siblings = self.root_snapshots if snapshot.parent is None else snapshot.parent.children
         place = siblings.index(snapshot)
         siblings[place : place + 1] = snapshot.children
@@ -252,7 +252,7 @@ class Machine(Entity):
             return call.start_task(self, wsdl_name, run)
 
     def refuse_while_busy(self) -> None:
-        """Go on only when no task runs on the VM.
+        """Refuse when a task runs on the VM.
 
         Raises:
             vim.fault.TaskInProgress: one does.

@@ -9,7 +9,6 @@ from app.simulator.progress import TaskProgress
 from app.simulator.vm import files, layout
 from app.simulator.vm.config import extra_value, with_devices
 from app.simulator.vm.devices import connect_info
-from app.simulator.vm.guests_port import guest_started, guest_stopped
 from app.simulator.vm.identity import location_id, new_mac
 from app.simulator.vm.machine import Machine, Question
 from app.simulator.vm.storage_faults import as_vim_faults
@@ -39,7 +38,7 @@ def wrong_state(vm: Machine, wanted: str) -> vim.fault.InvalidPowerState:
 
 
 def start(vm: Machine) -> None:
-    """Let a VM that is off or suspended run.
+    """Start a VM that is off or suspended.
 
     Raises:
         vmodl.MethodFault: a disk is missing or in use, or there is no space for its swap file.
@@ -50,13 +49,13 @@ def start(vm: Machine) -> None:
     with vm.world.lock:
         vm.set_power("poweredOn")
         vm.set_config(with_devices(vm.config, _connected(vm.config.hardware.device, connected=True)))
-    guest_started(vm)
+    vm.world.guests.started(vm)
 
 
 def stop(vm: Machine, state: str) -> None:
-    """Let a VM not run any more; one that does not run already only gets the state."""
+    """Stop a VM; one that does not run only gets the state."""
     if vm.is_running:
-        guest_stopped(vm)
+        vm.world.guests.stopped(vm)
     with vm.world.lock:
         vm.set_power(state)
         vm.set_config(with_devices(vm.config, _connected(vm.config.hardware.device, connected=False)))

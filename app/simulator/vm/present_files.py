@@ -1,4 +1,4 @@
-"""Lets a VM and its snapshots name the files that are there after they were merged or moved."""
+"""Updates the file names in the configurations of a VM and its snapshots after files were merged or moved."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from app.simulator.vm.values import Device, disks_of, replaced
 
 
 def show_present_files(vm: Machine) -> None:
-    """Let the configurations of the VM and of its snapshots name the files that are there now."""
+    """Update the configurations of the VM and of its snapshots to the files that are there now."""
     with vm.world.lock:
         for snapshot in vm.every_snapshot():
             devices: list[Device] = snapshot.config.hardware.device

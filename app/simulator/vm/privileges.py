@@ -33,7 +33,7 @@ _SETTINGS = (
 
 
 def require_privileges(call: Call, target: WorldObject, spec: vim.vm.ConfigSpec, *, home: str | None) -> None:
-    """Go on only when the caller may do all that a spec asks for.
+    """Refuse a spec that asks for more than the caller may do.
 
     Args:
         call: whose rights count.

@@ -1,4 +1,4 @@
-"""How VMs whose files exist come into the inventory: RegisterVM_Task."""
+"""Adds VMs whose files exist to the inventory: RegisterVM_Task."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def register_vm(
     host: vim.HostSystem | None,
     as_template: bool,
 ) -> vim.Task:
-    """Let a VM whose files exist be part of the inventory, in a task.
+    """Add a VM whose files exist to the inventory, in a task.
 
     Raises:
         vim.fault.NoPermission: the caller may not.

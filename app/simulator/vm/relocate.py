@@ -1,4 +1,4 @@
-"""Moving and cloning VMs."""
+"""Moves and clones VMs."""
 
 from contextlib import suppress
 from typing import Any
@@ -14,12 +14,12 @@ from app.simulator.vm import create, files, power
 from app.simulator.vm.config import extra_value, with_devices
 from app.simulator.vm.disk_tree import DiskTree
 from app.simulator.vm.disks import with_present_backings
-from app.simulator.vm.guests_port import stunned
 from app.simulator.vm.identity import location_id, new_mac
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.present_files import show_present_files
 from app.simulator.vm.snapshot import Snapshot
 from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.stun import stunned
 from app.simulator.vm.values import Device, changed, disks_of, find_device
 
 _device = vim.vm.device

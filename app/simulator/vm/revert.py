@@ -1,4 +1,4 @@
-"""Going back to a snapshot."""
+"""Reverts VMs to snapshots."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""The files that remember snapshots: the list (.vmsd) and each one's configuration (.vmsn), written and read.
+"""Writes and reads the files that describe snapshots: the list (.vmsd) and each one's configuration (.vmsn).
 
 They are what lets a VM that is registered again have its snapshots.
 """
@@ -95,7 +95,7 @@ def _is_frozen(vm: Machine, snapshot: Snapshot, key: int) -> bool:
 
 
 def load_snapshots(vm: Machine, context: DeviceContext) -> None:
-    """Give a VM that was just registered the snapshots that its files describe.
+    """Add the snapshots that its files describe to a VM that was just registered.
 
     Raises:
         vmodl.MethodFault: a file or a disk of a snapshot is missing.

@@ -1,4 +1,4 @@
-"""Taking, removing and reverting to snapshots, and consolidation."""
+"""Takes and renames snapshots, and describes the tree of them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,11 +13,11 @@ from app.simulator.vm import files, layout
 from app.simulator.vm.config import with_devices
 from app.simulator.vm.disk_tree import DiskTree, is_shared, takes_part_in_snapshots
 from app.simulator.vm.disks import described_disk, with_present_backings
-from app.simulator.vm.guests_port import stunned
 from app.simulator.vm.machine import Machine
 from app.simulator.vm.snapshot import Snapshot, SnapshotWish
 from app.simulator.vm.snapshot_files import delete_snapshot, save_list, save_snapshot
 from app.simulator.vm.storage_faults import as_vim_faults
+from app.simulator.vm.stun import stunned
 from app.simulator.vm.values import Device, disks_of, replaced
 from app.simulator.vm.views import tools_run
 
@@ -203,7 +203,7 @@ def _keep_copies(vm: Machine, snapshot: Snapshot) -> None:
 
 
 def rename(vm: Machine, snapshot: Snapshot, name: str | None, description: str | None) -> None:
-    """Give a snapshot another name or description.
+    """Change the name or description of a snapshot.
 
     Raises:
         vim.fault.InvalidName: the name is empty or too long.

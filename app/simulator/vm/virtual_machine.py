@@ -1,4 +1,4 @@
-"""The managed object VirtualMachine: one method per SOAP call, which leads to the module of its subject."""
+"""The managed object VirtualMachine: one method per SOAP call, carried out by the module of its subject."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -50,7 +50,7 @@ class VirtualMachine(Machine):
         return VirtualMachineSnapshot(self, wish, number=number, parent=parent)
 
     def rename(self, name: str) -> None:
-        """Give the VM another display name; its files keep theirs."""
+        """Rename the VM; its files keep theirs."""
         old = self.name
         super().rename(name)
         reconfigure.renamed(self, old)
@@ -97,7 +97,7 @@ class VirtualMachine(Machine):
         return reconfigure.reconfigure(self, call, spec)
 
     def Rename_Task(self, call: Call, *, newName: str) -> vim.Task:
-        """Give the VM another display name."""
+        """Rename the VM."""
         call.require("VirtualMachine.Config.Rename", self)
         return self.start(call, "Rename_Task", lambda _: self.rename(newName))
 
@@ -177,7 +177,7 @@ class VirtualMachine(Machine):
     # ---- coming and going ------------------------------------------------------------------------------
 
     def UnregisterVM(self, call: Call) -> None:
-        """Take the VM out of the inventory; its files stay."""
+        """Remove the VM from the inventory; its files stay."""
         lifecycle.unregister(self, call)
 
     def Destroy_Task(self, call: Call) -> vim.Task:

@@ -33,5 +33,5 @@ class VirtualMachineSnapshot(Snapshot):
         return revert.revert(self._vm, self, call, suppress_power_on=bool(suppressPowerOn))
 
     def RenameSnapshot(self, call: Call, *, name: str | None = None, description: str | None = None) -> None:
-        """Give the snapshot another name or description."""
+        """Change the name or description of the snapshot."""
         snapshots.rename(self._vm, self, name, description)
