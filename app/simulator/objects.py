@@ -12,6 +12,7 @@ from app.simulator import vmomi
 from app.simulator.client_session import ClientSession
 from app.simulator.property_path import Key, invalid_property, parse_path
 
+S = TypeVar("S", bound="SimObject")
 _STRUCTURAL = frozenset(
     {"childEntity", "vm", "host", "resourcePool", "vmFolder", "hostFolder", "datastoreFolder", "networkFolder"}
 )
@@ -122,9 +123,6 @@ def _step(value: Any, declared: type[Any], part: str | Key, path: str) -> tuple[
     if info is None:
         raise invalid_property(path)
     return getattr(value, part), info.type
-
-
-S = TypeVar("S", bound=SimObject)
 
 
 class ObjectStore:

@@ -31,7 +31,7 @@ class Authd:
     """
 
     def __init__(self, tickets: TicketStore, service: str) -> None:
-        """Serve tickets of one book.
+        """Accept the tickets of one store.
 
         Args:
             tickets: where the tickets come from.

@@ -202,7 +202,7 @@ class Machine(Entity):
         return [snapshot for root in self.root_snapshots for snapshot in root.subtree()]
 
     def new_snapshot(self, wish: SnapshotWish, number: int, parent: Snapshot | None) -> Snapshot:
-        """Make the managed object of a snapshot of this VM, which is not part of its tree yet.
+        """Make the managed object of a snapshot that is not in the tree yet; ``VirtualMachine`` implements it.
 
         Args:
             wish: what it is called and holds.
