@@ -64,7 +64,7 @@ BREAKS = [
             "simulator/b.py": "def late():\n    from app.simulator import c",
             "simulator/c.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import app.simulator.a",
         },
-        "No modules of the simulator",
+        "No modules import each other",
     ),
     ({"engine/x.py": "import app.simulator.x", "simulator/x.py": ""}, "Nothing in the product knows"),
     ({"views/x.py": "import app.engine.backup", "engine/backup.py": ""}, "Views, models and workers"),
