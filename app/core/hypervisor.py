@@ -227,7 +227,7 @@ class KeptIdentity(Protocol):
 class Examinable(Protocol):
     """What a hypervisor session may offer beside :class:`Hypervisor`, for the doctor. Thread: any."""
 
-    def check_licence(self) -> None:
+    def check_license(self) -> None:
         """Tell at registration what would otherwise fail at the first backup.
 
         Raises:

@@ -21,45 +21,52 @@ from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine import messages
 from app.engine.backup.snapshots import SnapshotSweeper
+from app.engine.doctor.handlers import DoctorHandlers
 from app.engine.doctor.platform import PortProbe, probe_port
+from app.engine.encryption.handlers import EncryptionHandlers
+from app.engine.encryption.keystore import KeyStore
+from app.engine.encryption.service import EncryptionService
 from app.engine.export import messages as export_messages
 from app.engine.export.offers import OfferHandlers
-from app.engine.handlers import Desk, handler_table
+from app.engine.handlers import Request, handler_table
 from app.engine.history import messages as history
 from app.engine.history.handlers import HistoryHandlers
-from app.engine.history.journal import Journal
-from app.engine.history.loghandlers import LogHandlers
 from app.engine.history.overview import OverviewHandlers
 from app.engine.history.recorder import Recorder
 from app.engine.hooks import run as hooks
 from app.engine.hooks.handlers import HookHandlers
+from app.engine.log.handlers import LogHandlers
+from app.engine.log.journal import Journal
 from app.engine.messages import MessageCatalogue, kinds_in
 from app.engine.notify import messages as notify_messages
 from app.engine.notify.handlers import NotificationHandlers
 from app.engine.notify.service import Notifier
 from app.engine.notify.settings import NotificationSettingsStore
 from app.engine.notify.sinks import Trust, system_trust
-from app.engine.platforms.handlers import SiteHandlers
-from app.engine.platforms.registration import Registration
-from app.engine.platforms.rowhandlers import RegistryHandlers
+from app.engine.platforms.handlers import PlatformHandlers
+from app.engine.platforms.registration import PlatformRegistration
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import Sightings
+from app.engine.points.handlers import PointHandlers
+from app.engine.points.list import PointList
+from app.engine.points.reconciliation import PointReconciler
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.program.ending import Ending
 from app.engine.program.handlers import ProgramHandlers
 from app.engine.program.limits import KeepLimits, LimitsHandlers
 from app.engine.program.secretaccess import BoundedSecrets
+from app.engine.restore.handlers import RestoreHandlers
+from app.engine.restore.lookup import OriginalLookup
+from app.engine.restore.planning import RestorePlanner
+from app.engine.rules.points import RulePoints
 from app.engine.rules.service import RuleService
 from app.engine.settings import EngineSettings
-from app.engine.standbys.encryption import EncryptionService
-from app.engine.standbys.encryptionhandlers import EncryptionHandlers
-from app.engine.standbys.keystore import KeyStore
-from app.engine.standbys.reconciliation import PointReconciler
+from app.engine.standbys.handlers import StandbyHandlers
+from app.engine.standbys.registration import StandbyRegistration
 from app.engine.standbys.repositories import Repositories
-from app.engine.standbys.trashhandlers import TrashHandlers
 from app.engine.standbys.watch import StandbyWatch
-from app.engine.tasks.crashrecovery import Recovery
+from app.engine.tasks.crashrecovery import CrashRecovery
 from app.engine.tasks.dispatcher import Limits
 from app.engine.tasks.executor import Executor, with_candidate
 from app.engine.tasks.handlers import TaskHandlers
@@ -144,9 +151,19 @@ class Engine:
             chance or random.SystemRandom(),
             lambda job, request: self._rules.after_backup(job, request),
         )
-        self._recovery = Recovery(self._workshop)
+        self._recovery = CrashRecovery(self._workshop)
         self._manager = self._task_manager(runner)
-        self._points = PointReconciler(self._workshop, self._manager.aside)
+        workshop = self._workshop
+        self._point_list = PointList(catalog.points, workshop.repositories, clock)
+        self._points = PointReconciler(
+            self._point_list,
+            standbys=catalog.standbys,
+            watch=workshop.standby_watch,
+            journal=workshop.journal,
+            bus=self._bus,
+            clock=clock,
+            aside=self._manager.aside,
+        )
         self._rules = RuleService(self._workshop, self._manager, self._executor, self._points)
         self._recorder = Recorder(
             self._manager.live,
@@ -165,7 +182,9 @@ class Engine:
         )
         self._offers = OfferHandlers(self._workshop)
         limits = LimitsHandlers(self._workshop, self._manager, keep_limits)
-        self._handlers = handler_table((*self._desks(), RegistryHandlers(self._workshop, probe), limits))
+        self._handlers = handler_table(
+            (*self._subjects(), *self._standby_handlers(), self._doctor_handlers(probe), limits)
+        )
 
     def _workshop_of(
         self,
@@ -298,23 +317,91 @@ class Engine:
         """Tell a listener every event from now on; return the function that ends it."""
         return self._bus.subscribe(listener)
 
-    def _desks(self) -> tuple[Desk, ...]:
-        workshop, manager = self._workshop, self._manager
-        encryption = EncryptionService(workshop.repositories, workshop.catalog.standbys, workshop.clock)
-        registry = Registration(workshop, manager, encryption)
+    def requests(self) -> frozenset[type[Request]]:
+        """Return the commands and queries that this engine answers."""
+        return frozenset(self._handlers)
+
+    def _subjects(self) -> tuple[object, ...]:
+        workshop, manager, catalog = self._workshop, self._manager, self._catalog
+        sessions, repositories = workshop.sessions, workshop.repositories
+        registration = PlatformRegistration(
+            sessions=sessions,
+            platforms=catalog.platforms,
+            rules=catalog.rules,
+            unfinished=manager.unfinished,
+            journal=workshop.journal,
+            bus=self._bus,
+            clock=workshop.clock,
+        )
         return (
-            SiteHandlers(workshop, registry, self._recovery),
-            TrashHandlers(workshop),
-            EncryptionHandlers(workshop, registry, encryption),
+            PlatformHandlers(
+                registration=registration, sessions=sessions, recovery=self._recovery, catalog=catalog
+            ),
+            RestoreHandlers(
+                sessions=sessions,
+                repositories=repositories,
+                lookup=OriginalLookup(sessions, repositories, catalog),
+                planner=RestorePlanner(sessions, repositories, catalog),
+            ),
             TaskHandlers(workshop, manager, self._executor, self._texts),
-            self._rules.desk,
+            self._rules.handlers,
             LogHandlers(workshop, self._texts),
             HistoryHandlers(workshop),
             OverviewHandlers(workshop, manager, self._recorder, self._offers.count),
             self._offers,
             NotificationHandlers(self._book, workshop.clock),
-            HookHandlers(workshop.catalog.settings, workshop.catalog.rules),
+            HookHandlers(catalog.settings, catalog.rules),
             ProgramHandlers(workshop),
+        )
+
+    def _standby_handlers(self) -> tuple[object, ...]:
+        workshop, catalog, unfinished = self._workshop, self._catalog, self._manager.unfinished
+        encryption = EncryptionService(workshop.repositories, catalog.standbys, workshop.clock)
+        registration = StandbyRegistration(
+            standbys=catalog.standbys,
+            rules=catalog.rules,
+            encryption=encryption,
+            points=self._point_list,
+            unfinished=unfinished,
+            journal=workshop.journal,
+            bus=self._bus,
+            clock=workshop.clock,
+        )
+        return (
+            StandbyHandlers(
+                registration=registration, watch=workshop.standby_watch, catalog=catalog, clock=workshop.clock
+            ),
+            EncryptionHandlers(
+                encryption=encryption,
+                standbys=catalog.standbys,
+                points=self._point_list,
+                watch=workshop.standby_watch,
+                unfinished=unfinished,
+                journal=workshop.journal,
+                bus=self._bus,
+                clock=workshop.clock,
+            ),
+            PointHandlers(
+                points=catalog.points,
+                standbys=catalog.standbys,
+                repositories=workshop.repositories,
+                point_list=self._point_list,
+                unfinished=unfinished,
+                journal=workshop.journal,
+                bus=self._bus,
+                clock=workshop.clock,
+            ),
+        )
+
+    def _doctor_handlers(self, probe: PortProbe) -> DoctorHandlers:
+        workshop = self._workshop
+        return DoctorHandlers(
+            sessions=workshop.sessions,
+            repositories=workshop.repositories,
+            points=RulePoints(workshop),
+            catalog=self._catalog,
+            clock=workshop.clock,
+            probe=probe,
         )
 
     # --- inside --------------------------------------------------------------------------------------------------

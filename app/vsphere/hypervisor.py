@@ -80,7 +80,7 @@ class VSphereHypervisor:
         """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""
         self._session.be_patient(patience)
 
-    def check_licence(self) -> None:
+    def check_license(self) -> None:
         """Tell at registration what would otherwise fail at the first backup.
 
         Raises:

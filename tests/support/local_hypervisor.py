@@ -84,7 +84,7 @@ class LocalSession:
 
     # --- examination -------------------------------------------------------------------------------------------
 
-    def check_licence(self) -> None:
+    def check_license(self) -> None:
         """Refuse where a test wants it."""
         if self._faults.refuse_licence:
             raise LicenseRefused(address=self._host.address, operation="create snapshots")

@@ -111,7 +111,7 @@ class StandbyClockDiffers(FindingKind):
     hint_template = "Set both by NTP. Until they agree, expired restore points stay."
 
 
-class LicenceFine(FindingKind):
+class LicenseFine(FindingKind):
     """The licence allows what we do."""
 
     code = "doctor.licence_fine"

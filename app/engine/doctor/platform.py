@@ -91,8 +91,8 @@ def _clock(platform: Platform, hypervisor: MarkedHistory, now: Callable[[], date
 
 def _licence(platform: Platform, hypervisor: Examinable) -> Iterator[Finding]:
     try:
-        hypervisor.check_licence()
-        yield k.LicenceFine.about(platform.name, name=hypervisor.license_name() or "-")
+        hypervisor.check_license()
+        yield k.LicenseFine.about(platform.name, name=hypervisor.license_name() or "-")
     except OperationalError as error:
         yield k.of_error(platform.name, error)
 

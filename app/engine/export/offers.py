@@ -1,17 +1,16 @@
 """Restore points that are offered over NBD to other programs of this machine."""
 
 import threading
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from app.contract.offers import ListOffers, Offer, OfferedDisk, OfferPoint, WithdrawPoint
 from app.domain.ids import PointId, StandbyId
 from app.engine.errors import NoMoreOffers, OfferedBySocket
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.history import messages
-from app.engine.history.journal import SubjectLog
-from app.engine.standbys.reading import opened_point
+from app.engine.log.journal import SubjectLog
+from app.engine.points.reading import opened_point
 from app.engine.tasks.job import Workshop
 from app.nbd.exports import Export
 from app.nbd.folders import remove_abandoned_folders
@@ -52,14 +51,6 @@ class OfferHandlers:
         self._running: dict[_Key, _Running] = {}
         self._is_closed = False
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {
-            OfferPoint: self._offer,
-            WithdrawPoint: self._withdraw,
-            ListOffers: lambda _: self._offers(),
-        }
-
     def start(self) -> None:
         """Remove what engines that were killed have left."""
         remove_abandoned_folders()
@@ -78,10 +69,12 @@ class OfferHandlers:
         with self._lock:
             return len(self._running)
 
-    def _offers(self) -> tuple[Offer, ...]:
+    @handles(ListOffers)
+    def _list_offers(self, _: ListOffers) -> tuple[Offer, ...]:
         with self._lock:
             return tuple(one.now() for one in self._running.values())
 
+    @handles(OfferPoint)
     def _offer(self, command: OfferPoint) -> Offer:
         key = (command.standby, command.target_path, command.point)
         with self._changing_lock(key):
@@ -134,6 +127,7 @@ class OfferHandlers:
         )
         return offer, exports
 
+    @handles(WithdrawPoint)
     def _withdraw(self, command: WithdrawPoint) -> None:
         key = (command.standby, command.target_path, command.point)
         with self._changing_lock(key):

@@ -12,7 +12,7 @@ from app.engine.export import messages
 from app.engine.export.claims import ExportClaim
 from app.engine.export.files import export_disk
 from app.engine.export.formats import format_of
-from app.engine.standbys.reading import opened_point
+from app.engine.points.reading import opened_point
 from app.engine.tasks.job import Job, Workshop
 from app.repository import PointReader
 

@@ -1,6 +1,5 @@
 """Traffic, statistics and unviewed errors."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,7 +21,7 @@ from app.domain.ids import TaskId
 from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.tasks.executor import request_of
 from app.engine.tasks.job import Workshop
 from app.engine.tasks.rows import kept_error_row
@@ -45,17 +44,9 @@ class HistoryHandlers:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {
-            ReadTraffic: self._traffic,
-            ReadStatistics: self._statistics,
-            ListStatisticsTasks: self._tasks,
-            MarkErrorsViewed: self._mark_viewed,
-        }
-
     # --- traffic -----------------------------------------------------------------------------------------------
 
+    @handles(ReadTraffic)
     def _traffic(self, query: ReadTraffic) -> Traffic:
         slice_s, span = SPANS[query.range]
         now_s = int(self._workshop.clock.now().timestamp())
@@ -83,6 +74,7 @@ class HistoryHandlers:
 
     # --- statistics --------------------------------------------------------------------------------------------
 
+    @handles(ReadStatistics)
     def _statistics(self, query: ReadStatistics) -> Statistics:
         figures = self._workshop.catalog.figures
         today = self._workshop.clock.now().astimezone(self._workshop.zone()).date()
@@ -101,6 +93,7 @@ class HistoryHandlers:
             unviewed_errors=figures.unviewed(query.rule, query.vm),
         )
 
+    @handles(ListStatisticsTasks)
     def _tasks(self, query: ListStatisticsTasks) -> tuple[StatisticsTaskRow, ...]:
         catalog = self._workshop.catalog
         records = catalog.tasks.ended(
@@ -113,6 +106,7 @@ class HistoryHandlers:
         unviewed = catalog.figures.unviewed_among([record.id for record in records])
         return tuple(statistics_row(record, unviewed) for record in records)
 
+    @handles(MarkErrorsViewed)
     def _mark_viewed(self, command: MarkErrorsViewed) -> None:
         workshop = self._workshop
         if workshop.catalog.figures.mark_viewed(command.rule, command.vm):

@@ -26,7 +26,7 @@ from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.history.overdue import overdue_vms
 from app.engine.history.recorder import Recorder
 from app.engine.tasks.job import Workshop
@@ -67,12 +67,9 @@ class OverviewHandlers:
         self._overdue_known: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
         workshop.bus.subscribe(self._on_event)
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {ReadOverview: self._overview, ReadStatus: self._status, Search: self._search}
-
     # --- status ------------------------------------------------------------------------------------------------
 
+    @handles(ReadStatus)
     def _status(self, _: ReadStatus) -> EngineStatus:
         return EngineStatus(
             running=self._manager.live_count(),
@@ -125,6 +122,7 @@ class OverviewHandlers:
 
     # --- overview ----------------------------------------------------------------------------------------------
 
+    @handles(ReadOverview)
     def _overview(self, _: ReadOverview) -> Overview:
         workshop, zone = self._workshop, self._zone()
         catalog, now = workshop.catalog, workshop.clock.now()
@@ -209,6 +207,7 @@ class OverviewHandlers:
 
     # --- search ------------------------------------------------------------------------------------------------
 
+    @handles(Search)
     def _search(self, query: Search) -> tuple[SearchHit, ...]:
         words = query.text.split()
         limit = max(1, min(query.limit, MOST_HITS))

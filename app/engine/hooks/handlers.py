@@ -1,12 +1,11 @@
 """Hooks: which commands run around a backup."""
 
 import threading
-from collections.abc import Mapping
 
 from app.contract.hooks import ReadHooks, SetHooks
 from app.domain.hooks import AllHooks, Hooks
 from app.engine.errors import RequestRefused
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.hooks.run import keep_hooks, read_hooks
 from app.engine.ports import RuleStore, SettingsStore
 
@@ -19,10 +18,7 @@ class HookHandlers:
         self._rules = rules
         self._lock = threading.Lock()
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {SetHooks: self._set_hooks, ReadHooks: lambda _: self._book()}
-
+    @handles(SetHooks)
     def _set_hooks(self, command: SetHooks) -> None:
         hooks, rule = command.hooks, command.rule
         problems = hooks.problems() if hooks is not None else ()
@@ -31,18 +27,22 @@ class HookHandlers:
         if rule is not None and self._rules.get(rule) is None:
             raise RequestRefused(detail=f"there is no rule {rule}")
         with self._lock:
-            book = self._book()
+            known = self._all_hooks()
             if rule is None:
-                book = AllHooks(common=hooks or Hooks(), rules=book.rules)
+                known = AllHooks(common=hooks or Hooks(), rules=known.rules)
             else:
-                others = {one: kept for one, kept in book.rules.items() if one != rule}
-                book = AllHooks(common=book.common, rules=others if hooks is None else {**others, rule: hooks})
-            keep_hooks(self._store, book)
+                others = {one: kept for one, kept in known.rules.items() if one != rule}
+                known = AllHooks(common=known.common, rules=others if hooks is None else {**others, rule: hooks})
+            keep_hooks(self._store, known)
 
-    def _book(self) -> AllHooks:
+    @handles(ReadHooks)
+    def _read_hooks(self, _: ReadHooks) -> AllHooks:
+        return self._all_hooks()
+
+    def _all_hooks(self) -> AllHooks:
         """Return the hooks without those of rules that were deleted."""
-        book = read_hooks(self._store)
-        if not book.rules:
-            return book
+        known = read_hooks(self._store)
+        if not known.rules:
+            return known
         there = {one.id for one in self._rules.all()}
-        return AllHooks(common=book.common, rules={one: kept for one, kept in book.rules.items() if one in there})
+        return AllHooks(common=known.common, rules={one: kept for one, kept in known.rules.items() if one in there})

@@ -1,10 +1,8 @@
 """Notifications: who is told what, and whether it arrives."""
 
-from collections.abc import Mapping
-
 from app.contract.notifications import NotificationRow, ReadNotifications, SetNotifications, TestSink
 from app.core.clock import Clock
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.notify.notice import Notice, NoticeKind
 from app.engine.notify.settings import (
     EMAIL_SECRET,
@@ -22,17 +20,11 @@ class NotificationHandlers:
         self._book = book
         self._clock = clock
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {
-            SetNotifications: self._set_notifications,
-            TestSink: self._test_sink,
-            ReadNotifications: self._read_notifications,
-        }
-
+    @handles(SetNotifications)
     def _set_notifications(self, command: SetNotifications) -> None:
         self._book.change(command.settings, Secrets(command.email_password, command.webhook_secret))
 
+    @handles(TestSink)
     def _test_sink(self, command: TestSink) -> None:
         settings = self._book.settings() if command.settings is None else command.settings
         refuse_problems(settings)
@@ -40,6 +32,7 @@ class NotificationHandlers:
         notice = Notice(kind=NoticeKind.TEST, at=self._clock.now())
         self._book.sink(command.sink, settings, secrets).send(notice)
 
+    @handles(ReadNotifications)
     def _read_notifications(self, _: ReadNotifications) -> NotificationRow:
         return NotificationRow(
             settings=self._book.settings(),

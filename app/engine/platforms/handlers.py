@@ -1,124 +1,148 @@
-"""What is registered, what is on it, and the list of restore points."""
+"""Platforms: looking before they are registered, registering them, and what is on them."""
 
-from collections.abc import Mapping
+import uuid
 
 from app.contract.platforms import (
+    Certificate,
     DescribeVm,
+    InspectServer,
+    ListPlatformRows,
     ListPlatforms,
     ListVms,
+    PlatformRow,
     ProbePlatform,
     RegisterPlatform,
     RemovePlatform,
     SweepSnapshots,
+    TryPlatform,
     UpdatePlatform,
 )
-from app.contract.points import DeletePoint, ListPoints, ListRecoverableVms, RefreshPoints
-from app.contract.restore import DescribeSavedVm, FindOriginals, ListPlaces, PlanRestore
-from app.contract.standbys import ListStandbys, ReadOpenEntries, RegisterStandby, RemoveStandby, UpdateStandby
-from app.core.hypervisor import Hypervisor
-from app.core.places import RestoreChoices
-from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
-from app.domain.platforms import PlatformFacts
-from app.domain.tasks import KnownPoint, PointTally
-from app.domain.vms import SavedConfiguration, VmDetails, VmSummary
-from app.engine.errors import PlacesUnknown
-from app.engine.handlers import Handler
-from app.engine.platforms.registration import Registration
-from app.engine.platforms.sightings import note_licence
-from app.engine.restore.lookup import find_originals
-from app.engine.restore.planning import plan_restore
-from app.engine.standbys.closing import find_open
-from app.engine.tasks.crashrecovery import Recovery
-from app.engine.tasks.job import Workshop
+from app.core.hypervisor import CertificateSource
+from app.domain.ids import PlatformId
+from app.domain.platforms import Platform, PlatformFacts, PlatformSighting
+from app.domain.tasks import TaskError
+from app.domain.vms import VmDetails, VmSummary
+from app.engine.errors import RequestRefused
+from app.engine.handlers import handles
+from app.engine.platforms.registration import PlatformRegistration, checked_address
+from app.engine.platforms.sessions import Sessions
+from app.engine.platforms.sightings import note_license
+from app.engine.ports import Catalog
+from app.engine.tasks.crashrecovery import CrashRecovery
+from app.engine.tasks.rows import kept_error_row
 
 
-class SiteHandlers:
-    """Answers about platforms, standby machines and restore points. Thread: any."""
+class PlatformHandlers:
+    """Answers about platforms. Thread: any."""
 
-    def __init__(self, workshop: Workshop, registry: Registration, recovery: Recovery) -> None:
-        self._workshop = workshop
-        self._registry = registry
+    def __init__(
+        self,
+        *,
+        registration: PlatformRegistration,
+        sessions: Sessions,
+        recovery: CrashRecovery,
+        catalog: Catalog,
+    ) -> None:
+        self._registration = registration
+        self._sessions = sessions
         self._recovery = recovery
+        self._catalog = catalog
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        registry, catalog = self._registry, self._workshop.catalog
-        return {
-            RegisterPlatform: registry.register_platform,
-            UpdatePlatform: registry.update_platform,
-            RemovePlatform: lambda command: registry.remove_platform(command.platform),
-            RegisterStandby: registry.register_standby,
-            UpdateStandby: registry.update_standby,
-            RemoveStandby: lambda command: registry.remove_standby(command.standby),
-            RefreshPoints: lambda command: registry.refresh_points(command.standby, command.target_path),
-            DeletePoint: registry.delete_point,
-            SweepSnapshots: self._sweep_snapshots,
-            ListPlatforms: lambda _: catalog.platforms.all(),
-            ProbePlatform: self._probe_platform,
-            ListStandbys: lambda _: catalog.standbys.all(),
-            ListVms: self._list_vms,
-            ReadOpenEntries: lambda query: find_open(self._workshop, query.standby),
-            FindOriginals: lambda query: find_originals(self._workshop, query),
-            DescribeVm: self._describe_vm,
-            ListPoints: self._list_points,
-            ListRecoverableVms: self._list_recoverable_vms,
-            ListPlaces: self._list_places,
-            DescribeSavedVm: self._describe_saved_vm,
-            PlanRestore: self._plan_restore,
-        }
+    # --- before registering --------------------------------------------------------------------------------------
 
-    def _sweep_snapshots(self, command: SweepSnapshots) -> int:
-        with self._workshop.sessions.connect(command.platform) as hypervisor:
-            return self._recovery.settle_on(hypervisor, command.platform, unknown_too=command.include_unknown)
+    @handles(InspectServer)
+    def _inspect_server(self, query: InspectServer) -> Certificate:
+        factory = self._sessions.factory
+        if not isinstance(factory, CertificateSource):
+            raise RequestRefused(detail="this kind of platform shows no certificates")
+        shown = factory.inspect(checked_address(query.address, query.port), query.port)
+        return Certificate(
+            thumbprint_sha256=shown.thumbprint_sha256,
+            subject=shown.subject,
+            issuer=shown.issuer,
+            not_before=shown.not_before,
+            not_after=shown.not_after,
+            trusted_by_ca=shown.trusted_by_ca,
+        )
 
-    def _probe_platform(self, query: ProbePlatform) -> PlatformFacts:
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
-            note_licence(self._workshop.sessions.sightings, query.platform, hypervisor)
+    @handles(TryPlatform)
+    def _try_platform(self, query: TryPlatform) -> PlatformFacts:
+        platform = Platform(
+            id=PlatformId(str(uuid.uuid4())),
+            name=query.address,
+            address=checked_address(query.address, query.port),
+            port=query.port,
+            user=query.user,
+            thumbprint_sha256=query.thumbprint_sha256,
+        )
+        with self._sessions.factory.connect(platform, query.password) as hypervisor:
             return hypervisor.facts
 
+    # --- registering ---------------------------------------------------------------------------------------------
+
+    @handles(RegisterPlatform)
+    def _register(self, command: RegisterPlatform) -> Platform:
+        return self._registration.register(command)
+
+    @handles(UpdatePlatform)
+    def _update(self, command: UpdatePlatform) -> Platform:
+        return self._registration.update(command)
+
+    @handles(RemovePlatform)
+    def _remove(self, command: RemovePlatform) -> None:
+        self._registration.remove(command.platform)
+
+    # --- lists ---------------------------------------------------------------------------------------------------
+
+    @handles(ListPlatforms)
+    def _list_platforms(self, _: ListPlatforms) -> tuple[Platform, ...]:
+        return self._catalog.platforms.all()
+
+    @handles(ListPlatformRows)
+    def _platform_rows(self, _: ListPlatformRows) -> tuple[PlatformRow, ...]:
+        seen, rules = self._catalog.sightings.all(), self._catalog.rules.all()
+        return tuple(
+            _platform_row(platform, seen.get(platform.id), sum(rule.platform == platform.id for rule in rules))
+            for platform in self._catalog.platforms.all()
+        )
+
+    # --- on a platform -------------------------------------------------------------------------------------------
+
+    @handles(ProbePlatform)
+    def _probe_platform(self, query: ProbePlatform) -> PlatformFacts:
+        with self._sessions.connect(query.platform) as hypervisor:
+            note_license(self._sessions.sightings, query.platform, hypervisor)
+            return hypervisor.facts
+
+    @handles(ListVms)
     def _list_vms(self, query: ListVms) -> tuple[VmSummary, ...]:
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
+        with self._sessions.connect(query.platform) as hypervisor:
             found = tuple(hypervisor.list_vms())
-            self._workshop.sessions.sightings.reached(query.platform, hypervisor.facts, vm_count=len(found))
+            self._sessions.sightings.reached(query.platform, hypervisor.facts, vm_count=len(found))
         return found
 
+    @handles(DescribeVm)
     def _describe_vm(self, query: DescribeVm) -> VmDetails:
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
+        with self._sessions.connect(query.platform) as hypervisor:
             return hypervisor.vm_details(query.vm)
 
-    def _list_points(self, query: ListPoints) -> tuple[KnownPoint, ...]:
-        return self._workshop.catalog.points.find(
-            standby=query.standby,
-            target_path=query.target_path,
-            vm=query.vm,
-            platform_address=query.platform_address,
-            chain=query.chain,
-        )
-
-    def _list_recoverable_vms(self, _query: ListRecoverableVms) -> tuple[PointTally, ...]:
-        tallies = self._workshop.catalog.points.tallies()
-        return tuple(sorted(tallies, key=lambda one: (one.vm_name.casefold(), one.rule_name.casefold())))
-
-    def _list_places(self, query: ListPlaces) -> PlatformPlaces:
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
-            return _choices(hypervisor).list_places()
-
-    def _describe_saved_vm(self, query: DescribeSavedVm) -> SavedHardware:
-        with (
-            self._workshop.repositories.lease(query.standby, query.target_path) as repository,
-            repository.open_point(query.point) as reader,
-        ):
-            files = {name: reader.file(name) for name in reader.point.configuration_files}
-        with self._workshop.sessions.connect(query.platform) as hypervisor:
-            return _choices(hypervisor).saved_hardware(SavedConfiguration(files=files))
-
-    def _plan_restore(self, query: PlanRestore) -> PlannedVm | None:
-        return plan_restore(
-            self._workshop, query.standby, query.target_path, query.point, query.platform, query.target
-        )
+    @handles(SweepSnapshots)
+    def _remove_snapshots(self, command: SweepSnapshots) -> int:
+        with self._sessions.connect(command.platform) as hypervisor:
+            return self._recovery.settle_on(hypervisor, command.platform, unknown_too=command.include_unknown)
 
 
-def _choices(hypervisor: Hypervisor) -> RestoreChoices:
-    if not isinstance(hypervisor, RestoreChoices):
-        raise PlacesUnknown(platform=hypervisor.facts.full_name)
-    return hypervisor
+def _platform_row(platform: Platform, seen: PlatformSighting | None, rule_count: int) -> PlatformRow:
+    error = None
+    if seen is not None and seen.error_code is not None:
+        error = kept_error_row(TaskError(code=seen.error_code, params=seen.error_params))
+    return PlatformRow(
+        platform=platform,
+        facts=None if seen is None else seen.facts,
+        reachable=None if seen is None else seen.reachable,
+        checked_at=None if seen is None else seen.checked_at,
+        error=error,
+        vm_count=None if seen is None else seen.vm_count,
+        rule_count=rule_count,
+        license_name="" if seen is None else seen.license_name,
+    )

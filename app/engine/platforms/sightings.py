@@ -74,7 +74,7 @@ class Sightings:
             _log.warning("what was seen of platform %s is not kept: %s", sighting.platform, error)
 
 
-def note_licence(sightings: Sightings, platform: PlatformId, hypervisor: Hypervisor) -> None:
+def note_license(sightings: Sightings, platform: PlatformId, hypervisor: Hypervisor) -> None:
     """Note what a platform's licences are called, where the session tells. Never raises."""
     if not isinstance(hypervisor, Examinable):
         return

@@ -10,7 +10,7 @@ from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.vms import VmSummary
 from app.engine import messages
-from app.engine.history.journal import SubjectLog
+from app.engine.log.journal import SubjectLog
 from app.engine.tasks.job import Workshop
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from app.domain.console_events import PlatformRemoved, StandbyRemoved
 from app.domain.errors import OperationalError
 from app.domain.events import Event
 from app.engine.history import messages
-from app.engine.history.journal import Journal
+from app.engine.log.journal import Journal
 from app.engine.ports import EngineStore, SettingsStore
 
 _NAME = "clock"

@@ -1,10 +1,8 @@
 """The program itself."""
 
-from collections.abc import Mapping
-
 from app.contract.program import ConfirmClock, RaiseWindow
 from app.domain.engine_events import WindowRaiseAsked
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.tasks.job import Workshop
 
 
@@ -14,12 +12,10 @@ class ProgramHandlers:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {RaiseWindow: self._raise_window, ConfirmClock: self._confirm_clock}
-
+    @handles(ConfirmClock)
     def _confirm_clock(self, _: ConfirmClock) -> None:
         self._workshop.clock_watch.confirm()
 
+    @handles(RaiseWindow)
     def _raise_window(self, _: RaiseWindow) -> None:
         self._workshop.bus.publish(WindowRaiseAsked(at=self._workshop.clock.now()))

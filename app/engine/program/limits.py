@@ -1,13 +1,13 @@
 """How much runs at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from app.contract.limits import ChangeLimits, LimitsRow, ReadLimits
 from app.domain.console_events import LimitsChanged
 from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 from app.engine import messages
 from app.engine.errors import RequestRefused
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.tasks.dispatcher import Limits
 from app.engine.tasks.job import Workshop
 from app.engine.tasks.manager import TaskManager
@@ -26,10 +26,7 @@ class LimitsHandlers:
         settings = workshop.settings
         self._limits = TaskLimits(tasks=settings.max_tasks, buffer_mb=settings.transfer_buffer_mib)
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {ChangeLimits: self._change, ReadLimits: self._read}
-
+    @handles(ChangeLimits)
     def _change(self, command: ChangeLimits) -> None:
         limits = TaskLimits(tasks=command.max_tasks, buffer_mb=command.transfer_buffer_mib)
         if limits.tasks < 1 or limits.buffer_mb < 1:
@@ -49,6 +46,7 @@ class LimitsHandlers:
             )
         )
 
+    @handles(ReadLimits)
     def _read(self, _: ReadLimits) -> LimitsRow:
         return LimitsRow(
             max_tasks=self._limits.tasks,

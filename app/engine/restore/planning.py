@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.contract.restore import NewVm, OverOriginal
+from app.contract.restore import NewVm, OverOriginal, PlanRestore
 from app.core.hypervisor import Hypervisor
 from app.core.places import PlannedCreation
-from app.domain.ids import PlatformId, PointId, StandbyId, TaskId
+from app.domain.ids import PlatformId, PointId, TaskId
 from app.domain.places import PlannedVm
 from app.domain.restore_point import RestorePoint
 from app.domain.vms import SavedConfiguration, VmPlacement, VmSummary
 from app.engine.errors import VmNameTaken
 from app.engine.platforms.identification import find_vm, identity_of, recorded_for_restore
+from app.engine.platforms.sessions import Sessions
+from app.engine.ports import Catalog
 from app.engine.restore.original import Original
 from app.engine.restore.target import new_target, target_over
-from app.engine.tasks.job import Workshop
+from app.engine.standbys.repositories import Repositories
 from app.repository import PointReader, Repository
 
 _NO_TASK = TaskId("planned0")
@@ -64,28 +66,6 @@ def refuse_impossible(
     return planned
 
 
-def plan_restore(
-    workshop: Workshop,
-    standby: StandbyId,
-    target_path: str,
-    point: PointId,
-    platform: PlatformId,
-    wish: NewVm | OverOriginal,
-) -> PlannedVm | None:
-    """Plan a restore that is not a task yet; changes nothing.
-
-    Raises:
-        VmCreationFailed, VmNameTaken: as for :func:`refuse_impossible`.
-        DisksNotHeld: the original has disks that the point does not hold.
-        OperationalError: the point cannot be read, the platform not be asked, or the original is not certain.
-    """
-    with workshop.repositories.lease(standby, target_path) as repository:
-        saved = read_saved(repository, point)
-    with workshop.sessions.connect(platform) as hypervisor:
-        inventory = () if isinstance(wish, NewVm) else hypervisor.list_vms()
-        return plan_in(workshop, hypervisor, inventory, platform, saved, wish)
-
-
 def read_saved(repository: Repository, point: PointId) -> SavedVm:
     """Read what planning a restore needs of a point.
 
@@ -96,37 +76,58 @@ def read_saved(repository: Repository, point: PointId) -> SavedVm:
         return SavedVm(point=reader.point, configuration=saved_configuration(reader))
 
 
-def plan_in(
-    workshop: Workshop,
-    hypervisor: Hypervisor,
-    inventory: Sequence[VmSummary],
-    platform: PlatformId,
-    saved: SavedVm,
-    wish: NewVm | OverOriginal,
-) -> PlannedVm | None:
-    """Plan a restore in a session that is open; changes nothing.
+class RestorePlanner:
+    """Plans restores without changing anything. Thread: any."""
 
-    Args:
-        workshop: the parts of the engine.
-        hypervisor: the session.
-        inventory: the VMs of the platform, to find the original among.
-        platform: which one that is.
-        saved: what the point keeps.
-        wish: where it is to go.
+    def __init__(self, sessions: Sessions, repositories: Repositories, catalog: Catalog) -> None:
+        self._sessions = sessions
+        self._repositories = repositories
+        self._catalog = catalog
 
-    Raises:
-        VmCreationFailed, VmNameTaken: as for :func:`refuse_impossible`.
-        DisksNotHeld: the original has disks that the point does not hold.
-        OperationalError: the platform cannot be asked, or the original is not certain.
-    """
-    known, point = workshop.sessions.platform(platform), saved.point
-    here = identity_of(known, hypervisor)
-    if isinstance(wish, NewVm):
-        target = new_target(wish, point.facts, (), known)
-    else:
-        recorded = recorded_for_restore(workshop.catalog, platform, point)
-        found = find_vm(hypervisor, recorded, here, inventory)
-        target = target_over(wish, point.facts, (), known, _NO_TASK, found)
-    if target.replaced is not None:
-        Original(hypervisor, point, hypervisor.vm_details(target.replaced.id), here)
-    return refuse_impossible(hypervisor, saved.configuration, target.placement, known.address)
+    def plan(self, query: PlanRestore) -> PlannedVm | None:
+        """Plan a restore that is not a task yet.
+
+        Raises:
+            VmCreationFailed, VmNameTaken: as for :func:`refuse_impossible`.
+            DisksNotHeld: the original has disks that the point does not hold.
+            OperationalError: the point cannot be read, the platform not be asked, or the original is not certain.
+        """
+        with self._repositories.lease(query.standby, query.target_path) as repository:
+            saved = read_saved(repository, query.point)
+        with self._sessions.connect(query.platform) as hypervisor:
+            inventory = () if isinstance(query.target, NewVm) else hypervisor.list_vms()
+            return self.plan_in(hypervisor, inventory, query.platform, saved, query.target)
+
+    def plan_in(
+        self,
+        hypervisor: Hypervisor,
+        inventory: Sequence[VmSummary],
+        platform: PlatformId,
+        saved: SavedVm,
+        wish: NewVm | OverOriginal,
+    ) -> PlannedVm | None:
+        """Plan a restore in a session that is open.
+
+        Args:
+            hypervisor: the session.
+            inventory: the VMs of the platform, to find the original among.
+            platform: which platform that is.
+            saved: what the point keeps.
+            wish: where it is to go.
+
+        Raises:
+            VmCreationFailed, VmNameTaken: as for :func:`refuse_impossible`.
+            DisksNotHeld: the original has disks that the point does not hold.
+            OperationalError: the platform cannot be asked, or the original is not certain.
+        """
+        known, point = self._sessions.platform(platform), saved.point
+        here = identity_of(known, hypervisor)
+        if isinstance(wish, NewVm):
+            target = new_target(wish, point.facts, (), known)
+        else:
+            recorded = recorded_for_restore(self._catalog, platform, point)
+            found = find_vm(hypervisor, recorded, here, inventory)
+            target = target_over(wish, point.facts, (), known, _NO_TASK, found)
+        if target.replaced is not None:
+            Original(hypervisor, point, hypervisor.vm_details(target.replaced.id), here)
+        return refuse_impossible(hypervisor, saved.configuration, target.placement, known.address)

@@ -21,13 +21,13 @@ from app.engine.errors import RestoredDataDiffers
 from app.engine.platforms.disks import DiskOpener
 from app.engine.platforms.identification import find_vm, identity_of, note_created, recorded_for_restore
 from app.engine.platforms.succession import follow, follow_all
+from app.engine.points.reading import opened_point
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
 from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, new_target, target_over
-from app.engine.standbys.reading import opened_point
 from app.engine.tasks.job import Job, Workshop, patience_for
 from app.repository import PointReader
 

@@ -16,7 +16,7 @@ from app.domain.states import BackupKind, TaskKind
 from app.domain.tasks import KnownPoint, TaskRecord
 from app.engine import messages
 from app.engine.errors import RequestRefused
-from app.engine.history.journal import SubjectLog
+from app.engine.log.journal import SubjectLog
 from app.engine.rules.drafts import DraftChecker, chosen_vms, policy_of, rule_of
 from app.engine.rules.errors import (
     LastVmOfRule,

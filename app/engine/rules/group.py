@@ -11,7 +11,7 @@ from app.domain.rules import BackupRule
 from app.domain.vms import VmSummary
 from app.engine import messages
 from app.engine.errors import DisksNotHeld, RequestRefused, VmNameTaken
-from app.engine.restore.planning import plan_in, read_saved
+from app.engine.restore.planning import RestorePlanner, read_saved
 from app.engine.rules.editing import members
 from app.engine.rules.errors import PointNotOfVm
 from app.engine.rules.points import RulePoints
@@ -33,6 +33,7 @@ class GroupRestorer:
         self._manager = manager
         self._executor = executor
         self._points = RulePoints(workshop)
+        self._planner = RestorePlanner(workshop.sessions, workshop.repositories, workshop.catalog)
 
     def begin(self, rule: BackupRule, group: Sequence[GroupMember], *, power_on: bool) -> tuple[TaskId, ...]:
         """Queue one restore for each member, each over its original.
@@ -98,7 +99,7 @@ class GroupRestorer:
         wish = OverOriginal(confirmed=member.confirmed)
         try:
             saved = read_saved(repository, member.point)
-            plan_in(self._workshop, hypervisor, inventory, rule.platform, saved, wish)
+            self._planner.plan_in(hypervisor, inventory, rule.platform, saved, wish)
         except _REFUSALS:
             raise
         except OperationalError as error:

@@ -1,7 +1,5 @@
 """Backup rules."""
 
-from collections.abc import Mapping
-
 from app.contract.restore import StartGroupRestore
 from app.contract.rules import (
     AddVmsToRule,
@@ -10,6 +8,7 @@ from app.contract.rules import (
     CheckRule,
     CreateRule,
     DeleteRule,
+    DeletionPreview,
     DescribeRule,
     ListRules,
     ListRuleVms,
@@ -18,6 +17,10 @@ from app.contract.rules import (
     PreviewRetention,
     PreviewRuleDeletion,
     RemoveVmsFromRule,
+    RuleDetails,
+    RuleProblemRow,
+    RuleRow,
+    RuleVmRow,
     RunNow,
     StartRules,
     StartVms,
@@ -25,8 +28,9 @@ from app.contract.rules import (
     StopVms,
     VmsInRules,
 )
-from app.domain.ids import TaskId
-from app.engine.handlers import Handler
+from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.tasks import KnownPoint
+from app.engine.handlers import handles
 from app.engine.rules.drafts import DraftChecker, policy_of
 from app.engine.rules.editing import RuleEditor, members
 from app.engine.rules.group import GroupRestorer
@@ -59,54 +63,97 @@ class RuleHandlers:
         self._workshop = workshop
         self._runs = runs
         self._retention = retention
-        self._book = RuleEditor(workshop, manager, runs, retries, scheduler.replan)
+        self._editor = RuleEditor(workshop, manager, runs, retries, scheduler.replan)
         self._checker = DraftChecker(workshop)
         self._group = GroupRestorer(workshop, manager, executor)
         self._points = RulePoints(workshop)
         self._view = RuleView(workshop, manager, scheduler, engine, retries)
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        book, view = self._book, self._view
-        return {
-            CreateRule: lambda command: book.create(command.draft),
-            ChangeRulePolicy: lambda command: book.change_policy(command.rule, command.policy),
-            ChangeRuleRetry: lambda command: book.change_retry(command.rule, command.retry),
-            AddVmsToRule: lambda command: book.add_vms(command.rule, command.vms),
-            RemoveVmsFromRule: lambda command: book.remove_vms(
-                command.rule, command.vms, delete_data=command.delete_data
-            ),
-            DeleteRule: lambda command: book.delete(command.rule, delete_data=command.delete_data),
-            StartRules: self._start_rules,
-            StopRules: self._stop_rules,
-            StartVms: lambda command: book.start(command.rule, command.vms),
-            StopVms: lambda command: book.stop(command.rule, command.vms),
-            RunNow: self._run_now,
-            StartGroupRestore: lambda command: self._group.begin(
-                book.rule(command.rule), command.members, power_on=command.power_on
-            ),
-            ListRules: lambda _: view.rules(),
-            ListRuleVms: lambda query: view.vms(book.rule(query.rule)),
-            ListVmPoints: lambda query: self._points.of_vm(book.rule(query.rule), query.vm),
-            DescribeRule: lambda query: view.details(book.rule(query.rule)),
-            CheckRule: lambda query: self._checker.problems(query.draft, query.rule),
-            VmsInRules: lambda query: self._checker.vms_taken(query.platform),
-            PreviewRuleDeletion: lambda query: book.preview_deletion(query.rule, query.vms),
-            PreviewRetention: self._preview_retention,
-        }
+    # --- commands ------------------------------------------------------------------------------------------------
 
+    @handles(CreateRule)
+    def _create_rule(self, command: CreateRule) -> RuleId:
+        return self._editor.create(command.draft)
+
+    @handles(ChangeRulePolicy)
+    def _change_policy(self, command: ChangeRulePolicy) -> None:
+        self._editor.change_policy(command.rule, command.policy)
+
+    @handles(ChangeRuleRetry)
+    def _change_retry(self, command: ChangeRuleRetry) -> None:
+        self._editor.change_retry(command.rule, command.retry)
+
+    @handles(AddVmsToRule)
+    def _add_vms(self, command: AddVmsToRule) -> None:
+        self._editor.add_vms(command.rule, command.vms)
+
+    @handles(RemoveVmsFromRule)
+    def _remove_vms(self, command: RemoveVmsFromRule) -> None:
+        self._editor.remove_vms(command.rule, command.vms, delete_data=command.delete_data)
+
+    @handles(DeleteRule)
+    def _delete_rule(self, command: DeleteRule) -> None:
+        self._editor.delete(command.rule, delete_data=command.delete_data)
+
+    @handles(StartRules)
     def _start_rules(self, command: StartRules) -> None:
-        for rule in [self._book.rule(one).id for one in command.rules]:
-            self._book.start(rule)
+        for rule in [self._editor.rule(rule).id for rule in command.rules]:
+            self._editor.start(rule)
 
+    @handles(StopRules)
     def _stop_rules(self, command: StopRules) -> None:
-        for rule in [self._book.rule(one).id for one in command.rules]:
-            self._book.stop(rule)
+        for rule in [self._editor.rule(rule).id for rule in command.rules]:
+            self._editor.stop(rule)
 
+    @handles(StartVms)
+    def _start_vms(self, command: StartVms) -> None:
+        self._editor.start(command.rule, command.vms)
+
+    @handles(StopVms)
+    def _stop_vms(self, command: StopVms) -> None:
+        self._editor.stop(command.rule, command.vms)
+
+    @handles(RunNow)
     def _run_now(self, command: RunNow) -> tuple[TaskId, ...]:
-        rule = self._book.rule(command.rule)
+        rule = self._editor.rule(command.rule)
         return self._runs.run_now(rule, members(rule, command.vms or None), command.kind)
 
+    @handles(StartGroupRestore)
+    def _start_group_restore(self, command: StartGroupRestore) -> tuple[TaskId, ...]:
+        rule = self._editor.rule(command.rule)
+        return self._group.begin(rule, command.members, power_on=command.power_on)
+
+    # --- queries -------------------------------------------------------------------------------------------------
+
+    @handles(ListRules)
+    def _list_rules(self, _: ListRules) -> tuple[RuleRow, ...]:
+        return self._view.rules()
+
+    @handles(ListRuleVms)
+    def _list_rule_vms(self, query: ListRuleVms) -> tuple[RuleVmRow, ...]:
+        return self._view.vms(self._editor.rule(query.rule))
+
+    @handles(ListVmPoints)
+    def _list_vm_points(self, query: ListVmPoints) -> tuple[KnownPoint, ...]:
+        return self._points.of_vm(self._editor.rule(query.rule), query.vm)
+
+    @handles(DescribeRule)
+    def _describe_rule(self, query: DescribeRule) -> RuleDetails:
+        return self._view.details(self._editor.rule(query.rule))
+
+    @handles(CheckRule)
+    def _check_rule(self, query: CheckRule) -> tuple[RuleProblemRow, ...]:
+        return self._checker.problems(query.draft, query.rule)
+
+    @handles(VmsInRules)
+    def _vms_in_rules(self, query: VmsInRules) -> dict[VmId, str]:
+        return self._checker.vms_taken(query.platform)
+
+    @handles(PreviewRuleDeletion)
+    def _preview_deletion(self, query: PreviewRuleDeletion) -> DeletionPreview:
+        return self._editor.preview_deletion(query.rule, query.vms)
+
+    @handles(PreviewRetention)
     def _preview_retention(self, query: PreviewRetention) -> tuple[PreviewedDay, ...]:
         policy = policy_of(query.policy, self._workshop.clock.now())
         return self._retention.preview(policy, query.days, query.rule, query.vm)

@@ -4,6 +4,7 @@ import logging
 
 from app.contract.tasks import StartBackup
 from app.domain.errors import OperationalError
+from app.engine.points.reconciliation import PointReconciler
 from app.engine.program.heartbeat import Heartbeat
 from app.engine.rules.handlers import RuleHandlers
 from app.engine.rules.retention import RetentionService
@@ -11,7 +12,6 @@ from app.engine.rules.retries import Retries
 from app.engine.rules.runs import RuleRuns
 from app.engine.rules.scheduler import Scheduler, Ticker
 from app.engine.standbys.maintenance import Keeper
-from app.engine.standbys.reconciliation import PointReconciler
 from app.engine.tasks.executor import Executor
 from app.engine.tasks.job import Job, Workshop
 from app.engine.tasks.manager import TaskManager
@@ -42,7 +42,7 @@ class RuleService:
             keeper.look,
         )
         self._ticker = Ticker(workshop.settings.tick_s, calls)
-        self.desk = RuleHandlers(
+        self.handlers = RuleHandlers(
             workshop,
             manager,
             executor,

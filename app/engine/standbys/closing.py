@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.contract.standbys import OpenEntriesRow, StartClosing
+from app.core.clock import Clock
 from app.core.closing import (
     ClosingReport,
     ModesNotKept,
@@ -21,26 +22,28 @@ from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
 from app.domain.states import TaskState
 from app.engine import messages
-from app.engine.errors import EntriesNotClosed, LinkedNotClosed, RightsNotKept, StandbyUnknown
+from app.engine.errors import EntriesNotClosed, LinkedNotClosed, RightsNotKept
+from app.engine.ports import StandbyStore
 from app.engine.standbys.filesystems import check_root, find_repositories
-from app.engine.tasks.job import Job, Workshop
+from app.engine.standbys.lookup import registered_standby
+from app.engine.tasks.job import Job
 
 _LOOK_S: Final = 5.0
 """How long a question may look; a repository can have a hundred thousand files on a slow share."""
 
 
-def find_open(workshop: Workshop, standby: StandbyId) -> OpenEntriesRow:
+def find_open(standbys: StandbyStore, clock: Clock, standby: StandbyId) -> OpenEntriesRow:
     """Count what other users can use in the repositories of a standby machine, for some seconds.
 
     Raises:
         StandbyUnknown: there is none of that id.
         StandbyUnavailable: it is not there.
     """
-    known = _standby(workshop, standby)
-    deadline = workshop.clock.monotonic() + _LOOK_S
+    known = _standby_there(standbys, standby)
+    deadline = clock.monotonic() + _LOOK_S
     found = OpenEntries()
     for folder in _repository_folders(known):
-        found.add(find_open_entries(folder, goes_on=lambda: workshop.clock.monotonic() < deadline))
+        found.add(find_open_entries(folder, goes_on=lambda: clock.monotonic() < deadline))
     return OpenEntriesRow(
         path=known.root_path, count=found.count, linked=found.linked, is_complete=found.is_complete
     )
@@ -49,8 +52,8 @@ def find_open(workshop: Workshop, standby: StandbyId) -> OpenEntriesRow:
 class ClosingRun:
     """One closing of the repositories of one standby machine. Thread: the task's."""
 
-    def __init__(self, workshop: Workshop, job: Job, request: StartClosing) -> None:
-        self._workshop = workshop
+    def __init__(self, standbys: StandbyStore, job: Job, request: StartClosing) -> None:
+        self._standbys = standbys
         self._job = job
         self._request = request
         self._report = ClosingReport()
@@ -66,7 +69,7 @@ class ClosingRun:
         """
         job, report = self._job, self._report
         job.stages.enter(TaskState.PREPARING)
-        standby = _standby(self._workshop, self._request.standby)
+        standby = _standby_there(self._standbys, self._request.standby)
         folders = _repository_folders(standby)
         for folder in folders:
             found = find_open_entries(folder, goes_on=lambda: not job.context.cancel.is_cancelled)
@@ -109,10 +112,8 @@ class ClosingRun:
             raise LinkedNotClosed(name=standby.name, count=linked.count, paths=_listed(linked))
 
 
-def _standby(workshop: Workshop, standby: StandbyId) -> Standby:
-    known = workshop.catalog.standbys.get(standby)
-    if known is None:
-        raise StandbyUnknown(standby=standby)
+def _standby_there(standbys: StandbyStore, standby: StandbyId) -> Standby:
+    known = registered_standby(standbys, standby)
     check_root(known)
     return known
 

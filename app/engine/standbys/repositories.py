@@ -10,6 +10,7 @@ from app.core.secrets import SecretStoreUnavailable
 from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
 from app.domain.standbys import RepositoryPlace, Standby, target_directory
+from app.engine.encryption.keystore import KeyStore, check_encryption
 from app.engine.errors import (
     PassphraseChanged,
     PassphraseNeeded,
@@ -18,7 +19,6 @@ from app.engine.errors import (
 )
 from app.engine.ports import RepositoryOpener, StandbyStore
 from app.engine.standbys.filesystems import check_root, prepare_target
-from app.engine.standbys.keystore import KeyStore, check_encryption
 from app.repository import (
     Protection,
     Repository,

@@ -13,8 +13,8 @@ from app.domain.errors import OperationalError, StandbyUnavailable
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
 from app.engine import messages
-from app.engine.history.journal import Journal
 from app.engine.history.messages import STANDBY_LOCKED
+from app.engine.log.journal import Journal
 from app.engine.ports import StandbyStore
 from app.engine.standbys.filesystems import StandbyHealth, look_at
 

@@ -31,7 +31,7 @@ UNFINISHED = tuple(state for state in TaskState if not state.is_final and state 
 """States in which a crash may have caught a task."""
 
 
-class Recovery:
+class CrashRecovery:
     """Settles what did not end as it should; visits of one platform take turns. Thread: any."""
 
     def __init__(self, workshop: Workshop) -> None:

@@ -169,7 +169,7 @@ class Executor:
         elif isinstance(request, StartSweep):
             SweepRun(self._workshop, job, request).run()
         elif isinstance(request, StartClosing):
-            ClosingRun(self._workshop, job, request).run()
+            ClosingRun(self._workshop.catalog.standbys, job, request).run()
         elif isinstance(request, StartExport):
             ExportRun(self._workshop, job, request).run()
         else:

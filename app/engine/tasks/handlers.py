@@ -1,7 +1,5 @@
 """Tasks: asking for them, stopping them, looking at them."""
 
-from collections.abc import Mapping
-
 from app.contract.log import LogRow
 from app.contract.points import StartExport, StartVerify
 from app.contract.restore import StartRestore
@@ -18,11 +16,12 @@ from app.contract.tasks import (
     TaskRow,
 )
 from app.domain.ids import TaskId
+from app.domain.progress import ProgressSample
 from app.domain.tasks import TaskRecord
 from app.engine.errors import StandbyUnknown, TaskNotEnded, TaskUnknown
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.messages import MessageCatalogue
-from app.engine.tasks.executor import Executor, request_of
+from app.engine.tasks.executor import Executor, TaskRequest, request_of
 from app.engine.tasks.job import Workshop
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import log_row, task_row
@@ -39,43 +38,53 @@ class TaskHandlers:
         self._executor = executor
         self._texts = texts
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {
-            StartBackup: self._start_backup,
-            StartRestore: self._start_restore,
-            StartVerify: lambda command: self._manager.submit(self._executor.queued(command)),
-            StartClosing: lambda command: self._manager.submit(self._executor.queued(command)),
-            StartSweep: lambda command: self._manager.submit(self._executor.queued(command)),
-            StartExport: lambda command: self._manager.submit(self._executor.queued(command)),
-            RetryTask: self._retry_task,
-            CancelTask: lambda command: self._manager.cancel(command.task),
-            ListTasks: self._list_tasks,
-            TaskDetails: self._task_details,
-            TaskLogLines: self._task_log_lines,
-            SampleProgress: lambda _: self._manager.samples(),
-        }
-
     # --- commands ------------------------------------------------------------------------------------------------
 
+    @handles(StartBackup)
     def _start_backup(self, command: StartBackup) -> TaskId:
         self._workshop.sessions.platform(command.platform)
         if self._workshop.catalog.standbys.get(command.standby) is None:
             raise StandbyUnknown(standby=command.standby)
-        return self._manager.submit(self._executor.queued(command))
+        return self._queue(command)
 
+    @handles(StartRestore)
     def _start_restore(self, command: StartRestore) -> TaskId:
         self._workshop.sessions.platform(command.platform)
-        return self._manager.submit(self._executor.queued(command))
+        return self._queue(command)
 
+    @handles(StartVerify)
+    def _start_verify(self, command: StartVerify) -> TaskId:
+        return self._queue(command)
+
+    @handles(StartExport)
+    def _start_export(self, command: StartExport) -> TaskId:
+        return self._queue(command)
+
+    @handles(StartSweep)
+    def _start_sweep(self, command: StartSweep) -> TaskId:
+        return self._queue(command)
+
+    @handles(StartClosing)
+    def _start_closing(self, command: StartClosing) -> TaskId:
+        return self._queue(command)
+
+    @handles(RetryTask)
     def _retry_task(self, command: RetryTask) -> TaskId:
         record = self._record(command.task)
         if not record.state.is_final:
             raise TaskNotEnded(task=record.vm_name)
-        return self._manager.submit(self._executor.queued(request_of(record)))
+        return self._queue(request_of(record))
+
+    @handles(CancelTask)
+    def _cancel_task(self, command: CancelTask) -> None:
+        self._manager.cancel(command.task)
+
+    def _queue(self, request: TaskRequest) -> TaskId:
+        return self._manager.submit(self._executor.queued(request))
 
     # --- queries -------------------------------------------------------------------------------------------------
 
+    @handles(ListTasks)
     def _list_tasks(self, query: ListTasks) -> tuple[TaskRow, ...]:
         records = self._workshop.catalog.tasks.find(
             states=query.states,
@@ -88,6 +97,11 @@ class TaskHandlers:
         samples, stopping = self._manager.samples(), self._manager.stopping()
         return tuple(task_row(record, samples, stopping) for record in records)
 
+    @handles(SampleProgress)
+    def _sample_progress(self, _: SampleProgress) -> dict[TaskId, ProgressSample]:
+        return self._manager.samples()
+
+    @handles(TaskDetails)
     def _task_details(self, query: TaskDetails) -> TaskReport:
         record = self._record(query.task)
         lines = self._workshop.catalog.tasks.read_log(query.task, limit=query.log_lines)
@@ -96,6 +110,7 @@ class TaskHandlers:
             log=tuple(log_row(line, self._texts) for line in lines),
         )
 
+    @handles(TaskLogLines)
     def _task_log_lines(self, query: TaskLogLines) -> tuple[LogRow, ...]:
         self._record(query.task)
         lines = self._workshop.catalog.tasks.read_log(

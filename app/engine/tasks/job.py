@@ -12,7 +12,7 @@ from app.core.patience import Patience
 from app.domain.ids import PlatformId, TaskId
 from app.engine import messages
 from app.engine.backup.snapshots import SnapshotSweeper
-from app.engine.history.journal import Journal
+from app.engine.log.journal import Journal
 from app.engine.platforms.sessions import Sessions
 from app.engine.ports import Catalog
 from app.engine.program.clockwatch import ClockWatch

@@ -8,7 +8,7 @@ from app.domain.states import TaskState
 from app.domain.tasks import VerificationState
 from app.engine import messages
 from app.engine.errors import RestorePointDamaged
-from app.engine.standbys.reading import opened_point
+from app.engine.points.reading import opened_point
 from app.engine.tasks.job import Job, Workshop
 from app.repository import Damage, Repository, VerifyReport
 

@@ -242,7 +242,7 @@ def test_many_callers_at_once(site: Site) -> None:
 
 def test_every_command_and_query_that_can_be_sent_is_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
     with EngineLab(tmp_path_factory.mktemp("lab")) as lab:
-        answered = set(lab.engine._handlers)
+        answered = lab.engine.requests()
     sendable = set(request_kinds())
     assert sorted(one.__name__ for one in sendable - answered) == []
     assert sorted(one.__name__ for one in answered - sendable) == []

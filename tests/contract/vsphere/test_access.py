@@ -87,13 +87,13 @@ def test_free_licence_is_told_at_registration_and_when_it_refuses(
 ) -> None:
     with VSphereFactory(SystemClock(), timings=QUICK).connect(platform_of(esxi), esxi.password) as vsphere:
         with pytest.raises(LicenseRefused):
-            vsphere.check_licence()
+            vsphere.check_license()
         with pytest.raises(LicenseRefused):
             snapshot(vsphere, vsphere.list_vms()[0], log)
 
 
 def test_vcenter_needs_no_licence_check(vsphere: VSphereHypervisor) -> None:
-    vsphere.check_licence()
+    vsphere.check_license()
 
 
 # ---- access to disks ------------------------------------------------------------------------------------------

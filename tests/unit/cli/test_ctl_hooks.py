@@ -16,6 +16,7 @@ from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import RuleId
 from app.domain.notifications import EmailSettings, NotificationSettings, SinkKind, WebhookSettings, WhenToTell
 from app.engine.door.server import DoorServer
+from app.engine.handlers import handler_table
 from app.engine.hooks.handlers import HookHandlers
 from app.engine.notify.errors import SinkFailed
 from tests.support.scripted_door import ScriptedDoor
@@ -37,7 +38,7 @@ def ctl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Ctl]:
     known: dict[RuleId, Any] = {WEB: SimpleNamespace(id=WEB)}
     rules: Any = SimpleNamespace(get=known.get, all=lambda: tuple(known.values()))
     store: Any = _Settings()
-    for request, handler in HookHandlers(store, rules).handlers().items():
+    for request, handler in handler_table([HookHandlers(store, rules)]).items():
         engine.answer(request, handler)
     engine.answer(ListRules, (rule(WEB, "web"), rule("r2", "databases")))
     with DoorServer.open(engine, folders.data):

@@ -1,6 +1,6 @@
 """The log of everything: reading, exporting, clearing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -8,10 +8,10 @@ from app.contract.log import ClearLog, ExportLog, LogEntryRow, LogPage, LogRow, 
 from app.domain.console_events import LogCleared
 from app.domain.history import LogEntry, LogSearch
 from app.engine.errors import RequestRefused
-from app.engine.handlers import Handler
+from app.engine.handlers import handles
 from app.engine.history import messages
-from app.engine.history.export import write_log
-from app.engine.history.search import log_search
+from app.engine.log.export import write_log
+from app.engine.log.search import log_search
 from app.engine.messages import MessageCatalogue
 from app.engine.tasks.job import Workshop
 
@@ -26,10 +26,7 @@ class LogHandlers:
         self._workshop = workshop
         self._texts = texts
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {ReadLog: self._read, ExportLog: self._export, ClearLog: self._clear}
-
+    @handles(ReadLog)
     def _read(self, query: ReadLog) -> LogPage:
         found = self._workshop.catalog.log.page(
             log_search(query.filter, self._texts), before=query.before, limit=max(1, min(query.limit, MOST_ROWS))
@@ -40,6 +37,7 @@ class LogHandlers:
             searched_to=found.searched_to,
         )
 
+    @handles(ExportLog)
     def _export(self, command: ExportLog) -> int:
         path = Path(command.path)
         if not path.is_absolute():
@@ -49,6 +47,7 @@ class LogHandlers:
         self._workshop.journal.about("", "log.export").info(messages.LOG_EXPORTED, count=count, path=path)
         return count
 
+    @handles(ClearLog)
     def _clear(self, command: ClearLog) -> int:
         count = self._workshop.catalog.log.clear(log_search(command.filter, self._texts))
         workshop = self._workshop

@@ -1,6 +1,6 @@
 """The encryption of backup data: unlocking, passphrases, recovery keys."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 
 from app.contract.encryption import (
     AddRecoveryKey,
@@ -13,35 +13,48 @@ from app.contract.encryption import (
     UnlockReport,
     UnlockStandby,
 )
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import StandbyRegistered
 from app.domain.errors import OperationalError
 from app.domain.standbys import Standby
-from app.engine.handlers import Handler
+from app.domain.tasks import TaskRecord
+from app.engine.encryption.service import EncryptionService
+from app.engine.handlers import handles
 from app.engine.history import messages
-from app.engine.platforms.registration import Registration
-from app.engine.standbys.encryption import EncryptionService
-from app.engine.tasks.job import Workshop
+from app.engine.log.journal import Journal
+from app.engine.points.list import PointList
+from app.engine.ports import StandbyStore
+from app.engine.registration.checks import refuse_used_by_tasks
+from app.engine.standbys.lookup import registered_standby
+from app.engine.standbys.watch import StandbyWatch
 
 
 class EncryptionHandlers:
     """Answers about the encryption of standby machines. Thread: any."""
 
-    def __init__(self, workshop: Workshop, registry: Registration, encryption: EncryptionService) -> None:
-        self._workshop = workshop
-        self._registry = registry
+    def __init__(
+        self,
+        *,
+        encryption: EncryptionService,
+        standbys: StandbyStore,
+        points: PointList,
+        watch: StandbyWatch,
+        unfinished: Callable[[], Iterable[TaskRecord]],
+        journal: Journal,
+        bus: EventBus,
+        clock: Clock,
+    ) -> None:
         self._encryption = encryption
+        self._standbys = standbys
+        self._points = points
+        self._watch = watch
+        self._unfinished = unfinished
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
 
-    def handlers(self) -> Mapping[type, Handler]:
-        """Return who answers what."""
-        return {
-            UnlockStandby: self._unlock_standby,
-            EncryptStandby: self._encrypt_standby,
-            ChangePassphrase: self._change_passphrase,
-            AddRecoveryKey: self._add_recovery_key,
-            RevokeRecoveryKeys: self._revoke_recovery_keys,
-            DescribeEncryption: self._describe_encryption,
-        }
-
+    @handles(UnlockStandby)
     def _unlock_standby(self, command: UnlockStandby) -> UnlockReport:
         """Keep the keys of the repositories that a passphrase or recovery key opens, and list their points.
 
@@ -49,14 +62,14 @@ class EncryptionHandlers:
             StandbyUnknown, NothingToUnlock, KeyWrong: nothing is kept.
             OperationalError: the standby or the secret store cannot be used.
         """
-        standby = self._registry.standby(command.standby)
+        standby = registered_standby(self._standbys, command.standby)
         attempt = self._encryption.unlock(standby, command.key)
-        log = self._workshop.journal.about(standby.name, "standby.unlock")
+        log = self._journal.about(standby.name, "standby.unlock")
         log.info(messages.STANDBY_UNLOCKED, opened=len(attempt.opened), locked=len(attempt.locked))
         count = 0
         for found, _ in attempt.opened:
             try:
-                count += self._registry.read_points(standby.id, found.place.target_path)
+                count += self._points.agree(standby.id, found.place.target_path).count
             except OperationalError as error:
                 log.warning(
                     messages.REPOSITORY_UNREAD, directory=found.place.target_path or "/", detail=error.message
@@ -69,6 +82,7 @@ class EncryptionHandlers:
             needs_passphrase=standby.is_encrypted and not self._encryption.knows_passphrase(standby),
         )
 
+    @handles(EncryptStandby)
     def _encrypt_standby(self, command: EncryptStandby) -> None:
         """Encrypt what will be kept on a standby that holds nothing yet.
 
@@ -76,12 +90,13 @@ class EncryptionHandlers:
             StandbyUnknown, StillInUse, PlainDataThere, PassphraseWeak: nothing is changed.
             OperationalError: the standby or the secret store cannot be used.
         """
-        standby = self._registry.standby(command.standby)
-        self._registry.refuse_used_by_tasks(standby)
+        standby = registered_standby(self._standbys, command.standby)
+        refuse_used_by_tasks(self._unfinished(), standby)
         changed = self._encryption.encrypt(standby, command.passphrase, hide_names=command.hide_names)
-        self._workshop.journal.about(standby.name, "standby.encrypt").info(messages.STANDBY_ENCRYPTED)
+        self._journal.about(standby.name, "standby.encrypt").info(messages.STANDBY_ENCRYPTED)
         self._encryption_changed(changed)
 
+    @handles(ChangePassphrase)
     def _change_passphrase(self, command: ChangePassphrase) -> None:
         """Give all encrypted repositories of a standby another passphrase.
 
@@ -89,11 +104,12 @@ class EncryptionHandlers:
             StandbyUnknown, NotEncrypted, PassphraseWeak, KeyNeeded: nothing is changed.
             OperationalError: the standby or the secret store cannot be used.
         """
-        standby = self._registry.standby(command.standby)
+        standby = registered_standby(self._standbys, command.standby)
         self._encryption.change_passphrase(standby, command.passphrase)
-        self._workshop.journal.about(standby.name, "standby.passphrase").info(messages.PASSPHRASE_CHANGED)
+        self._journal.about(standby.name, "standby.passphrase").info(messages.PASSPHRASE_CHANGED)
         self._encryption_changed(standby)
 
+    @handles(AddRecoveryKey)
     def _add_recovery_key(self, command: AddRecoveryKey) -> RecoverySheet:
         """Make a recovery key, which is kept nowhere.
 
@@ -101,11 +117,12 @@ class EncryptionHandlers:
             StandbyUnknown, NotEncrypted, RecoveryKeysFull, KeyNeeded: nothing is changed.
             OperationalError: the standby or the secret store cannot be used.
         """
-        standby = self._registry.standby(command.standby)
+        standby = registered_standby(self._standbys, command.standby)
         sheet = self._encryption.add_recovery_key(standby)
-        self._workshop.journal.about(standby.name, "standby.recovery_key").info(messages.RECOVERY_KEY_MADE)
+        self._journal.about(standby.name, "standby.recovery_key").info(messages.RECOVERY_KEY_MADE)
         return sheet
 
+    @handles(RevokeRecoveryKeys)
     def _revoke_recovery_keys(self, command: RevokeRecoveryKeys) -> None:
         """Make all recovery keys of a standby worthless.
 
@@ -113,19 +130,19 @@ class EncryptionHandlers:
             StandbyUnknown, NotEncrypted, KeyNeeded: nothing is changed.
             OperationalError: the standby or the secret store cannot be used.
         """
-        standby = self._registry.standby(command.standby)
+        standby = registered_standby(self._standbys, command.standby)
         self._encryption.revoke_recovery_keys(standby)
-        self._workshop.journal.about(standby.name, "standby.recovery_key").info(messages.RECOVERY_KEYS_REVOKED)
+        self._journal.about(standby.name, "standby.recovery_key").info(messages.RECOVERY_KEYS_REVOKED)
 
+    @handles(DescribeEncryption)
     def _describe_encryption(self, query: DescribeEncryption) -> EncryptionRow:
         """Return how the backup data at a standby is encrypted.
 
         Raises:
             StandbyUnknown, SecretStoreUnavailable: that cannot be told.
         """
-        return self._encryption.describe(self._registry.standby(query.standby))
+        return self._encryption.describe(registered_standby(self._standbys, query.standby))
 
     def _encryption_changed(self, standby: Standby) -> None:
-        workshop = self._workshop
-        workshop.standby_watch.refresh(again=True)
-        workshop.bus.publish(StandbyRegistered(at=workshop.clock.now(), standby=standby.id, name=standby.name))
+        self._watch.refresh(again=True)
+        self._bus.publish(StandbyRegistered(at=self._clock.now(), standby=standby.id, name=standby.name))

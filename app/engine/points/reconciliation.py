@@ -8,16 +8,19 @@ complete, after garbage collection, and when a standby machine is back; what can
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import PointsRefreshed, StandbyUsabilityChanged
 from app.domain.errors import OperationalError
 from app.domain.events import Event
-from app.domain.ids import PointId, StandbyId
-from app.domain.tasks import VerificationState
+from app.domain.ids import StandbyId
 from app.engine.history import messages
-from app.engine.tasks.job import Workshop
+from app.engine.log.journal import Journal
+from app.engine.points.list import PointList
+from app.engine.ports import StandbyStore
+from app.engine.standbys.watch import StandbyWatch
 
 _log = logging.getLogger(__name__)
 
@@ -29,61 +32,32 @@ Aside = Callable[[str, Callable[[], None]], None]
 """Runs work under a name on a thread of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """What a comparison found."""
-
-    count: int
-    """How many readable points the repository holds."""
-    adopted: tuple[PointId, ...] = ()
-    """Those that were not listed, and are now."""
-    gone: tuple[PointId, ...] = ()
-    """Those that were listed and are not there any more."""
-
-
-def agree(workshop: Workshop, standby: StandbyId, target_path: str) -> Agreement:
-    """Make the list of a repository's points equal to what it says itself, while others may be working on it.
-
-    What is listed is read before the repository is: a point that is listed but not in the repository was deleted.
-    A point that cannot be read any more stays listed, as damaged.
-
-    Raises:
-        OperationalError: the repository or the catalog cannot be read.
-    """
-    store = workshop.catalog.points
-    known = {one.point.id: one for one in store.find(standby=standby, target_path=target_path)}
-    with workshop.repositories.lease(standby, target_path) as repository:
-        listing = repository.points()
-        found = {point.id: point for point in listing.points}
-        damaged = {one.id for one in listing.damaged}
-        adopted = tuple(point for point in found if point not in known)
-        for point in adopted:  # one by one: tasks list their own points meanwhile
-            store.put(standby, target_path, found[point])
-        if adopted:  # one that was deleted meanwhile must not stay listed
-            there = {point.id for point in repository.points().points}
-            for point in adopted:
-                if point not in there:
-                    store.remove(standby, target_path, point)
-    gone = tuple(point for point in known if point not in found and point not in damaged)
-    for point in gone:
-        store.remove(standby, target_path, point)
-    for point in damaged & known.keys():
-        if known[point].verification is not VerificationState.DAMAGED:
-            store.set_verification(standby, target_path, point, VerificationState.DAMAGED, workshop.clock.now())
-    return Agreement(count=len(found), adopted=adopted, gone=gone)
-
-
 class PointReconciler:
     """Decides when repositories are compared with the catalog, and does it beside everything else. Thread: any."""
 
-    def __init__(self, workshop: Workshop, aside: Aside) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        point_list: PointList,
+        *,
+        standbys: StandbyStore,
+        watch: StandbyWatch,
+        journal: Journal,
+        bus: EventBus,
+        clock: Clock,
+        aside: Aside,
+    ) -> None:
+        self._list = point_list
+        self._standbys = standbys
+        self._watch = watch
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
         self._aside = aside
         self._lock = threading.Lock()
         self._waiting: dict[Place, float] = {}
         """Repositories that are still to be read, and since when by the stopwatch they may be."""
         self._reading: set[StandbyId] = set()
-        workshop.bus.subscribe(self._on_event)
+        bus.subscribe(self._on_event)
 
     def compare_all(self) -> None:
         """Compare every repository that is known, soon.
@@ -91,14 +65,14 @@ class PointReconciler:
         Raises:
             CatalogUnavailable: they cannot be told.
         """
-        for standby in self._workshop.catalog.standbys.all():
+        for standby in self._standbys.all():
             self._compare_standby(standby.id)
         self.look()
 
     def compare(self, standby: StandbyId, target_path: str) -> None:
         """Compare one repository now, on the caller's thread; what cannot be read is read later. Never raises."""
         try:
-            if target_path in self._workshop.catalog.standbys.repositories(standby):
+            if target_path in self._standbys.repositories(standby):
                 self._compare(standby, target_path)
         except OperationalError as error:
             _log.info("the points at %s are compared later: %s", target_path or "/", error)
@@ -106,7 +80,7 @@ class PointReconciler:
 
     def look(self) -> None:
         """Begin to read what is still to be read, where the standby can be used; one thread for each standby."""
-        now_s, watch = self._workshop.clock.monotonic(), self._workshop.standby_watch
+        now_s, watch = self._clock.monotonic(), self._watch
         with self._lock:
             due: dict[StandbyId, list[str]] = {}
             for (standby, target_path), since_s in self._waiting.items():
@@ -131,24 +105,23 @@ class PointReconciler:
                 self._reading.discard(standby)
 
     def _compare(self, standby: StandbyId, target_path: str) -> None:
-        workshop = self._workshop
-        found = agree(workshop, standby, target_path)
+        found = self._list.agree(standby, target_path)
         if not found.adopted and not found.gone:
             return
-        known = workshop.catalog.standbys.get(standby)
-        log = workshop.journal.about("" if known is None else known.name, "standby.refresh")
+        known = self._standbys.get(standby)
+        log = self._journal.about("" if known is None else known.name, "standby.refresh")
         if found.adopted:
             log.info(messages.POINTS_ADOPTED, count=len(found.adopted), points=", ".join(found.adopted))
         if found.gone:
             log.info(messages.POINTS_GONE, count=len(found.gone), points=", ".join(found.gone))
-        workshop.bus.publish(PointsRefreshed(at=workshop.clock.now(), standby=standby))
+        self._bus.publish(PointsRefreshed(at=self._clock.now(), standby=standby))
 
     def _compare_standby(self, standby: StandbyId) -> None:
-        paths = self._workshop.catalog.standbys.repositories(standby)
+        paths = self._standbys.repositories(standby)
         self._wait_for([(standby, path) for path in sorted(paths)], 0.0)
 
     def _wait_for(self, places: Iterable[Place], pause_s: float) -> None:
-        since_s = self._workshop.clock.monotonic() + pause_s
+        since_s = self._clock.monotonic() + pause_s
         with self._lock:
             self._waiting.update(dict.fromkeys(places, since_s))
 

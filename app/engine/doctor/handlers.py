@@ -1,0 +1,78 @@
+"""The doctor: examining platforms, and rules before and after they are created."""
+
+from functools import partial
+
+from app.contract.doctor import ExaminePlatform, ExamineRule, Finding
+from app.core.clock import Clock
+from app.domain.identity import RecordedVm
+from app.domain.ids import RuleId
+from app.domain.rules import BackupRule, ProtectedVm
+from app.engine.doctor.platform import PortProbe, examine_platform
+from app.engine.doctor.rule import examine_rule
+from app.engine.errors import RequestRefused
+from app.engine.handlers import handles
+from app.engine.platforms.identification import recorded_for_backup
+from app.engine.platforms.sessions import Sessions
+from app.engine.ports import Catalog
+from app.engine.rules.drafts import rule_of
+from app.engine.rules.errors import RuleUnknown
+from app.engine.rules.points import RulePoints
+from app.engine.standbys.repositories import Repositories
+
+
+class DoctorHandlers:
+    """Answers what the doctor is asked. Thread: any."""
+
+    def __init__(
+        self,
+        *,
+        sessions: Sessions,
+        repositories: Repositories,
+        points: RulePoints,
+        catalog: Catalog,
+        clock: Clock,
+        probe: PortProbe,
+    ) -> None:
+        self._sessions = sessions
+        self._repositories = repositories
+        self._points = points
+        self._catalog = catalog
+        self._clock = clock
+        self._probe = probe
+
+    @handles(ExaminePlatform)
+    def _examine_platform(self, query: ExaminePlatform) -> tuple[Finding, ...]:
+        platform = self._sessions.platform(query.platform)
+        connect = partial(self._sessions.connect, platform.id)
+        return examine_platform(platform, connect, self._probe, self._clock.now)
+
+    @handles(ExamineRule)
+    def _examine_rule(self, query: ExamineRule) -> tuple[Finding, ...]:
+        rule = self._rule_of(query)
+        return examine_rule(
+            rule,
+            partial(self._sessions.connect, rule.platform),
+            self._catalog.standbys.get(rule.standby),
+            self._probe,
+            self._repositories.encryption_problem,
+            address=self._address_of(rule),
+            recorded_of=partial(self._recorded, rule),
+        )
+
+    def _rule_of(self, query: ExamineRule) -> BackupRule:
+        if query.draft is not None:
+            return rule_of(query.draft, query.rule or RuleId(""), self._clock.now())
+        if query.rule is None:
+            raise RequestRefused(detail="neither a rule nor a draft is named")
+        known = self._catalog.rules.get(query.rule)
+        if known is None:
+            raise RuleUnknown(rule=query.rule)
+        return known
+
+    def _address_of(self, rule: BackupRule) -> str:
+        platform = self._catalog.platforms.get(rule.platform)
+        return "" if platform is None else platform.address
+
+    def _recorded(self, rule: BackupRule, vm: ProtectedVm) -> RecordedVm:
+        points = [known.point for known in self._points.of_vm(rule, vm.vm)]
+        return recorded_for_backup(vm, vm.vm, vm.name, self._address_of(rule), points)

@@ -1,0 +1,1 @@
+"""What registering platforms and standby machines has in common."""

@@ -1,0 +1,46 @@
+"""What is refused when platforms and standby machines are registered, changed or removed."""
+
+from collections.abc import Callable, Iterable
+
+from app.domain.rules import BackupRule
+from app.domain.standbys import Standby
+from app.domain.tasks import TaskRecord
+from app.engine.errors import RequestRefused, StillInUse, UsedByRules
+from app.engine.ports import RuleStore
+
+
+def checked_name(text: str) -> str:
+    """Return a name as it is stored.
+
+    Raises:
+        RequestRefused: it is empty.
+    """
+    if not text.strip():
+        raise RequestRefused(detail="a name or an address is empty")
+    return text.strip()
+
+
+def refuse_used_by_rules(rules: RuleStore, name: str, uses: Callable[[BackupRule], bool]) -> None:
+    """Refuse to remove something that rules use.
+
+    Args:
+        rules: all rules.
+        name: what the operator calls the thing.
+        uses: tells whether a rule uses it.
+
+    Raises:
+        UsedByRules: a rule does.
+    """
+    names = [rule.name for rule in rules.all() if uses(rule)]
+    if names:
+        raise UsedByRules(name=name, rules=", ".join(names))
+
+
+def refuse_used_by_tasks(unfinished: Iterable[TaskRecord], standby: Standby) -> None:
+    """Refuse what must not happen while tasks use a standby machine.
+
+    Raises:
+        StillInUse: one of the tasks does.
+    """
+    if any(task.standby == standby.id for task in unfinished):
+        raise StillInUse(name=standby.name)
