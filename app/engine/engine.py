@@ -7,70 +7,51 @@ from functools import partial
 from typing import TypeVar, cast
 
 from app.contract.base import Command, Query
+from app.contract.tasks import StartBackup
 from app.core.access import DiskTransports
-from app.core.bus import EventBus, Listener
+from app.core.bus import Listener
 from app.core.clock import Clock
 from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
+from app.core.tasklog import TaskLog
 from app.core.zones import local_zone
-from app.domain.clocks import ClockDoubtKind
 from app.domain.errors import OperationalError
 from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
-from app.engine import messages
-from app.engine.backup.snapshots import SnapshotSweeper
-from app.engine.doctor.handlers import DoctorHandlers
+from app.engine.assembly import (
+    Services,
+    backup_services,
+    build_crash_recovery,
+    build_point_reconciler,
+    build_rules,
+    build_services,
+    build_sweeper,
+    history_handlers,
+    message_texts,
+    platform_handlers,
+    program_handlers,
+    restore_services,
+    standby_handlers,
+    task_handlers,
+)
 from app.engine.doctor.platform import PortProbe, probe_port
-from app.engine.encryption.handlers import EncryptionHandlers
-from app.engine.encryption.keystore import KeyStore
-from app.engine.encryption.service import EncryptionService
-from app.engine.export import messages as export_messages
 from app.engine.export.offers import OfferHandlers
 from app.engine.handlers import Request, handler_table
-from app.engine.history import messages as history
-from app.engine.history.handlers import HistoryHandlers
-from app.engine.history.overview import OverviewHandlers
+from app.engine.history.messages import PROGRAM_ENDED, PROGRAM_STARTED
 from app.engine.history.recorder import Recorder
-from app.engine.hooks import run as hooks
-from app.engine.hooks.handlers import HookHandlers
-from app.engine.log.handlers import LogHandlers
-from app.engine.log.journal import Journal
-from app.engine.messages import MessageCatalogue, kinds_in
-from app.engine.notify import messages as notify_messages
-from app.engine.notify.handlers import NotificationHandlers
 from app.engine.notify.service import Notifier
 from app.engine.notify.settings import NotificationSettingsStore
 from app.engine.notify.sinks import Trust, system_trust
-from app.engine.platforms.handlers import PlatformHandlers
-from app.engine.platforms.registration import PlatformRegistration
-from app.engine.platforms.sessions import Sessions
-from app.engine.platforms.sightings import Sightings
-from app.engine.points.handlers import PointHandlers
-from app.engine.points.list import PointList
-from app.engine.points.reconciliation import PointReconciler
 from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
-from app.engine.program.clockwatch import ClockWatch
 from app.engine.program.ending import Ending
-from app.engine.program.handlers import ProgramHandlers
-from app.engine.program.limits import KeepLimits, LimitsHandlers
+from app.engine.program.limits import KeepLimits
 from app.engine.program.secretaccess import BoundedSecrets
-from app.engine.restore.handlers import RestoreHandlers
-from app.engine.restore.lookup import OriginalLookup
-from app.engine.restore.planning import RestorePlanner
-from app.engine.rules.points import RulePoints
-from app.engine.rules.service import RuleService
 from app.engine.settings import EngineSettings
-from app.engine.standbys.handlers import StandbyHandlers
-from app.engine.standbys.registration import StandbyRegistration
-from app.engine.standbys.repositories import Repositories
-from app.engine.standbys.watch import StandbyWatch
-from app.engine.tasks.crashrecovery import CrashRecovery
 from app.engine.tasks.dispatcher import Limits
 from app.engine.tasks.executor import Executor, with_candidate
-from app.engine.tasks.handlers import TaskHandlers
-from app.engine.tasks.job import Workshop
+from app.engine.tasks.job import Job
 from app.engine.tasks.manager import TaskManager
 
 R = TypeVar("R")
@@ -91,6 +72,9 @@ class Engine:
     Call :meth:`start` once before anything else, and :meth:`close` at the end. Errors that the operator can mend
     leave :meth:`execute` and :meth:`ask` as :class:`app.domain.errors.OperationalError`; those of a task are
     kept with it. Listeners are called on the thread that the fact happened on, and must be quick.
+
+    Attributes:
+        services: what its parts share, for whoever has the engine in the same process and looks inside.
 
     Thread: any.
     """
@@ -133,113 +117,74 @@ class Engine:
             probe: tries whether a port of a host can be reached.
         """
         self._catalog = catalog
-        self._bus = EventBus()
-        self._texts = MessageCatalogue(
-            [*kinds_in(messages, history, hooks, notify_messages, export_messages), *kinds]
-        )
         self._secrets = BoundedSecrets(secrets)
-        self._workshop = self._workshop_of(
-            Sessions(hypervisors, catalog.platforms, self._secrets, Sightings(catalog.sightings, clock)),
-            transports,
-            Repositories(repositories, catalog.standbys, KeyStore(self._secrets)),
-            clock,
-            settings or EngineSettings(),
-            zone,
-        )
-        self._executor = Executor(
-            self._workshop,
-            chance or random.SystemRandom(),
-            lambda job, request: self._rules.after_backup(job, request),
-        )
-        self._recovery = CrashRecovery(self._workshop)
-        self._manager = self._task_manager(runner)
-        workshop = self._workshop
-        self._point_list = PointList(catalog.points, workshop.repositories, clock)
-        self._points = PointReconciler(
-            self._point_list,
-            standbys=catalog.standbys,
-            watch=workshop.standby_watch,
-            journal=workshop.journal,
-            bus=self._bus,
+        self._settings = settings or EngineSettings()
+        self.services = services = build_services(
+            hypervisors=hypervisors,
+            transports=transports,
+            secrets=self._secrets,
+            catalog=catalog,
+            opener=repositories,
             clock=clock,
-            aside=self._manager.aside,
+            settings=self._settings,
+            zone=zone,
         )
-        self._rules = RuleService(self._workshop, self._manager, self._executor, self._points)
+        self._bus, self._journal = services.bus, services.journal
+        sweeper = build_sweeper(services, self._is_live)
+        self._recovery = build_crash_recovery(services, sweeper)
+        self._executor = Executor(
+            catalog=catalog,
+            repositories=services.repositories,
+            clock=clock,
+            clock_watch=services.clock_watch,
+            for_backups=backup_services(services, sweeper, chance or random.SystemRandom()),
+            for_restores=restore_services(services),
+            after_backup=self._after_backup,
+        )
+        self._manager = self._task_manager(services, runner)
+        self._points = build_point_reconciler(services, self._manager)
+        self._rules, rule_handlers = build_rules(services, self._manager, self._executor, self._points)
         self._recorder = Recorder(
-            self._manager.live,
-            catalog.traffic,
-            clock,
-            self._bus,
-            may_forget=self._workshop.clock_watch.is_believed,
+            self._manager.live, catalog.traffic, clock, self._bus, may_forget=services.clock_watch.is_believed
         )
-        self._book = NotificationSettingsStore(catalog.settings, self._secrets, self._bus, trust)
+        notifications = NotificationSettingsStore(catalog.settings, self._secrets, self._bus, trust)
         self._notifier = Notifier(
-            book=self._book,
+            settings=notifications,
             tasks=catalog.tasks,
             bus=self._bus,
             clock=clock,
-            log=self._workshop.journal.about("", "notification"),
+            log=self._journal.about("", "notification"),
         )
-        self._offers = OfferHandlers(self._workshop)
-        limits = LimitsHandlers(self._workshop, self._manager, keep_limits)
+        self._offers = OfferHandlers(services.repositories, self._journal, clock)
+        texts = message_texts(kinds)
         self._handlers = handler_table(
-            (*self._subjects(), *self._standby_handlers(), self._doctor_handlers(probe), limits)
+            (
+                rule_handlers,
+                self._offers,
+                *platform_handlers(services, self._manager, self._recovery, probe),
+                *standby_handlers(services, self._manager),
+                *task_handlers(services, self._manager, self._executor, texts, keep_limits),
+                *history_handlers(services, self._manager, self._recorder, self._offers, texts),
+                *program_handlers(services, notifications),
+            )
         )
 
-    def _workshop_of(
-        self,
-        sessions: Sessions,
-        transports: DiskTransports,
-        repositories: Repositories,
-        clock: Clock,
-        settings: EngineSettings,
-        zone: Callable[[], tzinfo],
-    ) -> Workshop:
-        catalog, bus = self._catalog, self._bus
-        journal = Journal(catalog.log, clock, bus)
-        clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, bus)
-        return Workshop(
-            sessions=sessions,
-            transports=transports,
-            repositories=repositories,
-            catalog=catalog,
-            clock=clock,
-            bus=bus,
-            settings=settings,
-            sweeper=SnapshotSweeper(
-                catalog.snapshot_journal, clock, settings, is_live=self._is_live, is_known=self._is_known
-            ),
-            journal=journal,
-            zone=zone,
-            standby_watch=StandbyWatch(
-                catalog.standbys,
-                clock,
-                bus,
-                journal,
-                encryption_problem=repositories.encryption_problem,
-                note_clock=lambda standby, ahead: clock_watch.note_other(
-                    ClockDoubtKind.STANDBY, standby.id, standby.name, ahead
-                ),
-            ),
-            clock_watch=clock_watch,
-        )
-
-    def _task_manager(self, runner: TaskRunner) -> TaskManager:
-        workshop, settings = self._workshop, self._workshop.settings
+    def _task_manager(self, services: Services, runner: TaskRunner) -> TaskManager:
+        settings = self._settings
         limits = Limits(
             max_tasks=settings.max_tasks,
             max_tasks_per_host=settings.host_buffer_mib // settings.transfer_buffer_mib,
         )
         return TaskManager(
-            store=workshop.catalog.tasks,
+            store=self._catalog.tasks,
             runner=runner,
-            clock=workshop.clock,
-            bus=workshop.bus,
+            clock=services.clock,
+            bus=self._bus,
             limits=limits,
             work=self._executor.carry_out,
             afterwards=self._tidy_up_after,
-            plan_retry=lambda record, error, log: self._rules.retries.plan(record, error, log),
-            late=workshop.journal.late,
+            plan_retry=self._plan_retry,
+            late=self._journal.late,
         )
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -250,14 +195,14 @@ class Engine:
         Raises:
             OperationalError: the catalog cannot be used.
         """
-        self._workshop.journal.about("", "program.start").info(history.PROGRAM_STARTED)
+        self._journal.about("", "program.start").info(PROGRAM_STARTED)
         waiting = self._recovery.mark_interrupted(self._rules.retries.plan)
         for platform in sorted(self._recovery.platforms()):
             self._manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
         self._points.compare_all()
         self._offers.start()
         self._notifier.start()
-        self._recorder.start(self._workshop.settings.traffic_interval_s)
+        self._recorder.start(self._settings.traffic_interval_s)
         self._manager.resume([with_candidate(record) for record in waiting])
         self._rules.start()
 
@@ -286,10 +231,13 @@ class Engine:
             ("offers", self._offers.close),
             ("traffic", self._recorder.close),
             ("notifications", self._notifier.close),
-            ("journal", lambda: self._workshop.journal.about("", "program.end").info(history.PROGRAM_ENDED)),
-            ("late writes", lambda: self._workshop.journal.late.close(_LATE_S)),
+            ("journal", self._log_end),
+            ("late writes", partial(self._journal.late.close, _LATE_S)),
         )
         return ending.run(steps, most_s=_STEP_S) and ended
+
+    def _log_end(self) -> None:
+        self._journal.about("", "program.end").info(PROGRAM_ENDED)
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no task waits or runs and nothing is being tidied up; return False when the time was up."""
@@ -321,96 +269,16 @@ class Engine:
         """Return the commands and queries that this engine answers."""
         return frozenset(self._handlers)
 
-    def _subjects(self) -> tuple[object, ...]:
-        workshop, manager, catalog = self._workshop, self._manager, self._catalog
-        sessions, repositories = workshop.sessions, workshop.repositories
-        registration = PlatformRegistration(
-            sessions=sessions,
-            platforms=catalog.platforms,
-            rules=catalog.rules,
-            unfinished=manager.unfinished,
-            journal=workshop.journal,
-            bus=self._bus,
-            clock=workshop.clock,
-        )
-        return (
-            PlatformHandlers(
-                registration=registration, sessions=sessions, recovery=self._recovery, catalog=catalog
-            ),
-            RestoreHandlers(
-                sessions=sessions,
-                repositories=repositories,
-                lookup=OriginalLookup(sessions, repositories, catalog),
-                planner=RestorePlanner(sessions, repositories, catalog),
-            ),
-            TaskHandlers(workshop, manager, self._executor, self._texts),
-            self._rules.handlers,
-            LogHandlers(workshop, self._texts),
-            HistoryHandlers(workshop),
-            OverviewHandlers(workshop, manager, self._recorder, self._offers.count),
-            self._offers,
-            NotificationHandlers(self._book, workshop.clock),
-            HookHandlers(catalog.settings, catalog.rules),
-            ProgramHandlers(workshop),
-        )
-
-    def _standby_handlers(self) -> tuple[object, ...]:
-        workshop, catalog, unfinished = self._workshop, self._catalog, self._manager.unfinished
-        encryption = EncryptionService(workshop.repositories, catalog.standbys, workshop.clock)
-        registration = StandbyRegistration(
-            standbys=catalog.standbys,
-            rules=catalog.rules,
-            encryption=encryption,
-            points=self._point_list,
-            unfinished=unfinished,
-            journal=workshop.journal,
-            bus=self._bus,
-            clock=workshop.clock,
-        )
-        return (
-            StandbyHandlers(
-                registration=registration, watch=workshop.standby_watch, catalog=catalog, clock=workshop.clock
-            ),
-            EncryptionHandlers(
-                encryption=encryption,
-                standbys=catalog.standbys,
-                points=self._point_list,
-                watch=workshop.standby_watch,
-                unfinished=unfinished,
-                journal=workshop.journal,
-                bus=self._bus,
-                clock=workshop.clock,
-            ),
-            PointHandlers(
-                points=catalog.points,
-                standbys=catalog.standbys,
-                repositories=workshop.repositories,
-                point_list=self._point_list,
-                unfinished=unfinished,
-                journal=workshop.journal,
-                bus=self._bus,
-                clock=workshop.clock,
-            ),
-        )
-
-    def _doctor_handlers(self, probe: PortProbe) -> DoctorHandlers:
-        workshop = self._workshop
-        return DoctorHandlers(
-            sessions=workshop.sessions,
-            repositories=workshop.repositories,
-            points=RulePoints(workshop),
-            catalog=self._catalog,
-            clock=workshop.clock,
-            probe=probe,
-        )
-
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _is_live(self, task: TaskId) -> bool:
         return self._manager.is_live(task)
 
-    def _is_known(self, task: TaskId) -> bool:
-        return self._catalog.tasks.get(task) is not None
+    def _after_backup(self, job: Job, request: StartBackup) -> None:
+        self._rules.after_backup(job, request)
+
+    def _plan_retry(self, record: TaskRecord, error: OperationalError, log: TaskLog) -> bool:
+        return self._rules.retries.plan(record, error, log)
 
     def _tidy_up_after(self, record: TaskRecord) -> None:
         """Try once more, over a fresh session, to remove what the task itself could not. Never raises.

@@ -45,7 +45,7 @@ def test_a_rule_runs_by_itself_and_follows_its_vms_through_a_group_restore(open_
     disk = DiskSpec(capacity_bytes=16 * MIB)
     stage = open_fresh_stage(small_spec(VmSpec(name="web", disks=(disk,)), VmSpec(name="db", disks=(disk,))))
     engine = stage.engine
-    now = OneTime(policy=OneTimePolicy(start=engine._workshop.clock.now()))
+    now = OneTime(policy=OneTimePolicy(start=engine.services.clock.now()))
     rule = engine.execute(CreateRule(draft=draft(stage, now, "web", "db")))
     wait_until(
         lambda: engine.ask(ListRules())[0].state is TaskState.COMPLETED,

@@ -225,7 +225,7 @@ class EngineLab:
     @contextmanager
     def repository(self) -> Iterator[Repository]:
         """Give the repository, shared with the engine."""
-        with self.engine._workshop.repositories.lease(self.standby) as repository:
+        with self.engine.services.repositories.lease(self.standby) as repository:
             yield repository
 
 

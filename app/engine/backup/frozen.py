@@ -23,7 +23,8 @@ from app.engine.backup.healing import with_lost_extents
 from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
 from app.engine.errors import NothingToBackUp
 from app.engine.platforms.disks import DiskOpener
-from app.engine.tasks.job import Job, Workshop
+from app.engine.settings import EngineSettings
+from app.engine.tasks.job import Job
 from app.repository import DiskDraft, PointDraft, PointWriter, Repository
 
 
@@ -46,7 +47,8 @@ class FrozenBackup:
     Thread: the task's.
     """
 
-    workshop: Workshop
+    settings: EngineSettings
+    platform_address: str
     job: Job
     request: StartBackup
     hypervisor: Hypervisor
@@ -158,7 +160,7 @@ class FrozenBackup:
 
     def _choose_chain(self) -> tuple[str, Sequence[RestorePoint]]:
         """Return the VM's chain and its points; one of its own where another VM with the same id has left some."""
-        address = self.workshop.sessions.platform(self.request.platform).address
+        address = self.platform_address
         rule_name, summary = self.request.rule_name, self.details.summary
         chain = self.repository.chain_name(rule_name, summary.id, address)
         now = ProtectedVm(vm=summary.id, name=summary.name, instance_uuid=summary.instance_uuid)
@@ -180,7 +182,7 @@ class FrozenBackup:
                 self._tell(plan)
         known = self._completed(plan, known)
         plan, known = self._healed(plan, known)
-        if self.workshop.settings.audit_blocks:
+        if self.settings.audit_blocks:
             plan, known = self._audit(plan, known)
         return plan, known
 
@@ -203,9 +205,7 @@ class FrozenBackup:
         return healed, self._completed(healed, completed)
 
     def _audit(self, plan: BackupPlan, known: dict[int, DiskExtents]) -> tuple[BackupPlan, dict[int, DiskExtents]]:
-        auditor = Auditor(
-            self._query(), self.opener, self._context, self.repository, self.workshop.settings, self.chance
-        )
+        auditor = Auditor(self._query(), self.opener, self._context, self.repository, self.settings, self.chance)
         for one in known.values():
             try:
                 if not one.by_tracking or not auditor.finds_lie(one):
@@ -282,7 +282,7 @@ class FrozenBackup:
         return VmFacts(
             vm=summary.id,
             name=summary.name,
-            platform_address=self.workshop.sessions.platform(self.request.platform).address,
+            platform_address=self.platform_address,
             instance_uuid=summary.instance_uuid,
             datacenter=summary.datacenter,
             datastore=", ".join(summary.datastores),

@@ -6,8 +6,10 @@ effect. Whatever ends the run in between leaves neither.
 """
 
 import random
+from dataclasses import dataclass
 
 from app.contract.tasks import StartBackup
+from app.core.access import DiskTransports
 from app.core.hypervisor import Hypervisor, MarkedHistory, ResettableTracking
 from app.domain.changetracking import ChangeTracking
 from app.domain.clocks import ClockDoubtKind
@@ -19,26 +21,56 @@ from app.domain.states import TaskState
 from app.domain.vms import PowerState, VmDetails
 from app.engine import messages
 from app.engine.backup.frozen import FrozenBackup
-from app.engine.backup.snapshots import SnapshotScope, SnapshotTarget, TrackingSwitch
+from app.engine.backup.snapshots import SnapshotScope, SnapshotSweeper, SnapshotTarget, TrackingSwitch
 from app.engine.backup.subject import BackupSubject
 from app.engine.errors import NothingToBackUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
 from app.engine.platforms.disks import DiskOpener
 from app.engine.platforms.identification import identity_of, note_identity
+from app.engine.platforms.patience import patience_for
+from app.engine.platforms.sessions import Sessions
+from app.engine.platforms.succession import Successions
+from app.engine.ports import Catalog
+from app.engine.program.clockwatch import ClockWatch
+from app.engine.settings import EngineSettings
 from app.engine.standbys.leftovers import note_leftovers
-from app.engine.tasks.job import Job, Workshop, patience_for
+from app.engine.standbys.repositories import Repositories
+from app.engine.tasks.job import Job
 from app.repository import Repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupServices:
+    """What backups need of the engine. Thread: any."""
+
+    sessions: Sessions
+    repositories: Repositories
+    transports: DiskTransports
+    catalog: Catalog
+    sweeper: SnapshotSweeper
+    successions: Successions
+    clock_watch: ClockWatch
+    settings: EngineSettings
+    chance: random.Random
+    """Draws the samples of the audit."""
 
 
 class BackupRun:
     """One backup of one VM. Thread: the task's."""
 
-    def __init__(self, workshop: Workshop, job: Job, request: StartBackup, chance: random.Random) -> None:
-        self._workshop = workshop
+    def __init__(self, services: BackupServices, job: Job, request: StartBackup) -> None:
+        """Prepare.
+
+        Raises:
+            PlatformUnknown: the platform is not registered.
+        """
+        self._services = services
+        self._catalog = services.catalog
+        self._settings = services.settings
         self._job = job
         self._request = request
-        self._chance = chance
-        self._patience = patience_for(workshop, job.context, request.platform)
+        self._platform = services.sessions.platform(request.platform)
+        self._patience = patience_for(self._platform, services.settings.platform_outage_s, job.context)
 
     def run(self) -> RestorePoint:
         """Make a restore point.
@@ -50,8 +82,8 @@ class BackupRun:
         self._job.stages.enter(TaskState.PREPARING)
         request, cancel = self._request, self._job.context.cancel
         with (
-            self._workshop.repositories.lease(request.standby, request.target_path, cancel) as repository,
-            self._workshop.sessions.connect_patiently(request.platform, self._patience) as hypervisor,
+            self._services.repositories.lease(request.standby, request.target_path, cancel) as repository,
+            self._services.sessions.connect_patiently(request.platform, self._patience) as hypervisor,
         ):
             details = self._preflight(hypervisor, repository)
             tracking_wanted = self._prepare_tracking(hypervisor, details)
@@ -62,8 +94,8 @@ class BackupRun:
             if lied:
                 self._reset_tracking(hypervisor)
             note_leftovers(repository, self._job.log)
-            here = identity_of(self._workshop.sessions.platform(self._request.platform), hypervisor)
-        note_identity(self._workshop.catalog, self._request.platform, details.summary, here)
+            here = identity_of(self._platform, hypervisor)
+        note_identity(self._catalog.rules, self._request.platform, details.summary, here)
         self._note(point)
         return point
 
@@ -75,7 +107,15 @@ class BackupRun:
     # --- preparing ---------------------------------------------------------------------------------------------
 
     def _preflight(self, hypervisor: Hypervisor, repository: Repository) -> VmDetails:
-        subject = BackupSubject(self._workshop, self._job, hypervisor, repository)
+        subject = BackupSubject(
+            platform=self._platform,
+            rules=self._catalog.rules,
+            tasks=self._catalog.tasks,
+            successions=self._services.successions,
+            job=self._job,
+            hypervisor=hypervisor,
+            repository=repository,
+        )
         wanted = self._request
         self._request, details = self._patience.through(lambda: subject.find(wanted))
         request, log = self._request, self._job.log
@@ -87,16 +127,16 @@ class BackupRun:
         free_bytes = repository.free_bytes()
         if free_bytes is None:
             log.warning(messages.STANDBY_SPACE_UNKNOWN)
-        elif free_bytes < self._workshop.settings.standby_reserve_bytes:
+        elif free_bytes < self._settings.standby_reserve_bytes:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
-        sweeper = self._workshop.sweeper
+        sweeper = self._services.sweeper
         self._patience.through(
             lambda: sweeper.sweep_before_run(hypervisor, request.platform, details.snapshots, log=log)
         )
         return details
 
     def _standby_path(self) -> str:
-        standby = self._workshop.catalog.standbys.get(self._request.standby)
+        standby = self._catalog.standbys.get(self._request.standby)
         return str(target_directory(standby, self._request.target_path)) if standby else self._request.standby
 
     def _prepare_tracking(self, hypervisor: Hypervisor, details: VmDetails) -> bool:
@@ -123,15 +163,15 @@ class BackupRun:
         return False
 
     def _tracking_switch(self, hypervisor: Hypervisor) -> TrackingSwitch:
-        workshop, request = self._workshop, self._request
+        request = self._request
         target = SnapshotTarget(platform=request.platform, vm=request.vm, quiesce=False)
-        journal = workshop.catalog.snapshot_journal
-        return TrackingSwitch(hypervisor, journal, self._job.context, target, workshop.settings)
+        journal = self._catalog.snapshot_journal
+        return TrackingSwitch(hypervisor, journal, self._job.context, target, self._settings)
 
     def _hooks(self, details: VmDetails) -> HookRunner:
-        workshop, request = self._workshop, self._request
-        platform = workshop.sessions.platform(request.platform)
-        standby = workshop.catalog.standbys.get(request.standby)
+        request = self._request
+        platform = self._platform
+        standby = self._catalog.standbys.get(request.standby)
         subject = HookSubject(
             vm=request.vm,
             vm_name=details.summary.name,
@@ -141,7 +181,7 @@ class BackupRun:
             standby_name=standby.name if standby else "",
             kind=request.kind.value,
         )
-        hooks = read_hooks(workshop.catalog.settings).of_rule(request.rule)
+        hooks = read_hooks(self._catalog.settings).of_rule(request.rule)
         return HookRunner(hooks, subject, self._job.context)
 
     def _target(self, details: VmDetails) -> SnapshotTarget:
@@ -157,27 +197,28 @@ class BackupRun:
     def _freeze_and_copy(
         self, hypervisor: Hypervisor, repository: Repository, details: VmDetails, *, tracking_wanted: bool
     ) -> tuple[RestorePoint, bool]:
-        workshop, context = self._workshop, self._job.context
+        services, context = self._services, self._job.context
         scope = SnapshotScope(
-            hypervisor, workshop.catalog.snapshot_journal, context, self._target(details), workshop.settings
+            hypervisor, self._catalog.snapshot_journal, context, self._target(details), self._settings
         )
-        preferred = self._request.transports or workshop.settings.transports
+        preferred = self._request.transports or self._settings.transports
         history = self._history_mark(hypervisor)  # before the freeze: what happens meanwhile counts as later
         with scope as frozen:
             work = FrozenBackup(
-                workshop=workshop,
+                settings=self._settings,
+                platform_address=self._platform.address,
                 job=self._job,
                 request=self._request,
                 hypervisor=hypervisor,
                 repository=repository,
-                opener=DiskOpener(hypervisor, workshop.transports, preferred, context, self._patience),
+                opener=DiskOpener(hypervisor, services.transports, preferred, context, self._patience),
                 patience=self._patience,
                 details=details,
                 frozen=frozen,
-                frozen_at=workshop.clock.now(),
+                frozen_at=context.clock.now(),
                 history=history,
                 tracking_wanted=tracking_wanted,
-                chance=self._chance,
+                chance=services.chance,
             )
             return work.copy(release=scope.release), work.caught_lie
 
@@ -189,9 +230,9 @@ class BackupRun:
         except OperationalError as error:
             self._job.log.warning(messages.HISTORY_NOT_MARKED, detail=error.message)
             return None
-        platform = self._workshop.sessions.platform(self._request.platform)
-        self._workshop.clock_watch.note_other(
-            ClockDoubtKind.PLATFORM, platform.id, platform.name, self._workshop.clock.now() - mark.at
+        platform = self._platform
+        self._services.clock_watch.note_other(
+            ClockDoubtKind.PLATFORM, platform.id, platform.name, self._job.context.clock.now() - mark.at
         )
         return mark
 
@@ -210,7 +251,7 @@ class BackupRun:
 
     def _note(self, point: RestorePoint) -> None:
         """Tell of the point; a catalog that fails now takes nothing from it, for the repository is the truth."""
-        context, catalog = self._job.context, self._workshop.catalog
+        context, catalog = self._job.context, self._catalog
         context.log.info(messages.POINT_COMMITTED, point=point.id)
         try:
             catalog.points.put(self._request.standby, self._request.target_path, point)

@@ -8,7 +8,7 @@ from app.contract.tasks import StartBackup
 from app.core.hypervisor import Hypervisor
 from app.domain.identity import PresentVm, RecordedVm, Verdict, locate, recorded_protected
 from app.domain.ids import VmId
-from app.domain.platforms import PlatformIdentity
+from app.domain.platforms import Platform, PlatformIdentity
 from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
 from app.engine import messages
@@ -19,16 +19,30 @@ from app.engine.platforms.identification import (
     protected_vm,
     recorded_for_backup,
 )
-from app.engine.platforms.succession import follow_all
-from app.engine.tasks.job import Job, Workshop
+from app.engine.platforms.succession import Successions
+from app.engine.ports import RuleStore, TaskStore
+from app.engine.tasks.job import Job
 from app.repository import Repository
 
 
 class BackupSubject:
     """Finds the VM of one backup. Thread: the task's."""
 
-    def __init__(self, workshop: Workshop, job: Job, hypervisor: Hypervisor, repository: Repository) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        rules: RuleStore,
+        tasks: TaskStore,
+        successions: Successions,
+        job: Job,
+        hypervisor: Hypervisor,
+        repository: Repository,
+    ) -> None:
+        self._platform = platform
+        self._rules = rules
+        self._tasks = tasks
+        self._successions = successions
         self._job = job
         self._hypervisor = hypervisor
         self._repository = repository
@@ -44,7 +58,7 @@ class BackupSubject:
             VmNotFound: it is not there.
         """
         request, known = self._named_today(request)
-        here = identity_of(self._workshop.sessions.platform(request.platform), self._hypervisor)
+        here = identity_of(self._platform, self._hypervisor)
         found = find_subject(self._hypervisor, self._recorded(request, here, known), here)
         if found.verdict is Verdict.MOVED:
             return self._follow(request, found, here), found.details
@@ -57,7 +71,7 @@ class BackupSubject:
 
         The rule may have followed it meanwhile, and may do so again at any moment: what was read once counts.
         """
-        rule = None if request.rule is None else self._workshop.catalog.rules.get(request.rule)
+        rule = None if request.rule is None else self._rules.get(request.rule)
         known = None if rule is None else rule.vm(request.vm)
         if rule is None or (known is not None and known.name == request.vm_name):
             return request, known
@@ -67,7 +81,7 @@ class BackupSubject:
         return msgspec.structs.replace(request, vm=named.vm), named
 
     def _recorded(self, request: StartBackup, here: PlatformIdentity, known: ProtectedVm | None) -> RecordedVm:
-        protected = known or protected_vm(self._workshop.catalog, request.platform, request.vm)
+        protected = known or protected_vm(self._rules, request.platform, request.vm)
         chain = self._repository.chain_name(request.rule_name, request.vm, here.address)
         points = self._repository.chain_points(chain)
         return recorded_for_backup(protected, request.vm, request.vm_name, here.address, points)
@@ -76,8 +90,8 @@ class BackupSubject:
         vm = found.details.summary
         moves = {**self._other_moves(request, here, found.inventory), request.vm: vm}
         self._job.log.warning(messages.VM_FOLLOWED, name=vm.name, old=request.vm, new=vm.id)
-        follow_all(self._workshop, request.platform, moves)
-        self._workshop.catalog.tasks.set_vm(self._job.task, vm.id)
+        self._successions.follow_all(request.platform, moves)
+        self._tasks.set_vm(self._job.task, vm.id)
         return msgspec.structs.replace(request, vm=vm.id)
 
     def _other_moves(
@@ -89,7 +103,7 @@ class BackupSubject:
         """
         everything = [PresentVm(summary=one) for one in inventory]
         moves: dict[VmId, VmSummary] = {}
-        for rule in self._workshop.catalog.rules.all():
+        for rule in self._rules.all():
             for vm in rule.vms if rule.platform == request.platform else ():
                 found = locate(recorded_protected(vm, here.address), everything, here)
                 if found.verdict is Verdict.MOVED and found.vm is not None:

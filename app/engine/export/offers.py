@@ -5,13 +5,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from app.contract.offers import ListOffers, Offer, OfferedDisk, OfferPoint, WithdrawPoint
+from app.core.clock import Clock
 from app.domain.ids import PointId, StandbyId
 from app.engine.errors import NoMoreOffers, OfferedBySocket
 from app.engine.handlers import handles
 from app.engine.history import messages
-from app.engine.log.journal import SubjectLog
+from app.engine.log.journal import Journal, SubjectLog
 from app.engine.points.reading import opened_point
-from app.engine.tasks.job import Workshop
+from app.engine.standbys.repositories import Repositories
 from app.nbd.exports import Export
 from app.nbd.folders import remove_abandoned_folders
 from app.nbd.server import NbdServer
@@ -44,8 +45,10 @@ class OfferHandlers:
     not answer does not hold up the list.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(self, repositories: Repositories, journal: Journal, clock: Clock) -> None:
+        self._repositories = repositories
+        self._journal = journal
+        self._clock = clock
         self._lock = threading.Lock()
         self._changing: dict[_Key, threading.Lock] = {}
         self._running: dict[_Key, _Running] = {}
@@ -89,7 +92,7 @@ class OfferHandlers:
     def _begin(self, key: _Key, command: OfferPoint) -> Offer:
         with ExitStack() as stack:
             offer, exports = self._opened(command, stack)
-            log = self._workshop.journal.about(offer.vm_name, "point.offer")
+            log = self._journal.about(offer.vm_name, "point.offer")
             with self._lock:
                 if self._is_closed:
                     raise NoMoreOffers
@@ -100,8 +103,8 @@ class OfferHandlers:
         return running.now()
 
     def _opened(self, command: OfferPoint, stack: ExitStack) -> tuple[Offer, tuple[Export, ...]]:
-        repository = stack.enter_context(self._workshop.repositories.lease(command.standby, command.target_path))
-        log = self._workshop.journal.about("", "point.offer")
+        repository = stack.enter_context(self._repositories.lease(command.standby, command.target_path))
+        log = self._journal.about("", "point.offer")
         reader = stack.enter_context(opened_point(repository, command.point, log))
         exports = _exports(reader)
         server = stack.enter_context(NbdServer(exports, tcp=command.over_tcp or None))
@@ -121,7 +124,7 @@ class OfferHandlers:
             point=command.point,
             vm_name=point.facts.name,
             point_at=point.created_at,
-            since=self._workshop.clock.now(),
+            since=self._clock.now(),
             over_tcp=server.socket_path is None,
             disks=disks,
         )

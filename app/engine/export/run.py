@@ -13,15 +13,16 @@ from app.engine.export.claims import ExportClaim
 from app.engine.export.files import export_disk
 from app.engine.export.formats import format_of
 from app.engine.points.reading import opened_point
-from app.engine.tasks.job import Job, Workshop
+from app.engine.standbys.repositories import Repositories
+from app.engine.tasks.job import Job
 from app.repository import PointReader
 
 
 class ExportRun:
     """One export of one restore point. Thread: the task's."""
 
-    def __init__(self, workshop: Workshop, job: Job, request: StartExport) -> None:
-        self._workshop = workshop
+    def __init__(self, repositories: Repositories, job: Job, request: StartExport) -> None:
+        self._repositories = repositories
         self._job = job
         self._request = request
 
@@ -38,7 +39,7 @@ class ExportRun:
         if not folder.is_dir():
             raise RequestRefused(detail=f"there is no folder {folder}.")
         with (
-            self._workshop.repositories.lease(request.standby, request.target_path, context.cancel) as repository,
+            self._repositories.lease(request.standby, request.target_path, context.cancel) as repository,
             opened_point(repository, request.point, context.log) as reader,
         ):
             pairs = [(disk, folder / self._file_name(reader.point, disk)) for disk in self._chosen(reader.point)]

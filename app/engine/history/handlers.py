@@ -1,6 +1,7 @@
 """Traffic, statistics and unviewed errors."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from app.contract.rules import MarkErrorsViewed
@@ -16,14 +17,16 @@ from app.contract.statistics import (
     TrafficRange,
 )
 from app.contract.tasks import StartBackup
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import ErrorsViewed
 from app.domain.ids import TaskId
 from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.handlers import handles
+from app.engine.ports import Catalog
 from app.engine.tasks.executor import request_of
-from app.engine.tasks.job import Workshop
 from app.engine.tasks.rows import kept_error_row
 
 SPANS: Final = {
@@ -41,20 +44,30 @@ MOST_TASKS: Final = 1000
 class HistoryHandlers:
     """Answers about traffic and statistics. Thread: any."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        bus: EventBus,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+    ) -> None:
+        self._catalog = catalog
+        self._bus = bus
+        self._clock = clock
+        self._zone = zone
 
     # --- traffic -----------------------------------------------------------------------------------------------
 
     @handles(ReadTraffic)
     def _traffic(self, query: ReadTraffic) -> Traffic:
         slice_s, span = SPANS[query.range]
-        now_s = int(self._workshop.clock.now().timestamp())
+        now_s = int(self._clock.now().timestamp())
         start_s = now_s - int(span.total_seconds())
         if query.since is not None:
             start_s = max(start_s, int(query.since.timestamp()) + 1)
         start_s -= start_s % slice_s
-        found = self._workshop.catalog.traffic.read(slice_s, start_s, now_s + 1, rule=query.rule, vm=query.vm)
+        found = self._catalog.traffic.read(slice_s, start_s, now_s + 1, rule=query.rule, vm=query.vm)
         points = []
         for one in found:
             lasted_s = max(1, min(slice_s, now_s + 1 - one.at_s))
@@ -76,8 +89,8 @@ class HistoryHandlers:
 
     @handles(ReadStatistics)
     def _statistics(self, query: ReadStatistics) -> Statistics:
-        figures = self._workshop.catalog.figures
-        today = self._workshop.clock.now().astimezone(self._workshop.zone()).date()
+        figures = self._catalog.figures
+        today = self._clock.now().astimezone(self._zone()).date()
         since = today - timedelta(days=PERIOD_DAYS[query.period] - 1)
         days = figures.days(query.rule, query.vm, since=since)
         total = figures.total(query.rule, query.vm)
@@ -95,7 +108,7 @@ class HistoryHandlers:
 
     @handles(ListStatisticsTasks)
     def _tasks(self, query: ListStatisticsTasks) -> tuple[StatisticsTaskRow, ...]:
-        catalog = self._workshop.catalog
+        catalog = self._catalog
         records = catalog.tasks.ended(
             rule=query.rule,
             vm=query.vm,
@@ -108,9 +121,8 @@ class HistoryHandlers:
 
     @handles(MarkErrorsViewed)
     def _mark_viewed(self, command: MarkErrorsViewed) -> None:
-        workshop = self._workshop
-        if workshop.catalog.figures.mark_viewed(command.rule, command.vm):
-            workshop.bus.publish(ErrorsViewed(at=workshop.clock.now(), rule=command.rule, vm=command.vm))
+        if self._catalog.figures.mark_viewed(command.rule, command.vm):
+            self._bus.publish(ErrorsViewed(at=self._clock.now(), rule=command.rule, vm=command.vm))
 
 
 def statistics_row(record: TaskRecord, unviewed: frozenset[TaskId]) -> StatisticsTaskRow:

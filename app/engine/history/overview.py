@@ -17,6 +17,8 @@ from app.contract.overview import (
     SearchHit,
     StandbyGauge,
 )
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.console_events import ErrorsViewed, RuleRemoved
 from app.domain.events import Event, TaskStateChanged
@@ -29,7 +31,9 @@ from app.domain.tasks import TaskRecord
 from app.engine.handlers import handles
 from app.engine.history.overdue import overdue_vms
 from app.engine.history.recorder import Recorder
-from app.engine.tasks.job import Workshop
+from app.engine.ports import Catalog
+from app.engine.program.clockwatch import ClockWatch
+from app.engine.standbys.watch import StandbyWatch
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import task_row
 
@@ -49,23 +53,32 @@ class OverviewHandlers:
 
     def __init__(
         self,
-        workshop: Workshop,
+        *,
+        catalog: Catalog,
         manager: TaskManager,
         recorder: Recorder,
+        watch: StandbyWatch,
+        clock_watch: ClockWatch,
+        bus: EventBus,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
         count_offers: Callable[[], int],
     ) -> None:
-        self._workshop = workshop
+        self._catalog = catalog
         self._manager = manager
         self._recorder = recorder
+        self._watch = watch
+        self._clock_watch = clock_watch
+        self._bus = bus
+        self._clock = clock
+        self._zone = zone
         self._count_offers = count_offers
-        self._zone = workshop.zone
-        self._watch = workshop.standby_watch
-        self._started_at = workshop.clock.now()
+        self._started_at = clock.now()
         self._lock = threading.Lock()
         self._unviewed: int | None = None
         self._changes = 0
         self._overdue_known: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
-        workshop.bus.subscribe(self._on_event)
+        bus.subscribe(self._on_event)
 
     # --- status ------------------------------------------------------------------------------------------------
 
@@ -87,7 +100,7 @@ class OverviewHandlers:
         """Return how full the standbys were a moment ago; looks that are due go on beside the caller."""
         self._watch.refresh(wait_s=wait_s)
         found: list[StandbyGauge] = []
-        for standby in self._workshop.catalog.standbys.all():
+        for standby in self._catalog.standbys.all():
             health = self._watch.health(standby.id)
             found.append(
                 StandbyGauge(
@@ -106,7 +119,7 @@ class OverviewHandlers:
             if self._unviewed is not None:
                 return self._unviewed
             changes = self._changes
-        count = self._workshop.catalog.figures.unviewed()
+        count = self._catalog.figures.unviewed()
         with self._lock:
             if changes == self._changes:
                 self._unviewed = count
@@ -124,8 +137,8 @@ class OverviewHandlers:
 
     @handles(ReadOverview)
     def _overview(self, _: ReadOverview) -> Overview:
-        workshop, zone = self._workshop, self._zone()
-        catalog, now = workshop.catalog, workshop.clock.now()
+        zone = self._zone()
+        catalog, now = self._catalog, self._clock.now()
         rules = catalog.rules.all()
         overdue = self._overdue(rules, now, zone)
         week = catalog.figures.days(since=now.astimezone(zone).date() - timedelta(days=6))
@@ -140,7 +153,7 @@ class OverviewHandlers:
             failures=tuple(task_row(one, samples, ()) for one in self._failures()),
             overdue=tuple(overdue[:MOST_OVERDUE]),
             overdue_count=len(overdue),
-            clock_doubts=workshop.clock_watch.doubts(),
+            clock_doubts=self._clock_watch.doubts(),
             running=tuple(task_row(one, samples, stopping) for one in self._records(list(samples))),
             pending=self._manager.pending_count(),
             next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
@@ -155,7 +168,7 @@ class OverviewHandlers:
         protected: dict[PlatformId, set[VmId]] = {}
         for rule in rules:
             protected.setdefault(rule.platform, set()).update(one.vm for one in rule.vms)
-        seen = self._workshop.catalog.sightings.all()
+        seen = self._catalog.sightings.all()
         return tuple(
             PlatformCoverage(
                 platform=platform.id,
@@ -164,21 +177,19 @@ class OverviewHandlers:
                 vm_count=seen[platform.id].vm_count if platform.id in seen else None,
                 protected_count=len(protected.get(platform.id, ())),
             )
-            for platform in self._workshop.catalog.platforms.all()
+            for platform in self._catalog.platforms.all()
         )
 
     def _failures(self) -> list[TaskRecord]:
         return self._records(
-            self._workshop.catalog.figures.last_failures(
-                MOST_FAILURES, until=self._workshop.clock.now() + TOLERANCE
-            )
+            self._catalog.figures.last_failures(MOST_FAILURES, until=self._clock.now() + TOLERANCE)
         )
 
     def _records(self, ids: Sequence[TaskId]) -> list[TaskRecord]:
-        return list(self._workshop.catalog.tasks.many(ids)) if ids else []
+        return list(self._catalog.tasks.many(ids)) if ids else []
 
     def _overdue(self, rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[OverdueVm]:
-        catalog = self._workshop.catalog
+        catalog = self._catalog
         points, since = catalog.points.newest(), catalog.figures.rules_since()
         busy: dict[str, set[VmId]] = {}
         for record in self._manager.unfinished():
@@ -213,7 +224,7 @@ class OverviewHandlers:
         limit = max(1, min(query.limit, MOST_HITS))
         if not words:
             return ()
-        rules = self._workshop.catalog.rules.all()
+        rules = self._catalog.rules.all()
         hits = _rule_hits(rules, words)[:limit]
         hits += _vm_hits(rules, words)[: limit - len(hits)]
         hits += self._point_hits(words, limit - len(hits))
@@ -231,7 +242,7 @@ class OverviewHandlers:
                 vm=known.point.facts.vm,
                 point=known.point.id,
             )
-            for known in self._workshop.catalog.points.named(words, limit)
+            for known in self._catalog.points.named(words, limit)
         ]
 
     def _local(self, moment: datetime) -> str:
@@ -249,7 +260,7 @@ class OverviewHandlers:
                 vm=record.vm,
                 task=record.id,
             )
-            for record in self._workshop.catalog.tasks.named(words, limit)
+            for record in self._catalog.tasks.named(words, limit)
         ]
 
 

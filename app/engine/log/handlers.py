@@ -1,19 +1,23 @@
 """The log of everything: reading, exporting, clearing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
 from app.contract.log import ClearLog, ExportLog, LogEntryRow, LogPage, LogRow, ReadLog
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import LogCleared
 from app.domain.history import LogEntry, LogSearch
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
 from app.engine.history import messages
+from app.engine.history.ports import LogStore
 from app.engine.log.export import write_log
+from app.engine.log.journal import Journal
 from app.engine.log.search import log_search
 from app.engine.messages import MessageCatalogue
-from app.engine.tasks.job import Workshop
 
 MOST_ROWS: Final = 1000
 """Rows of one page, whatever is asked for."""
@@ -22,13 +26,26 @@ MOST_ROWS: Final = 1000
 class LogHandlers:
     """Answers about the log. Thread: any."""
 
-    def __init__(self, workshop: Workshop, texts: MessageCatalogue) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        log: LogStore,
+        texts: MessageCatalogue,
+        journal: Journal,
+        bus: EventBus,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+    ) -> None:
+        self._log = log
         self._texts = texts
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
+        self._zone = zone
 
     @handles(ReadLog)
     def _read(self, query: ReadLog) -> LogPage:
-        found = self._workshop.catalog.log.page(
+        found = self._log.page(
             log_search(query.filter, self._texts), before=query.before, limit=max(1, min(query.limit, MOST_ROWS))
         )
         return LogPage(
@@ -43,22 +60,21 @@ class LogHandlers:
         if not path.is_absolute():
             raise RequestRefused(detail=f"the path {command.path} is not absolute")
         rows = self._rows(log_search(command.filter, self._texts))
-        count = write_log(path, rows, dict(command.filter.translations), self._workshop.zone())
-        self._workshop.journal.about("", "log.export").info(messages.LOG_EXPORTED, count=count, path=path)
+        count = write_log(path, rows, dict(command.filter.translations), self._zone())
+        self._journal.about("", "log.export").info(messages.LOG_EXPORTED, count=count, path=path)
         return count
 
     @handles(ClearLog)
     def _clear(self, command: ClearLog) -> int:
-        count = self._workshop.catalog.log.clear(log_search(command.filter, self._texts))
-        workshop = self._workshop
-        workshop.journal.about("", "log.clear").warning(messages.LOG_CLEARED, count=count)
-        workshop.bus.publish(LogCleared(at=workshop.clock.now(), count=count))
+        count = self._log.clear(log_search(command.filter, self._texts))
+        self._journal.about("", "log.clear").warning(messages.LOG_CLEARED, count=count)
+        self._bus.publish(LogCleared(at=self._clock.now(), count=count))
         return count
 
     def _rows(self, search: LogSearch) -> Iterator[LogEntryRow]:
         before: int | None = None
         while True:
-            found = self._workshop.catalog.log.page(search, before=before, limit=MOST_ROWS)
+            found = self._log.page(search, before=before, limit=MOST_ROWS)
             yield from (self._row(entry) for entry in found.entries)
             if found.older is None:
                 return

@@ -1,7 +1,7 @@
 """Tells people what failed: on the desktop, by e-mail, by webhook.
 
 - ``notice`` what is told; ``sinks`` the protocol of who tells it, with ``desktop``, ``email`` and ``webhook``.
-- ``book`` keeps the settings in the catalog and the secrets in the secret store.
+- ``settings`` keeps the settings in the catalog and the secrets in the secret store.
 - ``digest`` reads a day's results; when one is due is decided in ``app.domain.notifications``.
 - ``service`` listens to the engine and delivers, with retries, on a thread of its own.
 
@@ -9,5 +9,5 @@ Invariants: a sink never delays or fails a task: events go into a bounded queue 
 sink cannot deliver after its last try is logged and given up. Passwords go to servers whose certificate was
 verified only. Settings in the catalog hold no secret.
 
-Threads: :class:`service.Notifier` has one; the desks call ``book`` and the sinks from theirs.
+Threads: :class:`service.Notifier` has one; handlers call ``settings`` and the sinks from theirs.
 """

@@ -69,7 +69,7 @@ class Notifier:
     def __init__(
         self,
         *,
-        book: NotificationSettingsStore,
+        settings: NotificationSettingsStore,
         tasks: Tasks,
         bus: EventBus,
         clock: Clock,
@@ -77,7 +77,7 @@ class Notifier:
         retry_pauses_s: tuple[float, ...] = RETRY_PAUSES_S,
         look_s: float = _LOOK_S,
     ) -> None:
-        self._book = book
+        self._settings = settings
         self._tasks = tasks
         self._bus = bus
         self._clock = clock
@@ -108,7 +108,7 @@ class Notifier:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._book.close()
+        self._settings.close()
         if self._thread.ident is not None:
             self._thread.join(_CLOSE_S)
 
@@ -153,7 +153,7 @@ class Notifier:
             self._lost = 0
         if lost:
             self._log.warning(messages.TOO_MANY, count=lost)
-        wanted = self._book.settings().wants(WhenToTell.EACH_FAILURE)
+        wanted = self._settings.settings().wants(WhenToTell.EACH_FAILURE)
         for task in failed if wanted else ():
             record = self._tasks.get(task)
             if record is None or record.error is None:
@@ -163,16 +163,16 @@ class Notifier:
             )
 
     def _look_for_digest(self) -> None:
-        settings = self._book.settings()
+        settings = self._settings.settings()
         wanted = settings.wants(WhenToTell.DAILY)
         if not wanted:
             return
-        last = self._book.told_until(self._clock.now)
+        last = self._settings.told_until(self._clock.now)
         now = self._clock.now()
         if is_digest_due(settings, last, now.astimezone()):
             since = believed(last, now, DIGEST_EVERY) or now - DIGEST_EVERY
             notice = digest_of(self._tasks, since, now)
-            self._book.note_told(now)
+            self._settings.note_told(now)
             self._queue(notice, wanted)
 
     def _queue(self, notice: Notice, sinks: frozenset[SinkKind]) -> None:
@@ -191,12 +191,12 @@ class Notifier:
                 delivery.due_s = rest_until_s  # so that a sink that hangs keeps the others waiting once only
                 heapq.heappush(self._deliveries, delivery)
                 continue
-            settings = self._book.settings()
+            settings = self._settings.settings()
             when = WhenToTell.DAILY if delivery.notice.kind is NoticeKind.DIGEST else WhenToTell.EACH_FAILURE
             if delivery.sink not in settings.wants(when):
                 continue  # switched off meanwhile
             try:
-                self._book.sink(delivery.sink, settings).send(delivery.notice)
+                self._settings.sink(delivery.sink, settings).send(delivery.notice)
             except OperationalError as error:
                 if self._is_over():
                     return

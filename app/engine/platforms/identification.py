@@ -27,7 +27,7 @@ from app.domain.rules import ProtectedVm
 from app.domain.vms import VmDetails, VmSummary
 from app.engine.errors import IdOfAnotherVm, VmUnderAnotherId
 from app.engine.platforms.succession import present_id
-from app.engine.ports import Catalog
+from app.engine.ports import RuleStore, SightingStore
 
 _log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ def identity_of(platform: Platform, hypervisor: Hypervisor) -> PlatformIdentity:
     return PlatformIdentity(address=platform.address, instance_uuid=hypervisor.facts.instance_uuid)
 
 
-def known_identity(catalog: Catalog, platform: Platform) -> PlatformIdentity:
+def known_identity(sightings: SightingStore, platform: Platform) -> PlatformIdentity:
     """Return what was last seen of a platform's identity, without asking it."""
-    seen = catalog.sightings.get(platform.id)
+    seen = sightings.get(platform.id)
     uuid = seen.facts.instance_uuid if seen is not None and seen.facts is not None else None
     return PlatformIdentity(address=platform.address, instance_uuid=uuid)
 
@@ -147,9 +147,9 @@ def _present(hypervisor: Hypervisor, recorded: RecordedVm, vms: Iterable[VmSumma
             yield PresentVm(summary=vm)
 
 
-def protected_vm(catalog: Catalog, platform: PlatformId, vm: VmId) -> ProtectedVm | None:
+def protected_vm(rules: RuleStore, platform: PlatformId, vm: VmId) -> ProtectedVm | None:
     """Return a VM of a platform as its rule knows it; None when it is in none."""
-    for rule in catalog.rules.all():
+    for rule in rules.all():
         if rule.platform == platform and (found := rule.vm(vm)) is not None:
             return found
     return None
@@ -183,17 +183,17 @@ def recorded_for_backup(
     )
 
 
-def recorded_for_restore(catalog: Catalog, platform: PlatformId, point: RestorePoint) -> RecordedVm:
+def recorded_for_restore(rules: RuleStore, platform: PlatformId, point: RestorePoint) -> RecordedVm:
     """Return what is on record of the VM that a restore over its original looks for.
 
     A VM that was restored before has another id, and perhaps another UUID, than the point says: what this program
     did itself is known.
     """
     recorded = recorded_in(point)
-    id_now = present_id(recorded.id, catalog.rules.successions(platform))
+    id_now = present_id(recorded.id, rules.successions(platform))
     if id_now == recorded.id:
         return recorded
-    protected = protected_vm(catalog, platform, id_now)
+    protected = protected_vm(rules, platform, id_now)
     if protected is None or not protected.instance_uuid:
         return replace(recorded, id=id_now)
     if not belongs(point.facts, protected):
@@ -201,7 +201,7 @@ def recorded_for_restore(catalog: Catalog, platform: PlatformId, point: RestoreP
     return replace(recorded, id=id_now, instance_uuid=protected.instance_uuid, bios_uuid=protected.bios_uuid)
 
 
-def note_identity(catalog: Catalog, platform: PlatformId, vm: VmSummary, here: PlatformIdentity) -> None:
+def note_identity(rules: RuleStore, platform: PlatformId, vm: VmSummary, here: PlatformIdentity) -> None:
     """Keep by what a VM of a rule is known now. Never raises: the next backup does it again."""
     known = ProtectedVm(
         vm=vm.id,
@@ -211,19 +211,19 @@ def note_identity(catalog: Catalog, platform: PlatformId, vm: VmSummary, here: P
         platform_uuid=here.instance_uuid,
     )
     with suppress(OperationalError):
-        before = protected_vm(catalog, platform, vm.id)
+        before = protected_vm(rules, platform, vm.id)
         if before is not None and replace(before, name=known.name, is_started=True) != known:
-            catalog.rules.identify(platform, known)
+            rules.identify(platform, known)
 
 
-def note_created(catalog: Catalog, platform: Platform, hypervisor: Hypervisor, vm: VmId) -> None:
+def note_created(rules: RuleStore, platform: Platform, hypervisor: Hypervisor, vm: VmId) -> None:
     """Keep by what a VM is known that took the place of a rule's VM. Never raises."""
     try:
         summary = hypervisor.vm_details(vm).summary
     except OperationalError as error:
         _log.warning("by what %s is known now was not kept: %s", vm, error)
         return
-    note_identity(catalog, platform.id, summary, identity_of(platform, hypervisor))
+    note_identity(rules, platform.id, summary, identity_of(platform, hypervisor))
 
 
 def described(vms: Iterable[VmSummary]) -> str:

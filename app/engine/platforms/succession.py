@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping
 
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import RuleChanged, VmSucceeded
 from app.domain.errors import OperationalError
 from app.domain.identity import same_uuid
@@ -10,8 +12,8 @@ from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.vms import VmSummary
 from app.engine import messages
-from app.engine.log.journal import SubjectLog
-from app.engine.tasks.job import Workshop
+from app.engine.log.journal import Journal, SubjectLog
+from app.engine.ports import RuleStore
 
 _log = logging.getLogger(__name__)
 
@@ -40,39 +42,63 @@ def present_id(vm: VmId, successions: Mapping[VmId, VmId]) -> VmId:
     return vm
 
 
-def follow(workshop: Workshop, platform: PlatformId, old: VmId, new: VmId, name: str) -> None:
-    """Let the rule of a VM go on with the one that was restored in its place.
+class Successions:
+    """Lets rules go on with VMs that have new ids. Thread: any."""
 
-    Never raises: the swap on the platform goes to its end whatever the catalog says. It is called before the
-    restore journal is closed, and again by the clean-up after a crash; a second call changes nothing.
-    """
-    try:
-        rules = workshop.catalog.rules.succeed_all(platform, {old: new}, workshop.clock.now())
-    except OperationalError as error:
-        _log.error("that %s is now %s on platform %s was not kept: %s", old, new, platform, error)
-        return
-    log = _tell(workshop, platform, old, new, rules.get(old))
-    if log is not None:
-        log.info(messages.RULE_VM_FOLLOWED, name=name, new=new)
+    def __init__(self, *, rules: RuleStore, journal: Journal, bus: EventBus, clock: Clock) -> None:
+        self._rules = rules
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
 
+    def follow(self, platform: PlatformId, old: VmId, new: VmId, name: str) -> None:
+        """Let the rule of a VM go on with the one that was restored in its place.
 
-def follow_all(workshop: Workshop, platform: PlatformId, moves: Mapping[VmId, VmSummary]) -> None:
-    """Let the rules of VMs that were registered again go on with their new ids.
-
-    Those that would take the id of a protected VM that stays are left as they are.
-
-    Raises:
-        OperationalError: the catalog refused; nothing is changed.
-    """
-    known = {one.vm: one for rule in workshop.catalog.rules.all() if rule.platform == platform for one in rule.vms}
-    kept = _without_conflicts(moves, known)
-    ids = {old: vm.id for old, vm in kept.items()}
-    expected = {old: known[old] for old in kept if old in known}
-    rules = workshop.catalog.rules.succeed_all(platform, ids, workshop.clock.now(), expected)
-    for old, vm in kept.items():
-        log = _tell(workshop, platform, old, vm.id, rules.get(old))
+        Never raises: the swap on the platform goes to its end whatever the catalog says. It is called before the
+        restore journal is closed, and again by the clean-up after a crash; a second call changes nothing.
+        """
+        try:
+            rules = self._rules.succeed_all(platform, {old: new}, self._clock.now())
+        except OperationalError as error:
+            _log.error("that %s is now %s on platform %s was not kept: %s", old, new, platform, error)
+            return
+        log = self._tell(platform, old, new, rules.get(old))
         if log is not None:
-            log.info(messages.RULE_VM_MOVED, name=vm.name, old=old, new=vm.id)
+            log.info(messages.RULE_VM_FOLLOWED, name=name, new=new)
+
+    def follow_all(self, platform: PlatformId, moves: Mapping[VmId, VmSummary]) -> None:
+        """Let the rules of VMs that were registered again go on with their new ids.
+
+        Those that would take the id of a protected VM that stays are left as they are.
+
+        Raises:
+            OperationalError: the catalog refused; nothing is changed.
+        """
+        known = {one.vm: one for rule in self._rules.all() if rule.platform == platform for one in rule.vms}
+        kept = _without_conflicts(moves, known)
+        ids = {old: vm.id for old, vm in kept.items()}
+        expected = {old: known[old] for old in kept if old in known}
+        rules = self._rules.succeed_all(platform, ids, self._clock.now(), expected)
+        for old, vm in kept.items():
+            log = self._tell(platform, old, vm.id, rules.get(old))
+            if log is not None:
+                log.info(messages.RULE_VM_MOVED, name=vm.name, old=old, new=vm.id)
+
+    def _tell(self, platform: PlatformId, old: VmId, new: VmId, rule: RuleId | None) -> SubjectLog | None:
+        """Publish that a VM has a new id; return the log of its rule."""
+        at = self._clock.now()
+        known = None if rule is None else self._rule(rule)
+        if known is not None:
+            self._bus.publish(RuleChanged(at=at, rule=known.id))
+        self._bus.publish(VmSucceeded(at=at, platform=platform, old=old, new=new, rule=rule))
+        return None if known is None else self._journal.about(known.name, "rule.follow", rule=known.id, vm=new)
+
+    def _rule(self, rule: RuleId) -> BackupRule | None:
+        try:
+            return self._rules.get(rule)
+        except OperationalError as error:
+            _log.error("rule %s could not be read: %s", rule, error)
+            return None
 
 
 def _without_conflicts(
@@ -90,23 +116,3 @@ def _without_conflicts(
 def _is_another(protected: ProtectedVm | None, vm: VmSummary) -> bool:
     """Tell whether the rule knows another VM under the id that was left: it has been followed already."""
     return protected is not None and same_uuid(protected.instance_uuid, vm.instance_uuid) is False
-
-
-def _tell(
-    workshop: Workshop, platform: PlatformId, old: VmId, new: VmId, rule: RuleId | None
-) -> SubjectLog | None:
-    """Publish that a VM has a new id; return the log of its rule."""
-    at = workshop.clock.now()
-    known = None if rule is None else _rule(workshop, rule)
-    if known is not None:
-        workshop.bus.publish(RuleChanged(at=at, rule=known.id))
-    workshop.bus.publish(VmSucceeded(at=at, platform=platform, old=old, new=new, rule=rule))
-    return None if known is None else workshop.journal.about(known.name, "rule.follow", rule=known.id, vm=new)
-
-
-def _rule(workshop: Workshop, rule: RuleId) -> BackupRule | None:
-    try:
-        return workshop.catalog.rules.get(rule)
-    except OperationalError as error:
-        _log.error("rule %s could not be read: %s", rule, error)
-        return None

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from app.contract.limits import ChangeLimits, LimitsRow, ReadLimits
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import LimitsChanged
 from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 from app.engine import messages
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
+from app.engine.log.journal import Journal
+from app.engine.settings import EngineSettings
 from app.engine.tasks.dispatcher import Limits
-from app.engine.tasks.job import Workshop
 from app.engine.tasks.manager import TaskManager
 
 KeepLimits = Callable[[TaskLimits], None]
@@ -19,11 +22,22 @@ KeepLimits = Callable[[TaskLimits], None]
 class LimitsHandlers:
     """Answers about the limits of tasks. Thread: any."""
 
-    def __init__(self, workshop: Workshop, manager: TaskManager, keep: KeepLimits) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        manager: TaskManager,
+        settings: EngineSettings,
+        journal: Journal,
+        bus: EventBus,
+        clock: Clock,
+        keep: KeepLimits,
+    ) -> None:
         self._manager = manager
+        self._settings = settings
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
         self._keep = keep
-        settings = workshop.settings
         self._limits = TaskLimits(tasks=settings.max_tasks, buffer_mb=settings.transfer_buffer_mib)
 
     @handles(ChangeLimits)
@@ -34,16 +48,14 @@ class LimitsHandlers:
         limits.check()
         self._keep(limits)
         self._limits = limits
-        budget = self._workshop.settings.host_buffer_mib
+        budget = self._settings.host_buffer_mib
         self._manager.set_limits(
             Limits(max_tasks=limits.tasks, max_tasks_per_host=max(1, budget // limits.buffer_mb))
         )
-        log = self._workshop.journal.about("", "engine.limits")
+        log = self._journal.about("", "engine.limits")
         log.info(messages.LIMITS_CHANGED, tasks=limits.tasks, buffer_mb=limits.buffer_mb)
-        self._workshop.bus.publish(
-            LimitsChanged(
-                at=self._workshop.clock.now(), max_tasks=limits.tasks, transfer_buffer_mib=limits.buffer_mb
-            )
+        self._bus.publish(
+            LimitsChanged(at=self._clock.now(), max_tasks=limits.tasks, transfer_buffer_mib=limits.buffer_mb)
         )
 
     @handles(ReadLimits)

@@ -64,7 +64,7 @@ class OriginalLookup:
     def _row(
         self, hypervisor: Hypervisor, platform: Platform, point: RestorePoint, inventory: Sequence[VmSummary]
     ) -> OriginalRow:
-        recorded = recorded_for_restore(self._catalog, platform.id, point)
+        recorded = recorded_for_restore(self._catalog.rules, platform.id, point)
         found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
         choices = choices_in(found)
         return OriginalRow(
@@ -86,7 +86,7 @@ def origin_of(catalog: Catalog, point: RestorePoint) -> Platform | None:
     """
     facts, platforms = point.facts, catalog.platforms.all()
     recorded = PlatformIdentity(address=facts.platform_address, instance_uuid=facts.platform_uuid)
-    same = [platform for platform in platforms if recorded.is_same(known_identity(catalog, platform))]
+    same = [platform for platform in platforms if recorded.is_same(known_identity(catalog.sightings, platform))]
     there = [
         platform for platform in platforms if platform.address.casefold() == facts.platform_address.casefold()
     ]

@@ -13,7 +13,7 @@ from app.domain.vms import SavedConfiguration, VmPlacement, VmSummary
 from app.engine.errors import VmNameTaken
 from app.engine.platforms.identification import find_vm, identity_of, recorded_for_restore
 from app.engine.platforms.sessions import Sessions
-from app.engine.ports import Catalog
+from app.engine.ports import RuleStore
 from app.engine.restore.original import Original
 from app.engine.restore.target import new_target, target_over
 from app.engine.standbys.repositories import Repositories
@@ -79,10 +79,10 @@ def read_saved(repository: Repository, point: PointId) -> SavedVm:
 class RestorePlanner:
     """Plans restores without changing anything. Thread: any."""
 
-    def __init__(self, sessions: Sessions, repositories: Repositories, catalog: Catalog) -> None:
+    def __init__(self, sessions: Sessions, repositories: Repositories, rules: RuleStore) -> None:
         self._sessions = sessions
         self._repositories = repositories
-        self._catalog = catalog
+        self._rules = rules
 
     def plan(self, query: PlanRestore) -> PlannedVm | None:
         """Plan a restore that is not a task yet.
@@ -125,7 +125,7 @@ class RestorePlanner:
         if isinstance(wish, NewVm):
             target = new_target(wish, point.facts, (), known)
         else:
-            recorded = recorded_for_restore(self._catalog, platform, point)
+            recorded = recorded_for_restore(self._rules, platform, point)
             found = find_vm(hypervisor, recorded, here, inventory)
             target = target_over(wish, point.facts, (), known, _NO_TASK, found)
         if target.replaced is not None:

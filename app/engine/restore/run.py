@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.contract.restore import NewVm, StartRestore
-from app.core.access import DiskAddress
+from app.core.access import DiskAddress, DiskTransports
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
 from app.core.places import PlannedCreation
@@ -20,15 +20,20 @@ from app.engine import messages
 from app.engine.errors import RestoredDataDiffers
 from app.engine.platforms.disks import DiskOpener
 from app.engine.platforms.identification import find_vm, identity_of, note_created, recorded_for_restore
-from app.engine.platforms.succession import follow, follow_all
+from app.engine.platforms.patience import patience_for
+from app.engine.platforms.sessions import Sessions
+from app.engine.platforms.succession import Successions
 from app.engine.points.reading import opened_point
+from app.engine.ports import RestoreJournal, RuleStore
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
 from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, new_target, target_over
-from app.engine.tasks.job import Job, Workshop, patience_for
+from app.engine.settings import EngineSettings
+from app.engine.standbys.repositories import Repositories
+from app.engine.tasks.job import Job
 from app.repository import PointReader
 
 
@@ -40,14 +45,39 @@ class _Pair:
     target: VirtualDisk
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreServices:
+    """What restores need of the engine. Thread: any."""
+
+    sessions: Sessions
+    repositories: Repositories
+    transports: DiskTransports
+    rules: RuleStore
+    journal: RestoreJournal
+    successions: Successions
+    settings: EngineSettings
+
+
 class RestoreRun:
     """One restore of one restore point. Thread: the task's."""
 
-    def __init__(self, workshop: Workshop, job: Job, request: StartRestore) -> None:
-        self._workshop = workshop
+    def __init__(self, services: RestoreServices, job: Job, request: StartRestore) -> None:
+        """Prepare.
+
+        Raises:
+            PlatformUnknown: the platform is not registered.
+        """
+        self._sessions = services.sessions
+        self._repositories = services.repositories
+        self._transports = services.transports
+        self._rules = services.rules
+        self._journal = services.journal
+        self._successions = services.successions
+        self._settings = services.settings
         self._job = job
         self._request = request
-        self._patience = patience_for(workshop, job.context, request.platform)
+        platform = services.sessions.platform(request.platform)
+        self._patience = patience_for(platform, services.settings.platform_outage_s, job.context)
 
     @property
     def _context(self) -> TaskContext:
@@ -62,11 +92,11 @@ class RestoreRun:
         """
         self._job.stages.enter(TaskState.PREPARING)
         with (
-            self._workshop.repositories.lease(
+            self._repositories.lease(
                 self._request.standby, self._request.target_path, self._context.cancel
             ) as repository,
             opened_point(repository, self._request.point, self._context.log) as point,
-            self._workshop.sessions.connect_patiently(self._request.platform, self._patience) as hypervisor,
+            self._sessions.connect_patiently(self._request.platform, self._patience) as hypervisor,
         ):
             self._context.log.info(messages.RESTORE_POINT_CHOSEN, point=point.point.id, vm=point.point.facts.name)
             target = self._target(hypervisor, point.point)
@@ -79,17 +109,17 @@ class RestoreRun:
 
     @property
     def _address(self) -> str:
-        return self._workshop.sessions.platform(self._request.platform).address
+        return self._sessions.platform(self._request.platform).address
 
     # --- preparing -------------------------------------------------------------------------------------------
 
     def _target(self, hypervisor: Hypervisor, point: RestorePoint) -> RestoreTarget:
-        platform = self._workshop.sessions.platform(self._request.platform)
+        platform = self._sessions.platform(self._request.platform)
         inventory, wish = self._patience.through(hypervisor.list_vms), self._request.target
         taken = () if isinstance(hypervisor, PlannedCreation) else inventory
         if isinstance(wish, NewVm):
             return new_target(wish, point.facts, taken, platform)
-        recorded = recorded_for_restore(self._workshop.catalog, platform.id, point)
+        recorded = recorded_for_restore(self._rules, platform.id, point)
         found = find_vm(hypervisor, recorded, identity_of(platform, hypervisor), inventory)
         target = target_over(wish, point.facts, taken, platform, self._context.task, found)
         if target.replaced is None:
@@ -112,12 +142,12 @@ class RestoreRun:
         if vm.id != recorded.id and (
             found.verdict is Verdict.MOVED or all(one.id != recorded.id for one in inventory)
         ):
-            follow_all(self._workshop, self._request.platform, {recorded.id: vm})
+            self._successions.follow_all(self._request.platform, {recorded.id: vm})
 
     def _original(self, hypervisor: Hypervisor, point: RestorePoint, target: RestoreTarget) -> Original | None:
         if target.replaced is None:
             return None
-        platform = self._workshop.sessions.platform(self._request.platform)
+        platform = self._sessions.platform(self._request.platform)
         details = hypervisor.vm_details(target.replaced.id)
         return Original(hypervisor, point, details, identity_of(platform, hypervisor))
 
@@ -141,7 +171,7 @@ class RestoreRun:
             created_as=target.placement.name,
             replaced=target.replaced.id if target.replaced else None,
         )
-        journal = self._workshop.catalog.restore_journal
+        journal = self._journal
         journal.note(trace)
         try:
             marked = replace(target.placement, mark=self._context.task)
@@ -162,15 +192,15 @@ class RestoreRun:
             followed = self._followed(target)
             lacking = created.identity_warnings
             Swap(hypervisor, journal, self._context, trace, target, saved, followed, original, lacking).run()
-            platform = self._workshop.sessions.platform(self._request.platform)
-            note_created(self._workshop.catalog, platform, hypervisor, created.id)
+            platform = self._sessions.platform(self._request.platform)
+            note_created(self._rules, platform, hypervisor, created.id)
         else:
             close_trace(journal, trace)
         return created
 
     def _followed(self, target: RestoreTarget) -> Callable[[VmId, VmId], None]:
         def taken(old: VmId, new: VmId) -> None:
-            follow(self._workshop, self._request.platform, old, new, target.name)
+            self._successions.follow(self._request.platform, old, new, target.name)
 
         return taken
 
@@ -183,8 +213,8 @@ class RestoreRun:
         for warning in (*created.warnings, *lacking):
             self._context.log.warning(messages.VM_NOT_AS_IT_WAS, detail=warning)
         pairs = _pairs(point.point, created, target.name)
-        preferred = self._request.transports or self._workshop.settings.transports
-        opener = DiskOpener(hypervisor, self._workshop.transports, preferred, self._context, self._patience)
+        preferred = self._request.transports or self._settings.transports
+        opener = DiskOpener(hypervisor, self._transports, preferred, self._context, self._patience)
         self._job.stages.enter(TaskState.RUNNING)
         for pair in pairs:
             # Twice: each byte is written and then read back.

@@ -1,16 +1,18 @@
 """What the operator entered for a rule: checked, and turned into a rule."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from app.contract.rules import OneTime, Periodic, Policy, RuleDraft, RuleProblemRow, VmChoice
+from app.core.clock import Clock
 from app.domain.ids import PlatformId, RuleId, VmId
 from app.domain.policies import BackupPolicy, PeriodicPolicy, PlanProblem
 from app.domain.rules import BackupRule, ProtectedVm, RuleProblem
 from app.domain.standbys import TargetPathRefused, normal_target_path
+from app.engine.ports import Catalog
 from app.engine.standbys.filesystems import repository_above
-from app.engine.tasks.job import Workshop
+from app.engine.standbys.watch import StandbyWatch
 
 _FIELDS = {
     RuleProblem.NAME_MISSING: "name",
@@ -34,20 +36,30 @@ ROOT_SHOWN = "/"
 class DraftChecker:
     """Checks drafts against all that is known. Thread: any."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        watch: StandbyWatch,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+    ) -> None:
+        self._catalog = catalog
+        self._watch = watch
+        self._clock = clock
+        self._zone = zone
 
     def problems(self, draft: RuleDraft, rule: RuleId | None = None) -> tuple[RuleProblemRow, ...]:
         """Return what is wrong with a draft; of a rule that is edited only the policy is looked at."""
         if rule is not None:
             return self.policy_problems(draft.policy)
-        catalog = self._workshop.catalog
+        catalog = self._catalog
         found: list[tuple[RuleProblem, str]] = []
         if catalog.platforms.get(draft.platform) is None:
             found.append((RuleProblem.PLATFORM_UNKNOWN, draft.platform))
         if catalog.standbys.get(draft.standby) is None:
             found.append((RuleProblem.STANDBY_UNKNOWN, draft.standby))
-        tentative = rule_of(draft, RuleId(""), self._workshop.clock.now())
+        tentative = rule_of(draft, RuleId(""), self._clock.now())
         names = [other.name for other in catalog.rules.all()]
         found += tentative.problems(names_taken=names, vms_taken=self.vms_taken(draft.platform))
         found += self._target_problems(draft)
@@ -60,7 +72,7 @@ class DraftChecker:
         """Return what is wrong with a policy."""
         found: Iterable[PlanProblem]
         if isinstance(policy, OneTime):
-            found = policy.policy.problems(self._workshop.clock.now().astimezone(self._workshop.zone()))
+            found = policy.policy.problems(self._clock.now().astimezone(self._zone()))
         else:
             found = policy.policy.problems()
         return tuple(RuleProblemRow(field="policy", code=one.value, value="") for one in dict.fromkeys(found))
@@ -69,7 +81,7 @@ class DraftChecker:
         """Return, for each VM of a platform that is in a rule, the rule's name."""
         return {
             one.vm: rule.name
-            for rule in self._workshop.catalog.rules.all()
+            for rule in self._catalog.rules.all()
             if rule.platform == platform
             for one in rule.vms
         }
@@ -79,8 +91,8 @@ class DraftChecker:
             target_path = normal_target_path(draft.target_path)
         except TargetPathRefused as error:
             return [(RuleProblem.TARGET_PATH_REFUSED, error.message)]
-        standby = self._workshop.catalog.standbys.get(draft.standby)
-        if standby is None or not self._workshop.standby_watch.is_usable(standby.id):
+        standby = self._catalog.standbys.get(draft.standby)
+        if standby is None or not self._watch.is_usable(standby.id):
             return []
         above = repository_above(standby, target_path)
         return [] if above is None else [(RuleProblem.TARGET_INSIDE_REPOSITORY, above or ROOT_SHOWN)]

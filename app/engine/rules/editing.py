@@ -4,9 +4,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from app.contract.rules import DeletionPreview, Policy, RuleDraft, RuleProblemRow, VmChoice
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import RuleChanged, RuleRemoved
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.policies import BackupPolicy, OneTimePolicy, RetryPlan
@@ -16,7 +18,9 @@ from app.domain.states import BackupKind, TaskKind
 from app.domain.tasks import KnownPoint, TaskRecord
 from app.engine import messages
 from app.engine.errors import RequestRefused
-from app.engine.log.journal import SubjectLog
+from app.engine.history.ports import FigureStore
+from app.engine.log.journal import Journal, SubjectLog
+from app.engine.ports import RuleStore
 from app.engine.rules.drafts import DraftChecker, chosen_vms, policy_of, rule_of
 from app.engine.rules.errors import (
     LastVmOfRule,
@@ -29,7 +33,6 @@ from app.engine.rules.errors import (
 from app.engine.rules.points import RulePoints
 from app.engine.rules.retries import Retries
 from app.engine.rules.runs import RuleRuns
-from app.engine.tasks.job import Workshop
 from app.engine.tasks.manager import TaskManager
 from app.repository import SweepPolicy
 
@@ -39,28 +42,34 @@ class RuleEditor:
 
     def __init__(
         self,
-        workshop: Workshop,
-        manager: TaskManager,
+        *,
+        rules: RuleStore,
+        figures: FigureStore,
+        checker: DraftChecker,
+        rule_points: RulePoints,
         runs: RuleRuns,
-        retries: Retries,
+        retry_plans: Retries,
+        manager: TaskManager,
+        journal: Journal,
+        bus: EventBus,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+        stop_wait_s: float,
         replan: Callable[[], None],
     ) -> None:
-        """Open the book.
-
-        Args:
-            workshop: what the engine shares.
-            manager: runs tasks.
-            runs: queues backups.
-            retries: knows which failed ones are tried again.
-            replan: tells the scheduler that rules have changed.
-        """
-        self._workshop = workshop
-        self._manager = manager
+        self._rules = rules
+        self._figures = figures
+        self._checker = checker
+        self._rule_points = rule_points
         self._runs = runs
-        self._retries = retries
+        self._retry_plans = retry_plans
+        self._manager = manager
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
+        self._zone = zone
+        self._stop_wait_s = stop_wait_s
         self._replan = replan
-        self._checker = DraftChecker(workshop)
-        self._points = RulePoints(workshop)
         self._lock = threading.Lock()
 
     # --- creating and changing -------------------------------------------------------------------------------
@@ -71,12 +80,12 @@ class RuleEditor:
         Raises:
             RuleRefused: something is wrong with the draft; nothing is created.
         """
-        now = self._workshop.clock.now()
+        now = self._clock.now()
         with self._lock:
             _refuse(self._checker.problems(draft))
             rule = rule_of(draft, RuleId(str(uuid.uuid4())), now)
             rule = replace(rule, target_path=normal_target_path(rule.target_path))
-            self._workshop.catalog.rules.add(rule, now, _considered(rule.policy, now))
+            self._rules.add(rule, now, _considered(rule.policy, now))
         self._log(rule, "rule.create").info(messages.RULE_CREATED, vms=len(rule.vms))
         self._changed(rule.id)
         return rule.id
@@ -87,12 +96,12 @@ class RuleEditor:
         Raises:
             RuleUnknown, RuleRefused: nothing is changed.
         """
-        now = self._workshop.clock.now()
+        now = self._clock.now()
         with self._lock:
             known = self.rule(rule)
             _refuse(self._checker.policy_problems(policy))
             chosen = policy_of(policy, now)
-            self._workshop.catalog.rules.set_policy(rule, chosen, _considered(chosen, now))
+            self._rules.set_policy(rule, chosen, _considered(chosen, now))
         self._log(known, "rule.change").info(messages.RULE_POLICY_CHANGED)
         self._changed(rule)
 
@@ -105,9 +114,9 @@ class RuleEditor:
         with self._lock:
             known = self.rule(rule)
             _refuse([RuleProblemRow(field="policy", code=one.value, value="") for one in retry.problems()])
-            self._workshop.catalog.rules.set_retry(rule, retry)
+            self._rules.set_retry(rule, retry)
         if not retry.times:
-            self._retries.drop(known, known.vms)
+            self._retry_plans.drop(known, known.vms)
         self._log(known, "rule.change").info(messages.RETRY_CHANGED, times=retry.times, minutes=retry.pause_min)
         self._changed(rule)
 
@@ -124,7 +133,7 @@ class RuleEditor:
             taken = self._checker.vms_taken(known.platform)
             problems = tentative.problems(names_taken=(), vms_taken=taken)
             _refuse([RuleProblemRow(field="vms", code=one.value, value=value) for one, value in problems])
-            self._workshop.catalog.rules.add_vms(rule, vms)
+            self._rules.add_vms(rule, vms)
         self._log(known, "rule.change").info(messages.RULE_VMS_ADDED, vms=_names(vms))
         self._run_at_once(known, vms)
         self._changed(rule)
@@ -139,7 +148,7 @@ class RuleEditor:
         """
         known = self.rule(rule)
         chosen = members(known, vms)
-        self._workshop.catalog.rules.set_started(rule, [one.vm for one in chosen], started=True)
+        self._rules.set_started(rule, [one.vm for one in chosen], started=True)
         self._log(known, "rule.start").info(messages.RULE_STARTED, vms=_names(chosen))
         self._run_at_once(known, chosen)
         self._changed(rule)
@@ -159,8 +168,8 @@ class RuleEditor:
     def _stop(self, rule: BackupRule, vms: Iterable[ProtectedVm]) -> list[TaskId]:
         chosen = list(vms)
         ids = [one.vm for one in chosen]
-        self._workshop.catalog.rules.set_started(rule.id, ids, started=False)
-        self._retries.drop(rule, chosen)
+        self._rules.set_started(rule.id, ids, started=False)
+        self._retry_plans.drop(rule, chosen)
         stopped = [one.id for one in self._runs.unfinished(rule.id, ids) if one.kind is TaskKind.BACKUP]
         for task in stopped:
             self._manager.cancel(task)
@@ -169,9 +178,9 @@ class RuleEditor:
     def _run_at_once(self, rule: BackupRule, vms: Iterable[ProtectedVm]) -> None:
         """Queue the backups of a one-time rule whose moment the scheduler has dealt with already."""
         policy = rule.policy
-        considered = self._workshop.catalog.rules.considered().get(rule.id)
+        considered = self._rules.considered().get(rule.id)
         if isinstance(policy, OneTimePolicy) and considered is not None and policy.start <= considered:
-            planned = policy.start.astimezone(self._workshop.zone()).isoformat(" ", "minutes")
+            planned = policy.start.astimezone(self._zone()).isoformat(" ", "minutes")
             self._runs.run_planned(rule, vms, BackupKind.FULL, planned)
 
     # --- deleting --------------------------------------------------------------------------------------------
@@ -183,7 +192,7 @@ class RuleEditor:
             RuleUnknown, VmNotInRule: as they say.
         """
         known = self.rule(rule)
-        points = self._points.of_vms(known, [one.vm for one in members(known, vms or None)])
+        points = self._rule_points.of_vms(known, [one.vm for one in members(known, vms or None)])
         return DeletionPreview(
             point_count=len(points),
             freed_bytes=sum(one.point.stored_bytes for one in points),
@@ -202,17 +211,16 @@ class RuleEditor:
         """
         known = self.rule(rule)
         points = self._quiet(known, known.vms, delete_data=delete_data)
-        count = self._points.delete(known, points)
-        catalog = self._workshop.catalog
-        catalog.rules.remove(rule)
-        catalog.figures.forget_rule(rule)
-        log = self._workshop.journal.about(known.name, "rule.delete")
+        count = self._rule_points.delete(known, points)
+        self._rules.remove(rule)
+        self._figures.forget_rule(rule)
+        log = self._journal.about(known.name, "rule.delete")
         if delete_data:
             log.info(messages.RULE_DELETED_WITH_DATA, points=count)
         else:
             log.info(messages.RULE_DELETED)
         self._replan()
-        self._workshop.bus.publish(RuleRemoved(at=self._workshop.clock.now(), rule=rule))
+        self._bus.publish(RuleRemoved(at=self._clock.now(), rule=rule))
 
     def remove_vms(self, rule: RuleId, vms: Sequence[VmId], *, delete_data: bool) -> None:
         """Take VMs out of a rule, and delete their data where that is wanted.
@@ -230,8 +238,8 @@ class RuleEditor:
         if len(chosen) == len(known.vms):
             raise LastVmOfRule(rule=known.name)
         points = self._quiet(known, chosen, delete_data=delete_data)
-        self._points.delete(known, points)
-        self._workshop.catalog.rules.remove_vms(rule, vms)
+        self._rule_points.delete(known, points)
+        self._rules.remove_vms(rule, vms)
         log = self._log(known, "rule.change")
         log.info(messages.RULE_VMS_REMOVED, vms=_names(chosen))
         if points:
@@ -241,16 +249,14 @@ class RuleEditor:
     def _quiet(self, rule: BackupRule, vms: Sequence[ProtectedVm], *, delete_data: bool) -> tuple[KnownPoint, ...]:
         """Refuse what tasks forbid, then stop the VMs' backups; return the points that shall go."""
         ids = [one.vm for one in vms]
-        users = self._users(rule, self._points.of_vms(rule, ids)) if delete_data else []
+        users = self._users(rule, self._rule_points.of_vms(rule, ids)) if delete_data else []
         if users:
             raise RuleInUse(rule=rule.name, tasks=", ".join(_title(one) for one in users))
         stopped = set(self._stop(rule, vms))
-        if not self._manager.wait_until_ended(
-            lambda record: record.id in stopped, self._workshop.settings.stop_wait_s
-        ):
+        if not self._manager.wait_until_ended(lambda record: record.id in stopped, self._stop_wait_s):
             raise StillStopping(rule=rule.name)
         # Looked at again: a backup that could not be stopped any more has made one point more.
-        return self._points.of_vms(rule, ids) if delete_data else ()
+        return self._rule_points.of_vms(rule, ids) if delete_data else ()
 
     def _users(self, rule: BackupRule, points: Iterable[KnownPoint]) -> list[TaskRecord]:
         """Return the tasks other than backups that use some of the points."""
@@ -271,17 +277,17 @@ class RuleEditor:
         Raises:
             RuleUnknown: there is none of that id.
         """
-        known = self._workshop.catalog.rules.get(rule)
+        known = self._rules.get(rule)
         if known is None:
             raise RuleUnknown(rule=rule)
         return known
 
     def _log(self, rule: BackupRule, action: str) -> SubjectLog:
-        return self._workshop.journal.about(rule.name, action, rule=rule.id)
+        return self._journal.about(rule.name, action, rule=rule.id)
 
     def _changed(self, rule: RuleId) -> None:
         self._replan()
-        self._workshop.bus.publish(RuleChanged(at=self._workshop.clock.now(), rule=rule))
+        self._bus.publish(RuleChanged(at=self._clock.now(), rule=rule))
 
 
 def _considered(policy: BackupPolicy, now: datetime) -> datetime:

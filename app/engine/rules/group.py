@@ -11,12 +11,14 @@ from app.domain.rules import BackupRule
 from app.domain.vms import VmSummary
 from app.engine import messages
 from app.engine.errors import DisksNotHeld, RequestRefused, VmNameTaken
+from app.engine.log.journal import Journal
+from app.engine.platforms.sessions import Sessions
 from app.engine.restore.planning import RestorePlanner, read_saved
 from app.engine.rules.editing import members
 from app.engine.rules.errors import PointNotOfVm
 from app.engine.rules.points import RulePoints
+from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.executor import Executor
-from app.engine.tasks.job import Workshop
 from app.engine.tasks.manager import TaskManager
 from app.repository import Repository
 
@@ -28,12 +30,24 @@ _REFUSALS = (VmCreationFailed, VmNameTaken, DisksNotHeld)
 class GroupRestorer:
     """Queues the restores of a group. Thread: any."""
 
-    def __init__(self, workshop: Workshop, manager: TaskManager, executor: Executor) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        rule_points: RulePoints,
+        planner: RestorePlanner,
+        sessions: Sessions,
+        repositories: Repositories,
+        manager: TaskManager,
+        executor: Executor,
+        journal: Journal,
+    ) -> None:
+        self._rule_points = rule_points
+        self._planner = planner
+        self._sessions = sessions
+        self._repositories = repositories
         self._manager = manager
         self._executor = executor
-        self._points = RulePoints(workshop)
-        self._planner = RestorePlanner(workshop.sessions, workshop.repositories, workshop.catalog)
+        self._journal = journal
 
     def begin(self, rule: BackupRule, group: Sequence[GroupMember], *, power_on: bool) -> tuple[TaskId, ...]:
         """Queue one restore for each member, each over its original.
@@ -65,20 +79,20 @@ class GroupRestorer:
             for one in group
         ]
         tasks = tuple(self._manager.submit(one) for one in queued)
-        log = self._workshop.journal.about(rule.name, "rule.group_restore", rule=rule.id)
+        log = self._journal.about(rule.name, "rule.group_restore", rule=rule.id)
         log.info(messages.GROUP_RESTORE_BEGUN, vms=", ".join(names.values()))
         return tasks
 
     def _check(self, rule: BackupRule, vm: VmId, point: PointId, name: str) -> None:
-        if all(known.point.id != point for known in self._points.of_vm(rule, vm)):
+        if all(known.point.id != point for known in self._rule_points.of_vm(rule, vm)):
             raise PointNotOfVm(point=point, vm=name)
 
     def _refuse_impossible(self, rule: BackupRule, group: Sequence[GroupMember]) -> None:
         """Refuse what cannot be created, or would delete data for good; what else is wrong the restores say."""
         try:
             with (
-                self._workshop.repositories.lease(rule.standby, rule.target_path) as repository,
-                self._workshop.sessions.connect(rule.platform) as hypervisor,
+                self._repositories.lease(rule.standby, rule.target_path) as repository,
+                self._sessions.connect(rule.platform) as hypervisor,
             ):
                 inventory = hypervisor.list_vms()
                 for one in group:

@@ -28,6 +28,7 @@ from app.contract.rules import (
     StopVms,
     VmsInRules,
 )
+from app.core.clock import Clock
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.tasks import KnownPoint
 from app.engine.handlers import handles
@@ -36,13 +37,8 @@ from app.engine.rules.editing import RuleEditor, members
 from app.engine.rules.group import GroupRestorer
 from app.engine.rules.points import RulePoints
 from app.engine.rules.retention import RetentionService
-from app.engine.rules.retries import Retries
 from app.engine.rules.runs import RuleRuns
-from app.engine.rules.scheduler import Scheduler
 from app.engine.rules.view import RuleView
-from app.engine.tasks.executor import Executor
-from app.engine.tasks.job import Workshop
-from app.engine.tasks.manager import TaskManager
 
 
 class RuleHandlers:
@@ -50,24 +46,24 @@ class RuleHandlers:
 
     def __init__(
         self,
-        workshop: Workshop,
-        manager: TaskManager,
-        executor: Executor,
         *,
+        editor: RuleEditor,
+        checker: DraftChecker,
         runs: RuleRuns,
-        scheduler: Scheduler,
+        group: GroupRestorer,
+        points: RulePoints,
+        view: RuleView,
         retention: RetentionService,
-        retries: Retries,
-        engine: str,
+        clock: Clock,
     ) -> None:
-        self._workshop = workshop
+        self._editor = editor
+        self._checker = checker
         self._runs = runs
+        self._group = group
+        self._points = points
+        self._view = view
         self._retention = retention
-        self._editor = RuleEditor(workshop, manager, runs, retries, scheduler.replan)
-        self._checker = DraftChecker(workshop)
-        self._group = GroupRestorer(workshop, manager, executor)
-        self._points = RulePoints(workshop)
-        self._view = RuleView(workshop, manager, scheduler, engine, retries)
+        self._clock = clock
 
     # --- commands ------------------------------------------------------------------------------------------------
 
@@ -155,5 +151,5 @@ class RuleHandlers:
 
     @handles(PreviewRetention)
     def _preview_retention(self, query: PreviewRetention) -> tuple[PreviewedDay, ...]:
-        policy = policy_of(query.policy, self._workshop.clock.now())
+        policy = policy_of(query.policy, self._clock.now())
         return self._retention.preview(policy, query.days, query.rule, query.vm)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.domain.console_events import RestorePointDeleted
 from app.domain.identity import belongs
 from app.domain.ids import VmId
@@ -10,15 +12,26 @@ from app.domain.platforms import Platform
 from app.domain.rules import BackupRule
 from app.domain.tasks import KnownPoint, in_sequence
 from app.engine.platforms.succession import former_ids
-from app.engine.tasks.job import Workshop
+from app.engine.ports import Catalog
+from app.engine.standbys.repositories import Repositories
 from app.repository.errors import PointMissing
 
 
 class RulePoints:
     """Finds and deletes the points of rules. Thread: any."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        repositories: Repositories,
+        bus: EventBus,
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._repositories = repositories
+        self._bus = bus
+        self._clock = clock
 
     def of_vm(self, rule: BackupRule, vm: VmId) -> tuple[KnownPoint, ...]:
         """Return the known points of a VM in a rule, newest first.
@@ -29,7 +42,7 @@ class RulePoints:
         platform = self._platform(rule)
         if platform is None:
             return ()
-        catalog = self._workshop.catalog
+        catalog = self._catalog
         ids = dict.fromkeys((vm, *former_ids(vm, catalog.rules.successions(rule.platform))))
         found = [
             known
@@ -52,7 +65,7 @@ class RulePoints:
         return tuple(known for vm in vms for known in self.of_vm(rule, vm))
 
     def _platform(self, rule: BackupRule) -> Platform | None:
-        return self._workshop.catalog.platforms.get(rule.platform)
+        return self._catalog.platforms.get(rule.platform)
 
     def delete(self, rule: BackupRule, points: Iterable[KnownPoint]) -> int:
         """Move points of a rule to their repository's trash; return how many there were.
@@ -63,13 +76,12 @@ class RulePoints:
         chosen = list(points)
         if not chosen:
             return 0
-        workshop = self._workshop
-        with workshop.repositories.lease(rule.standby, rule.target_path) as repository:
+        with self._repositories.lease(rule.standby, rule.target_path) as repository:
             for known in chosen:
                 with suppress(PointMissing):  # somebody else deleted it: that is what is wanted
                     repository.delete_point(known.point.id)
-                workshop.catalog.points.remove(rule.standby, rule.target_path, known.point.id)
-                workshop.bus.publish(
-                    RestorePointDeleted(at=workshop.clock.now(), standby=rule.standby, point=known.point.id)
+                self._catalog.points.remove(rule.standby, rule.target_path, known.point.id)
+                self._bus.publish(
+                    RestorePointDeleted(at=self._clock.now(), standby=rule.standby, point=known.point.id)
                 )
         return len(chosen)

@@ -1,10 +1,11 @@
 """What goes after a successful run, and the preview of it. The decisions are :mod:`app.domain.retention`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice, takewhile
 
 from app.contract.rules import PreviewedDay, PreviewedPoint
+from app.core.clock import Clock
 from app.domain.errors import OperationalError
 from app.domain.ids import PointId, RuleId, VmId
 from app.domain.moments import is_in_future
@@ -12,11 +13,12 @@ from app.domain.policies import BackupPolicy, OneTimePolicy, PolicyUnit, Retenti
 from app.domain.retention import KeptPoint, PreviewDay, decide, preview
 from app.domain.schedule import PlannedRun, upcoming_runs
 from app.domain.states import BackupKind
-from app.domain.tasks import KnownPoint, VerificationState
+from app.domain.tasks import KnownPoint, TaskRecord, VerificationState
 from app.engine import messages
+from app.engine.ports import RuleStore
+from app.engine.program.clockwatch import ClockWatch
 from app.engine.rules.points import RulePoints
-from app.engine.tasks.job import Job, Workshop
-from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.job import Job
 
 _KEEP_ALL = Retention(period=64, unit=PolicyUnit.QUARTERLY, keep_newest=1000)
 _MOST_DAYS = 3660
@@ -25,10 +27,22 @@ _MOST_DAYS = 3660
 class RetentionService:
     """Applies the retention of rules. Thread: any."""
 
-    def __init__(self, workshop: Workshop, manager: TaskManager) -> None:
-        self._workshop = workshop
-        self._manager = manager
-        self._points = RulePoints(workshop)
+    def __init__(
+        self,
+        *,
+        rules: RuleStore,
+        rule_points: RulePoints,
+        clock_watch: ClockWatch,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+        unfinished: Callable[[], Iterable[TaskRecord]],
+    ) -> None:
+        self._rules = rules
+        self._rule_points = rule_points
+        self._clock_watch = clock_watch
+        self._clock = clock
+        self._zone = zone
+        self._unfinished = unfinished
 
     def apply(self, job: Job, rule: RuleId, vm: VmId) -> None:
         """Remove the points of a VM that have expired, after a run of the rule that succeeded.
@@ -41,13 +55,12 @@ class RetentionService:
             job.log.warning(messages.RETENTION_FAILED, detail=error.message)
 
     def _apply(self, job: Job, rule: RuleId, vm: VmId) -> None:
-        workshop = self._workshop
-        known = workshop.catalog.rules.get(rule)
+        known = self._rules.get(rule)
         if known is None or isinstance(known.policy, OneTimePolicy):
             return
-        points = self._points.of_vm(known, vm)
+        points = self._rule_points.of_vm(known, vm)
         decision = decide(
-            kept_points(points), known.policy.retention, known.policy, workshop.clock.now(), workshop.zone()
+            kept_points(points), known.policy.retention, known.policy, self._clock.now(), self._zone()
         )
         if not decision.remove or self._waits(job, points, len(decision.remove)):
             return
@@ -57,12 +70,12 @@ class RetentionService:
             if expired.id in used:
                 job.log.info(messages.POINT_IN_USE, point=expired.id)
                 continue
-            self._points.delete(known, [by_id[expired.id]])
+            self._rule_points.delete(known, [by_id[expired.id]])
             job.log.info(messages.POINT_EXPIRED, point=expired.id)
 
     def _waits(self, job: Job, newest_first: Sequence[KnownPoint], count: int) -> bool:
         """Tell whether nothing is removed now because the clock cannot be believed; the log says so."""
-        watch, now = self._workshop.clock_watch, self._workshop.clock.now()
+        watch, now = self._clock_watch, self._clock.now()
         before = newest_first[1].point if len(newest_first) > 1 else None
         if before is not None and is_in_future(before.created_at, now):
             job.log.warning(messages.RETENTION_POINT_AHEAD, count=count, point=before.id)
@@ -75,16 +88,15 @@ class RetentionService:
         return True
 
     def _used_points(self) -> set[PointId]:
-        return {one.point for one in self._manager.unfinished() if one.point is not None}
+        return {one.point for one in self._unfinished() if one.point is not None}
 
     def preview(
         self, policy: BackupPolicy, days: int, rule: RuleId | None = None, vm: VmId | None = None
     ) -> tuple[PreviewedDay, ...]:
         """Return which points will exist on each of the next days, if every run succeeds."""
-        workshop = self._workshop
-        now, zone = workshop.clock.now(), workshop.zone()
-        known = None if rule is None else workshop.catalog.rules.get(rule)
-        points = () if known is None or vm is None else self._points.of_vm(known, vm)
+        now, zone = self._clock.now(), self._zone()
+        known = None if rule is None else self._rules.get(rule)
+        points = () if known is None or vm is None else self._rule_points.of_vm(known, vm)
         retention = _KEEP_ALL if isinstance(policy, OneTimePolicy) else policy.retention
         wanted = max(1, min(days, _MOST_DAYS))
         until = now + timedelta(days=wanted + 1)

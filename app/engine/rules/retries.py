@@ -1,8 +1,10 @@
 """Backups of rules that failed are tried again by themselves, as their rule says."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import tzinfo
 
 from app.contract.tasks import StartBackup
+from app.core.clock import Clock
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, VmId
@@ -11,9 +13,10 @@ from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.schedule import next_run
 from app.domain.tasks import TaskRecord
 from app.engine import messages
+from app.engine.log.journal import Journal
+from app.engine.ports import Catalog
 from app.engine.rules.runs import RuleRuns, shown_moment
 from app.engine.tasks.executor import request_of
-from app.engine.tasks.job import Workshop
 
 _WHY_NOT = {NoRetry.USELESS: messages.RETRY_USELESS, NoRetry.USED_UP: messages.RETRY_USED_UP}
 
@@ -21,9 +24,20 @@ _WHY_NOT = {NoRetry.USELESS: messages.RETRY_USELESS, NoRetry.USED_UP: messages.R
 class Retries:
     """Plans the next try of a failed backup, and begins it when its moment has come. Thread: any."""
 
-    def __init__(self, workshop: Workshop, runs: RuleRuns) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        runs: RuleRuns,
+        journal: Journal,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+    ) -> None:
+        self._catalog = catalog
         self._runs = runs
+        self._journal = journal
+        self._clock = clock
+        self._zone = zone
 
     def plan(self, record: TaskRecord, error: OperationalError, log: TaskLog) -> bool:
         """Decide about a task that failed just now; return whether it is tried again.
@@ -36,8 +50,8 @@ class Retries:
         request = request_of(record)
         if not isinstance(request, StartBackup) or record.rule is None:
             return False
-        workshop, now, zone = self._workshop, self._workshop.clock.now(), self._workshop.zone()
-        rule = workshop.catalog.rules.get(record.rule)
+        now, zone = self._clock.now(), self._zone()
+        rule = self._catalog.rules.get(record.rule)
         if rule is None:
             return False
         vm = _member(rule, record)
@@ -51,7 +65,7 @@ class Retries:
             planned_run=None if planned is None else planned.at,
         )
         if isinstance(decided, NextTry) and vm is not None:
-            workshop.catalog.retries.put(
+            self._catalog.retries.put(
                 PendingRetry(rule=rule.id, vm=vm.vm, kind=request.kind, next=decided, failed_task=record.id)
             )
             log.info(
@@ -74,13 +88,13 @@ class Retries:
         waiting = self.of_rule(rule.id)
         names = [one.name for one in chosen if one.vm in waiting]
         if names:
-            self._workshop.catalog.retries.remove(rule.id, [one.vm for one in chosen])
-            log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+            self._catalog.retries.remove(rule.id, [one.vm for one in chosen])
+            log = self._journal.about(rule.name, "rule.schedule", rule=rule.id)
             log.info(messages.RETRY_DROPPED, vms=", ".join(names))
 
     def of_rule(self, rule: RuleId) -> dict[VmId, PendingRetry]:
         """Return the pending retries of a rule, by VM."""
-        return {one.vm: one for one in self._workshop.catalog.retries.all() if one.rule == rule}
+        return {one.vm: one for one in self._catalog.retries.all() if one.rule == rule}
 
     def look(self) -> None:
         """Begin what is due.
@@ -88,13 +102,13 @@ class Retries:
         Raises:
             CatalogUnavailable: the catalog cannot be read or written; the next look tries again.
         """
-        now = self._workshop.clock.now()
-        for retry in self._workshop.catalog.retries.all():
+        now = self._clock.now()
+        for retry in self._catalog.retries.all():
             if retry.is_due(now):
                 self._begin(retry)
 
     def _begin(self, retry: PendingRetry) -> None:
-        catalog = self._workshop.catalog
+        catalog = self._catalog
         rule = catalog.rules.get(retry.rule)
         vm = None if rule is None else rule.vm(retry.vm)
         if rule is None or vm is None or not vm.is_started or vm.vm in self._runs.backups(rule.id):
@@ -102,7 +116,7 @@ class Retries:
             return
         self._runs.queue(rule, vm, retry.kind, retry=retry.next.number)  # forgets the pending one
         catalog.figures.make_up_for(retry.failed_task)
-        log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id, vm=vm.vm)
+        log = self._journal.about(rule.name, "rule.schedule", rule=rule.id, vm=vm.vm)
         log.info(messages.RETRY_BEGUN, vm=vm.name, number=retry.next.number, times=retry.next.of)
 
 

@@ -11,9 +11,10 @@ from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 from app.domain.states import BackupKind, TaskKind, TransportMode
 from app.domain.tasks import TaskRecord
 from app.engine import messages
+from app.engine.log.journal import Journal
+from app.engine.ports import RetryStore
 from app.engine.rules.points import RulePoints
 from app.engine.tasks.executor import Executor, request_of
-from app.engine.tasks.job import Workshop
 from app.engine.tasks.manager import TaskManager
 
 RUN_NOW_PRIORITY = 100
@@ -23,11 +24,22 @@ RUN_NOW_PRIORITY = 100
 class RuleRuns:
     """Queues backups for rules. Thread: any."""
 
-    def __init__(self, workshop: Workshop, manager: TaskManager, executor: Executor) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        rule_points: RulePoints,
+        manager: TaskManager,
+        executor: Executor,
+        retries: RetryStore,
+        journal: Journal,
+        usual_transports: tuple[TransportMode, ...],
+    ) -> None:
+        self._rule_points = rule_points
         self._manager = manager
         self._executor = executor
-        self._points = RulePoints(workshop)
+        self._retries = retries
+        self._journal = journal
+        self._usual_transports = usual_transports
 
     def unfinished(self, rule: RuleId, vms: Iterable[VmId] | None = None) -> list[TaskRecord]:
         """Return the tasks of a rule that wait or run, of all its VMs or of some."""
@@ -61,7 +73,7 @@ class RuleRuns:
             tasks.append(self.queue(rule, one, kind, priority=RUN_NOW_PRIORITY))
             names.append(one.name)
         if names:
-            log = self._workshop.journal.about(rule.name, "rule.run_now", rule=rule.id)
+            log = self._journal.about(rule.name, "rule.run_now", rule=rule.id)
             log.info(messages.RULE_RUN_NOW, kind=kind.value, vms=", ".join(names))
         return tuple(tasks)
 
@@ -72,7 +84,7 @@ class RuleRuns:
 
         A VM whose previous backup has not ended is skipped. What cannot be queued is logged. Never raises.
         """
-        log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+        log = self._journal.about(rule.name, "rule.schedule", rule=rule.id)
         busy, begun, skipped = self.backups(rule.id), list[ProtectedVm](), list[ProtectedVm]()
         for one in vms:
             if one.vm in busy:
@@ -120,16 +132,15 @@ class RuleRuns:
             retry=retry,
         )
         task = self._manager.submit(self._executor.queued(request))
-        self._workshop.catalog.retries.remove(rule.id, [vm.vm])
+        self._retries.remove(rule.id, [vm.vm])
         return task
 
     def _transports(self, advanced: AdvancedSettings) -> tuple[TransportMode, ...]:
-        usual = self._workshop.settings.transports
-        return (TransportMode.SAN, *usual) if advanced.lan_free else ()
+        return (TransportMode.SAN, *self._usual_transports) if advanced.lan_free else ()
 
     def _host_of(self, rule: BackupRule, vm: VmId) -> str:
         """Return the ESXi host that ran the VM at its newest point; the budget of that host is counted."""
-        newest = next(iter(self._points.of_vm(rule, vm)), None)
+        newest = next(iter(self._rule_points.of_vm(rule, vm)), None)
         return "" if newest is None else newest.point.facts.host
 
 

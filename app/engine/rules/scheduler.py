@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 
+from app.core.clock import Clock
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId
 from app.domain.policies import OneTimePolicy
@@ -24,8 +25,9 @@ from app.domain.rules import BackupRule
 from app.domain.schedule import PlannedRun, missed_run, next_run, upcoming_runs
 from app.domain.states import BackupKind
 from app.engine import messages
+from app.engine.log.journal import Journal
+from app.engine.ports import RuleStore
 from app.engine.rules.runs import RuleRuns, shown_moment
-from app.engine.tasks.job import Workshop
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +41,22 @@ _MOST_COUNTED = 10_000
 class Scheduler:
     """Begins what is due. Thread: any; looks take turns."""
 
-    def __init__(self, workshop: Workshop, runs: RuleRuns) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        rules: RuleStore,
+        runs: RuleRuns,
+        journal: Journal,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+        missed_after_s: float,
+    ) -> None:
+        self._rules = rules
         self._runs = runs
+        self._journal = journal
+        self._clock = clock
+        self._zone = zone
+        self._missed_after_s = missed_after_s
         self._lock = threading.Lock()
         self._dirty = True
         self._next: dict[RuleId, datetime | None] = {}
@@ -67,7 +82,7 @@ class Scheduler:
                 The rules that did not fail had their turn.
         """
         with self._lock:
-            now, zone = self._workshop.clock.now(), self._workshop.zone()
+            now, zone = self._clock.now(), self._zone()
             if not self._something_may_be_due(now):
                 return
             self._dirty = False
@@ -91,9 +106,8 @@ class Scheduler:
         A rule that was made or deleted while this reads the catalog is in one of the two answers only: it has its
         turn at the next look, for which :meth:`replan` asks.
         """
-        rules = self._workshop.catalog.rules
-        known = rules.all()
-        considered = rules.considered()
+        known = self._rules.all()
+        considered = self._rules.considered()
         planned: dict[RuleId, datetime | None] = {}
         failures: list[Exception] = []
         for rule in known:
@@ -117,15 +131,15 @@ class Scheduler:
     def _settle(self, rule: BackupRule, since: datetime, now: datetime, zone: tzinfo) -> datetime:
         """Deal with the runs of one rule up to now; return the moment up to which they are dealt with."""
         if since > now + CLOCK_TOLERANCE:
-            log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+            log = self._journal.about(rule.name, "rule.schedule", rule=rule.id)
             log.warning(messages.RULE_CLOCK_WENT_BACK, since=shown_moment(since, zone))
-            self._workshop.catalog.rules.consider(rule.id, now)
+            self._rules.consider(rule.id, now)
             return now
         due = _due(rule, since, now, zone)
         if not due:
             return since
         self._begin(rule, since, due, now, zone)
-        self._workshop.catalog.rules.consider(rule.id, now)
+        self._rules.consider(rule.id, now)
         return now
 
     def _begin(
@@ -134,9 +148,9 @@ class Scheduler:
         vms = [one for one in rule.vms if one.is_started]
         if not vms:
             return
-        log = self._workshop.journal.about(rule.name, "rule.schedule", rule=rule.id)
+        log = self._journal.about(rule.name, "rule.schedule", rule=rule.id)
         policy = rule.policy
-        oldest = now - timedelta(seconds=self._workshop.settings.missed_after_s)
+        oldest = now - timedelta(seconds=self._missed_after_s)
         in_time = [run for run in due if run.at >= oldest]
         missed = len(due) - len(in_time)
         if isinstance(policy, OneTimePolicy) or not missed:

@@ -1,65 +1,47 @@
-"""Everything about rules, put together."""
+"""What rules do by themselves: runs, retries, retention, and the heartbeat of the engine that does it."""
 
 import logging
 
 from app.contract.tasks import StartBackup
 from app.domain.errors import OperationalError
-from app.engine.points.reconciliation import PointReconciler
+from app.engine.program.clockwatch import ClockWatch
 from app.engine.program.heartbeat import Heartbeat
-from app.engine.rules.handlers import RuleHandlers
 from app.engine.rules.retention import RetentionService
 from app.engine.rules.retries import Retries
-from app.engine.rules.runs import RuleRuns
-from app.engine.rules.scheduler import Scheduler, Ticker
-from app.engine.standbys.maintenance import Keeper
-from app.engine.tasks.executor import Executor
-from app.engine.tasks.job import Job, Workshop
-from app.engine.tasks.manager import TaskManager
+from app.engine.rules.scheduler import Ticker
+from app.engine.standbys.watch import StandbyWatch
+from app.engine.tasks.job import Job
 
 _log = logging.getLogger(__name__)
 
 
 class RuleService:
-    """Builds the parts, and keeps the clock for them: plans, heartbeat, looks at standbys. Thread: any."""
+    """Starts and ends what happens by the clock, and finishes the backups of rules. Thread: any."""
 
     def __init__(
-        self, workshop: Workshop, manager: TaskManager, executor: Executor, points: PointReconciler
+        self,
+        *,
+        ticker: Ticker,
+        heartbeat: Heartbeat,
+        clock_watch: ClockWatch,
+        watch: StandbyWatch,
+        retention: RetentionService,
+        retries: Retries,
     ) -> None:
-        self._workshop = workshop
-        self._retention = RetentionService(workshop, manager)
-        runs = RuleRuns(workshop, manager, executor)
-        scheduler = Scheduler(workshop, runs)
-        self.retries = Retries(workshop, runs)
-        self._heartbeat = Heartbeat(workshop.catalog.engines, workshop.clock)
-        keeper = Keeper(workshop, manager.unfinished, lambda request: manager.submit(executor.queued(request)))
-        calls = (
-            workshop.clock_watch.look,
-            self._heartbeat.beat,
-            scheduler.look,
-            self.retries.look,
-            workshop.standby_watch.refresh,
-            points.look,
-            keeper.look,
-        )
-        self._ticker = Ticker(workshop.settings.tick_s, calls)
-        self.handlers = RuleHandlers(
-            workshop,
-            manager,
-            executor,
-            runs=runs,
-            scheduler=scheduler,
-            retention=self._retention,
-            retries=self.retries,
-            engine=self._heartbeat.engine,
-        )
+        self._ticker = ticker
+        self._heartbeat = heartbeat
+        self._clock_watch = clock_watch
+        self._watch = watch
+        self._retention = retention
+        self.retries = retries
 
     def start(self) -> None:
-        """Begin to keep the clock.
+        """Begin to look at the clock.
 
         Raises:
             CatalogUnavailable: the heartbeat cannot be written.
         """
-        self._workshop.clock_watch.look()  # before the heartbeat: it compares with the last one
+        self._clock_watch.look()  # before the heartbeat: it compares with the last one
         self._heartbeat.begin()
         self._ticker.start()
 
@@ -72,8 +54,8 @@ class RuleService:
         self._ticker.stop(wait_s)
 
     def close(self) -> None:
-        """Say goodbye; to be called last."""
-        self._workshop.standby_watch.close()
+        """Note that the engine ends; to be called last."""
+        self._watch.close()
         try:
             self._heartbeat.end()
         except OperationalError as error:

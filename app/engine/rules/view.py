@@ -1,11 +1,12 @@
 """Rows and states for the rule pages."""
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from app.contract.rules import RuleDetails, RuleRow, RuleVmRow
+from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
@@ -18,11 +19,12 @@ from app.domain.schedule import next_run
 from app.domain.states import TaskState, shown_state
 from app.domain.tasks import PointTally, TaskRecord
 from app.engine.platforms.succession import former_ids
+from app.engine.ports import Catalog
 from app.engine.rules.drafts import ROOT_SHOWN, draft_of, shown_policy
 from app.engine.rules.retries import Retries
 from app.engine.rules.rowkeeper import RowKeeper
 from app.engine.rules.scheduler import Scheduler
-from app.engine.tasks.job import Workshop
+from app.engine.standbys.watch import StandbyWatch
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import kept_error_row
 
@@ -87,31 +89,35 @@ class RuleView:
     """Makes the rows. Thread: any."""
 
     def __init__(
-        self, workshop: Workshop, manager: TaskManager, scheduler: Scheduler, engine: str, retries: Retries
+        self,
+        *,
+        catalog: Catalog,
+        manager: TaskManager,
+        scheduler: Scheduler,
+        retry_plans: Retries,
+        watch: StandbyWatch,
+        clock: Clock,
+        zone: Callable[[], tzinfo],
+        bus: EventBus,
+        engine: str,
     ) -> None:
-        """Prepare.
-
-        Args:
-            workshop: what the engine shares.
-            manager: knows what runs.
-            scheduler: knows which rules were taken up.
-            engine: id of this engine's heartbeat row.
-            retries: knows which failed backups are tried again.
-        """
-        self._workshop = workshop
+        self._catalog = catalog
         self._manager = manager
         self._scheduler = scheduler
+        self._retry_plans = retry_plans
+        self._watch = watch
+        self._clock = clock
+        self._zone = zone
         self._engine = engine
-        self._retries = retries
-        self._speeds = Speeds(workshop.clock)
-        self._keeper = RowKeeper(self._rule_rows, workshop.bus, workshop.clock)
+        self._speeds = Speeds(clock)
+        self._keeper = RowKeeper(self._rule_rows, bus, clock)
 
     def rules(self) -> tuple[RuleRow, ...]:
         """Return the rows of all rules, by name."""
-        workshop, now = self._workshop, self._workshop.clock.now()
+        now = self._clock.now()
         live = {record.rule for record, _ in self._manager.live() if record.rule is not None}
-        situation = (self._others_alive(now), workshop.zone().utcoffset(now), self._scheduler.scheduled())
-        return self._keeper.rows(workshop.catalog.rules.all, live, now, situation)
+        situation = (self._others_alive(now), self._zone().utcoffset(now), self._scheduler.scheduled())
+        return self._keeper.rows(self._catalog.rules.all, live, now, situation)
 
     def _rule_rows(self, rules: Collection[BackupRule], *, are_all: bool) -> list[RuleRow]:
         known = self._knowledge(rules, None if are_all else [rule.id for rule in rules])
@@ -121,7 +127,7 @@ class RuleView:
         """Return the rows of a rule's VMs, by name."""
         known = self._knowledge([rule], [rule.id])
         tallies = self._tallies_of(rule)
-        again = self._retries.of_rule(rule.id)
+        again = self._retry_plans.of_rule(rule.id)
         rows = [self._vm_row(rule, one, known, tallies, again.get(one.vm)) for one in rule.vms]
         return tuple(sorted(rows, key=lambda row: (row.name.casefold(), row.vm)))
 
@@ -133,16 +139,16 @@ class RuleView:
     # --- reading -----------------------------------------------------------------------------------------------
 
     def _knowledge(self, rules: Iterable[BackupRule], only: Collection[RuleId] | None = None) -> _Knowledge:
-        catalog, manager = self._workshop.catalog, self._manager
-        self._workshop.standby_watch.refresh()
+        catalog, manager = self._catalog, self._manager
+        self._watch.refresh()
         before = {one.id for one in manager.unfinished()}
-        until = self._workshop.clock.now() + TOLERANCE
+        until = self._clock.now() + TOLERANCE
         newest = _by_vm(catalog.tasks.newest_of_rules(only, until=until))
         ended = newest
         if any(one.ended_at is None for one in newest.values()):
             ended = _by_vm(catalog.tasks.newest_of_rules(only, ended=True, until=until))
         samples = manager.samples()
-        now = self._workshop.clock.now()
+        now = self._clock.now()
         return _Knowledge(
             platforms={one.id: one for one in catalog.platforms.all()},
             standby_names={one.id: one.name for one in catalog.standbys.all()},
@@ -161,10 +167,10 @@ class RuleView:
         )
 
     def _others_alive(self, now: datetime) -> bool:
-        return any(self._is_other(one, now) for one in self._workshop.catalog.engines.all())
+        return any(self._is_other(one, now) for one in self._catalog.engines.all())
 
     def _tallies_of(self, rule: BackupRule) -> _Tallies:
-        found = self._workshop.catalog.points.tallies(rule.standby, rule_name=rule.name)
+        found = self._catalog.points.tallies(rule.standby, rule_name=rule.name)
         return {(one.target_path, one.platform_address, one.vm): one for one in found}
 
     def _is_other(self, beat: EngineBeat, now: datetime) -> bool:
@@ -175,7 +181,7 @@ class RuleView:
     def _rule_row(self, rule: BackupRule, known: _Knowledge) -> RuleRow:
         states = [self._state(rule, one, known) for one in rule.vms]
         started = any(one.is_started for one in rule.vms)
-        run = next_run(rule.policy, known.now, self._workshop.zone()) if started else None
+        run = next_run(rule.policy, known.now, self._zone()) if started else None
         ended = [one for vm in rule.vms if (one := known.ended.get((rule.id, vm.vm))) is not None]
         last = max(ended, key=lambda record: record.ended_at or record.created_at, default=None)
         platform = known.platforms.get(rule.platform)
@@ -210,7 +216,7 @@ class RuleView:
                 is_one_time=rule.is_one_time,
                 unfinished=known.unfinished_state(known.newest.get((rule.id, vm.vm))),
                 last=None if ended is None else ended.state,
-                standby_reachable=self._workshop.standby_watch.is_usable(rule.standby),
+                standby_reachable=self._watch.is_usable(rule.standby),
                 is_scheduled=self._scheduler.is_scheduled(rule.id),
             )
         )

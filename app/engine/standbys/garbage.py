@@ -3,8 +3,10 @@
 from app.contract.standbys import StartSweep
 from app.domain.states import TaskState
 from app.engine import messages
+from app.engine.program.clockwatch import ClockWatch
 from app.engine.standbys.leftovers import note_leftovers
-from app.engine.tasks.job import Job, Workshop
+from app.engine.standbys.repositories import Repositories
+from app.engine.tasks.job import Job
 from app.repository import SweepPolicy
 from app.repository.errors import RepositoryBusy
 
@@ -17,8 +19,9 @@ _PATIENCE_S = 3600.0
 class SweepRun:
     """One sweep of one repository. Thread: the task's."""
 
-    def __init__(self, workshop: Workshop, job: Job, request: StartSweep) -> None:
-        self._workshop = workshop
+    def __init__(self, repositories: Repositories, clock_watch: ClockWatch, job: Job, request: StartSweep) -> None:
+        self._repositories = repositories
+        self._clock_watch = clock_watch
         self._job = job
         self._request = request
 
@@ -34,22 +37,20 @@ class SweepRun:
         job, request = self._job, self._request
         job.stages.enter(TaskState.PREPARING)
         freed_bytes = 0
-        policy = SweepPolicy(keep_deleted=not self._workshop.clock_watch.is_believed())
+        policy = SweepPolicy(keep_deleted=not self._clock_watch.is_believed())
         if policy.keep_deleted:
             job.log.warning(messages.TRASH_WAITS)
-        with self._workshop.repositories.lease(
-            request.standby, request.target_path, job.context.cancel
-        ) as repository:
+        with self._repositories.lease(request.standby, request.target_path, job.context.cancel) as repository:
             job.stages.enter(TaskState.RUNNING)
             finished = False
-            deadline = self._workshop.clock.monotonic() + _PATIENCE_S
+            deadline = job.context.clock.monotonic() + _PATIENCE_S
             while not finished:
                 try:
                     report = repository.maintenance.sweep(
                         policy, progress=job.context.progress, cancel=job.context.cancel, time_limit_s=SLICE_S
                     )
                 except RepositoryBusy:
-                    if self._workshop.clock.monotonic() > deadline:
+                    if job.context.clock.monotonic() > deadline:
                         raise
                     job.context.cancel.wait(_PAUSE_S)
                     continue

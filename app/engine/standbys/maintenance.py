@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from app.contract.points import StartVerify
 from app.contract.standbys import StartSweep
+from app.core.clock import Clock
 from app.domain.ids import PointId, StandbyId
 from app.domain.moments import believed, is_due
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import KnownPoint, TaskRecord
-from app.engine.tasks.job import Workshop
+from app.engine.ports import Catalog
+from app.engine.standbys.watch import StandbyWatch
 
 _log = logging.getLogger(__name__)
 
@@ -24,15 +26,27 @@ Place = tuple[StandbyId, str]
 Submit = Callable[[StartSweep | StartVerify], object]
 
 
-class Keeper:
-    """Asks for one piece of upkeep at a time. Thread: the scheduler's."""
+class MaintenanceSchedule:
+    """Queues one garbage collection or verification at a time, when nothing else runs. Thread: the scheduler's."""
 
-    def __init__(self, workshop: Workshop, unfinished: Callable[[], Iterable[TaskRecord]], submit: Submit) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        watch: StandbyWatch,
+        clock: Clock,
+        look_every_s: float,
+        unfinished: Callable[[], Iterable[TaskRecord]],
+        submit: Submit,
+    ) -> None:
+        self._catalog = catalog
+        self._watch = watch
+        self._clock = clock
+        self._look_every_s = look_every_s
         self._unfinished = unfinished
         self._submit = submit
         # Not right after the start: whoever starts the program has something else in mind.
-        self._looked_at = workshop.clock.now()
+        self._looked_at = clock.now()
 
     def look(self) -> None:
         """Ask for what is due, unless somebody else has work for the engine.
@@ -40,8 +54,8 @@ class Keeper:
         Raises:
             CatalogUnavailable: the catalog cannot be read.
         """
-        now = self._workshop.clock.now()
-        every = timedelta(seconds=self._workshop.settings.upkeep_look_s)
+        now = self._clock.now()
+        every = timedelta(seconds=self._look_every_s)
         if not every or timedelta(0) <= now - self._looked_at < every:
             return
         if any(True for _ in self._unfinished()):
@@ -54,8 +68,8 @@ class Keeper:
     def _due(self, now: datetime) -> Iterator[StartSweep | StartVerify]:
         for standby, target_path in places_to_sweep(self._places(), self._last_sweeps(now), now):
             yield StartSweep(standby=standby, target_path=target_path, priority=UPKEEP_PRIORITY)
-        watch = self._workshop.standby_watch
-        readable = (one for one in self._workshop.catalog.points.find() if not watch.is_locked(one.standby))
+        watch = self._watch
+        readable = (one for one in self._catalog.points.find() if not watch.is_locked(one.standby))
         point = longest_unverified(readable, now)
         if point is not None:
             yield StartVerify(
@@ -66,14 +80,14 @@ class Keeper:
             )
 
     def _places(self) -> list[Place]:
-        standbys, watch = self._workshop.catalog.standbys, self._workshop.standby_watch
+        standbys, watch = self._catalog.standbys, self._watch
         open_ones = [one.id for one in standbys.all() if not watch.is_locked(one.id)]
         return [(one, path) for one in open_ones for path in sorted(standbys.repositories(one))]
 
     def _last_sweeps(self, now: datetime) -> dict[Place, datetime]:
         """Return when each repository was last swept, or tried to be, as far as that can be believed."""
         found: dict[Place, datetime] = {}
-        ended = self._workshop.catalog.tasks.find(
+        ended = self._catalog.tasks.find(
             kinds=[TaskKind.SWEEP], states=[TaskState.COMPLETED, TaskState.FAILED, TaskState.STOPPED], limit=1000
         )
         for record in ended:

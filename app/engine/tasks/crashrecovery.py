@@ -9,6 +9,8 @@ import logging
 import threading
 from functools import partial
 
+from app.core.bus import EventBus
+from app.core.clock import Clock
 from app.core.hypervisor import Hypervisor
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
@@ -17,11 +19,14 @@ from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.states import TaskState
 from app.domain.tasks import RestoreTrace, TaskRecord
 from app.engine import messages
+from app.engine.backup.snapshots import SnapshotSweeper
 from app.engine.errors import TaskInterrupted
+from app.engine.log.journal import Journal
 from app.engine.platforms.identification import note_created
-from app.engine.platforms.succession import follow
+from app.engine.platforms.sessions import Sessions
+from app.engine.platforms.succession import Successions
+from app.engine.ports import Catalog
 from app.engine.restore.cleanup import settle
-from app.engine.tasks.job import Workshop
 from app.engine.tasks.log import CatalogTaskLog
 from app.engine.tasks.manager import PlanRetry, error_of, failure_of
 
@@ -34,8 +39,24 @@ UNFINISHED = tuple(state for state in TaskState if not state.is_final and state 
 class CrashRecovery:
     """Settles what did not end as it should; visits of one platform take turns. Thread: any."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+    def __init__(
+        self,
+        *,
+        sessions: Sessions,
+        sweeper: SnapshotSweeper,
+        catalog: Catalog,
+        successions: Successions,
+        journal: Journal,
+        bus: EventBus,
+        clock: Clock,
+    ) -> None:
+        self._sessions = sessions
+        self._sweeper = sweeper
+        self._catalog = catalog
+        self._successions = successions
+        self._journal = journal
+        self._bus = bus
+        self._clock = clock
         self._visiting: dict[PlatformId, threading.Lock] = {}
 
     def mark_interrupted(self, plan_retry: PlanRetry) -> list[TaskRecord]:
@@ -44,26 +65,26 @@ class CrashRecovery:
         Args:
             plan_retry: decides which of them are tried again by themselves.
         """
-        store = self._workshop.catalog.tasks
+        store = self._catalog.tasks
         for record in store.find(states=UNFINISHED):
             self._mark(record, plan_retry)
         return list(reversed(store.find(states=(TaskState.PENDING,))))
 
     def _mark(self, record: TaskRecord, plan_retry: PlanRetry) -> None:
-        workshop, error = self._workshop, TaskInterrupted()
-        at = workshop.clock.now()
+        error = TaskInterrupted()
+        at = self._clock.now()
         log = self._log_of(record.id)
         log.error(messages.TASK_INTERRUPTED)
         is_tried_again = plan_retry(record, error, log)
-        workshop.catalog.tasks.set_error(record.id, error_of(error))
-        workshop.catalog.tasks.enter(record.id, TaskState.FAILED, at)
-        workshop.bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))
-        workshop.bus.publish(failure_of(record, error, at, is_tried_again=is_tried_again))
+        self._catalog.tasks.set_error(record.id, error_of(error))
+        self._catalog.tasks.enter(record.id, TaskState.FAILED, at)
+        self._bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))
+        self._bus.publish(failure_of(record, error, at, is_tried_again=is_tried_again))
 
     def platforms(self) -> set[PlatformId]:
         """Return the platforms on which tasks that do not run any more may have left something."""
-        sweeper = self._workshop.sweeper
-        traces = self._workshop.catalog.restore_journal.open_traces()
+        sweeper = self._sweeper
+        traces = self._catalog.restore_journal.open_traces()
         return sweeper.platforms() | {one.platform for one in traces if not sweeper.is_live(one.task)}
 
     def tidy_up_after(self, task: TaskId, platform: PlatformId) -> None:
@@ -80,7 +101,7 @@ class CrashRecovery:
         """Settle what is left on a platform; never raises, what fails is tried again later."""
         turn = self._visiting.setdefault(platform, threading.Lock())
         try:
-            with turn, self._workshop.sessions.connect(platform) as hypervisor:
+            with turn, self._sessions.connect(platform) as hypervisor:
                 self.settle_on(hypervisor, platform)
         except OperationalError as error:
             _log.warning("what may be left on platform %s is looked for later: %s", platform, error)
@@ -96,21 +117,18 @@ class CrashRecovery:
         Raises:
             OperationalError: the platform failed.
         """
-        workshop = self._workshop
-        journal = workshop.catalog.restore_journal
+        journal = self._catalog.restore_journal
         for trace in journal.open_traces():
-            if trace.platform == platform and not workshop.sweeper.is_live(trace.task):
+            if trace.platform == platform and not self._sweeper.is_live(trace.task):
                 followed = partial(self._followed, hypervisor, trace)
                 settle(hypervisor, trace, journal, self._log_of(trace.task), followed)
-        return workshop.sweeper.sweep_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
+        return self._sweeper.sweep_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
 
     def _followed(self, hypervisor: Hypervisor, trace: RestoreTrace, old: VmId, new: VmId) -> None:
-        workshop = self._workshop
-        follow(workshop, trace.platform, old, new, trace.name)
-        note_created(workshop.catalog, workshop.sessions.platform(trace.platform), hypervisor, new)
+        self._successions.follow(trace.platform, old, new, trace.name)
+        note_created(self._catalog.rules, self._sessions.platform(trace.platform), hypervisor, new)
 
     def _log_of(self, task: TaskId) -> TaskLog:
-        workshop = self._workshop
-        if workshop.catalog.tasks.get(task) is None:
-            return workshop.journal.about("", "snapshot.sweep")
-        return CatalogTaskLog(task, workshop.catalog.tasks, workshop.clock, workshop.bus, workshop.journal.late)
+        if self._catalog.tasks.get(task) is None:
+            return self._journal.about("", "snapshot.sweep")
+        return CatalogTaskLog(task, self._catalog.tasks, self._clock, self._bus, self._journal.late)

@@ -1,6 +1,5 @@
 """From a request to a task and from a task to its run."""
 
-import random
 import uuid
 from collections.abc import Callable
 
@@ -10,19 +9,23 @@ from app.contract.points import StartExport, StartVerify
 from app.contract.restore import OverOriginal, StartRestore
 from app.contract.standbys import StartClosing, StartSweep
 from app.contract.tasks import StartBackup
+from app.core.clock import Clock
 from app.domain.ids import TaskId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
-from app.engine.backup.run import BackupRun
-from app.engine.errors import StandbyUnknown
+from app.engine.backup.run import BackupRun, BackupServices
 from app.engine.export.run import ExportRun
 from app.engine.platforms.succession import present_id
-from app.engine.restore.run import RestoreRun
+from app.engine.ports import Catalog
+from app.engine.program.clockwatch import ClockWatch
+from app.engine.restore.run import RestoreRun, RestoreServices
 from app.engine.standbys.closing import ClosingRun
 from app.engine.standbys.garbage import SweepRun
+from app.engine.standbys.lookup import registered_standby
+from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.dispatcher import Candidate
-from app.engine.tasks.job import Job, Workshop
+from app.engine.tasks.job import Job
 from app.engine.tasks.manager import QueuedTask
 from app.engine.verify.run import VerifyRun
 
@@ -43,19 +46,32 @@ class Executor:
 
     def __init__(
         self,
-        workshop: Workshop,
-        chance: random.Random,
+        *,
+        catalog: Catalog,
+        repositories: Repositories,
+        clock: Clock,
+        clock_watch: ClockWatch,
+        for_backups: BackupServices,
+        for_restores: RestoreServices,
         after_backup: Callable[[Job, StartBackup], None] = lambda _job, _request: None,
     ) -> None:
         """Prepare.
 
         Args:
-            workshop: what the engine shares.
-            chance: draws the samples of the audit.
+            catalog: what the engine remembers.
+            repositories: opens repositories.
+            clock: tells the time.
+            clock_watch: says whether garbage collection may remove what is old.
+            for_backups: what backups need.
+            for_restores: what restores need.
             after_backup: called on the task's thread when a backup has succeeded, still as part of its task.
         """
-        self._workshop = workshop
-        self._chance = chance
+        self._catalog = catalog
+        self._repositories = repositories
+        self._clock = clock
+        self._clock_watch = clock_watch
+        self._for_backups = for_backups
+        self._for_restores = for_restores
         self._after_backup = after_backup
 
     # --- making tasks ----------------------------------------------------------------------------------------
@@ -89,15 +105,13 @@ class Executor:
             priority=request.priority,
             host=request.host,
             request=_encoded(request),
-            created_at=self._workshop.clock.now(),
+            created_at=self._clock.now(),
         )
 
     def _standby_record(
         self, request: StartSweep | StartClosing, kind: TaskKind, target_path: str = ""
     ) -> TaskRecord:
-        standby = self._workshop.catalog.standbys.get(request.standby)
-        if standby is None:
-            raise StandbyUnknown(standby=request.standby)
+        standby = registered_standby(self._catalog.standbys, request.standby)
         return TaskRecord(
             id=_new_task(),
             kind=kind,
@@ -110,7 +124,7 @@ class Executor:
             rule_name="",
             priority=request.priority,
             request=_encoded(request),
-            created_at=self._workshop.clock.now(),
+            created_at=self._clock.now(),
         )
 
     def _point_record(self, request: PointRequest) -> TaskRecord:
@@ -129,7 +143,7 @@ class Executor:
             priority=request.priority,
             point=point.id,
             request=_encoded(request),
-            created_at=self._workshop.clock.now(),
+            created_at=self._clock.now(),
         )
 
     def _vm_of(self, request: PointRequest, point: RestorePoint) -> VmId:
@@ -137,15 +151,15 @@ class Executor:
         vm = point.facts.vm
         if not isinstance(request, StartRestore) or not isinstance(request.target, OverOriginal):
             return vm
-        return present_id(vm, self._workshop.catalog.rules.successions(request.platform))
+        return present_id(vm, self._catalog.rules.successions(request.platform))
 
     def _point(self, request: PointRequest) -> RestorePoint:
         """Find the point in the catalog, or where the catalog does not know it yet, in the repository."""
-        known = self._workshop.catalog.points.get(request.standby, request.target_path, request.point)
+        known = self._catalog.points.get(request.standby, request.target_path, request.point)
         if known is not None:
             return known.point
         with (
-            self._workshop.repositories.lease(request.standby, request.target_path) as repository,
+            self._repositories.lease(request.standby, request.target_path) as repository,
             repository.open_point(request.point) as reader,
         ):
             return reader.point
@@ -161,19 +175,19 @@ class Executor:
         """
         request = request_of(record)
         if isinstance(request, StartBackup):
-            run = BackupRun(self._workshop, job, request, self._chance)
+            run = BackupRun(self._for_backups, job, request)
             run.run()
             self._after_backup(job, run.request)
         elif isinstance(request, StartRestore):
-            RestoreRun(self._workshop, job, request).run()
+            RestoreRun(self._for_restores, job, request).run()
         elif isinstance(request, StartSweep):
-            SweepRun(self._workshop, job, request).run()
+            SweepRun(self._repositories, self._clock_watch, job, request).run()
         elif isinstance(request, StartClosing):
-            ClosingRun(self._workshop.catalog.standbys, job, request).run()
+            ClosingRun(self._catalog.standbys, job, request).run()
         elif isinstance(request, StartExport):
-            ExportRun(self._workshop, job, request).run()
+            ExportRun(self._repositories, job, request).run()
         else:
-            VerifyRun(self._workshop, job, request).run()
+            VerifyRun(self._repositories, self._catalog.points, job, request).run()
 
 
 def request_of(record: TaskRecord) -> TaskRequest:

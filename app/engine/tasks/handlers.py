@@ -18,11 +18,13 @@ from app.contract.tasks import (
 from app.domain.ids import TaskId
 from app.domain.progress import ProgressSample
 from app.domain.tasks import TaskRecord
-from app.engine.errors import StandbyUnknown, TaskNotEnded, TaskUnknown
+from app.engine.errors import TaskNotEnded, TaskUnknown
 from app.engine.handlers import handles
 from app.engine.messages import MessageCatalogue
+from app.engine.platforms.sessions import Sessions
+from app.engine.ports import StandbyStore, TaskStore
+from app.engine.standbys.lookup import registered_standby
 from app.engine.tasks.executor import Executor, TaskRequest, request_of
-from app.engine.tasks.job import Workshop
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import log_row, task_row
 
@@ -31,25 +33,33 @@ class TaskHandlers:
     """Answers about tasks. Thread: any."""
 
     def __init__(
-        self, workshop: Workshop, manager: TaskManager, executor: Executor, texts: MessageCatalogue
+        self,
+        *,
+        manager: TaskManager,
+        executor: Executor,
+        sessions: Sessions,
+        tasks: TaskStore,
+        standbys: StandbyStore,
+        texts: MessageCatalogue,
     ) -> None:
-        self._workshop = workshop
         self._manager = manager
         self._executor = executor
+        self._sessions = sessions
+        self._tasks = tasks
+        self._standbys = standbys
         self._texts = texts
 
     # --- commands ------------------------------------------------------------------------------------------------
 
     @handles(StartBackup)
     def _start_backup(self, command: StartBackup) -> TaskId:
-        self._workshop.sessions.platform(command.platform)
-        if self._workshop.catalog.standbys.get(command.standby) is None:
-            raise StandbyUnknown(standby=command.standby)
+        self._sessions.platform(command.platform)
+        registered_standby(self._standbys, command.standby)
         return self._queue(command)
 
     @handles(StartRestore)
     def _start_restore(self, command: StartRestore) -> TaskId:
-        self._workshop.sessions.platform(command.platform)
+        self._sessions.platform(command.platform)
         return self._queue(command)
 
     @handles(StartVerify)
@@ -86,7 +96,7 @@ class TaskHandlers:
 
     @handles(ListTasks)
     def _list_tasks(self, query: ListTasks) -> tuple[TaskRow, ...]:
-        records = self._workshop.catalog.tasks.find(
+        records = self._tasks.find(
             states=query.states,
             kinds=query.kinds,
             vm=query.vm,
@@ -104,7 +114,7 @@ class TaskHandlers:
     @handles(TaskDetails)
     def _task_details(self, query: TaskDetails) -> TaskReport:
         record = self._record(query.task)
-        lines = self._workshop.catalog.tasks.read_log(query.task, limit=query.log_lines)
+        lines = self._tasks.read_log(query.task, limit=query.log_lines)
         return TaskReport(
             task=task_row(record, self._manager.samples(), self._manager.stopping()),
             log=tuple(log_row(line, self._texts) for line in lines),
@@ -113,13 +123,11 @@ class TaskHandlers:
     @handles(TaskLogLines)
     def _task_log_lines(self, query: TaskLogLines) -> tuple[LogRow, ...]:
         self._record(query.task)
-        lines = self._workshop.catalog.tasks.read_log(
-            query.task, at_least=query.at_least, after=query.after, limit=query.limit
-        )
+        lines = self._tasks.read_log(query.task, at_least=query.at_least, after=query.after, limit=query.limit)
         return tuple(log_row(line, self._texts) for line in lines)
 
     def _record(self, task: TaskId) -> TaskRecord:
-        record = self._workshop.catalog.tasks.get(task)
+        record = self._tasks.get(task)
         if record is None:
             raise TaskUnknown(task=task)
         return record

@@ -9,7 +9,9 @@ from app.domain.tasks import VerificationState
 from app.engine import messages
 from app.engine.errors import RestorePointDamaged
 from app.engine.points.reading import opened_point
-from app.engine.tasks.job import Job, Workshop
+from app.engine.ports import PointStore
+from app.engine.standbys.repositories import Repositories
+from app.engine.tasks.job import Job
 from app.repository import Damage, Repository, VerifyReport
 
 MOST_LINES = 100
@@ -19,8 +21,9 @@ MOST_LINES = 100
 class VerifyRun:
     """One verification of one restore point. Thread: the task's."""
 
-    def __init__(self, workshop: Workshop, job: Job, request: StartVerify) -> None:
-        self._workshop = workshop
+    def __init__(self, repositories: Repositories, points: PointStore, job: Job, request: StartVerify) -> None:
+        self._repositories = repositories
+        self._points = points
         self._job = job
         self._request = request
 
@@ -34,7 +37,7 @@ class VerifyRun:
         """
         context, request = self._job.context, self._request
         self._job.stages.enter(TaskState.PREPARING)
-        with self._workshop.repositories.lease(request.standby, request.target_path, context.cancel) as repository:
+        with self._repositories.lease(request.standby, request.target_path, context.cancel) as repository:
             with opened_point(repository, request.point, context.log) as reader:
                 self._job.stages.enter(TaskState.VERIFYING)
                 context.progress.expect(reader.point.capacity_bytes)
@@ -79,9 +82,7 @@ class VerifyRun:
         context, request = self._job.context, self._request
         at = context.clock.now()
         try:
-            self._workshop.catalog.points.set_verification(
-                request.standby, request.target_path, request.point, found, at
-            )
+            self._points.set_verification(request.standby, request.target_path, request.point, found, at)
         except OperationalError as error:
             context.log.warning(messages.POINT_NOT_LISTED, detail=error.message)
         context.bus.publish(

@@ -134,7 +134,7 @@ def test_a_standby_that_hangs_holds_up_no_other_offer(site: Site, monkeypatch: p
     made = offer(site, over_tcp=True)
     lab = site.lab
     other = lab.backup(lab.host.add_vm("db"))
-    repositories, asked, released = lab.engine._workshop.repositories, threading.Event(), threading.Event()
+    repositories, asked, released = lab.engine.services.repositories, threading.Event(), threading.Event()
     lease = repositories.lease
 
     @contextmanager

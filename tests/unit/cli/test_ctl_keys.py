@@ -58,14 +58,14 @@ def test_an_encrypted_standby_is_added_locked_and_unlocked(run: Run, lab: Engine
     assert (status, "could be guessed" in told) == (1, True)
     assert run("standby", "add", "safe", root, "--encrypt", "--hide-names", given=f"{PASSPHRASE}\n")[0] == 0
     standby = next(one for one in lab.catalog.standbys.all() if one.name == "safe")
-    with lab.engine._workshop.repositories.lease(standby.id, "prod"):
+    with lab.engine.services.repositories.lease(standby.id, "prod"):
         pass
     status, told = run("--json", "standby", "recovery-key", "safe")
     assert status == 0
     recovery_key = json.loads(told[told.index("{") : told.rindex("}") + 1])["key"]
     for name in [one for one in lab.secrets.values if not one.startswith("platform/")]:
         lab.secrets.delete(name)
-    lab.engine._workshop.standby_watch.refresh(again=True, wait_s=10)
+    lab.engine.services.watch.refresh(again=True, wait_s=10)
     assert "locked" in run("standby", "list")[1]
     assert "locked" in run("standby", "encryption", "safe")[1]
 

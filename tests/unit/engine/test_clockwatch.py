@@ -163,7 +163,7 @@ def test_the_trash_is_kept_while_the_clock_is_doubted_and_a_deletion_of_the_futu
 
 
 def test_a_clock_of_others_that_differs_is_a_reason_for_doubt_until_it_agrees_or_is_accepted(lab: RuleLab) -> None:
-    watch = lab.engine._workshop.clock_watch
+    watch = lab.engine.services.clock_watch
     watch.note_other(ClockDoubtKind.PLATFORM, "p", "vCenter", timedelta(hours=8))
     watch.note_other(ClockDoubtKind.STANDBY, "s", "nas", timedelta(minutes=-30))
     assert doubts(lab) == [ClockDoubtKind.PLATFORM]
@@ -225,8 +225,8 @@ def test_the_clock_of_a_standbys_file_server_is_compared(tmp_path: Path, monkeyp
 def test_the_engine_hears_of_a_standby_whose_clock_differs(lab: RuleLab, monkeypatch: pytest.MonkeyPatch) -> None:
     present = time.time
     monkeypatch.setattr(time, "time", lambda: present() - 5 * 3600)
-    lab.engine._workshop.standby_watch.refresh(again=True, wait_s=10)
+    lab.engine.services.watch.refresh(again=True, wait_s=10)
     assert doubts(lab) == [ClockDoubtKind.STANDBY]
     monkeypatch.undo()
-    lab.engine._workshop.standby_watch.refresh(again=True, wait_s=10)
+    lab.engine.services.watch.refresh(again=True, wait_s=10)
     assert doubts(lab) == []

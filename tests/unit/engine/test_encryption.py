@@ -73,7 +73,7 @@ def row_of(lab: EngineLab, standby: StandbyId) -> StandbyRow:
 
 
 def look_again(lab: EngineLab) -> None:
-    lab.engine._workshop.standby_watch.refresh(again=True, wait_s=10)
+    lab.engine.services.watch.refresh(again=True, wait_s=10)
 
 
 def forget_keys(lab: EngineLab) -> None:
@@ -122,8 +122,8 @@ def test_backups_to_an_encrypted_standby_are_restored_verified_and_swept(tmp_pat
 def test_every_repository_of_the_standby_has_a_key_of_its_own_and_one_passphrase(tmp_path: Path) -> None:
     with encrypted_lab(tmp_path) as lab:
         with (
-            lab.engine._workshop.repositories.lease(lab.standby, "a") as one,
-            lab.engine._workshop.repositories.lease(lab.standby, "b/c") as other,
+            lab.engine.services.repositories.lease(lab.standby, "a") as one,
+            lab.engine.services.repositories.lease(lab.standby, "b/c") as other,
         ):
             assert one.access.master_key() != other.access.master_key()
         forget_keys(lab)
@@ -218,7 +218,7 @@ def test_another_workstation_takes_an_encrypted_standby_in(tmp_path: Path) -> No
         assert lab.engine.execute(UnlockStandby(standby=taken.id, key=PASSPHRASE)).point_count == 1
         lab.standby = taken.id
         assert lab.listed() == [point.id]
-        with lab.engine._workshop.repositories.lease(taken.id, "new") as repository:
+        with lab.engine.services.repositories.lease(taken.id, "new") as repository:
             assert repository.hides_names
         lab.engine.execute(RemoveStandby(standby=taken.id))
         assert set(lab.secrets.values) == {f"platform/{lab.platform}"}, "its keys are forgotten with it"
@@ -242,7 +242,7 @@ def test_an_encrypted_standby_without_repositories_and_without_keys_gets_a_new_p
 
 def test_only_some_repositories_may_have_the_passphrase_that_was_typed(tmp_path: Path) -> None:
     with encrypted_lab(tmp_path) as lab:
-        repositories = lab.engine._workshop.repositories
+        repositories = lab.engine.services.repositories
         for path in ("a", "b"):
             with repositories.lease(lab.standby, path) as repository:
                 if path == "b":
@@ -275,7 +275,7 @@ def test_a_plain_repository_in_the_place_of_an_encrypted_one_is_refused(tmp_path
         shutil.copytree(tmp_path / "plain", tmp_path / "safe" / "new")
         with (
             pytest.raises(EncryptionMissing),
-            lab.engine._workshop.repositories.lease(lab.standby, "new"),
+            lab.engine.services.repositories.lease(lab.standby, "new"),
         ):
             raise AssertionError("a plain repository was opened")
 
@@ -310,12 +310,12 @@ def plain_repository(root: Path, lab: EngineLab) -> bytes:
 def test_the_passphrase_changes_for_every_repository(tmp_path: Path) -> None:
     with encrypted_lab(tmp_path) as lab:
         for path in ("a", "b"):
-            with lab.engine._workshop.repositories.lease(lab.standby, path):
+            with lab.engine.services.repositories.lease(lab.standby, path):
                 pass
         with pytest.raises(PassphraseWeak):
             lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase="weak"))
         lab.engine.execute(ChangePassphrase(standby=lab.standby, passphrase=OTHER))
-        with lab.engine._workshop.repositories.lease(lab.standby, "made afterwards"):
+        with lab.engine.services.repositories.lease(lab.standby, "made afterwards"):
             pass
         forget_keys(lab)
         with pytest.raises(KeyWrong):
@@ -326,7 +326,7 @@ def test_the_passphrase_changes_for_every_repository(tmp_path: Path) -> None:
 def test_a_passphrase_that_could_not_be_written_everywhere_changes_nothing(tmp_path: Path) -> None:
     with encrypted_lab(tmp_path) as lab:
         for path in ("a", "b"):
-            with lab.engine._workshop.repositories.lease(lab.standby, path):
+            with lab.engine.services.repositories.lease(lab.standby, path):
                 pass
         keys = tmp_path / "safe" / "b" / "keys"
         keys.rename(tmp_path / "away")
@@ -393,15 +393,15 @@ def test_keys_of_a_standby_that_is_not_encrypted_make_no_sense(tmp_path: Path) -
 
 def test_a_passphrase_changed_elsewhere_seals_no_new_repository_here(tmp_path: Path) -> None:
     with encrypted_lab(tmp_path) as lab:
-        with lab.engine._workshop.repositories.lease(lab.standby, "a") as repository:
+        with lab.engine.services.repositories.lease(lab.standby, "a") as repository:
             repository.access.change_passphrase(OTHER)  # what another console does
         with (
             pytest.raises(PassphraseChanged),
-            lab.engine._workshop.repositories.lease(lab.standby, "b"),
+            lab.engine.services.repositories.lease(lab.standby, "b"),
         ):
             raise AssertionError("a repository was made with the old passphrase")
         lab.engine.execute(UnlockStandby(standby=lab.standby, key=OTHER))
-        with lab.engine._workshop.repositories.lease(lab.standby, "b"):
+        with lab.engine.services.repositories.lease(lab.standby, "b"):
             pass
 
 

@@ -93,7 +93,7 @@ def test_the_log_is_written_to_a_file_in_the_readers_language(lab: RuleLab, tmp_
 
 
 def test_an_export_of_many_lines_is_read_page_by_page_and_whole(lab: RuleLab, tmp_path: Path) -> None:
-    journal = lab.engine._workshop.journal
+    journal = lab.engine.services.journal
     for number in range(2500):
         journal.about("=SUM(A1)", "test").info(messages.LOG_CLEARED, count=number)
     file = tmp_path / "log.csv"
@@ -117,7 +117,7 @@ def test_an_export_that_cannot_be_written_leaves_nothing_behind(lab: RuleLab, tm
 def test_clearing_tells_that_it_was_done(lab: RuleLab) -> None:
     count = len(rows(lab))
     lab.turnable.turn(60)
-    lab.engine._workshop.journal.about("web", "test").error(messages.LOG_CLEARED, count=0)
+    lab.engine.services.journal.about("web", "test").error(messages.LOG_CLEARED, count=0)
     assert lab.engine.execute(ClearLog(filter=LogFilter(end=lab.turnable.now()))) == count
     left = rows(lab)
     assert [row.action for row in left] == ["test", "log.clear"]

@@ -180,10 +180,10 @@ class Desk:
         self.events: list[Event] = []
         self.bus.subscribe(self.events.append)
         self.log = RecordingTaskLog()
-        self.book = NotificationSettingsStore(lab.catalog.settings, MemorySecrets(), self.bus, system_trust)
-        self.book.change(settings, Secrets())
+        self.settings = NotificationSettingsStore(lab.catalog.settings, MemorySecrets(), self.bus, system_trust)
+        self.settings.change(settings, Secrets())
         self.notifier = Notifier(
-            book=self.book,
+            settings=self.settings,
             tasks=lab.catalog.tasks,
             bus=self.bus,
             clock=SystemClock(),
@@ -250,17 +250,17 @@ def test_publishing_never_waits_for_a_slow_sink(lab: EngineLab, hook: WebhookSer
     task = Outage(lab).report.task.id
     held = threading.Event()
     with Desk(lab, to(hook, desktop=False), ()) as desk:
-        real_sink = desk.book.sink
+        real_sink = desk.settings.sink
 
         class Slow:
             def send(self, notice: object) -> None:
                 assert held.wait(20)
 
-        desk.book.sink = lambda *_: Slow()  # type: ignore[method-assign]
+        desk.settings.sink = lambda *_: Slow()  # type: ignore[method-assign]
         for _ in range(50):
             desk.fail(task)
         held.set()
-        desk.book.sink = real_sink  # type: ignore[method-assign]
+        desk.settings.sink = real_sink  # type: ignore[method-assign]
 
 
 # --- digests -----------------------------------------------------------------------------------------------------
@@ -270,11 +270,11 @@ def test_a_digest_counts_what_ended_since_the_last(lab: EngineLab, hook: Webhook
     lab.backup(filled_vm(lab, name="db"))
     outage = Outage(lab)
     desk = Desk(lab, to(hook, WhenToTell.DAILY), ())
-    desk.book.note_told(datetime.now(UTC) - timedelta(days=2))
+    desk.settings.note_told(datetime.now(UTC) - timedelta(days=2))
     with desk:
         (posted,) = wait_until(lambda: hook.posted, what="the digest")
         wait_until(
-            lambda: desk.book.told_until(lambda: datetime.now(UTC)) > datetime.now(UTC) - timedelta(hours=1)
+            lambda: desk.settings.told_until(lambda: datetime.now(UTC)) > datetime.now(UTC) - timedelta(hours=1)
         )
     document = posted.document
     assert (document["event"], document["succeeded"], document["failed"]) == ("digest", 1, 1)

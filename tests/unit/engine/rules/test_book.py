@@ -200,7 +200,7 @@ def test_a_vm_is_taken_out_with_or_without_its_data(lab: RuleLab) -> None:
     lab.engine.execute(RemoveVmsFromRule(rule=rule, vms=(db,)))
     lab.engine.execute(RemoveVmsFromRule(rule=rule, vms=(web,), delete_data=True))
     assert {known.point.facts.vm for known in lab.catalog.points.find()} == {db, mail}
-    with lab.engine._workshop.repositories.lease(lab.standby, "vm/web") as repository:
+    with lab.engine.services.repositories.lease(lab.standby, "vm/web") as repository:
         assert {point.facts.vm for point in repository.points().points} == {db, mail}
     with pytest.raises(LastVmOfRule):
         lab.engine.execute(RemoveVmsFromRule(rule=rule, vms=(mail,)))

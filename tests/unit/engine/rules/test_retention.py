@@ -27,7 +27,7 @@ def test_points_older_than_the_period_go_after_a_successful_run(lab: RuleLab) ->
     lab.rule(lab.host.add_vm("web"), policy=periodic(retention=Retention(period=3)))
     run_days(lab, 2, 7)
     assert days(lab) == [5, 6, 7]
-    with lab.engine._workshop.repositories.lease(lab.standby, "vm/web") as repository:
+    with lab.engine.services.repositories.lease(lab.standby, "vm/web") as repository:
         assert len(repository.points().points) == 3
         assert len(repository.deleted_points()) == 3
     assert "retention.point_expired" in codes_of(lab.finished(lab.tasks()[-1].id))

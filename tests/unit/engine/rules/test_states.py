@@ -134,7 +134,7 @@ def test_a_standby_out_of_reach_makes_states_unknown_until_it_is_back(lab: RuleL
 
 
 def look(lab: RuleLab) -> None:
-    lab.engine._workshop.standby_watch.refresh(wait_s=10, again=True)
+    lab.engine.services.watch.refresh(wait_s=10, again=True)
 
 
 def test_a_new_target_is_not_created_on_a_share_that_is_not_mounted(lab: RuleLab) -> None:
