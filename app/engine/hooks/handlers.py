@@ -44,5 +44,7 @@ class HookHandlers:
         known = read_hooks(self._store)
         if not known.rules:
             return known
-        there = {one.id for one in self._rules.all()}
-        return AllHooks(common=known.common, rules={one: kept for one, kept in known.rules.items() if one in there})
+        there = {rule.id for rule in self._rules.all()}
+        return AllHooks(
+            common=known.common, rules={rule: own for rule, own in known.rules.items() if rule in there}
+        )

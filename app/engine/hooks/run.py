@@ -56,13 +56,13 @@ def read_hooks(store: SettingsStore) -> AllHooks:
     return AllHooks() if body is None else msgspec.json.decode(body, type=AllHooks)
 
 
-def keep_hooks(store: SettingsStore, book: AllHooks) -> None:
+def keep_hooks(store: SettingsStore, hooks: AllHooks) -> None:
     """Keep other hooks.
 
     Raises:
         OperationalError: the catalog cannot be written.
     """
-    store.put(_DOCUMENT, msgspec.json.encode(book).decode())
+    store.put(_DOCUMENT, msgspec.json.encode(hooks).decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
