@@ -34,7 +34,7 @@ class Hypervisor(Protocol):
     """A logged-in session on one platform. It logs in again by itself when the session expires.
 
     Every method may raise the platform errors of ``app.domain.errors`` (unreachable, login refused,
-    certificate changed, privilege missing, licence refused). Thread: any; calls of one session may wait
+    certificate changed, privilege missing, license refused). Thread: any; calls of one session may wait
     for each other.
     """
 
@@ -231,12 +231,12 @@ class Examinable(Protocol):
         """Tell at registration what would otherwise fail at the first backup.
 
         Raises:
-            LicenseRefused: the licence allows no changes through the API.
+            LicenseRefused: the license allows no changes through the API.
         """
         ...
 
     def license_name(self) -> str:
-        """Return what the platform's licences are called; empty when it does not tell."""
+        """Return what the platform's licenses are called; empty when it does not tell."""
         ...
 
     def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:

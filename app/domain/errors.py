@@ -83,7 +83,7 @@ class PrivilegeMissing(OperationalError):
 
 
 class LicenseRefused(OperationalError):
-    """The licence of the host does not allow changes through the API."""
+    """The license of the host does not allow changes through the API."""
 
     code = "platform.license_refused"
     message_template = "The licence of {address} does not allow {operation} through the API."

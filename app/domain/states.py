@@ -18,7 +18,7 @@ class TaskKind(Enum):
     RESTORE = "restore"
     VERIFY = "verify"
     EXPORT = "export"
-    SWEEP = "sweep"
+    GARBAGE_COLLECTION = "sweep"
     MIGRATION = "migration"
     CLOSING = "closing"
 

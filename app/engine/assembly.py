@@ -22,7 +22,7 @@ from app.domain.messages import MessageKind
 from app.domain.standbys import Standby
 from app.engine import messages
 from app.engine.backup.run import BackupServices
-from app.engine.backup.snapshots import SnapshotSweeper
+from app.engine.backup.snapshots import SnapshotRemover
 from app.engine.doctor.handlers import DoctorHandlers
 from app.engine.doctor.platform import PortProbe
 from app.engine.encryption.handlers import EncryptionHandlers
@@ -160,26 +160,26 @@ def message_texts(kinds: Iterable[MessageKind]) -> MessageCatalogue:
 # --- tasks -------------------------------------------------------------------------------------------------------
 
 
-def build_sweeper(services: Services, is_live: Callable[[TaskId], bool]) -> SnapshotSweeper:
+def build_snapshot_remover(services: Services, is_live: Callable[[TaskId], bool]) -> SnapshotRemover:
     """Make what removes our snapshots that no live task owns."""
     catalog = services.catalog
 
     def is_known(task: TaskId) -> bool:
         return catalog.tasks.get(task) is not None
 
-    return SnapshotSweeper(
+    return SnapshotRemover(
         catalog.snapshot_journal, services.clock, services.settings, is_live=is_live, is_known=is_known
     )
 
 
-def backup_services(services: Services, sweeper: SnapshotSweeper, chance: random.Random) -> BackupServices:
+def backup_services(services: Services, remover: SnapshotRemover, chance: random.Random) -> BackupServices:
     """Choose what backups need."""
     return BackupServices(
         sessions=services.sessions,
         repositories=services.repositories,
         transports=services.transports,
         catalog=services.catalog,
-        sweeper=sweeper,
+        remover=remover,
         successions=services.successions,
         clock_watch=services.clock_watch,
         settings=services.settings,
@@ -200,11 +200,11 @@ def restore_services(services: Services) -> RestoreServices:
     )
 
 
-def build_crash_recovery(services: Services, sweeper: SnapshotSweeper) -> CrashRecovery:
+def build_crash_recovery(services: Services, remover: SnapshotRemover) -> CrashRecovery:
     """Make what settles the aftermath of a crash."""
     return CrashRecovery(
         sessions=services.sessions,
-        sweeper=sweeper,
+        remover=remover,
         catalog=services.catalog,
         successions=services.successions,
         journal=services.journal,

@@ -27,7 +27,7 @@ from app.engine.assembly import (
     build_point_reconciler,
     build_rules,
     build_services,
-    build_sweeper,
+    build_snapshot_remover,
     history_handlers,
     message_texts,
     platform_handlers,
@@ -130,14 +130,14 @@ class Engine:
             zone=zone,
         )
         self._bus, self._journal = services.bus, services.journal
-        sweeper = build_sweeper(services, self._is_live)
-        self._recovery = build_crash_recovery(services, sweeper)
+        remover = build_snapshot_remover(services, self._is_live)
+        self._recovery = build_crash_recovery(services, remover)
         self._executor = Executor(
             catalog=catalog,
             repositories=services.repositories,
             clock=clock,
             clock_watch=services.clock_watch,
-            for_backups=backup_services(services, sweeper, chance or random.SystemRandom()),
+            for_backups=backup_services(services, remover, chance or random.SystemRandom()),
             for_restores=restore_services(services),
             after_backup=self._after_backup,
         )
@@ -287,7 +287,9 @@ class Engine:
         """
         if record.platform is not None:
             self._recovery.tidy_up_after(record.id, record.platform)
-        if record.kind is TaskKind.SWEEP or (record.kind is TaskKind.BACKUP and not self._is_listed(record)):
+        if record.kind is TaskKind.GARBAGE_COLLECTION or (
+            record.kind is TaskKind.BACKUP and not self._is_listed(record)
+        ):
             self._points.compare(record.standby, record.target_path)
 
     def _is_listed(self, record: TaskRecord) -> bool:

@@ -41,7 +41,7 @@ from app.vsphere.snapshots import Snapshots, SnapshotTimings
 from app.vsphere.tasks import Deadline
 
 _FREE_EDITION = "esxBasic"
-"""How the edition of the free ESXi licence begins."""
+"""How the edition of the free ESXi license begins."""
 
 
 class VSphereHypervisor:
@@ -84,7 +84,7 @@ class VSphereHypervisor:
         """Tell at registration what would otherwise fail at the first backup.
 
         Raises:
-            LicenseRefused: the host has the free licence, which allows no changes.
+            LicenseRefused: the host has the free license, which allows no changes.
         """
         if self._facts.kind is not PlatformKind.ESXI:
             return
@@ -92,12 +92,12 @@ class VSphereHypervisor:
             row = self._session.run(
                 lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
             )
-        editions = [licence.editionKey or "" for licence in row.get("licenses") or ()]
+        editions = [license.editionKey or "" for license in row.get("licenses") or ()]
         if editions and all(edition.startswith(_FREE_EDITION) for edition in editions):
             raise LicenseRefused(address=self._session.platform.address, operation="create snapshots")
 
     def license_name(self) -> str:
-        """Return what the platform's licences are called; empty when the account may not read them."""
+        """Return what the platform's licenses are called; empty when the account may not read them."""
         try:
             with translated(self._session.attempt("read its licences")):
                 row = self._session.run(
@@ -105,7 +105,7 @@ class VSphereHypervisor:
                 )
         except PrivilegeMissing:
             return ""
-        return ", ".join(dict.fromkeys(licence.name for licence in row.get("licenses") or () if licence.name))
+        return ", ".join(dict.fromkeys(license.name for license in row.get("licenses") or () if license.name))
 
     def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
         """Return every privilege that a backup or a restore needs, and whether the account has it."""

@@ -118,7 +118,7 @@ def _plain(name: str) -> str:
 def vapp_config(saved: Any) -> tuple[Any, list[str]]:
     """Return the vApp properties that go over, and the names of those that do not.
 
-    Properties are data for the guest. OVF sections, licence texts and what agents execute are left out.
+    Properties are data for the guest. OVF sections, license texts and what agents execute are left out.
     """
     if saved is None:
         return None, []

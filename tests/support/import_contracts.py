@@ -1,6 +1,6 @@
 """Kinds of import contracts that import-linter does not have, used by ``pyproject.toml``.
 
-They judge direct imports between modules, and unlike the built-in kinds they can speak of packages that do not
+They check direct imports between modules, and unlike the built-in kinds they can speak of packages that do not
 exist yet and of libraries that nobody imports yet: a rule holds from the first commit that could break it.
 """
 
@@ -48,7 +48,7 @@ class DirectImportContract(Contract):
         return (ROOT,)
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Judge every direct import."""
+        """Check every direct import."""
         breaks = self.offending()
         offences: list[Offence] = [
             (importer, imported, line_of(graph, importer, imported))
@@ -87,7 +87,7 @@ class ReachContract(DirectImportContract):
     may_reach = _strings()
 
     def importers(self) -> Iterable[str]:
-        """Judge what the sources import."""
+        """Check what the sources import."""
         return tuple(self.sources)
 
     def offending(self) -> Callable[[str, str], bool]:
@@ -103,7 +103,7 @@ class StandardLibraryOnlyContract(DirectImportContract):
     sources = _strings()
 
     def importers(self) -> Iterable[str]:
-        """Judge what the sources import."""
+        """Check what the sources import."""
         return tuple(self.sources)
 
     def offending(self) -> Callable[[str, str], bool]:

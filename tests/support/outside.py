@@ -1,4 +1,4 @@
-"""Programs that are not ours and judge our work: qemu-img, the Go simulator, file system tools."""
+"""Programs that are not ours and check our work: qemu-img, the Go simulator, file system tools."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def find_tool(command: str) -> str | None:
 
 
 def are_required() -> bool:
-    """Tell whether a missing judge is a failure; ``./dev test`` says so where it installs them."""
+    """Tell whether a missing program is a failure; ``./dev test`` says so where it installs them."""
     return os.environ.get(_REQUIRED) == "1"
 
 

@@ -21,7 +21,7 @@ from app.domain.states import TaskState
 from app.domain.vms import PowerState, VmDetails
 from app.engine import messages
 from app.engine.backup.frozen import FrozenBackup
-from app.engine.backup.snapshots import SnapshotScope, SnapshotSweeper, SnapshotTarget, TrackingSwitch
+from app.engine.backup.snapshots import SnapshotRemover, SnapshotScope, SnapshotTarget, TrackingSwitch
 from app.engine.backup.subject import BackupSubject
 from app.engine.errors import NothingToBackUp
 from app.engine.hooks.run import HookRunner, HookSubject, read_hooks
@@ -47,7 +47,7 @@ class BackupServices:
     repositories: Repositories
     transports: DiskTransports
     catalog: Catalog
-    sweeper: SnapshotSweeper
+    remover: SnapshotRemover
     successions: Successions
     clock_watch: ClockWatch
     settings: EngineSettings
@@ -129,9 +129,9 @@ class BackupRun:
             log.warning(messages.STANDBY_SPACE_UNKNOWN)
         elif free_bytes < self._settings.standby_reserve_bytes:
             raise StandbyFull(path=self._standby_path(), free_bytes=free_bytes)
-        sweeper = self._services.sweeper
+        remover = self._services.remover
         self._patience.through(
-            lambda: sweeper.sweep_before_run(hypervisor, request.platform, details.snapshots, log=log)
+            lambda: remover.remove_before_run(hypervisor, request.platform, details.snapshots, log=log)
         )
         return details
 

@@ -3,7 +3,8 @@
 A snapshot is named by :data:`app.core.hypervisor.SNAPSHOT_PREFIX` and its task; those that exist only while change
 tracking is switched name no task, so the journal names their VM in an entry of its own. Three nets catch it: the
 scope removes it when its block is left in any way, shielded from cancel and within its own deadline; the journal
-remembers it across a crash; and the sweep finds what neither knew by its name. Nobody else's is ever touched.
+remembers it across a crash; and :class:`SnapshotRemover` finds by its
+name what neither knew. Snapshots of others are never touched.
 """
 
 import logging
@@ -256,7 +257,7 @@ def close_entry(journal: SnapshotJournal, task: TaskId) -> None:
         _log.error("the snapshot journal could not be written: %s", error)
 
 
-class SnapshotSweeper:
+class SnapshotRemover:
     """Finds and removes snapshots of ours that no live task owns.
 
     Attributes:
@@ -280,7 +281,7 @@ class SnapshotSweeper:
         self.is_live = is_live
         self._is_known = is_known
 
-    def sweep_before_run(
+    def remove_before_run(
         self, hypervisor: Hypervisor, platform: PlatformId, snapshots: Iterable[SnapshotInfo], *, log: TaskLog
     ) -> None:
         """Remove the orphans among a VM's snapshots, and all on its platform where the journal knows of any.
@@ -288,15 +289,15 @@ class SnapshotSweeper:
         Raises:
             OperationalError: the platform failed.
         """
-        self._sweep(hypervisor, platform, snapshots, log_of=lambda _: log, unknown_too=False)
+        self._remove_orphans(hypervisor, platform, snapshots, log_of=lambda _: log, unknown_too=False)
         if self.platforms() & {platform}:
-            self.sweep_platform(hypervisor, platform, log_of=lambda _: log)
+            self.remove_on_platform(hypervisor, platform, log_of=lambda _: log)
 
     def platforms(self) -> set[PlatformId]:
         """Return the platforms on which the journal knows snapshots that no live task owns."""
         return {where for task, where, _ in self._journal.open_entries() if not self._lives(task)}
 
-    def sweep_platform(
+    def remove_on_platform(
         self, hypervisor: Hypervisor, platform: PlatformId, *, log_of: LogOf, unknown_too: bool = False
     ) -> int:
         """Remove every orphan on a platform and settle its journal; return how many were removed.
@@ -313,7 +314,7 @@ class SnapshotSweeper:
             if where == platform and not self._lives(task)
         ]
         found = hypervisor.find_snapshots(SNAPSHOT_PREFIX)
-        removed = self._sweep(hypervisor, platform, found, log_of=log_of, unknown_too=unknown_too)
+        removed = self._remove_orphans(hypervisor, platform, found, log_of=log_of, unknown_too=unknown_too)
         there = {owner_of(one) for one in found}
         switched = {one.vm for one in found if _is_for_tracking(one) and one.id not in removed}
         for task, vm in ended:
@@ -321,7 +322,7 @@ class SnapshotSweeper:
                 close_entry(self._journal, task)
         return len(removed)
 
-    def _sweep(
+    def _remove_orphans(
         self,
         hypervisor: Hypervisor,
         platform: PlatformId,

@@ -112,7 +112,7 @@ class StandbyClockDiffers(FindingKind):
 
 
 class LicenseFine(FindingKind):
-    """The licence allows what we do."""
+    """The license allows what we do."""
 
     code = "doctor.licence_fine"
     message_template = "The licence allows backups: {name}"

@@ -36,7 +36,7 @@ def probe_port(host: str, port: int) -> str | None:
 def examine_platform(
     platform: Platform, connect: Connect, probe: PortProbe, now: Callable[[], datetime]
 ) -> tuple[Finding, ...]:
-    """Look at a platform's address, login, version, licence, privileges and ports. Never raises."""
+    """Look at a platform's address, login, version, license, privileges and ports. Never raises."""
     try:
         with connect() as hypervisor:
             return tuple(_examine(platform, hypervisor, probe, now))
@@ -61,7 +61,7 @@ def _examine(
     if isinstance(hypervisor, MarkedHistory):
         yield _clock(platform, hypervisor, now)
     if isinstance(hypervisor, Examinable):
-        yield from _licence(platform, hypervisor)
+        yield from _license(platform, hypervisor)
         yield from privileges(platform.name, hypervisor)
     try:
         hosts = sorted({vm.host for vm in hypervisor.list_vms() if vm.host})
@@ -89,7 +89,7 @@ def _clock(platform: Platform, hypervisor: MarkedHistory, now: Callable[[], date
     return k.ClockAgrees.about(platform.name)
 
 
-def _licence(platform: Platform, hypervisor: Examinable) -> Iterator[Finding]:
+def _license(platform: Platform, hypervisor: Examinable) -> Iterator[Finding]:
     try:
         hypervisor.check_license()
         yield k.LicenseFine.about(platform.name, name=hypervisor.license_name() or "-")

@@ -71,7 +71,7 @@ class EncryptionService:
 
     def __init__(self, repositories: Repositories, standbys: StandbyStore, clock: Clock) -> None:
         self._repositories = repositories
-        self._cabinet = repositories.cabinet
+        self._keystore = repositories.keystore
         self._standbys = standbys
         self._clock = clock
         self._changing = threading.Lock()
@@ -109,7 +109,7 @@ class EncryptionService:
         Raises:
             SecretStoreUnavailable: the secret store cannot be used.
         """
-        seals = self._cabinet.seals(standby)
+        seals = self._keystore.seals(standby)
         paths = sorted(self._standbys.encrypted_repositories(standby.id))
         return EncryptionRow(
             mode=standby.encryption,
@@ -177,7 +177,7 @@ class EncryptionService:
 
     def _with_new_passphrase(self, standby: Standby, passphrase: str, *, hide_names: bool) -> Standby:
         _refuse_weak(passphrase)
-        self._cabinet.keep_seals(standby, Seals(Seal.of_passphrase(passphrase)))
+        self._keystore.keep_seals(standby, Seals(Seal.of_passphrase(passphrase)))
         return replace(standby, encryption=EncryptionMode.NAMES if hide_names else EncryptionMode.CONTENTS)
 
     def forget(self, standby: Standby) -> None:
@@ -195,7 +195,7 @@ class EncryptionService:
         mine = self._standbys.repositories(standby.id)
         encrypted = {mine[path] for path in self._standbys.encrypted_repositories(standby.id)}
         if encrypted or standby.is_encrypted:
-            self._cabinet.forget(standby, tuple(sorted(encrypted - elsewhere)))
+            self._keystore.forget(standby, tuple(sorted(encrypted - elsewhere)))
 
     def knows_passphrase(self, standby: Standby) -> bool:
         """Tell whether new repositories can be made on an encrypted standby machine.
@@ -203,7 +203,7 @@ class EncryptionService:
         Raises:
             SecretStoreUnavailable: the secret store cannot be used.
         """
-        return self._cabinet.seals(standby).passphrase is not None
+        return self._keystore.seals(standby).passphrase is not None
 
     # --- unlocking -----------------------------------------------------------------------------------------------
 
@@ -227,11 +227,11 @@ class EncryptionService:
 
     def _keep(self, standby: Standby, attempt: Attempt) -> None:
         for _, one in attempt.opened:
-            self._cabinet.keep_master(one.repository_id, one.master)
-        kept = self._cabinet.seals(standby)
+            self._keystore.keep_master(one.repository_id, one.master)
+        kept = self._keystore.seals(standby)
         for seal in attempt.seals:
             kept = kept.with_seal(seal)
-        self._cabinet.keep_seals(standby, kept)
+        self._keystore.keep_seals(standby, kept)
 
     # --- keys ----------------------------------------------------------------------------------------------------
 
@@ -248,7 +248,7 @@ class EncryptionService:
         with self._changing, self._all_open(standby) as opened:
             seal = Seal.of_passphrase(passphrase)
             _add_everywhere(opened, seal)
-            self._cabinet.keep_seals(standby, replace(self._cabinet.seals(standby), passphrase=seal))
+            self._keystore.keep_seals(standby, replace(self._keystore.seals(standby), passphrase=seal))
             for repository in opened:
                 repository.access.keep_only_passphrase(seal)
 
@@ -261,12 +261,12 @@ class EncryptionService:
             OperationalError: the standby refuses; there is no new recovery key.
         """
         with self._changing, self._all_open(standby) as opened:
-            seals = self._cabinet.seals(standby)
+            seals = self._keystore.seals(standby)
             if len(seals.recovery) >= MOST_RECOVERY_SEALS:
                 raise RecoveryKeysFull(name=standby.name, count=len(seals.recovery))
             printed, seal = new_recovery_key()
             _add_everywhere(opened, seal)
-            self._cabinet.keep_seals(standby, seals.with_seal(seal))
+            self._keystore.keep_seals(standby, seals.with_seal(seal))
         return RecoverySheet(
             key=printed,
             standby_name=standby.name,
@@ -283,7 +283,7 @@ class EncryptionService:
             OperationalError: the standby refuses; do it again.
         """
         with self._changing, self._all_open(standby) as opened:
-            self._cabinet.keep_seals(standby, replace(self._cabinet.seals(standby), recovery=()))
+            self._keystore.keep_seals(standby, replace(self._keystore.seals(standby), recovery=()))
             for repository in opened:
                 repository.access.revoke_recovery_keys()
 

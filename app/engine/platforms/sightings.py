@@ -75,12 +75,12 @@ class Sightings:
 
 
 def note_license(sightings: Sightings, platform: PlatformId, hypervisor: Hypervisor) -> None:
-    """Note what a platform's licences are called, where the session tells. Never raises."""
+    """Note what a platform's licenses are called, where the session tells. Never raises."""
     if not isinstance(hypervisor, Examinable):
         return
     try:
         name = hypervisor.license_name()
     except OperationalError as error:
-        _log.info("the licences of platform %s are not known: %s", platform, error)
+        _log.info("the licenses of platform %s are not known: %s", platform, error)
         return
     sightings.reached(platform, hypervisor.facts, license_name=name)

@@ -1,9 +1,10 @@
 """Backup rules at work.
 
-- ``book``: creating, changing and deleting rules, with every guard; starting and stopping.
+- ``editing``: creating, changing and deleting rules, with every guard; starting and stopping.
 - ``drafts``: what the operator entered, checked and turned into a rule.
 - ``runs``: backups of a rule's VMs as tasks, for the scheduler and for run-now.
 - ``scheduler``: when they run. The truth is :mod:`app.domain.schedule`; the timer only looks at the clock.
+- ``retries``: failed backups that are tried again by themselves.
 - ``points``: the restore points of a VM in a rule, under all ids it ever had; deleting them.
 - ``retention``: what goes after a successful run, and the preview.
 - ``group``: group restore.
@@ -14,6 +15,6 @@ A VM that was restored in the place of its original has a new id on the platform
 its first backup reads everything anyway (the disks are others), while retention, counts and deletion see the
 points of all ids together. ``docs/decisions`` says why.
 
-Locks: ``book`` has one lock over changes of rules, so that two rules never get the same VM; the scheduler has one
-over its plan. Neither is held while a task is waited for or a repository is opened.
+Locks: ``editing`` has one lock over changes of rules, so that two rules never get the same VM; the scheduler has
+one over its plan. Neither is held while a task is waited for or a repository is opened.
 """

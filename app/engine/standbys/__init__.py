@@ -1,1 +1,1 @@
-"""Standby machines: their file systems, their repositories, and the upkeep of both."""
+"""Standby machines: their file systems, their repositories, and the maintenance of both."""

@@ -16,8 +16,8 @@ _PAUSE_S = 2.0
 _PATIENCE_S = 3600.0
 
 
-class SweepRun:
-    """One sweep of one repository. Thread: the task's."""
+class GarbageCollectionRun:
+    """One garbage collection of one repository. Thread: the task's."""
 
     def __init__(self, repositories: Repositories, clock_watch: ClockWatch, job: Job, request: StartSweep) -> None:
         self._repositories = repositories
@@ -26,7 +26,7 @@ class SweepRun:
         self._request = request
 
     def run(self) -> int:
-        """Sweep until nothing is left to free; return the bytes freed.
+        """Collect until nothing is left to free; return the bytes freed.
 
         Raises:
             SweepUnsafe: something cannot be read, so that nobody knows what is needed; nothing was deleted.

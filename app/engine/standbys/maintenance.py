@@ -16,7 +16,7 @@ from app.engine.standbys.watch import StandbyWatch
 
 _log = logging.getLogger(__name__)
 
-SWEEP_EVERY = timedelta(days=1)
+COLLECT_EVERY = timedelta(days=1)
 VERIFY_EVERY = timedelta(days=30)
 """Every point is read back at least so often, the one that waited longest first."""
 UPKEEP_PRIORITY = -10
@@ -66,7 +66,7 @@ class MaintenanceSchedule:
             self._submit(request)
 
     def _due(self, now: datetime) -> Iterator[StartSweep | StartVerify]:
-        for standby, target_path in places_to_sweep(self._places(), self._last_sweeps(now), now):
+        for standby, target_path in places_to_collect(self._places(), self._last_collections(now), now):
             yield StartSweep(standby=standby, target_path=target_path, priority=UPKEEP_PRIORITY)
         watch = self._watch
         readable = (one for one in self._catalog.points.find() if not watch.is_locked(one.standby))
@@ -84,11 +84,13 @@ class MaintenanceSchedule:
         open_ones = [one.id for one in standbys.all() if not watch.is_locked(one.id)]
         return [(one, path) for one in open_ones for path in sorted(standbys.repositories(one))]
 
-    def _last_sweeps(self, now: datetime) -> dict[Place, datetime]:
-        """Return when each repository was last swept, or tried to be, as far as that can be believed."""
+    def _last_collections(self, now: datetime) -> dict[Place, datetime]:
+        """Return when garbage was last collected in each repository, or that was tried, as far as is believed."""
         found: dict[Place, datetime] = {}
         ended = self._catalog.tasks.find(
-            kinds=[TaskKind.SWEEP], states=[TaskState.COMPLETED, TaskState.FAILED, TaskState.STOPPED], limit=1000
+            kinds=[TaskKind.GARBAGE_COLLECTION],
+            states=[TaskState.COMPLETED, TaskState.FAILED, TaskState.STOPPED],
+            limit=1000,
         )
         for record in ended:
             at = believed(record.ended_at or record.created_at, now)
@@ -97,9 +99,9 @@ class MaintenanceSchedule:
         return found
 
 
-def places_to_sweep(places: Iterable[Place], swept: Mapping[Place, datetime], now: datetime) -> list[Place]:
-    """Return the repositories whose sweep is due: those not swept for a day, or for which nobody knows."""
-    return [place for place in places if is_due(swept.get(place), SWEEP_EVERY, now)]
+def places_to_collect(places: Iterable[Place], collected: Mapping[Place, datetime], now: datetime) -> list[Place]:
+    """Return the repositories whose garbage collection is due: not done for a day, or never as far as is known."""
+    return [place for place in places if is_due(collected.get(place), COLLECT_EVERY, now)]
 
 
 def longest_unverified(points: Iterable[KnownPoint], now: datetime) -> KnownPoint | None:

@@ -52,10 +52,10 @@ class Repositories:
     Thread: any. One lock per place: a share that takes long to answer holds nobody else up.
     """
 
-    def __init__(self, opener: RepositoryOpener, standbys: StandbyStore, cabinet: KeyStore) -> None:
+    def __init__(self, opener: RepositoryOpener, standbys: StandbyStore, keystore: KeyStore) -> None:
         self._opener = opener
         self._standbys = standbys
-        self.cabinet = cabinet
+        self.keystore = keystore
         """The keys of encrypted ones."""
         self._locks: dict[_Key, threading.Lock] = {}
         self._open: dict[_Key, _Open] = {}
@@ -106,24 +106,24 @@ class Repositories:
         with _held(self._lock(key), cancel):
             entry = self._open.get(key)
             if entry is None:
-                entry = self._open[key] = _Open(self._opened(place, self.cabinet.until(cancel)), 0)
+                entry = self._open[key] = _Open(self._opened(place, self.keystore.until(cancel)), 0)
             entry.users += 1
             return entry.repository
 
-    def _opened(self, place: RepositoryPlace, cabinet: KeyStore) -> Repository:
+    def _opened(self, place: RepositoryPlace, keystore: KeyStore) -> Repository:
         if place.repository_id is None:
             prepare_target(place)
         facts = self._facts(place)
         if facts is None:
-            repository = self._opener(place, None, self._protection(place, cabinet))
+            repository = self._opener(place, None, self._protection(place, keystore))
         else:
             _check_identity(place, facts.id)
             check_root(place.standby)
             check_encryption(place, facts)
-            key = cabinet.key_for(place, facts) if facts.is_encrypted else None
+            key = keystore.key_for(place, facts) if facts.is_encrypted else None
             repository = self._opener(place, key, None)
         try:
-            self._welcome(place, repository, cabinet)
+            self._welcome(place, repository, keystore)
         except BaseException:
             repository.close()
             raise
@@ -138,12 +138,12 @@ class Repositories:
                 raise
             return None
 
-    def _protection(self, place: RepositoryPlace, cabinet: KeyStore) -> Protection | None:
+    def _protection(self, place: RepositoryPlace, keystore: KeyStore) -> Protection | None:
         """Return how a new repository is encrypted: so that it opens like its siblings."""
         standby = place.standby
         if not standby.is_encrypted:
             return None
-        seals = cabinet.seals(standby)
+        seals = keystore.seals(standby)
         if seals.passphrase is None:
             raise PassphraseNeeded(name=standby.name)
         self._refuse_outdated(standby, seals.passphrase)
@@ -159,11 +159,11 @@ class Repositories:
         if self._standbys.encrypted_repositories(standby.id):
             raise PassphraseChanged(name=standby.name)
 
-    def _welcome(self, place: RepositoryPlace, repository: Repository, cabinet: KeyStore) -> None:
+    def _welcome(self, place: RepositoryPlace, repository: Repository, keystore: KeyStore) -> None:
         check_encryption(place, repository)  # again: what was looked at before may have been exchanged since
         master = repository.access.master_key()
         if master is not None:
-            cabinet.keep_master(repository.id, master)
+            keystore.keep_master(repository.id, master)
         if place.repository_id is None:
             self._standbys.note_repository(
                 place.standby.id, place.target_path, repository.id, is_encrypted=repository.is_encrypted
@@ -177,13 +177,13 @@ class Repositories:
         """
         try:
             places = [self.place(standby.id, path) for path in self._standbys.encrypted_repositories(standby.id)]
-            if standby.is_encrypted and not places and self.cabinet.seals(standby).passphrase is None:
+            if standby.is_encrypted and not places and self.keystore.seals(standby).passphrase is None:
                 return PassphraseNeeded(name=standby.name)
         except OperationalError as error:
             return error
         for place in places:
             try:
-                problem = self.cabinet.problem(place)
+                problem = self.keystore.problem(place)
             except SecretStoreUnavailable as error:
                 return error
             except OperationalError:  # gone or unreadable: that is not for want of a key

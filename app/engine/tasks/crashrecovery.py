@@ -19,7 +19,7 @@ from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.states import TaskState
 from app.domain.tasks import RestoreTrace, TaskRecord
 from app.engine import messages
-from app.engine.backup.snapshots import SnapshotSweeper
+from app.engine.backup.snapshots import SnapshotRemover
 from app.engine.errors import TaskInterrupted
 from app.engine.log.journal import Journal
 from app.engine.platforms.identification import note_created
@@ -43,7 +43,7 @@ class CrashRecovery:
         self,
         *,
         sessions: Sessions,
-        sweeper: SnapshotSweeper,
+        remover: SnapshotRemover,
         catalog: Catalog,
         successions: Successions,
         journal: Journal,
@@ -51,7 +51,7 @@ class CrashRecovery:
         clock: Clock,
     ) -> None:
         self._sessions = sessions
-        self._sweeper = sweeper
+        self._remover = remover
         self._catalog = catalog
         self._successions = successions
         self._journal = journal
@@ -83,9 +83,9 @@ class CrashRecovery:
 
     def platforms(self) -> set[PlatformId]:
         """Return the platforms on which tasks that do not run any more may have left something."""
-        sweeper = self._sweeper
+        remover = self._remover
         traces = self._catalog.restore_journal.open_traces()
-        return sweeper.platforms() | {one.platform for one in traces if not sweeper.is_live(one.task)}
+        return remover.platforms() | {one.platform for one in traces if not remover.is_live(one.task)}
 
     def tidy_up_after(self, task: TaskId, platform: PlatformId) -> None:
         """Visit a task's platform when something is left there, of this task or of another; never raises."""
@@ -119,10 +119,10 @@ class CrashRecovery:
         """
         journal = self._catalog.restore_journal
         for trace in journal.open_traces():
-            if trace.platform == platform and not self._sweeper.is_live(trace.task):
+            if trace.platform == platform and not self._remover.is_live(trace.task):
                 followed = partial(self._followed, hypervisor, trace)
                 settle(hypervisor, trace, journal, self._log_of(trace.task), followed)
-        return self._sweeper.sweep_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
+        return self._remover.remove_on_platform(hypervisor, platform, log_of=self._log_of, unknown_too=unknown_too)
 
     def _followed(self, hypervisor: Hypervisor, trace: RestoreTrace, old: VmId, new: VmId) -> None:
         self._successions.follow(trace.platform, old, new, trace.name)

@@ -21,7 +21,7 @@ from app.engine.ports import Catalog
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.restore.run import RestoreRun, RestoreServices
 from app.engine.standbys.closing import ClosingRun
-from app.engine.standbys.garbage import SweepRun
+from app.engine.standbys.garbage import GarbageCollectionRun
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.dispatcher import Candidate
@@ -85,7 +85,7 @@ class Executor:
         if isinstance(request, StartBackup):
             return with_candidate(self._backup_record(request))
         if isinstance(request, StartSweep):
-            return with_candidate(self._standby_record(request, TaskKind.SWEEP, request.target_path))
+            return with_candidate(self._standby_record(request, TaskKind.GARBAGE_COLLECTION, request.target_path))
         if isinstance(request, StartClosing):
             return with_candidate(self._standby_record(request, TaskKind.CLOSING))
         return with_candidate(self._point_record(request))
@@ -181,7 +181,7 @@ class Executor:
         elif isinstance(request, StartRestore):
             RestoreRun(self._for_restores, job, request).run()
         elif isinstance(request, StartSweep):
-            SweepRun(self._repositories, self._clock_watch, job, request).run()
+            GarbageCollectionRun(self._repositories, self._clock_watch, job, request).run()
         elif isinstance(request, StartClosing):
             ClosingRun(self._catalog.standbys, job, request).run()
         elif isinstance(request, StartExport):

@@ -172,7 +172,7 @@ def test_passwords_do_not_show() -> None:
 # --- retries and bounds ------------------------------------------------------------------------------------------
 
 
-class Desk:
+class NotifierLab:
     """A notifier over the catalog of a lab, with pauses that do not wait."""
 
     def __init__(self, lab: EngineLab, settings: NotificationSettings, pauses_s: tuple[float, ...]) -> None:
@@ -197,7 +197,7 @@ class Desk:
         now = datetime.now(UTC)
         self.bus.publish(TaskFailed(at=now, task=task, vm=VmId("v"), code="c", message="m", hint="h"))
 
-    def __enter__(self) -> "Desk":
+    def __enter__(self) -> "NotifierLab":
         self.notifier.start()
         return self
 
@@ -208,59 +208,59 @@ class Desk:
 def test_what_did_not_arrive_is_sent_again(lab: EngineLab, hook: WebhookServer) -> None:
     task = Outage(lab).report.task.id
     hook.answers = [503, 500]
-    with Desk(lab, to(hook, desktop=False), (0.01, 0.01, 0.01)) as desk:
-        desk.fail(task)
+    with NotifierLab(lab, to(hook, desktop=False), (0.01, 0.01, 0.01)) as notifying:
+        notifying.fail(task)
         wait_until(lambda: len(hook.posted) == 3, what="the third try")
-    assert not [one for one in desk.events if isinstance(one, NotificationFailed)]
-    assert desk.log.lines == []
+    assert not [one for one in notifying.events if isinstance(one, NotificationFailed)]
+    assert notifying.log.lines == []
 
 
 def test_after_the_last_try_it_is_given_up_and_logged(lab: EngineLab, hook: WebhookServer) -> None:
     task = Outage(lab).report.task.id
     hook.answers = [503] * 10
-    with Desk(lab, to(hook, desktop=False), (0.01,)) as desk:
-        desk.fail(task)
-        wait_until(lambda: desk.log.lines, what="the line in the log")
+    with NotifierLab(lab, to(hook, desktop=False), (0.01,)) as notifying:
+        notifying.fail(task)
+        wait_until(lambda: notifying.log.lines, what="the line in the log")
         assert len(hook.posted) == 2
-        assert "HTTP status 503" in desk.log.text()
-        assert [one.sink for one in desk.events if isinstance(one, NotificationFailed)] == ["webhook"]
+        assert "HTTP status 503" in notifying.log.text()
+        assert [one.sink for one in notifying.events if isinstance(one, NotificationFailed)] == ["webhook"]
 
 
 def test_a_refusal_is_not_tried_again(lab: EngineLab, hook: WebhookServer) -> None:
     task = Outage(lab).report.task.id
     hook.answers = [404]
-    with Desk(lab, to(hook, desktop=False), (0.01, 0.01)) as desk:
-        desk.fail(task)
-        wait_until(lambda: desk.log.lines, what="the line in the log")
+    with NotifierLab(lab, to(hook, desktop=False), (0.01, 0.01)) as notifying:
+        notifying.fail(task)
+        wait_until(lambda: notifying.log.lines, what="the line in the log")
     assert len(hook.posted) == 1
 
 
 def test_a_flood_of_failures_is_bounded_and_its_rest_counted(lab: EngineLab, hook: WebhookServer) -> None:
-    desk = Desk(lab, to(hook, desktop=False), ())
-    unsubscribe = desk.bus.subscribe(desk.notifier._on_event)
+    notifying = NotifierLab(lab, to(hook, desktop=False), ())
+    unsubscribe = notifying.bus.subscribe(notifying.notifier._on_event)
     for number in range(MAX_WAITING + 7):
-        desk.fail(TaskId(f"nobody-{number}"))
+        notifying.fail(TaskId(f"nobody-{number}"))
     unsubscribe()
-    with desk:
-        wait_until(lambda: desk.log.lines, what="the line in the log")
-    assert "7 failures were not told" in desk.log.text()
+    with notifying:
+        wait_until(lambda: notifying.log.lines, what="the line in the log")
+    assert "7 failures were not told" in notifying.log.text()
 
 
 def test_publishing_never_waits_for_a_slow_sink(lab: EngineLab, hook: WebhookServer) -> None:
     task = Outage(lab).report.task.id
     held = threading.Event()
-    with Desk(lab, to(hook, desktop=False), ()) as desk:
-        real_sink = desk.settings.sink
+    with NotifierLab(lab, to(hook, desktop=False), ()) as notifying:
+        real_sink = notifying.settings.sink
 
         class Slow:
             def send(self, notice: object) -> None:
                 assert held.wait(20)
 
-        desk.settings.sink = lambda *_: Slow()  # type: ignore[method-assign]
+        notifying.settings.sink = lambda *_: Slow()  # type: ignore[method-assign]
         for _ in range(50):
-            desk.fail(task)
+            notifying.fail(task)
         held.set()
-        desk.settings.sink = real_sink  # type: ignore[method-assign]
+        notifying.settings.sink = real_sink  # type: ignore[method-assign]
 
 
 # --- digests -----------------------------------------------------------------------------------------------------
@@ -269,23 +269,25 @@ def test_publishing_never_waits_for_a_slow_sink(lab: EngineLab, hook: WebhookSer
 def test_a_digest_counts_what_ended_since_the_last(lab: EngineLab, hook: WebhookServer) -> None:
     lab.backup(filled_vm(lab, name="db"))
     outage = Outage(lab)
-    desk = Desk(lab, to(hook, WhenToTell.DAILY), ())
-    desk.settings.note_told(datetime.now(UTC) - timedelta(days=2))
-    with desk:
+    notifying = NotifierLab(lab, to(hook, WhenToTell.DAILY), ())
+    notifying.settings.note_told(datetime.now(UTC) - timedelta(days=2))
+    with notifying:
         (posted,) = wait_until(lambda: hook.posted, what="the digest")
         wait_until(
-            lambda: desk.settings.told_until(lambda: datetime.now(UTC)) > datetime.now(UTC) - timedelta(hours=1)
+            lambda: (
+                notifying.settings.told_until(lambda: datetime.now(UTC)) > datetime.now(UTC) - timedelta(hours=1)
+            )
         )
     document = posted.document
     assert (document["event"], document["succeeded"], document["failed"]) == ("digest", 1, 1)
     assert [one["task"] for one in document["failures"]] == [outage.report.task.id]
-    with desk_again(lab, hook) as again:
+    with started_again(lab, hook) as again:
         again.fail(outage.report.task.id)
     assert len(hook.posted) == 1, "a digest that was sent is not sent again"
 
 
-def desk_again(lab: EngineLab, hook: WebhookServer) -> Desk:
-    return Desk(lab, to(hook, WhenToTell.DAILY), ())
+def started_again(lab: EngineLab, hook: WebhookServer) -> NotifierLab:
+    return NotifierLab(lab, to(hook, WhenToTell.DAILY), ())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from app.contract.tasks import ListTasks, TaskDetails, TaskRow
 from app.domain.ids import StandbyId
 from app.domain.policies import Retention
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.engine.standbys.maintenance import VERIFY_EVERY, longest_unverified, places_to_sweep
+from app.engine.standbys.maintenance import VERIFY_EVERY, longest_unverified, places_to_collect
 from tests.support.engine_lab import filled_vm
 from tests.support.local_host import LocalHost
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, periodic
@@ -30,14 +30,14 @@ def upkeep(lab: RuleLab, kind: TaskKind) -> list[TaskRow]:
     return [row for row in lab.engine.ask(ListTasks(kinds=(kind,))) if row.kind is kind]
 
 
-def test_a_repository_is_swept_once_a_day(lab: RuleLab) -> None:
+def test_garbage_is_collected_once_a_day(lab: RuleLab) -> None:
     vm = filled_vm(lab)
     lab.rule(vm, policy=periodic(daily("12:00")))
     lab.live_until(local(23, day=5), timedelta(hours=1))
-    sweeps = upkeep(lab, TaskKind.SWEEP)
-    assert len(sweeps) == 4
-    assert {row.state for row in sweeps} == {TaskState.COMPLETED}
-    assert sweeps[0].vm_name.endswith("/vm/web")
+    collections = upkeep(lab, TaskKind.GARBAGE_COLLECTION)
+    assert len(collections) == 4
+    assert {row.state for row in collections} == {TaskState.COMPLETED}
+    assert collections[0].vm_name.endswith("/vm/web")
 
 
 def test_space_of_expired_points_comes_back_once_their_grace_time_is_over(lab: RuleLab) -> None:
@@ -65,16 +65,16 @@ def test_a_point_is_read_back_when_it_was_not_for_a_month(lab: RuleLab) -> None:
     assert [row.state for row in verified] == [TaskState.COMPLETED]
 
 
-def test_a_sweep_is_due_at_first_and_then_after_a_day() -> None:
-    swept, fresh = (StandbyId("s"), ""), (StandbyId("s"), "new")
-    assert places_to_sweep([swept, fresh], {swept: local(1)}, local(2)) == [fresh]
-    assert places_to_sweep([swept], {swept: local(1)}, local(1, day=3)) == [swept]
+def test_garbage_collection_is_due_at_first_and_then_after_a_day() -> None:
+    collected, fresh = (StandbyId("s"), ""), (StandbyId("s"), "new")
+    assert places_to_collect([collected, fresh], {collected: local(1)}, local(2)) == [fresh]
+    assert places_to_collect([collected], {collected: local(1)}, local(1, day=3)) == [collected]
 
 
-def test_a_sweep_that_was_noted_in_the_future_is_due_now() -> None:
+def test_garbage_collection_that_was_noted_in_the_future_is_due_now() -> None:
     place = (StandbyId("s"), "")
-    assert places_to_sweep([place], {place: local(1).replace(year=2035)}, local(2)) == [place]
-    assert places_to_sweep([place], {place: local(2, 30)}, local(2)) == []
+    assert places_to_collect([place], {place: local(1).replace(year=2035)}, local(2)) == [place]
+    assert places_to_collect([place], {place: local(2, 30)}, local(2)) == []
 
 
 def test_a_point_of_the_future_is_read_back_first(lab: RuleLab) -> None:
@@ -91,20 +91,20 @@ def test_a_point_of_the_future_is_read_back_first(lab: RuleLab) -> None:
     assert longest_unverified([ahead], now + VERIFY_EVERY) == ahead
 
 
-def test_sweeps_go_on_every_day_after_the_clock_stood_in_the_future(lab: RuleLab) -> None:
+def test_garbage_is_collected_every_day_after_the_clock_stood_in_the_future(lab: RuleLab) -> None:
     vm = filled_vm(lab)
     lab.rule(vm, policy=periodic(daily("12:00")))
     lab.live_until(local(13), timedelta(hours=1))
     right = lab.turnable.now()
     lab.turn_to(right.replace(year=2035))
     lab.live_until(right.replace(year=2035) + timedelta(hours=2), timedelta(hours=1))
-    swept = len(upkeep(lab, TaskKind.SWEEP))
+    collected = len(upkeep(lab, TaskKind.GARBAGE_COLLECTION))
     lab.turn_to(right + timedelta(hours=1))
     lab.live_until(right + timedelta(days=3), timedelta(hours=1))
-    assert len(upkeep(lab, TaskKind.SWEEP)) - swept in (2, 3)
+    assert len(upkeep(lab, TaskKind.GARBAGE_COLLECTION)) - collected in (2, 3)
 
 
-def test_a_sweep_asked_for_by_hand_tells_what_it_freed(lab: RuleLab) -> None:
+def test_garbage_collection_asked_for_by_hand_tells_what_it_freed(lab: RuleLab) -> None:
     vm = filled_vm(lab)
     lab.rule(vm, policy=periodic(daily("12:00")))
     lab.live_until(local(13), timedelta(hours=1))
