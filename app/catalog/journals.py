@@ -18,7 +18,7 @@ from app.domain.tasks import RestorePhase, RestoreTrace
 
 
 class SnapshotJournalStore:
-    """Fulfils :class:`app.core.hypervisor.SnapshotJournal`. Thread: any."""
+    """Fulfils :class:`app.engine.ports.SnapshotJournal`. Thread: any."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

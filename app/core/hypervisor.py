@@ -9,7 +9,7 @@ from app.core.cancel import CancelToken
 from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
-from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
+from app.domain.ids import SnapshotId, TaskId, VmId
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, ServerCertificate
 from app.domain.restore_point import HistoryMark
 from app.domain.vms import (
@@ -279,20 +279,4 @@ class HypervisorFactory(Protocol):
         Raises:
             PlatformUnreachable, LoginRefused, CertificateChanged: as they say.
         """
-        ...
-
-
-class SnapshotJournal(Protocol):
-    """Remembers on this machine which snapshots may exist on which VM, written before they are created."""
-
-    def opened(self, task: TaskId, platform: PlatformId, vm: VmId) -> None:
-        """Note that a snapshot for this task is about to be created."""
-        ...
-
-    def closed(self, task: TaskId) -> None:
-        """Note that it is gone for sure."""
-        ...
-
-    def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, VmId]]:
-        """Return what may still be on a production host."""
         ...

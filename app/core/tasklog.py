@@ -19,19 +19,3 @@ class TaskLog(Protocol):
     def error(self, kind: MessageKind, /, **params: object) -> None:
         """Write an error."""
         ...
-
-
-class NullTaskLog:
-    """A log nobody reads, for work outside a task."""
-
-    def info(self, kind: MessageKind, /, **params: object) -> None:
-        """Check the parameters and forget them."""
-        kind.fill(**params)
-
-    def warning(self, kind: MessageKind, /, **params: object) -> None:
-        """Check the parameters and forget them."""
-        kind.fill(**params)
-
-    def error(self, kind: MessageKind, /, **params: object) -> None:
-        """Check the parameters and forget them."""
-        kind.fill(**params)

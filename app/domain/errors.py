@@ -98,14 +98,6 @@ class VmNotFound(OperationalError):
     hint_template = "Remove it from the rule, or register it again on the platform."
 
 
-class DiskUnsupported(OperationalError):
-    """A disk cannot take part in snapshots, so it cannot be backed up."""
-
-    code = "vm.disk_unsupported"
-    message_template = "{disk} of {vm} cannot be backed up: {reason}."
-    hint_template = "Change the disk's mode to dependent, or leave the disk out of the backup."
-
-
 class SnapshotFailed(OperationalError):
     """The platform could not create or remove a snapshot."""
 
@@ -127,15 +119,6 @@ class SnapshotGone(OperationalError):
         "Leave snapshots alone whose names begin with Standfast- while a backup runs, also by clean-up scripts "
         "and other backup programs; then run the task again."
     )
-    retryable = True
-
-
-class QuiesceFailed(OperationalError):
-    """The guest could not be quiesced for a snapshot."""
-
-    code = "snapshot.quiesce_failed"
-    message_template = "The guest of {vm} could not be quiesced: {detail}"
-    hint_template = "Check VMware Tools and the VSS writers in the guest, or switch quiesced snapshots off."
     retryable = True
 
 

@@ -127,7 +127,6 @@ ALLOCATED_FOUND = MessageKind(
 EVERYTHING_IS_READ = MessageKind(
     "backup.everything_is_read", "{disk}: nothing tells which parts hold data: all {capacity:size} are read"
 )
-DAMAGED_POINTS = MessageKind("backup.damaged_points", "{count} damaged restore points of this VM are passed over")
 
 # --- backup: audit ---------------------------------------------------------------------------------------------
 
@@ -139,7 +138,6 @@ AUDIT_FOUND_LIE = MessageKind(
     "{disk}: changed block tracking left out a change at byte {offset}: the disk is read whole and its tracking "
     "chain is started anew. Tell the platform's administrator: earlier points since {parent} may lack changes",
 )
-AUDIT_SKIPPED = MessageKind("audit.skipped", "{disk}: the audit of change tracking was left out: {detail}")
 TRACKING_RESET = MessageKind("audit.tracking_reset", "Changed block tracking of the VM was reset")
 TRACKING_RESET_FAILED = MessageKind(
     "audit.tracking_reset_failed", "Changed block tracking of the VM could not be reset: {detail}"

@@ -29,7 +29,6 @@ _IN_WORK = 16
 _CHANGING = frozenset({CommandKind.WRITE, CommandKind.TRIM, CommandKind.WRITE_ZEROES})
 _ANSWERED = frozenset({CommandKind.READ, CommandKind.FLUSH, CommandKind.CACHE, CommandKind.BLOCK_STATUS})
 _MOST_STATES = 64 * 1024
-_EMPTY = Status.HOLE | Status.ZERO
 
 
 class Transmission:

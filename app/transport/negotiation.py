@@ -26,12 +26,9 @@ from app.transport.errors import (
     TicketRefused,
 )
 
-VDDK_MODES = frozenset({TransportMode.SAN, TransportMode.HOTADD, TransportMode.NBD, TransportMode.NBD_SSL})
 _ENCRYPTED_MODES = frozenset({TransportMode.NFC_SSL, TransportMode.NBD_SSL})
 NATIVE_MODES = frozenset({TransportMode.NFC, TransportMode.NFC_SSL})
 
-DEFAULT_ORDER = (TransportMode.NFC_SSL, TransportMode.NFC, TransportMode.HTTPS)
-"""For callers without a preference: encrypted before plain, port 902 before port 443."""
 
 T = TypeVar("T")
 Opener = Callable[[], T]

@@ -261,16 +261,6 @@ class Snapshots:
 
         return self._session.run(look)
 
-    def count_on(self, vm: VmId) -> int:
-        """Return how many snapshots, whoever's, are on a VM."""
-
-        def look(connection: Connection) -> int:
-            return len(
-                list(snapshots_in(vm, read(connection.query(), connection.vm(vm), "snapshot").need("snapshot")))
-            )
-
-        return self._session.run(look)
-
     def _failure(self, error: Exception, vm_name: str, operation: str) -> OperationalError:
         ours = error
         if isinstance(error, FOREIGN):

@@ -30,12 +30,12 @@ from typing import Self
 from app.core.access import DiskAccess, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
-from app.core.tasklog import NullTaskLog
 from app.domain.ids import VmId
 from app.domain.states import TransportMode
 from app.transport.factory import NativeTransports
 from app.transport.options import MIB, TransportOptions
 from tests.bench.page import circumstances, write_section
+from tests.support.fakes import NullTaskLog
 from tests.support.nfc_lab import LabCertificate, NfcLab, NfcLabProcess
 
 GOALS = {"nbd": ("TCP", 0.6), "nbdssl": ("TLS", 0.7)}

@@ -67,3 +67,19 @@ class RecordingTaskLog:
     def text(self) -> str:
         """Return all lines, one per row."""
         return "\n".join(f"{level}: {text}" for level, _, text in self.lines)
+
+
+class NullTaskLog:
+    """A log nobody reads, for work outside a task."""
+
+    def info(self, kind: MessageKind, /, **params: object) -> None:
+        """Check the parameters and forget them."""
+        kind.fill(**params)
+
+    def warning(self, kind: MessageKind, /, **params: object) -> None:
+        """Check the parameters and forget them."""
+        kind.fill(**params)
+
+    def error(self, kind: MessageKind, /, **params: object) -> None:
+        """Check the parameters and forget them."""
+        kind.fill(**params)

@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import exp, lgamma
 
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, ReadRequest
@@ -25,31 +24,6 @@ class AuditResult:
     checked_blocks: int
     lie_at: int | None
     """Offset of the first block found that had changed without being reported; None when there was none."""
-
-
-def detection_probability(unreported_blocks: int, lying_blocks: int, sampled_blocks: int) -> float:
-    """Return how likely a sample hits at least one lying block, 0 to 1.
-
-    The blocks are drawn without replacement, so the number of hits is hypergeometric:
-    ``1 - C(N - K, n) / C(N, n)`` for N unreported blocks of which K lie and n are drawn.
-
-    Raises:
-        ValueError: a count is negative, or there are more lying blocks than blocks.
-    """
-    if min(unreported_blocks, lying_blocks, sampled_blocks) < 0 or lying_blocks > unreported_blocks:
-        raise ValueError(f"impossible counts: N={unreported_blocks} K={lying_blocks} n={sampled_blocks}")
-    drawn = min(sampled_blocks, unreported_blocks)
-    honest = unreported_blocks - lying_blocks
-    if not lying_blocks or not drawn:
-        return 0.0
-    if drawn > honest:
-        return 1.0
-    missed = _log_choose(honest, drawn) - _log_choose(unreported_blocks, drawn)
-    return min(1.0, max(0.0, 1.0 - exp(missed)))
-
-
-def _log_choose(total: int, taken: int) -> float:
-    return lgamma(total + 1) - lgamma(taken + 1) - lgamma(total - taken + 1)
 
 
 def draw_blocks(

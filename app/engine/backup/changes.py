@@ -1,6 +1,7 @@
 """Learning which bytes of a frozen disk have to be read, and checking that what tracking says is true."""
 
 import random
+from contextlib import closing
 from dataclasses import dataclass
 
 from app.core.access import DiskAddress
@@ -198,12 +199,8 @@ class Auditor:
     def _compare_with_parent(
         self, blocks: list[Extent], source: DiskReader, parent: PointId, key: int
     ) -> AuditResult:
-        with self._repository.open_point(parent) as point:
-            reference = point.open_disk(key)
-            try:
-                return compare_blocks(blocks, source, reference, self._context.cancel)
-            finally:
-                reference.close()
+        with self._repository.open_point(parent) as point, closing(point.open_disk(key)) as reference:
+            return compare_blocks(blocks, source, reference, self._context.cancel)
 
 
 def parent_problem(repository: Repository, parent: PointId, plan: BackupPlan) -> OperationalError | None:

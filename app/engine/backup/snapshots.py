@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from app.core.clock import Clock
 from app.core.context import TaskContext
-from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX, Hypervisor, SnapshotJournal
+from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX, Hypervisor
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, PlatformUnreachable, SnapshotFailed, VmNotFound
 from app.domain.events import SnapshotCreated, SnapshotRemoved
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.vms import FrozenVm, SnapshotInfo
 from app.engine import messages
+from app.engine.ports import SnapshotJournal
 from app.engine.settings import EngineSettings
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -73,12 +73,9 @@ def _write_raw(
     def refused(error: OSError) -> ExportFailed:
         return ExportFailed(file=target, detail=error.strerror or error)
 
-    file = RawFileWriter(target, disk.capacity_bytes, failure=refused)
-    try:
+    with closing(RawFileWriter(target, disk.capacity_bytes, failure=refused)) as file:
         reader.copy_disk(disk.key, file, write_zeros=False, progress=progress, cancel=cancel)
         file.sync()
-    finally:
-        file.close()
 
 
 def _convert(

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import ssl
+from contextlib import closing
 
 import msgspec
 
@@ -139,11 +140,8 @@ class _Connection(http.client.HTTPConnection):
         if proxy.authorization:
             lines.append(f"Proxy-Authorization: {proxy.authorization}")
         self.sock.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii"))
-        answer = http.client.HTTPResponse(self.sock, method="CONNECT")
-        try:
+        with closing(http.client.HTTPResponse(self.sock, method="CONNECT")) as answer:
             answer.begin()
-        finally:
-            answer.close()
         if answer.status not in _OK:
             raise OSError(f"the proxy {proxy.host}:{proxy.port} answered with HTTP status {answer.status}")
 

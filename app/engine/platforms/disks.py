@@ -1,7 +1,7 @@
 """Opening a VM's disks over the transports for the length of a block."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from app.core.access import DiskAddress, DiskTransports
 from app.core.context import TaskContext
@@ -40,11 +40,8 @@ class DiskOpener:
             SnapshotGone, VmNotFound: it is not there any more.
             TaskCancelled: cancelled meanwhile.
         """
-        reader = FollowingReader(self._open_reader, self._places, address)
-        try:
+        with closing(FollowingReader(self._open_reader, self._places, address)) as reader:
             yield reader
-        finally:
-            reader.close()
 
     def _open_reader(self, address: DiskAddress) -> DiskReader:
         return self._patience.through(
@@ -67,10 +64,8 @@ class DiskOpener:
             TaskCancelled: cancelled meanwhile.
         """
         writer, _ = self._places.opened(self._open_writer, address)
-        try:
+        with closing(writer):
             yield writer
-        finally:
-            writer.close()
 
     def _open_writer(self, address: DiskAddress) -> DiskWriter:
         return self._patience.through(

@@ -5,7 +5,7 @@ from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStor
 from app.engine.ports.points import PointStore, RepositoryOpener
 from app.engine.ports.program import EngineStore, SettingsStore
 from app.engine.ports.rules import RetryStore, RuleStore
-from app.engine.ports.tasks import RestoreJournal, TaskRunner, TaskStore
+from app.engine.ports.tasks import RestoreJournal, SnapshotJournal, TaskRunner, TaskStore
 
 __all__ = [
     "Catalog",
@@ -18,6 +18,7 @@ __all__ = [
     "RuleStore",
     "SettingsStore",
     "SightingStore",
+    "SnapshotJournal",
     "StandbyStore",
     "TaskRunner",
     "TaskStore",

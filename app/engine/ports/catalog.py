@@ -2,13 +2,12 @@
 
 from typing import Protocol
 
-from app.core.hypervisor import SnapshotJournal
 from app.engine.history.ports import FigureStore, LogStore, TrafficStore
 from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStore
 from app.engine.ports.points import PointStore
 from app.engine.ports.program import EngineStore, SettingsStore
 from app.engine.ports.rules import RetryStore, RuleStore
-from app.engine.ports.tasks import RestoreJournal, TaskStore
+from app.engine.ports.tasks import RestoreJournal, SnapshotJournal, TaskStore
 
 
 class Catalog(Protocol):

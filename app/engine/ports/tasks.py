@@ -98,6 +98,22 @@ class TaskStore(Protocol):
         ...
 
 
+class SnapshotJournal(Protocol):
+    """Remembers on this machine which snapshots may exist on which VM, written before they are created."""
+
+    def opened(self, task: TaskId, platform: PlatformId, vm: VmId) -> None:
+        """Note that a snapshot for this task is about to be created."""
+        ...
+
+    def closed(self, task: TaskId) -> None:
+        """Note that it is gone for sure."""
+        ...
+
+    def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, VmId]]:
+        """Return what may still be on a production host."""
+        ...
+
+
 class RestoreJournal(Protocol):
     """Remembers on this machine which VMs a restore may have created. Thread: any."""
 

@@ -1,6 +1,7 @@
 """A restore, step by step: choose the target, create, fill, read back, swap, power on."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from app.contract.restore import NewVm, StartRestore
@@ -226,11 +227,8 @@ class RestoreRun:
             self._prove(opener, point, created.id, target.placement.name, pair)
 
     def _fill(self, opener: DiskOpener, point: PointReader, vm: VmId, vm_name: str, pair: _Pair) -> None:
-        source = point.open_disk(pair.source.key)
-        try:
+        with closing(point.open_disk(pair.source.key)) as source:
             extents = source.allocated_extents()
-        finally:
-            source.close()
         with opener.writer(_address(vm, vm_name, pair.target)) as writer:
             point.copy_disk(
                 pair.source.key,
@@ -249,19 +247,18 @@ class RestoreRun:
             )
 
     def _prove(self, opener: DiskOpener, point: PointReader, vm: VmId, vm_name: str, pair: _Pair) -> None:
-        expected = point.open_disk(pair.source.key)
-        try:
-            with opener.reader(_address(vm, vm_name, pair.target)) as restored:
-                held = expected.allocated_extents() or []
-                written = restored.allocated_extents()
-                extents = complement((), restored.capacity_bytes) if written is None else union(held, written)
-                self._context.progress.expect(total_bytes(extents) - total_bytes(held))
-                offset = first_difference(
-                    restored, expected, extents, progress=self._context.progress, cancel=self._context.cancel
-                )
-                mode = restored.mode.value
-        finally:
-            expected.close()
+        with (
+            closing(point.open_disk(pair.source.key)) as expected,
+            opener.reader(_address(vm, vm_name, pair.target)) as restored,
+        ):
+            held = expected.allocated_extents() or []
+            written = restored.allocated_extents()
+            extents = complement((), restored.capacity_bytes) if written is None else union(held, written)
+            self._context.progress.expect(total_bytes(extents) - total_bytes(held))
+            offset = first_difference(
+                restored, expected, extents, progress=self._context.progress, cancel=self._context.cancel
+            )
+            mode = restored.mode.value
         if offset is not None:
             raise RestoredDataDiffers(disk=pair.source.label, offset=offset)
         self._context.log.info(messages.DISK_PROVEN, disk=pair.source.label, bytes=total_bytes(extents), mode=mode)
@@ -294,8 +291,5 @@ def _address(vm: VmId, vm_name: str, disk: VirtualDisk) -> DiskAddress:
 
 
 def _held_bytes(point: PointReader, pair: _Pair) -> int:
-    reader = point.open_disk(pair.source.key)
-    try:
+    with closing(point.open_disk(pair.source.key)) as reader:
         return total_bytes(reader.allocated_extents() or ())
-    finally:
-        reader.close()

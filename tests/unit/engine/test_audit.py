@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.extents import Extent, clip, intersect, total_bytes
-from app.engine.backup.audit import detection_probability, draw_blocks
+from app.engine.backup.audit import draw_blocks
+from tests.support.detection import detection_probability
 
 BLOCK = 64 * 1024
 

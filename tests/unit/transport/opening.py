@@ -7,7 +7,7 @@ from app.core.access import AccessMode, DiskAddress, NfcTickets
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.core.retry import RetryPolicy
-from app.core.tasklog import NullTaskLog, TaskLog
+from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
 from app.transport.nfc.channel import NfcChannel
@@ -15,6 +15,7 @@ from app.transport.nfc.dialer import NfcDialer
 from app.transport.nfc.reader import NfcReader
 from app.transport.nfc.writer import NfcWriter
 from app.transport.options import Compression, TransportOptions
+from tests.support.fakes import NullTaskLog
 
 BOTH_MODES = (TransportMode.NFC, TransportMode.NFC_SSL)
 

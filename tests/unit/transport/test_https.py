@@ -13,7 +13,7 @@ import pytest
 from app.core.access import DatastoreFiles, DiskAddress, HttpsFile
 from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
-from app.core.tasklog import NullTaskLog, TaskLog
+from app.core.tasklog import TaskLog
 from app.domain.errors import CertificateChanged, DiskAccessFailed, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
@@ -28,7 +28,7 @@ from app.transport.errors import (
 )
 from app.transport.https import HttpsReader
 from app.transport.options import TransportOptions
-from tests.support.fakes import RecordingTaskLog
+from tests.support.fakes import NullTaskLog, RecordingTaskLog
 from tests.support.nfc_lab import LabCertificate
 from tests.support.waiting import free_port
 from tests.unit.transport.https_lab import HttpsLab

@@ -11,10 +11,9 @@ from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.domain.errors import NoTransportAvailable, PrivilegeMissing, TaskCancelled
 from app.domain.ids import VmId
-from app.domain.states import TransportMode
+from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
 from app.transport.errors import HostCertificateMismatch, NoTransportForNow
 from app.transport.factory import NativeTransports
-from app.transport.negotiation import DEFAULT_ORDER
 from tests.support.fakes import RecordingTaskLog
 from tests.support.nfc_lab import LabCertificate
 from tests.support.waiting import free_port
@@ -204,7 +203,7 @@ def test_writing_skips_https_and_takes_nfc(site: Site, transports: DiskTransport
     writer = transports.open_writer(
         site.access,
         site.nfc.address,
-        preferred=[TransportMode.SAN, TransportMode.HTTPS, *DEFAULT_ORDER],
+        preferred=[TransportMode.SAN, TransportMode.HTTPS, *DEFAULT_TRANSPORTS],
         log=log,
         cancel=CancelToken(),
     )

@@ -10,10 +10,9 @@ from app.core.access import AccessMode, DiskAccess, NfcTicket
 from app.core.cancel import CancelToken
 from app.domain.errors import NoTransportAvailable, OperationalError
 from app.domain.ids import VmId
-from app.domain.states import TransportMode
+from app.domain.states import DEFAULT_TRANSPORTS, TransportMode
 from app.transport.errors import HostCertificateMismatch
 from app.transport.factory import NativeTransports
-from app.transport.negotiation import DEFAULT_ORDER
 from tests.support.fakes import RecordingTaskLog
 from tests.support.intruder import (
     Deed,
@@ -112,5 +111,5 @@ def test_plain_nfc_that_was_asked_for_needs_permission(lab: Lab, allows_plain: b
 
 
 def test_the_usual_order_asks_for_encryption_first() -> None:
-    assert DEFAULT_ORDER.index(TransportMode.NFC_SSL) < DEFAULT_ORDER.index(TransportMode.NFC)
+    assert DEFAULT_TRANSPORTS.index(TransportMode.NFC_SSL) < DEFAULT_TRANSPORTS.index(TransportMode.NFC)
     assert not DiskAccess().allows_plain
