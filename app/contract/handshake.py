@@ -83,8 +83,8 @@ def greet(connection: socket.socket, secret: bytes) -> Engine:
     return Engine(_received(connection, Kind.WELCOME, _Welcome).pid)
 
 
-def receive_caller(connection: socket.socket, secret: bytes) -> None:
-    """Do the engine's part.
+def receive_caller(connection: socket.socket, secret: bytes, *, version: str = __version__) -> None:
+    """Do the engine's part, as an engine of some version.
 
     Raises:
         Stranger: the caller does not know the secret.
@@ -93,9 +93,9 @@ def receive_caller(connection: socket.socket, secret: bytes) -> None:
     """
     hello = _received(connection, Kind.HELLO, _Hello)
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    challenge = _Challenge(PROTOCOL, __version__, nonce, _proof(secret, b"engine", hello.nonce, nonce))
+    challenge = _Challenge(PROTOCOL, version, nonce, _proof(secret, b"engine", hello.nonce, nonce))
     send_frame(connection, Frame(Kind.CHALLENGE, msgspec.json.encode(challenge)))
-    if (hello.protocol, hello.version) != (PROTOCOL, __version__):
+    if (hello.protocol, hello.version) != (PROTOCOL, version):
         raise OtherVersion(hello.version)
     given = _received(connection, Kind.PROOF, _Proof)
     if not hmac.compare_digest(given.proof, _proof(secret, b"caller", hello.nonce, nonce)):

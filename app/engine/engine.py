@@ -69,12 +69,13 @@ _RESERVED_S = 5.0
 class Engine:
     """Backs VMs up, restores them, and remembers it.
 
-    Call :meth:`start` once before anything else, and :meth:`close` at the end. Errors that the operator can mend
+    Call :meth:`start` once before anything else, and :meth:`close` at the end. Errors that the operator can fix
     leave :meth:`execute` and :meth:`ask` as :class:`app.domain.errors.OperationalError`; those of a task are
     kept with it. Listeners are called on the thread that the fact happened on, and must be quick.
 
     Attributes:
-        services: what its parts share, for whoever has the engine in the same process and looks inside.
+        services, executor, manager, points, recorder, offers: its parts, for callers in the same process that look
+            inside; commands and queries are the usual way.
 
     Thread: any.
     """
@@ -132,7 +133,7 @@ class Engine:
         self._bus, self._journal = services.bus, services.journal
         remover = build_snapshot_remover(services, self._is_live)
         self._recovery = build_crash_recovery(services, remover)
-        self._executor = Executor(
+        self.executor = Executor(
             catalog=catalog,
             repositories=services.repositories,
             clock=clock,
@@ -141,11 +142,11 @@ class Engine:
             for_restores=restore_services(services),
             after_backup=self._after_backup,
         )
-        self._manager = self._task_manager(services, runner)
-        self._points = build_point_reconciler(services, self._manager)
-        self._rules, rule_handlers = build_rules(services, self._manager, self._executor, self._points)
-        self._recorder = Recorder(
-            self._manager.live, catalog.traffic, clock, self._bus, may_forget=services.clock_watch.is_believed
+        self.manager = self._task_manager(services, runner)
+        self.points = build_point_reconciler(services, self.manager)
+        self._rules, rule_handlers = build_rules(services, self.manager, self.executor, self.points)
+        self.recorder = Recorder(
+            self.manager.live, catalog.traffic, clock, self._bus, may_forget=services.clock_watch.is_believed
         )
         notifications = NotificationSettingsStore(catalog.settings, self._secrets, self._bus, trust)
         self._notifier = Notifier(
@@ -155,16 +156,16 @@ class Engine:
             clock=clock,
             log=self._journal.about("", "notification"),
         )
-        self._offers = OfferHandlers(services.repositories, self._journal, clock)
+        self.offers = OfferHandlers(services.repositories, self._journal, clock)
         texts = message_texts(kinds)
         self._handlers = handler_table(
             (
                 rule_handlers,
-                self._offers,
-                *platform_handlers(services, self._manager, self._recovery, probe),
-                *standby_handlers(services, self._manager),
-                *task_handlers(services, self._manager, self._executor, texts, keep_limits),
-                *history_handlers(services, self._manager, self._recorder, self._offers, texts),
+                self.offers,
+                *platform_handlers(services, self.manager, self._recovery, probe),
+                *standby_handlers(services, self.manager),
+                *task_handlers(services, self.manager, self.executor, texts, keep_limits),
+                *history_handlers(services, self.manager, self.recorder, self.offers, texts),
                 *program_handlers(services, notifications),
             )
         )
@@ -181,7 +182,7 @@ class Engine:
             clock=services.clock,
             bus=self._bus,
             limits=limits,
-            work=self._executor.carry_out,
+            work=self.executor.carry_out,
             afterwards=self._tidy_up_after,
             plan_retry=self._plan_retry,
             late=self._journal.late,
@@ -198,12 +199,12 @@ class Engine:
         self._journal.about("", "program.start").info(PROGRAM_STARTED)
         waiting = self._recovery.mark_interrupted(self._rules.retries.plan)
         for platform in sorted(self._recovery.platforms()):
-            self._manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
-        self._points.compare_all()
-        self._offers.start()
+            self.manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
+        self.points.compare_all()
+        self.offers.start()
         self._notifier.start()
-        self._recorder.start(self._settings.traffic_interval_s)
-        self._manager.resume([with_candidate(record) for record in waiting])
+        self.recorder.start(self._settings.traffic_interval_s)
+        self.manager.resume([with_candidate(record) for record in waiting])
         self._rules.start()
 
     def tick(self) -> None:
@@ -225,11 +226,11 @@ class Engine:
         ending = Ending(timeout_s)
         self._secrets.close(within_s=timeout_s / 2)
         self._rules.stop(ending.left_s(most_s=_STEP_S))
-        ended = self._manager.close(ending.left_s(reserved_s=_RESERVED_S))
+        ended = self.manager.close(ending.left_s(reserved_s=_RESERVED_S))
         steps = (
             ("rules", self._rules.close),
-            ("offers", self._offers.close),
-            ("traffic", self._recorder.close),
+            ("offers", self.offers.close),
+            ("traffic", self.recorder.close),
             ("notifications", self._notifier.close),
             ("journal", self._log_end),
             ("late writes", partial(self._journal.late.close, _LATE_S)),
@@ -241,7 +242,7 @@ class Engine:
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until no task waits or runs and nothing is being tidied up; return False when the time was up."""
-        return self._manager.wait_until_idle(timeout_s)
+        return self.manager.wait_until_idle(timeout_s)
 
     # --- the door ----------------------------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ class Engine:
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _is_live(self, task: TaskId) -> bool:
-        return self._manager.is_live(task)
+        return self.manager.is_live(task)
 
     def _after_backup(self, job: Job, request: StartBackup) -> None:
         self._rules.after_backup(job, request)
@@ -290,7 +291,7 @@ class Engine:
         if record.kind is TaskKind.GARBAGE_COLLECTION or (
             record.kind is TaskKind.BACKUP and not self._is_listed(record)
         ):
-            self._points.compare(record.standby, record.target_path)
+            self.points.compare(record.standby, record.target_path)
 
     def _is_listed(self, record: TaskRecord) -> bool:
         """Tell whether a backup ended well and the catalog lists its restore point."""

@@ -24,11 +24,14 @@ from app.transport.options import TransportOptions
 class NativeTransports:
     """Opens disks over native NFC and HTTPS; fulfils :class:`app.core.access.DiskTransports`.
 
-    Thread: any; it holds nothing but its options.
+    Attributes:
+        options: how disks are opened from now on.
+
+    Thread: any; it holds nothing else.
     """
 
     def __init__(self, options: TransportOptions | None = None) -> None:
-        self._options = options or TransportOptions()
+        self.options = options or TransportOptions()
 
     def use_transfer_buffer(self, transfer_buffer_bytes: int) -> None:
         """Let disks that are opened from now on have such a buffer; those that are open keep theirs.
@@ -36,7 +39,7 @@ class NativeTransports:
         Raises:
             ValueError: it is smaller than a sector.
         """
-        self._options = replace(self._options, transfer_buffer_bytes=transfer_buffer_bytes)
+        self.options = replace(self.options, transfer_buffer_bytes=transfer_buffer_bytes)
 
     def open_reader(
         self,
@@ -63,7 +66,7 @@ class NativeTransports:
             if access.https is None:
                 raise _not_offered(disk, TransportMode.HTTPS, "read", "the platform gives no files out")
             return HttpsReader(
-                access.https, disk, options=self._options, log=log, cancel=cancel, patience=access.patience
+                access.https, disk, options=self.options, log=log, cancel=cancel, patience=access.patience
             )
 
         openers: dict[TransportMode, Opener[DiskReader]] = {
@@ -129,7 +132,7 @@ class NativeTransports:
             operation = "read" if permission is AccessMode.READ else "written"
             raise _not_offered(disk, mode, operation, "the platform gives no NFC tickets")
         return NfcChannel(
-            NfcDialer(access.nfc, disk, permission, mode, options=self._options, log=log, cancel=cancel)
+            NfcDialer(access.nfc, disk, permission, mode, options=self.options, log=log, cancel=cancel)
         )
 
 

@@ -45,12 +45,18 @@ _FREE_EDITION = "esxBasic"
 
 
 class VSphereHypervisor:
-    """Fulfils ``Hypervisor`` of the core, and everything that may be offered beside it. Thread: any."""
+    """Fulfils ``Hypervisor`` of the core, and everything that may be offered besides.
+
+    Attributes:
+        session: the login.
+
+    Thread: any.
+    """
 
     def __init__(
         self, session: VSphereSession, facts: PlatformFacts, *, timings: SnapshotTimings | None = None
     ) -> None:
-        self._session = session
+        self.session = session
         self._facts = facts
         self._access = VSphereAccess(session)
         files = SmallFiles(session, self._access)
@@ -72,13 +78,13 @@ class VSphereHypervisor:
         return DiskAccess(
             nfc=self._access,
             https=self._access,
-            patience=self._session.patience,
-            allows_plain=self._session.platform.allows_plain_transport,
+            patience=self.session.patience,
+            allows_plain=self.session.platform.allows_plain_transport,
         )
 
     def be_patient(self, patience: Patience) -> None:
         """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""
-        self._session.be_patient(patience)
+        self.session.be_patient(patience)
 
     def check_license(self) -> None:
         """Tell at registration what would otherwise fail at the first backup.
@@ -88,19 +94,19 @@ class VSphereHypervisor:
         """
         if self._facts.kind is not PlatformKind.ESXI:
             return
-        with translated(self._session.attempt("read its licences")):
-            row = self._session.run(
+        with translated(self.session.attempt("read its licences")):
+            row = self.session.run(
                 lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
             )
         editions = [license.editionKey or "" for license in row.get("licenses") or ()]
         if editions and all(edition.startswith(_FREE_EDITION) for edition in editions):
-            raise LicenseRefused(address=self._session.platform.address, operation="create snapshots")
+            raise LicenseRefused(address=self.session.platform.address, operation="create snapshots")
 
     def license_name(self) -> str:
         """Return what the platform's licenses are called; empty when the account may not read them."""
         try:
-            with translated(self._session.attempt("read its licences")):
-                row = self._session.run(
+            with translated(self.session.attempt("read its licences")):
+                row = self.session.run(
                     lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
                 )
         except PrivilegeMissing:
@@ -109,15 +115,15 @@ class VSphereHypervisor:
 
     def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
         """Return every privilege that a backup or a restore needs, and whether the account has it."""
-        with translated(self._session.attempt("tell the account's privileges")):
-            return self._session.run(lambda connection: check_privileges(connection, vm))
+        with translated(self.session.attempt("tell the account's privileges")):
+            return self.session.run(lambda connection: check_privileges(connection, vm))
 
     # ---- reading -----------------------------------------------------------------------------------------
 
     def list_vms(self) -> Sequence[VmSummary]:
         """Return the whole inventory, in one paged query."""
-        with translated(self._session.attempt("list its VMs")):
-            return self._session.run(inventory.list_vms)
+        with translated(self.session.attempt("list its VMs")):
+            return self.session.run(inventory.list_vms)
 
     def vm_details(self, vm: VmId) -> VmDetails:
         """Return one VM with its disks and snapshots.
@@ -125,19 +131,19 @@ class VSphereHypervisor:
         Raises:
             VmNotFound: it is gone.
         """
-        with translated(self._session.attempt("describe a VM", str(vm))):
-            return self._session.run(lambda connection: details.vm_details(connection, vm))
+        with translated(self.session.attempt("describe a VM", str(vm))):
+            return self.session.run(lambda connection: details.vm_details(connection, vm))
 
     # ---- snapshots and change tracking -------------------------------------------------------------------
 
     def enable_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
         """Switch CBT on where it is supported and off; return whether it is on afterwards."""
-        with translated(self._session.attempt("switch changed block tracking on", str(vm))):
+        with translated(self.session.attempt("switch changed block tracking on", str(vm))):
             return self._tracking.enable(vm, log=log, cancel=cancel)
 
     def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
         """Start the tracking of all disks of a VM anew; return whether that was done."""
-        with translated(self._session.attempt("reset changed block tracking", str(vm))):
+        with translated(self.session.attempt("reset changed block tracking", str(vm))):
             return self._tracking.reset(vm, log=log, cancel=cancel)
 
     def create_snapshot(
@@ -149,7 +155,7 @@ class VSphereHypervisor:
             SnapshotFailed: no snapshot was created; nothing is left on the VM.
             TaskCancelled: cancelled; nothing is left on the VM.
         """
-        with translated(self._session.attempt("create a snapshot", str(vm))):
+        with translated(self.session.attempt("create a snapshot", str(vm))):
             return self._snapshots.create(vm, task, quiesce=quiesce, log=log, cancel=cancel)
 
     def frozen_disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
@@ -159,7 +165,7 @@ class VSphereHypervisor:
             SnapshotGone: the snapshot is not on the VM any more.
             VmNotFound: the VM itself is gone.
         """
-        with translated(self._session.attempt("look at a snapshot", str(vm))):
+        with translated(self.session.attempt("look at a snapshot", str(vm))):
             return self._snapshots.disks(vm, snapshot)
 
     def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
@@ -168,12 +174,12 @@ class VSphereHypervisor:
         Raises:
             SnapshotFailed: it is still there, or the disks still need consolidation.
         """
-        with translated(self._session.attempt("remove a snapshot", str(vm))):
-            self._snapshots.remove(vm, snapshot, Deadline.after(self._session.clock, deadline_s))
+        with translated(self.session.attempt("remove a snapshot", str(vm))):
+            self._snapshots.remove(vm, snapshot, Deadline.after(self.session.clock, deadline_s))
 
     def find_snapshots(self, prefix: str) -> Sequence[SnapshotInfo]:
         """Return every snapshot on the platform whose name starts with ``prefix``."""
-        with translated(self._session.attempt("look for snapshots")):
+        with translated(self.session.attempt("look for snapshots")):
             return self._snapshots.find(prefix)
 
     def changed_extents(
@@ -185,12 +191,12 @@ class VSphereHypervisor:
             ChangeTrackingLost: it cannot be told; read the disk whole.
             SnapshotGone: the snapshot is not on the VM any more.
         """
-        with translated(self._session.attempt("tell changed blocks", str(vm))):
+        with translated(self.session.attempt("tell changed blocks", str(vm))):
             return self._tracking.changed_extents(vm, snapshot, disk_key, capacity_bytes, since)
 
     def history_mark(self) -> HistoryMark:
         """Return where the platform's history is now: its own time, and its newest event."""
-        with translated(self._session.attempt("tell the history", "")):
+        with translated(self.session.attempt("tell the history", "")):
             return self._history.mark()
 
     def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
@@ -199,14 +205,14 @@ class VSphereHypervisor:
         Raises:
             HistoryIncomplete: the platform does not remember.
         """
-        with translated(self._session.attempt("tell the history of a VM", str(vm))):
+        with translated(self.session.attempt("tell the history of a VM", str(vm))):
             return self._history.reverted_since(vm, moment)
 
     # ---- configuration and creation ----------------------------------------------------------------------
 
     def save_configuration(self, vm: VmId, *, log: TaskLog) -> SavedConfiguration:
         """Return all that is needed to create the VM again."""
-        with translated(self._session.attempt("describe a VM", str(vm))):
+        with translated(self.session.attempt("describe a VM", str(vm))):
             return self._configurations.save(vm, log=log)
 
     def create_vm(self, saved: SavedConfiguration, placement: VmPlacement, *, log: TaskLog) -> CreatedVm:
@@ -215,7 +221,7 @@ class VSphereHypervisor:
         Raises:
             VmCreationFailed: nothing is left on the platform.
         """
-        with translated(self._session.attempt("create a VM", placement.name)):
+        with translated(self.session.attempt("create a VM", placement.name)):
             return self._creation.create(saved, placement, log=log)
 
     def plan_vm(self, saved: SavedConfiguration, placement: VmPlacement) -> PlannedVm:
@@ -224,13 +230,13 @@ class VSphereHypervisor:
         Raises:
             VmCreationFailed: it cannot be created there; the message says what to do.
         """
-        with translated(self._session.attempt("plan a VM", placement.name)):
+        with translated(self.session.attempt("plan a VM", placement.name)):
             return self._creation.plan(saved, placement)
 
     def list_places(self) -> PlatformPlaces:
         """Return the datacenters, hosts, datastores and networks that a new VM can use."""
-        with translated(self._session.attempt("list its hosts and datastores")):
-            return self._session.run(lambda connection: places.list_places(connection.query()))
+        with translated(self.session.attempt("list its hosts and datastores")):
+            return self.session.run(lambda connection: places.list_places(connection.query()))
 
     def saved_hardware(self, saved: SavedConfiguration) -> SavedHardware:
         """Return what a saved VM was made of.
@@ -242,19 +248,19 @@ class VSphereHypervisor:
 
     def find_marked(self, name: str, mark: str) -> VmId | None:
         """Return the VM of a name that was created with a placement's mark, None when there is none."""
-        with translated(self._session.attempt("look for a VM", name)):
+        with translated(self.session.attempt("look for a VM", name)):
             return self._creation.find_marked(name, mark)
 
     def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[str, ...]:
         """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone."""
-        with translated(self._session.attempt("set the identity of a VM", str(vm))):
-            return give_identity(self._session, vm, saved)
+        with translated(self.session.attempt("set the identity of a VM", str(vm))):
+            return give_identity(self.session, vm, saved)
 
     # ---- control -----------------------------------------------------------------------------------------
 
     def rename_vm(self, vm: VmId, name: str) -> None:
         """Give the VM another display name."""
-        with translated(self._session.attempt("rename a VM", str(vm))):
+        with translated(self.session.attempt("rename a VM", str(vm))):
             self._control.rename(vm, name)
 
     def power_on(self, vm: VmId) -> None:
@@ -263,7 +269,7 @@ class VSphereHypervisor:
         Raises:
             PowerOperationFailed: it does not start.
         """
-        with translated(self._session.attempt("power on a VM", str(vm))):
+        with translated(self.session.attempt("power on a VM", str(vm))):
             self._control.power_on(vm)
 
     def power_off(self, vm: VmId) -> None:
@@ -272,19 +278,19 @@ class VSphereHypervisor:
         Raises:
             PowerOperationFailed: it does not stop.
         """
-        with translated(self._session.attempt("power off a VM", str(vm))):
+        with translated(self.session.attempt("power off a VM", str(vm))):
             self._control.power_off(vm)
 
     def destroy_vm(self, vm: VmId) -> None:
         """Delete the VM with its disks; a VM that is gone already is fine."""
-        with translated(self._session.attempt("delete a VM", str(vm))):
+        with translated(self.session.attempt("delete a VM", str(vm))):
             self._control.destroy(vm)
 
     # ---- the session -------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Log out; never raises."""
-        self._session.close()
+        self.session.close()
 
     def __enter__(self) -> Self:
         return self

@@ -159,7 +159,7 @@ class VSphereSession:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
             OperationalError: the new login failed.
         """
-        connection = self._current()
+        connection = self.current()
         try:
             return action(connection)
         except vim.fault.NotAuthenticated:
@@ -179,7 +179,7 @@ class VSphereSession:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
         self.run(require_login)
-        return self._current().stub.session_cookie()
+        return self.current().stub.session_cookie()
 
     def close(self) -> None:
         """Log out and let go of all connections; never raises."""
@@ -194,7 +194,12 @@ class VSphereSession:
         if self._keeper.is_alive():
             self._keeper.join(_LOGOUT_TIMEOUT_S)
 
-    def _current(self) -> Connection:
+    def current(self) -> Connection:
+        """Return the connection as it is, without a look whether it still works.
+
+        Raises:
+            SessionClosed: the session was closed.
+        """
         connection = self._connection
         if connection is None:
             raise SessionClosed(address=self.platform.address)
@@ -202,7 +207,7 @@ class VSphereSession:
 
     def _log_in_again(self, expired_generation: int) -> Connection:
         with self._lock:
-            current = self._current()
+            current = self.current()
             if current.generation != expired_generation:
                 return current
             _log.info("session at %s expired, logging in again", self.platform.address)

@@ -156,7 +156,7 @@ class Story:
 
     def strike(self, event: Backup) -> None:
         if event.trouble == "cancel":
-            for row in self.lab.engine._manager.unfinished():
+            for row in self.lab.engine.manager.unfinished():
                 self.lab.engine.execute(CancelTask(task=row.id))
         elif event.trouble == "break":
             self.host.faults.fail_read_at = 0

@@ -77,9 +77,9 @@ class FailingStorage:
         self._root = os.path.realpath(root)
         self._grave = Path(f"{self._root}.grave")
         self._at_step = at_step
-        self._dice = dice
+        self.dice = dice
         self._reads = _READS if gone else ()
-        self._paths: dict[int, str] = {}
+        self.paths: dict[int, str] = {}
         self._unsynced: dict[int, int] = {}
         self._changes: list[_Change] = []
         self.count = 0
@@ -90,17 +90,17 @@ class FailingStorage:
     def _path(self, target: Any, dir_fd: int | None = None) -> str | None:
         """Return the real path of an argument below the root, None for others."""
         if isinstance(target, int):
-            return self._paths.get(target)
+            return self.paths.get(target)
         try:
             text = os.fsdecode(target).removeprefix(_LONG_OF_WINDOWS)
         except TypeError:
             return None
         if dir_fd is not None and not text.startswith(os.sep):
-            text = f"{self._paths.get(dir_fd, os.sep)}{os.sep}{text}"
+            text = f"{self.paths.get(dir_fd, os.sep)}{os.sep}{text}"
         inside = text == self._root or text.startswith(self._root + os.sep)
         return text if inside else None
 
-    def _step(self, name: str) -> None:
+    def step(self, name: str) -> None:
         self.count += 1
         try:
             self._at_step(self.count, name)
@@ -117,9 +117,9 @@ class FailingStorage:
                 return real(path, flags, *args, dir_fd=dir_fd, **kwargs)
             fresh = bool(flags & os.O_CREAT) and _mode(where) is None
             if fresh or self._reads:
-                self._step("open")
+                self.step("open")
             descriptor = real(path, flags, *args, dir_fd=dir_fd, **kwargs)
-            self._paths[descriptor] = where
+            self.paths[descriptor] = where
             if fresh:
                 self._created(where)
             return descriptor
@@ -136,39 +136,39 @@ class FailingStorage:
 
     def _close(self, real: Callable[..., None]) -> Callable[..., None]:
         def call(descriptor: int) -> None:
-            self._paths.pop(descriptor, None)
+            self.paths.pop(descriptor, None)
             real(descriptor)
 
         return call
 
     def _write(self, name: str, real: Callable[..., int]) -> Callable[..., int]:
         def call(descriptor: int, data: Any, *args: Any) -> int:
-            if descriptor not in self._paths:
+            if descriptor not in self.paths:
                 return real(descriptor, data, *args)
             parts = data if name in ("writev", "pwritev") else [data]
             try:
-                self._step(name)
+                self.step(name)
             except PowerCut:
                 whole = b"".join(bytes(part) for part in parts)
-                torn = whole[: self._dice.randrange(len(whole) + 1)]
-                if self._dice.random() < 0.5:  # nobody writes after the cut but the first that it meets
+                torn = whole[: self.dice.randrange(len(whole) + 1)]
+                if self.dice.random() < 0.5:  # nobody writes after the cut but the first that it meets
                     with suppress(OSError):
                         real(descriptor, [torn] if name in ("writev", "pwritev") else torn, *args)
                 raise
-            self._mark(descriptor)
+            self.mark(descriptor)
             return real(descriptor, data, *args)
 
         return call
 
-    def _mark(self, descriptor: int) -> None:
+    def mark(self, descriptor: int) -> None:
         found = os.fstat(descriptor)
         self._unsynced.setdefault(found.st_ino, found.st_size)
 
     def _sync(self, name: str, real: Callable[..., None]) -> Callable[..., None]:
         def call(descriptor: int) -> None:
-            if descriptor not in self._paths:
+            if descriptor not in self.paths:
                 return real(descriptor)
-            self._step(name)
+            self.step(name)
             inode = os.fstat(descriptor).st_ino
             self._unsynced.pop(inode, None)
             self._changes = [one for one in self._changes if inode not in one.directories]
@@ -181,7 +181,7 @@ class FailingStorage:
             old, new = self._path(source), self._path(target)
             if old is None or new is None:
                 return real(source, target, **kwargs)
-            self._step(name)
+            self.step(name)
             kept = self._keep(new)
             real(source, target, **kwargs)
 
@@ -201,7 +201,7 @@ class FailingStorage:
             return None
         with suppress(FileExistsError):
             _make(self._grave)
-        kept = str(self._grave / f"{self.count}-{self._dice.randrange(1 << 60)}")
+        kept = str(self._grave / f"{self.count}-{self.dice.randrange(1 << 60)}")
         os.link(path, kept)
         return kept
 
@@ -210,7 +210,7 @@ class FailingStorage:
             where = self._path(path, dir_fd)
             if where is None:
                 return real(path, dir_fd=dir_fd)
-            self._step("unlink")
+            self.step("unlink")
             kept = self._keep(where)
             real(path, dir_fd=dir_fd)
             if kept is not None:
@@ -225,7 +225,7 @@ class FailingStorage:
             if where is None:
                 return real(path, *args, **kwargs)
             if not stat.S_ISDIR(_mode(where) or 0):
-                self._step("mkdir")
+                self.step("mkdir")
             real(path, *args, **kwargs)
             self._note(where, undo=lambda: _remove_directory(where))
             return None
@@ -237,7 +237,7 @@ class FailingStorage:
             where = self._path(path, dir_fd)
             if where is None:
                 return real(path, dir_fd=dir_fd)
-            self._step("rmdir")
+            self.step("rmdir")
             real(path, dir_fd=dir_fd)
             self._note(where, undo=lambda: _make(where))
             return None
@@ -247,7 +247,7 @@ class FailingStorage:
     def _truncate(self, real: Callable[..., None]) -> Callable[..., None]:
         def call(target: Any, length: int) -> None:
             if self._path(target) is not None:
-                self._step("truncate")
+                self.step("truncate")
             real(target, length)
 
         return call
@@ -255,7 +255,7 @@ class FailingStorage:
     def _read(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             if args and self._path(args[0], kwargs.get("dir_fd")) is not None:
-                self._step(name)
+                self.step(name)
             return real(*args, **kwargs)
 
         return call
@@ -268,7 +268,7 @@ class FailingStorage:
             writes = any(letter in mode for letter in "wxa+")
             fresh = writes and _mode(where) is None
             if fresh or (writes and "w" in mode) or self._reads:
-                self._step("open")
+                self.step("open")
             opened = real(file, mode, *args, **kwargs)
             if fresh:
                 self._created(where)
@@ -306,14 +306,14 @@ class FailingStorage:
             try:
                 yield self
             finally:
-                for descriptor in list(self._paths):
-                    self._paths.pop(descriptor, None)
+                for descriptor in list(self.paths):
+                    self.paths.pop(descriptor, None)
                     with suppress(OSError):
                         close(descriptor)
 
     def lose_unsynced(self) -> None:
         """Do to the standby what a power failure does; afterwards this object is used up."""
-        for change in reversed(self._changes[self._dice.randrange(len(self._changes) + 1) :]):
+        for change in reversed(self._changes[self.dice.randrange(len(self._changes) + 1) :]):
             with suppress(OSError):
                 change.undo()
         for folder, _, names in os.walk(self._root):
@@ -322,7 +322,7 @@ class FailingStorage:
                 found = _stat(path)
                 synced = self._unsynced.get(found.st_ino)
                 if synced is not None and found.st_size > synced:
-                    os.truncate(path, self._dice.randint(synced, found.st_size))
+                    os.truncate(path, self.dice.randint(synced, found.st_size))
 
 
 class _WatchedFile:
@@ -332,24 +332,24 @@ class _WatchedFile:
         self._file = file
         self._storage = storage
         self._descriptor: int = file.fileno()
-        storage._paths[self._descriptor] = where
+        storage.paths[self._descriptor] = where
 
     def write(self, data: bytes) -> int:
         storage = self._storage
         try:
-            storage._step("write")
+            storage.step("write")
         except PowerCut:
-            self._file.write(bytes(data)[: storage._dice.randrange(len(data) + 1)])
+            self._file.write(bytes(data)[: storage.dice.randrange(len(data) + 1)])
             raise
-        storage._mark(self._descriptor)
+        storage.mark(self._descriptor)
         return cast(int, self._file.write(data))
 
     def truncate(self, length: int) -> int:
-        self._storage._step("truncate")
+        self._storage.step("truncate")
         return cast(int, self._file.truncate(length))
 
     def close(self) -> None:
-        self._storage._paths.pop(self._descriptor, None)
+        self._storage.paths.pop(self._descriptor, None)
         self._file.close()
 
     def __getattr__(self, name: str) -> Any:

@@ -153,7 +153,7 @@ class LocalHost(DiskHost):
         with self.lock:
             vm = LocalVm(self._next("vm"), name, str(uuid.uuid4()), {}, powered_on, tracking_supported)
             for number, capacity in enumerate(capacities):
-                disk = self._new_disk(vm.id, 2000 + number, f"Hard disk {number + 1}", capacity)
+                disk = self.new_disk(vm.id, 2000 + number, f"Hard disk {number + 1}", capacity)
                 vm.disks[disk.key] = disk
             self._state.vms[vm.id] = vm
             self.save()
@@ -368,7 +368,7 @@ class LocalHost(DiskHost):
         self._state.counter += 1
         return f"{kind}-{self._state.counter}"
 
-    def _new_disk(self, vm: str, key: int, label: str, capacity_bytes: int) -> LocalDisk:
+    def new_disk(self, vm: str, key: int, label: str, capacity_bytes: int) -> LocalDisk:
         file = f"{vm}-{key}.raw"
         with (self.root / file).open("wb") as new:
             new.truncate(capacity_bytes)

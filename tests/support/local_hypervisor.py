@@ -315,12 +315,12 @@ class LocalFactory:
     """Fulfils :class:`app.core.hypervisor.HypervisorFactory` for hosts by address. Thread: any."""
 
     def __init__(self, *hosts: LocalHost) -> None:
-        self._hosts = {host.address: host for host in hosts}
+        self.hosts = {host.address: host for host in hosts}
         self.sessions: list[LocalSession] = []
 
     def inspect(self, address: str, port: int) -> ServerCertificate:
         """Return a certificate."""
-        if address not in self._hosts:
+        if address not in self.hosts:
             raise PlatformUnreachable(address=address, port=port, detail="no route")
         return ServerCertificate(
             thumbprint_sha256=":".join(["AB"] * 32),
@@ -333,7 +333,7 @@ class LocalFactory:
 
     def connect(self, platform: Platform, password: str) -> LocalSession:
         """Log in."""
-        host = self._hosts.get(platform.address)
+        host = self.hosts.get(platform.address)
         if host is None or host.faults.unreachable:
             raise PlatformUnreachable(address=platform.address, port=platform.port, detail="no route")
         host.faults.call("connect")

@@ -31,7 +31,7 @@ MAX_WAITING_EVENT_BYTES = 8 * 1024 * 1024
 """Events that wait for a caller to read them; one that lets more pile up is cut off."""
 MAX_WAITING_REPLY_BYTES = 2 * MAX_REPLY_BYTES
 """The same for replies; a request counts as under way until its reply is on its way."""
-_MAX_WAITING_BYTES = {False: MAX_WAITING_EVENT_BYTES, True: MAX_WAITING_REPLY_BYTES}
+MAX_WAITING_BYTES = {False: MAX_WAITING_EVENT_BYTES, True: MAX_WAITING_REPLY_BYTES}
 SILENCE_S = 30.0
 """A caller that says nothing for so long is gone: callers ping every few seconds."""
 
@@ -134,7 +134,7 @@ class Session:
             if self._ended:
                 return False
             self._waiting_bytes[of_request] += len(outgoing.data)
-            is_too_slow = self._waiting_bytes[of_request] > _MAX_WAITING_BYTES[of_request]
+            is_too_slow = self._waiting_bytes[of_request] > MAX_WAITING_BYTES[of_request]
             if not is_too_slow:
                 self._outgoing.append(outgoing)
                 self._changed.notify_all()

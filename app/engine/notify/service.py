@@ -96,7 +96,7 @@ class Notifier:
 
     def start(self) -> None:
         """Begin to listen."""
-        self._unsubscribe = self._bus.subscribe(self._on_event)
+        self._unsubscribe = self._bus.subscribe(self.hear)
         self._thread.start()
 
     def close(self) -> None:
@@ -114,7 +114,8 @@ class Notifier:
 
     # --- listening ---------------------------------------------------------------------------------------------
 
-    def _on_event(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
+        """Take a failure to tell; the bus calls it. What exceeds the room is counted only."""
         if not isinstance(event, TaskFailed) or event.is_tried_again:
             return
         with self._changed:

@@ -124,7 +124,7 @@ def test_a_point_that_is_not_there_leaves_no_offer(site: Site) -> None:
 
 def test_an_engine_that_ends_offers_nothing_more(site: Site) -> None:
     made = offer(site, over_tcp=True)
-    site.lab.engine._offers.close()
+    site.lab.engine.offers.close()
     assert site.door.ask(ListOffers()) == ()
     with refused(NoMoreOffers):
         site.door.execute(OfferPoint(standby=made.standby, point=made.point))

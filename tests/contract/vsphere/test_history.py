@@ -62,7 +62,7 @@ def frozen_once(vsphere: VSphereHypervisor, vm: VmId) -> SnapshotId:
 
 def revert(vsphere: VSphereHypervisor, vm: VmId, snapshot: SnapshotId | None) -> None:
     """Bring a VM back as somebody else would; None: to the current snapshot."""
-    session = vsphere._session
+    session = vsphere.session
     waiting = Waiting(operation="revert", deadline=Deadline.after(SystemClock(), 30))
 
     def start(connection: Connection) -> Any:
@@ -197,7 +197,7 @@ def test_a_time_without_reverts_is_told_as_such(vsphere: VSphereHypervisor, targ
 @pytest.mark.parametrize(("hours", "code"), [(0, "doctor.clock_agrees"), (8, "doctor.clock_differs")])
 def test_the_doctor_compares_the_clocks(simulator: VSphereSimulator, hours: int, code: str) -> None:
     with logged_in(simulator) as vsphere:
-        platform = vsphere._session.platform
+        platform = vsphere.session.platform
 
     def now() -> datetime:
         return datetime.now(UTC) + timedelta(hours=hours)

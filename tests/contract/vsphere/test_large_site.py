@@ -61,7 +61,7 @@ def test_datacenter_of_a_vm_is_found_as_fast_in_a_deep_folder(tmp_path: Path) ->
     def questions_for_a_file(spec: SimulatorSpec, folder: Path) -> int:
         with running(spec, folder) as (simulator, vsphere):
             (vm,) = vsphere.list_vms()
-            access = VSphereAccess(vsphere._session)
+            access = VSphereAccess(vsphere.session)
             before = questions(simulator)
             assert "dcPath=Shanghai" in access.https_file("[ds1] web/web.vmx", vm.id).target
             return questions(simulator) - before

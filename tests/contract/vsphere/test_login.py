@@ -120,7 +120,7 @@ def test_idle_session_is_kept_alive_and_replaced_when_it_was_lost(target: Target
     session.open()
     try:
         session.run(lambda connection: connection.content.sessionManager.Logout())
-        wait_until(lambda: session._current().generation == 2, what="the keep-alive's new login")
+        wait_until(lambda: session.current().generation == 2, what="the keep-alive's new login")
     finally:
         session.close()
 
@@ -138,7 +138,7 @@ def test_secrets_are_in_no_representation(target: Target) -> None:
     session.open()
     try:
         cookie = session.cookie()
-        text = f"{session!r} {session._current()!r} {session.endpoint!r}"
+        text = f"{session!r} {session.current()!r} {session.endpoint!r}"
     finally:
         session.close()
     assert target.password not in text

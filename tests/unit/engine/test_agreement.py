@@ -83,5 +83,5 @@ def test_what_another_console_wrote_and_deleted_is_seen_when_points_are_compared
         points = [made(lab), made(lab), made(lab)]
         with lab.repository() as repository:  # stands for the other console
             repository.delete_point(points[1])
-        lab.engine._points.compare(lab.standby, "")
+        lab.engine.points.compare(lab.standby, "")
         assert set(lab.listed()) == {points[0], points[2]}

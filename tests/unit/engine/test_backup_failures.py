@@ -51,7 +51,7 @@ def test_cancelling_at_any_step_leaves_no_snapshot_and_no_point(lab: EngineLab, 
 
     def cancel_at_the_step(call: str) -> None:
         if call == step:
-            (task,) = [row.id for row in lab.engine._manager.unfinished()]
+            (task,) = [row.id for row in lab.engine.manager.unfinished()]
             lab.engine.execute(CancelTask(task=task))
 
     lab.host.faults.on_call = cancel_at_the_step

@@ -93,7 +93,7 @@ def test_a_platform_that_cannot_be_used_is_not_remembered(
     lab: EngineLab, change: dict[str, object], error: type[OperationalError]
 ) -> None:
     lab.host.address = "kvm.test"
-    lab.factory._hosts["second"] = lab.host
+    lab.factory.hosts["second"] = lab.host
     values = {"name": "second", "address": "second", "user": "root", "password": PASSWORD, **change}
     with pytest.raises(error):
         lab.engine.execute(RegisterPlatform(**values))  # type: ignore[arg-type]
@@ -277,7 +277,7 @@ def test_closing_stops_what_runs_cleanly_and_keeps_what_waits(tmp_path: Path) ->
         wait_until(lambda: gate.waiting == 1)
         closer = threading.Thread(target=lab.engine.close)
         closer.start()
-        wait_until(lambda: lab.engine._manager._live[running][1].context.cancel.is_cancelled)
+        wait_until(lambda: running in lab.engine.manager.stopping())
         gate.open()
         closer.join()
         assert states(lab) == {running: TaskState.STOPPED, waiting: TaskState.PENDING}

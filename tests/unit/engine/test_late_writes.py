@@ -99,7 +99,7 @@ def test_closing_while_a_write_takes_too_long_writes_nothing_twice_and_loses_not
 def full_catalog(lab: EngineLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Let the catalog refuse every change while the event is set."""
     is_full = threading.Event()
-    database = lab.catalog.tasks._database
+    database, _ = lab.catalog.databases
     write = database.write
 
     @contextmanager
@@ -122,19 +122,19 @@ def test_the_end_of_a_task_outlives_a_full_disk_of_the_catalog(
 ) -> None:
     with EngineLab(tmp_path) as lab, full_catalog(lab, monkeypatch) as is_full:
         vm = filled_vm(lab)
-        work = lab.engine._manager._work
+        work = lab.engine.manager._work
 
         def fills_up(job: Job, record: TaskRecord) -> None:
             is_full.set()
             work(job, record)
 
-        monkeypatch.setattr(lab.engine._manager, "_work", fills_up)
+        monkeypatch.setattr(lab.engine.manager, "_work", fills_up)
         task = lab.start_backup(vm)
         wait_until(lambda: any(isinstance(event, TaskFailed) for event in lab.events), what="the failure")
         assert state_of(lab, task) is TaskState.PENDING
         is_full.clear()
         wait_until(lambda: state_of(lab, task) is TaskState.FAILED, what="its end in the catalog")
-        monkeypatch.setattr(lab.engine._manager, "_work", work)
+        monkeypatch.setattr(lab.engine.manager, "_work", work)
         assert lab.finished(lab.start_backup(vm)).task.state is TaskState.COMPLETED
 
 

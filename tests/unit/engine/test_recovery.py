@@ -29,7 +29,7 @@ MIB = 1 << 20
 def left_by_a_crash(lab: EngineLab, vm: VmId, state: TaskState) -> TaskRecord:
     """Write a task into the catalog as a crash would leave it."""
     request = StartBackup(platform=lab.platform, vm=vm, vm_name="web", standby=lab.standby, rule_name="nightly")
-    record = lab.engine._executor.queued(request).record
+    record = lab.engine.executor.queued(request).record
     lab.catalog.tasks.add(record)
     if state is not TaskState.PENDING:
         lab.catalog.tasks.enter(record.id, state, lab.clock.now())

@@ -36,7 +36,7 @@ def backed_up(lab: EngineLab) -> tuple[VmId, RestorePoint, dict[int, bytes]]:
 def cancel_at(lab: EngineLab, step: str) -> None:
     def hook(call: str) -> None:
         if call == step:
-            for row in lab.engine._manager.unfinished():
+            for row in lab.engine.manager.unfinished():
                 lab.engine.execute(CancelTask(task=row.id))
 
     lab.host.faults.on_call = hook
@@ -315,7 +315,7 @@ def test_a_running_task_cannot_be_asked_for_once_more(lab: EngineLab) -> None:
 
     def hook(call: str) -> None:
         if call == "create_vm":
-            for row in lab.engine._manager.unfinished():
+            for row in lab.engine.manager.unfinished():
                 with pytest.raises(TaskNotEnded) as caught:
                     lab.engine.execute(RetryTask(task=row.id))
                 refused.append(caught.value)

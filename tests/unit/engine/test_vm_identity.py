@@ -214,7 +214,7 @@ def test_an_original_with_a_left_out_disk_is_refused_before_anything_starts(lab:
 
 def add_disk(lab: EngineLab, vm: VmId, key: int) -> None:
     with lab.host.lock:
-        lab.host.vm(vm).disks[key] = lab.host._new_disk(vm, key, "Hard disk 9", 4096)
+        lab.host.vm(vm).disks[key] = lab.host.new_disk(vm, key, "Hard disk 9", 4096)
 
 
 def test_a_disk_that_was_added_after_the_point_is_refused_too(lab: EngineLab) -> None:

@@ -23,8 +23,7 @@ from app.contract.tasks import SampleProgress
 from app.contract.wire import encode_request
 from app.domain.events import TaskFailed
 from app.domain.ids import TaskId, VmId
-from app.engine.door import caller as session
-from app.engine.door import server
+from app.engine.door import caller, server
 from app.engine.door.server import DoorServer
 from tests.support.logguard import LogGuard
 from tests.support.scripted_door import ScriptedDoor
@@ -266,7 +265,7 @@ def test_a_flood_of_pings_does_not_fill_the_memory(
     enter: Knock, client: RemoteDoor, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, log_guard: LogGuard
 ) -> None:
     log_guard.allow("does not read what it is sent")
-    monkeypatch.setitem(session._MAX_WAITING_BYTES, False, 64 * 1024)
+    monkeypatch.setitem(caller.MAX_WAITING_BYTES, False, 64 * 1024)
     ping = encode_frame(Frame(Kind.PING)) * 1000
     with enter() as connection:
         connection.settimeout(5)

@@ -5,16 +5,16 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from app.contract import handshake
 from app.contract.client import RemoteDoor
 from app.contract.endpoint import ENDPOINT_FILE
 from app.contract.errors import DoorUnsafe, EngineAway, EngineFault, EngineVersionDiffers
-from app.contract.frames import Frame, Kind, send_frame
+from app.contract.frames import Frame, receive_frame
 from app.contract.platforms import ListPlatforms, ListVms
 from app.contract.tasks import CancelTask, SampleProgress
 from app.domain.engine_events import EngineFound, EngineLost
@@ -22,6 +22,7 @@ from app.domain.errors import OperationalError
 from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.states import TaskState
+from app.engine.door import caller
 from app.engine.door.server import DoorServer
 from app.engine.errors import TaskUnknown
 from tests.support.logguard import LogGuard
@@ -152,30 +153,35 @@ def test_a_request_under_way_when_the_engine_goes_says_so(tmp_path: Path, script
         closing.result(20)
 
 
-def test_an_engine_that_is_silent_is_lost(tmp_path: Path, scripted: ScriptedDoor) -> None:
-    with DoorServer.open(scripted, tmp_path) as server:
-        frozen = server._lock
-        with RemoteDoor(tmp_path, ping_s=0.05, silence_s=0.3) as client:
-            client.wait_until_connected(10)
-            heard: list[type[Event]] = []
-            client.subscribe(lambda event: heard.append(type(event)))
-            session = next(iter(server._sessions))
-            with frozen, session._changed:  # nothing moves on the engine's side, but its sockets stay open
-                wait_until(lambda: EngineLost in heard, what="the loss of a silent engine")
+def test_an_engine_that_is_silent_is_lost(
+    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_frozen, goes_on = threading.Event(), threading.Event()
+
+    def receive_and_stop(connection: socket.socket, *, most_bytes: int) -> Frame:
+        frame = receive_frame(connection, most_bytes=most_bytes)
+        if is_frozen.is_set():
+            goes_on.wait(20)
+        return frame
+
+    monkeypatch.setattr(caller, "receive_frame", receive_and_stop)
+    with DoorServer.open(scripted, tmp_path), RemoteDoor(tmp_path, ping_s=0.05, silence_s=0.3) as client:
+        client.wait_until_connected(10)
+        heard: list[type[Event]] = []
+        client.subscribe(lambda event: heard.append(type(event)))
+        is_frozen.set()  # nothing is answered on the engine's side, but its sockets stay open
+        try:
+            wait_until(lambda: EngineLost in heard, what="the loss of a silent engine")
+        finally:
+            is_frozen.clear()
+            goes_on.set()
 
 
 @pytest.mark.allows_log(r"a caller was not let in: 0\.")
 def test_another_version_is_told_apart_from_an_engine_that_is_away(
     tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def of_the_future(connection: socket.socket, secret: bytes) -> None:
-        hello = handshake._received(connection, Kind.HELLO, handshake._Hello)
-        nonce = bytes(32)
-        proof = handshake._proof(secret, b"engine", hello.nonce, nonce)
-        challenge = handshake._Challenge(handshake.PROTOCOL, "99.0", nonce, proof)
-        send_frame(connection, Frame(Kind.CHALLENGE, msgspec.json.encode(challenge)))
-        raise handshake.OtherVersion(hello.version)
-
+    of_the_future = partial(handshake.receive_caller, version="99.0")
     monkeypatch.setattr("app.engine.door.server.receive_caller", of_the_future)
     with DoorServer.open(scripted, tmp_path), RemoteDoor(tmp_path) as client:
         with pytest.raises(EngineVersionDiffers, match=r"99\.0"):

@@ -95,7 +95,7 @@ def test_every_byte_that_was_read_is_under_every_chart(lab: RuleLab) -> None:
     web = filled_vm(lab)
     rule = lab.rule(web)
     lab.at(local(12))
-    lab.engine._recorder.sample()
+    lab.engine.recorder.sample()
     read_bytes = lab.engine.ask(ReadStatistics(rule=rule)).read_bytes
     assert read_bytes > 0
 
@@ -111,7 +111,7 @@ def test_every_byte_that_was_read_is_under_every_chart(lab: RuleLab) -> None:
     last = live.points[-1].at
     assert lab.engine.ask(ReadTraffic(range=TrafficRange.LIVE, rule=rule, since=last)).points == ()
     lab.turnable.turn(3 * 3600)
-    lab.engine._recorder.sample()
+    lab.engine.recorder.sample()
     assert charts(TrafficRange.LIVE) == [0, 0, 0]
     assert charts(TrafficRange.DAY) == charts(TrafficRange.HISTORY) == [read_bytes] * 3
 

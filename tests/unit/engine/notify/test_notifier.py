@@ -237,7 +237,7 @@ def test_a_refusal_is_not_tried_again(lab: EngineLab, hook: WebhookServer) -> No
 
 def test_a_flood_of_failures_is_bounded_and_its_rest_counted(lab: EngineLab, hook: WebhookServer) -> None:
     notifying = NotifierLab(lab, to(hook, desktop=False), ())
-    unsubscribe = notifying.bus.subscribe(notifying.notifier._on_event)
+    unsubscribe = notifying.bus.subscribe(notifying.notifier.hear)
     for number in range(MAX_WAITING + 7):
         notifying.fail(TaskId(f"nobody-{number}"))
     unsubscribe()

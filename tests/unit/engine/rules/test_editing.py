@@ -250,7 +250,7 @@ def test_data_that_a_task_uses_is_not_deleted(lab: RuleLab) -> None:
     rule = lab.rule(lab.host.add_vm("web"))
     lab.at(local(12))
     (known,) = lab.catalog.points.find()
-    lab.engine._manager.set_limits(Limits(max_tasks=0, max_tasks_per_host=1))
+    lab.engine.manager.set_limits(Limits(max_tasks=0, max_tasks_per_host=1))
     verify = StartVerify(standby=lab.standby, target_path="vm/web", point=known.point.id)
     lab.engine.execute(verify)
     assert lab.engine.ask(PreviewRuleDeletion(rule=rule)).blocked_by == ("verify web",)
@@ -258,7 +258,7 @@ def test_data_that_a_task_uses_is_not_deleted(lab: RuleLab) -> None:
         lab.engine.execute(DeleteRule(rule=rule, delete_data=True))
     lab.engine.execute(DeleteRule(rule=rule, delete_data=False))
     assert len(lab.catalog.points.find()) == 1
-    lab.engine._manager.set_limits(ONE_AT_A_TIME)
+    lab.engine.manager.set_limits(ONE_AT_A_TIME)
 
 
 def test_deleting_a_rule_stops_its_running_backup_first(lab: RuleLab) -> None:
@@ -319,7 +319,7 @@ def test_rules_and_vms_that_are_not_there_are_named(lab: RuleLab) -> None:
 
 
 def test_run_now_goes_before_what_waits_and_leaves_out_what_runs(lab: RuleLab) -> None:
-    lab.engine._manager.set_limits(ONE_AT_A_TIME)
+    lab.engine.manager.set_limits(ONE_AT_A_TIME)
     gate = Gate(lab)
     first, second, third = (lab.host.add_vm(f"vm{number}") for number in range(3))
     rule = lab.rule(first, second, third)

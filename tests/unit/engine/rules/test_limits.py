@@ -55,4 +55,4 @@ def test_changed_limits_stand_in_the_operators_file_and_reach_the_transports(tmp
     limit_keeper(installation, transports)(TaskLimits(tasks=16, buffer_mb=2))
     again = Installation.find(folders_in(tmp_path)).settings
     assert (again.bk_tsk_thd, again.i2vp_transbuffer) == (16, 2)
-    assert transports._options.transfer_buffer_bytes == 2 * MIB
+    assert transports.options.transfer_buffer_bytes == 2 * MIB

@@ -92,7 +92,7 @@ def test_the_list_of_platforms_shows_what_was_last_seen_and_asks_nobody(lab: Rul
 
 def test_a_licence_that_allows_no_backups_is_told_at_once(lab: RuleLab) -> None:
     lab.host.faults.refuse_licence = True
-    lab.factory._hosts["second"] = lab.host
+    lab.factory.hosts["second"] = lab.host
     with pytest.raises(LicenseRefused):
         lab.engine.execute(RegisterPlatform(name="second", address="second", user="root", password=PASSWORD))
     assert len(lab.engine.ask(ListPlatforms())) == 1

@@ -75,7 +75,7 @@ def test_a_point_that_a_task_uses_goes_at_the_next_run(lab: RuleLab) -> None:
     lab.rule(lab.host.add_vm("web"), policy=periodic(retention=Retention(period=1)))
     lab.at(local(12))
     (old,) = lab.catalog.points.find()
-    manager = lab.engine._manager
+    manager = lab.engine.manager
     manager.set_limits(Limits(max_tasks=0, max_tasks_per_host=1))
     lab.turn_to(local(12, day=3))
     lab.engine.tick()

@@ -97,7 +97,7 @@ def test_a_backup_that_the_operator_stopped_is_not_tried_again(lab: RuleLab) -> 
 
     def stop(call: str) -> None:
         if call == "read":
-            for one in lab.engine._manager.unfinished():
+            for one in lab.engine.manager.unfinished():
                 lab.engine.execute(CancelTask(task=one.id))
 
     lab.host.faults.on_call = stop

@@ -11,11 +11,15 @@ from app.contract.rules import ChangeRulePolicy, StartVms, StopVms
 from app.domain.ids import RuleId
 from app.domain.policies import Weekday
 from app.domain.states import BackupKind, TaskKind, TaskState
+from app.engine.tasks.dispatcher import Limits
 from tests.support.rule_lab import BERLIN, BY_HAND, RuleLab, daily, local, once, periodic, weekly
 from tests.support.waiting import wait_until
 from tests.unit.engine.test_engine import Gate
 
 FULL, INCREMENTAL = BackupKind.FULL, BackupKind.INCREMENTAL
+
+
+NOTHING_BEGINS = Limits(max_tasks=0, max_tasks_per_host=1)
 
 
 def test_a_daily_rule_runs_every_day_at_its_time_and_the_first_run_is_full(lab: RuleLab) -> None:
@@ -218,7 +222,7 @@ def test_what_waits_when_the_engine_ends_runs_after_the_next_start(tmp_path: Pat
         lab.engine.tick()
         wait_until(lambda: gate.waiting == 1)
         assert [row.state for row in lab.tasks()].count(TaskState.PENDING) == 2
-        lab.engine._manager._closing = True  # from here on nothing new begins: as when the process dies
+        lab.engine.manager.set_limits(NOTHING_BEGINS)  # as when the process dies
         gate.open()
     host.faults.on_call = None
     with RuleLab(tmp_path, host=host, start=local(12, 1)) as lab:
