@@ -51,8 +51,8 @@ from app.engine.program.secretaccess import BoundedSecrets
 from app.engine.settings import EngineSettings
 from app.engine.tasks.dispatcher import Limits
 from app.engine.tasks.executor import Executor, with_candidate
-from app.engine.tasks.job import Job
 from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.running import RunningTask
 
 R = TypeVar("R")
 
@@ -275,8 +275,8 @@ class Engine:
     def _is_live(self, task: TaskId) -> bool:
         return self.manager.is_live(task)
 
-    def _after_backup(self, job: Job, request: StartBackup) -> None:
-        self._rules.after_backup(job, request)
+    def _after_backup(self, task: RunningTask, request: StartBackup) -> None:
+        self._rules.after_backup(task, request)
 
     def _plan_retry(self, record: TaskRecord, error: OperationalError, log: TaskLog) -> bool:
         return self._rules.retries.plan(record, error, log)

@@ -24,7 +24,7 @@ from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
 from app.engine.errors import NothingToBackUp
 from app.engine.platforms.disks import DiskOpener
 from app.engine.settings import EngineSettings
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 from app.repository import DiskDraft, PointDraft, PointWriter, Repository
 
 
@@ -49,7 +49,7 @@ class FrozenBackup:
 
     settings: EngineSettings
     platform_address: str
-    job: Job
+    task: RunningTask
     request: StartBackup
     hypervisor: Hypervisor
     repository: Repository
@@ -77,7 +77,7 @@ class FrozenBackup:
         configuration = self._save_configuration()
         plan, known = self._query_changes()
         plan, known = self._check_data(plan, known)
-        self.job.stages.enter(TaskState.RUNNING)
+        self.task.stages.enter(TaskState.RUNNING)
         self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))
         while True:
             try:
@@ -87,12 +87,12 @@ class FrozenBackup:
 
     @property
     def _context(self) -> TaskContext:
-        return self.job.context
+        return self.task.context
 
     # --- configuration -------------------------------------------------------------------------------------------
 
     def _save_configuration(self) -> SavedConfiguration:
-        self.job.stages.enter(TaskState.SAVING_CONFIGURATION)
+        self.task.stages.enter(TaskState.SAVING_CONFIGURATION)
         saved = self.patience.through(
             lambda: self.hypervisor.save_configuration(self.request.vm, log=self._context.log)
         )
@@ -123,7 +123,7 @@ class FrozenBackup:
         return disks
 
     def _query_changes(self) -> tuple[BackupPlan, dict[int, DiskExtents]]:
-        self.job.stages.enter(TaskState.QUERYING_CHANGES)
+        self.task.stages.enter(TaskState.QUERYING_CHANGES)
         self._chain, points = self._choose_chain()
         plan = plan_backup(
             self.request.kind, self._supported_disks(), points, tracking_wanted=self.tracking_wanted
@@ -174,7 +174,7 @@ class FrozenBackup:
     def _check_data(
         self, plan: BackupPlan, known: dict[int, DiskExtents]
     ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
-        self.job.stages.enter(TaskState.CHECKING_DATA)
+        self.task.stages.enter(TaskState.CHECKING_DATA)
         if plan.parent is not None:
             problem = parent_problem(self.repository, plan.parent, plan)
             if problem is not None:
@@ -226,7 +226,7 @@ class FrozenBackup:
         for level, message in [*((LogLevel.NORMAL, note) for note in plan.notes), *reasons]:
             if message not in self._told:
                 self._told.add(message)
-                self.job.log.write(level, message)
+                self.task.log.write(level, message)
 
     # --- writing -------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from app.engine.program.clockwatch import ClockWatch
 from app.engine.settings import EngineSettings
 from app.engine.standbys.leftovers import note_leftovers
 from app.engine.standbys.repositories import Repositories
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 from app.repository import Repository
 
 
@@ -58,7 +58,7 @@ class BackupServices:
 class BackupRun:
     """One backup of one VM. Thread: the task's."""
 
-    def __init__(self, services: BackupServices, job: Job, request: StartBackup) -> None:
+    def __init__(self, services: BackupServices, task: RunningTask, request: StartBackup) -> None:
         """Prepare.
 
         Raises:
@@ -67,10 +67,10 @@ class BackupRun:
         self._services = services
         self._catalog = services.catalog
         self._settings = services.settings
-        self._job = job
+        self._task = task
         self._request = request
         self._platform = services.sessions.platform(request.platform)
-        self._patience = patience_for(self._platform, services.settings.platform_outage_s, job.context)
+        self._patience = patience_for(self._platform, services.settings.platform_outage_s, task.context)
 
     def run(self) -> RestorePoint:
         """Make a restore point.
@@ -79,8 +79,8 @@ class BackupRun:
             OperationalError: it could not be made; nothing of it is visible.
             TaskCancelled: the operator stopped it.
         """
-        self._job.stages.enter(TaskState.PREPARING)
-        request, cancel = self._request, self._job.context.cancel
+        self._task.stages.enter(TaskState.PREPARING)
+        request, cancel = self._request, self._task.context.cancel
         with (
             self._services.repositories.lease(request.standby, request.target_path, cancel) as repository,
             self._services.sessions.connect_patiently(request.platform, self._patience) as hypervisor,
@@ -93,7 +93,7 @@ class BackupRun:
                 )
             if lied:
                 self._reset_tracking(hypervisor)
-            note_leftovers(repository, self._job.log)
+            note_leftovers(repository, self._task.log)
             here = identity_of(self._platform, hypervisor)
         note_identity(self._catalog.rules, self._request.platform, details.summary, here)
         self._note(point)
@@ -112,13 +112,13 @@ class BackupRun:
             rules=self._catalog.rules,
             tasks=self._catalog.tasks,
             successions=self._services.successions,
-            job=self._job,
+            task=self._task,
             hypervisor=hypervisor,
             repository=repository,
         )
         wanted = self._request
         self._request, details = self._patience.through(lambda: subject.find(wanted))
-        request, log = self._request, self._job.log
+        request, log = self._request, self._task.log
         for disk in details.disks:
             if disk.unsupported_reason is not None:
                 log.warning(messages.DISK_LEFT_OUT, disk=disk.label, reason=disk.unsupported_reason)
@@ -141,7 +141,7 @@ class BackupRun:
 
     def _prepare_tracking(self, hypervisor: Hypervisor, details: VmDetails) -> bool:
         """Return whether this backup uses change tracking, after switching it on where that is wanted."""
-        log, summary, wish = self._job.log, details.summary, self._request.tracking
+        log, summary, wish = self._task.log, details.summary, self._request.tracking
         if wish is ChangeTracking.OFF:
             log.info(messages.TRACKING_NOT_WANTED)
             return False
@@ -153,9 +153,9 @@ class BackupRun:
         if wish is ChangeTracking.IF_ENABLED:
             log.info(messages.TRACKING_NOT_ON)
             return False
-        self._job.context.cancel.check()
+        self._task.context.cancel.check()
         with self._tracking_switch(hypervisor):
-            is_on = hypervisor.enable_change_tracking(self._request.vm, log=log, cancel=self._job.context.cancel)
+            is_on = hypervisor.enable_change_tracking(self._request.vm, log=log, cancel=self._task.context.cancel)
         if is_on:
             log.info(messages.TRACKING_SWITCHED_ON)
             return True
@@ -166,7 +166,7 @@ class BackupRun:
         request = self._request
         target = SnapshotTarget(platform=request.platform, vm=request.vm, quiesce=False)
         journal = self._catalog.snapshot_journal
-        return TrackingSwitch(hypervisor, journal, self._job.context, target, self._settings)
+        return TrackingSwitch(hypervisor, journal, self._task.context, target, self._settings)
 
     def _hooks(self, details: VmDetails) -> HookRunner:
         request = self._request
@@ -182,12 +182,12 @@ class BackupRun:
             kind=request.kind.value,
         )
         hooks = read_hooks(self._catalog.settings).of_rule(request.rule)
-        return HookRunner(hooks, subject, self._job.context)
+        return HookRunner(hooks, subject, self._task.context)
 
     def _target(self, details: VmDetails) -> SnapshotTarget:
         runs = details.summary.power_state is PowerState.ON
         if self._request.quiesce and not runs:
-            self._job.log.info(messages.QUIESCE_NEEDS_RUNNING_VM)
+            self._task.log.info(messages.QUIESCE_NEEDS_RUNNING_VM)
         return SnapshotTarget(
             platform=self._request.platform, vm=self._request.vm, quiesce=self._request.quiesce and runs
         )
@@ -197,7 +197,7 @@ class BackupRun:
     def _freeze_and_copy(
         self, hypervisor: Hypervisor, repository: Repository, details: VmDetails, *, tracking_wanted: bool
     ) -> tuple[RestorePoint, bool]:
-        services, context = self._services, self._job.context
+        services, context = self._services, self._task.context
         scope = SnapshotScope(
             hypervisor, self._catalog.snapshot_journal, context, self._target(details), self._settings
         )
@@ -207,7 +207,7 @@ class BackupRun:
             work = FrozenBackup(
                 settings=self._settings,
                 platform_address=self._platform.address,
-                job=self._job,
+                task=self._task,
                 request=self._request,
                 hypervisor=hypervisor,
                 repository=repository,
@@ -228,11 +228,11 @@ class BackupRun:
         try:
             mark = hypervisor.history_mark()
         except OperationalError as error:
-            self._job.log.warning(messages.HISTORY_NOT_MARKED, detail=error.message)
+            self._task.log.warning(messages.HISTORY_NOT_MARKED, detail=error.message)
             return None
         platform = self._platform
         self._services.clock_watch.note_other(
-            ClockDoubtKind.PLATFORM, platform.id, platform.name, self._job.context.clock.now() - mark.at
+            ClockDoubtKind.PLATFORM, platform.id, platform.name, self._task.context.clock.now() - mark.at
         )
         return mark
 
@@ -241,7 +241,7 @@ class BackupRun:
     def _reset_tracking(self, hypervisor: Hypervisor) -> None:
         if not isinstance(hypervisor, ResettableTracking):
             return
-        context = self._job.context
+        context = self._task.context
         try:
             with context.cancel.shield(), self._tracking_switch(hypervisor):
                 if hypervisor.reset_change_tracking(self._request.vm, log=context.log, cancel=context.cancel):
@@ -251,7 +251,7 @@ class BackupRun:
 
     def _note(self, point: RestorePoint) -> None:
         """Tell of the point; a catalog that fails now takes nothing from it, for the repository is the truth."""
-        context, catalog = self._job.context, self._catalog
+        context, catalog = self._task.context, self._catalog
         context.log.info(messages.POINT_COMMITTED, point=point.id)
         try:
             catalog.points.put(self._request.standby, self._request.target_path, point)

@@ -21,7 +21,7 @@ from app.engine.platforms.identification import (
 )
 from app.engine.platforms.succession import Successions
 from app.engine.ports import RuleStore, TaskStore
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 from app.repository import Repository
 
 
@@ -35,7 +35,7 @@ class BackupSubject:
         rules: RuleStore,
         tasks: TaskStore,
         successions: Successions,
-        job: Job,
+        task: RunningTask,
         hypervisor: Hypervisor,
         repository: Repository,
     ) -> None:
@@ -43,7 +43,7 @@ class BackupSubject:
         self._rules = rules
         self._tasks = tasks
         self._successions = successions
-        self._job = job
+        self._task = task
         self._hypervisor = hypervisor
         self._repository = repository
 
@@ -63,7 +63,7 @@ class BackupSubject:
         if found.verdict is Verdict.MOVED:
             return self._follow(request, found, here), found.details
         if found.verdict is Verdict.UNSURE:
-            self._job.log.warning(messages.VM_UNSURE, name=found.details.summary.name, vm=request.vm)
+            self._task.log.warning(messages.VM_UNSURE, name=found.details.summary.name, vm=request.vm)
         return request, found.details
 
     def _named_today(self, request: StartBackup) -> tuple[StartBackup, ProtectedVm | None]:
@@ -89,9 +89,9 @@ class BackupSubject:
     def _follow(self, request: StartBackup, found: Subject, here: PlatformIdentity) -> StartBackup:
         vm = found.details.summary
         moves = {**self._other_moves(request, here, found.inventory), request.vm: vm}
-        self._job.log.warning(messages.VM_FOLLOWED, name=vm.name, old=request.vm, new=vm.id)
+        self._task.log.warning(messages.VM_FOLLOWED, name=vm.name, old=request.vm, new=vm.id)
         self._successions.follow_all(request.platform, moves)
-        self._tasks.set_vm(self._job.task, vm.id)
+        self._tasks.set_vm(self._task.id, vm.id)
         return msgspec.structs.replace(request, vm=vm.id)
 
     def _other_moves(

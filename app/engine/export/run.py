@@ -14,16 +14,16 @@ from app.engine.export.files import export_disk
 from app.engine.export.formats import format_of
 from app.engine.points.reading import opened_point
 from app.engine.standbys.repositories import Repositories
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 from app.repository import PointReader
 
 
 class ExportRun:
     """One export of one restore point. Thread: the task's."""
 
-    def __init__(self, repositories: Repositories, job: Job, request: StartExport) -> None:
+    def __init__(self, repositories: Repositories, task: RunningTask, request: StartExport) -> None:
         self._repositories = repositories
-        self._job = job
+        self._task = task
         self._request = request
 
     def run(self) -> Sequence[Path]:
@@ -33,8 +33,8 @@ class ExportRun:
             OperationalError: it could not be done; files of disks that were finished before stay.
             TaskCancelled: the operator stopped it; likewise.
         """
-        context, request = self._job.context, self._request
-        self._job.stages.enter(TaskState.PREPARING)
+        context, request = self._task.context, self._request
+        self._task.stages.enter(TaskState.PREPARING)
         folder = Path(request.folder)
         if not folder.is_dir():
             raise RequestRefused(detail=f"there is no folder {folder}.")
@@ -47,13 +47,13 @@ class ExportRun:
                 # All files are claimed before the first byte is written: what cannot be done is refused at once.
                 claims = [held.enter_context(ExportClaim(target)) for _, target in pairs]
                 context.progress.expect(sum(disk.capacity_bytes for disk, _ in pairs))
-                self._job.stages.enter(TaskState.RUNNING)
+                self._task.stages.enter(TaskState.RUNNING)
                 for (disk, target), claim in zip(pairs, claims, strict=True):
                     self._export(reader, disk, target, claim)
         return [target for _, target in pairs]
 
     def _export(self, reader: PointReader, disk: PointDisk, target: Path, claim: ExportClaim) -> None:
-        context, image = self._job.context, self._request.image
+        context, image = self._task.context, self._request.image
         export_disk(reader, disk, target, image, progress=context.progress, cancel=context.cancel, claim=claim)
         context.log.info(messages.DISK_EXPORTED, disk=disk.label, file=target, format=image.value)
 

@@ -34,7 +34,7 @@ from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, new_target, target_over
 from app.engine.settings import EngineSettings
 from app.engine.standbys.repositories import Repositories
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 from app.repository import PointReader
 
 
@@ -62,7 +62,7 @@ class RestoreServices:
 class RestoreRun:
     """One restore of one restore point. Thread: the task's."""
 
-    def __init__(self, services: RestoreServices, job: Job, request: StartRestore) -> None:
+    def __init__(self, services: RestoreServices, task: RunningTask, request: StartRestore) -> None:
         """Prepare.
 
         Raises:
@@ -75,14 +75,14 @@ class RestoreRun:
         self._journal = services.journal
         self._successions = services.successions
         self._settings = services.settings
-        self._job = job
+        self._task = task
         self._request = request
         platform = services.sessions.platform(request.platform)
-        self._patience = patience_for(platform, services.settings.platform_outage_s, job.context)
+        self._patience = patience_for(platform, services.settings.platform_outage_s, task.context)
 
     @property
     def _context(self) -> TaskContext:
-        return self._job.context
+        return self._task.context
 
     def run(self) -> VmId:
         """Restore the point and return the VM that holds it.
@@ -91,7 +91,7 @@ class RestoreRun:
             OperationalError: it could not be restored; what was created is removed, an original is untouched.
             TaskCancelled: the operator stopped it; likewise.
         """
-        self._job.stages.enter(TaskState.PREPARING)
+        self._task.stages.enter(TaskState.PREPARING)
         with (
             self._repositories.lease(
                 self._request.standby, self._request.target_path, self._context.cancel
@@ -163,7 +163,7 @@ class RestoreRun:
         original: Original | None,
     ) -> CreatedVm:
         """Create the VM and make it what it shall be, or leave nothing of it."""
-        self._job.stages.enter(TaskState.CREATING_VM)
+        self._task.stages.enter(TaskState.CREATING_VM)
         trace = RestoreTrace(
             task=self._context.task,
             platform=self._request.platform,
@@ -216,13 +216,13 @@ class RestoreRun:
         pairs = _pairs(point.point, created, target.name)
         preferred = self._request.transports or self._settings.transports
         opener = DiskOpener(hypervisor, self._transports, preferred, self._context, self._patience)
-        self._job.stages.enter(TaskState.RUNNING)
+        self._task.stages.enter(TaskState.RUNNING)
         for pair in pairs:
             # Twice: each byte is written and then read back.
             self._context.progress.expect(2 * _held_bytes(point, pair))
         for pair in pairs:
             self._fill(opener, point, created.id, target.placement.name, pair)
-        self._job.stages.enter(TaskState.VERIFYING)
+        self._task.stages.enter(TaskState.VERIFYING)
         for pair in pairs:
             self._prove(opener, point, created.id, target.placement.name, pair)
 

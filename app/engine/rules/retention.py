@@ -18,7 +18,7 @@ from app.engine import messages
 from app.engine.ports import RuleStore
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.rules.points import RulePoints
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 
 _KEEP_ALL = Retention(period=64, unit=PolicyUnit.QUARTERLY, keep_newest=1000)
 _MOST_DAYS = 3660
@@ -44,17 +44,17 @@ class RetentionService:
         self._zone = zone
         self._unfinished = unfinished
 
-    def apply(self, job: Job, rule: RuleId, vm: VmId) -> None:
+    def apply(self, task: RunningTask, rule: RuleId, vm: VmId) -> None:
         """Remove the points of a VM that have expired, after a run of the rule that succeeded.
 
         Never raises for what the standby or the catalog refuse: the backup is made, and the next run tries again.
         """
         try:
-            self._apply(job, rule, vm)
+            self._apply(task, rule, vm)
         except OperationalError as error:
-            job.log.warning(messages.RETENTION_FAILED, detail=error.message)
+            task.log.warning(messages.RETENTION_FAILED, detail=error.message)
 
-    def _apply(self, job: Job, rule: RuleId, vm: VmId) -> None:
+    def _apply(self, task: RunningTask, rule: RuleId, vm: VmId) -> None:
         known = self._rules.get(rule)
         if known is None or isinstance(known.policy, OneTimePolicy):
             return
@@ -62,29 +62,29 @@ class RetentionService:
         decision = decide(
             kept_points(points), known.policy.retention, known.policy, self._clock.now(), self._zone()
         )
-        if not decision.remove or self._waits(job, points, len(decision.remove)):
+        if not decision.remove or self._waits(task, points, len(decision.remove)):
             return
         used = self._used_points()
         by_id = {one.point.id: one for one in points}
         for expired in decision.remove:
             if expired.id in used:
-                job.log.info(messages.POINT_IN_USE, point=expired.id)
+                task.log.info(messages.POINT_IN_USE, point=expired.id)
                 continue
             self._rule_points.delete(known, [by_id[expired.id]])
-            job.log.info(messages.POINT_EXPIRED, point=expired.id)
+            task.log.info(messages.POINT_EXPIRED, point=expired.id)
 
-    def _waits(self, job: Job, newest_first: Sequence[KnownPoint], count: int) -> bool:
+    def _waits(self, task: RunningTask, newest_first: Sequence[KnownPoint], count: int) -> bool:
         """Tell whether nothing is removed now because the clock cannot be believed; the log says so."""
         watch, now = self._clock_watch, self._clock.now()
         before = newest_first[1].point if len(newest_first) > 1 else None
         if before is not None and is_in_future(before.created_at, now):
-            job.log.warning(messages.RETENTION_POINT_AHEAD, count=count, point=before.id)
+            task.log.warning(messages.RETENTION_POINT_AHEAD, count=count, point=before.id)
             return True
         if before is not None:
             watch.note_point_before(before.created_at)
         if watch.is_believed():
             return False
-        job.log.warning(messages.RETENTION_WAITS, count=count)
+        task.log.warning(messages.RETENTION_WAITS, count=count)
         return True
 
     def _used_points(self) -> set[PointId]:

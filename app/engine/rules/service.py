@@ -10,7 +10,7 @@ from app.engine.rules.retention import RetentionService
 from app.engine.rules.retries import Retries
 from app.engine.rules.scheduler import Ticker
 from app.engine.standbys.watch import StandbyWatch
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class RuleService:
         except OperationalError as error:
             _log.warning("the end of this engine was not kept: %s", error)
 
-    def after_backup(self, job: Job, request: StartBackup) -> None:
+    def after_backup(self, task: RunningTask, request: StartBackup) -> None:
         """Apply the retention of the rule that a successful backup belongs to. Never raises for the standby."""
         if request.rule is not None:
-            self._retention.apply(job, request.rule, request.vm)
+            self._retention.apply(task, request.rule, request.vm)

@@ -26,7 +26,7 @@ from app.engine.errors import EntriesNotClosed, LinkedNotClosed, RightsNotKept
 from app.engine.ports import StandbyStore
 from app.engine.standbys.filesystems import check_root, find_repositories
 from app.engine.standbys.lookup import registered_standby
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 
 _LOOK_S: Final = 5.0
 """How long a question may look; a repository can have a hundred thousand files on a slow share."""
@@ -52,9 +52,9 @@ def find_open(standbys: StandbyStore, clock: Clock, standby: StandbyId) -> OpenE
 class ClosingRun:
     """One closing of the repositories of one standby machine. Thread: the task's."""
 
-    def __init__(self, standbys: StandbyStore, job: Job, request: StartClosing) -> None:
+    def __init__(self, standbys: StandbyStore, task: RunningTask, request: StartClosing) -> None:
         self._standbys = standbys
-        self._job = job
+        self._task = task
         self._request = request
         self._report = ClosingReport()
 
@@ -67,22 +67,22 @@ class ClosingRun:
             StandbyUnavailable: it is not there, or refuses.
             TaskCancelled: the operator stopped it; what was done stays done.
         """
-        job, report = self._job, self._report
-        job.stages.enter(TaskState.PREPARING)
+        task, report = self._task, self._report
+        task.stages.enter(TaskState.PREPARING)
         standby = _standby_there(self._standbys, self._request.standby)
         folders = _repository_folders(standby)
         for folder in folders:
-            found = find_open_entries(folder, goes_on=lambda: not job.context.cancel.is_cancelled)
-            job.context.cancel.check()
-            job.context.progress.expect(found.size_bytes)
-        job.stages.enter(TaskState.RUNNING)
+            found = find_open_entries(folder, goes_on=lambda: not task.context.cancel.is_cancelled)
+            task.context.cancel.check()
+            task.context.progress.expect(found.size_bytes)
+        task.stages.enter(TaskState.RUNNING)
         is_whole = False
         try:
             for folder in folders:
                 self._close(folder)
             is_whole = not report.refused.count and not report.linked.count
         finally:
-            job.log.info(
+            task.log.info(
                 messages.STANDBY_CLOSED if is_whole else messages.STANDBY_CLOSED_PARTLY, count=report.changed
             )
         self._name_what_is_left(standby)
@@ -97,15 +97,15 @@ class ClosingRun:
             raise StandbyUnavailable(path=folder, detail=error.strerror or error) from error
 
     def _advance(self, size_bytes: int) -> None:
-        self._job.context.cancel.check()
-        self._job.context.progress.advance(done_bytes=size_bytes)
+        self._task.context.cancel.check()
+        self._task.context.progress.advance(done_bytes=size_bytes)
 
     def _name_what_is_left(self, standby: Standby) -> None:
         refused, linked = self._report.refused, self._report.linked
         for path, detail in refused.first:
-            self._job.log.warning(messages.NOT_CLOSED, path=path, detail=detail)
+            self._task.log.warning(messages.NOT_CLOSED, path=path, detail=detail)
         for path, _ in linked.first:
-            self._job.log.warning(messages.LINKED_NOT_CLOSED, path=path)
+            self._task.log.warning(messages.LINKED_NOT_CLOSED, path=path)
         if refused.count:
             raise EntriesNotClosed(name=standby.name, count=refused.count, paths=_listed(refused))
         if linked.count:

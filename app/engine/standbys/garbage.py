@@ -6,7 +6,7 @@ from app.engine import messages
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.standbys.leftovers import note_leftovers
 from app.engine.standbys.repositories import Repositories
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 from app.repository import SweepPolicy
 from app.repository.errors import RepositoryBusy
 
@@ -19,10 +19,12 @@ _PATIENCE_S = 3600.0
 class GarbageCollectionRun:
     """One garbage collection of one repository. Thread: the task's."""
 
-    def __init__(self, repositories: Repositories, clock_watch: ClockWatch, job: Job, request: StartSweep) -> None:
+    def __init__(
+        self, repositories: Repositories, clock_watch: ClockWatch, task: RunningTask, request: StartSweep
+    ) -> None:
         self._repositories = repositories
         self._clock_watch = clock_watch
-        self._job = job
+        self._task = task
         self._request = request
 
     def run(self) -> int:
@@ -34,35 +36,35 @@ class GarbageCollectionRun:
             OperationalError: the standby refuses.
             TaskCancelled: the operator stopped it; what was done stays done.
         """
-        job, request = self._job, self._request
-        job.stages.enter(TaskState.PREPARING)
+        task, request = self._task, self._request
+        task.stages.enter(TaskState.PREPARING)
         freed_bytes = 0
         policy = SweepPolicy(keep_deleted=not self._clock_watch.is_believed())
         if policy.keep_deleted:
-            job.log.warning(messages.TRASH_WAITS)
-        with self._repositories.lease(request.standby, request.target_path, job.context.cancel) as repository:
-            job.stages.enter(TaskState.RUNNING)
+            task.log.warning(messages.TRASH_WAITS)
+        with self._repositories.lease(request.standby, request.target_path, task.context.cancel) as repository:
+            task.stages.enter(TaskState.RUNNING)
             finished = False
-            deadline = job.context.clock.monotonic() + _PATIENCE_S
+            deadline = task.context.clock.monotonic() + _PATIENCE_S
             while not finished:
                 try:
                     report = repository.maintenance.sweep(
-                        policy, progress=job.context.progress, cancel=job.context.cancel, time_limit_s=SLICE_S
+                        policy, progress=task.context.progress, cancel=task.context.cancel, time_limit_s=SLICE_S
                     )
                 except RepositoryBusy:
-                    if job.context.clock.monotonic() > deadline:
+                    if task.context.clock.monotonic() > deadline:
                         raise
-                    job.context.cancel.wait(_PAUSE_S)
+                    task.context.cancel.wait(_PAUSE_S)
                     continue
                 freed_bytes += report.freed_bytes
                 finished = report.finished
                 for pack in report.set_aside:
-                    job.log.warning(messages.PACK_SET_ASIDE, pack=pack)
-                job.context.cancel.check()
+                    task.log.warning(messages.PACK_SET_ASIDE, pack=pack)
+                task.context.cancel.check()
             left = repository.free_bytes()
-            note_leftovers(repository, job.log)
+            note_leftovers(repository, task.log)
         if left is None:
-            job.log.info(messages.SWEPT_SPACE_UNKNOWN, bytes=freed_bytes)
+            task.log.info(messages.SWEPT_SPACE_UNKNOWN, bytes=freed_bytes)
         else:
-            job.log.info(messages.SWEPT, bytes=freed_bytes, free=left)
+            task.log.info(messages.SWEPT, bytes=freed_bytes, free=left)
         return freed_bytes

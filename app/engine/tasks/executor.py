@@ -25,8 +25,8 @@ from app.engine.standbys.garbage import GarbageCollectionRun
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.dispatcher import Candidate
-from app.engine.tasks.job import Job
 from app.engine.tasks.manager import QueuedTask
+from app.engine.tasks.running import RunningTask
 from app.engine.verify.run import VerifyRun
 
 TaskRequest = StartBackup | StartRestore | StartVerify | StartExport | StartSweep | StartClosing
@@ -53,7 +53,7 @@ class Executor:
         clock_watch: ClockWatch,
         for_backups: BackupServices,
         for_restores: RestoreServices,
-        after_backup: Callable[[Job, StartBackup], None] = lambda _job, _request: None,
+        after_backup: Callable[[RunningTask, StartBackup], None] = lambda _task, _request: None,
     ) -> None:
         """Prepare.
 
@@ -166,7 +166,7 @@ class Executor:
 
     # --- carrying out ----------------------------------------------------------------------------------------
 
-    def carry_out(self, job: Job, record: TaskRecord) -> None:
+    def carry_out(self, task: RunningTask, record: TaskRecord) -> None:
         """Do what a task is for.
 
         Raises:
@@ -175,19 +175,19 @@ class Executor:
         """
         request = request_of(record)
         if isinstance(request, StartBackup):
-            run = BackupRun(self._for_backups, job, request)
+            run = BackupRun(self._for_backups, task, request)
             run.run()
-            self._after_backup(job, run.request)
+            self._after_backup(task, run.request)
         elif isinstance(request, StartRestore):
-            RestoreRun(self._for_restores, job, request).run()
+            RestoreRun(self._for_restores, task, request).run()
         elif isinstance(request, StartSweep):
-            GarbageCollectionRun(self._repositories, self._clock_watch, job, request).run()
+            GarbageCollectionRun(self._repositories, self._clock_watch, task, request).run()
         elif isinstance(request, StartClosing):
-            ClosingRun(self._catalog.standbys, job, request).run()
+            ClosingRun(self._catalog.standbys, task, request).run()
         elif isinstance(request, StartExport):
-            ExportRun(self._repositories, job, request).run()
+            ExportRun(self._repositories, task, request).run()
         else:
-            VerifyRun(self._repositories, self._catalog.points, job, request).run()
+            VerifyRun(self._repositories, self._catalog.points, task, request).run()
 
 
 def request_of(record: TaskRecord) -> TaskRequest:

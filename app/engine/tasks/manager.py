@@ -21,9 +21,9 @@ from app.engine import messages
 from app.engine.errors import InternalFailure, TaskUnknown
 from app.engine.ports import TaskRunner, TaskStore
 from app.engine.tasks.dispatcher import Candidate, Limits, choose
-from app.engine.tasks.job import Job
 from app.engine.tasks.latewrites import LateWrites
 from app.engine.tasks.log import CatalogTaskLog
+from app.engine.tasks.running import RunningTask
 from app.engine.tasks.stages import Stages
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class TaskManager:
         clock: Clock,
         bus: EventBus,
         limits: Limits,
-        work: Callable[[Job, TaskRecord], None],
+        work: Callable[[RunningTask, TaskRecord], None],
         afterwards: Callable[[TaskRecord], None],
         plan_retry: PlanRetry,
         late: LateWrites,
@@ -75,7 +75,7 @@ class TaskManager:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._pending: dict[TaskId, QueuedTask] = {}
-        self._live: dict[TaskId, tuple[QueuedTask, Job]] = {}
+        self._live: dict[TaskId, tuple[QueuedTask, RunningTask]] = {}
         self._busy_threads = 0
         self._closing = False
 
@@ -172,7 +172,7 @@ class TaskManager:
             waiting = self._pending.pop(task, None)
             running = self._live.get(task)
         if waiting is not None:
-            self._end(self._job(waiting.record), waiting.record, TaskState.STOPPED)
+            self._end(self._new_live(waiting.record), waiting.record, TaskState.STOPPED)
         elif running is not None:
             running[1].context.cancel.cancel()
         elif self._store.get(task) is None:
@@ -188,17 +188,17 @@ class TaskManager:
     def samples(self) -> dict[TaskId, ProgressSample]:
         """Return the counters of every running task."""
         with self._lock:
-            return {task: job.context.progress.sample() for task, (_, job) in self._live.items()}
+            return {task: live.context.progress.sample() for task, (_, live) in self._live.items()}
 
     def stopping(self) -> frozenset[TaskId]:
         """Return the running tasks that were asked to stop and have not ended yet."""
         with self._lock:
-            return frozenset(task for task, (_, job) in self._live.items() if job.context.cancel.is_cancelled)
+            return frozenset(task for task, (_, live) in self._live.items() if live.context.cancel.is_cancelled)
 
     def live(self) -> list[tuple[TaskRecord, ProgressSample]]:
         """Return every running task with its counters; its record is as it was when it was asked for."""
         with self._lock:
-            return [(one.record, job.context.progress.sample()) for one, job in self._live.values()]
+            return [(one.record, live.context.progress.sample()) for one, live in self._live.values()]
 
     def live_count(self) -> int:
         """Return how many tasks run."""
@@ -236,9 +236,9 @@ class TaskManager:
         """
         with self._lock:
             self._closing = True
-            running = [job for _, job in self._live.values()]
-        for job in running:
-            job.context.cancel.cancel()
+            running = [live for _, live in self._live.values()]
+        for live in running:
+            live.context.cancel.cancel()
         return self._runner.join(timeout_s)
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -250,23 +250,25 @@ class TaskManager:
             running = [queued.candidate for queued, _ in self._live.values()]
             waiting = [queued.candidate for queued in self._pending.values()]
             chosen = [self._pending.pop(task) for task in choose(waiting, running, self._limits)]
-            started = [(queued, self._job(queued.record)) for queued in chosen]
-            self._live.update((queued.record.id, (queued, job)) for queued, job in started)
+            started = [(queued, self._new_live(queued.record)) for queued in chosen]
+            self._live.update((queued.record.id, (queued, live)) for queued, live in started)
             self._busy_threads += len(started)
-        for queued, job in started:
-            self._start(queued.record, job)
+        for queued, live in started:
+            self._start(queued.record, live)
 
-    def _start(self, record: TaskRecord, job: Job) -> None:
-        self._runner.start(f"{record.kind.value}-{record.vm_name}", lambda: self._run(record, job))
+    def _start(self, record: TaskRecord, live: RunningTask) -> None:
+        self._runner.start(f"{record.kind.value}-{record.vm_name}", lambda: self._run(record, live))
 
-    def _job(self, record: TaskRecord) -> Job:
+    def _new_live(self, record: TaskRecord) -> RunningTask:
         log = CatalogTaskLog(record.id, self._store, self._clock, self._bus, self._late)
         context = TaskContext(task=record.id, clock=self._clock, bus=self._bus, log=log)
-        return Job(context=context, log=log, stages=Stages(context=context, vm=record.vm, store=self._store))
+        return RunningTask(
+            context=context, log=log, stages=Stages(context=context, vm=record.vm, store=self._store)
+        )
 
-    def _run(self, record: TaskRecord, job: Job) -> None:
+    def _run(self, record: TaskRecord, live: RunningTask) -> None:
         try:
-            self._carry_out(record, job)
+            self._carry_out(record, live)
         finally:
             with self._changed:
                 del self._live[record.id]
@@ -277,41 +279,41 @@ class TaskManager:
                 self._dispatch()
                 self._thread_is_free()
 
-    def _carry_out(self, record: TaskRecord, job: Job) -> None:
+    def _carry_out(self, record: TaskRecord, live: RunningTask) -> None:
         began = self._clock.monotonic()
         try:
-            job.log.info(messages.TASK_STARTED, what=record.kind.value, vm=record.vm_name)
-            self._work(job, record)
+            live.log.info(messages.TASK_STARTED, what=record.kind.value, vm=record.vm_name)
+            self._work(live, record)
         except TaskCancelled:
-            job.log.info(messages.TASK_STOPPED)
-            self._end(job, record, TaskState.STOPPED)
+            live.log.info(messages.TASK_STOPPED)
+            self._end(live, record, TaskState.STOPPED)
         except OperationalError as error:
-            self._fail(job, record, error)
+            self._fail(live, record, error)
         except Exception as bug:  # noqa: BLE001 - a bug ends its task, not the program; the traceback is kept
             _log.exception("task %s ended by a bug", record.id)
-            self._fail(job, record, InternalFailure(detail=f"{type(bug).__name__}"))
+            self._fail(live, record, InternalFailure(detail=f"{type(bug).__name__}"))
         else:
-            job.log.info(messages.TASK_COMPLETED, seconds=f"{self._clock.monotonic() - began:.1f}")
-            self._end(job, record, TaskState.COMPLETED)
+            live.log.info(messages.TASK_COMPLETED, seconds=f"{self._clock.monotonic() - began:.1f}")
+            self._end(live, record, TaskState.COMPLETED)
 
-    def _fail(self, job: Job, record: TaskRecord, error: OperationalError) -> None:
-        job.log.error(messages.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
-        is_tried_again = self._is_tried_again(job, record, error)
+    def _fail(self, live: RunningTask, record: TaskRecord, error: OperationalError) -> None:
+        live.log.error(messages.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
+        is_tried_again = self._is_tried_again(live, record, error)
         self._late.write(
             lambda: self._store.set_error(record.id, error_of(error)), f"the failure of task {record.id}"
         )
-        self._end(job, record, TaskState.FAILED)
+        self._end(live, record, TaskState.FAILED)
         self._bus.publish(failure_of(record, error, self._clock.now(), is_tried_again=is_tried_again))
 
-    def _is_tried_again(self, job: Job, record: TaskRecord, error: OperationalError) -> bool:
+    def _is_tried_again(self, live: RunningTask, record: TaskRecord, error: OperationalError) -> bool:
         decided: list[bool] = []
         self._late.write(
-            lambda: decided.append(self._plan_retry(record, error, job.log)), f"the next try of task {record.id}"
+            lambda: decided.append(self._plan_retry(record, error, live.log)), f"the next try of task {record.id}"
         )
         return any(decided)
 
-    def _end(self, job: Job, record: TaskRecord, state: TaskState) -> None:
-        if not self._late.write(job.stages.noting(state), f"the end of task {record.id}"):
+    def _end(self, live: RunningTask, record: TaskRecord, state: TaskState) -> None:
+        if not self._late.write(live.stages.noting(state), f"the end of task {record.id}"):
             self._bus.publish(TaskStateChanged(at=self._clock.now(), task=record.id, vm=record.vm, state=state))
         with self._changed:
             self._changed.notify_all()

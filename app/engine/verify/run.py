@@ -11,7 +11,7 @@ from app.engine.errors import RestorePointDamaged
 from app.engine.points.reading import opened_point
 from app.engine.ports import PointStore
 from app.engine.standbys.repositories import Repositories
-from app.engine.tasks.job import Job
+from app.engine.tasks.running import RunningTask
 from app.repository import Damage, Repository, VerifyReport
 
 MOST_LINES = 100
@@ -21,10 +21,12 @@ MOST_LINES = 100
 class VerifyRun:
     """One verification of one restore point. Thread: the task's."""
 
-    def __init__(self, repositories: Repositories, points: PointStore, job: Job, request: StartVerify) -> None:
+    def __init__(
+        self, repositories: Repositories, points: PointStore, task: RunningTask, request: StartVerify
+    ) -> None:
         self._repositories = repositories
         self._points = points
-        self._job = job
+        self._task = task
         self._request = request
 
     def run(self) -> VerifyReport:
@@ -35,11 +37,11 @@ class VerifyRun:
             OperationalError: it could not be read at all.
             TaskCancelled: the operator stopped it.
         """
-        context, request = self._job.context, self._request
-        self._job.stages.enter(TaskState.PREPARING)
+        context, request = self._task.context, self._request
+        self._task.stages.enter(TaskState.PREPARING)
         with self._repositories.lease(request.standby, request.target_path, context.cancel) as repository:
             with opened_point(repository, request.point, context.log) as reader:
-                self._job.stages.enter(TaskState.VERIFYING)
+                self._task.stages.enter(TaskState.VERIFYING)
                 context.progress.expect(reader.point.capacity_bytes)
                 report = reader.verify(progress=context.progress, cancel=context.cancel)
             if report.damaged_packs:
@@ -63,11 +65,11 @@ class VerifyRun:
 
     @property
     def _context(self) -> TaskContext:
-        return self._job.context
+        return self._task.context
 
     def _name(self, report: VerifyReport) -> None:
         for damage in report.damage[:MOST_LINES]:
-            self._job.log.error(
+            self._task.log.error(
                 messages.POINT_DAMAGE,
                 what=damage.what,
                 kind=damage.kind.value,
@@ -79,7 +81,7 @@ class VerifyRun:
         )
 
     def _note(self, found: VerificationState) -> None:
-        context, request = self._job.context, self._request
+        context, request = self._task.context, self._request
         at = context.clock.now()
         try:
             self._points.set_verification(request.standby, request.target_path, request.point, found, at)

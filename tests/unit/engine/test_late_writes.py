@@ -13,8 +13,8 @@ from app.domain.ids import TaskId
 from app.domain.states import TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.tasks import latewrites
-from app.engine.tasks.job import Job
 from app.engine.tasks.latewrites import LateWrites
+from app.engine.tasks.running import RunningTask
 from tests.support.engine_lab import EngineLab, filled_vm
 from tests.support.waiting import wait_until
 
@@ -124,9 +124,9 @@ def test_the_end_of_a_task_outlives_a_full_disk_of_the_catalog(
         vm = filled_vm(lab)
         work = lab.engine.manager._work
 
-        def fills_up(job: Job, record: TaskRecord) -> None:
+        def fills_up(task: RunningTask, record: TaskRecord) -> None:
             is_full.set()
-            work(job, record)
+            work(task, record)
 
         monkeypatch.setattr(lab.engine.manager, "_work", fills_up)
         task = lab.start_backup(vm)

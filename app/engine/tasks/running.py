@@ -9,8 +9,8 @@ from app.engine.tasks.stages import Stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One running task with its surroundings."""
+class RunningTask:
+    """A task that runs, with what its run works with."""
 
     context: TaskContext
     log: CatalogTaskLog
@@ -18,6 +18,6 @@ class Job:
     stages: Stages
 
     @property
-    def task(self) -> TaskId:
+    def id(self) -> TaskId:
         """Key of the task."""
         return self.context.task
