@@ -311,7 +311,7 @@ def _maintenance(services: Services, manager: TaskManager, executor: Executor) -
         catalog=services.catalog,
         watch=services.watch,
         clock=services.clock,
-        look_every_s=services.settings.upkeep_look_s,
+        look_every_s=services.settings.maintenance_look_s,
         unfinished=manager.unfinished,
         submit=submit,
     )

@@ -316,7 +316,7 @@ STANDBY_SPACE_UNKNOWN = MessageKind(
     "The standby does not report how much space is free; the backup runs without checking that there is enough",
 )
 
-# --- upkeep ----------------------------------------------------------------------------------------------------
+# --- maintenance -----------------------------------------------------------------------------------------------
 
 SWEPT = MessageKind("upkeep.swept", "Garbage collection freed {bytes:size}; {free:size} are free at the standby")
 SWEPT_SPACE_UNKNOWN = MessageKind(

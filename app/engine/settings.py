@@ -42,8 +42,8 @@ class EngineSettings:
     """How long a command waits for tasks that it has stopped to clean up."""
     missed_after_s: float = 300.0
     """A planned run that is later than this was missed."""
-    upkeep_look_s: float = 600.0
-    """How often upkeep looks for something to do while the engine has nothing else; 0 switches it off."""
+    maintenance_look_s: float = 600.0
+    """How often maintenance that is due is looked for while nothing else runs; 0 switches it off."""
     tick_s: float = 1.0
     """How often the scheduler looks at the clock."""
 

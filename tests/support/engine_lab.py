@@ -36,9 +36,9 @@ CHUNK = 256 * 1024
 """Small chunks, so that small disks have several."""
 
 QUICK = EngineSettings(
-    snapshot_removal_pause_s=0.001, snapshot_removal_deadline_s=5.0, standby_reserve_bytes=1, upkeep_look_s=0
+    snapshot_removal_pause_s=0.001, snapshot_removal_deadline_s=5.0, standby_reserve_bytes=1, maintenance_look_s=0
 )
-"""Settings that do not wait, with no upkeep but what a test asks for."""
+"""Settings that do not wait, with no maintenance but what a test asks for."""
 
 
 @dataclass

@@ -42,7 +42,7 @@ class _Outgoing:
     of_request: bool
 
 
-class Session:
+class Caller:
     """Serves one connection after its handshake until it ends. Thread: any; :meth:`run` has one of its own."""
 
     def __init__(self, connection: socket.socket, door: Door, name: str) -> None:

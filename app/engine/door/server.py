@@ -16,7 +16,7 @@ from app.contract.frames import Ended
 from app.contract.handshake import OtherVersion, Stranger, receive_caller
 from app.contract.wire import encode_event
 from app.domain.events import Event
-from app.engine.door.caller import Session
+from app.engine.door.caller import Caller
 from app.engine.door.listening import Listening, open_endpoint
 from app.engine.door.peers import is_same_user
 
@@ -40,7 +40,7 @@ class DoorServer:
         self._listening = listening
         self._folder = folder
         self._lock = threading.Lock()
-        self._sessions: set[Session] = set()
+        self._callers: set[Caller] = set()
         self._strangers: dict[socket.socket, None] = {}
         """In the order in which they came."""
         self._threads: set[threading.Thread] = set()
@@ -85,14 +85,14 @@ class DoorServer:
             if self._closing:
                 return
             self._closing = True
-            sessions, strangers = set(self._sessions), set(self._strangers)
+            callers, strangers = set(self._callers), set(self._strangers)
         self._unsubscribe()
         with suppress(OSError):  # wakes the accepting thread, which closing its socket does not everywhere
             self.endpoint.connect(_LOOK_S).close()
         self._accepting.join()
         self._listening.close(self._folder)
-        for session in sessions:
-            session.end()
+        for caller in callers:
+            caller.end()
         for connection in strangers:
             _cut(connection)
 
@@ -117,11 +117,11 @@ class DoorServer:
 
     def _tell(self, event: Event) -> None:
         with self._lock:
-            sessions = tuple(self._sessions)
-        if sessions:
+            callers = tuple(self._callers)
+        if callers:
             data = encode_event(event)
-            for session in sessions:
-                session.tell(data)
+            for caller in callers:
+                caller.tell(data)
 
     # --- letting in --------------------------------------------------------------------------------------------
 
@@ -161,20 +161,20 @@ class DoorServer:
             _cut(oldest)
 
     def _serve(self, connection: socket.socket, name: str) -> None:
-        session = None
+        caller = None
         try:
             with connection:
-                session = self._admitted(connection, name)
-                if session is not None:
-                    session.run()
+                caller = self._admitted(connection, name)
+                if caller is not None:
+                    caller.run()
         finally:
             with self._lock:
                 self._strangers.pop(connection, None)
-                if session is not None:
-                    self._sessions.discard(session)
+                if caller is not None:
+                    self._callers.discard(caller)
                 self._threads.discard(threading.current_thread())
 
-    def _admitted(self, connection: socket.socket, name: str) -> Session | None:
+    def _admitted(self, connection: socket.socket, name: str) -> Caller | None:
         connection.settimeout(HANDSHAKE_S)
         # A socket's time limit is for each call: one byte now and then would make the handshake last for ever.
         deadline = threading.Timer(HANDSHAKE_S, _cut, [connection])
@@ -195,15 +195,15 @@ class DoorServer:
             deadline.join()
         return self._let_in(connection, name)
 
-    def _let_in(self, connection: socket.socket, name: str) -> Session | None:
-        """Give a caller who has proven who they are their session; None when there is no place for it."""
+    def _let_in(self, connection: socket.socket, name: str) -> Caller | None:
+        """Serve a connection whose other side has proven who they are; None when there is no room for it."""
         with self._lock:
             has_waited = self._strangers.pop(connection, True) is None
-            is_full = len(self._sessions) >= MAX_CALLERS
+            is_full = len(self._callers) >= MAX_CALLERS
             if has_waited and not is_full and not self._closing:
-                session = Session(connection, self._door, name)
-                self._sessions.add(session)
-                return session
+                caller = Caller(connection, self._door, name)
+                self._callers.add(caller)
+                return caller
         if is_full:
             _log.warning("a caller was turned away: %d are there already", MAX_CALLERS)
         return None

@@ -64,7 +64,7 @@ def look_at(standby: Standby) -> StandbyHealth:
     except OperationalError as error:
         return StandbyHealth(reachable=False, writable=False, error=error)
     space = space_at(root)
-    problem, clock_ahead = _probe(root)
+    problem, clock_ahead = _write_and_read_date(root)
     return StandbyHealth(
         reachable=True,
         writable=problem is None,
@@ -299,13 +299,13 @@ def _scan(directory: Path) -> Iterator[str]:
                 yield entry.name
 
 
-def _probe(root: Path) -> tuple[OperationalError | None, timedelta | None]:
+def _write_and_read_date(root: Path) -> tuple[OperationalError | None, timedelta | None]:
     """Write a file; return why that failed, and by how much our clock is ahead of the one that dated the file."""
-    probe = root / f".standfast-probe-{uuid.uuid4()}"
+    written = root / f".standfast-probe-{uuid.uuid4()}"
     try:
-        os.close(open_on_standby(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        dated_s, now_s = probe.stat().st_mtime, time.time()
-        unlink(probe)
+        os.close(open_on_standby(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        dated_s, now_s = written.stat().st_mtime, time.time()
+        unlink(written)
     except OSError as error:
         return _unavailable(root, error), None
     if dated_s < _NO_DATE_BEFORE_S:

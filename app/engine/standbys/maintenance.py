@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 COLLECT_EVERY = timedelta(days=1)
 VERIFY_EVERY = timedelta(days=30)
 """Every point is read back at least so often, the one that waited longest first."""
-UPKEEP_PRIORITY = -10
+MAINTENANCE_PRIORITY = -10
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 Place = tuple[StandbyId, str]
@@ -67,7 +67,7 @@ class MaintenanceSchedule:
 
     def _due(self, now: datetime) -> Iterator[StartSweep | StartVerify]:
         for standby, target_path in places_to_collect(self._places(), self._last_collections(now), now):
-            yield StartSweep(standby=standby, target_path=target_path, priority=UPKEEP_PRIORITY)
+            yield StartSweep(standby=standby, target_path=target_path, priority=MAINTENANCE_PRIORITY)
         watch = self._watch
         readable = (one for one in self._catalog.points.find() if not watch.is_locked(one.standby))
         point = longest_unverified(readable, now)
@@ -76,7 +76,7 @@ class MaintenanceSchedule:
                 standby=point.standby,
                 target_path=point.target_path,
                 point=point.point.id,
-                priority=UPKEEP_PRIORITY,
+                priority=MAINTENANCE_PRIORITY,
             )
 
     def _places(self) -> list[Place]:

@@ -17,16 +17,16 @@ from tests.support.local_host import LocalHost
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, periodic
 
 KIB = 1024
-UPKEEP = replace(BY_HAND, upkeep_look_s=600.0)
+MAINTAINED = replace(BY_HAND, maintenance_look_s=600.0)
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[RuleLab]:
-    with RuleLab(tmp_path, host=LocalHost(tmp_path / "host"), settings=UPKEEP) as opened:
+    with RuleLab(tmp_path, host=LocalHost(tmp_path / "host"), settings=MAINTAINED) as opened:
         yield opened
 
 
-def upkeep(lab: RuleLab, kind: TaskKind) -> list[TaskRow]:
+def maintained(lab: RuleLab, kind: TaskKind) -> list[TaskRow]:
     return [row for row in lab.engine.ask(ListTasks(kinds=(kind,))) if row.kind is kind]
 
 
@@ -34,7 +34,7 @@ def test_garbage_is_collected_once_a_day(lab: RuleLab) -> None:
     vm = filled_vm(lab)
     lab.rule(vm, policy=periodic(daily("12:00")))
     lab.live_until(local(23, day=5), timedelta(hours=1))
-    collections = upkeep(lab, TaskKind.GARBAGE_COLLECTION)
+    collections = maintained(lab, TaskKind.GARBAGE_COLLECTION)
     assert len(collections) == 4
     assert {row.state for row in collections} == {TaskState.COMPLETED}
     assert collections[0].vm_name.endswith("/vm/web")
@@ -61,7 +61,7 @@ def test_a_point_is_read_back_when_it_was_not_for_a_month(lab: RuleLab) -> None:
     lab.at(lab.turnable.now() + VERIFY_EVERY)
     for _ in range(6):
         lab.at(lab.turnable.now() + timedelta(minutes=11))
-    verified = upkeep(lab, TaskKind.VERIFY)
+    verified = maintained(lab, TaskKind.VERIFY)
     assert [row.state for row in verified] == [TaskState.COMPLETED]
 
 
@@ -98,10 +98,10 @@ def test_garbage_is_collected_every_day_after_the_clock_stood_in_the_future(lab:
     right = lab.turnable.now()
     lab.turn_to(right.replace(year=2035))
     lab.live_until(right.replace(year=2035) + timedelta(hours=2), timedelta(hours=1))
-    collected = len(upkeep(lab, TaskKind.GARBAGE_COLLECTION))
+    collected = len(maintained(lab, TaskKind.GARBAGE_COLLECTION))
     lab.turn_to(right + timedelta(hours=1))
     lab.live_until(right + timedelta(days=3), timedelta(hours=1))
-    assert len(upkeep(lab, TaskKind.GARBAGE_COLLECTION)) - collected in (2, 3)
+    assert len(maintained(lab, TaskKind.GARBAGE_COLLECTION)) - collected in (2, 3)
 
 
 def test_garbage_collection_asked_for_by_hand_tells_what_it_freed(lab: RuleLab) -> None:
