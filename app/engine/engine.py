@@ -103,19 +103,19 @@ class Engine:
         Args:
             hypervisors: logs in to platforms.
             transports: opens disks.
-            secrets: keeps the platforms' passwords and the repositories' keys.
+            secrets: stores the platforms' passwords and the repositories' keys.
             catalog: remembers; the engine does not close it.
             repositories: opens the repository of a standby, with its key; creates it only for one without a
                 repository id.
             runner: gives tasks their threads.
-            clock: tells the time.
-            settings: the engine's manners.
+            clock: the time.
+            settings: limits, times and sizes.
             kinds: message kinds of the other layers, for the English text of log lines.
             chance: draws the samples of the audit; by default the operating system's randomness.
             trust: decides which servers notifications are sent to.
-            zone: tells the operator's time zone as it is set now.
+            zone: returns the operator's time zone as it is set now.
             keep_limits: makes limits that the operator changes last.
-            probe: tries whether a port of a host can be reached.
+            probe: probes whether a port of a host can be reached.
         """
         self._catalog = catalog
         self._secrets = BoundedSecrets(secrets)
@@ -294,7 +294,7 @@ class Engine:
             self.points.compare(record.standby, record.target_path)
 
     def _is_listed(self, record: TaskRecord) -> bool:
-        """Tell whether a backup ended well and the catalog lists its restore point."""
+        """Return whether a backup ended well and the catalog lists its restore point."""
         try:
             known = self._catalog.tasks.get(record.id)
             if known is None or known.state is not TaskState.COMPLETED or known.point is None:

@@ -1,4 +1,4 @@
-"""What the engine can be told about its manners."""
+"""How the engine works: limits, times and sizes."""
 
 from dataclasses import dataclass
 

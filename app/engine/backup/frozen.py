@@ -141,7 +141,7 @@ class FrozenBackup:
         """Return why the VM may have gone back in time since a point; None when it has not.
 
         The platform is asked from the mark that the point keeps of its history. A point without one tells only
-        what our own clock showed then, and nobody knows whether it was right.
+        what our own clock showed then, which may have been wrong.
         """
         hypervisor = self.hypervisor
         if not isinstance(hypervisor, RevertHistory):

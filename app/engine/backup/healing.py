@@ -17,7 +17,7 @@ def with_lost_extents(
     """Add to what is read of each disk what no pack holds any more of its parent.
 
     A disk whose index in the parent is damaged is planned to be read whole; its entry in the answer is still the
-    old one, for the caller to learn anew.
+    old one, for the caller to learn again.
 
     Raises:
         StandbyUnavailable, RepositoryBusy: the repository cannot be asked.

@@ -32,11 +32,11 @@ class DiskPlan:
     map_trusted: bool = True
     """False when change tracking was caught lying: its map of allocated areas is not used either."""
     keep_change_id: bool = True
-    """False starts the tracking chain anew: the next backup finds no change id and reads the disk whole."""
+    """False starts a new tracking chain: the next backup finds no change id and reads the disk whole."""
 
     @property
     def whole(self) -> bool:
-        """Tell whether the disk is read without a parent."""
+        """Return whether the disk is read without a parent."""
         return self.parent is None
 
 

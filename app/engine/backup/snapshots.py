@@ -262,7 +262,7 @@ class SnapshotRemover:
     """Finds and removes snapshots of ours that no live task owns.
 
     Attributes:
-        is_live: tells whether a task is running in this process.
+        is_live: returns whether a task is running in this process.
 
     Thread: any.
     """

@@ -129,7 +129,7 @@ def _datastores(hypervisor: RestoreChoices, wanted: Iterable[tuple[str, str]]) -
 
 
 def _is_open(standby: Standby) -> bool:
-    """Tell whether a repository there can be entered by other users."""
+    """Return whether a repository there can be entered by other users."""
     return any(is_open_to_others(target_directory(standby, path)) for path in find_repositories(standby))
 
 

@@ -10,7 +10,7 @@ _UCRED = struct.Struct("3i")
 
 
 def is_same_user(connection: socket.socket) -> bool:
-    """Tell whether the other end of a Unix domain socket is a process of this user.
+    """Return whether the other end of a Unix domain socket is a process of this user.
 
     True as well where the system does not tell: there the handshake alone decides.
 

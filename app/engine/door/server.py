@@ -29,7 +29,7 @@ MAX_STRANGERS = 64
 HANDSHAKE_S = 5.0
 """For the whole handshake."""
 _LOOK_S = 1.0
-"""How often the accepting thread looks whether it shall end, where closing the socket does not wake it."""
+"""How often the accepting thread looks whether it is to end, where closing the socket does not wake it."""
 
 
 class DoorServer:
@@ -80,7 +80,7 @@ class DoorServer:
         self._accepting.start()
 
     def cut_off(self) -> None:
-        """Let nobody in any more and end every connection; what is under way for callers goes on. Quick."""
+        """Accept no more callers and end every connection; what is under way for callers goes on. Quick."""
         with self._lock:
             if self._closing:
                 return

@@ -139,7 +139,7 @@ class EncryptionHandlers:
         """Return how the backup data at a standby is encrypted.
 
         Raises:
-            StandbyUnknown, SecretStoreUnavailable: that cannot be told.
+            StandbyUnknown, SecretStoreUnavailable: that is not known.
         """
         return self._encryption.describe(registered_standby(self._standbys, query.standby))
 

@@ -55,7 +55,7 @@ class KeyStore:
             return Seals()
         try:
             return Seals.decode(text)
-        except ValueError:  # somebody wrote into the keyring; what is there is worth nothing
+        except ValueError:  # another program wrote into the keyring; what is there is worth nothing
             return Seals()
 
     def keep_seals(self, standby: Standby, seals: Seals) -> None:
@@ -110,7 +110,7 @@ class KeyStore:
 
 
 def check_encryption(place: RepositoryPlace, found: RepositoryFacts | Repository) -> None:
-    """Refuse a repository that is less encrypted than it must be, whoever has put it there.
+    """Refuse a repository that is less encrypted than it must be, however it came there.
 
     Raises:
         EncryptionMissing: it is.

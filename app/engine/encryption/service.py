@@ -1,4 +1,4 @@
-"""Encryption as the operator handles it: for a standby machine, with everything that lies there."""
+"""Encryption as the operator handles it: for a standby machine, with everything that is stored there."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ ROOT_SHOWN = "/"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A repository that lies on a standby machine."""
+    """A repository on a standby machine."""
 
     place: RepositoryPlace
     facts: RepositoryFacts
@@ -79,7 +79,7 @@ class EncryptionService:
     # --- looking -------------------------------------------------------------------------------------------------
 
     def survey(self, standby: Standby) -> tuple[Found, ...]:
-        """Return the repositories that lie on a standby machine, as far as they can be read."""
+        """Return the repositories on a standby machine, as far as they can be read."""
         found = []
         for place in self._places(standby):
             with suppress(OperationalError):
@@ -94,7 +94,7 @@ class EncryptionService:
         ]
 
     def _refuse_plain(self, standby: Standby) -> None:
-        """Refuse a standby machine on which anything lies that is not encrypted, or cannot be looked at."""
+        """Refuse a standby machine that holds anything that is not encrypted, or cannot be looked at."""
         plain = []
         for place in self._places(standby):
             with suppress(RepositoryMissing):
@@ -135,7 +135,7 @@ class EncryptionService:
 
         Raises:
             PlainDataThere, PassphraseWeak: it cannot be encrypted so.
-            KeyWrong: the passphrase opens none of the encrypted repositories that lie there.
+            KeyWrong: the passphrase opens none of the encrypted repositories there.
             SecretStoreUnavailable: the secret store cannot be used.
         """
         found = self.survey(standby)
@@ -198,7 +198,7 @@ class EncryptionService:
             self._keystore.forget(standby, tuple(sorted(encrypted - elsewhere)))
 
     def knows_passphrase(self, standby: Standby) -> bool:
-        """Tell whether new repositories can be made on an encrypted standby machine.
+        """Return whether new repositories can be made on an encrypted standby machine.
 
         Raises:
             SecretStoreUnavailable: the secret store cannot be used.

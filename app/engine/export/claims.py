@@ -1,7 +1,7 @@
 """Which file an export writes, and the scratch file that it alone may touch.
 
 A claim is a locked file next to the target, which the system frees when its process dies; the scratch file has a
-name that nobody else makes. Whoever holds the claim of a target may therefore remove scratch files that earlier
+name that nothing else makes. The holder of a target's claim may therefore remove scratch files that earlier
 exports of this target left behind. Those of other targets in the folder go too, when their claim can be taken and
 nothing was written for an hour: the lock of another machine may not be seen on a share. Nothing else is touched.
 """
@@ -41,7 +41,7 @@ class ExportClaim:
         """Claim a file, and remove what a dead export of it left behind.
 
         Raises:
-            ExportExists: the file is there already, or a file of somebody else lies in the place of the claim.
+            ExportExists: the file is there already, or a file of another program is in the place of the claim.
             ExportUnderWay: another export writes it right now.
             ExportFailed: the folder cannot be written.
         """
@@ -126,7 +126,7 @@ def _take(target: Path) -> ProcessLock:
 
 
 def _give_back(claim: Path, lock: ProcessLock) -> None:
-    if os.name != "nt":  # Windows lets nobody remove a file that is open
+    if os.name != "nt":  # Windows removes no file that is open
         with suppress(OSError):
             unlink(claim, missing_ok=True)
     lock.release()

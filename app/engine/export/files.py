@@ -100,9 +100,9 @@ def _convert(
 
 def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progress, cancel: CancelToken) -> None:
     """Run ``qemu-img`` to its end, its percentage as progress, and end it when this ends for whatever reason."""
-    # Its output goes to a file beside the target: a pipe that nobody empties would stop it.
+    # Its output goes to a file next to the target: a pipe that is not emptied would stop it.
     notes = target.with_name(f"{target.name}.log")
-    told = 0
+    reported = 0
     try:
         with create_private(notes) as out:
             process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -118,8 +118,8 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
                 time.sleep(_LOOK_EVERY_S)
                 cancel.check()
                 done = _done_bytes(notes, capacity_bytes)
-                progress.advance(done_bytes=max(0, done - told))
-                told = max(told, done)
+                progress.advance(done_bytes=max(0, done - reported))
+                reported = max(reported, done)
         finally:  # whatever ends this: what goes on writing would write into a file that is given up
             if process.poll() is None:
                 process.kill()
@@ -127,7 +127,7 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
         if process.returncode:
             lines = decode_output(notes.read_bytes()).strip().splitlines()
             raise ExportFailed(file=target, detail=lines[-1] if lines else f"status {process.returncode}")
-        progress.advance(done_bytes=capacity_bytes - told)
+        progress.advance(done_bytes=capacity_bytes - reported)
     finally:
         with suppress(OSError):
             unlink(notes, missing_ok=True)

@@ -7,7 +7,7 @@ from app.domain.images import ImageFormat
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How ``qemu-img`` is told to write a format."""
+    """How ``qemu-img`` writes a format."""
 
     suffix: str
     driver: str

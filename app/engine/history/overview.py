@@ -97,7 +97,7 @@ class OverviewHandlers:
         )
 
     def _gauges(self, *, wait_s: float = 0.0) -> tuple[StandbyGauge, ...]:
-        """Return how full the standbys were a moment ago; looks that are due go on beside the caller."""
+        """Return how full the standbys were a moment ago; looks that are due go on in the background."""
         self._watch.refresh(wait_s=wait_s)
         found: list[StandbyGauge] = []
         for standby in self._catalog.standbys.all():
@@ -114,7 +114,7 @@ class OverviewHandlers:
         return tuple(found)
 
     def _unviewed_errors(self) -> int:
-        """Return the count from memory; it is counted anew after something happened that can change it."""
+        """Return the count from memory; it is counted again after something happened that can change it."""
         with self._lock:
             if self._unviewed is not None:
                 return self._unviewed

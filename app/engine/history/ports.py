@@ -39,15 +39,15 @@ class FigureStore(Protocol):
         ...
 
     def unviewed(self, rule: RuleId | None = None, vm: VmId | None = None) -> int:
-        """Return how many failed tasks nobody has looked at."""
+        """Return how many failed tasks have not been viewed."""
         ...
 
     def unviewed_by_vm(self) -> dict[tuple[RuleId | None, VmId], int]:
-        """Return how many failed tasks nobody has looked at, for each VM in each rule that has any."""
+        """Return how many failed tasks have not been viewed, for each VM in each rule that has any."""
         ...
 
     def unviewed_among(self, ids: Sequence[TaskId]) -> frozenset[TaskId]:
-        """Return those of some tasks that failed and that nobody has looked at."""
+        """Return those of some tasks that failed and have not been viewed."""
         ...
 
     def make_up_for(self, task: TaskId) -> None:

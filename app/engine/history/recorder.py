@@ -50,9 +50,9 @@ class Recorder:
         Args:
             live: returns what runs.
             store: keeps traffic.
-            clock: tells the time.
-            bus: tells of tasks and rules.
-            may_forget: tells whether traffic may be forgotten for its age now.
+            clock: the time.
+            bus: announces tasks and rules.
+            may_forget: returns whether traffic may be forgotten for its age now.
         """
         self._live = live
         self._store = store

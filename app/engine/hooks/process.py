@@ -38,7 +38,7 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Tell whether it did what it should."""
+        """Return whether it did what it should."""
         return self.status == 0
 
 
@@ -54,7 +54,7 @@ class _Output:
         self._thread.start()
 
     def _read(self) -> None:
-        with suppress(OSError, ValueError):  # the stream is closed under us when somebody holds it open for ever
+        with suppress(OSError, ValueError):  # the stream is closed under us when a program holds it open for ever
             while part := os.read(self._stream.fileno(), 1 << 16):
                 with self._lock:
                     room = MAX_OUTPUT_BYTES - len(self._kept)

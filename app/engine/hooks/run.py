@@ -67,7 +67,7 @@ def keep_hooks(store: SettingsStore, hooks: AllHooks) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookSubject:
-    """What a backup's hooks are told, as environment variables."""
+    """What a backup's hooks get as environment variables."""
 
     vm: str
     vm_name: str
@@ -154,22 +154,22 @@ class HookRunner:
         hook = self._hooks.after
         if hook is None:
             return
-        told = {"STANDFAST_RESULT": result}
+        given = {"STANDFAST_RESULT": result}
         if error is not None:
-            told |= {"STANDFAST_ERROR": error.code, "STANDFAST_ERROR_TEXT": error.message}
+            given |= {"STANDFAST_ERROR": error.code, "STANDFAST_ERROR_TEXT": error.message}
         # What a hook thawed in the guest has to be thawed also where the task was stopped: its limit still holds.
-        reason = self._run(_AFTER, hook, told, ignores_cancel=self._context.cancel.is_cancelled)
+        reason = self._run(_AFTER, hook, given, ignores_cancel=self._context.cancel.is_cancelled)
         if reason is not None:
             self._context.log.warning(AFTER_FAILED, reason=reason)
 
     def _run(
-        self, phase: _Phase, hook: HookCommand, told: Mapping[str, str], *, ignores_cancel: bool = False
+        self, phase: _Phase, hook: HookCommand, given: Mapping[str, str], *, ignores_cancel: bool = False
     ) -> str | None:
         """Run a hook as often as it needs and may; return why it failed in the end, or None."""
         log = self._context.log
         for attempt in range(hook.retries + 1):
             log.info(phase.started, command=command_words(hook.arguments))
-            variables = {**told, "STANDFAST_PHASE": phase.name, "STANDFAST_ATTEMPT": str(attempt + 1)}
+            variables = {**given, "STANDFAST_PHASE": phase.name, "STANDFAST_ATTEMPT": str(attempt + 1)}
             reason = self._try(hook, variables, ignores_cancel=ignores_cancel)
             if reason is None:
                 log.info(phase.done)
@@ -179,12 +179,12 @@ class HookRunner:
             log.warning(phase.again, reason=reason)
         raise AssertionError("a hook has at least one attempt")
 
-    def _try(self, hook: HookCommand, told: Mapping[str, str], *, ignores_cancel: bool) -> str | None:
+    def _try(self, hook: HookCommand, given: Mapping[str, str], *, ignores_cancel: bool) -> str | None:
         context = self._context
         try:
             outcome = run_command(
                 hook.arguments,
-                environment=_environment({**self._subject.variables(context.task), **told}),
+                environment=_environment({**self._subject.variables(context.task), **given}),
                 time_limit_s=hook.time_limit_s,
                 cancel=type(context.cancel)() if ignores_cancel else context.cancel,
             )
@@ -207,13 +207,13 @@ class HookRunner:
             self._context.log.info(HOOK_OUTPUT_CUT)
 
 
-def _environment(told: Mapping[str, str]) -> dict[str, str]:
-    """Return what a command needs to run at all, and what it is told.
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what a command needs to run at all, and what it gets from us.
 
     The engine's own environment stays with the engine: service managers put passwords and tokens into it.
     """
     needed = {name: value for name, value in os.environ.items() if name.upper() in _NEEDED}
     if os.name != "nt":
         needed.setdefault("PATH", os.defpath)
-        needed.update(LANG="C.UTF-8", LC_ALL="C.UTF-8")  # as the names are that it is told
-    return {**needed, **{name: value.replace("\0", "") for name, value in told.items()}}
+        needed.update(LANG="C.UTF-8", LC_ALL="C.UTF-8")  # as the names are that it gets
+    return {**needed, **{name: value.replace("\0", "") for name, value in given.items()}}

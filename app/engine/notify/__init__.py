@@ -1,6 +1,7 @@
 """Tells people what failed: on the desktop, by e-mail, by webhook.
 
-- ``notice`` what is told; ``sinks`` the protocol of who tells it, with ``desktop``, ``email`` and ``webhook``.
+- ``notice`` what a notification says; ``sinks`` the protocol of its channels, with
+  ``desktop``, ``email`` and ``webhook``.
 - ``settings`` keeps the settings in the catalog and the secrets in the secret store.
 - ``digest`` reads a day's results; when one is due is decided in ``app.domain.notifications``.
 - ``service`` listens to the engine and delivers, with retries, on a thread of its own.

@@ -12,7 +12,7 @@ class DesktopSink:
         self._bus = bus
 
     def send(self, notice: Notice) -> None:
-        """Publish one; always works, and nobody may be looking."""
+        """Publish a notice; always works, whether or not a window shows it."""
         if notice.kind is not NoticeKind.FAILURE:
             self._bus.publish(NotificationRaised(at=notice.at, title=notice.title, text=notice.text))
             return

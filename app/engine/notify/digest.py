@@ -1,4 +1,4 @@
-"""What a digest tells: how the tasks of a stretch of time ended."""
+"""What a digest reports: how the tasks of a stretch of time ended."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -56,7 +56,7 @@ def digest_of(tasks: EndedTasks, since: datetime, until: datetime) -> Notice:
 
 
 def failure_of(record: TaskRecord) -> Failure:
-    """Return what is told of a failed task.
+    """Return what a digest says of a failed task.
 
     Raises:
         ValueError: it has no error.

@@ -1,4 +1,4 @@
-"""Notifications: who is told what, and whether it arrives."""
+"""Notifications: their settings, and a test of each channel."""
 
 from app.contract.notifications import NotificationRow, ReadNotifications, SetNotifications, TestSink
 from app.core.clock import Clock

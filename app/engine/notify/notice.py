@@ -1,4 +1,4 @@
-"""What is told; names and reasons in it come from outside, and what is hidden in them is made visible."""
+"""What a notification says; names and reasons come from outside, and what is hidden in them is made visible."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from app.domain.tasks import TaskRecord
 
 
 class NoticeKind(Enum):
-    """Why somebody is told something."""
+    """Why a notification is sent."""
 
     FAILURE = "failure"
     DIGEST = "digest"

@@ -27,7 +27,7 @@ from app.engine.notify.settings import NotificationSettingsStore
 _log = logging.getLogger(__name__)
 
 MAX_WAITING = 500
-"""Failures, and deliveries of one sink, that may wait; of more only the number is told, in the log."""
+"""Failures, and deliveries of one sink, that may wait; of more only the number is logged."""
 RETRY_PAUSES_S = (10.0, 60.0, 300.0, 1800.0)
 """Pauses before a failed delivery is tried again."""
 _LONGEST_REST_S = 60.0
@@ -62,7 +62,7 @@ class _Delivery:
 class Notifier:
     """Tells failures and digests to the sinks that the settings name.
 
-    :meth:`start` begins to listen; :meth:`close` ends it, and what was not delivered by then is not told: the log
+    :meth:`start` begins to listen; :meth:`close` ends it, and what was not delivered by then is dropped: the log
     and the statistics know it. Thread: any; one of its own delivers.
     """
 

@@ -38,7 +38,7 @@ class Secrets:
 
 
 class NotificationSettingsStore:
-    """Keeps who is told what. Thread: any."""
+    """Stores the settings and secrets of notifications. Thread: any."""
 
     def __init__(self, store: SettingsStore, secrets: SecretStore, bus: EventBus, trust: Trust) -> None:
         self._store = store
@@ -83,10 +83,10 @@ class NotificationSettingsStore:
             self._secrets.delete(name)
 
     def has_secret(self, name: str) -> bool:
-        """Tell whether a secret is kept.
+        """Return whether a secret is kept.
 
         Raises:
-            SecretStoreUnavailable: it cannot be told.
+            SecretStoreUnavailable: the secret store cannot be read.
         """
         return self._secrets.get(name) is not None
 
@@ -115,7 +115,7 @@ class NotificationSettingsStore:
     # --- digests -----------------------------------------------------------------------------------------------
 
     def told_until(self, otherwise: Callable[[], datetime]) -> datetime:
-        """Return until when the last digest told; the first time, note and return what ``otherwise`` says."""
+        """Return up to when the last digest reported; the first time, note and return what ``otherwise`` says."""
         body = self._store.get(_DIGEST)
         if body is not None:
             return datetime.fromisoformat(body)
@@ -124,7 +124,7 @@ class NotificationSettingsStore:
         return moment
 
     def note_told(self, until: datetime) -> None:
-        """Note until when a digest told."""
+        """Note up to when a digest reported."""
         self._store.put(_DIGEST, until.isoformat())
 
 

@@ -1,4 +1,4 @@
-"""Who tells a notification."""
+"""Where notifications go."""
 
 import ssl
 from collections.abc import Callable

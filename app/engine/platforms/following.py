@@ -1,6 +1,6 @@
 """Disks whose files the platform moves while a task needs them: storage vMotion, Storage DRS, a renamed datastore.
 
-The VM and its snapshot stay, their disks get new paths: what is not found where it was is asked for anew, and the
+The VM and its snapshot stay, their disks get new paths: what is not found where it was is asked for again, and the
 task goes on there.
 """
 

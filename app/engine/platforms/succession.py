@@ -34,7 +34,7 @@ def former_ids(vm: VmId, successions: Mapping[VmId, VmId]) -> tuple[VmId, ...]:
 
 
 def present_id(vm: VmId, successions: Mapping[VmId, VmId]) -> VmId:
-    """Return the id of the VM that stands in a VM's place now; its own when nobody took it."""
+    """Return the id of the VM that stands in a VM's place now; its own when it was not taken."""
     seen = {vm}
     while vm in successions and successions[vm] not in seen:
         vm = successions[vm]
@@ -114,5 +114,5 @@ def _without_conflicts(
 
 
 def _is_another(protected: ProtectedVm | None, vm: VmSummary) -> bool:
-    """Tell whether the rule knows another VM under the id that was left: it has been followed already."""
+    """Return whether the rule knows another VM under the id that was left: it has been followed already."""
     return protected is not None and same_uuid(protected.instance_uuid, vm.instance_uuid) is False

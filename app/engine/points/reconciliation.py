@@ -33,7 +33,7 @@ Aside = Callable[[str, Callable[[], None]], None]
 
 
 class PointReconciler:
-    """Decides when repositories are compared with the catalog, and does it beside everything else. Thread: any."""
+    """Decides when repositories are compared with the catalog, and does it in the background. Thread: any."""
 
     def __init__(
         self,

@@ -74,5 +74,5 @@ class StandbyStore(Protocol):
     def note_repository(
         self, standby: StandbyId, target_path: str, repository_id: str, *, is_encrypted: bool = False
     ) -> None:
-        """Remember which repository lies at a target path."""
+        """Remember which repository is at a target path."""
         ...

@@ -77,7 +77,7 @@ class ClockWatch:
             return self._doubts()
 
     def is_believed(self) -> bool:
-        """Tell whether what is old may be removed."""
+        """Return whether what is old may be removed."""
         return not self.doubts()
 
     def _look(self) -> None:

@@ -73,7 +73,7 @@ class BoundedSecrets:
         self._run(lambda: self._store.delete(name))
 
     def close(self, within_s: float) -> None:
-        """Let nobody wait any longer than this from now on: the engine ends."""
+        """Let no caller wait any longer than this from now on: the engine ends."""
         self._calls.close(within_s)
 
     def _run(self, action: Callable[[], T]) -> T:

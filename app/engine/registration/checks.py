@@ -26,7 +26,7 @@ def refuse_used_by_rules(rules: RuleStore, name: str, uses: Callable[[BackupRule
     Args:
         rules: all rules.
         name: what the operator calls the thing.
-        uses: tells whether a rule uses it.
+        uses: returns whether a rule uses it.
 
     Raises:
         UsedByRules: a rule does.

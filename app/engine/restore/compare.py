@@ -20,7 +20,7 @@ def first_difference(
 ) -> int | None:
     """Return the offset of the first byte that differs inside the extents, or None.
 
-    The progress is advanced by the bytes compared; whoever calls has told it what to expect.
+    The progress is advanced by the bytes compared; the caller has said what to expect.
 
     Raises:
         OperationalError: one of the disks cannot be read.

@@ -162,7 +162,7 @@ class RestoreRun:
         target: RestoreTarget,
         original: Original | None,
     ) -> CreatedVm:
-        """Create the VM and make it what it shall be, or leave nothing of it."""
+        """Create the VM and make it what it is to be, or leave nothing of it."""
         self._task.stages.enter(TaskState.CREATING_VM)
         trace = RestoreTrace(
             task=self._context.task,

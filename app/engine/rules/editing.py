@@ -247,7 +247,7 @@ class RuleEditor:
         self._changed(rule)
 
     def _quiet(self, rule: BackupRule, vms: Sequence[ProtectedVm], *, delete_data: bool) -> tuple[KnownPoint, ...]:
-        """Refuse what tasks forbid, then stop the VMs' backups; return the points that shall go."""
+        """Refuse what tasks forbid, then stop the VMs' backups; return the points to delete."""
         ids = [one.vm for one in vms]
         users = self._users(rule, self._rule_points.of_vms(rule, ids)) if delete_data else []
         if users:

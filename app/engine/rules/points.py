@@ -78,7 +78,7 @@ class RulePoints:
             return 0
         with self._repositories.lease(rule.standby, rule.target_path) as repository:
             for known in chosen:
-                with suppress(PointMissing):  # somebody else deleted it: that is what is wanted
+                with suppress(PointMissing):  # it was deleted elsewhere: that is what is wanted
                     repository.delete_point(known.point.id)
                 self._catalog.points.remove(rule.standby, rule.target_path, known.point.id)
                 self._bus.publish(

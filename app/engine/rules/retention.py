@@ -74,7 +74,7 @@ class RetentionService:
             task.log.info(messages.POINT_EXPIRED, point=expired.id)
 
     def _waits(self, task: RunningTask, newest_first: Sequence[KnownPoint], count: int) -> bool:
-        """Tell whether nothing is removed now because the clock cannot be believed; the log says so."""
+        """Return whether nothing is removed now because the clock cannot be believed; the log says so."""
         watch, now = self._clock_watch, self._clock.now()
         before = newest_first[1].point if len(newest_first) > 1 else None
         if before is not None and is_in_future(before.created_at, now):

@@ -163,5 +163,5 @@ class RowKeeper:
 
 
 def _is_over(row: RuleRow, now: datetime) -> bool:
-    """Tell whether a row's next run is not the next one any more."""
+    """Return whether a row's next run is not the next one any more."""
     return row.next_run is not None and row.next_run <= now

@@ -147,8 +147,8 @@ class RuleRuns:
 def tracking_of(advanced: AdvancedSettings) -> ChangeTracking:
     """Return how a rule's backups use change tracking.
 
-    The automatic setting switches it on where it is off. Without it, the manual box uses it where somebody has
-    switched it on; with neither, every backup reads the whole disk.
+    The automatic setting switches it on where it is off. Without it, the manual box uses it where it is on
+    already; with neither, every backup reads the whole disk.
     """
     if advanced.automatic_change_tracking:
         return ChangeTracking.AUTOMATIC

@@ -1,7 +1,7 @@
 """When rules run: a look at the clock, once a second and whenever something changes.
 
 What is due is decided by :mod:`app.domain.schedule` alone. For every rule the catalog keeps the moment up to which
-its runs are dealt with; a look takes what lies between that moment and now:
+its runs are dealt with; a look takes what is between that moment and now:
 
 - a run that is at most ``missed_after_s`` late is begun, the most complete one where there are several;
 - older ones were missed, while the program or the machine was off: they are made up for by one run where the
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 CLOCK_TOLERANCE = timedelta(hours=1)
 """A step back of the clock that is no larger repeats no runs."""
 PLAN_HOLDS = timedelta(minutes=1)
-"""The next runs are computed anew so often, for the operator may have changed the time zone."""
+"""The next runs are computed again so often, for the operator may have changed the time zone."""
 _MOST_COUNTED = 10_000
 
 
@@ -63,11 +63,11 @@ class Scheduler:
         self._planned_at: datetime | None = None
 
     def replan(self) -> None:
-        """Read the rules anew at the next look."""
+        """Read the rules again at the next look."""
         self._dirty = True
 
     def is_scheduled(self, rule: RuleId) -> bool:
-        """Tell whether a rule was taken up since it was created or the engine was started."""
+        """Return whether a rule was taken up since it was created or the engine was started."""
         return rule in self._next
 
     def scheduled(self) -> frozenset[RuleId]:

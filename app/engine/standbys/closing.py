@@ -1,6 +1,6 @@
 """Closing the repositories of a standby machine to other users, as a task: look how much there is, then change it.
 
-What else is in the root of a standby machine belongs to somebody else, and stays as it is.
+What else is in the root of a standby machine belongs to others, and stays as it is.
 """
 
 from collections.abc import Sequence

@@ -127,7 +127,7 @@ def known_mark(path: Path) -> str | None:
 
 
 def is_same_root(one: str, other: str) -> bool:
-    """Tell whether two paths lead to one directory: by a link, a second mount or another spelling."""
+    """Return whether two paths lead to one directory: by a link, a second mount or another spelling."""
     if one == other:
         return True
     try:
@@ -199,7 +199,7 @@ def prepare_target(place: RepositoryPlace) -> None:
 
 
 def repository_above(standby: Standby, target_path: str) -> str | None:
-    """Return the target path of the repository in which a target path would lie, or None."""
+    """Return the target path of the repository that would contain a target path, or None."""
     parts = target_path.split("/") if target_path else []
     for depth in range(len(parts)):
         above = "/".join(parts[:depth])

@@ -31,7 +31,7 @@ class GarbageCollectionRun:
         """Collect until nothing is left to free; return the bytes freed.
 
         Raises:
-            SweepUnsafe: something cannot be read, so that nobody knows what is needed; nothing was deleted.
+            SweepUnsafe: something cannot be read, so that what is needed is not known; nothing was deleted.
             RepositoryBusy: others used the repository all the time.
             OperationalError: the standby refuses.
             TaskCancelled: the operator stopped it; what was done stays done.

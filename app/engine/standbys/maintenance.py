@@ -45,11 +45,11 @@ class MaintenanceSchedule:
         self._look_every_s = look_every_s
         self._unfinished = unfinished
         self._submit = submit
-        # Not right after the start: whoever starts the program has something else in mind.
+        # Not right after the start: people start the program to do something else.
         self._looked_at = clock.now()
 
     def look(self) -> None:
-        """Ask for what is due, unless somebody else has work for the engine.
+        """Ask for what is due, unless the engine has other work.
 
         Raises:
             CatalogUnavailable: the catalog cannot be read.

@@ -51,12 +51,12 @@ class StandbyRegistration:
         self._clock = clock
 
     def register(self, command: RegisterStandby) -> Standby:
-        """Remember a standby machine, and list the points of repositories that lie there already.
+        """Remember a standby machine, and list the points of repositories that are there already.
 
         Raises:
             PlainDataThere, PassphraseWeak, KeyWrong: it cannot be encrypted so; nothing is remembered.
             GroupUnknown, GroupRefused, KeepsItsRights: it cannot be for that group; nothing is remembered.
-            StandbyCopied: it carries the mark of another one, and shall not get a new one; nothing is remembered.
+            StandbyCopied: it carries the mark of another one, and is not to get a new one; nothing is remembered.
             AlreadyRegistered, OperationalError: nothing is remembered.
         """
         standby = Standby(

@@ -49,7 +49,7 @@ class Repositories:
     One is created only at a place where none was ever opened, on a standby machine that is really there; on an
     encrypted standby machine it is encrypted, and one that is not is refused.
 
-    Thread: any. One lock per place: a share that takes long to answer holds nobody else up.
+    Thread: any. One lock per place: a share that takes long to answer delays nothing else.
     """
 
     def __init__(self, opener: RepositoryOpener, standbys: StandbyStore, keystore: KeyStore) -> None:
@@ -90,7 +90,7 @@ class Repositories:
         Raises:
             TaskCancelled: the task was stopped.
             StandbyUnknown: there is no standby of that id.
-            WrongRepository, EncryptionMissing: another repository lies there now.
+            WrongRepository, EncryptionMissing: another repository is there now.
             KeyNeeded: it is encrypted, and this machine does not know its key.
             OperationalError: it cannot be opened.
         """

@@ -1,4 +1,4 @@
-"""Whether standby machines can be used, looked at beside everybody else: a share that hangs makes nobody wait."""
+"""Looks at standby machines in the background, so that a share that hangs blocks nothing else."""
 
 import threading
 from collections.abc import Callable
@@ -74,17 +74,17 @@ class StandbyWatch:
             return self._found.get(standby)
 
     def is_usable(self, standby: StandbyId) -> bool:
-        """Tell whether backups can go to a standby; one that was never looked at counts as usable."""
+        """Return whether backups can go to a standby; one that was never looked at counts as usable."""
         health = self.health(standby)
         return health is None or (health.reachable and health.writable)
 
     def is_locked(self, standby: StandbyId) -> bool:
-        """Tell whether encrypted repositories cannot be opened for want of a key."""
+        """Return whether encrypted repositories cannot be opened for want of a key."""
         health = self.health(standby)
         return health is not None and health.locked is not None
 
     def close(self, wait_s: float = 2.0) -> None:
-        """Take no more looks and tell nobody any more; a look that hangs is left to itself."""
+        """Take no more looks and report no more; a look that hangs is left to itself."""
         with self._lock:
             self._closed = True
             looking = list(self._looking.values())

@@ -1,8 +1,8 @@
 """Tidying up after a crash, and after a task whose own clean-up did not succeed.
 
 What may be left is in the journals; each platform they name is visited on a thread of its own, so that one that
-cannot be reached holds nobody up. What cannot be settled stays in the journal and is tried again before the next
-backup on that platform and at the next start.
+cannot be reached delays nothing else. What cannot be settled stays in the journal and is tried again before the
+next backup on that platform and at the next start.
 """
 
 import logging

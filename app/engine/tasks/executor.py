@@ -60,7 +60,7 @@ class Executor:
         Args:
             catalog: what the engine remembers.
             repositories: opens repositories.
-            clock: tells the time.
+            clock: the time.
             clock_watch: says whether garbage collection may remove what is old.
             for_backups: what backups need.
             for_restores: what restores need.

@@ -1,4 +1,4 @@
-"""What has to be written to the catalog and could not be: its disk is full, or somebody holds it for seconds."""
+"""Writes to the catalog that could not be made: its disk is full, or another program holds it for seconds."""
 
 import logging
 import threading
@@ -27,7 +27,7 @@ class _Write:
 class LateWrites:
     """Writes now, or, in the same order, as soon as the catalog takes it again. Thread: any.
 
-    The end of a task must not be lost: it would run for ever in every list, and nobody could stop it.
+    The end of a task must not be lost: it would run for ever in every list, and could not be stopped.
     """
 
     def __init__(self, *, on_lost: Callable[[int], None] = lambda _count: None, pause_s: float = PAUSE_S) -> None:

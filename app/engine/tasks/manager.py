@@ -100,7 +100,7 @@ class TaskManager:
         self._dispatch()
 
     def aside(self, name: str, work: Callable[[], None]) -> None:
-        """Run work that is no task and never raises, beside the tasks and outside their limits."""
+        """Run work that is no task and never raises, next to the tasks and outside their limits."""
         with self._lock:
             self._busy_threads += 1
         self._runner.start(name, lambda: self._run_aside(work))
@@ -181,7 +181,7 @@ class TaskManager:
     # --- looking at them ---------------------------------------------------------------------------------------
 
     def is_live(self, task: TaskId) -> bool:
-        """Tell whether a task is running in this process."""
+        """Return whether a task is running in this process."""
         with self._lock:
             return task in self._live
 
@@ -332,7 +332,7 @@ def error_of(error: OperationalError) -> TaskError:
 
 
 def failure_of(record: TaskRecord, error: OperationalError, at: datetime, *, is_tried_again: bool) -> TaskFailed:
-    """Return what is told of a task that failed."""
+    """Return the event for a task that failed."""
     return TaskFailed(
         at=at,
         task=record.id,
