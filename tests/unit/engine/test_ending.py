@@ -34,7 +34,7 @@ def test_parts_that_hang_or_fail_do_not_keep_the_others_from_ending() -> None:
 
 
 @pytest.mark.allows_log("did not end in time")
-@pytest.mark.parametrize("part", ["_offers", "_recorder", "_notifier", "_rules"])
+@pytest.mark.parametrize("part", ["offers", "recorder", "_notifier", "_rules"])
 def test_the_engine_ends_in_time_whatever_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
