@@ -80,6 +80,7 @@ class Catalog:
             CatalogLost, CatalogForeign: it is not the one that was opened last.
             CatalogDamaged: the file is not a whole database.
             CatalogTooNew: a newer program has written it.
+            CatalogTooOld: a version before the first release has written it.
             CatalogUnavailable: it cannot be opened.
         """
         guard = CatalogGuard(location) if isinstance(location, Path) else None

@@ -54,6 +54,7 @@ class Database:
         Raises:
             CatalogDamaged: the file is not a whole database.
             CatalogTooNew: a newer program has written it.
+            CatalogTooOld: a version before the first release has written it.
             CatalogUnavailable: it cannot be opened.
         """
         url, shown = _url(location)

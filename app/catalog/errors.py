@@ -70,3 +70,15 @@ class CatalogTooNew(OperationalError):
     code = "catalog.too_new"
     message_template = "The catalog {location} was written by a newer version (schema {revision})."
     hint_template = "Install the newer version again; this one would not understand all that is in it."
+
+
+class CatalogTooOld(OperationalError):
+    """The database was made by a version before the first release."""
+
+    code = "catalog.too_old"
+    message_template = "The catalog {location} was made by a version before the first release (schema {revision})."
+    hint_template = (
+        "Start the program once with --catalog new to begin with an empty catalog; the file is set aside. "
+        "No backup data is lost: when platforms and standby machines are registered again, the restore points are "
+        "read from the standby paths."
+    )

@@ -12,36 +12,13 @@ import sqlalchemy as sa
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 
-from app.catalog.errors import CatalogTooNew
-from app.catalog.migrations import (
-    r0001_first_tables,
-    r0002_rules_and_places,
-    r0003_history,
-    r0004_settings,
-    r0005_tallies,
-    r0006_encryption,
-    r0007_no_backups,
-    r0008_vm_identity,
-    r0009_sequences,
-    r0010_retries,
-    r0011_plain_transport,
-)
+from app.catalog.errors import CatalogTooNew, CatalogTooOld
+from app.catalog.migrations import r0011_first_tables
 
-REVISIONS: tuple[ModuleType, ...] = (
-    r0001_first_tables,
-    r0002_rules_and_places,
-    r0003_history,
-    r0004_settings,
-    r0005_tallies,
-    r0006_encryption,
-    r0007_no_backups,
-    r0008_vm_identity,
-    r0009_sequences,
-    r0010_retries,
-    r0011_plain_transport,
-)
+REVISIONS: tuple[ModuleType, ...] = (r0011_first_tables,)
 """Every revision, oldest first."""
 
+_BEFORE_THE_RELEASE = frozenset(f"{number:04}" for number in range(1, 11))
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
@@ -55,12 +32,14 @@ def migrate(connection: sa.Connection, location: str) -> None:
 
     Raises:
         CatalogTooNew: a newer program has been here.
+        CatalogTooOld: it was made before the first release, and its tables are not those of the first release.
     """
     context = MigrationContext.configure(connection)
     current = context.get_current_revision()
     known = [str(module.revision) for module in REVISIONS]
     if current is not None and current not in known:
-        raise CatalogTooNew(location=location, revision=current)
+        refusal = CatalogTooOld if current in _BEFORE_THE_RELEASE else CatalogTooNew
+        raise refusal(location=location, revision=current)
     pending = REVISIONS if current is None else REVISIONS[known.index(current) + 1 :]
     if not pending:
         return

@@ -13,14 +13,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 
 from app.catalog import Catalog
 from app.catalog.database import CHECK_EVERY_S, Database, _url
-from app.catalog.errors import CatalogDamaged, CatalogTooNew, CatalogUnavailable
-from app.catalog.migrations import REVISIONS, newest_revision
-from app.catalog.tables import metadata
+from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.core.clock import SystemClock
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, MessageKind
@@ -321,20 +317,6 @@ def test_everything_is_there_after_closing_and_opening_again(tmp_path: Path) -> 
         assert catalog.platforms.all() == (PLATFORM,)
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "catalog.db")
-    with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == newest_revision()
-    database.close()
-
-
-def test_revisions_are_a_straight_line() -> None:
-    parents = [module.down_revision for module in REVISIONS]
-    assert parents == [None, *(module.revision for module in REVISIONS[:-1])]
-
-
 @pytest.mark.parametrize("content", [b"this is no database at all" * 400, b"SQLite format 3\0" + b"\xff" * 8000])
 def test_a_damaged_database_says_so_with_the_remedy(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "catalog.db"
@@ -374,16 +356,6 @@ def test_a_large_file_is_looked_through_once_a_week(tmp_path: Path) -> None:
         Database.open(path, large_bytes=0)
     with pytest.raises(CatalogDamaged):
         Database.open(path, large_bytes=0)
-
-
-def test_a_database_of_a_newer_program_is_refused_untouched(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    Catalog.open(path, clock=SystemClock()).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
-    with pytest.raises(CatalogTooNew, match="9999"):
-        Catalog.open(path, clock=SystemClock())
 
 
 def test_a_place_that_cannot_hold_a_database_says_so(tmp_path: Path) -> None:

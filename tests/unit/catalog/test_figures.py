@@ -6,10 +6,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import sqlalchemy as sa
 
 from app.catalog import Catalog
-from app.catalog.migrations import REVISIONS
 from app.core.clock import SystemClock
 from app.domain.history import LogSearch, Moved, TrafficSlice
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
@@ -171,38 +169,3 @@ def test_a_vm_that_took_the_place_of_another_goes_on_with_its_history(catalog: C
     assert len(catalog.log.page(LogSearch(rule=R1, vm=B), limit=5).entries) == 1
     assert catalog.traffic.read(3600, 0, 3600, rule=R1, vm=B) == (TrafficSlice(0, 5, 0),)
     assert counts(catalog) == counts(catalog, R1) == (1, 1), "nothing is counted twice"
-
-
-def test_an_older_catalog_keeps_its_log_and_counts_what_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import app.catalog.migrations as migrations
-
-    path = tmp_path / "catalog.db"
-    before = next(index for index, one in enumerate(REVISIONS) if one.revision == "0003")
-    with monkeypatch.context() as older:
-        older.setattr(migrations, "REVISIONS", REVISIONS[:before])
-        Catalog.open(path, clock=SystemClock()).close()
-    engine = sa.create_engine(f"sqlite:///{path}")
-    columns = (
-        "id, kind, state, vm, vm_name, standby_id, target_path, rule_id, rule_name, priority, host, request, "
-        "created_at, ended_at, total_bytes, done_bytes, read_bytes, written_bytes, source_busy_s, "
-        "processing_busy_s, target_busy_s"
-    )
-    moment = "'2026-03-01 17:30:00.000000'"
-    with engine.begin() as connection:
-        for number, state in enumerate(("completed", "failed")):
-            connection.exec_driver_sql(
-                f"INSERT INTO tasks ({columns}) VALUES ('t{number}', 'backup', '{state}', 'vm-a', 'web', 's1', "
-                f"'', 'r1', 'nightly', 0, '', '{{}}', {moment}, {moment}, 0, 0, 100, 7, 0, 0, 0)"
-            )
-        connection.exec_driver_sql(
-            "INSERT INTO task_log (id, task_id, at, level, code, params) "
-            f"VALUES (5, 't0', {moment}, 20, 'task.started', '{{}}')"
-        )
-    engine.dispose()
-    with Catalog.open(path, clock=SystemClock(), zone=lambda: SHANGHAI) as catalog:
-        assert counts(catalog) == counts(catalog, R1) == counts(catalog, R1, A) == (1, 1)
-        assert catalog.figures.unviewed(R1) == 1
-        (line,) = catalog.tasks.read_log(TaskId("t0"))
-        assert (line.id, line.code) == (5, "task.started")

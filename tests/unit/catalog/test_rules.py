@@ -1,21 +1,16 @@
 """Rules, successions, sightings and heartbeats come back as they were; an older catalog keeps everything."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, time, timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 import sqlalchemy as sa
-from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.catalog import Catalog
-from app.catalog.migrations import r0001_first_tables
 from app.catalog.rules import _packed, _unpacked
 from app.core.clock import SystemClock
 from app.domain.engines import EngineBeat
@@ -219,35 +214,3 @@ def test_engines_long_silent_are_forgotten_when_another_begins(catalog: Catalog)
     new = EngineBeat(id="new", host="h", pid=2, started_at=later, beat_at=later)
     catalog.engines.begin(new)
     assert catalog.engines.all() == (new,)
-
-
-def test_a_catalog_of_the_first_schema_keeps_its_standbys_points_and_tasks(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        with Operations.context(MigrationContext.configure(connection)):
-            r0001_first_tables.upgrade()
-        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(sa.text("INSERT INTO alembic_version VALUES ('0001')"))
-    engine.dispose()
-    known = point(1)
-    with sqlite3.connect(path) as raw:
-        raw.execute("INSERT INTO standbys VALUES ('s1', 'vault', '/mnt/vault', 'repo')")
-        raw.execute(
-            "INSERT INTO points VALUES ('s1', ?, 'chain', 'vc.test', 'vm-1', ?, ?, 'whole', NULL)",
-            (known.id, "2026-03-01 13:00:00.000000", msgspec.json.encode(known)),
-        )
-        raw.execute(
-            "INSERT INTO tasks VALUES ('t1', 'backup', 'completed', 'vm-1', 'web', 'p1', 's1', 'nightly', 0, '', "
-            "NULL, '{}', '2026-03-01 12:00:00.000000', NULL, NULL, 1, 1, 1, 1, 0, 0, 0, NULL, NULL)"
-        )
-    raw.close()
-    with Catalog.open(path, clock=SystemClock()) as catalog:
-        (standby,) = catalog.standbys.all()
-        assert (standby.root_path, standby.note, standby.mark) == ("/mnt/vault", "", None)
-        assert catalog.standbys.repositories(standby.id) == {"": "repo"}
-        (kept,) = catalog.points.find()
-        assert (kept.target_path, kept.point) == ("", known)
-        assert catalog.points.tallies()[0].stored_bytes == known.stored_bytes
-        (record,) = catalog.tasks.find()
-        assert (record.target_path, record.rule) == ("", None)

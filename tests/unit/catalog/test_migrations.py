@@ -1,0 +1,146 @@
+"""How a catalog gets its tables, and what becomes of one that another version of the program has made."""
+
+import sqlite3
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import sqlalchemy as sa
+from alembic import op
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from app.catalog import Catalog, migrations
+from app.catalog.database import Database
+from app.catalog.errors import CatalogTooNew, CatalogTooOld
+from app.catalog.migrations import REVISIONS, newest_revision
+from app.catalog.tables import metadata
+from app.core.clock import SystemClock
+from tests.unit.catalog.test_catalog import PLATFORM
+
+BEFORE_RELEASE = Path(__file__).with_name("before_release.sql")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.db"
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_uses(path: Path) -> None:
+    database = Database.open(path)
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == newest_revision()
+    database.close()
+
+
+def test_revisions_are_a_straight_line() -> None:
+    parents = [module.down_revision for module in REVISIONS]
+    assert parents == [None, *(module.revision for module in REVISIONS[:-1])]
+
+
+# --- before the first release ------------------------------------------------------------------------------------
+
+
+def test_the_first_revision_makes_the_tables_that_catalogs_had_before_the_release(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.db", tmp_path / "old.db"
+    Database.open(new).close()
+    _run_script(old, BEFORE_RELEASE.read_text(encoding="utf-8"))
+    assert _schema(new) == _schema(old)
+
+
+def test_a_catalog_that_had_these_tables_before_the_release_is_opened_as_it_is(path: Path) -> None:
+    _run_script(path, BEFORE_RELEASE.read_text(encoding="utf-8"))
+    _run_script(path, "INSERT INTO platforms VALUES ('p1', 'main', 'vc.test', 443, 'backup', 'AA:BB', 0)")
+    before = _schema(path)
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        assert catalog.platforms.all() == (PLATFORM,)
+    assert _schema(path) == before
+
+
+@pytest.mark.parametrize("revision", ["0001", "0010"])
+def test_a_catalog_with_other_tables_of_before_the_release_is_refused_with_the_remedy(
+    path: Path, revision: str
+) -> None:
+    Catalog.open(path, clock=SystemClock()).close()
+    _run_script(path, f"DROP TABLE retries; UPDATE alembic_version SET version_num = '{revision}'")
+    before = _schema(path)
+    with pytest.raises(CatalogTooOld, match="--catalog new") as caught:
+        Catalog.open(path, clock=SystemClock())
+    assert str(path) in caught.value.message
+    assert revision in caught.value.message
+    assert _schema(path) == before
+
+
+# --- later revisions ---------------------------------------------------------------------------------------------
+
+
+def test_a_database_of_a_newer_program_is_refused_untouched(path: Path) -> None:
+    Catalog.open(path, clock=SystemClock()).close()
+    _run_script(path, "UPDATE alembic_version SET version_num = '9999'")
+    before = _schema(path)
+    with pytest.raises(CatalogTooNew, match="9999"):
+        Catalog.open(path, clock=SystemClock())
+    assert _schema(path) == before
+
+
+def test_a_catalog_of_an_older_release_gets_what_it_lacks_and_keeps_its_rows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        catalog.platforms.put(PLATFORM)
+    monkeypatch.setattr(migrations, "REVISIONS", (*REVISIONS, _adding("0012", "first"), _adding("0013", "second")))
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        assert catalog.platforms.all() == (PLATFORM,)
+    columns = [row[1] for row in _rows(path, "PRAGMA table_info(engines)")]
+    assert columns[-2:] == ["first", "second"]
+    assert _rows(path, "SELECT version_num FROM alembic_version") == [("0013",)]
+    Catalog.open(path, clock=SystemClock()).close()
+
+
+def test_of_several_changes_none_is_made_when_the_last_one_fails(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Catalog.open(path, clock=SystemClock()).close()
+    before = _schema(path)
+    twice = (_adding("0012", "first"), _adding("0013", "first"))
+    monkeypatch.setattr(migrations, "REVISIONS", (*REVISIONS, *twice))
+    with pytest.raises(Exception, match="duplicate column"):
+        Catalog.open(path, clock=SystemClock())
+    assert _schema(path) == before
+    assert _rows(path, "SELECT version_num FROM alembic_version") == [(REVISIONS[-1].revision,)]
+
+
+def _adding(revision: str, column: str) -> ModuleType:
+    """Return a revision that adds a column."""
+    module = ModuleType(f"r{revision}")
+    vars(module).update(
+        revision=revision, upgrade=lambda: op.add_column("engines", sa.Column(column, sa.Text, nullable=True))
+    )
+    return module
+
+
+def _run_script(path: Path, script: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(script)
+    connection.close()
+
+
+def _rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    rows = connection.execute(query).fetchall()
+    connection.close()
+    return rows
+
+
+def _schema(path: Path) -> dict[object, object]:
+    """Return every table and index by its name, with its clauses in their order."""
+    return {
+        (row[0], row[1]): _clauses(str(row[2])) for row in _rows(path, "SELECT type, name, sql FROM sqlite_master")
+    }
+
+
+def _clauses(sql: str) -> list[str]:
+    """Split a statement at its line breaks and commas, whatever way it was folded."""
+    return [clause for part in sql.replace("\n", ",").split(",") if (clause := " ".join(part.split()))]
