@@ -6,7 +6,9 @@ What can be asked of it is declared in ``app.contract``.
 
 - ``engine`` starts and ends, and passes commands and queries on; ``assembly`` puts its parts together.
 - ``handlers`` marks the methods that answer commands and queries; each folder has its own ``handlers`` module.
-- ``tasks`` decides which tasks run, gives them threads, keeps their states and log; crash recovery.
+- ``tasks``: ``dispatcher`` decides which tasks run (pure), ``manager`` gives them threads, ``factory`` makes them
+  of what they have to do (``spec``, written and read by ``stored``), ``execution`` has a run for each kind;
+  ``crashrecovery`` settles what a kill left.
 - ``backup``, ``restore``, ``verify``, ``export`` the tasks that make restore points and read them; ``hooks`` runs
   the operator's commands around a backup.
 - ``platforms`` and ``standbys`` where VMs come from and where their data goes, with ``encryption``,

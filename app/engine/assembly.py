@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from functools import partial
 
-from app.contract.points import StartVerify
-from app.contract.standbys import StartSweep
 from app.core.access import DiskTransports
 from app.core.bus import EventBus
 from app.core.clock import Clock
@@ -50,7 +48,7 @@ from app.engine.platforms.succession import Successions
 from app.engine.points.handlers import PointHandlers
 from app.engine.points.list import PointList
 from app.engine.points.reconciliation import PointReconciler
-from app.engine.ports import Catalog, RepositoryOpener
+from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.program.handlers import ProgramHandlers
 from app.engine.program.heartbeat import Heartbeat
@@ -66,7 +64,7 @@ from app.engine.rules.group import GroupRestorer
 from app.engine.rules.handlers import RuleHandlers
 from app.engine.rules.points import RulePoints
 from app.engine.rules.retention import RetentionService
-from app.engine.rules.retries import Retries
+from app.engine.rules.retries import Retries, RetryStarter
 from app.engine.rules.runs import RuleRuns
 from app.engine.rules.scheduler import Scheduler, Ticker
 from app.engine.rules.service import RuleService
@@ -78,9 +76,12 @@ from app.engine.standbys.registration import StandbyRegistration
 from app.engine.standbys.repositories import Repositories
 from app.engine.standbys.watch import StandbyWatch
 from app.engine.tasks.crashrecovery import CrashRecovery
-from app.engine.tasks.executor import Executor
+from app.engine.tasks.dispatcher import Limits
+from app.engine.tasks.execution import TaskExecution
+from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.handlers import TaskHandlers
 from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.spec import GarbageSpec, VerifySpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +173,46 @@ def build_snapshot_remover(services: Services, is_live: Callable[[TaskId], bool]
     )
 
 
-def backup_services(services: Services, remover: SnapshotRemover, chance: random.Random) -> BackupServices:
-    """Choose what backups need."""
+def build_manager(services: Services, runner: TaskRunner) -> TaskManager:
+    """Make what decides which tasks run."""
+    settings = services.settings
+    limits = Limits(
+        max_tasks=settings.max_tasks,
+        max_tasks_per_host=settings.host_buffer_mib // settings.transfer_buffer_mib,
+    )
+    return TaskManager(
+        store=services.catalog.tasks,
+        runner=runner,
+        clock=services.clock,
+        bus=services.bus,
+        limits=limits,
+        late=services.journal.late,
+    )
+
+
+def build_execution(
+    services: Services,
+    remover: SnapshotRemover,
+    rules: RuleService,
+    recovery: CrashRecovery,
+    points: PointReconciler,
+    chance: random.Random,
+) -> TaskExecution:
+    """Make what runs tasks, each kind by its own run."""
+    return TaskExecution(
+        catalog=services.catalog,
+        repositories=services.repositories,
+        clock_watch=services.clock_watch,
+        for_backups=_backup_services(services, remover, chance),
+        for_restores=_restore_services(services),
+        retention=rules.retention,
+        retries=rules.retries,
+        recovery=recovery,
+        points=points,
+    )
+
+
+def _backup_services(services: Services, remover: SnapshotRemover, chance: random.Random) -> BackupServices:
     return BackupServices(
         sessions=services.sessions,
         repositories=services.repositories,
@@ -187,8 +226,7 @@ def backup_services(services: Services, remover: SnapshotRemover, chance: random
     )
 
 
-def restore_services(services: Services) -> RestoreServices:
-    """Choose what restores need."""
+def _restore_services(services: Services) -> RestoreServices:
     return RestoreServices(
         sessions=services.sessions,
         repositories=services.repositories,
@@ -230,14 +268,14 @@ def build_point_reconciler(services: Services, manager: TaskManager) -> PointRec
 
 
 def build_rules(
-    services: Services, manager: TaskManager, executor: Executor, points: PointReconciler
+    services: Services, manager: TaskManager, factory: TaskFactory, points: PointReconciler
 ) -> tuple[RuleService, RuleHandlers]:
     """Make what runs the rules, and what answers about them."""
     catalog, clock, zone = services.catalog, services.clock, services.zone
     runs = RuleRuns(
         rule_points=services.rule_points,
         manager=manager,
-        executor=executor,
+        factory=factory,
         retries=catalog.retries,
         journal=services.journal,
         usual_transports=services.settings.transports,
@@ -250,7 +288,8 @@ def build_rules(
         zone=zone,
         missed_after_s=services.settings.missed_after_s,
     )
-    retries = Retries(catalog=catalog, runs=runs, journal=services.journal, clock=clock, zone=zone)
+    retries = Retries(catalog=catalog, journal=services.journal, clock=clock, zone=zone)
+    starter = RetryStarter(catalog=catalog, runs=runs, journal=services.journal, clock=clock)
     retention = RetentionService(
         rules=catalog.rules,
         rule_points=services.rule_points,
@@ -260,12 +299,12 @@ def build_rules(
         unfinished=manager.unfinished,
     )
     heartbeat = Heartbeat(catalog.engines, clock)
-    maintenance = _maintenance(services, manager, executor)
+    maintenance = _maintenance(services, manager, factory)
     calls = (
         services.clock_watch.look,
         heartbeat.beat,
         scheduler.look,
-        retries.look,
+        starter.look,
         services.watch.refresh,
         points.look,
         maintenance.look,
@@ -294,7 +333,7 @@ def build_rules(
         editor=_editor(services, manager, checker, runs, retries, scheduler),
         checker=checker,
         runs=runs,
-        group=_group_restorer(services, manager, executor),
+        group=_group_restorer(services, manager, factory),
         points=services.rule_points,
         view=view,
         retention=retention,
@@ -303,9 +342,9 @@ def build_rules(
     return service, handlers
 
 
-def _maintenance(services: Services, manager: TaskManager, executor: Executor) -> MaintenanceSchedule:
-    def submit(request: StartSweep | StartVerify) -> None:
-        manager.submit(executor.queued(request))
+def _maintenance(services: Services, manager: TaskManager, factory: TaskFactory) -> MaintenanceSchedule:
+    def submit(spec: GarbageSpec | VerifySpec) -> None:
+        manager.submit(factory.task(spec))
 
     return MaintenanceSchedule(
         catalog=services.catalog,
@@ -342,14 +381,14 @@ def _editor(
     )
 
 
-def _group_restorer(services: Services, manager: TaskManager, executor: Executor) -> GroupRestorer:
+def _group_restorer(services: Services, manager: TaskManager, factory: TaskFactory) -> GroupRestorer:
     return GroupRestorer(
         rule_points=services.rule_points,
         planner=RestorePlanner(services.sessions, services.repositories, services.catalog.rules),
         sessions=services.sessions,
         repositories=services.repositories,
         manager=manager,
-        executor=executor,
+        factory=factory,
         journal=services.journal,
     )
 
@@ -432,7 +471,7 @@ def standby_handlers(services: Services, manager: TaskManager) -> tuple[object, 
 def task_handlers(
     services: Services,
     manager: TaskManager,
-    executor: Executor,
+    factory: TaskFactory,
     texts: MessageCatalogue,
     keep_limits: KeepLimits,
 ) -> tuple[object, ...]:
@@ -440,7 +479,7 @@ def task_handlers(
     return (
         TaskHandlers(
             manager=manager,
-            executor=executor,
+            factory=factory,
             sessions=services.sessions,
             tasks=services.catalog.tasks,
             standbys=services.catalog.standbys,

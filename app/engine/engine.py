@@ -7,23 +7,17 @@ from functools import partial
 from typing import TypeVar, cast
 
 from app.contract.base import Command, Query
-from app.contract.tasks import StartBackup
 from app.core.access import DiskTransports
 from app.core.bus import Listener
 from app.core.clock import Clock
 from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
-from app.core.tasklog import TaskLog
 from app.core.zones import local_zone
-from app.domain.errors import OperationalError
-from app.domain.ids import TaskId
 from app.domain.messages import MessageKind
-from app.domain.states import TaskKind, TaskState
-from app.domain.tasks import TaskRecord
 from app.engine.assembly import (
-    Services,
-    backup_services,
     build_crash_recovery,
+    build_execution,
+    build_manager,
     build_point_reconciler,
     build_rules,
     build_services,
@@ -32,7 +26,6 @@ from app.engine.assembly import (
     message_texts,
     platform_handlers,
     program_handlers,
-    restore_services,
     standby_handlers,
     task_handlers,
 )
@@ -49,10 +42,7 @@ from app.engine.program.ending import Ending
 from app.engine.program.limits import KeepLimits
 from app.engine.program.secretaccess import BoundedSecrets
 from app.engine.settings import EngineSettings
-from app.engine.tasks.dispatcher import Limits
-from app.engine.tasks.executor import Executor, with_candidate
-from app.engine.tasks.manager import TaskManager
-from app.engine.tasks.running import RunningTask
+from app.engine.tasks.factory import TaskFactory
 
 R = TypeVar("R")
 
@@ -74,8 +64,8 @@ class Engine:
     kept with it. Listeners are called on the thread that the fact happened on, and must be quick.
 
     Attributes:
-        services, executor, manager, points, recorder, offers: its parts, for callers in the same process that look
-            inside; commands and queries are the usual way.
+        services, manager, factory, execution, points, recorder, offers: its parts, for callers in the same process
+            that look inside; commands and queries are the usual way.
 
     Thread: any.
     """
@@ -131,20 +121,15 @@ class Engine:
             zone=zone,
         )
         self._bus, self._journal = services.bus, services.journal
-        remover = build_snapshot_remover(services, self._is_live)
+        self.manager = build_manager(services, runner)
+        remover = build_snapshot_remover(services, self.manager.is_live)
+        self.factory = TaskFactory(catalog, services.repositories, clock)
         self._recovery = build_crash_recovery(services, remover)
-        self.executor = Executor(
-            catalog=catalog,
-            repositories=services.repositories,
-            clock=clock,
-            clock_watch=services.clock_watch,
-            for_backups=backup_services(services, remover, chance or random.SystemRandom()),
-            for_restores=restore_services(services),
-            after_backup=self._after_backup,
-        )
-        self.manager = self._task_manager(services, runner)
         self.points = build_point_reconciler(services, self.manager)
-        self._rules, rule_handlers = build_rules(services, self.manager, self.executor, self.points)
+        self._rules, rule_handlers = build_rules(services, self.manager, self.factory, self.points)
+        self.execution = build_execution(
+            services, remover, self._rules, self._recovery, self.points, chance or random.SystemRandom()
+        )
         self.recorder = Recorder(
             self.manager.live, catalog.traffic, clock, self._bus, may_forget=services.clock_watch.is_believed
         )
@@ -164,28 +149,10 @@ class Engine:
                 self.offers,
                 *platform_handlers(services, self.manager, self._recovery, probe),
                 *standby_handlers(services, self.manager),
-                *task_handlers(services, self.manager, self.executor, texts, keep_limits),
+                *task_handlers(services, self.manager, self.factory, texts, keep_limits),
                 *history_handlers(services, self.manager, self.recorder, self.offers, texts),
                 *program_handlers(services, notifications),
             )
-        )
-
-    def _task_manager(self, services: Services, runner: TaskRunner) -> TaskManager:
-        settings = self._settings
-        limits = Limits(
-            max_tasks=settings.max_tasks,
-            max_tasks_per_host=settings.host_buffer_mib // settings.transfer_buffer_mib,
-        )
-        return TaskManager(
-            store=self._catalog.tasks,
-            runner=runner,
-            clock=services.clock,
-            bus=self._bus,
-            limits=limits,
-            work=self.executor.carry_out,
-            afterwards=self._tidy_up_after,
-            plan_retry=self._plan_retry,
-            late=self._journal.late,
         )
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -197,14 +164,15 @@ class Engine:
             OperationalError: the catalog cannot be used.
         """
         self._journal.about("", "program.start").info(PROGRAM_STARTED)
-        waiting = self._recovery.mark_interrupted(self._rules.retries.plan)
+        self._recovery.mark_interrupted(self._rules.retries.plan)
+        waiting = self._recovery.waiting()
         for platform in sorted(self._recovery.platforms()):
             self.manager.aside(f"recovery-{platform}", partial(self._recovery.visit, platform))
         self.points.compare_all()
         self.offers.start()
         self._notifier.start()
         self.recorder.start(self._settings.traffic_interval_s)
-        self.manager.resume([with_candidate(record) for record in waiting])
+        self.manager.begin(self.execution, waiting)
         self._rules.start()
 
     def tick(self) -> None:
@@ -269,36 +237,3 @@ class Engine:
     def requests(self) -> frozenset[type[Request]]:
         """Return the commands and queries that this engine answers."""
         return frozenset(self._handlers)
-
-    # --- inside --------------------------------------------------------------------------------------------------
-
-    def _is_live(self, task: TaskId) -> bool:
-        return self.manager.is_live(task)
-
-    def _after_backup(self, task: RunningTask, request: StartBackup) -> None:
-        self._rules.after_backup(task, request)
-
-    def _plan_retry(self, record: TaskRecord, error: OperationalError, log: TaskLog) -> bool:
-        return self._rules.retries.plan(record, error, log)
-
-    def _tidy_up_after(self, record: TaskRecord) -> None:
-        """Try once more, over a fresh session, to remove what the task itself could not. Never raises.
-
-        A task that did not complete, and garbage collection, may have left the list of points out of date.
-        """
-        if record.platform is not None:
-            self._recovery.tidy_up_after(record.id, record.platform)
-        if record.kind is TaskKind.GARBAGE_COLLECTION or (
-            record.kind is TaskKind.BACKUP and not self._is_listed(record)
-        ):
-            self.points.compare(record.standby, record.target_path)
-
-    def _is_listed(self, record: TaskRecord) -> bool:
-        """Return whether a backup ended well and the catalog lists its restore point."""
-        try:
-            known = self._catalog.tasks.get(record.id)
-            if known is None or known.state is not TaskState.COMPLETED or known.point is None:
-                return False
-            return self._catalog.points.get(record.standby, record.target_path, known.point) is not None
-        except OperationalError:
-            return False

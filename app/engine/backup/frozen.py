@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.contract.tasks import StartBackup
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor, MarkedHistory, RevertHistory
 from app.core.patience import Patience
@@ -25,6 +24,7 @@ from app.engine.errors import NothingToBackUp
 from app.engine.platforms.disks import DiskOpener
 from app.engine.settings import EngineSettings
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import BackupSpec
 from app.repository import DiskDraft, PointDraft, PointWriter, Repository
 
 
@@ -50,7 +50,7 @@ class FrozenBackup:
     settings: EngineSettings
     platform_address: str
     task: RunningTask
-    request: StartBackup
+    request: BackupSpec
     hypervisor: Hypervisor
     repository: Repository
     opener: DiskOpener

@@ -8,7 +8,6 @@ effect. Whatever ends the run in between leaves neither.
 import random
 from dataclasses import dataclass
 
-from app.contract.tasks import StartBackup
 from app.core.access import DiskTransports
 from app.core.hypervisor import Hypervisor, MarkedHistory, ResettableTracking
 from app.domain.changetracking import ChangeTracking
@@ -36,6 +35,7 @@ from app.engine.settings import EngineSettings
 from app.engine.standbys.leftovers import note_leftovers
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import BackupSpec
 from app.repository import Repository
 
 
@@ -58,7 +58,7 @@ class BackupServices:
 class BackupRun:
     """One backup of one VM. Thread: the task's."""
 
-    def __init__(self, services: BackupServices, task: RunningTask, request: StartBackup) -> None:
+    def __init__(self, services: BackupServices, task: RunningTask, request: BackupSpec) -> None:
         """Prepare.
 
         Raises:
@@ -100,7 +100,7 @@ class BackupRun:
         return point
 
     @property
-    def request(self) -> StartBackup:
+    def request(self) -> BackupSpec:
         """What was asked for, with the id that the VM has now."""
         return self._request
 

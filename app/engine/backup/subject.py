@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from app.contract.tasks import StartBackup
 from app.core.hypervisor import Hypervisor
 from app.domain.identity import PresentVm, RecordedVm, Verdict, locate, recorded_protected
 from app.domain.ids import VmId
@@ -22,6 +21,7 @@ from app.engine.platforms.identification import (
 from app.engine.platforms.succession import Successions
 from app.engine.ports import RuleStore, TaskStore
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import BackupSpec
 from app.repository import Repository
 
 
@@ -47,7 +47,7 @@ class BackupSubject:
         self._hypervisor = hypervisor
         self._repository = repository
 
-    def find(self, request: StartBackup) -> tuple[StartBackup, VmDetails]:
+    def find(self, request: BackupSpec) -> tuple[BackupSpec, VmDetails]:
         """Return the request with the VM's id of today, and the VM.
 
         A VM that was registered again is followed, with the other VMs of the platform that were.
@@ -66,7 +66,7 @@ class BackupSubject:
             self._task.log.warning(messages.VM_UNSURE, name=found.details.summary.name, vm=request.vm)
         return request, found.details
 
-    def _named_today(self, request: StartBackup) -> tuple[StartBackup, ProtectedVm | None]:
+    def _named_today(self, request: BackupSpec) -> tuple[BackupSpec, ProtectedVm | None]:
         """Return the request with the id that its VM has in the rule, and what the rule knows of the VM.
 
         The rule may have followed it meanwhile, and may do so again at any moment: what was read once counts.
@@ -80,13 +80,13 @@ class BackupSubject:
             return request, known
         return msgspec.structs.replace(request, vm=named.vm), named
 
-    def _recorded(self, request: StartBackup, here: PlatformIdentity, known: ProtectedVm | None) -> RecordedVm:
+    def _recorded(self, request: BackupSpec, here: PlatformIdentity, known: ProtectedVm | None) -> RecordedVm:
         protected = known or protected_vm(self._rules, request.platform, request.vm)
         chain = self._repository.chain_name(request.rule_name, request.vm, here.address)
         points = self._repository.chain_points(chain)
         return recorded_for_backup(protected, request.vm, request.vm_name, here.address, points)
 
-    def _follow(self, request: StartBackup, found: Subject, here: PlatformIdentity) -> StartBackup:
+    def _follow(self, request: BackupSpec, found: Subject, here: PlatformIdentity) -> BackupSpec:
         vm = found.details.summary
         moves = {**self._other_moves(request, here, found.inventory), request.vm: vm}
         self._task.log.warning(messages.VM_FOLLOWED, name=vm.name, old=request.vm, new=vm.id)
@@ -95,7 +95,7 @@ class BackupSubject:
         return msgspec.structs.replace(request, vm=vm.id)
 
     def _other_moves(
-        self, request: StartBackup, here: PlatformIdentity, inventory: Sequence[VmSummary]
+        self, request: BackupSpec, here: PlatformIdentity, inventory: Sequence[VmSummary]
     ) -> dict[VmId, VmSummary]:
         """Return the other protected VMs of the platform that have new ids: they may take each other's.
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from app.contract.points import StartExport
 from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import TaskState
 from app.engine.errors import RequestRefused
@@ -15,13 +14,14 @@ from app.engine.export.formats import format_of
 from app.engine.points.reading import opened_point
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import ExportSpec
 from app.repository import PointReader
 
 
 class ExportRun:
     """One export of one restore point. Thread: the task's."""
 
-    def __init__(self, repositories: Repositories, task: RunningTask, request: StartExport) -> None:
+    def __init__(self, repositories: Repositories, task: RunningTask, request: ExportSpec) -> None:
         self._repositories = repositories
         self._task = task
         self._request = request

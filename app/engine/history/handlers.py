@@ -16,7 +16,6 @@ from app.contract.statistics import (
     TrafficPoint,
     TrafficRange,
 )
-from app.contract.tasks import StartBackup
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.domain.console_events import ErrorsViewed
@@ -26,8 +25,9 @@ from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.handlers import handles
 from app.engine.ports import Catalog
-from app.engine.tasks.executor import request_of
 from app.engine.tasks.rows import kept_error_row
+from app.engine.tasks.spec import BackupSpec
+from app.engine.tasks.stored import readable_spec
 
 SPANS: Final = {
     TrafficRange.LIVE: (1, timedelta(minutes=10)),
@@ -128,7 +128,7 @@ class HistoryHandlers:
 def statistics_row(record: TaskRecord, unviewed: frozenset[TaskId]) -> StatisticsTaskRow:
     """Make the row of an ended task."""
     backup = record.kind is TaskKind.BACKUP
-    request = request_of(record) if backup else None
+    spec = readable_spec(record) if backup else None
     lasted_s = 0.0
     if record.started_at is not None and record.ended_at is not None:
         lasted_s = (record.ended_at - record.started_at).total_seconds()
@@ -137,7 +137,7 @@ def statistics_row(record: TaskRecord, unviewed: frozenset[TaskId]) -> Statistic
         rule_name=record.rule_name,
         result=record.state,
         kind=record.kind,
-        backup_kind=request.kind.value if isinstance(request, StartBackup) else "",
+        backup_kind=spec.kind.value if isinstance(spec, BackupSpec) else "",
         vm_name=record.vm_name,
         source_kind="VMware vSphere" if backup else "Restore point",
         source_bytes=record.totals.total_bytes,

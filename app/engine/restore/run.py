@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from app.contract.restore import NewVm, StartRestore
+from app.contract.restore import NewVm
 from app.core.access import DiskAddress, DiskTransports
 from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor
@@ -34,7 +34,9 @@ from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, new_target, target_over
 from app.engine.settings import EngineSettings
 from app.engine.standbys.repositories import Repositories
+from app.engine.tasks.commands import wish_of
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import RestoreSpec
 from app.repository import PointReader
 
 
@@ -62,7 +64,7 @@ class RestoreServices:
 class RestoreRun:
     """One restore of one restore point. Thread: the task's."""
 
-    def __init__(self, services: RestoreServices, task: RunningTask, request: StartRestore) -> None:
+    def __init__(self, services: RestoreServices, task: RunningTask, request: RestoreSpec) -> None:
         """Prepare.
 
         Raises:
@@ -116,7 +118,7 @@ class RestoreRun:
 
     def _target(self, hypervisor: Hypervisor, point: RestorePoint) -> RestoreTarget:
         platform = self._sessions.platform(self._request.platform)
-        inventory, wish = self._patience.through(hypervisor.list_vms), self._request.target
+        inventory, wish = self._patience.through(hypervisor.list_vms), wish_of(self._request.target)
         taken = () if isinstance(hypervisor, PlannedCreation) else inventory
         if isinstance(wish, NewVm):
             return new_target(wish, point.facts, taken, platform)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from app.contract.restore import GroupMember, OverOriginal, StartRestore
+from app.contract.restore import GroupMember, OverOriginal
 from app.core.hypervisor import Hypervisor
 from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.ids import PointId, TaskId, VmId
@@ -18,8 +18,10 @@ from app.engine.rules.editing import members
 from app.engine.rules.errors import PointNotOfVm
 from app.engine.rules.points import RulePoints
 from app.engine.standbys.repositories import Repositories
-from app.engine.tasks.executor import Executor
+from app.engine.tasks.commands import target_of
+from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.spec import RestoreSpec
 from app.repository import Repository
 
 _log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ class GroupRestorer:
         sessions: Sessions,
         repositories: Repositories,
         manager: TaskManager,
-        executor: Executor,
+        factory: TaskFactory,
         journal: Journal,
     ) -> None:
         self._rule_points = rule_points
@@ -46,7 +48,7 @@ class GroupRestorer:
         self._sessions = sessions
         self._repositories = repositories
         self._manager = manager
-        self._executor = executor
+        self._factory = factory
         self._journal = journal
 
     def begin(self, rule: BackupRule, group: Sequence[GroupMember], *, power_on: bool) -> tuple[TaskId, ...]:
@@ -65,13 +67,13 @@ class GroupRestorer:
             self._check(rule, one.vm, one.point, names[one.vm])
         self._refuse_impossible(rule, group)
         queued = [
-            self._executor.queued(
-                StartRestore(
+            self._factory.task(
+                RestoreSpec(
                     standby=rule.standby,
                     target_path=rule.target_path,
                     point=one.point,
                     platform=rule.platform,
-                    target=OverOriginal(confirmed=one.confirmed),
+                    target=target_of(OverOriginal(confirmed=one.confirmed)),
                     power_on=power_on,
                     rule=rule.id,
                 )

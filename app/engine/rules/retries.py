@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
-from app.contract.tasks import StartBackup
 from app.core.clock import Clock
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError
@@ -16,25 +15,24 @@ from app.engine import messages
 from app.engine.log.journal import Journal
 from app.engine.ports import Catalog
 from app.engine.rules.runs import RuleRuns, shown_moment
-from app.engine.tasks.executor import request_of
+from app.engine.tasks.spec import BackupSpec
+from app.engine.tasks.stored import readable_spec
 
 _WHY_NOT = {NoRetry.USELESS: messages.RETRY_USELESS, NoRetry.USED_UP: messages.RETRY_USED_UP}
 
 
 class Retries:
-    """Plans the next try of a failed backup, and begins it when its moment has come. Thread: any."""
+    """Plans the next try of a failed backup. Thread: any."""
 
     def __init__(
         self,
         *,
         catalog: Catalog,
-        runs: RuleRuns,
         journal: Journal,
         clock: Clock,
         zone: Callable[[], tzinfo],
     ) -> None:
         self._catalog = catalog
-        self._runs = runs
         self._journal = journal
         self._clock = clock
         self._zone = zone
@@ -47,8 +45,8 @@ class Retries:
         Raises:
             CatalogUnavailable: it cannot be told or noted.
         """
-        request = request_of(record)
-        if not isinstance(request, StartBackup) or record.rule is None:
+        spec = readable_spec(record)
+        if not isinstance(spec, BackupSpec) or record.rule is None:
             return False
         now, zone = self._clock.now(), self._zone()
         rule = self._catalog.rules.get(record.rule)
@@ -58,7 +56,7 @@ class Retries:
         planned = next_run(rule.policy, now, zone)
         decided = next_try(
             rule.policy.retry,
-            done=request.retry,
+            done=spec.retry,
             is_retryable=error.retryable,
             is_started=vm is not None and vm.is_started,
             now=now,
@@ -66,7 +64,7 @@ class Retries:
         )
         if isinstance(decided, NextTry) and vm is not None:
             self._catalog.retries.put(
-                PendingRetry(rule=rule.id, vm=vm.vm, kind=request.kind, next=decided, failed_task=record.id)
+                PendingRetry(rule=rule.id, vm=vm.vm, kind=spec.kind, next=decided, failed_task=record.id)
             )
             log.info(
                 messages.RETRY_PLANNED, at=shown_moment(decided.at, zone), number=decided.number, times=decided.of
@@ -95,6 +93,16 @@ class Retries:
     def of_rule(self, rule: RuleId) -> dict[VmId, PendingRetry]:
         """Return the pending retries of a rule, by VM."""
         return {one.vm: one for one in self._catalog.retries.all() if one.rule == rule}
+
+
+class RetryStarter:
+    """Begins the next try of a failed backup when its moment has come. Thread: any."""
+
+    def __init__(self, *, catalog: Catalog, runs: RuleRuns, journal: Journal, clock: Clock) -> None:
+        self._catalog = catalog
+        self._runs = runs
+        self._journal = journal
+        self._clock = clock
 
     def look(self) -> None:
         """Begin what is due.

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
-from app.contract.tasks import StartBackup
 from app.domain.changetracking import ChangeTracking
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
@@ -14,8 +13,10 @@ from app.engine import messages
 from app.engine.log.journal import Journal
 from app.engine.ports import RetryStore
 from app.engine.rules.points import RulePoints
-from app.engine.tasks.executor import Executor, request_of
+from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.spec import BackupSpec
+from app.engine.tasks.stored import readable_spec
 
 RUN_NOW_PRIORITY = 100
 """Tasks that the operator wants at once go before planned ones."""
@@ -29,14 +30,14 @@ class RuleRuns:
         *,
         rule_points: RulePoints,
         manager: TaskManager,
-        executor: Executor,
+        factory: TaskFactory,
         retries: RetryStore,
         journal: Journal,
         usual_transports: tuple[TransportMode, ...],
     ) -> None:
         self._rule_points = rule_points
         self._manager = manager
-        self._executor = executor
+        self._factory = factory
         self._retries = retries
         self._journal = journal
         self._usual_transports = usual_transports
@@ -115,7 +116,7 @@ class RuleRuns:
             CatalogUnavailable: it could not be noted.
         """
         advanced = rule.advanced
-        request = StartBackup(
+        spec = BackupSpec(
             platform=rule.platform,
             vm=vm.vm,
             vm_name=vm.name,
@@ -131,7 +132,7 @@ class RuleRuns:
             host=self._host_of(rule, vm.vm),
             retry=retry,
         )
-        task = self._manager.submit(self._executor.queued(request))
+        task = self._manager.submit(self._factory.task(spec))
         self._retries.remove(rule.id, [vm.vm])
         return task
 
@@ -161,5 +162,5 @@ def shown_moment(moment: datetime, zone: tzinfo) -> str:
 
 
 def _kind_of(record: TaskRecord) -> BackupKind | None:
-    request = request_of(record)
-    return request.kind if isinstance(request, StartBackup) else None
+    spec = readable_spec(record)
+    return spec.kind if isinstance(spec, BackupSpec) else None

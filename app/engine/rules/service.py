@@ -2,7 +2,6 @@
 
 import logging
 
-from app.contract.tasks import StartBackup
 from app.domain.errors import OperationalError
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.program.heartbeat import Heartbeat
@@ -10,13 +9,19 @@ from app.engine.rules.retention import RetentionService
 from app.engine.rules.retries import Retries
 from app.engine.rules.scheduler import Ticker
 from app.engine.standbys.watch import StandbyWatch
-from app.engine.tasks.running import RunningTask
 
 _log = logging.getLogger(__name__)
 
 
 class RuleService:
-    """Starts and ends what happens by the clock, and finishes the backups of rules. Thread: any."""
+    """Starts and ends what happens by the clock.
+
+    Attributes:
+        retention: removes what has expired.
+        retries: decides which failed backups are tried again.
+
+    Thread: any.
+    """
 
     def __init__(
         self,
@@ -32,7 +37,7 @@ class RuleService:
         self._heartbeat = heartbeat
         self._clock_watch = clock_watch
         self._watch = watch
-        self._retention = retention
+        self.retention = retention
         self.retries = retries
 
     def start(self) -> None:
@@ -60,8 +65,3 @@ class RuleService:
             self._heartbeat.end()
         except OperationalError as error:
             _log.warning("the end of this engine was not kept: %s", error)
-
-    def after_backup(self, task: RunningTask, request: StartBackup) -> None:
-        """Apply the retention of the rule that a successful backup belongs to. Never raises for the standby."""
-        if request.rule is not None:
-            self._retention.apply(task, request.rule, request.vm)

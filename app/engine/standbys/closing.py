@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from app.contract.standbys import OpenEntriesRow, StartClosing
+from app.contract.standbys import OpenEntriesRow
 from app.core.clock import Clock
 from app.core.closing import (
     ClosingReport,
@@ -27,6 +27,7 @@ from app.engine.ports import StandbyStore
 from app.engine.standbys.filesystems import check_root, find_repositories
 from app.engine.standbys.lookup import registered_standby
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import ClosingSpec
 
 _LOOK_S: Final = 5.0
 """How long a question may look; a repository can have a hundred thousand files on a slow share."""
@@ -52,7 +53,7 @@ def find_open(standbys: StandbyStore, clock: Clock, standby: StandbyId) -> OpenE
 class ClosingRun:
     """One closing of the repositories of one standby machine. Thread: the task's."""
 
-    def __init__(self, standbys: StandbyStore, task: RunningTask, request: StartClosing) -> None:
+    def __init__(self, standbys: StandbyStore, task: RunningTask, request: ClosingSpec) -> None:
         self._standbys = standbys
         self._task = task
         self._request = request

@@ -1,12 +1,12 @@
 """Garbage collection as a task, in slices between which backups get their turn."""
 
-from app.contract.standbys import StartSweep
 from app.domain.states import TaskState
 from app.engine import messages
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.standbys.leftovers import note_leftovers
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import GarbageSpec
 from app.repository import SweepPolicy
 from app.repository.errors import RepositoryBusy
 
@@ -20,7 +20,7 @@ class GarbageCollectionRun:
     """One garbage collection of one repository. Thread: the task's."""
 
     def __init__(
-        self, repositories: Repositories, clock_watch: ClockWatch, task: RunningTask, request: StartSweep
+        self, repositories: Repositories, clock_watch: ClockWatch, task: RunningTask, request: GarbageSpec
     ) -> None:
         self._repositories = repositories
         self._clock_watch = clock_watch

@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from app.contract.points import StartVerify
-from app.contract.standbys import StartSweep
 from app.core.clock import Clock
 from app.domain.ids import PointId, StandbyId
 from app.domain.moments import believed, is_due
@@ -13,6 +11,7 @@ from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import KnownPoint, TaskRecord
 from app.engine.ports import Catalog
 from app.engine.standbys.watch import StandbyWatch
+from app.engine.tasks.spec import GarbageSpec, VerifySpec
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +22,7 @@ MAINTENANCE_PRIORITY = -10
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 Place = tuple[StandbyId, str]
-Submit = Callable[[StartSweep | StartVerify], object]
+Submit = Callable[[GarbageSpec | VerifySpec], object]
 
 
 class MaintenanceSchedule:
@@ -61,18 +60,18 @@ class MaintenanceSchedule:
         if any(True for _ in self._unfinished()):
             return
         self._looked_at = now
-        request = next(self._due(now), None)
-        if request is not None:
-            self._submit(request)
+        spec = next(self._due(now), None)
+        if spec is not None:
+            self._submit(spec)
 
-    def _due(self, now: datetime) -> Iterator[StartSweep | StartVerify]:
+    def _due(self, now: datetime) -> Iterator[GarbageSpec | VerifySpec]:
         for standby, target_path in places_to_collect(self._places(), self._last_collections(now), now):
-            yield StartSweep(standby=standby, target_path=target_path, priority=MAINTENANCE_PRIORITY)
+            yield GarbageSpec(standby=standby, target_path=target_path, priority=MAINTENANCE_PRIORITY)
         watch = self._watch
         readable = (one for one in self._catalog.points.find() if not watch.is_locked(one.standby))
         point = longest_unverified(readable, now)
         if point is not None:
-            yield StartVerify(
+            yield VerifySpec(
                 standby=point.standby,
                 target_path=point.target_path,
                 point=point.point.id,

@@ -27,8 +27,10 @@ from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import Successions
 from app.engine.ports import Catalog
 from app.engine.restore.cleanup import settle
+from app.engine.tasks.errors import TaskNotReadable, TaskOfNewerVersion
+from app.engine.tasks.factory import stored_task
 from app.engine.tasks.log import CatalogTaskLog
-from app.engine.tasks.manager import PlanRetry, error_of, failure_of
+from app.engine.tasks.manager import PlanRetry, QueuedTask, error_of, failure_of
 
 _log = logging.getLogger(__name__)
 
@@ -59,23 +61,32 @@ class CrashRecovery:
         self._clock = clock
         self._visiting: dict[PlatformId, threading.Lock] = {}
 
-    def mark_interrupted(self, plan_retry: PlanRetry) -> list[TaskRecord]:
-        """Note as failed every task that was running when the program ended; return the ones that still wait.
+    def mark_interrupted(self, plan_retry: PlanRetry) -> None:
+        """Note as failed every task that was running when the program ended.
 
         Args:
             plan_retry: decides which of them are tried again by themselves.
         """
-        store = self._catalog.tasks
-        for record in store.find(states=UNFINISHED):
-            self._mark(record, plan_retry)
-        return list(reversed(store.find(states=(TaskState.PENDING,))))
+        for record in self._catalog.tasks.find(states=UNFINISHED):
+            log, error = self._log_of(record.id), TaskInterrupted()
+            log.error(messages.TASK_INTERRUPTED)
+            self._fail(record, error, is_tried_again=plan_retry(record, error, log))
 
-    def _mark(self, record: TaskRecord, plan_retry: PlanRetry) -> None:
-        error = TaskInterrupted()
+    def waiting(self) -> list[QueuedTask]:
+        """Return the tasks that still wait, the oldest first; note as failed those that cannot be read."""
+        found: list[QueuedTask] = []
+        for record in reversed(self._catalog.tasks.find(states=(TaskState.PENDING,))):
+            try:
+                found.append(stored_task(record))
+            except (TaskNotReadable, TaskOfNewerVersion) as error:
+                _log.warning("task %s cannot be read: %s", record.id, error.__cause__ or error)
+                log = self._log_of(record.id)
+                log.error(messages.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
+                self._fail(record, error, is_tried_again=False)
+        return found
+
+    def _fail(self, record: TaskRecord, error: OperationalError, *, is_tried_again: bool) -> None:
         at = self._clock.now()
-        log = self._log_of(record.id)
-        log.error(messages.TASK_INTERRUPTED)
-        is_tried_again = plan_retry(record, error, log)
         self._catalog.tasks.set_error(record.id, error_of(error))
         self._catalog.tasks.enter(record.id, TaskState.FAILED, at)
         self._bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))

@@ -24,9 +24,11 @@ from app.engine.messages import MessageCatalogue
 from app.engine.platforms.sessions import Sessions
 from app.engine.ports import StandbyStore, TaskStore
 from app.engine.standbys.lookup import registered_standby
-from app.engine.tasks.executor import Executor, TaskRequest, request_of
+from app.engine.tasks.commands import TaskCommand, spec_of
+from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import log_row, task_row
+from app.engine.tasks.stored import read_spec
 
 
 class TaskHandlers:
@@ -36,14 +38,14 @@ class TaskHandlers:
         self,
         *,
         manager: TaskManager,
-        executor: Executor,
+        factory: TaskFactory,
         sessions: Sessions,
         tasks: TaskStore,
         standbys: StandbyStore,
         texts: MessageCatalogue,
     ) -> None:
         self._manager = manager
-        self._executor = executor
+        self._factory = factory
         self._sessions = sessions
         self._tasks = tasks
         self._standbys = standbys
@@ -83,14 +85,14 @@ class TaskHandlers:
         record = self._record(command.task)
         if not record.state.is_final:
             raise TaskNotEnded(task=record.vm_name)
-        return self._queue(request_of(record))
+        return self._manager.submit(self._factory.task(read_spec(record)))
 
     @handles(CancelTask)
     def _cancel_task(self, command: CancelTask) -> None:
         self._manager.cancel(command.task)
 
-    def _queue(self, request: TaskRequest) -> TaskId:
-        return self._manager.submit(self._executor.queued(request))
+    def _queue(self, command: TaskCommand) -> TaskId:
+        return self._manager.submit(self._factory.task(spec_of(command)))
 
     # --- queries -------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
@@ -24,6 +25,7 @@ from app.engine.tasks.dispatcher import Candidate, Limits, choose
 from app.engine.tasks.latewrites import LateWrites
 from app.engine.tasks.log import CatalogTaskLog
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import TaskSpec
 from app.engine.tasks.stages import Stages
 
 _log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class QueuedTask:
     """A task that waits or runs."""
 
     record: TaskRecord
+    spec: TaskSpec
     candidate: Candidate
 
 
@@ -41,11 +44,26 @@ PlanRetry = Callable[[TaskRecord, OperationalError, TaskLog], bool]
 """Decides about a task that failed just now; returns whether it is tried again by itself."""
 
 
+class TaskWork(Protocol):
+    """What the manager runs tasks with, on each task's own thread. Thread: any."""
+
+    def run(self, live: RunningTask, spec: TaskSpec) -> None:
+        """Do what a task has to do; raises ``OperationalError`` and ``TaskCancelled``."""
+        ...
+
+    def plan_retry(self, record: TaskRecord, error: OperationalError, log: TaskLog) -> bool:
+        """Decide about a task that failed just now; return whether it is tried again by itself."""
+        ...
+
+    def tidy_up(self, record: TaskRecord) -> None:
+        """Remove what a task has left, once it has ended and no longer counts as live; never raises."""
+        ...
+
+
 class TaskManager:
     """Runs tasks as the dispatcher decides. Waiting tasks are rows in the catalog too: nothing is lost in a crash.
 
-    ``work`` does what a task is for, on the task's own thread; ``afterwards`` is called on the same thread once
-    the task has ended and no longer counts as live.
+    Tasks wait until :meth:`begin` gives it what runs them.
 
     Thread: any. One lock guards what waits and what runs; it is never held while something is executed.
     """
@@ -58,9 +76,6 @@ class TaskManager:
         clock: Clock,
         bus: EventBus,
         limits: Limits,
-        work: Callable[[RunningTask, TaskRecord], None],
-        afterwards: Callable[[TaskRecord], None],
-        plan_retry: PlanRetry,
         late: LateWrites,
     ) -> None:
         self._late = late
@@ -69,15 +84,19 @@ class TaskManager:
         self._clock = clock
         self._bus = bus
         self._limits = limits
-        self._work = work
-        self._afterwards = afterwards
-        self._plan_retry = plan_retry
+        self._work: TaskWork | None = None
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._pending: dict[TaskId, QueuedTask] = {}
         self._live: dict[TaskId, tuple[QueuedTask, RunningTask]] = {}
         self._busy_threads = 0
         self._closing = False
+
+    def begin(self, work: TaskWork, waiting: Iterable[QueuedTask] = ()) -> None:
+        """Run tasks from now on; ``waiting`` are noted as pending already."""
+        with self._lock:
+            self._work = work
+        self._wait_for_turn(waiting)
 
     # --- asking for tasks --------------------------------------------------------------------------------------
 
@@ -90,17 +109,16 @@ class TaskManager:
         record = queued.record
         self._store.add(record)
         self._announce_queued(record)
-        self.resume([queued])
+        self._wait_for_turn([queued])
         return record.id
 
-    def resume(self, waiting: Iterable[QueuedTask]) -> None:
-        """Let tasks that are noted as pending wait for their turn."""
+    def _wait_for_turn(self, waiting: Iterable[QueuedTask]) -> None:
         with self._lock:
             self._pending.update((one.record.id, one) for one in waiting)
         self._dispatch()
 
     def aside(self, name: str, work: Callable[[], None]) -> None:
-        """Run work that is no task and never raises, next to the tasks and outside their limits."""
+        """Run work that is no task and never raises, beside the tasks and outside their limits."""
         with self._lock:
             self._busy_threads += 1
         self._runner.start(name, lambda: self._run_aside(work))
@@ -141,7 +159,8 @@ class TaskManager:
             if waiting is None:
                 return False
             if waiting.candidate.priority < priority:
-                self._pending[task] = QueuedTask(
+                self._pending[task] = replace(
+                    waiting,
                     record=replace(waiting.record, priority=priority),
                     candidate=replace(waiting.candidate, priority=priority),
                 )
@@ -181,7 +200,7 @@ class TaskManager:
     # --- looking at them ---------------------------------------------------------------------------------------
 
     def is_live(self, task: TaskId) -> bool:
-        """Return whether a task is running in this process."""
+        """Tell whether a task is running in this process."""
         with self._lock:
             return task in self._live
 
@@ -245,7 +264,8 @@ class TaskManager:
 
     def _dispatch(self) -> None:
         with self._lock:
-            if self._closing:
+            work = self._work
+            if self._closing or work is None:
                 return
             running = [queued.candidate for queued, _ in self._live.values()]
             waiting = [queued.candidate for queued in self._pending.values()]
@@ -254,10 +274,11 @@ class TaskManager:
             self._live.update((queued.record.id, (queued, live)) for queued, live in started)
             self._busy_threads += len(started)
         for queued, live in started:
-            self._start(queued.record, live)
+            self._start(work, queued, live)
 
-    def _start(self, record: TaskRecord, live: RunningTask) -> None:
-        self._runner.start(f"{record.kind.value}-{record.vm_name}", lambda: self._run(record, live))
+    def _start(self, work: TaskWork, queued: QueuedTask, live: RunningTask) -> None:
+        record = queued.record
+        self._runner.start(f"{record.kind.value}-{record.vm_name}", lambda: self._run(work, queued, live))
 
     def _new_live(self, record: TaskRecord) -> RunningTask:
         log = CatalogTaskLog(record.id, self._store, self._clock, self._bus, self._late)
@@ -266,49 +287,52 @@ class TaskManager:
             context=context, log=log, stages=Stages(context=context, vm=record.vm, store=self._store)
         )
 
-    def _run(self, record: TaskRecord, live: RunningTask) -> None:
+    def _run(self, work: TaskWork, queued: QueuedTask, live: RunningTask) -> None:
+        record = queued.record
         try:
-            self._carry_out(record, live)
+            self._carry_out(work, queued, live)
         finally:
             with self._changed:
                 del self._live[record.id]
                 self._changed.notify_all()
             try:
-                self._afterwards(record)
+                work.tidy_up(record)
             finally:
                 self._dispatch()
                 self._thread_is_free()
 
-    def _carry_out(self, record: TaskRecord, live: RunningTask) -> None:
-        began = self._clock.monotonic()
+    def _carry_out(self, work: TaskWork, queued: QueuedTask, live: RunningTask) -> None:
+        record, began = queued.record, self._clock.monotonic()
         try:
             live.log.info(messages.TASK_STARTED, what=record.kind.value, vm=record.vm_name)
-            self._work(live, record)
+            work.run(live, queued.spec)
         except TaskCancelled:
             live.log.info(messages.TASK_STOPPED)
             self._end(live, record, TaskState.STOPPED)
         except OperationalError as error:
-            self._fail(live, record, error)
+            self._fail(work, live, record, error)
         except Exception as bug:  # noqa: BLE001 - a bug ends its task, not the program; the traceback is kept
             _log.exception("task %s ended by a bug", record.id)
-            self._fail(live, record, InternalFailure(detail=f"{type(bug).__name__}"))
+            self._fail(work, live, record, InternalFailure(detail=f"{type(bug).__name__}"))
         else:
             live.log.info(messages.TASK_COMPLETED, seconds=f"{self._clock.monotonic() - began:.1f}")
             self._end(live, record, TaskState.COMPLETED)
 
-    def _fail(self, live: RunningTask, record: TaskRecord, error: OperationalError) -> None:
+    def _fail(self, work: TaskWork, live: RunningTask, record: TaskRecord, error: OperationalError) -> None:
         live.log.error(messages.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
-        is_tried_again = self._is_tried_again(live, record, error)
+        is_tried_again = self._is_tried_again(work, live, record, error)
         self._late.write(
             lambda: self._store.set_error(record.id, error_of(error)), f"the failure of task {record.id}"
         )
         self._end(live, record, TaskState.FAILED)
         self._bus.publish(failure_of(record, error, self._clock.now(), is_tried_again=is_tried_again))
 
-    def _is_tried_again(self, live: RunningTask, record: TaskRecord, error: OperationalError) -> bool:
+    def _is_tried_again(
+        self, work: TaskWork, live: RunningTask, record: TaskRecord, error: OperationalError
+    ) -> bool:
         decided: list[bool] = []
         self._late.write(
-            lambda: decided.append(self._plan_retry(record, error, live.log)), f"the next try of task {record.id}"
+            lambda: decided.append(work.plan_retry(record, error, live.log)), f"the next try of task {record.id}"
         )
         return any(decided)
 
@@ -332,7 +356,7 @@ def error_of(error: OperationalError) -> TaskError:
 
 
 def failure_of(record: TaskRecord, error: OperationalError, at: datetime, *, is_tried_again: bool) -> TaskFailed:
-    """Return the event for a task that failed."""
+    """Return what is told of a task that failed."""
     return TaskFailed(
         at=at,
         task=record.id,

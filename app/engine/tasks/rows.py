@@ -2,25 +2,25 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
-import msgspec
-
 from app.contract.errors import ErrorRow
 from app.contract.log import LogRow
 from app.contract.tasks import TaskRow
 from app.domain.errors import OperationalError
 from app.domain.ids import TaskId
 from app.domain.progress import ProgressSample
-from app.domain.states import shown_state
+from app.domain.states import TaskKind, shown_state
 from app.domain.tasks import LogLine, TaskError, TaskRecord
 from app.engine.messages import MessageCatalogue
+from app.engine.tasks.spec import NewVmTarget, RestoreSpec, TaskSpec
 from app.engine.tasks.stages import sample_of
+from app.engine.tasks.stored import readable_spec
 
 
 def task_row(
     record: TaskRecord, samples: Mapping[TaskId, ProgressSample], stopping: Collection[TaskId]
 ) -> TaskRow:
     """Make the row of a task, with live counters where it runs; ``stopping`` are those that were asked to stop."""
-    asked = _asked.decode(record.request)
+    restore = readable_spec(record) if record.kind is TaskKind.RESTORE else None
     return TaskRow(
         id=record.id,
         kind=record.kind,
@@ -39,27 +39,15 @@ def task_row(
         stages=record.stages,
         progress=samples.get(record.id) or sample_of(record.totals),
         error=None if record.error is None else kept_error_row(record.error),
-        name=asked.name,
-        target_name=asked.target.placement.name if asked.target and asked.target.placement else "",
+        name=restore.name if isinstance(restore, RestoreSpec) else "",
+        target_name=_target_name(restore),
     )
 
 
-class _Placement(msgspec.Struct):
-    name: str = ""
-
-
-class _Target(msgspec.Struct):
-    placement: _Placement | None = None
-
-
-class _Asked(msgspec.Struct):
-    """What the row of a task wants of its request; requests of every kind can be read as this."""
-
-    name: str = ""
-    target: _Target | None = None
-
-
-_asked: msgspec.json.Decoder[_Asked] = msgspec.json.Decoder(_Asked)
+def _target_name(spec: TaskSpec | None) -> str:
+    if isinstance(spec, RestoreSpec) and isinstance(spec.target, NewVmTarget):
+        return spec.target.placement.name
+    return ""
 
 
 def log_row(line: LogLine, texts: MessageCatalogue) -> LogRow:

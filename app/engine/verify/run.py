@@ -1,6 +1,5 @@
 """Verifying a restore point: every chunk is read back and compared with its digest."""
 
-from app.contract.points import StartVerify
 from app.core.context import TaskContext
 from app.domain.console_events import RestorePointVerified
 from app.domain.errors import OperationalError
@@ -12,6 +11,7 @@ from app.engine.points.reading import opened_point
 from app.engine.ports import PointStore
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import VerifySpec
 from app.repository import Damage, Repository, VerifyReport
 
 MOST_LINES = 100
@@ -22,7 +22,7 @@ class VerifyRun:
     """One verification of one restore point. Thread: the task's."""
 
     def __init__(
-        self, repositories: Repositories, points: PointStore, task: RunningTask, request: StartVerify
+        self, repositories: Repositories, points: PointStore, task: RunningTask, request: VerifySpec
     ) -> None:
         self._repositories = repositories
         self._points = points

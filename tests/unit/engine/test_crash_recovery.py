@@ -12,7 +12,7 @@ import pytest
 
 from app.contract.log import LogFilter, ReadLog
 from app.contract.platforms import SweepSnapshots
-from app.contract.tasks import ListTasks, StartBackup
+from app.contract.tasks import ListTasks
 from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX
 from app.domain.events import TaskFailed
 from app.domain.ids import TaskId, VmId
@@ -20,6 +20,7 @@ from app.domain.messages import LogLevel
 from app.domain.states import TaskState
 from app.domain.tasks import RestorePhase, RestoreTrace, TaskRecord
 from app.engine import messages
+from app.engine.tasks.spec import BackupSpec
 from tests.support.engine_lab import EngineLab, codes_of
 from tests.support.local_host import LocalHost
 
@@ -28,8 +29,8 @@ MIB = 1 << 20
 
 def left_by_a_crash(lab: EngineLab, vm: VmId, state: TaskState) -> TaskRecord:
     """Write a task into the catalog as a crash would leave it."""
-    request = StartBackup(platform=lab.platform, vm=vm, vm_name="web", standby=lab.standby, rule_name="nightly")
-    record = lab.engine.executor.queued(request).record
+    spec = BackupSpec(platform=lab.platform, vm=vm, vm_name="web", standby=lab.standby, rule_name="nightly")
+    record = lab.engine.factory.task(spec).record
     lab.catalog.tasks.add(record)
     if state is not TaskState.PENDING:
         lab.catalog.tasks.enter(record.id, state, lab.clock.now())

@@ -11,10 +11,10 @@ from app.catalog.errors import CatalogUnavailable
 from app.domain.events import TaskFailed
 from app.domain.ids import TaskId
 from app.domain.states import TaskState
-from app.domain.tasks import TaskRecord
 from app.engine.tasks import latewrites
 from app.engine.tasks.latewrites import LateWrites
 from app.engine.tasks.running import RunningTask
+from app.engine.tasks.spec import TaskSpec
 from tests.support.engine_lab import EngineLab, filled_vm
 from tests.support.waiting import wait_until
 
@@ -122,19 +122,19 @@ def test_the_end_of_a_task_outlives_a_full_disk_of_the_catalog(
 ) -> None:
     with EngineLab(tmp_path) as lab, full_catalog(lab, monkeypatch) as is_full:
         vm = filled_vm(lab)
-        work = lab.engine.manager._work
+        run = lab.engine.execution.run
 
-        def fills_up(task: RunningTask, record: TaskRecord) -> None:
+        def fills_up(task: RunningTask, spec: TaskSpec) -> None:
             is_full.set()
-            work(task, record)
+            run(task, spec)
 
-        monkeypatch.setattr(lab.engine.manager, "_work", fills_up)
+        monkeypatch.setattr(lab.engine.execution, "run", fills_up)
         task = lab.start_backup(vm)
         wait_until(lambda: any(isinstance(event, TaskFailed) for event in lab.events), what="the failure")
         assert state_of(lab, task) is TaskState.PENDING
         is_full.clear()
         wait_until(lambda: state_of(lab, task) is TaskState.FAILED, what="its end in the catalog")
-        monkeypatch.setattr(lab.engine.manager, "_work", work)
+        monkeypatch.setattr(lab.engine.execution, "run", run)
         assert lab.finished(lab.start_backup(vm)).task.state is TaskState.COMPLETED
 
 

@@ -29,7 +29,6 @@ from app.contract.rules import (
     VmsInRules,
 )
 from app.contract.standbys import RemoveStandby
-from app.contract.tasks import StartBackup
 from app.domain.changetracking import ChangeTracking
 from app.domain.console_events import RuleChanged, RuleRemoved
 from app.domain.errors import OperationalError
@@ -47,7 +46,8 @@ from app.engine.rules.errors import (
     VmNotInRule,
 )
 from app.engine.tasks.dispatcher import Limits
-from app.engine.tasks.executor import request_of
+from app.engine.tasks.spec import BackupSpec
+from app.engine.tasks.stored import read_spec
 from tests.support.engine_lab import filled_vm
 from tests.support.rule_lab import BY_HAND, RuleLab, daily, local, once, periodic
 from tests.support.waiting import wait_until
@@ -61,11 +61,11 @@ def problems(lab: RuleLab, draft: RuleDraft) -> set[tuple[str, str]]:
     return {(row.field, row.code) for row in lab.engine.ask(CheckRule(draft=draft))}
 
 
-def the_request(lab: RuleLab) -> StartBackup:
+def the_spec(lab: RuleLab) -> BackupSpec:
     (record,) = lab.catalog.tasks.find()
-    request = request_of(record)
-    assert isinstance(request, StartBackup)
-    return request
+    spec = read_spec(record)
+    assert isinstance(spec, BackupSpec)
+    return spec
 
 
 # --- creating ----------------------------------------------------------------------------------------------------
@@ -165,17 +165,17 @@ def test_advanced_settings_reach_the_backup(
 ) -> None:
     lab.rule(lab.host.add_vm("web"), policy=once(local(8)), advanced=advanced)
     lab.tick()
-    assert the_request(lab).tracking is tracking
-    assert the_request(lab).transports == ()
+    assert the_spec(lab).tracking is tracking
+    assert the_spec(lab).transports == ()
 
 
 def test_lan_free_tries_san_first(lab: RuleLab) -> None:
     advanced = AdvancedSettings(lan_free=True, quiesce=True)
     lab.rule(lab.host.add_vm("web"), policy=once(local(8)), advanced=advanced)
     lab.tick()
-    assert the_request(lab).transports[0] is TransportMode.SAN
-    assert len(the_request(lab).transports) > 1
-    assert the_request(lab).quiesce
+    assert the_spec(lab).transports[0] is TransportMode.SAN
+    assert len(the_spec(lab).transports) > 1
+    assert the_spec(lab).quiesce
 
 
 # --- changing ----------------------------------------------------------------------------------------------------
