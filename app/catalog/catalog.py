@@ -23,6 +23,7 @@ from app.catalog.tasks import TaskStore
 from app.catalog.traffic import TrafficStore
 from app.core.clock import Clock
 from app.core.zones import local_zone
+from app.domain.unreadable import UnreadableRow
 
 _log = logging.getLogger(__name__)
 
@@ -110,6 +111,10 @@ class Catalog:
             known = uuid.uuid4().hex
             self.settings.put(IDENTITY, known)
         return known
+
+    def take_unreadable(self) -> tuple[UnreadableRow, ...]:
+        """Return the rows that could not be read, each once: those found since the last call."""
+        return tuple(row for database in self.databases for row in database.unreadable.take_new())
 
     def close(self) -> None:
         """Close every connection."""

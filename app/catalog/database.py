@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.catalog.migrations import migrate
+from app.catalog.reading import UnreadableRows
 from app.core.privatefiles import create_private, make_private_folders, take_from_others, touch_private
 
 LARGE_BYTES = 128 * 1024 * 1024
@@ -32,11 +34,16 @@ class Database:
 
     Writers of this process take turns on one lock, each in one immediate transaction; readers see the last
     commit and never wait (WAL). Thread: any.
+
+    Attributes:
+        location: where it is, to be shown.
+        unreadable: notes the rows that could not be read.
     """
 
     def __init__(self, engine: sa.Engine, location: str) -> None:
         self.engine = engine
         self.location = location
+        self.unreadable = UnreadableRows()
         self._write_lock = threading.Lock()
 
     @classmethod
@@ -145,6 +152,10 @@ class Database:
         self.engine.dispose()
 
 
+_text = partial(str, encoding="utf-8", errors="replace")
+"""Reads text of which a byte was damaged too: the driver's own way ends the whole answer."""
+
+
 def _is_younger(file: Path, age_s: float) -> bool:
     try:
         return 0 <= time.time() - file.stat().st_mtime < age_s
@@ -168,6 +179,7 @@ def _engine(url: sa.URL, *, durable: bool) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def _set_pragmas(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         assert isinstance(connection, sqlite3.Connection)
+        connection.text_factory = _text
         connection.isolation_level = None  # the driver's own BEGIN comes too late for an immediate transaction
         for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}").close()

@@ -62,8 +62,8 @@ class FigureStore:
         if since is not None:
             query = query.where(day_figures.c.day >= since)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(day_figures.c.day))
-            return tuple(_day(row, row.day) for row in rows)
+            rows = connection.execute(query.order_by(day_figures.c.day)).all()
+        return tuple(_day(row, row.day) for row in rows if isinstance(row.day, date))
 
     def total(self, rule: RuleId | None = None, vm: VmId | None = None) -> DayFigures:
         """Return the sum over all days; its ``day`` means nothing."""
@@ -125,7 +125,8 @@ class FigureStore:
         """Return since when each rule is there."""
         with self._database.read() as connection:
             rows = connection.execute(sa.select(rules.c.id, rules.c.created_at))
-            return {RuleId(row.id): row.created_at for row in rows}
+            moments = ((RuleId(row.id), row.created_at) for row in rows)
+            return {rule: since for rule, since in moments if isinstance(since, datetime)}
 
     def forget_rule(self, rule: RuleId) -> None:
         """Delete a rule's figures, traffic and unviewed errors; its tasks stay as tasks of no rule."""
@@ -247,8 +248,8 @@ def _sums(subject: sa.ColumnElement[bool]) -> sa.Select[Any]:
 def _day(row: sa.Row[Any], day: date) -> DayFigures:
     return DayFigures(
         day=day,
-        succeeded=row.succeeded,
-        failed=row.failed,
-        read_bytes=row.read_bytes,
-        stored_bytes=row.stored_bytes,
+        succeeded=int(row.succeeded),  # with text in a column of numbers the sum is a fraction
+        failed=int(row.failed),
+        read_bytes=int(row.read_bytes),
+        stored_bytes=int(row.stored_bytes),
     )

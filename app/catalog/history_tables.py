@@ -5,7 +5,8 @@ The migrations make them.
 
 import sqlalchemy as sa
 
-from app.catalog.tables import UtcDateTime, metadata, points, tasks
+from app.catalog.reading import DAY, FLAG, UtcDateTime
+from app.catalog.tables import metadata, points, tasks
 from app.domain.messages import LogLevel
 
 _WARNINGS = sa.text(f"level >= {int(LogLevel.WARNING)}")
@@ -49,7 +50,7 @@ day_figures = sa.Table(
     "day_figures",
     metadata,
     sa.Column("subject_id", sa.Integer, sa.ForeignKey("subjects.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("day", DAY, primary_key=True),
     sa.Column("succeeded", sa.Integer, nullable=False),
     sa.Column("failed", sa.Integer, nullable=False),
     sa.Column("read_bytes", sa.BigInteger, nullable=False),
@@ -75,7 +76,7 @@ traffic_seconds = sa.Table(
     sa.Column("vm", sa.String(255), primary_key=True),
     sa.Column("read_bytes", sa.BigInteger, nullable=False),
     sa.Column("written_bytes", sa.BigInteger, nullable=False),
-    sa.Column("is_rolled_up", sa.Boolean, nullable=False),
+    sa.Column("is_rolled_up", FLAG, nullable=False),
     sqlite_with_rowid=False,
 )
 """Raw seconds: an empty ``rule_id`` is a task outside every rule."""

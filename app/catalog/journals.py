@@ -40,7 +40,9 @@ class SnapshotJournalStore:
 
     def open_entries(self) -> Sequence[tuple[TaskId, PlatformId, VmId]]:
         """Return what may still be on a production host, oldest first."""
-        query = sa.select(snapshot_journal).order_by(snapshot_journal.c.opened_at, snapshot_journal.c.task_id)
+        # Without the moment, whose damage must not hide a snapshot.
+        entry = [snapshot_journal.c[name] for name in ("task_id", "platform_id", "vm")]
+        query = sa.select(*entry).order_by(snapshot_journal.c.opened_at, snapshot_journal.c.task_id)
         with self._database.read() as connection:
             return [
                 (TaskId(row.task_id), PlatformId(row.platform_id), VmId(row.vm))
@@ -78,7 +80,7 @@ class RestoreJournalStore:
         """Return what restores that did not end may have left."""
         with self._database.read() as connection:
             rows = connection.execute(sa.select(restore_journal).order_by(restore_journal.c.task_id))
-            return [_trace(row) for row in rows]
+            return self._database.unreadable.readable(restore_journal, rows, _trace)
 
 
 def _trace(row: sa.Row[Any]) -> RestoreTrace:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from app.catalog.database import Database
 from app.catalog.history_tables import log
+from app.catalog.reading import UnreadableRows
 from app.catalog.tables import tasks
 from app.domain.history import LogEntry, LogSearch, LogSlice, LogSubject, LogWord
 from app.domain.ids import RuleId, TaskId, VmId
@@ -76,7 +77,8 @@ class LogStore:
         """
         with self._database.read() as connection:
             start = None if before is None else _place_of(connection, before)
-            return _page(connection, search, start, limit=limit, look_at=look_at)[0]
+            unreadable = self._database.unreadable
+            return _page(unreadable, connection, search, start, limit=limit, look_at=look_at)[0]
 
     def clear(self, search: LogSearch) -> int:
         """Delete the lines that fit; return how many there were. Other writers get their turn in between."""
@@ -84,7 +86,14 @@ class LogStore:
         start: _Place | None = None
         while True:
             with self._database.read() as connection:
-                found, start = _page(connection, search, start, limit=_DELETED_AT_ONCE, look_at=MOST_LOOKED_AT)
+                found, start = _page(
+                    self._database.unreadable,
+                    connection,
+                    search,
+                    start,
+                    limit=_DELETED_AT_ONCE,
+                    look_at=MOST_LOOKED_AT,
+                )
             if found.entries:
                 ids = [entry.id for entry in found.entries]
                 with self._database.write() as connection:
@@ -119,7 +128,13 @@ def append_for_task(
 
 
 def read_of_task(
-    connection: sa.Connection, task: TaskId, *, at_least: LogLevel, after: int, limit: int
+    unreadable: UnreadableRows,
+    connection: sa.Connection,
+    task: TaskId,
+    *,
+    at_least: LogLevel,
+    after: int,
+    limit: int,
 ) -> tuple[LogLine, ...]:
     """Return up to ``limit`` lines of a task behind the line ``after``, oldest first."""
     query = (
@@ -128,17 +143,18 @@ def read_of_task(
         .order_by(log.c.id)
         .limit(limit)
     )
-    return tuple(
-        LogLine(
+
+    def line(row: sa.Row[Any]) -> LogLine:
+        return LogLine(
             id=row.id,
             task=TaskId(row.task_id),
             at=row.at,
             level=LogLevel(row.level),
             code=row.code,
-            params=unpack_params(row.params),
+            params=_params(row, unreadable),
         )
-        for row in connection.execute(query)
-    )
+
+    return tuple(unreadable.readable(log, connection.execute(query), line))
 
 
 def pack_params(params: Iterable[tuple[str, str]]) -> str:
@@ -155,7 +171,13 @@ def unpack_params(text: str | None) -> tuple[tuple[str, str], ...]:
 
 
 def _page(
-    connection: sa.Connection, search: LogSearch, start: _Place | None, *, limit: int, look_at: int
+    unreadable: UnreadableRows,
+    connection: sa.Connection,
+    search: LogSearch,
+    start: _Place | None,
+    *,
+    limit: int,
+    look_at: int,
 ) -> tuple[LogSlice, _Place | None]:
     """Return a page of the lines older than ``start``, and where to go on."""
     indexed = _indexed_conditions(search)
@@ -165,7 +187,7 @@ def _page(
     end = _end_of_search(connection, indexed, look_at) if others else None
     within = [*indexed, *others, *([end.not_older()] if end else [])]
     entries: list[LogEntry] = []
-    with closing(_fitting(connection, within, search.words)) as fitting:
+    with closing(_fitting(unreadable, connection, within, search.words)) as fitting:
         for entry in fitting:
             if len(entries) == limit:
                 end = _Place(entries[-1].at, entries[-1].id)
@@ -224,36 +246,42 @@ def _end_of_search(connection: sa.Connection, indexed: Conditions, look_at: int)
     """Return the oldest line that is looked at; None when that is the oldest there is."""
     query = sa.select(log.c.at, log.c.id).where(*indexed).order_by(log.c.at.desc(), log.c.id.desc())
     rows = connection.execute(query.offset(look_at - 1).limit(2)).all()
-    return _Place(rows[0].at, rows[0].id) if len(rows) == 2 else None
+    if len(rows) < 2 or not isinstance(rows[0].at, datetime):
+        return None
+    return _Place(rows[0].at, rows[0].id)
 
 
 def _place_of(connection: sa.Connection, line: int) -> _Place:
     """Return where a line stands; the nearest older one stands in for a line that was cleared."""
     query = sa.select(log.c.at, log.c.id).where(log.c.id <= line).order_by(log.c.id.desc()).limit(1)
     row = connection.execute(query).one_or_none()
-    if row is None:
+    if row is None or not isinstance(row.at, datetime):
         return _Place(datetime.min.replace(tzinfo=UTC), 0)
     return _Place(row.at, row.id if row.id == line else row.id + 1)
 
 
 def _fitting(
-    connection: sa.Connection, conditions: Conditions, words: Collection[LogWord]
+    unreadable: UnreadableRows, connection: sa.Connection, conditions: Conditions, words: Collection[LogWord]
 ) -> Generator[LogEntry, None, None]:
     query = sa.select(log).where(*conditions).order_by(log.c.at.desc(), log.c.id.desc())
     with connection.execute(query, execution_options={"yield_per": 250}) as rows:
-        for row in rows:
-            entry = _entry(row)
-            if all(word.occurs_in(entry) for word in words):
-                yield entry
+        for part in rows.partitions():
+            for entry in unreadable.readable(log, part, lambda row: _entry(row, unreadable)):
+                if all(word.occurs_in(entry) for word in words):
+                    yield entry
 
 
-def _entry(row: sa.Row[Any]) -> LogEntry:
+def _params(row: sa.Row[Any], unreadable: UnreadableRows) -> tuple[tuple[str, str], ...]:
+    return unreadable.document(log, row, lambda: unpack_params(row.params), otherwise=())
+
+
+def _entry(row: sa.Row[Any], unreadable: UnreadableRows) -> LogEntry:
     return LogEntry(
         id=row.id,
         at=row.at,
         level=LogLevel(row.level),
         code=row.code,
-        params=unpack_params(row.params),
+        params=_params(row, unreadable),
         subject=LogSubject(
             name=row.subject,
             action=row.action,

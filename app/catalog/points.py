@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.catalog.database import Database
+from app.catalog.reading import Unreadable, UnreadableRows
 from app.catalog.remembered import Remembered
 from app.catalog.tables import points, repositories
 from app.domain.ids import PointId, StandbyId, VmId
@@ -19,6 +20,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(RestorePoint).decode
 
 
+_VERIFICATIONS = frozenset(state.value for state in VerificationState)
 _Tallies = dict[tuple[str, ...], PointTally]
 
 _TALLY_KEY = (
@@ -69,7 +71,8 @@ class PointStore:
                 self._count_again(connection, row.rule_name, row.vm)
 
     def _count_again(self, connection: sa.Connection, rule_name: str, vm: str) -> None:
-        fresh = _counted(connection, (points.c.rule_name == rule_name) & (points.c.vm == vm))
+        here = (points.c.rule_name == rule_name) & (points.c.vm == vm)
+        fresh = _counted(connection, here, self._database.unreadable)
 
         def changed(known: _Tallies) -> _Tallies:
             others = {key: one for key, one in known.items() if (one.rule_name, one.vm) != (rule_name, vm)}
@@ -92,8 +95,8 @@ class PointStore:
         """Return one point, or None."""
         query = _with_repository().where(_at(standby, target_path), points.c.id == point)
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else _known(row)
+            rows = connection.execute(query).all()
+        return next(iter(self._database.unreadable.readable(points, rows, _known)), None)
 
     def tallies(self, standby: StandbyId | None = None, *, rule_name: str | None = None) -> tuple[PointTally, ...]:
         """Return how many points each VM has in each rule and repository, without reading them.
@@ -111,7 +114,7 @@ class PointStore:
     def _all_tallies(self) -> _Tallies:
         def read() -> _Tallies:
             with self._database.read() as connection:
-                return _counted(connection, sa.true())
+                return _counted(connection, sa.true(), self._database.unreadable)
 
         return self._tallies.get(read)
 
@@ -141,7 +144,8 @@ class PointStore:
         with self._database.read() as connection:
             keys = [tuple(row) for row in connection.execute(fitting)]
             found = _with_repository().where(sa.tuple_(*key).in_(keys)).order_by(points.c.created_at.desc())
-            return in_sequence(_known(row) for row in connection.execute(found)) if keys else ()
+            rows = connection.execute(found) if keys else ()
+            return in_sequence(self._database.unreadable.readable(points, rows, _known))
 
     def find(
         self,
@@ -167,10 +171,10 @@ class PointStore:
             if value is not None:
                 query = query.where(points.c[column] == value)
         with self._database.read() as connection:
-            return in_sequence(_known(row) for row in connection.execute(query))
+            return in_sequence(self._database.unreadable.readable(points, connection.execute(query), _known))
 
 
-def _counted(connection: sa.Connection, where: sa.ColumnElement[bool]) -> _Tallies:
+def _counted(connection: sa.Connection, where: sa.ColumnElement[bool], unreadable: UnreadableRows) -> _Tallies:
     top = (
         sa.select(*_TALLY_KEY, sa.func.max(points.c.sequence).label("sequence")).where(where).group_by(*_TALLY_KEY)
     ).subquery()
@@ -183,8 +187,8 @@ def _counted(connection: sa.Connection, where: sa.ColumnElement[bool]) -> _Talli
         sa.select(
             *_TALLY_KEY,
             sa.func.count().label("point_count"),
-            sa.func.sum(points.c.stored_bytes).label("stored_bytes"),
-            of_newest(points.c.created_at).label("newest"),
+            sa.func.sum(points.c.stored_bytes).label("stored_sum"),
+            of_newest(points.c.created_at),
             of_newest(points.c.capacity_bytes),
             of_newest(points.c.vm_name),
         )
@@ -192,21 +196,22 @@ def _counted(connection: sa.Connection, where: sa.ColumnElement[bool]) -> _Talli
         .where(where)
     )
     rows = connection.execute(query.group_by(*_TALLY_KEY))
-    return {
-        tuple(row[: len(_TALLY_KEY)]): PointTally(
-            standby=StandbyId(row.standby_id),
-            target_path=row.target_path,
-            rule_name=row.rule_name,
-            platform_address=row.platform_address,
-            vm=VmId(row.vm),
-            count=row.point_count,
-            stored_bytes=int(row.stored_bytes),
-            newest=row.newest,
-            capacity_bytes=row.capacity_bytes,
-            vm_name=row.vm_name,
-        )
-        for row in rows
-    }
+    return dict(unreadable.readable(points, rows, _tally))
+
+
+def _tally(row: sa.Row[Any]) -> tuple[tuple[str, ...], PointTally]:
+    return tuple(row[: len(_TALLY_KEY)]), PointTally(
+        standby=StandbyId(row.standby_id),
+        target_path=row.target_path,
+        rule_name=row.rule_name,
+        platform_address=row.platform_address,
+        vm=VmId(row.vm),
+        count=row.point_count,
+        stored_bytes=int(row.stored_sum),
+        newest=row.created_at,
+        capacity_bytes=row.capacity_bytes,
+        vm_name=row.vm_name,
+    )
 
 
 def _with_repository() -> sa.Select[Any]:
@@ -226,7 +231,11 @@ def _verifications(
     connection: sa.Connection, where: sa.ColumnElement[bool]
 ) -> dict[str, tuple[str, datetime | None]]:
     query = sa.select(points.c.id, points.c.verification, points.c.verified_at).where(where)
-    return {row.id: (row.verification, row.verified_at) for row in connection.execute(query)}
+    return {
+        row.id: (row.verification, row.verified_at)
+        for row in connection.execute(query)
+        if row.verification in _VERIFICATIONS and not isinstance(row.verified_at, Unreadable)
+    }
 
 
 def _values(

@@ -34,13 +34,14 @@ class PlatformStore:
     def get(self, platform: PlatformId) -> Platform | None:
         """Return one platform, or None."""
         with self._database.read() as connection:
-            row = connection.execute(sa.select(platforms).where(platforms.c.id == platform)).one_or_none()
-        return None if row is None else _platform(row)
+            rows = connection.execute(sa.select(platforms).where(platforms.c.id == platform)).all()
+        return next(iter(self._database.unreadable.readable(platforms, rows, _platform)), None)
 
     def all(self) -> tuple[Platform, ...]:
         """Return every platform, by name."""
         with self._database.read() as connection:
-            return tuple(_platform(row) for row in connection.execute(sa.select(platforms).order_by("name")))
+            rows = connection.execute(sa.select(platforms).order_by("name")).all()
+        return tuple(self._database.unreadable.readable(platforms, rows, _platform))
 
     def remove(self, platform: PlatformId) -> None:
         """Forget a platform; nothing happens when there is none."""
@@ -71,13 +72,14 @@ class StandbyStore:
     def get(self, standby: StandbyId) -> Standby | None:
         """Return one standby, or None."""
         with self._database.read() as connection:
-            row = connection.execute(sa.select(standbys).where(standbys.c.id == standby)).one_or_none()
-        return None if row is None else _standby(row)
+            rows = connection.execute(sa.select(standbys).where(standbys.c.id == standby)).all()
+        return next(iter(self._database.unreadable.readable(standbys, rows, _standby)), None)
 
     def all(self) -> tuple[Standby, ...]:
         """Return every standby, by name."""
         with self._database.read() as connection:
-            return tuple(_standby(row) for row in connection.execute(sa.select(standbys).order_by("name")))
+            rows = connection.execute(sa.select(standbys).order_by("name")).all()
+        return tuple(self._database.unreadable.readable(standbys, rows, _standby))
 
     def remove(self, standby: StandbyId) -> None:
         """Forget a standby and what is known of its points; nothing happens when there is none."""
@@ -89,15 +91,15 @@ class StandbyStore:
         """Return the target paths on a standby at which a repository was opened, each with its id."""
         query = sa.select(repositories).where(repositories.c.standby_id == standby).order_by("target_path")
         with self._database.read() as connection:
-            return {row.target_path: row.repository_id for row in connection.execute(query)}
+            # None is left out: where a repository was, a new one must never be made.
+            return {str(row.target_path): str(row.repository_id) for row in connection.execute(query)}
 
     def encrypted_repositories(self, standby: StandbyId) -> frozenset[str]:
         """Return the target paths on a standby at which an encrypted repository was found."""
-        query = sa.select(repositories.c.target_path).where(
-            repositories.c.standby_id == standby, repositories.c.is_encrypted
-        )
+        # Not "is true" in SQL: a mark that cannot be read must not make an encrypted repository a plain one.
+        query = sa.select(repositories).where(repositories.c.standby_id == standby)
         with self._database.read() as connection:
-            return frozenset(connection.execute(query).scalars())
+            return frozenset(str(row.target_path) for row in connection.execute(query) if row.is_encrypted)
 
     def note_repository(
         self, standby: StandbyId, target_path: str, repository_id: str, *, is_encrypted: bool = False

@@ -1,6 +1,7 @@
 """The backups that failed and are tried again by themselves."""
 
 from collections.abc import Collection
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,16 +45,17 @@ class RetryStore:
         """Return every retry, the soonest first."""
         with self._database.read() as connection:
             rows = connection.execute(sa.select(retries).order_by(retries.c.due_at, retries.c.vm)).all()
-        return tuple(
-            PendingRetry(
-                rule=RuleId(row.rule_id),
-                vm=VmId(row.vm),
-                kind=BackupKind(row.kind),
-                next=NextTry(number=row.number, of=row.times, at=row.due_at),
-                failed_task=TaskId(row.task_id),
-            )
-            for row in rows
-        )
+        return tuple(self._database.unreadable.readable(retries, rows, _retry))
+
+
+def _retry(row: sa.Row[Any]) -> PendingRetry:
+    return PendingRetry(
+        rule=RuleId(row.rule_id),
+        vm=VmId(row.vm),
+        kind=BackupKind(row.kind),
+        next=NextTry(number=row.number, of=row.times, at=row.due_at),
+        failed_task=TaskId(row.task_id),
+    )
 
 
 def _of(rule: RuleId, vms: Collection[VmId]) -> sa.ColumnElement[bool]:

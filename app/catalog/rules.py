@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from app.catalog.database import Database
 from app.catalog.figures import follow_vm
+from app.catalog.reading import UnreadableRows
 from app.catalog.remembered import Remembered
 from app.catalog.tables import retries, rule_vms, rules, vm_successions
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
@@ -41,6 +42,7 @@ class RuleStore:
     def add(self, rule: BackupRule, created_at: datetime, considered_until: datetime) -> None:
         """Remember a new rule, of which runs up to a moment count as dealt with."""
         with self._write() as connection:
+            self._give_way(connection, rule)
             connection.execute(
                 sa.insert(rules).values(
                     id=rule.id,
@@ -55,6 +57,14 @@ class RuleStore:
                 )
             )
             _insert_vms(connection, rule.id, rule.platform, rule.vms, 0)
+
+    def _give_way(self, connection: sa.Connection, new: BackupRule) -> None:
+        """Let rules that cannot be read give their name and VMs to a new one; nothing else can take them away."""
+        readable = {rule.id for rule in _read(connection, sa.true(), self._database.unreadable)}
+        named = sa.select(rules.c.id).where(rules.c.name == new.name, rules.c.id.not_in(readable))
+        connection.execute(sa.delete(rules).where(rules.c.id.in_(named)))
+        here = (rule_vms.c.platform_id == new.platform) & rule_vms.c.vm.in_([one.vm for one in new.vms])
+        connection.execute(sa.delete(rule_vms).where(here, rule_vms.c.rule_id.not_in(readable)))
 
     def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:
         """Give a rule another policy, of which runs up to a moment count as dealt with."""
@@ -103,7 +113,7 @@ class RuleStore:
     def get(self, rule: RuleId) -> BackupRule | None:
         """Return one rule, or None."""
         with self._database.read() as connection:
-            found = _read(connection, rules.c.id == rule)
+            found = _read(connection, rules.c.id == rule, self._database.unreadable)
         return found[0] if found else None
 
     def all(self) -> tuple[BackupRule, ...]:
@@ -111,7 +121,7 @@ class RuleStore:
 
         def read() -> tuple[BackupRule, ...]:
             with self._database.read() as connection:
-                return tuple(_read(connection, sa.true()))
+                return tuple(_read(connection, sa.true(), self._database.unreadable))
 
         return self._all.get(read)
 
@@ -119,7 +129,8 @@ class RuleStore:
         """Return, for each rule, the moment up to which its runs are dealt with."""
         with self._database.read() as connection:
             rows = connection.execute(sa.select(rules.c.id, rules.c.considered_until))
-            return {RuleId(row.id): row.considered_until for row in rows}
+            moments = ((RuleId(row.id), row.considered_until) for row in rows)
+            return {rule: until for rule, until in moments if isinstance(until, datetime)}
 
     def consider(self, rule: RuleId, until: datetime) -> None:
         """Note that all runs of a rule up to a moment are dealt with."""
@@ -230,7 +241,8 @@ def _packed(policy: BackupPolicy) -> str:
 def _unpacked(text: str) -> BackupPolicy:
     kept = msgspec.json.decode(text, type=_KeptPolicy)
     policy = kept.one_time or kept.periodic
-    assert policy is not None, "a rule without a policy was written"
+    if policy is None:
+        raise ValueError("neither a one-time nor a periodic policy")
     return policy
 
 
@@ -253,22 +265,28 @@ def _insert_vms(
         connection.execute(sa.insert(rule_vms), rows)
 
 
-def _read(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[BackupRule]:
+def _read(
+    connection: sa.Connection, where: sa.ColumnElement[bool], unreadable: UnreadableRows
+) -> list[BackupRule]:
     rows = connection.execute(sa.select(rules).where(where).order_by(rules.c.name)).all()
     members: dict[str, list[ProtectedVm]] = {}
     chosen = sa.select(rules.c.id).where(where)
     query = sa.select(rule_vms).where(rule_vms.c.rule_id.in_(chosen))
-    for row in connection.execute(query.order_by(rule_vms.c.rule_id, rule_vms.c.position)):
-        vm = ProtectedVm(
-            vm=VmId(row.vm),
-            name=row.name,
-            is_started=row.is_started,
-            instance_uuid=row.instance_uuid,
-            bios_uuid=row.bios_uuid,
-            platform_uuid=row.platform_uuid,
-        )
-        members.setdefault(row.rule_id, []).append(vm)
-    return [_rule(row, members.get(row.id, [])) for row in rows]
+    chosen_vms = connection.execute(query.order_by(rule_vms.c.rule_id, rule_vms.c.position))
+    for rule, vm in unreadable.readable(rule_vms, chosen_vms, _member):
+        members.setdefault(rule, []).append(vm)
+    return unreadable.readable(rules, rows, lambda row: _rule(row, members.get(row.id, [])))
+
+
+def _member(row: sa.Row[Any]) -> tuple[str, ProtectedVm]:
+    return row.rule_id, ProtectedVm(
+        vm=VmId(row.vm),
+        name=row.name,
+        is_started=row.is_started,
+        instance_uuid=row.instance_uuid,
+        bios_uuid=row.bios_uuid,
+        platform_uuid=row.platform_uuid,
+    )
 
 
 def _rule(row: sa.Row[Any], vms: Iterable[ProtectedVm]) -> BackupRule:

@@ -18,6 +18,10 @@ class SettingsStore:
             found = connection.execute(sa.select(settings.c.body).where(settings.c.name == name)).scalar()
         return None if found is None else str(found)
 
+    def note_unreadable(self, name: str, reason: str) -> None:
+        """Note that what is in a document cannot be read by its owner."""
+        self._database.unreadable.note(settings.name, name, reason, name)
+
     def put(self, name: str, body: str) -> None:
         """Keep a document in the place of the one of its name."""
         with self._database.write() as connection:

@@ -44,14 +44,15 @@ class SightingStore:
         """Return the last sighting of a platform, or None."""
         query = sa.select(platform_sightings).where(platform_sightings.c.platform_id == platform)
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else _sighting(row)
+            rows = connection.execute(query).all()
+        return next(iter(self._database.unreadable.readable(platform_sightings, rows, _sighting)), None)
 
     def all(self) -> dict[PlatformId, PlatformSighting]:
         """Return the last sighting of every platform that was ever looked at."""
         with self._database.read() as connection:
             rows = connection.execute(sa.select(platform_sightings)).all()
-        return {PlatformId(row.platform_id): _sighting(row) for row in rows}
+        found = self._database.unreadable.readable(platform_sightings, rows, _sighting)
+        return {sighting.platform: sighting for sighting in found}
 
 
 class EngineStore:
@@ -89,17 +90,18 @@ class EngineStore:
         """Return every engine, the one heard of last first."""
         with self._database.read() as connection:
             rows = connection.execute(sa.select(engines).order_by(engines.c.beat_at.desc(), engines.c.id)).all()
-        return tuple(
-            EngineBeat(
-                id=row.id,
-                host=row.host,
-                pid=row.pid,
-                started_at=row.started_at,
-                beat_at=row.beat_at,
-                ended_at=row.ended_at,
-            )
-            for row in rows
-        )
+        return tuple(self._database.unreadable.readable(engines, rows, _beat))
+
+
+def _beat(row: sa.Row[Any]) -> EngineBeat:
+    return EngineBeat(
+        id=row.id,
+        host=row.host,
+        pid=row.pid,
+        started_at=row.started_at,
+        beat_at=row.beat_at,
+        ended_at=row.ended_at,
+    )
 
 
 def _sighting(row: sa.Row[Any]) -> PlatformSighting:

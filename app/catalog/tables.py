@@ -1,36 +1,8 @@
 """Tables of the catalog. The migrations make them; a test holds both together."""
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
 
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware moment, kept in UTC also by a database that knows no time zones."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn an aware moment into UTC.
-
-        Raises:
-            ValueError: the moment is naive.
-        """
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"naive time: {value}")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give the moment its zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
+from app.catalog.reading import FLAG, UtcDateTime
 
 metadata = sa.MetaData()
 
@@ -43,7 +15,7 @@ platforms = sa.Table(
     sa.Column("port", sa.Integer, nullable=False),
     sa.Column("user", sa.Text, nullable=False),
     sa.Column("thumbprint_sha256", sa.Text),
-    sa.Column("allows_plain_transport", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("allows_plain_transport", FLAG, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("address", "port", name="uq_platforms_address"),
 )
 
@@ -64,7 +36,7 @@ repositories = sa.Table(
     sa.Column("standby_id", sa.String(36), sa.ForeignKey("standbys.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("target_path", sa.String(1024), primary_key=True),
     sa.Column("repository_id", sa.String(36), nullable=False),
-    sa.Column("is_encrypted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("is_encrypted", FLAG, nullable=False, server_default=sa.false()),
 )
 
 platform_sightings = sa.Table(
@@ -72,7 +44,7 @@ platform_sightings = sa.Table(
     metadata,
     sa.Column("platform_id", sa.String(36), sa.ForeignKey("platforms.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("checked_at", UtcDateTime, nullable=False),
-    sa.Column("reachable", sa.Boolean, nullable=False),
+    sa.Column("reachable", FLAG, nullable=False),
     sa.Column("facts", sa.Text),
     sa.Column("license_name", sa.Text, nullable=False),
     sa.Column("vm_count", sa.Integer),
@@ -184,7 +156,7 @@ rule_vms = sa.Table(
     sa.Column("platform_id", sa.String(36), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("is_started", sa.Boolean, nullable=False),
+    sa.Column("is_started", FLAG, nullable=False),
     sa.Column("instance_uuid", sa.String(64)),
     sa.Column("bios_uuid", sa.String(64)),
     sa.Column("platform_uuid", sa.String(64)),

@@ -10,6 +10,7 @@ from app.catalog.database import Database
 from app.catalog.figures import count_end, subject_id
 from app.catalog.history_tables import subjects
 from app.catalog.log import append_for_task, pack_params, read_of_task, unpack_params
+from app.catalog.reading import UnreadableRows
 from app.catalog.tables import NO_BACKUP, rule_vms, rules, task_stages, tasks
 from app.core.zones import local_zone
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
@@ -18,6 +19,7 @@ from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import LogLine, StageTime, TaskError, TaskRecord, TransferTotals
 
 _TOTALS = tuple(TransferTotals.__dataclass_fields__)
+_FINAL = frozenset(state.value for state in TaskState if state.is_final)
 _FAILED = sa.text("tasks.state = 'failed'")
 """Written out as in the partial indices: with a bound value they are not used."""
 
@@ -106,20 +108,26 @@ class TaskStore:
             found: list[TaskRecord] = []
             for start in range(0, len(ids), 500):  # well below SQLite's limit of variables in one statement
                 chosen = sa.select(tasks).where(tasks.c.id.in_(ids[start : start + 500]))
-                found += _read(connection, chosen, with_stages=False)
+                found += self._read(connection, chosen, with_stages=False)
         return tuple(found)
 
     def get(self, task: TaskId) -> TaskRecord | None:
         """Return one task, or None."""
         with self._database.read() as connection:
-            found = _read(connection, sa.select(tasks).where(tasks.c.id == task))
+            found = self._read(connection, sa.select(tasks).where(tasks.c.id == task))
         return found[0] if found else None
+
+    def is_known(self, task: TaskId) -> bool:
+        """Tell whether there is such a task, also one that cannot be read."""
+        query = sa.select(sa.literal(1)).where(sa.exists().where(tasks.c.id == task))
+        with self._database.read() as connection:
+            return connection.execute(query).one_or_none() is not None
 
     def many(self, ids: Collection[TaskId]) -> tuple[TaskRecord, ...]:
         """Return those of up to some hundred tasks that are known, newest first."""
         query = sa.select(tasks).where(tasks.c.id.in_(ids)).order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
         with self._database.read() as connection:
-            return tuple(_read(connection, query))
+            return tuple(self._read(connection, query))
 
     def find(
         self,
@@ -147,12 +155,12 @@ class TaskStore:
             if states is None or vm is not None:
                 if states is not None:
                     newest = newest.where(tasks.c.state.in_([state.value for state in states]))
-                return tuple(_read(connection, newest.limit(limit).offset(offset)))
+                return tuple(self._read(connection, newest.limit(limit).offset(offset)))
             # One walk along the index for each state: asked for together they would all be sorted.
             found = [
                 record
                 for state in set(states)
-                for record in _read(connection, newest.where(tasks.c.state == state.value).limit(most))
+                for record in self._read(connection, newest.where(tasks.c.state == state.value).limit(most))
             ]
         found.sort(key=lambda record: (record.created_at, record.id), reverse=True)
         return tuple(found[offset:most])
@@ -176,7 +184,7 @@ class TaskStore:
                     .order_by(tasks.c.created_at.desc())
                     .limit(max(1, limit // len(chosen)))
                 )
-                found += _read(connection, newest)
+                found += self._read(connection, newest)
         return tuple(sorted(found, key=lambda record: record.created_at, reverse=True))
 
     def log(self, task: TaskId, at: datetime, level: LogLevel, message: Message) -> None:
@@ -189,7 +197,9 @@ class TaskStore:
     ) -> tuple[LogLine, ...]:
         """Return up to ``limit`` lines behind the line ``after``, oldest first."""
         with self._database.read() as connection:
-            return read_of_task(connection, task, at_least=at_least, after=after, limit=limit)
+            return read_of_task(
+                self._database.unreadable, connection, task, at_least=at_least, after=after, limit=limit
+            )
 
     def ended(
         self,
@@ -209,14 +219,25 @@ class TaskStore:
         newest = sa.select(tasks).order_by(tasks.c.ended_at.desc(), tasks.c.id.desc())
         failed = newest.where(_FAILED, *where)
         with self._database.read() as connection:
-            found = _read(connection, failed.limit(limit).offset(offset), with_stages=False)
+            found = self._read(connection, failed.limit(limit).offset(offset), with_stages=False)
             if only_failed or len(found) == limit:
                 return tuple(found)
             count = sa.select(sa.func.count()).select_from(tasks).where(_FAILED, *where)
             passed = max(0, offset - connection.execute(count).scalar_one())
             others = newest.where(tasks.c.state != TaskState.FAILED.value, *where)
             rest = others.limit(limit - len(found)).offset(passed)
-            return (*found, *_read(connection, rest, with_stages=False))
+            return (*found, *self._read(connection, rest, with_stages=False))
+
+    def _read(
+        self, connection: sa.Connection, query: sa.Select[Any], *, with_stages: bool = True
+    ) -> list[TaskRecord]:
+        rows, unreadable = connection.execute(query).all(), self._database.unreadable
+        stages = _stages(unreadable, connection, [row.id for row in rows]) if with_stages else {}
+
+        def record(row: sa.Row[Any]) -> TaskRecord:
+            return _record(row, tuple(stages.get(row.id, ())), unreadable)
+
+        return unreadable.readable(tasks, rows, record)
 
 
 def _newest_backup(*, ended: bool, until: datetime | None = None) -> sa.ScalarSelect[str]:
@@ -245,7 +266,7 @@ def _enter(connection: sa.Connection, task: TaskId, state: TaskState, at: dateti
 
 def _has_ended(connection: sa.Connection, task: TaskId) -> bool:
     state = connection.execute(sa.select(tasks.c.state).where(tasks.c.id == task)).scalar_one_or_none()
-    return state is not None and TaskState(state).is_final
+    return state in _FINAL
 
 
 def _values(record: TaskRecord) -> dict[str, object]:
@@ -274,22 +295,23 @@ def _values(record: TaskRecord) -> dict[str, object]:
     return values
 
 
-def _read(connection: sa.Connection, query: sa.Select[Any], *, with_stages: bool = True) -> list[TaskRecord]:
-    rows = connection.execute(query).all()
-    stages = _stages(connection, [row.id for row in rows]) if with_stages else {}
-    return [_record(row, tuple(stages.get(row.id, ()))) for row in rows]
-
-
-def _stages(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[StageTime]]:
+def _stages(
+    unreadable: UnreadableRows, connection: sa.Connection, ids: Sequence[str]
+) -> dict[str, list[StageTime]]:
     found: dict[str, list[StageTime]] = {}
     for start in range(0, len(ids), 500):  # well below SQLite's limit of variables in one statement
         query = sa.select(task_stages).where(task_stages.c.task_id.in_(ids[start : start + 500]))
-        for row in connection.execute(query.order_by(task_stages.c.id)):
-            found.setdefault(row.task_id, []).append(StageTime(state=TaskState(row.state), at=row.at))
+        rows = connection.execute(query.order_by(task_stages.c.id))
+        for task, stage in unreadable.readable(task_stages, rows, _stage):
+            found.setdefault(task, []).append(stage)
     return found
 
 
-def _record(row: sa.Row[Any], stages: tuple[StageTime, ...]) -> TaskRecord:
+def _stage(row: sa.Row[Any]) -> tuple[str, StageTime]:
+    return row.task_id, StageTime(state=TaskState(row.state), at=row.at)
+
+
+def _record(row: sa.Row[Any], stages: tuple[StageTime, ...], unreadable: UnreadableRows) -> TaskRecord:
     return TaskRecord(
         id=TaskId(row.id),
         kind=TaskKind(row.kind),
@@ -310,7 +332,9 @@ def _record(row: sa.Row[Any], stages: tuple[StageTime, ...]) -> TaskRecord:
         ended_at=row.ended_at,
         stages=stages,
         totals=TransferTotals(**{name: getattr(row, name) for name in _TOTALS}),
-        error=None
-        if row.error_code is None
-        else TaskError(code=row.error_code, params=unpack_params(row.error_params)),
+        error=None if row.error_code is None else TaskError(code=row.error_code, params=_params(row, unreadable)),
     )
+
+
+def _params(row: sa.Row[Any], unreadable: UnreadableRows) -> tuple[tuple[str, str], ...]:
+    return unreadable.document(tasks, row, lambda: unpack_params(row.error_params), otherwise=())

@@ -117,7 +117,13 @@ class TrafficStore:
 
 def _rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[_Row]:
     columns = [traffic_seconds.c[name] for name in _Row._fields]
-    return [_Row(*row) for row in connection.execute(sa.select(*columns).where(which))]
+    found = [_Row(*row) for row in connection.execute(sa.select(*columns).where(which))]
+    return [row for row in found if _is_sound(row.at_s, row.read_bytes, row.written_bytes)]
+
+
+def _is_sound(*numbers: object) -> bool:
+    """Tell whether numbers are numbers: SQLite keeps text in a column of numbers too."""
+    return all(isinstance(number, int) for number in numbers)
 
 
 def _add_to_slices(connection: sa.Connection, rows: Iterable[_Row]) -> None:
@@ -161,12 +167,13 @@ def _rolled_up(
         .order_by(traffic.c.at_s)
     )
     if len(ids) == 1:
-        return [TrafficSlice(*row) for row in connection.execute(query.where(traffic.c.subject_id == ids[0]))]
+        rows = connection.execute(query.where(traffic.c.subject_id == ids[0]))
+        return [TrafficSlice(*row) for row in rows if _is_sound(*row)]
     sums = query.where(traffic.c.subject_id.in_(ids)).group_by(traffic.c.at_s)
     sums = sums.with_only_columns(
         traffic.c.at_s, sa.func.sum(traffic.c.read_bytes), sa.func.sum(traffic.c.written_bytes)
     )
-    return [TrafficSlice(*row) for row in connection.execute(sums)]
+    return [_slice(*row) for row in connection.execute(sums) if _is_sound(row[0])]
 
 
 def _raw(
@@ -187,7 +194,12 @@ def _raw(
         query = query.where(traffic_seconds.c.rule_id == rule)
     if vm is not None:
         query = query.where(traffic_seconds.c.vm == vm)
-    return [TrafficSlice(*row) for row in connection.execute(query.group_by(start).order_by(start))]
+    rows = connection.execute(query.group_by(start).order_by(start))
+    return [_slice(*row) for row in rows if _is_sound(row[0])]
+
+
+def _slice(at_s: int, read_bytes: float, written_bytes: float) -> TrafficSlice:
+    return TrafficSlice(at_s, int(read_bytes), int(written_bytes))  # with text in a column the sum is a fraction
 
 
 def _merged(kept: list[TrafficSlice], young: list[TrafficSlice]) -> tuple[TrafficSlice, ...]:

@@ -54,6 +54,7 @@ from app.engine.program.handlers import ProgramHandlers
 from app.engine.program.heartbeat import Heartbeat
 from app.engine.program.limits import KeepLimits, LimitsHandlers
 from app.engine.program.secretaccess import BoundedSecrets
+from app.engine.program.unreadable import UnreadableReport
 from app.engine.restore.handlers import RestoreHandlers
 from app.engine.restore.lookup import OriginalLookup
 from app.engine.restore.planning import RestorePlanner
@@ -164,12 +165,12 @@ def message_texts(kinds: Iterable[MessageKind]) -> MessageCatalogue:
 def build_snapshot_remover(services: Services, is_live: Callable[[TaskId], bool]) -> SnapshotRemover:
     """Make what removes our snapshots that no live task owns."""
     catalog = services.catalog
-
-    def is_known(task: TaskId) -> bool:
-        return catalog.tasks.get(task) is not None
-
     return SnapshotRemover(
-        catalog.snapshot_journal, services.clock, services.settings, is_live=is_live, is_known=is_known
+        catalog.snapshot_journal,
+        services.clock,
+        services.settings,
+        is_live=is_live,
+        is_known=catalog.tasks.is_known,
     )
 
 
@@ -268,7 +269,11 @@ def build_point_reconciler(services: Services, manager: TaskManager) -> PointRec
 
 
 def build_rules(
-    services: Services, manager: TaskManager, factory: TaskFactory, points: PointReconciler
+    services: Services,
+    manager: TaskManager,
+    factory: TaskFactory,
+    points: PointReconciler,
+    unreadable: UnreadableReport,
 ) -> tuple[RuleService, RuleHandlers]:
     """Make what runs the rules, and what answers about them."""
     catalog, clock, zone = services.catalog, services.clock, services.zone
@@ -308,6 +313,7 @@ def build_rules(
         services.watch.refresh,
         points.look,
         maintenance.look,
+        unreadable.write,
     )
     service = RuleService(
         ticker=Ticker(services.settings.tick_s, calls),

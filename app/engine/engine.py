@@ -41,6 +41,7 @@ from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.program.ending import Ending
 from app.engine.program.limits import KeepLimits
 from app.engine.program.secretaccess import BoundedSecrets
+from app.engine.program.unreadable import UnreadableReport
 from app.engine.settings import EngineSettings
 from app.engine.tasks.factory import TaskFactory
 
@@ -126,7 +127,10 @@ class Engine:
         self.factory = TaskFactory(catalog, services.repositories, clock)
         self._recovery = build_crash_recovery(services, remover)
         self.points = build_point_reconciler(services, self.manager)
-        self._rules, rule_handlers = build_rules(services, self.manager, self.factory, self.points)
+        self._unreadable = UnreadableReport(catalog, self._journal)
+        self._rules, rule_handlers = build_rules(
+            services, self.manager, self.factory, self.points, self._unreadable
+        )
         self.execution = build_execution(
             services, remover, self._rules, self._recovery, self.points, chance or random.SystemRandom()
         )
@@ -174,6 +178,7 @@ class Engine:
         self.recorder.start(self._settings.traffic_interval_s)
         self.manager.begin(self.execution, waiting)
         self._rules.start()
+        self._unreadable.write()
 
     def tick(self) -> None:
         """Look at the clock now: begin what is due. A thread of the engine does so once a second by itself."""

@@ -36,6 +36,26 @@ POINT_WITHDRAWN = MessageKind(
 )
 POINT_TAKEN_BACK = MessageKind("point.taken_back", "The deleted restore point {point} was taken back")
 
+RULE_NOT_READABLE = MessageKind(
+    "catalog.rule_not_readable",
+    "The rule {name} cannot be read from the catalog, and none of its backups run. "
+    "Create it again: the new one takes its name and its VMs.",
+)
+SETTING_NOT_READABLE = MessageKind(
+    "catalog.setting_not_readable",
+    "The settings {name} cannot be read from the catalog and have no effect. Enter and save them again.",
+)
+POINT_NOT_READABLE = MessageKind(
+    "catalog.point_not_readable",
+    "The restore point {name} cannot be read from the catalog. It is read from its standby machine again when the "
+    "program starts, or when the restore points of the standby machine are read again.",
+)
+ROW_NOT_READABLE = MessageKind(
+    "catalog.row_not_readable",
+    "{name} in the table {table} of the catalog cannot be read and is left out. Where it is missed, start the "
+    "program once with --catalog restore to take the newest safety copy.",
+)
+
 LINES_LOST = MessageKind(
     "program.lines_lost", "{count} lines of the log were lost while the catalog could not be written"
 )

@@ -6,7 +6,7 @@ from app.contract.hooks import ReadHooks, SetHooks
 from app.domain.hooks import AllHooks, Hooks
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
-from app.engine.hooks.run import keep_hooks, read_hooks
+from app.engine.hooks.run import HooksNotReadable, keep_hooks, read_hooks
 from app.engine.ports import RuleStore, SettingsStore
 
 
@@ -27,7 +27,10 @@ class HookHandlers:
         if rule is not None and self._rules.get(rule) is None:
             raise RequestRefused(detail=f"there is no rule {rule}")
         with self._lock:
-            known = self._all_hooks()
+            try:
+                known = self._all_hooks()
+            except HooksNotReadable:
+                known = AllHooks()
             if rule is None:
                 known = AllHooks(common=hooks or Hooks(), rules=known.rules)
             else:

@@ -46,14 +46,27 @@ class HookVetoed(OperationalError):
     retryable = True
 
 
+class HooksNotReadable(OperationalError):
+    """There are hooks, and nothing tells which."""
+
+    code = "hook.not_readable"
+    message_template = "The commands before and after backups cannot be read from the catalog."
+    hint_template = "Enter them again in the settings: what is saved there takes their place."
+
+
 def read_hooks(store: SettingsStore) -> AllHooks:
     """Return the hooks that are kept.
 
     Raises:
+        HooksNotReadable: they are there and cannot be read; without them a backup might not be what it is for.
         OperationalError: the catalog cannot be read.
     """
     body = store.get(_DOCUMENT)
-    return AllHooks() if body is None else msgspec.json.decode(body, type=AllHooks)
+    try:
+        return AllHooks() if body is None else msgspec.json.decode(body, type=AllHooks)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        store.note_unreadable(_DOCUMENT, str(error))
+        raise HooksNotReadable from error
 
 
 def keep_hooks(store: SettingsStore, hooks: AllHooks) -> None:

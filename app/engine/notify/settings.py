@@ -57,10 +57,16 @@ class NotificationSettingsStore:
         """
         with self._lock:
             if self._known is None:
-                body = self._store.get(_SETTINGS)
-                decoded = None if body is None else msgspec.json.decode(body, type=NotificationSettings)
-                self._known = decoded or NotificationSettings()
+                self._known = self._stored() or NotificationSettings()
             return self._known
+
+    def _stored(self) -> NotificationSettings | None:
+        body = self._store.get(_SETTINGS)
+        try:
+            return None if body is None else msgspec.json.decode(body, type=NotificationSettings)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            self._store.note_unreadable(_SETTINGS, str(error))
+            return None
 
     def change(self, settings: NotificationSettings, secrets: Secrets) -> None:
         """Keep other settings.
@@ -117,8 +123,9 @@ class NotificationSettingsStore:
     def told_until(self, otherwise: Callable[[], datetime]) -> datetime:
         """Return up to when the last digest reported; the first time, note and return what ``otherwise`` says."""
         body = self._store.get(_DIGEST)
-        if body is not None:
-            return datetime.fromisoformat(body)
+        until = None if body is None else _moment(body)
+        if until is not None:
+            return until
         moment = otherwise()
         self.note_told(moment)
         return moment
@@ -126,6 +133,15 @@ class NotificationSettingsStore:
     def note_told(self, until: datetime) -> None:
         """Note up to when a digest reported."""
         self._store.put(_DIGEST, until.isoformat())
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a moment; None where it is none, and the next digest begins anew."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment
 
 
 def refuse_problems(settings: NotificationSettings) -> None:

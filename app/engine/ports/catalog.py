@@ -1,7 +1,9 @@
 """All that the engine remembers."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from app.domain.unreadable import UnreadableRow
 from app.engine.history.ports import FigureStore, LogStore, TrafficStore
 from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStore
 from app.engine.ports.points import PointStore
@@ -76,6 +78,10 @@ class Catalog(Protocol):
     @property
     def snapshot_journal(self) -> SnapshotJournal:
         """Snapshots that may be on production VMs."""
+        ...
+
+    def take_unreadable(self) -> Sequence[UnreadableRow]:
+        """Return the rows that could not be read, each once: those found since the last call."""
         ...
 
     @property

@@ -34,6 +34,10 @@ class SettingsStore(Protocol):
         """Return a document, or None when it was never kept."""
         ...
 
+    def note_unreadable(self, name: str, reason: str) -> None:
+        """Note that what is in a document cannot be read by its owner."""
+        ...
+
     def put(self, name: str, body: str) -> None:
         """Keep a document in the place of the one of its name."""
         ...

@@ -51,7 +51,11 @@ class TaskStore(Protocol):
         ...
 
     def get(self, task: TaskId) -> TaskRecord | None:
-        """Return one, or None."""
+        """Return one, or None, also where it cannot be read."""
+        ...
+
+    def is_known(self, task: TaskId) -> bool:
+        """Tell whether there is such a task, also one that cannot be read."""
         ...
 
     def find(

@@ -99,13 +99,19 @@ class ClockWatch:
 
     def _known(self, now: datetime) -> _Kept:
         if self._kept is None:
-            body = self._settings.get(_NAME)
-            if body is not None:
-                self._kept = msgspec.json.decode(body, type=_Kept)
-            else:  # the first start of a version that watches the clock
+            self._kept = self._stored()
+            if self._kept is None:  # the first start of a version that watches the clock
                 beats = [one.beat_at for one in self._engines.all()]
                 self._kept = _Kept(believed_at=max(beats, default=now), since=now)
         return self._kept
+
+    def _stored(self) -> _Kept | None:
+        body = self._settings.get(_NAME)
+        try:
+            return None if body is None else msgspec.json.decode(body, type=_Kept)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            self._settings.note_unreadable(_NAME, str(error))
+            return None
 
     def _write(self, now: datetime) -> None:
         self._settings.put(_NAME, msgspec.json.encode(self._kept).decode())

@@ -140,6 +140,6 @@ class CrashRecovery:
         note_created(self._catalog.rules, self._sessions.platform(trace.platform), hypervisor, new)
 
     def _log_of(self, task: TaskId) -> TaskLog:
-        if self._catalog.tasks.get(task) is None:
+        if not self._catalog.tasks.is_known(task):
             return self._journal.about("", "snapshot.sweep")
         return CatalogTaskLog(task, self._catalog.tasks, self._clock, self._bus, self._journal.late)

@@ -14,6 +14,14 @@ class TaskNotReadable(OperationalError):
     )
 
 
+class TaskRowNotReadable(OperationalError):
+    """All that is stored of a task cannot be read."""
+
+    code = "task.row_not_readable"
+    message_template = "The task {task} cannot be read from the catalog."
+    hint_template = "Start it again from its page."
+
+
 class TaskOfNewerVersion(OperationalError):
     """A newer program has stored a task in a form that this one does not know."""
 

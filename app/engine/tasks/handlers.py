@@ -25,6 +25,7 @@ from app.engine.platforms.sessions import Sessions
 from app.engine.ports import StandbyStore, TaskStore
 from app.engine.standbys.lookup import registered_standby
 from app.engine.tasks.commands import TaskCommand, spec_of
+from app.engine.tasks.errors import TaskRowNotReadable
 from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.rows import log_row, task_row
@@ -131,5 +132,5 @@ class TaskHandlers:
     def _record(self, task: TaskId) -> TaskRecord:
         record = self._tasks.get(task)
         if record is None:
-            raise TaskUnknown(task=task)
+            raise (TaskRowNotReadable(task=task) if self._tasks.is_known(task) else TaskUnknown(task=task))
         return record

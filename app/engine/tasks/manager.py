@@ -194,7 +194,7 @@ class TaskManager:
             self._end(self._new_live(waiting.record), waiting.record, TaskState.STOPPED)
         elif running is not None:
             running[1].context.cancel.cancel()
-        elif self._store.get(task) is None:
+        elif not self._store.is_known(task):
             raise TaskUnknown(task=task)
 
     # --- looking at them ---------------------------------------------------------------------------------------

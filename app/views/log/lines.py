@@ -21,6 +21,7 @@ Row = TypeVar("Row")
 _TONES = {LogLevel.NORMAL: Tone.IDLE, LogLevel.WARNING: Tone.PENDING, LogLevel.ERROR: Tone.FAILED}
 _ACTIONS = {
     "backup": QT_TRANSLATE_NOOP("Actions", "Backup"),
+    "catalog.read": QT_TRANSLATE_NOOP("Actions", "Read the catalog"),
     "log.clear": QT_TRANSLATE_NOOP("Actions", "Clear the log"),
     "log.export": QT_TRANSLATE_NOOP("Actions", "Download the log"),
     "platform.change": QT_TRANSLATE_NOOP("Actions", "Edit a platform"),
