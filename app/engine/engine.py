@@ -14,20 +14,15 @@ from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
 from app.core.zones import local_zone
 from app.domain.messages import MessageKind
-from app.engine.assembly import (
+from app.engine.assembly.handlers import build_handlers
+from app.engine.assembly.rules import build_rules
+from app.engine.assembly.services import build_services, message_texts
+from app.engine.assembly.tasks import (
     build_crash_recovery,
     build_execution,
     build_manager,
     build_point_reconciler,
-    build_rules,
-    build_services,
     build_snapshot_remover,
-    history_handlers,
-    message_texts,
-    platform_handlers,
-    program_handlers,
-    standby_handlers,
-    task_handlers,
 )
 from app.engine.doctor.platform import PortProbe, probe_port
 from app.engine.export.offers import OfferHandlers
@@ -146,18 +141,19 @@ class Engine:
             log=self._journal.about("", "notification"),
         )
         self.offers = OfferHandlers(services.repositories, self._journal, clock)
-        texts = message_texts(kinds)
-        self._handlers = handler_table(
-            (
-                rule_handlers,
-                self.offers,
-                *platform_handlers(services, self.manager, self._recovery, probe),
-                *standby_handlers(services, self.manager),
-                *task_handlers(services, self.manager, self.factory, texts, keep_limits),
-                *history_handlers(services, self.manager, self.recorder, self.offers, texts),
-                *program_handlers(services, notifications),
-            )
+        handlers = build_handlers(
+            services,
+            manager=self.manager,
+            factory=self.factory,
+            recovery=self._recovery,
+            recorder=self.recorder,
+            offers=self.offers,
+            notifications=notifications,
+            texts=message_texts(kinds),
+            keep_limits=keep_limits,
+            probe=probe,
         )
+        self._handlers = handler_table((rule_handlers, *handlers))
 
     # --- life --------------------------------------------------------------------------------------------------
 

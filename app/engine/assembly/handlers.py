@@ -1,0 +1,180 @@
+"""What answers commands and queries."""
+
+from app.engine.assembly.services import Services
+from app.engine.doctor.handlers import DoctorHandlers
+from app.engine.doctor.platform import PortProbe
+from app.engine.encryption.handlers import EncryptionHandlers
+from app.engine.encryption.service import EncryptionService
+from app.engine.export.offers import OfferHandlers
+from app.engine.history.handlers import HistoryHandlers
+from app.engine.history.overview import OverviewHandlers
+from app.engine.history.recorder import Recorder
+from app.engine.hooks.handlers import HookHandlers
+from app.engine.log.handlers import LogHandlers
+from app.engine.messages import MessageCatalogue
+from app.engine.notify.handlers import NotificationHandlers
+from app.engine.notify.settings import NotificationSettingsStore
+from app.engine.platforms.handlers import PlatformHandlers
+from app.engine.platforms.registration import PlatformRegistration
+from app.engine.points.handlers import PointHandlers
+from app.engine.program.handlers import ProgramHandlers
+from app.engine.program.limits import KeepLimits, LimitsHandlers
+from app.engine.restore.handlers import RestoreHandlers
+from app.engine.restore.lookup import OriginalLookup
+from app.engine.restore.planning import RestorePlanner
+from app.engine.standbys.handlers import StandbyHandlers
+from app.engine.standbys.registration import StandbyRegistration
+from app.engine.tasks.crashrecovery import CrashRecovery
+from app.engine.tasks.factory import TaskFactory
+from app.engine.tasks.handlers import TaskHandlers
+from app.engine.tasks.manager import TaskManager
+
+
+def build_handlers(
+    services: Services,
+    *,
+    manager: TaskManager,
+    factory: TaskFactory,
+    recovery: CrashRecovery,
+    recorder: Recorder,
+    offers: OfferHandlers,
+    notifications: NotificationSettingsStore,
+    texts: MessageCatalogue,
+    keep_limits: KeepLimits,
+    probe: PortProbe,
+) -> tuple[object, ...]:
+    """Make what answers commands and queries, but for those about rules."""
+    return (
+        offers,
+        *_platform_handlers(services, manager, recovery, probe),
+        *_standby_handlers(services, manager),
+        *_task_handlers(services, manager, factory, texts, keep_limits),
+        *_history_handlers(services, manager, recorder, offers, texts),
+        *_program_handlers(services, notifications),
+    )
+
+
+def _platform_handlers(
+    services: Services, manager: TaskManager, recovery: CrashRecovery, probe: PortProbe
+) -> tuple[object, ...]:
+    catalog, sessions, repositories = services.catalog, services.sessions, services.repositories
+    registration = PlatformRegistration(
+        sessions=sessions,
+        platforms=catalog.platforms,
+        rules=catalog.rules,
+        unfinished=manager.unfinished,
+        journal=services.journal,
+        bus=services.bus,
+        clock=services.clock,
+    )
+    return (
+        PlatformHandlers(registration=registration, sessions=sessions, recovery=recovery, catalog=catalog),
+        RestoreHandlers(
+            sessions=sessions,
+            repositories=repositories,
+            lookup=OriginalLookup(sessions, repositories, catalog),
+            planner=RestorePlanner(sessions, repositories, catalog.rules),
+        ),
+        DoctorHandlers(
+            sessions=sessions,
+            repositories=repositories,
+            points=services.rule_points,
+            catalog=catalog,
+            clock=services.clock,
+            probe=probe,
+        ),
+    )
+
+
+def _standby_handlers(services: Services, manager: TaskManager) -> tuple[object, ...]:
+    catalog, unfinished = services.catalog, manager.unfinished
+    encryption = EncryptionService(services.repositories, catalog.standbys, services.clock)
+    registration = StandbyRegistration(
+        standbys=catalog.standbys,
+        rules=catalog.rules,
+        encryption=encryption,
+        points=services.point_list,
+        unfinished=unfinished,
+        journal=services.journal,
+        bus=services.bus,
+        clock=services.clock,
+    )
+    return (
+        StandbyHandlers(registration=registration, watch=services.watch, catalog=catalog, clock=services.clock),
+        EncryptionHandlers(
+            encryption=encryption,
+            standbys=catalog.standbys,
+            points=services.point_list,
+            watch=services.watch,
+            unfinished=unfinished,
+            journal=services.journal,
+            bus=services.bus,
+            clock=services.clock,
+        ),
+        PointHandlers(
+            points=catalog.points,
+            standbys=catalog.standbys,
+            repositories=services.repositories,
+            point_list=services.point_list,
+            unfinished=unfinished,
+            journal=services.journal,
+            bus=services.bus,
+            clock=services.clock,
+        ),
+    )
+
+
+def _task_handlers(
+    services: Services,
+    manager: TaskManager,
+    factory: TaskFactory,
+    texts: MessageCatalogue,
+    keep_limits: KeepLimits,
+) -> tuple[object, ...]:
+    return (
+        TaskHandlers(
+            manager=manager,
+            factory=factory,
+            sessions=services.sessions,
+            tasks=services.catalog.tasks,
+            standbys=services.catalog.standbys,
+            texts=texts,
+        ),
+        LimitsHandlers(
+            manager=manager,
+            settings=services.settings,
+            journal=services.journal,
+            bus=services.bus,
+            clock=services.clock,
+            keep=keep_limits,
+        ),
+    )
+
+
+def _history_handlers(
+    services: Services, manager: TaskManager, recorder: Recorder, offers: OfferHandlers, texts: MessageCatalogue
+) -> tuple[object, ...]:
+    catalog, bus, clock, zone = services.catalog, services.bus, services.clock, services.zone
+    return (
+        LogHandlers(log=catalog.log, texts=texts, journal=services.journal, bus=bus, clock=clock, zone=zone),
+        HistoryHandlers(catalog=catalog, bus=bus, clock=clock, zone=zone),
+        OverviewHandlers(
+            catalog=catalog,
+            manager=manager,
+            recorder=recorder,
+            watch=services.watch,
+            clock_watch=services.clock_watch,
+            bus=bus,
+            clock=clock,
+            zone=zone,
+            count_offers=offers.count,
+        ),
+    )
+
+
+def _program_handlers(services: Services, notifications: NotificationSettingsStore) -> tuple[object, ...]:
+    return (
+        NotificationHandlers(notifications, services.clock),
+        HookHandlers(services.catalog.settings, services.catalog.rules),
+        ProgramHandlers(services.clock_watch, services.bus, services.clock),
+    )

@@ -1,0 +1,107 @@
+"""What the parts of an engine share."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+from functools import partial
+
+from app.core.access import DiskTransports
+from app.core.bus import EventBus
+from app.core.clock import Clock
+from app.core.hypervisor import HypervisorFactory
+from app.domain.clocks import ClockDoubtKind
+from app.domain.messages import MessageKind
+from app.domain.standbys import Standby
+from app.engine import messages
+from app.engine.encryption.keystore import KeyStore
+from app.engine.export import messages as export_messages
+from app.engine.history import messages as history_messages
+from app.engine.hooks import run as hook_messages
+from app.engine.log.journal import Journal
+from app.engine.messages import MessageCatalogue, kinds_in
+from app.engine.notify import messages as notify_messages
+from app.engine.platforms.sessions import Sessions
+from app.engine.platforms.sightings import Sightings
+from app.engine.platforms.succession import Successions
+from app.engine.points.list import PointList
+from app.engine.ports import Catalog, RepositoryOpener
+from app.engine.program.clockwatch import ClockWatch
+from app.engine.program.secretaccess import BoundedSecrets
+from app.engine.rules.points import RulePoints
+from app.engine.settings import EngineSettings
+from app.engine.standbys.repositories import Repositories
+from app.engine.standbys.watch import StandbyWatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What the parts of one engine share. Thread: any."""
+
+    catalog: Catalog
+    clock: Clock
+    zone: Callable[[], tzinfo]
+    """The operator's time zone as it is set now."""
+    bus: EventBus
+    settings: EngineSettings
+    journal: Journal
+    """The operator's log for what belongs to no task."""
+    sessions: Sessions
+    transports: DiskTransports
+    repositories: Repositories
+    watch: StandbyWatch
+    clock_watch: ClockWatch
+    """Says whether what is old may be removed."""
+    successions: Successions
+    rule_points: RulePoints
+    point_list: PointList
+
+
+def build_services(
+    *,
+    hypervisors: HypervisorFactory,
+    transports: DiskTransports,
+    secrets: BoundedSecrets,
+    catalog: Catalog,
+    opener: RepositoryOpener,
+    clock: Clock,
+    settings: EngineSettings,
+    zone: Callable[[], tzinfo],
+) -> Services:
+    """Make what the parts of an engine share; nothing is opened or started yet."""
+    bus = EventBus()
+    journal = Journal(catalog.log, clock, bus)
+    clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, bus)
+    repositories = Repositories(opener, catalog.standbys, KeyStore(secrets))
+    return Services(
+        catalog=catalog,
+        clock=clock,
+        zone=zone,
+        bus=bus,
+        settings=settings,
+        journal=journal,
+        sessions=Sessions(hypervisors, catalog.platforms, secrets, Sightings(catalog.sightings, clock)),
+        transports=transports,
+        repositories=repositories,
+        watch=StandbyWatch(
+            catalog.standbys,
+            clock,
+            bus,
+            journal,
+            encryption_problem=repositories.encryption_problem,
+            note_clock=partial(_note_standby_clock, clock_watch),
+        ),
+        clock_watch=clock_watch,
+        successions=Successions(rules=catalog.rules, journal=journal, bus=bus, clock=clock),
+        rule_points=RulePoints(catalog=catalog, repositories=repositories, bus=bus, clock=clock),
+        point_list=PointList(catalog.points, repositories, clock),
+    )
+
+
+def _note_standby_clock(clock_watch: ClockWatch, standby: Standby, ahead: timedelta) -> None:
+    clock_watch.note_other(ClockDoubtKind.STANDBY, standby.id, standby.name, ahead)
+
+
+def message_texts(kinds: Iterable[MessageKind]) -> MessageCatalogue:
+    """Return the English text of log lines: the engine's own, and the kinds of other layers."""
+    own = kinds_in(messages, history_messages, hook_messages, notify_messages, export_messages)
+    return MessageCatalogue([*own, *kinds])
