@@ -3,6 +3,7 @@
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.contract.offers import ListOffers, Offer, OfferedDisk, OfferPoint, WithdrawPoint
 from app.core.clock import Clock
@@ -151,7 +152,7 @@ def _exports(reader: PointReader) -> tuple[Export, ...]:
         Export(
             str(disk.key),
             f"{point.facts.name}, {disk.label}, {point.created_at:%Y-%m-%d %H:%M} UTC",
-            lambda key=disk.key: reader.open_disk(key),  # type: ignore[misc]
+            partial(reader.open_disk, disk.key),
         )
         for disk in point.disks
     )
