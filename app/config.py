@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from app.core.durable import replace_durably
 from app.core.privatefiles import make_private_folders
 from app.domain.errors import OperationalError
 from app.domain.limits import HOST_BUFFER_MB, TaskLimits
+from app.domain.messages import Message, MessageKind, Sayable
+from app.domain.reasons import reason_of
 
 _LONGEST_FILE_BYTES = 1 << 20
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -35,15 +37,30 @@ class ConfigUnreadable(ConfigError):
     """A configuration file exists but cannot be read as text."""
 
     code = "config.unreadable"
-    message_template = "{file} cannot be read: {detail}"
+    message_template = "{file} cannot be read: {detail}."
     hint_template = "Save the file as plain text in UTF-8 and let this account read it, or remove it."
+
+
+TOO_LARGE: Final = MessageKind("config.too_large", "it is larger than {bytes} bytes")
+NOT_UTF8: Final = MessageKind("config.not_utf8", "line {line} holds the byte {byte}, which is not UTF-8")
+NO_CHOICE: Final = MessageKind("config.no_choice", "it is none of the choices")
+CHOOSE: Final = MessageKind("config.choose", "Choose one of: {choices}")
+NOT_WHOLE: Final = MessageKind("config.not_whole", "it is not a whole number")
+ZERO: Final = MessageKind("config.zero", "zero makes no sense here")
+NEGATIVE: Final = MessageKind("config.negative", "it is negative")
+LARGER: Final = MessageKind("config.larger", "it is larger than {largest}")
+WRITE_NUMBER: Final = MessageKind("config.write_number", "Write a whole number from {smallest} to {largest}")
+SET_IN: Final = MessageKind("config.set_in", "is set in {file}, line {line}")
+HAS_DEFAULT: Final = MessageKind("config.has_default", "has its default")
+PERHAPS: Final = MessageKind("config.perhaps", "Perhaps {key} is meant")
+KEYS_ARE: Final = MessageKind("config.keys_are", "The keys are: {keys}")
 
 
 class ConfigUnwritable(ConfigError):
     """What was changed cannot be written to the operator's file."""
 
     code = "config.unwritable"
-    message_template = "{file} cannot be written: {detail}"
+    message_template = "{file} cannot be written: {detail}."
     hint_template = "Check the free space there and that this account may write the file."
 
 
@@ -174,14 +191,14 @@ def read_text(file: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise ConfigUnreadable(file=file, detail=error.strerror or error) from error
+        raise ConfigUnreadable(file=file, detail=reason_of(error)) from error
     if len(raw) > _LONGEST_FILE_BYTES:
-        raise ConfigUnreadable(file=file, detail=f"it is larger than {_LONGEST_FILE_BYTES} bytes")
+        raise ConfigUnreadable(file=file, detail=TOO_LARGE.fill(bytes=_LONGEST_FILE_BYTES))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        detail = f"line {line} holds the byte {raw[error.start]:#04x}, which is not UTF-8"
+        detail = NOT_UTF8.fill(line=line, byte=f"{raw[error.start]:#04x}")
         raise ConfigUnreadable(file=file, detail=detail) from error
 
 
@@ -242,27 +259,27 @@ def _choice_of(entry: Entry, kind: type[Enum]) -> Enum:
         if member.value == entry.value:
             return member
     choices = ", ".join(str(member.value) for member in kind)
-    raise _refused(entry, "it is none of the choices", f"Choose one of: {choices}")
+    raise _refused(entry, NO_CHOICE, CHOOSE.fill(choices=choices))
 
 
 def _number_of(entry: Entry) -> int:
     bounds = _FIELDS[entry.key].metadata
     smallest, largest = bounds["smallest"], bounds["largest"]
-    remedy = f"Write a whole number from {smallest} to {largest}"
+    remedy = WRITE_NUMBER.fill(smallest=smallest, largest=largest)
     if not _WHOLE_NUMBER.fullmatch(entry.value):
-        raise _refused(entry, "it is not a whole number", remedy)
+        raise _refused(entry, NOT_WHOLE, remedy)
     negative, digits = entry.value.startswith("-"), entry.value.lstrip("+-").lstrip("0")
     if not digits:
-        raise _refused(entry, "zero makes no sense here", remedy)
+        raise _refused(entry, ZERO, remedy)
     if negative:
-        raise _refused(entry, "it is negative", remedy)
+        raise _refused(entry, NEGATIVE, remedy)
     # Length first: Python refuses to convert thousands of digits.
     if len(digits) > len(str(largest)) or int(digits) > largest:
-        raise _refused(entry, f"it is larger than {largest}", remedy)
+        raise _refused(entry, LARGER.fill(largest=largest), remedy)
     return int(digits)
 
 
-def _refused(entry: Entry, problem: str, remedy: str) -> ConfigValueInvalid:
+def _refused(entry: Entry, problem: Sayable, remedy: Message) -> ConfigValueInvalid:
     return ConfigValueInvalid(
         file=entry.file, line=entry.line, key=entry.key, value=_shown(entry.value), problem=problem, remedy=remedy
     )
@@ -271,7 +288,7 @@ def _refused(entry: Entry, problem: str, remedy: str) -> ConfigValueInvalid:
 def _budget_error(limits: TaskLimits, effective: dict[str, Entry]) -> ConfigBudgetExceeded:
     last, *others = [effective[key] for key in reversed(effective) if key in ("bk_tsk_thd", "i2vp_transbuffer")]
     other = "i2vp_transbuffer" if last.key == "bk_tsk_thd" else "bk_tsk_thd"
-    origin = f"is set in {others[0].file}, line {others[0].line}" if others else "has its default"
+    origin = SET_IN.fill(file=others[0].file, line=others[0].line) if others else HAS_DEFAULT.fill()
     return ConfigBudgetExceeded(
         file=last.file,
         line=last.line,
@@ -287,9 +304,9 @@ def _budget_error(limits: TaskLimits, effective: dict[str, Entry]) -> ConfigBudg
     )
 
 
-def _remedy_for_unknown(key: str) -> str:
+def _remedy_for_unknown(key: str) -> Message:
     near = difflib.get_close_matches(key.lower(), KEYS, n=1)
-    return f"Perhaps {near[0]} is meant" if near else f"The keys are: {', '.join(KEYS)}"
+    return PERHAPS.fill(key=near[0]) if near else KEYS_ARE.fill(keys=", ".join(KEYS))
 
 
 def _shown(text: str) -> str:

@@ -17,6 +17,7 @@ import platformdirs
 from app.core.privatefiles import make_private_folders, take_from_others
 from app.core.utf8 import UTF8_OPTIONS, can_be_path, shown_path
 from app.domain.errors import OperationalError
+from app.domain.reasons import reason_of
 
 HOME_VARIABLE = "STANDFAST_HOME"
 PORTABLE_MARKER = "portable"
@@ -29,7 +30,7 @@ class FolderUnusable(OperationalError):
     """A folder that the program needs cannot be created."""
 
     code = "paths.folder_unusable"
-    message_template = "The folder {path} cannot be used: {detail}"
+    message_template = "The folder {path} cannot be used: {detail}."
     hint_template = "Give this account the right to write there, or name another folder in STANDFAST_HOME."
 
 
@@ -120,8 +121,7 @@ def _create(folder: Path, *, must_be_writable: bool) -> None:
             with tempfile.TemporaryFile(dir=folder):
                 pass
     except (OSError, ValueError) as error:
-        detail = getattr(error, "strerror", None) or error
-        raise FolderUnusable(path=shown_path(str(folder)), detail=detail) from error
+        raise FolderUnusable(path=shown_path(str(folder)), detail=reason_of(error)) from error
 
 
 def _named_home(home: str) -> Path:

@@ -19,6 +19,7 @@ from app.core.secrets import SecretStore
 from app.core.threads import ThreadRunner
 from app.domain.catalogs import CatalogChoice
 from app.domain.limits import TaskLimits
+from app.domain.reasons import reason_of
 from app.domain.standbys import RepositoryPlace
 from app.engine.door.server import DoorServer
 from app.engine.engine import Engine
@@ -188,7 +189,7 @@ def limit_keeper(installation: Installation, transports: NativeTransports) -> Ke
         try:
             save_settings(file, now, changed)
         except OSError as error:
-            raise ConfigUnwritable(file=file, detail=error.strerror or error) from error
+            raise ConfigUnwritable(file=file, detail=reason_of(error)) from error
         transports.use_transfer_buffer(limits.buffer_mb * MIB)
 
     return keep

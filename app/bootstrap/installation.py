@@ -7,6 +7,7 @@ from typing import Self
 from app.config import Settings, load_settings
 from app.contract.errors import EngineBusy
 from app.core.processlock import ProcessLock, noted_holder
+from app.domain.reasons import reason_of
 from app.paths import Folders, FolderUnusable, find_folders
 
 CATALOG_FILE = "catalog.db"
@@ -67,4 +68,4 @@ def take_lock(folder: Path, name: str) -> ProcessLock | None:
     try:
         return ProcessLock.take(folder / name)
     except OSError as error:
-        raise FolderUnusable(path=folder, detail=error.strerror or error) from error
+        raise FolderUnusable(path=folder, detail=reason_of(error)) from error

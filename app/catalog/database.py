@@ -17,7 +17,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.catalog.migrations import migrate
 from app.catalog.reading import UnreadableRows
+from app.catalog.reasons import NOT_WHOLE, database_reason
 from app.core.privatefiles import create_private, make_private_folders, take_from_others, touch_private
+from app.domain.reasons import reason_of
 
 LARGE_BYTES = 128 * 1024 * 1024
 """A file above this size takes seconds to look through, minutes from a slow disk."""
@@ -84,7 +86,7 @@ class Database:
                     take_from_others(location.with_name(location.name + ending))
         except OSError as error:
             database.close()
-            raise CatalogUnavailable(location=shown, detail=error) from error
+            raise CatalogUnavailable(location=shown, detail=reason_of(error)) from error
         except BaseException:
             database.close()
             raise
@@ -105,7 +107,7 @@ class Database:
         with self.read() as connection:
             verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one()
         if verdict != "ok":
-            raise CatalogDamaged(location=self.location, detail=verdict)
+            raise CatalogDamaged(location=self.location, detail=NOT_WHOLE.fill(details=verdict))
         if mark is not None:
             touch_private(mark)
 
@@ -142,9 +144,9 @@ class Database:
         except exc.DBAPIError as error:
             detail = str(error.orig)
             if any(sign in detail for sign in _DAMAGE_SIGNS):
-                raise CatalogDamaged(location=self.location, detail=detail) from error
+                raise CatalogDamaged(location=self.location, detail=NOT_WHOLE.fill(details=detail)) from error
             if isinstance(error, exc.OperationalError | exc.InterfaceError):
-                raise CatalogUnavailable(location=self.location, detail=detail) from error
+                raise CatalogUnavailable(location=self.location, detail=database_reason(detail)) from error
             raise
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ class CatalogDamaged(OperationalError):
     """The database file does not hold together."""
 
     code = "catalog.damaged"
-    message_template = "The catalog {location} is damaged: {detail}"
+    message_template = "The catalog {location} is damaged: {detail}."
     hint_template = (
         "Start the program once with --catalog restore to take the newest safety copy, or with --catalog new to "
         "begin with an empty catalog; the file is set aside. No backup data is lost: when platforms and standby "
@@ -56,7 +56,7 @@ class CatalogUnavailable(OperationalError):
     """The database cannot be opened, read or written right now."""
 
     code = "catalog.unavailable"
-    message_template = "The catalog {location} cannot be used: {detail}"
+    message_template = "The catalog {location} cannot be used: {detail}."
     hint_template = (
         "Check that the disk is not full, that this account may write there, "
         "and that no other instance of the program holds it."

@@ -1,6 +1,6 @@
 """The log of everything: tasks, rules, platforms, standbys, the program."""
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +15,14 @@ from app.catalog.reading import UnreadableRows
 from app.catalog.tables import tasks
 from app.domain.history import LogEntry, LogSearch, LogSlice, LogSubject, LogWord
 from app.domain.ids import RuleId, TaskId, VmId
-from app.domain.messages import LogLevel, Message
+from app.domain.messages import LogLevel, Message, Param, Params
 from app.domain.tasks import LogLine
 
 MOST_LOOKED_AT: Final = 10_000
 """Lines that one page looks at, at most: a word that is rare must not make a page slow."""
 _DELETED_AT_ONCE: Final = 2000
+_BEGINNING_OF_MESSAGE: Final = '{"kind":{'
+"""How a message inside of a message begins in its kept parameters."""
 
 Conditions = list[sa.ColumnElement[bool]]
 
@@ -157,14 +159,17 @@ def read_of_task(
     return tuple(unreadable.readable(log, connection.execute(query), line))
 
 
-def pack_params(params: Iterable[tuple[str, str]]) -> str:
-    """Turn a message's parameters into what is kept of them."""
+def pack_params(params: Params) -> str:
+    """Turn a message's parameters into what is kept of them: an object with a text or a message for each name."""
     return msgspec.json.encode(dict(params)).decode()
 
 
-def unpack_params(text: str | None) -> tuple[tuple[str, str], ...]:
+def unpack_params(text: str | None) -> Params:
     """Turn kept parameters back, sorted by name."""
-    return tuple(sorted(msgspec.json.decode(text, type=dict[str, str]).items())) if text else ()
+    return tuple(sorted(_decoder.decode(text).items())) if text else ()
+
+
+_decoder: Final = msgspec.json.Decoder(dict[str, Param])
 
 
 # --- searching ---------------------------------------------------------------------------------------------------
@@ -235,6 +240,8 @@ def _may_contain(word: LogWord) -> sa.ColumnElement[bool]:
         log.c.subject.contains(word.text, autoescape=True),
         log.c.action.contains(word.text, autoescape=True),
     ]
+    if word.templates:
+        places.append(log.c.params.contains(_BEGINNING_OF_MESSAGE, autoescape=True))
     if word.codes:
         places.append(log.c.code.in_(sorted(word.codes)))
     if word.actions:
@@ -271,7 +278,7 @@ def _fitting(
                     yield entry
 
 
-def _params(row: sa.Row[Any], unreadable: UnreadableRows) -> tuple[tuple[str, str], ...]:
+def _params(row: sa.Row[Any], unreadable: UnreadableRows) -> Params:
     return unreadable.document(log, row, lambda: unpack_params(row.params), otherwise=())
 
 

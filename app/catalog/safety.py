@@ -23,6 +23,7 @@ from typing import Final
 import msgspec
 
 from app.catalog.errors import CatalogForeign, CatalogLost, CatalogUnavailable, NoCatalogCopy
+from app.catalog.reasons import COPY_NOT_WHOLE, NO_ROOM_FOR_COPY, copy_reason
 from app.core.durable import (
     is_scratch_of,
     rename,
@@ -35,6 +36,7 @@ from app.core.durable import (
 from app.core.privatefiles import create_private, make_private_folders
 from app.core.space import space_at
 from app.domain.catalogs import CatalogChoice
+from app.domain.reasons import reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -171,7 +173,7 @@ class CatalogGuard:
                 unlink(self._mark_file, missing_ok=True)
             sync_directory(self.file.parent)
         except OSError as error:
-            raise CatalogUnavailable(location=self.file, detail=error.strerror or error) from error
+            raise CatalogUnavailable(location=self.file, detail=reason_of(error)) from error
 
     def _restore(self) -> None:
         copy = next((one for one in self.copies() if _is_whole(one)), None)
@@ -236,20 +238,20 @@ class CatalogGuard:
             _remove_leftovers(made_for, _COPYING)
             space = space_at(self._copies)
             if space is not None and space.free_bytes < 2 * self.file.stat().st_size:
-                raise CatalogUnavailable(location=self._copies, detail="there is no room for a safety copy")
+                raise CatalogUnavailable(location=self._copies, detail=NO_ROOM_FOR_COPY)
             create_private(scratch).close()
             with _removed_if_stopped(scratch):
                 with closing(_read_only(self.file)) as source, closing(sqlite3.connect(scratch)) as copied:
                     source.backup(copied)
                 if not _is_whole(scratch):
-                    raise CatalogUnavailable(location=scratch, detail="the safety copy is not whole")
+                    raise CatalogUnavailable(location=scratch, detail=COPY_NOT_WHOLE)
                 _sync(scratch)
                 replace(scratch, target)
             sync_directory(self._copies)
             for old in self.copies()[MOST_COPIES:]:
                 unlink(old, missing_ok=True)
         except (OSError, sqlite3.Error) as error:
-            raise CatalogUnavailable(location=self._copies, detail=error) from error
+            raise CatalogUnavailable(location=self._copies, detail=copy_reason(error)) from error
         return target
 
 

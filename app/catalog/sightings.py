@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.catalog.database import Database
+from app.catalog.kept_errors import pack_error, unpack_error
 from app.catalog.tables import engines, platform_sightings, platforms
 from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId
@@ -30,8 +31,8 @@ class SightingStore:
             "facts": None if sighting.facts is None else msgspec.json.encode(sighting.facts).decode(),
             "license_name": sighting.license_name,
             "vm_count": sighting.vm_count,
-            "error_code": sighting.error_code,
-            "error_params": msgspec.json.encode(dict(sighting.error_params)).decode(),
+            "error_code": None if sighting.error is None else sighting.error.code,
+            "error_params": pack_error(sighting.error),
         }
         known = sa.select(platforms.c.id).where(platforms.c.id == sighting.platform)
         with self._database.write() as connection:
@@ -105,7 +106,6 @@ def _beat(row: sa.Row[Any]) -> EngineBeat:
 
 
 def _sighting(row: sa.Row[Any]) -> PlatformSighting:
-    params = msgspec.json.decode(row.error_params, type=dict[str, str]) if row.error_params else {}
     return PlatformSighting(
         platform=PlatformId(row.platform_id),
         checked_at=row.checked_at,
@@ -113,6 +113,5 @@ def _sighting(row: sa.Row[Any]) -> PlatformSighting:
         facts=None if row.facts is None else msgspec.json.decode(row.facts, type=PlatformFacts),
         license_name=row.license_name,
         vm_count=row.vm_count,
-        error_code=row.error_code,
-        error_params=tuple(sorted(params.items())),
+        error=unpack_error(row.error_code, row.error_params),
     )

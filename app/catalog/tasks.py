@@ -9,14 +9,16 @@ import sqlalchemy as sa
 from app.catalog.database import Database
 from app.catalog.figures import count_end, subject_id
 from app.catalog.history_tables import subjects
-from app.catalog.log import append_for_task, pack_params, read_of_task, unpack_params
+from app.catalog.kept_errors import pack_error, unpack_error
+from app.catalog.log import append_for_task, read_of_task
 from app.catalog.reading import UnreadableRows
 from app.catalog.tables import NO_BACKUP, rule_vms, rules, task_stages, tasks
 from app.core.zones import local_zone
+from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState
-from app.domain.tasks import LogLine, StageTime, TaskError, TaskRecord, TransferTotals
+from app.domain.tasks import LogLine, StageTime, TaskRecord, TransferTotals
 
 _TOTALS = tuple(TransferTotals.__dataclass_fields__)
 _FINAL = frozenset(state.value for state in TaskState if state.is_final)
@@ -58,9 +60,9 @@ class TaskStore:
             if state.is_final and not ended:
                 count_end(connection, task, state, at, self._zone())
 
-    def set_error(self, task: TaskId, error: TaskError) -> None:
+    def set_error(self, task: TaskId, error: KeptError) -> None:
         """Note why a task fails."""
-        values = {"error_code": error.code, "error_params": pack_params(error.params)}
+        values = {"error_code": error.code, "error_params": pack_error(error)}
         with self._database.write() as connection:
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
 
@@ -290,7 +292,7 @@ def _values(record: TaskRecord) -> dict[str, object]:
         started_at=record.started_at,
         ended_at=record.ended_at,
         error_code=record.error.code if record.error else None,
-        error_params=pack_params(record.error.params) if record.error else None,
+        error_params=pack_error(record.error),
     )
     return values
 
@@ -332,9 +334,14 @@ def _record(row: sa.Row[Any], stages: tuple[StageTime, ...], unreadable: Unreada
         ended_at=row.ended_at,
         stages=stages,
         totals=TransferTotals(**{name: getattr(row, name) for name in _TOTALS}),
-        error=None if row.error_code is None else TaskError(code=row.error_code, params=_params(row, unreadable)),
+        error=None if row.error_code is None else _error(row, unreadable),
     )
 
 
-def _params(row: sa.Row[Any], unreadable: UnreadableRows) -> tuple[tuple[str, str], ...]:
-    return unreadable.document(tasks, row, lambda: unpack_params(row.error_params), otherwise=())
+def _error(row: sa.Row[Any], unreadable: UnreadableRows) -> KeptError | None:
+    nameless: KeptError | None = KeptError(code=row.error_code)
+
+    def read() -> KeptError | None:
+        return unpack_error(row.error_code, row.error_params)
+
+    return unreadable.document(tasks, row, read, otherwise=nameless)

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from app.console.errors import AutostartRefused
+from app.console.errors import FILE_REFUSED, AutostartRefused
 from app.core.durable import replace_durably
 from app.core.privatefiles import make_private_folders
+from app.domain.reasons import reason_of
 from app.paths import program_command
 
 _ENTRY = "standfast.desktop"
@@ -52,7 +53,7 @@ if sys.platform == "win32":
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise AutostartRefused(detail=error.strerror or error) from error
+            raise AutostartRefused(detail=reason_of(error)) from error
         return True
 
     def start_with_system(*, wanted: bool) -> None:
@@ -69,7 +70,7 @@ if sys.platform == "win32":
                 elif starts_with_system():
                     winreg.DeleteValue(key, _VALUE)
         except OSError as error:
-            raise AutostartRefused(detail=error.strerror or error) from error
+            raise AutostartRefused(detail=reason_of(error)) from error
 
 else:
 
@@ -91,4 +92,4 @@ else:
             else:
                 entry.unlink(missing_ok=True)
         except OSError as error:
-            raise AutostartRefused(detail=f"{entry}: {error.strerror or error}") from error
+            raise AutostartRefused(detail=FILE_REFUSED.fill(path=entry, reason=reason_of(error))) from error

@@ -17,6 +17,7 @@ from app.core.childprocess import child_flags
 from app.core.durable import replace_durably
 from app.core.privatefiles import make_private_folders
 from app.core.utf8 import UTF8_OPTIONS
+from app.domain.reasons import reason_of
 from app.paths import program_folder
 from app.views.program import DemoAccess
 
@@ -57,7 +58,7 @@ class DemoPlatform:
                 self._access = self._start(self._noted_port())
             except (OSError, ValueError, KeyError) as error:
                 self._end()
-                raise DemoDidNotStart(detail=error, folder=self._folder) from error
+                raise DemoDidNotStart(detail=reason_of(error), folder=self._folder) from error
             return self._access
 
     def stop(self) -> None:

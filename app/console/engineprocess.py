@@ -17,11 +17,12 @@ from typing import Final, Self
 
 import msgspec
 
-from app.console.errors import EngineDidNotStart
+from app.console.errors import ENDED, EngineDidNotStart
 from app.contract.errors import EngineBusy
 from app.contract.launch import CHILD_OPTION, EngineLaunch, Outcome, encode_line, read_outcome
 from app.core.childprocess import child_flags
 from app.domain.errors import OperationalError
+from app.domain.reasons import reason_of
 from app.paths import program_command
 
 _log = logging.getLogger(__name__)
@@ -91,11 +92,11 @@ class EngineProcess:
         try:
             process = _spawn()
         except OSError as error:
-            raise EngineDidNotStart(detail=error.strerror or error) from error
+            raise EngineDidNotStart(detail=reason_of(error)) from error
         try:
             outcome = self._outcome(process)
             if outcome is None:
-                raise EngineDidNotStart(detail=f"it ended with status {process.wait()}")
+                raise EngineDidNotStart(detail=ENDED.fill(status=process.wait()))
             outcome.raise_error()
         except BaseException:
             _end(process)

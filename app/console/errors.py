@@ -1,6 +1,12 @@
 """What can go wrong around the window."""
 
+from typing import Final
+
 from app.domain.errors import OperationalError
+from app.domain.messages import MessageKind
+
+ENDED: Final = MessageKind("console.ended", "it ended with the status {status}")
+FILE_REFUSED: Final = MessageKind("console.file_refused", "{path} cannot be written ({reason})")
 
 
 class DemoDidNotStart(OperationalError):
@@ -35,3 +41,11 @@ class EngineDidNotStart(OperationalError):
     message_template = "The engine did not start: {detail}."
     hint_template = "Look into engine.log in the folder of the program's logs, and start the program again."
     retryable = True
+
+
+class StartFailed(OperationalError):
+    """The system refused something that the program needs to start."""
+
+    code = "console.start_failed"
+    message_template = "The program could not be started: {path} cannot be used ({detail})."
+    hint_template = "Check the free space and that this account may write there, then start the program again."

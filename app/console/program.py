@@ -19,6 +19,7 @@ from app.bootstrap.door import DOOR_PATIENCE_S, OpenDoor
 from app.bootstrap.installation import Installation, claim_window
 from app.console.demoplatform import DemoPlatform
 from app.console.enginedoor import open_engine
+from app.console.errors import StartFailed
 from app.console.pages import make_pages
 from app.console.questions import NoSecretStore, StartGivenUp, StartQuestions
 from app.console.service import ProgramService
@@ -29,6 +30,7 @@ from app.contract.platforms import ListPlatforms, UpdatePlatform
 from app.contract.program import RaiseWindow
 from app.domain.errors import OperationalError
 from app.domain.limits import TaskLimits
+from app.domain.reasons import reason_of
 from app.logs import MIB, ProgramLog
 from app.paths import Folders
 from app.views.console import Console, ThemeSwitch
@@ -86,7 +88,7 @@ def run_console(*, minimized: bool = False, has_tray: bool | None = None, folder
         return FAILED
     except OSError as error:
         _log.exception("the program could not be started")
-        show_error(OperationalError(detail=f"{error.filename or ''}: {error.strerror or error}"))
+        show_error(StartFailed(path=error.filename or "-", detail=reason_of(error)))
         return FAILED
     return 0
 

@@ -11,6 +11,7 @@ from app.console import autostart
 from app.console.demoplatform import DemoPlatform
 from app.console.errors import SettingsNotSaved
 from app.domain.limits import TaskLimits
+from app.domain.reasons import reason_of
 from app.views.program import DemoAccess, ProgramFacts, ProgramSettings
 
 PutLimitsInForce = Callable[[TaskLimits], bool]
@@ -70,7 +71,7 @@ class ProgramService:
             try:
                 save_settings(file, old, new)
             except OSError as error:
-                raise SettingsNotSaved(path=file, detail=error.strerror or error) from error
+                raise SettingsNotSaved(path=file, detail=reason_of(error)) from error
         return self._put_in_force(limits)
 
     def start_with_system(self, *, wanted: bool) -> None:

@@ -26,11 +26,12 @@ from app.contract.frames import (
     send_frame,
 )
 from app.contract.handshake import OtherVersion, Stranger, greet
+from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER, NO_ANSWER, NOT_LET_IN
 from app.contract.wire import UnreadableMessage, decode_answer, decode_event, encode_request
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.errors import OperationalError
 from app.domain.events import Event
-from app.domain.systemerrors import system_words
+from app.domain.reasons import reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class RemoteDoor:
         self._events: queue.Queue[Event | None] = queue.Queue(_MAX_WAITING_EVENTS + 8)
         self._changed = threading.Condition()
         self._link: _Link | None = None
-        self._refusal: OperationalError = EngineAway(detail="the connection is being made")
+        self._refusal: OperationalError = EngineAway(detail=BEING_MADE)
         self._wants_events = False
         self._told_lost = False
         self._has_tried = False
@@ -209,7 +210,7 @@ class RemoteDoor:
                 link = self._link
             reply = link.call(Kind.REQUEST, payload).wait()
         if reply is None:
-            raise EngineAway(detail="the connection was lost before it had answered")
+            raise EngineAway(detail=LOST_BEFORE_ANSWER)
         return decode_answer(request, reply)
 
     # --- its life ----------------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ class RemoteDoor:
             if self._closing:
                 return
             self._closing = True
-            self._refusal = EngineAway(detail="this side was closed")
+            self._refusal = EngineAway(detail=CLOSED_HERE)
             link = self._link
             self._changed.notify_all()
         if link is not None:
@@ -291,7 +292,7 @@ class RemoteDoor:
                 with self._changed:
                     self._link = None
                     if not self._closing:
-                        self._refusal = EngineAway(detail="the connection was lost")
+                        self._refusal = EngineAway(detail=LOST)
                 link.lose()
                 self._note_lost()
 
@@ -303,7 +304,7 @@ class RemoteDoor:
             self._refused(error)
             return None
         except OSError as error:
-            self._refused(EngineAway(detail=f"nobody answers at its door ({system_words(error)})"))
+            self._refused(EngineAway(detail=NO_ANSWER.fill(reason=reason_of(error))))
             return None
         try:
             engine = greet(connection, endpoint.secret)
@@ -313,7 +314,7 @@ class RemoteDoor:
             return None
         except (Stranger, Ended, OSError) as error:
             connection.close()
-            self._refused(EngineAway(detail=f"its door does not open ({error or type(error).__name__})"))
+            self._refused(EngineAway(detail=NOT_LET_IN.fill(details=str(error) or type(error).__name__)))
             return None
         # From here on a call waits on the socket no longer than until the next ping is due.
         connection.settimeout(self._ping_s)

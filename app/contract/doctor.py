@@ -6,6 +6,7 @@ from enum import Enum
 from app.contract.base import Query
 from app.contract.rules import RuleDraft
 from app.domain.ids import PlatformId, RuleId
+from app.domain.messages import Params
 
 
 class Severity(Enum):
@@ -28,7 +29,7 @@ class Finding:
     subject: str
     """The platform, VM, disk or standby it is about."""
     code: str
-    params: tuple[tuple[str, str], ...]
+    params: Params
     message: str
     hint: str
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 
 from app.contract.errors import DoorUnsafe, EngineAway
+from app.contract.reasons import FILE_DAMAGED, FILE_UNREADABLE, NONE_RUNS, OPEN_TO_OTHERS, OTHER_OWNER
+from app.domain.reasons import reason_of
 
 ENDPOINT_FILE = "engine.json"
 SOCKET_FILE = "engine.sock"
@@ -61,19 +63,19 @@ def read_endpoint(folder: Path) -> Endpoint:
             _refuse_unsafe(path, os.fstat(file.fileno()))
             raw = file.read(_LONGEST_FILE_BYTES)
     except FileNotFoundError as error:
-        raise EngineAway(detail="none is running") from error
+        raise EngineAway(detail=NONE_RUNS) from error
     except OSError as error:
-        raise EngineAway(detail=f"{path}: {error.strerror or error}") from error
+        raise EngineAway(detail=FILE_UNREADABLE.fill(path=path, reason=reason_of(error))) from error
     try:
         return msgspec.json.decode(raw, type=Endpoint)
     except msgspec.MsgspecError as error:
-        raise EngineAway(detail=f"{path} is damaged") from error
+        raise EngineAway(detail=FILE_DAMAGED.fill(path=path, details=str(error))) from error
 
 
 def _refuse_unsafe(path: Path, status: os.stat_result) -> None:
     if sys.platform == "win32":  # the folder's access list decides there
         return
     if status.st_uid != os.geteuid():
-        raise DoorUnsafe(path=path, detail="it belongs to another user")
+        raise DoorUnsafe(path=path, detail=OTHER_OWNER)
     if status.st_mode & 0o077:
-        raise DoorUnsafe(path=path, detail="other users may use it")
+        raise DoorUnsafe(path=path, detail=OPEN_TO_OTHERS)

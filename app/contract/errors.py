@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.domain.errors import OperationalError
-from app.domain.units import filled_if_possible
+from app.domain.messages import Params, details_of, sentence_if_possible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,18 +16,23 @@ class ErrorRow:
     code: str
     template: str
     hint_template: str = ""
-    params: tuple[tuple[str, str], ...] = ()
+    params: Params = ()
     retryable: bool = False
 
     @property
     def message(self) -> str:
         """What went wrong, in English."""
-        return filled_if_possible(self.template, self.params)
+        return sentence_if_possible(self.template, self.params)
 
     @property
     def hint(self) -> str:
         """What to do about it, in English."""
-        return filled_if_possible(self.hint_template, self.params)
+        return sentence_if_possible(self.hint_template, self.params)
+
+    @property
+    def details(self) -> str:
+        """What other programs said of it, line by line; empty where they said nothing."""
+        return details_of(self.params)
 
     @classmethod
     def of(cls, error: OperationalError) -> "ErrorRow":
@@ -101,7 +106,7 @@ class DoorUnusable(OperationalError):
     """The engine cannot open its door."""
 
     code = "engine.door_unusable"
-    message_template = "The engine cannot let other programs of this user in: {detail}"
+    message_template = "The engine cannot let other programs of this user in: {detail}."
     hint_template = "Give this account the right to write into the data folder, and free space there."
 
 
@@ -117,5 +122,5 @@ class EngineFault(OperationalError):
     """A bug of ours ended a request."""
 
     code = "engine.fault"
-    message_template = "The request failed because of an error in the program: {detail}"
+    message_template = "The request failed because of an error in the program: {detail}."
     hint_template = "The program's log file holds the details; please send it to support."

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.contract.base import Command, Query
 from app.domain.ids import RuleId, TaskId, VmId
-from app.domain.messages import LogLevel
+from app.domain.messages import LogLevel, Params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class LogRow:
     at: datetime
     level: LogLevel
     code: str
-    params: tuple[tuple[str, str], ...]
+    params: Params
     text: str
     template: str = ""
     """The message's English template, which is the key of its translations; empty when it is not known here."""

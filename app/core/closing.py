@@ -17,6 +17,8 @@ from typing import Final
 
 from app.core.accesslists import restrict_access_list
 from app.core.privatefiles import is_for_group
+from app.domain.messages import Message
+from app.domain.reasons import reason_of
 
 MOST_NAMED: Final = 5
 """Paths that are kept of each kind; the others are only counted."""
@@ -36,12 +38,12 @@ class ModesNotKept(Exception):
 
 @dataclass(slots=True)
 class NamedPaths:
-    """A number of paths, the first few of them with what the system said."""
+    """A number of paths, the first few of them with why they were refused."""
 
     count: int = 0
-    first: list[tuple[Path, str]] = field(default_factory=list)
+    first: list[tuple[Path, Message | None]] = field(default_factory=list)
 
-    def add(self, path: Path, detail: str = "") -> None:
+    def add(self, path: Path, detail: Message | None = None) -> None:
         """Count a path, and keep it when it is one of the first."""
         self.count += 1
         if len(self.first) < MOST_NAMED:
@@ -146,7 +148,7 @@ def close_to_others(
         return
 
     def refused(path: Path, error: OSError) -> None:
-        report.refused.add(path, error.strerror or str(error))
+        report.refused.add(path, reason_of(error))
 
     with closing(_walk(root, refused)) as entries:
         for entry in entries:

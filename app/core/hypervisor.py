@@ -10,6 +10,7 @@ from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, TaskId, VmId
+from app.domain.messages import Message
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, ServerCertificate
 from app.domain.restore_point import HistoryMark
 from app.domain.vms import (
@@ -211,7 +212,7 @@ class MarkedVms(Protocol):
 class KeptIdentity(Protocol):
     """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
 
-    def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[str, ...]:
+    def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[Message, ...]:
         """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone.
 
         Returns:

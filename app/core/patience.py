@@ -13,6 +13,8 @@ from typing import TypeVar
 from app.core.cancel import CancelToken
 from app.core.clock import Clock
 from app.domain.errors import OperationalError, PlatformUnreachable
+from app.domain.messages import Param
+from app.domain.reasons import reason_of
 
 T = TypeVar("T")
 
@@ -37,7 +39,7 @@ class Patience:
         cancel: CancelToken,
         limit_s: float,
         *,
-        on_away: Callable[[str], None] = lambda _detail: None,
+        on_away: Callable[[Param], None] = lambda _detail: None,
         on_back: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         """Prepare.
@@ -128,7 +130,7 @@ class Patience:
         return max(now - then for now, then in zip(self._now(), since, strict=True))
 
 
-def _detail_of(error: Exception) -> str:
+def _detail_of(error: Exception) -> Param:
     if isinstance(error, OperationalError):
-        return error.params.get("detail") or error.message
-    return str(error) or type(error).__name__
+        return error.params.get("detail") or error.said()
+    return reason_of(error)

@@ -9,7 +9,7 @@ class SecretStoreUnavailable(OperationalError):
     """There is no place where a password may be kept."""
 
     code = "secrets.unavailable"
-    message_template = "Passwords cannot be kept: {detail}"
+    message_template = "Passwords cannot be kept: {detail}."
     hint_template = (
         "Log in to a desktop session with a keyring (Windows Credential Manager, GNOME Keyring, KWallet), "
         "or choose the encrypted password file: set secret_store=file in system.conf."

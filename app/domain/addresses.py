@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from app.domain.messages import Message, MessageKind
+
 _MOST_NAME_CHARS: Final = 253
 _LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -15,8 +17,29 @@ _BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LOCAL_NAMES: Final = ("localhost", "local", "localdomain", "lan", "internal", "home.arpa")
 
 
+NOT_A_NAME: Final = MessageKind(
+    "address.part_not_allowed", "it has a part that is empty, too long or not allowed in the name of a server"
+)
+NEITHER: Final = MessageKind("address.neither", "it is no name of a server and no IP address")
+BLANKS: Final = MessageKind("address.blanks", "it has blanks or characters that cannot be shown")
+NO_ADDRESS: Final = MessageKind("address.none", "it is no address")
+NO_SCHEME: Final = MessageKind("address.no_scheme", "it has to begin with https:// or http:// and name a server")
+PASSWORD_INSIDE: Final = MessageKind(
+    "address.password_inside", "a name and password in the address would be kept in plain text"
+)
+PORT_RANGE: Final = MessageKind("address.port_range", "a port is a number from 1 to 65535")
+
+
 class BadAddress(ValueError):
     """An address cannot be used; the text says why."""
+
+    def __init__(self, reason: MessageKind) -> None:
+        self.reason = reason
+        super().__init__(reason.template)
+
+    def said(self) -> Message:
+        """Return the reason as a message."""
+        return self.reason.fill()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +74,10 @@ def ascii_host(text: str) -> str:
     try:
         name = host.encode("idna").decode("ascii")
     except UnicodeError as error:
-        raise BadAddress("it has a part that is empty, too long or not allowed in the name of a server") from error
+        raise BadAddress(NOT_A_NAME) from error
     labels = name.removesuffix(".").split(".")
     if len(name) > _MOST_NAME_CHARS or not all(_LABEL.fullmatch(label) for label in labels):
-        raise BadAddress("it is no name of a server and no IP address")
+        raise BadAddress(NEITHER)
     return name
 
 
@@ -70,18 +93,18 @@ def web_address(text: str) -> WebAddress:
         BadAddress: it is not one that can be used.
     """
     if not text.isprintable() or any(one.isspace() for one in text):
-        raise BadAddress("it has blanks or characters that cannot be shown")
+        raise BadAddress(BLANKS)
     try:
         parts = urlsplit(text)
         host, port, user = parts.hostname, parts.port, parts.username
     except ValueError as error:
-        raise BadAddress("it is no address") from error
+        raise BadAddress(NO_ADDRESS) from error
     if parts.scheme not in _DEFAULT_PORTS or not host:
-        raise BadAddress("it has to begin with https:// or http:// and name a server")
+        raise BadAddress(NO_SCHEME)
     if user is not None or "@" in parts.netloc:
-        raise BadAddress("a name and password in the address would be kept in plain text")
+        raise BadAddress(PASSWORD_INSIDE)
     if port is not None and not is_port(port):
-        raise BadAddress("a port is a number from 1 to 65535")
+        raise BadAddress(PORT_RANGE)
     target = _encoded(parts.path) or "/"
     if parts.query:
         target += f"?{_encoded(parts.query)}"

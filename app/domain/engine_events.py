@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.domain.events import Event
 from app.domain.ids import TaskId, VmId
+from app.domain.messages import Params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class NotificationRaised(Event):
     rule_name: str = ""
     code: str = ""
     template: str = ""
-    params: tuple[tuple[str, str], ...] = ()
+    params: Params = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,11 @@ parameters are kept apart from the sentence. Errors that several layers know liv
 in that layer's ``errors.py``. Everything that is not an :class:`OperationalError` is a bug.
 """
 
-from app.domain.units import filled
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Formatter
+
+from app.domain.messages import DETAILS, Message, MessageKind, Param, Params, details_of, param_values, sentence
 
 
 class TaskCancelled(Exception):
@@ -16,10 +20,12 @@ class OperationalError(Exception):
     """Something went wrong that the operator can understand and mend.
 
     Subclasses set ``code``, ``message_template`` and ``hint_template``; the templates are filled from the
-    keyword parameters. Parameters never hold a secret.
+    keyword parameters, which are those of a message (:mod:`app.domain.messages`): names, numbers, or other
+    messages. What other programs said goes into ``details``. Parameters never hold a secret.
 
     Raises:
         KeyError: a template names a parameter that was not given (at construction, so that tests find it).
+        TypeError: a parameter is an enum that has no words.
     """
 
     code: str = "operational"
@@ -28,19 +34,67 @@ class OperationalError(Exception):
     retryable: bool = False
 
     def __init__(self, **params: object) -> None:
-        self.params: dict[str, str] = {name: str(value) for name, value in params.items()}
-        self.message = filled(self.message_template, self.params)
-        self.hint = filled(self.hint_template, self.params)
+        self.params: dict[str, Param] = dict(param_values(params))
+        self.message = sentence(self.message_template, self.params)
+        self.hint = sentence(self.hint_template, self.params)
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}"
+        details = f" Details: {self.details}" if self.details else ""
+        return f"{self.message} {self.hint}{details}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.params)
 
+    @property
+    def details(self) -> str:
+        """What other programs said of it, line by line; empty where they said nothing."""
+        return details_of(self.params)
 
-def _rebuild(kind: type[OperationalError], params: dict[str, str]) -> OperationalError:
+    def said(self) -> Message:
+        """Return what went wrong as a message, which can stand inside another one."""
+        return Message(
+            MessageKind(self.code, self.message_template), _named_in(self.message_template, self.params)
+        )
+
+    def remedy(self) -> Message:
+        """Return what to do about it as a message."""
+        kind = MessageKind(f"{self.code}.remedy", self.hint_template)
+        params = _named_in(self.hint_template, self.params)
+        return Message(kind, tuple((name, value) for name, value in params if name != DETAILS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptError:
+    """An error as it is kept: its stable code, its English templates and its parameters, sorted by name.
+
+    Rows of older versions of the program have no templates.
+    """
+
+    code: str
+    template: str = ""
+    hint_template: str = ""
+    params: Params = ()
+    retryable: bool = False
+
+    @classmethod
+    def of(cls, error: OperationalError) -> "KeptError":
+        """Return what is kept of an error."""
+        return cls(
+            code=error.code,
+            template=error.message_template,
+            hint_template=error.hint_template,
+            params=tuple(sorted(error.params.items())),
+            retryable=error.retryable,
+        )
+
+
+def _named_in(template: str, params: Mapping[str, Param]) -> Params:
+    names = {name for _, name, _, _ in Formatter().parse(template)} | {DETAILS}
+    return tuple(sorted((name, value) for name, value in params.items() if name in names))
+
+
+def _rebuild(kind: type[OperationalError], params: dict[str, Param]) -> OperationalError:
     return kind(**params)
 
 
@@ -48,7 +102,7 @@ class PlatformUnreachable(OperationalError):
     """The virtual platform does not answer."""
 
     code = "platform.unreachable"
-    message_template = "{address} cannot be reached: {detail}"
+    message_template = "{address} cannot be reached: {detail}."
     hint_template = "Check the network, the address and that port {port} is open from this machine."
     retryable = True
 
@@ -86,7 +140,7 @@ class LicenseRefused(OperationalError):
     """The license of the host does not allow changes through the API."""
 
     code = "platform.license_refused"
-    message_template = "The licence of {address} does not allow {operation} through the API."
+    message_template = "The licence of {address} does not allow this program to {operation} through the API."
     hint_template = "The free ESXi licence is read-only for backup programs: assign an evaluation or paid licence."
 
 
@@ -102,7 +156,7 @@ class SnapshotFailed(OperationalError):
     """The platform could not create or remove a snapshot."""
 
     code = "snapshot.failed"
-    message_template = "The snapshot of {vm} could not be {operation}: {detail}"
+    message_template = "The snapshot of {vm} could not be {operation}: {detail}."
     hint_template = "Look at the VM's recent tasks in vCenter; free space on the datastore and run the task again."
     retryable = True
 
@@ -126,7 +180,7 @@ class ChangeTrackingLost(OperationalError):
     """The changed blocks since a change id cannot be told; the disk has to be read whole."""
 
     code = "cbt.lost"
-    message_template = "The changes of {disk} since {change_id} cannot be told: {detail}"
+    message_template = "The changes of {disk} since {change_id} cannot be told: {detail}."
     hint_template = "Nothing to do: the disk is read whole this time and tracking starts anew."
 
 
@@ -134,7 +188,7 @@ class DiskAccessFailed(OperationalError):
     """A disk could not be opened, read or written over a transport."""
 
     code = "transport.disk_access_failed"
-    message_template = "{path} could not be {operation} over {mode}: {detail}"
+    message_template = "{path} could not be {operation} over {mode}: {detail}."
     hint_template = "Check that ports 443 and 902 of the ESXi host are open, and that the host is not overloaded."
     retryable = True
 
@@ -143,7 +197,7 @@ class NoTransportAvailable(OperationalError):
     """No transport mode can reach the disk."""
 
     code = "transport.none_available"
-    message_template = "No transport mode can reach {path}: {reasons}"
+    message_template = "No transport mode can reach {path}: {reasons}."
     hint_template = "Open port 902 from this machine to the ESXi hosts, or port 443 for HTTPS access."
 
 
@@ -151,7 +205,7 @@ class StandbyUnavailable(OperationalError):
     """The standby path cannot be used right now."""
 
     code = "standby.unavailable"
-    message_template = "The standby path {path} cannot be used: {detail}"
+    message_template = "The standby path {path} cannot be used: {detail}."
     hint_template = "Check that the disk or share is mounted and that this account may write there."
     retryable = True
 
@@ -169,7 +223,7 @@ class VmCreationFailed(OperationalError):
     """The platform could not create a VM."""
 
     code = "vm.creation_failed"
-    message_template = "The VM {vm} could not be created: {detail}"
+    message_template = "The VM {vm} could not be created: {detail}."
     hint_template = "Choose another name, host or datastore, and check the free space there."
 
 
@@ -177,5 +231,5 @@ class PowerOperationFailed(OperationalError):
     """The VM could not be powered on or off."""
 
     code = "vm.power_failed"
-    message_template = "{vm} could not be powered {operation}: {detail}"
+    message_template = "{vm} could not be powered {operation}: {detail}."
     hint_template = "Look at the VM's recent tasks in vCenter; answer a pending question there."

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.domain.ids import RuleId, TaskId, VmId
-from app.domain.messages import LogLevel
+from app.domain.messages import LogLevel, Message, Params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class LogEntry:
     at: datetime
     level: LogLevel
     code: str
-    params: tuple[tuple[str, str], ...] = ()
+    params: Params = ()
     subject: LogSubject
     task: TaskId | None = None
 
@@ -42,6 +42,8 @@ class LogWord:
     text: str
     codes: frozenset[str] = frozenset()
     """Codes of the messages whose fixed words contain it, in the reader's language or in English."""
+    templates: frozenset[str] = frozenset()
+    """English templates whose words in the reader's language contain it, of messages inside of messages."""
     actions: frozenset[str] = frozenset()
     """Actions whose name in the reader's language contains it."""
 
@@ -50,8 +52,19 @@ class LogWord:
         if entry.code in self.codes or entry.subject.action in self.actions:
             return True
         wanted = self.text.casefold()
-        texts = [entry.subject.name, entry.subject.action, *(value for _, value in entry.params)]
-        return any(wanted in text.casefold() for text in texts)
+        if any(wanted in text.casefold() for text in (entry.subject.name, entry.subject.action)):
+            return True
+        return self._is_among(entry.params, wanted)
+
+    def _is_among(self, params: Params, wanted: str) -> bool:
+        return any(
+            value.kind.template in self.templates
+            or wanted in value.kind.template.casefold()
+            or self._is_among(value.params, wanted)
+            if isinstance(value, Message)
+            else wanted in value.casefold()
+            for _, value in params
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

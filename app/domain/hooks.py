@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.domain.ids import RuleId
+from app.domain.messages import Message, MessageKind
 
 MAX_TIME_LIMIT_S: Final = 24 * 3600
 MAX_RETRIES: Final = 10
 PHASES: Final = ("before", "after")
 """When a command runs, as command lines name it."""
+
+
+NO_PROGRAM: Final = MessageKind("hook.no_program", "the program of a command is missing")
+ZERO_BYTE: Final = MessageKind("hook.zero_byte", "an argument holds a zero byte")
+TIME_LIMIT: Final = MessageKind("hook.time_limit", "the time limit is a number of seconds up to a day")
+RETRIES: Final = MessageKind("hook.retries", "it can be tried again 0 to {most} times")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,16 +34,16 @@ class HookCommand:
     enabled: bool = True
     """Whether it is run; one that is off is kept for later."""
 
-    def problems(self) -> Iterator[tuple[str, str]]:
+    def problems(self) -> Iterator[tuple[str, Message]]:
         """Yield what is wrong with it, as field and reason; one that is off needs no program yet."""
         if self.enabled and not (self.arguments and self.arguments[0].strip()):
-            yield "program", "the program is missing"
+            yield "program", NO_PROGRAM.fill()
         if any("\0" in one for one in self.arguments):
-            yield "arguments", "an argument holds a zero byte"
+            yield "arguments", ZERO_BYTE.fill()
         if not 0 < self.time_limit_s <= MAX_TIME_LIMIT_S:
-            yield "time_limit_s", "the time limit is a number of seconds up to a day"
+            yield "time_limit_s", TIME_LIMIT.fill()
         if not 0 <= self.retries <= MAX_RETRIES:
-            yield "retries", f"it can be tried again 0 to {MAX_RETRIES} times"
+            yield "retries", RETRIES.fill(most=MAX_RETRIES)
 
 
 def command_words(arguments: Iterable[str]) -> str:
@@ -55,7 +62,7 @@ class Hooks:
     before: HookCommand | None = None
     after: HookCommand | None = None
 
-    def problems(self) -> tuple[tuple[str, str], ...]:
+    def problems(self) -> tuple[tuple[str, Message], ...]:
         """Return what is wrong, as field and reason."""
         named = (("before", self.before), ("after", self.after))
         return tuple((name, reason) for name, one in named if one is not None for _, reason in one.problems())

@@ -1,8 +1,10 @@
 """How much may run at once, and the buffers it may use: the limits that ``system.conf`` sets."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from app.domain.errors import OperationalError
+from app.domain.messages import Message, MessageKind
 
 HOST_BUFFER_MB = 32
 """Transfer buffers that all tasks together may use on one ESXi host: NFC there has no more memory to give."""
@@ -16,6 +18,14 @@ class BufferBudgetExceeded(OperationalError):
         "bk_tsk_thd × i2vp_transbuffer = {tasks} × {buffer_mb} = {product_mb} > {budget_mb} MB per host."
     )
     hint_template = "{remedy}."
+
+
+SET_BUFFER: Final = MessageKind("limits.set_buffer", "Set i2vp_transbuffer to at most {buffer}")
+SET_TASKS: Final = MessageKind("limits.set_tasks", "Set bk_tsk_thd to at most {tasks}")
+SET_EITHER: Final = MessageKind(
+    "limits.set_either", "Set i2vp_transbuffer to at most {buffer} or bk_tsk_thd to at most {tasks}"
+)
+SET_BOTH: Final = MessageKind("limits.set_both", "Set both so that their product is at most {product}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +47,14 @@ class TaskLimits:
         """Tell whether the host can serve all of them."""
         return self.product_mb <= HOST_BUFFER_MB
 
-    def remedy(self) -> str:
+    def remedy(self) -> Message:
         """Say which values would fit."""
-        ways = []
-        if (largest := HOST_BUFFER_MB // self.tasks) >= 1:
-            ways.append(f"i2vp_transbuffer to at most {largest}")
-        if (most := HOST_BUFFER_MB // self.buffer_mb) >= 1:
-            ways.append(f"bk_tsk_thd to at most {most}")
-        return (
-            f"Set {' or '.join(ways)}" if ways else f"Set both so that their product is at most {HOST_BUFFER_MB}"
-        )
+        buffer, tasks = HOST_BUFFER_MB // self.tasks, HOST_BUFFER_MB // self.buffer_mb
+        if buffer and tasks:
+            return SET_EITHER.fill(buffer=buffer, tasks=tasks)
+        if buffer:
+            return SET_BUFFER.fill(buffer=buffer)
+        return SET_TASKS.fill(tasks=tasks) if tasks else SET_BOTH.fill(product=HOST_BUFFER_MB)
 
     def check(self) -> None:
         """Accept the limits or say why not.

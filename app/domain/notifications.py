@@ -6,7 +6,8 @@ from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Final
 
-from app.domain.addresses import BadAddress, ascii_host, is_port, web_address
+from app.domain.addresses import PORT_RANGE, BadAddress, ascii_host, is_port, web_address
+from app.domain.messages import MessageKind
 from app.domain.moments import believed
 
 MAX_RECIPIENTS: Final = 50
@@ -34,6 +35,16 @@ class MailSecurity(Enum):
     STARTTLS = "starttls"
     TLS = "tls"
     NONE = "none"  # without a login only: a password is never sent in plain text
+
+
+ZONED: Final = MessageKind("notify.zoned", "the time of the digest is a local time without a zone")
+NO_SENDER: Final = MessageKind("notify.no_sender", "the sender is no e-mail address")
+NO_RECIPIENT: Final = MessageKind("notify.no_recipient", "there is no recipient, or one is no e-mail address")
+TOO_MANY_RECIPIENTS: Final = MessageKind("notify.too_many_recipients", "there are more than 50 recipients")
+LOGIN_IN_PLAIN: Final = MessageKind(
+    "notify.login_in_plain", "a login needs STARTTLS or TLS: a password is not sent in plain text"
+)
+NO_SERVER: Final = MessageKind("notify.no_server", "the name or IP address of a server is missing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +82,15 @@ class NotificationSettings:
     digest_at: time = time(8, 0)
     """Local time of the daily digest."""
 
-    def problems(self) -> tuple[tuple[str, str], ...]:
+    def problems(self) -> tuple[tuple[str, MessageKind], ...]:
         """Return what is wrong, as field and reason; a sink that is off may be incomplete."""
-        found: list[tuple[str, str]] = []
+        found: list[tuple[str, MessageKind]] = []
         if self.email.enabled:
             found.extend(_email_problems(self.email))
         if self.webhook.enabled:
             found.extend(_webhook_problems(self.webhook))
         if self.digest_at.tzinfo is not None:
-            found.append(("digest_at", "it is a local time without a zone"))
+            found.append(("digest_at", ZONED))
         return tuple(found)
 
     def wants(self, when: WhenToTell) -> frozenset[SinkKind]:
@@ -92,19 +103,19 @@ class NotificationSettings:
         return frozenset(found)
 
 
-def _email_problems(email: EmailSettings) -> Iterator[tuple[str, str]]:
+def _email_problems(email: EmailSettings) -> Iterator[tuple[str, MessageKind]]:
     if problem := _host_problem(email.host):
         yield "email.host", problem
     if not is_port(email.port):
-        yield "email.port", "a port is a number from 1 to 65535"
+        yield "email.port", PORT_RANGE
     if not _is_address(email.sender):
-        yield "email.sender", "the sender is no e-mail address"
+        yield "email.sender", NO_SENDER
     if not email.recipients or not all(_is_address(one) for one in email.recipients):
-        yield "email.recipients", "there is no recipient, or one is no e-mail address"
+        yield "email.recipients", NO_RECIPIENT
     if len(email.recipients) > MAX_RECIPIENTS:
-        yield "email.recipients", f"there are more than {MAX_RECIPIENTS} recipients"
+        yield "email.recipients", TOO_MANY_RECIPIENTS
     if email.user and email.security is MailSecurity.NONE:
-        yield "email.security", "a login needs STARTTLS or TLS: a password is not sent in plain text"
+        yield "email.security", LOGIN_IN_PLAIN
 
 
 def _is_address(text: str) -> bool:
@@ -114,21 +125,21 @@ def _is_address(text: str) -> bool:
     return not _host_problem(domain)
 
 
-def _host_problem(host: str) -> str:
+def _host_problem(host: str) -> MessageKind | None:
     if not host.strip():
-        return "the name or IP address of a server is missing"
+        return NO_SERVER
     try:
         ascii_host(host)
     except BadAddress as error:
-        return str(error)
-    return ""
+        return error.reason
+    return None
 
 
-def _webhook_problems(webhook: WebhookSettings) -> Iterator[tuple[str, str]]:
+def _webhook_problems(webhook: WebhookSettings) -> Iterator[tuple[str, MessageKind]]:
     try:
         web_address(webhook.url)
     except BadAddress as error:
-        yield "webhook.url", str(error)
+        yield "webhook.url", error.reason
 
 
 def newest_digest_moment(settings: NotificationSettings, now: datetime) -> datetime:

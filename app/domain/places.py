@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.domain.messages import Message
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatastorePlace:
@@ -75,7 +77,7 @@ class PlannedVm:
     datastore: str
     name_taken: bool
     """Whether the folder has a VM or a folder of the name already."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
     """What would not be as it was."""
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.domain.errors import KeptError
 from app.domain.ids import PlatformId
 
 
@@ -89,9 +90,8 @@ class PlatformSighting:
     """None until it was reached once."""
     license_name: str = ""
     vm_count: int | None = None
-    error_code: str | None = None
+    error: KeptError | None = None
     """Why it could not be used the last time; None when it could."""
-    error_params: tuple[tuple[str, str], ...] = ()
 
 
 class WithoutPrivilege(Enum):

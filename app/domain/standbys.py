@@ -4,9 +4,11 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
+from app.domain.messages import MessageKind
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -15,7 +17,7 @@ class TargetPathRefused(OperationalError):
     """A target path does not name a directory below the standby's root."""
 
     code = "standby.target_path_refused"
-    message_template = "{path} is no directory below the standby's root: {reason}"
+    message_template = "{path} is no directory below the standby's root: {reason}."
     hint_template = "Choose a directory with the button beside the field; it has no drive and no .. in it."
 
 
@@ -77,6 +79,11 @@ class RepositoryPlace:
         return target_directory(self.standby, self.target_path)
 
 
+LEADS_UPWARDS: Final = MessageKind("standby.leads_upwards", "it leads upwards")
+NAMES_A_DRIVE: Final = MessageKind("standby.names_a_drive", "it names a drive")
+UNPRINTABLE: Final = MessageKind("standby.unprintable", "a name has spaces at its ends or unprintable characters")
+
+
 def target_directory(standby: Standby, target_path: str) -> Path:
     """Return where a target path lies, as this machine sees it."""
     return Path(standby.root_path, *PurePosixPath(target_path).parts)
@@ -90,9 +97,9 @@ def normal_target_path(text: str) -> str:
     """
     parts = [part for part in text.strip().replace("\\", "/").split("/") if part not in ("", ".")]
     if any(part == ".." for part in parts):
-        raise TargetPathRefused(path=text, reason="it leads upwards")
+        raise TargetPathRefused(path=text, reason=LEADS_UPWARDS)
     if parts and _DRIVE.fullmatch(parts[0]):
-        raise TargetPathRefused(path=text, reason="it names a drive")
+        raise TargetPathRefused(path=text, reason=NAMES_A_DRIVE)
     if any(not part.isprintable() or part != part.strip() for part in parts):
-        raise TargetPathRefused(path=text, reason="a name has spaces at its ends or unprintable characters")
+        raise TargetPathRefused(path=text, reason=UNPRINTABLE)
     return "/".join(parts)

@@ -2,6 +2,8 @@
 
 from enum import Enum
 
+from app.domain.messages import Message, MessageKind
+
 
 class BackupKind(Enum):
     """What a backup reads."""
@@ -9,6 +11,10 @@ class BackupKind(Enum):
     FULL = "full"  # 全备
     INCREMENTAL = "incremental"  # 增量: changes since the newest point
     DIFFERENTIAL = "differential"  # 差异: changes since the last full
+
+    def said(self) -> Message:
+        """Return the word as a message."""
+        return _BACKUP_WORDS[self].fill()
 
 
 class TaskKind(Enum):
@@ -21,6 +27,26 @@ class TaskKind(Enum):
     GARBAGE_COLLECTION = "sweep"
     MIGRATION = "migration"
     CLOSING = "closing"
+
+    def said(self) -> Message:
+        """Return the word as a message."""
+        return _TASK_WORDS[self].fill()
+
+
+_BACKUP_WORDS = {
+    BackupKind.FULL: MessageKind("word.backup.full", "full"),
+    BackupKind.INCREMENTAL: MessageKind("word.backup.incremental", "incremental"),
+    BackupKind.DIFFERENTIAL: MessageKind("word.backup.differential", "differential"),
+}
+_TASK_WORDS = {
+    TaskKind.BACKUP: MessageKind("word.task.backup", "backup"),
+    TaskKind.RESTORE: MessageKind("word.task.restore", "restore"),
+    TaskKind.VERIFY: MessageKind("word.task.verify", "verification"),
+    TaskKind.EXPORT: MessageKind("word.task.export", "export"),
+    TaskKind.GARBAGE_COLLECTION: MessageKind("word.task.garbage_collection", "garbage collection"),
+    TaskKind.MIGRATION: MessageKind("word.task.migration", "migration"),
+    TaskKind.CLOSING: MessageKind("word.task.closing", "closing to other users"),
+}
 
 
 class TaskState(Enum):

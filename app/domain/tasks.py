@@ -5,18 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
-from app.domain.messages import LogLevel
+from app.domain.messages import LogLevel, Params
 from app.domain.restore_point import RestorePoint
 from app.domain.states import TaskKind, TaskState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskError:
-    """Why a task failed: the stable code of an error and its parameters, sorted by name, without a sentence."""
-
-    code: str
-    params: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +64,7 @@ class TaskRecord:
     stages: tuple[StageTime, ...] = ()
     """Every state it entered, oldest first."""
     totals: TransferTotals = TransferTotals()
-    error: TaskError | None = None
+    error: KeptError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +77,7 @@ class LogLine:
     at: datetime
     level: LogLevel
     code: str
-    params: tuple[tuple[str, str], ...] = ()
+    params: Params = ()
 
 
 class VerificationState(Enum):

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from app.domain.ids import SnapshotId, VmId
+from app.domain.messages import Message
 
 
 class PowerState(Enum):
@@ -64,7 +65,7 @@ class VirtualDisk:
     path: str
     """Datastore path such as ``[ds1] web-01/web-01.vmdk``."""
     thin: bool
-    unsupported_reason: str | None = None
+    unsupported_reason: Message | None = None
     """Why the disk cannot take part in snapshots (independent mode, physical RDM …); None when it can."""
     change_id: str | None = None
     """CBT change id; only ever filled for the disks of a snapshot."""
@@ -100,7 +101,7 @@ class FrozenVm:
     """Only the disks that take part in the snapshot, with their frozen paths and change ids."""
     crash_consistent: bool
     """True when the guest was not quiesced, though perhaps it was asked for."""
-    quiesce_failure: str | None = None
+    quiesce_failure: Message | None = None
     """Why quiescing was given up, when it was asked for and failed."""
 
 
@@ -113,7 +114,7 @@ class SavedConfiguration:
     """
 
     files: dict[str, bytes]
-    missing: tuple[str, ...] = ()
+    missing: tuple[Message, ...] = ()
     """Names of the files that could not be read, each with the reason: ``vm.nvram: …``."""
 
 
@@ -158,7 +159,7 @@ class CreatedVm:
     id: VmId
     disks: tuple[tuple[int, VirtualDisk], ...]
     """Pairs (disk key in the saved configuration, the new disk)."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
     """What could not be made as it was, such as a network that does not exist."""
-    identity_warnings: tuple[str, ...] = ()
+    identity_warnings: tuple[Message, ...] = ()
     """What another VM has of its identity; it may be given to it once that VM is gone."""

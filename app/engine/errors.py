@@ -145,7 +145,7 @@ class InternalFailure(OperationalError):
     """A bug of ours ended the task."""
 
     code = "task.internal"
-    message_template = "The task ended because of an error in the program: {detail}"
+    message_template = "The task ended because of an error in the program: {detail}."
     hint_template = "The program's log file holds the details; please send it to support."
 
 
@@ -237,7 +237,7 @@ class RequestRefused(OperationalError):
     """What was asked for makes no sense."""
 
     code = "engine.request_refused"
-    message_template = "The request cannot be carried out: {detail}"
+    message_template = "The request cannot be carried out: {detail}."
     hint_template = "Correct what was entered and try again."
 
 
@@ -359,7 +359,7 @@ class GroupRefused(OperationalError):
     """A folder cannot be opened to a group."""
 
     code = "standby.group_refused"
-    message_template = "{path} cannot be opened to the group {group}: {detail}"
+    message_template = "{path} cannot be opened to the group {group}: {detail}."
     hint_template = (
         "The engine's user must own the folder and be in the group, and the file system must keep such rights. Or "
         "let an administrator prepare the folder (chgrp, chmod 2770)."

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 
-from app.domain.messages import MessageKind
-from app.domain.units import filled
+from app.domain.messages import MessageKind, Params, sentence_if_possible
 
 # --- any task --------------------------------------------------------------------------------------------------
 
@@ -170,10 +169,10 @@ SNAPSHOT_REMOVAL_AGAIN = MessageKind(
 )
 SNAPSHOT_LEFT = MessageKind(
     "snapshot.left",
-    "Snapshot {snapshot} is still on the VM: {detail} It is removed at the next run or start of the program",
+    "Snapshot {snapshot} is still on the VM: {detail}. It is removed at the next run or start of the program",
 )
 SNAPSHOT_UNSURE = MessageKind(
-    "snapshot.unsure", "Whether a snapshot is left on the VM cannot be told now: {detail} It is looked for later"
+    "snapshot.unsure", "Whether a snapshot is left on the VM cannot be told now: {detail}. It is looked for later"
 )
 ORPHAN_REMOVED = MessageKind("snapshot.orphan_removed", "A left-over snapshot of ours was removed: {name}")
 ORPHAN_LEFT = MessageKind(
@@ -216,11 +215,11 @@ IDENTITY_NOT_KEPT = MessageKind(
     "restore.identity_not_kept", "{name} could not be given all that the original was known by: {detail}"
 )
 ORIGINAL_NOT_REMOVED = MessageKind(
-    "restore.original_not_removed", "The original VM is still there as {name}: {detail} Delete it by hand"
+    "restore.original_not_removed", "The original VM is still there as {name}: {detail}. Delete it by hand"
 )
 ORIGINAL_LEFT_OFF = MessageKind(
     "restore.original_left_off",
-    "The original VM {name} was powered off and is off still: {detail} Power it on by hand",
+    "The original VM {name} was powered off and is off still: {detail}. Power it on by hand",
 )
 POWERED_ON = MessageKind("restore.powered_on", "{name} was powered on")
 NOT_POWERED_ON = MessageKind("restore.not_powered_on", "{name} is restored, but could not be powered on: {detail}")
@@ -231,7 +230,7 @@ LEFT_VM_UNSURE = MessageKind(
 )
 LEFT_VM_NOT_REMOVED = MessageKind(
     "restore.left_vm_not_removed",
-    "The unfinished VM {name} could not be removed: {detail} It is tried again later",
+    "The unfinished VM {name} could not be removed: {detail}. It is tried again later",
 )
 SWAP_FINISHED = MessageKind(
     "restore.swap_finished",
@@ -364,16 +363,12 @@ class MessageCatalogue:
         """Return the English template of a code, or None when it is not known here."""
         return self._templates.get(code)
 
-    def text(self, code: str, params: Iterable[tuple[str, str]]) -> str:
+    def text(self, code: str, params: Params) -> str:
         """Return the sentence; a code of a newer or older version is shown as it is, with its parameters."""
-        values = dict(params)
         template = self._templates.get(code)
-        if template is not None:
-            try:
-                return filled(template, values)
-            except KeyError:
-                pass  # an older version wrote other parameters
-        return " ".join([code, *(f"{name}={value}" for name, value in sorted(values.items()))])
+        if template is None:
+            template = " ".join([code, *(f"{name}={{{name}}}" for name, _ in params)])
+        return sentence_if_possible(template, params)
 
 
 def kinds_in(*modules: ModuleType) -> tuple[MessageKind, ...]:

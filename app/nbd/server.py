@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from app.domain.systemerrors import system_words
+from app.domain.reasons import reason_of
 from app.nbd.errors import NbdPortUnavailable, NbdSocketUnavailable
 from app.nbd.exports import Export
 from app.nbd.handshake import Agreement, Handshake
@@ -70,7 +70,7 @@ class NbdServer:
             failure, self._failure = self._failure, None
             self._thread.join()
             self._let_go()
-            detail = system_words(failure)
+            detail = reason_of(failure)
             if isinstance(self._listening, TcpListening):
                 raise NbdPortUnavailable(port=self._listening.port, detail=detail) from failure
             raise NbdSocketUnavailable(detail=detail) from failure

@@ -9,6 +9,7 @@ from app.repository.documents import decode_document, encode_document, format_of
 from app.repository.errors import RepositoryDamaged, RepositoryMissing, RepositoryTooNew
 from app.repository.files import read_bounded, storage_errors
 from app.repository.layout import Layout
+from app.repository.reasons import flaw_of
 from app.repository.values import RepositorySettings
 
 FORMAT = 1
@@ -100,5 +101,5 @@ def read_repository_file(root: Path) -> RepositoryFile:
         if file.encryption is not None and file.encryption.cipher != CIPHER:
             raise ValueError("it names a cipher that this program does not know")
     except ValueError as error:
-        raise RepositoryDamaged(path=path, detail=error) from error
+        raise RepositoryDamaged(path=path, detail=flaw_of(error)) from error
     return file

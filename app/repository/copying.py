@@ -23,6 +23,7 @@ from app.repository.disk import damaged_chunk
 from app.repository.pages import ZERO_DIGEST, PageDamaged, PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import plan_chunks, worker_count
+from app.repository.reasons import INDEX
 from app.repository.records import RecordDecoder
 from app.repository.store import RecordLost, record_scratch
 from app.repository.values import Damage, DamageKind
@@ -166,8 +167,8 @@ class DiskCopy:
             self._on_damage(
                 Damage(
                     kind=DamageKind.CHUNK,
-                    what=error.where if isinstance(error, RecordLost) else "index",
-                    detail=str(error),
+                    what=error.where if isinstance(error, RecordLost) else INDEX.fill(),
+                    detail=error.said(),
                     disk_key=self._disk.key,
                     start=base + piece.start,
                     length_bytes=piece.length_bytes,

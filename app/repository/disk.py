@@ -14,6 +14,7 @@ from app.domain.states import TransportMode
 from app.repository.errors import DataDamaged
 from app.repository.pages import ZERO_DIGEST, PageDamaged
 from app.repository.parts import RepositoryParts
+from app.repository.reasons import INDEX, PLACE_IN_DISK
 from app.repository.records import Buffer, RecordDecoder
 from app.repository.store import FrameReader, RecordLost
 
@@ -31,8 +32,9 @@ def damaged_chunk(
     point: RestorePoint, disk: PointDisk, error: RecordLost | PageDamaged, start: int
 ) -> DataDamaged:
     """Name what a lost record means for a disk."""
-    where = error.where if isinstance(error, RecordLost) else "index"
-    return DataDamaged(what=f"{where}, {point.id} {disk.label} at byte {start}", detail=error)
+    where = error.where if isinstance(error, RecordLost) else INDEX
+    what = PLACE_IN_DISK.fill(where=where, point=point.id, disk=disk.label, offset=start)
+    return DataDamaged(what=what, detail=error)
 
 
 class _Recent(Generic[_Key, _Value]):

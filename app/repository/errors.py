@@ -31,7 +31,7 @@ class RepositoryDamaged(OperationalError):
     """A file that the whole repository needs cannot be read."""
 
     code = "repository.damaged"
-    message_template = "{path} is damaged: {detail}"
+    message_template = "{path} is damaged: {detail}."
     hint_template = "Restore the file from a copy of the repository; the backup data itself was not touched."
 
 
@@ -84,7 +84,7 @@ class PointDamaged(OperationalError):
     """The restore point's own description or one of its files cannot be trusted."""
 
     code = "repository.point_damaged"
-    message_template = "The restore point {point} is damaged: {detail}"
+    message_template = "The restore point {point} is damaged: {detail}."
     hint_template = "Use another restore point; the next full backup makes a whole one."
 
 
@@ -100,7 +100,7 @@ class DataDamaged(OperationalError):
     """Stored bytes are missing or are not what was stored."""
 
     code = "repository.data_damaged"
-    message_template = "Backup data is damaged: {what}: {detail}"
+    message_template = "Backup data is damaged: {what}: {detail}."
     hint_template = "Verify the repository to see which restore points are hit; the next backup heals what it can."
 
 
@@ -150,7 +150,7 @@ class LocatorUnavailable(OperationalError):
     """The local index of the repository cannot be kept."""
 
     code = "repository.locator_unavailable"
-    message_template = "The local index of the repository at {path} cannot be used: {detail}"
+    message_template = "The local index of the repository at {path} cannot be used: {detail}."
     hint_template = "Free space on this machine's own disk, and check that this account may write there."
 
 
@@ -158,7 +158,7 @@ class SweepUnsafe(OperationalError):
     """Nobody knows what a damaged point or index reaches, so that nothing may be swept."""
 
     code = "repository.sweep_unsafe"
-    message_template = "Nothing was swept, because {what} cannot be read: {detail}"
+    message_template = "Nothing was swept, because {what} cannot be read: {detail}."
     hint_template = "Verify the repository; delete the restore points that are beyond repair, then sweep again."
 
 

@@ -15,6 +15,7 @@ from app.core.clock import Clock
 from app.core.durable import remove_directory, remove_directory_tree
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
+from app.domain.messages import Message
 from app.domain.restore_point import RestorePoint
 from app.repository import layout as names
 from app.repository.access import RepositoryAccess, master_of
@@ -56,6 +57,7 @@ from app.repository.pages import PageDamaged
 from app.repository.parts import RepositoryParts, decoder_with
 from app.repository.points import StoredPoints
 from app.repository.reader import PointReader
+from app.repository.reasons import INDEX_OF, NO_SUCH_DISK, Purpose
 from app.repository.seals import Seal, Seals
 from app.repository.sharing import SharedLease
 from app.repository.staging import adopt_abandoned
@@ -252,7 +254,7 @@ class Repository:
         """Return the free bytes at the standby path, or None when the system does not know."""
         return free_bytes(self._layout.root)
 
-    def take_leftovers(self) -> dict[Path, str]:
+    def take_leftovers(self) -> dict[Path, Message]:
         """Return what could not be deleted and was not yet returned, each path with the system's reason."""
         return self.parts.leftovers.take_news()
 
@@ -371,11 +373,11 @@ class Repository:
             self.parts.store.synchronize()
             disk = self.parts.stored_points.load(point).disk(disk_key)
             if disk is None:
-                raise PointDamaged(point=point, detail=f"it has no disk {disk_key}")
+                raise PointDamaged(point=point, detail=NO_SUCH_DISK.fill(disk=disk_key))
             try:
                 return lost_extents(self.parts, disk, self.parts.tree(disk))
             except (RecordLost, PageDamaged) as error:
-                raise DataDamaged(what=f"index of {disk.label} in {point}", detail=error) from error
+                raise DataDamaged(what=INDEX_OF.fill(disk=disk.label, point=point), detail=error) from error
 
     @contextmanager
     def _sharing(self) -> Iterator[Lease]:
@@ -395,7 +397,7 @@ class Repository:
 
     def _acquire_shared(self, wait_s: float | None = None) -> Lease:
         patience_s = SHARED_WAIT_S if wait_s is None else wait_s
-        lease = self._leases.acquire(LeaseKind.SHARED, "backup or restore", wait_s=patience_s)
+        lease = self._leases.acquire(LeaseKind.SHARED, Purpose.WORK.value, wait_s=patience_s)
         self._leases.keep_reserve()
         return lease
 

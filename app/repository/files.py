@@ -13,8 +13,11 @@ from app.core.privatefiles import make_folder_on_standby, open_on_standby
 from app.core.space import space_at
 from app.core.utf8 import names_are_utf8
 from app.domain.errors import OperationalError, StandbyFull, StandbyUnavailable
+from app.domain.messages import Message, MessageKind
+from app.domain.reasons import reason_of
 from app.repository.errors import FileNamesNotUtf8, LinkRefused
 from app.repository.layout import SCRATCH_SUFFIX
+from app.repository.reasons import LINK_IN_PLACE, NAME_NOT_WRITABLE, NO_FILE_IN_PLACE
 
 _ATTEMPTS = 5
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -23,15 +26,18 @@ _LINK_TAGS = frozenset({0xA000000C, 0xA0000003})
 """Of Windows: symbolic links, and junctions."""
 _READING = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _GUARDED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-BEHIND_LINK = "a link lies in its place; nothing behind it was read"
 
 
 class Displaced(OSError):
     """A link, a pipe or the like lies where a file or directory of ours should be: somebody put it there."""
 
-    def __init__(self, path: Path, detail: str = BEHIND_LINK) -> None:
-        super().__init__(errno.ELOOP, detail, str(path))
-        self.detail = detail
+    def __init__(self, path: Path, reason: MessageKind = LINK_IN_PLACE) -> None:
+        super().__init__(errno.ELOOP, reason.template, str(path))
+        self.reason = reason
+
+    def said(self) -> Message:
+        """Return it as a message."""
+        return self.reason.fill()
 
 
 def is_windows() -> bool:
@@ -53,7 +59,7 @@ def storage_errors(root: Path) -> Iterator[None]:
         raise storage_error(error, root) from error
     except UnicodeError as error:
         raise StandbyUnavailable(
-            path=root, detail=f"a file name cannot be written in {sys.getfilesystemencoding()}"
+            path=root, detail=NAME_NOT_WRITABLE.fill(encoding=sys.getfilesystemencoding(), details=str(error))
         ) from error
 
 
@@ -73,7 +79,7 @@ def storage_error(error: OSError, root: Path) -> OperationalError:
         return LinkRefused(path=error.filename)
     if error.errno in _FULL or getattr(error, "winerror", None) in _WINDOWS_FULL:
         return StandbyFull(path=root, free_bytes=free_bytes(root) or 0)
-    return StandbyUnavailable(path=root, detail=error.strerror or str(error))
+    return StandbyUnavailable(path=root, detail=reason_of(error))
 
 
 def is_link(path: Path) -> bool:
@@ -135,7 +141,7 @@ def open_regular(path: Path, flags: int = _READING) -> int:
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise Displaced(path, "no file lies in its place")
+        raise Displaced(path, NO_FILE_IN_PLACE)
     return descriptor
 
 

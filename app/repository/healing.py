@@ -25,6 +25,7 @@ from app.repository.marking import all_entries
 from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.pages import PageTree
 from app.repository.parts import RepositoryParts
+from app.repository.reasons import PACK
 from app.repository.records import EncodedRecord, RecordDamaged, RecordDecoder, RecordKind
 from app.repository.store import RecordLost, list_packs
 
@@ -222,7 +223,7 @@ def _rescue(
                 record = parts.store.read_entry(pack_id, entry)
                 decoder.decode(record, entry.digest)
             except (RecordLost, RecordDamaged) as error:
-                raise DataDamaged(what=f"pack {pack_id}", detail=error) from error
+                raise DataDamaged(what=PACK.fill(pack=pack_id), detail=error) from error
             appender.append(
                 RecordKind(entry.kind), entry.digest, entry.raw_bytes, EncodedRecord([record], len(record))
             )

@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 
 from app.core.durable import rename, sync_directory, unlink
+from app.domain.messages import Message
 from app.repository.crypto import KEY_BYTES, SALT_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document, newer_documents
 from app.repository.errors import KeyWrong
 from app.repository.files import Displaced, read_bounded, storage_errors, write_new
 from app.repository.layout import SCRATCH_SUFFIX
+from app.repository.reasons import CONTENT_CHANGED, NO_PASSPHRASE
 from app.repository.recoverykeys import new_recovery_key, parse_recovery_key
 from app.repository.seals import NONCE_BYTES, PASSPHRASE, RECOVERY, TAG_BYTES, Scrypt, Seal, Seals
 
@@ -239,7 +241,7 @@ class KeyRing:
             return [(path, file) for path, file in _read_all(self._folder) if isinstance(file, KeyFile)]
 
 
-def key_file_damage(folder: Path, *, is_encrypted: bool) -> list[tuple[str, str]]:
+def key_file_damage(folder: Path, *, is_encrypted: bool) -> list[tuple[str, Message]]:
     """Return the key files that are not what was written, each with the reason.
 
     Raises:
@@ -247,14 +249,18 @@ def key_file_damage(folder: Path, *, is_encrypted: bool) -> list[tuple[str, str]
     """
     files = _read_all(folder)
     newer = newer_key_files(folder)
-    damage = [(f"keys/{path.name}", problem) for path, problem in files if isinstance(problem, str)]
+    damage = [
+        (f"keys/{path.name}", CONTENT_CHANGED.fill(details=problem))
+        for path, problem in files
+        if isinstance(problem, str)
+    ]
     damage = [(name, problem) for name, problem in damage if name not in newer]
     if (
         is_encrypted
         and not newer
         and not any(isinstance(file, KeyFile) and file.kind == PASSPHRASE for _, file in files)
     ):
-        damage.append(("keys", "no passphrase opens this repository any more; set a new one"))
+        damage.append(("keys", NO_PASSPHRASE.fill()))
     return damage
 
 
@@ -281,7 +287,7 @@ def _read_all(folder: Path) -> list[tuple[Path, KeyFile | str]]:
         except FileNotFoundError:  # replaced by somebody else in this moment
             continue
         except (ValueError, Displaced) as error:
-            found.append((path, error.detail if isinstance(error, Displaced) else str(error)))
+            found.append((path, error.reason.template if isinstance(error, Displaced) else str(error)))
         else:
             found.append((path, file))
     return found

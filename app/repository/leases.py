@@ -40,6 +40,7 @@ from app.repository.files import (
 )
 from app.repository.layout import LEASE_SUFFIX, SCRATCH_SUFFIX, Layout
 from app.repository.processes import boot_mark, is_same_process, process_mark
+from app.repository.reasons import purpose_of
 from app.repository.reserve import SpaceReserve
 from app.repository.waiting import WaitingMark
 
@@ -173,7 +174,9 @@ class Leases:
             lease.release()
             if self._clock.monotonic() >= deadline and self._silent_s(opponent.id) < _SUSPICIOUS_S:
                 raise RepositoryBusy(
-                    path=self._layout.root, owner=f"{opponent.host} ({opponent.process})", purpose=opponent.purpose
+                    path=self._layout.root,
+                    owner=f"{opponent.host} ({opponent.process})",
+                    purpose=purpose_of(opponent.purpose),
                 )
             if kind is LeaseKind.SHARED:
                 mark.show()

@@ -4,6 +4,8 @@ import threading
 from pathlib import Path
 
 from app.core.durable import remove_what_can_be, unlink
+from app.domain.messages import Message
+from app.domain.reasons import reason_of
 from app.repository.files import is_link
 
 
@@ -12,8 +14,8 @@ class Leftovers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[Path, str] = {}
-        self._news: dict[Path, str] = {}
+        self._known: dict[Path, Message] = {}
+        self._news: dict[Path, Message] = {}
 
     def __contains__(self, path: object) -> bool:
         with self._lock:
@@ -42,9 +44,9 @@ class Leftovers:
         """Remember a file that the system did not let go."""
         with self._lock:
             if path not in self._known:
-                self._known[path] = self._news[path] = error.strerror or str(error)
+                self._known[path] = self._news[path] = reason_of(error)
 
-    def take_news(self) -> dict[Path, str]:
+    def take_news(self) -> dict[Path, Message]:
         """Return what was not yet returned, each path with the system's reason."""
         with self._lock:
             news, self._news = self._news, {}

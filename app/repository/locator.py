@@ -26,6 +26,7 @@ import lmdb
 
 from app.core.durable import remove_directory_tree
 from app.core.privatefiles import make_private_folders
+from app.domain.reasons import reason_of
 from app.repository.environment import give_back_environment, shared_environment
 from app.repository.errors import LocatorUnavailable
 from app.repository.packs import PackEntry, sealed_bytes
@@ -75,7 +76,7 @@ class Locator:
                 make_private_folders(directory)
                 self._open()
         except (OSError, lmdb.Error) as error:
-            raise LocatorUnavailable(path=directory, detail=error) from error
+            raise LocatorUnavailable(path=directory, detail=reason_of(error)) from error
         self._ids: dict[int, str] = {}
         self._load_numbers()
 
@@ -120,14 +121,14 @@ class Locator:
             with self._environment.read() as transaction:
                 yield transaction
         except lmdb.Error as error:
-            raise LocatorUnavailable(path=self._directory, detail=error) from error
+            raise LocatorUnavailable(path=self._directory, detail=reason_of(error)) from error
 
     def _write(self, act: Callable[[Any], _Result]) -> _Result:
         """Do something in a transaction for writing; it may be done twice."""
         try:
             return self._environment.write(act)
         except lmdb.Error as error:
-            raise LocatorUnavailable(path=self._directory, detail=error) from error
+            raise LocatorUnavailable(path=self._directory, detail=reason_of(error)) from error
 
     def find(self, digest: bytes) -> Place | None:
         """Return where a chunk or page lies, or None when no sealed pack is known to hold it.

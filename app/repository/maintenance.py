@@ -15,6 +15,7 @@ from app.repository.healing import RepairReport, repair_packs
 from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.marking import UnreadablePage
 from app.repository.parts import RepositoryParts
+from app.repository.reasons import INDEX_PAGE, Purpose
 from app.repository.scrub import RepositoryReport, Scrubber
 from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned, remove_strays
@@ -59,7 +60,7 @@ class Maintenance:
             try:
                 return SpaceCounter(self._parts, cancel).run(self._parts.stored_points.list_all().points)
             except UnreadablePage as error:
-                raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
+                raise SweepUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
 
     def plan_sweep(self, policy: SweepPolicy = _DEFAULT_POLICY, *, cancel: CancelToken) -> SweepPlan:
         """Find out what a sweep would do now; changes nothing, and backups may go on meanwhile.
@@ -96,7 +97,7 @@ class Maintenance:
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
         """
-        with self.excluding("garbage collection", wait_s) as lease:
+        with self.excluding(Purpose.COLLECTION.value, wait_s) as lease:
 
             def swept() -> SweepReport:
                 remove_strays(self._parts)
@@ -178,7 +179,7 @@ class Maintenance:
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
         """
-        with self.excluding("repair", wait_s) as lease:
+        with self.excluding(Purpose.REPAIR.value, wait_s) as lease:
             self._parts.store.synchronize()
             return repair_packs(self._parts, damaged_packs, lease, cancel)
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.messages import Message
 from app.domain.restore_point import PointDisk
 from app.repository.crypto import DIGEST_BYTES
 from app.repository.packs import PackEntry
 from app.repository.pages import PAGE_BYTES, ZERO_DIGEST, PageDamaged, chunk_count, tree_depth
 from app.repository.parts import RepositoryParts
+from app.repository.reasons import PAGE_CHANGED
 from app.repository.store import RecordLost
 
 Prefixes = NDArray[np.uint64]
@@ -69,6 +71,10 @@ class UnreadablePage(Exception):
         self.digest = digest
         self.detail = detail
         super().__init__(detail)
+
+    def said(self) -> Message:
+        """Return it as a message."""
+        return PAGE_CHANGED.fill(details=self.detail)
 
 
 class Marker:

@@ -16,6 +16,7 @@ from blake3 import blake3
 from app.core.durable import rename, sync_directory, unlink
 from app.core.privatefiles import open_on_standby
 from app.repository.files import make_directory, open_regular, refuse_links, write_all
+from app.repository.reasons import PACK_CHANGED, NotAsWritten
 from app.repository.records import HEADER_BYTES, EncodedRecord, RecordDamaged, RecordKind, parse_header
 
 PACK_HEADER_BYTES = 64
@@ -40,8 +41,10 @@ class PackEntry(NamedTuple):
     kind: int
 
 
-class PackDamaged(ValueError):
+class PackDamaged(NotAsWritten):
     """The header, footer or trailer of a pack is not what was written."""
+
+    kind = PACK_CHANGED
 
 
 class PackTooNew(PackDamaged):

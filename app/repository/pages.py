@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from app.repository.crypto import DIGEST_BYTES
+from app.repository.reasons import PAGE_CHANGED, NotAsWritten
 
 PAGE_ENTRIES = 1024
 PAGE_BYTES = PAGE_ENTRIES * DIGEST_BYTES
@@ -21,8 +22,10 @@ LoadPage = Callable[[bytes], bytes]
 StorePage = Callable[[bytes], bytes]
 
 
-class PageDamaged(ValueError):
+class PageDamaged(NotAsWritten):
     """A page's content cannot be an index page."""
+
+    kind = PAGE_CHANGED
 
 
 def chunk_count(capacity_bytes: int, chunk_bytes: int) -> int:

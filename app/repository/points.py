@@ -11,13 +11,13 @@ from blake3 import blake3
 
 from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
+from app.domain.messages import Param
 from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.states import BackupKind, TransportMode
 from app.repository.crypto import DIGEST_BYTES, RepositoryKeys
 from app.repository.documents import decode_document, encode_document, format_of, is_newer
 from app.repository.errors import PointDamaged, PointMissing, PointTooNew
 from app.repository.files import (
-    BEHIND_LINK,
     Displaced,
     is_link,
     read_bounded,
@@ -35,6 +35,15 @@ from app.repository.layout import (
     is_readable_name,
     is_stamp,
     split_point_id,
+)
+from app.repository.reasons import (
+    FILE_CHANGED,
+    LINK_IN_PLACE,
+    MISSING,
+    NO_DESCRIPTION,
+    OTHER_POINT,
+    FileLost,
+    flaw_of,
 )
 from app.repository.values import DamagedPoint, PointListing
 
@@ -289,7 +298,7 @@ class StoredPoints:
         with storage_errors(self._layout.root):
             chains, links = subdirectories(self._layout.points)
         points: list[RestorePoint] = []
-        damaged = [DamagedPoint(id=PointId(one), chain=one, detail=BEHIND_LINK) for one in links]
+        damaged = [DamagedPoint(id=PointId(one), chain=one, detail=LINK_IN_PLACE.fill()) for one in links]
         for chain in chains:
             if is_readable_name(chain):
                 listing = self.list_chain(self._spelled(chain))
@@ -330,7 +339,7 @@ class StoredPoints:
             try:
                 points.append(self.load(point))
             except PointTooNew as error:
-                damaged.append(DamagedPoint(id=point, chain=chain, detail=error.message, newer=True))
+                damaged.append(DamagedPoint(id=point, chain=chain, detail=error.said(), newer=True))
             except PointDamaged as error:
                 damaged.append(DamagedPoint(id=point, chain=chain, detail=error.params["detail"]))
             except PointMissing:  # deleted by somebody else in this moment
@@ -365,7 +374,7 @@ class StoredPoints:
         try:
             return restore_point(self.load_file(point), point)
         except ValueError as error:
-            raise PointDamaged(point=point, detail=error) from error
+            raise PointDamaged(point=point, detail=flaw_of(error)) from error
 
     def load_file(self, point: PointId) -> PointFile:
         """Return a point's own description.
@@ -395,10 +404,10 @@ class StoredPoints:
                     refuse_links([directory.parent, directory])
                     data = read_bounded(directory / POINT_NAME, _LONGEST_POINT_BYTES)
                 except Displaced as error:
-                    raise PointDamaged(point=point, detail=error.detail) from error
+                    raise PointDamaged(point=point, detail=error) from error
                 except FileNotFoundError as error:
                     if directory.is_dir():
-                        raise PointDamaged(point=point, detail="it has no point.json") from error
+                        raise PointDamaged(point=point, detail=NO_DESCRIPTION.fill(file=POINT_NAME)) from error
                     raise PointMissing(point=point) from error
             if self._keys is not None:
                 data = self._open(self._keys, data, point, POINT_NAME)
@@ -406,10 +415,10 @@ class StoredPoints:
                 raise PointTooNew(point=point, found=format_of(data))
             file = decode_document(data, PointFile)
         except ValueError as error:
-            raise PointDamaged(point=point, detail=error) from error
+            raise PointDamaged(point=point, detail=flaw_of(error)) from error
         # a file system that folds names returns another spelling of the chain than the one it was made with
         if folded(f"{file.chain}/{file.stamp}") != folded(point) or file.repository != self._repository_id:
-            raise PointDamaged(point=point, detail="its description belongs to another point")
+            raise PointDamaged(point=point, detail=OTHER_POINT)
         return file
 
     def _open(self, keys: RepositoryKeys, data: bytes, point: PointId, *names: str) -> bytes:
@@ -458,15 +467,15 @@ class StoredPoints:
             file = decode_document(self._content(point, CHANGES_NAME, stored), ChangesFile)
             return [Extent(start, length) for start, length in file.extents], file.since
         except ValueError as error:
-            raise PointDamaged(point=point, detail=f"{name}: {error}") from error
+            raise PointDamaged(point=point, detail=FILE_CHANGED.fill(file=name, reason=flaw_of(error))) from error
 
-    def check_files(self, point: PointId, file: PointFile) -> list[tuple[str, str]]:
+    def check_files(self, point: PointId, file: PointFile) -> list[tuple[str, Param]]:
         """Read every file beside ``point.json`` and return those that are damaged, each with the reason.
 
         Raises:
             StandbyUnavailable: the standby cannot be read.
         """
-        damaged: list[tuple[str, str]] = []
+        damaged: list[tuple[str, Param]] = []
         for folder, names in ((FILES_NAME, file.files), (CHANGES_NAME, file.changes)):
             for stored in names:
                 try:
@@ -485,15 +494,17 @@ class StoredPoints:
                     refuse_links([path.parent])
                     data = read_bounded(path, min(stored.size_bytes, _LONGEST_FILE_BYTES) + 64)
                 except Displaced as error:
-                    raise ValueError(error.detail) from error
+                    raise FileLost(error.reason) from error
                 except (FileNotFoundError, NotADirectoryError):
-                    raise ValueError("it is missing") from None
+                    raise FileLost(MISSING) from None
             if self._keys is not None:
                 data = self._open(self._keys, data, point, folder, stored.name)
             if len(data) != stored.size_bytes or blake3(data).hexdigest() != stored.digest:
                 raise ValueError("it is not what was stored")
         except ValueError as error:
-            raise PointDamaged(point=point, detail=f"{stored.name}: {error}") from error
+            raise PointDamaged(
+                point=point, detail=FILE_CHANGED.fill(file=stored.name, reason=flaw_of(error))
+            ) from error
         return data
 
 

@@ -14,6 +14,7 @@ from app.repository.copying import DiskCopy
 from app.repository.disk import RepositoryDisk
 from app.repository.errors import PointDamaged
 from app.repository.parts import RepositoryParts
+from app.repository.reasons import NO_SUCH_DISK
 from app.repository.values import Damage, VerifyReport
 from app.repository.verify import PointVerifier
 
@@ -67,7 +68,7 @@ class PointReader:
     def _disk(self, key: int) -> PointDisk:
         disk = self.point.disk(key)
         if disk is None:
-            raise PointDamaged(point=self.point.id, detail=f"it has no disk {key}")
+            raise PointDamaged(point=self.point.id, detail=NO_SUCH_DISK.fill(disk=key))
         return disk
 
     def copy_disk(

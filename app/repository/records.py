@@ -16,6 +16,7 @@ import zstandard
 
 from app.domain.extents import Extent
 from app.repository.crypto import DIGEST_BYTES, SALT_BYTES, TAG_BYTES, Hasher, RepositoryKeys
+from app.repository.reasons import RECORD_CHANGED, NotAsWritten
 
 HEADER_BYTES = 64
 MAGIC = b"SFRC"
@@ -36,8 +37,10 @@ class RecordKind(IntEnum):
     PAGE = 2
 
 
-class RecordDamaged(ValueError):
+class RecordDamaged(NotAsWritten):
     """The bytes of a record are not what was stored. Callers say which record it was."""
+
+    kind = RECORD_CHANGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,12 @@ from itertools import islice
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.ids import PointId
+from app.domain.messages import Message, Param
+from app.domain.reasons import reason_of
 from app.domain.restore_point import RestorePoint
 from app.repository.configuration import read_repository_file
 from app.repository.errors import RepositoryDamaged, RepositoryMissing, RepositoryTooNew, WrittenByNewer
-from app.repository.files import BEHIND_LINK, open_regular, storage_errors
+from app.repository.files import open_regular, storage_errors
 from app.repository.healing import forget_lost
 from app.repository.keys import key_file_damage
 from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
@@ -25,6 +27,7 @@ from app.repository.leases import is_readable_lease
 from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
+from app.repository.reasons import CONTENT_CHANGED, LINK_IN_PLACE, MISSING, PACK, PACK_CHANGED, RECORD_CHANGED
 from app.repository.records import RecordDamaged, RecordDecoder
 from app.repository.store import LONGEST_RECORD_BYTES, linked_shards, list_packs
 from app.repository.values import Damage, DamageKind
@@ -67,7 +70,7 @@ class _PackResult:
     pack_id: str
     size_bytes: int = 0
     newer: bool = False
-    problems: list[str] = field(default_factory=list)
+    problems: list[Message] = field(default_factory=list)
     lost: list[bytes] = field(default_factory=list)
 
 
@@ -102,7 +105,7 @@ class Scrubber:
         damage = self._file_damage() if stopped_at is None else []
         for result in results:
             damage += [
-                Damage(kind=DamageKind.PACK, what=f"pack {result.pack_id}", detail=problem)
+                Damage(kind=DamageKind.PACK, what=PACK.fill(pack=result.pack_id), detail=problem)
                 for problem in result.problems
             ]
         forget_lost(self._parts, {digest for result in results for digest in result.lost})
@@ -139,14 +142,14 @@ class Scrubber:
                 result.newer = True
                 return result
             except PackDamaged as error:
-                result.problems.append(str(error))
+                result.problems.append(error.said())
                 entries = list(scan_records(path, lambda _record: True))
             self._check_records(result, entries, decoder)
         except FileNotFoundError:
-            result.problems.append("it vanished")
+            result.problems.append(MISSING.fill())
         except OSError as error:
             self._parts.store.check_standby()
-            result.problems.append(error.strerror or str(error))
+            result.problems.append(reason_of(error))
         return result
 
     def _check_records(self, result: _PackResult, entries: Sequence[PackEntry], decoder: RecordDecoder) -> None:
@@ -162,10 +165,12 @@ class Scrubber:
                 try:
                     decoder.check(scratch[:done], entry.digest)
                 except RecordDamaged as error:
-                    result.problems.append(f"{entry.digest.hex()} at {entry.offset}: {error}")
+                    result.problems.append(
+                        RECORD_CHANGED.fill(details=f"{entry.digest.hex()} at {entry.offset}: {error}")
+                    )
                     result.lost.append(entry.digest)
                 if entry.offset != end:
-                    result.problems.append(f"unknown bytes at {end}")
+                    result.problems.append(PACK_CHANGED.fill(details=f"unknown bytes at {end}"))
                 end = entry.offset + entry.length_bytes
                 self._progress.advance(done_bytes=entry.length_bytes, read_bytes=entry.length_bytes)
         self._progress.advance(done_bytes=max(0, result.size_bytes - sum(one.length_bytes for one in entries)))
@@ -175,15 +180,17 @@ class Scrubber:
         layout = self._parts.layout
         with storage_errors(layout.root):
             leases = sorted(path for path in layout.locks.iterdir() if path.suffix == LEASE_SUFFIX)
-            found = [(f"locks/{path.name}", "it was changed") for path in leases if not is_readable_lease(path)]
-            found += [(f"packs/{name}", BEHIND_LINK) for name in linked_shards(layout)]
+            found: list[tuple[str, Param]] = [
+                (f"locks/{path.name}", CONTENT_CHANGED.fill()) for path in leases if not is_readable_lease(path)
+            ]
+            found += [(f"packs/{name}", LINK_IN_PLACE.fill()) for name in linked_shards(layout)]
             found += key_file_damage(layout.keys, is_encrypted=self._parts.keys is not None)
         try:
             read_repository_file(layout.root)
         except RepositoryTooNew:  # whole, as far as this program can tell
             pass
         except (RepositoryDamaged, RepositoryMissing) as error:
-            found.append((SETTINGS_NAME, str(error)))
+            found.append((SETTINGS_NAME, error.said()))
         return [Damage(kind=DamageKind.FILE, what=what, detail=detail) for what, detail in found]
 
     def _point_damage(self, points: Sequence[RestorePoint]) -> Iterator[PointDamage]:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from app.core.durable import rename, sync_directory
 from app.domain.extents import Extent
+from app.domain.messages import Message
 from app.repository.errors import WrittenByNewer
 from app.repository.files import storage_error, storage_errors, subdirectories
 from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
@@ -18,6 +19,7 @@ from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator, Place
 from app.repository.packfiles import PackFiles
 from app.repository.packs import PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
+from app.repository.reasons import NO_PACK, PACK, RECORD_LOST
 from app.repository.records import (
     HEADER_BYTES,
     LONGEST_RAW_BYTES,
@@ -46,9 +48,13 @@ class RecordLost(Exception):
         super().__init__(detail)
 
     @property
-    def where(self) -> str:
-        """Name of the pack, for the operator."""
-        return f"pack {self.pack_id}" if self.pack_id else "no pack"
+    def where(self) -> Message:
+        """The pack, for the operator."""
+        return PACK.fill(pack=self.pack_id) if self.pack_id else NO_PACK.fill()
+
+    def said(self) -> Message:
+        """Return it as a message."""
+        return RECORD_LOST.fill(details=self.detail)
 
 
 class RecordStore:
@@ -180,7 +186,7 @@ class RecordStore:
             WrittenByNewer: it does not.
         """
         if self.newer_packs:
-            raise WrittenByNewer(what=f"pack {min(self.newer_packs)}")
+            raise WrittenByNewer(what=PACK.fill(pack=min(self.newer_packs)))
 
     def place(self, digest: bytes) -> Place:
         """Return where a record lies.

@@ -28,6 +28,7 @@ from app.repository.leases import Lease, newer_leases
 from app.repository.marking import Marker, Prefixes, UnreadablePage, all_entries, contained, entry_prefixes
 from app.repository.packs import PackEntry
 from app.repository.parts import RepositoryParts
+from app.repository.reasons import DELETED_POINT, INDEX_PAGE, POINT, UNREADABLE_DESCRIPTION
 from app.repository.records import EncodedRecord, RecordDamaged, RecordKind
 from app.repository.store import RecordLost, list_packs
 from app.repository.trash import Trash, TrashedPoint
@@ -145,7 +146,7 @@ class Sweeper:
         try:
             reached = Marker(self._parts, self._check).mark(disks)
         except UnreadablePage as error:
-            raise SweepUnsafe(what=f"index page {error.digest.hex()}", detail=error.detail) from error
+            raise SweepUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
         states = self._states(reached)
         deleted = tuple((one.pack_id, one.size_bytes) for one in states.values() if not one.live)
         plan = SweepPlan(
@@ -176,18 +177,18 @@ class Sweeper:
         """Return the deleted points whose time is over, and the disks of all points that stay."""
         listing = self._parts.stored_points.list_all()
         for newer in (one for one in listing.damaged if one.newer):
-            raise WrittenByNewer(what=f"point {newer.id}")
+            raise WrittenByNewer(what=POINT.fill(point=newer.id))
         if listing.damaged:
-            raise SweepUnsafe(what=f"point {listing.damaged[0].id}", detail=listing.damaged[0].detail)
+            raise SweepUnsafe(what=POINT.fill(point=listing.damaged[0].id), detail=listing.damaged[0].detail)
         disks = [disk for point in listing.points for disk in point.disks]
         purged: list[TrashedPoint] = []
         for entry in self._trash.entries():
             if entry.newer:
-                raise WrittenByNewer(what=f"deleted point {entry.id}")
+                raise WrittenByNewer(what=DELETED_POINT.fill(point=entry.id))
             if not self._policy.keep_deleted and has_age(entry.deleted_at, self._policy.grace, self._now):
                 purged.append(entry)
             elif entry.point is None:
-                raise SweepUnsafe(what=f"deleted point {entry.id}", detail="its description cannot be read")
+                raise SweepUnsafe(what=DELETED_POINT.fill(point=entry.id), detail=UNREADABLE_DESCRIPTION)
             else:
                 disks += entry.point.disks
         return purged, disks

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 
 from app.domain.ids import PointId
+from app.domain.messages import Param, Word
 from app.domain.restore_point import HistoryMark, RestorePoint, VmFacts
 from app.domain.states import BackupKind, TransportMode
 
@@ -80,7 +80,7 @@ class DamagedPoint:
 
     id: PointId
     chain: str
-    detail: str
+    detail: Param
     newer: bool = False
     """Whether it is whole, and only a newer program reads it."""
 
@@ -93,7 +93,7 @@ class PointListing:
     damaged: tuple[DamagedPoint, ...] = ()
 
 
-class DamageKind(Enum):
+class DamageKind(Word):
     """What kind of thing is damaged."""
 
     CHUNK = "chunk"
@@ -107,9 +107,9 @@ class Damage:
     """One damaged thing, and which bytes of which disk it takes with it."""
 
     kind: DamageKind
-    what: str
-    """Name of the pack, page or file, for the operator."""
-    detail: str
+    what: Param
+    """The pack, page or file, for the operator."""
+    detail: Param
     disk_key: int | None = None
     start: int = 0
     length_bytes: int = 0

@@ -12,6 +12,7 @@ from app.repository.healing import forget_lost
 from app.repository.pages import PAGE_ENTRIES, ZERO_DIGEST, PageDamaged, PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
+from app.repository.reasons import INDEX
 from app.repository.records import RecordDecoder
 from app.repository.store import RecordLost, record_scratch
 from app.repository.values import Damage, DamageKind, VerifyReport
@@ -86,7 +87,7 @@ class PointVerifier:
         try:
             file = stored_points.load_file(self._point.id)
         except (PointDamaged, PointMissing) as error:
-            self._damage.append(Damage(kind=DamageKind.FILE, what="point.json", detail=error.message))
+            self._damage.append(Damage(kind=DamageKind.FILE, what="point.json", detail=error.said()))
             return
         for name, detail in stored_points.check_files(self._point.id, file):
             self._damage.append(Damage(kind=DamageKind.FILE, what=name, detail=detail))
@@ -159,11 +160,11 @@ class PointVerifier:
 
     def _page_damage(self, disk: PointDisk, level: int, number: int, error: RecordLost | PageDamaged) -> Damage:
         span = self._parts.chunk_bytes * PAGE_ENTRIES ** (level + 1)
-        where = error.where if isinstance(error, RecordLost) else "index"
+        where = error.where if isinstance(error, RecordLost) else INDEX.fill()
         return Damage(
             kind=DamageKind.PAGE,
             what=where,
-            detail=str(error),
+            detail=error.said(),
             disk_key=disk.key,
             start=number * span,
             length_bytes=max(0, min(span, disk.capacity_bytes - number * span)),
@@ -174,7 +175,7 @@ class PointVerifier:
         return Damage(
             kind=DamageKind.CHUNK,
             what=error.where,
-            detail=error.detail,
+            detail=error.said(),
             disk_key=disk.key,
             start=start,
             length_bytes=max(0, min(self._parts.chunk_bytes, disk.capacity_bytes - start)),

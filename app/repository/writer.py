@@ -29,6 +29,7 @@ from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import DiskPipeline, ParentDisk, worker_count
 from app.repository.points import StoredFile, describe, encode_changes, file_place
+from app.repository.reasons import INDEX, NO_SUCH_DISK, PARENT_OF
 from app.repository.records import RecordKind
 from app.repository.store import RecordLost
 from app.repository.values import DiskDraft, PointDraft
@@ -114,8 +115,9 @@ class PointWriter:
             with self._lease_lost_told():
                 root = self._store_disk(draft, reader, wanted, old, progress, cancel)
         except (RecordLost, PageDamaged) as error:
-            where = error.where if isinstance(error, RecordLost) else "index"
-            raise DataDamaged(what=f"{where}, parent {parent}", detail=error) from error
+            where = error.where if isinstance(error, RecordLost) else INDEX
+            point = "" if parent is None else parent[0]
+            raise DataDamaged(what=PARENT_OF.fill(where=where, point=point), detail=error) from error
         disk = PointDisk(
             key=draft.key,
             label=draft.label,
@@ -163,7 +165,7 @@ class PointWriter:
     def _parent_disk(self, point: PointId, disk_key: int) -> ParentDisk:
         disk = self._parts.stored_points.load(point).disk(disk_key)
         if disk is None:
-            raise PointDamaged(point=point, detail=f"it has no disk {disk_key}")
+            raise PointDamaged(point=point, detail=NO_SUCH_DISK.fill(disk=disk_key))
         return ParentDisk(self._parts.tree(disk), disk.capacity_bytes, self._parts.store)
 
     def _tail_needs_rewrite(self, draft: DiskDraft, old: ParentDisk | None, wanted: Sequence[Extent]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from app.core.durable import replace_durably
 from app.core.passphrases import PASSPHRASE_VARIABLE, SHORTEST_PASSPHRASE
 from app.core.secrets import SecretStoreUnavailable
+from app.domain.reasons import reason_of
 from app.secretstore.errors import (
     PassphraseMissing,
     PassphraseRefused,
@@ -17,6 +18,7 @@ from app.secretstore.errors import (
 )
 from app.secretstore.file_format import FORMAT, Cost, Damaged, Header, Keys, Sealed, TooNew, WrongPassphrase
 from app.secretstore.file_lock import PATIENCE_S, locked
+from app.secretstore.reasons import FILE_CHANGED, FILE_REFUSED, THREAD_HOLDS
 
 _LONGEST_FILE_BYTES = 16 << 20
 
@@ -120,7 +122,7 @@ class EncryptedFileSecretStore:
         except WrongPassphrase as error:
             raise PassphraseRefused(path=self._path) from error
         except Damaged as error:
-            raise SecretFileDamaged(path=self._path, detail=error) from error
+            raise SecretFileDamaged(path=self._path, detail=FILE_CHANGED.fill(details=str(error))) from error
         self._keys = keys
         return secrets
 
@@ -149,7 +151,7 @@ class EncryptedFileSecretStore:
     def _my_turn(self) -> Iterator[None]:
         """Take turns with the other threads, one of which may be waiting for the passphrase."""
         if not self._lock.acquire(timeout=self._patience_s):
-            raise SecretStoreUnavailable(detail=f"{self._path}: another thread has been using it for too long.")
+            raise SecretStoreUnavailable(detail=THREAD_HOLDS.fill(path=self._path))
         try:
             yield
         finally:
@@ -160,5 +162,5 @@ class EncryptedFileSecretStore:
         try:
             yield
         except OSError as error:
-            detail = f"{self._path}: {error.strerror or error}"
+            detail = FILE_REFUSED.fill(path=self._path, reason=reason_of(error))
             raise SecretStoreUnavailable(detail=detail) from error

@@ -15,6 +15,7 @@ from app.core.boundedcalls import BoundedCalls, Call, CallTimedOut
 from app.core.privatefiles import make_private_folders, touch_private
 from app.core.secrets import SecretStoreLocked, SecretStoreUnavailable
 from app.secretstore.file_lock import locked
+from app.secretstore.reasons import KEYRING_HELD, NO_KEYRING, NOT_KEPT, PLAIN_TEXT, keyring_reason
 
 SERVICE = "Standfast"
 """Every secret has a service name of its own, which begins with this."""
@@ -166,7 +167,7 @@ class KeyringSecretStore:
     def _write(self, backend: KeyringBackend, name: str, value: str) -> None:
         backend.set_password(self._service_of(name), name, value)
         if backend.get_password(self._service_of(name), name) != value:
-            raise SecretStoreUnavailable(detail="the keyring does not return what was written to it.")
+            raise SecretStoreUnavailable(detail=NOT_KEPT)
 
     # --- around a call -----------------------------------------------------------------------------------------
 
@@ -183,9 +184,7 @@ class KeyringSecretStore:
             try:
                 stack.enter_context(locked(file, patience_s=self._limit_s))
             except TimeoutError as error:
-                raise SecretStoreUnavailable(
-                    detail="another program has been using the keyring for too long."
-                ) from error
+                raise SecretStoreUnavailable(detail=KEYRING_HELD) from error
             yield
 
     def _call(
@@ -205,9 +204,9 @@ class KeyringSecretStore:
         except CallTimedOut:
             raise SecretStoreLocked(seconds=f"{limit_s:g}") from None
         except KeyringError as error:
-            raise SecretStoreUnavailable(detail=_words(error, may_quote=True)) from error
+            raise SecretStoreUnavailable(detail=keyring_reason(error, may_quote=True)) from error
         except Exception as error:  # backends raise whatever their platform does: D-Bus, COM, KWallet
-            raise SecretStoreUnavailable(detail=_words(error, may_quote=may_quote)) from error
+            raise SecretStoreUnavailable(detail=keyring_reason(error, may_quote=may_quote)) from error
 
 
 def _user_lock_file() -> Path | None:
@@ -219,18 +218,6 @@ def _user_lock_file() -> Path | None:
     except (OSError, RuntimeError):
         return None
     return folder / _LOCK_NAME
-
-
-def _words(error: Exception, *, may_quote: bool) -> str:
-    """Return the system's own words for an error, where a secret cannot be among them."""
-    system = getattr(error, "strerror", None)
-    number = getattr(error, "winerror", None) or getattr(error, "errno", None)
-    if isinstance(system, str) and system.strip():
-        return system.strip() if number is None else f"{system.strip().rstrip('.')} (error {number})."
-    text = str(error).strip()
-    if may_quote and text:
-        return text
-    return f"the keyring failed ({type(error).__name__})."
 
 
 def _drop(backend: KeyringBackend, service: str, name: str) -> None:
@@ -247,6 +234,6 @@ def _refuse_unsafe(backend: KeyringBackend) -> None:
     members = getattr(backend, "backends", None) or [backend]
     for member in members:
         if type(member).__module__ in _PLAIN_TEXT_MODULES:
-            raise SecretStoreUnavailable(detail=f"the keyring {member.name} would keep them in plain text.")
+            raise SecretStoreUnavailable(detail=PLAIN_TEXT.fill(keyring=member.name))
     if all(float(member.priority) <= _NO_PRIORITY for member in members):
-        raise SecretStoreUnavailable(detail="this machine has no keyring for this user.")
+        raise SecretStoreUnavailable(detail=NO_KEYRING)

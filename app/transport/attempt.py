@@ -7,8 +7,11 @@ from app.core.cancel import CancelToken
 from app.core.retry import RetryPolicy
 from app.core.tasklog import TaskLog
 from app.domain.errors import DiskAccessFailed
+from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
+from app.domain.words import Done
 from app.transport import messages
+from app.transport.reasons import GIVEN_UP
 
 E = TypeVar("E", bound=DiskAccessFailed)
 
@@ -19,8 +22,7 @@ class Attempt:
 
     path: str
     mode: TransportMode
-    operation: str
-    """As a participle: ``read``, ``written``."""
+    operation: Done
 
     def error(self, kind: type[E], **more: object) -> E:
         """Return an error of this kind about this disk."""
@@ -57,13 +59,15 @@ class Recovery:
         """
         self._failures += 1
         if self._failures >= self._policy.attempts:
-            raise self._attempt.failed(f"{failure}; given up after {self._failures} attempts") from failure
+            raise self._attempt.failed(
+                GIVEN_UP.fill(reason=reason_of(failure), attempts=self._failures)
+            ) from failure
         delay_s = self._policy.delay_s(self._failures)
         self._log.warning(
             messages.CONNECTION_LOST,
             path=self._attempt.path,
             mode=self._attempt.mode.name,
-            detail=failure,
+            detail=reason_of(failure),
             attempt=self._failures + 1,
             attempts=self._policy.attempts,
             delay_s=f"{delay_s:g}",

@@ -20,6 +20,7 @@ from app.transport.errors import (
 )
 from app.transport.http_range import RangeConnection, RangeHead, UnexpectedStatus
 from app.transport.options import TransportOptions
+from app.transport.reasons import NO_SUCH_FILE, WHOLE_FILES_ONLY
 
 _MOST_RENEWALS = 2
 """Fresh sessions in a row that are refused before it is plain that no session will do."""
@@ -168,11 +169,9 @@ class DatastoreFile:
             self._pause_after(answer)
         elif answer.status == 404:
             name = self._path.rpartition("/")[2]
-            detail = f"there is no file {name} to fetch; disks on vSAN and vVol datastores have none"
-            raise self._attempt.error(FileNotReadable, detail=detail) from answer
+            raise self._attempt.error(FileNotReadable, detail=NO_SUCH_FILE.fill(file=name)) from answer
         elif answer.status == 200:
-            detail = "the web server sends whole files only, not ranges"
-            raise self._attempt.error(FileNotReadable, detail=detail) from answer
+            raise self._attempt.error(FileNotReadable, detail=WHOLE_FILES_ONLY) from answer
         else:
             raise self._attempt.error(FileNotReadable, detail=answer) from answer
 

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from app.domain.messages import Message, Sayable
 from app.transport.options import SECTOR_BYTES
+from app.transport.reasons import IN_OBJECT_STORE, IS_DELTA, NO_DESCRIPTOR, OTHER_FORMAT, SEVERAL_EXTENTS
 
 _EXTENT = re.compile(r'^(?:RW|RDONLY) (\d{1,15}) (\w+) "([^"]{1,255})"(?: (\d+))?\s*$', re.MULTILINE)
 _PARENT = re.compile(r"^parentCID\s*=\s*([0-9a-fA-F]{8})\s*$", re.MULTILINE)
@@ -16,6 +18,14 @@ LONGEST_BYTES = 64 * 1024
 
 class NotFlat(Exception):
     """The disk's bytes do not lie in one plain file."""
+
+    def __init__(self, reason: Sayable) -> None:
+        self._reason = reason.said()
+        super().__init__(str(self._reason))
+
+    def said(self) -> Message:
+        """Return the reason as a message."""
+        return self._reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +44,17 @@ class FlatExtent:
         """
         parent = _PARENT.search(descriptor)
         if parent is not None and parent[1].lower() != _NO_PARENT:
-            raise NotFlat(DELTA_REASON)
+            raise NotFlat(IS_DELTA)
         extents: list[tuple[str, str, str, str]] = _EXTENT.findall(descriptor)
         if len(extents) != 1:
-            raise NotFlat(f"its descriptor names {len(extents)} extents instead of one plain file")
+            raise NotFlat(SEVERAL_EXTENTS.fill(count=len(extents)))
         sectors, kind, name, start = extents[0]
         store = next((label for scheme, label in _OBJECT_STORES.items() if name.startswith(f"{scheme}://")), None)
         if store is not None:
-            raise NotFlat(object_store_reason(store))
+            raise NotFlat(IN_OBJECT_STORE.fill(store=store))
         if kind != "VMFS" or int(start or 0) or "/" in name or "\\" in name:
-            raise NotFlat(f"its data has the format {kind}, not that of a plain file")
+            raise NotFlat(OTHER_FORMAT.fill(format=kind))
         return cls(name, int(sectors) * SECTOR_BYTES)
-
-
-DELTA_REASON = "it is a snapshot's delta, which holds only part of the disk"
-
-
-def object_store_reason(store: str) -> str:
-    """Say why a disk of an object store cannot be fetched."""
-    return f"its data lies in {store}, which has no file for it"
 
 
 def looks_like_delta(path: str) -> bool:
@@ -75,7 +77,7 @@ def flat_name(path: str) -> str:
     """
     name = path.rpartition("/")[2].rpartition("] ")[2]
     if not name.endswith(".vmdk"):
-        raise NotFlat(f"{name} is not the descriptor of a disk")
+        raise NotFlat(NO_DESCRIPTOR.fill(file=name))
     return f"{name.removesuffix('.vmdk')}-flat.vmdk"
 
 

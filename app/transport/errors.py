@@ -6,26 +6,49 @@ below that is a ``DiskAccessFailed`` says what a new connection alone cannot men
 """
 
 from app.domain.errors import DiskAccessFailed, NoTransportAvailable
+from app.domain.messages import Message, MessageKind, Sayable
+from app.domain.reasons import TLS_FAILED
+from app.transport.reasons import CONNECTION_BROKE, HOST_CLOSED, HOST_REFUSED, MALFORMED, SILENT, UNREACHABLE
 
 
 class LinkFailure(Exception):
     """The connection cannot be used any more; a new one may work."""
 
+    kind: MessageKind = CONNECTION_BROKE
+    """What is said where only technical text is known."""
+
+    def __init__(self, reason: Sayable | str) -> None:
+        """Note why: as a message, or as technical text, which is kept as details."""
+        self._reason = self.kind.fill(details=reason) if isinstance(reason, str) else reason.said()
+        super().__init__(str(reason) if isinstance(reason, str) else str(self._reason))
+
+    def said(self) -> Message:
+        """Return the reason as a message."""
+        return self._reason
+
 
 class LinkUnreachable(LinkFailure):
     """No connection could be made at all."""
+
+    kind = UNREACHABLE
 
 
 class LinkClosed(LinkFailure):
     """The other side closed or reset the connection."""
 
+    kind = HOST_CLOSED
+
 
 class TlsFailed(LinkClosed):
     """The TLS handshake failed: the host is not what it should be, or somebody stands between."""
 
+    kind = TLS_FAILED
+
 
 class LinkStalled(LinkFailure):
     """The other side stayed silent for too long."""
+
+    kind = SILENT
 
 
 class HostRefusal(LinkFailure):
@@ -33,12 +56,19 @@ class HostRefusal(LinkFailure):
 
     def __init__(self, request: str, code: int, text: str = "") -> None:
         self.code = code
-        said = f" ({text})" if text else ""
-        super().__init__(f"the host refused {request} with error 0x{code:02x}{said}")
+        shown = f"{request}: {text}" if text else request
+        super().__init__(HOST_REFUSED.fill(code=f"0x{code:02x}", details=shown))
 
 
 class MalformedAnswer(Exception):
-    """The other side sent something that the protocol does not allow; nothing it sends can be trusted."""
+    """The other side sent something that the protocol does not allow; nothing it sends can be trusted.
+
+    Its text says what exactly, for whoever knows the protocol.
+    """
+
+    def said(self) -> Message:
+        """Return it as a message, with its text as details."""
+        return MALFORMED.fill(details=str(self))
 
 
 class PortBlocked(DiskAccessFailed):

@@ -8,7 +8,9 @@ from app.core.access import AccessMode, DiskAccess, DiskAddress
 from app.core.cancel import CancelToken
 from app.core.disks import DiskReader, DiskWriter
 from app.core.tasklog import TaskLog
+from app.domain.messages import MessageKind
 from app.domain.states import PLAIN_MODES, TransportMode
+from app.domain.words import Done
 from app.transport import messages
 from app.transport.attempt import Attempt
 from app.transport.errors import ModeNotOffered
@@ -19,6 +21,7 @@ from app.transport.nfc.dialer import NfcDialer
 from app.transport.nfc.reader import NfcReader
 from app.transport.nfc.writer import NfcWriter
 from app.transport.options import TransportOptions
+from app.transport.reasons import NO_FILES, NO_TICKETS, NOT_LOCAL, READS_ONLY
 
 
 class NativeTransports:
@@ -64,7 +67,7 @@ class NativeTransports:
 
         def over_https() -> DiskReader:
             if access.https is None:
-                raise _not_offered(disk, TransportMode.HTTPS, "read", "the platform gives no files out")
+                raise _not_offered(disk, TransportMode.HTTPS, Done.READ, NO_FILES)
             return HttpsReader(
                 access.https, disk, options=self.options, log=log, cancel=cancel, patience=access.patience
             )
@@ -73,7 +76,7 @@ class NativeTransports:
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: over_https,
-            TransportMode.LOCAL: lambda: _refuse_local(disk, "read"),
+            TransportMode.LOCAL: lambda: _refuse_local(disk, Done.READ),
         }
         mode, reader = negotiate(
             disk.path, preferred, openers, allows_plain=access.allows_plain, log=log, cancel=cancel
@@ -104,13 +107,13 @@ class NativeTransports:
             return NfcWriter(self._channel(access, disk, AccessMode.WRITE, mode, log, cancel))
 
         def over_https() -> DiskWriter:
-            raise _not_offered(disk, TransportMode.HTTPS, "written", "it only reads; restoring needs NFC")
+            raise _not_offered(disk, TransportMode.HTTPS, Done.WRITTEN, READS_ONLY)
 
         openers: dict[TransportMode, Opener[DiskWriter]] = {
             TransportMode.NFC_SSL: lambda: over_nfc(TransportMode.NFC_SSL),
             TransportMode.NFC: lambda: over_nfc(TransportMode.NFC),
             TransportMode.HTTPS: over_https,
-            TransportMode.LOCAL: lambda: _refuse_local(disk, "written"),
+            TransportMode.LOCAL: lambda: _refuse_local(disk, Done.WRITTEN),
         }
         mode, writer = negotiate(
             disk.path, preferred, openers, allows_plain=access.allows_plain, log=log, cancel=cancel
@@ -129,19 +132,19 @@ class NativeTransports:
         cancel: CancelToken,
     ) -> NfcChannel:
         if access.nfc is None:
-            operation = "read" if permission is AccessMode.READ else "written"
-            raise _not_offered(disk, mode, operation, "the platform gives no NFC tickets")
+            operation = Done.READ if permission is AccessMode.READ else Done.WRITTEN
+            raise _not_offered(disk, mode, operation, NO_TICKETS)
         return NfcChannel(
             NfcDialer(access.nfc, disk, permission, mode, options=self.options, log=log, cancel=cancel)
         )
 
 
-def _not_offered(disk: DiskAddress, mode: TransportMode, operation: str, detail: str) -> ModeNotOffered:
+def _not_offered(disk: DiskAddress, mode: TransportMode, operation: Done, detail: MessageKind) -> ModeNotOffered:
     return Attempt(path=disk.path, mode=mode, operation=operation).error(ModeNotOffered, detail=detail)
 
 
-def _refuse_local(disk: DiskAddress, operation: str) -> NoReturn:
-    raise _not_offered(disk, TransportMode.LOCAL, operation, "the disk is on the platform, not on this machine")
+def _refuse_local(disk: DiskAddress, operation: Done) -> NoReturn:
+    raise _not_offered(disk, TransportMode.LOCAL, operation, NOT_LOCAL)
 
 
 def _caution(disk: DiskAddress, mode: TransportMode, log: TaskLog) -> None:

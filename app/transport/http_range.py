@@ -12,10 +12,13 @@ from typing import Self
 from app.core.access import HttpsFile
 from app.core.cancel import CancelToken
 from app.domain.errors import CertificateChanged
+from app.domain.messages import Message
+from app.domain.reasons import http_reason
 from app.transport.certificates import matches, thumbprint_of
 from app.transport.errors import LinkStalled, MalformedAnswer
 from app.transport.link import Link
 from app.transport.options import TransportOptions
+from app.transport.reasons import HEAD_TOO_SLOW, TOO_SLOW
 
 _LONGEST_HEAD_BYTES = 32 * 1024
 SLOWEST_BYTES_PER_S = 16 * 1024
@@ -31,8 +34,12 @@ class UnexpectedStatus(Exception):
 
     def __init__(self, status: int, location: str = "") -> None:
         self.status = status
-        said = f" (sent elsewhere, to {location[:100]})" if location else ""
-        super().__init__(f"the server answered with HTTP status {status}{said}")
+        self._reason = http_reason(status, location[:100])
+        super().__init__(str(self._reason))
+
+    def said(self) -> Message:
+        """Return what the status means as a message."""
+        return self._reason
 
     @property
     def may_pass(self) -> bool:
@@ -166,10 +173,10 @@ class RangeConnection:
             view[:count] = self._buffered[:count]
             self._buffered = self._buffered[count:]
             return count
-        too_slow = f"the host sends less than {SLOWEST_BYTES_PER_S >> 10} KiB in a second"
+        too_slow = TOO_SLOW.fill(kib=SLOWEST_BYTES_PER_S >> 10)
         return self._receive_some(view, self._body_until, too_slow)
 
-    def _receive_some(self, view: memoryview, until: float, too_slow: str) -> int:
+    def _receive_some(self, view: memoryview, until: float, too_slow: Message) -> int:
         left_s = until - time.monotonic()
         if left_s <= 0:
             raise LinkStalled(too_slow)
@@ -187,7 +194,7 @@ class RangeConnection:
         while (end := data.find(b"\r\n\r\n")) < 0:
             if len(data) > _LONGEST_HEAD_BYTES:
                 raise MalformedAnswer(f"an HTTP head of more than {_LONGEST_HEAD_BYTES} bytes")
-            data += room[: self._receive_some(room, until, "the host did not end the head of its answer in time")]
+            data += room[: self._receive_some(room, until, HEAD_TOO_SLOW.fill())]
         self._buffered = memoryview(bytes(data[end + 4 :]))
         return data[:end].decode("latin-1").split("\r\n")
 

@@ -15,6 +15,7 @@ from app.core.patience import Patience
 from app.core.tasklog import TaskLog
 from app.domain.extents import Extent
 from app.domain.states import TransportMode
+from app.domain.words import Done
 from app.transport import descriptor
 from app.transport.ahead import Pull, ReadAhead
 from app.transport.attempt import Attempt
@@ -22,6 +23,7 @@ from app.transport.datastore_file import DatastoreFile
 from app.transport.errors import DiskSizeDiffers, FileNotReadable, LinkFailure, MalformedAnswer
 from app.transport.http_range import RangeConnection, UnexpectedStatus
 from app.transport.options import TransportOptions
+from app.transport.reasons import IS_DELTA
 
 
 class HttpsReader:
@@ -49,12 +51,12 @@ class HttpsReader:
         self._disk = disk
         self._options = options
         self._cancel = cancel
-        self._attempt = Attempt(path=disk.path, mode=TransportMode.HTTPS, operation="read")
+        self._attempt = Attempt(path=disk.path, mode=TransportMode.HTTPS, operation=Done.READ)
         self._fetches: deque[_Fetch] = deque()
         self._reading = False
         self._closed = False
         if disk.is_delta or descriptor.looks_like_delta(disk.path):
-            raise self._attempt.error(FileNotReadable, detail=descriptor.DELTA_REASON)
+            raise self._attempt.error(FileNotReadable, detail=IS_DELTA)
 
         of_vm = files.files_of(disk.vm) if isinstance(files, FilesOfVms) else files
 

@@ -15,9 +15,22 @@ from collections.abc import Callable
 from typing import Self
 
 from app.core.cancel import CancelToken
-from app.domain.systemerrors import error_of_code, system_words
+from app.domain.reasons import reason_of
+from app.domain.systemerrors import error_of_code
 from app.transport.certificates import pinned_context, verifying_context
 from app.transport.errors import LinkClosed, LinkFailure, LinkStalled, LinkUnreachable, TlsFailed
+from app.transport.reasons import (
+    CONNECTION_BROKE_FOR,
+    HANDSHAKE_FAILED,
+    HOST_CLOSED,
+    LINE_TOO_LONG,
+    NAME_UNRESOLVED,
+    NO_ADDRESS,
+    SENT_TOO_LITTLE,
+    SILENT,
+    TOO_MUCH_BEFORE_PLAIN,
+    TOOK_TOO_LITTLE,
+)
 
 SLICE_S = 0.25
 """Longest wait between two looks at the cancel token."""
@@ -53,8 +66,8 @@ class Link:
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise LinkUnreachable(f"the name {host} cannot be resolved: {error}") from error
-        failure: LinkUnreachable = LinkUnreachable(f"{host} has no address")
+            raise LinkUnreachable(NAME_UNRESOLVED.fill(host=host, reason=reason_of(error))) from error
+        failure: LinkUnreachable = LinkUnreachable(NO_ADDRESS.fill(host=host))
         for family, kind, protocol, _, address in addresses:
             sock = socket.socket(family, kind, protocol)
             try:
@@ -64,7 +77,7 @@ class Link:
                 return cls(sock, host, cancel)
             except OSError as error:
                 sock.close()
-                failure = LinkUnreachable(system_words(error))
+                failure = LinkUnreachable(reason_of(error))
             except BaseException:
                 sock.close()
                 raise
@@ -92,7 +105,7 @@ class Link:
             tls.settimeout(SLICE_S)
             return tls.getpeercert(binary_form=True) or b""
         except (OSError, ValueError) as error:
-            raise TlsFailed(f"the TLS handshake failed: {error}") from error
+            raise TlsFailed(HANDSHAKE_FAILED.fill(reason=reason_of(error))) from error
 
     def drop_tls(self) -> None:
         """Go on in plain text on the same connection; the TLS layer is forgotten without a farewell.
@@ -106,7 +119,7 @@ class Link:
         if not isinstance(tls, ssl.SSLSocket):
             raise TypeError("there is no TLS layer")
         if tls.pending():
-            raise LinkFailure("the host sent more than was asked for before the TLS layer ended")
+            raise LinkFailure(TOO_MUCH_BEFORE_PLAIN)
         self._sock = socket.socket(fileno=tls.detach())
         self._use_plain()
 
@@ -132,13 +145,13 @@ class Link:
             if count == missing:
                 return
             if not count:
-                raise LinkClosed("the host closed the connection")
+                raise LinkClosed(HOST_CLOSED)
             missing -= count
             view = view[count:]
             if not limit:
                 limit = time.monotonic() + within_s
             elif time.monotonic() > limit:
-                raise LinkStalled(f"the host sent too little for {within_s:g} s")
+                raise LinkStalled(SENT_TOO_LITTLE.fill(seconds=f"{within_s:g}"))
 
     def receive_some(self, view: memoryview, *, within_s: float) -> int:
         """Put at least one byte into the buffer and return how many came.
@@ -157,7 +170,7 @@ class Link:
             except (OSError, ValueError) as error:
                 raise _closed(error) from error
             if not count:
-                raise LinkClosed("the host closed the connection")
+                raise LinkClosed(HOST_CLOSED)
             return count
 
     def receive(self, size_bytes: int, *, within_s: float) -> bytes:
@@ -182,7 +195,7 @@ class Link:
         line = bytearray()
         while not line.endswith(b"\n"):
             if len(line) > longest_bytes:
-                raise LinkFailure(f"the host sent a line of more than {longest_bytes} bytes")
+                raise LinkFailure(LINE_TOO_LONG.fill(bytes=longest_bytes))
             line += self.receive(1, within_s=max(0.0, limit - time.monotonic()))
         return line.decode("utf-8", "replace").rstrip("\r\n")
 
@@ -209,7 +222,7 @@ class Link:
             if views:
                 views[0] = views[0][count:]
                 if time.monotonic() > limit:
-                    raise LinkStalled(f"the host took too little for {within_s:g} s")
+                    raise LinkStalled(TOOK_TOO_LITTLE.fill(seconds=f"{within_s:g}"))
 
     def ignore_cancel(self) -> None:
         """From now on only time limits end a wait; for an orderly end after a cancellation."""
@@ -239,7 +252,7 @@ class Link:
         """Look up between two slices of a wait."""
         self._cancel.check()
         if time.monotonic() >= limit:
-            raise LinkStalled("the host stayed silent for too long")
+            raise LinkStalled(SILENT)
 
 
 def _shook_hands(tls: ssl.SSLSocket) -> bool:
@@ -252,7 +265,7 @@ def _shook_hands(tls: ssl.SSLSocket) -> bool:
 
 
 def _closed(error: Exception) -> LinkClosed:
-    return LinkClosed(f"the connection broke: {system_words(error)}")
+    return LinkClosed(CONNECTION_BROKE_FOR.fill(reason=reason_of(error)))
 
 
 def _connect(sock: socket.socket, address: tuple[object, ...], limit: float, cancel: CancelToken) -> None:

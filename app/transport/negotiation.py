@@ -12,7 +12,7 @@ from app.domain.errors import (
     OperationalError,
     PlatformUnreachable,
 )
-from app.domain.messages import Message
+from app.domain.messages import Message, listed
 from app.domain.states import PLAIN_MODES, TransportMode
 from app.transport import messages
 from app.transport.errors import (
@@ -25,6 +25,7 @@ from app.transport.errors import (
     ServiceRefused,
     TicketRefused,
 )
+from app.transport.reasons import NO_MODE_ALLOWED
 
 _ENCRYPTED_MODES = frozenset({TransportMode.NFC_SSL, TransportMode.NBD_SSL})
 NATIVE_MODES = frozenset({TransportMode.NFC, TransportMode.NFC_SSL})
@@ -59,7 +60,7 @@ def negotiate(
         PlatformUnreachable, LoginRefused: the platform itself cannot be asked: that says nothing about a mode.
         TaskCancelled: cancelled meanwhile.
     """
-    reasons: list[str] = []
+    reasons: list[Message] = []
     may_pass = is_suspicious = False
     for mode in dict.fromkeys(preferred):
         cancel.check()
@@ -79,9 +80,9 @@ def negotiate(
                 is_suspicious = is_suspicious or (mode in _ENCRYPTED_MODES and not _is_no_offer(error))
                 may_pass = may_pass or error.retryable
         log.warning(reason.kind, **dict(reason.params))
-        reasons.append(str(reason))
+        reasons.append(reason)
     failure = NoTransportForNow if may_pass else NoTransportAvailable
-    raise failure(path=path, reasons=" ".join(reasons) or "no mode is allowed.")
+    raise failure(path=path, reasons=listed(reasons) or NO_MODE_ALLOWED)
 
 
 def _is_no_offer(error: OperationalError) -> bool:

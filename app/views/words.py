@@ -5,10 +5,9 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from app.contract.errors import ErrorRow
 from app.domain.display import lines
 from app.domain.errors import OperationalError
-from app.domain.messages import LogLevel
+from app.domain.messages import LogLevel, Params, Sayable, sentence, sentence_if_possible
 from app.domain.platforms import PlatformKind
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.domain.units import filled
 from app.views.widgets.pill import Pill, Tone
 from app.workers.asker import Bug, Failure
 
@@ -47,35 +46,6 @@ _TASK_KINDS = {
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
     TaskKind.CLOSING: QT_TRANSLATE_NOOP("Words", "Closing to other users"),
 }
-_OPERATIONS = (
-    QT_TRANSLATE_NOOP("Operations", "created"),
-    QT_TRANSLATE_NOOP("Operations", "removed"),
-    QT_TRANSLATE_NOOP("Operations", "read"),
-    QT_TRANSLATE_NOOP("Operations", "written"),
-    QT_TRANSLATE_NOOP("Operations", "on"),
-    QT_TRANSLATE_NOOP("Operations", "off"),
-    QT_TRANSLATE_NOOP("Operations", "create a disk"),
-    QT_TRANSLATE_NOOP("Operations", "create a snapshot"),
-    QT_TRANSLATE_NOOP("Operations", "remove a snapshot"),
-    QT_TRANSLATE_NOOP("Operations", "create snapshots"),
-    QT_TRANSLATE_NOOP("Operations", "end a task"),
-    QT_TRANSLATE_NOOP("Operations", "show its certificate"),
-)
-"""What an error says was being done; the errors themselves speak English."""
-_KINDS = (
-    QT_TRANSLATE_NOOP("Kinds", "full"),
-    QT_TRANSLATE_NOOP("Kinds", "incremental"),
-    QT_TRANSLATE_NOOP("Kinds", "differential"),
-    QT_TRANSLATE_NOOP("Kinds", "backup"),
-    QT_TRANSLATE_NOOP("Kinds", "restore"),
-    QT_TRANSLATE_NOOP("Kinds", "verify"),
-    QT_TRANSLATE_NOOP("Kinds", "export"),
-    QT_TRANSLATE_NOOP("Kinds", "sweep"),
-    QT_TRANSLATE_NOOP("Kinds", "migration"),
-    QT_TRANSLATE_NOOP("Kinds", "closing"),
-)
-"""What a log line says of a task or a backup."""
-_WORD_PARAMS = {"operation": ("Operations", _OPERATIONS), "what": ("Kinds", _KINDS), "kind": ("Kinds", _KINDS)}
 _LEVELS = {
     LogLevel.NORMAL: QT_TRANSLATE_NOOP("Words", "Normal"),
     LogLevel.WARNING: QT_TRANSLATE_NOOP("Words", "Warning"),
@@ -119,12 +89,17 @@ def level_word(level: LogLevel) -> str:
 
 def error_message(error: OperationalError) -> str:
     """Return what went wrong, in the operator's language."""
-    return filled(QCoreApplication.translate("Errors", error.message_template), _spoken(error.params))
+    return sentence_if_possible(error.message_template, error.params, _of_errors)
 
 
 def error_hint(error: OperationalError) -> str:
     """Return what to do about it, in the operator's language."""
-    return filled(QCoreApplication.translate("Errors", error.hint_template), _spoken(error.params))
+    return sentence_if_possible(error.hint_template, error.params, _of_errors)
+
+
+def error_details(error: OperationalError) -> str:
+    """Return all that there is of an error, for copying: in English, with what other programs said."""
+    return lines(part for part in (error.code, error.message, error.hint, error.details) if part)
 
 
 def failure_text(failure: Failure) -> str:
@@ -135,13 +110,18 @@ def failure_text(failure: Failure) -> str:
 
 
 def row_error_message(row: ErrorRow) -> str:
-    """Return what went wrong in a task, in the operator's language; English where its kind is not known here."""
-    return _of_row(row, row.template, row.message)
+    """Return what went wrong in a task, in the operator's language."""
+    return sentence_if_possible(row.template, row.params, _of_errors)
 
 
 def row_error_hint(row: ErrorRow) -> str:
-    """Return what to do about it, in the operator's language; English where its kind is not known here."""
-    return _of_row(row, row.hint_template, row.hint)
+    """Return what to do about it, in the operator's language."""
+    return sentence_if_possible(row.hint_template, row.params, _of_errors)
+
+
+def row_error_details(row: ErrorRow) -> str:
+    """Return all that there is of a task's error, for copying: in English, with what other programs said."""
+    return lines(part for part in (row.code, row.message, row.hint, row.details) if part)
 
 
 def row_error_tip(row: ErrorRow | None) -> str | None:
@@ -149,23 +129,24 @@ def row_error_tip(row: ErrorRow | None) -> str | None:
     return None if row is None else lines((row_error_message(row), row_error_hint(row)))
 
 
-def _of_row(row: ErrorRow, template: str, english: str) -> str:
-    try:
-        return filled(QCoreApplication.translate("Errors", template), _spoken(dict(row.params)))
-    except (KeyError, IndexError, ValueError):  # an older engine kept other parameters
-        return english
+def message_text(template: str, params: Params) -> str:
+    """Return a log line in the operator's language; the English template is the key.
+
+    Raises:
+        KeyError, ValueError, IndexError: the parameters do not fit the template.
+    """
+    return sentence(template, params, _of_messages)
 
 
-def _spoken(params: dict[str, str]) -> dict[str, str]:
-    """Return parameters with operations and kinds in the operator's language, where there is a word for them."""
-    words = {
-        name: QCoreApplication.translate(context, params[name])
-        for name, (context, known) in _WORD_PARAMS.items()
-        if params.get(name) in known
-    }
-    return {**params, **words}
+def said_text(said: Sayable) -> str:
+    """Return a message, a word of an enum or an error in the operator's language."""
+    message = said.said()
+    return sentence_if_possible(message.kind.template, message.params, _of_messages)
 
 
-def message_text(template: str, params: dict[str, str]) -> str:
-    """Return a log line in the operator's language; the English template is the key."""
-    return filled(QCoreApplication.translate("Messages", template), _spoken(params))
+def _of_errors(template: str) -> str:
+    return QCoreApplication.translate("Errors", template) if template else ""
+
+
+def _of_messages(template: str) -> str:
+    return QCoreApplication.translate("Messages", template) if template else ""

@@ -15,12 +15,15 @@ from pyVmomi import VmomiSupport, vim
 
 from app.core.access import AccessMode, DatastoreFiles, HttpsFile, NfcTicket
 from app.domain.ids import VmId
+from app.domain.messages import Sayable
 from app.vsphere.answers import Readable
 from app.vsphere.datacenters import DatacenterFiles, datacenter_of, read_datacenters
 from app.vsphere.errors import DatastoreUnknown, OperationUnsupported
 from app.vsphere.faults import translated
 from app.vsphere.names import DatastorePath, unescaped
+from app.vsphere.reasons import NO_DATASTORE_PATH, NO_NFC_SERVICE, NO_SUCH_DATASTORE, SEVERAL_DATACENTERS
 from app.vsphere.session import Connection, VSphereSession
+from app.vsphere.words import Operation
 
 _NFC_PORT = 902
 _VERSION = "vim.version.version1"
@@ -56,7 +59,7 @@ class VSphereAccess:
                 return service.NfcRandomAccessOpenDisk(**arguments)
             return service.NfcRandomAccessOpenReadonly(**arguments)
 
-        with translated(self._session.attempt(f"open disk {disk_key} for {access.value}", str(vm))):
+        with translated(self._session.attempt(Operation.OPEN_DISK, str(vm))):
             ticket = self._session.run(ask)
         return NfcTicket(
             host=ticket.host or self._session.platform.address,
@@ -77,7 +80,7 @@ class VSphereAccess:
             DatastoreUnknown: the path names no datastore, or, without a VM, one of several with that name.
             OperationalError: the platform cannot be reached.
         """
-        with translated(self._session.attempt("address a datastore file", datastore_path)):
+        with translated(self._session.attempt(Operation.ADDRESS_FILE, datastore_path)):
             target = self._target(datastore_path, vm)
             cookie = self._session.cookie()
         return HttpsFile(
@@ -114,8 +117,8 @@ class VSphereAccess:
         if moid is None:
             raise OperationUnsupported(
                 address=self._session.platform.address,
-                operation="open disks over NFC",
-                detail="it names no NFC service.",
+                operation=Operation.OPEN_DISKS_OVER_NFC,
+                detail=NO_NFC_SERVICE,
             )
         return moid
 
@@ -141,11 +144,11 @@ class VSphereAccess:
         try:
             name = DatastorePath.parse(datastore_path).datastore
         except ValueError as error:
-            raise self._unknown(datastore_path, "it is not a datastore path") from error
+            raise self._unknown(datastore_path, NO_DATASTORE_PATH) from error
         if found:
             paths = ", ".join(sorted(unescaped(path) for _, path in found))
-            raise self._unknown(name, f"several datacenters have one of that name: {paths}")
-        raise self._unknown(name, "there is none of that name")
+            raise self._unknown(name, SEVERAL_DATACENTERS.fill(paths=paths))
+        raise self._unknown(name, NO_SUCH_DATASTORE)
 
     @staticmethod
     def _with_datastore(text: str, own: str, datacenters: Mapping[str, DatacenterFiles]) -> list[tuple[str, str]]:
@@ -159,7 +162,7 @@ class VSphereAccess:
                     found.append((name, datacenter.path))
         return found
 
-    def _unknown(self, datastore: str, detail: str) -> DatastoreUnknown:
+    def _unknown(self, datastore: str, detail: Sayable) -> DatastoreUnknown:
         return DatastoreUnknown(address=self._session.platform.address, datastore=datastore, detail=detail)
 
 

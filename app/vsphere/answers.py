@@ -16,6 +16,10 @@ from typing import Any, Final, Protocol, cast
 
 from pyVmomi.SoapAdapter import SoapDeserializer, SoapResponseDeserializer
 
+from app.domain.messages import Message
+from app.domain.reasons import http_reason
+from app.vsphere.reasons import ANSWER_UNUSABLE
+
 _PIECE_BYTES: Final = 1 << 16
 _DTD: Final = b"<!DOCTYPE"
 _UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, AssertionError, RecursionError, zlib.error)
@@ -23,7 +27,14 @@ _UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, AssertionErro
 
 
 class AnswerUnusable(Exception):
-    """An answer is larger, deeper or slower than any right one, or is not what it says it is."""
+    """An answer is larger, deeper or slower than any right one, or is not what it says it is.
+
+    Its text says what exactly.
+    """
+
+    def said(self) -> Message:
+        """Return it as a message, with its text as details."""
+        return ANSWER_UNUSABLE.fill(details=str(self))
 
 
 class StatusRefused(http.client.HTTPException):
@@ -36,6 +47,10 @@ class StatusRefused(http.client.HTTPException):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"{status} {reason}")
         self.status = status
+
+    def said(self) -> Message:
+        """Return what the status means as a message."""
+        return http_reason(self.status, str(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from cryptography import x509
 from app.domain.errors import CertificateChanged
 from app.vsphere.answers import LIMITS, AnswerLimits, bounded_response, reading_an_answer
 from app.vsphere.faults import Attempt, translated
+from app.vsphere.words import Operation
 
 CONNECT_TIMEOUT_S = 15.0
 _SHA256_DIGITS = re.compile(r"[0-9A-F]{64}")
@@ -61,7 +62,10 @@ def fetch_certificate(address: str, port: int = 443, *, timeout_s: float = CONNE
     Raises:
         PlatformUnreachable: nothing answers there, or not with TLS.
     """
-    with translated(Attempt(address=address, port=port, operation="show its certificate")), reading_an_answer():
+    with (
+        translated(Attempt(address=address, port=port, operation=Operation.SHOW_CERTIFICATE)),
+        reading_an_answer(),
+    ):
         der = _shown_certificate(address, port, unverified_context(), timeout_s)
         certificate = x509.load_der_x509_certificate(der)
         return CertificateFacts(

@@ -17,17 +17,21 @@ from app.domain.change_id import ChangeId
 from app.domain.errors import ChangeTrackingLost, PrivilegeMissing, SnapshotFailed
 from app.domain.extents import Extent, normalize
 from app.domain.ids import SnapshotId, VmId
+from app.domain.messages import Message
 from app.domain.vms import PowerState
 from app.vsphere import messages, tasks
 from app.vsphere.details import capacity_of, disk_by_key, snapshots_in
 from app.vsphere.errors import OperationUnsupported, PlatformBusy, PlatformRefused, PlatformTaskTimedOut
-from app.vsphere.faults import FAILURES, FOREIGN, fault_text, translate
+from app.vsphere.faults import FAILURES, FOREIGN, translate
+from app.vsphere.faultwords import fault_reason
 from app.vsphere.inventory import power_state
 from app.vsphere.names import unescaped
 from app.vsphere.properties import read
+from app.vsphere.reasons import BAD_CHANGE_ID, INCOMPLETE_MAP, NO_CHANGE_ID, NO_SUCH_DISK, OTHER_SIZE, RESET_SINCE
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.snapshots import Snapshots, snapshot_devices
 from app.vsphere.tasks import Deadline, Waiting
+from app.vsphere.words import Operation
 
 EVERYTHING_ALLOCATED = "*"
 _RECONFIGURE_S = 300.0
@@ -157,7 +161,7 @@ class ChangeTracking:
     def _switch(self, vm: VmId, *, on: bool) -> None:
         spec = vim.vm.ConfigSpec(changeTrackingEnabled=on)
         waiting = Waiting(
-            operation="reconfigure a VM", deadline=Deadline.after(self._session.clock, _RECONFIGURE_S)
+            operation=Operation.RECONFIGURE_VM, deadline=Deadline.after(self._session.clock, _RECONFIGURE_S)
         )
         tasks.run_task(self._session, lambda connection: connection.vm(vm).ReconfigVM_Task(spec=spec), waiting)
 
@@ -169,10 +173,10 @@ class ChangeTracking:
     def _note_failure(self, error: Exception, state: "_State", log: TaskLog) -> None:
         ours = error
         if isinstance(error, FOREIGN):
-            ours = translate(error, self._session.attempt("switch changed block tracking", state.name))
+            ours = translate(error, self._session.attempt(Operation.SWITCH_TRACKING, state.name))
         if not isinstance(ours, _MENDABLE):
             raise ours from (error if ours is not error else None)
-        log.warning(messages.CBT_NOT_SWITCHED, vm=state.name, reason=ours.message)
+        log.warning(messages.CBT_NOT_SWITCHED, vm=state.name, reason=ours)
 
     # ---- asking ------------------------------------------------------------------------------------------
 
@@ -197,9 +201,9 @@ class ChangeTracking:
                     lambda start: self._ask(vm, snapshot, disk_key, start, since_text), capacity_bytes
                 )
             except IncompleteMap as error:
-                reason = f"{error}."
+                reason = INCOMPLETE_MAP.fill(details=str(error))
             except _LOST as fault:
-                reason = f"{type(fault).__name__.rpartition('.')[2]}: {fault_text(fault)}"
+                reason = fault_reason(fault)
         raise ChangeTrackingLost(disk=_label(disk, disk_key), change_id=since_text, detail=reason)
 
     def _frozen_disk(self, snapshot: SnapshotId, disk_key: int) -> Any:
@@ -230,7 +234,7 @@ def _area(area: Any) -> Extent:
     return Extent(int(area.start), int(area.length))
 
 
-def doubt(disk: Any, capacity_bytes: int, since: str | None) -> str | None:
+def doubt(disk: Any, capacity_bytes: int, since: str | None) -> Message | None:
     """Say why the platform's map of a frozen disk could not be believed, or None.
 
     Args:
@@ -239,20 +243,20 @@ def doubt(disk: Any, capacity_bytes: int, since: str | None) -> str | None:
         since: the change id the caller has; None asks for the allocated areas.
     """
     if disk is None:
-        return "the snapshot has no such disk."
+        return NO_SUCH_DISK.fill()
     if capacity_of(disk) != capacity_bytes:
-        return f"the disk has {capacity_of(disk)} bytes now, not {capacity_bytes}."
+        return OTHER_SIZE.fill(now=capacity_of(disk), then=capacity_bytes)
     text = getattr(disk.backing, "changeId", None)
     if not text:
-        return "the snapshot holds no change id for it, so its changes are not tracked."
+        return NO_CHANGE_ID.fill()
     if since is None:
         return None
     try:
         now, then = ChangeId.parse(text), ChangeId.parse(since)
     except ValueError as error:
-        return f"{error}."
+        return BAD_CHANGE_ID.fill(details=str(error))
     if not now.comparable_with(then):
-        return "tracking was reset since then."
+        return RESET_SINCE.fill()
     return None
 
 

@@ -10,13 +10,15 @@ from pyVmomi import vim, vmodl
 
 from app.core.tasklog import TaskLog
 from app.domain.ids import VmId
+from app.domain.messages import Message
 from app.domain.vms import SavedConfiguration, VmSummary
 from app.vsphere import messages, saved_vm
-from app.vsphere.faults import FAILURES, error_text, is_outage
+from app.vsphere.faults import FAILURES, error_reason, is_outage
 from app.vsphere.files import SmallFiles
 from app.vsphere.inventory import power_state, read_vm
 from app.vsphere.names import DatastorePath, unescaped
 from app.vsphere.properties import Query, Row, read, read_many
+from app.vsphere.reasons import FILE_MISSING
 from app.vsphere.saved_vm import CONFIG_FILE, NVRAM_FILE, VMX_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.sites import pool_path
@@ -41,14 +43,14 @@ class Configurations:
         """
         saved, paths = self._session.run(lambda connection: _read(connection, vm, self._platform_instance))
         files = {CONFIG_FILE: saved_vm.write(saved)}
-        missing: list[str] = []
+        missing: list[Message] = []
         for name, path in paths.items():
             try:
                 files[name] = self._files.fetch(DatastorePath.parse(path, saved.datastores.values()), vm)
             except _NOT_FETCHED as error:
                 if is_outage(error):
                     raise  # the platform is away: that says nothing about the file
-                missing.append(f"{name}: {error_text(error)}")
+                missing.append(FILE_MISSING.fill(file=name, reason=error_reason(error)))
         log.info(messages.CONFIGURATION_READ, vm=unescaped(saved.config.name), files=", ".join(sorted(files)))
         return SavedConfiguration(files=files, missing=tuple(missing))
 

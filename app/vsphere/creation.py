@@ -14,10 +14,12 @@ from pyVmomi import vim, vmodl
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, VmCreationFailed
 from app.domain.ids import VmId
+from app.domain.messages import Message
 from app.domain.places import PlannedVm
 from app.domain.vms import CreatedVm, SavedConfiguration, VirtualDisk, VmPlacement
 from app.vsphere import messages, saved_vm, tasks
 from app.vsphere.details import disks_of
+from app.vsphere.deviations import BOOT_ORDER, MAC_NOT_KEPT, NEW_BIOS_UUID, NEW_INSTANCE_UUID, NVRAM
 from app.vsphere.errors import (
     ConfigurationUnreadable,
     DatastoreFull,
@@ -27,7 +29,7 @@ from app.vsphere.errors import (
     PlatformTaskTimedOut,
     VmLeftBehind,
 )
-from app.vsphere.faults import FAILURES, FOREIGN, error_text, translate
+from app.vsphere.faults import FAILURES, FOREIGN, error_reason, translate
 from app.vsphere.files import SmallFiles
 from app.vsphere.hardware_versions import VersionTooOld, guest_systems
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
@@ -35,6 +37,7 @@ from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import NoPlace, Place, choose_place
 from app.vsphere.plain_values import plain_uuid
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
+from app.vsphere.reasons import DISK_ELSEWHERE, NAME_IN_FOLDER
 from app.vsphere.rebuild import (
     MARK,
     Identity,
@@ -50,6 +53,7 @@ from app.vsphere.saved_vm import NVRAM_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.sites import read_site
 from app.vsphere.tasks import Deadline, Waiting
+from app.vsphere.words import Operation
 
 _CREATE_S = 600.0
 _EAGER_BYTES_PER_S = 20 << 20
@@ -94,7 +98,7 @@ class Creation:
             log.info(messages.VM_PLACED, vm=wanted.name, host=place.host.name, datastore=place.datastore)
             return self._create(job, saved)
         except (NoPlace, VersionTooOld) as error:
-            raise VmCreationFailed(vm=wanted.name, detail=f"{error}.") from error
+            raise VmCreationFailed(vm=wanted.name, detail=error) from error
         except FAILURES as error:
             raise self._failure(error, wanted.name) from error
 
@@ -105,7 +109,7 @@ class Creation:
             rebuilt = rebuild(vm, place, wanted, _whole_identity(vm), "")
             taken = bool(self._named_in(place.folder, wanted.name))
         except (NoPlace, VersionTooOld) as error:
-            raise VmCreationFailed(vm=wanted.name, detail=f"{error}.") from error
+            raise VmCreationFailed(vm=wanted.name, detail=error) from error
         except FAILURES as error:
             raise self._failure(error, wanted.name) from error
         return PlannedVm(
@@ -120,10 +124,10 @@ class Creation:
     def _failure(self, error: Exception, name: str) -> OperationalError:
         ours = error
         if isinstance(error, FOREIGN):
-            ours = translate(error, self._session.attempt("create a VM", name))
+            ours = translate(error, self._session.attempt(Operation.CREATE_VM, name))
         assert isinstance(ours, OperationalError)
         if isinstance(ours, _SHOWN_AS_CREATION_FAILED):
-            return VmCreationFailed(vm=name, detail=error_text(error))
+            return VmCreationFailed(vm=name, detail=error_reason(error))
         return ours
 
     # ---- before ------------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ class Creation:
     def _prepare(self, saved: SavedConfiguration, wanted: VmPlacement) -> _Job:
         vm, place = self._place(saved, wanted)
         if self._named_in(place.folder, wanted.name):
-            raise VmCreationFailed(vm=wanted.name, detail="its folder has a VM or folder of this name already.")
+            raise VmCreationFailed(vm=wanted.name, detail=NAME_IN_FOLDER)
         identity = _whole_identity(vm) if wanted.keep_identity else self._free_identity(vm)
         mark = wanted.mark or uuid.uuid4().hex
         return _Job(
@@ -180,7 +184,7 @@ class Creation:
 
     def _create(self, job: _Job, files: SavedConfiguration) -> CreatedVm:
         seconds = _CREATE_S + job.rebuilt.eager_bytes / _EAGER_BYTES_PER_S
-        waiting = Waiting(operation="create a VM", deadline=Deadline.after(self._session.clock, seconds))
+        waiting = Waiting(operation=Operation.CREATE_VM, deadline=Deadline.after(self._session.clock, seconds))
         task: str | None = None
         try:
             task = tasks.start_task(self._session, lambda connection: _start(connection, job))
@@ -191,7 +195,7 @@ class Creation:
             try:
                 self._undo(job, task)
             except FAILURES as error:
-                raise VmLeftBehind(vm=job.wanted.name, detail=error_text(error)) from error
+                raise VmLeftBehind(vm=job.wanted.name, detail=error_reason(error)) from error
             raise
 
     def _finished(self, vm: VmId, job: _Job, files: SavedConfiguration) -> CreatedVm:
@@ -204,7 +208,7 @@ class Creation:
             )
         )
         devices = config.need("config.hardware.device") or []
-        disks = _matched_disks(job, devices)
+        disks = _matched_disks(job, devices, self._session.platform.address)
         warnings = list(job.rebuilt.warnings)
         spec = finishing_spec(job.saved, job.rebuilt, devices, {key: disk.key for key, disk in disks})
         if spec is not None:
@@ -215,15 +219,17 @@ class Creation:
         lacking = tuple(_changed_identity(job, config, devices))
         return CreatedVm(id=vm, disks=disks, warnings=tuple(warnings), identity_warnings=lacking)
 
-    def _reconfigured(self, vm: VmId, spec: Any) -> list[str]:
-        waiting = Waiting(operation="reconfigure a VM", deadline=Deadline.after(self._session.clock, _FINISH_S))
+    def _reconfigured(self, vm: VmId, spec: Any) -> list[Message]:
+        waiting = Waiting(
+            operation=Operation.RECONFIGURE_VM, deadline=Deadline.after(self._session.clock, _FINISH_S)
+        )
         try:
             tasks.run_task(self._session, lambda connection: connection.vm(vm).ReconfigVM_Task(spec=spec), waiting)
         except FAILURES as error:
-            return [f"The boot order and the video card could not be set: {error_text(error)}"]
+            return [BOOT_ORDER.fill(reason=error_reason(error))]
         return []
 
-    def _stored_nvram(self, vm: VmId, job: _Job, config: Row, content: bytes) -> list[str]:
+    def _stored_nvram(self, vm: VmId, job: _Job, config: Row, content: bytes) -> list[Message]:
         """Put the firmware's memory beside the .vmx, before the first power-on makes an empty one."""
         try:
             vmx = DatastorePath.parse(config.need("config.files.vmPathName"), (job.place.datastore,))
@@ -231,7 +237,7 @@ class Creation:
             name = named or f"{vmx.file.rpartition('/')[2].removesuffix('.vmx')}.nvram"
             self._files.store(vmx.beside(name), content, vm)
         except _NVRAM_FAILURES as error:
-            return [f"The firmware's settings (NVRAM) could not be restored: {error_text(error)}"]
+            return [NVRAM.fill(reason=error_reason(error))]
         if named:
             return []
         option = vim.option.OptionValue(key="nvram", value=name)
@@ -261,7 +267,7 @@ class Creation:
                 self._destroy(VmId(row.moid), deadline)
 
     def _destroy(self, vm: VmId, deadline: Deadline) -> None:
-        waiting = Waiting(operation="delete a VM", deadline=deadline)
+        waiting = Waiting(operation=Operation.DELETE_VM, deadline=deadline)
         with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
             tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
 
@@ -317,7 +323,7 @@ def _taken_identities(connection: Connection) -> frozenset[str]:
     return frozenset(taken)
 
 
-def _matched_disks(job: _Job, devices: list[Any]) -> tuple[tuple[int, VirtualDisk], ...]:
+def _matched_disks(job: _Job, devices: list[Any], address: str) -> tuple[tuple[int, VirtualDisk], ...]:
     found = slots_of(devices)
     values = {disk.key: disk for disk in disks_of(devices)}
     pairs = []
@@ -325,22 +331,22 @@ def _matched_disks(job: _Job, devices: list[Any]) -> tuple[tuple[int, VirtualDis
         device = found.get(slot)
         if device is None:
             raise PlatformRefused(
-                address="the platform",
-                operation="create a disk",
-                detail=f"disk {key} is not where it was asked for.",
+                address=address,
+                operation=Operation.CREATE_DISK,
+                detail=DISK_ELSEWHERE.fill(disk=key),
             )
         pairs.append((key, values[device.key]))
     return tuple(pairs)
 
 
-def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[str]:
+def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[Message]:
     """Say what the platform gave anew although it was asked to keep it."""
     spec = job.rebuilt.spec
     warnings = []
     if spec.uuid and config.get("config.uuid") != spec.uuid:
-        warnings.append("The platform gave the VM a new BIOS UUID.")
+        warnings.append(NEW_BIOS_UUID.fill())
     if spec.instanceUuid and config.get("config.instanceUuid") != spec.instanceUuid:
-        warnings.append("The platform gave the VM a new instance UUID, for another VM has the old one.")
+        warnings.append(NEW_INSTANCE_UUID.fill())
     present = {
         one.macAddress.lower()
         for one in devices
@@ -348,5 +354,5 @@ def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[st
     }
     for address in job.rebuilt.mac_addresses:
         if address not in present:
-            warnings.append(f"The MAC address {address} could not be kept.")
+            warnings.append(MAC_NOT_KEPT.fill(address=address))
     return warnings

@@ -7,10 +7,19 @@ from typing import Any
 from pyVmomi import vim, vmodl
 
 from app.domain.ids import SnapshotId, VmId
+from app.domain.messages import Message
 from app.domain.vms import SnapshotInfo, VirtualDisk, VmDetails
 from app.vsphere.inventory import read_vm
 from app.vsphere.names import unescaped
 from app.vsphere.properties import read
+from app.vsphere.reasons import (
+    INDEPENDENT,
+    MULTI_WRITER,
+    NO_FILE,
+    PERSISTENT_MEMORY,
+    RAW_PHYSICAL,
+    SHARED_CONTROLLER,
+)
 from app.vsphere.session import Connection
 
 _device = vim.vm.device
@@ -81,24 +90,24 @@ def capacity_of(disk: Any) -> int:
     return int(disk.capacityInBytes or (disk.capacityInKB or 0) * 1024)
 
 
-def unsupported_reason(disk: Any, controller: Any) -> str | None:
+def unsupported_reason(disk: Any, controller: Any) -> Message | None:
     """Say why snapshots leave a disk out, or None.
 
     Source: protocols page *vSphere facts*, "Changed block tracking", "Not tracked".
     """
     backing = disk.backing
     if not getattr(backing, "fileName", None):
-        return "it has no file on a datastore"
+        return NO_FILE.fill()
     if isinstance(backing, _device.VirtualDisk.LocalPMemBackingInfo):
-        return "it lies in persistent memory"
+        return PERSISTENT_MEMORY.fill()
     if getattr(backing, "compatibilityMode", None) == "physicalMode":
-        return "it is a raw device in physical compatibility mode"
+        return RAW_PHYSICAL.fill()
     if str(getattr(backing, "diskMode", None) or "").startswith("independent"):
-        return f"its mode is {backing.diskMode}, which snapshots leave out"
+        return INDEPENDENT.fill(mode=str(backing.diskMode))
     if getattr(backing, "sharing", None) == "sharingMultiWriter":
-        return "several VMs may write to it (multi-writer)"
+        return MULTI_WRITER.fill()
     if str(getattr(controller, "sharedBus", None) or "") in _SHARED_BUS:
-        return f"its controller is shared with other VMs ({controller.sharedBus})"
+        return SHARED_CONTROLLER.fill(sharing=str(controller.sharedBus))
     return None
 
 

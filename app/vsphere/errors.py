@@ -7,7 +7,7 @@ class CertificateUntrusted(OperationalError):
     """No authority that this machine trusts signed the certificate, and nobody confirmed it."""
 
     code = "platform.certificate_untrusted"
-    message_template = "The certificate of {address} is not trusted: {detail}"
+    message_template = "The certificate of {address} is not trusted: {detail}."
     hint_template = (
         "Compare its SHA-256 thumbprint with the one on the server, then confirm it under Virtual platforms."
     )
@@ -17,7 +17,7 @@ class NotVSphere(OperationalError):
     """Something answers at the address, but it is not vSphere, or one too old."""
 
     code = "platform.not_vsphere"
-    message_template = "{address} does not answer as a vCenter or ESXi host of version 6.5 or newer: {detail}"
+    message_template = "{address} does not answer as a vCenter or ESXi host of version 6.5 or newer: {detail}."
     hint_template = "Check the address and the port."
 
 
@@ -36,7 +36,7 @@ class PlatformRefused(OperationalError):
     """The platform did not do what it was asked for."""
 
     code = "platform.refused"
-    message_template = "{address} refused to {operation}: {detail}"
+    message_template = "{address} refused to {operation}: {detail}."
     hint_template = "Look at the recent tasks and events in vCenter or on the host."
 
 
@@ -44,7 +44,7 @@ class PlatformBusy(OperationalError):
     """The object is in use by another task, or a host does not answer vCenter; later it may work."""
 
     code = "platform.busy"
-    message_template = "{address} cannot {operation} right now: {detail}"
+    message_template = "{address} cannot {operation} right now: {detail}."
     hint_template = "Wait until the other task has ended, or until the host is connected again."
     retryable = True
 
@@ -53,7 +53,7 @@ class DatastoreFull(OperationalError):
     """There is no space left on a datastore."""
 
     code = "platform.datastore_full"
-    message_template = "{address} could not {operation}, for a datastore is full: {detail}"
+    message_template = "{address} could not {operation}, for a datastore is full: {detail}."
     hint_template = "Free space on the datastore, then run the task again."
     retryable = True
 
@@ -80,7 +80,7 @@ class OperationUnsupported(OperationalError):
     """The platform does not know this operation."""
 
     code = "platform.unsupported"
-    message_template = "{address} cannot {operation}: {detail}"
+    message_template = "{address} cannot {operation}: {detail}."
     hint_template = "The version or edition of the platform does not offer this."
 
 
@@ -88,7 +88,7 @@ class DatastoreUnknown(OperationalError):
     """A datastore cannot be found, or its name is not clear."""
 
     code = "platform.datastore_unknown"
-    message_template = "{address} cannot address the datastore {datastore}: {detail}"
+    message_template = "{address} cannot address the datastore {datastore}: {detail}."
     hint_template = "Check that the datastore is mounted, and that its name is used once only."
 
 
@@ -96,7 +96,7 @@ class HistoryIncomplete(OperationalError):
     """The platform does not remember everything that happened to a VM in the time that matters."""
 
     code = "platform.history_incomplete"
-    message_template = "The event history of {address} does not tell all that happened to the VM: {detail}"
+    message_template = "The event history of {address} does not tell all that happened to the VM: {detail}."
     hint_template = "Let the platform keep its events for longer than the time between two backups."
 
 
@@ -104,7 +104,7 @@ class VmLeftBehind(OperationalError):
     """A VM could not be created completely, and what exists of it could not be removed either."""
 
     code = "vm.left_behind"
-    message_template = "The VM {vm} could not be created completely, nor what there is of it removed: {detail}"
+    message_template = "The VM {vm} could not be created completely, nor what there is of it removed: {detail}."
     hint_template = "Look on the platform for a powered-off VM of this name, made just now, and delete it there."
 
 
@@ -112,5 +112,5 @@ class ConfigurationUnreadable(OperationalError):
     """A saved VM configuration is not one, or was written by a newer program."""
 
     code = "vm.configuration_unreadable"
-    message_template = "The saved configuration cannot be read: {detail}"
+    message_template = "The saved configuration cannot be read: {detail}."
     hint_template = "Use another restore point, or a newer version of this program."

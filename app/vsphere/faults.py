@@ -18,7 +18,8 @@ from app.domain.errors import (
     PrivilegeMissing,
     VmNotFound,
 )
-from app.domain.systemerrors import system_words
+from app.domain.messages import Message
+from app.domain.reasons import TIMED_OUT, certificate_reason, reason_of
 from app.vsphere.answers import AnswerUnusable, StatusRefused
 from app.vsphere.errors import (
     AnswerRefused,
@@ -29,6 +30,9 @@ from app.vsphere.errors import (
     PlatformBusy,
     PlatformRefused,
 )
+from app.vsphere.faultwords import fault_reason
+from app.vsphere.reasons import NOT_NAMED, NOT_SOAP, SESSION_ENDED
+from app.vsphere.words import Operation
 
 CONNECTION_FAILURES: tuple[type[Exception], ...] = (
     OSError,
@@ -69,8 +73,7 @@ class Attempt:
     address: str
     port: int = 443
     user: str = ""
-    operation: str = "answer"
-    """Imperative, such as ``create a snapshot``; fits behind "refused to"."""
+    operation: Operation = Operation.ANSWER
     target: str = ""
     """What it was tried on, such as the name or id of a VM; empty: the platform itself."""
 
@@ -101,48 +104,34 @@ def translate(error: Exception, attempt: Attempt) -> OperationalError:
     raise TypeError(f"not an error of the platform: {type(error).__name__}")
 
 
-def fault_text(fault: object) -> str:
-    """Return the readable sentence of a fault: its message and what it adds, else its type's name."""
-    parts = [str(getattr(fault, "msg", None) or "").strip()]
-    parts += [
-        str(getattr(line, "message", None) or "").strip() for line in getattr(fault, "faultMessage", None) or ()
-    ]
-    parts = list(dict.fromkeys(part for part in parts if part))
-    return " ".join(parts) or type(fault).__name__.rpartition(".")[2]
-
-
-def error_text(error: Exception) -> str:
-    """Return a readable sentence for any error of the platform or the way to it, translated or not."""
-    if isinstance(error, OperationalError):
-        return error.message
-    if isinstance(error, vmodl.MethodFault):
-        return fault_text(error)
-    if isinstance(error, OSError):
-        return system_words(error)
-    return str(error) or type(error).__name__
+def error_reason(error: Exception) -> Message:
+    """Return what any error of the platform or the way to it means, translated or not."""
+    return fault_reason(error) if isinstance(error, vmodl.MethodFault) else reason_of(error)
 
 
 _Builder = Callable[[Any, Attempt], OperationalError]
 
 
 def _unreachable(error: Exception, attempt: Attempt) -> OperationalError:
-    return PlatformUnreachable(address=attempt.address, port=attempt.port, detail=error_text(error))
+    return PlatformUnreachable(address=attempt.address, port=attempt.port, detail=error_reason(error))
 
 
-def _timed_out(_error: Exception, attempt: Attempt) -> OperationalError:
-    return PlatformUnreachable(address=attempt.address, port=attempt.port, detail="it did not answer in time")
+def _timed_out(error: Exception, attempt: Attempt) -> OperationalError:
+    return PlatformUnreachable(
+        address=attempt.address, port=attempt.port, detail=TIMED_OUT.fill(details=str(error))
+    )
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, attempt: Attempt) -> OperationalError:
-    return CertificateUntrusted(address=attempt.address, detail=getattr(error, "verify_message", "") or str(error))
+    return CertificateUntrusted(address=attempt.address, detail=certificate_reason(error))
 
 
-def _not_vsphere(_error: Exception, attempt: Attempt) -> OperationalError:
-    return NotVSphere(address=attempt.address, detail="the answer is not SOAP")
+def _not_vsphere(error: Exception, attempt: Attempt) -> OperationalError:
+    return NotVSphere(address=attempt.address, detail=NOT_SOAP.fill(details=str(error)))
 
 
 def _unusable(error: Exception, attempt: Attempt) -> OperationalError:
-    return AnswerRefused(address=attempt.address, detail=str(error))
+    return AnswerRefused(address=attempt.address, detail=reason_of(error))
 
 
 def _login_refused(_error: Exception, attempt: Attempt) -> OperationalError:
@@ -150,9 +139,7 @@ def _login_refused(_error: Exception, attempt: Attempt) -> OperationalError:
 
 
 def _session_lost(_error: Exception, attempt: Attempt) -> OperationalError:
-    return PlatformUnreachable(
-        address=attempt.address, port=attempt.port, detail="the session was ended right after the login"
-    )
+    return PlatformUnreachable(address=attempt.address, port=attempt.port, detail=SESSION_ENDED)
 
 
 def _no_permission(error: Any, attempt: Attempt) -> OperationalError:
@@ -160,7 +147,7 @@ def _no_permission(error: Any, attempt: Attempt) -> OperationalError:
     for entry in getattr(error, "missingPrivileges", None) or ():
         missing += [one for one in entry.privilegeIds or () if one not in missing]
     target = attempt.target or _reference_text(getattr(error, "object", None)) or attempt.address
-    return PrivilegeMissing(privilege=", ".join(missing) or "(not named)", target=target)
+    return PrivilegeMissing(privilege=", ".join(missing) or NOT_NAMED, target=target)
 
 
 def _license(_error: Exception, attempt: Attempt) -> OperationalError:
@@ -170,24 +157,24 @@ def _license(_error: Exception, attempt: Attempt) -> OperationalError:
 def _gone(error: Any, attempt: Attempt) -> OperationalError:
     lost = getattr(error, "obj", None)
     if lost is None or isinstance(lost, vim.VirtualMachine) or type(lost).__name__ == "vmodl.ManagedObject":
-        return VmNotFound(vm=attempt.target or _reference_text(lost) or "(unnamed)", address=attempt.address)
+        return VmNotFound(vm=attempt.target or _reference_text(lost) or NOT_NAMED, address=attempt.address)
     return _refused(error, attempt)
 
 
 def _unsupported(error: Exception, attempt: Attempt) -> OperationalError:
-    return OperationUnsupported(address=attempt.address, operation=attempt.operation, detail=error_text(error))
+    return OperationUnsupported(address=attempt.address, operation=attempt.operation, detail=error_reason(error))
 
 
 def _busy(error: Exception, attempt: Attempt) -> OperationalError:
-    return PlatformBusy(address=attempt.address, operation=attempt.operation, detail=error_text(error))
+    return PlatformBusy(address=attempt.address, operation=attempt.operation, detail=error_reason(error))
 
 
 def _full(error: Exception, attempt: Attempt) -> OperationalError:
-    return DatastoreFull(address=attempt.address, operation=attempt.operation, detail=error_text(error))
+    return DatastoreFull(address=attempt.address, operation=attempt.operation, detail=error_reason(error))
 
 
 def _refused(error: Exception, attempt: Attempt) -> OperationalError:
-    return PlatformRefused(address=attempt.address, operation=attempt.operation, detail=error_text(error))
+    return PlatformRefused(address=attempt.address, operation=attempt.operation, detail=error_reason(error))
 
 
 def _reference_text(reference: object) -> str:

@@ -3,11 +3,15 @@
 import http.client
 
 from app.domain.ids import VmId
+from app.domain.messages import Message, MessageKind
+from app.domain.reasons import http_reason
 from app.vsphere.access import VSphereAccess
 from app.vsphere.answers import StatusRefused
 from app.vsphere.errors import PlatformRefused
 from app.vsphere.names import DatastorePath
+from app.vsphere.reasons import LARGER_THAN
 from app.vsphere.session import VSphereSession
+from app.vsphere.words import READ_FILE, WRITE_FILE
 
 _LIMIT_BYTES = 64 << 20
 _TIMEOUT_S = 60.0
@@ -32,9 +36,9 @@ class SmallFiles:
         """
         status, body = self._session.through(lambda: self._request("GET", path, None, vm))
         if status != http.client.OK:
-            raise self._refused("read", path, f"HTTP status {status}")
+            raise self._refused(READ_FILE, path, http_reason(status))
         if len(body) > _LIMIT_BYTES:
-            raise self._refused("read", path, f"it is larger than {_LIMIT_BYTES >> 20} MiB")
+            raise self._refused(READ_FILE, path, LARGER_THAN.fill(mib=_LIMIT_BYTES >> 20))
         return body
 
     def store(self, path: DatastorePath, data: bytes, vm: VmId | None = None) -> None:
@@ -46,7 +50,7 @@ class SmallFiles:
         """
         status, _ = self._session.through(lambda: self._request("PUT", path, data, vm))
         if status not in {http.client.OK, http.client.CREATED, http.client.NO_CONTENT}:
-            raise self._refused("write", path, f"HTTP status {status}")
+            raise self._refused(WRITE_FILE, path, http_reason(status))
 
     def _request(self, method: str, path: DatastorePath, body: bytes | None, vm: VmId | None) -> tuple[int, bytes]:
         file = self._access.https_file(str(path), vm)
@@ -63,5 +67,5 @@ class SmallFiles:
         finally:
             connection.close()
 
-    def _refused(self, verb: str, path: DatastorePath, detail: str) -> PlatformRefused:
-        return PlatformRefused(address=self._endpoint.address, operation=f"{verb} {path}", detail=detail)
+    def _refused(self, act: MessageKind, path: DatastorePath, detail: Message) -> PlatformRefused:
+        return PlatformRefused(address=self._endpoint.address, operation=act.fill(path=path), detail=detail)

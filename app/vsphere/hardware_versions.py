@@ -11,8 +11,25 @@ from typing import Any
 
 from pyVmomi import vim
 
+from app.domain.messages import Message, MessageKind
+from app.vsphere.deviations import IOMMU, NEEDS_NEWER_VERSION, NESTED, SEV, VBS, VERSION_LOWERED, VERSION_MALFORMED
 from app.vsphere.faults import FOREIGN
 from app.vsphere.properties import Query
+from app.vsphere.reasons import (
+    AND,
+    CPUS,
+    EFI,
+    MEMORY,
+    NEWER_ESXI,
+    NEWER_HOST,
+    NVME,
+    SATA,
+    SECURE_BOOT,
+    TPM,
+    USB3,
+    VERSION_NEEDED,
+    Unsuitable,
+)
 
 _device = vim.vm.device
 _VERSION = re.compile(r"vmx-(\d{1,3})")
@@ -41,11 +58,11 @@ _ESXI_OF = {22: "9.0", 21: "8.0 U2", 20: "8.0", 19: "7.0 U2", 18: "7.0 U1", 17: 
 }
 _MOST_CPUS = ((18, 768), (15, 256), (11, 128), (9, 64), (8, 32), (0, 8))
 _MOST_MEMORY_MIB = ((18, 24 << 20), (13, 6128 << 10), (11, 4080 << 10), (8, 1011 << 10), (0, 255 << 10))
-_DEVICES: tuple[tuple[type[Any], int, str], ...] = (
-    (_device.VirtualNVMEController, 13, "an NVMe controller"),
-    (_device.VirtualTPM, 14, "a virtual TPM"),
-    (_device.VirtualAHCIController, 10, "a SATA controller"),
-    (_device.VirtualUSBXHCIController, 8, "a USB 3 controller"),
+_DEVICES: tuple[tuple[type[Any], int, MessageKind], ...] = (
+    (_device.VirtualNVMEController, 13, NVME),
+    (_device.VirtualTPM, 14, TPM),
+    (_device.VirtualAHCIController, 10, SATA),
+    (_device.VirtualUSBXHCIController, 8, USB3),
 )
 
 
@@ -55,12 +72,12 @@ class VersionChoice:
 
     version: str | None
     """``vmx-19``; None leaves it to the host."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
     lost: frozenset[str] = frozenset()
     """Properties of the configuration that this version does not know."""
 
 
-class VersionTooOld(Exception):
+class VersionTooOld(Unsuitable):
     """No version of the host can hold the VM. Never leaves this package."""
 
 
@@ -160,14 +177,12 @@ def choose_version(
         return VersionChoice(version=None)
     version = f"vmx-{newest:02}"
     if not saved:
-        return VersionChoice(
-            version=version, warnings=("Its virtual hardware version is not one; the host's is used.",)
-        )
+        return VersionChoice(version=version, warnings=(VERSION_MALFORMED.fill(),))
     lost = frozenset(name for name, since in _PROPERTIES if since > newest)
     gone = [text for name, text in _SAID.items() if name in lost and _is_set(config, name)]
     warnings = [
-        f"The virtual hardware version {config.version} is not known on {host}; the VM has {version} there.",
-        *(f"{text} needs a newer virtual hardware version and is off." for text in gone),
+        VERSION_LOWERED.fill(version=config.version, host=host, lowered=version),
+        *(NEEDS_NEWER_VERSION.fill(feature=feature) for feature in gone),
     ]
     return VersionChoice(version=version, warnings=tuple(warnings), lost=lost)
 
@@ -184,10 +199,10 @@ _PROPERTIES = (
 )
 """Properties of the configuration, each with the version that knows it first."""
 _SAID = {
-    "sevEnabled": "Memory encryption by the processor (SEV)",
-    "vbsEnabled": "Virtualization-based security",
-    "vvtdEnabled": "The virtual IOMMU",
-    "nestedHVEnabled": "Nested virtualization",
+    "sevEnabled": SEV,
+    "vbsEnabled": VBS,
+    "vvtdEnabled": IOMMU,
+    "nestedHVEnabled": NESTED,
 }
 
 
@@ -199,7 +214,7 @@ def _refuse_what_does_not_fit(
     config: Any, version: int, host: str, *, cpus: int, memory_mib: int, lowered: bool
 ) -> None:
     """Refuse what the version cannot hold; with the VM's own version, only what was asked for beyond it."""
-    needs: list[tuple[int, str]] = []
+    needs: list[tuple[int, Message]] = []
     if version and lowered:
         needs = [*_needs(config, version), *_sizes(version, cpus=cpus, memory_mib=memory_mib)]
     elif version and _is_resized(config, cpus, memory_mib):
@@ -207,12 +222,19 @@ def _refuse_what_does_not_fit(
     if not needs:
         return
     needed = max(number for number, _ in needs)
-    what = ", ".join(text for _, text in needs)
+    what = needs[0][1]
+    for _, other in needs[1:]:
+        what = AND.fill(one=what, other=other)
     esxi = _ESXI_OF.get(needed, "")
-    remedy = f"choose a host with ESXi {esxi} or newer" if esxi else "choose a newer host"
     raise VersionTooOld(
-        f"the virtual hardware version there is vmx-{version:02} ({host}), but {what} "
-        f"{'needs' if len(needs) == 1 else 'need'} vmx-{needed:02}; {remedy}"
+        VERSION_NEEDED.fill(
+            version=f"vmx-{version:02}",
+            host=host,
+            what=what,
+            count=len(needs),
+            needed=f"vmx-{needed:02}",
+            remedy=NEWER_ESXI.fill(version=esxi) if esxi else NEWER_HOST,
+        )
     )
 
 
@@ -220,20 +242,20 @@ def _is_resized(config: Any, cpus: int, memory_mib: int) -> bool:
     return (cpus, memory_mib) != (config.hardware.numCPU, config.hardware.memoryMB)
 
 
-def _needs(config: Any, version: int) -> Iterable[tuple[int, str]]:
+def _needs(config: Any, version: int) -> Iterable[tuple[int, Message]]:
     for kind, since, text in _DEVICES:
         if version < since and any(isinstance(one, kind) for one in config.hardware.device):
-            yield since, text
+            yield since, text.fill()
     if version < 13 and config.bootOptions is not None and config.bootOptions.efiSecureBootEnabled:
-        yield 13, "secure boot"
+        yield 13, SECURE_BOOT.fill()
     if version < 8 and config.firmware == "efi":
-        yield 8, "EFI firmware"
+        yield 8, EFI.fill()
 
 
-def _sizes(version: int, *, cpus: int, memory_mib: int) -> Iterable[tuple[int, str]]:
-    limits: tuple[tuple[Sequence[tuple[int, int]], int, str], ...] = (
-        (_MOST_CPUS, cpus, f"{cpus} CPUs"),
-        (_MOST_MEMORY_MIB, memory_mib, f"{memory_mib} MB of memory"),
+def _sizes(version: int, *, cpus: int, memory_mib: int) -> Iterable[tuple[int, Message]]:
+    limits: tuple[tuple[Sequence[tuple[int, int]], int, Message], ...] = (
+        (_MOST_CPUS, cpus, CPUS.fill(count=cpus)),
+        (_MOST_MEMORY_MIB, memory_mib, MEMORY.fill(mib=memory_mib)),
     )
     for table, wanted, text in limits:
         most = next(most for since, most in table if version >= since)

@@ -16,9 +16,11 @@ from xml.parsers.expat import ParserCreate
 from pyVmomi import vim
 
 from app.domain.ids import VmId
+from app.domain.messages import Message
 from app.domain.restore_point import HistoryMark
 from app.vsphere.answers import AnswerUnusable, Readable
 from app.vsphere.errors import HistoryIncomplete
+from app.vsphere.reasons import NOTHING_BEFORE, TOO_MANY_EVENTS
 from app.vsphere.session import Connection, VSphereSession
 
 MARGIN = timedelta(minutes=1)
@@ -83,7 +85,7 @@ class History:
         if any(event.tells_of_revert for event in self._events(vm, since - MARGIN)):
             return True
         if not self._session.run(lambda connection: _reaches_back(connection, vm, since)):
-            raise self._incomplete(f"it holds nothing from before {moment:%Y-%m-%d %H:%M:%S} UTC")
+            raise self._incomplete(NOTHING_BEFORE.fill(moment=f"{moment:%Y-%m-%d %H:%M:%S}"))
         return False
 
     def _reverted_since_mark(self, vm: VmId, mark: HistoryMark) -> bool:
@@ -101,7 +103,7 @@ class History:
             if around:  # the newest event of then is another one now: they were counted from the start again
                 return True
         if not self._session.run(lambda connection: _reaches_back(connection, vm, mark.at)):
-            raise self._incomplete(f"it holds nothing from before {mark.at:%Y-%m-%d %H:%M:%S} UTC")
+            raise self._incomplete(NOTHING_BEFORE.fill(moment=f"{mark.at:%Y-%m-%d %H:%M:%S}"))
         return False
 
     def _around(self, moment: datetime) -> list[LightEvent]:
@@ -141,9 +143,9 @@ class History:
                 found += page
         finally:
             collector.DestroyCollector()
-        raise self._incomplete(f"it holds more than {_MOST_PAGES * PAGE_EVENTS} events of the VM")
+        raise self._incomplete(TOO_MANY_EVENTS.fill(count=_MOST_PAGES * PAGE_EVENTS))
 
-    def _incomplete(self, detail: str) -> HistoryIncomplete:
+    def _incomplete(self, detail: Message) -> HistoryIncomplete:
         return HistoryIncomplete(address=self._session.platform.address, detail=detail)
 
 

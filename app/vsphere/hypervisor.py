@@ -11,6 +11,7 @@ from app.core.tasklog import TaskLog
 from app.domain.errors import LicenseRefused, PrivilegeMissing
 from app.domain.extents import Extent
 from app.domain.ids import SnapshotId, TaskId, VmId
+from app.domain.messages import Message
 from app.domain.places import PlannedVm, PlatformPlaces, SavedHardware
 from app.domain.platforms import PlatformFacts, PlatformKind, PrivilegeCheck
 from app.domain.restore_point import HistoryMark
@@ -39,6 +40,7 @@ from app.vsphere.properties import read
 from app.vsphere.session import VSphereSession
 from app.vsphere.snapshots import Snapshots, SnapshotTimings
 from app.vsphere.tasks import Deadline
+from app.vsphere.words import Operation
 
 _FREE_EDITION = "esxBasic"
 """How the edition of the free ESXi license begins."""
@@ -94,18 +96,18 @@ class VSphereHypervisor:
         """
         if self._facts.kind is not PlatformKind.ESXI:
             return
-        with translated(self.session.attempt("read its licences")):
+        with translated(self.session.attempt(Operation.READ_LICENCES)):
             row = self.session.run(
                 lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
             )
         editions = [license.editionKey or "" for license in row.get("licenses") or ()]
         if editions and all(edition.startswith(_FREE_EDITION) for edition in editions):
-            raise LicenseRefused(address=self.session.platform.address, operation="create snapshots")
+            raise LicenseRefused(address=self.session.platform.address, operation=Operation.CREATE_SNAPSHOTS)
 
     def license_name(self) -> str:
         """Return what the platform's licenses are called; empty when the account may not read them."""
         try:
-            with translated(self.session.attempt("read its licences")):
+            with translated(self.session.attempt(Operation.READ_LICENCES)):
                 row = self.session.run(
                     lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
                 )
@@ -115,14 +117,14 @@ class VSphereHypervisor:
 
     def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
         """Return every privilege that a backup or a restore needs, and whether the account has it."""
-        with translated(self.session.attempt("tell the account's privileges")):
+        with translated(self.session.attempt(Operation.TELL_PRIVILEGES)):
             return self.session.run(lambda connection: check_privileges(connection, vm))
 
     # ---- reading -----------------------------------------------------------------------------------------
 
     def list_vms(self) -> Sequence[VmSummary]:
         """Return the whole inventory, in one paged query."""
-        with translated(self.session.attempt("list its VMs")):
+        with translated(self.session.attempt(Operation.LIST_VMS)):
             return self.session.run(inventory.list_vms)
 
     def vm_details(self, vm: VmId) -> VmDetails:
@@ -131,19 +133,19 @@ class VSphereHypervisor:
         Raises:
             VmNotFound: it is gone.
         """
-        with translated(self.session.attempt("describe a VM", str(vm))):
+        with translated(self.session.attempt(Operation.DESCRIBE_VM, str(vm))):
             return self.session.run(lambda connection: details.vm_details(connection, vm))
 
     # ---- snapshots and change tracking -------------------------------------------------------------------
 
     def enable_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
         """Switch CBT on where it is supported and off; return whether it is on afterwards."""
-        with translated(self.session.attempt("switch changed block tracking on", str(vm))):
+        with translated(self.session.attempt(Operation.SWITCH_TRACKING_ON, str(vm))):
             return self._tracking.enable(vm, log=log, cancel=cancel)
 
     def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
         """Start the tracking of all disks of a VM anew; return whether that was done."""
-        with translated(self.session.attempt("reset changed block tracking", str(vm))):
+        with translated(self.session.attempt(Operation.RESET_TRACKING, str(vm))):
             return self._tracking.reset(vm, log=log, cancel=cancel)
 
     def create_snapshot(
@@ -155,7 +157,7 @@ class VSphereHypervisor:
             SnapshotFailed: no snapshot was created; nothing is left on the VM.
             TaskCancelled: cancelled; nothing is left on the VM.
         """
-        with translated(self.session.attempt("create a snapshot", str(vm))):
+        with translated(self.session.attempt(Operation.CREATE_SNAPSHOT, str(vm))):
             return self._snapshots.create(vm, task, quiesce=quiesce, log=log, cancel=cancel)
 
     def frozen_disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
@@ -165,7 +167,7 @@ class VSphereHypervisor:
             SnapshotGone: the snapshot is not on the VM any more.
             VmNotFound: the VM itself is gone.
         """
-        with translated(self.session.attempt("look at a snapshot", str(vm))):
+        with translated(self.session.attempt(Operation.LOOK_AT_SNAPSHOT, str(vm))):
             return self._snapshots.disks(vm, snapshot)
 
     def remove_snapshot(self, vm: VmId, snapshot: SnapshotId, *, deadline_s: float) -> None:
@@ -174,12 +176,12 @@ class VSphereHypervisor:
         Raises:
             SnapshotFailed: it is still there, or the disks still need consolidation.
         """
-        with translated(self.session.attempt("remove a snapshot", str(vm))):
+        with translated(self.session.attempt(Operation.REMOVE_SNAPSHOT, str(vm))):
             self._snapshots.remove(vm, snapshot, Deadline.after(self.session.clock, deadline_s))
 
     def find_snapshots(self, prefix: str) -> Sequence[SnapshotInfo]:
         """Return every snapshot on the platform whose name starts with ``prefix``."""
-        with translated(self.session.attempt("look for snapshots")):
+        with translated(self.session.attempt(Operation.FIND_SNAPSHOTS)):
             return self._snapshots.find(prefix)
 
     def changed_extents(
@@ -191,12 +193,12 @@ class VSphereHypervisor:
             ChangeTrackingLost: it cannot be told; read the disk whole.
             SnapshotGone: the snapshot is not on the VM any more.
         """
-        with translated(self.session.attempt("tell changed blocks", str(vm))):
+        with translated(self.session.attempt(Operation.TELL_CHANGES, str(vm))):
             return self._tracking.changed_extents(vm, snapshot, disk_key, capacity_bytes, since)
 
     def history_mark(self) -> HistoryMark:
         """Return where the platform's history is now: its own time, and its newest event."""
-        with translated(self.session.attempt("tell the history", "")):
+        with translated(self.session.attempt(Operation.TELL_HISTORY)):
             return self._history.mark()
 
     def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
@@ -205,14 +207,14 @@ class VSphereHypervisor:
         Raises:
             HistoryIncomplete: the platform does not remember.
         """
-        with translated(self.session.attempt("tell the history of a VM", str(vm))):
+        with translated(self.session.attempt(Operation.TELL_HISTORY_OF_VM, str(vm))):
             return self._history.reverted_since(vm, moment)
 
     # ---- configuration and creation ----------------------------------------------------------------------
 
     def save_configuration(self, vm: VmId, *, log: TaskLog) -> SavedConfiguration:
         """Return all that is needed to create the VM again."""
-        with translated(self.session.attempt("describe a VM", str(vm))):
+        with translated(self.session.attempt(Operation.DESCRIBE_VM, str(vm))):
             return self._configurations.save(vm, log=log)
 
     def create_vm(self, saved: SavedConfiguration, placement: VmPlacement, *, log: TaskLog) -> CreatedVm:
@@ -221,7 +223,7 @@ class VSphereHypervisor:
         Raises:
             VmCreationFailed: nothing is left on the platform.
         """
-        with translated(self.session.attempt("create a VM", placement.name)):
+        with translated(self.session.attempt(Operation.CREATE_VM, placement.name)):
             return self._creation.create(saved, placement, log=log)
 
     def plan_vm(self, saved: SavedConfiguration, placement: VmPlacement) -> PlannedVm:
@@ -230,12 +232,12 @@ class VSphereHypervisor:
         Raises:
             VmCreationFailed: it cannot be created there; the message says what to do.
         """
-        with translated(self.session.attempt("plan a VM", placement.name)):
+        with translated(self.session.attempt(Operation.PLAN_VM, placement.name)):
             return self._creation.plan(saved, placement)
 
     def list_places(self) -> PlatformPlaces:
         """Return the datacenters, hosts, datastores and networks that a new VM can use."""
-        with translated(self.session.attempt("list its hosts and datastores")):
+        with translated(self.session.attempt(Operation.LIST_PLACES)):
             return self.session.run(lambda connection: places.list_places(connection.query()))
 
     def saved_hardware(self, saved: SavedConfiguration) -> SavedHardware:
@@ -248,19 +250,19 @@ class VSphereHypervisor:
 
     def find_marked(self, name: str, mark: str) -> VmId | None:
         """Return the VM of a name that was created with a placement's mark, None when there is none."""
-        with translated(self.session.attempt("look for a VM", name)):
+        with translated(self.session.attempt(Operation.FIND_VM, name)):
             return self._creation.find_marked(name, mark)
 
-    def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[str, ...]:
+    def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[Message, ...]:
         """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone."""
-        with translated(self.session.attempt("set the identity of a VM", str(vm))):
+        with translated(self.session.attempt(Operation.SET_IDENTITY, str(vm))):
             return give_identity(self.session, vm, saved)
 
     # ---- control -----------------------------------------------------------------------------------------
 
     def rename_vm(self, vm: VmId, name: str) -> None:
         """Give the VM another display name."""
-        with translated(self.session.attempt("rename a VM", str(vm))):
+        with translated(self.session.attempt(Operation.RENAME_VM, str(vm))):
             self._control.rename(vm, name)
 
     def power_on(self, vm: VmId) -> None:
@@ -269,7 +271,7 @@ class VSphereHypervisor:
         Raises:
             PowerOperationFailed: it does not start.
         """
-        with translated(self.session.attempt("power on a VM", str(vm))):
+        with translated(self.session.attempt(Operation.POWER_ON, str(vm))):
             self._control.power_on(vm)
 
     def power_off(self, vm: VmId) -> None:
@@ -278,12 +280,12 @@ class VSphereHypervisor:
         Raises:
             PowerOperationFailed: it does not stop.
         """
-        with translated(self.session.attempt("power off a VM", str(vm))):
+        with translated(self.session.attempt(Operation.POWER_OFF, str(vm))):
             self._control.power_off(vm)
 
     def destroy_vm(self, vm: VmId) -> None:
         """Delete the VM with its disks; a VM that is gone already is fine."""
-        with translated(self.session.attempt("delete a VM", str(vm))):
+        with translated(self.session.attempt(Operation.DELETE_VM, str(vm))):
             self._control.destroy(vm)
 
     # ---- the session -------------------------------------------------------------------------------------

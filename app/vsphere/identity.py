@@ -10,19 +10,22 @@ from typing import Any
 from pyVmomi import vim
 
 from app.domain.ids import VmId
+from app.domain.messages import Message
 from app.domain.vms import SavedConfiguration
 from app.vsphere import saved_vm, tasks
+from app.vsphere.deviations import BIOS_UUID, INSTANCE_UUID, MAC_ADDRESS
 from app.vsphere.plain_values import is_address, plain_uuid
 from app.vsphere.properties import Row, read
 from app.vsphere.session import VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
+from app.vsphere.words import Operation
 
 _RECONFIGURE_S = 300.0
 _PATHS = ("config.uuid", "config.instanceUuid", "config.hardware.device")
 _Card = vim.vm.device.VirtualEthernetCard
 
 
-def give_identity(session: VSphereSession, vm: VmId, saved: SavedConfiguration) -> tuple[str, ...]:
+def give_identity(session: VSphereSession, vm: VmId, saved: SavedConfiguration) -> tuple[Message, ...]:
     """Give a powered-off VM the identity of a saved one; see ``KeptIdentity.give_identity``.
 
     Raises:
@@ -33,7 +36,7 @@ def give_identity(session: VSphereSession, vm: VmId, saved: SavedConfiguration) 
     spec = identity_spec(wanted, _present(session, vm))
     if spec is None:
         return ()
-    waiting = Waiting(operation="reconfigure a VM", deadline=Deadline.after(session.clock, _RECONFIGURE_S))
+    waiting = Waiting(operation=Operation.RECONFIGURE_VM, deadline=Deadline.after(session.clock, _RECONFIGURE_S))
     tasks.run_task(session, lambda connection: connection.vm(vm).ReconfigVM_Task(spec=spec), waiting)
     return tuple(_differences(wanted, _present(session, vm)))
 
@@ -85,13 +88,13 @@ def _with_address(card: Any, old: Any) -> Any:
     return card
 
 
-def _differences(wanted: Any, present: Row) -> list[str]:
+def _differences(wanted: Any, present: Row) -> list[Message]:
     found = []
     if _differ(wanted.uuid, present.get("config.uuid")):
-        found.append("the BIOS UUID")
+        found.append(BIOS_UUID.fill())
     if _differ(wanted.instanceUuid, present.get("config.instanceUuid")):
-        found.append("the instance UUID")
-    return found + [f"the MAC address {old.macAddress}" for _, old in _strangers(wanted, present)]
+        found.append(INSTANCE_UUID.fill())
+    return found + [MAC_ADDRESS.fill(address=str(old.macAddress)) for _, old in _strangers(wanted, present)]
 
 
 def _differ(wanted: str | None, present: str | None) -> bool:

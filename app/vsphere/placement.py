@@ -4,10 +4,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from app.domain.messages import Message, Param
 from app.domain.vms import VmPlacement
+from app.vsphere.deviations import (
+    DATASTORE_MISSING,
+    FOLDER_MISSING,
+    OWN_FOLDER,
+    POOL_MISSING,
+    POOLS_AMBIGUOUS,
+    WAS_IN_VAPP,
+)
 from app.vsphere.hardware_versions import newest_version, number_of
 from app.vsphere.names import escaped
 from app.vsphere.offer import Datacenter, Host, Network, Site
+from app.vsphere.reasons import (
+    DATACENTER_AMBIGUOUS,
+    HOST_AMBIGUOUS,
+    HOST_AWAY,
+    HOST_AWAY_IN,
+    NAMESAKE,
+    NO_DATACENTER,
+    NO_FOLDER,
+    NO_HOST,
+    NO_HOST_WITH_DATASTORE,
+    NO_OWN_DATACENTER,
+    NO_OWN_DATASTORE,
+    SEVERAL_OWN_DATACENTERS,
+    Unsuitable,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +76,7 @@ class Place:
     host: Host
     datastore: str
     disk_datastores: Mapping[int, str]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Message, ...] = ()
     folder_path: tuple[str, ...] = ()
     datacenter: Datacenter | None = None
     same_platform: bool | None = None
@@ -63,7 +87,7 @@ class Place:
     """Guest systems that the host knows with an older hardware version; empty where that does not matter."""
 
 
-class NoPlace(Exception):
+class NoPlace(Unsuitable):
     """The VM cannot be created as it was asked. Never leaves this package."""
 
 
@@ -105,7 +129,7 @@ def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
     Raises:
         NoPlace: something that was asked for is not there, or nothing was asked for and the choice is not clear.
     """
-    warnings: list[str] = []
+    warnings: list[Message] = []
     moid = _datacenter(site, origin, wanted)
     datacenter = site.datacenter(moid)
     host = _host(site, datacenter, origin, wanted)
@@ -133,7 +157,7 @@ def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
 def _datacenter(site: Site, origin: Origin, wanted: VmPlacement) -> str:
     known = [site.datacenter(moid) for moid in site.folders]
     if wanted.datacenter is not None:
-        return _the_only(named(wanted.datacenter, known), "datacenter", wanted.datacenter)
+        return _the_only(named(wanted.datacenter, known), wanted.datacenter)
     if wanted.host is not None:
         return _the_only_host(site.hosts, wanted.host).datacenter
     asked = {host.datacenter for host in site.hosts if wanted.datastore and wanted.datastore in host.datastore_ids}
@@ -143,10 +167,10 @@ def _datacenter(site: Site, origin: Origin, wanted: VmPlacement) -> str:
     if len(found) == 1:
         return found[0].moid
     if found:
-        raise NoPlace(f"choose a datacenter, for several are called {origin.datacenter}: {listed(found)}")
+        raise NoPlace(SEVERAL_OWN_DATACENTERS.fill(name=origin.datacenter, found=listed(found)))
     if len(known) == 1:
         return known[0].moid
-    raise NoPlace(f"choose a datacenter, for the platform has no {origin.datacenter}")
+    raise NoPlace(NO_OWN_DATACENTER.fill(name=origin.datacenter))
 
 
 def _own_datacenters(site: Site, known: Sequence[Datacenter], origin: Origin) -> Sequence[Datacenter]:
@@ -162,11 +186,11 @@ def _own_datacenters(site: Site, known: Sequence[Datacenter], origin: Origin) ->
     return found
 
 
-def _the_only(found: Sequence[Datacenter], kind: str, text: str) -> str:
+def _the_only(found: Sequence[Datacenter], text: str) -> str:
     if not found:
-        raise NoPlace(f"there is no {kind} {text}")
+        raise NoPlace(NO_DATACENTER.fill(name=text))
     if len(found) > 1:
-        raise NoPlace(f"several {kind}s are called {text}: {listed(found)}; choose one by its path")
+        raise NoPlace(DATACENTER_AMBIGUOUS.fill(name=text, found=listed(found)))
     return found[0].moid
 
 
@@ -178,9 +202,9 @@ def _hosts_named(hosts: Iterable[Host], text: str) -> list[Host]:
 def _the_only_host(hosts: Iterable[Host], text: str) -> Host:
     found = _hosts_named(hosts, text)
     if not found:
-        raise NoPlace(f"the host {text} is not connected")
+        raise NoPlace(HOST_AWAY.fill(host=text))
     if len({host.datacenter for host in found}) > 1:
-        raise NoPlace(f"several hosts are called {text}; choose a datacenter")
+        raise NoPlace(HOST_AMBIGUOUS.fill(host=text))
     return found[0]
 
 
@@ -189,14 +213,14 @@ def _host(site: Site, datacenter: Datacenter, origin: Origin, wanted: VmPlacemen
     if wanted.host is not None:
         hosts = _hosts_named(hosts, wanted.host)
         if not hosts:
-            raise NoPlace(f"the host {wanted.host} is not connected in {datacenter.path}")
+            raise NoPlace(HOST_AWAY_IN.fill(host=wanted.host, datacenter=datacenter.path))
     asked = [one for one in (wanted.datastore, *(name for _, name in wanted.disk_datastores)) if one is not None]
     for text in asked:
         hosts = [host for host in hosts if _datastore_of(host, text)]
         if not hosts:
-            raise NoPlace(f"no suitable host in {datacenter.path} has the datastore {text}")
+            raise NoPlace(NO_HOST_WITH_DATASTORE.fill(datacenter=datacenter.path, datastore=text))
     if not hosts:
-        raise NoPlace(f"no host of {datacenter.path} is connected")
+        raise NoPlace(NO_HOST.fill(datacenter=datacenter.path))
     known = _known_datastores(site)
     return max(hosts, key=lambda one: _suitability(one, origin, known))
 
@@ -232,7 +256,7 @@ class _Datastores:
     origin: Origin
     known: frozenset[str]
     """Ids of all datastores of the platform."""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
 
     def of_vm(self, wanted: VmPlacement) -> str:
         if wanted.datastore is not None:
@@ -242,7 +266,8 @@ class _Datastores:
             return own
         if len(self.host.datastores) == 1:
             return next(iter(self.host.datastores))
-        raise NoPlace(f"choose a datastore, for {self.host.name} has no {self._described(self.origin.datastore)}")
+        own_one = self._described(self.origin.datastore)
+        raise NoPlace(NO_OWN_DATASTORE.fill(host=self.host.name, datastore=own_one))
 
     def of_disks(self, wanted: VmPlacement, datastore: str) -> Mapping[int, str]:
         overrides = {key: _datastore_of(self.host, text) for key, text in wanted.disk_datastores}
@@ -257,7 +282,7 @@ class _Datastores:
             else:
                 chosen[key] = datastore
                 self.warnings.append(
-                    f"The datastore {self._described(own)} is not there; disk {key} is on {datastore}."
+                    DATASTORE_MISSING.fill(own=self._described(own), disk=key, datastore=datastore)
                 )
         return chosen
 
@@ -275,16 +300,16 @@ class _Datastores:
         saved_id = self.origin.datastore_ids.get(name, "")
         return self.origin.same_platform is True and saved_id in self.known
 
-    def _described(self, name: str) -> str:
+    def _described(self, name: str) -> Param:
         is_namesake_here = name in self.host.datastores and self._is_elsewhere(name)
-        return f"{name} of the VM (the one here is another)" if is_namesake_here else name
+        return NAMESAKE.fill(datastore=name) if is_namesake_here else name
 
 
 # ---- folder and resource pool ---------------------------------------------------------------------------------
 
 
 def _folder(
-    folders: Mapping[tuple[str, ...], str], origin: Origin, wanted: VmPlacement, warnings: list[str]
+    folders: Mapping[tuple[str, ...], str], origin: Origin, wanted: VmPlacement, warnings: list[Message]
 ) -> tuple[str, tuple[str, ...]]:
     paths = {moid: path for path, moid in folders.items()}
     if wanted.folder_id in paths:
@@ -301,29 +326,26 @@ def _folder(
         moid = folders.get(wanted_path[:length])
         if moid is not None:
             if length < len(wanted_path):
-                where = "/".join(wanted_path[:length]) or "the datacenter's own folder"
-                warnings.append(f"The folder {'/'.join(wanted_path)} does not exist; the VM is in {where}.")
+                where = "/".join(wanted_path[:length]) or OWN_FOLDER
+                warnings.append(FOLDER_MISSING.fill(folder="/".join(wanted_path), where=where))
             return moid, wanted_path[:length]
-    raise NoPlace("the datacenter has no folder for VMs")
+    raise NoPlace(NO_FOLDER)
 
 
-def _pool(host: Host, origin: Origin, warnings: list[str]) -> str:
+def _pool(host: Host, origin: Origin, warnings: list[Message]) -> str:
     name = origin.resource_pool
     if not name:
         return host.root_pool
     found = _own_pools(host, origin)
     if len(found) != 1:
         if found:
-            warnings.append(
-                f"Several resource pools of {host.name} are called {name} ({', '.join(sorted(found))}); "
-                "its root is used."
-            )
+            warnings.append(POOLS_AMBIGUOUS.fill(host=host.name, name=name, found=", ".join(sorted(found))))
         else:
-            warnings.append(f"The resource pool {name} does not exist on {host.name}; its root is used.")
+            warnings.append(POOL_MISSING.fill(name=name, host=host.name))
         return host.root_pool
     moid = next(iter(found.values()))
     if moid in host.vapps:
-        warnings.append(f"The VM was in the vApp {host.vapps[moid]}; the root pool is used, add it there by hand.")
+        warnings.append(WAS_IN_VAPP.fill(name=host.vapps[moid]))
         return host.root_pool
     return moid
 

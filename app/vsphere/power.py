@@ -7,14 +7,18 @@ from pyVmomi import vim, vmodl
 from app.domain.errors import OperationalError, PowerOperationFailed
 from app.domain.ids import VmId
 from app.domain.vms import PowerState
+from app.domain.words import PowerChange
 from app.vsphere import tasks
 from app.vsphere.errors import PlatformBusy, PlatformRefused, PlatformTaskTimedOut
-from app.vsphere.faults import FAILURES, FOREIGN, fault_text, translate
+from app.vsphere.faults import FAILURES, FOREIGN, translate
+from app.vsphere.faultwords import fault_reason
 from app.vsphere.inventory import power_state
 from app.vsphere.names import escaped
 from app.vsphere.properties import read
+from app.vsphere.reasons import ASKS, OFF_AGAIN
 from app.vsphere.session import VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
+from app.vsphere.words import Operation
 
 _POWER_S = 600.0
 _RENAME_S = 120.0
@@ -41,13 +45,13 @@ class VmControl:
         if self._state(vm) is PowerState.ON:
             return
         waiting = Waiting(
-            operation="power on a VM",
+            operation=Operation.POWER_ON,
             deadline=Deadline.after(self._session.clock, _POWER_S),
             on_idle=lambda: self._fail_on_question(vm),
         )
-        self._change_power(vm, "on", lambda connection: connection.vm(vm).PowerOnVM_Task(), waiting)
+        self._change_power(vm, PowerChange.ON, lambda connection: connection.vm(vm).PowerOnVM_Task(), waiting)
         if self._state(vm) is not PowerState.ON:
-            raise PowerOperationFailed(vm=vm, operation="on", detail="it went off again at once.")
+            raise PowerOperationFailed(vm=vm, operation=PowerChange.ON, detail=OFF_AGAIN)
 
     def power_off(self, vm: VmId) -> None:
         """Stop a VM hard and wait until it is off; one that is off already is fine.
@@ -57,8 +61,8 @@ class VmControl:
         """
         if self._state(vm) is PowerState.OFF:
             return
-        waiting = Waiting(operation="power off a VM", deadline=Deadline.after(self._session.clock, _POWER_S))
-        self._change_power(vm, "off", lambda connection: connection.vm(vm).PowerOffVM_Task(), waiting)
+        waiting = Waiting(operation=Operation.POWER_OFF, deadline=Deadline.after(self._session.clock, _POWER_S))
+        self._change_power(vm, PowerChange.OFF, lambda connection: connection.vm(vm).PowerOffVM_Task(), waiting)
 
     def rename(self, vm: VmId, name: str) -> None:
         """Give a VM another display name.
@@ -66,7 +70,7 @@ class VmControl:
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
-        waiting = Waiting(operation="rename a VM", deadline=Deadline.after(self._session.clock, _RENAME_S))
+        waiting = Waiting(operation=Operation.RENAME_VM, deadline=Deadline.after(self._session.clock, _RENAME_S))
         tasks.run_task(
             self._session, lambda connection: connection.vm(vm).Rename_Task(newName=escaped(name)), waiting
         )
@@ -77,7 +81,7 @@ class VmControl:
         Raises:
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
-        waiting = Waiting(operation="delete a VM", deadline=Deadline.after(self._session.clock, _DESTROY_S))
+        waiting = Waiting(operation=Operation.DELETE_VM, deadline=Deadline.after(self._session.clock, _DESTROY_S))
         try:
             tasks.run_task(self._session, lambda connection: connection.vm(vm).Destroy_Task(), waiting)
         except vmodl.fault.ManagedObjectNotFound:
@@ -89,25 +93,28 @@ class VmControl:
         )
         return power_state(row.get("runtime.powerState"))
 
-    def _change_power(self, vm: VmId, operation: str, start: Any, waiting: Waiting) -> None:
+    def _change_power(self, vm: VmId, operation: PowerChange, start: Any, waiting: Waiting) -> None:
         try:
             tasks.run_task(self._session, start, waiting)
         except vim.fault.InvalidPowerState as fault:
             # Somebody else was quicker; only where he left it counts.
-            if self._state(vm) is not (PowerState.ON if operation == "on" else PowerState.OFF):
-                raise PowerOperationFailed(vm=vm, operation=operation, detail=fault_text(fault)) from fault
+            if self._state(vm) is not (PowerState.ON if operation is PowerChange.ON else PowerState.OFF):
+                raise PowerOperationFailed(vm=vm, operation=operation, detail=fault_reason(fault)) from fault
         except _QuestionPending as question:
-            raise PowerOperationFailed(vm=vm, operation=operation, detail=f"it asks: {question}") from question
+            raise PowerOperationFailed(
+                vm=vm, operation=operation, detail=ASKS.fill(question=str(question))
+            ) from question
         except FAILURES as error:
             raise self._failure(error, vm, operation) from error
 
-    def _failure(self, error: Exception, vm: VmId, operation: str) -> OperationalError:
+    def _failure(self, error: Exception, vm: VmId, operation: PowerChange) -> OperationalError:
         ours = error
         if isinstance(error, FOREIGN):
-            ours = translate(error, self._session.attempt(f"power {operation} a VM", str(vm)))
+            asked = Operation.POWER_ON if operation is PowerChange.ON else Operation.POWER_OFF
+            ours = translate(error, self._session.attempt(asked, str(vm)))
         assert isinstance(ours, OperationalError)
         if isinstance(ours, _SHOWN_AS_POWER_FAILED):
-            return PowerOperationFailed(vm=vm, operation=operation, detail=ours.params.get("detail", ours.message))
+            return PowerOperationFailed(vm=vm, operation=operation, detail=ours.params.get("detail", ours))
         return ours
 
     def _fail_on_question(self, vm: VmId) -> None:

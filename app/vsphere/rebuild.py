@@ -10,7 +10,9 @@ from typing import Any
 
 from pyVmomi import vim
 
+from app.domain.messages import Message
 from app.domain.vms import VmPlacement
+from app.vsphere.deviations import GUEST_UNKNOWN, WAS_ENCRYPTED, WAS_MANAGED
 from app.vsphere.hardware_versions import VersionChoice, choose_version, known_guest
 from app.vsphere.names import DatastorePath, escaped
 from app.vsphere.placement import Origin, Place
@@ -74,7 +76,7 @@ class Rebuilt:
     """Those that are asked for, lower case."""
     eager_bytes: int
     """Bytes that the platform zeroes while it creates the VM."""
-    warnings: tuple[str, ...] = field(default_factory=tuple)
+    warnings: tuple[Message, ...] = field(default_factory=tuple)
 
 
 def origin_of(saved: SavedVm, platform_instance: str = "") -> Origin:
@@ -173,10 +175,10 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
     )
 
 
-def _other_guest(config: Any, spec: Any) -> list[str]:
+def _other_guest(config: Any, spec: Any) -> list[Message]:
     if spec.guestId in (None, config.guestId):
         return []
-    return [f"The guest system {config.guestId} is not known there; the VM is set to {spec.guestId}."]
+    return [GUEST_UNKNOWN.fill(guest=config.guestId, other=spec.guestId)]
 
 
 def version_for(saved: SavedVm, place: Place, wanted: VmPlacement) -> VersionChoice:
@@ -235,12 +237,12 @@ def _eager_bytes(device: Any) -> int:
     return int(device.capacityInBytes) if getattr(backing, "eagerlyScrub", None) else 0
 
 
-def _losses(config: Any) -> list[str]:
+def _losses(config: Any) -> list[Message]:
     losses = []
     if config.keyId is not None:
-        losses.append("The VM was encrypted; now it is not.")
+        losses.append(WAS_ENCRYPTED.fill())
     if config.managedBy is not None and config.managedBy.extensionKey:
-        losses.append(f"The VM was managed by {config.managedBy.extensionKey}; now nothing manages it.")
+        losses.append(WAS_MANAGED.fill(manager=config.managedBy.extensionKey))
     return losses
 
 

@@ -11,7 +11,23 @@ from typing import Any
 
 from pyVmomi import vim
 
+from app.domain.messages import Message, MessageKind
 from app.vsphere.details import capacity_of, unsupported_reason
+from app.vsphere.deviations import (
+    DEVICE_LEFT_OUT,
+    DISCONNECTED,
+    DISK_EMPTY,
+    DISK_IN_MEMORY,
+    DISK_WAS_ENCRYPTED,
+    DISK_WITHOUT_PLACE,
+    NETWORK_MISSING,
+    NETWORK_NOT_NAMED,
+    NETWORKS_AMBIGUOUS,
+    NO_AUTOCONNECT,
+    NOT_INSERTED,
+    NOT_SHARED,
+    WAS_RAW,
+)
 from app.vsphere.offer import Network, NetworkKind
 from app.vsphere.placement import listed, named
 from app.vsphere.plain_values import copy_plain, is_address
@@ -97,7 +113,7 @@ class RebuiltDevices:
     """Slot of each disk that is created, by its saved key."""
     mac_addresses: list[str] = field(default_factory=list)
     """Those that are asked for."""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
 
 
 def rebuild_devices(devices: Sequence[Any], choices: DeviceChoices) -> RebuiltDevices:
@@ -207,7 +223,7 @@ class _Rebuilder:
             made.backing = _device.VirtualSoundCard.DeviceBackingInfo(deviceName="", useAutoDetect=True)
             self._append(made)
         else:
-            self._warn(f"{_label(device)} cannot be created again and was left out.")
+            self._warn(DEVICE_LEFT_OUT, device=_label(device))
 
     def _fresh(self, device: Any) -> Any:
         """Make a device of the same kind with a new negative key, on its controller's new key."""
@@ -231,11 +247,11 @@ class _Rebuilder:
         made = self._fresh(controller)
         made.unitNumber = None
         if str(getattr(controller, "sharedBus", None) or "noSharing") != "noSharing":
-            self._warn(f"{_label(controller)} is no longer shared with other VMs.")
+            self._warn(NOT_SHARED, device=_label(controller))
         if isinstance(controller, _device.VirtualSCSIController):
             made.sharedBus = _device.VirtualSCSIController.Sharing.noSharing
         if getattr(controller, "autoConnectDevices", None):
-            self._warn(f"{_label(controller)} does not connect USB devices of the host by itself any more.")
+            self._warn(NO_AUTOCONNECT, device=_label(controller))
         self._append(made)
 
     # ---- disks -------------------------------------------------------------------------------------------
@@ -243,15 +259,15 @@ class _Rebuilder:
     def _add_disk(self, disk: Any) -> None:
         slot = _slot(disk, self._controllers)
         if slot is None:
-            self._warn(f"{_label(disk)} has no place on a controller and was left out.")
+            self._warn(DISK_WITHOUT_PLACE, disk=_label(disk))
             return
         if isinstance(disk.backing, _device.VirtualDisk.LocalPMemBackingInfo):
-            self._warn(f"{_label(disk)} lies in persistent memory and was left out.")
+            self._warn(DISK_IN_MEMORY, disk=_label(disk))
             return
         controller = self._controllers.get(disk.controllerKey)
         reason = unsupported_reason(disk, controller)
         if reason is not None:
-            self._warn(f"{_label(disk)} was not part of the backup, for {reason}; it was created empty.")
+            self._warn(DISK_EMPTY, disk=_label(disk), reason=reason)
         made = self._fresh(disk)
         capacity_bytes = capacity_of(disk)
         made.capacityInBytes = capacity_bytes
@@ -263,9 +279,9 @@ class _Rebuilder:
     def _backing(self, disk: Any) -> Any:
         saved = disk.backing
         if isinstance(saved, _device.VirtualDisk.RawDiskMappingVer1BackingInfo):
-            self._warn(f"{_label(disk)} was a raw device; now it is an ordinary disk.")
+            self._warn(WAS_RAW, disk=_label(disk))
         if getattr(saved, "keyId", None) is not None:
-            self._warn(f"{_label(disk)} was encrypted; now it is not.")
+            self._warn(DISK_WAS_ENCRYPTED, disk=_label(disk))
         # Where a disk's thinness is not told (seSparse, raw devices) it takes no more space than it has to.
         thin = getattr(saved, "thinProvisioned", None)
         is_flat = isinstance(saved, _device.VirtualDisk.FlatVer2BackingInfo)
@@ -286,7 +302,7 @@ class _Rebuilder:
         made.connectable = _connectable(card.connectable)
         if network is None:
             made.connectable.startConnected = False
-            self._warn(f"{problem}; {_label(card)} is left disconnected.")
+            self._warn(DISCONNECTED, problem=problem, card=_label(card))
             network = min(self._choices.networks.values(), key=lambda one: (one.name, one.moid), default=None)
         elif card.connectable is not None and card.connectable.migrateConnect:
             made.connectable.migrateConnect = card.connectable.migrateConnect
@@ -294,7 +310,7 @@ class _Rebuilder:
         self._set_address(made, card)
         self._append(made)
 
-    def _network_for(self, card: Any) -> tuple[Network | None, str, str]:
+    def _network_for(self, card: Any) -> tuple[Network | None, str, Message | None]:
         """Return the network of an adapter and its name, else no network and why."""
         offered = list(self._choices.networks.values())
         saved_name = self._saved_network(card)
@@ -302,7 +318,7 @@ class _Rebuilder:
         if asked is None:
             own = own_network(card, saved_name, offered, same_platform=self._choices.same_platform)
             if own is not None:
-                return own, own.name, ""
+                return own, own.name, None
         name = asked or saved_name
         found = named(name, offered) if asked else [network for network in offered if network.name == name]
         if not asked and found:
@@ -312,10 +328,10 @@ class _Rebuilder:
             )
             found = [*found, own] if own is not None else found
         if len(found) == 1:
-            return found[0], found[0].name, ""
+            return found[0], found[0].name, None
         if found:
-            return None, name, f"Several networks are called {name}: {listed(found)}"
-        return None, name, f"The network {name or '(unknown)'} is not there"
+            return None, name, NETWORKS_AMBIGUOUS.fill(network=name, found=listed(found))
+        return None, name, NETWORK_MISSING.fill(network=name) if name else NETWORK_NOT_NAMED.fill()
 
     def _set_address(self, made: Any, card: Any) -> None:
         wanted = self._choices.adapter_addresses.get(card.key)
@@ -338,15 +354,15 @@ class _Rebuilder:
         made = self._fresh(drive)
         held = getattr(drive.backing, "fileName", None)
         if held and drive.connectable is not None and drive.connectable.startConnected:
-            self._warn(f"{held} is no longer inserted in {_label(drive)}.")
+            self._warn(NOT_INSERTED, medium=held, drive=_label(drive))
         made.backing = backing
         made.connectable = _device.VirtualDevice.ConnectInfo(
             allowGuestControl=True, startConnected=False, connected=False
         )
         self._append(made)
 
-    def _warn(self, text: str) -> None:
-        self._result.warnings.append(text)
+    def _warn(self, kind: MessageKind, **params: object) -> None:
+        self._result.warnings.append(kind.fill(**params))
 
 
 def _dependent(mode: Any) -> str:

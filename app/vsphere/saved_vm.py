@@ -15,6 +15,7 @@ from pyVmomi import vim
 
 from app.domain.vms import PowerState
 from app.vsphere.errors import ConfigurationUnreadable
+from app.vsphere.reasons import NOT_A_CONFIGURATION, OTHER_VERSION, UNREADABLE
 from app.vsphere.vim_json import UnreadableDocument, decode, encode
 
 CONFIG_FILE = "config.json"
@@ -83,10 +84,10 @@ def read(content: bytes) -> SavedVm:
     try:
         document = json.loads(content)
         if not isinstance(document, dict) or document.get("format") != _FORMAT:
-            raise ConfigurationUnreadable(detail="it is not the configuration of a vSphere VM.")
+            raise ConfigurationUnreadable(detail=NOT_A_CONFIGURATION)
         if document.get("version") != _VERSION:
             raise ConfigurationUnreadable(
-                detail=f"its format version is {document.get('version')}, not {_VERSION}."
+                detail=OTHER_VERSION.fill(version=document.get("version"), expected=_VERSION)
             )
         places = document.get("places") or {}
         return SavedVm(
@@ -102,9 +103,11 @@ def read(content: bytes) -> SavedVm:
             datastores={_text(key): _text(name) for key, name in document["datastores"].items()},
         )
     except UnreadableDocument as error:
-        raise ConfigurationUnreadable(detail=f"{error}.") from error
+        raise ConfigurationUnreadable(detail=UNREADABLE.fill(details=str(error))) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationUnreadable(detail=f"{type(error).__name__}: {error}") from error
+        raise ConfigurationUnreadable(
+            detail=UNREADABLE.fill(details=f"{type(error).__name__}: {error}")
+        ) from error
 
 
 def _text(value: object) -> str:

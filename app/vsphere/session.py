@@ -19,6 +19,7 @@ from app.vsphere.errors import SessionClosed
 from app.vsphere.faults import FAILURES, Attempt, is_outage, translated
 from app.vsphere.properties import Query, read, read_all
 from app.vsphere.wire import READ_TIMEOUT_S, VerifiedStub, negotiated_version
+from app.vsphere.words import Operation
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -114,7 +115,7 @@ class VSphereSession:
         patience = self.patience
         return action() if patience is None else patience.through(action, is_outage)
 
-    def attempt(self, operation: str, target: str = "") -> Attempt:
+    def attempt(self, operation: Operation, target: str = "") -> Attempt:
         """Describe what is about to be tried, for the error that may come of it."""
         return Attempt(
             address=self.platform.address,
@@ -130,7 +131,7 @@ class VSphereSession:
         Raises:
             PlatformUnreachable, LoginRefused, CertificateChanged, CertificateUntrusted, NotVSphere: as they say.
         """
-        with translated(self.attempt("log in")):
+        with translated(self.attempt(Operation.LOG_IN)):
             connection = self._connection = self._log_in(generation=1)
         self._keeper.start()
         facts = _facts_of(connection.content.about)

@@ -11,6 +11,9 @@ from typing import Any
 
 from pyVmomi import vim
 
+from app.domain.messages import Message
+from app.vsphere.deviations import MORE_SETTINGS_LEFT_OUT, SETTINGS_LEFT_OUT
+
 _BOOLEAN = r"true|false|0|1|yes|no"
 _TRUE = r"true|1|yes"
 _NUMBER = r"-?\d{1,12}"
@@ -97,14 +100,15 @@ def _is_kept_empty(option: Any) -> bool:
     return option.value in (None, "") and is_kept_setting(option.key)
 
 
-def left_out_text(names: Iterable[str]) -> list[str]:
+def left_out_text(names: Iterable[str]) -> list[Message]:
     """Say which settings were left out, by name; nothing when there are none."""
     known = list(dict.fromkeys(names))
     if not known:
         return []
     shown = ", ".join(_plain(name) for name in known[:_MOST_NAMED])
-    more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-    return [f"Settings that a restored VM does not take over were left out: {shown}{more}."]
+    if len(known) > _MOST_NAMED:
+        return [MORE_SETTINGS_LEFT_OUT.fill(settings=shown, count=len(known) - _MOST_NAMED)]
+    return [SETTINGS_LEFT_OUT.fill(settings=shown)]
 
 
 def _plain(name: str) -> str:

@@ -16,7 +16,9 @@ from app.core.hypervisor import SNAPSHOT_PREFIX
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, SnapshotFailed, SnapshotGone
 from app.domain.ids import SnapshotId, TaskId, VmId
+from app.domain.messages import Message
 from app.domain.vms import FrozenVm, PowerState, SnapshotInfo, VirtualDisk
+from app.domain.words import Done
 from app.vsphere import messages, tasks
 from app.vsphere.details import frozen_disks_of, snapshots_in
 from app.vsphere.errors import (
@@ -26,12 +28,15 @@ from app.vsphere.errors import (
     PlatformRefused,
     PlatformTaskTimedOut,
 )
-from app.vsphere.faults import FAILURES, FOREIGN, error_text, fault_text, translate
+from app.vsphere.faults import FAILURES, FOREIGN, error_reason, translate
+from app.vsphere.faultwords import fault_reason
 from app.vsphere.inventory import power_state
 from app.vsphere.names import escaped, unescaped
 from app.vsphere.properties import read, read_all
+from app.vsphere.reasons import NEEDS_CONSOLIDATION, STILL_THERE
 from app.vsphere.session import Connection, VSphereSession
 from app.vsphere.tasks import Deadline, Waiting
+from app.vsphere.words import Operation
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +96,7 @@ class Snapshots:
                 snapshot = self.take(vm, name, cancel=cancel)
             disks = frozen_disks_of(self._frozen_devices(vm, snapshot, name))
         except FAILURES as error:
-            raise self._failure(error, vm_name, "created") from error
+            raise self._failure(error, vm_name, Done.CREATED) from error
         return FrozenVm(
             snapshot=snapshot, disks=disks, crash_consistent=crash_consistent and running, quiesce_failure=failure
         )
@@ -105,7 +110,9 @@ class Snapshots:
         """
         seconds = self.timings.quiesced_create_s if quiesce else self.timings.create_s
         waiting = Waiting(
-            operation="create a snapshot", deadline=Deadline.after(self._session.clock, seconds), cancel=cancel
+            operation=Operation.CREATE_SNAPSHOT,
+            deadline=Deadline.after(self._session.clock, seconds),
+            cancel=cancel,
         )
         task: str | None = None
         try:
@@ -182,7 +189,7 @@ class Snapshots:
         except vmodl.fault.ManagedObjectNotFound:
             return
         except FAILURES as error:
-            raise self._failure(error, str(vm), "removed") from error
+            raise self._failure(error, str(vm), Done.REMOVED) from error
 
     def _named(self, vm: VmId, name: str) -> list[SnapshotId]:
         def look(connection: Connection) -> list[SnapshotId]:
@@ -214,7 +221,7 @@ class Snapshots:
                 self._remove_once(vm, snapshot, deadline)
                 return
             except FAILURES as error:
-                failure = self._failure(error, str(vm), "removed")
+                failure = self._failure(error, str(vm), Done.REMOVED)
                 if not failure.retryable or deadline.remaining_s <= pause_s:
                     raise failure from error
                 _log.info("removing snapshot %s of %s will be tried again: %s", snapshot, vm, failure.message)
@@ -222,18 +229,18 @@ class Snapshots:
             pause_s = min(self.timings.longest_pause_s, pause_s * 2)
 
     def _remove_once(self, vm: VmId, snapshot: SnapshotId, deadline: Deadline) -> None:
-        waiting = Waiting(operation="remove a snapshot", deadline=deadline)
+        waiting = Waiting(operation=Operation.REMOVE_SNAPSHOT, deadline=deadline)
         remains = self._remains(vm, snapshot)
         if remains.snapshot:
             with contextlib.suppress(vmodl.fault.ManagedObjectNotFound):
                 tasks.run_task(self._session, lambda connection: _start_removal(connection, snapshot), waiting)
             remains = self._remains(vm, snapshot)
             if remains.snapshot:
-                raise SnapshotFailed(vm=vm, operation="removed", detail="it is still there after the task ended.")
+                raise SnapshotFailed(vm=vm, operation=Done.REMOVED, detail=STILL_THERE)
         if remains.unconsolidated_disks:
             tasks.run_task(self._session, lambda connection: connection.vm(vm).ConsolidateVMDisks_Task(), waiting)
             if self._remains(vm, snapshot).unconsolidated_disks:
-                raise SnapshotFailed(vm=vm, operation="removed", detail="the disks still need consolidation.")
+                raise SnapshotFailed(vm=vm, operation=Done.REMOVED, detail=NEEDS_CONSOLIDATION)
 
     def _remains(self, vm: VmId, snapshot: SnapshotId) -> "_Remains":
         def look(connection: Connection) -> _Remains:
@@ -261,12 +268,12 @@ class Snapshots:
 
         return self._session.run(look)
 
-    def _failure(self, error: Exception, vm_name: str, operation: str) -> OperationalError:
+    def _failure(self, error: Exception, vm_name: str, operation: Done) -> OperationalError:
         ours = error
         if isinstance(error, FOREIGN):
-            ours = translate(error, self._session.attempt("take or remove a snapshot", vm_name))
+            ours = translate(error, self._session.attempt(Operation.CHANGE_SNAPSHOT, vm_name))
         if isinstance(ours, _OTHER_FAILURES):
-            return SnapshotFailed(vm=vm_name, operation=operation, detail=error_text(error))
+            return SnapshotFailed(vm=vm_name, operation=operation, detail=error_reason(error))
         assert isinstance(ours, OperationalError)
         return ours
 
@@ -288,7 +295,7 @@ class _Creation:
         self._snapshots, self._vm, self._vm_name, self._name = snapshots, vm, vm_name, name
         self._log, self._cancel = log, cancel
 
-    def quiesced(self) -> tuple[SnapshotId | None, str | None]:
+    def quiesced(self) -> tuple[SnapshotId | None, Message | None]:
         """Return a quiesced snapshot, or why the guest cannot be quiesced."""
         timings = self._snapshots.timings
         attempts = timings.quiesce_attempts
@@ -298,7 +305,7 @@ class _Creation:
             except vmodl.MethodFault as fault:
                 if not _is_about_quiescing(fault):
                     raise
-                reason = fault_text(fault)
+                reason = fault_reason(fault)
                 hopeless = isinstance(fault, vim.fault.ToolsUnavailable)
             if hopeless or attempt == attempts:
                 break

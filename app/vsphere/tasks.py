@@ -20,6 +20,7 @@ from app.vsphere.errors import PlatformRefused, PlatformTaskTimedOut
 from app.vsphere.faults import CONNECTION_FAILURES, FAILURES, FOREIGN
 from app.vsphere.properties import read, read_many
 from app.vsphere.session import Connection, VSphereSession
+from app.vsphere.words import Operation
 
 _LONG_WAIT_S = 30
 """Seconds that the platform may hold a wait, as the protocols page says."""
@@ -60,8 +61,7 @@ class Deadline:
 class Waiting:
     """How to wait for one task."""
 
-    operation: str
-    """Imperative, for the error: ``create a snapshot``."""
+    operation: Operation
     deadline: Deadline
     cancel: CancelToken | None = None
     """None: the wait cannot be cancelled."""
@@ -114,7 +114,7 @@ def wait_for_end(session: VSphereSession, task: str, deadline: Deadline) -> None
         OSError, http.client.HTTPException: the platform was unreachable for too long.
     """
     with contextlib.suppress(vmodl.MethodFault, PlatformRefused):
-        wait_for_task(session, task, Waiting(operation="end a task", deadline=deadline))
+        wait_for_task(session, task, Waiting(operation=Operation.END_TASK, deadline=deadline))
 
 
 def _ask_to_stop(session: VSphereSession, task: str) -> None:

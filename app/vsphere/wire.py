@@ -11,6 +11,7 @@ from pyVmomi import VmomiSupport
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from app.core.patience import Patience
+from app.domain.reasons import http_reason
 from app.vsphere.answers import (
     AnswerUnusable,
     Content,
@@ -22,6 +23,7 @@ from app.vsphere.answers import (
 from app.vsphere.certificates import Endpoint, VerifiedConnection
 from app.vsphere.errors import NotVSphere
 from app.vsphere.faults import is_outage, is_unavailable
+from app.vsphere.reasons import NO_KNOWN_VERSION
 
 T = TypeVar("T")
 
@@ -239,7 +241,7 @@ def negotiated_version(endpoint: Endpoint) -> str:
     for version in VmomiSupport.GetServiceVersions("vim25"):
         if VmomiSupport.versionIdMap[version] in offered:
             return str(version)
-    raise NotVSphere(address=endpoint.address, detail="it offers no known version of the vim25 interface")
+    raise NotVSphere(address=endpoint.address, detail=NO_KNOWN_VERSION)
 
 
 def _versions_document(endpoint: Endpoint, context: ssl.SSLContext) -> str:
@@ -250,7 +252,7 @@ def _versions_document(endpoint: Endpoint, context: ssl.SSLContext) -> str:
             if response.status >= 500:  # vSphere's own proxy says so while the services behind it start
                 raise StatusRefused(response.status, response.reason)
             if response.status != 200:
-                raise NotVSphere(address=endpoint.address, detail=f"HTTP status {response.status}")
+                raise NotVSphere(address=endpoint.address, detail=http_reason(response.status, response.reason))
             return response.read(_VERSIONS_LIMIT_BYTES).decode("utf-8", "replace")
     finally:
         connection.close()

@@ -7,6 +7,7 @@ from PySide6.QtGui import QPageLayout, QPageSize, QPdfWriter, QTextDocument
 
 from app.core.durable import replace_durably
 from app.domain.errors import OperationalError
+from app.domain.reasons import reason_of
 
 _MARGIN_MM = 20.0
 
@@ -49,4 +50,4 @@ def save_privately(path: Path, data: bytes) -> None:
     try:
         replace_durably(path, data)
     except OSError as error:
-        raise RecoveryKeyNotWritten(path=path, detail=error.strerror or error) from error
+        raise RecoveryKeyNotWritten(path=path, detail=reason_of(error)) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from app.core.sheets import Cell, SheetFile
+from app.domain.reasons import reason_of
 from app.workers.asker import Failure
 from app.workers.door import DoorClient
 from app.workers.errors import ListNotWritten
@@ -83,8 +84,7 @@ class SheetWriter:
             except (OSError, ValueError) as error:  # a path with a NUL character is a ValueError
                 with self._lock:
                     self._discard()
-                detail = (error.strerror if isinstance(error, OSError) else None) or str(error)
-                raise ListNotWritten(path=self.path, detail=detail) from error
+                raise ListNotWritten(path=self.path, detail=reason_of(error)) from error
             # Looked at once the lock is free: who gave up meanwhile found it taken, and left the file to us.
             if self._is_given_up:
                 with self._lock:

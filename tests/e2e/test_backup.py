@@ -95,7 +95,7 @@ def test_without_permission_no_disk_travels_unencrypted(stage: Stage) -> None:
     report = finished(stage.engine, task)
     assert report.task.state is TaskState.FAILED
     assert report.task.error is not None
-    assert "unencrypted" in dict(report.task.error.params)["reasons"]
+    assert "unencrypted" in str(dict(report.task.error.params)["reasons"])
 
 
 def test_the_documented_states_come_in_their_order(stage: Stage) -> None:

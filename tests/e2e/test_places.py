@@ -85,7 +85,7 @@ def test_an_older_host_gets_an_older_version_and_the_plan_says_so(open_fresh_sta
         PlanRestore(standby=stage.standby, point=made.point.id, platform=stage.platform, target=target)
     )
     assert planned is not None
-    assert any("vmx-21" in warning and "vmx-19" in warning for warning in planned.warnings)
+    assert any("vmx-21" in warning and "vmx-19" in warning for warning in map(str, planned.warnings))
     report = restored(stage, made, target)
     assert report.task.state is TaskState.COMPLETED, explain(report)
     assert any("vmx-19" in line.text for line in report.log)

@@ -44,8 +44,10 @@ from app.domain.vms import (
     VmPlacement,
     VmSummary,
 )
+from app.domain.words import Done
 from tests.support.local_disks import LocalDisk
 from tests.support.local_host import LocalHost, LocalSnapshot
+from tests.support.said import said
 
 PASSWORD = "correct horse"
 
@@ -160,7 +162,7 @@ class LocalSession:
                 self._host.freeze(found, name, "half")
                 raise PlatformUnreachable(address=self._host.address, port=443, detail="the connection was lost")
             if self._faults.strike("snapshot_failures"):
-                raise SnapshotFailed(vm=found.name, operation="created", detail="no space")
+                raise SnapshotFailed(vm=found.name, operation=Done.CREATED, detail="no space")
             failed = quiesce and self._faults.strike("quiesce_failures")
             shot = self._host.freeze(found, name, "made by Standfast")
         self._faults.call("snapshot_created")
@@ -168,7 +170,7 @@ class LocalSession:
             snapshot=SnapshotId(shot.id),
             disks=tuple(_virtual(disk) for disk in shot.disks.values()),
             crash_consistent=not quiesce or failed,
-            quiesce_failure="the guest did not answer" if failed else None,
+            quiesce_failure=said("the guest did not answer") if failed else None,
         )
 
     def frozen_disks(self, vm: VmId, snapshot: SnapshotId) -> tuple[VirtualDisk, ...]:
@@ -352,7 +354,7 @@ def _virtual(disk: LocalDisk) -> VirtualDisk:
         capacity_bytes=disk.capacity_bytes,
         path=disk.file,
         thin=True,
-        unsupported_reason=disk.unsupported_reason,
+        unsupported_reason=None if disk.unsupported_reason is None else said(disk.unsupported_reason),
         change_id=disk.tracking.change_id,
     )
 

@@ -30,6 +30,12 @@ def _texts_in(tree: ast.Module) -> Iterator[str]:
             names = {target.id for target in node.targets if isinstance(target, ast.Name)}
             if names & _TEMPLATES:
                 yield from _literal(node.value)
+        elif isinstance(node, ast.ClassDef) and "Word" in {
+            base.id for base in node.bases if isinstance(base, ast.Name)
+        }:
+            for member in node.body:
+                if isinstance(member, ast.Assign):
+                    yield from _literal(member.value)
 
 
 def _call_texts(node: ast.Call) -> Iterator[str]:
@@ -47,5 +53,5 @@ def _literal(node: ast.expr) -> Iterator[str]:
 
 
 def placeholders(text: str) -> set[str]:
-    """Return the names in braces."""
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+    """Return the names in braces; those that only choose between singular and plural are no more than grammar."""
+    return {name for _, name, spec, _ in string.Formatter().parse(text) if name and "/" not in (spec or "")}

@@ -17,6 +17,7 @@ from app.engine import messages
 from app.engine.backup.audit import AuditResult, compare_blocks, draw_blocks
 from app.engine.backup.plan import BackupPlan, DiskPlan
 from app.engine.platforms.disks import DiskOpener
+from app.engine.reasons import MapSource
 from app.engine.settings import EngineSettings
 from app.repository import Repository
 from app.repository.errors import DataDamaged, PointDamaged, PointMissing
@@ -94,7 +95,7 @@ class ChangeQuery:
             try:
                 extents = self._ask(one.disk, one.since)
             except ChangeTrackingLost as error:
-                reason = messages.WHOLE_CHANGES_LOST.fill(disk=one.disk.label, detail=error.message)
+                reason = messages.WHOLE_CHANGES_LOST.fill(disk=one.disk.label, detail=error)
                 plan = plan.with_whole(one.disk.key, reason)
                 continue
             known[one.disk.key] = DiskExtents(plan=one, extents=extents, by_tracking=True)
@@ -113,13 +114,13 @@ class ChangeQuery:
         disk = one.disk
         if self._tracking_wanted and one.map_trusted and disk.change_id is not None:
             try:
-                return self._whole(one, self._ask(disk, None), "change tracking")
+                return self._whole(one, self._ask(disk, None), MapSource.TRACKING)
             except ChangeTrackingLost:
                 pass  # the transport may still know
         with self._opener.reader(self.address(disk)) as reader:
             found = reader.allocated_extents()
         if found is not None:
-            return self._whole(one, tuple(clip(found, disk.capacity_bytes)), "transport")
+            return self._whole(one, tuple(clip(found, disk.capacity_bytes)), MapSource.TRANSPORT)
         self._context.log.info(messages.EVERYTHING_IS_READ, disk=disk.label, capacity=disk.capacity_bytes)
         everything = (Extent(0, disk.capacity_bytes),) if disk.capacity_bytes else ()
         return DiskExtents(plan=one, extents=everything, by_tracking=False)
@@ -132,7 +133,7 @@ class ChangeQuery:
         )
         return tuple(clip(extents, disk.capacity_bytes))
 
-    def _whole(self, one: DiskPlan, extents: tuple[Extent, ...], source: str) -> DiskExtents:
+    def _whole(self, one: DiskPlan, extents: tuple[Extent, ...], source: MapSource) -> DiskExtents:
         disk = one.disk
         self._context.log.info(
             messages.ALLOCATED_FOUND,
@@ -141,7 +142,7 @@ class ChangeQuery:
             capacity=disk.capacity_bytes,
             source=source,
         )
-        return DiskExtents(plan=one, extents=extents, by_tracking=source == "change tracking")
+        return DiskExtents(plan=one, extents=extents, by_tracking=source is MapSource.TRACKING)
 
 
 class Auditor:

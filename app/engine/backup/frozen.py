@@ -11,7 +11,7 @@ from app.core.patience import Patience
 from app.domain.errors import OperationalError, SnapshotGone
 from app.domain.identity import belongs
 from app.domain.ids import VmId
-from app.domain.messages import LogLevel, Message, MessageKind
+from app.domain.messages import LogLevel, Message, MessageKind, listed
 from app.domain.restore_point import HistoryMark, PointDisk, RestorePoint, VmFacts
 from app.domain.rules import ProtectedVm
 from app.domain.states import TaskState, TransportMode
@@ -98,7 +98,7 @@ class FrozenBackup:
         )
         self._context.log.info(messages.CONFIGURATION_SAVED, files=", ".join(sorted(saved.files)))
         if saved.missing:
-            self._context.log.warning(messages.CONFIGURATION_INCOMPLETE, missing="; ".join(saved.missing))
+            self._context.log.warning(messages.CONFIGURATION_INCOMPLETE, missing=listed(saved.missing))
         return saved
 
     # --- what to read --------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class FrozenBackup:
             went_back = self.patience.through(lambda: hypervisor.reverted_since(self.request.vm, since))
             return messages.WHOLE_WENT_BACK if went_back else None
         except OperationalError as error:
-            self._context.log.warning(messages.REVERTS_UNKNOWN, detail=error.message)
+            self._context.log.warning(messages.REVERTS_UNKNOWN, detail=error)
             return None
 
     def _choose_chain(self) -> tuple[str, Sequence[RestorePoint]]:
@@ -178,7 +178,7 @@ class FrozenBackup:
         if plan.parent is not None:
             problem = parent_problem(self.repository, plan.parent, plan)
             if problem is not None:
-                plan = plan.without_parent(messages.WHOLE_PARENT_DAMAGED, detail=problem.message)
+                plan = plan.without_parent(messages.WHOLE_PARENT_DAMAGED, detail=problem)
                 self._tell(plan)
         known = self._completed(plan, known)
         plan, known = self._healed(plan, known)
@@ -211,7 +211,7 @@ class FrozenBackup:
                 if not one.by_tracking or not auditor.finds_lie(one):
                     continue
             except UNUSABLE_PARENT as error:
-                reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
+                reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error)
                 plan = plan.with_whole(one.plan.disk.key, reason)
                 continue
             self.caught_lie = True
@@ -262,7 +262,7 @@ class FrozenBackup:
         except SnapshotGone:
             raise
         except OperationalError as error:
-            self._context.log.warning(messages.SNAPSHOT_NOT_CHECKED, detail=error.message)
+            self._context.log.warning(messages.SNAPSHOT_NOT_CHECKED, detail=error)
 
     def _draft(self, plan: BackupPlan) -> PointDraft:
         off = self.details.summary.power_state is PowerState.OFF
@@ -324,7 +324,7 @@ class FrozenBackup:
     ) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         """Read the disk whole whose parent turned out damaged; what was stored already is found again."""
         label = known[problem.key].plan.disk.label
-        reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause.message)
+        reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=label, detail=problem.cause)
         plan = plan.with_whole(problem.key, reason)
         self._tell(plan)
         self._context.log.info(messages.WRITING_AGAIN)

@@ -29,7 +29,7 @@ def with_lost_extents(
         try:
             lost = repository.lost_extents(one.plan.parent, key)
         except UNUSABLE_PARENT as error:
-            reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error.message)
+            reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error)
             plan = plan.with_whole(key, reason)
             continue
         if lost:

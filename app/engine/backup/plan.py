@@ -15,6 +15,7 @@ from app.domain.restore_point import PointDisk, RestorePoint
 from app.domain.states import BackupKind
 from app.domain.vms import VirtualDisk
 from app.engine import messages
+from app.engine.reasons import BAD_CHANGE_ID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +152,7 @@ def _why_not_later(label: str, now: str, then: str) -> Message | None:
     try:
         current, earlier = ChangeId.parse(now), ChangeId.parse(then)
     except ValueError as error:
-        return messages.WHOLE_CHANGES_LOST.fill(disk=label, detail=error)
+        return messages.WHOLE_CHANGES_LOST.fill(disk=label, detail=BAD_CHANGE_ID.fill(details=str(error)))
     if not current.comparable_with(earlier):
         return messages.WHOLE_TRACKING_RESET.fill(disk=label)
     if current.sequence <= earlier.sequence:

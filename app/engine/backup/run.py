@@ -228,7 +228,7 @@ class BackupRun:
         try:
             mark = hypervisor.history_mark()
         except OperationalError as error:
-            self._task.log.warning(messages.HISTORY_NOT_MARKED, detail=error.message)
+            self._task.log.warning(messages.HISTORY_NOT_MARKED, detail=error)
             return None
         platform = self._platform
         self._services.clock_watch.note_other(
@@ -247,7 +247,7 @@ class BackupRun:
                 if hypervisor.reset_change_tracking(self._request.vm, log=context.log, cancel=context.cancel):
                     context.log.info(messages.TRACKING_RESET)
         except OperationalError as error:
-            context.log.warning(messages.TRACKING_RESET_FAILED, detail=error.message)
+            context.log.warning(messages.TRACKING_RESET_FAILED, detail=error)
 
     def _note(self, point: RestorePoint) -> None:
         """Tell of the point; a catalog that fails now takes nothing from it, for the repository is the truth."""
@@ -257,5 +257,5 @@ class BackupRun:
             catalog.points.put(self._request.standby, self._request.target_path, point)
             catalog.tasks.set_point(context.task, point.id)
         except OperationalError as error:
-            context.log.warning(messages.POINT_NOT_LISTED, detail=error.message)
+            context.log.warning(messages.POINT_NOT_LISTED, detail=error)
         context.bus.publish(RestorePointCommitted(at=context.clock.now(), task=context.task, point=point.id))

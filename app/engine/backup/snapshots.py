@@ -135,7 +135,7 @@ class SnapshotScope:
                 settings=self._settings,
             )
         except OperationalError as error:
-            context.log.error(messages.SNAPSHOT_LEFT, snapshot=snapshot, detail=error.message)
+            context.log.error(messages.SNAPSHOT_LEFT, snapshot=snapshot, detail=error)
             return False
         close_entry(self._journal, context.task)
         context.log.info(messages.SNAPSHOT_REMOVED, snapshot=snapshot)
@@ -170,7 +170,7 @@ class SnapshotScope:
             close_entry(self._journal, context.task)
             return False
         except OperationalError as error:
-            context.log.warning(messages.SNAPSHOT_UNSURE, detail=error.message)
+            context.log.warning(messages.SNAPSHOT_UNSURE, detail=error)
             return False
         else:
             close_entry(self._journal, context.task)
@@ -218,7 +218,7 @@ class TrackingSwitch:
         except VmNotFound:
             close_entry(self._journal, self._entry)
         except OperationalError as error:
-            context.log.warning(messages.SNAPSHOT_UNSURE, detail=error.message)
+            context.log.warning(messages.SNAPSHOT_UNSURE, detail=error)
         else:
             close_entry(self._journal, self._entry)
 
@@ -244,7 +244,7 @@ def remove_patiently(
         except OperationalError as error:
             if not error.retryable or clock.monotonic() + settings.snapshot_removal_pause_s >= deadline:
                 raise
-            log.warning(messages.SNAPSHOT_REMOVAL_AGAIN, snapshot=snapshot, detail=error.message)
+            log.warning(messages.SNAPSHOT_REMOVAL_AGAIN, snapshot=snapshot, detail=error)
             clock.sleep(settings.snapshot_removal_pause_s)
         else:
             return
@@ -371,7 +371,7 @@ class SnapshotRemover:
                 snapshot.vm, snapshot.id, deadline_s=self._settings.snapshot_removal_deadline_s
             )
         except SnapshotFailed as error:
-            log.error(messages.ORPHAN_LEFT, name=snapshot.name, detail=error.message)
+            log.error(messages.ORPHAN_LEFT, name=snapshot.name, detail=error)
             return False
         if not _is_for_tracking(snapshot):  # there may be another of that VM
             close_entry(self._journal, owner)

@@ -14,6 +14,7 @@ from app.engine.handlers import handles
 from app.engine.platforms.identification import recorded_for_backup
 from app.engine.platforms.sessions import Sessions
 from app.engine.ports import Catalog
+from app.engine.reasons import NEITHER_RULE_NOR_DRAFT
 from app.engine.rules.drafts import rule_of
 from app.engine.rules.errors import RuleUnknown
 from app.engine.rules.points import RulePoints
@@ -63,7 +64,7 @@ class DoctorHandlers:
         if query.draft is not None:
             return rule_of(query.draft, query.rule or RuleId(""), self._clock.now())
         if query.rule is None:
-            raise RequestRefused(detail="neither a rule nor a draft is named")
+            raise RequestRefused(detail=NEITHER_RULE_NOR_DRAFT)
         known = self._catalog.rules.get(query.rule)
         if known is None:
             raise RuleUnknown(rule=query.rule)

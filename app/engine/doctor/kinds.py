@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from app.contract.doctor import Finding, Severity
 from app.domain.errors import OperationalError
+from app.domain.messages import param_values, sentence
 
 
 class FindingKind:
@@ -21,14 +22,14 @@ class FindingKind:
         Raises:
             KeyError: a template names a parameter that was not given.
         """
-        texts = {name: str(value) for name, value in params.items()}
-        cls.message_template.format_map(texts)
-        cls.hint_template.format_map(texts)
+        values = param_values(params)
+        sentence(cls.message_template, values)
+        sentence(cls.hint_template, values)
         return Finding(
             severity=cls.severity,
             subject=subject,
             code=cls.code,
-            params=tuple(sorted(texts.items())),
+            params=values,
             message=cls.message_template,
             hint=cls.hint_template,
         )
@@ -180,7 +181,7 @@ class PortClosed(FindingKind):
 
     code = "doctor.port_closed"
     severity = Severity.WARNING
-    message_template = "Port {port} cannot be reached from this machine: {detail}"
+    message_template = "Port {port} cannot be reached from this machine: {detail}."
     hint_template = (
         "Let this machine reach TCP port 902 of every ESXi host, and resolve its name; until then disks are read "
         "over HTTPS, which is slower, and cannot be restored."
@@ -267,7 +268,7 @@ class DiskLeftOut(FindingKind):
 
     code = "doctor.disk_left_out"
     severity = Severity.WARNING
-    message_template = "{disk} is left out of backups: {reason}"
+    message_template = "{disk} is left out of backups: {reason}."
     hint_template = "Change the disk's mode to dependent, or back its data up from inside the guest."
 
 

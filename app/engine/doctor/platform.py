@@ -10,8 +10,9 @@ from app.core.hypervisor import Examinable, Hypervisor, MarkedHistory
 from app.domain.clocks import differs
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
+from app.domain.messages import Message
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
-from app.domain.systemerrors import system_words
+from app.domain.reasons import reason_of
 from app.engine.doctor import kinds as k
 
 OLDEST_API = (6, 5)
@@ -20,16 +21,16 @@ _CONNECT_TIMEOUT_S = 4.0
 _MOST_HOSTS = 64
 
 Connect = Callable[[], Hypervisor]
-PortProbe = Callable[[str, int], str | None]
+PortProbe = Callable[[str, int], Message | None]
 """Connects to a TCP port; returns why that failed, or None."""
 
 
-def probe_port(host: str, port: int) -> str | None:
+def probe_port(host: str, port: int) -> Message | None:
     """Connect to a TCP port and hang up; return why that failed, or None."""
     try:
         socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S).close()
     except (OSError, UnicodeError) as error:
-        return system_words(error)
+        return reason_of(error)
     return None
 
 

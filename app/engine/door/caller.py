@@ -21,6 +21,7 @@ from app.contract.frames import (
     encode_frame,
     receive_frame,
 )
+from app.contract.reasons import ANSWER_TOO_LONG, BUG, REQUEST_UNREADABLE
 from app.contract.wire import UnreadableMessage, refusal, serve
 
 _log = logging.getLogger(__name__)
@@ -108,12 +109,12 @@ class Caller:
         try:
             reply = serve(self._door, frame.payload)
             if len(reply) > MAX_REPLY_BYTES:
-                reply = refusal(EngineFault(detail=f"an answer of {len(reply)} bytes is too long"))
+                reply = refusal(EngineFault(detail=ANSWER_TOO_LONG.fill(bytes=len(reply))))
         except UnreadableMessage as error:
-            reply = refusal(EngineFault(detail=f"the request cannot be read: {error}"))
+            reply = refusal(EngineFault(detail=REQUEST_UNREADABLE.fill(details=str(error))))
         except Exception as bug:  # noqa: BLE001 - a bug ends one request, not the engine; the traceback is kept
             _log.exception("a request over the door failed")
-            reply = refusal(EngineFault(detail=type(bug).__name__))
+            reply = refusal(EngineFault(detail=BUG.fill(kind=type(bug).__name__)))
         self._put(Frame(Kind.REPLY, reply, frame.number), of_request=True)
 
     def _subscribe(self, number: int) -> bool:

@@ -14,8 +14,10 @@ from app.contract.endpoint import Endpoint
 from app.contract.errors import DoorUnusable
 from app.contract.frames import Ended
 from app.contract.handshake import OtherVersion, Stranger, receive_caller
+from app.contract.reasons import FOLDER_REFUSED
 from app.contract.wire import encode_event
 from app.domain.events import Event
+from app.domain.reasons import reason_of
 from app.engine.door.caller import Caller
 from app.engine.door.listening import Listening, open_endpoint
 from app.engine.door.peers import is_same_user
@@ -64,7 +66,7 @@ class DoorServer:
         try:
             listening = open_endpoint(folder, use_tcp=use_tcp)
         except OSError as error:
-            raise DoorUnusable(detail=f"{folder}: {error.strerror or error}") from error
+            raise DoorUnusable(detail=FOLDER_REFUSED.fill(folder=folder, reason=reason_of(error))) from error
         server = cls(door, listening, folder)
         server._start()
         return server

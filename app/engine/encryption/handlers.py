@@ -71,9 +71,7 @@ class EncryptionHandlers:
             try:
                 count += self._points.agree(standby.id, found.place.target_path).count
             except OperationalError as error:
-                log.warning(
-                    messages.REPOSITORY_UNREAD, directory=found.place.target_path or "/", detail=error.message
-                )
+                log.warning(messages.REPOSITORY_UNREAD, directory=found.place.target_path or "/", detail=error)
         self._encryption_changed(standby)
         return UnlockReport(
             opened=tuple(found.place.target_path for found, _ in attempt.opened),

@@ -22,6 +22,7 @@ from app.engine.errors import (
     RequestRefused,
 )
 from app.engine.ports import StandbyStore
+from app.engine.reasons import ENCRYPTED_ALREADY
 from app.engine.standbys.filesystems import check_root, find_repositories
 from app.engine.standbys.repositories import Repositories
 from app.repository import (
@@ -168,7 +169,7 @@ class EncryptionService:
         """
         with self._changing:
             if standby.is_encrypted:
-                raise RequestRefused(detail=f"{standby.name} is encrypted already")
+                raise RequestRefused(detail=ENCRYPTED_ALREADY.fill(standby=standby.name))
             check_root(standby)
             self._refuse_plain(standby)
             changed = self._with_new_passphrase(standby, passphrase, hide_names=hide_names)

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from app.core.durable import rename_to_new, sync_directory, unlink
 from app.core.processlock import ProcessLock
+from app.domain.reasons import reason_of
 from app.engine.export.errors import ExportExists, ExportFailed, ExportUnderWay
 
 _CLAIM_SUFFIX: Final = ".standfast-export"
@@ -51,7 +52,7 @@ class ExportClaim:
         try:
             self._lock = _take(target)
         except OSError as error:
-            raise ExportFailed(file=target, detail=error.strerror or error) from error
+            raise ExportFailed(file=target, detail=reason_of(error)) from error
         self.scratch = self._new_scratch()
         try:
             if os.path.lexists(target):

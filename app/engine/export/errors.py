@@ -15,7 +15,7 @@ class ExportFailed(OperationalError):
     """A file could not be written."""
 
     code = "export.failed"
-    message_template = "{file} could not be written: {detail}"
+    message_template = "{file} could not be written: {detail}."
     hint_template = "Check the free space and the rights of the folder, then export again."
     retryable = True
 

@@ -15,10 +15,12 @@ from app.core.privatefiles import PRIVATE_UMASK, create_private
 from app.core.progress import Progress
 from app.core.rawfile import RawFileWriter
 from app.domain.images import ImageFormat
+from app.domain.reasons import reason_of
 from app.domain.restore_point import PointDisk
 from app.engine.export.claims import ExportClaim
 from app.engine.export.errors import ConverterMissing, ExportFailed
 from app.engine.export.formats import format_of
+from app.engine.reasons import CONVERTER_FAILED
 from app.nbd.exports import Export
 from app.nbd.server import NbdServer
 from app.repository import PointReader
@@ -64,14 +66,14 @@ def export_disk(
                 _convert(reader, disk, held.scratch, image, progress, cancel)
             held.finish()
         except OSError as error:
-            raise ExportFailed(file=target, detail=error.strerror or error) from error
+            raise ExportFailed(file=target, detail=reason_of(error)) from error
 
 
 def _write_raw(
     reader: PointReader, disk: PointDisk, target: Path, progress: Progress, cancel: CancelToken
 ) -> None:
     def refused(error: OSError) -> ExportFailed:
-        return ExportFailed(file=target, detail=error.strerror or error)
+        return ExportFailed(file=target, detail=reason_of(error))
 
     with closing(RawFileWriter(target, disk.capacity_bytes, failure=refused)) as file:
         reader.copy_disk(disk.key, file, write_zeros=False, progress=progress, cancel=cancel)
@@ -125,8 +127,9 @@ def _run(command: list[str], capacity_bytes: int, target: Path, progress: Progre
                 process.kill()
                 process.wait()
         if process.returncode:
-            lines = decode_output(notes.read_bytes()).strip().splitlines()
-            raise ExportFailed(file=target, detail=lines[-1] if lines else f"status {process.returncode}")
+            said = decode_output(notes.read_bytes()).strip()
+            detail = CONVERTER_FAILED.fill(status=process.returncode, details=said)
+            raise ExportFailed(file=target, detail=detail)
         progress.advance(done_bytes=capacity_bytes - reported)
     finally:
         with suppress(OSError):

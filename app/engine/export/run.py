@@ -12,6 +12,7 @@ from app.engine.export.claims import ExportClaim
 from app.engine.export.files import export_disk
 from app.engine.export.formats import format_of
 from app.engine.points.reading import opened_point
+from app.engine.reasons import DISKS_NOT_HELD, NO_FOLDER
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import ExportSpec
@@ -37,7 +38,7 @@ class ExportRun:
         self._task.stages.enter(TaskState.PREPARING)
         folder = Path(request.folder)
         if not folder.is_dir():
-            raise RequestRefused(detail=f"there is no folder {folder}.")
+            raise RequestRefused(detail=NO_FOLDER.fill(folder=folder))
         with (
             self._repositories.lease(request.standby, request.target_path, context.cancel) as repository,
             opened_point(repository, request.point, context.log) as reader,
@@ -62,7 +63,7 @@ class ExportRun:
             return point.disks
         found = [point.disk(key) for key in self._request.disks]
         if any(disk is None for disk in found):
-            raise RequestRefused(detail="the restore point does not hold all of these disks.")
+            raise RequestRefused(detail=DISKS_NOT_HELD)
         return [disk for disk in found if disk is not None]
 
     def _file_name(self, point: RestorePoint, disk: PointDisk) -> str:

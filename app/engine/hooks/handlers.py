@@ -4,10 +4,12 @@ import threading
 
 from app.contract.hooks import ReadHooks, SetHooks
 from app.domain.hooks import AllHooks, Hooks
+from app.domain.messages import listed
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
 from app.engine.hooks.run import HooksNotReadable, keep_hooks, read_hooks
 from app.engine.ports import RuleStore, SettingsStore
+from app.engine.reasons import NO_RULE
 
 
 class HookHandlers:
@@ -23,9 +25,9 @@ class HookHandlers:
         hooks, rule = command.hooks, command.rule
         problems = hooks.problems() if hooks is not None else ()
         if problems:
-            raise RequestRefused(detail="; ".join(f"{field}: {reason}" for field, reason in problems))
+            raise RequestRefused(detail=listed(reason for _, reason in problems))
         if rule is not None and self._rules.get(rule) is None:
-            raise RequestRefused(detail=f"there is no rule {rule}")
+            raise RequestRefused(detail=NO_RULE.fill(rule=rule))
         with self._lock:
             try:
                 known = self._all_hooks()

@@ -10,7 +10,8 @@ import msgspec
 from app.core.context import TaskContext
 from app.domain.errors import OperationalError, TaskCancelled
 from app.domain.hooks import AllHooks, HookCommand, Hooks, command_words
-from app.domain.messages import MessageKind
+from app.domain.messages import Message, MessageKind
+from app.domain.reasons import reason_of
 from app.engine.hooks.process import Outcome, run_command
 from app.engine.ports import SettingsStore
 
@@ -24,6 +25,11 @@ AFTER_AGAIN = MessageKind("hook.after_again", "The command after the backup fail
 AFTER_FAILED = MessageKind("hook.after_failed", "The command after the backup failed: {reason}")
 HOOK_OUTPUT = MessageKind("hook.output", "Output of the command: {text}")
 HOOK_OUTPUT_CUT = MessageKind("hook.output_cut", "The command wrote more; only its beginning is kept")
+
+NOT_STARTED = MessageKind("hook.not_started", "it could not be started: {reason}")
+TASK_WAS_STOPPED = MessageKind("hook.task_was_stopped", "the task was stopped")
+TOOK_TOO_LONG = MessageKind("hook.took_too_long", "it took longer than {seconds} s")
+EXIT_STATUS = MessageKind("hook.exit_status", "exit status {status}")
 
 _DOCUMENT = "hooks"
 _NEEDED = frozenset(
@@ -177,7 +183,7 @@ class HookRunner:
 
     def _run(
         self, phase: _Phase, hook: HookCommand, given: Mapping[str, str], *, ignores_cancel: bool = False
-    ) -> str | None:
+    ) -> Message | None:
         """Run a hook as often as it needs and may; return why it failed in the end, or None."""
         log = self._context.log
         for attempt in range(hook.retries + 1):
@@ -192,7 +198,7 @@ class HookRunner:
             log.warning(phase.again, reason=reason)
         raise AssertionError("a hook has at least one attempt")
 
-    def _try(self, hook: HookCommand, given: Mapping[str, str], *, ignores_cancel: bool) -> str | None:
+    def _try(self, hook: HookCommand, given: Mapping[str, str], *, ignores_cancel: bool) -> Message | None:
         context = self._context
         try:
             outcome = run_command(
@@ -202,15 +208,15 @@ class HookRunner:
                 cancel=type(context.cancel)() if ignores_cancel else context.cancel,
             )
         except (OSError, ValueError) as error:
-            return f"it could not be started: {error}"
+            return NOT_STARTED.fill(reason=reason_of(error))
         self._log_output(outcome)
         if outcome.is_good:
             return None
         if outcome.was_cancelled:
-            return "the task was stopped"
+            return TASK_WAS_STOPPED.fill()
         if outcome.status is None:
-            return f"it took longer than {hook.time_limit_s:g} s"
-        return f"exit status {outcome.status}"
+            return TOOK_TOO_LONG.fill(seconds=f"{hook.time_limit_s:g}")
+        return EXIT_STATUS.fill(status=outcome.status)
 
     def _log_output(self, outcome: Outcome) -> None:
         lines = [line.rstrip() for line in outcome.output.splitlines() if line.strip()]

@@ -7,8 +7,8 @@ from typing import Final
 
 from app.contract.log import LogEntryRow
 from app.core.sheets import SheetFile
-from app.domain.messages import LogLevel
-from app.domain.units import filled
+from app.domain.messages import LogLevel, sentence_if_possible
+from app.domain.reasons import reason_of
 from app.engine.history.errors import LogNotWritten
 
 COLUMNS: Final = ("Time", "Level", "Subject", "Action", "Message", "Task")
@@ -37,7 +37,7 @@ def write_log(
                 sheet.write([_cells(row, translations, zone)])
                 count += 1
     except OSError as error:
-        raise LogNotWritten(path=path, detail=error.strerror or str(error)) from error
+        raise LogNotWritten(path=path, detail=reason_of(error)) from error
     return count
 
 
@@ -54,10 +54,6 @@ def _cells(row: LogEntryRow, translations: Mapping[str, str], zone: tzinfo | Non
 
 
 def _message(row: LogEntryRow, translations: Mapping[str, str]) -> str:
-    translated = translations.get(row.template)
-    if translated is None:
+    if not row.template:
         return row.line.text
-    try:
-        return filled(translated, row.line.params)
-    except (KeyError, ValueError, IndexError):  # a translation that does not fit: English is better than nothing
-        return row.line.text
+    return sentence_if_possible(row.template, row.line.params, lambda text: translations.get(text, text))

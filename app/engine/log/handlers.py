@@ -18,6 +18,7 @@ from app.engine.log.export import write_log
 from app.engine.log.journal import Journal
 from app.engine.log.search import log_search
 from app.engine.messages import MessageCatalogue
+from app.engine.reasons import PATH_NOT_ABSOLUTE
 
 MOST_ROWS: Final = 1000
 """Rows of one page, whatever is asked for."""
@@ -58,7 +59,7 @@ class LogHandlers:
     def _export(self, command: ExportLog) -> int:
         path = Path(command.path)
         if not path.is_absolute():
-            raise RequestRefused(detail=f"the path {command.path} is not absolute")
+            raise RequestRefused(detail=PATH_NOT_ABSOLUTE.fill(path=command.path))
         rows = self._rows(log_search(command.filter, self._texts))
         count = write_log(path, rows, dict(command.filter.translations), self._zone())
         self._journal.about("", "log.export").info(messages.LOG_EXPORTED, count=count, path=path)

@@ -30,4 +30,5 @@ def _word(text: str, texts: MessageCatalogue, translations: dict[str, str]) -> L
     actions = {
         action for action, name in translations.items() if action not in templates and needle in name.casefold()
     }
-    return LogWord(text=text, codes=frozenset(codes), actions=frozenset(actions))
+    inside = {source for source, name in translations.items() if needle in name.casefold()}
+    return LogWord(text=text, codes=frozenset(codes), templates=frozenset(inside), actions=frozenset(actions))

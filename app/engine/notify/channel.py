@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import Final, Self, TypeVar
 
 from app.core.boundedcalls import BoundedCalls, CallTimedOut
+from app.domain.messages import Message
+from app.engine.notify.reasons import SAYS_TOO_MUCH
 
 T = TypeVar("T")
 
@@ -19,6 +21,10 @@ MOST_BYTES: Final = 1 << 20
 
 class TooLong(OSError):
     """A server says more than it should."""
+
+    def said(self) -> Message:
+        """Return it as a message."""
+        return SAYS_TOO_MUCH.fill()
 
 
 class Channel:
@@ -83,7 +89,7 @@ class MeteredReader(io.RawIOBase):
         line = self._file.readline(-1 if size is None else size)
         self._left_bytes -= len(line)
         if self._left_bytes < 0:
-            raise TooLong("it says more than a server of its kind does")
+            raise TooLong(SAYS_TOO_MUCH.template)
         return line
 
     def close(self) -> None:

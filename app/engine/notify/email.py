@@ -13,10 +13,18 @@ from email.utils import format_datetime, make_msgid
 from app.core.boundedcalls import BoundedCalls
 from app.domain.addresses import BadAddress, ascii_host
 from app.domain.notifications import EmailSettings, MailSecurity
-from app.domain.systemerrors import system_words
-from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, delivered
+from app.domain.reasons import reason_of
+from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, TooLong, delivered
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Notice
+from app.engine.notify.reasons import (
+    ACCOUNT_REFUSED,
+    ADDRESS,
+    ENDED,
+    NOT_SUPPORTED,
+    RECIPIENTS_REFUSED,
+    answer_reason,
+)
 from app.engine.notify.sinks import Trust
 
 _LONGEST_SUBJECT = 200
@@ -109,25 +117,36 @@ class EmailSink:
         try:
             yield
         except ssl.SSLCertVerificationError as error:
-            detail = f"its certificate is not trusted ({error.verify_message})"
-            raise SinkRefused(target=target, detail=detail) from error
+            raise SinkRefused(target=target, detail=reason_of(error)) from error
         except smtplib.SMTPAuthenticationError as error:
-            raise SinkRefused(target=target, detail=f"the account was refused ({error.smtp_code})") from error
+            raise SinkRefused(
+                target=target, detail=ACCOUNT_REFUSED.fill(code=error.smtp_code, details=_reply(error))
+            ) from error
         except smtplib.SMTPNotSupportedError as error:
-            raise SinkRefused(target=target, detail=f"it cannot do what is asked of it ({error})") from error
+            raise SinkRefused(target=target, detail=NOT_SUPPORTED.fill(details=str(error))) from error
         except smtplib.SMTPRecipientsRefused as error:
-            refused = ", ".join(sorted(error.recipients))
+            refused = RECIPIENTS_REFUSED.fill(
+                recipients=", ".join(sorted(error.recipients)), details=str(error.recipients)
+            )
             raise _graded(max(code for code, _ in error.recipients.values()))(
-                target=target, detail=f"the recipients {refused} were refused"
+                target=target, detail=refused
             ) from error
         except smtplib.SMTPResponseException as error:
-            said = error.smtp_error
-            words = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-            raise _graded(error.smtp_code)(target=target, detail=f"{error.smtp_code} {words}") from error
+            reason = answer_reason(error.smtp_code, _reply(error))
+            raise _graded(error.smtp_code)(target=target, detail=reason) from error
         except BadAddress as error:
-            raise SinkFailed(target=target, detail=f"an address cannot be used: {error}") from error
+            raise SinkFailed(target=target, detail=ADDRESS.fill(reason=error)) from error
+        except TooLong as error:
+            raise SinkFailed(target=target, detail=error) from error
+        except smtplib.SMTPServerDisconnected as error:
+            raise SinkFailed(target=target, detail=ENDED.fill(details=str(error))) from error
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            raise SinkFailed(target=target, detail=system_words(error)) from error
+            raise SinkFailed(target=target, detail=reason_of(error)) from error
+
+
+def _reply(error: smtplib.SMTPResponseException) -> str:
+    said = error.smtp_error
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 class _Session(smtplib.SMTP):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from app.domain.addresses import BadAddress, WebAddress, ascii_host, is_local, is_port, is_private
+from app.engine.notify.reasons import PROXY_ADDRESS, PROXY_KIND
 
 _DEFAULT_PORT = 80
 
@@ -58,11 +59,9 @@ def _parsed(text: str) -> Proxy:
         port = parts.port or _DEFAULT_PORT
         host = ascii_host(parts.hostname or "")
     except ValueError as error:
-        raise BadAddress("the proxy that the environment names has no usable address") from error
+        raise BadAddress(PROXY_ADDRESS) from error
     if parts.scheme != "http" or not is_port(port):
-        raise BadAddress(
-            "the environment names a proxy of a kind that is not supported; set NO_PROXY for this server"
-        )
+        raise BadAddress(PROXY_KIND)
     if parts.username is None:
         return Proxy(host=host, port=port)
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -217,7 +217,7 @@ class Notifier:
             _log.info("a notification by %s is tried again: %s", delivery.sink.value, error)
             heapq.heappush(self._deliveries, delivery)
             return
-        self._log.warning(messages.SINK_GAVE_UP, sink=delivery.sink.value, detail=error.message)
+        self._log.warning(messages.SINK_GAVE_UP, sink=delivery.sink.value, detail=error)
         self._bus.publish(
             NotificationFailed(
                 at=self._clock.now(),

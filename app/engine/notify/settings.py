@@ -10,10 +10,12 @@ import msgspec
 from app.core.boundedcalls import BoundedCalls
 from app.core.bus import EventBus
 from app.core.secrets import SecretStore
+from app.domain.messages import listed
 from app.domain.notifications import NotificationSettings, SinkKind
 from app.engine.errors import RequestRefused
 from app.engine.notify.desktop import DesktopSink
 from app.engine.notify.email import EmailSink
+from app.engine.notify.reasons import FIELD
 from app.engine.notify.sinks import Sink, Trust
 from app.engine.notify.webhook import WebhookSink
 from app.engine.ports import SettingsStore
@@ -152,4 +154,4 @@ def refuse_problems(settings: NotificationSettings) -> None:
     """
     problems = settings.problems()
     if problems:
-        raise RequestRefused(detail="; ".join(f"{field}: {reason}" for field, reason in problems))
+        raise RequestRefused(detail=listed(FIELD.fill(field=field, reason=reason) for field, reason in problems))

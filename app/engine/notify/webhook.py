@@ -13,11 +13,12 @@ from app.core.boundedcalls import BoundedCalls
 from app.domain.addresses import WebAddress, web_address
 from app.domain.display import visible
 from app.domain.notifications import WebhookSettings
-from app.domain.systemerrors import system_words
+from app.domain.reasons import http_reason, reason_of
 from app.engine.notify.channel import LIMIT_S, Channel, delivered
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Failure, Notice
 from app.engine.notify.proxies import Proxy, proxy_for
+from app.engine.notify.reasons import ADDRESS, WEBHOOK
 from app.engine.notify.sinks import Trust
 
 SIGNATURE_HEADER = "X-Standfast-Signature"
@@ -65,18 +66,17 @@ class WebhookSink:
         try:
             address = web_address(self._settings.url)
         except ValueError as error:
-            raise SinkFailed(target="webhook", detail=f"the address cannot be used: {error}") from error
+            raise SinkFailed(target=WEBHOOK, detail=ADDRESS.fill(reason=reason_of(error))) from error
         target = address.origin  # the path often is a secret itself
         try:
             status = delivered(self._calls, self._limit_s, lambda channel: self._post(channel, address, notice))
         except ssl.SSLCertVerificationError as error:
-            detail = f"its certificate is not trusted ({error.verify_message})"
-            raise SinkRefused(target=target, detail=detail) from error
+            raise SinkRefused(target=target, detail=reason_of(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise SinkFailed(target=target, detail=system_words(error)) from error
+            raise SinkFailed(target=target, detail=reason_of(error)) from error
         if status not in _OK:
             is_passing = status >= _SERVER_ERROR or status in _TRY_AGAIN
-            raise (SinkFailed if is_passing else SinkRefused)(target=target, detail=f"HTTP status {status}")
+            raise (SinkFailed if is_passing else SinkRefused)(target=target, detail=http_reason(status))
 
     def _post(self, channel: Channel, address: WebAddress, notice: Notice) -> int:
         proxy = proxy_for(address)
@@ -176,7 +176,7 @@ def _failure(failure: Failure) -> dict[str, object]:
         "ended_at": record.ended_at,
         "error": {
             "code": error.code,
-            "params": {name: visible(value) for name, value in error.params},
+            "params": {name: visible(str(value)) for name, value in error.params},
             "message": visible(error.message),
             "hint": visible(error.hint),
             "retryable": error.retryable,

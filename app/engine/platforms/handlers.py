@@ -20,7 +20,6 @@ from app.contract.platforms import (
 from app.core.hypervisor import CertificateSource
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform, PlatformFacts, PlatformSighting
-from app.domain.tasks import TaskError
 from app.domain.vms import VmDetails, VmSummary
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
@@ -28,6 +27,7 @@ from app.engine.platforms.registration import PlatformRegistration, checked_addr
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import note_license
 from app.engine.ports import Catalog
+from app.engine.reasons import NO_CERTIFICATES
 from app.engine.tasks.crashrecovery import CrashRecovery
 from app.engine.tasks.rows import kept_error_row
 
@@ -54,7 +54,7 @@ class PlatformHandlers:
     def _inspect_server(self, query: InspectServer) -> Certificate:
         factory = self._sessions.factory
         if not isinstance(factory, CertificateSource):
-            raise RequestRefused(detail="this kind of platform shows no certificates")
+            raise RequestRefused(detail=NO_CERTIFICATES)
         shown = factory.inspect(checked_address(query.address, query.port), query.port)
         return Certificate(
             thumbprint_sha256=shown.thumbprint_sha256,
@@ -133,9 +133,7 @@ class PlatformHandlers:
 
 
 def _platform_row(platform: Platform, seen: PlatformSighting | None, rule_count: int) -> PlatformRow:
-    error = None
-    if seen is not None and seen.error_code is not None:
-        error = kept_error_row(TaskError(code=seen.error_code, params=seen.error_params))
+    error = None if seen is None or seen.error is None else kept_error_row(seen.error)
     return PlatformRow(
         platform=platform,
         facts=None if seen is None else seen.facts,

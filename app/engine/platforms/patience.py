@@ -2,6 +2,7 @@
 
 from app.core.context import TaskContext
 from app.core.patience import Patience
+from app.domain.messages import Param
 from app.domain.platforms import Platform
 from app.engine import messages
 
@@ -15,7 +16,7 @@ def patience_for(platform: Platform, limit_s: float, context: TaskContext) -> Pa
         context: of the task.
     """
 
-    def say_away(detail: str) -> None:
+    def say_away(detail: Param) -> None:
         if limit_s:
             context.log.warning(
                 messages.PLATFORM_AWAY, address=platform.address, detail=detail, seconds=round(limit_s)

@@ -19,6 +19,7 @@ from app.engine.log.journal import Journal
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import note_license
 from app.engine.ports import PlatformStore, RuleStore
+from app.engine.reasons import PLATFORM_NAMED
 from app.engine.registration.checks import checked_name, refuse_used_by_rules
 
 
@@ -128,7 +129,7 @@ class PlatformRegistration:
             if (other.address, other.port) == (platform.address, platform.port):
                 raise AlreadyRegistered(what=f"{platform.address}:{platform.port}", name=other.name)
             if other.name == platform.name:
-                raise AlreadyRegistered(what=f"a platform named {platform.name}", name=other.name)
+                raise AlreadyRegistered(what=PLATFORM_NAMED.fill(platform=platform.name), name=other.name)
 
 
 def checked_address(address: str, port: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.core.clock import Clock
 from app.core.hypervisor import Examinable, Hypervisor
-from app.domain.errors import OperationalError
+from app.domain.errors import KeptError, OperationalError
 from app.domain.ids import PlatformId
 from app.domain.platforms import PlatformFacts, PlatformSighting
 from app.engine.ports import SightingStore
@@ -40,8 +40,7 @@ class Sightings:
                     facts=facts,
                     license_name=seen.license_name if license_name is None else license_name,
                     vm_count=seen.vm_count if vm_count is None else vm_count,
-                    error_code=None,
-                    error_params=(),
+                    error=None,
                 )
             )
 
@@ -52,8 +51,7 @@ class Sightings:
                 replace(
                     self._last(platform),
                     reachable=False,
-                    error_code=error.code,
-                    error_params=tuple(sorted(error.params.items())),
+                    error=KeptError.of(error),
                 )
             )
 

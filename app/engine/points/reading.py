@@ -18,5 +18,5 @@ def opened_point(repository: Repository, point: PointId, log: TaskLog) -> Iterat
     """
     with repository.open_point(point) as reader:
         if reader.without_lease is not None:
-            log.warning(messages.READ_WITHOUT_LEASE, detail=reader.without_lease.message)
+            log.warning(messages.READ_WITHOUT_LEASE, detail=reader.without_lease)
         yield reader

@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, RuleId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
 from app.domain.states import TaskKind, TaskState
-from app.domain.tasks import LogLine, RestoreTrace, TaskError, TaskRecord, TransferTotals
+from app.domain.tasks import LogLine, RestoreTrace, TaskRecord, TransferTotals
 
 
 class TaskStore(Protocol):
@@ -21,7 +22,7 @@ class TaskStore(Protocol):
         """Note that a task moved to another state."""
         ...
 
-    def set_error(self, task: TaskId, error: TaskError) -> None:
+    def set_error(self, task: TaskId, error: KeptError) -> None:
         """Note why a task fails."""
         ...
 

@@ -11,6 +11,7 @@ from app.engine import messages
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
 from app.engine.log.journal import Journal
+from app.engine.reasons import LIMITS_TOO_SMALL
 from app.engine.settings import EngineSettings
 from app.engine.tasks.dispatcher import Limits
 from app.engine.tasks.manager import TaskManager
@@ -44,7 +45,7 @@ class LimitsHandlers:
     def _change(self, command: ChangeLimits) -> None:
         limits = TaskLimits(tasks=command.max_tasks, buffer_mb=command.transfer_buffer_mib)
         if limits.tasks < 1 or limits.buffer_mb < 1:
-            raise RequestRefused(detail="both limits have to be at least 1")
+            raise RequestRefused(detail=LIMITS_TOO_SMALL)
         limits.check()
         self._keep(limits)
         self._limits = limits

@@ -7,6 +7,7 @@ from app.domain.standbys import Standby
 from app.domain.tasks import TaskRecord
 from app.engine.errors import RequestRefused, StillInUse, UsedByRules
 from app.engine.ports import RuleStore
+from app.engine.reasons import NAME_EMPTY
 
 
 def checked_name(text: str) -> str:
@@ -16,7 +17,7 @@ def checked_name(text: str) -> str:
         RequestRefused: it is empty.
     """
     if not text.strip():
-        raise RequestRefused(detail="a name or an address is empty")
+        raise RequestRefused(detail=NAME_EMPTY)
     return text.strip()
 
 

@@ -11,6 +11,7 @@ from app.domain.ids import VmId
 from app.domain.tasks import RestorePhase, RestoreTrace
 from app.engine import messages
 from app.engine.ports import RestoreJournal
+from app.engine.reasons import ENDED_RIGHT_THEN
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def remove_created(hypervisor: Hypervisor, trace: RestoreTrace, journal: Restore
         hypervisor.destroy_vm(trace.created)
         close_trace(journal, trace)
     except OperationalError as error:
-        log.error(messages.LEFT_VM_NOT_REMOVED, name=trace.created_as, detail=error.message)
+        log.error(messages.LEFT_VM_NOT_REMOVED, name=trace.created_as, detail=error)
     else:
         log.info(messages.LEFT_VM_REMOVED, name=trace.created_as)
 
@@ -100,7 +101,7 @@ def _finish_swap(
     if replaced is not None and names.get(replaced) == trace.name:
         # The rename of the original had not happened: nothing of it was changed but its power state.
         _remove_marked(hypervisor, trace, journal, log)
-        log.warning(messages.ORIGINAL_LEFT_OFF, name=trace.name, detail="the program ended right then.")
+        log.warning(messages.ORIGINAL_LEFT_OFF, name=trace.name, detail=ENDED_RIGHT_THEN)
         return
     if names.get(created) == trace.created_as:
         hypervisor.rename_vm(created, trace.name)

@@ -26,6 +26,7 @@ from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import Successions
 from app.engine.points.reading import opened_point
 from app.engine.ports import RestoreJournal, RuleStore
+from app.engine.reasons import LACKS_DISKS
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
 from app.engine.restore.original import Original
@@ -273,7 +274,7 @@ class RestoreRun:
         try:
             hypervisor.power_on(vm)
         except OperationalError as error:
-            self._context.log.error(messages.NOT_POWERED_ON, name=name, detail=error.message)
+            self._context.log.error(messages.NOT_POWERED_ON, name=name, detail=error)
         else:
             self._context.log.info(messages.POWERED_ON, name=name)
 
@@ -282,7 +283,7 @@ def _pairs(point: RestorePoint, created: CreatedVm, name: str) -> list[_Pair]:
     disks = dict(created.disks)
     missing = [disk.label for disk in point.disks if disk.key not in disks]
     if missing:
-        raise VmCreationFailed(vm=name, detail=f"it lacks {', '.join(missing)}")
+        raise VmCreationFailed(vm=name, detail=LACKS_DISKS.fill(disks=", ".join(missing)))
     return [_Pair(disk, disks[disk.key]) for disk in point.disks]
 
 

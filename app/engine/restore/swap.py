@@ -7,6 +7,7 @@ from app.core.context import TaskContext
 from app.core.hypervisor import Hypervisor, KeptIdentity
 from app.domain.errors import OperationalError
 from app.domain.ids import VmId
+from app.domain.messages import Message, listed
 from app.domain.tasks import RestorePhase, RestoreTrace
 from app.domain.vms import PowerState, SavedConfiguration
 from app.engine import messages
@@ -33,7 +34,7 @@ class Swap:
         saved: SavedConfiguration,
         taken: Callable[[VmId, VmId], None],
         original: Original,
-        lacking: tuple[str, ...],
+        lacking: tuple[Message, ...],
     ) -> None:
         """Prepare.
 
@@ -104,9 +105,7 @@ class Swap:
             self._original.check()
             self._hypervisor.destroy_vm(original.id)
         except OperationalError as error:
-            self._context.log.error(
-                messages.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error.message
-            )
+            self._context.log.error(messages.ORIGINAL_NOT_REMOVED, name=self._target.kept_name, detail=error)
             self._tell_lacking()
         else:
             self._context.log.info(messages.ORIGINAL_REMOVED, name=self._target.name)
@@ -121,13 +120,11 @@ class Swap:
         try:
             lacking = self._hypervisor.give_identity(created, self._saved)
         except OperationalError as error:
-            self._context.log.warning(messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=error.message)
+            self._context.log.warning(messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=error)
             self._tell_lacking()
             return
         if lacking:
-            self._context.log.warning(
-                messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=", ".join(lacking)
-            )
+            self._context.log.warning(messages.IDENTITY_NOT_KEPT, name=self._target.name, detail=listed(lacking))
         else:
             self._context.log.info(messages.IDENTITY_KEPT, name=self._target.name)
 
@@ -146,4 +143,4 @@ class Swap:
             self._hypervisor.power_on(original.id)
             self._context.log.info(messages.POWERED_ON, name=original.name)
         except OperationalError as error:
-            self._context.log.error(messages.ORIGINAL_LEFT_OFF, name=original.name, detail=error.message)
+            self._context.log.error(messages.ORIGINAL_LEFT_OFF, name=original.name, detail=error)

@@ -10,6 +10,7 @@ from app.domain.platforms import Platform
 from app.domain.restore_point import VmFacts
 from app.domain.vms import VmPlacement, VmSummary
 from app.engine.errors import RequestRefused, VmNameTaken
+from app.engine.reasons import NAME_LENGTH
 from app.engine.restore.original import original_among
 
 LONGEST_NAME = 80
@@ -110,7 +111,7 @@ def _placement_over(wish: OverOriginal, facts: VmFacts, original: VmSummary | No
 
 def _check_name(name: str) -> None:
     if not name.strip() or len(name) > LONGEST_NAME:
-        raise RequestRefused(detail=f"a VM's name has 1 to {LONGEST_NAME} characters")
+        raise RequestRefused(detail=NAME_LENGTH.fill(most=LONGEST_NAME))
 
 
 def _refuse_taken(

@@ -21,6 +21,7 @@ from app.engine.errors import RequestRefused
 from app.engine.history.ports import FigureStore
 from app.engine.log.journal import Journal, SubjectLog
 from app.engine.ports import RuleStore
+from app.engine.reasons import NO_VM_NAMED
 from app.engine.rules.drafts import DraftChecker, chosen_vms, policy_of, rule_of
 from app.engine.rules.errors import (
     LastVmOfRule,
@@ -233,7 +234,7 @@ class RuleEditor:
         """
         known = self.rule(rule)
         if not vms:
-            raise RequestRefused(detail="no VM is named")
+            raise RequestRefused(detail=NO_VM_NAMED)
         chosen = members(known, vms)
         if len(chosen) == len(known.vms):
             raise LastVmOfRule(rule=known.name)

@@ -13,6 +13,7 @@ from app.engine import messages
 from app.engine.errors import DisksNotHeld, RequestRefused, VmNameTaken
 from app.engine.log.journal import Journal
 from app.engine.platforms.sessions import Sessions
+from app.engine.reasons import GROUP_TWICE
 from app.engine.restore.planning import RestorePlanner, read_saved
 from app.engine.rules.editing import members
 from app.engine.rules.errors import PointNotOfVm
@@ -61,7 +62,7 @@ class GroupRestorer:
             OperationalError: a restore could not be queued; those before it are.
         """
         if not group or len({one.vm for one in group}) < len(group):
-            raise RequestRefused(detail="a group restore names each VM once, and at least one")
+            raise RequestRefused(detail=GROUP_TWICE)
         names = {one.vm: one.name for one in members(rule, [one.vm for one in group])}
         for one in group:
             self._check(rule, one.vm, one.point, names[one.vm])

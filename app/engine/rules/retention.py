@@ -52,7 +52,7 @@ class RetentionService:
         try:
             self._apply(task, rule, vm)
         except OperationalError as error:
-            task.log.warning(messages.RETENTION_FAILED, detail=error.message)
+            task.log.warning(messages.RETENTION_FAILED, detail=error)
 
     def _apply(self, task: RunningTask, rule: RuleId, vm: VmId) -> None:
         known = self._rules.get(rule)

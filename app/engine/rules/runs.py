@@ -75,7 +75,7 @@ class RuleRuns:
             names.append(one.name)
         if names:
             log = self._journal.about(rule.name, "rule.run_now", rule=rule.id)
-            log.info(messages.RULE_RUN_NOW, kind=kind.value, vms=", ".join(names))
+            log.info(messages.RULE_RUN_NOW, kind=kind, vms=", ".join(names))
         return tuple(tasks)
 
     def run_planned(
@@ -95,7 +95,7 @@ class RuleRuns:
             try:
                 self.queue(rule, one, kind)
             except OperationalError as error:
-                log.error(messages.RULE_RUN_NOT_QUEUED, vm=one.name, detail=error.message)
+                log.error(messages.RULE_RUN_NOT_QUEUED, vm=one.name, detail=error)
             else:
                 begun.append(one)
         return begun, skipped

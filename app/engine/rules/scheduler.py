@@ -158,7 +158,7 @@ class Scheduler:
             begun, _ = self._runs.run_planned(rule, vms, run.kind, shown_moment(run.at, zone))
             if begun:
                 names = ", ".join(one.name for one in begun)
-                log.info(messages.RULE_RUN_DUE, at=shown_moment(run.at, zone), kind=run.kind.value, vms=names)
+                log.info(messages.RULE_RUN_DUE, at=shown_moment(run.at, zone), kind=run.kind, vms=names)
             return
         made_up = missed_run(policy, since, now, zone) if policy.run_missed_on_start else None
         if made_up is not None:
@@ -168,7 +168,7 @@ class Scheduler:
                 messages.RULE_RUN_MADE_UP,
                 count=missed,
                 since=shown_moment(due[0].at, zone),
-                kind=made_up.kind.value,
+                kind=made_up.kind,
                 vms=names,
             )
             return

@@ -19,11 +19,14 @@ from app.core.closing import (
 )
 from app.domain.errors import StandbyUnavailable
 from app.domain.ids import StandbyId
+from app.domain.messages import Message, listed
+from app.domain.reasons import reason_of
 from app.domain.standbys import Standby
 from app.domain.states import TaskState
 from app.engine import messages
 from app.engine.errors import EntriesNotClosed, LinkedNotClosed, RightsNotKept
 from app.engine.ports import StandbyStore
+from app.engine.reasons import ENTRY, ENTRY_REFUSED
 from app.engine.standbys.filesystems import check_root, find_repositories
 from app.engine.standbys.lookup import registered_standby
 from app.engine.tasks.running import RunningTask
@@ -95,7 +98,7 @@ class ClosingRun:
         except ModesNotKept as error:
             raise RightsNotKept(path=folder) from error
         except OSError as error:
-            raise StandbyUnavailable(path=folder, detail=error.strerror or error) from error
+            raise StandbyUnavailable(path=folder, detail=reason_of(error)) from error
 
     def _advance(self, size_bytes: int) -> None:
         self._task.context.cancel.check()
@@ -125,5 +128,8 @@ def _repository_folders(standby: Standby) -> Sequence[Path]:
     return [root / target_path for target_path in find_repositories(standby)]
 
 
-def _listed(paths: NamedPaths) -> str:
-    return ", ".join(f"{path} ({detail})" if detail else str(path) for path, detail in paths.first)
+def _listed(paths: NamedPaths) -> Message | None:
+    return listed(
+        ENTRY.fill(path=path) if detail is None else ENTRY_REFUSED.fill(path=path, reason=detail)
+        for path, detail in paths.first
+    )

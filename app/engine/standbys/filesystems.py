@@ -26,7 +26,9 @@ from app.core.privatefiles import (
 from app.core.space import space_at
 from app.core.utf8 import can_be_path, shown_path
 from app.domain.errors import OperationalError, StandbyUnavailable
+from app.domain.reasons import reason_of
 from app.domain.standbys import RepositoryPlace, Standby, target_directory
+from app.engine.reasons import MARK_MISSING, NO_DIRECTORY, NOT_ABSOLUTE, NOT_UTF8, OTHER_STANDBY
 from app.repository import Repository
 
 MARK_NAME = ".standfast-standby"
@@ -84,18 +86,16 @@ def check_root(standby: Standby) -> None:
     root = Path(standby.root_path)
     try:
         if not root.is_dir():
-            raise StandbyUnavailable(path=root, detail="the directory is not there")
+            raise StandbyUnavailable(path=root, detail=NO_DIRECTORY)
         if standby.mark is None:
             return
         found = read_mark(root)
     except OSError as error:
         raise _unavailable(root, error) from error
     if found is None:
-        raise StandbyUnavailable(
-            path=root, detail=f"it lacks {MARK_NAME}, which was written when it was registered"
-        )
+        raise StandbyUnavailable(path=root, detail=MARK_MISSING.fill(file=MARK_NAME))
     if found != standby.mark:
-        raise StandbyUnavailable(path=root, detail="it is another standby machine's directory now")
+        raise StandbyUnavailable(path=root, detail=OTHER_STANDBY)
 
 
 def read_mark(root: Path) -> str | None:
@@ -241,10 +241,10 @@ def browse_machine(path: str) -> tuple[DirectoryEntry, ...]:
     if not path:
         return tuple(_machine_roots())
     if not can_be_path(path):
-        raise StandbyUnavailable(path=shown_path(path), detail="it is not UTF-8 text")
+        raise StandbyUnavailable(path=shown_path(path), detail=NOT_UTF8)
     directory = Path(path)
     if not directory.is_absolute():
-        raise StandbyUnavailable(path=path, detail="it is not absolute")
+        raise StandbyUnavailable(path=path, detail=NOT_ABSOLUTE)
     return tuple(_entries(directory, directory.as_posix()))
 
 
@@ -314,4 +314,4 @@ def _write_and_read_date(root: Path) -> tuple[OperationalError | None, timedelta
 
 
 def _unavailable(path: Path, error: OSError) -> StandbyUnavailable:
-    return StandbyUnavailable(path=path, detail=error.strerror or str(error))
+    return StandbyUnavailable(path=path, detail=reason_of(error))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from app.core.groupfolders import is_open_to_group, open_to_group
 from app.domain.errors import StandbyUnavailable
+from app.domain.reasons import reason_of
 from app.domain.standbys import Standby
 from app.engine.errors import GroupRefused, GroupUnknown, KeepsItsRights
 from app.engine.standbys.filesystems import find_repositories, known_mark
@@ -26,7 +27,7 @@ def check_group(standby: Standby, group: str) -> None:
     except FileNotFoundError:  # it is made later
         return
     except OSError as error:
-        raise StandbyUnavailable(path=root, detail=error.strerror or error) from error
+        raise StandbyUnavailable(path=root, detail=reason_of(error)) from error
     if is_used and not is_open:
         raise KeepsItsRights(path=root)
 
@@ -43,4 +44,4 @@ def give_to_group(root: Path, group: str) -> None:
     except LookupError as error:
         raise GroupUnknown(group=group) from error
     except OSError as error:
-        raise GroupRefused(path=root, group=group, detail=error.strerror or error) from error
+        raise GroupRefused(path=root, group=group, detail=reason_of(error)) from error

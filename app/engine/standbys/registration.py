@@ -20,6 +20,7 @@ from app.engine.history import messages
 from app.engine.log.journal import Journal
 from app.engine.points.list import PointList
 from app.engine.ports import RuleStore, StandbyStore
+from app.engine.reasons import PATH_NOT_ABSOLUTE, PATH_NOT_UTF8, STANDBY_NAMED
 from app.engine.registration.checks import checked_name, refuse_used_by_rules, refuse_used_by_tasks
 from app.engine.standbys.filesystems import adopt_root, check_root, find_repositories, is_same_root, known_mark
 from app.engine.standbys.groupaccess import check_group, give_to_group
@@ -82,7 +83,7 @@ class StandbyRegistration:
             try:
                 self._points.agree(standby.id, target_path)
             except OperationalError as error:
-                log.warning(messages.REPOSITORY_UNREAD, directory=target_path or "/", detail=error.message)
+                log.warning(messages.REPOSITORY_UNREAD, directory=target_path or "/", detail=error)
         self._bus.publish(StandbyRegistered(at=self._clock.now(), standby=standby.id, name=standby.name))
         return standby
 
@@ -132,7 +133,7 @@ class StandbyRegistration:
             if is_same_root(other.root_path, standby.root_path):
                 raise AlreadyRegistered(what=standby.root_path, name=other.name)
             if other.name == standby.name:
-                raise AlreadyRegistered(what=f"a standby named {standby.name}", name=other.name)
+                raise AlreadyRegistered(what=STANDBY_NAMED.fill(standby=standby.name), name=other.name)
 
     def _refuse_copy(self, standby: Standby) -> None:
         mark = known_mark(Path(standby.root_path))
@@ -143,8 +144,8 @@ class StandbyRegistration:
 
 def _path(text: str) -> str:
     if not can_be_path(text):
-        raise RequestRefused(detail=f"the standby path {shown_path(text)} is not UTF-8 text")
+        raise RequestRefused(detail=PATH_NOT_UTF8.fill(path=shown_path(text)))
     path = Path(text)
     if not path.is_absolute():
-        raise RequestRefused(detail=f"the standby path {text} is not absolute")
+        raise RequestRefused(detail=PATH_NOT_ABSOLUTE.fill(path=text))
     return str(path)

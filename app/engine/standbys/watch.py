@@ -16,6 +16,7 @@ from app.engine import messages
 from app.engine.history.messages import STANDBY_LOCKED
 from app.engine.log.journal import Journal
 from app.engine.ports import StandbyStore
+from app.engine.reasons import NO_ANSWER
 from app.engine.standbys.filesystems import StandbyHealth, look_at
 
 REFRESH_S: Final = 15.0
@@ -69,7 +70,7 @@ class StandbyWatch:
         """Return how a standby was last; None before the first look has ended."""
         with self._lock:
             if self._hangs(standby):
-                problem = StandbyUnavailable(path="", detail="it does not answer")
+                problem = StandbyUnavailable(path="", detail=NO_ANSWER)
                 return StandbyHealth(reachable=False, writable=False, error=problem)
             return self._found.get(standby)
 
@@ -132,7 +133,7 @@ class StandbyWatch:
         if changed:
             self._tell(standby, found, usable=usable)
         if locked is not None:
-            self._journal.about(standby.name, "standby.watch").warning(STANDBY_LOCKED, detail=locked.message)
+            self._journal.about(standby.name, "standby.watch").warning(STANDBY_LOCKED, detail=locked)
 
     def _note_lock(self, standby: Standby, found: StandbyHealth) -> OperationalError | None:
         """Return why a standby is locked when that is news."""
@@ -146,5 +147,5 @@ class StandbyWatch:
         if usable:
             log.info(messages.STANDBY_BACK)
         else:
-            log.error(messages.STANDBY_LOST, detail=found.error.message if found.error else "")
+            log.error(messages.STANDBY_LOST, detail=found.error or "")
         self._bus.publish(StandbyUsabilityChanged(at=self._clock.now(), standby=standby.id, usable=usable))

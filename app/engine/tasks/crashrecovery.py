@@ -13,7 +13,7 @@ from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.hypervisor import Hypervisor
 from app.core.tasklog import TaskLog
-from app.domain.errors import OperationalError
+from app.domain.errors import KeptError, OperationalError
 from app.domain.events import TaskStateChanged
 from app.domain.ids import PlatformId, TaskId, VmId
 from app.domain.states import TaskState
@@ -30,7 +30,7 @@ from app.engine.restore.cleanup import settle
 from app.engine.tasks.errors import TaskNotReadable, TaskOfNewerVersion
 from app.engine.tasks.factory import stored_task
 from app.engine.tasks.log import CatalogTaskLog
-from app.engine.tasks.manager import PlanRetry, QueuedTask, error_of, failure_of
+from app.engine.tasks.manager import PlanRetry, QueuedTask, failure_of
 
 _log = logging.getLogger(__name__)
 
@@ -81,13 +81,13 @@ class CrashRecovery:
             except (TaskNotReadable, TaskOfNewerVersion) as error:
                 _log.warning("task %s cannot be read: %s", record.id, error.__cause__ or error)
                 log = self._log_of(record.id)
-                log.error(messages.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
+                log.error(messages.TASK_FAILED, code=error.code, message=error, hint=error.remedy())
                 self._fail(record, error, is_tried_again=False)
         return found
 
     def _fail(self, record: TaskRecord, error: OperationalError, *, is_tried_again: bool) -> None:
         at = self._clock.now()
-        self._catalog.tasks.set_error(record.id, error_of(error))
+        self._catalog.tasks.set_error(record.id, KeptError.of(error))
         self._catalog.tasks.enter(record.id, TaskState.FAILED, at)
         self._bus.publish(TaskStateChanged(at=at, task=record.id, vm=record.vm, state=TaskState.FAILED))
         self._bus.publish(failure_of(record, error, at, is_tried_again=is_tried_again))

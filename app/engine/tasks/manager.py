@@ -12,15 +12,16 @@ from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.context import TaskContext
 from app.core.tasklog import TaskLog
-from app.domain.errors import OperationalError, TaskCancelled
+from app.domain.errors import KeptError, OperationalError, TaskCancelled
 from app.domain.events import TaskFailed, TaskQueued, TaskStateChanged
 from app.domain.ids import TaskId
 from app.domain.progress import ProgressSample
 from app.domain.states import TaskState
-from app.domain.tasks import TaskError, TaskRecord
+from app.domain.tasks import TaskRecord
 from app.engine import messages
 from app.engine.errors import InternalFailure, TaskUnknown
 from app.engine.ports import TaskRunner, TaskStore
+from app.engine.reasons import UNEXPECTED
 from app.engine.tasks.dispatcher import Candidate, Limits, choose
 from app.engine.tasks.latewrites import LateWrites
 from app.engine.tasks.log import CatalogTaskLog
@@ -304,7 +305,7 @@ class TaskManager:
     def _carry_out(self, work: TaskWork, queued: QueuedTask, live: RunningTask) -> None:
         record, began = queued.record, self._clock.monotonic()
         try:
-            live.log.info(messages.TASK_STARTED, what=record.kind.value, vm=record.vm_name)
+            live.log.info(messages.TASK_STARTED, what=record.kind, vm=record.vm_name)
             work.run(live, queued.spec)
         except TaskCancelled:
             live.log.info(messages.TASK_STOPPED)
@@ -313,16 +314,16 @@ class TaskManager:
             self._fail(work, live, record, error)
         except Exception as bug:  # noqa: BLE001 - a bug ends its task, not the program; the traceback is kept
             _log.exception("task %s ended by a bug", record.id)
-            self._fail(work, live, record, InternalFailure(detail=f"{type(bug).__name__}"))
+            self._fail(work, live, record, InternalFailure(detail=UNEXPECTED.fill(kind=type(bug).__name__)))
         else:
             live.log.info(messages.TASK_COMPLETED, seconds=f"{self._clock.monotonic() - began:.1f}")
             self._end(live, record, TaskState.COMPLETED)
 
     def _fail(self, work: TaskWork, live: RunningTask, record: TaskRecord, error: OperationalError) -> None:
-        live.log.error(messages.TASK_FAILED, code=error.code, message=error.message, hint=error.hint)
+        live.log.error(messages.TASK_FAILED, code=error.code, message=error, hint=error.remedy())
         is_tried_again = self._is_tried_again(work, live, record, error)
         self._late.write(
-            lambda: self._store.set_error(record.id, error_of(error)), f"the failure of task {record.id}"
+            lambda: self._store.set_error(record.id, KeptError.of(error)), f"the failure of task {record.id}"
         )
         self._end(live, record, TaskState.FAILED)
         self._bus.publish(failure_of(record, error, self._clock.now(), is_tried_again=is_tried_again))
@@ -348,11 +349,6 @@ class TaskManager:
                 at=record.created_at, task=record.id, kind=record.kind, vm=record.vm, vm_name=record.vm_name
             )
         )
-
-
-def error_of(error: OperationalError) -> TaskError:
-    """Return what is kept of an error."""
-    return TaskError(code=error.code, params=tuple(sorted(error.params.items())))
 
 
 def failure_of(record: TaskRecord, error: OperationalError, at: datetime, *, is_tried_again: bool) -> TaskFailed:

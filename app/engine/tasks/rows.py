@@ -1,15 +1,15 @@
 """Turns what is remembered into rows for the reader."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 from app.contract.errors import ErrorRow
 from app.contract.log import LogRow
 from app.contract.tasks import TaskRow
-from app.domain.errors import OperationalError
+from app.domain.errors import KeptError, OperationalError
 from app.domain.ids import TaskId
 from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind, shown_state
-from app.domain.tasks import LogLine, TaskError, TaskRecord
+from app.domain.tasks import LogLine, TaskRecord
 from app.engine.messages import MessageCatalogue
 from app.engine.tasks.spec import NewVmTarget, RestoreSpec, TaskSpec
 from app.engine.tasks.stages import sample_of
@@ -63,33 +63,22 @@ def log_row(line: LogLine, texts: MessageCatalogue) -> LogRow:
     )
 
 
-def _known_error(code: str, params: dict[str, str]) -> OperationalError | None:
-    for kind in _error_kinds(OperationalError):
-        if kind.code == code:
-            try:
-                return kind(**params)
-            except (KeyError, TypeError):
-                return None  # another version has other parameters, or the kind is not made of parameters
-    return None
+def kept_error_row(kept: KeptError) -> ErrorRow:
+    """Make the row of an error that was kept.
 
-
-def kept_error_row(kept: TaskError) -> ErrorRow:
-    """Make the row of an error that was kept as code and parameters.
-
-    One that another version of the program wrote is shown as it is.
+    One without templates, of an older version of the program, is shown as it is.
     """
-    known = _known_error(kept.code, dict(kept.params))
-    if known is not None:
-        return ErrorRow.of(known)
+    if kept.template:
+        return ErrorRow(
+            code=kept.code,
+            template=kept.template,
+            hint_template=kept.hint_template,
+            params=kept.params,
+            retryable=kept.retryable,
+        )
     return ErrorRow(
         code=kept.code,
         template=" ".join([kept.code, *(f"{name}={{{name}}}" for name, _ in kept.params)]),
         hint_template=OperationalError.hint_template,
         params=kept.params,
     )
-
-
-def _error_kinds(base: type[OperationalError]) -> Iterator[type[OperationalError]]:
-    for kind in base.__subclasses__():
-        yield kind
-        yield from _error_kinds(kind)

@@ -3,12 +3,14 @@
 from app.core.context import TaskContext
 from app.domain.console_events import RestorePointVerified
 from app.domain.errors import OperationalError
+from app.domain.messages import Param
 from app.domain.states import TaskState
 from app.domain.tasks import VerificationState
 from app.engine import messages
 from app.engine.errors import RestorePointDamaged
 from app.engine.points.reading import opened_point
 from app.engine.ports import PointStore
+from app.engine.reasons import PLACE_OF_DAMAGE
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import VerifySpec
@@ -58,7 +60,7 @@ class VerifyRun:
         try:
             repaired = repository.maintenance.repair(report.damaged_packs, cancel=self._context.cancel)
         except OperationalError as error:
-            log.warning(messages.PACKS_NOT_SET_ASIDE, detail=error.message)
+            log.warning(messages.PACKS_NOT_SET_ASIDE, detail=error)
             return
         for pack in repaired.set_aside:
             log.warning(messages.PACK_SET_ASIDE, pack=pack)
@@ -72,7 +74,7 @@ class VerifyRun:
             self._task.log.error(
                 messages.POINT_DAMAGE,
                 what=damage.what,
-                kind=damage.kind.value,
+                kind=damage.kind,
                 detail=damage.detail,
                 place=_place(damage),
             )
@@ -86,13 +88,13 @@ class VerifyRun:
         try:
             self._points.set_verification(request.standby, request.target_path, request.point, found, at)
         except OperationalError as error:
-            context.log.warning(messages.POINT_NOT_LISTED, detail=error.message)
+            context.log.warning(messages.POINT_NOT_LISTED, detail=error)
         context.bus.publish(
             RestorePointVerified(at=at, standby=request.standby, point=request.point, verification=found)
         )
 
 
-def _place(damage: Damage) -> str:
+def _place(damage: Damage) -> Param:
     if damage.disk_key is None:
         return damage.what
-    return f"disk {damage.disk_key}, bytes {damage.start} to {damage.start + damage.length_bytes}"
+    return PLACE_OF_DAMAGE.fill(disk=damage.disk_key, start=damage.start, end=damage.start + damage.length_bytes)

@@ -5,12 +5,15 @@ from app.domain.states import TransportMode
 from app.transport.certificates import algorithm_of, matches, thumbprint_of
 from app.transport.errors import LinkFailure, MalformedAnswer
 from app.transport.link import Link
+from app.transport.reasons import TICKET_ANSWERED
 
 _LONGEST_LINE_BYTES = 4096
 
 
 class TicketNotAccepted(LinkFailure):
     """The daemon answered with an error."""
+
+    kind = TICKET_ANSWERED
 
 
 class ServiceNotOffered(TicketNotAccepted):

@@ -6,6 +6,7 @@ from app.transport.attempt import Attempt, Recovery
 from app.transport.errors import LinkFailure
 from app.transport.nfc.dialer import NfcDialer, OpenDisk, dial_first
 from app.transport.nfc.session import NfcSession
+from app.transport.reasons import NO_CONNECTION_LEFT
 
 
 class NfcChannel:
@@ -43,7 +44,7 @@ class NfcChannel:
             LinkFailure: there is none; :meth:`restore` makes one.
         """
         if self._open is None:
-            raise LinkFailure("no connection is left")
+            raise LinkFailure(NO_CONNECTION_LEFT)
         return self._open.session
 
     def begin(self) -> None:

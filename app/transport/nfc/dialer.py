@@ -6,6 +6,7 @@ from app.core.access import AccessMode, DiskAddress, NfcTicket, NfcTickets
 from app.core.cancel import CancelToken
 from app.core.tasklog import TaskLog
 from app.domain.states import TransportMode
+from app.domain.words import Done
 from app.transport import messages
 from app.transport.attempt import Attempt
 from app.transport.errors import (
@@ -67,7 +68,7 @@ class NfcDialer:
         self.log = log
         self.cancel = cancel
         self.attempt = Attempt(
-            path=disk.path, mode=mode, operation="read" if access is AccessMode.READ else "written"
+            path=disk.path, mode=mode, operation=Done.READ if access is AccessMode.READ else Done.WRITTEN
         )
         self._buffer_sizes = [size for size in _BUFFER_SIZES if size <= options.transfer_buffer_bytes]
         self._buffer_sizes = self._buffer_sizes or [options.transfer_buffer_bytes]

@@ -16,6 +16,7 @@ from app.transport.nfc import compression
 from app.transport.nfc.channel import NfcChannel
 from app.transport.nfc.wire import Fragment, Operation
 from app.transport.options import SECTOR_BYTES, Compression
+from app.transport.reasons import ANSWERS_TOO_SLOW
 
 _ALLOCATION_CHUNK_BYTES = 64 * 1024
 _ALLOCATION_CHUNKS_PER_QUERY = 128 * 1024
@@ -295,7 +296,7 @@ class NfcReader:
         while self._awaited:
             self._receive_fragment()
             if limit is not None and time.monotonic() > limit:
-                raise LinkFailure("the answers in flight took too long")
+                raise LinkFailure(ANSWERS_TOO_SLOW)
 
     def _query_allocation(self, first: int, count: int) -> bytes | None:
         while True:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from app.core.disks import ReadRequest
 from app.domain.errors import TaskCancelled
+from app.domain.messages import Message
+from app.domain.reasons import reason_of
 from app.domain.states import TransportMode
 from app.transport.errors import HostRefusal, LinkFailure, MalformedAnswer, ProtocolViolated
 from app.transport.nfc import compression
 from app.transport.nfc.channel import NfcChannel
 from app.transport.nfc.reader import NfcReader
 from app.transport.options import SECTOR_BYTES, Compression
+from app.transport.reasons import ACKNOWLEDGEMENTS_TOO_SLOW, EARLIER_WRITES_LOST
 
 
 class NfcWriter:
@@ -31,7 +34,7 @@ class NfcWriter:
         self._edges = NfcReader(channel)
         self._unacknowledged: dict[int, _Write] = {}
         self._open_bytes = 0
-        self._lost: str | None = None
+        self._lost: Message | None = None
 
     @property
     def capacity_bytes(self) -> int:
@@ -85,7 +88,7 @@ class NfcWriter:
             while self._unacknowledged:
                 self._receive_acknowledgement()
                 if time.monotonic() > limit:
-                    raise LinkFailure("the acknowledgements took too long")
+                    raise LinkFailure(ACKNOWLEDGEMENTS_TOO_SLOW)
         except (LinkFailure, MalformedAnswer):
             self._channel.drop()
         self._channel.farewell()
@@ -146,7 +149,7 @@ class NfcWriter:
                     self._unacknowledged.clear()
                     failure = again
         except BaseException as error:
-            self._lost = str(error) or type(error).__name__
+            self._lost = reason_of(error)
             self._channel.drop()
             raise
 
@@ -160,7 +163,7 @@ class NfcWriter:
         if self._channel.closed:
             raise ValueError("the disk is closed")
         if self._lost is not None:
-            raise self._channel.attempt.failed(f"earlier writes were lost: {self._lost}")
+            raise self._channel.attempt.failed(EARLIER_WRITES_LOST.fill(reason=self._lost))
 
     def _whole_sectors(self, offset: int, view: memoryview) -> tuple[int, memoryview]:
         """Return the range widened to whole sectors, with what the disk holds around it."""

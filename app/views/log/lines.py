@@ -66,7 +66,7 @@ def line_text(row: LogRow, template: str = "") -> str:
     if not source:
         return row.text
     try:
-        return message_text(source, dict(row.params))
+        return message_text(source, row.params)
     except (KeyError, IndexError, ValueError):  # an older engine wrote other parameters
         return row.text
 

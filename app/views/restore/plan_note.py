@@ -12,7 +12,7 @@ from app.domain.places import PlannedVm
 from app.views.console import Console
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label
-from app.views.words import error_message
+from app.views.words import error_message, said_text
 from app.workers.asker import Failure
 
 _PAUSE_MS = 600
@@ -58,7 +58,9 @@ class PlanNote(Label):
 
         def take(planned: PlannedVm | None) -> None:
             if query == self._asked and planned is not None:
-                self._show(self.tr("This will not be as it was:"), planned.warnings)
+                self._show(
+                    self.tr("This will not be as it was:"), tuple(said_text(one) for one in planned.warnings)
+                )
 
         def fail(failure: Failure) -> None:
             # Anything else the restore itself says; here only what another choice would change counts.

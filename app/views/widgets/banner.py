@@ -14,7 +14,7 @@ from app.views.icons import Glyph, icon
 from app.views.style import Colors
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label, set_tip
-from app.views.words import error_hint, error_message
+from app.views.words import error_details, error_hint, error_message
 from app.workers.asker import Failure
 
 _CALM_MS: Final = 12_000
@@ -106,8 +106,7 @@ class Banner(QFrame):
     def show_failure(self, failure: Failure) -> None:
         """Say what went wrong, in the operator's language."""
         if isinstance(failure, OperationalError):
-            details = lines((failure.code, failure.message, failure.hint))
-            self._show(Severity.PROBLEM, error_message(failure), error_hint(failure), details)
+            self._show(Severity.PROBLEM, error_message(failure), error_hint(failure), error_details(failure))
         else:
             title = self.tr("Something unexpected happened.")
             hint = self.tr("The log has the details. The program goes on; please report this.")

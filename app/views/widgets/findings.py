@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -21,6 +21,7 @@ from app.views.icons import Glyph, icon
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.plain import Label, set_title
 from app.views.widgets.stages import Stages
+from app.views.words import message_text
 from app.workers.asker import Failure
 
 _LOOKS = {
@@ -96,8 +97,7 @@ class FindingsDialog(QDialog):
         picture = Label(card)
         colors = self._console.colors
         picture.setPixmap(icon(glyph, colors, getattr(colors, color)).pixmap(style.ICON, style.ICON))
-        params = dict(finding.params)
-        message = Label(QCoreApplication.translate("Findings", finding.message).format_map(params), card)
+        message = Label(message_text(finding.message, finding.params), card)
         message.setWordWrap(True)
         subject = Label(finding.subject, card)
         subject.setProperty("role", "secondary")
@@ -105,7 +105,7 @@ class FindingsDialog(QDialog):
         texts.setSpacing(style.SPACE_XS)
         texts.addWidget(message)
         if finding.hint:
-            hint = Label(QCoreApplication.translate("Findings", finding.hint).format_map(params), card)
+            hint = Label(message_text(finding.hint, finding.params), card)
             hint.setProperty("role", "secondary")
             hint.setWordWrap(True)
             texts.addWidget(hint)

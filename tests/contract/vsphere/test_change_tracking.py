@@ -149,7 +149,7 @@ def test_refused_question_falls_back_with_the_reason(
         simulator.faults.fail_call("QueryChangedDiskAreas", fault=fault)
         with pytest.raises(ChangeTrackingLost) as lost:
             changes(vsphere, vm, frozen, frozen.disks[0].change_id)
-        assert type(fault).__name__.rpartition(".")[2] in lost.value.params["detail"]
+        assert type(fault).__name__.rpartition(".")[2] in lost.value.details
         assert lost.value.params["change_id"] == frozen.disks[0].change_id
     finally:
         vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)

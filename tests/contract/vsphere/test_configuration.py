@@ -54,8 +54,8 @@ def test_vmx_and_nvram_are_saved_beside_it(saved: SavedConfiguration, target: Ta
         assert saved.missing == ()
         assert b"displayName" in saved.files["vm.vmx"]
     else:  # its layoutEx names the NVRAM outside of the VM's directory, where it is not
-        assert [line.partition(":")[0] for line in saved.missing] == ["vm.nvram"]
-        assert "404" in saved.missing[0]
+        assert [str(line).partition(":")[0] for line in saved.missing] == ["vm.nvram"]
+        assert "404" in str(saved.missing[0])
 
 
 def test_copy_gets_an_identity_of_its_own(
@@ -172,7 +172,7 @@ def test_network_that_is_not_there_leaves_the_adapter_disconnected_and_says_so(
     files = {**saved.files, "config.json": saved_vm.write(lost)}
     created = vsphere.create_vm(replace(saved, files=files), VmPlacement(name="lonely"), log=log)
     cleanup.append(created.id)
-    assert any("a network that was deleted" in warning for warning in created.warnings)
+    assert any("a network that was deleted" in warning for warning in map(str, created.warnings))
     devices = saved_vm.read(
         vsphere.save_configuration(created.id, log=log).files["config.json"]
     ).config.hardware.device

@@ -23,6 +23,7 @@ from app.vsphere.factory import VSphereFactory
 from app.vsphere.hypervisor import VSphereHypervisor
 from app.vsphere.session import Connection
 from app.vsphere.tasks import Deadline, Waiting, run_task
+from app.vsphere.words import Operation
 from tests.contract.vsphere.conftest import QUICK
 from tests.contract.vsphere.platforms import Target
 from tests.support.fakes import RecordingTaskLog, TurnableClock
@@ -63,7 +64,7 @@ def frozen_once(vsphere: VSphereHypervisor, vm: VmId) -> SnapshotId:
 def revert(vsphere: VSphereHypervisor, vm: VmId, snapshot: SnapshotId | None) -> None:
     """Bring a VM back as somebody else would; None: to the current snapshot."""
     session = vsphere.session
-    waiting = Waiting(operation="revert", deadline=Deadline.after(SystemClock(), 30))
+    waiting = Waiting(operation=Operation.ANSWER, deadline=Deadline.after(SystemClock(), 30))
 
     def start(connection: Connection) -> Any:
         if snapshot is None:

@@ -64,8 +64,8 @@ def test_disks_that_snapshots_leave_out_say_why(vsphere: VSphereHypervisor, targ
     odd = next(vm for vm in vsphere.list_vms() if vm.name == "odd-01")
     reasons = [disk.unsupported_reason for disk in vsphere.vm_details(odd.id).disks]
     assert reasons[0] is None
-    assert "independent_persistent" in (reasons[1] or "")
-    assert "VMs" in (reasons[2] or "")
+    assert "independent_persistent" in str(reasons[1])
+    assert "VMs" in str(reasons[2])
 
 
 def test_vm_that_is_gone_is_named(vsphere: VSphereHypervisor) -> None:

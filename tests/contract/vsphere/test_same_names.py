@@ -184,11 +184,11 @@ def test_network_of_two_with_one_name_is_not_guessed_on_another_platform(
     saved = vsphere.save_configuration(vm_in(vsphere, "A/1/Shanghai").id, log=log)
     foreign = elsewhere(saved)
     created = vsphere.create_vm(foreign, VmPlacement(name="foreign", datacenter="A/1/Shanghai"), log=log)
-    (warning,) = [one for one in created.warnings if "Prod" in one]
+    (warning,) = [one for one in map(str, created.warnings) if "Prod" in one]
     assert "DSwitch/Prod" in warning
     assert "DSwitch 2/Prod" in warning
     assert "disconnected" in warning
-    assert any("East/Gold, West/Gold" in one for one in created.warnings)
+    assert any("East/Gold, West/Gold" in one for one in map(str, created.warnings))
 
 
 def elsewhere(saved: SavedConfiguration) -> SavedConfiguration:
@@ -236,10 +236,10 @@ def test_newer_hardware_version_is_lowered_on_an_older_host_and_planned_beforeha
     assert saved_vm.read(saved.files["config.json"]).config.version == "vmx-21"
     wanted = VmPlacement(name="lowered", host="esx02.lab")
     planned = vsphere.plan_vm(saved, wanted)
-    assert any("vmx-21" in warning and "vmx-19" in warning for warning in planned.warnings)
+    assert any("vmx-21" in warning and "vmx-19" in warning for warning in map(str, planned.warnings))
     created = vsphere.create_vm(saved, wanted, log=log)
     assert simulator.world.inventory.vms[created.id].config.version == "vmx-19"
-    assert any("vmx-19" in warning for warning in created.warnings)
+    assert any("vmx-19" in warning for warning in map(str, created.warnings))
 
 
 def test_host_of_the_simulator_refuses_a_version_that_it_does_not_know(
@@ -281,6 +281,6 @@ def test_guest_system_that_an_older_host_does_not_know_is_set_to_a_general_one(
         saved = vsphere.save_configuration(vsphere.list_vms()[0].id, log=log)
         created = vsphere.create_vm(saved, VmPlacement(name="x", host="esx02.lab"), log=log)
         assert simulator.world.inventory.vms[created.id].config.guestId == "windows2019srv_64Guest"
-        assert any("windows2022srvNext_64Guest" in warning for warning in created.warnings)
+        assert any("windows2022srvNext_64Guest" in warning for warning in map(str, created.warnings))
         kept = vsphere.create_vm(saved, VmPlacement(name="y", host="esx01.lab"), log=log)
         assert simulator.world.inventory.vms[kept.id].config.guestId == "windows2022srvNext_64Guest"

@@ -12,6 +12,7 @@ from app.engine.errors import VmNameTaken
 from app.views.console import Console
 from tests.gui.restore.points import GB
 from tests.gui.restore.test_restore import choose_point, open_dialog
+from tests.support.said import said
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -81,7 +82,7 @@ def test_what_will_not_be_as_it_was_is_said_before_anything_starts(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     dialog = open_dialog(qtbot, console, door)
-    door.answer(PlanRestore, replace(PLAN, warnings=("The VM has vmx-19 there.",)))
+    door.answer(PlanRestore, replace(PLAN, warnings=(said("The VM has vmx-19 there."),)))
     choose_point(qtbot, dialog)
     note = dialog.target.plan_note
     qtbot.waitUntil(lambda: not note.isHidden())

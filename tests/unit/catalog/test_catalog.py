@@ -18,6 +18,7 @@ from app.catalog import Catalog
 from app.catalog.database import CHECK_EVERY_S, Database, _url
 from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.core.clock import SystemClock
+from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, MessageKind
 from app.domain.platforms import Platform
@@ -27,7 +28,6 @@ from app.domain.states import BackupKind, TaskKind, TaskState
 from app.domain.tasks import (
     RestorePhase,
     RestoreTrace,
-    TaskError,
     TaskRecord,
     TransferTotals,
     VerificationState,
@@ -180,7 +180,7 @@ def test_a_task_keeps_its_stages_start_end_figures_and_error(catalog: Catalog) -
         catalog.tasks.enter(TaskId("t1"), state, at)
     totals = TransferTotals(total_bytes=1 << 41, done_bytes=7, source_busy_s=1.5)
     catalog.tasks.set_totals(TaskId("t1"), totals)
-    error = TaskError(code="standby.full", params=(("free_bytes", "0"), ("path", "/盘")))
+    error = KeptError(code="standby.full", params=(("free_bytes", "0"), ("path", "/盘")))
     catalog.tasks.set_error(TaskId("t1"), error)
     catalog.tasks.set_point(TaskId("t1"), PointId("chain/1"))
     kept = catalog.tasks.get(TaskId("t1"))

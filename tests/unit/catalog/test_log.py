@@ -40,7 +40,7 @@ def say(
 
 
 def words_of(entries: tuple[LogEntry, ...]) -> list[str]:
-    return [dict(entry.params)["what"] for entry in entries]
+    return [str(dict(entry.params)["what"]) for entry in entries]
 
 
 def all_pages(catalog: Catalog, search: LogSearch, *, limit: int, look_at: int = 20_000) -> list[str]:

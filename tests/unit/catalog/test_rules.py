@@ -14,6 +14,7 @@ from app.catalog import Catalog
 from app.catalog.rules import _packed, _unpacked
 from app.core.clock import SystemClock
 from app.domain.engines import EngineBeat
+from app.domain.errors import KeptError, PlatformUnreachable
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.platforms import PlatformFacts, PlatformKind, PlatformSighting
 from app.domain.policies import (
@@ -25,6 +26,7 @@ from app.domain.policies import (
     Retention,
     Weekday,
 )
+from app.domain.reasons import REFUSED
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 from app.domain.states import BackupKind, TaskState
 from tests.unit.catalog.test_catalog import NOON, PLATFORM, STANDBY, point, task
@@ -200,7 +202,8 @@ def test_a_sighting_is_forgotten_with_its_platform(catalog: Catalog) -> None:
     assert catalog.sightings.all() == {}, "it was not registered"
     catalog.platforms.put(PLATFORM)
     catalog.sightings.put(seen)
-    lost = replace(seen, reachable=False, error_code="platform.unreachable", error_params=(("address", "vc"),))
+    away = PlatformUnreachable(address="vc", port=443, detail=REFUSED)
+    lost = replace(seen, reachable=False, error=KeptError.of(away))
     catalog.sightings.put(lost)
     assert catalog.sightings.get(PLATFORM.id) == lost
     catalog.platforms.remove(PLATFORM.id)

@@ -15,6 +15,7 @@ from app.catalog.reading import MOST_NOTED
 from app.catalog.tables import metadata, tasks
 from app.core.clock import SystemClock
 from app.domain.engines import EngineBeat
+from app.domain.errors import KeptError
 from app.domain.history import LogSearch, LogSubject, Moved
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, MessageKind
@@ -23,7 +24,7 @@ from app.domain.policies import OneTimePolicy
 from app.domain.retry import NextTry, PendingRetry
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.states import BackupKind, TaskKind, TaskState
-from app.domain.tasks import RestorePhase, RestoreTrace, TaskError
+from app.domain.tasks import RestorePhase, RestoreTrace
 from tests.unit.catalog.test_catalog import NOON, PLATFORM, STANDBY, point, task
 
 LINE = MessageKind("test.line", "{number}")
@@ -64,7 +65,7 @@ def fill(catalog: Catalog, number: int) -> None:
     catalog.points.put(standby, f"path {number}", point(number, vm=vm))
     catalog.tasks.add(task(number, rule=rule, vm=vm, standby=standby, point=point(number).id))
     catalog.tasks.log(key, NOON, LogLevel.WARNING, LINE.fill(number=number))
-    catalog.tasks.set_error(key, TaskError(code="standby.full", params=(("path", "/mnt"),)))
+    catalog.tasks.set_error(key, KeptError(code="standby.full", params=(("path", "/mnt"),)))
     catalog.tasks.enter(key, TaskState.FAILED, NOON + timedelta(hours=number))
     subject = LogSubject(name=f"subject {number}", action="test", rule=rule, vm=vm)
     catalog.log.append(NOON, LogLevel.ERROR, LINE.fill(number=number), subject)

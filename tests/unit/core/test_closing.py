@@ -118,7 +118,9 @@ def test_what_is_refused_is_named_and_everything_else_is_closed(
     assert report.refused.count == len(strangers) + 1
     assert len(report.refused.first) == MOST_NAMED
     assert {path.parent for path, _ in report.refused.first} == {tmp_path / "standby"}
-    assert {detail for _, detail in report.refused.first} == {"Operation not permitted"}
+    assert {(str(detail), detail and detail.details.partition(":")[0]) for _, detail in report.refused.first} == {
+        ("this account has no right to do that", "[Errno 1] Operation not permitted")
+    }
     assert report.changed == len(paths) - 1
     still_open = {path for path in (tmp_path / "standby").rglob("*") if is_open_to_others(path)}
     assert still_open == {*strangers, tmp_path / "standby" / "packs"}
@@ -135,7 +137,9 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "scandir", refuse)
     report = closed(tmp_path / "standby")
-    assert report.refused.first == [(tmp_path / "standby" / "packs" / "00", "Permission denied")]
+    assert [(path, str(detail)) for path, detail in report.refused.first] == [
+        (tmp_path / "standby" / "packs" / "00", "this account has no right to do that")
+    ]
     assert not is_open_to_others(tmp_path / "standby" / "repository.json")
     assert not find_open_entries(tmp_path / "standby").is_complete
 
@@ -147,7 +151,7 @@ def test_a_file_with_a_name_elsewhere_is_left_and_named(tmp_path: Path) -> None:
     elsewhere.chmod(0o644)
     os.link(elsewhere, tmp_path / "standby" / "planted")
     report = closed(tmp_path / "standby")
-    assert report.linked.first == [(tmp_path / "standby" / "planted", "")]
+    assert report.linked.first == [(tmp_path / "standby" / "planted", None)]
     assert (report.linked.count, report.changed, report.refused.count) == (1, len(paths), 0)
     assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o644
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.core.childprocess import child_flags, decode_output
-from app.domain.systemerrors import error_of_code, system_words
+from app.domain.reasons import reason_of
+from app.domain.systemerrors import error_of_code
 
 APP = Path(__file__).parents[3] / "app"
 STARTS = ("Popen", "run", "call", "check_call", "check_output")
@@ -27,21 +28,23 @@ class WindowsError(OSError):
     "strerror", ["", None, "Unknown error", "Unknown error 10061", "Winsock error 10061", "Windows Error 0x274d"]
 )
 def test_an_error_of_windows_sockets_has_words(strerror: str | None) -> None:
-    assert system_words(WindowsError(10061, strerror)) == "the connection was refused (10061)"
+    assert str(reason_of(WindowsError(10061, strerror))) == "the connection was refused"
 
 
 def test_a_host_that_windows_cannot_find_is_told_in_words() -> None:
     error = socket.gaierror(11001, "getaddrinfo failed")  # what Python says there, whatever the reason
-    assert system_words(error) == "the name of the host is unknown (11001)"
+    assert str(reason_of(error)) == "the name of the host is unknown"
+    assert reason_of(error).details == "[Errno 11001] getaddrinfo failed"
     named = socket.gaierror(-2, "Name or service not known")
-    assert system_words(named) == "Name or service not known"
+    assert str(reason_of(named)) == "the name of the host is unknown"
+    assert reason_of(named).details == "[Errno -2] Name or service not known"
 
 
 def test_what_the_system_says_is_kept_where_it_says_something() -> None:
-    assert system_words(WindowsError(10061, "No connection could be made.")) == "No connection could be made."
-    assert system_words(ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
-    assert system_words(OSError("timed out")) == "timed out"
-    assert system_words(OSError()) == "OSError"
+    assert reason_of(WindowsError(10061, "No connection could be made.")).details.endswith("could be made.")
+    assert reason_of(ConnectionRefusedError(111, "Connection refused")).details.endswith("Connection refused")
+    assert reason_of(OSError("timed out")).details == "timed out"
+    assert reason_of(OSError()).details == "OSError"
 
 
 def test_a_number_of_a_socket_has_words_on_every_system() -> None:

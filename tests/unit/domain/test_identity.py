@@ -27,6 +27,7 @@ from app.domain.restore_point import PointDisk, RestorePoint, VmFacts
 from app.domain.rules import ProtectedVm
 from app.domain.states import BackupKind
 from app.domain.vms import PowerState, VirtualDisk, VmDetails, VmSummary
+from tests.support.said import said
 
 HERE = PlatformIdentity(address="vc.test", instance_uuid="VC-1")
 BY_IP = PlatformIdentity(address="192.0.2.7", instance_uuid="vc-1")
@@ -299,7 +300,7 @@ def disk(key: int, uuid: str | None, *, capacity_bytes: int = 1024, reason: str 
         capacity_bytes=capacity_bytes,
         path="",
         thin=True,
-        unsupported_reason=reason,
+        unsupported_reason=said(reason) if reason else None,
     )
 
 

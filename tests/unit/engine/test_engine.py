@@ -20,12 +20,11 @@ from app.contract.points import DeletePoint, ListPoints, RefreshPoints
 from app.contract.standbys import ListStandbys, RegisterStandby, RemoveStandby
 from app.contract.tasks import CancelTask, ListTasks, SampleProgress, StartBackup, TaskDetails, TaskLogLines
 from app.domain.console_events import PlatformRegistered, RestorePointDeleted, StandbyRegistered
-from app.domain.errors import LoginRefused, OperationalError, PlatformUnreachable
+from app.domain.errors import KeptError, LoginRefused, OperationalError, PlatformUnreachable, StandbyFull
 from app.domain.events import TaskQueued
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskState
-from app.domain.tasks import TaskError
 from app.engine.errors import AlreadyRegistered, StillInUse
 from app.engine.messages import TASK_STARTED, MessageCatalogue
 from app.engine.settings import EngineSettings
@@ -345,12 +344,12 @@ def test_log_lines_are_read_by_level_and_in_pages(lab: EngineLab) -> None:
 
 def test_lines_and_errors_of_another_version_are_shown_as_they_are() -> None:
     texts = MessageCatalogue([TASK_STARTED])
-    assert texts.text("task.started", [("what", "backup"), ("vm", "web")]) == "Started: backup of web"
-    assert texts.text("task.started", [("other", "1")]) == "task.started other=1"
-    assert texts.text("new.code", [("b", "2"), ("a", "1")]) == "new.code a=1 b=2"
-    row = kept_error_row(TaskError(code="new.error", params=(("a", "1"),)))
+    assert texts.text("task.started", (("what", "backup"), ("vm", "web"))) == "Started: backup of web"
+    assert texts.text("task.started", (("other", "1"),)) == "Started: {what} of {vm} other=1"
+    assert texts.text("new.code", (("a", "1"), ("b", "2"))) == "new.code a=1 b=2"
+    row = kept_error_row(KeptError(code="new.error", params=(("a", "1"),)))
     assert (row.code, row.message) == ("new.error", "new.error a=1")
-    known = kept_error_row(TaskError(code="standby.full", params=(("free_bytes", "7"), ("path", "/v"))))
+    known = kept_error_row(KeptError.of(StandbyFull(free_bytes=7, path="/v")))
     assert "/v is full (7 B free)" in known.message
     assert known.retryable
 

@@ -14,6 +14,7 @@ from app.core.clock import SystemClock
 from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.domain.ids import PointId
+from app.domain.messages import details_of
 from app.repository import DamageKind, Repository, RepositorySettings, VerifyReport
 from app.repository.documents import encode_document
 from app.repository.errors import (
@@ -154,7 +155,7 @@ def test_a_point_under_another_points_name_is_not_believed(tmp_path: Path) -> No
         directory = tmp_path / "standby" / "points" / point.id
         directory.rename(directory.with_name("2030-01-01_00-00-00"))
         assert repository.points().points == ()
-        assert "another point" in repository.points().damaged[0].detail
+        assert "another point" in str(repository.points().damaged[0].detail)
 
 
 def test_a_directory_without_a_description_is_named(tmp_path: Path) -> None:
@@ -193,7 +194,7 @@ def hostile_point(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> s
         change(body)
         path.write_bytes(encode_document(body))
         (damaged,) = repository.points().damaged
-        return damaged.detail
+        return f"{damaged.detail} {details_of([('detail', damaged.detail)])}"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from app.core.progress import Progress
 from app.domain.errors import OperationalError
 from app.domain.extents import Extent
 from app.domain.ids import PointId
+from app.domain.messages import details_of
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository, RepositoryReport
 from app.repository.errors import LinkRefused, PointDamaged, RepositoryBusy, SweepUnsafe
@@ -163,7 +164,7 @@ def test_a_chain_or_point_that_is_a_link_is_a_damaged_point(tmp_path: Path, deep
         listing = repository.points()
         assert listing.points == ()
         (damaged,) = listing.damaged
-        assert "a link lies in its place" in damaged.detail
+        assert "a link is in its place" in str(damaged.detail)
         with pytest.raises(PointDamaged, match="a link"):
             repository.open_point(point.id)
         with pytest.raises(SweepUnsafe, match="a link"):
@@ -268,8 +269,8 @@ def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_hangs_nobody(tmp_
         (locks / "bbbb.lease").symlink_to(tmp_path / "outside")
         report = verify_beside(repository, locks / "bbbb.lease")
     named = {one.what: one.detail for one in report.damage}
-    assert "link" in named["keys/passphrase-1.json"]
-    assert "no file" in named["keys/passphrase-2.json"]
+    assert "link" in details_of([("it", named["keys/passphrase-1.json"])])
+    assert "not a file" in details_of([("it", named["keys/passphrase-2.json"])])
 
 
 def verify_beside(repository: Repository, lease: Path) -> RepositoryReport:

@@ -170,7 +170,7 @@ def test_windows_own_words_are_in_the_error(monkeypatch: pytest.MonkeyPatch) -> 
         for use in uses:
             with pytest.raises(SecretStoreUnavailable) as caught:
                 use()
-            assert words.rstrip(".") in caught.value.message
+            assert words.rstrip(".") in caught.value.details
             assert "1312" in caught.value.message
 
 

@@ -61,7 +61,7 @@ def test_a_keyring_that_keeps_plain_text_is_refused() -> None:
 def test_whatever_a_backend_raises_becomes_our_error_with_its_cause(error: Exception, words: str) -> None:
     with pytest.raises(SecretStoreUnavailable) as caught:
         KeyringSecretStore(backend=Failing(error)).set("a", "hunter22")
-    assert words in caught.value.message
+    assert words in f"{caught.value.message} {caught.value.details}"
     assert "hunter22" not in str(caught.value)
     assert caught.value.__cause__ is error
 

@@ -171,7 +171,7 @@ def test_when_nothing_works_every_reason_is_in_the_error(site: Site, transports:
             log=log,
             cancel=CancelToken(),
         )
-    reasons = caught.value.params["reasons"]
+    reasons = str(caught.value.params["reasons"])
     assert not caught.value.retryable
     assert all(mode.name in reasons for mode in (*EVERY_MODE, TransportMode.LOCAL))
     assert "HTTPS is not possible: it is a snapshot's delta" in reasons

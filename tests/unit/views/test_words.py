@@ -3,13 +3,16 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 
 from app.domain.errors import SnapshotFailed
+from app.domain.states import TaskKind
+from app.domain.words import Done
+from app.engine.messages import TASK_STARTED
 from app.views.frame.memory import Memory
 from app.views.translation import Language, LanguageSwitch
 from app.views.words import error_message, message_text
 
 
 def test_an_error_says_in_chinese_what_was_being_done(qapp: QApplication, tmp_path: Path) -> None:
-    failure = SnapshotFailed(vm="db-01", operation="created", detail="too deep")
+    failure = SnapshotFailed(vm="db-01", operation=Done.CREATED, detail="too deep")
     switch = LanguageSwitch(qapp, Memory(tmp_path / "words.ini"))
     switch.choose(Language.CHINESE)
     try:
@@ -25,8 +28,8 @@ def test_a_log_line_says_in_chinese_what_kind_of_task_it_was(qapp: QApplication,
     switch = LanguageSwitch(qapp, Memory(tmp_path / "words.ini"))
     switch.choose(Language.CHINESE)
     try:
-        told = message_text("Started: {what} of {vm}", {"what": "backup", "vm": "db-02"})
-        other = message_text("Started: {what} of {vm}", {"what": "something newer", "vm": "db-02"})
+        told = message_text("Started: {what} of {vm}", TASK_STARTED.fill(what=TaskKind.BACKUP, vm="db-02").params)
+        other = message_text("Started: {what} of {vm}", (("vm", "db-02"), ("what", "something newer")))
     finally:
         switch.choose(Language.ENGLISH)
     assert told == "已开始：db-02 的备份"

@@ -122,4 +122,4 @@ def test_map_is_doubted_where_it_could_be_wrong(
     frozen: vim.vm.device.VirtualDisk | None, since: str | None, reason: str | None
 ) -> None:
     found = doubt(frozen, CAPACITY, since)
-    assert found is None if reason is None else reason in (found or "")
+    assert found is None if reason is None else found is not None and reason in f"{found} {found.details}"

@@ -27,9 +27,13 @@ from app.vsphere.errors import (
     PlatformBusy,
     PlatformRefused,
 )
-from app.vsphere.faults import Attempt, error_text, fault_text, is_unavailable, translate, translated
+from app.vsphere.faults import Attempt, error_reason, is_unavailable, translate, translated
+from app.vsphere.faultwords import fault_reason, fault_text
+from app.vsphere.words import Operation
 
-ATTEMPT = Attempt(address="vc.lab", user="backup@vsphere.local", operation="create a snapshot", target="web-01")
+ATTEMPT = Attempt(
+    address="vc.lab", user="backup@vsphere.local", operation=Operation.CREATE_SNAPSHOT, target="web-01"
+)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +118,12 @@ def test_fault_text_is_the_platforms_own_sentence() -> None:
     )
     assert fault_text(fault) == "Cannot open the disk. Locked."
     assert fault_text(vim.fault.FileLocked()) == "FileLocked"
-    assert error_text(ValueError()) == "ValueError"
-    assert error_text(PlatformBusy(address="a", operation="b", detail="c")) == "a cannot b right now: c"
+    assert error_reason(ValueError()).details == "ValueError"
+    busy = PlatformBusy(address="a", operation="b", detail="c")
+    assert str(error_reason(busy)) == "a cannot b right now: c."
+    assert fault_reason(fault).details == "GenericVmConfigFault: Cannot open the disk. Locked."
+    assert str(fault_reason(fault)) == "the configuration of the VM stands in the way"
+    assert str(fault_reason(vim.fault.FileLocked())) == "a file is locked by another VM or program"
 
 
 def test_our_errors_and_cancellation_pass_unchanged() -> None:

@@ -28,20 +28,20 @@ def restored(version: str, offered: frozenset[str], *devices: Any, esxi: str = "
 def test_version_that_the_host_knows_is_kept() -> None:
     result = restored("vmx-19", frozenset({"vmx-19", "vmx-21"}))
     assert result.spec.version == "vmx-19"
-    assert not any("hardware version" in warning for warning in result.warnings)
+    assert not any("hardware version" in warning for warning in map(str, result.warnings))
 
 
 def test_newer_version_is_lowered_to_the_hosts_newest_and_that_is_said() -> None:
     result = restored("vmx-21", frozenset({"vmx-17", "vmx-19"}))
     assert result.spec.version == "vmx-19"
-    assert any("vmx-21" in warning and "vmx-19" in warning for warning in result.warnings)
+    assert any("vmx-21" in warning and "vmx-19" in warning for warning in map(str, result.warnings))
 
 
 def test_what_the_older_version_lacks_is_off_and_said() -> None:
     flags = vim.vm.FlagInfo(vbsEnabled=True, vvtdEnabled=True)
     result = restored("vmx-21", frozenset({"vmx-13"}), flags=flags)
     assert (result.spec.flags.vbsEnabled, result.spec.flags.vvtdEnabled) == (None, None)
-    assert any("Virtualization-based security" in warning for warning in result.warnings)
+    assert any("Virtualization-based security" in warning for warning in map(str, result.warnings))
 
 
 @pytest.mark.parametrize(

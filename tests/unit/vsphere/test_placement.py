@@ -70,19 +70,19 @@ def test_disk_whose_datastore_is_gone_lies_with_the_vm_and_that_is_said() -> Non
     site = replace(SITE, hosts=(host("esx01", "ds1", "ds9"),))
     place = choose_place(site, ORIGIN, VmPlacement(name="web-01"))
     assert place.disk_datastores == {2000: "ds1", 2001: "ds1"}
-    assert any("ds2" in warning for warning in place.warnings)
+    assert any("ds2" in warning for warning in map(str, place.warnings))
 
 
 def test_missing_folder_is_replaced_by_the_nearest_above_and_that_is_said() -> None:
     place = choose_place(SITE, ORIGIN, VmPlacement(name="web-01", folder=("Production", "Gone", "Deeper")))
     assert place.folder == "prod"
-    assert any("Production/Gone/Deeper" in warning for warning in place.warnings)
+    assert any("Production/Gone/Deeper" in warning for warning in map(str, place.warnings))
 
 
 def test_missing_pool_is_replaced_by_the_root_and_that_is_said() -> None:
     place = choose_place(SITE, replace(ORIGIN, resource_pool="Silver"), VmPlacement(name="web-01"))
     assert place.pool == "pool-esx02"
-    assert any("Silver" in warning for warning in place.warnings)
+    assert any("Silver" in warning for warning in map(str, place.warnings))
 
 
 def test_only_datacenter_of_another_platform_is_taken() -> None:
@@ -240,7 +240,7 @@ def test_renamed_folder_is_known_by_its_id() -> None:
 def test_folder_that_is_gone_is_said_and_the_datacenters_own_is_taken() -> None:
     place = choose_place(SITE, replace(ORIGIN, folder=("Gone",)), VmPlacement(name="web"))
     assert place.folder == "root"
-    assert any("Gone" in warning for warning in place.warnings)
+    assert any("Gone" in warning for warning in map(str, place.warnings))
 
 
 def test_folder_can_be_the_datacenters_own_by_choice() -> None:
@@ -256,7 +256,7 @@ def test_pool_of_several_with_one_name_is_known_by_its_id_or_path() -> None:
     assert choose_place(site, by_path, VmPlacement(name="web")).pool == "pool-2"
     place = choose_place(site, ORIGIN, VmPlacement(name="web"))
     assert place.pool == "pool-esx02"
-    assert any("A/Gold, B/Gold" in warning for warning in place.warnings)
+    assert any("A/Gold, B/Gold" in warning for warning in map(str, place.warnings))
 
 
 def test_host_that_knows_the_hardware_version_goes_before_the_vms_own() -> None:

@@ -125,13 +125,13 @@ def test_disk_on_a_default_controller_stays_there() -> None:
 def test_disk_that_was_no_part_of_the_backup_is_created_empty_and_that_is_said() -> None:
     result = rebuilt(given.saved(given.scsi(), given.disk(2001, unit=1, diskMode="independent_persistent")))
     assert added(result, device.VirtualDisk)[0].backing.diskMode == "independent_persistent"
-    assert any("Hard disk 2" in warning and "created empty" in warning for warning in result.warnings)
+    assert any("Hard disk 2" in warning and "created empty" in warning for warning in map(str, result.warnings))
 
 
 def test_shared_bus_is_not_shared_any_more_and_that_is_said() -> None:
     result = rebuilt(given.saved(given.scsi(shared="physicalSharing"), given.disk()))
     assert added(result, device.VirtualSCSIController)[0].sharedBus == "noSharing"
-    assert any("no longer shared" in warning for warning in result.warnings)
+    assert any("no longer shared" in warning for warning in map(str, result.warnings))
 
 
 def test_raw_device_becomes_an_ordinary_disk_and_that_is_said() -> None:
@@ -141,13 +141,13 @@ def test_raw_device_becomes_an_ordinary_disk_and_that_is_said() -> None:
     )
     result = rebuilt(given.saved(given.scsi(), raw))
     assert isinstance(added(result, device.VirtualDisk)[0].backing, device.VirtualDisk.FlatVer2BackingInfo)
-    assert any("raw device" in warning for warning in result.warnings)
+    assert any("raw device" in warning for warning in map(str, result.warnings))
 
 
 def test_disk_without_a_place_is_left_out_and_that_is_said() -> None:
     result = rebuilt(given.saved(given.disk(controller=7777)))
     assert not added(result, device.VirtualDisk)
-    assert any("left out" in warning for warning in result.warnings)
+    assert any("left out" in warning for warning in map(str, result.warnings))
 
 
 # ---- identity --------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_unknown_network_leaves_the_adapter_disconnected_and_that_is_said() -> N
     result = rebuilt(saved)
     (card,) = added(result, device.VirtualEthernetCard)
     assert not card.connectable.startConnected
-    assert any("Gone" in warning and "Network adapter 1" in warning for warning in result.warnings)
+    assert any("Gone" in warning and "Network adapter 1" in warning for warning in map(str, result.warnings))
 
 
 # ---- other devices ---------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def test_cd_drive_is_kept_without_its_disc_and_that_is_said() -> None:
     assert isinstance(made.backing, device.VirtualCdrom.RemotePassthroughBackingInfo)
     assert not made.connectable.startConnected
     assert made.controllerKey == 200
-    assert any("debian.iso" in warning for warning in result.warnings)
+    assert any("debian.iso" in warning for warning in map(str, result.warnings))
 
 
 def test_device_of_the_old_host_is_left_out_and_that_is_said() -> None:
@@ -266,13 +266,13 @@ def test_device_of_the_old_host_is_left_out_and_that_is_said() -> None:
     )
     result = rebuilt(given.saved(passthrough))
     assert result.spec.deviceChange == []
-    assert any("PCI device 0" in warning for warning in result.warnings)
+    assert any("PCI device 0" in warning for warning in map(str, result.warnings))
 
 
 def test_encryption_and_foreign_management_are_lost_and_that_is_said() -> None:
     key = vim.encryption.CryptoKeyId(keyId="k")
     owner = vim.ext.ManagedByInfo(extensionKey="com.example", type="vm")
-    warnings = " ".join(rebuilt(given.saved(keyId=key, managedBy=owner)).warnings)
+    warnings = " ".join(map(str, rebuilt(given.saved(keyId=key, managedBy=owner)).warnings))
     assert "encrypted" in warnings
     assert "com.example" in warnings
 
@@ -385,7 +385,7 @@ def test_port_group_of_two_with_one_name_is_known_by_its_key(number: int, saved_
     card, result = connected(backing, {f"dvportgroup-{number}": saved_name})
     assert card.backing.port.portgroupKey == f"dvportgroup-{number}"
     assert card.connectable.startConnected
-    assert not any("network" in warning.lower() for warning in result.warnings)
+    assert not any("network" in warning.lower() for warning in map(str, result.warnings))
 
 
 def test_port_group_of_another_switch_with_the_same_key_is_another() -> None:
@@ -393,7 +393,7 @@ def test_port_group_of_another_switch_with_the_same_key_is_another() -> None:
     backing = device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=port)
     card, result = connected(backing, {"dvportgroup-1": "Prod"})
     assert not card.connectable.startConnected
-    (warning,) = [one for one in result.warnings if "Prod" in one]
+    (warning,) = [one for one in map(str, result.warnings) if "Prod" in one]
     assert "Switch 1/Prod (dvportgroup-1)" in warning
     assert "Switch 2/Prod (dvportgroup-2)" in warning
 
@@ -435,4 +435,4 @@ def test_namesake_of_a_network_that_is_still_there_elsewhere_is_not_taken_for_it
     saved = given.saved(given.card(backing=backing))
     result = rebuild(saved, at, VmPlacement(name="web"), WHOLE, "mark")
     assert not added(result, device.VirtualEthernetCard)[0].connectable.startConnected
-    assert any("network-1" in warning and "network-2" in warning for warning in result.warnings)
+    assert any("network-1" in warning and "network-2" in warning for warning in map(str, result.warnings))

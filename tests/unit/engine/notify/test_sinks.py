@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.errors import KeptError, StandbyFull
 from app.domain.ids import StandbyId, TaskId, VmId
 from app.domain.notifications import EmailSettings, MailSecurity, WebhookSettings
 from app.domain.states import TaskKind, TaskState
-from app.domain.tasks import TaskError, TaskRecord
+from app.domain.tasks import TaskRecord
 from app.engine.notify.digest import failure_of
 from app.engine.notify.email import EmailSink
 from app.engine.notify.errors import SinkFailed, SinkRefused
@@ -38,7 +39,7 @@ def failure(vm_name: str = "web-01 生产") -> Notice:
         request="",
         created_at=NOW,
         ended_at=NOW,
-        error=TaskError(code="standby.full", params=(("free_bytes", "0"), ("path", "/backup"))),
+        error=KeptError.of(StandbyFull(free_bytes=0, path="/backup")),
     )
     return Notice(kind=NoticeKind.FAILURE, at=NOW, failures=(failure_of(record),))
 

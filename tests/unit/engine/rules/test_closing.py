@@ -72,7 +72,8 @@ def test_what_cannot_be_closed_fails_the_task_which_names_it_with_the_remedy(
     error = report.task.error
     assert error is not None
     assert error.code == EntriesNotClosed.code
-    assert f"{tmp_path / 'disk' / 'vms' / 'packs'} (Operation not permitted)" in error.message
+    assert f"{tmp_path / 'disk' / 'vms' / 'packs'} (this account has no right to do that)" in error.message
+    assert error.details == "[Errno 1] Operation not permitted"
     assert "chmod go=" in error.hint
     assert "packs could not be closed to other users" in text_of(report)
     assert (tmp_path / "disk" / "vms").stat().st_mode & 0o077 == 0

@@ -30,6 +30,7 @@ from app.core.clock import SystemClock
 from app.domain.errors import LicenseRefused, OperationalError, PlatformUnreachable, StandbyUnavailable
 from app.domain.identity import recorded_protected
 from app.domain.platforms import PrivilegeCheck, WithoutPrivilege
+from app.domain.reasons import REFUSED
 from app.domain.rules import AdvancedSettings
 from app.domain.standbys import TargetPathRefused, normal_target_path
 from app.engine.doctor.platform import examine_platform
@@ -219,7 +220,10 @@ def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) 
     )
     (platform,) = lab.engine.ask(ListPlatforms())
     findings = examine_platform(
-        platform, lambda: lab.factory.connect(platform, PASSWORD), lambda host, port: "refused", SystemClock().now
+        platform,
+        lambda: lab.factory.connect(platform, PASSWORD),
+        lambda *_: REFUSED.fill(),
+        SystemClock().now,
     )
     bad = {text(one) for one in findings if one.severity in (Severity.WARNING, Severity.ERROR)}
     for word in (

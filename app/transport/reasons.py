@@ -1,0 +1,54 @@
+"""Why a transport fails: what stands inside the errors and log lines of this package."""
+
+from typing import Final
+
+from app.domain.messages import MessageKind
+
+CONNECTION_BROKE: Final = MessageKind("link.broke", "the connection broke")
+CONNECTION_BROKE_FOR: Final = MessageKind("link.broke_for", "the connection broke: {reason}")
+NAME_UNRESOLVED: Final = MessageKind("link.name_unresolved", "the name {host} cannot be resolved: {reason}")
+NO_ADDRESS: Final = MessageKind("link.no_address", "{host} has no address")
+UNREACHABLE: Final = MessageKind("link.unreachable", "no connection could be made")
+HOST_CLOSED: Final = MessageKind("link.host_closed", "the host closed the connection")
+SILENT: Final = MessageKind("link.silent", "the host stayed silent for too long")
+SENT_TOO_LITTLE: Final = MessageKind("link.sent_too_little", "the host sent too little for {seconds} s")
+TOOK_TOO_LITTLE: Final = MessageKind("link.took_too_little", "the host took too little for {seconds} s")
+TOO_SLOW: Final = MessageKind("link.too_slow", "the host sends less than {kib} KiB in a second")
+HEAD_TOO_SLOW: Final = MessageKind("link.head_too_slow", "the host did not end the head of its answer in time")
+TOO_MUCH_BEFORE_PLAIN: Final = MessageKind(
+    "link.too_much_before_plain", "the host sent more than was asked for before the TLS layer ended"
+)
+LINE_TOO_LONG: Final = MessageKind("link.line_too_long", "the host sent a line of more than {bytes} bytes")
+ANSWERS_TOO_SLOW: Final = MessageKind("link.answers_too_slow", "the answers in flight took too long")
+ACKNOWLEDGEMENTS_TOO_SLOW: Final = MessageKind(
+    "link.acknowledgements_too_slow", "the acknowledgements took too long"
+)
+NO_CONNECTION_LEFT: Final = MessageKind("link.none_left", "no connection is left")
+HANDSHAKE_FAILED: Final = MessageKind("link.handshake_failed", "the TLS handshake failed: {reason}")
+HOST_REFUSED: Final = MessageKind("host.refused", "the host refused the request with the error {code}")
+TICKET_ANSWERED: Final = MessageKind("host.ticket_answered", "the host answered the ticket with an error")
+MALFORMED: Final = MessageKind("host.malformed", "the host sent something that the protocol does not allow")
+GIVEN_UP: Final = MessageKind(
+    "transport.given_up", "{reason}; given up after {attempts} {attempts:attempt/attempts}"
+)
+EARLIER_WRITES_LOST: Final = MessageKind("transport.earlier_writes_lost", "earlier writes were lost: {reason}")
+
+NO_FILES: Final = MessageKind("transport.no_files", "the platform gives no files out")
+NO_TICKETS: Final = MessageKind("transport.no_tickets", "the platform gives no NFC tickets")
+READS_ONLY: Final = MessageKind("transport.reads_only", "it only reads; restoring needs NFC")
+NOT_LOCAL: Final = MessageKind("transport.not_local", "the disk is on the platform, not on this machine")
+NO_MODE_ALLOWED: Final = MessageKind("transport.no_mode_allowed", "no mode is allowed")
+
+IS_DELTA: Final = MessageKind("disk.is_delta", "it is a snapshot's delta, which holds only part of the disk")
+SEVERAL_EXTENTS: Final = MessageKind(
+    "disk.several_extents", "its descriptor names {count} extents instead of one plain file"
+)
+IN_OBJECT_STORE: Final = MessageKind("disk.in_object_store", "its data is in {store}, which has no file for it")
+OTHER_FORMAT: Final = MessageKind(
+    "disk.other_format", "its data has the format {format}, not that of a plain file"
+)
+NO_DESCRIPTOR: Final = MessageKind("disk.no_descriptor", "{file} is not the descriptor of a disk")
+NO_SUCH_FILE: Final = MessageKind(
+    "disk.no_such_file", "there is no file {file} to fetch; disks on vSAN and vVol datastores have none"
+)
+WHOLE_FILES_ONLY: Final = MessageKind("disk.whole_files_only", "the web server sends whole files only, not ranges")

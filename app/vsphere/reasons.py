@@ -1,0 +1,109 @@
+"""Why a platform does not do something: what stands inside the errors and log lines of this package."""
+
+from typing import Final
+
+from app.domain.messages import Message, MessageKind, Sayable
+
+NOT_SOAP: Final = MessageKind("vsphere.not_soap", "the answer is not SOAP")
+SESSION_ENDED: Final = MessageKind("vsphere.session_ended", "the session was ended right after the login")
+ANSWER_UNUSABLE: Final = MessageKind("vsphere.answer_unusable", "no platform answers like that")
+NOT_NAMED: Final = MessageKind("vsphere.not_named", "(not named)")
+NO_KNOWN_VERSION: Final = MessageKind(
+    "vsphere.no_known_version", "it offers no known version of the vim25 interface"
+)
+NO_NFC_SERVICE: Final = MessageKind("vsphere.no_nfc_service", "it names no NFC service")
+LARGER_THAN: Final = MessageKind("vsphere.larger_than", "it is larger than {mib} MiB")
+NO_DATASTORE_PATH: Final = MessageKind("vsphere.no_datastore_path", "it is not a datastore path")
+SEVERAL_DATACENTERS: Final = MessageKind(
+    "vsphere.several_datacenters", "several datacenters have one of that name: {paths}"
+)
+NO_SUCH_DATASTORE: Final = MessageKind("vsphere.no_such_datastore", "there is none of that name")
+
+NOTHING_BEFORE: Final = MessageKind("history.nothing_before", "it holds nothing from before {moment} UTC")
+TOO_MANY_EVENTS: Final = MessageKind("history.too_many_events", "it holds more than {count} events of the VM")
+
+OFF_AGAIN: Final = MessageKind("power.off_again", "it went off again at once")
+ASKS: Final = MessageKind("power.asks", "it asks a question, which only a person can answer: {question}")
+STILL_THERE: Final = MessageKind("snapshot.still_there", "it is still there after the task ended")
+NEEDS_CONSOLIDATION: Final = MessageKind("snapshot.needs_consolidation", "the disks still need consolidation")
+NAME_IN_FOLDER: Final = MessageKind("create.name_in_folder", "its folder has a VM or folder of this name already")
+DISK_ELSEWHERE: Final = MessageKind("create.disk_elsewhere", "disk {disk} is not where it was asked for")
+
+NOT_A_CONFIGURATION: Final = MessageKind("configuration.none", "it is not the configuration of a vSphere VM")
+OTHER_VERSION: Final = MessageKind(
+    "configuration.other_version", "its format version is {version}, not {expected}"
+)
+UNREADABLE: Final = MessageKind("configuration.unreadable", "its content is not what was written")
+FILE_MISSING: Final = MessageKind("configuration.file_missing", "{file}: {reason}")
+
+INCOMPLETE_MAP: Final = MessageKind(
+    "tracking.incomplete_map", "the platform's answers do not add up to a map of the whole disk"
+)
+NO_SUCH_DISK: Final = MessageKind("tracking.no_such_disk", "the snapshot has no such disk")
+OTHER_SIZE: Final = MessageKind("tracking.other_size", "the disk has {now} bytes now, not {then}")
+NO_CHANGE_ID: Final = MessageKind(
+    "tracking.no_change_id", "the snapshot holds no change id for it, so its changes are not tracked"
+)
+BAD_CHANGE_ID: Final = MessageKind("tracking.bad_change_id", "its change id cannot be read")
+RESET_SINCE: Final = MessageKind("tracking.reset_since", "tracking was reset since then")
+
+NO_FILE: Final = MessageKind("disk.no_file", "it has no file on a datastore")
+PERSISTENT_MEMORY: Final = MessageKind("disk.persistent_memory", "it is in persistent memory")
+RAW_PHYSICAL: Final = MessageKind("disk.raw_physical", "it is a raw device in physical compatibility mode")
+INDEPENDENT: Final = MessageKind("disk.independent", "its mode is {mode}, which snapshots leave out")
+MULTI_WRITER: Final = MessageKind("disk.multi_writer", "several VMs may write to it (multi-writer)")
+SHARED_CONTROLLER: Final = MessageKind(
+    "disk.shared_controller", "its controller is shared with other VMs ({sharing})"
+)
+
+# --- where a VM cannot go ----------------------------------------------------------------------------------------
+
+SEVERAL_OWN_DATACENTERS: Final = MessageKind(
+    "place.several_own_datacenters", "choose a datacenter, for several are called {name}: {found}"
+)
+NO_OWN_DATACENTER: Final = MessageKind(
+    "place.no_own_datacenter", "choose a datacenter, for the platform has no {name}"
+)
+NO_DATACENTER: Final = MessageKind("place.no_datacenter", "there is no datacenter {name}")
+DATACENTER_AMBIGUOUS: Final = MessageKind(
+    "place.datacenter_ambiguous", "several datacenters are called {name}: {found}; choose one by its path"
+)
+HOST_AWAY: Final = MessageKind("place.host_away", "the host {host} is not connected")
+HOST_AMBIGUOUS: Final = MessageKind("place.host_ambiguous", "several hosts are called {host}; choose a datacenter")
+HOST_AWAY_IN: Final = MessageKind("place.host_away_in", "the host {host} is not connected in {datacenter}")
+NO_HOST_WITH_DATASTORE: Final = MessageKind(
+    "place.no_host_with_datastore", "no suitable host in {datacenter} has the datastore {datastore}"
+)
+NO_HOST: Final = MessageKind("place.no_host", "no host of {datacenter} is connected")
+NO_OWN_DATASTORE: Final = MessageKind(
+    "place.no_own_datastore", "choose a datastore, for {host} has no {datastore}"
+)
+NO_FOLDER: Final = MessageKind("place.no_folder", "the datacenter has no folder for VMs")
+NAMESAKE: Final = MessageKind("place.namesake", "{datastore} of the VM (the one here is another)")
+VERSION_NEEDED: Final = MessageKind(
+    "version.needed",
+    "the virtual hardware version there is {version} ({host}), but {what} {count:needs/need} {needed}; {remedy}",
+)
+NEWER_ESXI: Final = MessageKind("version.newer_esxi", "choose a host with ESXi {version} or newer")
+NEWER_HOST: Final = MessageKind("version.newer_host", "choose a newer host")
+AND: Final = MessageKind("version.and", "{one}, {other}")
+NVME: Final = MessageKind("version.nvme", "an NVMe controller")
+TPM: Final = MessageKind("version.tpm", "a virtual TPM")
+SATA: Final = MessageKind("version.sata", "a SATA controller")
+USB3: Final = MessageKind("version.usb3", "a USB 3 controller")
+SECURE_BOOT: Final = MessageKind("version.secure_boot", "secure boot")
+EFI: Final = MessageKind("version.efi", "EFI firmware")
+CPUS: Final = MessageKind("version.cpus", "{count} {count:CPU/CPUs}")
+MEMORY: Final = MessageKind("version.memory", "{mib} MB of memory")
+
+
+class Unsuitable(Exception):
+    """What was asked for cannot be, for a reason that an operator understands. Never leaves this package."""
+
+    def __init__(self, reason: Sayable) -> None:
+        self._reason = reason.said()
+        super().__init__(str(self._reason))
+
+    def said(self) -> Message:
+        """Return the reason as a message."""
+        return self._reason
