@@ -55,7 +55,10 @@ class EntriesNotClosed(OperationalError):
     """Files or folders of a standby machine could not be closed to other users."""
 
     code = "standby.not_closed"
-    message_template = "{count} files and folders of {name} are still open to other users. The first: {paths}"
+    message_template = (
+        "{count} {count:file or folder/files and folders} of {name} {count:is/are} still open to other "
+        "users. The first: {paths}"
+    )
     hint_template = (
         "They may belong to somebody else: let their owner or an administrator take the rights "
         "(chmod go= FILE), then close the standby machine again."
@@ -67,8 +70,8 @@ class LinkedNotClosed(OperationalError):
 
     code = "standby.linked_not_closed"
     message_template = (
-        "{count} files of {name} have further names (hard links), perhaps outside of the repository, and are "
-        "still open to other users. The first: {paths}"
+        "{count} {count:file/files} of {name} {count:has/have} further names (hard links), perhaps "
+        "outside of the repository, and {count:is/are} still open to other users. The first: {paths}"
     )
     hint_template = (
         "Remove the other names and close the standby machine again; where all names are yours, take the rights "
@@ -229,7 +232,7 @@ class RestorePointDamaged(OperationalError):
     """A verification found damage."""
 
     code = "verify.damaged"
-    message_template = "The restore point {point} is damaged in {count} places; the first: {first}"
+    message_template = "The restore point {point} is damaged in {count} {count:place/places}; the first: {first}"
     hint_template = "Restore from another point; the next full backup of the VM makes a whole one."
 
 
@@ -325,7 +328,7 @@ class RecoveryKeysFull(OperationalError):
     """There are as many recovery keys as can be kept."""
 
     code = "engine.recovery_keys_full"
-    message_template = "The standby machine {name} has {count} recovery keys already."
+    message_template = "The standby machine {name} has {count} recovery {count:key/keys} already."
     hint_template = "Revoke them all, then make the ones that are needed anew."
 
 

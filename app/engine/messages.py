@@ -25,7 +25,9 @@ RETRY_PLANNED_RUN_FIRST = MessageKind(
 )
 RETRY_BEGUN = MessageKind("retry.begun", "{vm} is tried again: try {number} of {times}")
 RETRY_DROPPED = MessageKind("retry.dropped", "No further tries by themselves: {vms}")
-RETRY_CHANGED = MessageKind("retry.changed", "Failed backups are tried again {times} times, {minutes} min apart")
+RETRY_CHANGED = MessageKind(
+    "retry.changed", "Failed backups are tried again {times} {times:time/times}, {minutes} min apart"
+)
 TASK_INTERRUPTED = MessageKind("task.interrupted", "The program ended while the task was running")
 
 # --- backup: preparing -----------------------------------------------------------------------------------------
@@ -130,7 +132,9 @@ EVERYTHING_IS_READ = MessageKind(
 # --- backup: audit ---------------------------------------------------------------------------------------------
 
 AUDIT_PASSED = MessageKind(
-    "audit.passed", "{disk}: {blocks} blocks that were reported unchanged were read and are unchanged"
+    "audit.passed",
+    "{disk}: {blocks} {blocks:block that was/blocks that were} reported unchanged {blocks:was/were} "
+    "read and {blocks:is/are} unchanged",
 )
 AUDIT_FOUND_LIE = MessageKind(
     "audit.found_lie",
@@ -239,21 +243,25 @@ SWAP_FINISHED = MessageKind(
 
 # --- verify ----------------------------------------------------------------------------------------------------
 
-POINT_WHOLE = MessageKind("verify.point_whole", "{chunks} chunks, {bytes:size}: everything is as it was stored")
+POINT_WHOLE = MessageKind(
+    "verify.point_whole", "{chunks} {chunks:chunk/chunks}, {bytes:size}: everything is as it was stored"
+)
 POINT_DAMAGE = MessageKind("verify.damage", "Damage in {what} ({kind}): {detail}; {place}")
 
 
 # --- rules -----------------------------------------------------------------------------------------------------
 
-RULE_CREATED = MessageKind("rule.created", "Rule created with {vms} VMs")
+RULE_CREATED = MessageKind("rule.created", "Rule created with {vms} {vms:VM/VMs}")
 RULE_DELETED = MessageKind("rule.deleted", "Rule deleted; its data stays at the standby")
 RULE_DELETED_WITH_DATA = MessageKind(
-    "rule.deleted_with_data", "Rule deleted; {points} restore points went to the trash"
+    "rule.deleted_with_data", "Rule deleted; {points} restore {points:point/points} went to the trash"
 )
 RULE_POLICY_CHANGED = MessageKind("rule.policy_changed", "The policy was changed")
 RULE_VMS_ADDED = MessageKind("rule.vms_added", "Added to the rule: {vms}")
 RULE_VMS_REMOVED = MessageKind("rule.vms_removed", "Taken out of the rule: {vms}")
-RULE_VM_DATA_DELETED = MessageKind("rule.vm_data_deleted", "{points} restore points of {vm} were deleted")
+RULE_VM_DATA_DELETED = MessageKind(
+    "rule.vm_data_deleted", "{points} restore {points:point/points} of {vm} {points:was/were} deleted"
+)
 RULE_STARTED = MessageKind("rule.started", "Started: {vms}")
 RULE_STOPPED = MessageKind("rule.stopped", "Asked to stop: {vms}")
 RULE_RUN_NOW = MessageKind("rule.run_now", "Run now ({kind}): {vms}")
@@ -262,10 +270,13 @@ RULE_RUN_SKIPPED = MessageKind(
     "rule.run_skipped", "The run planned for {at} is skipped for {vm}: its previous run has not ended"
 )
 RULE_RUN_MISSED = MessageKind(
-    "rule.run_missed", "{count} runs since {since} were missed while the program or the machine was off"
+    "rule.run_missed",
+    "{count} {count:run/runs} since {since} {count:was/were} missed while the program or the machine was off",
 )
 RULE_RUN_MADE_UP = MessageKind(
-    "rule.run_made_up", "{count} runs since {since} were missed and are made up for by one ({kind}): {vms}"
+    "rule.run_made_up",
+    "{count} {count:run/runs} since {since} {count:was missed and is/were missed and are} made up for "
+    "by one ({kind}): {vms}",
 )
 RULE_RUN_NOT_QUEUED = MessageKind("rule.run_not_queued", "The run for {vm} could not be queued: {detail}")
 RULE_CLOCK_WENT_BACK = MessageKind(
@@ -289,12 +300,13 @@ POINT_IN_USE = MessageKind(
 )
 RETENTION_WAITS = MessageKind(
     "retention.waits_for_clock",
-    "{count} expired restore points stay for now: the clock of this machine is doubted. See the overview.",
+    "{count} expired restore {count:point stays/points stay} for now: the clock of this machine is "
+    "doubted. See the overview.",
 )
 RETENTION_POINT_AHEAD = MessageKind(
     "retention.point_ahead",
-    "{count} expired restore points stay until the next run: the restore point {point} before this one is dated "
-    "in the future.",
+    "{count} expired restore {count:point stays/points stay} until the next run: the restore point "
+    "{point} before this one is dated in the future.",
 )
 TRASH_WAITS = MessageKind(
     "upkeep.trash_waits",
@@ -307,7 +319,7 @@ RETENTION_FAILED = MessageKind("retention.failed", "Expired restore points could
 STANDBY_LOST = MessageKind("standby.lost", "The standby machine cannot be used: {detail}")
 STANDBY_BACK = MessageKind("standby.back", "The standby machine can be used again")
 LIMITS_CHANGED = MessageKind(
-    "engine.limits_changed", "Now {tasks} tasks run at once, with {buffer_mb} MB of buffer each"
+    "engine.limits_changed", "Now {tasks} {tasks:task runs/tasks run} at once, with {buffer_mb} MB of buffer each"
 )
 
 STANDBY_SPACE_UNKNOWN = MessageKind(
@@ -336,10 +348,13 @@ PACK_SET_ASIDE = MessageKind(
 )
 
 STANDBY_CLOSED = MessageKind(
-    "standby.closed", "Other users of the machine have no rights there any more; {count} files and folders changed"
+    "standby.closed",
+    "Other users of the machine have no rights there any more; {count} {count:file or folder/files "
+    "and folders} changed",
 )
 STANDBY_CLOSED_PARTLY = MessageKind(
-    "standby.closed_partly", "{count} files and folders were closed to other users; the others are as they were"
+    "standby.closed_partly",
+    "{count} {count:file or folder was/files and folders were} closed to other users; the others are as they were",
 )
 NOT_CLOSED = MessageKind("standby.entry_not_closed", "{path} could not be closed to other users: {detail}")
 LINKED_NOT_CLOSED = MessageKind(

@@ -5,7 +5,7 @@ from typing import Final
 
 from PySide6.QtCore import QCoreApplication
 
-from app.domain.units import size_text
+from app.domain.units import filled, size_text
 
 NOTHING: Final = "—"
 """Stands where there is no value."""
@@ -85,7 +85,7 @@ def rough_duration(span: timedelta) -> str:
         return QCoreApplication.translate("Format", "{n} s").format(n=max(1, round(span.total_seconds())))
     if span < timedelta(hours=48):
         return _words(span)
-    return QCoreApplication.translate("Format", "{n} days").format(n=round(span / timedelta(days=1)))
+    return filled(QCoreApplication.translate("Format", "{n} {n:day/days}"), {"n": round(span / timedelta(days=1))})
 
 
 def percent(fraction: float | None) -> str:

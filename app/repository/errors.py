@@ -142,7 +142,9 @@ class RecoveryKeyIncomplete(KeyWrong):
     """What was typed has the form of a recovery key, but letters are missing, or there are too many."""
 
     code = "repository.recovery_key_incomplete"
-    message_template = "The recovery key has {count} letters and digits instead of {right}."
+    message_template = (
+        "The recovery key has {count} {count:letter or digit/letters and digits} instead of {right}."
+    )
     hint_template = "Compare it with the printed key, group by group; it has 14 groups of four."
 
 

@@ -41,7 +41,7 @@ NO_MODE_ALLOWED: Final = MessageKind("transport.no_mode_allowed", "no mode is al
 
 IS_DELTA: Final = MessageKind("disk.is_delta", "it is a snapshot's delta, which holds only part of the disk")
 SEVERAL_EXTENTS: Final = MessageKind(
-    "disk.several_extents", "its descriptor names {count} extents instead of one plain file"
+    "disk.several_extents", "its descriptor names {count} {count:extent/extents} instead of one plain file"
 )
 IN_OBJECT_STORE: Final = MessageKind("disk.in_object_store", "its data is in {store}, which has no file for it")
 OTHER_FORMAT: Final = MessageKind(

@@ -62,7 +62,7 @@ class PlatformTaskTimedOut(OperationalError):
     """A task of the platform did not end in time."""
 
     code = "platform.task_timed_out"
-    message_template = "{address} did not {operation} within {seconds} seconds."
+    message_template = "{address} did not {operation} within {seconds} {seconds:second/seconds}."
     hint_template = "Look whether the task still runs in vCenter, and what it waits for."
     retryable = True
 

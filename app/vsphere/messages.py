@@ -7,8 +7,8 @@ CBT_UNSUPPORTED = MessageKind(
 )
 CBT_HAS_SNAPSHOTS = MessageKind(
     "vsphere.cbt_has_snapshots",
-    "Changed block tracking was not switched, for {vm} has {count} snapshot(s): changes would be lost in silence. "
-    "Remove them, and the next backup switches it.",
+    "Changed block tracking was not switched, for {vm} has {count} {count:snapshot/snapshots}: "
+    "changes would be lost in silence. Remove {count:it/them}, and the next backup switches it.",
 )
 CBT_NOT_SWITCHED = MessageKind(
     "vsphere.cbt_not_switched", "Changed block tracking of {vm} could not be switched: {reason}"

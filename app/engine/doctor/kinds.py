@@ -96,7 +96,7 @@ class ClockDiffers(FindingKind):
 
     code = "doctor.clock_differs"
     severity = Severity.WARNING
-    message_template = "The platform's clock and this machine's differ by {hours} hours"
+    message_template = "The platform's clock and this machine's differ by {hours} {hours:hour/hours}"
     hint_template = (
         "Set both by NTP. Until they agree, expired restore points stay; which restore points a revert has made "
         "useless is found all the same."
@@ -108,7 +108,7 @@ class StandbyClockDiffers(FindingKind):
 
     code = "doctor.standby_clock_differs"
     severity = Severity.WARNING
-    message_template = "The clocks of the standby machine and of this machine differ by {hours} hours"
+    message_template = "The clocks of the standby machine and of this machine differ by {hours} {hours:hour/hours}"
     hint_template = "Set both by NTP. Until they agree, expired restore points stay."
 
 
@@ -241,7 +241,10 @@ class TrackingBlockedBySnapshots(FindingKind):
 
     code = "doctor.tracking_blocked"
     severity = Severity.WARNING
-    message_template = "Changed block tracking is off and cannot be switched on while the VM has {count} snapshots"
+    message_template = (
+        "Changed block tracking is off and cannot be switched on while the VM has {count} "
+        "{count:snapshot/snapshots}"
+    )
     hint_template = "Delete the VM's snapshots; the next backup switches change tracking on then."
 
 
@@ -259,7 +262,7 @@ class SnapshotsThere(FindingKind):
 
     code = "doctor.snapshots_there"
     severity = Severity.NOTICE
-    message_template = "The VM has {count} snapshots that are not ours: {names}"
+    message_template = "The VM has {count} {count:snapshot that is/snapshots that are} not ours: {names}"
     hint_template = "Old snapshots grow and slow the VM down; delete those that nobody needs."
 
 

@@ -5,8 +5,10 @@ from app.domain.messages import MessageKind
 
 PROGRAM_STARTED = MessageKind("program.started", "The program started")
 PROGRAM_ENDED = MessageKind("program.ended", "The program ended")
-LOG_CLEARED = MessageKind("log.cleared", "{count} lines of the log were deleted")
-LOG_EXPORTED = MessageKind("log.exported", "{count} lines of the log were written to {path}")
+LOG_CLEARED = MessageKind("log.cleared", "{count} {count:line/lines} of the log {count:was/were} deleted")
+LOG_EXPORTED = MessageKind(
+    "log.exported", "{count} {count:line/lines} of the log {count:was/were} written to {path}"
+)
 PLATFORM_REGISTERED = MessageKind("platform.registered", "Registered: {address}, account {user}")
 PLATFORM_CHANGED = MessageKind("platform.changed", "Changed: {address}, account {user}")
 PLATFORM_REMOVED = MessageKind("platform.removed", "Taken off the list; its restore points stay")
@@ -16,14 +18,17 @@ STANDBY_CHANGED = MessageKind("standby.changed", "Changed: {path}")
 STANDBY_REMOVED = MessageKind("standby.removed", "Taken off the list; its data stays where it is")
 STANDBY_ENCRYPTED = MessageKind("standby.encrypted", "New repositories are encrypted from now on")
 STANDBY_UNLOCKED = MessageKind(
-    "standby.unlocked", "Unlocked: the keys of {opened} repositories are known here now; still locked: {locked}"
+    "standby.unlocked",
+    "Unlocked: the keys of {opened} {opened:repository/repositories} are known here now; still locked: {locked}",
 )
 STANDBY_LOCKED = MessageKind("standby.locked", "The standby machine is locked: {detail}")
 PASSPHRASE_CHANGED = MessageKind("standby.passphrase_changed", "The passphrase was changed")
 RECOVERY_KEY_MADE = MessageKind("standby.recovery_key_made", "A recovery key was made")
 RECOVERY_KEYS_REVOKED = MessageKind("standby.recovery_keys_revoked", "All recovery keys were revoked")
 REPOSITORY_UNREAD = MessageKind("standby.repository_unread", "The repository in {directory} is not read: {detail}")
-POINTS_REFRESHED = MessageKind("standby.points_refreshed", "{count} restore points were read from the standby")
+POINTS_REFRESHED = MessageKind(
+    "standby.points_refreshed", "{count} restore {count:point was/points were} read from the standby"
+)
 POINT_DELETED = MessageKind("point.deleted", "The restore point {point} was deleted")
 POINT_OFFERED = MessageKind(
     "point.offered", "The disks of the restore point {point} can be read over NBD by a Unix socket"
@@ -57,7 +62,8 @@ ROW_NOT_READABLE = MessageKind(
 )
 
 LINES_LOST = MessageKind(
-    "program.lines_lost", "{count} lines of the log were lost while the catalog could not be written"
+    "program.lines_lost",
+    "{count} {count:line/lines} of the log {count:was/were} lost while the catalog could not be written",
 )
 
 POINTS_ADOPTED = MessageKind(
@@ -71,23 +77,24 @@ POINTS_GONE = MessageKind(
 
 CLOCK_AHEAD = MessageKind(
     "clock.ahead",
-    "The clock of this machine shows {hours} hours more than is known to have passed. Until it is right again, or "
-    "confirmed on the overview, nothing is removed for its age.",
+    "The clock of this machine shows {hours} {hours:hour/hours} more than is known to have passed. "
+    "Until it is right again, or confirmed on the overview, nothing is removed for its age.",
 )
 CLOCK_BEHIND = MessageKind(
     "clock.behind",
-    "The clock of this machine went back by {hours} hours. Until it is right again, or confirmed on the overview, "
-    "nothing is removed for its age.",
+    "The clock of this machine went back by {hours} {hours:hour/hours}. Until it is right again, or "
+    "confirmed on the overview, nothing is removed for its age.",
 )
 CLOCK_OF_PLATFORM = MessageKind(
     "clock.platform",
-    "The clocks of this machine and of the platform {subject} differ by {hours} hours. Until they agree, or the "
-    "clock is confirmed on the overview, nothing is removed for its age.",
+    "The clocks of this machine and of the platform {subject} differ by {hours} {hours:hour/hours}. "
+    "Until they agree, or the clock is confirmed on the overview, nothing is removed for its age.",
 )
 CLOCK_OF_STANDBY = MessageKind(
     "clock.standby",
-    "The clocks of this machine and of the standby machine {subject} differ by {hours} hours. Until they agree, "
-    "or the clock is confirmed on the overview, nothing is removed for its age.",
+    "The clocks of this machine and of the standby machine {subject} differ by {hours} "
+    "{hours:hour/hours}. Until they agree, or the clock is confirmed on the overview, nothing is "
+    "removed for its age.",
 )
 CLOCK_BELIEVED = MessageKind("clock.believed", "The clock of this machine is right again")
 CLOCK_CONFIRMED = MessageKind("clock.confirmed", "The operator confirmed the clock of this machine")

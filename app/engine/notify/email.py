@@ -14,7 +14,7 @@ from app.core.boundedcalls import BoundedCalls
 from app.domain.addresses import BadAddress, ascii_host
 from app.domain.notifications import EmailSettings, MailSecurity
 from app.domain.reasons import reason_of
-from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, TooLong, delivered
+from app.engine.notify.channel import LIMIT_S, Channel, MeteredReader, delivered
 from app.engine.notify.errors import SinkFailed, SinkRefused
 from app.engine.notify.notice import Notice
 from app.engine.notify.reasons import (
@@ -136,10 +136,11 @@ class EmailSink:
             raise _graded(error.smtp_code)(target=target, detail=reason) from error
         except BadAddress as error:
             raise SinkFailed(target=target, detail=ADDRESS.fill(reason=error)) from error
-        except TooLong as error:
-            raise SinkFailed(target=target, detail=error) from error
         except smtplib.SMTPServerDisconnected as error:
-            raise SinkFailed(target=target, detail=ENDED.fill(details=str(error))) from error
+            # smtplib tells of what ended the connection by its context only
+            why = error.__context__
+            detail = reason_of(why) if isinstance(why, OSError) else ENDED.fill(details=str(error))
+            raise SinkFailed(target=target, detail=detail) from error
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise SinkFailed(target=target, detail=reason_of(error)) from error
 

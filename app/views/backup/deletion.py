@@ -16,6 +16,7 @@ from app.contract.rules import (
     RuleDetails,
 )
 from app.domain.ids import RuleId, VmId
+from app.domain.units import filled
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
@@ -154,8 +155,8 @@ class DeletionDialog(FormDialog):
         size = fmt.size(sum(preview.freed_bytes for preview in self._previews))
         text = (
             self.tr(
-                "Restore points that go to the trash: {count}. For {days} days they can be taken back and take up "
-                "their space; then a clean-up frees up to {size} on the standby machine."
+                "Restore points that go to the trash: {count}. For {days} {days:day/days} they can be taken back "
+                "and take up their space; then garbage collection frees up to {size} on the standby machine."
             )
             if with_data
             else self.tr(
@@ -163,7 +164,7 @@ class DeletionDialog(FormDialog):
             )
         )
         days = max(preview.kept_days for preview in self._previews)
-        return text.format(count=self._point_count, size=size, days=days)
+        return filled(text, {"count": self._point_count, "size": size, "days": days})
 
     # --- deleting ---------------------------------------------------------------------------------------------
 

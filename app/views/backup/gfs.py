@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSpinBox, QWidget
 
 from app.domain.policies import GrandfatherFatherSon
 from app.views import style
+from app.views.widgets.count_box import CountBox
 from app.views.widgets.plain import set_tip
 
 _MOST: Final = 9999
@@ -37,10 +38,10 @@ class GfsBox(QWidget):
         self.on.setChecked(is_on)
         self.on.toggled.connect(self._on_toggled)
         shown = known if is_on else _USUAL
-        self.days = self._count(shown.days, self.tr("{count} days"), self.tr("Days"))
-        self.weeks = self._count(shown.weeks, self.tr("{count} weeks"), self.tr("Weeks"))
-        self.months = self._count(shown.months, self.tr("{count} months"), self.tr("Months"))
-        self.years = self._count(shown.years, self.tr("{count} years"), self.tr("Years"))
+        self.days = self._count(shown.days, self.tr("{count} {count:day/days}"), self.tr("Days"))
+        self.weeks = self._count(shown.weeks, self.tr("{count} {count:week/weeks}"), self.tr("Weeks"))
+        self.months = self._count(shown.months, self.tr("{count} {count:month/months}"), self.tr("Months"))
+        self.years = self._count(shown.years, self.tr("{count} {count:year/years}"), self.tr("Years"))
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(style.SPACE_S)
@@ -53,11 +54,8 @@ class GfsBox(QWidget):
 
     def _count(self, value: int, text: str, name: str) -> QSpinBox:
         """Make one number with its unit around it, as the language wants it."""
-        spin = QSpinBox(self)
+        spin = CountBox(text, self)
         spin.setRange(0, _MOST)
-        before, _, after = text.partition("{count}")
-        spin.setPrefix(before)
-        spin.setSuffix(after)
         spin.setValue(value)
         spin.setAccessibleName(name)
         spin.valueChanged.connect(self.edited)

@@ -12,6 +12,7 @@ from app.contract.rules import DescribeRule, ListRules, RuleDetails, RuleRow, Ru
 from app.domain.display import lines
 from app.domain.hooks import AllHooks
 from app.domain.states import BackupKind, TaskState
+from app.domain.units import filled
 from app.models import format as fmt
 from app.models.rows import ROW_ROLE, Column
 from app.views import style
@@ -267,7 +268,10 @@ class RuleList(ActingList[RuleRow]):
         if len(rows) == 1:
             title, word = self.tr("Delete the rule {name}").format(name=rows[0].name), rows[0].name
         else:
-            title, word = self.tr("Delete {count} rules").format(count=len(rows)), self.tr("delete")
+            title, word = (
+                filled(self.tr("Delete {count} {count:rule/rules}"), {"count": len(rows)}),
+                self.tr("delete"),
+            )
         dialog = DeletionDialog(
             self.console, title, self.tr("Delete rule"), [Doomed(rule=row.id) for row in rows], word, self
         )

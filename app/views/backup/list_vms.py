@@ -13,6 +13,7 @@ from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow
 from app.domain.display import lines
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind, TaskState
+from app.domain.units import filled
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views import style
@@ -298,7 +299,9 @@ class VmList(ActingList[RuleVmRow]):
         elif len(rows) == 1:
             title = self.tr("Take {name} out of the rule").format(name=name)
         else:
-            title = self.tr("Take {count} VMs out of the rule {name}").format(count=len(rows), name=name)
+            title = filled(
+                self.tr("Take {count} {count:VM/VMs} out of the rule {name}"), {"count": len(rows), "name": name}
+            )
         action = self.tr("Delete rule") if goes_whole else self.tr("Take out")
         doomed = Doomed(rule=self._rule, vms=() if goes_whole else tuple(row.vm for row in rows))
         dialog = DeletionDialog(self.console, title, action, [doomed], name, self)

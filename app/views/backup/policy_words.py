@@ -7,6 +7,7 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from app.contract.rules import OneTime, Policy
 from app.domain.policies import LAST_DAY, Plan, PlanProblem, PolicyUnit, Retention, Weekday
 from app.domain.rules import RuleProblem
+from app.domain.units import filled
 from app.models import format as fmt
 from app.views.words import backup_kind_word
 
@@ -23,16 +24,16 @@ _RETENTION = {
     PolicyUnit.QUARTERLY: QT_TRANSLATE_NOOP("PolicyWords", "Retention (quarters)"),
 }
 _PERIODS = {
-    PolicyUnit.DAILY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} days"),
-    PolicyUnit.WEEKLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} weeks"),
-    PolicyUnit.MONTHLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} months"),
-    PolicyUnit.QUARTERLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} quarters"),
+    PolicyUnit.DAILY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} {count:day/days}"),
+    PolicyUnit.WEEKLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} {count:week/weeks}"),
+    PolicyUnit.MONTHLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} {count:month/months}"),
+    PolicyUnit.QUARTERLY: QT_TRANSLATE_NOOP("PolicyWords", "Points stay for {count} {count:quarter/quarters}"),
 }
 _GENERATIONS = {
-    "days": QT_TRANSLATE_NOOP("PolicyWords", "{count} days"),
-    "weeks": QT_TRANSLATE_NOOP("PolicyWords", "{count} weeks"),
-    "months": QT_TRANSLATE_NOOP("PolicyWords", "{count} months"),
-    "years": QT_TRANSLATE_NOOP("PolicyWords", "{count} years"),
+    "days": QT_TRANSLATE_NOOP("PolicyWords", "{count} {count:day/days}"),
+    "weeks": QT_TRANSLATE_NOOP("PolicyWords", "{count} {count:week/weeks}"),
+    "months": QT_TRANSLATE_NOOP("PolicyWords", "{count} {count:month/months}"),
+    "years": QT_TRANSLATE_NOOP("PolicyWords", "{count} {count:year/years}"),
 }
 _WEEKDAYS = {
     Weekday.MONDAY: QT_TRANSLATE_NOOP("PolicyWords", "Mon"),
@@ -127,12 +128,12 @@ def _list(words: Iterable[str]) -> str:
 
 def retention_words(retention: Retention) -> str:
     """Return which points stay, as one line: 备份点保留 30 天；至少保留最新的 5 个…."""
-    parts = [_translate(_PERIODS[retention.unit]).format(count=retention.period)]
+    parts = [filled(_translate(_PERIODS[retention.unit]), {"count": retention.period})]
     if retention.keep_newest:
-        text = QCoreApplication.translate("PolicyWords", "the newest {count} stay in any case")
-        parts.append(text.format(count=retention.keep_newest))
+        text = QCoreApplication.translate("PolicyWords", "the newest {count} {count:stays/stay} in any case")
+        parts.append(filled(text, {"count": retention.keep_newest}))
     counts = ((name, getattr(retention.gfs, name)) for name in _GENERATIONS)
-    spans = [_translate(_GENERATIONS[name]).format(count=count) for name, count in counts if count]
+    spans = [filled(_translate(_GENERATIONS[name]), {"count": count}) for name, count in counts if count]
     if spans:
         text = QCoreApplication.translate("PolicyWords", "one point stays for each of the last {spans}")
         parts.append(text.format(spans=_list(spans)))

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 
 from app.domain.policies import LONGEST_RETRY_PAUSE_MIN, MOST_RETRIES, RetryPlan
 from app.views import style
+from app.views.widgets.count_box import CountBox
 from app.views.widgets.plain import Label, set_tip
 
 
@@ -24,7 +25,7 @@ class RetryBox(QWidget):
             "A backup that failed is run again by itself, unless the cause stays until something is changed, such "
             "as a wrong password."
         )
-        self.times = self._number(self.tr("{count} times"), MOST_RETRIES, help_text)
+        self.times = self._number(self.tr("{count} {count:time/times}"), MOST_RETRIES, help_text)
         self.times.setSpecialValueText(self.tr("never"))
         self.times.setAccessibleName(self.tr("Retry after failure"))
         self.pause = self._number(self.tr("after {count} min"), LONGEST_RETRY_PAUSE_MIN, help_text)
@@ -43,11 +44,8 @@ class RetryBox(QWidget):
         self.pause.setEnabled(bool(known.times))
 
     def _number(self, text: str, most: int, help_text: str) -> QSpinBox:
-        spin = QSpinBox(self)
+        spin = CountBox(text, self)
         spin.setRange(0, most)
-        before, _, after = text.partition("{count}")
-        spin.setPrefix(before)
-        spin.setSuffix(after)
         set_tip(spin, help_text)
         return spin
 

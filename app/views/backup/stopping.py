@@ -9,6 +9,7 @@ from app.contract.base import Command
 from app.contract.rules import ListRuleVms, RuleVmRow, StartVms, StopRules, StopVms
 from app.domain.ids import RuleId, VmId
 from app.domain.states import TaskState
+from app.domain.units import filled
 from app.views.console import Console
 from app.views.widgets.undo import UndoStrip
 from app.workers.asker import Failure
@@ -82,14 +83,17 @@ class Stopper(QObject):
         def done(_answer: object) -> None:
             if back:
                 text = QCoreApplication.translate(
-                    "Stopper", "{count} VMs were stopped; what ran for them is not resumed."
+                    "Stopper",
+                    "{count} {count:VM was/VMs were} stopped; what ran for {count:it/them} is not resumed.",
                 )
                 if under_way:
                     text = QCoreApplication.translate(
-                        "Stopper", "{count} VMs are being stopped; what ran for them is not resumed."
+                        "Stopper",
+                        "{count} {count:VM is/VMs are} being stopped; "
+                        "what ran for {count:it/them} is not resumed.",
                     )
                 action = QCoreApplication.translate("Stopper", "Start again")
-                self._strip.offer(text.format(count=count), action, lambda: self._start(list(back)))
+                self._strip.offer(filled(text, {"count": count}), action, lambda: self._start(list(back)))
             self._on_changed()
 
         self._console.door.execute(command, owner=self, on_done=done, on_failed=self._on_refused)

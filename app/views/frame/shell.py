@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QMessageBox, QSystemTrayIcon, Q
 
 from app.domain.engine_events import EngineFound, WindowRaiseAsked
 from app.domain.states import TaskState
+from app.domain.units import filled
 from app.views.console import Console
 from app.views.frame.brand import program_icon
 from app.views.frame.history import Address
@@ -183,7 +184,7 @@ class Shell(QObject):
         )
         if self._has_tray:
             words += " " + self.tr("Closing the window instead lets them go on.")
-        text = self.tr("{count} tasks are running.").format(count=status.running)
+        text = filled(self.tr("{count} {count:task is/tasks are} running."), {"count": status.running})
         box = message_box(QMessageBox.Icon.Question, self.tr("Quit Standfast"), text, words, parent=self.window)
         stop = box.addButton(self.tr("Stop the tasks and quit"), QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton(self.tr("Go on"), QMessageBox.ButtonRole.RejectRole)
@@ -208,8 +209,8 @@ class Shell(QObject):
             self._question.reject()
         status = self.feed.latest
         if status is not None and status.running and self._engine_ends_too:
-            text = self.tr("{count} tasks are being stopped and cleaned up.")
-            hold_session(self.window, text.format(count=status.running))
+            text = self.tr("{count} {count:task is/tasks are} being stopped and cleaned up.")
+            hold_session(self.window, filled(text, {"count": status.running}))
 
     def _on_session_goes_on(self) -> None:
         release_session(self.window)

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.contract.overview import EngineStatus, ReadStatus
 from app.domain.engine_events import EngineFound, EngineLost
+from app.domain.units import filled
 from app.models import format as fmt
 from app.views import style
 from app.views.console import Console
@@ -183,7 +184,9 @@ class StatusItems(QObject):
         used = total - sum(one.free_bytes or 0 for one in known)
         away = sum(not one.reachable for one in status.standbys)
         if away:
-            self.room.show_words(self.tr("{count} standbys not reachable").format(count=away), "failed")
+            self.room.show_words(
+                filled(self.tr("{count} {count:standby/standbys} not reachable"), {"count": away}), "failed"
+            )
         elif total:
             color = gauge_color(used / total)
             words = self.tr("Standbys {used} of {total}").format(used=fmt.size(used), total=fmt.size(total))

@@ -9,6 +9,7 @@ from app.contract.overview import EngineStatus
 from app.domain.display import lines as text_lines
 from app.domain.display import visible
 from app.domain.engine_events import NotificationRaised
+from app.domain.units import filled
 from app.views.console import Console
 from app.views.frame.brand import TrayState, tray_icon
 from app.views.frame.places import FAILED_TASKS
@@ -125,8 +126,12 @@ class Tray(QObject):
                 return self.tr("Standfast"), visible(reason)
             return visible(self.tr("{vm}: the task failed").format(vm=vm_name)), visible(reason)
         only_failures = all(vm_name for vm_name, _ in failures)
-        words = self.tr("{count} tasks failed") if only_failures else self.tr("{count} notifications")
-        title = words.format(count=len(failures))
+        words = (
+            self.tr("{count} {count:task/tasks} failed")
+            if only_failures
+            else self.tr("{count} {count:notification/notifications}")
+        )
+        title = filled(words, {"count": len(failures)})
         lines = [f"{vm_name}: {reason}" if vm_name else reason for vm_name, reason in failures[:_MOST_NAMED]]
         if len(failures) > _MOST_NAMED:
             lines.append(self.tr("and {count} more").format(count=len(failures) - _MOST_NAMED))

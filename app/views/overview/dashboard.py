@@ -19,6 +19,7 @@ from app.contract.program import ConfirmClock
 from app.contract.statistics import Traffic
 from app.domain.concerns import ConcernKind
 from app.domain.ids import TaskId
+from app.domain.units import filled
 from app.models import format as fmt
 from app.views import style
 from app.views.backup.traffic import with_gaps
@@ -209,7 +210,7 @@ class Dashboard(QScrollArea):
             bare = max(0, known - protected)
             shares.append(Share(self.tr("Unprotected"), bare, fmt.count(bare), "pending"))
             figure = f"{protected / known * 100:.0f}%" if known else fmt.NOTHING
-            caption = self.tr("of {count} VMs").format(count=fmt.count(known))
+            caption = filled(self.tr("of {count} {count:VM/VMs}"), {"count": fmt.count(known)})
         self.protection.show_shares(shares, figure, caption)
         good, bad = overview.succeeded_7d, overview.failed_7d
         rate = f"{good / (good + bad) * 100:.0f}%" if good + bad else fmt.NOTHING
@@ -240,7 +241,9 @@ class Dashboard(QScrollArea):
         )
 
     def _nothing_runs(self, pending: int) -> Entry:
-        detail = self.tr("{count} tasks are pending").format(count=pending) if pending else ""
+        detail = (
+            filled(self.tr("{count} {count:task is/tasks are} pending"), {"count": pending}) if pending else ""
+        )
         return Entry(
             glyph=Glyph.TASKS,
             color="secondary",

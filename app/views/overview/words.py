@@ -10,6 +10,7 @@ from app.contract.overview import OverdueVm, Overview, StandbyGauge
 from app.contract.tasks import TaskRow
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import Concern, ConcernKind
+from app.domain.units import filled
 from app.models import format as fmt
 from app.views.frame.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
 from app.views.icons import Glyph
@@ -48,11 +49,11 @@ _CONCERNS: Final = {
         QT_TRANSLATE_NOOP("Overview", "Its passphrase or a recovery key opens it"),
     ),
     ConcernKind.UNPROTECTED: (
-        QT_TRANSLATE_NOOP("Overview", "{name}: {count} VMs are not protected"),
+        QT_TRANSLATE_NOOP("Overview", "{name}: {count} {count:VM is/VMs are} not protected"),
         QT_TRANSLATE_NOOP("Overview", "They are in no backup rule"),
     ),
     ConcernKind.STOPPED: (
-        QT_TRANSLATE_NOOP("Overview", "{name}: {count} of {of} VMs are stopped"),
+        QT_TRANSLATE_NOOP("Overview", "{name}: {count} of {of} {of:VM/VMs} {count:is/are} stopped"),
         QT_TRANSLATE_NOOP("Overview", "Stopped VMs are not backed up"),
     ),
     ConcernKind.PLATFORM_NEVER_READ: (
@@ -183,19 +184,23 @@ def clock_entry(doubt: ClockDoubt) -> Entry:
     """Return why the clock of the engine's machine is not believed."""
     hours = f"{abs(doubt.seconds) / 3600:.1f}"
     titles = {
-        ClockDoubtKind.AHEAD: QCoreApplication.translate("Overview", "The clock jumped ahead by {hours} hours"),
-        ClockDoubtKind.BEHIND: QCoreApplication.translate("Overview", "The clock went back by {hours} hours"),
+        ClockDoubtKind.AHEAD: QCoreApplication.translate(
+            "Overview", "The clock jumped ahead by {hours} {hours:hour/hours}"
+        ),
+        ClockDoubtKind.BEHIND: QCoreApplication.translate(
+            "Overview", "The clock went back by {hours} {hours:hour/hours}"
+        ),
         ClockDoubtKind.PLATFORM: QCoreApplication.translate(
-            "Overview", "{subject}: its clock differs by {hours} hours"
+            "Overview", "{subject}: its clock differs by {hours} {hours:hour/hours}"
         ),
         ClockDoubtKind.STANDBY: QCoreApplication.translate(
-            "Overview", "{subject}: its clock differs by {hours} hours"
+            "Overview", "{subject}: its clock differs by {hours} {hours:hour/hours}"
         ),
     }
     return Entry(
         glyph=Glyph.WARNING,
         color="pending",
-        title=titles[doubt.kind].format(hours=hours, subject=doubt.subject),
+        title=filled(titles[doubt.kind], {"hours": hours, "subject": doubt.subject}),
         detail=QCoreApplication.translate("Overview", "Until the clock is right, nothing is removed for its age"),
     )
 
@@ -228,11 +233,15 @@ def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
         )
     protected = fmt.count(overview.protected_vms)
     if concerns:
-        title = QCoreApplication.translate("Overview", "{count} protected VMs, but not all is well")
-        return Glyph.WARNING, "pending", title.format(count=protected), _tallied(concerns)
-    title = QCoreApplication.translate("Overview", "{count} protected VMs, all is well").format(count=protected)
-    detail = QCoreApplication.translate("Overview", "{points} restore points can be restored").format(
-        points=fmt.count(overview.point_count)
+        title = QCoreApplication.translate("Overview", "{count} protected {count:VM/VMs}, but not all is well")
+        return Glyph.WARNING, "pending", filled(title, {"count": protected}), _tallied(concerns)
+    title = filled(
+        QCoreApplication.translate("Overview", "{count} protected {count:VM/VMs}, all is well"),
+        {"count": protected},
+    )
+    detail = filled(
+        QCoreApplication.translate("Overview", "{points} restore {points:point/points} can be restored"),
+        {"points": fmt.count(overview.point_count)},
     )
     return Glyph.SUCCESS, "completed", title, detail
 
@@ -247,7 +256,10 @@ def unknown(failure: Failure) -> tuple[Glyph, str, str, str]:
 def _urgent_title(count: int) -> str:
     if count == 1:
         return QCoreApplication.translate("Overview", "One thing needs attention")
-    return QCoreApplication.translate("Overview", "{count} things need attention").format(count=fmt.count(count))
+    return filled(
+        QCoreApplication.translate("Overview", "{count} {count:thing needs/things need} attention"),
+        {"count": fmt.count(count)},
+    )
 
 
 def _tallied(concerns: Sequence[Concern]) -> str:
@@ -268,7 +280,7 @@ def concern_entry(concern: Concern) -> Entry:
     return Entry(
         glyph=Glyph.ERROR if concern.kind.is_urgent else Glyph.WARNING,
         color="failed" if concern.kind.is_urgent else "pending",
-        title=QCoreApplication.translate("Overview", str(title)).format(**words),
+        title=filled(QCoreApplication.translate("Overview", str(title)), words),
         detail=QCoreApplication.translate("Overview", str(detail)),
         address=rule_place(concern.rule) if concern.rule is not None else _PLACES[concern.kind],
     )

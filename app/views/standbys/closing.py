@@ -4,6 +4,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from app.contract.standbys import OpenEntriesRow, ReadOpenEntries, StandbyRow, StartClosing
+from app.domain.units import filled
 from app.views.console import Console
 from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog
@@ -57,7 +58,8 @@ class ClosingQuestion(QObject):
     def _consequences(self, found: OpenEntriesRow) -> tuple[str, ...]:
         if found.is_complete:
             text = self.tr(
-                "Other users of the machine can use {count} files and folders of the repositories in {path}."
+                "Other users of the machine can use {count} {count:file or folder/files and folders} of the "
+                "repositories in {path}."
             )
         else:
             text = self.tr(
@@ -65,7 +67,7 @@ class ClosingQuestion(QObject):
                 "in {path}."
             )
         told = [
-            text.format(count=found.count, path=found.path),
+            filled(text, {"count": found.count, "path": found.path}),
             self.tr(
                 "Their rights are taken. Repositories that are for a group stay open to that group; "
                 "everything else in the folder stays as it is."
@@ -73,10 +75,10 @@ class ClosingQuestion(QObject):
         ]
         if found.linked:
             text = self.tr(
-                "{count} open files have further names (hard links) and stay as they are; "
-                "the task names the first of them."
+                "{count} open {count:file has/files have} further names (hard links) and {count:stays as it "
+                "is/stay as they are}; the task names the first of them."
             )
-            told.append(text.format(count=found.linked))
+            told.append(filled(text, {"count": found.linked}))
         return tuple(told)
 
     def _on_queued(self) -> None:

@@ -19,6 +19,7 @@ from app.contract.encryption import (
 from app.contract.standbys import StandbyRow
 from app.domain.display import lines
 from app.domain.standbys import EncryptionMode
+from app.domain.units import filled
 from app.views import style
 from app.views.console import Console
 from app.views.standbys.passphrases import PassphrasePair, secret_entry
@@ -230,7 +231,12 @@ class EncryptionDialog(QDialog):
         missing = sum(one.recovery_keys == 0 for one in row.repositories)
         if missing and any(one.recovery_keys for one in row.repositories):
             lines.append(
-                self.tr("{count} repositories have no recovery key: make a new one for all.").format(count=missing)
+                filled(
+                    self.tr(
+                        "{count} {count:repository has/repositories have} no recovery key: make a new one for all."
+                    ),
+                    {"count": missing},
+                )
             )
         if row.mode is not EncryptionMode.OFF and not row.passphrase_known:
             lines.append(

@@ -10,6 +10,7 @@ from app.contract.encryption import UnlockReport
 from app.contract.points import ListPoints, RefreshPoints, StartVerify
 from app.contract.standbys import ListStandbyRows, RemoveStandby, StandbyRow, StartSweep
 from app.domain.tasks import KnownPoint
+from app.domain.units import filled
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views.console import Console
@@ -241,8 +242,11 @@ class StandbysPage(ListPage[StandbyRow]):
             )
         elif report.needs_passphrase:
             hint = self.tr("Now set a new passphrase under Encryption, so that new repositories can be made.")
-        text = self.tr("{count} repositories were unlocked; {points} restore points were found.")
-        text = text.format(count=len(report.opened), points=report.point_count)
+        text = self.tr(
+            "{count} {count:repository was/repositories were} unlocked; {points} restore {points:point "
+            "was/points were} found."
+        )
+        text = filled(text, {"count": len(report.opened), "points": report.point_count})
         if report.locked or report.needs_passphrase:
             self.banner.show_warning(text, hint)
         else:
@@ -277,7 +281,9 @@ class StandbysPage(ListPage[StandbyRow]):
             self._closing.ask(row)
 
     def _on_points_read(self, count: int) -> None:
-        self.banner.show_success(self.tr("{count} restore points were found.").format(count=count))
+        self.banner.show_success(
+            filled(self.tr("{count} restore {count:point was/points were} found."), {"count": count})
+        )
         self.refresh()
 
     def _on_verify(self) -> None:
@@ -289,8 +295,8 @@ class StandbysPage(ListPage[StandbyRow]):
         for known in points:
             command = StartVerify(standby=known.standby, target_path=known.target_path, point=known.point.id)
             self.console.door.execute(command, owner=self, on_done=_ignore, on_failed=self._on_refused)
-        text = self.tr("{count} restore points are being verified; see the tasks.")
-        self.banner.show_text(text.format(count=len(points)))
+        text = self.tr("{count} restore {count:point is/points are} being verified; see the tasks.")
+        self.banner.show_text(filled(text, {"count": len(points)}))
 
     def _on_clean_up(self) -> None:
         for row in self.chosen_rows()[:1]:
@@ -302,8 +308,8 @@ class StandbysPage(ListPage[StandbyRow]):
         for standby, target_path in sorted(places):
             command = StartSweep(standby=standby, target_path=target_path)
             self.console.door.execute(command, owner=self, on_done=_ignore, on_failed=self._on_refused)
-        text = self.tr("{count} repositories are being cleaned up; see the tasks.")
-        self.banner.show_text(text.format(count=len(places)))
+        text = self.tr("{count} {count:repository is/repositories are} being cleaned up; see the tasks.")
+        self.banner.show_text(filled(text, {"count": len(places)}))
 
     def _on_refused(self, failure: Failure) -> None:
         self.banner.show_failure(failure)

@@ -10,6 +10,7 @@ from app.contract.tasks import CancelTask, ListTasks, RetryTask, TaskRow
 from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
+from app.domain.units import filled
 from app.models import format as fmt
 from app.models.rows import Column
 from app.views import style
@@ -236,7 +237,7 @@ class TaskList(ListPage[TaskLine]):
         title = (
             self.tr("Stop the task of {vm}").format(vm=live[0].vm_name)
             if len(live) == 1
-            else self.tr("Stop {count} tasks").format(count=len(live))
+            else filled(self.tr("Stop {count} {count:task/tasks}"), {"count": len(live)})
         )
         dialog = ConfirmDialog(
             self.console,

@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication
 
 from app.domain.addresses import BadAddress, ascii_host
 from app.domain.display import visible
+from app.domain.units import filled
 
 NAME_MAX_CHARS: Final = 64
 VM_NAME_MAX_CHARS: Final = 80
@@ -22,8 +23,10 @@ def name_problem(text: str, *, missing: str, most: int = NAME_MAX_CHARS) -> str:
     if not name:
         return missing
     if len(name) > most:
-        words = QCoreApplication.translate("Checks", "The name has {count} characters; shorten it to {most}.")
-        return words.format(count=len(name), most=most)
+        words = QCoreApplication.translate(
+            "Checks", "The name has {count} {count:character/characters}; shorten it to {most}."
+        )
+        return filled(words, {"count": len(name), "most": most})
     if not name.isprintable():
         return QCoreApplication.translate("Checks", "The name has characters that cannot be shown; type it anew.")
     return ""

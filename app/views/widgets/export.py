@@ -16,6 +16,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from app.core.sheets import Cell
+from app.domain.units import filled
 from app.models.rows import Column
 from app.models.sheets import sheet_row, sheet_title
 from app.views import style
@@ -111,15 +112,17 @@ class ExportStrip(QFrame):
     def show_progress(self, rows: int) -> None:
         """Tell how many rows were written so far."""
         self._mean(Severity.INFORMATION)
-        self.text.setText(self.tr("Writing the list to a file: {count} rows so far.").format(count=f"{rows:,}"))
+        self.text.setText(
+            filled(self.tr("Writing the list to a file: {count} {count:row/rows} so far."), {"count": f"{rows:,}"})
+        )
         self._show(self.text, self.cancel)
 
     def show_written(self, file: Path, rows: int) -> None:
         """Tell that the file is complete."""
         self._mean(Severity.SUCCESS)
         self._file = file
-        words = self.tr("{count} rows were written to {file}.")
-        self.text.setText(words.format(count=f"{rows:,}", file=file))
+        words = self.tr("{count} {count:row was/rows were} written to {file}.")
+        self.text.setText(filled(words, {"count": f"{rows:,}", "file": file}))
         self._show(self.text, self.folder, self.close_button)
 
     def show_failure(self, failure: Failure) -> None:

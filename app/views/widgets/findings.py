@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.contract.base import Query
 from app.contract.doctor import Finding, Severity
+from app.domain.units import filled
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
@@ -86,7 +87,10 @@ class FindingsDialog(QDialog):
         self._rows.addStretch(1)
         bad = sum(one.severity in (Severity.ERROR, Severity.WARNING) for one in findings)
         self._summary.setText(
-            self.tr("{count} things were looked at; {bad} need attention.").format(count=len(findings), bad=bad)
+            filled(
+                self.tr("{count} {count:thing was/things were} looked at; {bad} {bad:needs/need} attention."),
+                {"count": len(findings), "bad": bad},
+            )
         )
         self._stages.show_content()
 

@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QPushButton, QVBoxLayout
 
 from app.domain.errors import OperationalError
+from app.domain.units import filled
 from app.views import style
 from app.views.widgets.banner import Banner
 from app.views.widgets.dialog_help import offer_help
@@ -68,7 +69,9 @@ class PassphraseDialog(QDialog):
         if not typed:
             problem = self.tr("Type the passphrase.")
         elif self._is_new and len(typed) < self._shortest:
-            problem = self.tr("Use at least {count} characters.").format(count=self._shortest)
+            problem = filled(
+                self.tr("Use at least {count} {count:character/characters}."), {"count": self._shortest}
+            )
         elif self._is_new and typed != self.second.text():
             mismatch = self.tr("The two are not the same.")
         self._first_field.set_problem(problem)
