@@ -40,7 +40,7 @@ from app.views.frame.shell import Shell
 from app.views.frame.trouble import TroubleReporter
 from app.views.translation import LanguageSwitch
 from app.views.widgets.plain import message_box
-from app.views.words import error_hint, error_message
+from app.views.words import error_details, error_hint, error_message
 from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
 
@@ -138,7 +138,7 @@ def show_error(error: OperationalError) -> None:
     copy = QPushButton(QCoreApplication.translate("Program", "Copy details"), box)
     box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
     copy.clicked.disconnect()  # a button of a message box closes it; this one shall not
-    details = f"{error.code}\n{error.message}\n{error.hint}"
+    details = error_details(error)
     copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))
     box.addButton(QMessageBox.StandardButton.Close)
     box.exec()

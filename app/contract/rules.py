@@ -8,7 +8,9 @@ import msgspec
 from app.contract.base import Command, Query
 from app.contract.errors import ErrorRow
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
+from app.domain.messages import Message, Param
 from app.domain.policies import OneTimePolicy, PeriodicPolicy, RetryPlan
+from app.domain.problems import problem_message
 from app.domain.retry import NextTry
 from app.domain.rules import AdvancedSettings
 from app.domain.states import BackupKind, TaskState
@@ -213,7 +215,11 @@ class RuleProblemRow:
     field: str
     """``name``, ``platform``, ``vms``, ``standby``, ``target_path``, ``policy``."""
     code: str
-    value: str
+    value: Param
+
+    def said(self) -> Message:
+        """Return it as a message."""
+        return problem_message(self.code, self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,7 @@ def show_task(door: Door, screen: Screen, chosen: Namespace) -> int:
     ]
     if task.error:
         facts += [("Reason", task.error.message), ("Remedy", task.error.hint)]
+        facts += [("Details", line) for line in task.error.details.splitlines()]
     screen.facts(facts, report)
     for line in report.log:
         screen.line(f"{line.at.astimezone():%H:%M:%S} {line.level.name.lower():<7} {line.text}")

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from app.contract.rules import OneTime, Periodic, Policy, RuleDraft, RuleProblemRow, VmChoice
 from app.core.clock import Clock
 from app.domain.ids import PlatformId, RuleId, VmId
+from app.domain.messages import Param
 from app.domain.policies import BackupPolicy, PeriodicPolicy, PlanProblem
 from app.domain.rules import BackupRule, ProtectedVm, RuleProblem
 from app.domain.standbys import TargetPathRefused, normal_target_path
@@ -54,7 +55,7 @@ class DraftChecker:
         if rule is not None:
             return self.policy_problems(draft.policy)
         catalog = self._catalog
-        found: list[tuple[RuleProblem, str]] = []
+        found: list[tuple[RuleProblem, Param]] = []
         if catalog.platforms.get(draft.platform) is None:
             found.append((RuleProblem.PLATFORM_UNKNOWN, draft.platform))
         if catalog.standbys.get(draft.standby) is None:
@@ -86,11 +87,11 @@ class DraftChecker:
             for one in rule.vms
         }
 
-    def _target_problems(self, draft: RuleDraft) -> list[tuple[RuleProblem, str]]:
+    def _target_problems(self, draft: RuleDraft) -> list[tuple[RuleProblem, Param]]:
         try:
             target_path = normal_target_path(draft.target_path)
         except TargetPathRefused as error:
-            return [(RuleProblem.TARGET_PATH_REFUSED, error.message)]
+            return [(RuleProblem.TARGET_PATH_REFUSED, error.said())]
         standby = self._catalog.standbys.get(draft.standby)
         if standby is None or not self._watch.is_usable(standby.id):
             return []

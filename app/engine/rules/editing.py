@@ -11,6 +11,7 @@ from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.domain.console_events import RuleChanged, RuleRemoved
 from app.domain.ids import RuleId, TaskId, VmId
+from app.domain.messages import listed
 from app.domain.policies import BackupPolicy, OneTimePolicy, RetryPlan
 from app.domain.rules import BackupRule, ProtectedVm
 from app.domain.standbys import normal_target_path
@@ -316,9 +317,9 @@ def members(rule: BackupRule, vms: Iterable[VmId] | None) -> tuple[ProtectedVm, 
 
 
 def _refuse(problems: Iterable[RuleProblemRow]) -> None:
-    found = [f"{one.field}: {one.code}" + (f" ({one.value})" if one.value else "") for one in problems]
-    if found:
-        raise RuleRefused(problems="; ".join(found))
+    found = listed(problems)
+    if found is not None:
+        raise RuleRefused(problems=found)
 
 
 def _names(vms: Iterable[ProtectedVm]) -> str:

@@ -19,7 +19,14 @@ from app.views.page import Crumb
 from app.views.widgets.columns import source_words, written_words
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.row_actions import RowAction
-from app.views.words import backup_kind_word, row_error_hint, row_error_message, state_pill, task_kind_word
+from app.views.words import (
+    backup_kind_word,
+    row_error_details,
+    row_error_hint,
+    row_error_message,
+    state_pill,
+    task_kind_word,
+)
 from app.workers.asker import Failure
 
 _RESULT = 1
@@ -156,6 +163,7 @@ class RunList(ActingList[StatisticsTaskRow]):
             self.banner.show_problem(
                 f"{row.vm_name}: {row_error_message(row.error)}",
                 row_error_hint(row.error),
+                row_error_details(row.error),
             )
         else:
             self.banner.hide()

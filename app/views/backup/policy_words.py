@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from app.contract.rules import OneTime, Policy
-from app.domain.policies import LAST_DAY, Plan, PlanProblem, PolicyUnit, Retention, Weekday
-from app.domain.rules import RuleProblem
+from app.domain.messages import Param
+from app.domain.policies import LAST_DAY, Plan, PolicyUnit, Retention, Weekday
+from app.domain.problems import problem_message
 from app.domain.units import filled
 from app.models import format as fmt
-from app.views.words import backup_kind_word
+from app.views.words import backup_kind_word, said_text
 
 _UNITS = {
     PolicyUnit.DAILY: QT_TRANSLATE_NOOP("PolicyWords", "Daily"),
@@ -43,37 +44,6 @@ _WEEKDAYS = {
     Weekday.FRIDAY: QT_TRANSLATE_NOOP("PolicyWords", "Fri"),
     Weekday.SATURDAY: QT_TRANSLATE_NOOP("PolicyWords", "Sat"),
     Weekday.SUNDAY: QT_TRANSLATE_NOOP("PolicyWords", "Sun"),
-}
-_PROBLEMS = {
-    RuleProblem.NAME_MISSING.value: QT_TRANSLATE_NOOP("PolicyWords", "Enter a name for the rule."),
-    RuleProblem.NAME_TOO_LONG.value: QT_TRANSLATE_NOOP("PolicyWords", "The name has more than 64 characters."),
-    RuleProblem.NAME_TAKEN.value: QT_TRANSLATE_NOOP("PolicyWords", "Another rule has the name {value}."),
-    RuleProblem.NAME_UNPRINTABLE.value: QT_TRANSLATE_NOOP(
-        "PolicyWords", "The name has characters that cannot be shown."
-    ),
-    RuleProblem.NO_VM.value: QT_TRANSLATE_NOOP("PolicyWords", "Choose at least one VM."),
-    RuleProblem.VM_IN_OTHER_RULE.value: QT_TRANSLATE_NOOP(
-        "PolicyWords", "A chosen VM is in the rule {value} already."
-    ),
-    RuleProblem.TARGET_PATH_MISSING.value: QT_TRANSLATE_NOOP("PolicyWords", "Choose the target path."),
-    PlanProblem.NO_TIME.value: QT_TRANSLATE_NOOP("PolicyWords", "Add at least one run time."),
-    PlanProblem.TIME_TWICE.value: QT_TRANSLATE_NOOP("PolicyWords", "The same run time is there twice."),
-    PlanProblem.NO_WEEKDAY.value: QT_TRANSLATE_NOOP("PolicyWords", "Check at least one weekday."),
-    PlanProblem.MONTH_DAY_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP("PolicyWords", "A month has the days 1 to 31."),
-    PlanProblem.QUARTER_MONTH_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP(
-        "PolicyWords", "A quarter has the months 1 to 3."
-    ),
-    PlanProblem.NO_PLAN.value: QT_TRANSLATE_NOOP("PolicyWords", "Add at least one plan."),
-    PlanProblem.RETENTION_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP(
-        "PolicyWords", "Enter a whole number from 1 to 64."
-    ),
-    PlanProblem.COUNT_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP("PolicyWords", "Enter a whole number from 0 to 1000."),
-    PlanProblem.RETRY_OUT_OF_RANGE.value: QT_TRANSLATE_NOOP(
-        "PolicyWords", "Enter 0 to 10 tries, 1 to 1440 minutes apart."
-    ),
-    PlanProblem.START_BEFORE_TODAY.value: QT_TRANSLATE_NOOP(
-        "PolicyWords", "The start must not be before today; a time that has passed today means now."
-    ),
 }
 
 
@@ -162,9 +132,6 @@ def _join(parts: Iterable[str]) -> str:
     return mark.join(parts)
 
 
-def problem_text(code: str, value: str = "") -> str:
+def problem_text(code: str, value: Param = "") -> str:
     """Return what is wrong with a field, from the code that the engine gave."""
-    known = _PROBLEMS.get(code)
-    if known is None:
-        return QCoreApplication.translate("PolicyWords", "This cannot be used: {code}").format(code=code)
-    return _translate(known).format(value=value)
+    return said_text(problem_message(code, value))

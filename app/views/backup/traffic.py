@@ -16,7 +16,7 @@ from app.views.console import Console
 from app.views.widgets.banner import Banner
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.plain import Label
-from app.views.words import row_error_hint, row_error_message
+from app.views.words import row_error_details, row_error_hint, row_error_message
 from app.workers.asker import Failure
 
 LIVE_SPAN: Final = timedelta(minutes=10)
@@ -112,7 +112,7 @@ class TrafficPanel(QWidget):
         if error is None:
             self.failure.hide()
         else:
-            self.failure.show_problem(row_error_message(error), row_error_hint(error))
+            self.failure.show_problem(row_error_message(error), row_error_hint(error), row_error_details(error))
 
     def wake(self) -> None:
         """Keep the chart up to date from now on."""

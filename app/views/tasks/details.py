@@ -36,7 +36,7 @@ from app.views.widgets.pill import PillDelegate, PillLabel
 from app.views.widgets.plain import Label
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
-from app.views.words import row_error_hint, row_error_message
+from app.views.words import row_error_details, row_error_hint, row_error_message
 from app.workers.asker import Failure
 
 _FRESH_MS = 1000
@@ -334,7 +334,9 @@ class TaskDetailsView(QWidget):
         if row.error is None:
             self.error.hide()
         else:
-            self.error.show_problem(row_error_message(row.error), row_error_hint(row.error))
+            self.error.show_problem(
+                row_error_message(row.error), row_error_hint(row.error), row_error_details(row.error)
+            )
 
     def as_text(self) -> str:
         """Return everything as plain text, for copying."""

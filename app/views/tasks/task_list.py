@@ -295,7 +295,8 @@ def error_text(task: TaskRow) -> str:
     """Return a task's error with its remedy, for copying; empty when there is none."""
     if task.error is None:
         return ""
-    return lines((task.error.code, row_error_message(task.error), row_error_hint(task.error)))
+    told = (task.error.code, row_error_message(task.error), row_error_hint(task.error), task.error.details)
+    return lines(part for part in told if part)
 
 
 def kind_text(task: TaskRow) -> str:

@@ -112,9 +112,9 @@ class Banner(QFrame):
             hint = self.tr("The log has the details. The program goes on; please report this.")
             self._show(Severity.PROBLEM, title, hint, f"{failure.kind}: {failure.detail}")
 
-    def show_problem(self, title: str, hint: str = "") -> None:
-        """Say that something did not work."""
-        self._show(Severity.PROBLEM, title, hint)
+    def show_problem(self, title: str, hint: str = "", details: str = "") -> None:
+        """Say that something did not work; ``details`` are copied in place of what is shown."""
+        self._show(Severity.PROBLEM, title, hint, details)
 
     def show_warning(self, title: str, hint: str = "") -> None:
         """Say that something needs care."""

@@ -9,7 +9,7 @@ from app.views import style
 from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
 from app.views.widgets.plain import Label
-from app.views.words import error_hint, error_message
+from app.views.words import error_details, error_hint, error_message
 from app.workers.asker import Failure
 
 _SKELETON_ROWS = 7
@@ -157,7 +157,7 @@ class Stages(QStackedWidget):
         """Say what went wrong, why, and what to do."""
         self._patience.stop()
         if isinstance(failure, OperationalError):
-            details = f"{failure.code}\n{failure.message}\n{failure.hint}"
+            details = error_details(failure)
             title, text = error_message(failure), error_hint(failure)
         else:
             details = f"{failure.kind}: {failure.detail}"

@@ -186,7 +186,7 @@ def test_changing_the_plan_leaves_the_policy_alone_and_refuses_nonsense(lab: Rul
     after = draft_policy(lab, rule)
     assert replace(after.policy, retry=before.policy.retry) == before.policy
     assert after.policy.retry == RetryPlan(times=1, pause_min=60)
-    with pytest.raises(RuleRefused, match="retry_out_of_range"):
+    with pytest.raises(RuleRefused, match="Enter 0 to 10 tries"):
         lab.engine.execute(ChangeRuleRetry(rule=rule, retry=RetryPlan(times=99)))
 
 
