@@ -87,10 +87,6 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         """All rows, in model order."""
         return tuple(self._rows)
 
-    def row_at(self, index: Index) -> Row:
-        """Return the row of a valid index of this model."""
-        return self._rows[index.row()]
-
     def find(self, key: Hashable) -> QModelIndex:
         """Return the index of a row's first column, invalid when it is not there."""
         place = self._place.get(key)
@@ -152,31 +148,17 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         """The rows whose box is checked, in model order."""
         return tuple(row for row in self._rows if self._key(row) in self._checked)
 
-    def set_all_checked(self, state: Qt.CheckState) -> None:
-        """Check or uncheck every row."""
-        self._checked = set(self._place) if state is Qt.CheckState.Checked else set()
-        if self._rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, 0))
-        self.checked_changed.emit()
-
-    def check_state_of_all(self) -> Qt.CheckState:
-        """Tell whether all, some or none of the rows are checked."""
-        if not self._checked:
-            return Qt.CheckState.Unchecked
-        everything = len(self._checked) == len(self._rows)
-        return Qt.CheckState.Checked if everything else Qt.CheckState.PartiallyChecked
-
     def tip(self, index: Index) -> str | None:
         """Return what a cell's own tooltip says, None when it has none."""
         return self.columns[index.column()].tooltip(self._rows[index.row()])
 
     # --- QAbstractTableModel ----------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+    def rowCount(self, parent: Index = _ROOT) -> int:
         """Return the number of rows."""
         return 0 if parent.isValid() else len(self._rows)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+    def columnCount(self, parent: Index = _ROOT) -> int:
         """Return the number of columns."""
         return 0 if parent.isValid() else len(self.columns)
 
@@ -204,7 +186,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
             return (Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked).value
         return None
 
-    def setData(  # noqa: N802 - Qt's name
+    def setData(
         self,
         index: Index,
         value: Any,  # noqa: ANN401 - Qt's type
@@ -231,7 +213,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
             flags |= Qt.ItemFlag.ItemIsUserCheckable
         return flags
 
-    def headerData(  # noqa: N802 - Qt's name
+    def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:  # noqa: ANN401 - Qt's type
         """Return a column's title."""

@@ -174,11 +174,11 @@ class VmTreeModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(above.place, 0, above)
 
-    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+    def rowCount(self, parent: Index = _ROOT) -> int:
         """Return the number of children."""
         return len(self._node(parent).children)
 
-    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: ARG002, N802 - Qt's name
+    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: ARG002 - Qt's name
         """Return one: the name."""
         return 1
 
@@ -208,7 +208,7 @@ class VmTreeModel(QAbstractItemModel):
             return self._state(node).value
         return None
 
-    def setData(  # noqa: N802 - Qt's name
+    def setData(
         self,
         index: Index,
         value: Any,  # noqa: ANN401 - Qt's type

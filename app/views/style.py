@@ -52,11 +52,7 @@ BODY_PX: Final = 13
 SECONDARY_PX: Final = 12
 TITLE_PX: Final = 16
 FIGURE_PX: Final = 22
-ANIMATION_MS: Final = 120
 SKELETON_DELAY_MS: Final = 40
-
-CONTRAST_MIN: Final = 4.5
-"""The least contrast between text and its ground (WCAG 2.2, level AA)."""
 
 
 class Theme(Enum):
@@ -145,18 +141,6 @@ DARK: Final = Colors(
     skeleton="#262e3a",
     series=("#7db0ff", "#5ccf97", "#ff8a8f", "#e6b657", "#c3a3fa", "#a0abba"),
 )
-
-
-def contrast(first: str, second: str) -> float:
-    """Return the WCAG contrast ratio of two colours, 1 to 21."""
-
-    def luminance(color: str) -> float:
-        channels = (QColor(color).redF(), QColor(color).greenF(), QColor(color).blueF())
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
 
 
 def resolve(theme: Theme) -> Colors:

@@ -52,7 +52,7 @@ class TableTranslator(QTranslator):
         # Qt wants a null string here, which an empty Python string is not; its stub does not know None.
         return specific or self._table.get(source_text)  # type: ignore[return-value]
 
-    def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
+    def isEmpty(self) -> bool:
         """Tell whether there is nothing to translate with."""
         return not self._table
 

@@ -70,7 +70,7 @@ class VmList(ActingList[RuleVmRow]):
         self._split.splitterMoved.connect(self._on_split_moved)
         self.body.addWidget(self._split, 1)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Give platform and standby more room when the window becomes wide, and take it when it becomes small."""
         super().resizeEvent(event)
         is_wide = event.size().width() >= style.WINDOW_WIDTH - style.NAVIGATION_WIDTH - style.SPACE_XL

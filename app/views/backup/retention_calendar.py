@@ -34,7 +34,7 @@ class _Grid(QWidget):
         self.setFixedHeight((_WEEK + 1) * style.CALENDAR_CELL)
         theme.changed.connect(self._on_theme_changed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return the size in which every day has room for its number."""
         return QSize(style.EDITOR_WIDTH - 4 * style.SPACE_XL, (_WEEK + 1) * style.CALENDAR_CELL)
 
@@ -62,7 +62,7 @@ class _Grid(QWidget):
 
     # --- drawing ----------------------------------------------------------------------------------------------
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the calendar."""
         if not self.days:
             return
@@ -117,13 +117,13 @@ class _Grid(QWidget):
         self.update()
         self._owner.tell()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the day under the pointer."""
         place = self._place_at(event.position())
         if place is not None:
             self._choose(place)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move by days and weeks with the arrow keys."""
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Left: -_WEEK, Qt.Key.Key_Right: _WEEK}
         step = steps.get(Qt.Key(event.key()))

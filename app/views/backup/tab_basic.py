@@ -308,13 +308,12 @@ def _beside(box: QComboBox, label: Label) -> QWidget:
 
 
 def _fill(box: QComboBox, entries: Sequence[tuple[str, str]], wanted: str | None) -> None:
-    blocker = QSignalBlocker(box)
-    box.clear()
-    for _, name in entries:
-        box.addItem(visible(name))
-    keys = [key for key, _ in entries]
-    # With one platform or standby there is nothing to choose.
-    only = 0 if len(entries) == 1 else -1
-    box.setCurrentIndex(keys.index(wanted) if wanted in keys else only)
-    box.setPlaceholderText("—")
-    blocker.unblock()
+    with QSignalBlocker(box):
+        box.clear()
+        for _, name in entries:
+            box.addItem(visible(name))
+        keys = [key for key, _ in entries]
+        # With one platform or standby there is nothing to choose.
+        only = 0 if len(entries) == 1 else -1
+        box.setCurrentIndex(keys.index(wanted) if wanted in keys else only)
+        box.setPlaceholderText("—")

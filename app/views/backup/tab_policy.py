@@ -188,7 +188,6 @@ class PolicyTab(QWidget):
         table: Table[_Line] = Table("plans", model, self._console.memory, page)
         table.setAccessibleName(self.tr("Plans"))
         table.setMinimumHeight(style.ROW_HEIGHT * 3)
-        table.setProperty("role", "boxed")
         table.setSortingEnabled(False)
         self.plan_actions = (
             RowAction[_Line](glyph=Glyph.EDIT, text=self.tr("Change"), run=self._on_change, enabled=self._is_open),

@@ -54,9 +54,7 @@ class _VmDelegate(QStyledItemDelegate):
         self._off = icon(Glyph.VM, colors)
         self._groups = (icon(Glyph.DATACENTER, colors), icon(Glyph.FOLDER, colors))
 
-    def initStyleOption(  # noqa: N802 - Qt's name
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
         """Add the icon."""
         super().initStyleOption(option, index)
         vm = index.data(VM_ROLE)

@@ -21,7 +21,7 @@ class SpeedAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
         self.enableAutoSIPrefix(enable=False)
         self.setWidth(style.AXIS_WIDTH)
 
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002, N802
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002 - pyqtgraph calls with all of them
         """Return the labels of the ticks."""
         return [fmt.speed(value) if value > 0 else "0" for value in values]
 
@@ -34,7 +34,7 @@ class SizeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
         self.enableAutoSIPrefix(enable=False)
         self.setWidth(style.AXIS_WIDTH)
 
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002, N802
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002 - pyqtgraph calls with all of them
         """Return the labels of the ticks."""
         return [fmt.size(value) if value > 0 else "0" for value in values]
 
@@ -47,14 +47,14 @@ class CountAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
         self.enableAutoSIPrefix(enable=False)
         self.setWidth(style.AXIS_WIDTH)
 
-    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N802, N803
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
         """Return round steps of at least one."""
         wanted = max(1.0, (maxVal - minVal) / max(2.0, size / 32))
         power = 10.0 ** math.floor(math.log10(wanted))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= wanted)
         return [(step, 0.0)]
 
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002, N802
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002 - pyqtgraph calls with all of them
         """Return the labels of the ticks."""
         return [fmt.count(round(value)) for value in values]
 
@@ -66,7 +66,7 @@ class LocalTimeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
         super().__init__("bottom")
         self.enableAutoSIPrefix(enable=False)
 
-    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N802, N803
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:
         """Return round steps of time: one labelled, none between."""
         wanted = (maxVal - minVal) / max(2.0, size / 110)
         steps: tuple[int, ...] = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
@@ -79,7 +79,7 @@ class LocalTimeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
         local = datetime.fromtimestamp(max(0.0, at), UTC).astimezone().utcoffset() or timedelta()
         return -local.total_seconds() % step
 
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002, N802
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002 - pyqtgraph calls with all of them
         """Return the labels of the ticks."""
         if spacing >= 28 * _DAY_S:
             pattern = "%Y-%m"

@@ -53,7 +53,7 @@ class Ring(QWidget):
         self.setMinimumSize(style.RING_WIDTH, style.RING_HEIGHT)
         theme.changed.connect(self._on_theme_changed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return a size in which the legend fits beside the ring."""
         return QSize(style.CHART_HEIGHT * 2, style.CHART_HEIGHT)
 
@@ -64,7 +64,7 @@ class Ring(QWidget):
         self.setAccessibleName(f"{caption} {figure}: {words}")
         self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the ring and the legend."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

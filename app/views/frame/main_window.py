@@ -250,12 +250,12 @@ class MainWindow(QMainWindow):
         shown = [Crumb(text, crumb.address) for text, crumb in zip(texts, crumbs, strict=True)]
         self._crumbs.setText(self._crumb_text(shown))
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:
         """Fit the window with its frame into what the panels leave of the screen."""
         super().showEvent(event)
         self._fit.begin()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the breadcrumb and the help into the new width."""
         super().resizeEvent(event)
         self._place_help()
@@ -336,7 +336,7 @@ class MainWindow(QMainWindow):
         """From now on closing the window only hides it; the program lives on in the tray."""
         self._stays_open = True
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+    def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the geometry; hide instead of closing while the program lives on in the tray."""
         self._console.memory.save_geometry("main", self)
         if self._is_closing:

@@ -129,7 +129,7 @@ class SearchPalette(QDialog):
 
     # --- choosing ---------------------------------------------------------------------------------------------
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let arrows and Enter in the field move and choose in the list."""
         if watched is self.field and event.type() is QEvent.Type.KeyPress:
             assert isinstance(event, QKeyEvent)

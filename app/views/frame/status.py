@@ -130,7 +130,7 @@ class StatusItems(QObject):
             console, Glyph.SUCCESS, FAILED_TASKS, self.tr("Failed tasks that nobody has looked at"), parent
         )
         self.room = StatusItem(
-            console, Glyph.STANDBY, STANDBYS, self.tr("Used and total space of the standbys"), parent
+            console, Glyph.DISK, STANDBYS, self.tr("Used and total space of the standbys"), parent
         )
         self.offers = StatusItem(
             console, Glyph.DISK, OFFERS, self.tr("Restore points whose disks other programs can read"), parent

@@ -158,7 +158,7 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
         )
     if not gauge.total_bytes or gauge.free_bytes is None:
         return Entry(
-            glyph=Glyph.STANDBY,
+            glyph=Glyph.DISK,
             color="secondary",
             title=gauge.name,
             detail=QCoreApplication.translate("Overview", "Free space unknown"),
@@ -169,7 +169,7 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
     words = QCoreApplication.translate("Overview", "{name}: {free} free of {total}")
     sizes = {"free": fmt.size(gauge.free_bytes), "total": fmt.size(gauge.total_bytes)}
     return Entry(
-        glyph=Glyph.STANDBY,
+        glyph=Glyph.DISK,
         color="secondary",
         title=gauge.name,
         right=free.format(**sizes),

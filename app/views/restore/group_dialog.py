@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QSignalBlocker
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -106,12 +106,11 @@ class GroupRestoreDialog(FormDialog):
     # --- loading ----------------------------------------------------------------------------------------------
 
     def _on_rules(self, rules: Sequence[RuleRow]) -> None:
-        self.rule.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        for row in rules:
-            self.rule.addItem(visible(row.name), row)
-        place = next((at for at, row in enumerate(rules) if row.id == self._wanted), -1)
-        self.rule.setCurrentIndex(place)
-        self.rule.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        with QSignalBlocker(self.rule):
+            for row in rules:
+                self.rule.addItem(visible(row.name), row)
+            place = next((at for at, row in enumerate(rules) if row.id == self._wanted), -1)
+            self.rule.setCurrentIndex(place)
         self._on_rule()
 
     def _on_rule(self) -> None:

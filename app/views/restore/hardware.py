@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -39,13 +39,12 @@ def datastore_text(place: DatastorePlace) -> str:
 def fill_datastores(box: QComboBox, first: str, places: Sequence[DatastorePlace]) -> None:
     """Offer datastores behind a first entry without a choice, and keep what was chosen where it is still there."""
     before = box.currentData()
-    box.blockSignals(True)  # noqa: FBT003 - Qt's signature
-    box.clear()
-    box.addItem(first, None)
-    for place in places:
-        box.addItem(visible(datastore_text(place)), place.id or place.name)
-    box.setCurrentIndex(max(0, box.findData(before)))
-    box.blockSignals(False)  # noqa: FBT003 - Qt's signature
+    with QSignalBlocker(box):
+        box.clear()
+        box.addItem(first, None)
+        for place in places:
+            box.addItem(visible(datastore_text(place)), place.id or place.name)
+        box.setCurrentIndex(max(0, box.findData(before)))
 
 
 class Processors(QWidget):

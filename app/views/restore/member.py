@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QPushButton, QWidget
 
 from app.contract.restore import FindOriginals, GroupMember, OriginalRow
@@ -138,13 +138,12 @@ class MemberRow(QWidget):
 
     def _show_original(self) -> None:
         row = self._original
-        self.choice.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        self.choice.clear()
-        for vm in row.choices if row is not None else ():
-            self.choice.addItem(visible(_described(vm)), vm.id)
-        self.choice.setCurrentIndex(0 if row is not None and row.is_proven else -1)
-        self.choice.setPlaceholderText(self.tr("Choose the VM to be replaced"))
-        self.choice.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        with QSignalBlocker(self.choice):
+            self.choice.clear()
+            for vm in row.choices if row is not None else ():
+                self.choice.addItem(visible(_described(vm)), vm.id)
+            self.choice.setCurrentIndex(0 if row is not None and row.is_proven else -1)
+            self.choice.setPlaceholderText(self.tr("Choose the VM to be replaced"))
         self.choice.setVisible(row is not None and bool(row.choices) and not row.is_proven)
         self._show_text()
 

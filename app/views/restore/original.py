@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.contract.restore import ConfirmedVm, FindOriginals, OriginalRow, OverOriginal
@@ -157,15 +157,14 @@ class OriginalPane(QWidget):
 
     def _fill_choices(self) -> None:
         row = self._row
-        self.choice.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        self.choice.clear()
-        for vm in row.choices if row is not None else ():
-            where = folder_text(vm.datacenter_path or vm.datacenter, vm.folder)
-            self.choice.addItem(visible(f"{vm.name}  ({vm.id}, {where}, {vm.host})"), vm.id)
-        is_only_one = row is not None and (row.is_proven or len(row.choices) == 1)
-        self.choice.setCurrentIndex(0 if is_only_one else -1)
-        self.choice.setPlaceholderText(self.tr("Choose the VM to be replaced"))
-        self.choice.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        with QSignalBlocker(self.choice):
+            self.choice.clear()
+            for vm in row.choices if row is not None else ():
+                where = folder_text(vm.datacenter_path or vm.datacenter, vm.folder)
+                self.choice.addItem(visible(f"{vm.name}  ({vm.id}, {where}, {vm.host})"), vm.id)
+            is_only_one = row is not None and (row.is_proven or len(row.choices) == 1)
+            self.choice.setCurrentIndex(0 if is_only_one else -1)
+            self.choice.setPlaceholderText(self.tr("Choose the VM to be replaced"))
 
     def _on_chosen(self) -> None:
         self.typed_name.clear()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from app.domain.display import visible
@@ -68,13 +68,12 @@ class PlaceBoxes(QObject):
 
     def _offer(self, box: QComboBox, choices: Iterable[Choice], before: object = None) -> None:
         """Offer choices behind an entry without one, and keep what was chosen before where it is still there."""
-        box.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        box.clear()
-        box.addItem("", None)
-        for choice in choices:
-            box.addItem(visible(choice.text), choice.value)
-        box.setCurrentIndex(max(0, box.findData(before)))
-        box.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        with QSignalBlocker(box):
+            box.clear()
+            box.addItem("", None)
+            for choice in choices:
+                box.addItem(visible(choice.text), choice.value)
+            box.setCurrentIndex(max(0, box.findData(before)))
 
     def _hosts(self, *, of_host: bool) -> tuple[HostPlace, ...]:
         """Return the hosts that fit the chosen datacenter, and with ``of_host`` the chosen host."""

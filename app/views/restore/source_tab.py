@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -66,7 +66,6 @@ class SourceTab(QWidget):
         self._own_points: tuple[KnownPoint, ...] = ()
         self._missing: set[type] = set()
         self._is_listed = False
-        self._shown_points: PointTally | None = None
         self._is_named_by_hand = False
         self._build(dialog)
         self._ask()
@@ -194,16 +193,15 @@ class SourceTab(QWidget):
         typed = self.source.currentText()
         self._join_own()
         names = [tally.vm_name for tally in self._tallies]
-        self.source.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        for tally in self._tallies:
-            text = tally.vm_name
-            if names.count(text) > 1 or len(self._tallies) < 100:
-                text = f"{text}  ({tally.rule_name}, {self._standbys.get(tally.standby, fmt.NOTHING)})"
-            self.source.addItem(visible(text), tally)
-        self.source.setCurrentIndex(self.source.findText(typed) if typed else self._wanted_place())
-        if typed:
-            self.source.setEditText(typed)
-        self.source.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        with QSignalBlocker(self.source):
+            for tally in self._tallies:
+                text = tally.vm_name
+                if names.count(text) > 1 or len(self._tallies) < 100:
+                    text = f"{text}  ({tally.rule_name}, {self._standbys.get(tally.standby, fmt.NOTHING)})"
+                self.source.addItem(visible(text), tally)
+            self.source.setCurrentIndex(self.source.findText(typed) if typed else self._wanted_place())
+            if typed:
+                self.source.setEditText(typed)
         if not typed and (line := self.source.lineEdit()) is not None:
             line.setCursorPosition(0)
         self._on_source()
@@ -247,7 +245,6 @@ class SourceTab(QWidget):
         tally = self.tally
         self.point_chosen.emit(None)
         self.points.rows.set_rows(())
-        self._shown_points = None
         if tally is None:
             self._place.setText(fmt.NOTHING)
             self._folder.setText(fmt.NOTHING)
@@ -299,7 +296,6 @@ class SourceTab(QWidget):
         self._ask_points()
 
     def _show_points(self, tally: PointTally, found: Sequence[KnownPoint]) -> None:
-        self._shown_points = tally
         self.points.rows.set_rows(found)
         self.stages.show_content()
         if self._wanted_point is not None:

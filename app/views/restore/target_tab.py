@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -196,10 +197,9 @@ class TargetTab(QWidget):
 
     def _on_platforms(self, platforms: Sequence[Platform]) -> None:
         self._platforms = tuple(platforms)
-        self.platform.blockSignals(True)  # noqa: FBT003 - Qt's signature
-        for one in platforms:
-            self.platform.addItem(visible(f"{one.name}  ({one.address})"), one.id)
-        self.platform.blockSignals(False)  # noqa: FBT003 - Qt's signature
+        with QSignalBlocker(self.platform):
+            for one in platforms:
+                self.platform.addItem(visible(f"{one.name}  ({one.address})"), one.id)
         self._choose_origin()
         self._on_platform()
 

@@ -226,10 +226,12 @@ class EncryptionDialog(QDialog):
         lines = []
         if row.mode is not EncryptionMode.OFF:
             lines.append(encryption_words(row.mode))
-        for one in row.repositories:
-            lines.append(self._line(one.target_path or "/", one.recovery_keys, is_open=one.is_open))
-        missing = sum(one.recovery_keys == 0 for one in row.repositories)
-        if missing and any(one.recovery_keys for one in row.repositories):
+        lines.extend(
+            self._line(repository.target_path or "/", repository.recovery_keys, is_open=repository.is_open)
+            for repository in row.repositories
+        )
+        missing = sum(repository.recovery_keys == 0 for repository in row.repositories)
+        if missing and any(repository.recovery_keys for repository in row.repositories):
             lines.append(
                 filled(
                     self.tr(

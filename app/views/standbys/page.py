@@ -37,7 +37,7 @@ class StandbysPage(ListPage[StandbyRow]):
     """To where: the standby machines, and whether they are healthy. Thread: GUI."""
 
     key = "standbys"
-    glyph = Glyph.STANDBY
+    glyph = Glyph.DISK
     refresh_ms = 5000
 
     def __init__(self, console: Console) -> None:
@@ -106,7 +106,7 @@ class StandbysPage(ListPage[StandbyRow]):
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Say what a standby machine is for."""
         return (
-            Glyph.STANDBY,
+            Glyph.DISK,
             self.tr("No standby machine yet"),
             self.tr("Register the disk or share where backups are kept."),
             self.tr("Register a standby machine"),

@@ -113,7 +113,7 @@ class RecoverySheetDialog(QDialog):
             self.tr("Copy, save or print it, then tick the box. Keys that are not wanted can be revoked."),
         )
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+    def closeEvent(self, event: QCloseEvent) -> None:
         """Stay until the key is kept."""
         if self.kept.isChecked():
             super().closeEvent(event)

@@ -121,18 +121,18 @@ class Bars(QWidget):
         self.setAccessibleName("; ".join(f"{name}: {value}" for name, value, _, _ in fresh))
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return the room for all rows."""
         return QSize(style.FIELD_WIDTH // 2, len(self._rows) * self._row_height())
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def minimumSizeHint(self) -> QSize:
         """Return the same: rows are never cut off."""
         return self.sizeHint()
 
     def _row_height(self) -> int:
         return style.CONTROL_HEIGHT
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the rows."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

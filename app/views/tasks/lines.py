@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QObject, Signal
 
@@ -150,8 +150,3 @@ class LineMaker:
         if row.state not in _MOVING:
             return None
         return self._meter.note(row.id, row.progress.done_bytes, time.monotonic())
-
-
-def started_text(row: TaskRow) -> str:
-    """Return when a task began, relative where that is young."""
-    return fmt.short_time(row.started_at, datetime.now(UTC))

@@ -166,7 +166,7 @@ class Banner(QFrame):
         set_tip(self._picture, self._word())
         self._close.setIcon(icon(Glyph.CLOSE, self.colors))
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event: QEvent) -> None:
         """Draw the icon in the colours of another theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and not self.isHidden():
@@ -225,7 +225,7 @@ class MessageOverlay(QWidget):
         message.installEventFilter(self)
         self._place()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the page's size and what the messages say."""
         kind = event.type()
         if watched is self.owner:

@@ -19,7 +19,7 @@ class ElidedLabel(Label):
         self._whole = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
-    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+    def setText(self, text: str) -> None:
         """Show another text."""
         self._whole = text
         self.setAccessibleName(text)
@@ -30,15 +30,15 @@ class ElidedLabel(Label):
         """Return the whole text."""
         return self._whole
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return the size of the whole text."""
         return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 2, super().sizeHint().height())
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def minimumSizeHint(self) -> QSize:
         """Return a size in which something can be read."""
         return QSize(min(self.sizeHint().width(), style.SPACE_XL * 2), super().minimumSizeHint().height())
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the text into the new size."""
         super().resizeEvent(event)
         self._fit()

@@ -6,7 +6,6 @@ columns that are shown and their order. ``app.models.sheets`` says how cells are
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Final, Generic, TypeVar
@@ -248,8 +247,9 @@ class TableExporter(QObject, Generic[Row]):
         made: list[Sequence[Cell]] = []
         began = perf_counter()
         while self._waiting and perf_counter() - began < _SLICE_S:
-            for _ in islice(range(_SLICE_ROWS), len(self._waiting)):
-                made.append(sheet_row(self._columns, self._waiting.pop()))
+            made.extend(
+                sheet_row(self._columns, self._waiting.pop()) for _ in range(min(_SLICE_ROWS, len(self._waiting)))
+            )
         if not made:
             self._fetch()
             return

@@ -212,7 +212,7 @@ class FormDialog(QDialog):
         if not self._busy:
             super().reject()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:
         """Open with the keyboard in the first field."""
         super().showEvent(event)
         if not self._was_shown:
@@ -222,7 +222,7 @@ class FormDialog(QDialog):
             for tabs in self.findChildren(QTabWidget):
                 tabs.currentChanged.connect(self._on_tab_changed)
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+    def closeEvent(self, event: QCloseEvent) -> None:
         """Stay open while a request is under way."""
         if self._busy:
             event.ignore()

@@ -85,12 +85,12 @@ class SecondsBox(QSpinBox):
         """Return the seconds."""
         return self.value() / 1000
 
-    def textFromValue(self, value: int) -> str:  # noqa: N802 - Qt's name
+    def textFromValue(self, value: int) -> str:
         """Return seconds as they are typed."""
         whole, rest = divmod(value, 1000)
         return f"{whole}.{rest:03}".rstrip("0") if rest else str(whole)
 
-    def valueFromText(self, text: str) -> int:  # noqa: N802 - Qt's name
+    def valueFromText(self, text: str) -> int:
         """Return what was typed as milliseconds."""
         return round(float(text) * 1000) if any(map(str.isdigit, text)) else 0
 

@@ -18,9 +18,9 @@ class ItemStyle(Protocol):
     text: str
     widget: QWidget
     icon: QIcon
-    decorationSize: QSize  # noqa: N815 - Qt's name
+    decorationSize: QSize
     features: QStyleOptionViewItem.ViewItemFeature
-    fontMetrics: QFontMetrics  # noqa: N815 - Qt's name
+    fontMetrics: QFontMetrics
 
 
 def item_style(option: QStyleOptionViewItem) -> ItemStyle:

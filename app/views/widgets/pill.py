@@ -72,9 +72,7 @@ class PillDelegate(QStyledItemDelegate):
         else:
             self._paint_bar(painter, box, pill, pill.fraction)
 
-    def sizeHint(  # noqa: N802 - Qt's name
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Return the size of a pill with its margins."""
         height = super().sizeHint(option, index).height()
         return QSize(style.PILL_WIDTH + 2 * style.SPACE_S, height)
@@ -150,12 +148,12 @@ class PillLabel(QWidget):
         """Return the words that are shown."""
         return self._pill.text if self._pill is not None else ""
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return the size of a pill, wide enough for its words."""
         words = self.fontMetrics().horizontalAdvance(self.text) + style.SPACE_L + style.SPACE_XL
         return QSize(max(style.PILL_WIDTH, words), style.SPACE_XL)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the pill."""
         if self._pill is None:
             return

@@ -24,7 +24,7 @@ class Label(QLabel):
         if isinstance(text, str):
             self.setText(text)
 
-    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+    def setText(self, text: str) -> None:
         """Show another text."""
         super().setText(visible(text))
 
@@ -40,7 +40,7 @@ class MarkupLabel(QLabel):
 class MarkupBrowser(QTextBrowser):
     """A page of the program's own markup, which loads nothing from anywhere. Thread: GUI."""
 
-    def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: N802, ARG002 - Qt's name
+    def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: ARG002 - Qt's name
         """Refuse pictures and style sheets."""
         return None
 

@@ -134,9 +134,7 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
             picture.paint(painter, inner, Qt.AlignmentFlag.AlignCenter, mode)
         painter.restore()
 
-    def sizeHint(  # noqa: N802 - Qt's name
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QSize:
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Return the room for all icons."""
         return QSize(self.full_width, super().sizeHint(option, index).height())
 
@@ -158,7 +156,7 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
 
     # --- pointer ----------------------------------------------------------------------------------------------
 
-    def editorEvent(  # noqa: N802 - Qt's name
+    def editorEvent(
         self,
         event: QEvent,
         model: QAbstractItemModel,
@@ -189,7 +187,7 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         elif action.run is not None and action.enabled(row):
             action.run(row)
 
-    def helpEvent(  # noqa: N802 - Qt's name
+    def helpEvent(
         self,
         event: QHelpEvent,
         view: QAbstractItemView,
@@ -207,7 +205,7 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         show_tip(event.globalPos(), text, view)
         return True
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Redraw while the pointer moves over the icons, and fit the column to the table's width."""
         if not shiboken6.isValid(self._table):
             # The table is being destroyed; its viewport still hears events then.

@@ -23,7 +23,7 @@ class _Skeleton(QWidget):
         self._theme = theme
         self.setAccessibleName(self.tr("Loading"))
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the rows."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

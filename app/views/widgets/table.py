@@ -47,9 +47,7 @@ class _Proxy(QSortFilterProxyModel):
         self._words = tuple(text.casefold().split())
         self.invalidateRowsFilter()
 
-    def filterAcceptsRow(  # noqa: N802 - Qt's name
-        self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex
-    ) -> bool:
+    def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex) -> bool:
         """Tell whether a row passes the filter."""
         if not self._words:
             return True
@@ -60,7 +58,7 @@ class _Proxy(QSortFilterProxyModel):
         joined = " ".join(str(text) for text in texts if text).casefold()
         return all(word in joined for word in self._words)
 
-    def lessThan(  # noqa: N802 - Qt's name
+    def lessThan(
         self,
         source_left: QModelIndex | QPersistentModelIndex,
         source_right: QModelIndex | QPersistentModelIndex,
@@ -191,7 +189,7 @@ class Table(QTableView, Generic[Row]):
         is_shortened = self.sizeHintForIndex(index).width() > self.columnWidth(index.column())
         return str(index.data() or "") if is_shortened else ""
 
-    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def viewportEvent(self, event: QEvent) -> bool:
         """Let a shortened text be read in a tooltip."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             index = self.indexAt(event.pos())
@@ -200,7 +198,7 @@ class Table(QTableView, Generic[Row]):
                 return True
         return super().viewportEvent(event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+    def focusInEvent(self, event: QFocusEvent) -> None:
         """Select the row that Qt puts the keyboard on, so that it is seen which one is meant."""
         super().focusInEvent(event)
         if self.currentIndex().isValid() and not self.selectionModel().hasSelection():
@@ -208,7 +206,7 @@ class Table(QTableView, Generic[Row]):
 
     # --- keys and menus ---------------------------------------------------------------------------------------
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         """Let Delete ask, and Space check the row wherever in it the keyboard is."""
         index = self.currentIndex()
         if event.matches(QKeySequence.StandardKey.Delete):
@@ -228,7 +226,7 @@ class Table(QTableView, Generic[Row]):
             )
             self.model().setData(first, other.value, Qt.ItemDataRole.CheckStateRole)
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for the menu of the row under the pointer; by keyboard, of the row the keyboard is on."""
         if event.reason() is QContextMenuEvent.Reason.Keyboard:
             self._ask_for_menu(self.currentIndex())
@@ -244,7 +242,7 @@ class Table(QTableView, Generic[Row]):
             place = self.visualRect(index).bottomLeft()
             self.menu_wanted.emit(index.data(ROW_ROLE), self.viewport().mapToGlobal(place))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the stretching column the room that the others leave, but never less than its own width."""
         super().resizeEvent(event)
         shown = [place for place in range(len(self.rows.columns)) if not self.isColumnHidden(place)]

@@ -32,7 +32,7 @@ class FlowLayout(QLayout):
         self.setContentsMargins(0, 0, 0, 0)
         self.setSpacing(style.SPACE_XS)
 
-    def addItem(self, item: QLayoutItem, /) -> None:  # noqa: N802 - Qt's name
+    def addItem(self, item: QLayoutItem, /) -> None:
         """Append an item."""
         self._items.append(item)
 
@@ -40,32 +40,32 @@ class FlowLayout(QLayout):
         """Return the number of items."""
         return len(self._items)
 
-    def itemAt(self, index: int, /) -> QLayoutItem | None:  # noqa: N802 - Qt's name
+    def itemAt(self, index: int, /) -> QLayoutItem | None:
         """Return an item, None behind the last."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
-    def takeAt(self, index: int, /) -> QLayoutItem:  # noqa: N802 - Qt's name
+    def takeAt(self, index: int, /) -> QLayoutItem:
         """Take an item out; None behind the last, which the stubs of PySide6 6.9 leave out."""
         return self._items.pop(index) if 0 <= index < len(self._items) else None  # type: ignore[return-value]
 
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+    def hasHeightForWidth(self) -> bool:
         """Tell that narrower is higher."""
         return True
 
-    def heightForWidth(self, width: int, /) -> int:  # noqa: N802 - Qt's name
+    def heightForWidth(self, width: int, /) -> int:
         """Return the height that this width needs."""
         return self._place(QRect(0, 0, width, 0), move=False)
 
-    def setGeometry(self, rect: QRect, /) -> None:  # noqa: N802 - Qt's name
+    def setGeometry(self, rect: QRect, /) -> None:
         """Place the items."""
         super().setGeometry(rect)
         self._place(rect, move=True)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return the smallest size."""
         return self.minimumSize()
 
-    def minimumSize(self) -> QSize:  # noqa: N802 - Qt's name
+    def minimumSize(self) -> QSize:
         """Return the size of the largest item."""
         size = QSize()
         for item in self._items:

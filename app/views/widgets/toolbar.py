@@ -132,7 +132,7 @@ class ToolBar(QFrame):
 
     # --- room -------------------------------------------------------------------------------------------------
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def minimumSizeHint(self) -> QSize:
         """Return the room for what always stays; the other buttons can wait in a menu."""
         return QSize(self._fixed_width() + self.overflow.least, super().minimumSizeHint().height())
 
@@ -177,7 +177,7 @@ class ToolBar(QFrame):
     def _on_typing_paused(self) -> None:
         self.filter_changed.emit(self.filter.text())
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the down arrow leave the filter for the list."""
         if watched is not self.filter or event.type() is not QEvent.Type.KeyPress:
             return super().eventFilter(watched, event)
