@@ -139,7 +139,7 @@ def show_error(error: OperationalError) -> None:
     box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
     copy.clicked.disconnect()  # a button of a message box closes it; this one shall not
     details = error_details(error)
-    copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details))
+    copy.clicked.connect(partial(QGuiApplication.clipboard().setText, details))
     box.addButton(QMessageBox.StandardButton.Close)
     box.exec()
 
@@ -226,10 +226,15 @@ def _close_slowly(opened: OpenDoor) -> None:
     loop = QEventLoop()
     timer = QTimer()
     timer.setInterval(_CLOSE_PAUSE_MS)
-    timer.timeout.connect(lambda: None if closer.is_alive() else loop.quit())
+    timer.timeout.connect(partial(_on_look, closer, loop))
     timer.start()
     loop.exec()
     closer.join()
+
+
+def _on_look(closer: threading.Thread, loop: QEventLoop) -> None:
+    if not closer.is_alive():
+        loop.quit()
 
 
 @contextmanager
@@ -241,7 +246,7 @@ def _end_on_signals(end: Callable[[], None]) -> Iterator[None]:
 
     before = {kind: signal.signal(kind, quit_now) for kind in (signal.SIGINT, signal.SIGTERM)}
     timer = QTimer()
-    timer.timeout.connect(lambda: None)
+    timer.timeout.connect(_on_interpreter_turn)
     timer.start(_SIGNAL_LOOK_MS)
     try:
         yield
@@ -249,3 +254,7 @@ def _end_on_signals(end: Callable[[], None]) -> Iterator[None]:
         timer.stop()
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+def _on_interpreter_turn() -> None:
+    """Do nothing: that Python code runs at all lets the interpreter see a signal."""

@@ -1,6 +1,7 @@
 """基本设置: name, platform, VMs, standby and target path."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import (
@@ -74,7 +75,7 @@ class BasicTab(QWidget):
 
     def _build(self, add_field: AddField) -> None:
         self.name = QLineEdit(self)
-        self.name.textEdited.connect(lambda: self.edited.emit("name"))
+        self.name.textEdited.connect(self._on_name_edited)
         self._add(add_field, "name", self.tr("Name"), self.name)
         self._add(add_field, "platform", self.tr("Virtual platform"), self._build_platform())
         self._add(add_field, "vms", self.tr("Virtual machines"), self._build_vms())
@@ -123,7 +124,7 @@ class BasicTab(QWidget):
         self.path = QLineEdit(box)
         self.path.setAccessibleName(self.tr("Target path"))
         self.path.setPlaceholderText(self.tr("Directory on the standby machine"))
-        self.path.textEdited.connect(lambda: self.edited.emit("target_path"))
+        self.path.textEdited.connect(self._on_path_edited)
         self.browse = self._choose_button(self.tr("Browse…"), self.on_browse)
         row = QHBoxLayout(box)
         row.setContentsMargins(0, 0, 0, 0)
@@ -237,6 +238,12 @@ class BasicTab(QWidget):
 
     # --- slots ------------------------------------------------------------------------------------------------
 
+    def _on_name_edited(self) -> None:
+        self.edited.emit("name")
+
+    def _on_path_edited(self) -> None:
+        self.edited.emit("target_path")
+
     def _on_platform(self) -> None:
         self._on_platform_shown()
         self.edited.emit("platform")
@@ -253,13 +260,12 @@ class BasicTab(QWidget):
             return
         name = self._platforms[self.platform.currentIndex()].platform.name
         picker = VmPicker(self._console, platform, name, [one.vm for one in self.vms], self)
-
-        def take() -> None:
-            self._sizes.update({vm.id: vm.disk_bytes for vm in picker.chosen})
-            self._choose(platform, [VmChoice(vm=vm.id, name=vm.name) for vm in picker.chosen])
-
-        picker.succeeded.connect(take)
+        picker.succeeded.connect(partial(self._on_picked, platform, picker))
         open_once(picker)
+
+    def _on_picked(self, platform: PlatformId, picker: VmPicker) -> None:
+        self._sizes.update({vm.id: vm.disk_bytes for vm in picker.chosen})
+        self._choose(platform, [VmChoice(vm=vm.id, name=vm.name) for vm in picker.chosen])
 
     def _choose(self, platform: PlatformId, vms: Sequence[VmChoice]) -> None:
         self._chosen[platform] = tuple(vms)
@@ -286,13 +292,12 @@ class BasicTab(QWidget):
         name = self._standbys[self.standby.currentIndex()].name
         browser = DirectoryBrowser.of_standby(self._console, standby, name, self)
         browser.path.setText(self.path.text())
-
-        def take() -> None:
-            self.path.setText(browser.chosen)
-            self.edited.emit("target_path")
-
-        browser.succeeded.connect(take)
+        browser.succeeded.connect(partial(self._on_browsed, browser))
         open_once(browser)
+
+    def _on_browsed(self, browser: DirectoryBrowser) -> None:
+        self.path.setText(browser.chosen)
+        self._on_path_edited()
 
 
 def _beside(box: QComboBox, label: Label) -> QWidget:

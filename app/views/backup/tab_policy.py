@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QDate, QDateTime, QPoint, Qt, QTime, Signal
@@ -305,23 +306,21 @@ class PolicyTab(QWidget):
     def on_add(self) -> None:
         """Open the dialog for another plan."""
         dialog = PlanDialog(self._console, None, self)
-
-        def take() -> None:
-            self._set_plans([*self._plans, dialog.plan])
-
-        dialog.succeeded.connect(take)
+        dialog.succeeded.connect(partial(self._on_added, dialog))
         open_once(dialog)
+
+    def _on_added(self, dialog: PlanDialog) -> None:
+        self._set_plans([*self._plans, dialog.plan])
 
     def _on_change(self, line: _Line) -> None:
         if self._read_only:
             return
         dialog = PlanDialog(self._console, line.plan, self)
-
-        def take() -> None:
-            self._set_plans([dialog.plan if at == line.place else one for at, one in enumerate(self._plans)])
-
-        dialog.succeeded.connect(take)
+        dialog.succeeded.connect(partial(self._on_changed, line.place, dialog))
         open_once(dialog)
+
+    def _on_changed(self, place: int, dialog: PlanDialog) -> None:
+        self._set_plans([dialog.plan if at == place else plan for at, plan in enumerate(self._plans)])
 
     def _on_remove(self, line: _Line) -> None:
         self._set_plans([one for at, one in enumerate(self._plans) if at != line.place])

@@ -1,6 +1,7 @@
 """A mistake of ours, told without ending the program."""
 
 import traceback
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
@@ -53,7 +54,7 @@ class TroubleReporter(QObject):
         box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
         # A button of a message box closes it; this one shall not.
         copy.clicked.disconnect()
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(f"{summary}\n{details}"))
+        copy.clicked.connect(partial(QGuiApplication.clipboard().setText, f"{summary}\n{details}"))
         box.addButton(QMessageBox.StandardButton.Close)
         box.finished.connect(self._on_closed)
         self._box = box

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -317,12 +318,15 @@ class LogsPage(Page):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         colors = self.console.colors
         copy = menu.addAction(icon(Glyph.COPY, colors), self.tr("Copy the line"))
-        copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(_copied(row)))
+        copy.triggered.connect(partial(self._on_copy, row))
         details = menu.addAction(icon(Glyph.TASKS, colors), self.tr("Show the task"))
         details.setEnabled(row.task is not None)
-        details.triggered.connect(lambda: self._on_activated(row))
+        details.triggered.connect(partial(self._on_activated, row))
         self.exporter.fill_menu(menu)
         menu.popup(position)
+
+    def _on_copy(self, row: LogEntryRow) -> None:
+        QGuiApplication.clipboard().setText(_copied(row))
 
     def _on_save(self) -> None:
         self.exporter.ask()

@@ -29,8 +29,11 @@ class MigrationPage(Page):
             ),
             action=self.tr("Open VM recovery"),
         )
-        self.notice.action_wanted.connect(lambda: console.go("restore"))
+        self.notice.action_wanted.connect(self._on_restore)
         self.body.addWidget(self.notice, 1)
+
+    def _on_restore(self) -> None:
+        self.console.go("restore")
 
     def title(self) -> str:
         """Return the page's name."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, Signal
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QTabWidget, QWidget
 
@@ -20,9 +20,11 @@ from app.workers.asker import Failure
 class RestoreDialog(FormDialog):
     """Restores one restore point as a new VM, or over the original. Thread: GUI.
 
-    Attributes:
-        started: The task, once the engine has accepted it.
+    Signals:
+        queued: the engine has accepted the restore; carries the task's id.
     """
+
+    queued = Signal(str)
 
     def __init__(
         self,
@@ -36,7 +38,6 @@ class RestoreDialog(FormDialog):
         title = QCoreApplication.translate("RestoreDialog", "Restore a VM")
         action = QCoreApplication.translate("RestoreDialog", "Start restore")
         super().__init__(console, title, action, parent)
-        self.started: TaskId | None = None
         self.tabs = QTabWidget(self)
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
@@ -74,8 +75,8 @@ class RestoreDialog(FormDialog):
         assert platform is not None
 
         def note(task: TaskId) -> None:
-            self.started = task
             on_done(task)
+            self.queued.emit(task)
 
         command = StartRestore(
             standby=known.standby,

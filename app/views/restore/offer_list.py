@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from PySide6.QtCore import QCoreApplication, QPoint, QTimer, Signal
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
@@ -152,7 +153,7 @@ class OfferList(QWidget):
         menu = QMenu(self)
         colors = self._console.colors
         show = menu.addAction(icon(Glyph.INFO, colors), self.tr("Show addresses…"))
-        show.triggered.connect(lambda: self.open_offer(offer))
+        show.triggered.connect(partial(self.open_offer, offer))
         stop = menu.addAction(icon(Glyph.STOP, colors), self.tr("Stop offering"))
         stop.triggered.connect(self.stop_chosen)
         self.exporter.fill_menu(menu)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from PySide6.QtWidgets import QWidget
@@ -76,5 +77,5 @@ def stop_offer(
         ),
         parent=owner,
     )
-    dialog.succeeded.connect(lambda: on_done(None))
+    dialog.succeeded.connect(partial(on_done, None))
     open_once(dialog)

@@ -1,11 +1,12 @@
 """The page of restores: bring it back."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QMenu, QTabBar
 
-from app.domain.ids import PointId, RuleId, VmId
+from app.domain.ids import PointId, RuleId, TaskId, VmId
 from app.domain.states import TaskKind
 from app.models import format as fmt
 from app.models.rows import Column
@@ -207,15 +208,14 @@ class RestorePage(TaskList):
     ) -> None:
         """Open the restore dialog."""
         dialog = RestoreDialog(self.console, rule=rule, vm=vm, point=point, parent=self)
-
-        def begun() -> None:
-            self.banner.show_success(self.tr("The restore was queued; it is followed in the list."))
-            self._wanted = dialog.started
-            self.tabs.setCurrentIndex(_RESTORES)
-            self.refresh()
-
-        dialog.succeeded.connect(begun)
+        dialog.queued.connect(self._on_queued)
         open_once(dialog)
+
+    def _on_queued(self, task: str) -> None:
+        self.banner.show_success(self.tr("The restore was queued; it is followed in the list."))
+        self._wanted = TaskId(task)
+        self.tabs.setCurrentIndex(_RESTORES)
+        self.refresh()
 
     def open_group(self, _checked: object = None, *, rule: RuleId | None = None) -> None:
         """Open the dialog of a group restore."""
@@ -226,7 +226,7 @@ class RestorePage(TaskList):
     def open_instant(self, _checked: object = None, *, rule: RuleId | None = None, vm: VmId | None = None) -> None:
         """Open the dialog of an instant recovery."""
         dialog = InstantDialog(self.console, rule=rule, vm=vm, parent=self)
-        dialog.restore_wanted.connect(lambda: self.open_restore(rule=rule, vm=vm))
+        dialog.restore_wanted.connect(partial(self.open_restore, rule=rule, vm=vm))
         open_once(dialog)
 
 

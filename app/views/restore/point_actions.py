@@ -1,5 +1,7 @@
 """What can be done with a restore point in a table of them: verify, offer, delete and take back, export."""
 
+from functools import partial
+
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -54,17 +56,17 @@ class PointActions(QObject):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         colors = self._console.colors
         verify = menu.addAction(icon(Glyph.VERIFY, colors), self.tr("Verify"))
-        verify.triggered.connect(lambda: self._verify(known))
+        verify.triggered.connect(partial(self._on_verify, known))
         offer = menu.addAction(icon(Glyph.DISK, colors), self.tr("Offer disks over NBD…"))
-        offer.triggered.connect(lambda: self._offer(known))
+        offer.triggered.connect(partial(self._on_offer, known))
         delete = menu.addAction(icon(Glyph.DELETE, colors), self.tr("Delete…"))
         delete.triggered.connect(self._on_delete)
         deleted = menu.addAction(icon(Glyph.RETRY, colors), self.tr("Deleted restore points…"))
-        deleted.triggered.connect(lambda: self.show_deleted(known, known.point.rule_name))
+        deleted.triggered.connect(partial(self.show_deleted, known, known.point.rule_name))
         self.exporter.fill_menu(menu)
         menu.popup(position)
 
-    def _verify(self, known: KnownPoint) -> None:
+    def _on_verify(self, known: KnownPoint) -> None:
         self.banner.hide()
         command = StartVerify(standby=known.standby, target_path=known.target_path, point=known.point.id)
         self._console.door.execute(
@@ -74,7 +76,7 @@ class PointActions(QObject):
     def _on_verifying(self, _task: object) -> None:
         self.banner.show_text(self.tr("The restore point is being verified; see the tasks."))
 
-    def _offer(self, known: KnownPoint) -> None:
+    def _on_offer(self, known: KnownPoint) -> None:
         point = known.point
         dialog = OfferDialog(
             self._console, OfferPlace.of_point(known), point.facts.name, point.created_at, self._owner
@@ -104,7 +106,7 @@ class PointActions(QObject):
             ),
             parent=self._owner,
         )
-        dialog.succeeded.connect(lambda: self._on_deleted(known))
+        dialog.succeeded.connect(partial(self._on_deleted, known))
         open_once(dialog)
 
     def _on_deleted(self, known: KnownPoint) -> None:
@@ -112,7 +114,7 @@ class PointActions(QObject):
         self.undo.offer(
             text.format(time=fmt.exact_time(known.point.created_at)),
             self.tr("Take back"),
-            lambda: self._take_back(known),
+            partial(self._take_back, known),
         )
         self.changed.emit()
 

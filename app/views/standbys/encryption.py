@@ -39,13 +39,14 @@ OnFailed = Callable[[Failure], None]
 class UnlockDialog(FormDialog):
     """Asks for the passphrase or a recovery key of a standby machine. Thread: GUI.
 
-    Attributes:
-        report: what was opened, after it succeeded.
+    Signals:
+        unlocked: carries the UnlockReport of what was opened.
     """
+
+    unlocked = Signal(object)
 
     def __init__(self, console: Console, row: StandbyRow, parent: QWidget | None = None) -> None:
         self._row = row
-        self.report: UnlockReport | None = None
         super().__init__(console, "", "", parent)
         self.set_heading(self.tr("Unlock the standby machine {name}").format(name=row.name))
         self.primary.setText(self.tr("Unlock"))
@@ -74,8 +75,8 @@ class UnlockDialog(FormDialog):
         """Try what was typed."""
 
         def done(report: UnlockReport) -> None:
-            self.report = report
             on_done(report)
+            self.unlocked.emit(report)
 
         command = UnlockStandby(standby=self._row.id, key=self.key.text())
         self.console.door.execute(command, owner=self, on_done=done, on_failed=on_failed)

@@ -228,13 +228,11 @@ class StandbysPage(ListPage[StandbyRow]):
 
     def _open_unlock(self, row: StandbyRow) -> None:
         dialog = UnlockDialog(self.console, row, self)
-        dialog.succeeded.connect(lambda: self._on_unlocked(dialog.report))
+        dialog.unlocked.connect(self._on_unlocked)
         open_once(dialog)
 
-    def _on_unlocked(self, report: UnlockReport | None) -> None:
+    def _on_unlocked(self, report: UnlockReport) -> None:
         self.refresh()
-        if report is None:
-            return
         hint = ""
         if report.locked:
             hint = self.tr("Still locked, with another passphrase: {directories}.").format(

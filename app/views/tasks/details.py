@@ -1,6 +1,7 @@
 """Everything about one task: state, figures, steps, bottleneck, log, error with its remedy."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -202,7 +203,7 @@ class TaskDetailsView(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         copy = menu.addAction(icon(Glyph.COPY, self._console.colors), self.tr("Copy the line"))
-        copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(as_text((line,))))
+        copy.triggered.connect(partial(QGuiApplication.clipboard().setText, as_text((line,))))
         self.exporter.fill_menu(menu)
         menu.popup(position)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMenu
@@ -215,15 +216,15 @@ class TaskList(ListPage[TaskLine]):
         """Offer what can be done with a task."""
         colors = self.console.colors
         details = menu.addAction(icon(Glyph.INFO, colors), self.tr("Details"))
-        details.triggered.connect(lambda: self.on_activated(row))
+        details.triggered.connect(partial(self.on_activated, row))
         stop = menu.addAction(icon(Glyph.STOP, colors), self.tr("Stop"))
         stop.setEnabled(row.task.state.can_be_stopped)
-        stop.triggered.connect(lambda: self.ask_to_stop((row.task,)))
+        stop.triggered.connect(partial(self.ask_to_stop, (row.task,)))
         again = menu.addAction(icon(Glyph.RETRY, colors), self.tr("Run again"))
         again.setEnabled(row.task.state.is_final)
-        again.triggered.connect(lambda: self.run_again(row.task))
+        again.triggered.connect(partial(self.run_again, row.task))
         log = menu.addAction(icon(Glyph.LOG, colors), self.tr("View the log"))
-        log.triggered.connect(lambda: self.console.go("log", "task", row.task.id))
+        log.triggered.connect(partial(self.console.go, "log", "task", row.task.id))
 
     def on_activated(self, row: TaskLine) -> None:
         """Show everything about a task."""

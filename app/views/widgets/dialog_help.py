@@ -3,6 +3,7 @@
 The texts are here by the dialogs' class names, so that a test can hold that every dialog has one.
 """
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QPoint
@@ -141,11 +142,12 @@ def help_of(dialog: QDialog) -> str:
 
 
 def offer_help(dialog: QDialog) -> None:
-    """Let F1 show the help of a dialog beside its title; any key or click closes it."""
+    """Let F1 show the help of a dialog next to its title; any key or click closes it."""
+    keys = QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), dialog)
+    keys.activated.connect(partial(_on_help, dialog))
 
-    def show() -> None:
-        text = help_of(dialog)
-        if text:
-            QWhatsThis.showText(dialog.mapToGlobal(QPoint(dialog.width() // 3, 0)), text, dialog)
 
-    QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), dialog).activated.connect(show)
+def _on_help(dialog: QDialog) -> None:
+    text = help_of(dialog)
+    if text:
+        QWhatsThis.showText(dialog.mapToGlobal(QPoint(dialog.width() // 3, 0)), text, dialog)

@@ -1,6 +1,7 @@
 """Dialogs to create and edit: labelled fields, help and problems beside them, and an error that loses nothing."""
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
@@ -276,4 +277,4 @@ def grow(dialog: QDialog) -> None:
 
 def grow_later(dialog: QDialog) -> None:
     """Make room once the layout knows of a text that has just changed."""
-    QTimer.singleShot(0, dialog, lambda: grow(dialog))
+    QTimer.singleShot(0, dialog, partial(grow, dialog))

@@ -102,9 +102,9 @@ def test_a_new_vm_is_placed_and_sized_as_chosen(qtbot: QtBot, console: Console, 
     disks[2001].setCurrentIndex(disks[2001].findData("ds1"))
     QTest.mouseClick(target.power_on, Qt.MouseButton.LeftButton)
     target.lan_free.setChecked(True)
-    with qtbot.waitSignal(dialog.succeeded):
+    with qtbot.waitSignal(dialog.queued) as queued:
         QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-    assert dialog.started == TaskId("t9")
+    assert queued.args == [TaskId("t9")]
     placement = VmPlacement(
         name="web-01-restored",
         datacenter="Shanghai",
