@@ -169,8 +169,10 @@ def _restore_one(on: Set) -> None:
     wait_for(lambda: dialog.target.host.count() > 1, seconds=20)
     dialog.target.host.setCurrentIndex(1)
     let_live(500)
+    queued: list[str] = []
+    dialog.queued.connect(queued.append)
     dialog.accept()
-    wait_for(lambda: dialog.started is not None, seconds=20)
+    wait_for(lambda: bool(queued), seconds=20)
     wait_for(lambda: on.stage.engine.wait_until_idle(0.05), seconds=60)
 
 

@@ -28,7 +28,7 @@ from app.engine.engine import Engine
 from app.logs import ProgramLog
 from app.secretstore.keyring_store import _user_lock_file
 from app.views.frame.memory import Memory
-from app.workers.keysheet import save_privately
+from app.views.standbys.recovery_file import write_recovery_key
 from tests.support.stage import RULE, explain, finished, small_spec, vm_named
 
 pytestmark = [
@@ -113,7 +113,7 @@ def write_everything_else(host: EngineHost, encrypted: StandbyId, home: Path) ->
     host.engine.execute(ChangeLimits(max_tasks=2, transfer_buffer_mib=2))
     host.engine.execute(ExportLog(path=str(home / "log.csv")))
     key = host.engine.execute(AddRecoveryKey(standby=encrypted))
-    save_privately(home / "key.txt", str(key).encode())
+    write_recovery_key(home / "key.txt", str(key).encode())
     CatalogGuard(home / "standfast" / "data" / CATALOG_FILE).copy(datetime.now(UTC))
     with SheetFile(home / "list.csv") as sheet:
         sheet.write([["a", "list"]])

@@ -17,8 +17,7 @@ from app.contract.rules import (
 )
 from app.domain.ids import RuleId, VmId
 from app.domain.units import filled
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog, grow_later
@@ -152,7 +151,7 @@ class DeletionDialog(FormDialog):
             return "" if self._is_unknown else self.tr("Looking what would go…")
         if not self._point_count:
             return self.tr("There are no restore points.")
-        size = fmt.size(sum(preview.freed_bytes for preview in self._previews))
+        size = formatting.size(sum(preview.freed_bytes for preview in self._previews))
         text = (
             self.tr(
                 "Restore points that go to the trash: {count}. For {days} {days:day/days} they can be taken back "

@@ -13,9 +13,8 @@ from app.domain.display import lines
 from app.domain.hooks import AllHooks
 from app.domain.states import BackupKind, TaskState
 from app.domain.units import filled
-from app.models import format as fmt
 from app.models.rows import ROW_ROLE, Column
-from app.views import style
+from app.views import formatting, style
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog, Doomed
 from app.views.backup.editor import EditorMode, RuleEditor
@@ -84,7 +83,7 @@ class RuleList(ActingList[RuleRow]):
             Column(
                 key="next",
                 title=self.tr("Next run"),
-                text=lambda row: fmt.short_time(row.next_run, datetime.now(UTC)),
+                text=lambda row: formatting.short_time(row.next_run, datetime.now(UTC)),
                 sort=lambda row: row.next_run,
                 tooltip=self._next_tooltip,
                 width=112,
@@ -109,14 +108,14 @@ class RuleList(ActingList[RuleRow]):
             Column(
                 key="policy",
                 title=self.tr("Policy"),
-                text=lambda row: policy_words(row.policy) if row.policy else fmt.NOTHING,
+                text=lambda row: policy_words(row.policy) if row.policy else formatting.NOTHING,
                 width=180,
                 hidden=True,
             ),
             Column(
                 key="retention",
                 title=self.tr("Retention"),
-                text=lambda row: kept_words(row.policy) if row.policy else fmt.NOTHING,
+                text=lambda row: kept_words(row.policy) if row.policy else formatting.NOTHING,
                 width=180,
                 hidden=True,
             ),
@@ -164,17 +163,17 @@ class RuleList(ActingList[RuleRow]):
     def _next_tooltip(self, row: RuleRow) -> str | None:
         if row.next_run is None or row.next_kind is None:
             return None
-        return f"{fmt.exact_time(row.next_run)}  {backup_kind_word(row.next_kind)}"
+        return f"{formatting.exact_time(row.next_run)}  {backup_kind_word(row.next_kind)}"
 
     def _result(self, row: RuleRow) -> str:
-        return state_pill(row.last_result).text if row.last_result else fmt.NOTHING
+        return state_pill(row.last_result).text if row.last_result else formatting.NOTHING
 
     def _result_tooltip(self, row: RuleRow) -> str | None:
         if row.last_result is None:
             return None
         if row.last_result is TaskState.FAILED:
-            return self.tr("Failed {time}; click for the reason").format(time=fmt.exact_time(row.last_run))
-        return fmt.exact_time(row.last_run)
+            return self.tr("Failed {time}; click for the reason").format(time=formatting.exact_time(row.last_run))
+        return formatting.exact_time(row.last_run)
 
     # --- actions ----------------------------------------------------------------------------------------------
 

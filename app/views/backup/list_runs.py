@@ -8,9 +8,8 @@ from app.contract.rules import MarkErrorsViewed
 from app.contract.statistics import ListStatisticsTasks, StatisticsTaskRow
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind, TaskKind
-from app.models import format as fmt
 from app.models.rows import Column
-from app.views import style
+from app.views import formatting, style
 from app.views.backup.acting import ActingList
 from app.views.console import Console
 from app.views.frame.history import Address
@@ -204,8 +203,8 @@ def _moment(
     return Column(
         key=key,
         title=title,
-        text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
+        text=lambda row: formatting.compact_time(value(row), datetime.now(UTC)),
         sort=value,
-        tooltip=lambda row: fmt.exact_time(value(row)),
+        tooltip=lambda row: formatting.exact_time(value(row)),
         width=98,
     )

@@ -14,9 +14,8 @@ from app.domain.display import lines
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind, TaskState
 from app.domain.units import filled
-from app.models import format as fmt
 from app.models.rows import Column
-from app.views import style
+from app.views import formatting, style
 from app.views.backup.acting import ActingList
 from app.views.backup.deletion import DeletionDialog, Doomed
 from app.views.backup.editor import EditorMode, RuleEditor
@@ -89,7 +88,7 @@ class VmList(ActingList[RuleVmRow]):
 
     def title(self) -> str:
         """Return the rule's name, once it is known."""
-        return self._details.row.name if self._details else fmt.NOTHING
+        return self._details.row.name if self._details else formatting.NOTHING
 
     def crumbs(self) -> tuple[Crumb, ...]:
         """Return the way from the list of rules."""
@@ -142,7 +141,7 @@ class VmList(ActingList[RuleVmRow]):
             Column(
                 key="speed",
                 title=self.tr("Speed"),
-                text=lambda row: fmt.speed(row.read_bytes_per_s),
+                text=lambda row: formatting.speed(row.read_bytes_per_s),
                 sort=lambda row: row.read_bytes_per_s,
                 numeric=True,
                 unit="B/s",
@@ -195,7 +194,7 @@ class VmList(ActingList[RuleVmRow]):
         told = [state_pill(row.state, row.fraction).text]
         if row.next_try is not None:
             again = self.tr("It is tried again at {at} by itself: try {number} of {times}")
-            at = fmt.exact_time(row.next_try.at)
+            at = formatting.exact_time(row.next_try.at)
             told.append(again.format(at=at, number=row.next_try.number, times=row.next_try.of))
         if row.error is not None:
             told.append(row_error_message(row.error))
@@ -316,8 +315,8 @@ def _moment(key: str, title: str, value: Callable[[RuleVmRow], datetime | None])
     return Column(
         key=key,
         title=title,
-        text=lambda row: fmt.compact_time(value(row), datetime.now(UTC)),
+        text=lambda row: formatting.compact_time(value(row), datetime.now(UTC)),
         sort=value,
-        tooltip=lambda row: fmt.exact_time(value(row)),
+        tooltip=lambda row: formatting.exact_time(value(row)),
         width=104,
     )

@@ -9,7 +9,7 @@ from app.domain.messages import Param
 from app.domain.policies import LAST_DAY, Plan, PolicyUnit, Retention, Weekday
 from app.domain.problems import problem_message
 from app.domain.units import filled
-from app.models import format as fmt
+from app.views import formatting
 from app.views.words import backup_kind_word, said_text
 
 _UNITS = {
@@ -114,7 +114,7 @@ def policy_words(policy: Policy) -> str:
     """Return when a rule runs and what each run backs up, one plan after the other."""
     if isinstance(policy, OneTime):
         text = QCoreApplication.translate("PolicyWords", "Once, on {time}")
-        return text.format(time=fmt.exact_time(policy.policy.start))
+        return text.format(time=formatting.exact_time(policy.policy.start))
     template = QCoreApplication.translate("PolicyWords", "{plan} ({kind})")
     plans = (template.format(plan=plan_words(one), kind=backup_kind_word(one.kind)) for one in policy.policy.plans)
     return _join(plans)

@@ -10,8 +10,7 @@ from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow
 from app.contract.statistics import ReadStatistics, Statistics
 from app.domain.ids import RuleId, VmId
 from app.domain.periods import StatisticsPeriod
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.charts.bars import DataBars, DayBar, ResultBars
 from app.views.charts.ring import Ring, Share
 from app.views.console import Console
@@ -146,9 +145,9 @@ class StatisticsView(Page):
     def crumbs(self) -> tuple[Crumb, ...]:
         """Return the way from the list of rules."""
         steps = [Crumb(self.tr("VM backup"), Address("backup"))]
-        steps.append(Crumb(self._rule_name or fmt.NOTHING, Address("backup", (self._rule,))))
+        steps.append(Crumb(self._rule_name or formatting.NOTHING, Address("backup", (self._rule,))))
         if self._vm is not None:
-            steps.append(Crumb(self._vm_name or fmt.NOTHING, Address("backup", (self._rule, self._vm))))
+            steps.append(Crumb(self._vm_name or formatting.NOTHING, Address("backup", (self._rule, self._vm))))
         return (*steps, Crumb(self.title()))
 
     def open(self, path: tuple[str, ...]) -> None:
@@ -207,19 +206,21 @@ class StatisticsView(Page):
         for chart in (self.results, self.data):
             chart.show_days(bars, today, _DAYS[self.periods.value])
         total = statistics.succeeded + statistics.failed
-        rate = fmt.percent(statistics.succeeded / total if total else None)
+        rate = formatting.percent(statistics.succeeded / total if total else None)
         self.ring.show_shares(
             (
-                Share(self.tr("Succeeded"), statistics.succeeded, fmt.count(statistics.succeeded), "completed"),
-                Share(self.tr("Failed"), statistics.failed, fmt.count(statistics.failed), "failed"),
+                Share(
+                    self.tr("Succeeded"), statistics.succeeded, formatting.count(statistics.succeeded), "completed"
+                ),
+                Share(self.tr("Failed"), statistics.failed, formatting.count(statistics.failed), "failed"),
             ),
             rate,
             self.tr("success rate"),
         )
-        self.read.setText(fmt.size(statistics.read_bytes))
+        self.read.setText(formatting.size(statistics.read_bytes))
         stored = self.tr("read from the hosts; {size} of it newly written to the standby machine")
-        self.stored.setText(stored.format(size=fmt.size(statistics.stored_bytes)))
-        self.unviewed.setText(fmt.count(statistics.unviewed_errors))
+        self.stored.setText(stored.format(size=formatting.size(statistics.stored_bytes)))
+        self.unviewed.setText(formatting.count(statistics.unviewed_errors))
         color = self.console.colors.failed if statistics.unviewed_errors else self.console.colors.text
         self.unviewed.setStyleSheet(f"color: {color}")
 

@@ -19,8 +19,7 @@ from app.contract.rules import RuleDraft, VmChoice
 from app.contract.standbys import ListStandbyRows, StandbyRow
 from app.domain.display import visible
 from app.domain.ids import PlatformId, StandbyId, VmId
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.backup.policy_words import problem_text
 from app.views.backup.vm_picker import VmPicker, vm_tag
 from app.views.console import Console
@@ -234,7 +233,9 @@ class BasicTab(QWidget):
             text = self.tr("{free} free of {total}")
             if row.reachable and row.free_bytes is None:
                 text = self.tr("Free space unknown")
-            self.space.setText(text.format(free=fmt.size(row.free_bytes), total=fmt.size(row.total_bytes)))
+            self.space.setText(
+                text.format(free=formatting.size(row.free_bytes), total=formatting.size(row.total_bytes))
+            )
 
     # --- slots ------------------------------------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ class BasicTab(QWidget):
         self.tags.set_tags([vm_tag(one.vm, one.name, self._sizes.get(one.vm)) for one in self.vms])
         known = [self._sizes[one.vm] for one in self.vms if one.vm in self._sizes]
         text = self.tr("{count} chosen, {size} in all") if known else self.tr("{count} chosen")
-        self.sum.setText(text.format(count=len(self.vms), size=fmt.size(sum(known))) if self.vms else "")
+        self.sum.setText(text.format(count=len(self.vms), size=formatting.size(sum(known))) if self.vms else "")
 
     def on_browse(self) -> None:
         """Open the standby's directories."""

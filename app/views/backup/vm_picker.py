@@ -19,9 +19,8 @@ from app.contract.platforms import ListVms
 from app.contract.rules import VmsInRules
 from app.domain.ids import PlatformId, VmId
 from app.domain.vms import PowerState, VmSummary
-from app.models import format as fmt
 from app.models.vm_tree import DEPTH_ROLE, TAKEN_ROLE, VM_ROLE, VmTreeModel
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console, ThemeSwitch
 from app.views.icons import Glyph, icon
 from app.views.widgets.choice_bar import ChoiceBar
@@ -40,7 +39,7 @@ _SMALL = 200
 
 def vm_tag(vm: VmId, name: str, size_bytes: int | None) -> Tag:
     """Return the tag of a chosen VM, with its size."""
-    return Tag(vm, name, "" if size_bytes is None else fmt.size(size_bytes))
+    return Tag(vm, name, "" if size_bytes is None else formatting.size(size_bytes))
 
 
 class _VmDelegate(QStyledItemDelegate):
@@ -76,7 +75,7 @@ class _VmDelegate(QStyledItemDelegate):
             return
         cell = item_style(option)
         taken = index.data(TAKEN_ROLE)
-        text = self.tr("in rule {name}").format(name=taken) if taken else fmt.size(vm.disk_bytes)
+        text = self.tr("in rule {name}").format(name=taken) if taken else formatting.size(vm.disk_bytes)
         name_width = cell.fontMetrics.horizontalAdvance(vm.name)
         indicators = 2 * (style.ICON + style.SPACE_S) + style.SPACE_L
         room = QRect(cell.rect).adjusted(indicators + name_width, 0, -style.SPACE_S, 0)
@@ -233,6 +232,6 @@ class VmPicker(FormDialog):
         chosen = self.model.chosen
         self.tree.viewport().update()
         self.tags.set_tags([vm_tag(vm.id, vm.name, vm.disk_bytes) for vm in chosen])
-        total = fmt.size(sum(vm.disk_bytes for vm in chosen))
+        total = formatting.size(sum(vm.disk_bytes for vm in chosen))
         self.sum.setText(self.tr("{count} chosen, {size} in all").format(count=len(chosen), size=total))
         self.allow(allowed=bool(chosen))

@@ -6,8 +6,7 @@ from typing import Any
 
 import pyqtgraph
 
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 
 _MINUTE_S = 60
 _DAY_S = 24 * 60 * 60
@@ -23,7 +22,7 @@ class SpeedAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002 - pyqtgraph calls with all of them
         """Return the labels of the ticks."""
-        return [fmt.speed(value) if value > 0 else "0" for value in values]
+        return [formatting.speed(value) if value > 0 else "0" for value in values]
 
 
 class SizeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
@@ -36,7 +35,7 @@ class SizeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002 - pyqtgraph calls with all of them
         """Return the labels of the ticks."""
-        return [fmt.size(value) if value > 0 else "0" for value in values]
+        return [formatting.size(value) if value > 0 else "0" for value in values]
 
 
 class CountAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
@@ -56,7 +55,7 @@ class CountAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:  # noqa: ARG002 - pyqtgraph calls with all of them
         """Return the labels of the ticks."""
-        return [fmt.count(round(value)) for value in values]
+        return [formatting.count(round(value)) for value in values]
 
 
 class LocalTimeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]

@@ -8,8 +8,7 @@ import pyqtgraph
 from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.charts.axes import CountAxis, LocalTimeAxis, SizeAxis, dress_axis
 from app.views.charts.ranges import fitted_days
 from app.views.console import ThemeSwitch
@@ -130,4 +129,4 @@ class DataBars(_DayChart):
         self._plot.setYRange(0, max(max(sizes, default=0) * 1.15, 1_000_000), padding=0)
 
     def _describe(self, bar: DayBar) -> str:
-        return self.tr("{day}   {size}").format(day=bar.day.isoformat(), size=fmt.size(bar.read_bytes))
+        return self.tr("{day}   {size}").format(day=bar.day.isoformat(), size=formatting.size(bar.read_bytes))

@@ -10,8 +10,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.charts.axes import LocalTimeAxis, SpeedAxis, dress_axis
 from app.views.charts.ranges import fitted_range
 from app.views.console import ThemeSwitch
@@ -114,8 +113,8 @@ class TrafficChart(QWidget):
         self._read_out.setText(
             self.tr("{time}   read {read}   written {written}").format(
                 time=f"{moment:%Y-%m-%d %H:%M:%S}",
-                read=fmt.speed(sample.read_bytes_per_s),
-                written=fmt.speed(sample.written_bytes_per_s),
+                read=formatting.speed(sample.read_bytes_per_s),
+                written=formatting.speed(sample.written_bytes_per_s),
             )
         )
 

@@ -6,8 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 from app.contract.overview import EngineStatus, ReadStatus
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.units import filled
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.frame.places import FAILED_TASKS, OFFERS, STANDBYS, TASKS
@@ -164,7 +163,7 @@ class StatusItems(QObject):
             "active" if status.running else "secondary",
             Glyph.TASKS,
         )
-        self.speed.show_words(fmt.speed(status.read_bytes_per_s))
+        self.speed.show_words(formatting.speed(status.read_bytes_per_s))
         unviewed = status.unviewed_errors
         self.errors.show_words(
             self.tr("Unviewed errors {count}").format(count=unviewed)
@@ -189,7 +188,9 @@ class StatusItems(QObject):
             )
         elif total:
             color = gauge_color(used / total)
-            words = self.tr("Standbys {used} of {total}").format(used=fmt.size(used), total=fmt.size(total))
+            words = self.tr("Standbys {used} of {total}").format(
+                used=formatting.size(used), total=formatting.size(total)
+            )
             self.room.show_words(words, "secondary" if color == "accent_fill" else color)
         elif status.standbys:
             self.room.show_words(self.tr("Free space unknown"), "secondary")

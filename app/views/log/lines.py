@@ -10,8 +10,8 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from app.contract.log import LogRow
 from app.domain.display import lines
 from app.domain.messages import LogLevel
-from app.models import format as fmt
 from app.models.rows import Column
+from app.views import formatting
 from app.views.translation import TABLES
 from app.views.widgets.pill import Pill, Tone
 from app.views.words import level_word, message_text
@@ -97,7 +97,7 @@ def line_columns(line: Callable[[Row], LogRow], text: Callable[[Row], str]) -> t
         Column(
             key="time",
             title=QCoreApplication.translate("LogLines", "Time"),
-            text=lambda row: fmt.exact_time(line(row).at),
+            text=lambda row: formatting.exact_time(line(row).at),
             sort=lambda row: line(row).id,
             value=lambda row: line(row).at,
             width=168,
@@ -123,4 +123,4 @@ def line_columns(line: Callable[[Row], LogRow], text: Callable[[Row], str]) -> t
 
 def as_text(rows: Iterable[LogRow]) -> str:
     """Return lines as plain text, for copying."""
-    return lines(f"{fmt.exact_time(row.at)}  {level_word(row.level)}  {line_text(row)}" for row in rows)
+    return lines(f"{formatting.exact_time(row.at)}  {level_word(row.level)}  {line_text(row)}" for row in rows)

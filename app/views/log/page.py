@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QMenu
 from app.contract.log import ClearLog, LogEntryRow, LogFilter, LogPage, ReadLog
 from app.contract.rules import DescribeRule, RuleDetails
 from app.domain.ids import RuleId, TaskId, VmId
-from app.models import format as fmt
 from app.models.rows import Column, RowModel
+from app.views import formatting
 from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.icons import Glyph, icon
@@ -99,7 +99,10 @@ class LogsPage(Page):
             time,
             level,
             Column(
-                key="subject", title=self.tr("Subject"), text=lambda row: row.subject or fmt.NOTHING, width=130
+                key="subject",
+                title=self.tr("Subject"),
+                text=lambda row: row.subject or formatting.NOTHING,
+                width=130,
             ),
             Column(key="action", title=self.tr("Action"), text=lambda row: action_text(row.action), width=130),
             text,

@@ -20,8 +20,7 @@ from app.contract.statistics import Traffic
 from app.domain.concerns import ConcernKind
 from app.domain.ids import TaskId
 from app.domain.units import filled
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.backup.traffic import with_gaps
 from app.views.charts.ring import Ring, Share
 from app.views.charts.traffic import TrafficChart
@@ -203,21 +202,21 @@ class Dashboard(QScrollArea):
 
     def _show_rings(self, overview: Overview) -> None:
         protected, known = overview.protected_vms, overview.known_vms
-        shares = [Share(self.tr("Protected"), protected, fmt.count(protected), "completed")]
+        shares = [Share(self.tr("Protected"), protected, formatting.count(protected), "completed")]
         if known is None:
-            figure, caption = fmt.count(protected), self.tr("protected")
+            figure, caption = formatting.count(protected), self.tr("protected")
         else:
             bare = max(0, known - protected)
-            shares.append(Share(self.tr("Unprotected"), bare, fmt.count(bare), "pending"))
-            figure = f"{protected / known * 100:.0f}%" if known else fmt.NOTHING
-            caption = filled(self.tr("of {count} {count:VM/VMs}"), {"count": fmt.count(known)})
+            shares.append(Share(self.tr("Unprotected"), bare, formatting.count(bare), "pending"))
+            figure = f"{protected / known * 100:.0f}%" if known else formatting.NOTHING
+            caption = filled(self.tr("of {count} {count:VM/VMs}"), {"count": formatting.count(known)})
         self.protection.show_shares(shares, figure, caption)
         good, bad = overview.succeeded_7d, overview.failed_7d
-        rate = f"{good / (good + bad) * 100:.0f}%" if good + bad else fmt.NOTHING
+        rate = f"{good / (good + bad) * 100:.0f}%" if good + bad else formatting.NOTHING
         self.week.show_shares(
             (
-                Share(self.tr("Succeeded"), good, fmt.count(good), "completed"),
-                Share(self.tr("Failed"), bad, fmt.count(bad), "failed"),
+                Share(self.tr("Succeeded"), good, formatting.count(good), "completed"),
+                Share(self.tr("Failed"), bad, formatting.count(bad), "failed"),
             ),
             rate,
             self.tr("success") if good + bad else self.tr("no runs yet"),

@@ -11,7 +11,7 @@ from app.contract.tasks import TaskRow
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import Concern, ConcernKind
 from app.domain.units import filled
-from app.models import format as fmt
+from app.views import formatting
 from app.views.frame.places import BACKUP, NEW_RULE, PLATFORMS, STANDBYS, rule_place, task_place
 from app.views.icons import Glyph
 from app.views.widgets.entries import Entry
@@ -86,14 +86,14 @@ def failure_entry(row: TaskRow, now: datetime) -> Entry:
         color="failed",
         title=what.format(vm=row.vm_name, kind=task_kind_word(row.kind)),
         detail=reason,
-        right=fmt.short_time(row.ended_at, now),
+        right=formatting.short_time(row.ended_at, now),
         address=task_place(row.id),
     )
 
 
 def overdue_entry(vm: OverdueVm, now: datetime) -> Entry:
     """Return a VM whose newest point is too old, with its age and how late it is."""
-    late = fmt.rough_duration(max(timedelta(0), now - vm.expected_by))
+    late = formatting.rough_duration(max(timedelta(0), now - vm.expected_by))
     if vm.newest_point is None:
         detail = QCoreApplication.translate("Overview", "No restore point yet; expected {late} ago").format(
             late=late
@@ -101,7 +101,7 @@ def overdue_entry(vm: OverdueVm, now: datetime) -> Entry:
     else:
         detail = QCoreApplication.translate(
             "Overview", "Newest restore point is {age} old; the next was expected {late} ago"
-        ).format(age=fmt.rough_duration(now - vm.newest_point), late=late)
+        ).format(age=formatting.rough_duration(now - vm.newest_point), late=late)
     return Entry(
         glyph=Glyph.WARNING,
         color="pending",
@@ -114,12 +114,12 @@ def overdue_entry(vm: OverdueVm, now: datetime) -> Entry:
 def running_entry(row: TaskRow, speed: float | None) -> Entry:
     """Return a running task with its part done, speed and time left."""
     progress = row.progress
-    parts = [fmt.percent(progress.fraction) if progress.total_bytes else state_word(row.state)]
+    parts = [formatting.percent(progress.fraction) if progress.total_bytes else state_word(row.state)]
     if speed is not None:
-        parts.append(fmt.speed(speed))
-        if (left := fmt.time_left(progress.done_bytes, progress.total_bytes, speed)) is not None:
+        parts.append(formatting.speed(speed))
+        if (left := formatting.time_left(progress.done_bytes, progress.total_bytes, speed)) is not None:
             parts.append(
-                QCoreApplication.translate("Overview", "{span} left").format(span=fmt.rough_duration(left))
+                QCoreApplication.translate("Overview", "{span} left").format(span=formatting.rough_duration(left))
             )
     title = QCoreApplication.translate("Overview", "{vm} · {kind}")
     return Entry(
@@ -141,7 +141,7 @@ def next_run_entry(at: datetime, rule_name: str, now: datetime) -> Entry:
         color="secondary",
         title=rule_name,
         detail=f"{local:%Y-%m-%d %H:%M}",
-        right=fmt.short_time(at, now) if at - now < timedelta(hours=24) else "",
+        right=formatting.short_time(at, now) if at - now < timedelta(hours=24) else "",
         address=BACKUP,
     )
 
@@ -167,7 +167,7 @@ def standby_entry(gauge: StandbyGauge) -> Entry:
     fraction = 1 - gauge.free_bytes / gauge.total_bytes
     free = QCoreApplication.translate("Overview", "{free} free")
     words = QCoreApplication.translate("Overview", "{name}: {free} free of {total}")
-    sizes = {"free": fmt.size(gauge.free_bytes), "total": fmt.size(gauge.total_bytes)}
+    sizes = {"free": formatting.size(gauge.free_bytes), "total": formatting.size(gauge.total_bytes)}
     return Entry(
         glyph=Glyph.DISK,
         color="secondary",
@@ -231,7 +231,7 @@ def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
                 "Overview", "A backup rule says which VMs are backed up, when, and where to."
             ),
         )
-    protected = fmt.count(overview.protected_vms)
+    protected = formatting.count(overview.protected_vms)
     if concerns:
         title = QCoreApplication.translate("Overview", "{count} protected {count:VM/VMs}, but not all is well")
         return Glyph.WARNING, "pending", filled(title, {"count": protected}), _tallied(concerns)
@@ -241,7 +241,7 @@ def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
     )
     detail = filled(
         QCoreApplication.translate("Overview", "{points} restore {points:point/points} can be restored"),
-        {"points": fmt.count(overview.point_count)},
+        {"points": formatting.count(overview.point_count)},
     )
     return Glyph.SUCCESS, "completed", title, detail
 
@@ -258,7 +258,7 @@ def _urgent_title(count: int) -> str:
         return QCoreApplication.translate("Overview", "One thing needs attention")
     return filled(
         QCoreApplication.translate("Overview", "{count} {count:thing needs/things need} attention"),
-        {"count": fmt.count(count)},
+        {"count": formatting.count(count)},
     )
 
 
@@ -268,7 +268,7 @@ def _tallied(concerns: Sequence[Concern]) -> str:
     for one in concerns:
         counts[one.kind] = counts.get(one.kind, 0) + one.count
     return " · ".join(
-        QCoreApplication.translate("Overview", str(_TALLIES[kind])).format(count=fmt.count(count))
+        QCoreApplication.translate("Overview", str(_TALLIES[kind])).format(count=formatting.count(count))
         for kind, count in counts.items()
     )
 
@@ -276,7 +276,7 @@ def _tallied(concerns: Sequence[Concern]) -> str:
 def concern_entry(concern: Concern) -> Entry:
     """Return a concern as a line that leads to where something can be done about it."""
     title, detail = _CONCERNS[concern.kind]
-    words = {"name": concern.name, "count": fmt.count(concern.count), "of": fmt.count(concern.of)}
+    words = {"name": concern.name, "count": formatting.count(concern.count), "of": formatting.count(concern.of)}
     return Entry(
         glyph=Glyph.ERROR if concern.kind.is_urgent else Glyph.WARNING,
         color="failed" if concern.kind.is_urgent else "pending",

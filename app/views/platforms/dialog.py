@@ -8,8 +8,7 @@ from app.contract.platforms import Certificate, InspectServer, RegisterPlatform,
 from app.domain.display import filled_lines
 from app.domain.errors import OperationalError
 from app.domain.platforms import Platform, PlatformFacts
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem, port_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
@@ -242,7 +241,7 @@ class PlatformDialog(FormDialog):
         kind = platform_kind_word(facts.kind)
         text = self.tr("Login works: {full_name} ({kind}, API version {version})")
         self._outcome.setText(
-            text.format(full_name=facts.full_name or fmt.NOTHING, kind=kind, version=facts.api_version)
+            text.format(full_name=facts.full_name or formatting.NOTHING, kind=kind, version=facts.api_version)
         )
 
     def _on_test_failed(self, failure: Failure) -> None:

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QMenu
 from app.contract.base import Query
 from app.contract.doctor import ExaminePlatform
 from app.contract.platforms import ListPlatformRows, PlatformRow, RemovePlatform
-from app.models import format as fmt
 from app.models.rows import Column
+from app.views import formatting
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.platforms.dialog import PlatformDialog
@@ -65,7 +65,7 @@ class PlatformsPage(ListPage[PlatformRow]):
             Column(
                 key="version",
                 title=self.tr("API version"),
-                text=lambda row: row.facts.api_version if row.facts else fmt.NOTHING,
+                text=lambda row: row.facts.api_version if row.facts else formatting.NOTHING,
                 tooltip=lambda row: f"{row.facts.full_name}, {row.facts.build}" if row.facts else None,
                 width=92,
             ),
@@ -75,7 +75,7 @@ class PlatformsPage(ListPage[PlatformRow]):
             Column(
                 key="licence",
                 title=self.tr("Licence"),
-                text=lambda row: row.license_name or fmt.NOTHING,
+                text=lambda row: row.license_name or formatting.NOTHING,
                 width=170,
                 hidden=True,
             ),
@@ -136,7 +136,7 @@ class PlatformsPage(ListPage[PlatformRow]):
 
     def _kind(self, row: PlatformRow) -> str:
         if row.facts is None:
-            return fmt.NOTHING
+            return formatting.NOTHING
         return platform_kind_word(row.facts.kind)
 
     # --- actions ----------------------------------------------------------------------------------------------

@@ -8,9 +8,8 @@ from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QMenu, QPushButton, 
 
 from app.contract.points import DeletedPoint, ListDeletedPoints, TakeBackPoint
 from app.domain.ids import StandbyId
-from app.models import format as fmt
 from app.models.rows import Column, RowModel
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.widgets.banner import Banner, MessageOverlay
@@ -114,34 +113,34 @@ class DeletedPointsDialog(QDialog):
             Column(
                 key="time",
                 title=self.tr("Backed up at"),
-                text=lambda row: fmt.exact_time(row.point.created_at if row.point else None),
+                text=lambda row: formatting.exact_time(row.point.created_at if row.point else None),
                 sort=lambda row: row.point.created_at if row.point else None,
                 width=_TIME_WIDTH,
             ),
             Column(
                 key="kind",
                 title=self.tr("Backup kind"),
-                text=lambda row: backup_kind_word(row.point.kind) if row.point else fmt.NOTHING,
+                text=lambda row: backup_kind_word(row.point.kind) if row.point else formatting.NOTHING,
                 width=100,
             ),
             Column(
                 key="rule",
                 title=self.tr("Rule"),
-                text=lambda row: row.point.rule_name if row.point else fmt.NOTHING,
+                text=lambda row: row.point.rule_name if row.point else formatting.NOTHING,
                 width=110,
             ),
             Column(
                 key="deleted",
                 title=self.tr("Deleted"),
-                text=lambda row: fmt.short_time(row.deleted_at, datetime.now(UTC)),
+                text=lambda row: formatting.short_time(row.deleted_at, datetime.now(UTC)),
                 sort=lambda row: row.deleted_at,
-                tooltip=lambda row: fmt.exact_time(row.deleted_at),
+                tooltip=lambda row: formatting.exact_time(row.deleted_at),
                 width=110,
             ),
             Column(
                 key="until",
                 title=self.tr("Kept until"),
-                text=lambda row: fmt.exact_time(row.kept_until),
+                text=lambda row: formatting.exact_time(row.kept_until),
                 sort=lambda row: row.kept_until,
                 width=_TIME_WIDTH,
             ),

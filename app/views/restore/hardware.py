@@ -18,8 +18,7 @@ from PySide6.QtWidgets import (
 from app.domain.display import visible
 from app.domain.places import DatastorePlace, SavedAdapter, SavedHardware
 from app.domain.restore_point import PointDisk
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.restore.places import Choice
 from app.views.widgets.plain import Label
 
@@ -33,7 +32,9 @@ _ADDRESS = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 
 def datastore_text(place: DatastorePlace) -> str:
     """Return a datastore with its kind and space, for choosing it."""
-    return f"{place.name}  ({place.kind}, {fmt.size(place.free_bytes)} / {fmt.size(place.total_bytes)})"
+    return (
+        f"{place.name}  ({place.kind}, {formatting.size(place.free_bytes)} / {formatting.size(place.total_bytes)})"
+    )
 
 
 def fill_datastores(box: QComboBox, first: str, places: Sequence[DatastorePlace]) -> None:
@@ -145,7 +146,7 @@ class DiskRows(QWidget):
             box = QComboBox(self)
             box.setAccessibleName(self.tr("Datastore of {disk}").format(disk=disk.label))
             box.currentIndexChanged.connect(self.changed)
-            label = Label(f"{disk.label}  ({fmt.size(disk.capacity_bytes)})", self)
+            label = Label(f"{disk.label}  ({formatting.size(disk.capacity_bytes)})", self)
             label.setBuddy(box)
             self._grid.addWidget(label, place, 0)
             self._grid.addWidget(box, place, 1)
@@ -216,7 +217,8 @@ class AdapterRows(QWidget):
             before = box.currentData()
             box.clear()
             box.addItem(
-                visible(self.tr("As backed up: {network}").format(network=adapter.network or fmt.NOTHING)), None
+                visible(self.tr("As backed up: {network}").format(network=adapter.network or formatting.NOTHING)),
+                None,
             )
             for network in networks:
                 box.addItem(visible(network.text), network.value)

@@ -11,8 +11,7 @@ from app.domain.display import visible
 from app.domain.ids import PointId
 from app.domain.tasks import KnownPoint, VerificationState
 from app.domain.vms import VmSummary
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.original import confirmed, folder_text, power_text, uncovered_text
@@ -90,7 +89,7 @@ class MemberRow(QWidget):
         self.leave_out.setAccessibleName(visible(text))
 
     def _lay_out(self) -> None:
-        size = Label(fmt.size(self.row.disk_bytes), self)
+        size = Label(formatting.size(self.row.disk_bytes), self)
         size.setProperty("role", "secondary")
         layout = QGridLayout(self)
         layout.setContentsMargins(style.SPACE_M, style.SPACE_XS, style.SPACE_XS, style.SPACE_XS)
@@ -206,5 +205,5 @@ class MemberRow(QWidget):
 def _described(vm: VmSummary) -> str:
     parts = [folder_text(vm.datacenter_path or vm.datacenter, vm.folder), vm.host, power_text(vm.power_state)]
     if vm.booted_at is not None:
-        parts.append(fmt.exact_time(vm.booted_at))
+        parts.append(formatting.exact_time(vm.booted_at))
     return f"{vm.name}  ({vm.id} · {' · '.join(parts)})"

@@ -17,8 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.contract.offers import ListOffers, Offer, OfferPoint
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.restore.offered_disk import OfferedDiskRow
 from app.views.restore.offers import OfferPlace, stop_offer
@@ -56,7 +55,9 @@ class OfferDialog(QDialog):
         self._changes = 0
         self.setModal(True)
         set_title(self, self.tr("Offer disks over NBD"))
-        self._build(self.tr("{vm}, restore point of {time}").format(vm=vm_name, time=fmt.exact_time(point_at)))
+        self._build(
+            self.tr("{vm}, restore point of {time}").format(vm=vm_name, time=formatting.exact_time(point_at))
+        )
         self._timer = QTimer(self)
         self._timer.setInterval(_FRESH_MS)
         self._timer.timeout.connect(self._ask)
@@ -152,7 +153,7 @@ class OfferDialog(QDialog):
             )
         else:
             text = self.tr("Offered since {time}; it goes on when this dialog is closed.")
-            self._text.setText(text.format(time=fmt.exact_time(offer.since)))
+            self._text.setText(text.format(time=formatting.exact_time(offer.since)))
         self._show_disks(offer)
         grow_later(self)
 

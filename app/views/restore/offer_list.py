@@ -8,8 +8,8 @@ from PySide6.QtCore import QCoreApplication, QPoint, QTimer, Signal
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from app.contract.offers import ListOffers, Offer
-from app.models import format as fmt
 from app.models.rows import Column, RowModel
+from app.views import formatting
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.offer_dialog import OfferDialog
@@ -67,7 +67,7 @@ class OfferList(QWidget):
             Column(
                 key="point",
                 title=self.tr("Restore point"),
-                text=lambda row: fmt.exact_time(row.point_at),
+                text=lambda row: formatting.exact_time(row.point_at),
                 sort=lambda row: row.point_at,
                 width=160,
             ),
@@ -77,9 +77,9 @@ class OfferList(QWidget):
             Column(
                 key="since",
                 title=self.tr("Offered since"),
-                text=lambda row: fmt.short_time(row.since, datetime.now(UTC)),
+                text=lambda row: formatting.short_time(row.since, datetime.now(UTC)),
                 sort=lambda row: row.since,
-                tooltip=lambda row: fmt.exact_time(row.since),
+                tooltip=lambda row: formatting.exact_time(row.since),
                 width=140,
             ),
         )
@@ -164,7 +164,9 @@ def _reads(offer: Offer) -> str | None:
     if not offer.is_read:
         return None
     count = sum(disk.connections for disk in offer.disks)
-    return QCoreApplication.translate("Offers", "Connections that read: {count}").format(count=fmt.count(count))
+    return QCoreApplication.translate("Offers", "Connections that read: {count}").format(
+        count=formatting.count(count)
+    )
 
 
 def _key(offer: Offer) -> Hashable:

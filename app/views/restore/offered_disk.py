@@ -5,8 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.contract.offers import OfferedDisk
 from app.domain.display import visible
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.offers import reading_pill
@@ -31,7 +30,7 @@ class OfferedDiskRow(QWidget):
         self.disk = disk
         name = Label(disk.label, self)
         name.setProperty("role", "heading")
-        size = Label(fmt.size(disk.capacity_bytes), self)
+        size = Label(formatting.size(disk.capacity_bytes), self)
         size.setProperty("role", "secondary")
         self.state = PillLabel(self)
         self.address = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)

@@ -12,8 +12,7 @@ from app.domain.ids import PlatformId
 from app.domain.restore_point import VmFacts
 from app.domain.tasks import KnownPoint
 from app.domain.vms import PowerState, VmSummary
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.plain import Label
@@ -38,7 +37,7 @@ def confirmed(vm: VmSummary) -> ConfirmedVm:
 
 def folder_text(datacenter: str, folder: Sequence[str] | None) -> str:
     """Return where a VM is in the inventory."""
-    return " / ".join(part for part in (datacenter, *(folder or ())) if part) or fmt.NOTHING
+    return " / ".join(part for part in (datacenter, *(folder or ())) if part) or formatting.NOTHING
 
 
 class Comparison(QWidget):
@@ -82,11 +81,11 @@ class Comparison(QWidget):
                 folder_text(vm.datacenter_path or vm.datacenter, vm.folder),
                 vm.host,
                 power_text(vm.power_state),
-                fmt.exact_time(vm.booted_at) if vm.booted_at is not None else "",
+                formatting.exact_time(vm.booted_at) if vm.booted_at is not None else "",
             )
         for column, texts in ((1, then), (2, now)):
             for row, text in enumerate(texts, 1):
-                self.cells[row, column].setText(text or fmt.NOTHING)
+                self.cells[row, column].setText(text or formatting.NOTHING)
 
 
 class OriginalPane(QWidget):

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QMenu, QTabBar
 
 from app.domain.ids import PointId, RuleId, TaskId, VmId
 from app.domain.states import TaskKind
-from app.models import format as fmt
 from app.models.rows import Column
+from app.views import formatting
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.dialog import RestoreDialog
@@ -231,4 +231,4 @@ class RestorePage(TaskList):
 
 
 def _name(line: TaskLine) -> str:
-    return line.task.name or line.task.target_name or line.task.vm_name or fmt.NOTHING
+    return line.task.name or line.task.target_name or line.task.vm_name or formatting.NOTHING

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.contract.points import DeletePoint, StartVerify, TakeBackPoint
 from app.domain.tasks import KnownPoint
-from app.models import format as fmt
+from app.views import formatting
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
@@ -93,7 +93,9 @@ class PointActions(QObject):
         command = DeletePoint(standby=known.standby, target_path=known.target_path, point=known.point.id)
         dialog = ConfirmDialog(
             self._console,
-            self.tr("Delete the restore point of {time}").format(time=fmt.exact_time(known.point.created_at)),
+            self.tr("Delete the restore point of {time}").format(
+                time=formatting.exact_time(known.point.created_at)
+            ),
             self.tr("Delete restore point"),
             lambda done, failed: self._console.door.execute(command, owner=self, on_done=done, on_failed=failed),
             consequences=(
@@ -101,7 +103,7 @@ class PointActions(QObject):
                 self.tr(
                     "It can be taken back for seven days and takes up its space; "
                     "then a clean-up frees up to {size}."
-                ).format(size=fmt.size(known.point.stored_bytes)),
+                ).format(size=formatting.size(known.point.stored_bytes)),
                 self.tr("All other restore points stay whole."),
             ),
             parent=self._owner,
@@ -112,7 +114,7 @@ class PointActions(QObject):
     def _on_deleted(self, known: KnownPoint) -> None:
         text = self.tr("The restore point of {time} was deleted.")
         self.undo.offer(
-            text.format(time=fmt.exact_time(known.point.created_at)),
+            text.format(time=formatting.exact_time(known.point.created_at)),
             self.tr("Take back"),
             partial(self._take_back, known),
         )

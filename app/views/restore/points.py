@@ -6,8 +6,8 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
 from app.domain.restore_point import RestorePoint
 from app.domain.tasks import KnownPoint, VerificationState
-from app.models import format as fmt
 from app.models.rows import Column
+from app.views import formatting
 from app.views.widgets.pill import Pill, Tone
 from app.views.words import backup_kind_word
 
@@ -26,7 +26,7 @@ def verification_pill(state: VerificationState) -> Pill:
 
 def point_title(known: KnownPoint) -> str:
     """Return a point in one line, for choosing it: time, kind, and damage where there is any."""
-    text = f"{fmt.exact_time(known.point.created_at)} · {backup_kind_word(known.point.kind)}"
+    text = f"{formatting.exact_time(known.point.created_at)} · {backup_kind_word(known.point.kind)}"
     if known.verification is VerificationState.DAMAGED:
         text = f"{text} · {verification_pill(known.verification).text}"
     return text
@@ -38,7 +38,7 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
         Column(
             key="time",
             title=QCoreApplication.translate("Points", "Backed up at"),
-            text=lambda known: fmt.exact_time(known.point.created_at),
+            text=lambda known: formatting.exact_time(known.point.created_at),
             sort=lambda known: known.point.order,
             width=150,
             stretch=True,
@@ -46,11 +46,11 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
         Column(
             key="size",
             title=QCoreApplication.translate("Points", "Size"),
-            text=lambda known: fmt.size(known.point.capacity_bytes),
+            text=lambda known: formatting.size(known.point.capacity_bytes),
             sort=lambda known: known.point.capacity_bytes,
             tooltip=lambda known: QCoreApplication.translate(
                 "Points", "Capacity of all disks in this restore point. Written by its run: {size}"
-            ).format(size=fmt.size(known.point.stored_bytes)),
+            ).format(size=formatting.size(known.point.stored_bytes)),
             numeric=True,
             unit="B",
             width=76,
@@ -66,7 +66,7 @@ def point_columns() -> tuple[Column[KnownPoint], ...]:
             title=QCoreApplication.translate("Points", "Verification"),
             text=lambda known: verification_pill(known.verification).text,
             paint=lambda known: verification_pill(known.verification),
-            tooltip=lambda known: fmt.exact_time(known.verified_at) if known.verified_at else None,
+            tooltip=lambda known: formatting.exact_time(known.verified_at) if known.verified_at else None,
             width=120,
         ),
     )
@@ -83,22 +83,22 @@ def _transport_word(point: RestorePoint) -> str:
     if point.travelled_plain:
         words = QCoreApplication.translate("Points", "Plain transport ({modes})")
         return words.format(modes=", ".join(modes))
-    return ", ".join(modes) or fmt.NOTHING
+    return ", ".join(modes) or formatting.NOTHING
 
 
 def point_facts(known: KnownPoint) -> Sequence[tuple[str, str]]:
     """Return the documented point information: names as on the documented page, with their values."""
     facts, point = known.point.facts, known.point
-    disks = ", ".join(f"{disk.label} ({fmt.size(disk.capacity_bytes)})" for disk in point.disks)
+    disks = ", ".join(f"{disk.label} ({formatting.size(disk.capacity_bytes)})" for disk in point.disks)
     return (
-        ("vp_uuid", facts.instance_uuid or fmt.NOTHING),
-        ("dc", facts.datacenter or fmt.NOTHING),
-        ("ds", facts.datastore or fmt.NOTHING),
-        ("hostname", facts.hostname or facts.host or fmt.NOTHING),
+        ("vp_uuid", facts.instance_uuid or formatting.NOTHING),
+        ("dc", facts.datacenter or formatting.NOTHING),
+        ("ds", facts.datastore or formatting.NOTHING),
+        ("hostname", facts.hostname or facts.host or formatting.NOTHING),
         ("vmname", facts.name),
-        ("disks", disks or fmt.NOTHING),
-        ("guest", facts.guest or fmt.NOTHING),
+        ("disks", disks or formatting.NOTHING),
+        ("guest", facts.guest or formatting.NOTHING),
         ("encryption", _encryption_word(known)),
         ("transport", _transport_word(point)),
-        ("parent", point.parent or fmt.NOTHING),
+        ("parent", point.parent or formatting.NOTHING),
     )

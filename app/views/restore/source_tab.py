@@ -23,9 +23,8 @@ from app.domain.display import visible
 from app.domain.ids import PointId, RuleId, StandbyId, VmId
 from app.domain.standbys import Standby
 from app.domain.tasks import KnownPoint, PointTally
-from app.models import format as fmt
 from app.models.rows import RowModel
-from app.views import style
+from app.views import formatting, style
 from app.views.icons import Glyph
 from app.views.restore.point_actions import PointActions
 from app.views.restore.points import point_columns, point_facts
@@ -90,11 +89,11 @@ class SourceTab(QWidget):
         self.source.setCompleter(completer)
         self.source.currentIndexChanged.connect(self._on_source)
         self._source = dialog.add_field(form, self.tr("Source VM"), self.source, required=True)
-        self._place = Label(fmt.NOTHING, self)
+        self._place = Label(formatting.NOTHING, self)
         self._place.setProperty("role", "secondary")
         self._place.setContentsMargins(0, style.SPACE_S, 0, 0)
         dialog.add_field(form, self.tr("Standby machine"), self._place)
-        self._folder = Label(fmt.NOTHING, self)
+        self._folder = Label(formatting.NOTHING, self)
         self._folder.setProperty("role", "secondary")
         self._folder.setContentsMargins(0, style.SPACE_S, 0, 0)
         dialog.add_field(form, self.tr("Data directory"), self._folder)
@@ -197,7 +196,7 @@ class SourceTab(QWidget):
             for tally in self._tallies:
                 text = tally.vm_name
                 if names.count(text) > 1 or len(self._tallies) < 100:
-                    text = f"{text}  ({tally.rule_name}, {self._standbys.get(tally.standby, fmt.NOTHING)})"
+                    text = f"{text}  ({tally.rule_name}, {self._standbys.get(tally.standby, formatting.NOTHING)})"
                 self.source.addItem(visible(text), tally)
             self.source.setCurrentIndex(self.source.findText(typed) if typed else self._wanted_place())
             if typed:
@@ -246,11 +245,11 @@ class SourceTab(QWidget):
         self.point_chosen.emit(None)
         self.points.rows.set_rows(())
         if tally is None:
-            self._place.setText(fmt.NOTHING)
-            self._folder.setText(fmt.NOTHING)
+            self._place.setText(formatting.NOTHING)
+            self._folder.setText(formatting.NOTHING)
             self._show_no_points()
             return
-        self._place.setText(self._standbys.get(tally.standby, fmt.NOTHING))
+        self._place.setText(self._standbys.get(tally.standby, formatting.NOTHING))
         self._folder.setText(tally.target_path or "/")
         if not self._is_named_by_hand:
             self.name.setText(self.tr("Restore of {vm}").format(vm=tally.vm_name)[:NAME_MAX_CHARS])

@@ -11,8 +11,8 @@ from app.contract.points import ListPoints, RefreshPoints, StartVerify
 from app.contract.standbys import ListStandbyRows, RemoveStandby, StandbyRow, StartSweep
 from app.domain.tasks import KnownPoint
 from app.domain.units import filled
-from app.models import format as fmt
 from app.models.rows import Column
+from app.views import formatting
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
@@ -201,9 +201,9 @@ class StandbysPage(ListPage[StandbyRow]):
 
     def _space(self, row: StandbyRow) -> str:
         if row.total_bytes is None or row.free_bytes is None:
-            return self.tr("Unknown") if row.reachable else fmt.NOTHING
-        used = fmt.size(row.total_bytes - row.free_bytes)
-        return self.tr("{used} of {total}").format(used=used, total=fmt.size(row.total_bytes))
+            return self.tr("Unknown") if row.reachable else formatting.NOTHING
+        used = formatting.size(row.total_bytes - row.free_bytes)
+        return self.tr("{used} of {total}").format(used=used, total=formatting.size(row.total_bytes))
 
     def _gauge(self, row: StandbyRow) -> Gauge | None:
         if not row.total_bytes or row.free_bytes is None:

@@ -17,17 +17,16 @@ from PySide6.QtWidgets import (
 
 from app.contract.encryption import RecoverySheet
 from app.domain.display import own_lines
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
+from app.views.standbys.recovery_file import pdf_of, write_recovery_key
 from app.views.widgets.banner import Banner
 from app.views.widgets.clipboard import copy_secret
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import grow_later
 from app.views.widgets.plain import Label, markup_of, set_title
 from app.workers.asker import Failure
-from app.workers.keysheet import pdf_of, save_privately
 
 _GROUPS_PER_LINE = 7
 _KEY_SIZE = 1.5
@@ -152,7 +151,7 @@ class RecoverySheetDialog(QDialog):
         if chosen:
             path = Path(chosen)
             self._console.door.run_apart(
-                partial(save_privately, path, data),
+                partial(write_recovery_key, path, data),
                 owner=self,
                 on_done=lambda _: self._tell(self.tr("The recovery key was written to {file}.").format(file=path)),
                 on_failed=self._on_failed,
@@ -165,7 +164,7 @@ class RecoverySheetDialog(QDialog):
         return (
             (self.tr("Standby machine"), sheet.standby_name),
             (self.tr("Path"), sheet.root_path),
-            (self.tr("Made at"), fmt.exact_time(sheet.made_at)),
+            (self.tr("Made at"), formatting.exact_time(sheet.made_at)),
         )
 
     def _advice(self) -> str:

@@ -21,9 +21,8 @@ from app.contract.tasks import TaskDetails, TaskLogLines, TaskReport, TaskRow
 from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind
-from app.models import format as fmt
 from app.models.rows import RowModel
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.log.lines import as_text, line_columns, line_text
@@ -142,7 +141,7 @@ class TaskDetailsView(QWidget):
         caption = Label(name, self)
         caption.setProperty("role", "secondary")
         value = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
-        value.setText(fmt.NOTHING)
+        value.setText(formatting.NOTHING)
         value.setFont(style.tabular_font())
         cell = QVBoxLayout()
         cell.setSpacing(0)
@@ -308,25 +307,29 @@ class TaskDetailsView(QWidget):
         self._moved.setVisible(is_moving)
         self.progress.setValue(round(sample.fraction * 1000))
         text = self.tr("{done} of {total}")
-        self._moved.setText(text.format(done=fmt.size(sample.done_bytes), total=fmt.size(sample.total_bytes)))
+        self._moved.setText(
+            text.format(done=formatting.size(sample.done_bytes), total=formatting.size(sample.total_bytes))
+        )
 
     def _show_facts(self, line: TaskLine, now: datetime) -> None:
         row = line.task
         sample = row.progress
         saved = 1 - sample.written_bytes / sample.read_bytes if sample.read_bytes else None
         values = {
-            "rule": row.rule_name or fmt.NOTHING,
+            "rule": row.rule_name or formatting.NOTHING,
             "platform": line.platform_name,
             "standby": f"{line.standby_name}  {row.target_path}".strip(),
-            "point": row.point or fmt.NOTHING,
-            "start": fmt.exact_time(row.started_at),
-            "end": fmt.exact_time(row.ended_at),
-            "spent": fmt.duration(spent(row, now)),
-            "left": fmt.duration(line.left),
-            "read": fmt.size(sample.read_bytes),
-            "written": fmt.size(sample.written_bytes),
-            "speed": fmt.speed(line.bytes_per_s),
-            "saved": fmt.percent(max(0.0, saved)) if saved is not None and _packs(row) else fmt.NOTHING,
+            "point": row.point or formatting.NOTHING,
+            "start": formatting.exact_time(row.started_at),
+            "end": formatting.exact_time(row.ended_at),
+            "spent": formatting.duration(spent(row, now)),
+            "left": formatting.duration(line.left),
+            "read": formatting.size(sample.read_bytes),
+            "written": formatting.size(sample.written_bytes),
+            "speed": formatting.speed(line.bytes_per_s),
+            "saved": formatting.percent(max(0.0, saved))
+            if saved is not None and _packs(row)
+            else formatting.NOTHING,
         }
         for key, value in values.items():
             self._facts[key].setText(value)

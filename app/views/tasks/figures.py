@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.contract.tasks import TaskRow
 from app.domain.states import TaskKind, TaskState
-from app.models import format as fmt
-from app.views import style
+from app.views import formatting, style
 from app.views.console import ThemeSwitch
 from app.views.words import state_word
 
@@ -163,11 +162,13 @@ def step_rows(row: TaskRow, now: datetime) -> list[tuple[str, str, float, str]]:
     rows = []
     for step in steps:
         if step.span is None:
-            rows.append((step_word(row, step.state), fmt.exact_time(step.at), 1.0, _final_color(step.state)))
+            rows.append(
+                (step_word(row, step.state), formatting.exact_time(step.at), 1.0, _final_color(step.state))
+            )
             continue
         part = step.span / longest if longest else 0.0
         color = "accent_fill" if step.is_current else "idle"
-        rows.append((step_word(row, step.state), fmt.duration(step.span), part, color))
+        rows.append((step_word(row, step.state), formatting.duration(step.span), part, color))
     return rows
 
 

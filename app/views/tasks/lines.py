@@ -14,8 +14,8 @@ from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import Standby
 from app.domain.states import TaskKind, TaskState
-from app.models import format as fmt
 from app.models.speeds import SpeedMeter
+from app.views import formatting
 from app.views.console import Console
 from app.views.widgets.pill import Pill
 from app.views.words import state_pill
@@ -49,7 +49,7 @@ def task_pill(row: TaskRow) -> Pill:
         return pill
     text = QCoreApplication.translate("RestoreWords", str(word))
     if pill.fraction is not None:
-        text = f"{text} {fmt.percent(pill.fraction)}"
+        text = f"{text} {formatting.percent(pill.fraction)}"
     return Pill(text, pill.tone, pill.fraction, pill.outlined)
 
 
@@ -87,7 +87,7 @@ class SiteNames(QObject):
     def platform(self, platform: PlatformId | None) -> str:
         """Return a platform's name; a dash while it is not known."""
         if platform is None:
-            return fmt.NOTHING
+            return formatting.NOTHING
         name = self._platforms.get(platform)
         return self._unknown() if name is None else name
 
@@ -103,7 +103,7 @@ class SiteNames(QObject):
             door = self._console.door
             door.ask(ListPlatforms(), owner=self, on_done=self._on_platforms, on_failed=self._on_failed)
             door.ask(ListStandbys(), owner=self, on_done=self._on_standbys, on_failed=self._on_failed)
-        return fmt.NOTHING
+        return formatting.NOTHING
 
     def _on_platforms(self, platforms: Iterable[Platform]) -> None:
         self._platforms = {one.id: one.name for one in platforms}
@@ -135,7 +135,7 @@ class LineMaker:
         speed = self._speed(row)
         left = None
         if speed is not None and row.state in _MOVING:
-            left = fmt.time_left(row.progress.done_bytes, row.progress.total_bytes, speed)
+            left = formatting.time_left(row.progress.done_bytes, row.progress.total_bytes, speed)
         return TaskLine(
             task=row,
             platform_name=self._names.platform(row.platform),

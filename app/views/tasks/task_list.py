@@ -12,9 +12,8 @@ from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
 from app.domain.units import filled
-from app.models import format as fmt
 from app.models.rows import Column
-from app.views import style
+from app.views import formatting, style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.tasks.all_rows import AllTasks
@@ -148,7 +147,7 @@ class TaskList(ListPage[TaskLine]):
             Column(
                 key="speed",
                 title=self.tr("Speed"),
-                text=lambda line: fmt.speed(line.bytes_per_s),
+                text=lambda line: formatting.speed(line.bytes_per_s),
                 sort=lambda line: line.bytes_per_s,
                 numeric=True,
                 unit="B/s",
@@ -157,7 +156,7 @@ class TaskList(ListPage[TaskLine]):
             Column(
                 key="left",
                 title=self.tr("Time left"),
-                text=lambda line: fmt.duration(line.left),
+                text=lambda line: formatting.duration(line.left),
                 sort=lambda line: line.left,
                 numeric=True,
                 unit="s",
@@ -167,7 +166,7 @@ class TaskList(ListPage[TaskLine]):
                 key="size",
                 title=self.tr("Source data"),
                 tooltip=lambda _: source_words(),
-                text=lambda line: fmt.size(line.task.progress.total_bytes or None),
+                text=lambda line: formatting.size(line.task.progress.total_bytes or None),
                 sort=lambda line: line.task.progress.total_bytes or None,
                 numeric=True,
                 unit="B",
@@ -185,23 +184,23 @@ class TaskList(ListPage[TaskLine]):
             Column(
                 key="start",
                 title=self.tr("Start time"),
-                text=lambda line: fmt.short_time(line.task.started_at, now()),
+                text=lambda line: formatting.short_time(line.task.started_at, now()),
                 sort=lambda line: line.task.started_at,
-                tooltip=lambda line: fmt.exact_time(line.task.started_at),
+                tooltip=lambda line: formatting.exact_time(line.task.started_at),
                 width=106,
             ),
             Column(
                 key="end",
                 title=self.tr("End time"),
-                text=lambda line: fmt.short_time(line.task.ended_at, now()),
+                text=lambda line: formatting.short_time(line.task.ended_at, now()),
                 sort=lambda line: line.task.ended_at,
-                tooltip=lambda line: fmt.exact_time(line.task.ended_at),
+                tooltip=lambda line: formatting.exact_time(line.task.ended_at),
                 width=106,
             ),
             Column(
                 key="spent",
                 title=self.tr("Duration"),
-                text=lambda line: fmt.duration(spent(line.task, now())),
+                text=lambda line: formatting.duration(spent(line.task, now())),
                 sort=lambda line: spent(line.task, now()),
                 numeric=True,
                 unit="s",

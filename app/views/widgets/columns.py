@@ -6,9 +6,8 @@ from typing import TypeVar
 
 from PySide6.QtCore import QCoreApplication
 
-from app.models import format as fmt
 from app.models.rows import Column
-from app.views import style
+from app.views import formatting, style
 from app.views.widgets.pill import Pill
 
 Row = TypeVar("Row")
@@ -24,7 +23,7 @@ def count_column(
 ) -> Column[Row]:
     """Return a column of whole numbers."""
     return Column(
-        key=key, title=title, text=lambda row: fmt.count(value(row)), sort=value, numeric=True, width=width
+        key=key, title=title, text=lambda row: formatting.count(value(row)), sort=value, numeric=True, width=width
     )
 
 
@@ -40,7 +39,7 @@ def size_column(
     return Column(
         key=key,
         title=title,
-        text=lambda row: fmt.size(value(row)),
+        text=lambda row: formatting.size(value(row)),
         sort=value,
         tooltip=tooltip,
         numeric=True,
@@ -75,9 +74,9 @@ def time_column(
     return Column(
         key=key,
         title=title,
-        text=lambda row: fmt.short_time(value(row), datetime.now(UTC)),
+        text=lambda row: formatting.short_time(value(row), datetime.now(UTC)),
         sort=value,
-        tooltip=lambda row: fmt.exact_time(value(row)),
+        tooltip=lambda row: formatting.exact_time(value(row)),
         width=width,
     )
 

@@ -1,7 +1,7 @@
 """Writing a list to a CSV file: where to, how far it is, and where it went.
 
 What is written: every row of the list that passes its filter, also rows that were not scrolled to yet, in the
-columns that are shown and their order. ``app.models.sheets`` says how cells are written.
+columns that are shown and their order. ``app.views.widgets.sheet_cells`` says how cells are written.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QMenu, QPushButt
 from app.core.sheets import Cell
 from app.domain.units import filled
 from app.models.rows import Column
-from app.models.sheets import sheet_row, sheet_title
 from app.views import style
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.widgets.banner import Banner, Severity, mark, picture_of
 from app.views.widgets.opening import open_once
 from app.views.widgets.plain import Label, set_tip
+from app.views.widgets.sheet_cells import sheet_row, sheet_title
 from app.views.widgets.table import Table
 from app.workers.asker import Failure
 from app.workers.sheets import SheetWriter

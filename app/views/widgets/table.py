@@ -24,11 +24,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
 
 from app.models.rows import ROW_ROLE, SORT_ROLE, Column, RowModel
-from app.models.sheets import has_data
 from app.views import style
 from app.views.frame.memory import Memory
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import show_tip
+from app.views.widgets.sheet_cells import has_data
 
 Row = TypeVar("Row")
 

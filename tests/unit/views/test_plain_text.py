@@ -36,8 +36,8 @@ METHODS = {
 }
 MAY = {
     # The page for the printer, made of markup of the program's own.
-    ("app/workers/keysheet.py", "QTextDocument"),
-    ("app/workers/keysheet.py", "setHtml"),
+    ("app/views/standbys/recovery_file.py", "QTextDocument"),
+    ("app/views/standbys/recovery_file.py", "setHtml"),
 }
 HOSTILE = "<img src='file:///etc/passwd'><b>web</b> & db"
 HIDDEN = "web\u202e01\nforged\x1b\u200b"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.workers.keysheet import RecoveryKeyNotWritten, save_privately
+from app.views.standbys.recovery_file import RecoveryKeyNotWritten, write_recovery_key
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from app.workers.keysheet import RecoveryKeyNotWritten, save_privately
 def test_a_file_of_others_with_a_like_name_stays(tmp_path: Path, name: str) -> None:
     other = tmp_path / name
     other.write_bytes(b"of somebody else")
-    save_privately(tmp_path / "key.txt", b"the key")
+    write_recovery_key(tmp_path / "key.txt", b"the key")
     assert (tmp_path / "key.txt").read_bytes() == b"the key"
     assert other.read_bytes() == b"of somebody else"
 
@@ -25,6 +25,6 @@ def test_a_taken_name_is_refused_and_stays(tmp_path: Path, monkeypatch: pytest.M
     other = tmp_path / f".key.txt.{'0' * 16}.tmp"
     other.write_bytes(b"of somebody else")
     with pytest.raises(RecoveryKeyNotWritten):
-        save_privately(tmp_path / "key.txt", b"the key")
+        write_recovery_key(tmp_path / "key.txt", b"the key")
     assert list(tmp_path.iterdir()) == [other]
     assert other.read_bytes() == b"of somebody else"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.models import format as fmt
+from app.views import formatting
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -24,12 +24,12 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ],
 )
 def test_sizes_have_three_figures(size_bytes: int | None, expected: str) -> None:
-    assert fmt.size(size_bytes) == expected
+    assert formatting.size(size_bytes) == expected
 
 
 @given(st.integers(0, 10**17))
 def test_a_size_never_grows_longer_than_its_column(size_bytes: int) -> None:
-    number, _, unit = fmt.size(size_bytes).partition(" ")
+    number, _, unit = formatting.size(size_bytes).partition(" ")
     assert len(number.replace(".", "")) <= 3
     assert unit in {"B", "kB", "MB", "GB", "TB", "PB"}
 
@@ -39,7 +39,7 @@ def test_a_size_never_grows_longer_than_its_column(size_bytes: int) -> None:
     [(8, "8 s"), (59.6, "1 min 00 s"), (65, "1 min 05 s"), (3780, "1 h 03 min"), (187200, "2 d 4 h"), (-5, "0 s")],
 )
 def test_durations_show_their_two_largest_units(seconds: float, expected: str) -> None:
-    assert fmt.duration(timedelta(seconds=seconds)) == expected
+    assert formatting.duration(timedelta(seconds=seconds)) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,20 +47,24 @@ def test_durations_show_their_two_largest_units(seconds: float, expected: str) -
     [(10, "just now"), (180, "3 min ago"), (7300, "2 h ago"), (-600, "in 10 min"), (-20, "just now")],
 )
 def test_young_moments_are_told_relative_to_now(ago_s: int, expected: str) -> None:
-    assert fmt.short_time(NOW - timedelta(seconds=ago_s), NOW) == expected
+    assert formatting.short_time(NOW - timedelta(seconds=ago_s), NOW) == expected
 
 
 def test_old_moments_are_told_by_local_date_and_time() -> None:
     moment = NOW - timedelta(days=3)
-    assert fmt.short_time(moment, NOW) == fmt.compact_time(moment, NOW) == f"{moment.astimezone():%m-%d %H:%M}"
-    assert fmt.exact_time(moment) == f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
-    assert fmt.short_time(None, NOW) == fmt.exact_time(None) == "—"
+    assert (
+        formatting.short_time(moment, NOW)
+        == formatting.compact_time(moment, NOW)
+        == f"{moment.astimezone():%m-%d %H:%M}"
+    )
+    assert formatting.exact_time(moment) == f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+    assert formatting.short_time(None, NOW) == formatting.exact_time(None) == "—"
 
 
 def test_the_time_left_follows_from_speed_and_rest() -> None:
-    assert fmt.time_left(250, 1000, 250.0) == timedelta(seconds=3)
-    assert fmt.time_left(250, 1000, 0.0) is None
-    assert fmt.time_left(1000, 1000, 5.0) is None
-    assert fmt.percent(0.2484) == "24.8%"
-    assert fmt.percent(1.0) == "100%"
-    assert fmt.count(1234567) == "1,234,567"
+    assert formatting.time_left(250, 1000, 250.0) == timedelta(seconds=3)
+    assert formatting.time_left(250, 1000, 0.0) is None
+    assert formatting.time_left(1000, 1000, 5.0) is None
+    assert formatting.percent(0.2484) == "24.8%"
+    assert formatting.percent(1.0) == "100%"
+    assert formatting.count(1234567) == "1,234,567"

@@ -101,7 +101,7 @@ def count(number: int | None) -> str:
 
 
 def time_left(done_bytes: int, total_bytes: int, bytes_per_s: float) -> timedelta | None:
-    """Return how long the rest takes at this speed; None when that cannot be told."""
+    """Return how long the rest takes at this speed; None when that is unknown."""
     if bytes_per_s <= 0 or total_bytes <= 0 or done_bytes >= total_bytes:
         return None
     return timedelta(seconds=(total_bytes - done_bytes) / bytes_per_s)

@@ -1,4 +1,4 @@
-"""A recovery key on paper and in a file that only its owner can read."""
+"""Writes a recovery key as a page for the printer, and into a file that only its owner can read."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class RecoveryKeyNotWritten(OperationalError):
 
 
 def pdf_of(html: str, title: str) -> bytes:
-    """Return a page for the printer. Thread: GUI."""
+    """Return HTML as a PDF of A4 pages. Thread: GUI."""
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     writer = QPdfWriter(buffer)
@@ -41,7 +41,7 @@ def pdf_of(html: str, title: str) -> bytes:
     return bytes(buffer.data().data())
 
 
-def save_privately(path: Path, data: bytes) -> None:
+def write_recovery_key(path: Path, data: bytes) -> None:
     """Write a file that only this user can read, whole or not at all. Thread: any.
 
     Raises:

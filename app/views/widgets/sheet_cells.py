@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from app.core.sheets import Cell
-from app.models.format import NOTHING
 from app.models.rows import ACTIONS_KEY, Column
+from app.views.formatting import NOTHING
 
 Row = TypeVar("Row")
 
 
 def has_data(column: Column[Row]) -> bool:
-    """Tell whether a column belongs into an export."""
+    """Return whether a column belongs into an export."""
     return column.key != ACTIONS_KEY and bool(column.title)
 
 
@@ -33,7 +33,7 @@ def sheet_cell(column: Column[Row], row: Row) -> Cell:
     if column.sort is not None:
         value = column.sort(row)
         if isinstance(value, datetime) or (_is_number(value) and column.numeric):
-            # Nobody needs thousandths of a byte.
+            # Thousandths of a byte are noise.
             cell: Cell = round(value) if column.unit == "B/s" and isinstance(value, float) else value
             return cell
         if value is None and (column.numeric or column.unit):
