@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication, QDialog, QTabWidget, QWidget
 
 from app.contract.doctor import ExaminePlatform
-from app.contract.rules import DescribeRule, RuleDetails, VmChoice
+from app.contract.rules import DescribeRule, RuleDetails
 from app.contract.tasks import ListTasks
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
@@ -143,8 +143,7 @@ def _editor(mode: EditorMode, tab: int) -> Scene:
             editor.basic.name.setText("lab")
             editor.basic.path.setText("lab")
             vms = [vm for name, vm in on.stage.vms().items() if name in ("test-01", "build-01")]
-            editor.basic._sizes.update({vm.id: vm.disk_bytes for vm in vms})
-            editor.basic._choose(on.stage.platform, [VmChoice(vm=vm.id, name=vm.name) for vm in vms])
+            editor.basic.take_vms(on.stage.platform, vms)
         editor.tabs.setCurrentIndex(tab)
         let_live(_DIALOG_MS)
         return editor

@@ -25,6 +25,7 @@ from app.views.widgets.checks import address_problem, directory_problem, name_pr
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.form import Field, FormDialog
 from tests.gui.backup.steps import open_editor
+from tests.gui.operator import field_of, problem_of
 from tests.gui.platforms.test_platforms import row as platform_row
 from tests.gui.restore.test_restore import choose_point
 from tests.gui.restore.test_restore import open_dialog as open_restore
@@ -110,7 +111,7 @@ def platform(qtbot: QtBot, console: Console, door: ScriptedDoor) -> PlatformDial
 def test_a_platforms_name(platform: PlatformDialog, door: ScriptedDoor, name: str, words: str) -> None:
     paste_into(platform.name, name) if name else type_into(platform.name, name)
     press(platform)
-    assert_told(platform, platform._name, words)
+    assert_told(platform, field_of(platform.name), words)
     assert platform.name.text() == name
     assert door.executed == []
 
@@ -130,9 +131,9 @@ def test_a_platforms_name(platform: PlatformDialog, door: ScriptedDoor, name: st
 def test_a_platforms_address(platform: PlatformDialog, door: ScriptedDoor, address: str, words: str) -> None:
     asked = len(door.asked)
     type_into(platform.address, address)
-    platform._on_address_left()
+    platform.address.editingFinished.emit()
     press(platform)
-    assert_told(platform, platform._address, words)
+    assert_told(platform, field_of(platform.address), words)
     assert platform.address.text() == address
     assert len(door.asked) == asked, "nobody was asked at an address that is none"
 
@@ -148,7 +149,7 @@ def test_good_addresses_are_taken(address: str) -> None:
 def test_a_platforms_port(platform: PlatformDialog, door: ScriptedDoor, port: int) -> None:
     type_number(platform.port, port)
     press(platform)
-    assert_told(platform, platform._port, "A port is a number from 1 to 65535.")
+    assert_told(platform, field_of(platform.port), "A port is a number from 1 to 65535.")
     assert platform.port.value() == port
     assert door.executed == []
 
@@ -156,10 +157,10 @@ def test_a_platforms_port(platform: PlatformDialog, door: ScriptedDoor, port: in
 @pytest.mark.parametrize(
     ("failure", "field"),
     [
-        (LoginRefused(address="vc-1.example.com", user="backup"), "_password"),
-        (PlatformUnreachable(address="vc-1.example.com", detail="timed out", port=443), "_address"),
-        (AlreadyRegistered(what="vc-1.example.com:443", name="old"), "_address"),
-        (AlreadyRegistered(what="a platform named vc-1", name="vc-1"), "_name"),
+        (LoginRefused(address="vc-1.example.com", user="backup"), "password"),
+        (PlatformUnreachable(address="vc-1.example.com", detail="timed out", port=443), "address"),
+        (AlreadyRegistered(what="vc-1.example.com:443", name="old"), "address"),
+        (AlreadyRegistered(what="a platform named vc-1", name="vc-1"), "name"),
     ],
 )
 def test_what_the_engine_refuses_is_told_beside_its_field_and_above_with_details(
@@ -168,7 +169,7 @@ def test_what_the_engine_refuses_is_told_beside_its_field_and_above_with_details
     door.answer(RegisterPlatform, failure)
     press(platform)
     qtbot.waitUntil(platform.banner.isVisible)
-    assert getattr(platform, field).problem == failure.message
+    assert problem_of(getattr(platform, field)) == failure.message
     assert platform.password.text() == "secret"
     assert platform.primary.isEnabled()
     (copy,) = platform.banner.findChildren(QPushButton)
@@ -188,9 +189,9 @@ def test_a_certificate_that_changed_is_shown_and_can_be_confirmed_where_it_is_to
     press(dialog)
     qtbot.waitUntil(dialog.confirmed.isVisible)
     assert dialog.banner.isVisible()
-    assert "AB:CD" in dialog._thumbprint.text()
+    assert "AB:CD" in dialog.thumbprint.text()
     press(dialog)
-    assert dialog._certificate_problem.problem == "Compare the certificate first, then check this box."
+    assert problem_of(dialog.confirmed) == "Compare the certificate first, then check this box."
     door.answer(UpdatePlatform, known)
     dialog.confirmed.setChecked(True)
     with qtbot.waitSignal(dialog.succeeded):
@@ -226,7 +227,7 @@ def standby(qtbot: QtBot, console: Console) -> StandbyDialog:
 def test_a_standbys_path(standby: StandbyDialog, door: ScriptedDoor, path: str, words: str) -> None:
     paste_into(standby.root_path, path) if path else type_into(standby.root_path, path)
     press(standby)
-    assert words in standby._root_path.problem
+    assert words in problem_of(standby.root_path)
     assert standby.root_path.text() == path
     assert door.executed == []
 
@@ -234,18 +235,18 @@ def test_a_standbys_path(standby: StandbyDialog, door: ScriptedDoor, path: str, 
 def test_a_standbys_name(standby: StandbyDialog) -> None:
     type_into(standby.name, LONG)
     press(standby)
-    assert_told(standby, standby._name, "65 characters")
+    assert_told(standby, field_of(standby.name), "65 characters")
     assert standby.name.text() == LONG
 
 
-@pytest.mark.parametrize(("what", "field"), [("/mnt/nas", "_root_path"), ("a standby named nas", "_name")])
+@pytest.mark.parametrize(("what", "field"), [("/mnt/nas", "root_path"), ("a standby named nas", "name")])
 def test_a_standby_that_is_there_already(
     qtbot: QtBot, standby: StandbyDialog, door: ScriptedDoor, what: str, field: str
 ) -> None:
     door.answer(RegisterStandby, AlreadyRegistered(what=what, name="old"))
     press(standby)
     qtbot.waitUntil(standby.banner.isVisible)
-    assert "registered already" in getattr(standby, field).problem
+    assert "registered already" in problem_of(getattr(standby, field))
     assert (standby.name.text(), standby.root_path.text()) == ("nas", "/mnt/nas")
 
 
@@ -267,7 +268,7 @@ def test_a_target_path_outside_the_root(
     browser.open()
     type_into(browser.path, path)
     press(browser)
-    assert_told(browser, browser._path, words)
+    assert_told(browser, field_of(browser.path), words)
     assert browser.path.text() == path
 
 
@@ -319,7 +320,7 @@ def test_a_restores_name(qtbot: QtBot, console: Console, door: ScriptedDoor, nam
     dialog = open_restore(qtbot, console, door)
     paste_into(dialog.source.name, name) if name else type_into(dialog.source.name, name)
     press(dialog)
-    assert_told(dialog, dialog.source._name, words)
+    assert_told(dialog, field_of(dialog.source.name), words)
     assert dialog.source.name.text() == name
 
 
@@ -329,7 +330,7 @@ def test_a_restored_vms_name(qtbot: QtBot, console: Console, door: ScriptedDoor)
     dialog.tabs.setCurrentWidget(dialog.target)
     type_into(dialog.target.vm_name, "v" * 81)
     press(dialog)
-    assert "81 characters; shorten it to 80" in dialog.target._vm_name.problem
+    assert "81 characters; shorten it to 80" in problem_of(dialog.target.vm_name)
     assert len(dialog.target.vm_name.text()) == 81
 
 
@@ -389,7 +390,7 @@ def test_a_webhooks_address(qtbot: QtBot, console: Console, door: ScriptedDoor, 
     dialog.enabled.setChecked(True)
     type_into(dialog.url, url)
     press(dialog)
-    assert_told(dialog, dialog._url_field, "begins with https:// or http://")
+    assert_told(dialog, field_of(dialog.url), "begins with https:// or http://")
     assert dialog.url.text() == url
     assert door.executed == []
 

@@ -62,7 +62,7 @@ def test_the_newest_speeds_are_told_again_when_the_pointer_leaves(qtbot: QtBot, 
     chart.show_samples(samples, NOW - timedelta(minutes=10), NOW)
     told = texts(chart)
     assert "312 MB/s" in told
-    chart._on_mouse_moved(QPointF(-1, -1))
+    chart.plot.scene().sigMouseMoved.emit(QPointF(-1, -1))
     assert texts(chart) == told
 
 
@@ -87,9 +87,9 @@ def test_bars_describe_the_day_under_the_pointer(qtbot: QtBot, theme: ThemeSwitc
         chart.resize(600, 200)
         chart.show()
         chart.show_days([bar], bar.day, 7)
-        box = chart._plot.getPlotItem().vb
+        box = chart.plot.getPlotItem().vb
         noon = datetime(2026, 11, 22, 12).astimezone().timestamp()
-        chart._on_mouse_moved(box.mapViewToScene(type(box.mapSceneToView(box.pos()))(noon, 0)))
+        chart.plot.scene().sigMouseMoved.emit(box.mapViewToScene(type(box.mapSceneToView(box.pos()))(noon, 0)))
     assert "2026-11-22   succeeded 5   failed 1" in texts(results)
     assert "40.0 GB" in data.findChildren(QLabel)[0].text()
 
@@ -102,7 +102,7 @@ def traffic_of(*ages: timedelta) -> list[TrafficSample]:
 
 
 def shown_hours(chart: TrafficChart | ResultBars) -> float:
-    (left, right), _ = chart._plot.getPlotItem().vb.viewRange()
+    (left, right), _ = chart.plot.getPlotItem().vb.viewRange()
     return float(right - left) / 3600
 
 
@@ -141,12 +141,12 @@ def test_without_data_there_are_no_axes(qtbot: QtBot, theme: ThemeSwitch) -> Non
     gap = [TrafficSample(NOW - timedelta(hours=3), None, None)]
     for samples in ([], gap):
         chart.show_samples(samples, NOW - timedelta(days=1), NOW)
-        assert not any(chart._plot.getAxis(side).isVisible() for side in ("left", "bottom"))
+        assert not any(chart.plot.getAxis(side).isVisible() for side in ("left", "bottom"))
         assert "No traffic in this time" in texts(chart)
     chart.show_samples(traffic_of(timedelta(hours=3)), NOW - timedelta(days=1), NOW)
-    assert all(chart._plot.getAxis(side).isVisible() for side in ("left", "bottom"))
+    assert all(chart.plot.getAxis(side).isVisible() for side in ("left", "bottom"))
     bars.show_days([], date(2026, 11, 22), 30)
-    assert not any(bars._plot.getAxis(side).isVisible() for side in ("left", "bottom"))
+    assert not any(bars.plot.getAxis(side).isVisible() for side in ("left", "bottom"))
     assert "No runs in this time" in texts(bars)
 
 

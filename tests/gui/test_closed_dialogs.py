@@ -17,6 +17,7 @@ from app.views.standbys.page import StandbysPage
 from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.findings import FindingsDialog
+from tests.gui.operator import click_button
 from tests.gui.platforms.test_platforms import row as platform_row
 from tests.gui.standbys.test_encryption import DESCRIBED, ENCRYPTED, SHEET
 from tests.support.scripted_door import ScriptedDoor
@@ -39,7 +40,7 @@ def test_dialogs_of_platforms_go(qtbot: QtBot, console: Console, door: ScriptedD
     qtbot.waitUntil(lambda: page.table.current_row() is not None)
     page.on_create()
     close_and_look(qtbot, page, PlatformDialog)
-    page._on_examine()
+    page.examine.click()
     close_and_look(qtbot, page, FindingsDialog)
     page.on_delete()
     close_and_look(qtbot, page, ConfirmDialog)
@@ -55,7 +56,7 @@ def test_dialogs_with_passphrases_and_recovery_keys_go(qtbot: QtBot, console: Co
     page.show()
     page.open(())
     qtbot.waitUntil(lambda: page.table.current_row() is not None)
-    page._on_encryption()
+    click_button(page, "Encryption…")
     (dialog,) = page.findChildren(EncryptionDialog)
     qtbot.waitUntil(dialog.recovery.isVisible)
     QTest.mouseClick(dialog.passphrase, Qt.MouseButton.LeftButton)

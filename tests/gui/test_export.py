@@ -252,8 +252,8 @@ def test_a_disk_that_refuses_is_told_with_a_remedy_and_details_to_copy(
     page.rules.exporter.write_to(str(tmp_path / "file" / "rules.csv"))
     banner = page.rules.exporter.strip.failure
     qtbot.waitUntil(banner.isVisible)
-    assert "could not be written to" in banner._title.text()
-    assert "Choose another place" in banner._hint.text()
+    assert "could not be written to" in banner.title
+    assert "Choose another place" in banner.hint
     QTest.mouseClick(banner.findChildren(QPushButton)[0], Qt.MouseButton.LeftButton)
     assert "console.list_not_written" in QGuiApplication.clipboard().text()
     assert not page.rules.exporter.is_running

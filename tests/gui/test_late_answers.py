@@ -30,16 +30,11 @@ from app.views.platforms.page import PlatformsPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.instant import InstantDialog
+from tests.gui.operator import settle
 from tests.gui.platforms.test_platforms import row as platform_row
 from tests.gui.restore.points import RULE, point, rule_vm, script_points
 from tests.gui.tasks.rows import PLATFORM
 from tests.support.scripted_door import ScriptedDoor
-
-
-def settle(qtbot: QtBot, console: Console) -> None:
-    """Wait until every answer is here."""
-    qtbot.waitUntil(lambda: not console.door._asker._waiting)
-
 
 # --- group restore ---------------------------------------------------------------------------------------------
 
@@ -122,11 +117,11 @@ def test_only_the_certificate_of_the_typed_address_is_shown(
     dialog = type_platform(console, qtbot, "slow.example.com")
     qtbot.waitUntil(lambda: InspectServer(address="slow.example.com", port=443) in door.asked)
     type_address(dialog, "quick.example.com")
-    qtbot.waitUntil(lambda: "quick.example.com, valid" in dialog._thumbprint.text())
+    qtbot.waitUntil(lambda: "quick.example.com, valid" in dialog.thumbprint.text())
     QTest.keyClick(dialog.confirmed, Qt.Key.Key_Space)
     gate.set()
     settle(qtbot, console)
-    assert "quick.example.com, valid" in dialog._thumbprint.text()
+    assert "quick.example.com, valid" in dialog.thumbprint.text()
     assert dialog.confirmed.isChecked()
 
 
@@ -146,7 +141,7 @@ def test_a_certificate_that_cannot_be_had_of_a_former_address_is_not_told(
     qtbot.waitUntil(dialog.confirmed.isVisible)
     gate.set()
     settle(qtbot, console)
-    assert dialog._thumbprint.isVisible()
+    assert dialog.thumbprint.isVisible()
     assert not dialog.banner.isVisible()
 
 
@@ -249,7 +244,7 @@ def test_a_typed_address_outlives_a_second_answer_about_the_hardware(
     gate = door.hold(DescribeSavedVm, is_second)
     dialog.target.platform.setCurrentIndex(-1)
     dialog.target.show_point(point("web-01"))
-    qtbot.waitUntil(lambda: bool(dialog.target.adapters.addresses) and 4000 in dialog.target.adapters._rows)
+    qtbot.waitUntil(lambda: 4000 in dialog.target.adapters.keys)
     _network, address = dialog.target.adapters.row(4000)
     address.setText("00:50:56:00:00:09")
     gate.set()

@@ -24,6 +24,7 @@ class ScriptedDoor:
     def __init__(self) -> None:
         self._bus = EventBus()
         self._answers: dict[type, Callable[[Any], Any]] = {}
+        self._change: Callable[[object], object] = lambda answer: answer
         self._lock = threading.Lock()
         self.executed: list[Command[Any]] = []
         self.asked: list[Query[Any]] = []
@@ -50,6 +51,10 @@ class ScriptedDoor:
         self._answers[request] = reply
         return gate
 
+    def change_answers(self, change: Callable[[object], object]) -> None:
+        """Let every answer pass through a function from now on."""
+        self._change = change
+
     def publish(self, event: Event) -> None:
         """Tell an event as the engine would."""
         self._bus.publish(event)
@@ -71,4 +76,4 @@ class ScriptedDoor:
         known = self._answers.get(type(request))
         if known is None:
             raise OperationalError(detail=f"the test scripts no answer to {type(request).__name__}.")
-        return known(request)
+        return self._change(known(request))

@@ -45,7 +45,8 @@ class _Grid(QWidget):
         first = self.days[0].day
         return first - timedelta(days=first.weekday())
 
-    def _box(self, place: int) -> QRectF:
+    def day_box(self, place: int) -> QRectF:
+        """Return where a day is drawn."""
         since = (self.days[place].day - self._monday).days
         weeks = (self.days[-1].day - self._monday).days // _WEEK + 1
         left = style.CALENDAR_CELL * 2.0
@@ -58,7 +59,7 @@ class _Grid(QWidget):
         )
 
     def _place_at(self, position: QPointF) -> int | None:
-        return next((place for place in range(len(self.days)) if self._box(place).contains(position)), None)
+        return next((place for place in range(len(self.days)) if self.day_box(place).contains(position)), None)
 
     # --- drawing ----------------------------------------------------------------------------------------------
 
@@ -83,7 +84,7 @@ class _Grid(QWidget):
         day = self.days[place].day
         if place and day.day != 1:
             return
-        box = self._box(place)
+        box = self.day_box(place)
         # The first days' month has room only when the next month does not begin within two weeks.
         if place == 0 and (_next_month(day) - day).days < 2 * _WEEK:
             return
@@ -94,7 +95,7 @@ class _Grid(QWidget):
     def _paint_day(self, painter: QPainter, place: int, *, is_kept: bool) -> None:
         colors = self._theme.colors
         preview = self.days[place]
-        box = self._box(place).adjusted(1, 1, -1, -1)
+        box = self.day_box(place).adjusted(1, 1, -1, -1)
         ground = QColor(colors.completed if is_kept else colors.skeleton)
         ground.setAlphaF(0.24 if is_kept else 0.45)
         edge = QPen(QColor(colors.accent), 1.5) if place == self.chosen else Qt.PenStyle.NoPen

@@ -19,6 +19,7 @@ from app.contract.rules import RuleDraft, VmChoice
 from app.contract.standbys import ListStandbyRows, StandbyRow
 from app.domain.display import visible
 from app.domain.ids import PlatformId, StandbyId, VmId
+from app.domain.vms import VmSummary
 from app.views import formatting, style
 from app.views.backup.policy_words import problem_text
 from app.views.backup.vm_picker import VmPicker, vm_tag
@@ -265,8 +266,12 @@ class BasicTab(QWidget):
         open_once(picker)
 
     def _on_picked(self, platform: PlatformId, picker: VmPicker) -> None:
-        self._sizes.update({vm.id: vm.disk_bytes for vm in picker.chosen})
-        self._choose(platform, [VmChoice(vm=vm.id, name=vm.name) for vm in picker.chosen])
+        self.take_vms(platform, picker.chosen)
+
+    def take_vms(self, platform: PlatformId, vms: Sequence[VmSummary]) -> None:
+        """Choose VMs of a platform; the sum of their disks is shown."""
+        self._sizes.update({vm.id: vm.disk_bytes for vm in vms})
+        self._choose(platform, [VmChoice(vm=vm.id, name=vm.name) for vm in vms])
 
     def _choose(self, platform: PlatformId, vms: Sequence[VmChoice]) -> None:
         self._chosen[platform] = tuple(vms)

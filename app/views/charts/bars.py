@@ -40,17 +40,17 @@ class _DayChart(QWidget):
         self._bars: dict[date, DayBar] = {}
         self._time_axis, self._left_axis = LocalTimeAxis(), left_axis
         axes = {"bottom": self._time_axis, "left": left_axis}
-        self._plot = pyqtgraph.PlotWidget(self, axisItems=axes, enableMenu=False)
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self.plot = pyqtgraph.PlotWidget(self, axisItems=axes, enableMenu=False)
+        self.plot.hideButtons()
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
         self._read_out = Label(self)
         self._read_out.setProperty("role", "secondary")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.SPACE_XS)
         layout.addWidget(self._read_out)
-        layout.addWidget(self._plot, 1)
+        layout.addWidget(self.plot, 1)
         self.setMinimumHeight(style.CHART_HEIGHT)
         theme.changed.connect(self._redraw)
         self._redraw()
@@ -61,19 +61,19 @@ class _DayChart(QWidget):
         shown = fitted_days(self._bars, last_day, days)
         first = last_day - timedelta(days=shown - 1)
         for side in ("bottom", "left"):
-            self._plot.showAxis(side, bool(self._bars))
-        self._plot.setXRange(_noon(first) - _DAY_S * 0.6, _noon(last_day) + _DAY_S * 0.6, padding=0)
+            self.plot.showAxis(side, bool(self._bars))
+        self.plot.setXRange(_noon(first) - _DAY_S * 0.6, _noon(last_day) + _DAY_S * 0.6, padding=0)
         self._read_out.setText("" if self._bars else self.tr("No runs in this time"))
         self._redraw()
 
     def _redraw(self) -> None:
         colors = self._theme.colors
-        self._plot.setBackground(colors.surface)
-        self._plot.clear()
+        self.plot.setBackground(colors.surface)
+        self.plot.clear()
         font = style.tabular_font(style.SECONDARY_PX)
         for axis in (self._time_axis, self._left_axis):
             dress_axis(axis, colors.secondary, font)
-        self._plot.showGrid(x=False, y=bool(self._bars), alpha=0.12)
+        self.plot.showGrid(x=False, y=bool(self._bars), alpha=0.12)
         self._draw()
 
     def _draw(self) -> None:
@@ -84,10 +84,10 @@ class _DayChart(QWidget):
         bars = pyqtgraph.BarGraphItem(
             x=x, height=list(heights), y0=list(bottoms), width=_DAY_S * 0.7, brush=color, pen=None
         )
-        self._plot.addItem(bars)
+        self.plot.addItem(bars)
 
     def _on_mouse_moved(self, position: QPointF) -> None:
-        box = self._plot.getPlotItem().vb
+        box = self.plot.getPlotItem().vb
         seconds = box.mapSceneToView(position).x()
         local = datetime.fromtimestamp(max(0.0, seconds), UTC).astimezone()
         bar = self._bars.get(local.date())
@@ -110,7 +110,7 @@ class ResultBars(_DayChart):
         self._add(good, [0.0] * len(good), self._theme.colors.completed)
         self._add(bad, good, self._theme.colors.failed)
         highest = max((one + other for one, other in zip(good, bad, strict=True)), default=0)
-        self._plot.setYRange(0, max(highest * 1.15, 4), padding=0)
+        self.plot.setYRange(0, max(highest * 1.15, 4), padding=0)
 
     def _describe(self, bar: DayBar) -> str:
         text = self.tr("{day}   succeeded {succeeded}   failed {failed}")
@@ -126,7 +126,7 @@ class DataBars(_DayChart):
     def _draw(self) -> None:
         sizes = [float(bar.read_bytes) for bar in self._bars.values()]
         self._add(sizes, [0.0] * len(sizes), self._theme.colors.series[0])
-        self._plot.setYRange(0, max(max(sizes, default=0) * 1.15, 1_000_000), padding=0)
+        self.plot.setYRange(0, max(max(sizes, default=0) * 1.15, 1_000_000), padding=0)
 
     def _describe(self, bar: DayBar) -> str:
         return self.tr("{day}   {size}").format(day=bar.day.isoformat(), size=formatting.size(bar.read_bytes))

@@ -50,17 +50,17 @@ class TrafficChart(QWidget):
         self._time_axis, self._speed_axis = LocalTimeAxis(), SpeedAxis()
         axes = {"bottom": self._time_axis, "left": self._speed_axis}
         # Without its menus, which nobody sees and which take longer to build than the rest.
-        self._plot = pyqtgraph.PlotWidget(self, axisItems=axes, enableMenu=False)
-        self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=True, y=False)
-        self._plot.setAccessibleName(self.tr("Traffic chart"))
-        self._read = self._plot.plot(connect="finite", fillLevel=0)
-        self._written = self._plot.plot(connect="finite", fillLevel=0)
+        self.plot = pyqtgraph.PlotWidget(self, axisItems=axes, enableMenu=False)
+        self.plot.hideButtons()
+        self.plot.setMouseEnabled(x=True, y=False)
+        self.plot.setAccessibleName(self.tr("Traffic chart"))
+        self._read = self.plot.plot(connect="finite", fillLevel=0)
+        self._written = self.plot.plot(connect="finite", fillLevel=0)
         self._cursor = pyqtgraph.InfiniteLine(angle=90, movable=False)
         self._cursor.hide()
-        self._plot.addItem(self._cursor, ignoreBounds=True)
-        self._plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
-        self._plot.scene().sigMouseClicked.connect(self._on_mouse_clicked)
+        self.plot.addItem(self._cursor, ignoreBounds=True)
+        self.plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
+        self.plot.scene().sigMouseClicked.connect(self._on_mouse_clicked)
         self._legend_read, self._legend_written = MarkupLabel(parent=self), MarkupLabel(parent=self)
         self._read_out = Label(self)
         self._read_out.setProperty("role", "secondary")
@@ -76,7 +76,7 @@ class TrafficChart(QWidget):
         layout.setContentsMargins(0, style.SPACE_S, 0, 0)
         layout.setSpacing(style.SPACE_XS)
         layout.addLayout(legend)
-        layout.addWidget(self._plot, 1)
+        layout.addWidget(self.plot, 1)
         self.setMinimumHeight(style.CHART_HEIGHT)
 
     def show_samples(self, samples: Sequence[TrafficSample], start: datetime, end: datetime) -> None:
@@ -90,13 +90,13 @@ class TrafficChart(QWidget):
         highest = max(
             (float(numpy.nanmax(row)) for row in (read, written) if numpy.isfinite(row).any()), default=0
         )
-        self._plot.setYRange(0, max(highest * 1.1, _FLOOR_BYTES_PER_S), padding=0)
+        self.plot.setYRange(0, max(highest * 1.1, _FLOOR_BYTES_PER_S), padding=0)
         measured = [sample for sample in samples if sample.read_bytes_per_s is not None]
         self._range = fitted_range((sample.at for sample in measured), start, end)
-        self._plot.setXRange(*(moment.timestamp() for moment in self._range), padding=0)
+        self.plot.setXRange(*(moment.timestamp() for moment in self._range), padding=0)
         for side in ("bottom", "left"):
-            self._plot.showAxis(side, bool(measured))
-        self._plot.showGrid(x=False, y=bool(measured), alpha=0.12)
+            self.plot.showAxis(side, bool(measured))
+        self.plot.showGrid(x=False, y=bool(measured), alpha=0.12)
         self._newest = measured[-1] if measured else None
         self._show_read_out(self._newest)
 
@@ -119,7 +119,7 @@ class TrafficChart(QWidget):
         )
 
     def _on_mouse_moved(self, position: QPointF) -> None:
-        box = self._plot.getPlotItem().vb
+        box = self.plot.getPlotItem().vb
         inside = bool(len(self._times)) and box.sceneBoundingRect().contains(position)
         self._cursor.setVisible(inside)
         if not inside:
@@ -133,16 +133,16 @@ class TrafficChart(QWidget):
     def _on_mouse_clicked(self, event: object) -> None:
         if getattr(event, "double", lambda: False)() and self._range is not None:
             start, end = self._range
-            self._plot.setXRange(start.timestamp(), end.timestamp(), padding=0)
+            self.plot.setXRange(start.timestamp(), end.timestamp(), padding=0)
 
     def _dress(self) -> None:
         colors = self._theme.colors
-        self._plot.setBackground(colors.surface)
+        self.plot.setBackground(colors.surface)
         font = style.tabular_font(style.SECONDARY_PX)
         for axis in (self._time_axis, self._speed_axis):
             dress_axis(axis, colors.secondary, font)
         has_data = any(sample.read_bytes_per_s is not None for sample in self._samples)
-        self._plot.showGrid(x=False, y=has_data, alpha=0.12)
+        self.plot.showGrid(x=False, y=has_data, alpha=0.12)
         self._cursor.setPen(pyqtgraph.mkPen(colors.disabled, width=1, style=Qt.PenStyle.DashLine))
         for curve, color in ((self._read, colors.series[0]), (self._written, colors.series[1])):
             ground = QColor(color)

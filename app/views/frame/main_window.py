@@ -42,7 +42,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, console: Console, pages: Sequence[Page]) -> None:
         super().__init__()
-        self._console = console
+        self.console = console
         self._pages = {page.key: page for page in pages}
         self._history = History(Address(pages[0].key))
         self._stays_open = False
@@ -69,7 +69,7 @@ class MainWindow(QMainWindow):
         columns.setSpacing(0)
         columns.addWidget(self._build_navigation(pages))
         columns.addLayout(self._build_content(pages), 1)
-        self.help = HelpPanel(self._console, middle)
+        self.help = HelpPanel(self.console, middle)
         self._columns = columns
         columns.addWidget(self.help)
         self.help.shown.connect(self._place_help)
@@ -123,7 +123,7 @@ class MainWindow(QMainWindow):
         self.header.addSpacing(style.SPACE_S)
         self.header.addWidget(self._crumbs, 1)
         self._theme_button = self._tool(Glyph.THEME, self.tr("Light or dark"))
-        self._theme_button.clicked.connect(self._console.theme.toggle)
+        self._theme_button.clicked.connect(self.console.theme.toggle)
         self._help_button = self._tool(Glyph.HELP, self.tr("Help for this page (F1)"))
         self._help_button.clicked.connect(self._on_help)
         self.header.addWidget(self._theme_button)
@@ -171,7 +171,7 @@ class MainWindow(QMainWindow):
     def add_tool(self, button: QToolButton, glyph: Glyph) -> None:
         """Add a button at the right of the header, before the theme's."""
         button.setProperty("glyph", glyph.name)
-        button.setIcon(icon(glyph, self._console.colors))
+        button.setIcon(icon(glyph, self.console.colors))
         self._tools.append(button)
         self.header.insertWidget(self.header.indexOf(self._theme_button), button)
 
@@ -282,7 +282,7 @@ class MainWindow(QMainWindow):
         return 0 if page is None else page.minimumSizeHint().width()
 
     def _crumb_text(self, crumbs: Sequence[Crumb]) -> str:
-        color = self._console.colors.secondary
+        color = self.console.colors.secondary
         parts = []
         for crumb in crumbs:
             text = markup_of(crumb.text)
@@ -310,7 +310,7 @@ class MainWindow(QMainWindow):
     # --- looks and leave --------------------------------------------------------------------------------------
 
     def _on_theme_changed(self) -> None:
-        colors = self._console.colors
+        colors = self.console.colors
         for button in self._tools:
             button.setIcon(icon(Glyph[button.property("glyph")], colors))
         for place, page in enumerate(self._pages.values()):
@@ -338,7 +338,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the geometry; hide instead of closing while the program lives on in the tray."""
-        self._console.memory.save_geometry("main", self)
+        self.console.memory.save_geometry("main", self)
         if self._is_closing:
             event.accept()
             return

@@ -58,7 +58,8 @@ class Shell(QObject):
             engine_ends_too: whether quitting stops running tasks; not so with an engine that runs as a service.
         """
         super().__init__(console)
-        self._console = console
+        self.console = console
+        self._languages = languages
         self._make_pages = make_pages
         self._trouble = trouble
         self._has_tray = QSystemTrayIcon.isSystemTrayAvailable() if has_tray is None else has_tray
@@ -80,12 +81,12 @@ class Shell(QObject):
     # --- construction -----------------------------------------------------------------------------------------
 
     def _build(self) -> MainWindow:
-        window = MainWindow(self._console, self._make_pages(self._console))
+        window = MainWindow(self.console, self._make_pages(self.console))
         window.setWindowIcon(program_icon())
         window.close_wanted.connect(self._on_close_wanted)
-        self.items = StatusItems(self._console, self.feed, window.status, window)
+        self.items = StatusItems(self.console, self.feed, window.status, window)
         hits = [PageHit(page.title(), page.glyph, Address(page.key)) for page in window.pages()]
-        self.palette = SearchPalette(self._console, hits, window)
+        self.palette = SearchPalette(self.console, hits, window)
         self._add_search_button(window)
         for keys, slot in (("Ctrl+K", self.open_search), ("Ctrl+Q", self.quit)):
             QShortcut(QKeySequence(keys), window).activated.connect(slot)
@@ -100,7 +101,7 @@ class Shell(QObject):
         if self.tray is not None:
             self.tray.hide()
             self.tray.deleteLater()
-        self.tray = Tray(self._console, self.feed, self)
+        self.tray = Tray(self.console, self.feed, self)
         self.tray.open_wanted.connect(self.raise_window)
         self.tray.quit_wanted.connect(self.quit)
         self.tray.show()
@@ -159,7 +160,7 @@ class Shell(QObject):
     def _on_language_changed(self) -> None:
         old = self.window
         address, was_shown, geometry = old.address, old.isVisible(), old.saveGeometry()
-        self._console.address_wanted.disconnect(old.visit)
+        self.console.address_wanted.disconnect(old.visit)
         old.close_wanted.disconnect(self._on_close_wanted)
         self.window = self._build()
         self.window.restoreGeometry(geometry)
@@ -204,7 +205,7 @@ class Shell(QObject):
 
     def _on_session_ends(self) -> None:
         """Keep what shall outlast the session, take back a question, and say what needs a moment."""
-        self._console.memory.save_geometry("main", self.window)
+        self.console.memory.save_geometry("main", self.window)
         if self._question is not None:
             self._question.reject()
         status = self.feed.latest
@@ -233,6 +234,7 @@ class Shell(QObject):
     def dismiss(self) -> None:
         """Put the window and the tray away for good, whoever ended the program."""
         self._is_ending = True
+        self._languages.changed.disconnect(self._on_language_changed)
         self.feed.stop()
         PillDelegate.unknown = None
         if self.tray is not None:

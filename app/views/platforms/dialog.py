@@ -95,24 +95,24 @@ class PlatformDialog(FormDialog):
         self.body.addWidget(note)
 
     def _build_certificate(self) -> None:
-        self._thumbprint = Label(self)
-        self._thumbprint.setFont(style.fixed_font())
-        self._thumbprint.setWordWrap(True)
+        self.thumbprint = Label(self)
+        self.thumbprint.setFont(style.fixed_font())
+        self.thumbprint.setWordWrap(True)
         self.confirmed = QCheckBox(
             self.tr("I have compared the certificate with the server's, and trust it from now on"), self
         )
         self.confirmed.toggled.connect(self._on_confirmed)
         self._certificate_problem = Field(self.confirmed, parent=self)
-        self.body.addWidget(self._thumbprint)
+        self.body.addWidget(self.thumbprint)
         self.body.addWidget(self._certificate_problem)
         self.test = QPushButton(self.tr("Test connection"), self)
         self.test.setAutoDefault(False)
         self.test.clicked.connect(self._on_test)
         self.extra_buttons.addWidget(self.test)
-        self._outcome = Label(self)
-        self._outcome.setProperty("role", "secondary")
-        self._outcome.setWordWrap(True)
-        self.body.addWidget(self._outcome)
+        self.outcome = Label(self)
+        self.outcome.setProperty("role", "secondary")
+        self.outcome.setWordWrap(True)
+        self.body.addWidget(self.outcome)
         self._asked: tuple[str, int] | None = None
         self._pause = Pause(_ADDRESS_PAUSE_MS, self)
         self._pause.timeout.connect(self._on_address_left)
@@ -135,8 +135,8 @@ class PlatformDialog(FormDialog):
     def _ask_certificate(self, address: str, port: int) -> None:
         self._asked = (address, port)
         self._show_certificate(None)
-        self._thumbprint.setText(self.tr("Asking {address} for its certificate…").format(address=address))
-        self._thumbprint.show()
+        self.thumbprint.setText(self.tr("Asking {address} for its certificate…").format(address=address))
+        self.thumbprint.show()
 
         def take(certificate: Certificate) -> None:
             if self._asked == (address, port):
@@ -159,7 +159,7 @@ class PlatformDialog(FormDialog):
         self.confirmed.setChecked(False)
         needs_trust = certificate is not None and not certificate.trusted_by_ca
         self._certificate_problem.setVisible(needs_trust)
-        self._thumbprint.setVisible(certificate is not None)
+        self.thumbprint.setVisible(certificate is not None)
         grow_later(self)
         if certificate is None:
             return
@@ -170,7 +170,7 @@ class PlatformDialog(FormDialog):
                 "Certificate of {subject}, valid until {until}, signed by an authority that this machine trusts"
             )
         )
-        self._thumbprint.setText(
+        self.thumbprint.setText(
             filled_lines(
                 text,
                 subject=certificate.subject,
@@ -181,7 +181,7 @@ class PlatformDialog(FormDialog):
 
     def _on_no_certificate(self, failure: Failure) -> None:
         self._asked = None
-        self._thumbprint.hide()
+        self.thumbprint.hide()
         self.banner.show_failure(failure)
 
     def _on_confirmed(self) -> None:
@@ -201,7 +201,7 @@ class PlatformDialog(FormDialog):
         if not self.show_problems():
             return
         self.test.setEnabled(False)
-        self._outcome.setText(self.tr("Logging in…"))
+        self.outcome.setText(self.tr("Logging in…"))
         query = self._login()
 
         def take(facts: PlatformFacts) -> None:
@@ -228,19 +228,19 @@ class PlatformDialog(FormDialog):
 
     def _on_test_ended(self) -> None:
         self.test.setEnabled(True)
-        self._outcome.setText("")
+        self.outcome.setText("")
 
     def _on_edited(self) -> None:
         """Take back what was found out about other entries; what is being asked is told apart when it comes."""
         if self.test.isEnabled():
-            self._outcome.setText("")
+            self.outcome.setText("")
 
     def _on_tested(self, facts: PlatformFacts) -> None:
         self.banner.hide()
         grow_later(self)
         kind = platform_kind_word(facts.kind)
         text = self.tr("Login works: {full_name} ({kind}, API version {version})")
-        self._outcome.setText(
+        self.outcome.setText(
             text.format(full_name=facts.full_name or formatting.NOTHING, kind=kind, version=facts.api_version)
         )
 

@@ -31,14 +31,14 @@ class PlatformsPage(ListPage[PlatformRow]):
     def __init__(self, console: Console) -> None:
         super().__init__(console, "platforms")
         self.toolbar.add_primary(self.tr("New"), Glyph.ADD, self.on_create)
-        self._edit = self.toolbar.add_action(self.tr("Edit"), Glyph.EDIT, self._on_edit)
-        self._examine = self.toolbar.add_action(
+        self.edit = self.toolbar.add_action(self.tr("Edit"), Glyph.EDIT, self._on_edit)
+        self.examine = self.toolbar.add_action(
             self.tr("Examine"),
             Glyph.DOCTOR,
             self._on_examine,
             tooltip=self.tr("Look for what would hinder a backup"),
         )
-        self._delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete)
+        self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete)
         self.table.setItemDelegateForColumn(1, PillDelegate(self.table))
         self.on_selection()
 
@@ -121,9 +121,9 @@ class PlatformsPage(ListPage[PlatformRow]):
     def on_selection(self) -> None:
         """Enable what fits the selection."""
         chosen = len(self.chosen_rows())
-        self._edit.setEnabled(chosen == 1)
-        self._examine.setEnabled(chosen == 1)
-        self._delete.setEnabled(chosen == 1)
+        self.edit.setEnabled(chosen == 1)
+        self.examine.setEnabled(chosen == 1)
+        self.delete.setEnabled(chosen == 1)
 
     # --- words ------------------------------------------------------------------------------------------------
 

@@ -179,6 +179,11 @@ class AdapterRows(QWidget):
         self._adapters: tuple[SavedAdapter, ...] = ()
         self._rows: dict[int, tuple[QComboBox, QLineEdit, Label]] = {}
 
+    @property
+    def keys(self) -> frozenset[int]:
+        """Return the adapters whose fields are shown."""
+        return frozenset(self._rows)
+
     def row(self, key: int) -> tuple[QComboBox, QLineEdit]:
         """Return the fields of an adapter."""
         network, address, _ = self._rows[key]

@@ -105,10 +105,10 @@ class SourceTab(QWidget):
         heading.setProperty("role", "heading")
         column.addWidget(heading)
         column.addLayout(row, 1)
-        self._points_problem = Label(self)
-        self._points_problem.setProperty("role", "problem")
-        self._points_problem.hide()
-        column.addWidget(self._points_problem)
+        self.points_problem = Label(self)
+        self.points_problem.setProperty("role", "problem")
+        self.points_problem.hide()
+        column.addWidget(self.points_problem)
 
     def _build_points(self) -> QWidget:
         model = RowModel[KnownPoint](point_columns(), lambda known: (known.standby, known.point.id))
@@ -309,7 +309,7 @@ class SourceTab(QWidget):
         return self.points.current_row() if self.points.rows.rows else None
 
     def _on_point(self, known: KnownPoint | None) -> None:
-        self._points_problem.hide()
+        self.points_problem.hide()
         color = self._console.colors.secondary
         rows = [
             f'<tr><td style="color:{color};padding-right:{style.SPACE_M}px">{name}</td>'
@@ -336,8 +336,8 @@ class SourceTab(QWidget):
     def show_point_problem(self) -> bool:
         """Say below the table when no usable point is selected; return whether that is so."""
         text = "" if self.point is not None or self.tally is None else self.tr("Select a restore point.")
-        self._points_problem.setText(text)
-        self._points_problem.setVisible(bool(text))
+        self.points_problem.setText(text)
+        self.points_problem.setVisible(bool(text))
         return bool(text)
 
 

@@ -50,7 +50,7 @@ class StandbysPage(ListPage[StandbyRow]):
             self.toolbar.add_action(text, glyph, slot, tooltip=tooltip)
             for text, glyph, slot, tooltip in self._action_list()
         ]
-        self._unlock = self._actions[_UNLOCK]
+        self.unlock = self._actions[_UNLOCK]
         for column in (1, _ENCRYPTION_COLUMN):
             self.table.setItemDelegateForColumn(column, PillDelegate(self.table))
         self.table.setItemDelegateForColumn(3, GaugeDelegate(self.table))
@@ -138,7 +138,7 @@ class StandbysPage(ListPage[StandbyRow]):
         for button in self._actions:
             button.setEnabled(len(self.chosen_rows()) == 1)
         locked = [row for row in self.chosen_rows() if row.locked is not None]
-        self._unlock.setEnabled(len(locked) == 1)
+        self.unlock.setEnabled(len(locked) == 1)
 
     # --- words ------------------------------------------------------------------------------------------------
 

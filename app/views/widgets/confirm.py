@@ -15,7 +15,11 @@ Action = Callable[[Callable[[object], None], Callable[[Failure], None]], None]
 
 
 class ConfirmDialog(FormDialog):
-    """Asks before something is deleted or overwritten. Thread: GUI."""
+    """Asks before something is deleted or overwritten. Thread: GUI.
+
+    Attributes:
+        consequences: what goes, a line each.
+    """
 
     def __init__(
         self,
@@ -42,8 +46,9 @@ class ConfirmDialog(FormDialog):
         super().__init__(console, title, action, parent)
         self._run = run
         self._type_name = type_name
+        self.consequences = tuple(consequences)
         self.primary.setProperty("role", "danger" if type_name else "primary")
-        for line in consequences:
+        for line in self.consequences:
             label = Label(line, self)
             label.setWordWrap(True)
             self.body.addWidget(label)

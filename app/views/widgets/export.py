@@ -6,6 +6,7 @@ columns that are shown and their order. ``app.views.widgets.sheet_cells`` says h
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Final, Generic, TypeVar
@@ -181,7 +182,8 @@ class TableExporter(QObject, Generic[Row]):
         self._waiting: list[Row] = []
         self.strip = ExportStrip(console, owner)
         self.strip.cancel_wanted.connect(self.cancel)
-        owner.destroyed.connect(_Abandon(self))
+        # Bound to nothing that is gone when the owner is: a method of this object would be disconnected before.
+        owner.destroyed.connect(partial(TableExporter.abandon, self))
 
     @property
     def is_running(self) -> bool:
@@ -218,6 +220,11 @@ class TableExporter(QObject, Generic[Row]):
         self.strip.show_progress(0)
         titles = [sheet_title(column) for column in self._columns]
         self._writer.begin(titles, self._fetch, self._on_failed)
+
+    def abandon(self) -> None:
+        """Throw an incomplete file away; touches no widget, for its owner may be gone."""
+        if self._writer is not None:
+            self._writer.give_up()
 
     def cancel(self) -> None:
         """Stop, and leave nothing behind."""
@@ -278,15 +285,3 @@ class TableExporter(QObject, Generic[Row]):
         if writer is not None:
             writer.give_up()
             self.strip.show_failure(failure)
-
-
-class _Abandon:
-    """Throws an incomplete file away when its page goes; knows nothing that is gone by then."""
-
-    def __init__(self, exporter: "TableExporter[Row]") -> None:
-        self._exporter = exporter
-
-    def __call__(self, _gone: object = None) -> None:
-        writer = self._exporter._writer
-        if writer is not None:
-            writer.give_up()

@@ -47,8 +47,8 @@ class FindingsDialog(QDialog):
         self.resize(style.DIALOG_WIDTH, style.DIALOG_HEIGHT)
         heading = Label(title, self)
         heading.setProperty("role", "title")
-        self._summary = Label(self)
-        self._summary.setProperty("role", "secondary")
+        self.summary = Label(self)
+        self.summary.setProperty("role", "secondary")
         scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -66,14 +66,14 @@ class FindingsDialog(QDialog):
         layout.setContentsMargins(style.SPACE_XL, style.SPACE_XL, style.SPACE_XL, style.SPACE_L)
         layout.setSpacing(style.SPACE_M)
         layout.addWidget(heading)
-        layout.addWidget(self._summary)
+        layout.addWidget(self.summary)
         layout.addWidget(self._stages, 1)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
         offer_help(self)
         self._ask()
 
     def _ask(self) -> None:
-        self._summary.setText(self.tr("Looking…"))
+        self.summary.setText(self.tr("Looking…"))
         self._stages.show_loading()
         self._console.door.ask(self._query, owner=self, on_done=self._on_found, on_failed=self._on_failed)
 
@@ -86,7 +86,7 @@ class FindingsDialog(QDialog):
             self._rows.addWidget(self._card(finding))
         self._rows.addStretch(1)
         bad = sum(one.severity in (Severity.ERROR, Severity.WARNING) for one in findings)
-        self._summary.setText(
+        self.summary.setText(
             filled(
                 self.tr("{count} {count:thing was/things were} looked at; {bad} {bad:needs/need} attention."),
                 {"count": len(findings), "bad": bad},
@@ -122,5 +122,5 @@ class FindingsDialog(QDialog):
         return card
 
     def _on_failed(self, failure: Failure) -> None:
-        self._summary.setText("")
+        self.summary.setText("")
         self._stages.show_failure(failure)

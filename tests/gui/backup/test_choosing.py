@@ -9,6 +9,7 @@ from app.views.console import Console
 from app.views.widgets.directory_browser import DirectoryBrowser
 from tests.gui.backup import samples
 from tests.gui.backup.steps import choose_vms, open_editor
+from tests.gui.operator import problem_of
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -85,5 +86,5 @@ def test_a_path_that_leads_out_of_the_standby_is_refused(
     browser.open()
     QTest.keyClicks(browser.path, "../etc")
     QTest.mouseClick(browser.primary, Qt.MouseButton.LeftButton)
-    assert "it leads upwards" in browser._path.problem
+    assert "it leads upwards" in problem_of(browser.path)
     assert browser.isVisible()

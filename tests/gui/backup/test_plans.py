@@ -18,6 +18,7 @@ from app.views.console import Console
 from app.views.translation import Language, LanguageSwitch
 from tests.gui.backup.steps import open_editor, press
 from tests.gui.export_steps import read_csv
+from tests.gui.operator import label_of, problem_of
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -29,7 +30,7 @@ def test_a_weekly_plan_takes_several_times_and_all_days(qtbot: QtBot, console: C
     QTest.keyClick(dialog.unit, Qt.Key.Key_Down)
     assert dialog.all_days.isVisible()
     QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-    assert dialog._weekdays.problem == "Check at least one weekday."
+    assert problem_of(dialog.weekdays[Weekday.SUNDAY]) == "Check at least one weekday."
     press(dialog.all_days)
     press(dialog.weekdays[Weekday.SUNDAY])
     assert not dialog.all_days.isChecked()
@@ -37,7 +38,7 @@ def test_a_weekly_plan_takes_several_times_and_all_days(qtbot: QtBot, console: C
         dialog.time.setTime(dialog.time.time().fromMSecsSinceStartOfDay((clock.hour * 60 + clock.minute) * 60_000))
         QTest.mouseClick(dialog.add_time, Qt.MouseButton.LeftButton)
     QTest.mouseClick(dialog.add_time, Qt.MouseButton.LeftButton)
-    assert dialog._times_field.problem == "The same run time is there twice."
+    assert problem_of(dialog.add_time) == "The same run time is there twice."
     with qtbot.waitSignal(dialog.succeeded):
         QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
     assert dialog.plan.times == (time(2, 30), time(12, 0))
@@ -114,13 +115,13 @@ def test_a_plan_is_told_as_words(console: Console, plan: Plan, english: str, chi
 
 def test_the_unit_of_retention_follows_the_plans(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
-    assert editor.policy._label.text() == "Retention (weeks) *"
+    assert label_of(editor.policy.period).text() == "Retention (weeks) *"
     model = editor.policy.table.model()
     cell = editor.policy.table.visualRect(model.index(1, 2))
     place = editor.policy.delegate.place_of("Remove", cell)
     QTest.mouseClick(editor.policy.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert [plan.unit for plan in editor.policy.plans] == [PolicyUnit.DAILY]
-    assert editor.policy._label.text() == "Retention (days) *"
+    assert label_of(editor.policy.period).text() == "Retention (days) *"
 
 
 def test_plans_are_worked_by_keyboard(qtbot: QtBot, console: Console, door: ScriptedDoor, tmp_path: Path) -> None:
@@ -152,5 +153,5 @@ def test_the_calendar_tells_what_will_exist_on_the_chosen_day(
     QTest.keyClick(grid, Qt.Key.Key_Left)
     week_before = grid.days[-8]
     assert f"on {week_before.day}: " in editor.policy.calendar.summary.text()
-    QTest.mouseClick(grid, Qt.MouseButton.LeftButton, pos=grid._box(3).center().toPoint())
+    QTest.mouseClick(grid, Qt.MouseButton.LeftButton, pos=grid.day_box(3).center().toPoint())
     assert f"on {grid.days[3].day}" in editor.policy.calendar.summary.text()

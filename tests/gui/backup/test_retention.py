@@ -32,6 +32,7 @@ from app.views.frame.memory import Memory
 from app.views.translation import Language, LanguageSwitch
 from app.workers.door import DoorClient
 from tests.gui.backup.steps import open_editor, press
+from tests.gui.operator import settle
 from tests.support.scripted_door import ScriptedDoor
 from tests.support.stage import small_spec
 
@@ -104,7 +105,7 @@ def test_the_preview_of_a_former_policy_is_not_shown(qtbot: QtBot, console: Cons
     type_number(policy.period, 3)
     qtbot.waitUntil(lambda: [one.day.day for one in policy.calendar.grid.days] == [3])
     gate.set()
-    qtbot.waitUntil(lambda: not console.door._asker._waiting)
+    settle(qtbot, console)
     assert [one.day.day for one in policy.calendar.grid.days] == [3]
 
 

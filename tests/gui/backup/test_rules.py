@@ -15,6 +15,7 @@ from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.frame.history import Address
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import WEB, click_icon, headings, menu_texts, open_vms
+from tests.gui.operator import settle
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -146,13 +147,13 @@ def test_the_editor_opens_once_however_often_it_is_asked_for(
     qtbot: QtBot, visits: Visits, door: ScriptedDoor, place: str
 ) -> None:
     part: ActingList[Any] = visits.page.rules if place == "rules" else open_vms(qtbot, visits)
-    qtbot.waitUntil(lambda: not visits.page.console.door._asker._waiting)
+    settle(qtbot, visits.page.console)
     gate = door.hold(DescribeRule)
     change_rule(part)
     change_rule(part)
     gate.set()
     qtbot.waitUntil(lambda: bool(part.findChildren(RuleEditor)))
-    qtbot.waitUntil(lambda: not visits.page.console.door._asker._waiting)
+    settle(qtbot, visits.page.console)
     assert len(part.findChildren(RuleEditor)) == 1
 
 
@@ -161,5 +162,5 @@ def test_no_editor_opens_over_another_page(qtbot: QtBot, visits: Visits, door: S
     change_rule(visits.page.rules)
     visits.window.visit(Address("backup", ("failed",)))
     gate.set()
-    qtbot.waitUntil(lambda: not visits.page.console.door._asker._waiting)
+    settle(qtbot, visits.page.console)
     assert not visits.page.rules.findChildren(RuleEditor)

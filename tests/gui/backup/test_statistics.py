@@ -34,7 +34,7 @@ def test_the_statistics_lead_to_the_task_list_and_that_marks_the_errors_viewed(
     ]  # fmt: skip
     assert runs.table.model().index(0, 1).data() == "Failed"
     qtbot.waitUntil(runs.banner.isVisible)
-    assert "web-02: " in runs.banner._title.text()
+    assert "web-02: " in runs.banner.title
 
 
 def test_the_failed_tasks_of_all_rules_have_an_address(qtbot: QtBot, visits: Visits, door: ScriptedDoor) -> None:

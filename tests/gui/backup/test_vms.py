@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
@@ -20,6 +20,7 @@ from tests.gui.backup.steps import (
     headings,
     open_vms,
 )
+from tests.gui.operator import click_button
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -107,7 +108,7 @@ def test_a_failed_vm_says_why_when_it_is_selected(qtbot: QtBot, visits: Visits) 
     assert not part.panel.failure.isVisible()
     QTest.keyClick(part.table, Qt.Key.Key_Down)
     assert part.panel.failure.isVisible()
-    assert "/backup/web is full" in part.panel.failure._title.text()
+    assert "/backup/web is full" in part.panel.failure.title
 
 
 def test_rows_are_patched_in_place_and_the_selection_stays(
@@ -127,8 +128,9 @@ def test_the_page_falls_silent_when_it_is_left(qtbot: QtBot, visits: Visits, doo
     part = open_vms(qtbot, visits)
     qtbot.waitUntil(lambda: len(part.panel.points) > 400)
     visits.page.leave()
-    assert not part.panel._timer.isActive()
-    assert not part._timer.isActive()
+    timers = [timer for timer in part.findChildren(QTimer) if not timer.isSingleShot()]
+    assert len(timers) >= 2
+    assert not any(timer.isActive() for timer in timers)
 
 
 def test_the_tool_bar_goes_back_and_stops_vms(qtbot: QtBot, visits: Visits, door: ScriptedDoor) -> None:
@@ -136,7 +138,7 @@ def test_the_tool_bar_goes_back_and_stops_vms(qtbot: QtBot, visits: Visits, door
     part = open_vms(qtbot, visits)
     QTest.mouseClick(part.stop, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: door.executed == [StopVms(rule=WEB, vms=(VmId("vm-web-01"),))])
-    part._on_back()
+    click_button(part, "Back")
     assert visits.page.part is visits.page.rules
 
 

@@ -41,7 +41,5 @@ def make_scene(
     yield make
     for scene in made:
         scene.close_opened()
-        # A shell that is put away must not build its window anew in the next language.
-        languages.changed.disconnect(scene.shell._on_language_changed)
         scene.shell.dismiss()
     languages.choose(Language.ENGLISH)

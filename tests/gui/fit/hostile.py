@@ -38,12 +38,7 @@ OUTSIDE: Final = frozenset(
 
 def make_hostile(door: ScriptedDoor, markup: str) -> None:
     """Let every answer of a door carry markup in its texts."""
-    plain = door._reply
-
-    def reply(request: object) -> object:
-        return spoiled(plain(request), markup)
-
-    door._reply = reply  # type: ignore[method-assign]
+    door.change_answers(lambda answer: spoiled(answer, markup))
 
 
 def spoiled(value: Any, markup: str) -> Any:

@@ -44,6 +44,7 @@ from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.passphrase import PassphraseDialog
 from tests.gui.backup import samples
 from tests.gui.fit import world
+from tests.gui.operator import settle
 from tests.gui.platforms import test_platforms as platforms
 from tests.gui.restore.points import RULE
 from tests.support.scripted_door import ScriptedDoor
@@ -99,9 +100,8 @@ class Scene:
 
     def settle(self) -> None:
         """Wait until every answer is there and every layout is done."""
-        waiting = self.console.door._asker._waiting
         for _ in range(_CHAINS):
-            self.bot.waitUntil(lambda: not waiting)
+            settle(self.bot, self.console)
             # Layouts that ask for more height do so in the next round of the event loop.
             for _ in range(_ROUNDS):
                 QApplication.processEvents()
@@ -130,7 +130,8 @@ def _deletion(scene: Scene) -> QWidget:
     scene.page("backup")
     page = scene.page_of(BackupPage)
     assert isinstance(page, BackupPage)
-    page.rules._ask_to_delete(samples.RULES[:1])
+    page.rules.table.selectRow(0)
+    page.rules.delete.click()
     dialog = scene.newest(DeletionDialog)
     scene.settle()
     return dialog
@@ -303,7 +304,7 @@ def _doctor(scene: Scene) -> QWidget:
     scene.page("platforms")
     page = scene.page_of(PlatformsPage)
     assert isinstance(page, PlatformsPage)
-    page._on_examine()
+    page.examine.click()
     return scene.newest(QDialog)
 
 
@@ -318,12 +319,13 @@ def _confirmation(page_key: str, kind: type[QWidget], act: Callable[[QWidget], o
 
 def _delete_platform(page: QWidget) -> None:
     assert isinstance(page, PlatformsPage)
-    page._ask_to_delete(platforms.row("vc-3"))
+    page.table.select("vc-3")
+    page.delete.click()
 
 
 def _delete_standby(page: QWidget) -> None:
     assert isinstance(page, StandbysPage)
-    page._on_delete()
+    page.on_delete()
 
 
 def _stop_tasks(page: QWidget) -> None:
@@ -333,7 +335,7 @@ def _stop_tasks(page: QWidget) -> None:
 
 def _clear_log(page: QWidget) -> None:
     assert isinstance(page, LogsPage)
-    page._on_clear()
+    page.clear.click()
 
 
 def _sink(kind: type[EmailDialog] | type[WebhookDialog]) -> Place:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFrame, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.contract.doctor import ExaminePlatform, Finding, Severity
@@ -186,8 +186,8 @@ def test_the_connection_can_be_tested_before_it_is_registered(
     door.answer(TryPlatform, FACTS)
     QTest.keyClick(dialog.confirmed, Qt.Key.Key_Space)
     QTest.mouseClick(dialog.test, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Login works" in dialog._outcome.text())
-    assert "VMware vCenter Server 8.0.3" in dialog._outcome.text()
+    qtbot.waitUntil(lambda: "Login works" in dialog.outcome.text())
+    assert "VMware vCenter Server 8.0.3" in dialog.outcome.text()
 
 
 def test_a_login_that_works_is_said_of_what_is_entered_only(
@@ -197,16 +197,16 @@ def test_a_login_that_works_is_said_of_what_is_entered_only(
     door.answer(TryPlatform, FACTS)
     QTest.keyClick(dialog.confirmed, Qt.Key.Key_Space)
     QTest.mouseClick(dialog.test, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Login works" in dialog._outcome.text())
+    qtbot.waitUntil(lambda: "Login works" in dialog.outcome.text())
     QTest.keyClicks(dialog.password, "x")
-    assert dialog._outcome.text() == ""
+    assert dialog.outcome.text() == ""
     gate = door.hold(TryPlatform)
     QTest.mouseClick(dialog.test, Qt.MouseButton.LeftButton)
-    assert dialog._outcome.text() == "Logging in…"
+    assert dialog.outcome.text() == "Logging in…"
     QTest.keyClicks(dialog.user, "y")
     gate.set()
     qtbot.waitUntil(dialog.test.isEnabled)
-    assert dialog._outcome.text() == ""
+    assert dialog.outcome.text() == ""
 
 
 def test_deleting_tells_what_goes_first(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
@@ -214,7 +214,7 @@ def test_deleting_tells_what_goes_first(qtbot: QtBot, console: Console, door: Sc
     door.answer(RemovePlatform, None)
     page = open_page(qtbot, console)
     qtbot.waitUntil(lambda: len(page.table.shown_rows()) == 1)
-    page._on_delete()
+    page.on_delete()
     dialog = page.findChild(ConfirmDialog)
     assert isinstance(dialog, ConfirmDialog)
     with qtbot.waitSignal(dialog.succeeded):
@@ -238,8 +238,9 @@ def test_the_doctors_findings_come_worst_first(qtbot: QtBot, console: Console, d
     dialog = FindingsDialog(console, "Examine vc-1", ExaminePlatform(platform=PlatformId("vc-1")))
     qtbot.addWidget(dialog)
     dialog.open()
-    qtbot.waitUntil(lambda: "2 things" in dialog._summary.text())
-    assert dialog._rows.count() == 3
+    qtbot.waitUntil(lambda: "2 things" in dialog.summary.text())
+    cards = [frame for frame in dialog.findChildren(QFrame) if frame.property("role") == "card"]
+    assert [card.findChildren(QLabel)[1].text() for card in cards] == ["Bad 7", "Fine 7"]
 
 
 def test_plain_transport_is_off_until_it_is_chosen(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
@@ -23,6 +23,7 @@ from app.views.restore.page import RestorePage
 from app.views.widgets.clipboard import FORGET_MS, SecretClipboard
 from app.views.widgets.confirm import ConfirmDialog
 from tests.gui.keys import press_menu_key
+from tests.gui.operator import settle
 from tests.gui.restore.points import point
 from tests.gui.restore.test_restore import open_dialog, open_page
 from tests.support.scripted_door import ScriptedDoor
@@ -110,7 +111,7 @@ def opened(qtbot: QtBot, console: Console) -> OfferDialog:
     dialog = OfferDialog(console, PLACE, "web-01", POINT.point.created_at)
     qtbot.addWidget(dialog)
     dialog.open()
-    qtbot.waitUntil(lambda: not dialog._is_asking)
+    settle(qtbot, console)
     return dialog
 
 
@@ -126,7 +127,7 @@ def test_the_menu_of_a_point_leads_to_its_addresses(
     press_menu_key(restore.source.points)
     choose(restore.source, "Offer disks over NBD…")
     (dialog,) = restore.source.findChildren(OfferDialog)
-    qtbot.waitUntil(lambda: not dialog._is_asking)
+    settle(qtbot, console)
     assert not dialog.disks.isVisible()
     assert not dialog.stop.isVisible()
     click(dialog.primary)
@@ -170,11 +171,13 @@ def test_an_address_over_tcp_leaves_the_clipboard_after_a_minute(
     assert "after a minute" in dialog.banner.hint
     dialog.close()
     (keeper,) = qapp.findChildren(SecretClipboard)
-    assert keeper._timer.isActive()
-    assert keeper._timer.interval() == FORGET_MS == 60_000
-    keeper._timer.setInterval(10)  # the minute is over
+    timer = keeper.findChild(QTimer)
+    assert isinstance(timer, QTimer)
+    assert timer.isActive()
+    assert timer.interval() == FORGET_MS == 60_000
+    timer.setInterval(10)  # the minute is over
     qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() == "")
-    keeper._timer.setInterval(FORGET_MS)
+    timer.setInterval(FORGET_MS)
 
 
 def test_a_secret_address_cannot_be_taken_with_the_mouse(qtbot: QtBot, console: Console, offers: Offers) -> None:
@@ -281,7 +284,7 @@ def test_a_standby_that_hangs_does_not_hold_up_the_window(
 def open_offers(qtbot: QtBot, console: Console, door: ScriptedDoor) -> RestorePage:
     door.answer(ListTasks, ())
     page = open_page(qtbot, console, door, ("offers",))
-    qtbot.waitUntil(lambda: page.offers._is_loaded)
+    settle(qtbot, console)
     return page
 
 

@@ -23,6 +23,7 @@ from app.domain.vms import PowerState, VmSummary
 from app.views.console import Console
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
+from tests.gui.operator import settle
 from tests.gui.restore.points import RULE, point, script_points
 from tests.gui.tasks.rows import PLATFORM
 from tests.support.scripted_door import ScriptedDoor
@@ -71,7 +72,7 @@ def open_dialog(qtbot: QtBot, console: Console, door: ScriptedDoor, found: Origi
     qtbot.waitUntil(lambda: dialog.source.point is not None)
     dialog.tabs.setCurrentIndex(1)
     QTest.mouseClick(dialog.target.kind.button(True), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog.target.original._row == found)
+    settle(qtbot, console)
     return dialog
 
 

@@ -27,6 +27,7 @@ from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.instant import InstantDialog
 from app.views.restore.page import RestorePage
+from tests.gui.operator import problem_of
 from tests.gui.restore.points import RULE, point, script_points
 from tests.gui.tasks.rows import PLATFORM, STANDBY, task
 from tests.support.scripted_door import ScriptedDoor
@@ -152,7 +153,7 @@ def test_missing_entries_are_named_and_their_tab_is_shown(
     QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
     assert dialog.tabs.currentIndex() == 0
     assert not dialog.tabs.tabIcon(0).isNull()
-    assert dialog.source._points_problem.text() == "Select a restore point."
+    assert dialog.source.points_problem.text() == "Select a restore point."
     assert list(dialog.source.problems().values()) == ["Enter a name."]
     line = dialog.source.source.lineEdit()
     assert line is not None
@@ -221,7 +222,7 @@ def test_a_platform_that_cannot_be_asked_leaves_the_choice_open(
     dialog = RestoreDialog(console, rule=RULE.id, vm=WEB)
     qtbot.addWidget(dialog)
     dialog.open()
-    qtbot.waitUntil(lambda: "cannot be listed now" in dialog.target._platform.problem)
+    qtbot.waitUntil(lambda: "cannot be listed now" in problem_of(dialog.target.platform))
     assert dialog.target.host.count() == 1
 
 

@@ -58,7 +58,8 @@ def test_places_of_one_name_are_shown_by_their_paths_and_chosen_by_their_ids(
     door.answer(StartRestore, TaskId("t9"))
     choose_point(qtbot, dialog)
     target = dialog.target
-    target._on_platform()
+    target.platform.setCurrentIndex(-1)
+    target.platform.setCurrentIndex(0)
     qtbot.waitUntil(lambda: texts(target.datacenter) == ["A/Shanghai", "B/Shanghai"])
     assert texts(target.host) == ["A/Shanghai/esx.lab", "B/Shanghai/esx.lab"]
     assert [text.partition("  ")[0] for text in texts(target.datastore)] == [

@@ -28,6 +28,7 @@ from app.views.standbys.page import StandbysPage
 from app.views.widgets.confirm import ConfirmDialog
 from tests.gui.export_steps import read_csv
 from tests.gui.keys import press_menu_key
+from tests.gui.operator import settle
 from tests.gui.restore.points import point
 from tests.gui.restore.test_restore import open_dialog
 from tests.gui.standbys.test_standbys import open_page as open_standbys
@@ -44,7 +45,7 @@ class Points:
         door.answer(ListPoints, lambda _: tuple(self.there))
         door.answer(DeletePoint, self._delete)
         door.answer(TakeBackPoint, self._take_back)
-        door.answer(ListDeletedPoints, lambda _: tuple(self._row(one) for one in self.trash))
+        door.answer(ListDeletedPoints, lambda _: tuple(self.row(one) for one in self.trash))
 
     def _delete(self, command: DeletePoint) -> None:
         (one,) = (one for one in self.there if one.point.id == command.point)
@@ -58,7 +59,7 @@ class Points:
         self.trash.remove(found[0])
         self.there.append(found[0])
 
-    def _row(self, one: KnownPoint) -> DeletedPoint:
+    def row(self, one: KnownPoint) -> DeletedPoint:
         deleted = datetime.now(UTC) - timedelta(hours=3)
         return DeletedPoint(
             standby=one.standby,
@@ -73,7 +74,7 @@ class Points:
 def open_points(qtbot: QtBot, console: Console, door: ScriptedDoor) -> tuple[RestoreDialog, Points]:
     dialog = open_dialog(qtbot, console, door)
     points = Points(door)
-    dialog.source._on_points_changed()
+    dialog.source.actions_of_points.changed.emit()
     qtbot.waitUntil(lambda: len(dialog.source.points.rows.rows) == 3)
     return dialog, points
 
@@ -126,7 +127,7 @@ def test_a_point_that_a_task_reads_is_not_deleted_and_the_reason_is_told(
     question = dialog.source.findChildren(ConfirmDialog)[-1]
     QTest.mouseClick(question.primary, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(question.banner.isVisible)
-    assert "used by tasks" in question.banner._title.text()
+    assert "used by tasks" in question.banner.title
     assert len(points.there) == 3
     assert not dialog.source.actions_of_points.undo.isVisible()
 
@@ -211,7 +212,7 @@ def test_a_point_is_taken_back_once_however_often_it_is_asked_for(
     assert not dialog.take_back.isEnabled()
     gate.set()
     qtbot.waitUntil(lambda: not dialog.table.rows.rows)
-    qtbot.waitUntil(lambda: not console.door._asker._waiting)
+    settle(qtbot, console)
     assert len(door.executed) == 1
     assert not dialog.banner.isVisible()
 
@@ -221,7 +222,7 @@ def test_a_point_whose_description_is_damaged_is_listed_by_its_id(
 ) -> None:
     points = Points(door)
     points.trash = [point(number=0)]
-    row = replace(points._row(points.trash[0]), point=None)
+    row = replace(points.row(points.trash[0]), point=None)
     door.answer(ListDeletedPoints, (row,))
     dialog = DeletedPointsDialog(console, point().standby, "nas")
     qtbot.addWidget(dialog)

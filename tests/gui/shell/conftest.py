@@ -195,7 +195,7 @@ def make_shell(
     """Build a shell of the overview and the settings; it is put away at the end."""
     made: list[tuple[Shell, DoorClient]] = []
 
-    def make(*, has_tray: bool = False) -> Shell:
+    def make(*, has_tray: bool = False, engine_ends_too: bool = True) -> Shell:
         memory = Memory(tmp_path / "window.ini")
         client = DoorClient(calm_door)
         console = Console(client, memory, ThemeSwitch(qapp, memory))
@@ -203,7 +203,7 @@ def make_shell(
         def pages(one: Console) -> tuple[Page, ...]:
             return (OverviewPage(one, program), SettingsPage(one, languages, program))
 
-        shell = Shell(console, languages, pages, has_tray=has_tray)
+        shell = Shell(console, languages, pages, has_tray=has_tray, engine_ends_too=engine_ends_too)
         made.append((shell, client))
         shell.show()
         shell.window.activateWindow()

@@ -42,9 +42,8 @@ def test_quitting_beside_a_service_asks_nothing_for_its_tasks_go_on(
     qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
 ) -> None:
     calm_door.answer(ReadStatus, BUSY)
-    shell = make_shell()
+    shell = make_shell(engine_ends_too=False)
     qtbot.waitUntil(lambda: shell.feed.latest == BUSY)
-    shell._engine_ends_too = False
     with qtbot.waitSignal(shell.ended):
         shell.quit()
     assert shell.question is None

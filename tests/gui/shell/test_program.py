@@ -24,6 +24,7 @@ from app.domain.limits import BufferBudgetExceeded, TaskLimits
 from app.paths import Folders
 from app.views.frame.main_window import MainWindow
 from app.views.widgets.passphrase import PassphraseDialog
+from tests.gui.operator import problem_of
 
 
 @pytest.fixture
@@ -96,13 +97,13 @@ def test_a_new_passphrase_is_checked_before_it_is_taken(qtbot: QtBot) -> None:
     qtbot.addWidget(dialog)
     dialog.show()
     dialog.accept()
-    assert dialog._first_field.problem == "Type the passphrase."
+    assert problem_of(dialog.first) == "Type the passphrase."
     QTest.keyClicks(dialog.first, "short")
     dialog.accept()
-    assert dialog._first_field.problem == "Use at least 8 characters."
+    assert problem_of(dialog.first) == "Use at least 8 characters."
     QTest.keyClicks(dialog.first, " no more")
     dialog.accept()
-    assert dialog._second_field.problem == "The two are not the same."
+    assert problem_of(dialog.second) == "The two are not the same."
     QTest.keyClicks(dialog.second, "short no more")
     dialog.accept()
     assert dialog.result() == QDialog.DialogCode.Accepted

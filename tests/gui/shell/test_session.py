@@ -44,7 +44,7 @@ def test_a_session_that_goes_on_after_all_is_asked_about_again(busy: Shell) -> N
 
 def test_the_window_keeps_its_place_before_the_session_ends(busy: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[str] = []
-    monkeypatch.setattr(busy._console.memory, "save_geometry", lambda key, _window: kept.append(key))
+    monkeypatch.setattr(busy.console.memory, "save_geometry", lambda key, _window: kept.append(key))
     busy.session.announce()
     assert kept == ["main"]
 

@@ -42,7 +42,7 @@ def test_the_status_bar_shows_offers_over_nbd_while_there_are_any(
     calm_door.answer(ReadStatus, replace(CALM, offers=2))
     qtbot.waitUntil(shell.items.offers.isVisible, timeout=4000)
     assert shell.items.offers.text() == "Over NBD 2"
-    with qtbot.waitSignal(shell.window._console.address_wanted) as wanted:
+    with qtbot.waitSignal(shell.window.console.address_wanted) as wanted:
         QTest.mouseClick(shell.items.offers, Qt.MouseButton.LeftButton)
     assert wanted.args == [Address("restore", ("offers",))]
     calm_door.answer(ReadStatus, CALM)
@@ -53,7 +53,7 @@ def test_every_item_of_the_status_bar_leads_somewhere(qtbot: QtBot, make_shell: 
     shell = make_shell()
     qtbot.waitUntil(shell.items.errors.isVisible)
     wanted: list[Address] = []
-    shell.window._console.address_wanted.connect(wanted.append)
+    shell.window.console.address_wanted.connect(wanted.append)
     for item in (shell.items.tasks, shell.items.speed, shell.items.errors, shell.items.room):
         QTest.mouseClick(item, Qt.MouseButton.LeftButton)
     assert wanted == [Address("tasks"), Address("tasks"), Address("backup", ("failed",)), Address("standbys")]
@@ -84,7 +84,7 @@ def test_search_is_driven_by_the_keyboard_alone(
     calm_door.answer(Search, HITS)
     shell = make_shell()
     wanted: list[Address] = []
-    shell.window._console.address_wanted.connect(wanted.append)
+    shell.window.console.address_wanted.connect(wanted.append)
     QTest.keyClick(shell.window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
     assert shell.palette.isVisible()
     QTest.keyClicks(shell.palette.field, "web")
@@ -134,13 +134,13 @@ def test_another_language_rebuilds_the_window_at_the_same_place(
     assert shell.window.address == Address("settings")
     assert "设置" in shell.window.windowTitle()
     qtbot.waitUntil(lambda: shell.items.tasks.text() == "0 运行 · 0 排队")
-    shell.window._console.go("overview")
+    shell.window.console.go("overview")
     assert shell.window.address == Address("overview")
 
 
 def test_the_theme_changes_live(make_shell: MakeShell) -> None:
     shell = make_shell()
-    theme = shell.window._console.theme
+    theme = shell.window.console.theme
     theme.choose(Theme.DARK)
     dark = shell.window.grab().toImage().pixelColor(5, 400).lightness()
     theme.choose(Theme.LIGHT)
@@ -256,7 +256,7 @@ def test_a_failed_task_raises_a_notification_that_names_vm_and_reason(
     qtbot.waitUntil(lambda: len(shown) == 1)
     assert shown == [("db-01: the task failed", "vc-1 did not accept the account backup.")]
     wanted: list[Address] = []
-    shell.window._console.address_wanted.connect(wanted.append)
+    shell.window.console.address_wanted.connect(wanted.append)
     shell.tray.icon.messageClicked.emit()
     assert wanted == [Address("backup", ("failed",))]
 
@@ -265,7 +265,7 @@ def test_a_click_on_the_tray_leaves_an_open_dialog_where_it_is(qtbot: QtBot, mak
     shell = make_shell(has_tray=True)
     assert shell.tray is not None
     wanted: list[Address] = []
-    shell.window._console.address_wanted.connect(wanted.append)
+    shell.window.console.address_wanted.connect(wanted.append)
     dialog = QDialog(shell.window)
     dialog.open()
     shell.window.hide()

@@ -88,7 +88,7 @@ def test_the_list_tells_what_is_encrypted_and_what_is_locked(
 def test_a_locked_standby_is_unlocked_from_the_list(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListStandbyRows, (LOCKED,))
     page = open_page(qtbot, console)
-    qtbot.waitUntil(page._unlock.isEnabled)
+    qtbot.waitUntil(page.unlock.isEnabled)
     page.on_activated(LOCKED)
     dialog = page.findChildren(UnlockDialog)[-1]
     click(dialog.primary)
@@ -110,9 +110,9 @@ def test_a_locked_standby_is_unlocked_from_the_list(qtbot: QtBot, console: Conso
     with qtbot.waitSignal(dialog.succeeded):
         click(dialog.primary)
     assert door.executed[-1] == UnlockStandby(standby=StandbyId("nas"), key=PASSPHRASE)
-    assert page.banner._title.text() == "2 repositories were unlocked; 7 restore points were found."
-    assert page.banner._hint.text() == "Still locked, with another passphrase: b."
-    qtbot.waitUntil(lambda: not page._unlock.isEnabled())
+    assert page.banner.title == "2 repositories were unlocked; 7 restore points were found."
+    assert page.banner.hint == "Still locked, with another passphrase: b."
+    qtbot.waitUntil(lambda: not page.unlock.isEnabled())
     page.leave()
 
 
@@ -121,8 +121,14 @@ def test_deleting_an_encrypted_standby_says_that_its_keys_go(
 ) -> None:
     door.answer(ListStandbyRows, (ENCRYPTED,))
     page = open_page(qtbot, console)
-    assert "keys are removed" in page._consequences(ENCRYPTED)[-1]
-    assert len(page._consequences(row())) == 1
+    page.on_delete()
+    assert "keys are removed" in page.findChildren(ConfirmDialog)[-1].consequences[-1]
+    page.findChildren(ConfirmDialog)[-1].reject()
+    door.answer(ListStandbyRows, (row(),))
+    page.refresh()
+    qtbot.waitUntil(lambda: page.chosen_rows() == (row(),))
+    page.on_delete()
+    assert len(page.findChildren(ConfirmDialog)[-1].consequences) == 1
     page.leave()
 
 
@@ -285,6 +291,6 @@ def test_a_recovery_key_that_cannot_be_saved_is_still_there(
 ) -> None:
     with patch.object(QFileDialog, "getSaveFileName", return_value=(str(tmp_path / "no" / "key.txt"), "")):
         click(sheet.save)
-    qtbot.waitUntil(lambda: "could not be written" in sheet.banner._title.text())
+    qtbot.waitUntil(lambda: "could not be written" in sheet.banner.title)
     assert sheet.key.isVisible()
     sheet.kept.click()

@@ -23,6 +23,7 @@ from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.page import StandbysPage
 from app.views.widgets.confirm import ConfirmDialog
 from app.views.widgets.gauge import gauge_color
+from tests.gui.operator import choose_from_menu, click_button, problem_of
 from tests.support.scripted_door import ScriptedDoor
 
 TB = 1_000_000_000_000
@@ -98,7 +99,7 @@ def test_reading_again_tells_what_was_found(qtbot: QtBot, console: Console, door
     door.answer(ListStandbyRows, (row(),))
     door.answer(RefreshPoints, 7)
     page = open_page(qtbot, console)
-    page._on_read_again()
+    click_button(page, "Read again")
     qtbot.waitUntil(lambda: page.banner.isVisible())
     assert door.executed == [RefreshPoints(standby=StandbyId("local"))]
     page.leave()
@@ -209,8 +210,8 @@ def test_a_refused_group_is_told_beside_its_field(
     choose_access(dialog, "The group staff too")
     QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(dialog.banner.isVisible)
-    field = dialog._access if isinstance(refusal, GroupRefused) else dialog._root_path
-    assert field.problem == refusal.message
+    refused = dialog.access if isinstance(refusal, GroupRefused) else dialog.root_path
+    assert problem_of(refused) == refusal.message
     assert dialog.access.currentText() == "The group staff too", "what was chosen stays"
 
 
@@ -230,7 +231,7 @@ def closing_page(qtbot: QtBot, console: Console, door: ScriptedDoor, answer: Ope
     door.answer(ReadOpenEntries, answer)
     door.answer(StartClosing, "task")
     page = open_page(qtbot, console)
-    page._on_close_to_others()
+    choose_from_menu(page, "Close to other users…")
     return page
 
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
@@ -35,7 +35,9 @@ def test_what_was_copied_meanwhile_stays(qtbot: QtBot) -> None:
     kept = SecretClipboard(owner, forget_ms=50)
     kept.copy(SECRET)
     QGuiApplication.clipboard().setText("something else")
-    with qtbot.waitSignal(kept._timer.timeout):
+    timer = kept.findChild(QTimer)
+    assert isinstance(timer, QTimer)
+    with qtbot.waitSignal(timer.timeout):
         pass
     assert on_clipboard() == "something else"
 
