@@ -13,7 +13,7 @@ from app.contract.tasks import ListTasks
 from app.domain.ids import RuleId, VmId
 from app.domain.policies import Plan, PolicyUnit, Weekday
 from app.domain.states import BackupKind
-from app.views.backup.deletion import DeletionDialog, Doomed
+from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.vm_picker import VmPicker
@@ -179,7 +179,7 @@ def _browser(on: Set) -> QWidget:
 def _deletion(on: Set) -> QWidget:
     title = QCoreApplication.translate("RuleList", "Delete the rule {name}").format(name="office")
     action = QCoreApplication.translate("RuleList", "Delete rule")
-    doomed = [Doomed(rule=on.rules["office"])]
+    doomed = [Deletion(rule=on.rules["office"])]
     dialog = DeletionDialog(on.console, title, action, doomed, "office", on.shell.window)
     _open(dialog)
     dialog.data.setChecked(True)

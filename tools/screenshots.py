@@ -112,7 +112,9 @@ def _window(
     memory.remember("theme", Theme.LIGHT.value)
     theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
     console = Console(client, memory, theme)
-    shell = Shell(console, languages, lambda one: make_pages(one, languages, stage.program), has_tray=False)
+    shell = Shell(
+        console, languages, lambda console: make_pages(console, languages, stage.program), has_tray=False
+    )
     shell.window.resize(WIDTH, HEIGHT)
     shell.show()
     yield shell, console, theme, languages

@@ -111,7 +111,7 @@ class Stage:
             platform=self.platform,
             standby=self.standby,
             target_path=name,
-            vms=tuple(VmChoice(vm=present[one].id, name=one) for one in names),
+            vms=tuple(VmChoice(vm=present[name].id, name=name) for name in names),
             policy=Periodic(policy=PeriodicPolicy(plans=plans)),
         )
 

@@ -42,7 +42,7 @@ if sys.platform == "win32":
     import winreg
 
     def starts_with_system() -> bool:
-        """Tell whether the program starts with the session.
+        """Return whether the program starts with the session.
 
         Raises:
             AutostartRefused: the registry cannot be read.
@@ -75,7 +75,7 @@ if sys.platform == "win32":
 else:
 
     def starts_with_system() -> bool:
-        """Tell whether the program starts with the session."""
+        """Return whether the program starts with the session."""
         return entry_file().is_file()
 
     def start_with_system(*, wanted: bool) -> None:

@@ -1,6 +1,6 @@
 """The built-in demo platform: the simulator as a process of its own, which ends with this one.
 
-It is made anew at every start, with the same VMs at the same port; the port is kept in ``demo/platform.json``, so
+It is made again at every start, with the same VMs at the same port; the port is kept in ``demo/platform.json``, so
 that a registered demo platform is found again. Its certificate is another one each time.
 """
 
@@ -42,7 +42,7 @@ class DemoPlatform:
         self._access: DemoAccess | None = None
 
     def was_used(self) -> bool:
-        """Tell whether it was started in an earlier run."""
+        """Return whether it was started in an earlier run."""
         return (self._folder / _NOTE).is_file()
 
     def start(self) -> DemoAccess:

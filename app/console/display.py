@@ -1,4 +1,4 @@
-"""Whether somebody looks; known without loading what a window needs."""
+"""Returns whether a person looks at the program, without loading what a window needs."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def can_show(environment: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether somebody looks: at a terminal, with a display, and not in a pipeline."""
+    """Return whether a person looks: at a terminal, with a display, and not in a pipeline."""
     if environment.get("CI") or sys.stdout is None or not sys.stdout.isatty():
         return False
     if sys.platform in ("win32", "darwin"):

@@ -46,7 +46,7 @@ def launch_of(folders: Folders, passphrase: str | None) -> EngineLaunch:
 
 
 def open_engine(installation: Installation, questions: Questions) -> OpenDoor:
-    """Start the engine as a child when nobody holds the catalog, else connect to the one that does.
+    """Start the engine as a child when no process holds the catalog, else connect to the one that does.
 
     Args:
         installation: whose engine.

@@ -1,7 +1,7 @@
 """The engine as a process of its own, which this window starts, watches, starts again and ends.
 
 The child lives as long as its standard input is open. The system closes it when this process dies, however that
-happens and on every platform, so no engine is left without a window. What the child is told, and tells, is in
+happens and on every platform, so no engine is left without a window. What the child is given, and answers, is in
 ``app.contract.launch``.
 """
 
@@ -186,7 +186,7 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
-    with suppress(OSError):  # what was not written any more is for nobody
+    with suppress(OSError):  # what is still unwritten has no reader any more
         process.stdin.close()
     try:
         process.wait(_END_S)

@@ -1,4 +1,4 @@
-"""What can go wrong around the window."""
+"""Errors of the program around the window."""
 
 from typing import Final
 

@@ -62,7 +62,7 @@ def run_console(*, minimized: bool = False, has_tray: bool | None = None, folder
     Args:
         minimized: start in the tray.
         has_tray: whether it lives on in the tray when its window is closed; None asks the system.
-        folders: where the files lie; None finds them.
+        folders: where the files are; None finds them.
     """
     application = application_object(sys.argv[:1])
     try:
@@ -76,8 +76,8 @@ def run_console(*, minimized: bool = False, has_tray: bool | None = None, folder
             if window_lock is None:
                 return raise_other_window(installation)
             with window_lock, GuiCollector() as collector:
-                looks = _Looks(application, memory, theme, languages, trouble, collector)
-                _run(installation, looks, minimized=minimized, has_tray=has_tray)
+                parts = _WindowParts(application, memory, theme, languages, trouble, collector)
+                _run(installation, parts, minimized=minimized, has_tray=has_tray)
             _log.info("ended")
     except (NoSecretStore, StartGivenUp) as error:
         _log.info("%s", error)
@@ -133,11 +133,11 @@ def raise_other_window(installation: Installation) -> int:
 
 
 def show_error(error: OperationalError) -> None:
-    """Tell what keeps the program from starting."""
+    """Show what keeps the program from starting."""
     box = message_box(QMessageBox.Icon.Critical, "Standfast", error_message(error), error_hint(error))
     copy = QPushButton(QCoreApplication.translate("Program", "Copy details"), box)
     box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
-    copy.clicked.disconnect()  # a button of a message box closes it; this one shall not
+    copy.clicked.disconnect()  # a button of a message box closes it; this one must not
     details = error_details(error)
     copy.clicked.connect(partial(QGuiApplication.clipboard().setText, details))
     box.addButton(QMessageBox.StandardButton.Close)
@@ -145,8 +145,8 @@ def show_error(error: OperationalError) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looks:
-    """What there is of the window before there is an engine."""
+class _WindowParts:
+    """Parts of the window that exist before there is an engine."""
 
     application: QApplication
     memory: Memory
@@ -156,7 +156,7 @@ class _Looks:
     collector: GuiCollector
 
 
-def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray: bool | None) -> None:
+def _run(installation: Installation, parts: _WindowParts, *, minimized: bool, has_tray: bool | None) -> None:
     with ExitStack() as ending:
         demo = DemoPlatform(installation.folders.data / DEMO_FOLDER)
         ending.callback(demo.stop)  # last: what ends before it removes its snapshots there
@@ -170,21 +170,21 @@ def _run(installation: Installation, looks: _Looks, *, minimized: bool, has_tray
             current, demo, engine_is_elsewhere=not opened.is_ours, put_in_force=partial(_put_in_force, opened)
         )
         resume_demo(demo, opened.door)
-        console = Console(client, looks.memory, looks.theme)
+        console = Console(client, parts.memory, parts.theme)
         shell = Shell(
             console,
-            looks.languages,
-            lambda one: make_pages(one, looks.languages, service),
-            trouble=looks.trouble,
+            parts.languages,
+            lambda console: make_pages(console, parts.languages, service),
+            trouble=parts.trouble,
             has_tray=has_tray,
             engine_ends_too=opened.is_ours,
         )
-        shell.ended.connect(looks.application.quit)
+        shell.ended.connect(parts.application.quit)
         ending.callback(shell.dismiss)
         shell.show(minimized=minimized)
-        looks.collector.calm()
+        parts.collector.calm()
         with _end_on_signals(shell.end_at_once):
-            looks.application.exec()
+            parts.application.exec()
 
 
 def _put_in_force(opened: OpenDoor, limits: TaskLimits) -> bool:

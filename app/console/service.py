@@ -52,7 +52,7 @@ class ProgramService:
 
         Raises:
             ConfigError: a file cannot be used.
-            AutostartRefused: the system does not tell.
+            AutostartRefused: the system does not answer.
         """
         return ProgramSettings(limits=self._read().limits, starts_with_system=autostart.starts_with_system())
 

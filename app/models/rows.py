@@ -93,7 +93,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         return QModelIndex() if place is None else self.index(place, 0)
 
     def set_rows(self, rows: Iterable[Row]) -> None:
-        """Show other rows. Where the keys are the same, in the same order, only changed cells are told."""
+        """Show other rows. Where the keys are the same, in the same order, only changed cells are announced."""
         fresh = list(rows)
         keys = [self._key(row) for row in fresh]
         if keys == list(self._place):
@@ -205,7 +205,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         return True
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Tell that rows can be selected, and checked where there are boxes."""
+        """Return that rows can be selected, and checked where there are boxes."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable

@@ -1,4 +1,4 @@
-"""Tooltips are plain text: Qt would take whatever looks like markup for markup, and open the files it names."""
+"""Makes plain tooltips: Qt would take text that looks like markup for markup, and open the files it names."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import Qt as GuiQt

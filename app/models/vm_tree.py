@@ -14,7 +14,7 @@ from app.domain.vms import VmSummary
 VM_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 """The VM of a leaf, None for a group."""
 DEPTH_ROLE: Final = Qt.ItemDataRole.UserRole + 2
-"""0 for a datacenter, more for what lies below."""
+"""0 for a datacenter, more for what is below."""
 TAKEN_ROLE: Final = Qt.ItemDataRole.UserRole + 3
 """Why a VM cannot be chosen: the name of its rule; empty when it can be."""
 
@@ -183,7 +183,7 @@ class VmTreeModel(QAbstractItemModel):
         return 1
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Tell that everything can be checked but VMs that a rule has already."""
+        """Return that everything can be checked but VMs that a rule has already."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         node = self._node(index)

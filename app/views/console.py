@@ -26,7 +26,7 @@ class ThemeSwitch(QObject):
         self._application = application
         self._memory = memory
         remembered = memory.text("theme", Theme.SYSTEM.value)
-        self._theme = Theme(remembered) if remembered in {one.value for one in Theme} else Theme.SYSTEM
+        self._theme = Theme(remembered) if remembered in {theme.value for theme in Theme} else Theme.SYSTEM
         self._colors = style.resolve(self._theme)
         application.styleHints().colorSchemeChanged.connect(self._on_system_changed)
         self._dress()

@@ -8,7 +8,7 @@ from app.domain.limits import TaskLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramFacts:
-    """What does not change while the window is open."""
+    """Facts that do not change while the window is open."""
 
     version: str
     data_folder: str
@@ -22,7 +22,7 @@ class ProgramFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSettings:
-    """What the settings page changes."""
+    """Settings that the settings page changes."""
 
     limits: TaskLimits
     starts_with_system: bool
@@ -30,7 +30,7 @@ class ProgramSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoAccess:
-    """How to reach the demo platform, and where its backups shall go."""
+    """How to reach the demo platform, and where its backups go."""
 
     address: str
     port: int
@@ -75,7 +75,7 @@ class Program(Protocol):
         ...
 
     def start_demo(self) -> DemoAccess:
-        """Start the demo platform, unless it runs already, and tell how to reach it.
+        """Start the demo platform, unless it runs already, and return how to reach it.
 
         Raises:
             OperationalError: it does not start.

@@ -89,7 +89,7 @@ class Colors:
     failed: str
     skeleton: str
     series: tuple[str, ...]
-    """Colours of chart series, told apart in both themes and by the colour-blind."""
+    """Colours of chart series, distinct in both themes and to the colour-blind."""
 
 
 LIGHT: Final = Colors(

@@ -53,14 +53,14 @@ class TableTranslator(QTranslator):
         return specific or self._table.get(source_text)  # type: ignore[return-value]
 
     def isEmpty(self) -> bool:
-        """Tell whether there is nothing to translate with."""
+        """Return whether there is nothing to translate with."""
         return not self._table
 
 
 class LanguageSwitch(QObject):
     """The language in use. Thread: GUI.
 
-    Widgets take their words when they are built, so a change rebuilds the window; whoever owns it listens.
+    Widgets take their words when they are built, so a change rebuilds the window; its owner listens.
 
     Signals:
         changed: another language is in force.
@@ -73,7 +73,7 @@ class LanguageSwitch(QObject):
         self._application = application
         self._memory = memory
         remembered = memory.text("language", Language.SYSTEM.value)
-        known = {one.value for one in Language}
+        known = {language.value for language in Language}
         self._language = Language(remembered) if remembered in known else Language.SYSTEM
         self._installed: list[QTranslator] = []
         self._install()

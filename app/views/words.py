@@ -103,7 +103,7 @@ def error_details(error: OperationalError) -> str:
 
 
 def failure_text(failure: Failure) -> str:
-    """Return what went wrong in one sentence; of a mistake of ours only the log tells more."""
+    """Return what went wrong in one sentence; of a mistake of ours only the log has more."""
     if isinstance(failure, Bug):
         return QCoreApplication.translate("Words", "Something unexpected happened.")
     return error_message(failure)

@@ -1,4 +1,4 @@
-"""What can go wrong when the window itself does something with files."""
+"""Errors of the window's own work with files."""
 
 from app.domain.errors import OperationalError
 

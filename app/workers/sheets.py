@@ -63,7 +63,7 @@ class SheetWriter:
         self._run(work, on_done, on_failed)
 
     def give_up(self) -> None:
-        """Throw the file away; nobody is told. A step that is under way does it at its end."""
+        """Throw the file away, without a callback. A step that is under way does it at its end."""
         self._is_given_up = True
         if self._lock.acquire(blocking=False):
             try:

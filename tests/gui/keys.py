@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 
 def press_menu_key(widget: QWidget) -> None:
-    """Do what Qt's plugins for desktops do at the menu key: tell the window, which asks who has the keyboard."""
+    """Do what Qt's plugins for desktops do at the menu key: notify the window, which asks who has the keyboard."""
     handle = widget.window().windowHandle()
     event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint())
     QApplication.sendEvent(handle, event)

@@ -1,4 +1,4 @@
-"""Whatever is typed wrongly is told beside its field, in words with a remedy, and nothing typed is lost."""
+"""Whatever is typed wrongly is shown below its field, in words with a remedy, and nothing typed is lost."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -69,8 +69,8 @@ def press(dialog: FormDialog) -> None:
     QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
 
 
-def assert_told(dialog: FormDialog, field: Field, words: str) -> None:
-    """The dialog is open, the words are beside the field and at the button, and the keyboard is in the field."""
+def assert_shown(dialog: FormDialog, field: Field, words: str) -> None:
+    """The dialog is open, the words are below the field and at the button, and the keyboard is in the field."""
     assert dialog.isVisible()
     assert words in field.problem
     assert words in dialog.primary.toolTip()
@@ -111,7 +111,7 @@ def platform(qtbot: QtBot, console: Console, door: ScriptedDoor) -> PlatformDial
 def test_a_platforms_name(platform: PlatformDialog, door: ScriptedDoor, name: str, words: str) -> None:
     paste_into(platform.name, name) if name else type_into(platform.name, name)
     press(platform)
-    assert_told(platform, field_of(platform.name), words)
+    assert_shown(platform, field_of(platform.name), words)
     assert platform.name.text() == name
     assert door.executed == []
 
@@ -133,9 +133,9 @@ def test_a_platforms_address(platform: PlatformDialog, door: ScriptedDoor, addre
     type_into(platform.address, address)
     platform.address.editingFinished.emit()
     press(platform)
-    assert_told(platform, field_of(platform.address), words)
+    assert_shown(platform, field_of(platform.address), words)
     assert platform.address.text() == address
-    assert len(door.asked) == asked, "nobody was asked at an address that is none"
+    assert len(door.asked) == asked, "no server was asked at an address that is none"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_good_addresses_are_taken(address: str) -> None:
 def test_a_platforms_port(platform: PlatformDialog, door: ScriptedDoor, port: int) -> None:
     type_number(platform.port, port)
     press(platform)
-    assert_told(platform, field_of(platform.port), "A port is a number from 1 to 65535.")
+    assert_shown(platform, field_of(platform.port), "A port is a number from 1 to 65535.")
     assert platform.port.value() == port
     assert door.executed == []
 
@@ -163,7 +163,7 @@ def test_a_platforms_port(platform: PlatformDialog, door: ScriptedDoor, port: in
         (AlreadyRegistered(what="a platform named vc-1", name="vc-1"), "name"),
     ],
 )
-def test_what_the_engine_refuses_is_told_beside_its_field_and_above_with_details(
+def test_what_the_engine_refuses_is_shown_below_its_field_and_above_with_details(
     qtbot: QtBot, platform: PlatformDialog, door: ScriptedDoor, failure: OperationalError, field: str
 ) -> None:
     door.answer(RegisterPlatform, failure)
@@ -177,7 +177,7 @@ def test_what_the_engine_refuses_is_told_beside_its_field_and_above_with_details
     assert QGuiApplication.clipboard().text() == f"{failure.code}\n{failure.message}\n{failure.hint}"
 
 
-def test_a_certificate_that_changed_is_shown_and_can_be_confirmed_where_it_is_told(
+def test_a_certificate_that_changed_is_shown_and_can_be_confirmed_where_it_is_shown(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     known = platform_row().platform
@@ -235,7 +235,7 @@ def test_a_standbys_path(standby: StandbyDialog, door: ScriptedDoor, path: str, 
 def test_a_standbys_name(standby: StandbyDialog) -> None:
     type_into(standby.name, LONG)
     press(standby)
-    assert_told(standby, field_of(standby.name), "65 characters")
+    assert_shown(standby, field_of(standby.name), "65 characters")
     assert standby.name.text() == LONG
 
 
@@ -268,7 +268,7 @@ def test_a_target_path_outside_the_root(
     browser.open()
     type_into(browser.path, path)
     press(browser)
-    assert_told(browser, field_of(browser.path), words)
+    assert_shown(browser, field_of(browser.path), words)
     assert browser.path.text() == path
 
 
@@ -295,7 +295,7 @@ def test_a_retention_out_of_its_range(qtbot: QtBot, console: Console, door: Scri
     editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
     type_number(editor.policy.period, period)
     press(editor)
-    assert_told(editor, editor.policy.fields["retention"], "Enter a whole number from 1 to 64.")
+    assert_shown(editor, editor.policy.fields["retention"], "Enter a whole number from 1 to 64.")
     assert editor.policy.period.value() == period
 
 
@@ -305,7 +305,7 @@ def test_a_start_in_the_past(qtbot: QtBot, console: Console, door: ScriptedDoor)
     yesterday = QDateTime.currentDateTime().addDays(-1)
     editor.policy.start.setDateTime(yesterday)
     press(editor)
-    assert_told(editor, editor.policy.fields["start"], "must not be before today")
+    assert_shown(editor, editor.policy.fields["start"], "must not be before today")
     assert editor.policy.start.date() == yesterday.date()
     assert door.executed == []
 
@@ -320,7 +320,7 @@ def test_a_restores_name(qtbot: QtBot, console: Console, door: ScriptedDoor, nam
     dialog = open_restore(qtbot, console, door)
     paste_into(dialog.source.name, name) if name else type_into(dialog.source.name, name)
     press(dialog)
-    assert_told(dialog, field_of(dialog.source.name), words)
+    assert_shown(dialog, field_of(dialog.source.name), words)
     assert dialog.source.name.text() == name
 
 
@@ -371,7 +371,7 @@ def test_e_mail_settings(
         type_into(line, text)
     type_number(dialog.port, port)
     press(dialog)
-    assert_told(dialog, dialog.fields()[field], words)
+    assert_shown(dialog, dialog.fields()[field], words)
     assert (dialog.host.text(), dialog.port.value(), dialog.recipients.text()) == (host, port, recipients)
     assert door.executed == []
     dialog.enabled.setChecked(False)
@@ -390,7 +390,7 @@ def test_a_webhooks_address(qtbot: QtBot, console: Console, door: ScriptedDoor, 
     dialog.enabled.setChecked(True)
     type_into(dialog.url, url)
     press(dialog)
-    assert_told(dialog, field_of(dialog.url), "begins with https:// or http://")
+    assert_shown(dialog, field_of(dialog.url), "begins with https:// or http://")
     assert dialog.url.text() == url
     assert door.executed == []
 

@@ -40,7 +40,7 @@ def test_every_slice_that_exists_is_seen_and_all_make_a_circle(amounts: list[flo
         assert not any(angles)
 
 
-def test_the_chart_tells_the_newest_speeds_and_keeps_gaps(qtbot: QtBot, theme: ThemeSwitch) -> None:
+def test_the_chart_shows_the_newest_speeds_and_keeps_gaps(qtbot: QtBot, theme: ThemeSwitch) -> None:
     chart = TrafficChart(theme)
     qtbot.addWidget(chart)
     samples = [
@@ -55,15 +55,15 @@ def test_the_chart_tells_the_newest_speeds_and_keeps_gaps(qtbot: QtBot, theme: T
     assert "No traffic in this time" in texts(chart)
 
 
-def test_the_newest_speeds_are_told_again_when_the_pointer_leaves(qtbot: QtBot, theme: ThemeSwitch) -> None:
+def test_the_newest_speeds_are_shown_again_when_the_pointer_leaves(qtbot: QtBot, theme: ThemeSwitch) -> None:
     chart = TrafficChart(theme)
     qtbot.addWidget(chart)
     samples = [TrafficSample(NOW - timedelta(seconds=9), 312_000_000.0, 2_000.0), TrafficSample(NOW, None, None)]
     chart.show_samples(samples, NOW - timedelta(minutes=10), NOW)
-    told = texts(chart)
-    assert "312 MB/s" in told
+    reported = texts(chart)
+    assert "312 MB/s" in reported
     chart.plot.scene().sigMouseMoved.emit(QPointF(-1, -1))
-    assert texts(chart) == told
+    assert texts(chart) == reported
 
 
 def test_the_ring_says_in_words_what_it_shows(qtbot: QtBot, theme: ThemeSwitch) -> None:
@@ -134,10 +134,10 @@ def test_the_live_window_stays_ten_minutes(qtbot: QtBot, theme: ThemeSwitch) -> 
 
 def test_without_data_there_are_no_axes(qtbot: QtBot, theme: ThemeSwitch) -> None:
     chart, bars = TrafficChart(theme), ResultBars(theme)
-    for one in (chart, bars):
-        qtbot.addWidget(one)
-        one.resize(600, 200)
-        one.show()
+    for plotted in (chart, bars):
+        qtbot.addWidget(plotted)
+        plotted.resize(600, 200)
+        plotted.show()
     gap = [TrafficSample(NOW - timedelta(hours=3), None, None)]
     for samples in ([], gap):
         chart.show_samples(samples, NOW - timedelta(days=1), NOW)
@@ -165,9 +165,9 @@ def test_bars_begin_where_the_data_does(qtbot: QtBot, theme: ThemeSwitch) -> Non
 )
 def test_the_fitted_range_holds_all_data_and_stays_inside(minutes: list[int], span: int) -> None:
     start, end = NOW - timedelta(minutes=span), NOW
-    moments = [NOW - timedelta(minutes=one) for one in minutes]
+    moments = [NOW - timedelta(minutes=minute) for minute in minutes]
     first, last = fitted_range(moments, start, end)
     assert start <= first < last <= end
-    assert all(first <= one <= last for one in moments if start <= one <= end)
-    if not any(start <= one <= end for one in moments):
+    assert all(first <= moment <= last for moment in moments if start <= moment <= end)
+    if not any(start <= moment <= end for moment in moments):
         assert (first, last) == (start, end)

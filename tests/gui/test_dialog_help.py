@@ -29,18 +29,18 @@ def kinds_of(base: type) -> set[type]:
     subclasses: list[type] = base.__subclasses__()
     for made in subclasses:
         found |= {made} | kinds_of(made)
-    return {one for one in found if one.__module__.startswith("app.")}
+    return {kind for kind in found if kind.__module__.startswith("app.")}
 
 
 def bubble() -> QWidget | None:
-    return next((one for one in QApplication.topLevelWidgets() if one.inherits("QWhatsThat")), None)
+    return next((widget for widget in QApplication.topLevelWidgets() if widget.inherits("QWhatsThat")), None)
 
 
 def test_every_form_has_a_help() -> None:
     without = {
         kind.__name__
         for kind in kinds_of(FormDialog)
-        if kind.__name__ not in SHARED and not any(one.__name__ in _TEXTS for one in kind.__mro__)
+        if kind.__name__ not in SHARED and not any(base.__name__ in _TEXTS for base in kind.__mro__)
     }
     assert without == set()
 

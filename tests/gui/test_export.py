@@ -172,7 +172,7 @@ def test_tasks_that_were_not_scrolled_to_are_written_too_once_each(
     assert len(names) == len(set(names))
 
 
-def test_a_long_export_tells_how_far_it_is_and_leaves_nothing_when_it_is_cancelled(
+def test_a_long_export_shows_how_far_it_is_and_leaves_nothing_when_it_is_cancelled(
     qtbot: QtBot, console: Console, door: ScriptedDoor, tmp_path: Path
 ) -> None:
     gate = threading.Event()
@@ -208,19 +208,19 @@ def test_a_file_is_not_closed_under_a_step_that_writes_to_it(
     begun, gate = threading.Event(), threading.Event()
     folder = tmp_path / "lists"
     folder.mkdir()
-    told: list[object] = []
+    reported: list[object] = []
     page = PlatformsPage(console)
     qtbot.addWidget(page)
     writer = SheetWriter(console.door, folder / "list.csv", page)
-    writer.begin(["title"], lambda: told.append("begun"), told.append)
-    qtbot.waitUntil(lambda: told == ["begun"])
-    writer.add(SlowRows(begun, gate), lambda: told.append("added"), told.append)
+    writer.begin(["title"], lambda: reported.append("begun"), reported.append)
+    qtbot.waitUntil(lambda: reported == ["begun"])
+    writer.add(SlowRows(begun, gate), lambda: reported.append("added"), reported.append)
     qtbot.waitUntil(begun.is_set)
     writer.give_up()
     assert list(folder.iterdir()), "the step still writes to it"
     gate.set()
     qtbot.waitUntil(lambda: not list(folder.iterdir()))
-    assert told == ["begun"]
+    assert reported == ["begun"]
 
 
 def test_a_page_that_goes_takes_its_half_written_file_along(
@@ -240,10 +240,10 @@ def test_a_page_that_goes_takes_its_half_written_file_along(
     page.deleteLater()
     qtbot.waitUntil(lambda: not isValid(page))
     gate.set()
-    qtbot.waitUntil(lambda: not [one for one in tmp_path.iterdir() if one.name.startswith(".log")])
+    qtbot.waitUntil(lambda: not [path for path in tmp_path.iterdir() if path.name.startswith(".log")])
 
 
-def test_a_disk_that_refuses_is_told_with_a_remedy_and_details_to_copy(
+def test_a_disk_that_refuses_is_shown_with_a_remedy_and_details_to_copy(
     qtbot: QtBot, console: Console, door: ScriptedDoor, tmp_path: Path
 ) -> None:
     window, page = open_rules(qtbot, console, door)

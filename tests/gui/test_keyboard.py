@@ -75,11 +75,17 @@ class Sight:
 
     def dialogs(self) -> list[QDialog]:
         """Return the dialogs that are open."""
-        return [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+        return [
+            widget
+            for widget in QApplication.topLevelWidgets()
+            if isinstance(widget, QDialog) and widget.isVisible()
+        ]
 
     def menus(self) -> list[QMenu]:
         """Return the menus that are open."""
-        return [one for one in QApplication.topLevelWidgets() if isinstance(one, QMenu) and one.isVisible()]
+        return [
+            widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMenu) and widget.isVisible()
+        ]
 
 
 @pytest.fixture(params=PLACES)
@@ -185,7 +191,7 @@ def test_the_menu_key_opens_the_rows_menu_with_the_export_last(qtbot: QtBot, sig
 
 def test_ctrl_e_asks_where_to_export(qtbot: QtBot, sight: Sight) -> None:
     pressed(sight.table, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: any(isinstance(one, QFileDialog) for one in sight.dialogs()))
+    qtbot.waitUntil(lambda: any(isinstance(dialog, QFileDialog) for dialog in sight.dialogs()))
     for dialog in sight.dialogs():
         dialog.reject()
 

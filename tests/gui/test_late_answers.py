@@ -125,7 +125,7 @@ def test_only_the_certificate_of_the_typed_address_is_shown(
     assert dialog.confirmed.isChecked()
 
 
-def test_a_certificate_that_cannot_be_had_of_a_former_address_is_not_told(
+def test_a_certificate_that_cannot_be_had_of_a_former_address_is_not_shown(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     def inspect(query: InspectServer) -> Certificate:

@@ -77,7 +77,7 @@ def test_pages_send_the_window_to_an_address_and_back_leads_home(
 
 
 def test_f5_refreshes_the_page_and_ctrl_f_goes_to_its_filter(qtbot: QtBot, window: MainWindow) -> None:
-    page = next(one for one in window.findChildren(Overview) if one.isVisible())
+    page = next(widget for widget in window.findChildren(Overview) if widget.isVisible())
     window.activateWindow()
     QTest.keyClick(page, Qt.Key.Key_F5)
     assert page.refreshed == 1

@@ -1,4 +1,4 @@
-"""What the lists of the backup page share: commands whose failure is told over the list."""
+"""Base of the backup page's lists: sends commands and shows their failures over the list."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -81,7 +81,7 @@ class ActingList(ListPage[Row]):
         self.console.door.ask(query, owner=self, on_done=taken, on_failed=failed)
 
     def on_refused(self, failure: Failure) -> None:
-        """Tell over the list why a command was refused."""
+        """Show over the list why a command was refused."""
         self.banner.show_failure(failure)
         self.refresh()
 

@@ -1,4 +1,4 @@
-"""Deleting rules, or VMs of a rule: what goes is told first, and data goes only after the name was typed."""
+"""Deleting rules, or VMs of a rule: what goes is shown first, and data goes only after the name was typed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ from app.workers.asker import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doomed:
-    """A rule that goes, or with ``vms`` only these VMs of it."""
+class Deletion:
+    """A rule to be deleted, or with ``vms`` only these VMs of it."""
 
     rule: RuleId
     vms: tuple[VmId, ...] = ()
@@ -40,19 +40,19 @@ class Doomed:
 
 
 class DeletionDialog(FormDialog):
-    """Asks before rules or VMs of a rule are deleted. Thread: GUI."""
+    """Asks before rules or VMs of a rule are deleted, and deletes them. Thread: GUI."""
 
     def __init__(
         self,
         console: Console,
         title: str,
         action: str,
-        doomed: Sequence[Doomed],
+        deletions: Sequence[Deletion],
         type_name: str,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(console, title, action, parent)
-        self._doomed = tuple(doomed)
+        self._deletions = tuple(deletions)
         self._type_name = type_name
         self._previews: list[DeletionPreview] = []
         self._wants_data: list[bool] = []
@@ -85,11 +85,14 @@ class DeletionDialog(FormDialog):
 
     def _ask(self) -> None:
         door = self.console.door
-        for one in self._doomed:
-            query = PreviewRuleDeletion(rule=one.rule, vms=one.vms)
+        for deletion in self._deletions:
+            query = PreviewRuleDeletion(rule=deletion.rule, vms=deletion.vms)
             door.ask(query, owner=self, on_done=self._on_preview, on_failed=self._on_unknown)
             door.ask(
-                DescribeRule(rule=one.rule), owner=self, on_done=self._on_described, on_failed=self._on_unknown
+                DescribeRule(rule=deletion.rule),
+                owner=self,
+                on_done=self._on_described,
+                on_failed=self._on_unknown,
             )
 
     def _on_unknown(self, failure: Failure) -> None:
@@ -104,18 +107,18 @@ class DeletionDialog(FormDialog):
     def _on_described(self, details: RuleDetails) -> None:
         self._wants_data.append(details.draft.advanced.delete_data_with_rule)
         # The rule's own setting (删除备份数据) is the first answer; the operator's is the last.
-        if not self._is_decided and len(self._wants_data) == len(self._doomed):
+        if not self._is_decided and len(self._wants_data) == len(self._deletions):
             self.data.setChecked(all(self._wants_data))
 
     def _on_decided(self) -> None:
         self._is_decided = True
 
-    # --- what is told -----------------------------------------------------------------------------------------
+    # --- what is shown ----------------------------------------------------------------------------------------
 
     @property
     def is_known(self) -> bool:
-        """Tell whether it is known what would go."""
-        return len(self._previews) == len(self._doomed)
+        """Return whether it is known what would go."""
+        return len(self._previews) == len(self._deletions)
 
     def _show(self) -> None:
         with_data = self.data.isChecked()
@@ -136,9 +139,9 @@ class DeletionDialog(FormDialog):
         grow_later(self)
 
     def _what_text(self) -> str:
-        if any(one.vms for one in self._doomed):
+        if any(deletion.vms for deletion in self._deletions):
             return self.tr("The VMs are taken out of the rule with their statistics; their tasks are stopped.")
-        if len(self._doomed) > 1:
+        if len(self._deletions) > 1:
             return self.tr("The rules go with their statistics; their tasks are stopped. VMs stay as they are.")
         return self.tr("The rule goes with its statistics; its tasks are stopped. The VMs stay as they are.")
 
@@ -169,12 +172,12 @@ class DeletionDialog(FormDialog):
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Delete one after the other; what is gone already is not asked for again after a refusal."""
-        if not self._doomed:
+        if not self._deletions:
             on_done(None)
             return
 
         def again(_answer: object) -> None:
-            self._doomed = self._doomed[1:]
+            self._deletions = self._deletions[1:]
             self.submit(on_done, on_failed)
 
         def refused(failure: Failure) -> None:
@@ -185,5 +188,5 @@ class DeletionDialog(FormDialog):
             self._show()
             self._ask()
 
-        command = self._doomed[0].command(delete_data=self.data.isChecked())
+        command = self._deletions[0].command(delete_data=self.data.isChecked())
         self.console.door.execute(command, owner=self, on_done=again, on_failed=refused)

@@ -65,7 +65,7 @@ class RuleEditor(FormDialog):
         assert (details is None) is (mode is EditorMode.CREATE)
         self.mode = mode
         self._details = details
-        self._known_vms = {one.vm for one in details.draft.vms} if details else set()
+        self._known_vms = {choice.vm for choice in details.draft.vms} if details else set()
         self._touched: set[Field] = set()
         self._told: dict[Field, str] = {}
         self._checks = 0
@@ -140,7 +140,7 @@ class RuleEditor(FormDialog):
         return {**self._told, **self._local_problems()}
 
     def show_problems(self) -> bool:
-        """Write each problem beside its field, mark the tabs, and go to the first on a failed attempt."""
+        """Write each problem below its field, mark the tabs, and go to the first on a failed attempt."""
         found = self.problems()
         wrong = [field for field in self._fields if field in found]
         seen = set(wrong) if self._complain else self._touched & set(wrong)
@@ -185,7 +185,7 @@ class RuleEditor(FormDialog):
         self._typing.start()
 
     def _on_policy_edited(self) -> None:
-        # Removing the last plan or a wrong number is told at once; a new rule's empty table is not.
+        # Removing the last plan or a wrong number is reported at once; a new rule's empty table is not.
         if self.policy.plans or self.policy.fields["plans"] in self._touched:
             self._touched.add(self.policy.fields["plans"])
         self._touched.update((self.policy.fields["retention"], self.policy.fields["start"]))
@@ -232,7 +232,7 @@ class RuleEditor(FormDialog):
     # --- saving -----------------------------------------------------------------------------------------------
 
     def _added(self) -> tuple[VmChoice, ...]:
-        return tuple(one for one in self.basic.vms if one.vm not in self._known_vms)
+        return tuple(choice for choice in self.basic.vms if choice.vm not in self._known_vms)
 
     def submit(self, on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
         """Make the rule, save the policy, or add the VMs."""

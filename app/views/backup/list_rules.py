@@ -16,7 +16,7 @@ from app.domain.units import filled
 from app.models.rows import ROW_ROLE, Column
 from app.views import formatting, style
 from app.views.backup.acting import ActingList
-from app.views.backup.deletion import DeletionDialog, Doomed
+from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.policy_words import kept_words, policy_words
 from app.views.console import Console
@@ -32,7 +32,7 @@ _STATE, _RESULT = 1, 5
 
 
 class RuleList(ActingList[RuleRow]):
-    """What is protected, how, and how it is going. Thread: GUI."""
+    """Lists all rules with their state and next run. Thread: GUI."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console, "rules")
@@ -272,7 +272,7 @@ class RuleList(ActingList[RuleRow]):
                 self.tr("delete"),
             )
         dialog = DeletionDialog(
-            self.console, title, self.tr("Delete rule"), [Doomed(rule=row.id) for row in rows], word, self
+            self.console, title, self.tr("Delete rule"), [Deletion(rule=row.id) for row in rows], word, self
         )
         dialog.finished.connect(self.refresh)
         open_once(dialog)

@@ -121,7 +121,7 @@ class RunList(ActingList[StatisticsTaskRow]):
         )
 
     def is_checkable(self) -> bool:
-        """Tell that there is nothing to do with several."""
+        """Do nothing: there is nothing to do with several."""
         return False
 
     def row_key(self, row: StatisticsTaskRow) -> Hashable:

@@ -17,7 +17,7 @@ from app.domain.units import filled
 from app.models.rows import Column
 from app.views import formatting, style
 from app.views.backup.acting import ActingList
-from app.views.backup.deletion import DeletionDialog, Doomed
+from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.traffic import TrafficPanel
 from app.views.console import Console
@@ -112,7 +112,7 @@ class VmList(ActingList[RuleVmRow]):
         self.crumbs_changed.emit()
 
     def _on_nameless(self, _failure: Failure) -> None:
-        """The breadcrumb stays without a name; the list tells of an engine that is away."""
+        """The breadcrumb stays without a name; the list says that the engine is away."""
 
     # --- the list ---------------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class VmList(ActingList[RuleVmRow]):
         return (
             Glyph.VM,
             self.tr("No VM in this rule"),
-            self.tr("Add the VMs that shall be backed up as this rule says."),
+            self.tr("Add the VMs to be backed up as this rule says."),
             self.tr("Add VMs"),
         )
 
@@ -296,14 +296,14 @@ class VmList(ActingList[RuleVmRow]):
             name = self.title()
             title = self.tr("Delete the rule {name}").format(name=name)
         elif len(rows) == 1:
-            title = self.tr("Take {name} out of the rule").format(name=name)
+            title = self.tr("Remove {name} from the rule").format(name=name)
         else:
             title = filled(
-                self.tr("Take {count} {count:VM/VMs} out of the rule {name}"), {"count": len(rows), "name": name}
+                self.tr("Remove {count} {count:VM/VMs} from the rule {name}"), {"count": len(rows), "name": name}
             )
-        action = self.tr("Delete rule") if goes_whole else self.tr("Take out")
-        doomed = Doomed(rule=self._rule, vms=() if goes_whole else tuple(row.vm for row in rows))
-        dialog = DeletionDialog(self.console, title, action, [doomed], name, self)
+        action = self.tr("Delete rule") if goes_whole else self.tr("Remove")
+        deletion = Deletion(rule=self._rule, vms=() if goes_whole else tuple(row.vm for row in rows))
+        dialog = DeletionDialog(self.console, title, action, [deletion], name, self)
         dialog.succeeded.connect(self._on_back if goes_whole else self.refresh)
         open_once(dialog)
 

@@ -17,7 +17,7 @@ _NEW, _FAILED, _STATISTICS, _TASKS, _LOG = "new", "failed", "statistics", "tasks
 
 
 class BackupPage(Page):
-    """Holds the parts of the backup page and shows the one that the address names. Thread: GUI.
+    """Shows the part of the backup page that the address names. Thread: GUI.
 
     Addresses: ``()`` all rules; ``("new",)`` with the editor open; ``("failed",)`` the failed tasks of all rules;
     ``(rule,)`` its VMs, ``(rule, vm)`` with this one selected; ``(rule[, vm], "statistics")``, and behind that

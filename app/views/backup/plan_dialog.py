@@ -208,8 +208,8 @@ class PlanDialog(FormDialog):
         self._show_times()
 
     def _on_time_removed(self, key: str) -> None:
-        self._times = [one for one in self._times if f"{one:%H:%M}" != key]
+        self._times = [clock for clock in self._times if f"{clock:%H:%M}" != key]
         self._show_times()
 
     def _show_times(self) -> None:
-        self.times.set_tags([Tag(f"{one:%H:%M}", f"{one:%H:%M}") for one in self._times])
+        self.times.set_tags([Tag(f"{clock:%H:%M}", f"{clock:%H:%M}") for clock in self._times])

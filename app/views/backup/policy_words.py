@@ -116,7 +116,9 @@ def policy_words(policy: Policy) -> str:
         text = QCoreApplication.translate("PolicyWords", "Once, on {time}")
         return text.format(time=formatting.exact_time(policy.policy.start))
     template = QCoreApplication.translate("PolicyWords", "{plan} ({kind})")
-    plans = (template.format(plan=plan_words(one), kind=backup_kind_word(one.kind)) for one in policy.policy.plans)
+    plans = (
+        template.format(plan=plan_words(plan), kind=backup_kind_word(plan.kind)) for plan in policy.policy.plans
+    )
     return _join(plans)
 
 

@@ -1,4 +1,4 @@
-"""What retention will keep: a calendar of the next weeks on which a day tells the points that exist then."""
+"""What retention will keep: a calendar of the next weeks on which a day shows the points that exist then."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -116,7 +116,7 @@ class _Grid(QWidget):
     def _choose(self, place: int) -> None:
         self.chosen = max(0, min(len(self.days) - 1, place))
         self.update()
-        self._owner.tell()
+        self._owner.describe_chosen()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the day under the pointer."""
@@ -134,7 +134,7 @@ class _Grid(QWidget):
             self._choose(self.chosen + step)
 
     def event(self, event: QEvent) -> bool:
-        """Tell the runs of a day in a tooltip."""
+        """Show the runs of a day in a tooltip."""
         if isinstance(event, QHelpEvent) and self.days:
             place = self._place_at(QPointF(event.pos()))
             if place is not None:
@@ -173,15 +173,15 @@ class RetentionCalendar(QWidget):
         self.grid.days = tuple(days)
         self.grid.chosen = max(0, before)
         self.grid.update()
-        self.tell()
+        self.describe_chosen()
 
     def choose(self, place: int) -> None:
         """Choose a day by its place."""
         self.grid.chosen = place
         self.grid.update()
-        self.tell()
+        self.describe_chosen()
 
-    def tell(self) -> None:
+    def describe_chosen(self) -> None:
         """Say what will exist on the chosen day."""
         if not self.grid.days:
             self.summary.setText("")

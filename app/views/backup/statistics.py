@@ -1,4 +1,4 @@
-"""查看统计信息: results per day, all-time shares, how much data, and the errors nobody has looked at yet."""
+"""查看统计信息: results per day, all-time shares, how much data, and the errors that were not viewed yet."""
 
 from datetime import date, datetime
 from typing import Final
@@ -175,7 +175,7 @@ class StatisticsView(Page):
         self.crumbs_changed.emit()
 
     def _on_nameless(self, _failure: Failure) -> None:
-        # The breadcrumb stays without a name; the statistics themselves tell what is wrong.
+        # The breadcrumb stays without a name; the statistics themselves say what is wrong.
         return
 
     # --- figures ----------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class StatisticsView(Page):
     def _show(self, statistics: Statistics) -> None:
         self._is_loaded = True
         self.stages.show_content()
-        bars = [DayBar(one.day, one.succeeded, one.failed, one.read_bytes) for one in statistics.days]
+        bars = [DayBar(day.day, day.succeeded, day.failed, day.read_bytes) for day in statistics.days]
         today = _today()
         for chart in (self.results, self.data):
             chart.show_days(bars, today, _DAYS[self.periods.value])

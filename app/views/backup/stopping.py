@@ -64,7 +64,7 @@ class Stopper(QObject):
 
         def look(_failure: Failure | None = None) -> None:
             if not waiting:
-                count = sum(len(one.vms) for one in back)
+                count = sum(len(group.vms) for group in back)
                 self._stop(StopRules(rules=tuple(rules)), back, count, sum(under_way))
                 return
             rule = waiting.pop(0)

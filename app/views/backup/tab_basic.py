@@ -261,7 +261,7 @@ class BasicTab(QWidget):
             self.fields["platform"].set_problem(self.tr("Choose the platform first."))
             return
         name = self._platforms[self.platform.currentIndex()].platform.name
-        picker = VmPicker(self._console, platform, name, [one.vm for one in self.vms], self)
+        picker = VmPicker(self._console, platform, name, [choice.vm for choice in self.vms], self)
         picker.succeeded.connect(partial(self._on_picked, platform, picker))
         open_once(picker)
 
@@ -281,11 +281,11 @@ class BasicTab(QWidget):
     def _on_removed(self, key: str) -> None:
         platform = self.platform_id
         if platform is not None:
-            self._choose(platform, [one for one in self.vms if one.vm != key])
+            self._choose(platform, [choice for choice in self.vms if choice.vm != key])
 
     def _show_vms(self) -> None:
-        self.tags.set_tags([vm_tag(one.vm, one.name, self._sizes.get(one.vm)) for one in self.vms])
-        known = [self._sizes[one.vm] for one in self.vms if one.vm in self._sizes]
+        self.tags.set_tags([vm_tag(choice.vm, choice.name, self._sizes.get(choice.vm)) for choice in self.vms])
+        known = [self._sizes[choice.vm] for choice in self.vms if choice.vm in self._sizes]
         text = self.tr("{count} chosen, {size} in all") if known else self.tr("{count} chosen")
         self.sum.setText(text.format(count=len(self.vms), size=formatting.size(sum(known))) if self.vms else "")
 

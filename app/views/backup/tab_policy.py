@@ -291,7 +291,7 @@ class PolicyTab(QWidget):
             found: Sequence[PlanProblem] = policy.problems(datetime.now(UTC).astimezone())
         else:
             found = policy.problems()
-        told = {problem_place(one.value): problem_text(one.value) for one in reversed(found)}
+        told = {problem_place(problem.value): problem_text(problem.value) for problem in reversed(found)}
         if self.periodic.isChecked() and self.newest.value() > COUNT_MAX:
             told["newest"] = problem_text(PlanProblem.COUNT_OUT_OF_RANGE.value)
             if not self.gfs.kept.problems():
@@ -323,7 +323,7 @@ class PolicyTab(QWidget):
         self._set_plans([dialog.plan if at == place else plan for at, plan in enumerate(self._plans)])
 
     def _on_remove(self, line: _Line) -> None:
-        self._set_plans([one for at, one in enumerate(self._plans) if at != line.place])
+        self._set_plans([plan for at, plan in enumerate(self._plans) if at != line.place])
 
     def _on_delete(self) -> None:
         """Remove the plan the keyboard is on; nothing is lost before the policy is saved."""

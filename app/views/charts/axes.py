@@ -70,7 +70,7 @@ class LocalTimeAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
         wanted = (maxVal - minVal) / max(2.0, size / 110)
         steps: tuple[int, ...] = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
         days = tuple(_DAY_S * count for count in (1, 2, 7, 14, 30, 60, 91, 182, 365))
-        step = next((one for one in (*steps, *days) if one >= wanted), _DAY_S * 365)
+        step = next((step for step in (*steps, *days) if step >= wanted), _DAY_S * 365)
         return [(float(step), self._offset(minVal, step))]
 
     def _offset(self, at: float, step: int) -> float:

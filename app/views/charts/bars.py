@@ -32,7 +32,7 @@ def _noon(day: date) -> float:
 
 
 class _DayChart(QWidget):
-    """What both charts share. Thread: GUI."""
+    """Base of both charts. Thread: GUI."""
 
     def __init__(self, theme: ThemeSwitch, left_axis: object, parent: QWidget | None) -> None:
         super().__init__(parent)
@@ -109,7 +109,7 @@ class ResultBars(_DayChart):
         bad = [float(bar.failed) for bar in self._bars.values()]
         self._add(good, [0.0] * len(good), self._theme.colors.completed)
         self._add(bad, good, self._theme.colors.failed)
-        highest = max((one + other for one, other in zip(good, bad, strict=True)), default=0)
+        highest = max((succeeded + failed for succeeded, failed in zip(good, bad, strict=True)), default=0)
         self.plot.setYRange(0, max(highest * 1.15, 4), padding=0)
 
     def _describe(self, bar: DayBar) -> str:

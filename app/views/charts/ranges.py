@@ -21,7 +21,7 @@ def fitted_range(moments: Iterable[datetime], start: datetime, end: datetime) ->
         start: of what was asked for.
         end: of what was asked for.
     """
-    known = [one for one in moments if start <= one <= end]
+    known = [moment for moment in moments if start <= moment <= end]
     if not known or end - start <= ROLLING:
         return start, end
     first, last = min(known), max(known)

@@ -1,4 +1,4 @@
-"""The ring: shares of a whole, with the figure in its middle and a legend beside it."""
+"""The ring: shares of a whole, with the figure in its middle and a legend next to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Ring(QWidget):
         theme.changed.connect(self._on_theme_changed)
 
     def sizeHint(self) -> QSize:
-        """Return a size in which the legend fits beside the ring."""
+        """Return a size in which the legend fits next to the ring."""
         return QSize(style.CHART_HEIGHT * 2, style.CHART_HEIGHT)
 
     def show_shares(self, shares: Sequence[Share], figure: str, caption: str) -> None:

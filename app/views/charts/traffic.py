@@ -49,7 +49,7 @@ class TrafficChart(QWidget):
     def _build(self) -> None:
         self._time_axis, self._speed_axis = LocalTimeAxis(), SpeedAxis()
         axes = {"bottom": self._time_axis, "left": self._speed_axis}
-        # Without its menus, which nobody sees and which take longer to build than the rest.
+        # Without its menus, which are never shown and take longer to build than the rest.
         self.plot = pyqtgraph.PlotWidget(self, axisItems=axes, enableMenu=False)
         self.plot.hideButtons()
         self.plot.setMouseEnabled(x=True, y=False)

@@ -1,4 +1,4 @@
-"""The program's own picture: drawn, so that it is sharp at every size. GUI thread."""
+"""The program's icon, drawn so that it is sharp at every size. GUI thread."""
 
 from enum import Enum
 

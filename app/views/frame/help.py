@@ -1,4 +1,4 @@
-"""The help of a page, in a panel beside it."""
+"""The help of a page, in a panel next to it."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut

@@ -28,12 +28,12 @@ class History:
 
     @property
     def can_go_back(self) -> bool:
-        """Tell whether there is an earlier address."""
+        """Return whether there is an earlier address."""
         return self._place > 0
 
     @property
     def can_go_forward(self) -> bool:
-        """Tell whether there is a later address."""
+        """Return whether there is a later address."""
         return self._place + 1 < len(self._visited)
 
     def visit(self, address: Address) -> bool:

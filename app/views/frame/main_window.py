@@ -263,7 +263,7 @@ class MainWindow(QMainWindow):
             self._on_crumbs_changed()
 
     def _place_help(self) -> None:
-        """Put the help beside the page where both have room, else over the page's right part."""
+        """Put the help next to the page where both have room, else over the page's right part."""
         least = style.NAVIGATION_WIDTH + self._least_page_width() + self.help.width()
         beside = least <= self.width()
         is_beside = self._columns.indexOf(self.help) >= 0
@@ -319,7 +319,7 @@ class MainWindow(QMainWindow):
             self._on_crumbs_changed()
 
     def let_close(self) -> None:
-        """Close for good: the program ends. Nobody is told."""
+        """Close for good, without a signal: the program ends."""
         self._stays_open = False
         self._is_closing = True
         self.close()
@@ -342,7 +342,7 @@ class MainWindow(QMainWindow):
         if self._is_closing:
             event.accept()
             return
-        # Whoever owns the window decides what ends; it is only put away here.
+        # The owner of the window decides what ends; it is only put away here.
         event.ignore()
         if self._stays_open:
             self.hide()

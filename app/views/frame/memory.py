@@ -10,10 +10,10 @@ from app.core.privatefiles import make_private_folders, take_from_others, touch_
 
 
 class Memory:
-    """Remembers the window's looks in an INI file. Thread: GUI."""
+    """Stores the window's layout and choices in an INI file. Thread: GUI."""
 
     def __init__(self, file: Path) -> None:
-        with suppress(OSError):  # Qt tells it when there is something to remember
+        with suppress(OSError):  # Qt reports it when there is something to remember
             make_private_folders(file.parent)
             touch_private(file)
         take_from_others(file)

@@ -30,7 +30,7 @@ _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown
 
 @dataclass(frozen=True, slots=True)
 class PageHit:
-    """A page that can be gone to."""
+    """A page of the console among the results."""
 
     title: str
     glyph: Glyph
@@ -46,7 +46,7 @@ class _Line:
 
 
 class SearchPalette(QDialog):
-    """Types, arrows and Enter lead anywhere. Thread: GUI."""
+    """Finds rules, VMs, restore points, tasks and pages by typing. Thread: GUI."""
 
     def __init__(self, console: Console, pages: Sequence[PageHit], parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)

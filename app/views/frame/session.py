@@ -1,7 +1,7 @@
 """The end of the operator's session: logging out, shutting down. Nothing asks then, and nothing is in the way.
 
-Qt tells of it by ``commitDataRequest``: on Windows for WM_QUERYENDSESSION, on X11 for the session manager's
-SaveYourself. Another program may still call the end off, so this one does not end there; it is told to a moment
+Qt reports it by ``commitDataRequest``: on Windows for WM_QUERYENDSESSION, on X11 for the session manager's
+SaveYourself. Another program may still call the end off, so this one does not end there; it is ended a moment
 later, by WM_ENDSESSION, by the session manager or by SIGTERM, and then ends in order like after Quit: running
 tasks are stopped and cleaned up.
 """
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QWidget
 
 _log = logging.getLogger(__name__)
 _CALLED_OFF_MS: Final = 60_000
-"""An end that has not come by then was called off; Qt does not tell."""
+"""An end that has not come by then was called off; Qt does not report it."""
 
 if sys.platform == "win32":
     import ctypes
@@ -42,7 +42,7 @@ class SessionEnd(QObject):
     """Knows whether the session is about to end. Thread: GUI.
 
     Signals:
-        coming: the session is about to end; what shall outlast it has to be kept now.
+        coming: the session is about to end; what outlasts it has to be saved now.
         called_off: it goes on after all.
     """
 
@@ -63,7 +63,7 @@ class SessionEnd(QObject):
 
     @property
     def is_coming(self) -> bool:
-        """Tell whether the session is about to end."""
+        """Return whether the session is about to end."""
         return self._is_coming
 
     def announce(self, _manager: object = None) -> None:

@@ -29,7 +29,7 @@ MakePages = Callable[[Console], Sequence[Page]]
 
 
 class Shell(QObject):
-    """Owns the window and what belongs to it. Thread: GUI.
+    """Builds the window with its tray, search and status bar, and ends them. Thread: GUI.
 
     Signals:
         ended: the operator ended the program; the window is closed.
@@ -181,7 +181,7 @@ class Shell(QObject):
             self._end()
             return
         words = self.tr(
-            "Quitting stops them: what they have not finished is cleaned up, and a later run starts it anew."
+            "Quitting stops them: what they have not finished is cleaned up, and a later run starts over."
         )
         if self._has_tray:
             words += " " + self.tr("Closing the window instead lets them go on.")
@@ -204,7 +204,7 @@ class Shell(QObject):
             self._end()
 
     def _on_session_ends(self) -> None:
-        """Keep what shall outlast the session, take back a question, and say what needs a moment."""
+        """Save what outlasts the session, take back a question, and say what needs a moment."""
         self.console.memory.save_geometry("main", self.window)
         if self._question is not None:
             self._question.reject()
@@ -232,7 +232,7 @@ class Shell(QObject):
         self.quit()
 
     def dismiss(self) -> None:
-        """Put the window and the tray away for good, whoever ended the program."""
+        """Put the window and the tray away for good, whatever ended the program."""
         self._is_ending = True
         self._languages.changed.disconnect(self._on_language_changed)
         self.feed.stop()

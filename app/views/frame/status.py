@@ -126,7 +126,7 @@ class StatusItems(QObject):
         self.tasks = StatusItem(console, Glyph.TASKS, TASKS, tasks, parent)
         self.speed = StatusItem(console, Glyph.SPEED, TASKS, self.tr("Speed of all tasks together"), parent)
         self.errors = StatusItem(
-            console, Glyph.SUCCESS, FAILED_TASKS, self.tr("Failed tasks that nobody has looked at"), parent
+            console, Glyph.SUCCESS, FAILED_TASKS, self.tr("Failed tasks that were not viewed yet"), parent
         )
         self.room = StatusItem(
             console, Glyph.DISK, STANDBYS, self.tr("Used and total space of the standbys"), parent

@@ -24,17 +24,17 @@ _MOST_NAMED = 3
 
 
 class Tray(QObject):
-    """The icon in the system's tray. Thread: GUI.
+    """Shows in the system's tray how tasks go, and notifies of failures. Thread: GUI.
 
     Signals:
         open_wanted: the operator wants the window.
         quit_wanted: the operator wants the program to end.
-        told: a notification was shown; its title and its text.
+        shown: a notification was shown; its title and its text.
     """
 
     open_wanted = Signal()
     quit_wanted = Signal()
-    told = Signal(str, str)
+    shown = Signal(str, str)
 
     def __init__(self, console: Console, feed: StatusFeed, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -116,7 +116,7 @@ class Tray(QObject):
         failures, self._failures = self._failures, []
         title, text = self.notification(failures)
         show_balloon(self.icon, title, text, _SHOWN_MS)
-        self.told.emit(title, text)
+        self.shown.emit(title, text)
 
     def notification(self, failures: list[tuple[str, str]]) -> tuple[str, str]:
         """Return title and text of one notification: each a VM's name and why its task failed, or only a text."""

@@ -1,4 +1,4 @@
-"""A mistake of ours, told without ending the program."""
+"""Reports a mistake of ours without ending the program."""
 
 import traceback
 from functools import partial
@@ -13,7 +13,7 @@ _MOST_DETAIL = 20_000
 
 
 class TroubleReporter(QObject):
-    """Shows one dialog for an exception that nobody caught; more of them while it is open are only logged.
+    """Shows one dialog for an uncaught exception; more of them while it is open are only logged.
 
     :meth:`report` may be called on any thread; the dialog is shown on the GUI thread.
     """
@@ -32,7 +32,7 @@ class TroubleReporter(QObject):
         self._window = window
 
     def report(self, error: BaseException) -> None:
-        """Tell of an exception. Thread: any."""
+        """Report an exception. Thread: any."""
         details = "".join(traceback.format_exception(error))
         self._reported.emit(f"{type(error).__name__}: {error}", details[-_MOST_DETAIL:])
 
@@ -52,7 +52,7 @@ class TroubleReporter(QObject):
         )
         copy = QPushButton(self.tr("Copy details"), box)
         box.addButton(copy, QMessageBox.ButtonRole.ActionRole)
-        # A button of a message box closes it; this one shall not.
+        # A button of a message box closes it; this one must not.
         copy.clicked.disconnect()
         copy.clicked.connect(partial(QGuiApplication.clipboard().setText, f"{summary}\n{details}"))
         box.addButton(QMessageBox.StandardButton.Close)

@@ -34,7 +34,7 @@ _BACK = {
 
 
 class LogChoices(QWidget):
-    """The time range and the least level. Thread: GUI.
+    """Lets the operator choose time range and least level. Thread: GUI.
 
     Attributes:
         own_range: The strip with the moments of an own range, for the page to place; hidden without one.
@@ -106,7 +106,7 @@ class LogChoices(QWidget):
 
     @property
     def is_open_ended(self) -> bool:
-        """Tell whether lines that are written from now on belong to the range."""
+        """Return whether lines that are written from now on belong to the range."""
         return self.span.currentData() is not Span.OWN
 
     def moments(self) -> tuple[datetime | None, datetime | None]:

@@ -36,7 +36,7 @@ _NEAR_END = 3
 
 
 class LogsPage(Page):
-    """What happened? Thread: GUI."""
+    """Shows the log of everything, of a rule, a VM or a task. Thread: GUI."""
 
     key = "log"
     glyph = Glyph.LOG
@@ -160,7 +160,7 @@ class LogsPage(Page):
             self.crumbs_changed.emit()
 
     def _on_no_name(self, failure: Failure) -> None:
-        """The breadcrumb stays short; the list tells of an engine that is away."""
+        """The breadcrumb stays short; the list says that the engine is away."""
 
     # --- what is asked for ------------------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class LogsPage(Page):
             QTimer.singleShot(0, self, self._fill_room)
 
     def _on_events(self, _events: tuple[object, ...]) -> None:
-        # Only at the top, so that the lines do not move while somebody reads older ones.
+        # Only at the top, so that the lines do not move under a reader of older ones.
         if self._is_seen and not self._news.isActive() and self.table.verticalScrollBar().value() == 0:
             self._news.start()
 

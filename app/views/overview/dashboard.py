@@ -157,7 +157,7 @@ class Dashboard(QScrollArea):
         return self._sentence.text()
 
     def show_overview(self, overview: Overview, speeds: Mapping[TaskId, float | None]) -> None:
-        """Show what the engine told."""
+        """Show what the engine answered."""
         self._show_verdict(overview)
         self._show_rings(overview)
         now = datetime.now(UTC)
@@ -179,7 +179,7 @@ class Dashboard(QScrollArea):
         self.next_runs.show_entries(coming or [self._nothing_planned()])
 
     def show_unknown(self, failure: Failure) -> None:
-        """Take back that all is well, which nobody knows while the engine does not answer."""
+        """Take back that all is well: while the engine does not answer, that is unknown."""
         self._glyph, self._color, sentence, detail = words.unknown(failure)
         self._sentence.setText(sentence)
         self._detail.setText(detail)

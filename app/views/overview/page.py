@@ -24,7 +24,7 @@ _FRESH_MS = 1000
 
 
 class OverviewPage(Page):
-    """Are we safe? Thread: GUI."""
+    """Shows whether all VMs are protected, or how to begin. Thread: GUI."""
 
     key = "overview"
     glyph = Glyph.OVERVIEW

@@ -1,4 +1,4 @@
-"""The first start: two ways in."""
+"""The first start: register a platform, or try the built-in one."""
 
 from collections.abc import Callable
 
@@ -84,7 +84,9 @@ class Welcome(QWidget):
             self._way(
                 Glyph.VM,
                 self.tr("Look around first"),
-                self.tr("A simulated vCenter with three VMs starts on this machine, with a standby beside it."),
+                self.tr(
+                    "A simulated vCenter with three VMs starts on this machine, with a standby machine next to it."
+                ),
                 self.demo_button,
             )
         )

@@ -84,8 +84,8 @@ class PlatformDialog(FormDialog):
         self.plain.setChecked(self._platform is not None and self._platform.allows_plain_transport)
         note = Label(
             self.tr(
-                "Only for trusted networks: whoever listens between the hosts and this machine reads the disks. "
-                "It is never used because an encrypted connection failed."
+                "Only for trusted networks: anyone who listens between the hosts and this machine reads the "
+                "disks. It is never used because an encrypted connection failed."
             ),
             self,
         )
@@ -231,7 +231,7 @@ class PlatformDialog(FormDialog):
         self.outcome.setText("")
 
     def _on_edited(self) -> None:
-        """Take back what was found out about other entries; what is being asked is told apart when it comes."""
+        """Take back what was found out about other entries; what is being asked is sorted out when it comes."""
         if self.test.isEnabled():
             self.outcome.setText("")
 
@@ -245,7 +245,7 @@ class PlatformDialog(FormDialog):
         )
 
     def _on_test_failed(self, failure: Failure) -> None:
-        self.tell_failure(failure)
+        self.show_failure(failure)
         self._show_other_certificate(failure)
 
     # --- saving -----------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ class PlatformDialog(FormDialog):
         return found
 
     def show_problems(self) -> bool:
-        """Write each problem beside its field, an unconfirmed certificate among them."""
+        """Write each problem below its field, an unconfirmed certificate among them."""
         complete = super().show_problems()
         wants_trust = self._certificate is not None and not self._certificate.trusted_by_ca
         if wants_trust and not self.confirmed.isChecked():
@@ -291,7 +291,7 @@ class PlatformDialog(FormDialog):
         self._show_other_certificate(failure)
 
     def _show_other_certificate(self, failure: Failure) -> None:
-        """Show the certificate that nobody confirmed yet, so that it can be confirmed here and now."""
+        """Show the certificate that is not confirmed yet, so that it can be confirmed here and now."""
         if isinstance(failure, OperationalError) and failure.code in _UNTRUSTED:
             self._ask_certificate(self.address.text().strip(), self.port.value())
             self.banner.show_failure(failure)

@@ -22,7 +22,7 @@ from app.views.words import platform_kind_word, row_error_tip
 
 
 class PlatformsPage(ListPage[PlatformRow]):
-    """From where: the platforms, and whether they are healthy. Thread: GUI."""
+    """Lists the platforms and whether they can be reached. Thread: GUI."""
 
     key = "platforms"
     glyph = Glyph.PLATFORM

@@ -1,1 +1,1 @@
-"""虚机恢复: bring it back: restores, group restores, instant recoveries. GUI thread."""
+"""虚机恢复: restores, group restores, instant recoveries. GUI thread."""

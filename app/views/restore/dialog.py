@@ -56,7 +56,7 @@ class RestoreDialog(FormDialog):
         return {**self.source.problems(), **self.target.problems()}
 
     def show_problems(self) -> bool:
-        """Write each problem beside its field, mark the tabs that have one, and show the first of them."""
+        """Write each problem below its field, mark the tabs that have one, and show the first of them."""
         source, target = self.source.problems(), self.target.problems()
         lacks_point = self.source.show_point_problem()
         super().show_problems()

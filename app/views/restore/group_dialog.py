@@ -171,21 +171,21 @@ class GroupRestoreDialog(FormDialog):
         """Ask which VMs would be replaced, once the points of all VMs are known."""
         if len(self._found) < len(self._rows):
             return
-        chosen = [one for one in (newest_good(points) for points in self._found.values()) if one is not None]
+        chosen = [point for point in (newest_good(points) for points in self._found.values()) if point is not None]
         if not chosen:
             self._show_members(())
             return
         query = FindOriginals(
             standby=rule.standby,
             target_path=chosen[0].target_path,
-            points=tuple(one.point.id for one in chosen),
+            points=tuple(choice.point.id for choice in chosen),
             platform=rule.platform,
         )
         self._ask_for_choice(query, self._show_members, lambda _failure: self._show_members(()))
 
     def _show_members(self, originals: Sequence[OriginalRow]) -> None:
         """Show the VMs in their order, each with the VM that it replaces."""
-        known = {one.point: one for one in originals}
+        known = {original.point: original for original in originals}
         for place, (vm, row) in enumerate(self._rows.items()):
             points = self._found[vm]
             chosen = newest_good(points)
@@ -218,7 +218,7 @@ class GroupRestoreDialog(FormDialog):
 
     def _on_leave_out(self) -> None:
         button = self.sender()
-        for member in [one for one in self._members if one.leave_out is button]:
+        for member in [member for member in self._members if member.leave_out is button]:
             self._members.remove(member)
             self._column.removeWidget(member)
             member.hide()
@@ -234,7 +234,7 @@ class GroupRestoreDialog(FormDialog):
 
     def chosen(self) -> tuple[GroupMember, ...]:
         """Return the VMs with their points."""
-        return tuple(one for one in (member.member for member in self._members) if one is not None)
+        return tuple(chosen for chosen in (member.member for member in self._members) if chosen is not None)
 
     def problems(self) -> dict[Field, str]:
         """Return what is missing."""

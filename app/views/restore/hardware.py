@@ -230,7 +230,7 @@ class AdapterRows(QWidget):
             box.setCurrentIndex(max(0, box.findData(before)))
 
     def show_problems(self) -> bool:
-        """Say beside each address when it is none; return whether all are."""
+        """Say below each address when it is invalid; return whether all are valid."""
         fine = True
         for _, address, problem in self._rows.values():
             text = address.text().strip()

@@ -122,8 +122,8 @@ class InstantDialog(FormDialog):
         self._is_named_by_hand = True
 
     def _on_platforms(self, platforms: tuple[Platform, ...]) -> None:
-        for one in platforms:
-            self.platform.addItem(visible(f"{one.name}  ({one.address})"), one.id)
+        for platform in platforms:
+            self.platform.addItem(visible(f"{platform.name}  ({platform.address})"), platform.id)
 
     def _on_platform(self) -> None:
         self.host.clear()

@@ -22,7 +22,7 @@ from app.workers.asker import Failure
 
 def newest_good(points: Sequence[KnownPoint]) -> KnownPoint | None:
     """Return the newest point that is not damaged, or the newest of all; None where there is none."""
-    good = (one for one in points if one.verification is not VerificationState.DAMAGED)
+    good = (point for point in points if point.verification is not VerificationState.DAMAGED)
     return next(good, points[0] if points else None)
 
 
@@ -109,7 +109,7 @@ class MemberRow(QWidget):
     def _on_point(self) -> None:
         """Ask again: which disks are held depends on the point."""
         wanted: PointId | None = self.points.currentData()
-        known = next((one for one in self._known if one.point.id == wanted), None)
+        known = next((known for known in self._known if known.point.id == wanted), None)
         if known is None or self._original is None:
             return
         self._is_asking = True
@@ -162,7 +162,7 @@ class MemberRow(QWidget):
     def vm(self) -> VmSummary | None:
         """Return the VM that is replaced, as the platform has it now; None where that is not certain."""
         choices = self._original.choices if self._original is not None else ()
-        return next((one for one in choices if one.id == self.choice.currentData()), None)
+        return next((choice for choice in choices if choice.id == self.choice.currentData()), None)
 
     def _text(self) -> str:
         if self.points.currentData() is None:
@@ -188,7 +188,9 @@ class MemberRow(QWidget):
                 vm=row.other.name
             )
         if row.choices and self.vm is None:
-            return self.tr("Which VM it is cannot be told. Choose the one to be replaced, or leave this VM out.")
+            return self.tr(
+                "Which VM it is cannot be determined. Choose the one to be replaced, or leave this VM out."
+            )
         disks = row.uncovered_of(self.vm.id) if self.vm is not None else ()
         return uncovered_text(self.vm.name, disks) if self.vm is not None and disks else ""
 

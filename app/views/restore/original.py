@@ -1,4 +1,4 @@
-"""覆盖原虚机: which VM would be replaced, as the platform has it now, beside what the restore point says of it."""
+"""覆盖原虚机: which VM would be replaced, as the platform has it now, next to what the restore point has."""
 
 from collections.abc import Callable, Sequence
 
@@ -41,7 +41,7 @@ def folder_text(datacenter: str, folder: Sequence[str] | None) -> str:
 
 
 class Comparison(QWidget):
-    """A VM of the platform beside the VM in the restore point. Thread: GUI."""
+    """A VM of the platform next to the VM in the restore point. Thread: GUI."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -175,7 +175,7 @@ class OriginalPane(QWidget):
     def vm(self) -> VmSummary | None:
         """Return the VM that would be replaced, as the platform has it now; None while that is not certain."""
         choices = self._row.choices if self._row is not None else ()
-        return next((one for one in choices if one.id == self.choice.currentData()), None)
+        return next((choice for choice in choices if choice.id == self.choice.currentData()), None)
 
     def _show(self) -> None:
         row, known = self._row, self._known
@@ -210,15 +210,15 @@ class OriginalPane(QWidget):
     def _text_of_choice(self, row: OriginalRow) -> str:
         """Say what becomes of the VM that is to be replaced."""
         unsure = self.tr(
-            "Whether this is the VM of the restore point cannot be told: a copy may have its UUID, or it was "
-            "registered again. Compare the VMs and choose the one to be replaced, or create a new VM."
+            "Whether this is the VM of the restore point cannot be determined: a copy may have its UUID, or it "
+            "was registered again. Compare the VMs and choose the one to be replaced, or create a new VM."
         )
         if self.vm is None:
             return unsure
         if disks := row.uncovered_of(self.vm.id):
             return uncovered_text(self.vm.name, disks)
         replaced = self.tr(
-            "The VM {vm} on {address} is replaced: the restored VM is created beside it and checked, then "
+            "The VM {vm} on {address} is replaced: the restored VM is created next to it and checked, then "
             "takes its place. The VM that is there now is deleted with all that was written since the backup."
         ).format(vm=self.vm.name, address=row.address)
         return f"{replaced}{self._moved_text(row)}" if row.is_proven else f"{unsure}\n{replaced}"

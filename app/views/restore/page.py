@@ -1,4 +1,4 @@
-"""The page of restores: bring it back."""
+"""The page of restores."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -79,9 +79,9 @@ class PlaceBoxes(QObject):
         """Return the hosts that fit the chosen datacenter, and with ``of_host`` the chosen host."""
         datacenter, host = self.datacenter.currentData(), self.host.currentData() if of_host else None
         return tuple(
-            one
-            for one in (self._places.hosts if self._places else ())
-            if datacenter in (None, datacenter_value(one)) and host in (None, host_value(one))
+            place
+            for place in (self._places.hosts if self._places else ())
+            if datacenter in (None, datacenter_value(place)) and host in (None, host_value(place))
         )
 
     def _show_firsts(self) -> None:

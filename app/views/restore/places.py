@@ -1,4 +1,4 @@
-"""Places to choose from, told apart by the platform's ids and, where two have one name, by their paths."""
+"""Places to choose from, kept apart by the platform's ids and, where two have one name, by their paths."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +78,7 @@ def network_choices(hosts: Sequence[HostPlace], places: PlatformPlaces | None) -
     return tuple(sorted(choices, key=lambda choice: (choice.text.casefold(), choice.value)))
 
 
-def _network_text(has_namesake: bool, on_same_switch: bool, name: str, path: str, datacenter: str) -> str:  # noqa: FBT001 - told by their names
+def _network_text(has_namesake: bool, on_same_switch: bool, name: str, path: str, datacenter: str) -> str:  # noqa: FBT001 - each call names them
     if not has_namesake:
         return name
     return f"{datacenter}/{path}" if on_same_switch else path

@@ -1,4 +1,4 @@
-"""基本设置: what is restored: the VM, where its backups lie, and the restore point."""
+"""基本设置: what is restored: the VM, where its backups are stored, and the restore point."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -171,10 +171,10 @@ class SourceTab(QWidget):
         self._tallies = tallies
 
     def _on_standbys(self, standbys: Sequence[Standby]) -> None:
-        self._standbys = {one.id: one.name for one in standbys}
+        self._standbys = {standby.id: standby.name for standby in standbys}
 
     def _on_rules(self, rules: Sequence[RuleRow]) -> None:
-        self._wanted_rule_name = next((one.name for one in rules if one.id == self._wanted_rule), "")
+        self._wanted_rule_name = next((rule.name for rule in rules if rule.id == self._wanted_rule), "")
 
     def _on_own_points(self, points: tuple[KnownPoint, ...]) -> None:
         """Take the points of the VM that the dialog was opened for, also those under ids it had before."""
@@ -208,13 +208,13 @@ class SourceTab(QWidget):
     def _join_own(self) -> None:
         """Make one entry of the VM that the dialog was opened for, whatever ids it had."""
         ids = {known.point.facts.vm for known in self._own_points}
-        own = [one for one in self._tallies if one.vm in ids and one.rule_name == self._wanted_rule_name]
+        own = [tally for tally in self._tallies if tally.vm in ids and tally.rule_name == self._wanted_rule_name]
         if not own or self._wanted_vm is None:
             return
-        newest = max(own, key=lambda one: one.newest)
-        joined = replace(newest, vm=self._wanted_vm, count=sum(one.count for one in own))
+        newest = max(own, key=lambda tally: tally.newest)
+        joined = replace(newest, vm=self._wanted_vm, count=sum(tally.count for tally in own))
         self._tallies = tuple(
-            joined if one is newest else one for one in self._tallies if one is newest or one not in own
+            joined if tally is newest else tally for tally in self._tallies if tally is newest or tally not in own
         )
 
     def _wanted_place(self) -> int:
@@ -281,7 +281,7 @@ class SourceTab(QWidget):
 
         def take(found: tuple[KnownPoint, ...]) -> None:
             if tally == self.tally:
-                self._show_points(tally, [one for one in found if one.point.rule_name == tally.rule_name])
+                self._show_points(tally, [known for known in found if known.point.rule_name == tally.rule_name])
 
         def fail(failure: Failure) -> None:
             if tally == self.tally:

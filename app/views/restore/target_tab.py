@@ -88,7 +88,7 @@ class TargetTab(QWidget):
         layout.addWidget(scroll)
 
     def _watch(self) -> None:
-        """Plan anew after each change of what decides where the VM goes and whether it fits."""
+        """Plan again after each change of what decides where the VM goes and whether it fits."""
         changed = self.plan_note.on_changed
         self.kind.chosen.connect(changed)
         self.original.found.connect(changed)
@@ -198,8 +198,8 @@ class TargetTab(QWidget):
     def _on_platforms(self, platforms: Sequence[Platform]) -> None:
         self._platforms = tuple(platforms)
         with QSignalBlocker(self.platform):
-            for one in platforms:
-                self.platform.addItem(visible(f"{one.name}  ({one.address})"), one.id)
+            for platform in platforms:
+                self.platform.addItem(visible(f"{platform.name}  ({platform.address})"), platform.id)
         self._choose_origin()
         self._on_platform()
 
@@ -211,7 +211,10 @@ class TargetTab(QWidget):
         if self._known is None:
             return None
         address = self._known.point.facts.platform_address
-        return next((one.id for one in self._platforms if one.address.casefold() == address.casefold()), None)
+        return next(
+            (platform.id for platform in self._platforms if platform.address.casefold() == address.casefold()),
+            None,
+        )
 
     def _choose_origin(self) -> None:
         place = self.platform.findData(self._origin())
@@ -219,7 +222,7 @@ class TargetTab(QWidget):
             self.platform.setCurrentIndex(place)
 
     def _on_original_found(self) -> None:
-        """Choose the platform that the engine knows the point to be from, where its address tells nothing."""
+        """Choose the platform that the engine knows the point to be from, where its address does not say it."""
         place = self.platform.findData(self.original.platform_id)
         if self._origin() is None and place >= 0:
             self.platform.setCurrentIndex(place)
@@ -278,7 +281,7 @@ class TargetTab(QWidget):
 
     @property
     def overwrites(self) -> bool:
-        """Tell whether the original VM is to be replaced."""
+        """Return whether the original VM is to be replaced."""
         return self.kind.value
 
     @property

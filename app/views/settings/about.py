@@ -1,4 +1,4 @@
-"""Where things lie, and what this is. GUI thread."""
+"""Where files are stored, and which version this is. GUI thread."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class PlacesCard(SettingsCard):
         where = self.tr("As a service") if facts.engine_is_elsewhere else self.tr("With this window")
         self.add_row(
             self.tr("Engine"),
-            self.tr("Runs the tasks. As a service it goes on when nobody is logged in (standfast --headless)."),
+            self.tr("Runs the tasks. As a service it goes on without a login (standfast --headless)."),
             Label(where, self),
         )
 

@@ -22,7 +22,7 @@ class HooksCard(SettingsCard):
         super().__init__(parent)
         self._console = console
         self._book: AllHooks | None = None
-        self.set_title(self.tr("Commands around a backup"))
+        self.set_title(self.tr("Backup hooks"))
         self.change = QPushButton(self.tr("Set up…"), self)
         self.change.clicked.connect(self._on_change)
         self.words = self.add_row(self.tr("Common commands"), "", self.change)
@@ -48,7 +48,9 @@ class HooksCard(SettingsCard):
                 )
             )
         self.words.setText(text_lines(lines))
-        set_tip(self.words, text_lines(command_words(one.arguments) for one in (before, after) if one is not None))
+        set_tip(
+            self.words, text_lines(command_words(hook.arguments) for hook in (before, after) if hook is not None)
+        )
         self.change.setAccessibleDescription(self.words.text())
         self.change.setEnabled(True)
 

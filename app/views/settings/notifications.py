@@ -1,4 +1,4 @@
-"""Who is told when a task fails. GUI thread."""
+"""Who is notified when a task fails. GUI thread."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -51,7 +51,7 @@ class NotificationsCard(SettingsCard):
         self._enable(enabled=False)
 
     def refresh(self) -> None:
-        """Ask who is told what."""
+        """Ask who is notified of what."""
         self._console.door.ask(
             ReadNotifications(), owner=self, on_done=self._on_read, on_failed=self.banner.show_failure
         )

@@ -60,9 +60,9 @@ class SettingsPage(Page):
         return self.tr(
             "<p>Language and theme change at once. <b>Limits</b> are kept in system.conf: the number of tasks "
             "times their transfer buffer may be at most 32 MB, because one ESXi host gives no more.</p>"
-            "<p><b>Notifications</b> tell of failed tasks on the desktop, by e-mail, or by a call of a web "
+            "<p><b>Notifications</b> report failed tasks on the desktop, by e-mail, or by a call of a web "
             "address; each can be tested.</p>"
-            "<p><b>Commands around a backup</b> run before and after the backup of each VM; a rule may have its "
+            "<p><b>Backup hooks</b> run before and after the backup of each VM; a rule may have its "
             "own, by <b>Commands…</b> in its menu.</p>"
         )
 

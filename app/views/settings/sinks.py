@@ -57,7 +57,7 @@ class SinkDialog(FormDialog):
         raise NotImplementedError
 
     def problem_words(self) -> dict[str, str]:
-        """Return what to say beside each field."""
+        """Return what to say below each field."""
         raise NotImplementedError
 
     def secrets(self) -> tuple[str | None, str | None]:
@@ -155,7 +155,7 @@ class EmailDialog(SinkDialog):
 
     def draft(self, *, enabled: bool) -> NotificationSettings:
         """Return the settings as the fields say them."""
-        recipients = tuple(one.strip() for one in self.recipients.text().split(",") if one.strip())
+        recipients = tuple(address.strip() for address in self.recipients.text().split(",") if address.strip())
         email = EmailSettings(
             enabled=enabled,
             when=self.when.currentData(),
@@ -173,7 +173,7 @@ class EmailDialog(SinkDialog):
         return self._fields_by_name
 
     def problem_words(self) -> dict[str, str]:
-        """Return what to say beside each field."""
+        """Return what to say below each field."""
         return {
             "email.host": self.tr("Type the mail server's address, without blanks."),
             "email.port": self.tr("A port is a number from 1 to 65535."),
@@ -224,7 +224,7 @@ class WebhookDialog(SinkDialog):
         return {"webhook.url": self._url_field}
 
     def problem_words(self) -> dict[str, str]:
-        """Return what to say beside the field."""
+        """Return what to say below the field."""
         return {
             "webhook.url": self.tr(
                 "Type an address that begins with https:// or http:// and names a server, without a password "

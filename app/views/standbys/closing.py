@@ -12,7 +12,7 @@ from app.views.widgets.opening import open_once
 
 
 class ClosingQuestion(QObject):
-    """Counts what other users can use, asks whether their rights shall go, and queues the task. Thread: GUI."""
+    """Counts what other users can use, asks before taking their rights away, and queues the task. Thread: GUI."""
 
     def __init__(self, console: Console, banner: Banner, owner: QWidget) -> None:
         """Prepare.

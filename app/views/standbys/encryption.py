@@ -93,7 +93,7 @@ class PassphraseDialog(FormDialog):
         self.pair = PassphrasePair(self, self.add_form())
         note = Label(
             self.tr(
-                "The old passphrase opens nothing any more. Somebody who knows it and has a copy of the old key "
+                "The old passphrase opens nothing any more. Anyone who knows it and has a copy of the old key "
                 "files can still read what is there, and what is added later: then make a new standby machine."
             ),
             self,
@@ -113,7 +113,7 @@ class PassphraseDialog(FormDialog):
 
 
 class EncryptDialog(FormDialog):
-    """Turns encryption on where nothing lies yet. Thread: GUI."""
+    """Turns encryption on where nothing is stored yet. Thread: GUI."""
 
     def __init__(self, console: Console, row: StandbyRow, parent: QWidget | None = None) -> None:
         self._row = row
@@ -205,14 +205,14 @@ class EncryptionDialog(QDialog):
 
     def _show_row(self, row: EncryptionRow) -> None:
         is_on = row.mode is not EncryptionMode.OFF or bool(row.repositories)
-        locked = [one for one in row.repositories if not one.is_open]
+        locked = [repository for repository in row.repositories if not repository.is_open]
         is_open = is_on and not locked
         self.text.setText(lines(self._lines(row)))
         self.unlock.setVisible(bool(row.repositories) and (bool(locked) or not row.passphrase_known))
         self.encrypt.setVisible(not is_on)
         self.passphrase.setVisible(is_open)
         self.recovery.setVisible(is_open)
-        has_keys = row.recovery_keys > 0 or any(one.recovery_keys for one in row.repositories)
+        has_keys = row.recovery_keys > 0 or any(repository.recovery_keys for repository in row.repositories)
         self.revoke.setVisible(is_open and has_keys)
         grow_later(self)
 
@@ -220,7 +220,7 @@ class EncryptionDialog(QDialog):
         if row.mode is EncryptionMode.OFF and not row.repositories:
             return [
                 self.tr(
-                    "Nothing here is encrypted. Encryption can be turned on only while no restore points lie "
+                    "Nothing here is encrypted. Encryption can be turned on only while no restore points are "
                     "here; otherwise register an empty directory with encryption."
                 )
             ]

@@ -65,8 +65,8 @@ class StandbysPage(ListPage[StandbyRow]):
         return self.tr(
             "<p>The disks and shares where backup data is kept, and how full they are.</p>"
             "<p><b>Verify</b> reads every restore point back and checks it. "
-            "<b>Read again</b> lists what lies there, for instance after a disk was brought from elsewhere.</p>"
-            "<p>An <b>encrypted</b> standby machine can be read by nobody without its passphrase or a recovery "
+            "<b>Read again</b> lists what is stored there, for instance after a disk was brought from elsewhere."
+            "</p><p>An <b>encrypted</b> standby machine cannot be read without its passphrase or a recovery "
             "key. This machine keeps the keys in its secret store; where they are missing, unlock it.</p>"
             "<p>Deleting a standby machine only forgets it: its data stays.</p>"
         )
@@ -236,7 +236,7 @@ class StandbysPage(ListPage[StandbyRow]):
         hint = ""
         if report.locked:
             hint = self.tr("Still locked, with another passphrase: {directories}.").format(
-                directories=", ".join(one or "/" for one in report.locked)
+                directories=", ".join(directory or "/" for directory in report.locked)
             )
         elif report.needs_passphrase:
             hint = self.tr("Now set a new passphrase under Encryption, so that new repositories can be made.")

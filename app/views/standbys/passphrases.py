@@ -28,7 +28,7 @@ class PassphrasePair:
                 help_text=QCoreApplication.translate(
                     "Passphrases",
                     "Several words that do not belong together, or at least 12 mixed characters. Without it or a "
-                    "recovery key nobody can restore anything, neither you nor we.",
+                    "recovery key nothing can be restored, neither by you nor by us.",
                 ),
                 required=True,
             ),

@@ -61,8 +61,8 @@ class RecoverySheetDialog(QDialog):
         heading.setProperty("role", "title")
         text = Label(
             self.tr(
-                "Whoever has this key can read everything that is kept on this standby machine. It opens it when "
-                "the passphrase is forgotten. It is shown only now, and kept nowhere."
+                "Anyone who has this key can read everything that is kept on this standby machine. It opens it "
+                "when the passphrase is forgotten. It is shown only now, and kept nowhere."
             ),
             self,
         )
@@ -169,7 +169,7 @@ class RecoverySheetDialog(QDialog):
 
     def _advice(self) -> str:
         return self.tr(
-            "Whoever has this key can read all backup data there. Lock it away. To use it: Standby machines, "
+            "Anyone who has this key can read all backup data there. Lock it away. To use it: Standby machines, "
             "select the standby machine, Unlock."
         )
 

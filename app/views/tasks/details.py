@@ -134,7 +134,7 @@ class TaskDetailsView(QWidget):
             ("read", self.tr("Read")),
             ("written", self.tr("Written")),
             ("speed", self.tr("Speed")),
-            ("saved", self.tr("Saved by comparing and packing")),
+            ("saved", self.tr("Saved by deduplication and compression")),
         )
 
     def _add_fact(self, place: int, key: str, name: str) -> None:

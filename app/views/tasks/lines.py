@@ -114,7 +114,7 @@ class SiteNames(QObject):
         self.learned.emit()
 
     def _on_failed(self, failure: Failure) -> None:
-        """Names stay dashes; the list itself tells of an engine that is away."""
+        """Names stay dashes; the list itself says that the engine is away."""
 
 
 class LineMaker:

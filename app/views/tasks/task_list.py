@@ -100,7 +100,7 @@ class TaskList(ListPage[TaskLine]):
     def _on_scrolled(self, value: int) -> None:
         bar = self.table.verticalScrollBar()
         is_at_end = value >= bar.maximum() > 0
-        # Also while an answer is on its way: nobody scrolls once more who is at the end already.
+        # Also while an answer is on its way: an operator who is at the end does not scroll once more.
         if not self._is_all and is_at_end and len(self.table.rows.rows) >= self._limit:
             self._limit += PAGE_ROWS
             self.refresh()

@@ -28,12 +28,12 @@ def name_problem(text: str, *, missing: str, most: int = NAME_MAX_CHARS) -> str:
         )
         return filled(words, {"count": len(name), "most": most})
     if not name.isprintable():
-        return QCoreApplication.translate("Checks", "The name has characters that cannot be shown; type it anew.")
+        return QCoreApplication.translate("Checks", "The name has characters that cannot be shown; type it again.")
     return ""
 
 
 def is_typed(typed: str, name: str) -> bool:
-    """Tell whether a name was typed to confirm: as it is shown, with marks for what nobody could type."""
+    """Return whether a name was typed to confirm: as it is shown, with marks for what cannot be typed."""
     return visible(typed.strip()) == visible(name.strip())
 
 
@@ -72,7 +72,7 @@ def directory_problem(text: str) -> str:
     if not path:
         return QCoreApplication.translate("Checks", "Enter the path.")
     if not path.isprintable():
-        return QCoreApplication.translate("Checks", "The path has characters that cannot be shown; type it anew.")
+        return QCoreApplication.translate("Checks", "The path has characters that cannot be shown; type it again.")
     if not Path(path).is_absolute():
         return QCoreApplication.translate(
             "Checks", "Enter the whole path from the root of this machine, or choose the directory."

@@ -19,7 +19,7 @@ _TEXTS: Final = {
     ),
     "StandbyDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
-        "<p>Registers a disk or share on which backups are kept. Restore points that lie there already "
+        "<p>Registers a disk or share on which backups are kept. Restore points that are there already "
         "are listed at once.</p><p>The path is one of this machine; a share has to be mounted before.</p>",
     ),
     "RuleEditor": QT_TRANSLATE_NOOP(
@@ -51,8 +51,8 @@ _TEXTS: Final = {
     ),
     "GroupRestoreDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
-        "<p>Brings the VMs of a rule back over their originals, each from the point chosen beside it. "
-        "Leave out the VMs that shall stay as they are.</p>",
+        "<p>Brings the VMs of a rule back over their originals, each from the point chosen next to it. "
+        "Leave out the VMs that stay as they are.</p>",
     ),
     "InstantDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
@@ -61,7 +61,7 @@ _TEXTS: Final = {
     ),
     "EmailDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
-        "<p>Who is told of failed tasks by e-mail, and through which server. The password is kept in the "
+        "<p>Who is notified of failed tasks by e-mail, and through which server. The password is kept in the "
         "keyring. <b>Send a test</b> tries it before it is saved.</p>",
     ),
     "WebhookDialog": QT_TRANSLATE_NOOP(
@@ -72,8 +72,8 @@ _TEXTS: Final = {
     "HooksDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
         "<p>Programs that run before and after the backup of each VM: to freeze an application, to forbid a "
-        "backup at a bad moment, to tell another system how it went. They get their arguments line by line, as "
-        "they stand there; dots are blanks, and Shift+Enter makes a line break inside of an argument.</p><p>A "
+        "backup at a bad moment, to let another system know how it went. They get their arguments line by line, "
+        "as they stand there; dots are blanks, and Shift+Enter makes a line break inside of an argument.</p><p>A "
         "command fails when its exit status is not 0, it cannot be started, or its time is up. What it writes is "
         "in the log of the task: no secrets, please.</p>",
     ),
@@ -106,7 +106,7 @@ _TEXTS: Final = {
     ),
     "PassphraseDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
-        "<p>The passphrase opens what is encrypted with it. Nobody can read it without the passphrase, so"
+        "<p>The passphrase opens what is encrypted with it. It cannot be read without the passphrase, so"
         " keep that in a safe place.</p>",
     ),
     "UnlockDialog": QT_TRANSLATE_NOOP(

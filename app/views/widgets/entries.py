@@ -182,7 +182,9 @@ class EntryList(QWidget):
 
     def entries(self) -> tuple[Entry, ...]:
         """Return what is shown."""
-        return tuple(one.entry for one in self._buttons if one.entry is not None and not one.isHidden())
+        return tuple(
+            button.entry for button in self._buttons if button.entry is not None and not button.isHidden()
+        )
 
     def button(self, place: int) -> EntryButton:
         """Return the button of one entry."""

@@ -71,7 +71,7 @@ class LoadedRows(Source[Row]):
 
 
 class ExportStrip(QFrame):
-    """A line above a list that tells of its export. Hidden until there is one. Thread: GUI.
+    """A line above a list that shows how its export goes. Hidden until there is one. Thread: GUI.
 
     Signals:
         cancel_wanted: the operator stops the export.
@@ -110,7 +110,7 @@ class ExportStrip(QFrame):
         self.hide()
 
     def show_progress(self, rows: int) -> None:
-        """Tell how many rows were written so far."""
+        """Show how many rows were written so far."""
         self._mean(Severity.INFORMATION)
         self.text.setText(
             filled(self.tr("Writing the list to a file: {count} {count:row/rows} so far."), {"count": f"{rows:,}"})
@@ -118,7 +118,7 @@ class ExportStrip(QFrame):
         self._show(self.text, self.cancel)
 
     def show_written(self, file: Path, rows: int) -> None:
-        """Tell that the file is complete."""
+        """Show that the file is complete."""
         self._mean(Severity.SUCCESS)
         self._file = file
         words = self.tr("{count} {count:row was/rows were} written to {file}.")
@@ -126,7 +126,7 @@ class ExportStrip(QFrame):
         self._show(self.text, self.folder, self.close_button)
 
     def show_failure(self, failure: Failure) -> None:
-        """Tell why there is no file."""
+        """Show why there is no file."""
         self._mean(Severity.PROBLEM)
         self.failure.show_failure(failure)
         self._show(self.failure, self.close_button)
@@ -150,7 +150,7 @@ class TableExporter(QObject, Generic[Row]):
     """Exports one table. Thread: GUI.
 
     Attributes:
-        strip: Tells of the export; whoever owns the table places it.
+        strip: Shows how the export goes; the owner of the table places it.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class TableExporter(QObject, Generic[Row]):
 
     @property
     def is_running(self) -> bool:
-        """Tell whether a file is being written."""
+        """Return whether a file is being written."""
         return self._writer is not None
 
     def fill_menu(self, menu: QMenu) -> None:

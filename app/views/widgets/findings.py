@@ -1,4 +1,4 @@
-"""What the doctor found: each thing with how it is, and what to do about it."""
+"""Findings of an examination: each with its severity and remedy."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ _ORDER = list(_LOOKS)
 
 
 class FindingsDialog(QDialog):
-    """Asks the doctor and shows what he found, worst first. Thread: GUI."""
+    """Runs an examination and shows its findings, worst first. Thread: GUI."""
 
     def __init__(
         self, console: Console, title: str, query: Query[tuple[Finding, ...]], parent: QWidget | None = None
@@ -82,10 +82,10 @@ class FindingsDialog(QDialog):
             item = self._rows.takeAt(0)
             if item is not None and (widget := item.widget()) is not None:
                 widget.deleteLater()
-        for finding in sorted(findings, key=lambda one: _ORDER.index(one.severity)):
+        for finding in sorted(findings, key=lambda finding: _ORDER.index(finding.severity)):
             self._rows.addWidget(self._card(finding))
         self._rows.addStretch(1)
-        bad = sum(one.severity in (Severity.ERROR, Severity.WARNING) for one in findings)
+        bad = sum(finding.severity in (Severity.ERROR, Severity.WARNING) for finding in findings)
         self.summary.setText(
             filled(
                 self.tr("{count} {count:thing was/things were} looked at; {bad} {bad:needs/need} attention."),

@@ -33,7 +33,7 @@ def first_field(dialog: QDialog) -> QWidget | None:
     A field to type into comes before a list or a box to check; what only shows something is none.
     """
     found = [widget for widget in _in_tab_order(dialog) if _can_be_used(widget, dialog)]
-    typed = (one for one in found if not isinstance(one, QAbstractItemView | QCheckBox | QRadioButton))
+    typed = (widget for widget in found if not isinstance(widget, QAbstractItemView | QCheckBox | QRadioButton))
     return next(typed, found[0] if found else None)
 
 

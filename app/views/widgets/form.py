@@ -1,4 +1,4 @@
-"""Dialogs to create and edit: labelled fields, help and problems beside them, and an error that loses nothing."""
+"""Dialogs to create and edit: labelled fields, help and problems below them, and an error that loses nothing."""
 
 from collections.abc import Callable
 from functools import partial
@@ -179,7 +179,7 @@ class FormDialog(QDialog):
         raise NotImplementedError
 
     def show_problems(self) -> bool:
-        """Write each problem beside its field; return whether there are none."""
+        """Write each problem below its field; return whether there are none."""
         found = self.problems()
         for field in self._fields:
             field.set_problem(found.get(field, ""))
@@ -251,10 +251,10 @@ class FormDialog(QDialog):
 
     def _on_failed(self, failure: Failure) -> None:
         self._set_busy(busy=False)
-        self.tell_failure(failure)
+        self.show_failure(failure)
 
-    def tell_failure(self, failure: Failure) -> None:
-        """Say what went wrong, also beside the field that it is about."""
+    def show_failure(self, failure: Failure) -> None:
+        """Say what went wrong, also below the field that it is about."""
         self.banner.show_failure(failure)
         field = self.field_of(failure) if isinstance(failure, OperationalError) else None
         if field is not None and isinstance(failure, OperationalError):

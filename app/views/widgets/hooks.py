@@ -54,12 +54,12 @@ class ArgumentsEdit(QPlainTextEdit):
     def show_arguments(self, arguments: Sequence[str]) -> None:
         """Show arguments."""
         self._kept = tuple(arguments)
-        lines = [one.replace("\n", _SOFT_BREAK) for one in arguments]
+        lines = [argument.replace("\n", _SOFT_BREAK) for argument in arguments]
         # A last line that is empty is no argument, so one that is empty needs another line behind it.
         self.setPlainText("\n".join([*lines, ""] if lines and not lines[-1] else lines))
 
     def arguments(self) -> tuple[str, ...]:
-        """Return what is typed; what nobody touched comes back as it was."""
+        """Return what is typed; an untouched value comes back as it was."""
         if not self.document().isModified():
             return self._kept
         lines: list[str] = []
@@ -189,9 +189,9 @@ class HookFields(QFrame):
     def problems(self) -> dict[Field, str]:
         """Return what is wrong with which field."""
         found = {self.program_field: self._program_problem()}
-        if any("\0" in one for one in self.arguments.arguments()):
+        if any("\0" in argument for argument in self.arguments.arguments()):
             found[self.arguments_field] = self.tr(
-                "An argument has a character that cannot be given; type it anew."
+                "An argument has a character that cannot be given; type it again."
             )
         if not 0 < self.limit.seconds <= MAX_TIME_LIMIT_S:
             words = self.tr("Enter more than 0 and at most {most} seconds, which is a day.")
@@ -203,7 +203,7 @@ class HookFields(QFrame):
         return {field: words for field, words in found.items() if words}
 
     def _program(self) -> str:
-        """Return the program; a line of text cannot show line breaks, so what nobody touched is as it was."""
+        """Return the program; a line of text cannot show line breaks, so an untouched value is as it was."""
         if not self.program.isModified() and self._kept is not None and self._kept.arguments:
             return self._kept.arguments[0]
         return self.program.text()
@@ -215,7 +215,7 @@ class HookFields(QFrame):
         if program != program.strip():
             return self.tr("The program begins or ends with a blank; delete it.")
         if not program.isprintable():
-            return self.tr("The program has characters that cannot be shown; type it anew.")
+            return self.tr("The program has characters that cannot be shown; type it again.")
         if program[0] in "\"'" and program[-1] == program[0]:
             return self.tr("Enter the program without quotation marks: blanks in its path do no harm.")
         return ""
@@ -226,7 +226,7 @@ class HookFields(QFrame):
             self.program.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_program(self, text: str) -> None:
-        """Take who types a program for somebody who wants it run, until he says otherwise."""
+        """Switch a hook on once its program is typed, until the operator says otherwise."""
         if not self._is_decided:
             self.enabled.setChecked(bool(text.strip()))
 
@@ -267,7 +267,7 @@ class HooksDialog(FormDialog):
 
     @property
     def is_own(self) -> bool:
-        """Tell whether the fields are what will be kept, and not only shown."""
+        """Return whether the fields are what will be kept, and not only shown."""
         return self._rule is None or bool(self.whose.currentData())
 
     def problems(self) -> dict[Field, str]:

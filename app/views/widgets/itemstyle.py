@@ -1,4 +1,4 @@
-"""What a delegate is told of the cell that it draws, with the types that the binding leaves out.
+"""What a delegate knows of the cell that it draws, with the types that the binding leaves out.
 
 The stubs of PySide6 6.9 name the attributes of ``QStyleOption`` and ``QStyleOptionViewItem`` nowhere.
 """

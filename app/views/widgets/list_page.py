@@ -74,7 +74,7 @@ class ListPage(Page, Generic[Row]):
         raise NotImplementedError
 
     def is_checkable(self) -> bool:
-        """Tell whether rows have check boxes."""
+        """Return whether rows have check boxes."""
         return True
 
     def fill_menu(self, menu: QMenu, row: Row) -> None:
@@ -163,7 +163,7 @@ class ListPage(Page, Generic[Row]):
         self._asking = False
         if not self._loaded:
             self.stages.show_failure(failure)
-        # A list that is shown already stays: a later answer replaces it, and the status bar tells of the outage.
+        # A list that is shown already stays: a later answer replaces it, and the status bar shows the outage.
         self._go_on()
 
     def _on_menu(self, row: Row, position: QPoint) -> None:

@@ -1,4 +1,4 @@
-"""Buttons that have no room in a narrow tool bar wait in a menu behind its last one."""
+"""Moves buttons that have no room in a narrow tool bar into a menu behind the last one."""
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
@@ -23,7 +23,7 @@ class Overflow(QObject):
         self._buttons.append(button)
 
     def holds(self, widget: QWidget) -> bool:
-        """Tell whether a widget is one of those it looks after."""
+        """Return whether a widget is one of those it looks after."""
         return widget is self._more or widget in self._buttons
 
     @property
@@ -38,8 +38,8 @@ class Overflow(QObject):
 
     def fit(self, room: int) -> None:
         """Show as many buttons as fit into a width."""
-        wanted = [one for one in self._buttons if not one.isHidden() or one in self._moved]
-        widths = [one.sizeHint().width() + self._spacing for one in wanted]
+        wanted = [button for button in self._buttons if not button.isHidden() or button in self._moved]
+        widths = [button.sizeHint().width() + self._spacing for button in wanted]
         if sum(widths) > room:
             room -= self.least
         kept = 0

@@ -90,7 +90,7 @@ class PassphraseDialog(QDialog):
             return self.tr(
                 "Standfast keeps the passwords of platforms in the system's keyring, and here it cannot. They can "
                 "be kept in a file instead, encrypted with a passphrase that is asked for at every start. Without "
-                "the passphrase nobody can read it, not you either."
+                "the passphrase it cannot be read, not by you either."
             )
         return self.tr("The passwords of the platforms are in an encrypted file. Its passphrase opens it.")
 

@@ -16,5 +16,5 @@ class Pause(QTimer):
         self.setInterval(length_ms)
 
     def restart(self, *_: object) -> None:
-        """Begin anew, whatever a signal carries."""
+        """Start over, whatever a signal carries."""
         self.start()

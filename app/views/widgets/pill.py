@@ -15,7 +15,7 @@ from app.views.widgets.itemstyle import draw_background, item_style
 
 
 class Tone(Enum):
-    """What a pill's colour means; the text beside it says the same."""
+    """What a pill's colour means; the text next to it says the same."""
 
     IDLE = "idle"
     ACTIVE = "active"
@@ -40,7 +40,7 @@ class PillDelegate(QStyledItemDelegate):
 
     Attributes:
         colors: of all pills, as the theme has them.
-        unknown: drawn in the place of everything active while nobody knows how that stands, else None.
+        unknown: drawn in the place of everything active while its state is unknown, else None.
     """
 
     colors: Colors = style.LIGHT

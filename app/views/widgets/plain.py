@@ -1,4 +1,4 @@
-"""Where text meets Qt: the labels, tooltips, boxes and titles that never take a name for markup. GUI thread.
+"""Labels, tooltips, boxes and titles that never take a name for markup. GUI thread.
 
 Qt guesses whether a text is rich: a VM named ``<img src="file://server/x">`` makes a label, a tooltip or a message
 box open that file, which on Windows sends the user's hash to the server. Everything here shows text as it is, with

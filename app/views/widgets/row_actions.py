@@ -194,7 +194,7 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> bool:
-        """Tell what the icon under the pointer does."""
+        """Show what the icon under the pointer does."""
         del index
         place = self._place_at(item_style(option).rect, event.pos())
         if place is None:

@@ -1,4 +1,4 @@
-"""Windows that fit the screen with their frame, beside the panels of the desktop. GUI thread."""
+"""Windows that fit the screen with their frame, next to the panels of the desktop. GUI thread."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _LOOKS_MS: Final = (0, 60, 250, 1000)
 """When a window that was just shown is looked at: window managers frame it a moment later."""
 
 _WITHOUT_SCREEN: Final = ("offscreen", "minimal")
-"""Platforms of Qt on which pictures are taken and nobody looks: their screen is no limit."""
+"""Platforms of Qt that only take pictures: their screen is no limit."""
 
 
 def frame_of(window: QWidget) -> QMargins:
@@ -25,7 +25,7 @@ def frame_of(window: QWidget) -> QMargins:
 
 
 def fitted(wanted: QRect, room: QRect, frame: QMargins) -> QRect:
-    """Return where a window has to be so that it lies in a room with its frame: moved first, then made smaller.
+    """Return where a window has to be so that it is inside a room with its frame: moved first, then made smaller.
 
     Args:
         wanted: where it is, without its frame.

@@ -130,12 +130,12 @@ class Stages(QStackedWidget):
 
     @property
     def is_undecided(self) -> bool:
-        """Tell whether it waits a moment before it shows that it loads."""
+        """Return whether it waits a moment before it shows that it loads."""
         return self._patience.isActive()
 
     @property
     def is_loading(self) -> bool:
-        """Tell whether the skeleton is shown."""
+        """Return whether the skeleton is shown."""
         return self.currentWidget() is self._skeleton
 
     def show_loading(self) -> None:

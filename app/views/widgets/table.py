@@ -48,7 +48,7 @@ class _Proxy(QSortFilterProxyModel):
         self.invalidateRowsFilter()
 
     def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex) -> bool:
-        """Tell whether a row passes the filter."""
+        """Return whether a row passes the filter."""
         if not self._words:
             return True
         model = self.sourceModel()
@@ -168,7 +168,7 @@ class Table(QTableView, Generic[Row]):
         self._proxy.set_filter(text)
 
     def passes(self, row: Row, text: str) -> bool:
-        """Tell whether every word of a filter's text appears in a row, as :meth:`set_filter` would."""
+        """Return whether every word of a filter's text appears in a row, as :meth:`set_filter` would."""
         joined = " ".join(filter(None, (column.text(row) for column in self.rows.columns))).casefold()
         return all(word in joined for word in text.casefold().split())
 

@@ -1,4 +1,4 @@
-"""Chosen things as tags that wrap, each with a cross that takes it out."""
+"""Chosen things as tags that wrap, each with a cross that removes it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from app.views.icons import Glyph, icon
 from app.views.widgets.plain import Label, set_tip
 
 _MOST = 200
-"""So many tags are drawn; nobody reads more, and each is a widget."""
+"""So many tags are drawn; more are not read, and each is a widget."""
 
 
 class FlowLayout(QLayout):
@@ -49,7 +49,7 @@ class FlowLayout(QLayout):
         return self._items.pop(index) if 0 <= index < len(self._items) else None  # type: ignore[return-value]
 
     def hasHeightForWidth(self) -> bool:
-        """Tell that narrower is higher."""
+        """Return that a narrower box is higher."""
         return True
 
     def heightForWidth(self, width: int, /) -> int:
@@ -89,7 +89,7 @@ class FlowLayout(QLayout):
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One chosen thing: its key, its name, and what stands quietly behind the name."""
+    """One chosen thing: its key, its name, and a secondary text behind the name."""
 
     key: str
     text: str

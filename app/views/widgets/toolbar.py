@@ -22,7 +22,7 @@ class ToolBar(QFrame):
     Signals:
         refresh_wanted: F5 or the refresh button.
         filter_changed: the filter's text, once typing pauses.
-        list_wanted: Enter or the down arrow in the filter: the keyboard shall go on in the list.
+        list_wanted: Enter or the down arrow in the filter: the keyboard goes on in the list.
     """
 
     refresh_wanted = Signal()
@@ -137,7 +137,7 @@ class ToolBar(QFrame):
         return QSize(self._fixed_width() + self.overflow.least, super().minimumSizeHint().height())
 
     def event(self, event: QEvent) -> bool:
-        """Decide anew which buttons have room, whenever it or they change."""
+        """Decide again which buttons have room, whenever it or they change."""
         done = super().event(event)
         if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest, QEvent.Type.Show):
             self.overflow.fit(self.width() - self._fixed_width())

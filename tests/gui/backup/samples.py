@@ -1,4 +1,4 @@
-"""Rules, VMs, traffic and statistics as an engine would tell them, and a door that tells them."""
+"""Rules, VMs, traffic and statistics as an engine would return them, and a door that returns them."""
 
 import math
 from datetime import UTC, date, datetime, time, timedelta
@@ -234,7 +234,7 @@ def traffic(query: ReadTraffic) -> Traffic:
     busy = [point(place) for place in range(count) if query.range is TrafficRange.LIVE or place % 240 < 60]
     if query.range is TrafficRange.LIVE:
         busy = busy[180:]
-    points = tuple(one for one in busy if query.since is None or one.at > query.since)
+    points = tuple(sample for sample in busy if query.since is None or sample.at > query.since)
     return Traffic(start=start, end=now, slice_s=slice_s, points=points)
 
 
@@ -298,13 +298,13 @@ def previewed(policy: Policy, days: int = 92) -> tuple[PreviewedDay, ...]:
             break
         runs.setdefault(run.at.astimezone(zone).date(), []).append((run.at, run.kind))
     found: list[PreviewedDay] = []
-    for one in preview((), policy.policy.retention, policy.policy, now, zone):
+    for day in preview((), policy.policy.retention, policy.policy, now, zone):
         points = tuple(
-            PreviewedPoint(id=None, created_at=point.created_at, kind=point.kind) for point in one.points
+            PreviewedPoint(id=None, created_at=point.created_at, kind=point.kind) for point in day.points
         )
         found.append(
             PreviewedDay(
-                day=one.day, runs=tuple(runs.get(one.day, ())), points=points, removed_count=len(one.removed)
+                day=day.day, runs=tuple(runs.get(day.day, ())), points=points, removed_count=len(day.removed)
             )
         )
         if len(found) == days:

@@ -48,7 +48,7 @@ def test_a_tag_is_removed_with_its_cross(qtbot: QtBot, console: Console, door: S
     editor = open_editor(qtbot, console, door, EditorMode.CREATE)
     choose_vms(qtbot, editor, "mail-01", "db-01")
     editor.basic.tags.removed.emit("vm-mail-01")
-    assert [one.name for one in editor.basic.vms] == ["db-01"]
+    assert [vm.name for vm in editor.basic.vms] == ["db-01"]
 
 
 def test_directories_load_as_they_are_opened_and_a_new_one_can_be_typed(

@@ -19,7 +19,7 @@ from app.domain.errors import PlatformUnreachable
 from app.domain.ids import VmId
 from app.domain.rules import AdvancedSettings
 from app.views.backup.acting import ActingList
-from app.views.backup.deletion import DeletionDialog, Doomed
+from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.console import Console
 from app.views.widgets.confirm import ConfirmDialog
 from app.workers.asker import Failure
@@ -41,9 +41,9 @@ def test_data_goes_only_after_the_name_was_typed(qtbot: QtBot, visits: Visits, d
     door.answer(DeleteRule, None)
     dialog = deletion(visits, qtbot, visits.page.rules)
     qtbot.waitUntil(dialog.data.isChecked)  # the rule's own setting says so
-    told = dialog.points.text()
-    assert "go to the trash: 36. For 7 days they can be taken back and take up their space" in told
-    assert "then a clean-up frees up to 812 GB" in told
+    shown = dialog.points.text()
+    assert "go to the trash: 36. For 7 days they can be taken back and take up their space" in shown
+    assert "then a clean-up frees up to 812 GB" in shown
     assert not dialog.primary.isEnabled()
     qtbot.waitUntil(lambda: dialog.focusWidget() is dialog.name)  # typed text goes there at once
     QTest.keyClicks(dialog.name, "web")
@@ -145,7 +145,7 @@ def test_a_name_that_was_changed_while_a_deletion_was_refused_is_asked_for_again
 @pytest.mark.parametrize("name", ["web ", "we\u200bb"])
 def test_a_name_is_confirmed_as_it_is_shown(qtbot: QtBot, console: Console, door: ScriptedDoor, name: str) -> None:
     samples.fill(door)
-    deletion = DeletionDialog(console, "Delete", "Delete", [Doomed(rule=WEB)], name)
+    deletion = DeletionDialog(console, "Delete", "Delete", [Deletion(rule=WEB)], name)
     question = ConfirmDialog(console, "Delete", "Delete", lambda _done, _: None, consequences=(), type_name=name)
     for dialog in (deletion, question):
         qtbot.addWidget(dialog)

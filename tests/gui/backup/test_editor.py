@@ -55,7 +55,7 @@ def test_a_rule_is_made_by_clicks_and_keys(qtbot: QtBot, console: Console, door:
     assert (draft.name, draft.platform, draft.standby, draft.target_path) == (
         "mail", samples.PLATFORM, samples.STANDBY, "backup/mail",
     )  # fmt: skip
-    assert [one.name for one in draft.vms] == ["mail-01", "db-01"]
+    assert [vm.name for vm in draft.vms] == ["mail-01", "db-01"]
     assert (draft.advanced.automatic_change_tracking, draft.advanced.quiesce) == (True, True)
     assert isinstance(draft.policy, Periodic)
     (plan,) = draft.policy.policy.plans
@@ -96,7 +96,7 @@ def test_a_wrong_field_on_another_tab_is_gone_to(qtbot: QtBot, console: Console,
     assert editor.policy.fields["plans"].problem == "Add at least one plan."
 
 
-def test_the_engine_is_asked_when_typing_stops_and_its_answer_stands_beside_the_field(
+def test_the_engine_is_asked_when_typing_stops_and_its_answer_stands_below_the_field(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     editor = open_editor(qtbot, console, door, EditorMode.CREATE)

@@ -98,7 +98,7 @@ def test_a_plan_asks_only_for_what_its_type_needs(
         ),
     ],
 )
-def test_a_plan_is_told_as_words(console: Console, plan: Plan, english: str, chinese: str) -> None:
+def test_a_plan_is_shown_as_words(console: Console, plan: Plan, english: str, chinese: str) -> None:
     assert plan_words(plan) == english
     from PySide6.QtWidgets import QApplication
 
@@ -140,7 +140,7 @@ def test_plans_are_worked_by_keyboard(qtbot: QtBot, console: Console, door: Scri
     assert len(editor.policy.plans) == 1
 
 
-def test_the_calendar_tells_what_will_exist_on_the_chosen_day(
+def test_the_calendar_shows_what_will_exist_on_the_chosen_day(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)

@@ -101,16 +101,18 @@ def test_the_preview_of_a_former_policy_is_not_shown(qtbot: QtBot, console: Cons
     door.answer(PreviewRetention, preview)
     gate = door.hold(PreviewRetention, lambda query: period(query) == 2)
     type_number(policy.period, 2)
-    qtbot.waitUntil(lambda: any(isinstance(one, PreviewRetention) and period(one) == 2 for one in door.asked))
+    qtbot.waitUntil(
+        lambda: any(isinstance(query, PreviewRetention) and period(query) == 2 for query in door.asked)
+    )
     type_number(policy.period, 3)
-    qtbot.waitUntil(lambda: [one.day.day for one in policy.calendar.grid.days] == [3])
+    qtbot.waitUntil(lambda: [day.day.day for day in policy.calendar.grid.days] == [3])
     gate.set()
     settle(qtbot, console)
-    assert [one.day.day for one in policy.calendar.grid.days] == [3]
+    assert [day.day.day for day in policy.calendar.grid.days] == [3]
 
 
 @pytest.mark.parametrize(("name", "number"), [("newest", 1001), ("gfs", 9999)])
-def test_too_large_a_number_is_told_beside_its_field_and_stays(
+def test_too_large_a_number_is_shown_below_its_field_and_stays(
     qtbot: QtBot, console: Console, door: ScriptedDoor, name: str, number: int
 ) -> None:
     editor = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY)
@@ -119,8 +121,8 @@ def test_too_large_a_number_is_told_beside_its_field_and_stays(
     spin = policy.newest if name == "newest" else policy.gfs.months
     type_number(spin, number)
     QTest.mouseClick(editor.primary, Qt.MouseButton.LeftButton)
-    told = {key: field.problem for key, field in policy.fields.items() if field.problem}
-    assert told == {name: "Enter a whole number from 0 to 1000."}
+    shown = {key: field.problem for key, field in policy.fields.items() if field.problem}
+    assert shown == {name: "Enter a whole number from 0 to 1000."}
     assert spin.value() == number
     assert editor.isVisible()
     assert door.executed == []
@@ -151,7 +153,7 @@ def test_switching_generations_off_forgets_their_numbers_only_in_the_policy(
         ),
     ],
 )
-def test_retention_is_told_as_words(
+def test_retention_is_shown_as_words(
     qapp: QApplication, console: Console, retention: Retention, english: str, chinese: str
 ) -> None:
     assert retention_words(retention) == english
@@ -163,7 +165,7 @@ def test_retention_is_told_as_words(
         switch.choose(Language.ENGLISH)
 
 
-def test_a_policy_is_told_as_words() -> None:
+def test_a_policy_is_shown_as_words() -> None:
     periodic = Periodic(policy=PeriodicPolicy(plans=(DAILY, replace(DAILY, kind=BackupKind.FULL))))
     assert policy_words(periodic) == "Every day at 22:00 (Incremental); Every day at 22:00 (Full)"
     once = OneTime(policy=OneTimePolicy(start=datetime(2030, 1, 1, tzinfo=UTC)))

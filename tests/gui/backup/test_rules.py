@@ -80,7 +80,7 @@ def test_a_failed_result_leads_to_its_reason_with_one_click(visits: Visits) -> N
     assert visits.wanted == [Address("backup", ("r-databases", "statistics", "tasks"))]
 
 
-def test_a_refused_command_is_told_above_the_list(qtbot: QtBot, visits: Visits) -> None:
+def test_a_refused_command_is_shown_above_the_list(qtbot: QtBot, visits: Visits) -> None:
     click_icon(visits.page.rules, 0, "Start all VMs of the rule")
     qtbot.waitUntil(visits.page.rules.banner.isVisible)
 
@@ -137,7 +137,7 @@ def test_the_context_menu_and_delete_work_from_the_keyboard(qtbot: QtBot, visits
 
 def change_rule(part: ActingList[Any]) -> None:
     """Ask for the editor as the icon and the menu of the first row do."""
-    action = next(one for one in part.row_actions if one.text == "Change rule")
+    action = next(action for action in part.row_actions if action.text == "Change rule")
     assert action.run is not None
     action.run(part.table.shown_rows()[0])
 

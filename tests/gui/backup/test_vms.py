@@ -149,6 +149,6 @@ def test_missing_slices_are_gaps_and_a_lone_one_has_its_width() -> None:
         )
 
     found = with_gaps([point(0), point(1), point(7)], 1, samples.NOW + timedelta(seconds=60))
-    assert [((one.at - samples.NOW).seconds, one.read_bytes_per_s) for one in found] == [
+    assert [((point.at - samples.NOW).seconds, point.read_bytes_per_s) for point in found] == [
         (0, 5.0), (1, 5.0), (2, 5.0), (2, None), (7, 5.0), (8, 5.0), (8, None),
     ]  # fmt: skip

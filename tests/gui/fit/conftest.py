@@ -31,7 +31,7 @@ def make_scene(
         world.fill(door)
         languages.choose(language)
         program = ProgramStub()
-        shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
+        shell = Shell(console, languages, lambda console: make_pages(console, languages, program), has_tray=False)
         shell.window.resize(*size)
         shell.show()
         scene = Scene(qtbot, shell, console, door)

@@ -44,9 +44,9 @@ def make_hostile(door: ScriptedDoor, markup: str) -> None:
 def spoiled(value: Any, markup: str) -> Any:
     """Return a value in which the texts from outside carry markup."""
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return type(value)(spoiled(one, markup) for one in value)
+        return type(value)(spoiled(item, markup) for item in value)
     if isinstance(value, dict):
-        return {key: spoiled(one, markup) for key, one in value.items()}
+        return {key: spoiled(item, markup) for key, item in value.items()}
     if not is_dataclass(value) or isinstance(value, type):
         return value
     changed = {}
@@ -64,7 +64,7 @@ def _marked(value: Any, markup: str) -> Any:
     if isinstance(value, str):
         return f"{markup}{value}" if value else value
     if isinstance(value, tuple):
-        if len(value) == 2 and all(isinstance(one, str) for one in value):
+        if len(value) == 2 and all(isinstance(item, str) for item in value):
             return (value[0], _marked(value[1], markup))
-        return tuple(_marked(one, markup) for one in value)
+        return tuple(_marked(item, markup) for item in value)
     return spoiled(value, markup)

@@ -82,7 +82,7 @@ class Scene:
 
     def page_of(self, kind: type[QWidget]) -> QWidget:
         """Return the page of a kind."""
-        return next(one for one in self.shell.window.pages() if isinstance(one, kind))
+        return next(page for page in self.shell.window.pages() if isinstance(page, kind))
 
     def dialog(self, dialog: QDialog) -> QDialog:
         """Open a dialog and return it."""
@@ -94,7 +94,9 @@ class Scene:
     def newest(self, kind: type[QDialog]) -> QDialog:
         """Return the dialog of a kind that the last click opened."""
         self.settle()
-        found = [one for one in QApplication.topLevelWidgets() if isinstance(one, kind) and one.isVisible()]
+        found = [
+            widget for widget in QApplication.topLevelWidgets() if isinstance(widget, kind) and widget.isVisible()
+        ]
         self.opened.extend(found)
         return found[-1]
 

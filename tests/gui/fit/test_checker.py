@@ -40,7 +40,7 @@ def window(qtbot: QtBot, console: Console) -> QWidget:
 
 def whats(window: QWidget) -> list[str]:
     window.show()
-    return [one.what for one in misfits(window)]
+    return [misfit.what for misfit in misfits(window)]
 
 
 @pytest.mark.parametrize("kind", [QLabel, QPushButton, QCheckBox])

@@ -40,11 +40,11 @@ def test_a_dialog_opens_in_its_first_field(make_scene: MakeScene, name: str) -> 
 
 def _check_enter(dialog: QDialog) -> None:
     """At most one button is Enter's, and no other takes it away when it has the focus."""
-    buttons = [one for one in dialog.findChildren(QPushButton) if one.isVisibleTo(dialog)]
-    assert sum(one.isDefault() for one in buttons) <= 1
+    buttons = [button for button in dialog.findChildren(QPushButton) if button.isVisibleTo(dialog)]
+    assert sum(button.isDefault() for button in buttons) <= 1
     primary = getattr(dialog, "primary", None)
     if isinstance(primary, QAbstractButton):
-        assert [one for one in buttons if one.autoDefault()] in ([primary], [])
+        assert [button for button in buttons if button.autoDefault()] in ([primary], [])
 
 
 def _check_escape(dialog: QDialog) -> None:

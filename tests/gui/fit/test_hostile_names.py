@@ -20,7 +20,7 @@ from tests.support.scripted_door import ScriptedDoor
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
-    """A picture that nobody has a reason to open."""
+    """A picture that must never be opened."""
     path = tmp_path / "spy.png"
     image = QImage(8, 8, QImage.Format.Format_RGB32)
     image.fill(Qt.GlobalColor.red)

@@ -51,7 +51,7 @@ def _floats(widget: QWidget, window: QWidget) -> bool:
 def test_a_message_moves_nothing(make_scene: MakeScene, name: str) -> None:
     scene = make_scene(Language.ENGLISH, (style.WINDOW_WIDTH, style.WINDOW_HEIGHT))
     window = PLACES[name](scene)
-    overlays = [one for one in window.findChildren(MessageOverlay) if one.owner.isVisible()]
+    overlays = [overlay for overlay in window.findChildren(MessageOverlay) if overlay.owner.isVisible()]
     scene.settle()
     before = places_of(window)
     for overlay in overlays:
@@ -60,7 +60,9 @@ def test_a_message_moves_nothing(make_scene: MakeScene, name: str) -> None:
     scene.settle()
     after = places_of(window)
     moved = [
-        f"{type(one).__name__} {before[one]} → {after[one]}" for one in before if after.get(one) != before[one]
+        f"{type(widget).__name__} {before[widget]} → {after[widget]}"
+        for widget in before
+        if after.get(widget) != before[widget]
     ]
     assert not moved, "\n".join(moved)
     for overlay in overlays:
@@ -102,13 +104,13 @@ def test_each_kind_of_message_has_its_own_look(make_scene: MakeScene) -> None:
     scene.page("standbys")
     banner = Banner(scene.shell.window)
     looks = {}
-    for severity, tell in (
+    for severity, show in (
         (Severity.PROBLEM, banner.show_problem),
         (Severity.WARNING, banner.show_warning),
         (Severity.INFORMATION, banner.show_text),
         (Severity.SUCCESS, banner.show_success),
     ):
-        tell("x", "y")
+        show("x", "y")
         assert banner.severity is severity
         looks[severity] = (banner.property("severity"), banner.accessibleName())
     assert len(set(looks.values())) == 4

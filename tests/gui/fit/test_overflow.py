@@ -35,7 +35,7 @@ def made(qtbot: QtBot, console: Console, done: list[str]) -> ToolBar:
 
 
 def more(bar: ToolBar) -> QToolButton:
-    return next(one for one in bar.findChildren(QToolButton) if one.toolTip() == "More…")
+    return next(button for button in bar.findChildren(QToolButton) if button.toolTip() == "More…")
 
 
 def test_with_room_every_button_is_seen(qtbot: QtBot, console: Console) -> None:

@@ -1,6 +1,6 @@
 """No text is cut off and nothing overlaps, on any page and in any dialog, in both languages and two sizes.
 
-The same tests run once more at 150 %, in a process of their own. Windows tells a program that knows high
+The same tests run once more at 150 %, in a process of their own. Windows reports to a program that knows high
 resolutions the factor of the screen, and Qt draws by it: a logical pixel becomes 1.5 physical ones. What changes
 are roundings, of glyphs and of edges, not the sizes in the style. Qt's own factor goes the same way and is read
 once, at the start of a process.
@@ -31,7 +31,7 @@ SIZES = (
 )
 
 
-@pytest.mark.parametrize("language", [Language.ENGLISH, Language.CHINESE], ids=lambda one: one.value)
+@pytest.mark.parametrize("language", [Language.ENGLISH, Language.CHINESE], ids=lambda language: language.value)
 @pytest.mark.parametrize("name", PLACES)
 def test_everything_has_room(make_scene: MakeScene, name: str, language: Language) -> None:
     scene = make_scene(language, SIZES[0])

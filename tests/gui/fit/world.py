@@ -1,4 +1,4 @@
-"""A busy engine with long names, as a scripted door tells of it: what has to find room in the window."""
+"""A busy engine with long names, as a scripted door returns it: what has to find room in the window."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -173,7 +173,7 @@ HITS = (
 
 
 def fill(door: ScriptedDoor) -> None:
-    """Let a door tell of all of it."""
+    """Let a door answer with all of it."""
     samples.fill(door)
     points.script_points(door)
     _fill_lists(door)

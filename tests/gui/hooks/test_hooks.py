@@ -1,4 +1,4 @@
-"""Commands around a backup are set by keys and clicks, for all rules and for one."""
+"""Backup hooks are set by keys and clicks, for all rules and for one."""
 
 from collections.abc import Sequence
 
@@ -64,7 +64,7 @@ def type_lines(dialog: HooksDialog, lines: Sequence[str]) -> None:
 
 
 def saved(qtbot: QtBot, dialog: HooksDialog, door: ScriptedDoor) -> SetHooks:
-    """Press Enter in a field and return what the engine was told."""
+    """Press Enter in a field and return what the engine was sent."""
     door.answer(SetHooks, None)
     with qtbot.waitSignal(dialog.succeeded):
         QTest.keyClick(dialog.before.program, Qt.Key.Key_Return)
@@ -153,7 +153,7 @@ def test_a_command_is_switched_off_and_removed(
         ("fre\x07eze", "cannot be shown"),
     ],
 )
-def test_a_wrong_program_is_told_beside_it(
+def test_a_wrong_program_is_shown_below_it(
     qtbot: QtBot, console: Console, holder: QWidget, door: ScriptedDoor, program: str, words: str
 ) -> None:
     dialog = opened(qtbot, console, holder, AllHooks())
@@ -173,15 +173,15 @@ def test_a_wrong_program_is_told_beside_it(
     ("limit", "retries", "words"),
     [("0", "1", "more than 0"), ("86400.5", "1", "at most 86400"), ("9", "11", "0 to 10")],
 )
-def test_wrong_numbers_are_told_and_stay(
+def test_wrong_numbers_are_shown_and_stay(
     qtbot: QtBot, console: Console, holder: QWidget, door: ScriptedDoor, limit: str, retries: str, words: str
 ) -> None:
     dialog = opened(qtbot, console, holder, COMMON)
     type_number(dialog.before.limit, limit)
     type_number(dialog.before.retries, retries)
     QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-    told = dialog.before.limit_field.problem + dialog.before.retries_field.problem
-    assert words in told
+    reported = dialog.before.limit_field.problem + dialog.before.retries_field.problem
+    assert words in reported
     assert (dialog.before.limit.text(), dialog.before.retries.text()) == (limit, retries)
     assert door.executed == []
 
@@ -271,8 +271,8 @@ def test_commands_are_in_the_menu_of_a_rule(qtbot: QtBot, visits: Visits, door: 
     rules.table.selectRow(0)
     rules.table.setFocus()
     press_menu_key(rules.table)
-    menu = next(one for one in rules.findChildren(QMenu) if one.isVisible())
-    entry = next(one for one in menu.actions() if one.text() == "Commands…")
+    menu = next(menu for menu in rules.findChildren(QMenu) if menu.isVisible())
+    entry = next(action for action in menu.actions() if action.text() == "Commands…")
     menu.setActiveAction(entry)
     QTest.keyClick(menu, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: rules.findChild(HooksDialog) is not None)
@@ -281,8 +281,8 @@ def test_commands_are_in_the_menu_of_a_rule(qtbot: QtBot, visits: Visits, door: 
     assert dialog.windowTitle() == "Set the commands of the rule web"
     qtbot.waitUntil(dialog.isActiveWindow)
     QTest.keyClick(dialog, Qt.Key.Key_F1)
-    qtbot.waitUntil(lambda: any(one.inherits("QWhatsThat") for one in QApplication.topLevelWidgets()))
-    next(one for one in QApplication.topLevelWidgets() if one.inherits("QWhatsThat")).close()
+    qtbot.waitUntil(lambda: any(widget.inherits("QWhatsThat") for widget in QApplication.topLevelWidgets()))
+    next(widget for widget in QApplication.topLevelWidgets() if widget.inherits("QWhatsThat")).close()
     dialog.reject()
 
 

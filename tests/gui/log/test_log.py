@@ -44,7 +44,7 @@ def script_log(door: ScriptedDoor, lines: list[LogEntryRow]) -> None:
     """Serve lines newest first, in pages, as the engine does."""
 
     def read(query: ReadLog) -> LogPage:
-        older = [one for one in lines if query.before is None or one.line.id < query.before]
+        older = [line for line in lines if query.before is None or line.line.id < query.before]
         rows = tuple(older[: query.limit])
         return LogPage(rows=rows, older=rows[-1].line.id if len(older) > len(rows) else None)
 
@@ -65,7 +65,7 @@ def last_filter(door: ScriptedDoor) -> LogFilter:
     return [query for query in door.asked if isinstance(query, ReadLog)][-1].filter
 
 
-def test_only_one_page_is_loaded_until_somebody_scrolls(
+def test_only_one_page_is_loaded_until_the_operator_scrolls(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     script_log(door, [entry(number) for number in range(1000, 0, -1)])

@@ -92,7 +92,7 @@ def open_dialog(qtbot: QtBot, console: Console, door: ScriptedDoor) -> PlatformD
     return dialog
 
 
-def test_the_list_tells_how_each_platform_is(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_the_list_shows_how_each_platform_is(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListPlatformRows, (row("vc-1"), row("esx-9", reachable=False)))
     page = open_page(qtbot, console)
     qtbot.waitUntil(lambda: len(page.table.shown_rows()) == 2)
@@ -111,14 +111,14 @@ def test_why_a_platform_is_not_reachable_is_said_in_the_operators_language_with_
     request.addfinalizer(lambda: language.choose(Language.ENGLISH))
     language.choose(Language.CHINESE)
     error = LoginRefused(address="vc-1", user="backup")
-    told = ErrorRow(
+    shown = ErrorRow(
         code=error.code,
         params=tuple(error.params.items()),
         template=error.message_template,
         hint_template=error.hint_template,
         retryable=error.retryable,
     )
-    door.answer(ListPlatformRows, (replace(row(reachable=False), error=told),))
+    door.answer(ListPlatformRows, (replace(row(reachable=False), error=shown),))
     page = open_page(qtbot, console)
     qtbot.waitUntil(lambda: len(page.table.shown_rows()) == 1)
     tip = page.table.tip(page.table.model().index(0, 1))
@@ -209,7 +209,7 @@ def test_a_login_that_works_is_said_of_what_is_entered_only(
     assert dialog.outcome.text() == ""
 
 
-def test_deleting_tells_what_goes_first(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_deleting_shows_what_goes_first(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListPlatformRows, (row(),))
     door.answer(RemovePlatform, None)
     page = open_page(qtbot, console)

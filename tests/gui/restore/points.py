@@ -1,4 +1,4 @@
-"""Restore points, rules and places as an engine would tell of them."""
+"""Restore points, rules and places as an engine would return them."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -48,7 +48,7 @@ class Offers:
         return self.running[-1]
 
     def _withdraw(self, command: WithdrawPoint) -> None:
-        self.running = [one for one in self.running if one.point != command.point]
+        self.running = [offer for offer in self.running if offer.point != command.point]
 
     def let_read(self, connections: int) -> None:
         """Let programs read the first disk of what is offered, or no more."""
@@ -199,7 +199,7 @@ def test_the_dialog_shows_who_reads_now(qtbot: QtBot, console: Console, offers: 
     qtbot.waitUntil(lambda: rows[2000].state.text == "Not read now", timeout=5000)
 
 
-def test_what_nobody_reads_is_stopped_at_once(
+def test_what_is_not_read_is_stopped_at_once(
     qtbot: QtBot, console: Console, door: ScriptedDoor, offers: Offers
 ) -> None:
     offers.running = [offer()]
@@ -238,7 +238,7 @@ def test_what_ends_elsewhere_ends_in_the_dialog(qtbot: QtBot, console: Console, 
     assert dialog.banner.title == "The disks are not offered any more."
 
 
-def test_a_refusal_is_told_with_its_remedy(
+def test_a_refusal_is_shown_with_its_remedy(
     qtbot: QtBot, console: Console, door: ScriptedDoor, offers: Offers
 ) -> None:
     dialog = opened(qtbot, console)
@@ -342,14 +342,14 @@ def test_without_offers_the_list_says_how_to_make_one(
     assert not page.stop.isEnabled()
     assert not page.details.isEnabled()
     page.tabs.setCurrentIndex(0)
-    asked = len([one for one in door.asked if isinstance(one, ListOffers)])
+    asked = len([query for query in door.asked if isinstance(query, ListOffers)])
     qtbot.wait(1200)
-    assert len([one for one in door.asked if isinstance(one, ListOffers)]) == asked, "nobody looks at it"
+    assert len([query for query in door.asked if isinstance(query, ListOffers)]) == asked, "it is not in sight"
     page.leave()
 
 
 def test_buttons_that_copy_have_names_of_their_own(qtbot: QtBot, console: Console, offers: Offers) -> None:
     offers.running = [offer()]
     dialog = opened(qtbot, console)
-    names = [one.accessibleName() for one in dialog.disks.findChildren(QPushButton)]
+    names = [button.accessibleName() for button in dialog.disks.findChildren(QPushButton)]
     assert len(set(names)) == len(names) == 2

@@ -76,7 +76,7 @@ def test_a_vm_is_brought_back_resized_by_clicks(qtbot: QtBot, console: Console, 
     qtbot.waitUntil(lambda: dialog.source.point is not None, timeout=LONG_MS)
     target = dialog.target
     qtbot.waitUntil(lambda: target.host.count() > 1 and bool(target.adapters.networks() == ()), timeout=LONG_MS)
-    qtbot.waitUntil(lambda: any(one.isdigit() for one in target.processors.cpus.text()), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: any(sign.isdigit() for sign in target.processors.cpus.text()), timeout=LONG_MS)
     dialog.tabs.setCurrentIndex(1)
     target.vm_name.selectAll()
     QTest.keyClicks(target.vm_name, "web-back")
@@ -136,7 +136,7 @@ def test_a_rule_goes_back_as_a_group_and_its_points_stay_in_reach(
     successor = vm_named(stage, "web-01").id
     assert successor != vm.id
     wait_until(
-        lambda: [one.vm for one in engine.ask(ListRuleVms(rule=rule))] == [successor],
+        lambda: [row.vm for row in engine.ask(ListRuleVms(rule=rule))] == [successor],
         what="the rule to follow its VM",
         deadline_s=60,
     )

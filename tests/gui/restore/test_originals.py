@@ -107,11 +107,13 @@ def test_the_vm_that_dies_is_named_as_the_platform_names_it_now(
     )
 
 
-def test_what_cannot_be_told_is_chosen_by_the_operator(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_what_cannot_be_determined_is_chosen_by_the_operator(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
     dialog = open_dialog(qtbot, console, door, row(Verdict.UNSURE, COPY, RENAMED, proven=False))
     pane = dialog.target.original
     assert pane.choice.isVisible()
-    assert "cannot be told" in pane.warning.text()
+    assert "cannot be determined" in pane.warning.text()
     QTest.keyClicks(pane.typed_name, "web-01")
     assert list(dialog.problems().values()) == ["Choose the VM to be replaced."]
     pane.choice.setCurrentIndex(1)
@@ -123,13 +125,13 @@ def test_what_cannot_be_told_is_chosen_by_the_operator(qtbot: QtBot, console: Co
     assert confirmed.vm == RENAMED.id
 
 
-def test_the_only_candidate_is_shown_beside_the_point_at_once(
+def test_the_only_candidate_is_shown_next_to_the_point_at_once(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     dialog = open_dialog(qtbot, console, door, row(Verdict.UNSURE, COPY, proven=False))
     pane = dialog.target.original
     assert pane.comparison.cells[1, 2].text() == "web-01-copy"
-    assert "cannot be told" in pane.warning.text()
+    assert "cannot be determined" in pane.warning.text()
     assert list(dialog.problems().values()) == ["Type web-01-copy to confirm."]
 
 
@@ -167,8 +169,8 @@ def test_disks_that_the_point_does_not_hold_are_listed_and_keep_it_from_starting
 def open_group(qtbot: QtBot, console: Console, door: ScriptedDoor, *found: OriginalRow) -> GroupRestoreDialog:
     script_points(door)
     door.answer(StartGroupRestore, (TaskId("a"),))
-    rows = {one.point: one for one in found}
-    door.answer(FindOriginals, lambda query: tuple(rows[one] for one in query.points if one in rows))
+    rows = {row.point: row for row in found}
+    door.answer(FindOriginals, lambda query: tuple(rows[point] for point in query.points if point in rows))
     dialog = GroupRestoreDialog(console, RULE.id)
     qtbot.addWidget(dialog)
     dialog.open()
@@ -210,6 +212,6 @@ def test_a_group_does_not_start_before_every_vm_is_certain(
     if kind == "unsure":
         web.choice.setCurrentIndex(1)
         assert dialog.problems() == {}
-        (chosen,) = [one.confirmed for one in dialog.chosen() if one.vm == web.row.vm]
+        (chosen,) = [choice.confirmed for choice in dialog.chosen() if choice.vm == web.row.vm]
         assert chosen is not None
         assert chosen.vm == RENAMED.id

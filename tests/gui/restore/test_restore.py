@@ -162,7 +162,7 @@ def test_missing_entries_are_named_and_their_tab_is_shown(
     assert door.executed == []
 
 
-def test_bad_hardware_is_refused_beside_its_field(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_bad_hardware_is_refused_below_its_field(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     dialog = open_dialog(qtbot, console, door)
     choose_point(qtbot, dialog)
     target = dialog.target
@@ -266,7 +266,7 @@ def test_the_plan_follows_every_choice_that_decides_where_the_vm_goes(
     target = dialog.target
 
     def planned() -> NewVm | OverOriginal | None:
-        return next((one.target for one in reversed(door.asked) if isinstance(one, PlanRestore)), None)
+        return next((query.target for query in reversed(door.asked) if isinstance(query, PlanRestore)), None)
 
     for box in (target.disks.boxes[2001], target.adapters.row(4000)[0]):
         box.setCurrentIndex(1)
@@ -373,7 +373,7 @@ def test_the_menu_of_new_offers_the_three_ways(qtbot: QtBot, console: Console, d
     page.leave()
 
 
-def test_a_begun_restore_is_told_and_selected(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_a_begun_restore_is_shown_and_selected(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(StartRestore, TaskId("t2"))
     rows = tuple(task(name, kind=TaskKind.RESTORE) for name in ("t1", "t2"))
     door.answer(ListTasks, rows)

@@ -45,29 +45,29 @@ class Points:
         door.answer(ListPoints, lambda _: tuple(self.there))
         door.answer(DeletePoint, self._delete)
         door.answer(TakeBackPoint, self._take_back)
-        door.answer(ListDeletedPoints, lambda _: tuple(self.row(one) for one in self.trash))
+        door.answer(ListDeletedPoints, lambda _: tuple(self.row(known) for known in self.trash))
 
     def _delete(self, command: DeletePoint) -> None:
-        (one,) = (one for one in self.there if one.point.id == command.point)
-        self.there.remove(one)
-        self.trash.append(one)
+        (known,) = (point for point in self.there if point.point.id == command.point)
+        self.there.remove(known)
+        self.trash.append(known)
 
     def _take_back(self, command: TakeBackPoint) -> None:
-        found = [one for one in self.trash if one.point.id == command.point]
+        found = [point for point in self.trash if point.point.id == command.point]
         if not found:
             raise PointMissing(point=command.point)
         self.trash.remove(found[0])
         self.there.append(found[0])
 
-    def row(self, one: KnownPoint) -> DeletedPoint:
+    def row(self, known: KnownPoint) -> DeletedPoint:
         deleted = datetime.now(UTC) - timedelta(hours=3)
         return DeletedPoint(
-            standby=one.standby,
-            target_path=one.target_path,
-            id=one.point.id,
+            standby=known.standby,
+            target_path=known.target_path,
+            id=known.point.id,
             deleted_at=deleted,
             kept_until=deleted + timedelta(days=7),
-            point=one.point,
+            point=known.point,
         )
 
 
@@ -117,7 +117,7 @@ def test_the_question_says_what_goes_and_escape_keeps_everything(
     assert len(points.there) == 3
 
 
-def test_a_point_that_a_task_reads_is_not_deleted_and_the_reason_is_told(
+def test_a_point_that_a_task_reads_is_not_deleted_and_the_reason_is_shown(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     dialog, points = open_points(qtbot, console, door)
@@ -182,7 +182,7 @@ def test_days_later_points_are_taken_back_from_the_standby_machine_by_keyboard(
     page.leave()
 
 
-def test_a_point_that_is_gone_meanwhile_is_told_and_the_list_is_read_again(
+def test_a_point_that_is_gone_meanwhile_is_shown_and_the_list_is_read_again(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     points = Points(door)

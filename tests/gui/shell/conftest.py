@@ -200,8 +200,8 @@ def make_shell(
         client = DoorClient(calm_door)
         console = Console(client, memory, ThemeSwitch(qapp, memory))
 
-        def pages(one: Console) -> tuple[Page, ...]:
-            return (OverviewPage(one, program), SettingsPage(one, languages, program))
+        def pages(console: Console) -> tuple[Page, ...]:
+            return (OverviewPage(console, program), SettingsPage(console, languages, program))
 
         shell = Shell(console, languages, pages, has_tray=has_tray, engine_ends_too=engine_ends_too)
         made.append((shell, client))

@@ -33,7 +33,7 @@ def show(folder: Path) -> int:
     languages.choose(Language.CHINESE)
     program = ProgramStub()
     console = Console(client, memory, ThemeSwitch(application, memory))
-    shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
+    shell = Shell(console, languages, lambda console: make_pages(console, languages, program), has_tray=False)
     shell.show()
     window = shell.window
     wait_for(lambda: frame_of(window).top() > 0, seconds=20)

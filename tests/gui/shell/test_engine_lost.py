@@ -15,7 +15,7 @@ def drawn_unknown() -> str | None:
     return None if PillDelegate.unknown is None else PillDelegate.unknown.text
 
 
-def test_what_runs_is_unknown_while_the_engine_is_away_and_read_anew_when_it_is_back(
+def test_what_runs_is_unknown_while_the_engine_is_away_and_read_again_when_it_is_back(
     qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
 ) -> None:
     calm_door.answer(ReadStatus, BUSY)
@@ -31,14 +31,14 @@ def test_what_runs_is_unknown_while_the_engine_is_away_and_read_anew_when_it_is_
 
     calm_door.answer(ReadStatus, BUSY)
     calm_door.answer(ReadOverview, SAFE)
-    before = len([one for one in calm_door.asked if isinstance(one, ReadOverview)])
+    before = len([query for query in calm_door.asked if isinstance(query, ReadOverview)])
     calm_door.publish(EngineFound(at=NOW, pid=2))
     qtbot.waitUntil(lambda: "3 running" in shell.items.tasks.text())
-    qtbot.waitUntil(lambda: len([one for one in calm_door.asked if isinstance(one, ReadOverview)]) > before)
+    qtbot.waitUntil(lambda: len([query for query in calm_door.asked if isinstance(query, ReadOverview)]) > before)
     assert drawn_unknown() is None
 
 
-def test_quitting_beside_a_service_asks_nothing_for_its_tasks_go_on(
+def test_quitting_next_to_a_service_asks_nothing_for_its_tasks_go_on(
     qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
 ) -> None:
     calm_door.answer(ReadStatus, BUSY)

@@ -50,7 +50,7 @@ def click(words: str, seen: list[str]) -> None:
             return
         assert isinstance(box, QMessageBox)
         seen.append(box.text())
-        buttons = {one.text().replace("&", ""): one for one in box.findChildren(QAbstractButton)}
+        buttons = {button.text().replace("&", ""): button for button in box.findChildren(QAbstractButton)}
         next(button for text, button in buttons.items() if text.startswith(words)).click()
 
     QTimer.singleShot(200, press)

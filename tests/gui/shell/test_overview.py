@@ -92,7 +92,7 @@ def test_a_clock_that_is_doubted_is_said_and_can_be_confirmed(
     qtbot.waitUntil(lambda: page.dashboard.confirm_clock.isHidden())
 
 
-def test_a_clock_that_cannot_be_confirmed_is_told(
+def test_a_clock_that_cannot_be_confirmed_is_shown(
     qtbot: QtBot, page: OverviewPage, calm_door: ScriptedDoor
 ) -> None:
     doubts = (ClockDoubt(kind=ClockDoubtKind.AHEAD, seconds=90_000),)
@@ -230,7 +230,7 @@ def test_all_is_not_well_with_unprotected_or_stopped_vms(
     calm_door.answer(ReadOverview, replace(SAFE, platforms=platforms, stops=stops))
     shown(qtbot, page)
     assert page.dashboard.sentence == "12 protected VMs, but not all is well"
-    titles = [one.title for one in page.dashboard.attention.entries()]
+    titles = [entry.title for entry in page.dashboard.attention.entries()]
     assert titles == [
         "vc-2: 7 VMs are not protected",
         "web: 2 of 3 VMs are stopped",

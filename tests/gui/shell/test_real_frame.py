@@ -1,4 +1,4 @@
-"""The window fits the screen with the frame of a window manager, beside a panel."""
+"""The window fits the screen with the frame of a window manager, next to a panel."""
 
 import json
 import os

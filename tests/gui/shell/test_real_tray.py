@@ -28,4 +28,4 @@ def test_the_icon_counts_errors_notifies_and_opens_the_window_by_a_click() -> No
     seen = json.loads(done.stdout[done.stdout.index("{") :])
     assert seen["hidden"], "a minimized start shows the tray only"
     assert seen["state"] == "ERROR"
-    assert seen["told"] == ["db-01：任务失败", "vc-1 不接受账号 backup。"]
+    assert seen["shown"] == ["db-01：任务失败", "vc-1 不接受账号 backup。"]

@@ -107,7 +107,7 @@ def test_desktop_notifications_are_switched_and_tested(
     page.notifications.desktop.click()
     page.notifications.test_button.click()
     qtbot.waitUntil(lambda: len(calm_door.executed) == 2)
-    by_type = {type(one): one for one in calm_door.executed}
+    by_type = {type(command): command for command in calm_door.executed}
     changed, tested = by_type[SetNotifications], by_type[TestSink]
     assert isinstance(changed, SetNotifications)
     assert changed.settings.desktop is False
@@ -115,7 +115,7 @@ def test_desktop_notifications_are_switched_and_tested(
     assert tested.sink is SinkKind.DESKTOP
 
 
-def test_email_is_set_up_with_problems_beside_the_fields(
+def test_email_is_set_up_with_problems_below_the_fields(
     qtbot: QtBot, page: SettingsPage, calm_door: ScriptedDoor
 ) -> None:
     calm_door.answer(SetNotifications, None)

@@ -59,7 +59,7 @@ def test_every_item_of_the_status_bar_leads_somewhere(qtbot: QtBot, make_shell: 
     assert wanted == [Address("tasks"), Address("tasks"), Address("backup", ("failed",)), Address("standbys")]
 
 
-def test_an_engine_that_cannot_be_reached_is_told_and_found_again(
+def test_an_engine_that_cannot_be_reached_is_shown_and_found_again(
     qtbot: QtBot, make_shell: MakeShell, calm_door: ScriptedDoor
 ) -> None:
     calm_door.answer(ReadStatus, OperationalError(detail="away"))
@@ -110,7 +110,7 @@ def test_search_finds_pages_even_when_the_engine_is_away(
 # --- help, language ----------------------------------------------------------------------------------------------
 
 
-def test_f1_opens_the_help_of_the_page_beside_it_and_esc_closes_it(qtbot: QtBot, make_shell: MakeShell) -> None:
+def test_f1_opens_the_help_of_the_page_next_to_it_and_esc_closes_it(qtbot: QtBot, make_shell: MakeShell) -> None:
     window = make_shell().window
     QTest.keyClick(window, Qt.Key.Key_F1)
     assert window.help.isVisible()
@@ -152,7 +152,7 @@ def test_the_theme_changes_live(make_shell: MakeShell) -> None:
 
 def answer(box: QMessageBox | None, words: str) -> None:
     assert box is not None
-    (button,) = [one for one in box.buttons() if one.text() == words]
+    (button,) = [button for button in box.buttons() if button.text() == words]
     assert isinstance(button, QPushButton)
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
@@ -240,7 +240,7 @@ def test_a_failed_task_raises_a_notification_that_names_vm_and_reason(
     shell = make_shell(has_tray=True)
     assert shell.tray is not None
     shown: list[tuple[str, str]] = []
-    shell.tray.told.connect(lambda title, text: shown.append((title, text)))
+    shell.tray.shown.connect(lambda title, text: shown.append((title, text)))
     event = NotificationRaised(
         at=NOW,
         title="db-01 failed",
@@ -296,7 +296,7 @@ def test_a_message_that_comes_with_failures_is_none_of_them(make_shell: MakeShel
 # --- mistakes of ours --------------------------------------------------------------------------------------------
 
 
-def test_an_unexpected_error_is_told_once_and_the_program_goes_on(qtbot: QtBot, make_shell: MakeShell) -> None:
+def test_an_unexpected_error_is_shown_once_and_the_program_goes_on(qtbot: QtBot, make_shell: MakeShell) -> None:
     shell = make_shell()
     trouble = TroubleReporter("/var/log/standfast", shell)
     trouble.belong_to(shell.window)

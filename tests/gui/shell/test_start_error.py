@@ -1,4 +1,4 @@
-"""What keeps the program from starting is told with a remedy and details to copy."""
+"""What keeps the program from starting is shown with a remedy and details to copy."""
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -16,7 +16,7 @@ def test_its_details_can_be_copied_before_it_is_closed(qtbot: QtBot, qapp: QAppl
     seen: list[str] = []
 
     def work() -> None:
-        (box,) = (one for one in QApplication.topLevelWidgets() if isinstance(one, QMessageBox))
+        (box,) = (widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QMessageBox))
         copy = next(button for button in box.buttons() if button.text() == "Copy details")
         QTest.mouseClick(copy, Qt.MouseButton.LeftButton)
         seen.extend((box.text(), QGuiApplication.clipboard().text()))

@@ -49,8 +49,8 @@ def show(folder: Path) -> int:
     assert tray is not None
     wait_for(lambda: tray.unviewed == 2 and not tray.icon.geometry().isEmpty(), seconds=20)
     was_hidden = not shell.window.isVisible()
-    told: list[str] = []
-    tray.told.connect(lambda title, text: told.extend((title, text)))
+    reported: list[str] = []
+    tray.shown.connect(lambda title, text: reported.extend((title, text)))
     door.publish(
         NotificationRaised(
             at=NOW,
@@ -62,13 +62,13 @@ def show(folder: Path) -> int:
             params=(("address", "vc-1"), ("user", "backup")),
         )
     )
-    wait_for(lambda: bool(told), seconds=10)
+    wait_for(lambda: bool(reported), seconds=10)
     let_live(500)
     place = tray.icon.geometry().center()
     # A click of the test's own, as an operator's: it goes through the X server to the tray.
     subprocess.run(["xdotool", "mousemove", str(place.x()), str(place.y()), "click", "1"], check=True)
     wait_for(shell.window.isVisible, seconds=10)
-    json.dump({"hidden": was_hidden, "state": tray.state.name, "told": told}, sys.stdout)
+    json.dump({"hidden": was_hidden, "state": tray.state.name, "shown": reported}, sys.stdout)
     shell.dismiss()
     client.close()
     return 0

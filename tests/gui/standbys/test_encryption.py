@@ -66,7 +66,7 @@ def opened(qtbot: QtBot, dialog: QDialog) -> None:
 # --- the list ----------------------------------------------------------------------------------------------------
 
 
-def test_the_list_tells_what_is_encrypted_and_what_is_locked(
+def test_the_list_shows_what_is_encrypted_and_what_is_locked(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     names = replace(row("hidden"), encryption=EncryptionMode.NAMES)

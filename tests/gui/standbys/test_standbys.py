@@ -65,7 +65,7 @@ def test_a_standby_that_does_not_report_its_space_is_unknown_and_not_empty(
     assert texts == ["Reachable", "Unknown", "—"]
 
 
-def test_the_list_tells_how_full_each_standby_is(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_the_list_shows_how_full_each_standby_is(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListStandbyRows, (row("local"), row("nas", reachable=False)))
     page = open_page(qtbot, console)
     texts = [[page.table.model().index(place, column).data() for column in (0, 1, 3, 4, 6)] for place in range(2)]
@@ -95,7 +95,7 @@ def test_a_standby_is_registered_by_name_and_path(qtbot: QtBot, console: Console
     assert door.executed == [RegisterStandby(name="nas", root_path="/mnt/nas")]
 
 
-def test_reading_again_tells_what_was_found(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_reading_again_shows_what_was_found(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     door.answer(ListStandbyRows, (row(),))
     door.answer(RefreshPoints, 7)
     page = open_page(qtbot, console)
@@ -194,9 +194,9 @@ def test_a_registered_standby_keeps_its_rights_when_it_is_edited(
         GroupRefused(path="/mnt/nas", group="staff", detail="Operation not permitted"),
         KeepsItsRights(path="/mnt/nas"),
     ],
-    ids=lambda one: type(one).__name__,
+    ids=lambda refusal: type(refusal).__name__,
 )
-def test_a_refused_group_is_told_beside_its_field(
+def test_a_refused_group_is_shown_below_its_field(
     qtbot: QtBot, console: Console, door: ScriptedDoor, refusal: OperationalError
 ) -> None:
     door.answer(ListGroups, ("staff",))
@@ -241,9 +241,9 @@ def test_closing_asks_first_with_what_will_change_and_then_queues_a_task(
     page = closing_page(qtbot, console, door, found(42, linked=3))
     qtbot.waitUntil(lambda: bool(page.findChildren(ConfirmDialog)))
     (dialog,) = page.findChildren(ConfirmDialog)
-    told = " ".join(label.text() for label in dialog.findChildren(QLabel))
-    assert "can use 42 files and folders of the repositories in /srv/local" in told
-    assert "3 open files have further names" in told
+    shown = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "can use 42 files and folders of the repositories in /srv/local" in shown
+    assert "3 open files have further names" in shown
     assert door.executed == []
     QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "see the tasks" in words(page))

@@ -57,7 +57,7 @@ def shown(page: TasksPage) -> list[str]:
 # --- the list --------------------------------------------------------------------------------------------------
 
 
-def test_the_list_tells_state_site_and_mean_speed(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_the_list_shows_state_site_and_mean_speed(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     script_tasks(door, task("a", TaskState.COMPLETED, done_gb=48), task("b", TaskState.PENDING, vm="db-01"))
     page = open_page(qtbot, console)
     columns = {column.key: place for place, column in enumerate(page.table.rows.columns)}
@@ -149,7 +149,7 @@ def test_enter_opens_the_task(qtbot: QtBot, console: Console, door: ScriptedDoor
 # --- one task --------------------------------------------------------------------------------------------------
 
 
-def test_details_tell_steps_bottleneck_and_log(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_details_show_steps_bottleneck_and_log(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     script_tasks(door, task("a", TaskState.COMPLETED, done_gb=40))
     door.answer(TaskLogLines, lambda query: tuple(log_line(n) for n in (1, 2) if n > query.after))
     page = open_page(qtbot, console, ("a",))
@@ -186,7 +186,7 @@ def test_log_lines_arrive_while_the_task_runs(qtbot: QtBot, console: Console, do
     page.leave()
 
 
-def test_a_failed_task_tells_cause_and_remedy_and_can_be_run_again(
+def test_a_failed_task_shows_cause_and_remedy_and_can_be_run_again(
     qtbot: QtBot, console: Console, door: ScriptedDoor
 ) -> None:
     script_tasks(door, task("a", TaskState.FAILED, error=UNREACHABLE))
@@ -205,7 +205,7 @@ def test_a_failed_task_tells_cause_and_remedy_and_can_be_run_again(
     page.leave()
 
 
-def test_a_task_that_is_gone_is_told(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
+def test_a_task_that_is_gone_is_shown(qtbot: QtBot, console: Console, door: ScriptedDoor) -> None:
     script_names(door)
     door.answer(TaskDetails, TaskUnknown(task="x"))
     page = open_page(qtbot, console, ("x",))

@@ -63,7 +63,7 @@ def test_a_patch_replaces_by_key_or_appends(model: RowModel[Vm]) -> None:
 
 
 def test_checks_follow_their_rows(model: RowModel[Vm]) -> None:
-    told = QSignalSpy(model.checked_changed)
+    shown = QSignalSpy(model.checked_changed)
     assert model.setData(model.index(2, 0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert list(model.checked_rows) == [MAIL]
     model.set_rows([MAIL, WEB])
@@ -72,4 +72,4 @@ def test_checks_follow_their_rows(model: RowModel[Vm]) -> None:
     assert not model.checked_rows
     assert model.setData(model.index(0, 0), Qt.CheckState.Checked, Qt.ItemDataRole.CheckStateRole)
     assert list(model.checked_rows) == [WEB]
-    assert told.count() == 3
+    assert shown.count() == 3

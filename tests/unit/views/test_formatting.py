@@ -46,11 +46,11 @@ def test_durations_show_their_two_largest_units(seconds: float, expected: str) -
     ("ago_s", "expected"),
     [(10, "just now"), (180, "3 min ago"), (7300, "2 h ago"), (-600, "in 10 min"), (-20, "just now")],
 )
-def test_young_moments_are_told_relative_to_now(ago_s: int, expected: str) -> None:
+def test_young_moments_are_shown_relative_to_now(ago_s: int, expected: str) -> None:
     assert formatting.short_time(NOW - timedelta(seconds=ago_s), NOW) == expected
 
 
-def test_old_moments_are_told_by_local_date_and_time() -> None:
+def test_old_moments_are_shown_by_local_date_and_time() -> None:
     moment = NOW - timedelta(days=3)
     assert (
         formatting.short_time(moment, NOW)

@@ -58,6 +58,6 @@ def test_no_signal_is_connected_to_the_start_of_a_timer() -> None:
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "connect"
-        and any(isinstance(one, ast.Attribute) and one.attr == "start" for one in node.args)
+        and any(isinstance(arg, ast.Attribute) and arg.attr == "start" for arg in node.args)
     ]
     assert not found, "connect to Pause.restart instead"

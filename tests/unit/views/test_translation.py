@@ -46,7 +46,7 @@ def test_the_language_changes_live_and_is_remembered(qapp: QApplication, tmp_pat
     switch.choose(Language.CHINESE)
     assert QCoreApplication.translate("Words", "Pending") == "排队中"
     assert QCoreApplication.translate("QPlatformTheme", "Cancel") == "取消"
-    assert QCoreApplication.translate("Words", "Something nobody translated") == "Something nobody translated"
+    assert QCoreApplication.translate("Words", "Something untranslated") == "Something untranslated"
     switch.choose(Language.ENGLISH)
     assert QCoreApplication.translate("Words", "Pending") == "Pending"
     assert memory.text("language") == "en"

@@ -16,11 +16,11 @@ def test_an_error_says_in_chinese_what_was_being_done(qapp: QApplication, tmp_pa
     switch = LanguageSwitch(qapp, Memory(tmp_path / "words.ini"))
     switch.choose(Language.CHINESE)
     try:
-        told = error_message(failure)
+        shown = error_message(failure)
     finally:
         switch.choose(Language.ENGLISH)
-    assert "创建" in told
-    assert "created" not in told
+    assert "创建" in shown
+    assert "created" not in shown
     assert "created" in error_message(failure)
 
 
@@ -28,9 +28,9 @@ def test_a_log_line_says_in_chinese_what_kind_of_task_it_was(qapp: QApplication,
     switch = LanguageSwitch(qapp, Memory(tmp_path / "words.ini"))
     switch.choose(Language.CHINESE)
     try:
-        told = message_text("Started: {what} of {vm}", TASK_STARTED.fill(what=TaskKind.BACKUP, vm="db-02").params)
+        shown = message_text("Started: {what} of {vm}", TASK_STARTED.fill(what=TaskKind.BACKUP, vm="db-02").params)
         other = message_text("Started: {what} of {vm}", (("vm", "db-02"), ("what", "something newer")))
     finally:
         switch.choose(Language.ENGLISH)
-    assert told == "已开始：db-02 的备份"
+    assert shown == "已开始：db-02 的备份"
     assert "something newer" in other

@@ -21,16 +21,16 @@ class Model(QObject):
     """The same without a surface."""
 
 
-def note_end(one: QObject, ended_on_gui_thread: list[bool]) -> None:
+def note_end(watched: QObject, ended_on_gui_thread: list[bool]) -> None:
     """Note on which thread an object ends."""
-    one.destroyed.connect(
+    watched.destroyed.connect(
         lambda: ended_on_gui_thread.append(QThread.isMainThread()), Qt.ConnectionType.DirectConnection
     )
 
 
-def leave_in_a_cycle(one: QObject) -> None:
+def leave_in_a_cycle(watched: QObject) -> None:
     """Let an object be garbage that only the collector finds."""
-    cycle: list[object] = [one]
+    cycle: list[object] = [watched]
     cycle.append(cycle)
 
 

@@ -10,7 +10,7 @@ import sys
 from PySide6.QtCore import QAbstractListModel, QObject, Qt, Signal
 
 class Source(QObject):
-    told = Signal(int)
+    reported = Signal(int)
 
 class Rows(QAbstractListModel):
     def rowCount(self, parent=None):
@@ -22,7 +22,7 @@ source, rows = Source(), Rows()
 index = rows.index(0)
 before = [sys.getrefcount(constant) for constant in (True, False, None)]
 for number in range(50_000):
-    source.told.emit(number)
+    source.reported.emit(number)
     source.property("missing")
     index.data(Qt.ItemDataRole.ToolTipRole)
 after = [sys.getrefcount(constant) for constant in (True, False, None)]
