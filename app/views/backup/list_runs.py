@@ -1,7 +1,6 @@
 """The statistics' task list: what was done for a rule, a VM or all; failed ones first, with their reason."""
 
 from collections.abc import Callable, Hashable, Sequence
-from datetime import UTC, datetime
 
 from app.contract.base import Query
 from app.contract.rules import MarkErrorsViewed
@@ -9,13 +8,13 @@ from app.contract.statistics import ListStatisticsTasks, StatisticsTaskRow
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind, TaskKind
 from app.models.rows import Column
-from app.views import formatting, style
+from app.views import style
 from app.views.backup.acting import ActingList
 from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
-from app.views.widgets.columns import source_words, written_words
+from app.views.widgets.columns import compact_time_column, source_words, written_words
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import (
@@ -107,8 +106,8 @@ class RunList(ActingList[StatisticsTaskRow]):
                 "written", self.tr("Written (GB)"), lambda row: row.written_bytes / _GB, written_words, width=92
             ),
             _figure("speed", self.tr("Rate (MB/s)"), lambda row: row.bytes_per_s / _MB, str, width=108),
-            _moment("started", self.tr("Start time"), lambda row: row.started_at),
-            _moment("ended", self.tr("End time"), lambda row: row.ended_at),
+            compact_time_column("started", self.tr("Start time"), lambda row: row.started_at, width=98),
+            compact_time_column("ended", self.tr("End time"), lambda row: row.ended_at, width=98),
             Column(
                 key="reason",
                 title=self.tr("Reason"),
@@ -194,17 +193,4 @@ def _figure(
         tooltip=lambda _: about() or None,
         numeric=True,
         width=width,
-    )
-
-
-def _moment(
-    key: str, title: str, value: Callable[[StatisticsTaskRow], datetime | None]
-) -> Column[StatisticsTaskRow]:
-    return Column(
-        key=key,
-        title=title,
-        text=lambda row: formatting.compact_time(value(row), datetime.now(UTC)),
-        sort=value,
-        tooltip=lambda row: formatting.exact_time(value(row)),
-        width=98,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent
@@ -24,7 +23,7 @@ from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
-from app.views.widgets.columns import capacity_words, size_column
+from app.views.widgets.columns import capacity_words, compact_time_column, size_column
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate
 from app.views.widgets.row_actions import RowAction
@@ -137,7 +136,7 @@ class VmList(ActingList[RuleVmRow]):
                 width=80,
                 tooltip=lambda _: capacity_words(),
             ),
-            _moment("started", self.tr("Start time"), lambda row: row.started_at),
+            compact_time_column("started", self.tr("Start time"), lambda row: row.started_at, width=104),
             Column(
                 key="speed",
                 title=self.tr("Speed"),
@@ -147,7 +146,7 @@ class VmList(ActingList[RuleVmRow]):
                 unit="B/s",
                 width=88,
             ),
-            _moment("ended", self.tr("End time"), lambda row: row.ended_at),
+            compact_time_column("ended", self.tr("End time"), lambda row: row.ended_at, width=104),
             Column(key="actions", title=self.tr("Actions"), text=lambda _: "", width=style.ACTION_SIZE * 10),
         )
 
@@ -309,14 +308,3 @@ class VmList(ActingList[RuleVmRow]):
 
     def _on_split_moved(self) -> None:
         self.console.memory.save_splitter("rule-vms", self._split)
-
-
-def _moment(key: str, title: str, value: Callable[[RuleVmRow], datetime | None]) -> Column[RuleVmRow]:
-    return Column(
-        key=key,
-        title=title,
-        text=lambda row: formatting.compact_time(value(row), datetime.now(UTC)),
-        sort=value,
-        tooltip=lambda row: formatting.exact_time(value(row)),
-        width=104,
-    )

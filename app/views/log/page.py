@@ -21,7 +21,7 @@ from app.views.log.choices import LogChoices
 from app.views.log.lines import action_text, as_text, line_columns, line_text, reader_words
 from app.views.page import Crumb, Page
 from app.views.widgets.banner import Banner
-from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.export import TableExporter
 from app.views.widgets.opening import open_once
 from app.views.widgets.pause import Pause
@@ -341,9 +341,7 @@ class LogsPage(Page):
             self.console,
             self.tr("Clear the log"),
             self.tr("Delete lines"),
-            lambda done, failed: self.console.door.execute(
-                ClearLog(filter=chosen), owner=self, on_done=done, on_failed=failed
-            ),
+            sends(self.console, ClearLog(filter=chosen), self),
             consequences=(
                 self.tr("Every line of the log is deleted for good.")
                 if is_everything

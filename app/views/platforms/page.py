@@ -13,7 +13,7 @@ from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.platforms.dialog import PlatformDialog
 from app.views.widgets.columns import count_column, pill_column, time_column
-from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.findings import FindingsDialog
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.opening import open_once
@@ -169,9 +169,7 @@ class PlatformsPage(ListPage[PlatformRow]):
             self.console,
             self.tr("Delete the platform {name}").format(name=row.platform.name),
             self.tr("Delete platform"),
-            lambda done, failed: self.console.door.execute(
-                RemovePlatform(platform=row.platform.id), owner=self, on_done=done, on_failed=failed
-            ),
+            sends(self.console, RemovePlatform(platform=row.platform.id), self),
             consequences=(
                 self.tr("The registration and its password are removed from this machine."),
                 self.tr("VMs and restore points stay as they are."),

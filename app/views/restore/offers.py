@@ -11,7 +11,7 @@ from app.contract.offers import Offer, WithdrawPoint
 from app.domain.ids import PointId, StandbyId
 from app.domain.tasks import KnownPoint
 from app.views.console import Console
-from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, Tone
 from app.workers.asker import Failure
@@ -70,7 +70,7 @@ def stop_offer(
         console,
         title.format(vm=offer.vm_name),
         QCoreApplication.translate("Offers", "Stop offering"),
-        lambda done, failed: console.door.execute(command, owner=owner, on_done=done, on_failed=failed),
+        sends(console, command, owner),
         consequences=(
             QCoreApplication.translate("Offers", "A program reads them right now and is cut off."),
             QCoreApplication.translate("Offers", "The restore point stays as it is."),

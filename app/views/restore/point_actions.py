@@ -14,7 +14,7 @@ from app.views.restore.deleted import DeletedPointsDialog
 from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.offers import OfferPlace
 from app.views.widgets.banner import Banner, MessageOverlay
-from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.export import TableExporter
 from app.views.widgets.opening import open_once
 from app.views.widgets.table import Table
@@ -97,7 +97,7 @@ class PointActions(QObject):
                 time=formatting.exact_time(known.point.created_at)
             ),
             self.tr("Delete restore point"),
-            lambda done, failed: self._console.door.execute(command, owner=self, on_done=done, on_failed=failed),
+            sends(self._console, command, self),
             consequences=(
                 self.tr("{vm} cannot be restored to this moment any more.").format(vm=known.point.facts.name),
                 self.tr(

@@ -7,7 +7,7 @@ from app.contract.standbys import OpenEntriesRow, ReadOpenEntries, StandbyRow, S
 from app.domain.units import filled
 from app.views.console import Console
 from app.views.widgets.banner import Banner
-from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.opening import open_once
 
 
@@ -46,9 +46,7 @@ class ClosingQuestion(QObject):
             self._console,
             self.tr("Close {name} to other users").format(name=row.name),
             self.tr("Close to other users"),
-            lambda done, failed: self._console.door.execute(
-                StartClosing(standby=row.id), owner=self, on_done=done, on_failed=failed
-            ),
+            sends(self._console, StartClosing(standby=row.id), self),
             consequences=self._consequences(found),
             parent=self._owner,
         )
@@ -66,7 +64,7 @@ class ClosingQuestion(QObject):
                 "Other users of the machine can use {count} files and folders or more of the repositories "
                 "in {path}."
             )
-        told = [
+        consequences = [
             filled(text, {"count": found.count, "path": found.path}),
             self.tr(
                 "Their rights are taken. Repositories that are for a group stay open to that group; "
@@ -78,8 +76,8 @@ class ClosingQuestion(QObject):
                 "{count} open {count:file has/files have} further names (hard links) and {count:stays as it "
                 "is/stay as they are}; the task names the first of them."
             )
-            told.append(filled(text, {"count": found.linked}))
-        return tuple(told)
+            consequences.append(filled(text, {"count": found.linked}))
+        return tuple(consequences)
 
     def _on_queued(self) -> None:
         self._banner.show_text(self.tr("The standby machine is being closed to other users; see the tasks."))

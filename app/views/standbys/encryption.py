@@ -25,7 +25,7 @@ from app.views.console import Console
 from app.views.standbys.passphrases import PassphrasePair, secret_entry
 from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.widgets.banner import Banner
-from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.opening import open_once
@@ -294,9 +294,7 @@ class EncryptionDialog(QDialog):
                 self.console,
                 self.tr("Revoke all recovery keys of {name}").format(name=self._row.name),
                 self.tr("Revoke recovery keys"),
-                lambda done, failed: self.console.door.execute(
-                    RevokeRecoveryKeys(standby=self._row.id), owner=self, on_done=done, on_failed=failed
-                ),
+                sends(self.console, RevokeRecoveryKeys(standby=self._row.id), self),
                 consequences=(
                     self.tr("Keys on paper and in files open nothing any more; only the passphrase does."),
                 ),

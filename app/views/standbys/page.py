@@ -21,7 +21,7 @@ from app.views.standbys.dialog import StandbyDialog
 from app.views.standbys.encryption import EncryptionDialog, UnlockDialog, encryption_words
 from app.views.widgets.banner import Banner
 from app.views.widgets.columns import count_column, pill_column, size_column
-from app.views.widgets.confirm import ConfirmDialog
+from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.gauge import Gauge, GaugeDelegate
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.opening import open_once
@@ -332,9 +332,7 @@ class StandbysPage(ListPage[StandbyRow]):
             self.console,
             self.tr("Delete the standby machine {name}").format(name=row.name),
             self.tr("Delete standby machine"),
-            lambda done, failed: self.console.door.execute(
-                RemoveStandby(standby=row.id), owner=self, on_done=done, on_failed=failed
-            ),
+            sends(self.console, RemoveStandby(standby=row.id), self),
             consequences=self._consequences(row),
             parent=self,
         )

@@ -81,6 +81,20 @@ def time_column(
     )
 
 
+def compact_time_column(
+    key: str, title: str, value: Callable[[Row], datetime | None], *, width: int
+) -> Column[Row]:
+    """Return a narrow column of moments: as briefly as they stay clear, the exact time in the tooltip."""
+    return Column(
+        key=key,
+        title=title,
+        text=lambda row: formatting.compact_time(value(row), datetime.now(UTC)),
+        sort=value,
+        tooltip=lambda row: formatting.exact_time(value(row)),
+        width=width,
+    )
+
+
 def pill_column(
     key: str,
     title: str,

@@ -1,9 +1,12 @@
 """Confirmation before something goes: what goes, how much, and for data the name typed."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from app.contract.base import Command
 from app.views.console import Console
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog
@@ -12,6 +15,15 @@ from app.workers.asker import Failure
 
 Action = Callable[[Callable[[object], None], Callable[[Failure], None]], None]
 """Sends a request and calls one of the two callbacks when it has ended."""
+
+
+def sends(console: Console, command: Command[Any], owner: QObject) -> Action:
+    """Return an action that sends a command; its answer is dropped when the owner is gone."""
+
+    def send(on_done: Callable[[object], None], on_failed: Callable[[Failure], None]) -> None:
+        console.door.execute(command, owner=owner, on_done=on_done, on_failed=on_failed)
+
+    return send
 
 
 class ConfirmDialog(FormDialog):
