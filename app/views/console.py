@@ -29,7 +29,7 @@ class ThemeSwitch(QObject):
         self._theme = Theme(remembered) if remembered in {theme.value for theme in Theme} else Theme.SYSTEM
         self._colors = style.resolve(self._theme)
         application.styleHints().colorSchemeChanged.connect(self._on_system_changed)
-        self._dress()
+        self._apply_colors()
 
     @property
     def theme(self) -> Theme:
@@ -55,10 +55,10 @@ class ThemeSwitch(QObject):
         colors = style.resolve(self._theme)
         if colors is not self._colors:
             self._colors = colors
-            self._dress()
+            self._apply_colors()
             self.changed.emit(colors)
 
-    def _dress(self) -> None:
+    def _apply_colors(self) -> None:
         PillDelegate.colors = self._colors
         Banner.colors = self._colors
         style.apply(self._application, self._colors)

@@ -152,7 +152,7 @@ def resolve(theme: Theme) -> Colors:
 
 
 def apply(application: QApplication, colors: Colors) -> None:
-    """Dress the whole program; may be called again at any time."""
+    """Give the whole program its look; may be called again at any time."""
     application.setStyle(QStyleFactory.create("Fusion"))
     application.setPalette(_palette(colors))
     font = application.font()

@@ -42,7 +42,7 @@ _TASK_KINDS = {
     TaskKind.RESTORE: QT_TRANSLATE_NOOP("Words", "Restore"),
     TaskKind.VERIFY: QT_TRANSLATE_NOOP("Words", "Verification"),
     TaskKind.EXPORT: QT_TRANSLATE_NOOP("Words", "Export"),
-    TaskKind.GARBAGE_COLLECTION: QT_TRANSLATE_NOOP("Words", "Clean-up"),
+    TaskKind.GARBAGE_COLLECTION: QT_TRANSLATE_NOOP("Words", "Garbage collection"),
     TaskKind.MIGRATION: QT_TRANSLATE_NOOP("Words", "Migration"),
     TaskKind.CLOSING: QT_TRANSLATE_NOOP("Words", "Closing to other users"),
 }

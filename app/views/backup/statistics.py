@@ -53,8 +53,8 @@ class StatisticsView(Page):
         self._timer = QTimer(self)
         self._timer.setInterval(_FRESH_MS)
         self._timer.timeout.connect(self.refresh)
-        console.theme.changed.connect(self._dress)
-        self._dress()
+        console.theme.changed.connect(self._apply_colors)
+        self._apply_colors()
 
     # --- construction -----------------------------------------------------------------------------------------
 
@@ -84,15 +84,15 @@ class StatisticsView(Page):
         grid.setRowStretch(0, 1)
         grid.setRowStretch(1, 1)
 
-    def _card(self, title: str, content: QWidget, beside: QWidget | None = None) -> QFrame:
+    def _card(self, title: str, content: QWidget, trailing: QWidget | None = None) -> QFrame:
         card = QFrame(content.parentWidget())
         card.setProperty("role", "card")
         heading = Label(title, card)
         heading.setProperty("role", "heading")
         top = QHBoxLayout()
         top.addWidget(heading, 1)
-        if beside is not None:
-            top.addWidget(beside)
+        if trailing is not None:
+            top.addWidget(trailing)
         column = QVBoxLayout(card)
         column.setContentsMargins(style.SPACE_L, style.SPACE_M, style.SPACE_L, style.SPACE_M)
         column.setSpacing(style.SPACE_S)
@@ -224,7 +224,7 @@ class StatisticsView(Page):
         color = self.console.colors.failed if statistics.unviewed_errors else self.console.colors.text
         self.unviewed.setStyleSheet(f"color: {color}")
 
-    def _dress(self) -> None:
+    def _apply_colors(self) -> None:
         self.tasks.setIcon(icon(Glyph.ARROW, self.console.colors))
 
     # --- slots ------------------------------------------------------------------------------------------------

@@ -90,14 +90,14 @@ class BasicTab(QWidget):
         self.platform.setAccessibleName(self.tr("Virtual platform"))
         self.platform.currentIndexChanged.connect(self._on_platform)
         self.facts = Label(self)
-        return _beside(self.platform, self.facts)
+        return _with_label(self.platform, self.facts)
 
     def _build_standby(self) -> QWidget:
         self.standby = QComboBox(self)
         self.standby.setAccessibleName(self.tr("Standby machine"))
         self.standby.currentIndexChanged.connect(self._on_standby)
         self.space = Label(self)
-        return _beside(self.standby, self.space)
+        return _with_label(self.standby, self.space)
 
     def _build_vms(self) -> QWidget:
         box = QWidget(self)
@@ -306,7 +306,7 @@ class BasicTab(QWidget):
         self._on_path_edited()
 
 
-def _beside(box: QComboBox, label: Label) -> QWidget:
+def _with_label(box: QComboBox, label: Label) -> QWidget:
     holder = QWidget(box.parentWidget())
     label.setProperty("role", "secondary")
     row = QHBoxLayout(holder)

@@ -95,7 +95,7 @@ def _local(seconds: float) -> datetime:
     return datetime.fromtimestamp(max(0.0, seconds), UTC).astimezone()
 
 
-def dress_axis(axis: Any, color: str, font: Any) -> None:  # noqa: ANN401 - pyqtgraph carries no types
+def style_axis(axis: Any, color: str, font: Any) -> None:  # noqa: ANN401 - pyqtgraph carries no types
     """Give an axis quiet labels and no line."""
     axis.setPen(None)
     axis.setTextPen(color)

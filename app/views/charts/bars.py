@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.views import formatting, style
-from app.views.charts.axes import CountAxis, LocalTimeAxis, SizeAxis, dress_axis
+from app.views.charts.axes import CountAxis, LocalTimeAxis, SizeAxis, style_axis
 from app.views.charts.ranges import fitted_days
 from app.views.console import ThemeSwitch
 from app.views.widgets.plain import Label
@@ -72,7 +72,7 @@ class _DayChart(QWidget):
         self.plot.clear()
         font = style.tabular_font(style.SECONDARY_PX)
         for axis in (self._time_axis, self._left_axis):
-            dress_axis(axis, colors.secondary, font)
+            style_axis(axis, colors.secondary, font)
         self.plot.showGrid(x=False, y=bool(self._bars), alpha=0.12)
         self._draw()
 

@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.views import formatting, style
-from app.views.charts.axes import LocalTimeAxis, SpeedAxis, dress_axis
+from app.views.charts.axes import LocalTimeAxis, SpeedAxis, style_axis
 from app.views.charts.ranges import fitted_range
 from app.views.console import ThemeSwitch
 from app.views.widgets.plain import Label, MarkupLabel
@@ -43,8 +43,8 @@ class TrafficChart(QWidget):
         self._times = numpy.zeros(0)
         self._range: tuple[datetime, datetime] | None = None
         self._build()
-        theme.changed.connect(self._dress)
-        self._dress()
+        theme.changed.connect(self._apply_colors)
+        self._apply_colors()
 
     def _build(self) -> None:
         self._time_axis, self._speed_axis = LocalTimeAxis(), SpeedAxis()
@@ -135,12 +135,12 @@ class TrafficChart(QWidget):
             start, end = self._range
             self.plot.setXRange(start.timestamp(), end.timestamp(), padding=0)
 
-    def _dress(self) -> None:
+    def _apply_colors(self) -> None:
         colors = self._theme.colors
         self.plot.setBackground(colors.surface)
         font = style.tabular_font(style.SECONDARY_PX)
         for axis in (self._time_axis, self._speed_axis):
-            dress_axis(axis, colors.secondary, font)
+            style_axis(axis, colors.secondary, font)
         has_data = any(sample.read_bytes_per_s is not None for sample in self._samples)
         self.plot.showGrid(x=False, y=has_data, alpha=0.12)
         self._cursor.setPen(pyqtgraph.mkPen(colors.disabled, width=1, style=Qt.PenStyle.DashLine))

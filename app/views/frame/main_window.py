@@ -265,14 +265,14 @@ class MainWindow(QMainWindow):
     def _place_help(self) -> None:
         """Put the help next to the page where both have room, else over the page's right part."""
         least = style.NAVIGATION_WIDTH + self._least_page_width() + self.help.width()
-        beside = least <= self.width()
-        is_beside = self._columns.indexOf(self.help) >= 0
-        if beside and not is_beside:
+        has_room = least <= self.width()
+        is_column = self._columns.indexOf(self.help) >= 0
+        if has_room and not is_column:
             self._columns.addWidget(self.help)
-        elif not beside and is_beside:
+        elif not has_room and is_column:
             self._columns.removeWidget(self.help)
-        self.help.setProperty("floats", not beside)
-        if not beside:
+        self.help.setProperty("floats", not has_room)
+        if not has_room:
             area = self.rect().adjusted(0, 0, 0, -self._bar.height())
             self.help.setGeometry(area.adjusted(area.width() - self.help.width(), 0, 0, 0))
             self.help.raise_()

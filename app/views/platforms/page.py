@@ -51,7 +51,7 @@ class PlatformsPage(ListPage[PlatformRow]):
         return self.tr(
             "<p>The vCenter servers and ESXi hosts whose VMs are backed up and restored.</p>"
             "<p><b>New</b> registers one by address and account, after you have confirmed its certificate. "
-            "<b>Examine</b> looks for what would hinder a backup: ports, licence, privileges, VMs, disks.</p>"
+            "<b>Examine</b> looks for what would hinder a backup: ports, license, privileges, VMs, disks.</p>"
             "<p>A platform that a rule uses cannot be deleted.</p>"
         )
 
@@ -73,8 +73,8 @@ class PlatformsPage(ListPage[PlatformRow]):
             count_column("vms", self.tr("VMs"), lambda row: row.vm_count, width=72),
             count_column("rules", self.tr("Rules"), lambda row: row.rule_count, width=72),
             Column(
-                key="licence",
-                title=self.tr("Licence"),
+                key="license",
+                title=self.tr("License"),
                 text=lambda row: row.license_name or formatting.NOTHING,
                 width=170,
                 hidden=True,

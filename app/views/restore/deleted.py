@@ -63,8 +63,9 @@ class DeletedPointsDialog(QDialog):
         heading.setProperty("role", "title")
         help_text = Label(
             self.tr(
-                "A deleted restore point stays here for a few days, until a clean-up frees its space. Taken back, "
-                "it can be restored again; one that retention removed goes again after the rule's next run."
+                "A deleted restore point stays here for a few days, until garbage collection frees its space. "
+                "Taken back, it can be restored again; one that retention removed goes again after the rule's "
+                "next run."
             ),
             self,
         )

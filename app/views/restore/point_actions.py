@@ -102,7 +102,7 @@ class PointActions(QObject):
                 self.tr("{vm} cannot be restored to this moment any more.").format(vm=known.point.facts.name),
                 self.tr(
                     "It can be taken back for seven days and takes up its space; "
-                    "then a clean-up frees up to {size}."
+                    "then garbage collection frees up to {size}."
                 ).format(size=formatting.size(known.point.stored_bytes)),
                 self.tr("All other restore points stay whole."),
             ),

@@ -56,7 +56,7 @@ class PlacesCard(SettingsCard):
 
 
 class AboutCard(SettingsCard):
-    """The program's name, version and licence."""
+    """The program's name, version and license."""
 
     def __init__(self, facts: ProgramFacts, parent: QWidget) -> None:
         super().__init__(parent)
@@ -66,7 +66,7 @@ class AboutCard(SettingsCard):
         words = MarkupLabel(
             self.tr(
                 "Standfast {version}<br>Agentless backup and recovery of VMware virtual machines. "
-                "Licence: Apache-2.0. Not affiliated with VMware."
+                "License: Apache-2.0. Not affiliated with VMware."
             ).format(version=markup_of(facts.version)),
             self,
         )

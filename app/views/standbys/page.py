@@ -164,9 +164,9 @@ class StandbysPage(ListPage[StandbyRow]):
                 self.tr("Read every restore point back and check it against its digests"),
             ),
             (
-                self.tr("Clean up"),
+                self.tr("Collect garbage"),
                 Glyph.CLEAN,
-                self._on_clean_up,
+                self._on_collect_garbage,
                 self.tr("Free the space of deleted restore points whose grace time is over"),
             ),
             (
@@ -296,17 +296,19 @@ class StandbysPage(ListPage[StandbyRow]):
         text = self.tr("{count} restore {count:point is/points are} being verified; see the tasks.")
         self.banner.show_text(filled(text, {"count": len(points)}))
 
-    def _on_clean_up(self) -> None:
+    def _on_collect_garbage(self) -> None:
         for row in self.chosen_rows()[:1]:
             query = ListPoints(standby=row.id)
-            self.console.door.ask(query, owner=self, on_done=self._on_points_to_clean, on_failed=self._on_refused)
+            self.console.door.ask(
+                query, owner=self, on_done=self._on_points_to_collect, on_failed=self._on_refused
+            )
 
-    def _on_points_to_clean(self, points: tuple[KnownPoint, ...]) -> None:
+    def _on_points_to_collect(self, points: tuple[KnownPoint, ...]) -> None:
         places = {(known.standby, known.target_path) for known in points}
         for standby, target_path in sorted(places):
             command = StartSweep(standby=standby, target_path=target_path)
             self.console.door.execute(command, owner=self, on_done=_ignore, on_failed=self._on_refused)
-        text = self.tr("{count} {count:repository is/repositories are} being cleaned up; see the tasks.")
+        text = self.tr("The garbage of {count} {count:repository/repositories} is being collected; see the tasks.")
         self.banner.show_text(filled(text, {"count": len(places)}))
 
     def _on_refused(self, failure: Failure) -> None:

@@ -145,7 +145,7 @@ class Banner(QFrame):
         self._title.style().unpolish(self._title)
         self._title.style().polish(self._title)
         self.setAccessibleName(f"{self._word()}: {self.title}")
-        self._dress()
+        self._apply_colors()
         self.show()
         if self._floats and severity in (Severity.INFORMATION, Severity.SUCCESS):
             self._leaving.restart()
@@ -160,7 +160,7 @@ class Banner(QFrame):
             Severity.SUCCESS: self.tr("Success"),
         }[self._severity]
 
-    def _dress(self) -> None:
+    def _apply_colors(self) -> None:
         self._picture.setPixmap(picture_of(self._severity))
         self._picture.setAccessibleName(self._word())
         set_tip(self._picture, self._word())
@@ -170,7 +170,7 @@ class Banner(QFrame):
         """Draw the icon in the colours of another theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and not self.isHidden():
-            self._dress()
+            self._apply_colors()
 
     def _on_calm(self) -> None:
         if self.underMouse():

@@ -95,7 +95,7 @@ _TEXTS: Final = {
     "DeletedPointsDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",
         "<p>Deleted restore points that can still be taken back: select them and press Enter. After the "
-        "time in the last column a clean-up removes them for good.</p>",
+        "time in the last column garbage collection removes them for good.</p>",
     ),
     "OfferDialog": QT_TRANSLATE_NOOP(
         "DialogHelp",

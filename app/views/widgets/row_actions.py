@@ -91,8 +91,8 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         self._icons: list[QIcon] = []
         self._more = QIcon()
         self._pressed: tuple[int, int] | None = None
-        theme.changed.connect(self._dress)
-        self._dress()
+        theme.changed.connect(self._apply_colors)
+        self._apply_colors()
         table.viewport().installEventFilter(self)
         table.setItemDelegateForColumn(column, self)
 
@@ -232,7 +232,7 @@ class RowActionsDelegate(QStyledItemDelegate, Generic[Row]):
         room = self._table.viewport().width() - others
         self._table.setColumnWidth(self._column, max(least, min(self.full_width, room)))
 
-    def _dress(self) -> None:
+    def _apply_colors(self) -> None:
         colors = self._theme.colors
         self._icons = [icon(action.glyph, colors) for action in self._actions]
         self._more = icon(Glyph.MORE, colors)

@@ -43,7 +43,7 @@ def test_data_goes_only_after_the_name_was_typed(qtbot: QtBot, visits: Visits, d
     qtbot.waitUntil(dialog.data.isChecked)  # the rule's own setting says so
     shown = dialog.points.text()
     assert "go to the trash: 36. For 7 days they can be taken back and take up their space" in shown
-    assert "then a clean-up frees up to 812 GB" in shown
+    assert "then garbage collection frees up to 812 GB" in shown
     assert not dialog.primary.isEnabled()
     qtbot.waitUntil(lambda: dialog.focusWidget() is dialog.name)  # typed text goes there at once
     QTest.keyClicks(dialog.name, "web")
