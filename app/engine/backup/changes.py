@@ -88,19 +88,19 @@ class ChangeQuery:
             TaskCancelled: cancelled meanwhile.
         """
         known: dict[int, DiskExtents] = {}
-        for one in plan.disks:
+        for planned in plan.disks:
             self._context.cancel.check()
-            if one.since is None:
+            if planned.since is None:
                 continue
             try:
-                extents = self._ask(one.disk, one.since)
+                extents = self._ask(planned.disk, planned.since)
             except ChangeTrackingLost as error:
-                reason = messages.WHOLE_CHANGES_LOST.fill(disk=one.disk.label, detail=error)
-                plan = plan.with_whole(one.disk.key, reason)
+                reason = messages.WHOLE_CHANGES_LOST.fill(disk=planned.disk.label, detail=error)
+                plan = plan.with_whole(planned.disk.key, reason)
                 continue
-            known[one.disk.key] = DiskExtents(plan=one, extents=extents, by_tracking=True)
+            known[planned.disk.key] = DiskExtents(plan=planned, extents=extents, by_tracking=True)
             self._context.log.info(
-                messages.CHANGES_FOUND, disk=one.disk.label, bytes=total_bytes(extents), parent=one.parent
+                messages.CHANGES_FOUND, disk=planned.disk.label, bytes=total_bytes(extents), parent=planned.parent
             )
         return plan, known
 
@@ -212,9 +212,9 @@ def parent_problem(repository: Repository, parent: PointId, plan: BackupPlan) ->
     """
     try:
         with repository.open_point(parent) as point:
-            for one in plan.disks:
-                if not one.whole:
-                    point.open_disk(one.disk.key).close()
+            for planned in plan.disks:
+                if not planned.whole:
+                    point.open_disk(planned.disk.key).close()
     except UNUSABLE_PARENT as error:
         return error
     return None

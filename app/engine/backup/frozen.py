@@ -78,7 +78,7 @@ class FrozenBackup:
         plan, known = self._query_changes()
         plan, known = self._check_data(plan, known)
         self.task.stages.enter(TaskState.RUNNING)
-        self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))
+        self._context.progress.expect(sum(extents.bytes_to_read for extents in known.values()))
         while True:
             try:
                 return self._write_point(plan, known, configuration, release)
@@ -190,10 +190,10 @@ class FrozenBackup:
         """Keep what is known of the disks that stayed as planned, and learn the rest."""
         query = self._query()
         return {
-            one.disk.key: known[one.disk.key]
-            if one.disk.key in known and known[one.disk.key].plan == one
-            else query.allocated(one)
-            for one in plan.disks
+            planned.disk.key: known[planned.disk.key]
+            if planned.disk.key in known and known[planned.disk.key].plan == planned
+            else query.allocated(planned)
+            for planned in plan.disks
         }
 
     def _healed(
@@ -206,23 +206,23 @@ class FrozenBackup:
 
     def _audit(self, plan: BackupPlan, known: dict[int, DiskExtents]) -> tuple[BackupPlan, dict[int, DiskExtents]]:
         auditor = Auditor(self._query(), self.opener, self._context, self.repository, self.settings, self.chance)
-        for one in known.values():
+        for extents in known.values():
             try:
-                if not one.by_tracking or not auditor.finds_lie(one):
+                if not extents.by_tracking or not auditor.finds_lie(extents):
                     continue
             except UNUSABLE_PARENT as error:
-                reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error)
-                plan = plan.with_whole(one.plan.disk.key, reason)
+                reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=extents.plan.disk.label, detail=error)
+                plan = plan.with_whole(extents.plan.disk.key, reason)
                 continue
             self.caught_lie = True
-            reason = messages.WHOLE_TRACKING_LIED.fill(disk=one.plan.disk.label)
-            plan = plan.with_whole(one.plan.disk.key, reason, map_trusted=False, keep_change_id=False)
+            reason = messages.WHOLE_TRACKING_LIED.fill(disk=extents.plan.disk.label)
+            plan = plan.with_whole(extents.plan.disk.key, reason, map_trusted=False, keep_change_id=False)
         self._tell(plan)
         return plan, self._completed(plan, known)
 
     def _tell(self, plan: BackupPlan) -> None:
         """Write what is new in a plan to the log."""
-        reasons = [(LogLevel.WARNING, one.reason) for one in plan.disks if one.reason is not None]
+        reasons = [(LogLevel.WARNING, planned.reason) for planned in plan.disks if planned.reason is not None]
         for level, message in [*((LogLevel.NORMAL, note) for note in plan.notes), *reasons]:
             if message not in self._told:
                 self._told.add(message)
@@ -240,10 +240,10 @@ class FrozenBackup:
         with self.repository.begin_point(self._draft(plan)) as writer:
             for name, content in configuration.files.items():
                 writer.add_file(name, content)
-            for one in plan.disks:
-                writer.save_changed_extents(one.disk.key, known[one.disk.key].extents, one.since)
-            for one in plan.disks:
-                self._write_disk(writer, known[one.disk.key])
+            for planned in plan.disks:
+                writer.save_changed_extents(planned.disk.key, known[planned.disk.key].extents, planned.since)
+            for planned in plan.disks:
+                self._write_disk(writer, known[planned.disk.key])
             self._check_still_frozen()
             release()
             self._context.cancel.check()
@@ -329,7 +329,7 @@ class FrozenBackup:
         self._tell(plan)
         self._context.log.info(messages.WRITING_AGAIN)
         known = self._completed(plan, known)
-        self._context.progress.expect(sum(one.bytes_to_read for one in known.values()))
+        self._context.progress.expect(sum(extents.bytes_to_read for extents in known.values()))
         return plan, known
 
 

@@ -59,25 +59,25 @@ class BackupPlan:
         """Return the plan with one disk read whole, and full when it was the last one with a parent."""
         disks = tuple(
             replace(
-                one,
+                planned,
                 parent=None,
                 since=None,
                 reason=reason,
                 map_trusted=map_trusted,
                 keep_change_id=keep_change_id,
             )
-            if one.disk.key == key
-            else one
-            for one in self.disks
+            if planned.disk.key == key
+            else planned
+            for planned in self.disks
         )
         return _settled(replace(self, disks=disks))
 
     def without_parent(self, kind: MessageKind, **params: object) -> "BackupPlan":
         """Return the plan with every disk read whole, for a reason that takes the disk and ``params``."""
         plan = self
-        for one in self.disks:
-            if not one.whole:
-                plan = plan.with_whole(one.disk.key, kind.fill(disk=one.disk.label, **params))
+        for planned in self.disks:
+            if not planned.whole:
+                plan = plan.with_whole(planned.disk.key, kind.fill(disk=planned.disk.label, **params))
         return plan
 
 
@@ -161,7 +161,7 @@ def _why_not_later(label: str, now: str, then: str) -> Message | None:
 
 
 def _settled(plan: BackupPlan) -> BackupPlan:
-    if plan.parent is None or any(not one.whole for one in plan.disks):
+    if plan.parent is None or any(not planned.whole for planned in plan.disks):
         return plan
     notes = (*plan.notes, messages.ALL_DISKS_WHOLE.fill())
     return replace(plan, kind=BackupKind.FULL, parent=None, notes=notes)

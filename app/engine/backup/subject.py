@@ -101,7 +101,7 @@ class BackupSubject:
 
         A host that is removed and added again gives all its VMs new ids at once.
         """
-        everything = [PresentVm(summary=one) for one in inventory]
+        everything = [PresentVm(summary=vm) for vm in inventory]
         moves: dict[VmId, VmSummary] = {}
         for rule in self._rules.all():
             for vm in rule.vms if rule.platform == request.platform else ():

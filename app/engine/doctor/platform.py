@@ -105,12 +105,12 @@ def privileges(subject: str, hypervisor: Examinable, vm: VmId | None = None) -> 
     except OperationalError as error:
         yield k.of_error(subject, error)
         return
-    missing = [one for one in checks if not one.is_granted]
-    for one in missing:
-        yield _missing_kind(one).about(subject, privilege=one.privilege)
-    if not any(one.for_backup for one in missing):
+    missing = [check for check in checks if not check.is_granted]
+    for check in missing:
+        yield _missing_kind(check).about(subject, privilege=check.privilege)
+    if not any(check.for_backup for check in missing):
         yield k.CanBackUp.about(subject)
-    if not any(one.for_restore for one in missing):
+    if not any(check.for_restore for check in missing):
         yield k.CanRestore.about(subject)
 
 

@@ -48,8 +48,8 @@ def examine_rule(
     try:
         with connect() as hypervisor:
             here = PlatformIdentity(address=address, instance_uuid=hypervisor.facts.instance_uuid)
-            for one in rule.vms:
-                vm_now, findings = examine_identity(hypervisor, one.name, recorded_of(one), here)
+            for protected in rule.vms:
+                vm_now, findings = examine_identity(hypervisor, protected.name, recorded_of(protected), here)
                 found.extend(findings)
                 if vm_now is not None:
                     details.append(vm_now)
@@ -73,9 +73,9 @@ def _surroundings(hypervisor: Hypervisor, details: Sequence[VmDetails], probe: P
         vm = details[0].summary
         yield from privileges(vm.name, hypervisor, vm.id)
     if isinstance(hypervisor, RestoreChoices):
-        wanted = {(one.summary.datacenter_id, name) for one in details for name in one.summary.datastores}
+        wanted = {(vm.summary.datacenter_id, name) for vm in details for name in vm.summary.datastores}
         yield from _datastores(hypervisor, wanted)
-    yield from ports(sorted({one.summary.host for one in details if one.summary.host}), probe)
+    yield from ports(sorted({vm.summary.host for vm in details if vm.summary.host}), probe)
 
 
 # --- VMs -------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def _vm(vm: VmDetails, advanced: AdvancedSettings) -> Iterator[Finding]:
         yield k.DiskLeftOut.about(name, disk=disk.label, reason=disk.unsupported_reason)
     if len(left_out) == len(vm.disks):
         yield k.NothingToBackUp.about(name)
-    others = [one.name for one in vm.snapshots if not one.name.startswith(SNAPSHOT_PREFIX)]
+    others = [snapshot.name for snapshot in vm.snapshots if not snapshot.name.startswith(SNAPSHOT_PREFIX)]
     if others:
         yield k.SnapshotsThere.about(name, count=len(others), names=", ".join(others))
     yield _tracking(vm, advanced)
@@ -143,7 +143,7 @@ def _standby(standby: Standby, details: Iterable[VmDetails]) -> Iterator[Finding
     if health.clock_ahead is not None and differs(health.clock_ahead, None):
         hours = f"{abs(health.clock_ahead.total_seconds()) / 3600:.1f}"
         yield k.StandbyClockDiffers.about(standby.name, hours=hours)
-    needed = sum(disk.capacity_bytes for one in details for disk in one.disks if disk.unsupported_reason is None)
+    needed = sum(disk.capacity_bytes for vm in details for disk in vm.disks if disk.unsupported_reason is None)
     free = health.free_bytes
     if free is None:
         yield k.StandbySpaceUnknown.about(standby.name)

@@ -73,8 +73,8 @@ class KeyStore:
             SecretStoreUnavailable: the secret store cannot be used.
         """
         self.secrets.delete(standby.secret_name)
-        for one in repository_ids:
-            self.secrets.delete(_master_name(one))
+        for repository_id in repository_ids:
+            self.secrets.delete(_master_name(repository_id))
 
     def key_for(self, place: RepositoryPlace, facts: RepositoryFacts) -> RepositoryKey:
         """Return the key that opens an encrypted repository; it was tried.

@@ -140,13 +140,13 @@ class EncryptionService:
             SecretStoreUnavailable: the secret store cannot be used.
         """
         found = self.survey(standby)
-        encrypted = [one for one in found if one.facts.is_encrypted]
+        encrypted = [repository for repository in found if repository.facts.is_encrypted]
         if passphrase is not None:
             self._refuse_plain(standby)
             if not encrypted:
                 return self._with_new_passphrase(standby, passphrase, hide_names=hide_names)
         if encrypted and len(encrypted) == len(found):
-            hides = all(one.facts.hides_names for one in encrypted)
+            hides = all(repository.facts.hides_names for repository in encrypted)
             standby = replace(standby, encryption=EncryptionMode.NAMES if hides else EncryptionMode.CONTENTS)
         if passphrase is not None:
             self._keep(standby, _attempt(encrypted, passphrase))
@@ -155,9 +155,11 @@ class EncryptionService:
     def note(self, standby: Standby) -> None:
         """Remember the encrypted repositories on a standby machine, so that its lock can be told."""
         known = self._standbys.repositories(standby.id)
-        for one in self.survey(standby):
-            if one.facts.is_encrypted and one.place.target_path not in known:
-                self._standbys.note_repository(standby.id, one.place.target_path, one.facts.id, is_encrypted=True)
+        for found in self.survey(standby):
+            if found.facts.is_encrypted and found.place.target_path not in known:
+                self._standbys.note_repository(
+                    standby.id, found.place.target_path, found.facts.id, is_encrypted=True
+                )
 
     def encrypt(self, standby: Standby, passphrase: str, *, hide_names: bool) -> Standby:
         """Encrypt what will be kept on a standby machine that holds nothing yet; return what it is then.
@@ -188,10 +190,10 @@ class EncryptionService:
             SecretStoreUnavailable: the secret store cannot be used.
         """
         elsewhere = {
-            one
+            repository_id
             for other in self._standbys.all()
             if other.id != standby.id
-            for one in self._standbys.repositories(other.id).values()
+            for repository_id in self._standbys.repositories(other.id).values()
         }
         mine = self._standbys.repositories(standby.id)
         encrypted = {mine[path] for path in self._standbys.encrypted_repositories(standby.id)}
@@ -218,7 +220,7 @@ class EncryptionService:
         """
         with self._changing:
             check_root(standby)
-            encrypted = [one for one in self.survey(standby) if one.facts.is_encrypted]
+            encrypted = [repository for repository in self.survey(standby) if repository.facts.is_encrypted]
             if not encrypted:
                 raise NothingToUnlock(name=standby.name)
             attempt = _attempt(encrypted, typed)
@@ -308,12 +310,12 @@ def _attempt(encrypted: list[Found], typed: str) -> Attempt:
     opened: list[tuple[Found, Unlocked]] = []
     locked: list[Found] = []
     learned: list[RepositoryKey] = []
-    for one in encrypted:
-        unlocked = next(_tries(one, [*learned, *keys]), None)
+    for found in encrypted:
+        unlocked = next(_tries(found, [*learned, *keys]), None)
         if unlocked is None:
-            locked.append(one)
+            locked.append(found)
             continue
-        opened.append((one, unlocked))
+        opened.append((found, unlocked))
         if unlocked.seal is not None:
             learned.append(Seals().with_seal(unlocked.seal))
     if not opened:

@@ -67,6 +67,6 @@ class ExportRun:
         return [disk for disk in found if disk is not None]
 
     def _file_name(self, point: RestorePoint, disk: PointDisk) -> str:
-        name = "".join(one if one.isalnum() or one in "-_." else "_" for one in point.facts.name)
+        name = "".join(char if char.isalnum() or char in "-_." else "_" for char in point.facts.name)
         moment = point.created_at.strftime("%Y-%m-%d_%H-%M-%S")
         return f"{name}_{moment}_{disk.key}.{format_of(self._request.image).suffix}"

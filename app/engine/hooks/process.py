@@ -130,8 +130,8 @@ def _signal_all(process: "subprocess.Popen[bytes]", family: list[psutil.Process]
     if sys.platform != "win32":
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL if is_last else signal.SIGTERM)
-    for one in family:
+    for member in family:
         with suppress(psutil.Error):
-            one.kill() if is_last else one.terminate()
+            member.kill() if is_last else member.terminate()
     if sys.platform == "win32" and process.poll() is None:
         process.kill() if is_last else process.terminate()

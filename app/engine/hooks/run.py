@@ -221,7 +221,7 @@ class HookRunner:
     def _log_output(self, outcome: Outcome) -> None:
         lines = [line.rstrip() for line in outcome.output.splitlines() if line.strip()]
         for line in lines[:_MAX_LINES]:
-            self._context.log.info(HOOK_OUTPUT, text="".join(one if one.isprintable() else " " for one in line))
+            self._context.log.info(HOOK_OUTPUT, text="".join(char if char.isprintable() else " " for char in line))
         if outcome.is_cut or len(lines) > _MAX_LINES:
             self._context.log.info(HOOK_OUTPUT_CUT)
 

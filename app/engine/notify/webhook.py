@@ -157,7 +157,7 @@ def _document(notice: Notice) -> dict[str, object]:
         "at": notice.at,
         "title": notice.title,
         "text": notice.text,
-        "failures": [_failure(one) for one in notice.failures],
+        "failures": [_failure(failure) for failure in notice.failures],
     }
     if notice.since is not None:
         document |= {"since": notice.since, "succeeded": notice.succeeded, "failed": notice.failed}

@@ -169,7 +169,7 @@ def recorded_for_backup(
     """
     known = protected or ProtectedVm(vm=vm, name=name)
     base = recorded_protected(known, address)
-    newest = next((one for one in points if one.facts.vm == vm and belongs(one.facts, known)), None)
+    newest = next((point for point in points if point.facts.vm == vm and belongs(point.facts, known)), None)
     if newest is None:
         return base
     seen = recorded_in(newest)

@@ -144,7 +144,7 @@ class RestoreRun:
         else:
             log.info(messages.ORIGINAL_FOUND, name=vm.name, vm=vm.id)
         if vm.id != recorded.id and (
-            found.verdict is Verdict.MOVED or all(one.id != recorded.id for one in inventory)
+            found.verdict is Verdict.MOVED or all(other.id != recorded.id for other in inventory)
         ):
             self._successions.follow_all(self._request.platform, {recorded.id: vm})
 

@@ -76,15 +76,14 @@ class DraftChecker:
             found = policy.policy.problems(self._clock.now().astimezone(self._zone()))
         else:
             found = policy.policy.problems()
-        return tuple(RuleProblemRow(field="policy", code=one.value, value="") for one in dict.fromkeys(found))
+        return tuple(
+            RuleProblemRow(field="policy", code=problem.value, value="") for problem in dict.fromkeys(found)
+        )
 
     def vms_taken(self, platform: PlatformId) -> dict[VmId, str]:
         """Return, for each VM of a platform that is in a rule, the rule's name."""
         return {
-            one.vm: rule.name
-            for rule in self._catalog.rules.all()
-            if rule.platform == platform
-            for one in rule.vms
+            vm.vm: rule.name for rule in self._catalog.rules.all() if rule.platform == platform for vm in rule.vms
         }
 
     def _target_problems(self, draft: RuleDraft) -> list[tuple[RuleProblem, Param]]:
@@ -115,7 +114,7 @@ def rule_of(draft: RuleDraft, rule: RuleId, now: datetime) -> BackupRule:
 
 def chosen_vms(choices: Iterable[VmChoice]) -> tuple[ProtectedVm, ...]:
     """Turn what the operator picked into VMs of a rule, started."""
-    return tuple(ProtectedVm(vm=one.vm, name=one.name) for one in choices)
+    return tuple(ProtectedVm(vm=choice.vm, name=choice.name) for choice in choices)
 
 
 def policy_of(policy: Policy, now: datetime) -> BackupPolicy:
@@ -133,7 +132,7 @@ def draft_of(rule: BackupRule) -> RuleDraft:
         platform=rule.platform,
         standby=rule.standby,
         target_path=rule.target_path or ROOT_SHOWN,
-        vms=tuple(VmChoice(vm=one.vm, name=one.name) for one in rule.vms),
+        vms=tuple(VmChoice(vm=vm.vm, name=vm.name) for vm in rule.vms),
         advanced=rule.advanced,
         policy=shown_policy(rule.policy),
     )

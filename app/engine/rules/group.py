@@ -61,27 +61,27 @@ class GroupRestorer:
             DisksNotHeld: an original has disks that its point does not hold; nothing is queued.
             OperationalError: a restore could not be queued; those before it are.
         """
-        if not group or len({one.vm for one in group}) < len(group):
+        if not group or len({member.vm for member in group}) < len(group):
             raise RequestRefused(detail=GROUP_TWICE)
-        names = {one.vm: one.name for one in members(rule, [one.vm for one in group])}
-        for one in group:
-            self._check(rule, one.vm, one.point, names[one.vm])
+        names = {vm.vm: vm.name for vm in members(rule, [member.vm for member in group])}
+        for member in group:
+            self._check(rule, member.vm, member.point, names[member.vm])
         self._refuse_impossible(rule, group)
         queued = [
             self._factory.task(
                 RestoreSpec(
                     standby=rule.standby,
                     target_path=rule.target_path,
-                    point=one.point,
+                    point=member.point,
                     platform=rule.platform,
-                    target=target_of(OverOriginal(confirmed=one.confirmed)),
+                    target=target_of(OverOriginal(confirmed=member.confirmed)),
                     power_on=power_on,
                     rule=rule.id,
                 )
             )
-            for one in group
+            for member in group
         ]
-        tasks = tuple(self._manager.submit(one) for one in queued)
+        tasks = tuple(self._manager.submit(task) for task in queued)
         log = self._journal.about(rule.name, "rule.group_restore", rule=rule.id)
         log.info(messages.GROUP_RESTORE_BEGUN, vms=", ".join(names.values()))
         return tasks
@@ -98,8 +98,8 @@ class GroupRestorer:
                 self._sessions.connect(rule.platform) as hypervisor,
             ):
                 inventory = hypervisor.list_vms()
-                for one in group:
-                    self._refuse_member(rule, one, repository, hypervisor, inventory)
+                for member in group:
+                    self._refuse_member(rule, member, repository, hypervisor, inventory)
         except _REFUSALS:
             raise
         except OperationalError as error:

@@ -65,7 +65,7 @@ class RetentionService:
         if not decision.remove or self._waits(task, points, len(decision.remove)):
             return
         used = self._used_points()
-        by_id = {one.point.id: one for one in points}
+        by_id = {known.point.id: known for known in points}
         for expired in decision.remove:
             if expired.id in used:
                 task.log.info(messages.POINT_IN_USE, point=expired.id)
@@ -88,7 +88,7 @@ class RetentionService:
         return True
 
     def _used_points(self) -> set[PointId]:
-        return {one.point for one in self._unfinished() if one.point is not None}
+        return {task.point for task in self._unfinished() if task.point is not None}
 
     def preview(
         self, policy: BackupPolicy, days: int, rule: RuleId | None = None, vm: VmId | None = None
@@ -126,9 +126,11 @@ def _day_row(day: PreviewDay, runs: Iterable[PlannedRun], zone: tzinfo) -> Previ
         runs=tuple(_runs_of(day.day, runs, zone)),
         points=tuple(
             PreviewedPoint(
-                id=None if one.id.startswith("planned/") else one.id, created_at=one.created_at, kind=one.kind
+                id=None if point.id.startswith("planned/") else point.id,
+                created_at=point.created_at,
+                kind=point.kind,
             )
-            for one in day.points
+            for point in day.points
         ),
         removed_count=len(day.removed),
     )

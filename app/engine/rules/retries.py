@@ -84,15 +84,15 @@ class Retries:
         """
         chosen = list(vms)
         waiting = self.of_rule(rule.id)
-        names = [one.name for one in chosen if one.vm in waiting]
+        names = [vm.name for vm in chosen if vm.vm in waiting]
         if names:
-            self._catalog.retries.remove(rule.id, [one.vm for one in chosen])
+            self._catalog.retries.remove(rule.id, [vm.vm for vm in chosen])
             log = self._journal.about(rule.name, "rule.schedule", rule=rule.id)
             log.info(messages.RETRY_DROPPED, vms=", ".join(names))
 
     def of_rule(self, rule: RuleId) -> dict[VmId, PendingRetry]:
         """Return the pending retries of a rule, by VM."""
-        return {one.vm: one for one in self._catalog.retries.all() if one.rule == rule}
+        return {retry.vm: retry for retry in self._catalog.retries.all() if retry.rule == rule}
 
 
 class RetryStarter:

@@ -46,12 +46,14 @@ class RuleRuns:
         """Return the tasks of a rule that wait or run, of all its VMs or of some."""
         chosen = None if vms is None else set(vms)
         return [
-            one for one in self._manager.unfinished() if one.rule == rule and (chosen is None or one.vm in chosen)
+            task
+            for task in self._manager.unfinished()
+            if task.rule == rule and (chosen is None or task.vm in chosen)
         ]
 
     def backups(self, rule: RuleId) -> dict[VmId, TaskRecord]:
         """Return the backups of a rule that wait or run, by VM."""
-        return {one.vm: one for one in self.unfinished(rule) if one.kind is TaskKind.BACKUP}
+        return {task.vm: task for task in self.unfinished(rule) if task.kind is TaskKind.BACKUP}
 
     def run_now(self, rule: BackupRule, vms: Iterable[ProtectedVm], kind: BackupKind) -> tuple[TaskId, ...]:
         """Queue backups before what waits; one of this kind that waits already goes before the others instead.
@@ -62,17 +64,17 @@ class RuleRuns:
             CatalogUnavailable: not all could be queued.
         """
         busy, tasks, names = self.backups(rule.id), list[TaskId](), list[str]()
-        for one in vms:
-            waiting = busy.get(one.vm)
+        for vm in vms:
+            waiting = busy.get(vm.vm)
             if waiting is not None and self._manager.is_live(waiting.id):
                 continue
             if waiting is not None and _kind_of(waiting) is kind:
                 if self._manager.promote(waiting.id, RUN_NOW_PRIORITY):
                     tasks.append(waiting.id)
-                    names.append(one.name)
+                    names.append(vm.name)
                 continue
-            tasks.append(self.queue(rule, one, kind, priority=RUN_NOW_PRIORITY))
-            names.append(one.name)
+            tasks.append(self.queue(rule, vm, kind, priority=RUN_NOW_PRIORITY))
+            names.append(vm.name)
         if names:
             log = self._journal.about(rule.name, "rule.run_now", rule=rule.id)
             log.info(messages.RULE_RUN_NOW, kind=kind, vms=", ".join(names))
@@ -87,17 +89,17 @@ class RuleRuns:
         """
         log = self._journal.about(rule.name, "rule.schedule", rule=rule.id)
         busy, begun, skipped = self.backups(rule.id), list[ProtectedVm](), list[ProtectedVm]()
-        for one in vms:
-            if one.vm in busy:
-                log.warning(messages.RULE_RUN_SKIPPED, at=planned, vm=one.name)
-                skipped.append(one)
+        for vm in vms:
+            if vm.vm in busy:
+                log.warning(messages.RULE_RUN_SKIPPED, at=planned, vm=vm.name)
+                skipped.append(vm)
                 continue
             try:
-                self.queue(rule, one, kind)
+                self.queue(rule, vm, kind)
             except OperationalError as error:
-                log.error(messages.RULE_RUN_NOT_QUEUED, vm=one.name, detail=error)
+                log.error(messages.RULE_RUN_NOT_QUEUED, vm=vm.name, detail=error)
             else:
-                begun.append(one)
+                begun.append(vm)
         return begun, skipped
 
     def queue(

@@ -68,7 +68,7 @@ class MaintenanceSchedule:
         for standby, target_path in places_to_collect(self._places(), self._last_collections(now), now):
             yield GarbageSpec(standby=standby, target_path=target_path, priority=MAINTENANCE_PRIORITY)
         watch = self._watch
-        readable = (one for one in self._catalog.points.find() if not watch.is_locked(one.standby))
+        readable = (known for known in self._catalog.points.find() if not watch.is_locked(known.standby))
         point = longest_unverified(readable, now)
         if point is not None:
             yield VerifySpec(
@@ -80,8 +80,8 @@ class MaintenanceSchedule:
 
     def _places(self) -> list[Place]:
         standbys, watch = self._catalog.standbys, self._watch
-        open_ones = [one.id for one in standbys.all() if not watch.is_locked(one.id)]
-        return [(one, path) for one in open_ones for path in sorted(standbys.repositories(one))]
+        open_standbys = [standby.id for standby in standbys.all() if not watch.is_locked(standby.id)]
+        return [(standby, path) for standby in open_standbys for path in sorted(standbys.repositories(standby))]
 
     def _last_collections(self, now: datetime) -> dict[Place, datetime]:
         """Return when garbage was last collected in each repository, or that was tried, as far as is believed."""

@@ -37,17 +37,17 @@ def choose(pending: Iterable[Candidate], running: Collection[Candidate], limits:
     The highest priority goes first, then the one that waited longest; of two that came at once, the one given
     first. A task that has to wait for its VM or its host lets those behind it pass; the global limit stops all.
     """
-    busy_vms = {one.vm for one in running if one.vm is not None}
-    per_host = Counter(one.host for one in running if one.host)
+    busy_vms = {candidate.vm for candidate in running if candidate.vm is not None}
+    per_host = Counter(candidate.host for candidate in running if candidate.host)
     free = limits.max_tasks - len(running)
     chosen: list[TaskId] = []
-    for one in sorted(pending, key=lambda one: (-one.priority, one.queued_at)):
+    for candidate in sorted(pending, key=lambda candidate: (-candidate.priority, candidate.queued_at)):
         if len(chosen) >= free:
             break
-        if one.vm in busy_vms or (one.host and per_host[one.host] >= limits.max_tasks_per_host):
+        if candidate.vm in busy_vms or (candidate.host and per_host[candidate.host] >= limits.max_tasks_per_host):
             continue
-        chosen.append(one.task)
-        per_host[one.host] += 1
-        if one.vm is not None:
-            busy_vms.add(one.vm)
+        chosen.append(candidate.task)
+        per_host[candidate.host] += 1
+        if candidate.vm is not None:
+            busy_vms.add(candidate.vm)
     return chosen
