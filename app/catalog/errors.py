@@ -82,3 +82,14 @@ class CatalogTooOld(OperationalError):
         "No backup data is lost: when platforms and standby machines are registered again, the restore points are "
         "read from the standby paths."
     )
+
+
+class CatalogRowInTheWay(OperationalError):
+    """What was to be stored is there already, in a row that no list shows."""
+
+    code = "catalog.row_in_the_way"
+    message_template = (
+        "{name} cannot be stored: a row of the table {table} in the catalog that cannot be read "
+        "has its name or address."
+    )
+    hint_template = "Start the program once with --catalog restore to take the newest safety copy."

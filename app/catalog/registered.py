@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from app.catalog.database import Database
+from app.catalog.errors import CatalogRowInTheWay
 from app.catalog.tables import platforms, repositories, standbys
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
@@ -114,9 +116,14 @@ class StandbyStore:
 
 
 def _put(connection: sa.Connection, table: sa.Table, key: str, values: dict[str, Any]) -> None:
-    changed = connection.execute(sa.update(table).where(table.c.id == key).values(**values))
-    if not changed.rowcount:
-        connection.execute(sa.insert(table).values(id=key, **values))
+    try:
+        changed = connection.execute(sa.update(table).where(table.c.id == key).values(**values))
+        if not changed.rowcount:
+            connection.execute(sa.insert(table).values(id=key, **values))
+    except (
+        exc.IntegrityError
+    ) as error:  # what is listed was compared before: something is there that is not listed
+        raise CatalogRowInTheWay(name=values["name"], table=table.name) from error
 
 
 def _platform(row: sa.Row[Any]) -> Platform:

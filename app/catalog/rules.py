@@ -42,7 +42,7 @@ class RuleStore:
     def add(self, rule: BackupRule, created_at: datetime, considered_until: datetime) -> None:
         """Remember a new rule, of which runs up to a moment count as dealt with."""
         with self._write() as connection:
-            self._give_way(connection, rule)
+            self._give_way(connection, rule.platform, rule.vms, rule.name)
             connection.execute(
                 sa.insert(rules).values(
                     id=rule.id,
@@ -58,12 +58,13 @@ class RuleStore:
             )
             _insert_vms(connection, rule.id, rule.platform, rule.vms, 0)
 
-    def _give_way(self, connection: sa.Connection, new: BackupRule) -> None:
-        """Let rules that cannot be read give their name and VMs to a new one; nothing else can take them away."""
-        readable = {rule.id for rule in _read(connection, sa.true(), self._database.unreadable)}
-        named = sa.select(rules.c.id).where(rules.c.name == new.name, rules.c.id.not_in(readable))
-        connection.execute(sa.delete(rules).where(rules.c.id.in_(named)))
-        here = (rule_vms.c.platform_id == new.platform) & rule_vms.c.vm.in_([one.vm for one in new.vms])
+    def _give_way(
+        self, connection: sa.Connection, platform: str, vms: Iterable[ProtectedVm], name: str = ""
+    ) -> None:
+        """Let rules that cannot be read give up a name and VMs; nothing else can take these away from them."""
+        readable = [rule.id for rule in _read(connection, sa.true(), self._database.unreadable)]
+        connection.execute(sa.delete(rules).where(rules.c.name == name, rules.c.id.not_in(readable)))
+        here = (rule_vms.c.platform_id == platform) & rule_vms.c.vm.in_([one.vm for one in vms])
         connection.execute(sa.delete(rule_vms).where(here, rule_vms.c.rule_id.not_in(readable)))
 
     def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:
@@ -86,10 +87,12 @@ class RuleStore:
     def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
         """Put VMs behind those of a rule."""
         with self._write() as connection:
+            chosen = list(vms)
             row = connection.execute(sa.select(rules.c.platform_id).where(rules.c.id == rule)).one()
+            self._give_way(connection, row.platform_id, chosen)
             last = sa.select(sa.func.max(rule_vms.c.position)).where(rule_vms.c.rule_id == rule)
             position = connection.execute(last).scalar_one()
-            _insert_vms(connection, rule, row.platform_id, vms, 0 if position is None else position + 1)
+            _insert_vms(connection, rule, row.platform_id, chosen, 0 if position is None else position + 1)
 
     def remove_vms(self, rule: RuleId, vms: Collection[VmId]) -> None:
         """Take VMs out of a rule."""

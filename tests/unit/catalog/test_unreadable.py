@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.catalog import Catalog
+from app.catalog.errors import CatalogRowInTheWay
 from app.catalog.history_tables import log
 from app.catalog.reading import MOST_NOTED
 from app.catalog.tables import metadata, tasks
@@ -275,3 +276,26 @@ def test_a_point_that_is_put_again_is_whole_again(path: Path) -> None:
         assert len(catalog.points.find()) == 1
         catalog.points.put(StandbyId("s1"), "path 1", point(1, vm=VmId("vm-1")))
         assert len(catalog.points.find()) == 2
+
+
+def test_a_rule_that_cannot_be_read_gives_up_its_vms(path: Path) -> None:
+    _damage_first_row(path, "rules", "policy", "{}")
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        (other,) = catalog.rules.all()
+        catalog.rules.add(
+            replace(other, id=RuleId("r3"), name="rule 3", platform=PlatformId("p1"), vms=()), NOON, NOON
+        )
+        catalog.rules.add_vms(RuleId("r3"), [ProtectedVm(vm=VmId("vm-1"), name="web")])
+        catalog.rules.remove(RuleId("r3"))
+        again = replace(other, id=RuleId("r4"), name="rule 1", platform=PlatformId("p1"))
+        catalog.rules.add(again, NOON, NOON)
+        assert catalog.rules.all() == (again, other)
+
+
+def test_a_platform_that_cannot_be_read_is_in_the_way_of_another_of_its_name(path: Path) -> None:
+    _damage_first_row(path, "platforms", "port", "https")
+    with Catalog.open(path, clock=SystemClock()) as catalog:
+        again = replace(PLATFORM, id=PlatformId("p3"), name="platform 1", port=9)
+        with pytest.raises(CatalogRowInTheWay, match="--catalog restore"):
+            catalog.platforms.put(again)
+        assert catalog.platforms.get(again.id) is None
