@@ -143,7 +143,8 @@ class UnreadableRows:
             if (table, key) in self._noted or len(self._noted) >= MOST_NOTED:
                 return
             self._noted.add((table, key))
-            self._new.append(UnreadableRow(table=table, key=key, name=name, reason=reason))
+            # SQLAlchemy's names are strings of a class of its own, which nothing outside can write down.
+            self._new.append(UnreadableRow(table=str(table), key=key, name=name, reason=reason))
         _log.warning("the row %s of the table %s in the catalog cannot be read: %s", key, table, reason)
 
     def take_new(self) -> tuple[UnreadableRow, ...]:

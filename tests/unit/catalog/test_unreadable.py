@@ -217,6 +217,7 @@ def test_a_row_is_named_once_with_its_key_name_and_what_is_wrong(path: Path) -> 
         assert not catalog.tasks.is_known(TaskId("t9"))
         (row,) = catalog.take_unreadable()
         assert (row.table, row.key, row.name) == ("tasks", "t1", "web")
+        assert {type(value) for value in (row.table, row.key, row.name, row.reason)} == {str}
         assert "created_at" in row.reason
         assert "never" in row.reason
         catalog.tasks.find()

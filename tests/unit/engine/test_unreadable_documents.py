@@ -81,6 +81,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
                 failed_task=failed,
             )
         )
+    connection = sqlite3.connect(directory / "catalog.db")
+    connection.execute("UPDATE platform_sightings SET error_code = 'platform.unreachable', error_params = '{}'")
+    connection.commit()
+    connection.close()
     return Site(directory, lab.host, failed, (web, db), rules)
 
 
