@@ -20,7 +20,9 @@ SEVERAL_DATACENTERS: Final = MessageKind(
 NO_SUCH_DATASTORE: Final = MessageKind("vsphere.no_such_datastore", "there is none of that name")
 
 NOTHING_BEFORE: Final = MessageKind("history.nothing_before", "it holds nothing from before {moment} UTC")
-TOO_MANY_EVENTS: Final = MessageKind("history.too_many_events", "it holds more than {count} events of the VM")
+TOO_MANY_EVENTS: Final = MessageKind(
+    "history.too_many_events", "it holds more than {count} {count:event/events} of the VM"
+)
 
 OFF_AGAIN: Final = MessageKind("power.off_again", "it went off again at once")
 ASKS: Final = MessageKind("power.asks", "it asks a question, which only a person can answer: {question}")

@@ -26,9 +26,9 @@ def _texts_in(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield from _call_texts(node)
-        elif isinstance(node, ast.Assign):
-            names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-            if names & _TEMPLATES:
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if {target.id for target in targets if isinstance(target, ast.Name)} & _TEMPLATES:
                 yield from _literal(node.value)
         elif isinstance(node, ast.ClassDef) and "Word" in {
             base.id for base in node.bases if isinstance(base, ast.Name)

@@ -61,7 +61,7 @@ class ClosingQuestion(QObject):
             )
         else:
             text = self.tr(
-                "Other users of the machine can use {count} files and folders or more of the repositories "
+                "Other users of the machine can use {count} or more files and folders of the repositories "
                 "in {path}."
             )
         consequences = [
