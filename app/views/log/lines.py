@@ -79,16 +79,24 @@ def action_text(action: str) -> str:
 
 @cache
 def _templates() -> tuple[str, ...]:
-    """Return every message template that has a translation into any language."""
-    files = sorted(TABLES.glob("*/messages.json"))
+    """Return every template that has a translation into any language, also of what stands inside of messages."""
+    files = sorted(TABLES.glob("*/*.json"))
     return tuple({text for file in files for text in json.loads(file.read_text(encoding="utf-8"))})
 
 
-def reader_words() -> tuple[tuple[str, str], ...]:
-    """Return what the reader sees in place of templates and of codes of actions, for searching and exporting."""
+def reader_words(typed: str = "") -> tuple[tuple[str, str], ...]:
+    """Return what the reader sees in place of templates and of codes of actions, for searching.
+
+    Args:
+        typed: words that are searched for; what has none of them is left out. Empty: everything.
+    """
     words = {text: QCoreApplication.translate("Messages", text) for text in _templates()}
     words.update((code, action_text(code)) for code in _ACTIONS)
-    return tuple(sorted(words.items()))
+    wanted = typed.casefold().split()
+    found = {
+        text: told for text, told in words.items() if not wanted or any(one in told.casefold() for one in wanted)
+    }
+    return tuple(sorted(found.items()))
 
 
 def line_columns(line: Callable[[Row], LogRow], text: Callable[[Row], str]) -> tuple[Column[Row], ...]:

@@ -174,7 +174,7 @@ class LogsPage(Page):
             end=end,
             at_least=self.choices.level,
             text=words,
-            translations=reader_words() if words else (),
+            translations=reader_words(words) if words else (),
         )
 
     def refresh(self) -> None:

@@ -19,37 +19,10 @@ from app.domain.states import BackupKind, TaskKind
 from app.domain.units import filled_if_possible
 from app.engine.doctor.kinds import FindingKind
 from app.views.translation import Language, load_table
+from tests.support.latin import scraps
 from tests.support.screen_texts import screen_texts
 
 CHINESE = load_table(Language.CHINESE)
-FIXED = {
-    *("API", "BIOS", "CBT", "CPU", "CTK", "EFI", "ESXi", "FTP", "HTTP", "HTTPS", "ID", "IOMMU", "IP", "JSON"),
-    *("LAN", "Lan", "Free", "MAC", "NBD", "NFC", "NFS", "NTP", "NVMe", "NVRAM", "NO_PROXY", "OVF", "PATH"),
-    *("PYTHONUTF8", "SAN", "SATA", "SCSI", "SEV", "SHA-256", "SMTP", "SOAP", "SSL", "STANDFAST_HOME", "STARTTLS"),
-    *("Standfast", "TCP", "TLS", "TMPDIR", "TPM", "UEFI", "USB", "UTC", "UTF-8", "UUID", "UID", "Unix", "VDDK"),
-    *("VM", "VMware", "Tools", "VSS", "Windows", "XML", "XFS", "ext4", "vApp", "vCenter", "vSAN", "vSphere"),
-    *("vVol", "vim25", "vmx", "webhook", "multi-writer", "qemu-img", "QEMU", "QCOW2", "raw", "Debian", "Linux"),
-    *("HotAdd", "GNOME", "Keyring", "KWallet", "Credential", "Manager", "D-Bus", "DNS", "CSV", "Ctrl", "Shift"),
-    *("bk_tsk_thd", "i2vp_transbuffer", "secret_store", "keyring", "file", "system.conf", "engine.log", "key"),
-    *("value", "conf", "chmod", "go", "FILE", "uid", "fmask", "dmask", "headless", "standfast", "catalog"),
-    *(
-        "restore",
-        "new",
-        "accept",
-        "debugctl",
-        "VMFS",
-        "RDM",
-        "NVDIMM",
-        "Ops",
-        "Snapshot",
-        "proxy",
-        "https",
-        "http",
-    ),
-}
-"""Latin words that a Chinese operator reads as they are: names of products, protocols, settings and commands."""
-UNITS = {"B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "s", "h", "min"}
-_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 @cache
@@ -60,7 +33,8 @@ def modules() -> tuple[object, ...]:
 
 
 def subclasses(base: type) -> Iterator[type]:
-    for kind in base.__subclasses__():
+    known: list[type] = base.__subclasses__()
+    for kind in known:
         yield kind
         yield from subclasses(kind)
 
@@ -113,11 +87,6 @@ def templates() -> dict[str, str]:
 
 def chinese(template: str) -> str:
     return CHINESE.get(f"Messages|{template}") or CHINESE.get(template) or template
-
-
-def scraps(text: str) -> list[str]:
-    """Return the Latin words of a Chinese sentence that are no fixed term and no unit."""
-    return [one for one in _LATIN.findall(text) if one.rstrip(".-") not in FIXED and one not in UNITS]
 
 
 def without_names(template: str) -> str:
