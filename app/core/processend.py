@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
@@ -24,9 +25,14 @@ def end_process(status: int) -> NoReturn:
     """
     stuck = [one.name for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
     if stuck:
-        _log.warning("ending without threads that hang: %s", ", ".join(sorted(stuck)))
-        _end_now(status)
+        end_without(stuck, status)
     sys.exit(status)
+
+
+def end_without(stuck: Sequence[str], status: int) -> NoReturn:
+    """End this process at once with a status, and say in the log which threads hang."""
+    _log.warning("ending without threads that hang: %s", ", ".join(sorted(stuck)))
+    _end_now(status)
 
 
 def end_at_the_latest(status: int, within_s: float = LAST_MOMENT_S) -> threading.Timer:

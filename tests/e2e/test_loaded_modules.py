@@ -18,6 +18,17 @@ OF_THE_ENGINE = {
     *("app.engine", "app.vsphere", "app.transport", "app.repository", "app.catalog", "app.nbd", "app.secretstore"),
     *("sqlalchemy", "alembic", "pyVmomi", "pyVim", "lmdb", "cryptography", "keyring", "zstandard", "blake3"),
 }
+OF_THE_WINDOW = {
+    *(
+        "app.console",
+        "app.views",
+        "app.models",
+        "app.workers.door",
+        "app.workers.collector",
+        "app.workers.keysheet",
+    ),
+    *("PySide6.QtGui", "PySide6.QtWidgets", "PySide6.QtNetwork", "pyqtgraph", "qasync", "qtawesome", "qtpy"),
+}
 QT = {"PySide6", "shiboken6", "pyqtgraph", "numpy"}
 
 
@@ -66,3 +77,10 @@ def test_debugctl_holds_nothing_of_the_engine_nor_of_qt(home: Path) -> None:
         loaded = loaded_by("tasks", home)
     assert within(loaded, OF_THE_ENGINE | QT) == set()
     assert "app.contract.client" in loaded
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself SIGTERM there")
+def test_a_running_engine_has_the_core_of_qt_and_nothing_of_the_window(home: Path) -> None:
+    loaded = loaded_by("engine", home)
+    assert within(loaded, OF_THE_WINDOW) == set()
+    assert {"PySide6.QtCore", "app.workers.threads", "app.engine.engine"} <= loaded

@@ -1,10 +1,13 @@
 """Programs in processes of their own that write down what they have loaded once they are at work.
 
-``python -m tests.support.loaded_program window|tasks HOME``: prints the names of the modules as JSON.
+``python -m tests.support.loaded_program window|tasks|engine HOME``: prints the names of the modules as JSON.
 """
 
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from app.paths import Folders
@@ -55,6 +58,31 @@ def list_tasks(home: Path) -> set[str]:
     return set(sys.modules)
 
 
+def run_engine(home: Path) -> set[str]:
+    """Run the engine without a window, ask it once, note what is loaded, and end it as a service manager does."""
+    from app.cli.headless.command import run_headless
+    from app.contract.client import RemoteDoor
+    from app.contract.tasks import ListTasks
+
+    loaded: set[str] = set()
+
+    def look() -> None:
+        with RemoteDoor(folders_of(home).data) as door:
+            door.wait_until_connected(60)
+            door.ask(ListTasks())
+        loaded.update(sys.modules)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    sys.stdout, printed = sys.stderr, sys.stdout
+    if run_headless(folders_of(home)):
+        raise SystemExit("the engine did not run")
+    sys.stdout = printed
+    looking.join()
+    return loaded
+
+
 if __name__ == "__main__":
-    work = {"window": show_window, "tasks": list_tasks}[sys.argv[1]]
+    work = {"window": show_window, "tasks": list_tasks, "engine": run_engine}[sys.argv[1]]
     print(json.dumps(sorted(work(Path(sys.argv[2])))))

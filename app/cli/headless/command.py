@@ -4,7 +4,8 @@ import getpass
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from app.contract.overview import ReadOverview
 from app.contract.rules import ListRules
 from app.core.passphrases import passphrase_from
 from app.core.priority import yield_to_others
+from app.core.processend import end_without
 from app.core.streams import FAILED, is_at_terminal, note, say
 from app.domain.catalogs import CatalogChoice
 from app.domain.errors import OperationalError
 from app.engine.engine import Engine
 from app.logs import MIB, ProgramLog
 from app.paths import Folders
+from app.workers.threads import QtTaskRunner
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +158,7 @@ def _serve(
     on_wish: Callable[[], object],
 ) -> None:
     secrets = open_secrets(installation, ask_passphrase)
-    with EngineHost.open(installation, secrets=secrets) as host:
+    with _task_runner() as runner, EngineHost.open(installation, secrets=secrets, runner=runner) as host:
         host.let_others_in()
         _log.info("Standfast %s runs without a window", __version__)
         ready(installation)
@@ -167,6 +170,18 @@ def _serve(
         _log.info("ending because of %s", wish.name)
         tell_service_manager("STOPPING=1\nSTATUS=Stopping tasks and cleaning up")
     _log.info("ended")
+
+
+@contextmanager
+def _task_runner() -> Iterator[QtTaskRunner]:
+    """Give the runner of the engine's tasks; a task that hangs at the end of the block ends the process."""
+    runner = QtTaskRunner()
+    try:
+        yield runner
+    finally:
+        stuck = runner.close()
+        if stuck:  # Qt aborts a process that lets go of a QThread that runs
+            end_without(stuck, 0)
 
 
 def _warm_up(engine: Engine) -> None:

@@ -1,26 +1,53 @@
-"""The system's wish that the program shall end."""
+"""The system's wish that the program ends, as the end of Qt's event loop on the main thread."""
 
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-_LOOK_S = 0.5
-"""On Windows a waiting main thread does not see a signal before it looks up."""
+from PySide6.QtCore import QCoreApplication, QObject, QSocketNotifier, Qt, Signal, Slot
+
+_SIGNALS_AT_ONCE = 64
+
+
+class _Waking(QObject):
+    """Ends the event loop from any thread, and lets the interpreter see signals while the loop waits."""
+
+    named = Signal()
+
+    def __init__(self, woken: socket.socket) -> None:
+        super().__init__()
+        self._woken = woken
+        self._notifier = QSocketNotifier(woken.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._on_woken)
+        self.named.connect(self._on_named, Qt.ConnectionType.QueuedConnection)
+
+    @Slot()
+    def _on_woken(self) -> None:
+        # The interpreter carries out the handlers of signals before the next line of Python: that is all it takes.
+        with suppress(BlockingIOError):
+            self._woken.recv(_SIGNALS_AT_ONCE)
+
+    @Slot()
+    def _on_named(self) -> None:
+        QCoreApplication.exit()
 
 
 class EndWish:
     """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break; or by whoever started this program. Thread: any."""
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    def __init__(self, waking: _Waking) -> None:
         self.name = ""
+        self._lock = threading.RLock()  # a signal may come while the main thread holds it
+        self._waking: _Waking | None = waking
 
     def wait(self) -> None:
-        """Wait until the program shall end."""
-        while not self._event.wait(_LOOK_S):
-            pass
+        """Run the event loop until the program is to end. Thread: main."""
+        if not self.name:
+            QCoreApplication.exec()
 
     def note(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal; called by the interpreter on the main thread."""
@@ -29,19 +56,38 @@ class EndWish:
     def name_it(self, name: str) -> None:
         """Set it, and say whose wish it is."""
         self.name = name
-        self._event.set()
+        with self._lock:
+            if self._waking is not None:
+                self._waking.named.emit()
+
+    def forget_loop(self) -> None:
+        """Let go of what belongs to Qt: other threads may hold this object longer than there is a loop."""
+        with self._lock:
+            self._waking = None
 
 
 @contextmanager
 def end_wish() -> Iterator[EndWish]:
-    """Listen to the signals that end a program, and give back who listened before."""
-    wish = EndWish()
-    kinds = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGBREAK"):
-        kinds.append(signal.SIGBREAK)
-    before = {kind: signal.signal(kind, wish.note) for kind in kinds}
-    try:
-        yield wish
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+    """Make the event loop of a program without a window, and listen to the signals that end it.
+
+    Afterwards those who listened before do so again. Thread: main.
+    """
+    application = QCoreApplication.instance() or QCoreApplication(sys.argv[:1])
+    woken, waker = socket.socketpair()
+    with woken, waker:
+        for end in (woken, waker):
+            end.settimeout(0)
+        wish = EndWish(_Waking(woken))
+        kinds = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGBREAK"):
+            kinds.append(signal.SIGBREAK)
+        before = {kind: signal.signal(kind, wish.note) for kind in kinds}
+        woken_before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        try:
+            yield wish
+        finally:
+            signal.set_wakeup_fd(woken_before)
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+            wish.forget_loop()
+    del application

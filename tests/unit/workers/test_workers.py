@@ -3,12 +3,14 @@ import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from PySide6.QtCore import QCoreApplication, QObject, QThread
 from pytestqt.qtbot import QtBot
 
 from app.core.bus import EventBus
 from app.domain.errors import LoginRefused
 from app.domain.events import Event
+from app.workers import threads
 from app.workers.asker import Asker, Bug, Failure, _Answer, _Call
 from app.workers.pump import EventPump
 from app.workers.threads import QtTaskRunner
@@ -183,3 +185,43 @@ def test_waiting_for_tasks_ends_with_its_time(qtbot: QtBot, log_guard: LogGuard)
     assert not runner.join(0.05)
     may_end.set()
     assert runner.join(10)
+    assert runner.close() == ()
+
+
+def test_threads_are_let_go_of_on_the_thread_of_the_loop(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended_on: list[int] = []
+
+    class Watched(threads.WorkThread):
+        def __init__(self, name: str, work: Callable[[], None]) -> None:
+            super().__init__(name, work)
+            weakref.finalize(self, lambda: ended_on.append(threading.get_ident()))
+
+    monkeypatch.setattr(threads, "WorkThread", Watched)
+    runner = QtTaskRunner()
+
+    def start_one_after_the_other() -> None:
+        for number in range(20):
+            done = threading.Event()
+            runner.start(f"task {number}", done.set)
+            assert done.wait(10)
+
+    starting = threading.Thread(target=start_one_after_the_other)
+    starting.start()
+    starting.join()
+    assert ended_on == []
+    qtbot.waitUntil(lambda: len(ended_on) == 20)
+    assert set(ended_on) == {threading.get_ident()}
+    assert runner.close() == ()
+
+
+def test_a_runner_names_what_still_runs_when_it_is_closed(qtbot: QtBot) -> None:
+    runner, may_end = QtTaskRunner(), threading.Event()
+
+    def work() -> None:
+        may_end.wait(10)
+
+    runner.start("stubborn", work)
+    assert runner.close() == ("stubborn",)
+    may_end.set()
+    assert runner.join(10)
+    assert runner.close() == ()

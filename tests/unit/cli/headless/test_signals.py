@@ -1,0 +1,57 @@
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from app.cli.headless.signals import EndWish, end_wish
+
+PATIENCE_MS = 20_000
+
+
+def wait(wish: EndWish, cause: Callable[[], None]) -> None:
+    """Let something happen while the loop runs, and wait for the wish."""
+    QTimer.singleShot(0, cause)
+    guard = QTimer()
+    guard.setSingleShot(True)
+    guard.timeout.connect(QApplication.exit)
+    guard.start(PATIENCE_MS)
+    wish.wait()
+    assert guard.isActive(), "nothing ended the loop"
+    guard.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself SIGTERM there")
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_loop(qapp: QApplication, kind: signal.Signals) -> None:
+    before = signal.getsignal(kind)
+    with end_wish() as wish:
+        # From another thread: the loop sleeps in the system when the signal comes.
+        wait(wish, threading.Timer(0.05, lambda: os.kill(os.getpid(), kind)).start)
+        assert wish.name == kind.name
+    assert signal.getsignal(kind) is before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_another_thread_ends_the_loop(qapp: QApplication) -> None:
+    with end_wish() as wish:
+        wait(wish, threading.Timer(0.05, lambda: wish.name_it("the end of its parent")).start)
+        assert wish.name == "the end of its parent"
+
+
+def test_a_wish_that_was_there_before_the_loop_is_not_waited_for(qapp: QApplication) -> None:
+    with end_wish() as wish:
+        wish.name_it("an early one")
+        wish.wait()
+
+
+def test_a_wish_after_the_end_does_nothing(qapp: QApplication) -> None:
+    with end_wish() as wish:
+        pass
+    thread = threading.Thread(target=lambda: wish.name_it("too late"))
+    thread.start()
+    thread.join()
+    assert wish.name == "too late"
