@@ -5,12 +5,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Self
 
-import app.transport.messages
-import app.vsphere.messages
 from app.bootstrap.installation import CATALOG_FILE, Installation, take_engine_lock
+from app.bootstrap.texts import log_texts
 from app.catalog import Catalog, CatalogCopier, CatalogGuard
 from app.config import ConfigUnwritable, Settings, load_settings, save_settings
 from app.core.clock import Clock, SystemClock
@@ -23,7 +21,6 @@ from app.domain.reasons import reason_of
 from app.domain.standbys import RepositoryPlace
 from app.engine.door.server import DoorServer
 from app.engine.engine import Engine
-from app.engine.messages import kinds_in
 from app.engine.ports import RepositoryOpener, TaskRunner
 from app.engine.program.limits import KeepLimits
 from app.engine.settings import EngineSettings
@@ -40,11 +37,6 @@ _DOOR_CLOSE_S = 1.0
 """How long the answers that are under way may take when the engine has ended."""
 LOCATORS_FOLDER = "locators"
 MIB = 1024 * 1024
-
-_MESSAGE_MODULES: tuple[ModuleType, ...] = (
-    app.transport.messages,
-    app.vsphere.messages,
-)
 
 
 def open_secrets(installation: Installation, ask_passphrase: Callable[[], str | None]) -> SecretStore:
@@ -121,7 +113,7 @@ class EngineHost:
                 runner=runner,
                 clock=ticking,
                 settings=settings,
-                kinds=kinds_in(*_MESSAGE_MODULES),
+                texts=log_texts(),
                 keep_limits=limit_keeper(installation, transports),
             )
             engine.start()

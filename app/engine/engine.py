@@ -1,7 +1,7 @@
 """The engine as one object: commands in, answers and events out."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import tzinfo
 from functools import partial
 from typing import TypeVar, cast
@@ -13,10 +13,9 @@ from app.core.clock import Clock
 from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
 from app.core.zones import local_zone
-from app.domain.messages import MessageKind
 from app.engine.assembly.handlers import build_handlers
 from app.engine.assembly.rules import build_rules
-from app.engine.assembly.services import build_services, message_texts
+from app.engine.assembly.services import build_services
 from app.engine.assembly.tasks import (
     build_crash_recovery,
     build_execution,
@@ -29,6 +28,7 @@ from app.engine.export.offers import OfferHandlers
 from app.engine.handlers import Request, handler_table
 from app.engine.history.messages import PROGRAM_ENDED, PROGRAM_STARTED
 from app.engine.history.recorder import Recorder
+from app.engine.messages import MessageCatalogue
 from app.engine.notify.service import Notifier
 from app.engine.notify.settings import NotificationSettingsStore
 from app.engine.notify.sinks import Trust, system_trust
@@ -77,7 +77,7 @@ class Engine:
         runner: TaskRunner,
         clock: Clock,
         settings: EngineSettings | None = None,
-        kinds: Iterable[MessageKind] = (),
+        texts: MessageCatalogue,
         chance: random.Random | None = None,
         trust: Trust = system_trust,
         zone: Callable[[], tzinfo] = local_zone,
@@ -96,7 +96,7 @@ class Engine:
             runner: gives tasks their threads.
             clock: the time.
             settings: limits, times and sizes.
-            kinds: message kinds of the other layers, for the English text of log lines.
+            texts: the English text of log lines.
             chance: draws the samples of the audit; by default the operating system's randomness.
             trust: decides which servers notifications are sent to.
             zone: returns the operator's time zone as it is set now.
@@ -149,7 +149,7 @@ class Engine:
             recorder=self.recorder,
             offers=self.offers,
             notifications=notifications,
-            texts=message_texts(kinds),
+            texts=texts,
             keep_limits=keep_limits,
             probe=probe,
         )

@@ -1,7 +1,6 @@
 """What the engine writes to the operator's log."""
 
 from collections.abc import Iterable, Mapping
-from types import ModuleType
 
 from app.domain.messages import MessageKind, Params, sentence_if_possible
 
@@ -384,8 +383,3 @@ class MessageCatalogue:
         if template is None:
             template = " ".join([code, *(f"{name}={{{name}}}" for name, _ in params)])
         return sentence_if_possible(template, params)
-
-
-def kinds_in(*modules: ModuleType) -> tuple[MessageKind, ...]:
-    """Return the message kinds that modules declare as constants."""
-    return tuple(value for module in modules for value in vars(module).values() if isinstance(value, MessageKind))

@@ -9,6 +9,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Self
 
+from app.bootstrap.texts import log_texts
 from app.catalog import Catalog
 from app.contract.platforms import RegisterPlatform
 from app.contract.points import ListPoints, StartVerify
@@ -91,6 +92,7 @@ class EngineLab:
             runner=self.runner,
             clock=self.clock,
             settings=settings,
+            texts=log_texts(),
             chance=random.Random(seed),
             zone=zone,
         )

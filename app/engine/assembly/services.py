@@ -1,6 +1,6 @@
 """What the parts of an engine share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from functools import partial
@@ -10,16 +10,9 @@ from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.hypervisor import HypervisorFactory
 from app.domain.clocks import ClockDoubtKind
-from app.domain.messages import MessageKind
 from app.domain.standbys import Standby
-from app.engine import messages
 from app.engine.encryption.keystore import KeyStore
-from app.engine.export import messages as export_messages
-from app.engine.history import messages as history_messages
-from app.engine.hooks import run as hook_messages
 from app.engine.log.journal import Journal
-from app.engine.messages import MessageCatalogue, kinds_in
-from app.engine.notify import messages as notify_messages
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import Sightings
 from app.engine.platforms.succession import Successions
@@ -99,9 +92,3 @@ def build_services(
 
 def _note_standby_clock(clock_watch: ClockWatch, standby: Standby, ahead: timedelta) -> None:
     clock_watch.note_other(ClockDoubtKind.STANDBY, standby.id, standby.name, ahead)
-
-
-def message_texts(kinds: Iterable[MessageKind]) -> MessageCatalogue:
-    """Return the English text of log lines: the engine's own, and the kinds of other layers."""
-    own = kinds_in(messages, history_messages, hook_messages, notify_messages, export_messages)
-    return MessageCatalogue([*own, *kinds])

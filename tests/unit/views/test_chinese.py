@@ -13,6 +13,7 @@ from functools import cache
 import pytest
 
 import app
+from app.bootstrap.texts import log_texts
 from app.domain.errors import OperationalError
 from app.domain.messages import Message, MessageKind, Sayable, Word, sentence
 from app.domain.states import BackupKind, TaskKind
@@ -116,6 +117,15 @@ def test_every_kind_of_message_and_every_enum_is_found() -> None:
         "MapSource",
     }
     assert len(codes) > 500
+
+
+def test_every_kind_of_log_line_is_in_the_catalogue_of_the_engine() -> None:
+    known = log_texts().templates
+    for module in modules():
+        name = str(vars(module)["__name__"])
+        if name.endswith(".messages") and name != "app.domain.messages":
+            for kind in vars(module).values():
+                assert not isinstance(kind, MessageKind) or known.get(kind.code) == kind.template, kind
 
 
 def test_every_kind_has_a_code_of_its_own() -> None:
