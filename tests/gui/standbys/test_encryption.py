@@ -194,7 +194,7 @@ def test_the_dialog_offers_what_makes_sense(dialog_of: Callable[[EncryptionRow],
     assert offered(dialog_of(DESCRIBED)) == ["Change passphrase…", "Make a recovery key…"]
     assert offered(dialog_of(with_key))[-1] == "Revoke recovery keys…"
     mixed = replace(with_key, repositories=(*with_key.repositories, replace(OPEN_REPOSITORY, target_path="b")))
-    assert "1 repositories have no recovery key" in dialog_of(mixed).text.text()
+    assert "1 repository has no recovery key" in dialog_of(mixed).text.text()
 
 
 def test_the_passphrase_is_changed(
