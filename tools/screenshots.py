@@ -31,8 +31,8 @@ from app.views.frame.shell import Shell
 from app.views.restore.dialog import RestoreDialog
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
-from app.workers.door import DoorClient
 from app.workers.threads import QtTaskRunner
+from tests.support.local_line import LocalClient
 from tools.pictures import save_picture
 from tools.scenes import Set, close_dialogs, scenes
 from tools.stage import MIB, RULES, ShiftedClock, Stage, let_live, open_stage, stage_spec, wait_for
@@ -75,7 +75,7 @@ def _choose_font(language: Language) -> None:
 
 def _take_all(stage: Stage, clock: ShiftedClock, folder: Path, wanted: frozenset[str]) -> None:
     rules = _make_history(stage, clock)
-    with _window(stage, DoorClient(stage.engine)) as (shell, console, theme, languages):
+    with _window(stage, LocalClient(stage.engine)) as (shell, console, theme, languages):
         on = Set(stage, rules, shell, console)
         _restore_one(on)
         for step in range(20_000):
@@ -104,7 +104,7 @@ def _save(widget: QWidget, folder: Path, name: str, language: Language, colours:
 
 @contextmanager
 def _window(
-    stage: Stage, client: DoorClient, name: str = "window"
+    stage: Stage, client: LocalClient, name: str = "window"
 ) -> Iterator[tuple[Shell, Console, ThemeSwitch, LanguageSwitch]]:
     application = application_object(sys.argv[:1])
     memory = Memory(stage.installation.folders.local / f"{name}.ini")
@@ -206,7 +206,7 @@ def _take_welcome(stage: Stage, folder: Path, language: Language, colours: Theme
         secrets = EncryptedFileSecretStore(installation.folders.data / "secrets", lambda: "a long passphrase")
         with (
             EngineHost.open(installation, secrets=secrets, runner=QtTaskRunner()) as host,
-            _window(stage, DoorClient(host.engine), "welcome") as (shell, _, theme, languages),
+            _window(stage, LocalClient(host.engine), "welcome") as (shell, _, theme, languages),
         ):
             theme.choose(colours)
             languages.choose(language)

@@ -22,10 +22,22 @@ class OpenDoor:
         is_ours: whether the engine was started for this door, and ends with it.
     """
 
-    def __init__(self, door: Door, close: Callable[[], None], *, is_ours: bool = False) -> None:
+    def __init__(
+        self,
+        door: Door,
+        close: Callable[[], None],
+        *,
+        is_ours: bool = False,
+        hang_up: Callable[[], None] = lambda: None,
+    ) -> None:
         self.door = door
         self.is_ours = is_ours
         self._close = close
+        self._hang_up = hang_up
+
+    def hang_up(self) -> None:
+        """End the connection to an engine in another process, for those who have another; the engine goes on."""
+        self._hang_up()
 
     def close(self) -> None:
         """End the engine when it is ours, else the connection to it."""
@@ -78,4 +90,4 @@ def start_or_attach(
             remote.close()
             raise
         else:
-            return OpenDoor(remote, remote.close)
+            return OpenDoor(remote, remote.close, hang_up=remote.close)

@@ -18,6 +18,7 @@ from app.catalog.errors import CatalogDamaged, CatalogUnavailable
 from app.catalog.migrations import migrate
 from app.catalog.reading import UnreadableRows
 from app.catalog.reasons import NOT_WHOLE, database_reason
+from app.core.cancel import stop_wish
 from app.core.privatefiles import create_private, make_private_folders, take_from_others, touch_private
 from app.domain.reasons import reason_of
 
@@ -27,6 +28,8 @@ CHECK_EVERY_S = 7 * 24 * 3600.0
 """A large file that was found whole is not looked through again for so long."""
 BUSY_TIMEOUT_S = 20.0
 """How long a statement waits for another process that holds the database."""
+_STEPS_PER_LOOK = 10_000
+"""Of SQLite's virtual machine, between two looks whether a query is still wanted; well below a millisecond."""
 
 _DAMAGE_SIGNS = ("malformed", "not a database", "disk image", "file is encrypted")
 
@@ -113,14 +116,33 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Give a connection whose statements see one commit.
+        """Give a connection whose statements see one commit; a query that nobody waits for any more ends there.
 
         Raises:
+            TaskCancelled: nobody waits for it any more.
             CatalogDamaged: the file is not a whole database.
             CatalogUnavailable: it cannot be read.
         """
-        with self._our_errors(), self.engine.connect() as connection:
+        with self._our_errors(), self.engine.connect() as connection, self._stoppable(connection):
             yield connection
+
+    @contextmanager
+    def _stoppable(self, connection: sa.Connection) -> Iterator[None]:
+        wish = stop_wish()
+        if wish is None or self.engine.dialect.name != "sqlite":
+            yield
+            return
+        wish.check()
+        sqlite = connection.connection.driver_connection
+        assert isinstance(sqlite, sqlite3.Connection)
+        sqlite.set_progress_handler(lambda: wish.is_cancelled, _STEPS_PER_LOOK)
+        try:
+            yield
+        except exc.OperationalError:
+            wish.check()
+            raise
+        finally:
+            sqlite.set_progress_handler(None, 0)
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

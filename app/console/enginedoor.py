@@ -70,7 +70,7 @@ def open_engine(installation: Installation, questions: Questions) -> OpenDoor:
         except BaseException:
             close()
             raise
-        return OpenDoor(remote, close, is_ours=True)
+        return OpenDoor(remote, close, is_ours=True, hang_up=remote.close)
 
     return start_or_attach(installation, start_child)
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
@@ -23,7 +23,8 @@ from app.console.errors import StartFailed
 from app.console.pages import make_pages
 from app.console.questions import NoSecretStore, StartGivenUp, StartQuestions
 from app.console.service import ProgramService
-from app.contract.client import RemoteDoor
+from app.contract.asyncclient import AsyncDoor
+from app.contract.client import RemoteDoor, attach
 from app.contract.door import Door
 from app.contract.limits import ChangeLimits
 from app.contract.platforms import ListPlatforms, UpdatePlatform
@@ -43,6 +44,7 @@ from app.views.widgets.plain import message_box
 from app.views.words import error_details, error_hint, error_message
 from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
+from app.workers.loop import asyncio_in_qt, run_here
 
 _log = logging.getLogger(__name__)
 
@@ -160,16 +162,19 @@ def _run(installation: Installation, parts: _WindowParts, *, minimized: bool, ha
     with ExitStack() as ending:
         demo = DemoPlatform(installation.folders.data / DEMO_FOLDER)
         ending.callback(demo.stop)  # last: what ends before it removes its snapshots there
+        ending.enter_context(asyncio_in_qt(parts.application))
         opened = open_engine(installation, StartQuestions(installation))
         ending.callback(_close_slowly, opened)
-        client = DoorClient(opened.door)
-        ending.callback(client.close)
+        client = ending.enter_context(client_of(installation.folders, opened))
         # What the operator chose while the keyring failed is in the file now.
         current = Installation.find(installation.folders)
         service = ProgramService(
-            current, demo, engine_is_elsewhere=not opened.is_ours, put_in_force=partial(_put_in_force, opened)
+            current,
+            demo,
+            engine_is_elsewhere=not opened.is_ours,
+            put_in_force=partial(_put_in_force, installation.folders),
         )
-        resume_demo(demo, opened.door)
+        resume_demo(demo, partial(attach, installation.folders.data))
         console = Console(client, parts.memory, parts.theme)
         shell = Shell(
             console,
@@ -187,30 +192,62 @@ def _run(installation: Installation, parts: _WindowParts, *, minimized: bool, ha
             parts.application.exec()
 
 
-def _put_in_force(opened: OpenDoor, limits: TaskLimits) -> bool:
-    command = ChangeLimits(max_tasks=limits.tasks, transfer_buffer_mib=limits.buffer_mb)
-    opened.door.execute(command)
+@contextmanager
+def client_of(folders: Folders, opened: OpenDoor) -> Iterator[DoorClient]:
+    """Give the window's way to the engine, and hang up what the engine was opened through.
+
+    Thread: GUI, inside :func:`app.workers.loop.asyncio_in_qt`.
+
+    Raises:
+        EngineAway: the engine went as soon as it was there.
+    """
+    line = AsyncDoor(folders.data)
+    try:
+        run_here(line.wait_until_connected(DOOR_PATIENCE_S))
+        opened.hang_up()
+        client = DoorClient(line)
+        try:
+            yield client
+        finally:
+            client.close()
+    finally:
+        line.close()
+        run_here(line.wait_closed())
+
+
+def _put_in_force(folders: Folders, limits: TaskLimits) -> bool:
+    # On a thread that waits: it has a connection of its own.
+    with attach(folders.data) as door:
+        door.execute(ChangeLimits(max_tasks=limits.tasks, transfer_buffer_mib=limits.buffer_mb))
     return True
 
 
-def resume_demo(demo: DemoPlatform, door: Door) -> threading.Thread | None:
-    """Start the demo platform again in the background when an earlier run used it; None when none did."""
+def resume_demo(
+    demo: DemoPlatform, open_door: Callable[[], AbstractContextManager[Door]]
+) -> threading.Thread | None:
+    """Start the demo platform again in the background when an earlier run used it; None when none did.
+
+    Args:
+        demo: the demo platform.
+        open_door: opens the way to the engine for the thread that starts it.
+    """
     if not demo.was_used():
         return None
 
     def resume() -> None:
         try:
             access = demo.start()
-            for platform in door.ask(ListPlatforms()):
-                if (platform.address, platform.port) == (access.address, access.port):
-                    command = UpdatePlatform(
-                        platform=platform.id,
-                        name=platform.name,
-                        user=access.user,
-                        password=access.password,
-                        thumbprint_sha256=access.thumbprint_sha256,
-                    )
-                    door.execute(command)
+            with open_door() as door:
+                for platform in door.ask(ListPlatforms()):
+                    if (platform.address, platform.port) == (access.address, access.port):
+                        command = UpdatePlatform(
+                            platform=platform.id,
+                            name=platform.name,
+                            user=access.user,
+                            password=access.password,
+                            thumbprint_sha256=access.thumbprint_sha256,
+                        )
+                        door.execute(command)
         except OperationalError as error:
             _log.warning("the demo platform could not be started again: %s", error)
 

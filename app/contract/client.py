@@ -41,8 +41,8 @@ CONNECT_S = 5.0
 PING_S = 5.0
 SILENCE_S = 15.0
 """An engine that does not answer pings for so long is away."""
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 2.0
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
 _MAX_WAITING_EVENTS = 10_000
 
 Listener = Callable[[Event], None]
@@ -53,13 +53,13 @@ class _Call:
 
     def __init__(self) -> None:
         self._done = threading.Event()
-        self._reply: bytes | None = None
+        self._reply: bytes | bytearray | None = None
 
-    def answer(self, reply: bytes | None) -> None:
+    def answer(self, reply: bytes | bytearray | None) -> None:
         self._reply = reply
         self._done.set()
 
-    def wait(self) -> bytes | None:
+    def wait(self) -> bytes | bytearray | None:
         """Wait for the reply; None when the connection was lost first."""
         self._done.wait()
         return self._reply
@@ -272,7 +272,7 @@ class RemoteDoor:
     # --- keeping the connection --------------------------------------------------------------------------------
 
     def _keep(self) -> None:
-        pause_s = _FIRST_PAUSE_S
+        pause_s = FIRST_PAUSE_S
         while not self._closing:
             link = self._connected()
             if link is None:
@@ -280,9 +280,9 @@ class RemoteDoor:
                 with self._changed:
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._closing, pause_s)
-                pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+                pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
                 continue
-            pause_s = _FIRST_PAUSE_S
+            pause_s = FIRST_PAUSE_S
             try:
                 self._note_found(link)
                 self._receive_all(link)
@@ -376,7 +376,7 @@ class RemoteDoor:
         # Waits for slow listeners, but not for ever: the program may be ending.
         while not self._closing:
             try:
-                self._events.put(event, timeout=_FIRST_PAUSE_S)
+                self._events.put(event, timeout=FIRST_PAUSE_S)
             except queue.Full:
                 continue
             return

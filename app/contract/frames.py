@@ -3,6 +3,7 @@
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -29,6 +30,8 @@ class Kind(IntEnum):
     EVENT = 8
     PING = 9
     PONG = 10
+    CANCEL = 11
+    """The caller has no use for the answer to a query any more; a reply comes all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Frame:
     """One frame; ``number`` joins a reply to its request and is 0 elsewhere."""
 
     kind: Kind
-    payload: bytes = b""
+    payload: bytes | bytearray = b""
     number: int = 0
 
 
@@ -76,14 +79,23 @@ def receive_frame(connection: socket.socket, *, most_bytes: int) -> Frame:
         raise Ended
     deadline = time.monotonic() + FRAME_DEADLINE_S
     header = first + _receive_exactly(connection, _HEADER.size - len(first), deadline)
+    length, kind, number = _read_header(header, most_bytes)
+    return Frame(kind, _receive_exactly(connection, length, deadline), number)
+
+
+def _read_header(header: bytes, most_bytes: int) -> tuple[int, Kind, int]:
+    """Return length, kind and number.
+
+    Raises:
+        BadFrame: it is none, or the frame is too long.
+    """
     length, kind, number = _HEADER.unpack(header)
     if length > most_bytes:
         raise BadFrame(f"a frame of {length} bytes; {most_bytes} are allowed")
     try:
-        known = Kind(kind)
+        return length, Kind(kind), number
     except ValueError:
         raise BadFrame(f"a frame of the unknown kind {kind}") from None
-    return Frame(known, _receive_exactly(connection, length, deadline), number)
 
 
 def _receive_exactly(connection: socket.socket, length: int, deadline: float) -> bytes:
@@ -102,3 +114,52 @@ def _receive_exactly(connection: socket.socket, length: int, deadline: float) ->
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
+
+
+class FrameReader:
+    """Cuts what comes over a stream into frames, for callers that do not wait on a socket.
+
+    Memory grows with what really came, whatever length a header claims. Thread: one at a time.
+
+    Attributes:
+        most_bytes: How long a frame may be; may be changed between two frames.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._header = bytearray()
+        self._expected: tuple[int, Kind, int] | None = None
+        self._payload = bytearray()
+
+    @property
+    def is_within_frame(self) -> bool:
+        """Tell whether a frame has begun and not ended."""
+        return bool(self._header)
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take what came next, and yield the frames that are whole with it.
+
+        Raises:
+            BadFrame: it is no frame, or a longer one than allowed.
+        """
+        at = 0
+        while True:
+            at += self._fill(self._header, _HEADER.size, data, at)
+            if len(self._header) < _HEADER.size:
+                return
+            if self._expected is None:
+                self._expected = _read_header(bytes(self._header), self.most_bytes)
+            length, kind, number = self._expected
+            at += self._fill(self._payload, length, data, at)
+            if len(self._payload) < length:
+                return
+            frame = Frame(kind, self._payload, number)
+            self._header, self._expected, self._payload = bytearray(), None, bytearray()
+            yield frame
+
+    @staticmethod
+    def _fill(part: bytearray, length: int, data: bytes, at: int) -> int:
+        wanted = min(length - len(part), len(data) - at)
+        if wanted > 0:
+            part += memoryview(data)[at : at + wanted]
+        return wanted

@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 import socket
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -63,24 +64,46 @@ class Engine:
     pid: int
 
 
+Greeting = Generator[Frame, Frame, Engine]
+"""Gives the frames to send, is given those that come, and returns what was learnt of the engine."""
+
+
+def greeting(secret: bytes) -> Greeting:
+    """Return the client's part, step by step, whatever carries the frames.
+
+    Raises:
+        Stranger: there is somebody else than the engine.
+        OtherVersion: the engine is another version.
+    """
+    hello = _Hello(PROTOCOL, __version__, secrets.token_bytes(_NONCE_BYTES))
+    answer = yield Frame(Kind.HELLO, msgspec.json.encode(hello))
+    challenge = _read(answer, Kind.CHALLENGE, _Challenge)
+    if not hmac.compare_digest(challenge.proof, _proof(secret, b"engine", hello.nonce, challenge.nonce)):
+        raise Stranger("the other side does not know the secret of the engine")
+    if (challenge.protocol, challenge.version) != (PROTOCOL, __version__):
+        raise OtherVersion(challenge.version)
+    proof = _Proof(_proof(secret, b"caller", hello.nonce, challenge.nonce))
+    answer = yield Frame(Kind.PROOF, msgspec.json.encode(proof))
+    return Engine(_read(answer, Kind.WELCOME, _Welcome).pid)
+
+
 def greet(connection: socket.socket, secret: bytes) -> Engine:
-    """Do the client's part.
+    """Do the client's part on a connected socket.
 
     Raises:
         Stranger: there is somebody else than the engine.
         OtherVersion: the engine is another version.
         OSError: the connection broke, or the other side was silent.
     """
-    hello = _Hello(PROTOCOL, __version__, secrets.token_bytes(_NONCE_BYTES))
-    send_frame(connection, Frame(Kind.HELLO, msgspec.json.encode(hello)))
-    challenge = _received(connection, Kind.CHALLENGE, _Challenge)
-    if not hmac.compare_digest(challenge.proof, _proof(secret, b"engine", hello.nonce, challenge.nonce)):
-        raise Stranger("the other side does not know the secret of the engine")
-    if (challenge.protocol, challenge.version) != (PROTOCOL, __version__):
-        raise OtherVersion(challenge.version)
-    proof = _Proof(_proof(secret, b"caller", hello.nonce, challenge.nonce))
-    send_frame(connection, Frame(Kind.PROOF, msgspec.json.encode(proof)))
-    return Engine(_received(connection, Kind.WELCOME, _Welcome).pid)
+    steps = greeting(secret)
+    to_send = next(steps)
+    while True:
+        send_frame(connection, to_send)
+        try:
+            to_send = steps.send(_receive(connection))
+        except StopIteration as end:
+            engine: Engine = end.value
+            return engine
 
 
 def receive_caller(connection: socket.socket, secret: bytes, *, version: str = __version__) -> None:
@@ -110,10 +133,20 @@ def _proof(secret: bytes, label: bytes, caller_nonce: bytes, engine_nonce: bytes
 
 
 def _received(connection: socket.socket, kind: Kind, message: type[M]) -> M:
+    return _read(_receive(connection), kind, message)
+
+
+def _receive(connection: socket.socket) -> Frame:
     try:
-        frame = receive_frame(connection, most_bytes=MAX_HANDSHAKE_BYTES)
-        if frame.kind is not kind:
-            raise Stranger(f"{frame.kind.name} came where {kind.name} was expected")
+        return receive_frame(connection, most_bytes=MAX_HANDSHAKE_BYTES)
+    except BadFrame as error:
+        raise Stranger(str(error)) from error
+
+
+def _read(frame: Frame, kind: Kind, message: type[M]) -> M:
+    if frame.kind is not kind:
+        raise Stranger(f"{frame.kind.name} came where {kind.name} was expected")
+    try:
         return msgspec.json.decode(frame.payload, type=message)
-    except (BadFrame, msgspec.MsgspecError) as error:
+    except msgspec.MsgspecError as error:
         raise Stranger(str(error)) from error

@@ -43,13 +43,8 @@ class UnreadableMessage(ValueError):
 # --- the engine's side -------------------------------------------------------------------------------------------
 
 
-def serve(engine: Door, request: bytes) -> bytes:
-    """Carry out a serialized request and return the serialized reply; errors are part of it.
-
-    Raises:
-        UnreadableMessage: the bytes are no request.
-    """
-    asked = decode_request(request)
+def reply_to(engine: Door, asked: Command[Any] | Query[Any]) -> bytes:
+    """Carry out a request and return the serialized reply; errors are part of it."""
     try:
         if isinstance(asked, Query):
             answer = engine.ask(cast(Query[object], asked))
@@ -79,7 +74,7 @@ def encode_request(request: Command[Any] | Query[Any]) -> bytes:
     return msgspec.json.encode(request)
 
 
-def decode_request(data: bytes) -> Command[Any] | Query[Any]:
+def decode_request(data: bytes | bytearray) -> Command[Any] | Query[Any]:
     """Read a command or a query.
 
     Raises:
@@ -91,7 +86,7 @@ def decode_request(data: bytes) -> Command[Any] | Query[Any]:
         raise UnreadableMessage(str(error)) from error
 
 
-def decode_answer(request: Command[R] | Query[R], reply: bytes) -> R:
+def decode_answer(request: Command[R] | Query[R], reply: bytes | bytearray) -> R:
     """Read the reply to a request.
 
     Raises:
@@ -108,7 +103,7 @@ def decode_answer(request: Command[R] | Query[R], reply: bytes) -> R:
     return answer
 
 
-def decode_event(data: bytes) -> Event:
+def decode_event(data: bytes | bytearray) -> Event:
     """Read an event.
 
     Raises:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from app.domain.errors import TaskCancelled
 
@@ -58,3 +59,24 @@ class CancelToken:
         finally:
             with self._lock:
                 self._shields -= 1
+
+
+_current: ContextVar[CancelToken | None] = ContextVar("stop_wish", default=None)
+
+
+@contextmanager
+def stoppable(token: CancelToken) -> Iterator[None]:
+    """Let a token stop what this thread does inside the block, where it looks for :func:`stop_wish`.
+
+    For queries only: what changes nothing may end anywhere.
+    """
+    before = _current.set(token)
+    try:
+        yield
+    finally:
+        _current.reset(before)
+
+
+def stop_wish() -> CancelToken | None:
+    """Return the token that may stop what this thread does; None where nothing may."""
+    return _current.get()

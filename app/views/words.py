@@ -9,7 +9,7 @@ from app.domain.messages import LogLevel, Params, Sayable, sentence, sentence_if
 from app.domain.platforms import PlatformKind
 from app.domain.states import BackupKind, TaskKind, TaskState
 from app.views.widgets.pill import Pill, Tone
-from app.workers.asker import Bug, Failure
+from app.workers.answers import Bug, Failure
 
 _STATES = {
     TaskState.STARTING: (QT_TRANSLATE_NOOP("Words", "Starting"), Tone.ACTIVE, True),

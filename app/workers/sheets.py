@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 
 from app.core.sheets import Cell, SheetFile
 from app.domain.reasons import reason_of
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 from app.workers.door import DoorClient
 from app.workers.errors import ListNotWritten
 

@@ -18,15 +18,16 @@ from types import FrameType
 import psutil
 from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
-from shiboken6 import isValid
 
+from app.bootstrap.door import DOOR_PATIENCE_S
 from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.console.demoplatform import DemoPlatform
 from app.console.enginedoor import open_engine
 from app.console.pages import make_pages
-from app.console.program import application_object
+from app.console.program import application_object, client_of
 from app.console.service import ProgramService
+from app.contract.client import RemoteDoor
 from app.contract.door import Door
 from app.contract.platforms import ListVms, RegisterPlatform
 from app.contract.rules import ListRules, RuleRow
@@ -41,6 +42,7 @@ from app.views.translation import LanguageSwitch
 from app.views.widgets.stages import Stages
 from app.workers.collector import GuiCollector
 from app.workers.door import DoorClient
+from app.workers.loop import asyncio_in_qt
 from tests.support.given_passphrase import GivenPassphrase
 
 TASKS = 8
@@ -192,9 +194,8 @@ class PageWatch:
     def _is_asking(self) -> bool:
         page = self._page()
         return any(
-            isinstance(one.owner, QWidget) and (one.owner is page or page.isAncestorOf(one.owner))
-            for one in self._client._asker._waiting.values()
-            if isValid(one.owner)
+            isinstance(owner, QWidget) and (owner is page or page.isAncestorOf(owner))
+            for owner in self._client.waiting_owners()
         )
 
 
@@ -283,7 +284,10 @@ def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
         opened = ending.enter_context(
             open_engine(installation, GivenPassphrase(installation, "a passphrase of the bench"))
         )
-        client = DoorClient(opened.door)
+        ending.enter_context(asyncio_in_qt(application))
+        client = ending.enter_context(client_of(folders, opened))
+        beside = ending.enter_context(RemoteDoor(folders.data))
+        beside.wait_until_connected(DOOR_PATIENCE_S)
         memory = Memory(folders.local / "window.ini")
         theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
         demo = DemoPlatform(root / "demo")
@@ -292,14 +296,13 @@ def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
         shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
         shell.show()
         ending.enter_context(GuiCollector()).calm()
-        ending.callback(client.close)
         ending.callback(shell.dismiss)
-        start_tasks(opened.door, facts, root)
-        behind = places(opened.door)
-        load = Load(opened.door)
+        start_tasks(beside, facts, root)
+        behind = places(beside)
+        load = Load(beside)
         let_live(STAY_MS)
         figures = go_everywhere(shell, client, behind, rounds)
-        figures.moving = len(running(opened.door))
+        figures.moving = len(running(beside))
         figures.read_mb_per_s = load.mb_per_s()
         figures.memory_mb = psutil.Process(os.getpid()).memory_info().rss / 1e6
     return figures

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.views.console import Console, ThemeSwitch
 from app.views.frame.memory import Memory
-from app.workers.door import DoorClient
+from tests.support.local_line import LocalClient
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -30,6 +30,6 @@ def door() -> ScriptedDoor:
 def console(qtbot: QtBot, qapp: QApplication, tmp_path: Path, door: ScriptedDoor) -> Iterator[Console]:
     """A console whose requests go to the scripted door."""
     memory = Memory(tmp_path / "window.ini")
-    client = DoorClient(door)
+    client = LocalClient(door)
     yield Console(client, memory, ThemeSwitch(qapp, memory))
     assert client.close()

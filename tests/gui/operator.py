@@ -49,7 +49,7 @@ def choose_from_menu(page: ListPage[Any], text: str) -> None:
 
 def has_open_requests(console: Console) -> bool:
     """Return whether an answer to the window is on its way."""
-    return bool(console.door._asker._waiting)  # noqa: SLF001 - the door has no word for it yet
+    return bool(console.door.waiting_owners())
 
 
 def settle(qtbot: QtBot, console: Console) -> None:

@@ -27,8 +27,8 @@ from app.contract.wire import (
     encode_event,
     encode_request,
     event_kinds,
+    reply_to,
     request_kinds,
-    serve,
 )
 from app.domain import console_events, engine_events, events
 from app.domain.events import Event
@@ -160,7 +160,7 @@ def test_an_engine_is_served_through_bytes_alone(tmp_path: Path) -> None:
         lab.backup(vm)
 
         def asked(engine: Engine, request: Any) -> Any:
-            return decode_answer(request, serve(engine, encode_request(request)))
+            return decode_answer(request, reply_to(engine, decode_request(encode_request(request))))
 
         requests: list[Any] = [
             ListPlatforms(),

@@ -5,9 +5,10 @@ import socket
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 
+from app.contract.base import Query
 from app.contract.door import Door
 from app.contract.errors import EngineFault
 from app.contract.frames import (
@@ -22,7 +23,9 @@ from app.contract.frames import (
     receive_frame,
 )
 from app.contract.reasons import ANSWER_TOO_LONG, BUG, REQUEST_UNREADABLE
-from app.contract.wire import UnreadableMessage, refusal, serve
+from app.contract.wire import UnreadableMessage, decode_request, refusal, reply_to
+from app.core.cancel import CancelToken, stoppable
+from app.domain.errors import TaskCancelled
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +38,17 @@ MAX_WAITING_REPLY_BYTES = 2 * MAX_REPLY_BYTES
 MAX_WAITING_BYTES = {False: MAX_WAITING_EVENT_BYTES, True: MAX_WAITING_REPLY_BYTES}
 SILENCE_S = 30.0
 """A caller that says nothing for so long is gone: callers ping every few seconds."""
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    """What was asked, until its reply is made."""
+
+    number: int
+    payload: bytes | bytearray
+    is_query: bool = False
+    """Known once it is read; commands go on to their end."""
+    withdrawn: CancelToken = field(default_factory=CancelToken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +64,16 @@ class Caller:
         self._connection = connection
         self._door = door
         self._name = name
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix=f"{name}-request")
+        # Requests that were withdrawn and cannot be stopped keep a thread, but none of WORKERS.
+        self._pool = ThreadPoolExecutor(MAX_OPEN_REQUESTS, thread_name_prefix=f"{name}-request")
         self._changed = threading.Condition()
         self._outgoing: deque[_Outgoing] = deque()
         self._waiting_bytes = {False: 0, True: 0}
         self._open_requests = 0
+        self._waiting: deque[_Request] = deque()
+        """What was asked and is not carried out yet."""
+        self._running: set[_Request] = set()
+        """What is being carried out, and has not been withdrawn."""
         self._subscribed = False
         self._ended = False
 
@@ -93,6 +112,8 @@ class Caller:
             return self._put(Frame(Kind.PONG))
         if frame.kind is Kind.SUBSCRIBE:
             return self._subscribe(frame.number)
+        if frame.kind is Kind.CANCEL:
+            return self._withdraw(frame.number)
         if frame.kind is not Kind.REQUEST:
             raise BadFrame(f"a caller sent {frame.kind.name}")
         with self._changed:
@@ -100,22 +121,56 @@ class Caller:
                 return False
             is_too_much = self._open_requests >= MAX_OPEN_REQUESTS
             self._open_requests += not is_too_much
+            if not is_too_much:
+                self._waiting.append(_Request(frame.number, frame.payload))
+                self._begin_next()
         if is_too_much:
             raise BadFrame(f"more than {MAX_OPEN_REQUESTS} requests at once")
-        self._pool.submit(self._carry_out, frame)
         return True
 
-    def _carry_out(self, frame: Frame) -> None:
+    def _begin_next(self) -> None:
+        """Begin what waits, as far as there is room; the caller holds the lock."""
+        while self._waiting and len(self._running) < WORKERS and not self._ended:
+            request = self._waiting.popleft()
+            self._running.add(request)
+            self._pool.submit(self._carry_out, request)
+
+    def _withdraw(self, number: int) -> bool:
+        """Stop a query that nobody waits for any more, or never begin it; its reply says nothing."""
+        with self._changed:
+            waiting = next((request for request in self._waiting if request.number == number), None)
+            if waiting is not None:
+                self._waiting.remove(waiting)
+            for request in [request for request in self._running if request.number == number]:
+                request.withdrawn.cancel()
+                if request.is_query:
+                    self._running.discard(request)
+            self._begin_next()
+        return waiting is None or self._put(Frame(Kind.REPLY, b"", number), of_request=True)
+
+    def _carry_out(self, request: _Request) -> None:
+        reply = self._reply_to(request)
+        with self._changed:
+            self._running.discard(request)
+            self._begin_next()
+        self._put(Frame(Kind.REPLY, reply, request.number), of_request=True)
+
+    def _reply_to(self, request: _Request) -> bytes:
         try:
-            reply = serve(self._door, frame.payload)
-            if len(reply) > MAX_REPLY_BYTES:
-                reply = refusal(EngineFault(detail=ANSWER_TOO_LONG.fill(bytes=len(reply))))
+            asked = decode_request(request.payload)
+            request.is_query = isinstance(asked, Query)
+            with stoppable(request.withdrawn) if request.is_query else nullcontext():
+                reply = reply_to(self._door, asked)
+        except TaskCancelled:
+            return b""  # nobody waits for it
         except UnreadableMessage as error:
-            reply = refusal(EngineFault(detail=REQUEST_UNREADABLE.fill(details=str(error))))
+            return refusal(EngineFault(detail=REQUEST_UNREADABLE.fill(details=str(error))))
         except Exception as bug:  # noqa: BLE001 - a bug ends one request, not the engine; the traceback is kept
             _log.exception("a request over the door failed")
-            reply = refusal(EngineFault(detail=BUG.fill(kind=type(bug).__name__)))
-        self._put(Frame(Kind.REPLY, reply, frame.number), of_request=True)
+            return refusal(EngineFault(detail=BUG.fill(kind=type(bug).__name__)))
+        if len(reply) > MAX_REPLY_BYTES:
+            return refusal(EngineFault(detail=ANSWER_TOO_LONG.fill(bytes=len(reply))))
+        return reply
 
     def _subscribe(self, number: int) -> bool:
         with self._changed:

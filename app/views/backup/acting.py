@@ -13,7 +13,7 @@ from app.views.widgets.banner import Banner
 from app.views.widgets.list_page import ListPage
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.undo import UndoStrip
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 Row = TypeVar("Row")
 R = TypeVar("R")

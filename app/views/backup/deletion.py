@@ -22,7 +22,7 @@ from app.views.console import Console
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog, grow_later
 from app.views.widgets.plain import Label
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from app.views.backup.tab_policy import PolicyTab, problem_place
 from app.views.console import Console
 from app.views.icons import Glyph, icon
 from app.views.widgets.form import Field, FormDialog
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 class EditorMode(Enum):

@@ -25,7 +25,7 @@ from app.views.words import (
     state_pill,
     task_kind_word,
 )
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _RESULT = 1
 _GB = 1_000_000_000

@@ -28,7 +28,7 @@ from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate
 from app.views.widgets.row_actions import RowAction
 from app.views.words import row_error_message, state_pill
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _STATE = 1
 _STATE, _PLATFORM, _STANDBY = 1, 2, 3

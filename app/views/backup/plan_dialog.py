@@ -24,7 +24,7 @@ from app.views.console import Console
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.tags import Tag, TagBox
 from app.views.words import backup_kind_word
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _KINDS: Final = (BackupKind.FULL, BackupKind.INCREMENTAL, BackupKind.DIFFERENTIAL)
 _PLACES: Final = {

@@ -20,7 +20,7 @@ from app.views.page import Crumb, Page
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.plain import Label, set_tip
 from app.views.widgets.stages import Stages
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _FRESH_MS: Final = 5000
 _DAYS: Final = {StatisticsPeriod.WEEK: 7, StatisticsPeriod.MONTH: 30, StatisticsPeriod.YEAR: 365}

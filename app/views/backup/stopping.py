@@ -12,7 +12,7 @@ from app.domain.states import TaskState
 from app.domain.units import filled
 from app.views.console import Console
 from app.views.widgets.undo import UndoStrip
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _UNDER_WAY = frozenset(TaskState) - {
     TaskState.STARTING,

@@ -30,7 +30,7 @@ from app.views.widgets.opening import open_once
 from app.views.widgets.plain import Label
 from app.views.widgets.tags import TagBox
 from app.views.words import platform_kind_word
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 AddField = Callable[..., Field]
 

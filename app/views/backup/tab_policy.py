@@ -49,7 +49,7 @@ from app.views.widgets.plain import Label
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _PREVIEW_PAUSE_MS = 300
 _MOST: Final = 9999

@@ -17,7 +17,7 @@ from app.views.widgets.banner import Banner
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.plain import Label
 from app.views.words import row_error_details, row_error_hint, row_error_message
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 LIVE_SPAN: Final = timedelta(minutes=10)
 _LIVE_MS: Final = 1000

@@ -30,7 +30,7 @@ from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label
 from app.views.widgets.stages import Stages
 from app.views.widgets.tags import Tag, TagBox
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _FILTER_DELAY_MS = 150
 _SMALL = 200

@@ -16,7 +16,7 @@ from app.views.frame.places import point_place, rule_place, task_place
 from app.views.icons import Glyph, icon
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label, set_title
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _TYPING_PAUSE_MS = 100
 _GLYPHS = {

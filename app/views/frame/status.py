@@ -13,7 +13,7 @@ from app.views.frame.places import FAILED_TASKS, OFFERS, STANDBYS, TASKS
 from app.views.icons import Glyph, icon
 from app.views.widgets.gauge import gauge_color
 from app.views.widgets.plain import set_tip
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _FRESH_MS = 1000
 

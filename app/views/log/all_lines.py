@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 
 from app.contract.log import LogEntryRow, LogFilter, LogPage, ReadLog
 from app.views.widgets.export import Source
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 from app.workers.door import DoorClient
 
 _PAGE_LINES: Final = 1000

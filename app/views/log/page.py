@@ -28,7 +28,7 @@ from app.views.widgets.pause import Pause
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 PAGE_LINES = 200
 _NEWS_MS = 1500

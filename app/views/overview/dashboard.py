@@ -32,7 +32,7 @@ from app.views.overview import words
 from app.views.widgets.banner import Banner
 from app.views.widgets.entries import Card, Entry, EntryList
 from app.views.widgets.plain import Label, set_tip
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _MOST_ENTRIES = 6
 

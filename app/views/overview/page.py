@@ -18,7 +18,7 @@ from app.views.overview.welcome import Welcome
 from app.views.page import Page
 from app.views.program import Program
 from app.views.widgets.stages import Stages
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _FRESH_MS = 1000
 

@@ -17,7 +17,7 @@ from app.views.program import DemoAccess, Program
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.opening import open_once
 from app.views.widgets.plain import Label
-from app.workers.asker import Asker, Failure
+from app.workers.answers import Failure
 
 
 class Welcome(QWidget):
@@ -33,7 +33,6 @@ class Welcome(QWidget):
         super().__init__(parent)
         self._console = console
         self._program = program
-        self._asker = Asker(self)
         self._pictures: list[tuple[Label, Glyph]] = []
         self._build()
         console.theme.changed.connect(self._on_theme_changed)
@@ -124,7 +123,7 @@ class Welcome(QWidget):
     def _on_demo(self) -> None:
         self.banner.hide()
         self._set_busy(self.tr("Starting the demo platform…"))
-        self._asker.run(
+        self._console.door.run_apart(
             self._program.start_demo, owner=self, on_done=self._on_demo_started, on_failed=self._on_failed
         )
 

@@ -17,7 +17,7 @@ from app.views.icons import Glyph
 from app.views.widgets.entries import Entry
 from app.views.widgets.gauge import gauge_color
 from app.views.words import failure_text, row_error_message, state_word, task_kind_word
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _TALLIES: Final = {
     ConcernKind.FAILED: QT_TRANSLATE_NOOP("Overview", "VMs whose last run failed: {count}"),

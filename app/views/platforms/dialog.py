@@ -15,7 +15,7 @@ from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label, set_title
 from app.views.words import platform_kind_word
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _HTTPS_PORT = 443
 _UNTRUSTED = ("platform.certificate_changed", "platform.certificate_untrusted")

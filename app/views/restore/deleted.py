@@ -19,7 +19,7 @@ from app.views.widgets.plain import Label, set_title
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _TIME_WIDTH = 168
 

@@ -14,7 +14,7 @@ from app.views.icons import Glyph, icon
 from app.views.restore.source_tab import SourceTab
 from app.views.restore.target_tab import TargetTab
 from app.views.widgets.form import Field, FormDialog
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 class RestoreDialog(FormDialog):

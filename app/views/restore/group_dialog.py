@@ -27,7 +27,7 @@ from app.views.restore.member import MemberRow, newest_good
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.plain import Label
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 R = TypeVar("R")
 

@@ -31,7 +31,7 @@ from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.plain import Label
 from app.views.widgets.stages import Notice
 from app.views.widgets.table import Table
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 def not_yet() -> tuple[str, str]:

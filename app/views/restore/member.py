@@ -17,7 +17,7 @@ from app.views.icons import Glyph, icon
 from app.views.restore.original import confirmed, folder_text, power_text, uncovered_text
 from app.views.restore.points import point_title
 from app.views.widgets.plain import Label, set_tip
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 def newest_good(points: Sequence[KnownPoint]) -> KnownPoint | None:

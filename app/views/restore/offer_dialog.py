@@ -26,7 +26,7 @@ from app.views.widgets.clipboard import copy_plain, copy_secret
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import grow_later
 from app.views.widgets.plain import Label, set_title
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _FRESH_MS = 1000
 _MOST_ROWS_SEEN = 4

@@ -21,7 +21,7 @@ from app.views.widgets.opening import open_once
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _FRESH_MS = 1000
 

@@ -14,7 +14,7 @@ from app.views.console import Console
 from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, Tone
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _READ = QT_TRANSLATE_NOOP("Offers", "Being read")
 _NOT_READ = QT_TRANSLATE_NOOP("Offers", "Not read now")

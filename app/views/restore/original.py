@@ -17,7 +17,7 @@ from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.plain import Label
 from app.views.words import failure_text
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 def power_text(state: PowerState) -> str:

@@ -13,7 +13,7 @@ from app.views.console import Console
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label
 from app.views.words import error_message, said_text
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _PAUSE_MS = 600
 _SAID = frozenset({"restore.name_taken", "vm.creation_failed"})

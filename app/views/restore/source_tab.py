@@ -34,7 +34,7 @@ from app.views.widgets.pill import PillDelegate
 from app.views.widgets.plain import Label, MarkupBrowser, markup_of
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 R = TypeVar("R")
 

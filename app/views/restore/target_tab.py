@@ -34,7 +34,7 @@ from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.plain import set_tip
 from app.views.words import failure_text
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 class TargetTab(QWidget):

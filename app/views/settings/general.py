@@ -9,20 +9,17 @@ from app.views.settings.card import SettingsCard
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.banner import Banner
-from app.workers.asker import Asker, Failure
+from app.workers.answers import Failure
 
 
 class GeneralCard(SettingsCard):
     """How the window looks and when it starts; every change counts at once."""
 
-    def __init__(
-        self, console: Console, languages: LanguageSwitch, program: Program, asker: Asker, parent: QWidget
-    ) -> None:
+    def __init__(self, console: Console, languages: LanguageSwitch, program: Program, parent: QWidget) -> None:
         super().__init__(parent)
         self._console = console
         self._languages = languages
         self._program = program
-        self._asker = asker
         self.set_title(self.tr("General"))
         self.language = self._choice(
             (
@@ -97,4 +94,4 @@ class GeneralCard(SettingsCard):
             self.autostart.setChecked(not wanted)
             self.banner.show_failure(failure)
 
-        self._asker.run(change, owner=self, on_done=done, on_failed=failed)
+        self._console.door.run_apart(change, owner=self, on_done=done, on_failed=failed)

@@ -8,7 +8,8 @@ from app.views.program import Program, ProgramSettings
 from app.views.settings.card import SettingsCard
 from app.views.widgets.banner import Banner
 from app.views.widgets.plain import Label
-from app.workers.asker import Asker, Failure
+from app.workers.answers import Failure
+from app.workers.door import DoorClient
 
 _MOST = 999
 """The boxes take more than is allowed, so that what is wrong can be said instead of swallowing a key."""
@@ -17,10 +18,10 @@ _MOST = 999
 class LimitsCard(SettingsCard):
     """``bk_tsk_thd`` and ``i2vp_transbuffer``; their product is shown while they are changed."""
 
-    def __init__(self, program: Program, asker: Asker, parent: QWidget) -> None:
+    def __init__(self, program: Program, door: DoorClient, parent: QWidget) -> None:
         super().__init__(parent)
         self._program = program
-        self._asker = asker
+        self._door = door
         self._saved: TaskLimits | None = None
         self.set_title(self.tr("Limits"))
         self.tasks, self.buffer = self._number(), self._number()
@@ -117,4 +118,4 @@ class LimitsCard(SettingsCard):
             self._on_changed()
             self.banner.show_failure(failure)
 
-        self._asker.run(write, owner=self, on_done=done, on_failed=failed)
+        self._door.run_apart(write, owner=self, on_done=done, on_failed=failed)

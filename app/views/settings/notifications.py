@@ -14,7 +14,7 @@ from app.views.settings.card import SettingsCard
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.widgets.banner import Banner
 from app.views.widgets.opening import open_once
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 class NotificationsCard(SettingsCard):

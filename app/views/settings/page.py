@@ -14,7 +14,7 @@ from app.views.settings.hooks import HooksCard
 from app.views.settings.limits import LimitsCard
 from app.views.settings.notifications import NotificationsCard
 from app.views.translation import LanguageSwitch
-from app.workers.asker import Asker, Failure
+from app.workers.answers import Failure
 
 
 class SettingsPage(Page):
@@ -26,15 +26,14 @@ class SettingsPage(Page):
     def __init__(self, console: Console, languages: LanguageSwitch, program: Program) -> None:
         super().__init__(console)
         self._program = program
-        self._asker = Asker(self)
         self.toolbar.hide()
         scroll = QScrollArea(self)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         ground = QWidget(scroll)
-        self.general = GeneralCard(console, languages, program, self._asker, ground)
-        self.limits = LimitsCard(program, self._asker, ground)
+        self.general = GeneralCard(console, languages, program, ground)
+        self.limits = LimitsCard(program, console.door, ground)
         self.notifications = NotificationsCard(console, ground)
         self.hooks = HooksCard(console, ground)
         self.places = PlacesCard(program.facts(), ground)
@@ -68,7 +67,9 @@ class SettingsPage(Page):
 
     def refresh(self) -> None:
         """Read the settings again."""
-        self._asker.run(self._program.settings, owner=self, on_done=self._on_read, on_failed=self._on_failed)
+        self.console.door.run_apart(
+            self._program.settings, owner=self, on_done=self._on_read, on_failed=self._on_failed
+        )
         self.notifications.refresh()
         self.hooks.refresh()
 

@@ -18,7 +18,7 @@ from app.views.console import Console
 from app.views.widgets.checks import PORT_BOX_MAX
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.plain import Label
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 class SinkDialog(FormDialog):

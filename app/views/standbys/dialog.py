@@ -23,7 +23,7 @@ from app.views.standbys.passphrases import PassphrasePair
 from app.views.widgets.checks import directory_problem, name_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.plain import Label, set_title
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 
 class StandbyDialog(FormDialog):

@@ -30,7 +30,7 @@ from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.opening import open_once
 from app.views.widgets.plain import Label, set_title
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 OnDone = Callable[[object], None]
 OnFailed = Callable[[Failure], None]

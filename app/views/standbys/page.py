@@ -27,7 +27,7 @@ from app.views.widgets.list_page import ListPage
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import Pill, PillDelegate, Tone
 from app.views.words import row_error_tip
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _UNLOCK = 1
 _ENCRYPTION_COLUMN = 8

@@ -26,7 +26,7 @@ from app.views.widgets.clipboard import copy_secret
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import grow_later
 from app.views.widgets.plain import Label, markup_of, set_title
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _GROUPS_PER_LINE = 7
 _KEY_SIZE = 1.5

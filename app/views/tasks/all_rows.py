@@ -10,7 +10,7 @@ from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
 from app.views.tasks.lines import LineMaker, TaskLine
 from app.views.widgets.export import Source
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 from app.workers.door import DoorClient
 
 _PAGE_ROWS: Final = 500

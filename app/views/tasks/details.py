@@ -37,7 +37,7 @@ from app.views.widgets.plain import Label
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import row_error_details, row_error_hint, row_error_message
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _FRESH_MS = 1000
 _LINES = 500

@@ -19,7 +19,7 @@ from app.views import formatting
 from app.views.console import Console
 from app.views.widgets.pill import Pill
 from app.views.words import state_pill
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _MOVING = (TaskState.RUNNING, TaskState.VERIFYING)
 _RESTORE_WORDS = {

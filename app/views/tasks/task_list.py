@@ -26,7 +26,7 @@ from app.views.widgets.list_page import ListPage
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import PillDelegate
 from app.views.words import row_error_hint, row_error_message, task_kind_word
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 PAGE_ROWS = 300
 

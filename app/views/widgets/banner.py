@@ -15,7 +15,7 @@ from app.views.style import Colors
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label, set_tip
 from app.views.words import error_details, error_hint, error_message
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _CALM_MS: Final = 12_000
 """So long a message that asks for nothing stays on a page."""

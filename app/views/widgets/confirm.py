@@ -11,7 +11,7 @@ from app.views.console import Console
 from app.views.widgets.checks import is_typed
 from app.views.widgets.form import FormDialog
 from app.views.widgets.plain import Label
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 Action = Callable[[Callable[[object], None], Callable[[Failure], None]], None]
 """Sends a request and calls one of the two callbacks when it has ended."""

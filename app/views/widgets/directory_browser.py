@@ -16,7 +16,7 @@ from app.views.icons import Glyph, icon
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.plain import Label
 from app.views.words import error_message
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _ENTRY = Qt.ItemDataRole.UserRole + 1
 Browse = Callable[[str], Query[tuple[DirectoryEntry, ...]]]

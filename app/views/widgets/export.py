@@ -26,7 +26,7 @@ from app.views.widgets.opening import open_once
 from app.views.widgets.plain import Label, set_tip
 from app.views.widgets.sheet_cells import sheet_row, sheet_title
 from app.views.widgets.table import Table
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 from app.workers.sheets import SheetWriter
 
 Row = TypeVar("Row")

@@ -23,7 +23,7 @@ from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.plain import Label, set_title
 from app.views.widgets.stages import Stages
 from app.views.words import message_text
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _LOOKS = {
     Severity.ERROR: (Glyph.ERROR, "failed"),

@@ -31,7 +31,7 @@ from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label, mnemonic_free, set_tip, set_title
 from app.views.widgets.screenfit import ScreenFit
 from app.views.words import error_message
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _TYPING_PAUSE_MS = 400
 

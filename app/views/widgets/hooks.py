@@ -26,7 +26,7 @@ from app.views import style
 from app.views.console import Console
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.plain import Label
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _BOX_MAX_S: Final = 99_999
 """The box takes more than is allowed, so that what is wrong can be said instead of swallowing a key."""

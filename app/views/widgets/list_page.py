@@ -14,7 +14,7 @@ from app.views.page import Page
 from app.views.widgets.export import LoadedRows, Source, TableExporter
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 Row = TypeVar("Row")
 

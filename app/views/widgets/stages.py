@@ -10,7 +10,7 @@ from app.views.console import ThemeSwitch
 from app.views.icons import Glyph, icon
 from app.views.widgets.plain import Label
 from app.views.words import error_details, error_hint, error_message
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 
 _SKELETON_ROWS = 7
 

@@ -10,9 +10,12 @@ import pytest
 from app.contract.client import RemoteDoor
 from app.contract.door import Door
 from app.engine.door.server import DoorServer
+from tests.support.async_door import AsyncDoorFromThreads
 from tests.support.engine_lab import EngineLab
 
-DOORS = ["same process", "loopback socket"] + ([] if sys.platform == "win32" else ["unix socket"])
+DOORS = ["same process", "loopback socket", "loopback socket, asyncio"]
+if sys.platform != "win32":
+    DOORS += ["unix socket", "unix socket, asyncio"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         folder = tmp_path / "data"
         folder.mkdir(mode=0o700)
         with (
-            DoorServer.open(lab.engine, folder, use_tcp=request.param == "loopback socket"),
-            RemoteDoor(folder) as door,
+            DoorServer.open(lab.engine, folder, use_tcp="loopback" in request.param),
+            (AsyncDoorFromThreads if "asyncio" in request.param else RemoteDoor)(folder) as door,
         ):
             door.wait_until_connected(10)
             yield Site(door, lab)

@@ -22,7 +22,7 @@ from app.views.backup.acting import ActingList
 from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.console import Console
 from app.views.widgets.confirm import ConfirmDialog
-from app.workers.asker import Failure
+from app.workers.answers import Failure
 from tests.gui.backup import samples
 from tests.gui.backup.conftest import Visits
 from tests.gui.backup.steps import WEB, click_icon, open_vms

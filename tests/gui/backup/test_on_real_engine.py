@@ -24,8 +24,8 @@ from app.views.console import Console, ThemeSwitch
 from app.views.frame.history import Address
 from app.views.frame.main_window import MainWindow
 from app.views.frame.memory import Memory
-from app.workers.door import DoorClient
 from tests.gui.backup.steps import click_icon
+from tests.support.local_line import LocalClient
 from tests.support.stage import small_spec
 
 LONG_MS = 60_000
@@ -42,7 +42,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def window(qtbot: QtBot, qapp: QApplication, tmp_path: Path, stage: Stage) -> Iterator[MainWindow]:
     """The console's window with the backup page on the engine."""
     memory = Memory(tmp_path / "window.ini")
-    client = DoorClient(stage.engine)
+    client = LocalClient(stage.engine)
     console = Console(client, memory, ThemeSwitch(qapp, memory))
     page = BackupPage(console)
     window = MainWindow(console, [page])

@@ -30,9 +30,9 @@ from app.views.backup.policy_words import kept_words, policy_words, retention_wo
 from app.views.console import Console, ThemeSwitch
 from app.views.frame.memory import Memory
 from app.views.translation import Language, LanguageSwitch
-from app.workers.door import DoorClient
 from tests.gui.backup.steps import open_editor, press
 from tests.gui.operator import settle
+from tests.support.local_line import LocalClient
 from tests.support.scripted_door import ScriptedDoor
 from tests.support.stage import small_spec
 
@@ -188,7 +188,7 @@ def test_on_the_real_engine_what_was_saved_is_shown_again_and_described(
         )
         rule = stage.engine.execute(CreateRule(draft=draft))
         memory = Memory(tmp_path / "window.ini")
-        client = DoorClient(stage.engine)
+        client = LocalClient(stage.engine)
         console = Console(client, memory, ThemeSwitch(qapp, memory))
         editor = RuleEditor(console, EditorMode.CHANGE_POLICY, stage.engine.ask(DescribeRule(rule=rule)))
         qtbot.addWidget(editor)

@@ -29,8 +29,8 @@ from app.views.restore.group_dialog import GroupRestoreDialog
 from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.page import RestorePage
 from app.views.tasks.page import TasksPage
-from app.workers.door import DoorClient
 from tests.gui.keys import press_menu_key
+from tests.support.local_line import LocalClient
 from tests.support.stage import Made, back_up, small_spec, vm_named
 from tests.support.waiting import wait_until
 
@@ -48,7 +48,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def console(qapp: QApplication, tmp_path: Path, stage: Stage) -> Iterator[Console]:
     """A console on the engine itself."""
     memory = Memory(tmp_path / "window.ini")
-    client = DoorClient(stage.engine)
+    client = LocalClient(stage.engine)
     yield Console(client, memory, ThemeSwitch(qapp, memory))
     assert client.close()
 

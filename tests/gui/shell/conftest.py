@@ -31,7 +31,7 @@ from app.views.page import Page
 from app.views.program import DemoAccess, ProgramFacts, ProgramSettings
 from app.views.settings.page import SettingsPage
 from app.views.translation import Language, LanguageSwitch
-from app.workers.door import DoorClient
+from tests.support.local_line import LocalClient
 from tests.support.scripted_door import ScriptedDoor
 
 NOW = datetime.now(UTC)
@@ -193,11 +193,11 @@ def make_shell(
     program: ProgramStub,
 ) -> Iterator[MakeShell]:
     """Build a shell of the overview and the settings; it is put away at the end."""
-    made: list[tuple[Shell, DoorClient]] = []
+    made: list[tuple[Shell, LocalClient]] = []
 
     def make(*, has_tray: bool = False, engine_ends_too: bool = True) -> Shell:
         memory = Memory(tmp_path / "window.ini")
-        client = DoorClient(calm_door)
+        client = LocalClient(calm_door)
         console = Console(client, memory, ThemeSwitch(qapp, memory))
 
         def pages(console: Console) -> tuple[Page, ...]:

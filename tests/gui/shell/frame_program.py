@@ -15,9 +15,9 @@ from app.views.frame.memory import Memory
 from app.views.frame.shell import Shell
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.screenfit import frame_of
-from app.workers.door import DoorClient
 from tests.gui.fit import world
 from tests.gui.shell.conftest import ProgramStub
+from tests.support.local_line import LocalClient
 from tests.support.scripted_door import ScriptedDoor
 from tools.stage import let_live, wait_for
 
@@ -29,7 +29,7 @@ def show(folder: Path) -> int:
     door = ScriptedDoor()
     world.fill(door)
     memory = Memory(folder / "window.ini")
-    client, languages = DoorClient(door), LanguageSwitch(application, memory)
+    client, languages = LocalClient(door), LanguageSwitch(application, memory)
     languages.choose(Language.CHINESE)
     program = ProgramStub()
     console = Console(client, memory, ThemeSwitch(application, memory))

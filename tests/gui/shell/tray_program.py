@@ -18,8 +18,8 @@ from app.views.frame.memory import Memory
 from app.views.frame.shell import Shell
 from app.views.overview.page import OverviewPage
 from app.views.translation import Language, LanguageSwitch
-from app.workers.door import DoorClient
 from tests.gui.shell.conftest import FAILED, NOW, SAFE, ProgramStub
+from tests.support.local_line import LocalClient
 from tests.support.scripted_door import ScriptedDoor
 from tools.stage import let_live, wait_for
 
@@ -36,7 +36,7 @@ def show(folder: Path) -> int:
         (ReadTraffic, Traffic(start=NOW, end=NOW, slice_s=1, points=())),
     ):
         door.answer(query, answer)
-    client, languages = DoorClient(door), LanguageSwitch(application, memory)
+    client, languages = LocalClient(door), LanguageSwitch(application, memory)
     languages.choose(Language.CHINESE)
     program = ProgramStub()
     shell = Shell(

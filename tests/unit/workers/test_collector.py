@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from app.workers.asker import Asker
+from app.workers.apart import Apart
 from app.workers.collector import GuiCollector
 
 
@@ -83,15 +83,15 @@ def test_the_collector_is_as_before_afterwards() -> None:
 
 
 def test_what_a_call_refers_to_ends_on_the_gui_thread(qtbot: QtBot) -> None:
-    asker, ended = Asker(), list[bool]()
+    apart, ended = Apart(), list[bool]()
 
     def ask_once() -> None:
         panel = Panel()
         note_end(panel, ended)
-        asker.run(lambda: str(panel), owner=asker, on_done=lambda _text: None, on_failed=lambda _failure: None)
+        apart.run(lambda: str(panel), owner=apart, on_done=lambda _text: None, on_failed=lambda _failure: None)
 
     for _ in range(50):
         ask_once()
     qtbot.waitUntil(lambda: len(ended) == 50)
     assert all(ended)
-    assert asker.close(5000)
+    assert apart.close(5000)

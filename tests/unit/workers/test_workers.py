@@ -11,7 +11,8 @@ from app.core.bus import EventBus
 from app.domain.errors import LoginRefused
 from app.domain.events import Event
 from app.workers import threads
-from app.workers.asker import Asker, Bug, Failure, _Answer, _Call
+from app.workers.answers import Answer, Bug, Failure
+from app.workers.apart import Apart, Call
 from app.workers.pump import EventPump
 from app.workers.threads import QtTaskRunner
 from tests.support.logguard import LogGuard
@@ -37,69 +38,69 @@ class Listener(QObject):
 
 
 def test_an_answer_comes_back_to_the_gui_thread(qtbot: QtBot) -> None:
-    asker, listener, seen = Asker(), Listener(), []
+    apart, listener, seen = Apart(), Listener(), []
 
     def work() -> int:
         seen.append(threading.current_thread() is threading.main_thread())
         return 42
 
-    asker.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
+    apart.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
     qtbot.waitUntil(lambda: bool(listener.answers))
     assert (listener.answers, seen) == ([42], [False])
     assert listener.threads == [QThread.currentThread()]
-    assert asker.wait(1000)
+    assert apart.wait(1000)
 
 
 def test_an_operators_error_comes_back_as_it_is(qtbot: QtBot) -> None:
-    asker, listener = Asker(), Listener()
+    apart, listener = Apart(), Listener()
     error = LoginRefused(address="vc-1", user="backup")
 
     def work() -> None:
         raise error
 
-    asker.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
+    apart.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
     qtbot.waitUntil(lambda: bool(listener.failures))
     assert listener.failures == [error]
-    assert asker.wait(1000)
+    assert apart.wait(1000)
 
 
 def test_a_bug_is_logged_and_told_without_ending_anything(qtbot: QtBot, log_guard: LogGuard) -> None:
     log_guard.expect("a request of the window failed")
-    asker, listener = Asker(), Listener()
+    apart, listener = Apart(), Listener()
 
     def work() -> None:
         raise ZeroDivisionError("oops")
 
-    asker.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
+    apart.run(work, owner=listener, on_done=listener.on_done, on_failed=listener.on_failed)
     qtbot.waitUntil(lambda: bool(listener.failures))
     assert listener.failures == [Bug("ZeroDivisionError", "oops")]
-    assert asker.wait(1000)
+    assert apart.wait(1000)
 
 
 def test_an_answer_for_a_closed_page_is_dropped(qtbot: QtBot) -> None:
-    asker, page, other, may_go_on = Asker(), Listener(), Listener(), threading.Event()
+    apart, page, other, may_go_on = Apart(), Listener(), Listener(), threading.Event()
     answers = page.answers
 
     def work() -> int:
         may_go_on.wait(10)
         return 1
 
-    asker.run(work, owner=page, on_done=page.on_done, on_failed=page.on_failed)
+    apart.run(work, owner=page, on_done=page.on_done, on_failed=page.on_failed)
     page.deleteLater()
     qtbot.wait(1)
     may_go_on.set()
-    assert asker.wait(1000)
-    asker.run(lambda: 2, owner=other, on_done=other.on_done, on_failed=other.on_failed)
+    assert apart.wait(1000)
+    apart.run(lambda: 2, owner=other, on_done=other.on_done, on_failed=other.on_failed)
     qtbot.waitUntil(lambda: bool(other.answers))
     assert answers == []
 
 
-def test_an_answer_that_was_on_its_way_when_the_asker_closed_is_dropped(qtbot: QtBot) -> None:
-    asker, told = Asker(), list[object]()
-    asker.run(lambda: 1, owner=asker, on_done=told.append, on_failed=told.append)
-    assert asker.close(5000)
+def test_an_answer_that_was_on_its_way_when_the_apart_closed_is_dropped(qtbot: QtBot) -> None:
+    apart, told = Apart(), list[object]()
+    apart.run(lambda: 1, owner=apart, on_done=told.append, on_failed=told.append)
+    assert apart.close(5000)
     with qtbot.captureExceptions() as exceptions:
-        QCoreApplication.sendPostedEvents(asker)
+        QCoreApplication.sendPostedEvents(apart.answers)
     assert (told, exceptions) == ([], [])
 
 
@@ -118,7 +119,7 @@ def failing_call(ended_on: list[int]) -> Callable[[], object]:
 
 
 def test_what_a_failed_call_refers_to_does_not_end_on_its_thread() -> None:
-    answers: dict[int, _Answer] = {}
+    answers: dict[int, Answer] = {}
     ended_on: list[int] = []
     told, dropped = threading.Event(), threading.Event()
 
@@ -126,7 +127,7 @@ def test_what_a_failed_call_refers_to_does_not_end_on_its_thread() -> None:
         told.set()
         dropped.wait(10)
 
-    call = _Call(1, failing_call(ended_on), answers, tell)
+    call = Call(1, failing_call(ended_on), answers.__setitem__, tell)
     thread = threading.Thread(target=call.run)
     thread.start()
     assert told.wait(10)

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from app.contract import frames
-from app.contract.client import RemoteDoor
 from app.contract.endpoint import read_endpoint
 from app.contract.frames import MAX_OPEN_REQUESTS, Ended, Frame, Kind, encode_frame, receive_frame, send_frame
 from app.contract.handshake import Stranger, greet
@@ -28,6 +27,7 @@ from app.engine.door.server import DoorServer
 from tests.support.logguard import LogGuard
 from tests.support.scripted_door import ScriptedDoor
 from tests.support.waiting import wait_until
+from tests.unit.engine.door.conftest import Client, Connect
 
 Knock = Callable[[], socket.socket]
 
@@ -65,15 +65,13 @@ def wait_for(heard: list[object], count: int) -> None:
     wait_until(lambda: len(heard) >= count, what="the event at the caller that reads")
 
 
-def assert_serves(client: RemoteDoor, scripted: ScriptedDoor) -> None:
+def assert_serves(client: Client, scripted: ScriptedDoor) -> None:
     scripted.answer(ListPlatforms, ())
     assert client.ask(ListPlatforms()) == ()
 
 
 @pytest.mark.allows_log("a caller was not let in")
-def test_who_does_not_know_the_secret_stays_outside(
-    knock: Knock, client: RemoteDoor, scripted: ScriptedDoor
-) -> None:
+def test_who_does_not_know_the_secret_stays_outside(knock: Knock, client: Client, scripted: ScriptedDoor) -> None:
     with knock() as connection, pytest.raises(Stranger, match="secret"):
         greet(connection, b"x" * 32)
     with knock() as connection:
@@ -95,7 +93,7 @@ def test_who_does_not_know_the_secret_stays_outside(
     ],
 )
 def test_garbage_instead_of_a_handshake_ends_the_call(
-    knock: Knock, client: RemoteDoor, scripted: ScriptedDoor, sent: bytes
+    knock: Knock, client: Client, scripted: ScriptedDoor, sent: bytes
 ) -> None:
     with knock() as connection:
         connection.sendall(sent)
@@ -126,14 +124,14 @@ def test_a_proof_is_worth_nothing_a_second_time(
 
 @pytest.mark.allows_log("a caller was turned away", "a caller was not let in")
 def test_silent_strangers_lose_their_places(
-    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_S", 0.2)
     monkeypatch.setattr(server, "MAX_CALLERS", 4)
     with DoorServer.open(scripted, tmp_path):
         crowd = [read_endpoint(tmp_path).connect(10) for _ in range(8)]
         try:
-            with RemoteDoor(tmp_path) as client:
+            with connect(tmp_path) as client:
                 client.wait_until_connected(20)
                 assert_serves(client, scripted)
         finally:
@@ -141,7 +139,9 @@ def test_silent_strangers_lose_their_places(
                 connection.close()
 
 
-def test_strangers_who_have_proven_nothing_keep_nobody_out(tmp_path: Path, scripted: ScriptedDoor) -> None:
+def test_strangers_who_have_proven_nothing_keep_nobody_out(
+    tmp_path: Path, scripted: ScriptedDoor, connect: Connect
+) -> None:
     with DoorServer.open(scripted, tmp_path):
         crowd: list[socket.socket] = []
 
@@ -152,7 +152,7 @@ def test_strangers_who_have_proven_nothing_keep_nobody_out(tmp_path: Path, scrip
 
         try:
             wait_until(another, what="a crowd at the door")
-            with RemoteDoor(tmp_path) as client:
+            with connect(tmp_path) as client:
                 client.wait_until_connected(20)
                 assert_serves(client, scripted)
             # The first ones had to give way; the last ones are still within their time.
@@ -206,7 +206,7 @@ def test_callers_beyond_the_limit_are_turned_away_until_one_goes(
     ],
 )
 def test_a_caller_that_breaks_the_rules_is_cut_off(
-    enter: Knock, client: RemoteDoor, scripted: ScriptedDoor, sent: bytes
+    enter: Knock, client: Client, scripted: ScriptedDoor, sent: bytes
 ) -> None:
     with enter() as connection:
         connection.sendall(sent)
@@ -224,7 +224,7 @@ def test_a_request_that_cannot_be_read_gets_an_error(enter: Knock) -> None:
 
 
 def test_more_requests_at_once_than_allowed_end_the_call(
-    enter: Knock, client: RemoteDoor, scripted: ScriptedDoor
+    enter: Knock, client: Client, scripted: ScriptedDoor
 ) -> None:
     held = threading.Event()
     scripted.answer(SampleProgress, lambda _: held.wait(20) and {})
@@ -238,7 +238,7 @@ def test_more_requests_at_once_than_allowed_end_the_call(
 
 
 def test_a_caller_that_does_not_read_its_events_is_cut_off_and_delays_nobody(
-    enter: Knock, client: RemoteDoor, scripted: ScriptedDoor, log_guard: LogGuard
+    enter: Knock, client: Client, scripted: ScriptedDoor, log_guard: LogGuard
 ) -> None:
     log_guard.expect("does not read what it is sent")
     heard: list[object] = []
@@ -262,7 +262,7 @@ def test_a_caller_that_does_not_read_its_events_is_cut_off_and_delays_nobody(
 
 
 def test_a_flood_of_pings_does_not_fill_the_memory(
-    enter: Knock, client: RemoteDoor, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, log_guard: LogGuard
+    enter: Knock, client: Client, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, log_guard: LogGuard
 ) -> None:
     log_guard.allow("does not read what it is sent")
     monkeypatch.setitem(caller.MAX_WAITING_BYTES, False, 64 * 1024)

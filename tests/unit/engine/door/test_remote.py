@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from app.contract import handshake
-from app.contract.client import RemoteDoor
 from app.contract.endpoint import ENDPOINT_FILE
 from app.contract.errors import DoorUnsafe, EngineAway, EngineFault, EngineVersionDiffers
 from app.contract.frames import Frame, receive_frame
@@ -29,6 +28,7 @@ from tests.support.logguard import LogGuard
 from tests.support.refusals import refused
 from tests.support.scripted_door import ScriptedDoor
 from tests.support.waiting import wait_until
+from tests.unit.engine.door.conftest import Client, Connect
 
 
 def state_changed(number: int) -> TaskStateChanged:
@@ -37,7 +37,7 @@ def state_changed(number: int) -> TaskStateChanged:
     )
 
 
-def test_answers_and_errors_come_out_as_they_are(scripted: ScriptedDoor, client: RemoteDoor) -> None:
+def test_answers_and_errors_come_out_as_they_are(scripted: ScriptedDoor, client: Client) -> None:
     scripted.answer(ListPlatforms, ())
     scripted.answer(CancelTask, TaskUnknown(task="t9"))
     assert client.ask(ListPlatforms()) == ()
@@ -47,7 +47,7 @@ def test_answers_and_errors_come_out_as_they_are(scripted: ScriptedDoor, client:
     assert scripted.executed == [CancelTask(task=TaskId("t9"))]
 
 
-def test_a_slow_answer_holds_no_other_up(scripted: ScriptedDoor, client: RemoteDoor) -> None:
+def test_a_slow_answer_holds_no_other_up(scripted: ScriptedDoor, client: Client) -> None:
     go_on = threading.Event()
 
     def slow(_: object) -> tuple[()]:
@@ -68,7 +68,7 @@ def test_a_slow_answer_holds_no_other_up(scripted: ScriptedDoor, client: RemoteD
 
 
 def test_more_callers_at_once_than_an_engine_takes_all_get_their_answer(
-    scripted: ScriptedDoor, client: RemoteDoor
+    scripted: ScriptedDoor, client: Client
 ) -> None:
     scripted.answer(SampleProgress, {})
     with ThreadPoolExecutor(60) as pool:
@@ -76,7 +76,7 @@ def test_more_callers_at_once_than_an_engine_takes_all_get_their_answer(
     assert answers == [{}] * 600
 
 
-def test_a_listener_hears_every_event_in_order_and_may_ask(scripted: ScriptedDoor, client: RemoteDoor) -> None:
+def test_a_listener_hears_every_event_in_order_and_may_ask(scripted: ScriptedDoor, client: Client) -> None:
     scripted.answer(ListPlatforms, ())
     heard: list[Event] = []
 
@@ -97,7 +97,7 @@ def test_a_listener_hears_every_event_in_order_and_may_ask(scripted: ScriptedDoo
 
 
 def test_a_bug_of_the_engine_ends_one_request_only(
-    scripted: ScriptedDoor, client: RemoteDoor, log_guard: LogGuard
+    scripted: ScriptedDoor, client: Client, log_guard: LogGuard
 ) -> None:
     def buggy(_: object) -> None:
         raise ZeroDivisionError
@@ -112,11 +112,11 @@ def test_a_bug_of_the_engine_ends_one_request_only(
 
 @pytest.mark.parametrize("use_tcp", [False, True])
 def test_a_client_says_that_the_engine_is_lost_and_finds_the_next_one(
-    tmp_path: Path, scripted: ScriptedDoor, *, use_tcp: bool
+    tmp_path: Path, scripted: ScriptedDoor, connect: Connect, *, use_tcp: bool
 ) -> None:
     scripted.answer(ListPlatforms, ())
     heard: list[type[Event]] = []
-    with RemoteDoor(tmp_path, ping_s=0.1) as client:
+    with connect(tmp_path, ping_s=0.1) as client:
         client.subscribe(lambda event: heard.append(type(event)))
         with pytest.raises(EngineAway) as away:
             client.ask(ListPlatforms())
@@ -138,10 +138,12 @@ def test_a_client_says_that_the_engine_is_lost_and_finds_the_next_one(
             assert client.engine_pid is None
 
 
-def test_a_request_under_way_when_the_engine_goes_says_so(tmp_path: Path, scripted: ScriptedDoor) -> None:
+def test_a_request_under_way_when_the_engine_goes_says_so(
+    tmp_path: Path, scripted: ScriptedDoor, connect: Connect
+) -> None:
     go_on = threading.Event()
     scripted.answer(ListVms, lambda _: go_on.wait(20) and ())
-    with RemoteDoor(tmp_path) as client, ThreadPoolExecutor(2) as pool:
+    with connect(tmp_path) as client, ThreadPoolExecutor(2) as pool:
         server = DoorServer.open(scripted, tmp_path)
         client.wait_until_connected(10)
         waiting = pool.submit(client.ask, ListVms(platform=PlatformId("p")))
@@ -154,7 +156,7 @@ def test_a_request_under_way_when_the_engine_goes_says_so(tmp_path: Path, script
 
 
 def test_an_engine_that_is_silent_is_lost(
-    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     is_frozen, goes_on = threading.Event(), threading.Event()
 
@@ -165,7 +167,7 @@ def test_an_engine_that_is_silent_is_lost(
         return frame
 
     monkeypatch.setattr(caller, "receive_frame", receive_and_stop)
-    with DoorServer.open(scripted, tmp_path), RemoteDoor(tmp_path, ping_s=0.05, silence_s=0.3) as client:
+    with DoorServer.open(scripted, tmp_path), connect(tmp_path, ping_s=0.05, silence_s=0.3) as client:
         client.wait_until_connected(10)
         heard: list[type[Event]] = []
         client.subscribe(lambda event: heard.append(type(event)))
@@ -179,36 +181,38 @@ def test_an_engine_that_is_silent_is_lost(
 
 @pytest.mark.allows_log(r"a caller was not let in: 0\.")
 def test_another_version_is_told_apart_from_an_engine_that_is_away(
-    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     of_the_future = partial(handshake.receive_caller, version="99.0")
     monkeypatch.setattr("app.engine.door.server.receive_caller", of_the_future)
-    with DoorServer.open(scripted, tmp_path), RemoteDoor(tmp_path) as client:
+    with DoorServer.open(scripted, tmp_path), connect(tmp_path) as client:
         with pytest.raises(EngineVersionDiffers, match=r"99\.0"):
             client.wait_until_connected(10)
         with pytest.raises(EngineVersionDiffers):
             client.ask(ListPlatforms())
 
 
-def test_a_door_that_others_may_read_is_not_used(tmp_path: Path, server: DoorServer) -> None:
+def test_a_door_that_others_may_read_is_not_used(tmp_path: Path, server: DoorServer, connect: Connect) -> None:
     if os.name == "nt":
         pytest.skip("Windows: the folder's access list decides")
     (tmp_path / ENDPOINT_FILE).chmod(0o644)
-    with RemoteDoor(tmp_path) as client, pytest.raises(DoorUnsafe, match="other users"):
+    with connect(tmp_path) as client, pytest.raises(DoorUnsafe, match="other users"):
         client.wait_until_connected(10)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00", b'{"format": 1, "pid": "x"}'])
-def test_a_damaged_door_file_means_that_the_engine_is_away(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_door_file_means_that_the_engine_is_away(
+    tmp_path: Path, content: bytes, connect: Connect
+) -> None:
     path = tmp_path / ENDPOINT_FILE
     path.write_bytes(content)
     path.chmod(0o600)
-    with RemoteDoor(tmp_path) as client, pytest.raises(EngineAway):
+    with connect(tmp_path) as client, pytest.raises(EngineAway):
         client.wait_until_connected(0.3)
 
 
-def test_closing_ends_whoever_waits(tmp_path: Path, scripted: ScriptedDoor) -> None:
-    client = RemoteDoor(tmp_path)
+def test_closing_ends_whoever_waits(tmp_path: Path, scripted: ScriptedDoor, connect: Connect) -> None:
+    client = connect(tmp_path)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.wait_until_connected, 30)
         client.close()
@@ -217,7 +221,9 @@ def test_closing_ends_whoever_waits(tmp_path: Path, scripted: ScriptedDoor) -> N
     client.close()
 
 
-def test_the_next_engine_replaces_the_files_that_a_killed_one_left(tmp_path: Path, scripted: ScriptedDoor) -> None:
+def test_the_next_engine_replaces_the_files_that_a_killed_one_left(
+    tmp_path: Path, scripted: ScriptedDoor, connect: Connect
+) -> None:
     scripted.answer(ListPlatforms, ())
     killed = DoorServer.open(scripted, tmp_path)
     left = (tmp_path / ENDPOINT_FILE).read_bytes()
@@ -225,28 +231,32 @@ def test_the_next_engine_replaces_the_files_that_a_killed_one_left(tmp_path: Pat
     (tmp_path / ENDPOINT_FILE).write_bytes(left)
     if os.name != "nt":  # a port leaves no file behind
         (tmp_path / "engine.sock").touch()
-    with DoorServer.open(scripted, tmp_path), RemoteDoor(tmp_path) as client:
+    with DoorServer.open(scripted, tmp_path), connect(tmp_path) as client:
         client.wait_until_connected(10)
         assert client.ask(ListPlatforms()) == ()
     assert sorted(one.name for one in tmp_path.iterdir()) == []
 
 
-def test_a_data_folder_with_a_long_path_has_a_door_too(tmp_path: Path, scripted: ScriptedDoor) -> None:
+def test_a_data_folder_with_a_long_path_has_a_door_too(
+    tmp_path: Path, scripted: ScriptedDoor, connect: Connect
+) -> None:
     folder = tmp_path / ("long" * 30)
     folder.mkdir(mode=0o700)
     scripted.answer(ListPlatforms, ())
-    with DoorServer.open(scripted, folder) as server, RemoteDoor(folder) as client:
+    with DoorServer.open(scripted, folder) as server, connect(folder) as client:
         client.wait_until_connected(10)
         assert client.ask(ListPlatforms()) == ()
         elsewhere = server.endpoint.unix_path
     assert not elsewhere or not Path(elsewhere).parent.exists()
 
 
-def test_cutting_callers_off_does_not_wait_for_what_they_asked(tmp_path: Path, scripted: ScriptedDoor) -> None:
+def test_cutting_callers_off_does_not_wait_for_what_they_asked(
+    tmp_path: Path, scripted: ScriptedDoor, connect: Connect
+) -> None:
     go_on = threading.Event()
     scripted.answer(ListVms, lambda _: go_on.wait(20) and ())
     with (
-        RemoteDoor(tmp_path) as client,
+        connect(tmp_path) as client,
         ThreadPoolExecutor(1) as pool,
         DoorServer.open(scripted, tmp_path) as server,
     ):

@@ -1,0 +1,123 @@
+"""Answers on their way to whoever asked, on the GUI thread."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakSet
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+from shiboken6 import isValid
+
+from app.domain.errors import OperationalError
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """An exception that is no :class:`OperationalError`: a mistake of ours, told with its kind only."""
+
+    kind: str
+    detail: str
+
+
+Failure = OperationalError | Bug
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call came to: a value, or with ``failure`` set what went wrong."""
+
+    value: object
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Who waits for an answer."""
+
+    owner: QObject
+    on_done: Callable[[Any], None]
+    on_failed: Callable[[Failure], None]
+    held: object = None
+    """Kept until the answer is here, so that what it refers to never ends on another thread."""
+    withdraw: Callable[[], None] = lambda: None
+    is_given_up: bool = False
+
+
+class Answers(QObject):
+    """Joins answers to those who wait for them, while they live. Thread: GUI, but for :meth:`tell`.
+
+    What is asked for an owner that is destroyed is withdrawn, and nobody hears of it.
+    """
+
+    _told = Signal(int)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._waiting: dict[int, Waiting] = {}
+        self._answers: dict[int, Answer] = {}
+        self._watched: WeakSet[QObject] = WeakSet()
+        self._number = 0
+        self._is_closed = False
+        self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether nobody hears anything any more."""
+        return self._is_closed
+
+    def owners(self) -> list[QObject]:
+        """Return who waits, one for each answer."""
+        return [
+            waiting.owner
+            for waiting in self._waiting.values()
+            if not waiting.is_given_up and isValid(waiting.owner)
+        ]
+
+    def expect(self, waiting: Waiting) -> int:
+        """Remember who waits; return the number to tell the answer with."""
+        self._number += 1
+        self._waiting[self._number] = waiting
+        if waiting.owner not in self._watched:
+            self._watched.add(waiting.owner)
+            waiting.owner.destroyed.connect(self._on_owner_destroyed)
+        return self._number
+
+    def put(self, number: int, answer: Answer) -> None:
+        """Lay an answer down before it is told. Thread: any."""
+        self._answers[number] = answer
+
+    def tell(self, number: int) -> None:
+        """Let the GUI thread hand an answer over. Thread: any."""
+        self._told.emit(number)
+
+    def withdraw(self, number: int) -> None:
+        """Give a request up; nobody hears of its answer."""
+        waiting = self._waiting.get(number)
+        if waiting is None:
+            return
+        waiting.is_given_up = True
+        if waiting.held is None:
+            del self._waiting[number]
+            waiting.withdraw()
+
+    def close(self) -> None:
+        """Withdraw everything, and hand nothing over any more."""
+        self._is_closed = True
+        for number in tuple(self._waiting):
+            self.withdraw(number)
+
+    @Slot(int)
+    def _on_told(self, number: int) -> None:
+        waiting, answer = self._waiting.pop(number, None), self._answers.pop(number, None)
+        if waiting is None or answer is None or waiting.is_given_up or not isValid(waiting.owner):
+            return
+        if answer.failure is not None:
+            waiting.on_failed(answer.failure)
+        else:
+            waiting.on_done(answer.value)
+
+    @Slot()
+    def _on_owner_destroyed(self) -> None:
+        gone = [number for number, waiting in self._waiting.items() if not isValid(waiting.owner)]
+        for number in gone:
+            self.withdraw(number)
