@@ -255,7 +255,7 @@ def test_closing_that_is_not_confirmed_changes_nothing(qtbot: QtBot, console: Co
     page = closing_page(qtbot, console, door, found(42, is_complete=False))
     qtbot.waitUntil(lambda: bool(page.findChildren(ConfirmDialog)))
     (dialog,) = page.findChildren(ConfirmDialog)
-    assert any("42 files and folders or more" in label.text() for label in dialog.findChildren(QLabel))
+    assert any("42 or more files and folders" in label.text() for label in dialog.findChildren(QLabel))
     dialog.reject()
     assert door.executed == []
     page.leave()
