@@ -236,7 +236,7 @@ def test_a_page_that_goes_takes_its_half_written_file_along(
     door.answer(ReadLog, read)
     page = LogsPage(console)
     page.exporter.write_to(str(tmp_path / "log.csv"))
-    qtbot.waitUntil(lambda: "1 rows so far" in page.exporter.strip.text.text())
+    qtbot.waitUntil(lambda: "1 row so far" in page.exporter.strip.text.text())
     page.deleteLater()
     qtbot.waitUntil(lambda: not isValid(page))
     gate.set()
