@@ -21,6 +21,7 @@ from app.catalog.settings import SettingsStore
 from app.catalog.sightings import EngineStore, SightingStore
 from app.catalog.tasks import TaskStore
 from app.catalog.traffic import TrafficStore
+from app.core.changes import ChangeFeed
 from app.core.clock import Clock
 from app.core.zones import local_zone
 from app.domain.unreadable import UnreadableRow
@@ -32,6 +33,7 @@ class Catalog:
     """Everything this installation remembers, by subject. Thread: any.
 
     Attributes:
+        changes: is told what changes, after each commit.
         platforms: registered virtual platforms.
         standbys: registered standby machines.
         rules: backup rules, and which VM took the place of which.
@@ -49,33 +51,47 @@ class Catalog:
     """
 
     def __init__(
-        self, database: Database, durable: Database, clock: Clock, zone: Callable[[], tzinfo] = local_zone
+        self,
+        database: Database,
+        durable: Database,
+        clock: Clock,
+        zone: Callable[[], tzinfo] = local_zone,
+        changes: ChangeFeed | None = None,
     ) -> None:
         self.databases = (database, durable)
         """The one for most, and the one whose commits are durable before they return."""
-        self.platforms = PlatformStore(database)
-        self.points = PointStore(database)
-        self.standbys = StandbyStore(database, on_removed=self.points.forget_tallies)
-        self.rules = RuleStore(database)
-        self.retries = RetryStore(database)
-        self.sightings = SightingStore(database)
+        self.changes = changes = changes or ChangeFeed()
+        self.platforms = PlatformStore(database, changes)
+        self.points = PointStore(database, changes)
+        self.standbys = StandbyStore(database, changes, on_removed=self.points.forget_tallies)
+        self.retries = RetryStore(database, changes)
+        self.rules = RuleStore(database, changes, on_moved=self.retries.forget)
+        self.sightings = SightingStore(database, changes)
         self.engines = EngineStore(database)
-        self.tasks = TaskStore(database, zone)
-        self.log = LogStore(database)
+        self.tasks = TaskStore(database, changes, zone)
+        self.log = LogStore(database, changes)
         self.settings = SettingsStore(database)
-        self.figures = FigureStore(database)
+        self.figures = FigureStore(database, changes)
         self.traffic = TrafficStore(database)
         self.snapshot_journal = SnapshotJournalStore(durable, clock)
         self.restore_journal = RestoreJournalStore(durable)
 
     @classmethod
-    def open(cls, location: Path | str, *, clock: Clock, zone: Callable[[], tzinfo] = local_zone) -> Self:
+    def open(
+        cls,
+        location: Path | str,
+        *,
+        clock: Clock,
+        zone: Callable[[], tzinfo] = local_zone,
+        changes: ChangeFeed | None = None,
+    ) -> Self:
         """Open the catalog, create it and bring its schema up to date as needed.
 
         Args:
             location: a file for SQLite, or an SQLAlchemy URL.
             clock: tells the times of the journal.
             zone: tells whose local days the figures count, as the zone is set now.
+            changes: is told what changes; by default a feed of the catalog's own.
 
         Raises:
             CatalogLost, CatalogForeign: it is not the one that was opened last.
@@ -94,7 +110,7 @@ class Catalog:
         except BaseException:
             database.close()
             raise
-        opened = cls(database, durable, clock, zone)
+        opened = cls(database, durable, clock, zone, changes)
         if guard is not None:
             opened._mark(guard)
         return opened

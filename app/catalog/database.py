@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -145,8 +145,11 @@ class Database:
             sqlite.set_progress_handler(None, 0)
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, committed: Callable[[], None] = lambda: None) -> Iterator[sa.Connection]:
         """Give a connection in a transaction that commits at the end, or rolls back on an exception.
+
+        Args:
+            committed: called after the commit, before the next writer has its turn.
 
         Raises:
             CatalogDamaged: the file is not a whole database.
@@ -156,6 +159,7 @@ class Database:
             connection = plain.execution_options(standfast_writes=True)
             with connection.begin():
                 yield connection
+            committed()
 
     @contextmanager
     def _our_errors(self) -> Iterator[None]:

@@ -6,9 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.catalog.changing import changing
 from app.catalog.database import Database
 from app.catalog.history_tables import day_figures, log, subjects, traffic_seconds, unviewed_errors
 from app.catalog.tables import rules, tasks
+from app.core.changes import ChangeFeed
+from app.domain.changes import Subject
 from app.domain.history import DayFigures
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.states import TaskKind, TaskState
@@ -48,8 +51,9 @@ _FOLLOW = (
 class FigureStore:
     """Keeps figures of VMs in rules, of rules and of everything. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
+        self._changes = changes
 
     def days(
         self, rule: RuleId | None = None, vm: VmId | None = None, *, since: date | None = None
@@ -94,13 +98,20 @@ class FigureStore:
 
     def mark_viewed(self, rule: RuleId | None = None, vm: VmId | None = None) -> int:
         """Note that the operator looked at the failed tasks of a rule, a VM, or all; return how many were new."""
-        with self._database.write() as connection:
-            return connection.execute(sa.delete(unviewed_errors).where(*_errors_of(rule, vm))).rowcount
+        viewed = sa.delete(unviewed_errors).where(*_errors_of(rule, vm)).returning(unviewed_errors.c.rule_id)
+        with changing(self._database, self._changes) as transaction:
+            rules_of = transaction.connection.execute(viewed).scalars().all()
+            transaction.note(Subject.RULES, *rules_of, None)
+            transaction.note(Subject.FIGURES, *(one or "" for one in rules_of), None)
+            return len(rules_of)
 
     def make_up_for(self, task: TaskId) -> None:
         """Count a failed task no longer among those to look at: it is run again."""
-        with self._database.write() as connection:
-            connection.execute(sa.delete(unviewed_errors).where(unviewed_errors.c.task_id == task))
+        made_up = sa.delete(unviewed_errors).where(unviewed_errors.c.task_id == task)
+        with changing(self._database, self._changes) as transaction:
+            rules_of = transaction.connection.execute(made_up.returning(unviewed_errors.c.rule_id)).scalars().all()
+            transaction.note(Subject.RULES, *rules_of, None)
+            transaction.note(Subject.FIGURES, *(one or "" for one in rules_of), None)
 
     def last_failures(self, limit: int, *, until: datetime | None = None) -> tuple[TaskId, ...]:
         """Return the newest failed backup of each VM whose last backup failed, newest first.
@@ -130,7 +141,11 @@ class FigureStore:
 
     def forget_rule(self, rule: RuleId) -> None:
         """Delete a rule's figures, traffic and unviewed errors; its tasks stay as tasks of no rule."""
-        with self._database.write() as connection:
+        with changing(self._database, self._changes) as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, rule)
+            transaction.note(Subject.FIGURES, rule)
+            transaction.note(Subject.TASKS)
             connection.execute(sa.delete(subjects).where(subjects.c.rule_id == rule))
             connection.execute(sa.delete(unviewed_errors).where(unviewed_errors.c.rule_id == rule))
             connection.execute(sa.delete(traffic_seconds).where(traffic_seconds.c.rule_id == rule))
@@ -164,7 +179,7 @@ def subject_id(connection: sa.Connection, rule: str | None, vm: str, vm_name: st
     return int(connection.execute(_NEW_SUBJECT, values).scalar_one())
 
 
-def count_end(connection: sa.Connection, task: TaskId, state: TaskState, at: datetime, zone: tzinfo) -> None:
+def count_end(connection: sa.Connection, task: TaskId, state: TaskState, at: datetime, zone: tzinfo) -> str | None:
     """Count a task that enters a final state, in the same transaction.
 
     Args:
@@ -173,14 +188,18 @@ def count_end(connection: sa.Connection, task: TaskId, state: TaskState, at: dat
         state: the final state.
         at: when.
         zone: whose local day it is.
+
+    Returns:
+        The task's rule.
     """
     row = connection.execute(sa.select(tasks).where(tasks.c.id == task)).one_or_none()
+    rule: str | None = None if row is None else row.rule_id
     if row is None or state not in (TaskState.COMPLETED, TaskState.FAILED):
-        return
+        return rule
     if state is TaskState.FAILED:
         connection.execute(sa.insert(unviewed_errors).values(task_id=task, rule_id=row.rule_id, vm=row.vm))
     if row.kind != TaskKind.BACKUP.value:
-        return
+        return rule
     for subject in _subjects_of(connection, row):
         values = {
             "subject_id": subject,
@@ -191,6 +210,7 @@ def count_end(connection: sa.Connection, task: TaskId, state: TaskState, at: dat
             "stored_bytes": row.written_bytes,
         }
         connection.execute(_COUNT, values)
+    return rule
 
 
 def follow_vm(connection: sa.Connection, rule: str, old: str, new: str) -> None:

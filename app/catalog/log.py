@@ -9,10 +9,13 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
+from app.catalog.changing import changing
 from app.catalog.database import Database
 from app.catalog.history_tables import log
 from app.catalog.reading import UnreadableRows
 from app.catalog.tables import tasks
+from app.core.changes import ChangeFeed
+from app.domain.changes import Subject
 from app.domain.history import LogEntry, LogSearch, LogSlice, LogSubject, LogWord
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.messages import LogLevel, Message, Param, Params
@@ -46,8 +49,9 @@ class _Place:
 class LogStore:
     """Keeps the log. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
+        self._changes = changes
 
     def append(self, at: datetime, level: LogLevel, message: Message, subject: LogSubject) -> None:
         """Append a line that belongs to no task."""
@@ -61,8 +65,9 @@ class LogStore:
             "rule_id": subject.rule,
             "vm": subject.vm,
         }
-        with self._database.write() as connection:
-            connection.execute(sa.insert(log).values(**values))
+        with changing(self._database, self._changes) as transaction:
+            transaction.connection.execute(sa.insert(log).values(**values))
+            transaction.note(Subject.LOG, "")
 
     def page(
         self, search: LogSearch, *, before: int | None = None, limit: int, look_at: int = MOST_LOOKED_AT
@@ -98,8 +103,9 @@ class LogStore:
                 )
             if found.entries:
                 ids = [entry.id for entry in found.entries]
-                with self._database.write() as connection:
-                    count += connection.execute(sa.delete(log).where(log.c.id.in_(ids))).rowcount
+                with changing(self._database, self._changes) as transaction:
+                    transaction.note(Subject.LOG)
+                    count += transaction.connection.execute(sa.delete(log).where(log.c.id.in_(ids))).rowcount
             if start is None:
                 return count
 

@@ -1,17 +1,19 @@
 """What is known of restore points: a cache of the repositories' own lists, which can be rebuilt at any time."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.reading import Unreadable, UnreadableRows
 from app.catalog.remembered import Remembered
-from app.catalog.tables import points, repositories
+from app.catalog.tables import points, repositories, rules
+from app.core.changes import ChangeFeed
+from app.domain.changes import Subject
 from app.domain.ids import PointId, StandbyId, VmId
 from app.domain.restore_point import RestorePoint
 from app.domain.tasks import KnownPoint, PointTally, VerificationState, in_sequence
@@ -35,57 +37,54 @@ _TALLY_KEY = (
 class PointStore:
     """Keeps restore points with the result of their verification. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
+        self._changes = changes
         self._tallies: Remembered[_Tallies] = Remembered(is_alone=database.is_ours_alone)
 
     def forget_tallies(self) -> None:
         """Count anew at the next question: points went with their standby."""
         self._tallies.forget()
 
-    @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        try:
-            with self._database.write() as connection:
-                yield connection
-        except BaseException:
-            self._tallies.forget()  # what was counted was not committed
-            raise
-
     def put(self, standby: StandbyId, target_path: str, point: RestorePoint) -> None:
         """Remember a point; one already known keeps its verification."""
         here = _at(standby, target_path)
-        with self._write() as connection:
+        with changing(self._database, self._changes) as transaction:
+            connection = transaction.connection
+            _note(transaction, standby, point.rule_name)
             known = _verifications(connection, here & (points.c.id == point.id))
             connection.execute(sa.delete(points).where(here, points.c.id == point.id))
             connection.execute(sa.insert(points), [_values(standby, target_path, point, known)])
-            self._count_again(connection, point.rule_name, point.facts.vm)
+            self._count_again(transaction, point.rule_name, point.facts.vm)
 
     def remove(self, standby: StandbyId, target_path: str, point: PointId) -> None:
         """Forget a point; nothing happens when it is not known."""
         this = _at(standby, target_path) & (points.c.id == point)
-        with self._write() as connection:
+        with changing(self._database, self._changes) as transaction:
+            connection = transaction.connection
             row = connection.execute(sa.select(points.c.rule_name, points.c.vm).where(this)).one_or_none()
             connection.execute(sa.delete(points).where(this))
             if row is not None:
-                self._count_again(connection, row.rule_name, row.vm)
+                _note(transaction, standby, row.rule_name)
+                self._count_again(transaction, row.rule_name, row.vm)
 
-    def _count_again(self, connection: sa.Connection, rule_name: str, vm: str) -> None:
+    def _count_again(self, transaction: Changing, rule_name: str, vm: str) -> None:
         here = (points.c.rule_name == rule_name) & (points.c.vm == vm)
-        fresh = _counted(connection, here, self._database.unreadable)
+        fresh = _counted(transaction.connection, here, self._database.unreadable)
 
         def changed(known: _Tallies) -> _Tallies:
             others = {key: one for key, one in known.items() if (one.rule_name, one.vm) != (rule_name, vm)}
             return others | fresh
 
-        self._tallies.change(changed)
+        transaction.then(lambda: self._tallies.change(changed))
 
     def set_verification(
         self, standby: StandbyId, target_path: str, point: PointId, verification: VerificationState, at: datetime
     ) -> None:
         """Note what a verification found."""
-        with self._database.write() as connection:
-            connection.execute(
+        with changing(self._database, self._changes) as transaction:
+            transaction.note(Subject.POINTS, standby)
+            transaction.connection.execute(
                 sa.update(points)
                 .where(_at(standby, target_path), points.c.id == point)
                 .values(verification=verification.value, verified_at=at)
@@ -172,6 +171,14 @@ class PointStore:
                 query = query.where(points.c[column] == value)
         with self._database.read() as connection:
             return in_sequence(self._database.unreadable.readable(points, connection.execute(query), _known))
+
+
+def _note(transaction: Changing, standby: str, rule_name: str) -> None:
+    """Note whose count of points is another: a standby's, and that of the rule of this name."""
+    transaction.note(Subject.POINTS, standby)
+    transaction.note(Subject.STANDBYS, standby)
+    named = sa.select(rules.c.id).where(rules.c.name == rule_name)
+    transaction.note(Subject.RULES, *transaction.connection.execute(named).scalars(), None)
 
 
 def _counted(connection: sa.Connection, where: sa.ColumnElement[bool], unreadable: UnreadableRows) -> _Tallies:

@@ -6,9 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.errors import CatalogRowInTheWay
+from app.catalog.remembered import Remembered
 from app.catalog.tables import platforms, repositories, standbys
+from app.core.changes import ChangeFeed
+from app.domain.changes import Subject
 from app.domain.ids import PlatformId, StandbyId
 from app.domain.platforms import Platform
 from app.domain.standbys import EncryptionMode, Standby
@@ -17,8 +21,10 @@ from app.domain.standbys import EncryptionMode, Standby
 class PlatformStore:
     """Keeps platforms; their passwords are elsewhere. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
+        self._changes = changes
+        self._all: Remembered[tuple[Platform, ...]] = Remembered(is_alone=database.is_ours_alone)
 
     def put(self, platform: Platform) -> None:
         """Add a platform, or change the one with its id."""
@@ -30,8 +36,9 @@ class PlatformStore:
             "thumbprint_sha256": platform.thumbprint_sha256,
             "allows_plain_transport": platform.allows_plain_transport,
         }
-        with self._database.write() as connection:
-            _put(connection, platforms, platform.id, values)
+        with changing(self._database, self._changes, self._all.forget) as transaction:
+            _put(transaction.connection, platforms, platform.id, values)
+            _note_name(transaction, Subject.PLATFORMS, platform.id)
 
     def get(self, platform: PlatformId) -> Platform | None:
         """Return one platform, or None."""
@@ -41,23 +48,32 @@ class PlatformStore:
 
     def all(self) -> tuple[Platform, ...]:
         """Return every platform, by name."""
-        with self._database.read() as connection:
-            rows = connection.execute(sa.select(platforms).order_by("name")).all()
-        return tuple(self._database.unreadable.readable(platforms, rows, _platform))
+
+        def read() -> tuple[Platform, ...]:
+            with self._database.read() as connection:
+                rows = connection.execute(sa.select(platforms).order_by("name")).all()
+            return tuple(self._database.unreadable.readable(platforms, rows, _platform))
+
+        return self._all.get(read)
 
     def remove(self, platform: PlatformId) -> None:
         """Forget a platform; nothing happens when there is none."""
-        with self._database.write() as connection:
-            connection.execute(sa.delete(platforms).where(platforms.c.id == platform))
+        with changing(self._database, self._changes, self._all.forget) as transaction:
+            transaction.connection.execute(sa.delete(platforms).where(platforms.c.id == platform))
+            _note_name(transaction, Subject.PLATFORMS, platform)
 
 
 class StandbyStore:
     """Keeps standby machines. Thread: any."""
 
-    def __init__(self, database: Database, on_removed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, database: Database, changes: ChangeFeed, on_removed: Callable[[], None] = lambda: None
+    ) -> None:
         """Keep them in a database; ``on_removed`` is told after one went, with what belonged to it."""
         self._database = database
+        self._changes = changes
         self._on_removed = on_removed
+        self._all: Remembered[tuple[Standby, ...]] = Remembered(is_alone=database.is_ours_alone)
 
     def put(self, standby: Standby) -> None:
         """Add a standby, or change the one with its id."""
@@ -68,8 +84,9 @@ class StandbyStore:
             "mark": standby.mark,
             "encryption": standby.encryption.value,
         }
-        with self._database.write() as connection:
-            _put(connection, standbys, standby.id, values)
+        with changing(self._database, self._changes, self._all.forget) as transaction:
+            _put(transaction.connection, standbys, standby.id, values)
+            _note_name(transaction, Subject.STANDBYS, standby.id)
 
     def get(self, standby: StandbyId) -> Standby | None:
         """Return one standby, or None."""
@@ -79,14 +96,23 @@ class StandbyStore:
 
     def all(self) -> tuple[Standby, ...]:
         """Return every standby, by name."""
-        with self._database.read() as connection:
-            rows = connection.execute(sa.select(standbys).order_by("name")).all()
-        return tuple(self._database.unreadable.readable(standbys, rows, _standby))
+
+        def read() -> tuple[Standby, ...]:
+            with self._database.read() as connection:
+                rows = connection.execute(sa.select(standbys).order_by("name")).all()
+            return tuple(self._database.unreadable.readable(standbys, rows, _standby))
+
+        return self._all.get(read)
 
     def remove(self, standby: StandbyId) -> None:
         """Forget a standby and what is known of its points; nothing happens when there is none."""
-        with self._database.write() as connection:
-            connection.execute(sa.delete(standbys).where(standbys.c.id == standby))
+        with changing(self._database, self._changes, self._forget_removed) as transaction:
+            transaction.connection.execute(sa.delete(standbys).where(standbys.c.id == standby))
+            _note_name(transaction, Subject.STANDBYS, standby)
+            transaction.note(Subject.POINTS, standby)
+
+    def _forget_removed(self) -> None:
+        self._all.forget()
         self._on_removed()
 
     def repositories(self, standby: StandbyId) -> dict[str, str]:
@@ -109,10 +135,19 @@ class StandbyStore:
         """Remember which repository lies at a target path."""
         here = (repositories.c.standby_id == standby) & (repositories.c.target_path == target_path)
         values = {"repository_id": repository_id, "is_encrypted": is_encrypted}
-        with self._database.write() as connection:
+        with changing(self._database, self._changes) as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.STANDBYS, standby)
+            transaction.note(Subject.POINTS, standby)
             if not connection.execute(sa.update(repositories).where(here).values(values)).rowcount:
                 keys = {"standby_id": standby, "target_path": target_path}
                 connection.execute(sa.insert(repositories).values(keys | values))
+
+
+def _note_name(transaction: Changing, subject: Subject, key: str) -> None:
+    """Note a platform or a standby, and that it may have another name."""
+    transaction.note(subject, key)
+    transaction.note(Subject.NAMES, key)
 
 
 def _put(connection: sa.Connection, table: sa.Table, key: str, values: dict[str, Any]) -> None:

@@ -5,8 +5,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.catalog.changing import changing
 from app.catalog.database import Database
+from app.catalog.remembered import Remembered
 from app.catalog.tables import retries
+from app.core.changes import ChangeFeed
+from app.domain.changes import Subject
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.retry import NextTry, PendingRetry
 from app.domain.states import BackupKind
@@ -15,12 +19,16 @@ from app.domain.states import BackupKind
 class RetryStore:
     """Keeps which backups are tried again, and when; at most one for a VM in a rule. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
+        self._changes = changes
+        self._all: Remembered[tuple[PendingRetry, ...]] = Remembered(is_alone=database.is_ours_alone)
 
     def put(self, retry: PendingRetry) -> None:
         """Remember a retry, in place of an earlier one of the VM in the rule."""
-        with self._database.write() as connection:
+        with changing(self._database, self._changes, self._all.forget) as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, retry.rule)
             connection.execute(sa.delete(retries).where(_of(retry.rule, [retry.vm])))
             connection.execute(
                 sa.insert(retries).values(
@@ -38,14 +46,23 @@ class RetryStore:
         """Forget the retries of VMs in a rule; return how many there were."""
         if not self.all():  # mostly: then nothing has to be written
             return 0
-        with self._database.write() as connection:
-            return connection.execute(sa.delete(retries).where(_of(rule, vms))).rowcount
+        with changing(self._database, self._changes, self._all.forget) as transaction:
+            transaction.note(Subject.RULES, rule)
+            return transaction.connection.execute(sa.delete(retries).where(_of(rule, vms))).rowcount
 
     def all(self) -> tuple[PendingRetry, ...]:
         """Return every retry, the soonest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(sa.select(retries).order_by(retries.c.due_at, retries.c.vm)).all()
-        return tuple(self._database.unreadable.readable(retries, rows, _retry))
+
+        def read() -> tuple[PendingRetry, ...]:
+            with self._database.read() as connection:
+                rows = connection.execute(sa.select(retries).order_by(retries.c.due_at, retries.c.vm)).all()
+            return tuple(self._database.unreadable.readable(retries, rows, _retry))
+
+        return self._all.get(read)
+
+    def forget(self) -> None:
+        """Read again at the next question: a VM has another id, or a rule is gone."""
+        self._all.forget()
 
 
 def _retry(row: sa.Row[Any]) -> PendingRetry:

@@ -1,6 +1,6 @@
 """Backup rules with their VMs, and which VM took the place of which."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.figures import follow_vm
 from app.catalog.reading import UnreadableRows
 from app.catalog.remembered import Remembered
 from app.catalog.tables import retries, rule_vms, rules, vm_successions
+from app.core.changes import ChangeFeed
+from app.domain.changes import Subject
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import BackupPolicy, OneTimePolicy, PeriodicPolicy, RetryPlan
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
@@ -27,21 +30,40 @@ class _KeptPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
 class RuleStore:
     """Keeps rules. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, changes: ChangeFeed, on_moved: Callable[[], None] = lambda: None
+    ) -> None:
+        """Keep them in a database; ``on_moved`` is told after VMs have other ids, or went with a rule."""
         self._database = database
+        self._changes = changes
+        self._on_moved = on_moved
         self._all: Remembered[tuple[BackupRule, ...]] = Remembered(is_alone=database.is_ours_alone)
 
     @contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        try:
-            with self._database.write() as connection:
-                yield connection
-        finally:
-            self._all.forget()
+    def _write(self) -> Iterator[Changing]:
+        """Give a transaction that changes the rules that it notes; what is remembered of the others stays."""
+        with changing(self._database, self._changes, self._on_moved) as transaction:
+            yield transaction
+            changed = transaction.noted(Subject.RULES)
+            fresh = (
+                _read(transaction.connection, rules.c.id.in_(changed), self._database.unreadable)
+                if changed
+                else []
+            )
+
+            def replaced(known: tuple[BackupRule, ...]) -> tuple[BackupRule, ...]:
+                others = [rule for rule in known if rule.id not in changed]
+                return tuple(sorted([*others, *fresh], key=lambda rule: rule.name))
+
+            transaction.then(lambda: self._all.change(replaced))
 
     def add(self, rule: BackupRule, created_at: datetime, considered_until: datetime) -> None:
         """Remember a new rule, of which runs up to a moment count as dealt with."""
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, rule.id)
+            transaction.note(Subject.PLATFORMS, rule.platform)
+            transaction.note(Subject.STANDBYS, rule.standby)
             self._give_way(connection, rule.platform, rule.vms, rule.name)
             connection.execute(
                 sa.insert(rules).values(
@@ -69,7 +91,9 @@ class RuleStore:
 
     def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:
         """Give a rule another policy, of which runs up to a moment count as dealt with."""
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, rule)
             connection.execute(
                 sa.update(rules)
                 .where(rules.c.id == rule)
@@ -78,7 +102,9 @@ class RuleStore:
 
     def set_retry(self, rule: RuleId, retry: RetryPlan) -> None:
         """Give a rule another plan for failed backups; its policy stays."""
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, rule)
             row = connection.execute(sa.select(rules.c.policy).where(rules.c.id == rule)).one_or_none()
             if row is not None:
                 policy = _packed(replace(_unpacked(row.policy), retry=retry))
@@ -86,7 +112,9 @@ class RuleStore:
 
     def add_vms(self, rule: RuleId, vms: Iterable[ProtectedVm]) -> None:
         """Put VMs behind those of a rule."""
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, rule)
             chosen = list(vms)
             row = connection.execute(sa.select(rules.c.platform_id).where(rules.c.id == rule)).one()
             self._give_way(connection, row.platform_id, chosen)
@@ -96,12 +124,16 @@ class RuleStore:
 
     def remove_vms(self, rule: RuleId, vms: Collection[VmId]) -> None:
         """Take VMs out of a rule."""
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, rule)
             connection.execute(sa.delete(rule_vms).where(rule_vms.c.rule_id == rule, rule_vms.c.vm.in_(list(vms))))
 
     def set_started(self, rule: RuleId, vms: Collection[VmId], *, started: bool) -> None:
         """Note that VMs of a rule were started or stopped by the operator."""
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.RULES, rule)
             connection.execute(
                 sa.update(rule_vms)
                 .where(rule_vms.c.rule_id == rule, rule_vms.c.vm.in_(list(vms)))
@@ -110,7 +142,10 @@ class RuleStore:
 
     def remove(self, rule: RuleId) -> None:
         """Forget a rule; nothing happens when there is none."""
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
+            _note_owners(transaction, rule)
+            transaction.note(Subject.RULES, rule)
             connection.execute(sa.delete(rules).where(rules.c.id == rule))
 
     def get(self, rule: RuleId) -> BackupRule | None:
@@ -137,8 +172,11 @@ class RuleStore:
 
     def consider(self, rule: RuleId, until: datetime) -> None:
         """Note that all runs of a rule up to a moment are dealt with."""
-        with self._database.write() as connection:
-            connection.execute(sa.update(rules).where(rules.c.id == rule).values(considered_until=until))
+        with changing(self._database, self._changes) as transaction:
+            transaction.note(Subject.RULES, rule)
+            transaction.connection.execute(
+                sa.update(rules).where(rules.c.id == rule).values(considered_until=until)
+            )
 
     # --- VMs that took the place of others -----------------------------------------------------------------------
 
@@ -164,11 +202,13 @@ class RuleStore:
         Returns:
             The rule of each VM that is in one, by the VM's old id.
         """
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
             if not all(_is_still(connection, platform, old, vm) for old, vm in (expected or {}).items()):
                 return {}
             rules_of = {old: _rule_of(connection, platform, old) for old in moves}
             _note_successions(connection, platform, moves, at)
+            _note_moves(transaction, rules_of.values())
             interim = {old: f"{old} -> {moves[old]}" for old in moves.keys() & set(moves.values())}
             for old, name in interim.items():  # which no VM has: another takes this one's id
                 _rename(connection, platform, rules_of[old], old, name)
@@ -180,8 +220,10 @@ class RuleStore:
         """Note by what a VM is known that is in a rule; nothing happens when it is in none."""
         values = {name: getattr(vm, name) for name in _IDENTITY}
         here = (rule_vms.c.platform_id == platform) & (rule_vms.c.vm == vm.vm)
-        with self._write() as connection:
+        with self._write() as transaction:
+            connection = transaction.connection
             connection.execute(sa.update(rule_vms).where(here).values(**values))
+            transaction.note(Subject.RULES, _rule_of(connection, platform, vm.vm))
 
     def successions(self, platform: PlatformId) -> dict[VmId, VmId]:
         """Return, for each VM of a platform whose place was taken, the one that took it."""
@@ -191,6 +233,25 @@ class RuleStore:
 
 
 _IDENTITY = ("instance_uuid", "bios_uuid", "platform_uuid")
+
+
+def _note_owners(transaction: Changing, rule: str) -> None:
+    """Note the platform and the standby of a rule, which count their rules."""
+    query = sa.select(rules.c.platform_id, rules.c.standby_id).where(rules.c.id == rule)
+    row = transaction.connection.execute(query).one_or_none()
+    if row is not None:
+        transaction.note(Subject.PLATFORMS, row.platform_id)
+        transaction.note(Subject.STANDBYS, row.standby_id)
+
+
+def _note_moves(transaction: Changing, moved: Iterable[str | None]) -> None:
+    """Note the rules of VMs that have other ids; their ended tasks, figures and log lines went with them."""
+    found = tuple(moved)
+    for subject in (Subject.RULES, Subject.FIGURES):
+        transaction.note(subject, *found, None)
+    transaction.note(Subject.TASKS)
+    transaction.note(Subject.LOG)
+    transaction.note(Subject.POINTS)
 
 
 def _rule_of(connection: sa.Connection, platform: str, vm: str) -> str | None:

@@ -1,14 +1,20 @@
 """What was last seen: of platforms, and of the engines that work on this catalog."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from app.catalog.changing import changing
 from app.catalog.database import Database
 from app.catalog.kept_errors import pack_error, unpack_error
+from app.catalog.remembered import Remembered
 from app.catalog.tables import engines, platform_sightings, platforms
+from app.core.changes import ChangeFeed
+from app.domain.changes import Subject
 from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId
 from app.domain.platforms import PlatformFacts, PlatformSighting
@@ -19,8 +25,9 @@ _FORGET_ENGINES_AFTER = timedelta(days=30)
 class SightingStore:
     """Keeps what was last seen of each platform. Thread: any."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
+        self._changes = changes
 
     def put(self, sighting: PlatformSighting) -> None:
         """Remember a sighting in place of the last one; one of a platform that is not registered is ignored."""
@@ -35,7 +42,9 @@ class SightingStore:
             "error_params": pack_error(sighting.error),
         }
         known = sa.select(platforms.c.id).where(platforms.c.id == sighting.platform)
-        with self._database.write() as connection:
+        with changing(self._database, self._changes) as transaction:
+            connection = transaction.connection
+            transaction.note(Subject.PLATFORMS, sighting.platform)
             if connection.execute(known).one_or_none() is None:
                 return
             if not connection.execute(sa.update(platform_sightings).where(here).values(**values)).rowcount:
@@ -61,10 +70,19 @@ class EngineStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._all: Remembered[tuple[EngineBeat, ...]] = Remembered(is_alone=database.is_ours_alone)
+
+    @contextmanager
+    def _write(self) -> Iterator[sa.Connection]:
+        try:
+            with self._database.write() as connection:
+                yield connection
+        finally:
+            self._all.forget()
 
     def begin(self, beat: EngineBeat) -> None:
         """Remember an engine that starts, and forget those that were not heard of for a month."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             long_ago = beat.beat_at - _FORGET_ENGINES_AFTER
             connection.execute(sa.delete(engines).where(engines.c.beat_at < long_ago))
             connection.execute(
@@ -79,19 +97,25 @@ class EngineStore:
 
     def beat(self, engine: str, at: datetime) -> None:
         """Note that an engine is alive."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(sa.update(engines).where(engines.c.id == engine).values(beat_at=at))
 
     def end(self, engine: str, at: datetime) -> None:
         """Note that an engine was closed in order."""
-        with self._database.write() as connection:
+        with self._write() as connection:
             connection.execute(sa.update(engines).where(engines.c.id == engine).values(beat_at=at, ended_at=at))
 
     def all(self) -> tuple[EngineBeat, ...]:
         """Return every engine, the one heard of last first."""
-        with self._database.read() as connection:
-            rows = connection.execute(sa.select(engines).order_by(engines.c.beat_at.desc(), engines.c.id)).all()
-        return tuple(self._database.unreadable.readable(engines, rows, _beat))
+
+        def read() -> tuple[EngineBeat, ...]:
+            with self._database.read() as connection:
+                rows = connection.execute(
+                    sa.select(engines).order_by(engines.c.beat_at.desc(), engines.c.id)
+                ).all()
+            return tuple(self._database.unreadable.readable(engines, rows, _beat))
+
+        return self._all.get(read)
 
 
 def _beat(row: sa.Row[Any]) -> EngineBeat:

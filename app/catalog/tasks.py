@@ -1,11 +1,13 @@
 """Tasks with their stages, figures and log."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.catalog.changing import Changing, changing
 from app.catalog.database import Database
 from app.catalog.figures import count_end, subject_id
 from app.catalog.history_tables import subjects
@@ -13,7 +15,9 @@ from app.catalog.kept_errors import pack_error, unpack_error
 from app.catalog.log import append_for_task, read_of_task
 from app.catalog.reading import UnreadableRows
 from app.catalog.tables import NO_BACKUP, rule_vms, rules, task_stages, tasks
+from app.core.changes import ChangeFeed
 from app.core.zones import local_zone
+from app.domain.changes import Subject
 from app.domain.errors import KeptError
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel, Message
@@ -29,13 +33,24 @@ _FAILED = sa.text("tasks.state = 'failed'")
 class TaskStore:
     """Keeps tasks. Thread: any."""
 
-    def __init__(self, database: Database, zone: Callable[[], tzinfo] = local_zone) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed, zone: Callable[[], tzinfo] = local_zone) -> None:
         self._database = database
+        self._changes = changes
         self._zone = zone
+
+    @contextmanager
+    def _write(self, task: TaskId) -> Iterator[Changing]:
+        """Give a transaction that changes a task, and with it the rows of its rule."""
+        with changing(self._database, self._changes) as transaction:
+            yield transaction
+            rule = sa.select(tasks.c.rule_id).where(tasks.c.id == task)
+            transaction.note(Subject.TASKS, task)
+            transaction.note(Subject.RULES, transaction.connection.execute(rule).scalar_one_or_none())
 
     def add(self, record: TaskRecord) -> None:
         """Remember a task that was just asked for, in the state it has."""
-        with self._database.write() as connection:
+        with self._write(record.id) as transaction:
+            connection = transaction.connection
             connection.execute(sa.insert(tasks).values(**_values(record)))
             subject_id(connection, record.rule, record.vm, record.vm_name)
             _enter(connection, record.id, record.state, record.created_at)
@@ -53,39 +68,41 @@ class TaskStore:
             )
         if state.is_final:
             change["ended_at"] = at
-        with self._database.write() as connection:
+        with self._write(task) as transaction:
+            connection = transaction.connection
             ended = _has_ended(connection, task)
             connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**change))
             _enter(connection, task, state, at)
             if state.is_final and not ended:
-                count_end(connection, task, state, at, self._zone())
+                rule = count_end(connection, task, state, at, self._zone())
+                transaction.note(Subject.FIGURES, rule or "")
 
     def set_error(self, task: TaskId, error: KeptError) -> None:
         """Note why a task fails."""
         values = {"error_code": error.code, "error_params": pack_error(error)}
-        with self._database.write() as connection:
-            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
+        with self._write(task) as transaction:
+            transaction.connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
 
     def set_totals(self, task: TaskId, totals: TransferTotals) -> None:
         """Note what a task has moved."""
         values = {name: getattr(totals, name) for name in _TOTALS}
-        with self._database.write() as connection:
-            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
+        with self._write(task) as transaction:
+            transaction.connection.execute(sa.update(tasks).where(tasks.c.id == task).values(**values))
 
     def set_point(self, task: TaskId, point: PointId) -> None:
         """Note which restore point a task made."""
-        with self._database.write() as connection:
-            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(point=point))
+        with self._write(task) as transaction:
+            transaction.connection.execute(sa.update(tasks).where(tasks.c.id == task).values(point=point))
 
     def set_vm(self, task: TaskId, vm: VmId) -> None:
         """Note that the VM of a task has another id."""
-        with self._database.write() as connection:
-            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(vm=vm))
+        with self._write(task) as transaction:
+            transaction.connection.execute(sa.update(tasks).where(tasks.c.id == task).values(vm=vm))
 
     def set_priority(self, task: TaskId, priority: int) -> None:
         """Note that a waiting task goes before others."""
-        with self._database.write() as connection:
-            connection.execute(sa.update(tasks).where(tasks.c.id == task).values(priority=priority))
+        with self._write(task) as transaction:
+            transaction.connection.execute(sa.update(tasks).where(tasks.c.id == task).values(priority=priority))
 
     def newest_of_rules(
         self, only: Collection[RuleId] | None = None, *, ended: bool = False, until: datetime | None = None
@@ -138,6 +155,7 @@ class TaskStore:
         kinds: Collection[TaskKind] | None = None,
         vm: VmId | None = None,
         platform: PlatformId | None = None,
+        ids: Collection[TaskId] | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> tuple[TaskRecord, ...]:
@@ -151,10 +169,12 @@ class TaskStore:
             where.append(tasks.c.vm == vm)
         if platform is not None:
             where.append(tasks.c.platform_id == platform)
+        if ids is not None:
+            where.append(tasks.c.id.in_(list(ids)))
         most = None if limit is None else limit + offset
         newest = sa.select(tasks).where(*where).order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
         with self._database.read() as connection:
-            if states is None or vm is not None:
+            if states is None or vm is not None or ids is not None:
                 if states is not None:
                     newest = newest.where(tasks.c.state.in_([state.value for state in states]))
                 return tuple(self._read(connection, newest.limit(limit).offset(offset)))
@@ -191,8 +211,9 @@ class TaskStore:
 
     def log(self, task: TaskId, at: datetime, level: LogLevel, message: Message) -> None:
         """Append a line to a task's log."""
-        with self._database.write() as connection:
-            append_for_task(connection, task, at, level, message)
+        with changing(self._database, self._changes) as transaction:
+            append_for_task(transaction.connection, task, at, level, message)
+            transaction.note(Subject.LOG, task)
 
     def read_log(
         self, task: TaskId, *, at_least: LogLevel = LogLevel.NORMAL, after: int = 0, limit: int = 1000

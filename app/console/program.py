@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from PySide6.QtCore import QCoreApplication, QEventLoop, QTimer
@@ -193,7 +194,9 @@ def _run(installation: Installation, parts: _WindowParts, *, minimized: bool, ha
 
 
 @contextmanager
-def client_of(folders: Folders, opened: OpenDoor) -> Iterator[DoorClient]:
+def client_of(
+    folders: Folders, opened: OpenDoor, make_line: Callable[[Path], AsyncDoor] = AsyncDoor
+) -> Iterator[DoorClient]:
     """Give the window's way to the engine, and hang up what the engine was opened through.
 
     Thread: GUI, inside :func:`app.workers.loop.asyncio_in_qt`.
@@ -201,7 +204,7 @@ def client_of(folders: Folders, opened: OpenDoor) -> Iterator[DoorClient]:
     Raises:
         EngineAway: the engine went as soon as it was there.
     """
-    line = AsyncDoor(folders.data)
+    line = make_line(folders.data)
     try:
         run_here(line.wait_until_connected(DOOR_PATIENCE_S))
         opened.hang_up()

@@ -256,7 +256,9 @@ class PreviewedDay:
 
 
 class ListRules(Query[tuple[RuleRow, ...]], frozen=True, kw_only=True):
-    """Return all rules, by name."""
+    """Return all rules, by name, or those of some ids that are there."""
+
+    ids: tuple[RuleId, ...] | None = None
 
 
 class ListRuleVms(Query[tuple[RuleVmRow, ...]], frozen=True, kw_only=True):

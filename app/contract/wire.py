@@ -4,7 +4,6 @@ A caller in another process sends a request and gets a reply; events are sent to
 (a local socket, later mutual TLS) is somebody else's: everything here is bytes to values and back.
 """
 
-from dataclasses import is_dataclass
 from functools import cache, reduce
 from importlib import import_module
 from operator import or_
@@ -17,9 +16,9 @@ import app.contract
 from app.contract.base import Command, Query
 from app.contract.door import Door
 from app.contract.errors import ErrorRow, error_from
-from app.domain import console_events, engine_events, events
+from app.domain import changes, engine_events
 from app.domain.errors import OperationalError
-from app.domain.events import Event
+from app.domain.events import Announcement, Event
 
 R = TypeVar("R")
 
@@ -151,10 +150,10 @@ def request_kinds() -> tuple[type[Command[Any] | Query[Any]], ...]:
 
 @cache
 def event_kinds() -> dict[str, type[Event]]:
-    """Return every kind of event by its name."""
-    found = [value for module in (events, console_events, engine_events) for value in vars(module).values()]
+    """Return every kind of event that leaves an engine or its client, by its name."""
+    found = [value for module in (changes, engine_events) for value in vars(module).values()]
     return {
         kind.__name__: kind
         for kind in found
-        if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event and is_dataclass(kind)
+        if isinstance(kind, type) and issubclass(kind, Announcement) and kind is not Announcement
     }

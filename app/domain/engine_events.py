@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from app.domain.events import Event
+from app.domain.events import Announcement
 from app.domain.ids import TaskId, VmId
 from app.domain.messages import Params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineLost(Event):
+class EngineLost(Announcement):
     """The engine in another process cannot be reached; what it does now is unknown (未知).
 
     Told by the caller's own side of the door, never by an engine.
@@ -16,7 +16,7 @@ class EngineLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineFound(Event):
+class EngineFound(Announcement):
     """The engine in another process answers again; what was shown of it has to be read anew.
 
     Told by the caller's own side of the door, never by an engine.
@@ -26,12 +26,12 @@ class EngineFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowRaiseAsked(Event):
+class WindowRaiseAsked(Announcement):
     """A second window was started: the one that is there shall come to the front instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationRaised(Event):
+class NotificationRaised(Announcement):
     """The desktop shall show a notification: a task failed, or the operator tests it.
 
     ``template`` and ``params`` are for translation, the texts are English. Without ``task``: a test or a digest.
@@ -46,13 +46,3 @@ class NotificationRaised(Event):
     code: str = ""
     template: str = ""
     params: Params = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationFailed(Event):
-    """A notification could not be delivered, and is given up."""
-
-    sink: str
-    code: str
-    message: str
-    hint: str

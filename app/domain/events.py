@@ -1,11 +1,14 @@
-"""Facts the engine publishes: past tense, frozen, with an aware UTC time. Never one per chunk."""
+"""Facts: past tense, frozen, with an aware UTC time. Never one per chunk.
+
+Those of this module stay inside the engine. What leaves it is an :class:`Announcement`: ``changes.py`` and
+``engine_events.py``.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.ids import PlatformId, PointId, SnapshotId, TaskId, VmId
-from app.domain.messages import LogLevel, Message
-from app.domain.states import TaskKind, TaskState
+from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
+from app.domain.states import TaskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +19,8 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskQueued(Event):
-    """A task was accepted and waits for its slot."""
-
-    task: TaskId
-    kind: TaskKind
-    vm: VmId
-    vm_name: str
+class Announcement(Event):
+    """Base of the events that leave the engine, for windows and other callers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +30,6 @@ class TaskStateChanged(Event):
     task: TaskId
     vm: VmId
     state: TaskState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskLogged(Event):
-    """A task wrote a line to its log."""
-
-    task: TaskId
-    level: LogLevel
-    message: Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,28 +46,29 @@ class TaskFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotCreated(Event):
-    """A snapshot of ours is on a production VM."""
+class PlatformRemoved(Event):
+    """A virtual platform was taken off the list."""
 
-    task: TaskId
     platform: PlatformId
-    vm: VmId
-    snapshot: SnapshotId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotRemoved(Event):
-    """A snapshot of ours is gone from a production VM."""
+class StandbyRemoved(Event):
+    """A standby machine was taken off the list; its data stays where it is."""
 
-    task: TaskId
-    platform: PlatformId
-    vm: VmId
-    snapshot: SnapshotId
+    standby: StandbyId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestorePointCommitted(Event):
-    """A restore point is complete and durable."""
+class StandbyUsabilityChanged(Event):
+    """A standby machine went out of reach or cannot be written any more, or came back."""
 
-    task: TaskId
-    point: PointId
+    standby: StandbyId
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRemoved(Event):
+    """A rule was deleted."""
+
+    rule: RuleId

@@ -1,5 +1,6 @@
 """How far a task is, at one moment."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -21,3 +22,18 @@ class ProgressSample:
     def fraction(self) -> float:
         """Part of the work that is done, 0 to 1; 0 while the total is unknown."""
         return min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 0.0
+
+    def seconds_left(self, bytes_per_s: float | None) -> float | None:
+        """Return how long the rest takes at this speed; None when that cannot be told."""
+        if not bytes_per_s or self.total_bytes <= 0 or self.done_bytes >= self.total_bytes:
+            return None
+        return (self.total_bytes - self.done_bytes) / bytes_per_s
+
+
+def fraction_of(samples: Iterable[ProgressSample]) -> float | None:
+    """Return the part that is done of several tasks together; None without tasks."""
+    running = list(samples)
+    total = sum(one.total_bytes for one in running)
+    if not running:
+        return None
+    return min(1.0, sum(one.done_bytes for one in running) / total) if total else 0.0

@@ -8,11 +8,14 @@ from typing import TypeVar, cast
 
 from app.contract.base import Command, Query
 from app.core.access import DiskTransports
-from app.core.bus import Listener
+from app.core.bus import EventBus, Listener
+from app.core.changes import Keys
 from app.core.clock import Clock
 from app.core.hypervisor import HypervisorFactory
 from app.core.secrets import SecretStore
 from app.core.zones import local_zone
+from app.domain.changes import Changed, Subject
+from app.domain.events import Announcement, Event
 from app.engine.assembly.handlers import build_handlers
 from app.engine.assembly.rules import build_rules
 from app.engine.assembly.services import build_services
@@ -83,6 +86,7 @@ class Engine:
         zone: Callable[[], tzinfo] = local_zone,
         keep_limits: KeepLimits = lambda _limits: None,
         probe: PortProbe = probe_port,
+        bus: EventBus | None = None,
     ) -> None:
         """Put the engine together; nothing is opened or started yet.
 
@@ -102,6 +106,7 @@ class Engine:
             zone: returns the operator's time zone as it is set now.
             keep_limits: makes limits that the operator changes last.
             probe: probes whether a port of a host can be reached.
+            bus: carries the facts inside the engine; by default one of its own.
         """
         self._catalog = catalog
         self._secrets = BoundedSecrets(secrets)
@@ -115,7 +120,9 @@ class Engine:
             clock=clock,
             settings=self._settings,
             zone=zone,
+            bus=bus or EventBus(),
         )
+        self._changes = catalog.changes
         self._bus, self._journal = services.bus, services.journal
         self.manager = build_manager(services, runner)
         remover = build_snapshot_remover(services, self.manager.is_live)
@@ -130,7 +137,12 @@ class Engine:
             services, remover, self._rules, self._recovery, self.points, chance or random.SystemRandom()
         )
         self.recorder = Recorder(
-            self.manager.live, catalog.traffic, clock, self._bus, may_forget=services.clock_watch.is_believed
+            self.manager.live,
+            catalog.traffic,
+            clock,
+            self._bus,
+            services.speeds,
+            may_forget=services.clock_watch.is_believed,
         )
         notifications = NotificationSettingsStore(catalog.settings, self._secrets, self._bus, trust)
         self._notifier = Notifier(
@@ -140,13 +152,12 @@ class Engine:
             clock=clock,
             log=self._journal.about("", "notification"),
         )
-        self.offers = OfferHandlers(services.repositories, self._journal, clock)
+        self.offers = OfferHandlers(services.repositories, self._journal, clock, self._changes)
         handlers = build_handlers(
             services,
             manager=self.manager,
             factory=self.factory,
             recovery=self._recovery,
-            recorder=self.recorder,
             offers=self.offers,
             notifications=notifications,
             texts=texts,
@@ -175,6 +186,7 @@ class Engine:
         self.manager.begin(self.execution, waiting)
         self._rules.start()
         self._unreadable.write()
+        self._changes.start(self._announce)
 
     def tick(self) -> None:
         """Look at the clock now: begin what is due. A thread of the engine does so once a second by itself."""
@@ -203,6 +215,7 @@ class Engine:
             ("notifications", self._notifier.close),
             ("journal", self._log_end),
             ("late writes", partial(self._journal.late.close, _LATE_S)),
+            ("changes", self._changes.close),
         )
         return ending.run(steps, most_s=_STEP_S) and ended
 
@@ -232,8 +245,17 @@ class Engine:
         return cast(R, self._handlers[type(query)](query))
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell a listener every event from now on; return the function that ends it."""
-        return self._bus.subscribe(listener)
+        """Tell a listener every announcement from now on; return the function that ends it."""
+
+        def told(event: Event) -> None:
+            if isinstance(event, Announcement):
+                listener(event)
+
+        return self._bus.subscribe(told)
+
+    def _announce(self, subject: Subject, keys: Keys) -> None:
+        at = self.services.clock.now()
+        self._bus.publish(Changed(at=at, subject=subject, keys=tuple(sorted(keys or ()))))
 
     def requests(self) -> frozenset[type[Request]]:
         """Return the commands and queries that this engine answers."""

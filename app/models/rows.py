@@ -92,6 +92,11 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         place = self._place.get(key)
         return QModelIndex() if place is None else self.index(place, 0)
 
+    def get(self, key: Hashable) -> Row | None:
+        """Return a row by its key, None when it is not there."""
+        place = self._place.get(key)
+        return None if place is None else self._rows[place]
+
     def set_rows(self, rows: Iterable[Row]) -> None:
         """Show other rows. Where the keys are the same, in the same order, only changed cells are announced."""
         fresh = list(rows)

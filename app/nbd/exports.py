@@ -14,6 +14,10 @@ OpenDisk = Callable[[], DiskReader]
 _READERS: Final = 4
 
 
+def _ignore() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """A part of a disk that is either all data or all hole."""
@@ -32,8 +36,16 @@ class Export:
         connections: How many clients read it right now; the event loop's thread counts them.
     """
 
-    def __init__(self, name: str, description: str, open_disk: OpenDisk, *, readers: int = _READERS) -> None:
-        """Open the disk.
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        open_disk: OpenDisk,
+        *,
+        readers: int = _READERS,
+        on_connections: Callable[[], None] = _ignore,
+    ) -> None:
+        """Open the disk; ``on_connections`` is called when clients came or went, on the event loop's thread.
 
         Raises:
             OperationalError: it cannot be opened.
@@ -41,6 +53,7 @@ class Export:
         self.name = name
         self.description = description
         self.connections = 0
+        self._on_connections = on_connections
         self._open_disk = open_disk
         self._idle: queue.LifoQueue[DiskReader | None] = queue.LifoQueue()
         first = open_disk()
@@ -77,11 +90,15 @@ class Export:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Count a client while it is served. Thread: the event loop's."""
-        self.connections += 1
+        self._count(1)
         try:
             yield
         finally:
-            self.connections -= 1
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        self.connections += more
+        self._on_connections()
 
     @contextmanager
     def _reader(self) -> Iterator[DiskReader]:

@@ -4,6 +4,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication
 
 from app.views import style
+from app.views.frame.freshness import Freshness
 from app.views.frame.history import Address
 from app.views.frame.memory import Memory
 from app.views.style import Colors, Theme
@@ -67,6 +68,9 @@ class ThemeSwitch(QObject):
 class Console(QObject):
     """What every page is given. Thread: GUI.
 
+    Attributes:
+        fresh: Tells pages when to ask again.
+
     Signals:
         address_wanted: a page asks to go to an :class:`Address`.
     """
@@ -80,6 +84,7 @@ class Console(QObject):
         self.door = door
         self.memory = memory
         self.theme = theme
+        self.fresh = Freshness(door, self)
 
     @property
     def colors(self) -> Colors:

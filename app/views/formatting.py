@@ -98,10 +98,3 @@ def percent(fraction: float | None) -> str:
 def count(number: int | None) -> str:
     """Return a count with separated thousands."""
     return NOTHING if number is None else f"{number:,}"
-
-
-def time_left(done_bytes: int, total_bytes: int, bytes_per_s: float) -> timedelta | None:
-    """Return how long the rest takes at this speed; None when that is unknown."""
-    if bytes_per_s <= 0 or total_bytes <= 0 or done_bytes >= total_bytes:
-        return None
-    return timedelta(seconds=(total_bytes - done_bytes) / bytes_per_s)

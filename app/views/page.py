@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.views.console import Console
+from app.views.frame.freshness import Watch
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.widgets.banner import MessageOverlay
@@ -32,6 +34,9 @@ class Page(QWidget):
     Signals:
         crumbs_changed: the page shows something else now.
     """
+
+    watch: Watch | None = None
+    """Tells what has changed while the page is seen; None where nothing that is shown changes by itself."""
 
     key: ClassVar[str]
     glyph: ClassVar[Glyph]
@@ -67,6 +72,12 @@ class Page(QWidget):
 
     def refresh(self) -> None:
         """Load again what is shown."""
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what has changed while nobody saw the page."""
+        super().showEvent(event)
+        if self.watch is not None:
+            self.watch.see()
 
     def leave(self) -> None:
         """Stop what only matters while the page is seen, such as a timer."""

@@ -16,10 +16,12 @@ from app.contract.points import ListPoints, StartVerify
 from app.contract.restore import NewVm, OverOriginal, StartRestore
 from app.contract.standbys import RegisterStandby
 from app.contract.tasks import StartBackup, TaskDetails, TaskReport
+from app.core.bus import EventBus
 from app.core.clock import Clock, SystemClock
 from app.core.disks import DiskReader, ReadRequest
 from app.core.threads import ThreadRunner
 from app.core.zones import local_zone
+from app.domain.changes import Changed, Subject
 from app.domain.changetracking import ChangeTracking
 from app.domain.events import Event
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
@@ -32,6 +34,7 @@ from app.repository import Protection, Repository, RepositoryKey, RepositorySett
 from tests.support.local_disks import LocalTransports
 from tests.support.local_host import LocalHost
 from tests.support.local_hypervisor import PASSWORD, LocalFactory
+from tests.support.waiting import wait_until
 
 CHUNK = 256 * 1024
 """Small chunks, so that small disks have several."""
@@ -82,6 +85,9 @@ class EngineLab:
         self.secrets = secrets or MemorySecrets()
         self.runner = ThreadRunner()
         self.events: list[Event] = []
+        """Facts inside the engine, and what it announces, in their order."""
+        bus = EventBus()
+        bus.subscribe(self.events.append)
         self.catalog = Catalog.open(directory / "catalog.db", clock=self.clock, zone=zone)
         self.engine = Engine(
             hypervisors=self.factory,
@@ -95,8 +101,8 @@ class EngineLab:
             texts=log_texts(),
             chance=random.Random(seed),
             zone=zone,
+            bus=bus,
         )
-        self.engine.subscribe(self.events.append)
         self.platform = PlatformId("")
         self.standby = StandbyId("")
 
@@ -132,6 +138,17 @@ class EngineLab:
     def __exit__(self, *exc: object) -> None:
         assert self.engine.close(30), "tasks did not end"
         self.catalog.close()
+
+    # --- listening -------------------------------------------------------------------------------------------
+
+    def hears(self, subject: Subject, key: str | None = None) -> bool:
+        """Wait until it is announced that answers about a subject, or about one key of it, may be different."""
+
+        def is_heard() -> bool:
+            found = [one for one in self.events if isinstance(one, Changed) and one.subject is subject]
+            return any(key is None or not one.keys or key in one.keys for one in found)
+
+        return wait_until(is_heard, what=f"a change of {subject.value}")
 
     # --- asking ----------------------------------------------------------------------------------------------
 

@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from app.contract.base import Command, Query
+from app.contract.tasks import SampleProgress, TasksProgress
 from app.core.bus import EventBus
+from app.domain.changes import Changed, Subject
 from app.domain.errors import OperationalError
 from app.domain.events import Event
 
@@ -18,7 +21,7 @@ class ScriptedDoor:
 
     Attributes:
         executed: The commands that were given, oldest first.
-        asked: The queries that were asked, oldest first.
+        asked: The queries that were asked, oldest first; but not the samples of what runs.
     """
 
     def __init__(self) -> None:
@@ -28,6 +31,7 @@ class ScriptedDoor:
         self._lock = threading.Lock()
         self.executed: list[Command[Any]] = []
         self.asked: list[Query[Any]] = []
+        self.answer(SampleProgress, TasksProgress(tasks=(), read_bytes_per_s=0.0))
 
     def answer(self, request: type, answer: object) -> None:
         """Answer requests of a type: with a value, with what a callable makes of the request, or with an error."""
@@ -59,6 +63,10 @@ class ScriptedDoor:
         """Tell an event as the engine would."""
         self._bus.publish(event)
 
+    def change(self, subject: Subject, *keys: str) -> None:
+        """Announce that answers about a subject, or about some keys of it, are different."""
+        self.publish(Changed(at=datetime.now(UTC), subject=subject, keys=keys))
+
     def execute(self, command: Command[R]) -> R:
         with self._lock:
             self.executed.append(command)
@@ -66,7 +74,8 @@ class ScriptedDoor:
 
     def ask(self, query: Query[R]) -> R:
         with self._lock:
-            self.asked.append(query)
+            if not isinstance(query, SampleProgress):
+                self.asked.append(query)
         return cast(R, self._reply(query))
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:

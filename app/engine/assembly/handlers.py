@@ -8,7 +8,6 @@ from app.engine.encryption.service import EncryptionService
 from app.engine.export.offers import OfferHandlers
 from app.engine.history.handlers import HistoryHandlers
 from app.engine.history.overview import OverviewHandlers
-from app.engine.history.recorder import Recorder
 from app.engine.hooks.handlers import HookHandlers
 from app.engine.log.handlers import LogHandlers
 from app.engine.messages import MessageCatalogue
@@ -28,6 +27,7 @@ from app.engine.tasks.crashrecovery import CrashRecovery
 from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.handlers import TaskHandlers
 from app.engine.tasks.manager import TaskManager
+from app.engine.tasks.rows import TaskRows
 
 
 def build_handlers(
@@ -36,7 +36,6 @@ def build_handlers(
     manager: TaskManager,
     factory: TaskFactory,
     recovery: CrashRecovery,
-    recorder: Recorder,
     offers: OfferHandlers,
     notifications: NotificationSettingsStore,
     texts: MessageCatalogue,
@@ -49,7 +48,7 @@ def build_handlers(
         *_platform_handlers(services, manager, recovery, probe),
         *_standby_handlers(services, manager),
         *_task_handlers(services, manager, factory, texts, keep_limits),
-        *_history_handlers(services, manager, recorder, offers, texts),
+        *_history_handlers(services, manager, offers, texts),
         *_program_handlers(services, notifications),
     )
 
@@ -108,8 +107,6 @@ def _standby_handlers(services: Services, manager: TaskManager) -> tuple[object,
             watch=services.watch,
             unfinished=unfinished,
             journal=services.journal,
-            bus=services.bus,
-            clock=services.clock,
         ),
         PointHandlers(
             points=catalog.points,
@@ -118,10 +115,13 @@ def _standby_handlers(services: Services, manager: TaskManager) -> tuple[object,
             point_list=services.point_list,
             unfinished=unfinished,
             journal=services.journal,
-            bus=services.bus,
-            clock=services.clock,
         ),
     )
+
+
+def _task_rows(services: Services, manager: TaskManager) -> TaskRows:
+    catalog = services.catalog
+    return TaskRows(catalog.platforms, catalog.standbys, manager, services.speeds)
 
 
 def _task_handlers(
@@ -139,32 +139,32 @@ def _task_handlers(
             tasks=services.catalog.tasks,
             standbys=services.catalog.standbys,
             texts=texts,
+            rows=_task_rows(services, manager),
+            speeds=services.speeds,
         ),
         LimitsHandlers(
             manager=manager,
             settings=services.settings,
             journal=services.journal,
-            bus=services.bus,
-            clock=services.clock,
             keep=keep_limits,
         ),
     )
 
 
 def _history_handlers(
-    services: Services, manager: TaskManager, recorder: Recorder, offers: OfferHandlers, texts: MessageCatalogue
+    services: Services, manager: TaskManager, offers: OfferHandlers, texts: MessageCatalogue
 ) -> tuple[object, ...]:
-    catalog, bus, clock, zone = services.catalog, services.bus, services.clock, services.zone
+    catalog, clock, zone = services.catalog, services.clock, services.zone
     return (
-        LogHandlers(log=catalog.log, texts=texts, journal=services.journal, bus=bus, clock=clock, zone=zone),
-        HistoryHandlers(catalog=catalog, bus=bus, clock=clock, zone=zone),
+        LogHandlers(log=catalog.log, texts=texts, journal=services.journal, zone=zone),
+        HistoryHandlers(catalog=catalog, clock=clock, zone=zone),
         OverviewHandlers(
             catalog=catalog,
             manager=manager,
-            recorder=recorder,
+            rows=_task_rows(services, manager),
+            speeds=services.speeds,
             watch=services.watch,
             clock_watch=services.clock_watch,
-            bus=bus,
             clock=clock,
             zone=zone,
             count_offers=offers.count,

@@ -36,6 +36,7 @@ def build_rules(
     starter = RetryStarter(catalog=catalog, runs=runs, journal=services.journal, clock=clock)
     retention = _retention(services, manager)
     heartbeat = Heartbeat(catalog.engines, clock)
+    view = _view(services, manager, scheduler, retries, heartbeat)
     calls = (
         services.clock_watch.look,
         heartbeat.beat,
@@ -45,6 +46,7 @@ def build_rules(
         points.look,
         _maintenance(services, manager, factory).look,
         unreadable.write,
+        view.look,
     )
     service = RuleService(
         ticker=Ticker(services.settings.tick_s, calls),
@@ -61,7 +63,7 @@ def build_rules(
         runs=runs,
         group=_group_restorer(services, manager, factory),
         points=services.rule_points,
-        view=_view(services, manager, scheduler, retries, heartbeat),
+        view=view,
         retention=retention,
         clock=clock,
     )
@@ -87,6 +89,7 @@ def _scheduler(services: Services, runs: RuleRuns) -> Scheduler:
         clock=services.clock,
         zone=services.zone,
         missed_after_s=services.settings.missed_after_s,
+        changes=services.catalog.changes,
     )
 
 
@@ -112,8 +115,8 @@ def _view(
         watch=services.watch,
         clock=services.clock,
         zone=services.zone,
-        bus=services.bus,
         engine=heartbeat.engine,
+        speeds=services.speeds,
     )
 
 

@@ -12,6 +12,7 @@ from app.core.hypervisor import HypervisorFactory
 from app.domain.clocks import ClockDoubtKind
 from app.domain.standbys import Standby
 from app.engine.encryption.keystore import KeyStore
+from app.engine.history.speeds import Speeds
 from app.engine.log.journal import Journal
 from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.sightings import Sightings
@@ -44,6 +45,8 @@ class Services:
     watch: StandbyWatch
     clock_watch: ClockWatch
     """Says whether what is old may be removed."""
+    speeds: Speeds
+    """How fast tasks read; the recorder gives it their counters."""
     successions: Successions
     rule_points: RulePoints
     point_list: PointList
@@ -59,11 +62,12 @@ def build_services(
     clock: Clock,
     settings: EngineSettings,
     zone: Callable[[], tzinfo],
+    bus: EventBus,
 ) -> Services:
     """Make what the parts of an engine share; nothing is opened or started yet."""
-    bus = EventBus()
-    journal = Journal(catalog.log, clock, bus)
-    clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, bus)
+    changes = catalog.changes
+    journal = Journal(catalog.log, clock)
+    clock_watch = ClockWatch(catalog.settings, catalog.engines, clock, journal, bus, changes)
     repositories = Repositories(opener, catalog.standbys, KeyStore(secrets))
     return Services(
         catalog=catalog,
@@ -79,13 +83,15 @@ def build_services(
             catalog.standbys,
             clock,
             bus,
+            changes,
             journal,
             encryption_problem=repositories.encryption_problem,
             note_clock=partial(_note_standby_clock, clock_watch),
         ),
         clock_watch=clock_watch,
-        successions=Successions(rules=catalog.rules, journal=journal, bus=bus, clock=clock),
-        rule_points=RulePoints(catalog=catalog, repositories=repositories, bus=bus, clock=clock),
+        speeds=Speeds(),
+        successions=Successions(rules=catalog.rules, journal=journal, clock=clock),
+        rule_points=RulePoints(catalog=catalog, repositories=repositories),
         point_list=PointList(catalog.points, repositories, clock),
     )
 

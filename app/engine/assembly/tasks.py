@@ -41,6 +41,7 @@ def build_manager(services: Services, runner: TaskRunner) -> TaskManager:
         runner=runner,
         clock=services.clock,
         bus=services.bus,
+        changes=services.catalog.changes,
         limits=limits,
         late=services.journal.late,
     )

@@ -13,7 +13,6 @@ from app.core.hypervisor import Hypervisor, MarkedHistory, ResettableTracking
 from app.domain.changetracking import ChangeTracking
 from app.domain.clocks import ClockDoubtKind
 from app.domain.errors import OperationalError, StandbyFull
-from app.domain.events import RestorePointCommitted
 from app.domain.restore_point import HistoryMark, RestorePoint
 from app.domain.standbys import target_directory
 from app.domain.states import TaskState
@@ -258,4 +257,3 @@ class BackupRun:
             catalog.tasks.set_point(context.task, point.id)
         except OperationalError as error:
             context.log.warning(messages.POINT_NOT_LISTED, detail=error)
-        context.bus.publish(RestorePointCommitted(at=context.clock.now(), task=context.task, point=point.id))

@@ -16,7 +16,6 @@ from app.core.context import TaskContext
 from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX, Hypervisor
 from app.core.tasklog import TaskLog
 from app.domain.errors import OperationalError, PlatformUnreachable, SnapshotFailed, VmNotFound
-from app.domain.events import SnapshotCreated, SnapshotRemoved
 from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.vms import FrozenVm, SnapshotInfo
 from app.engine import messages
@@ -82,15 +81,6 @@ class SnapshotScope:
         frozen = self._freeze()
         self._held = frozen.snapshot
         context.log.info(messages.SNAPSHOT_CREATED, snapshot=frozen.snapshot)
-        context.bus.publish(
-            SnapshotCreated(
-                at=context.clock.now(),
-                task=context.task,
-                platform=target.platform,
-                vm=target.vm,
-                snapshot=frozen.snapshot,
-            )
-        )
         return frozen
 
     def _freeze(self) -> FrozenVm:
@@ -139,15 +129,6 @@ class SnapshotScope:
             return False
         close_entry(self._journal, context.task)
         context.log.info(messages.SNAPSHOT_REMOVED, snapshot=snapshot)
-        context.bus.publish(
-            SnapshotRemoved(
-                at=context.clock.now(),
-                task=context.task,
-                platform=target.platform,
-                vm=target.vm,
-                snapshot=snapshot,
-            )
-        )
         return True
 
     def _look_after_failure(self) -> bool:

@@ -13,11 +13,7 @@ from app.contract.encryption import (
     UnlockReport,
     UnlockStandby,
 )
-from app.core.bus import EventBus
-from app.core.clock import Clock
-from app.domain.console_events import StandbyRegistered
 from app.domain.errors import OperationalError
-from app.domain.standbys import Standby
 from app.domain.tasks import TaskRecord
 from app.engine.encryption.service import EncryptionService
 from app.engine.handlers import handles
@@ -42,8 +38,6 @@ class EncryptionHandlers:
         watch: StandbyWatch,
         unfinished: Callable[[], Iterable[TaskRecord]],
         journal: Journal,
-        bus: EventBus,
-        clock: Clock,
     ) -> None:
         self._encryption = encryption
         self._standbys = standbys
@@ -51,8 +45,6 @@ class EncryptionHandlers:
         self._watch = watch
         self._unfinished = unfinished
         self._journal = journal
-        self._bus = bus
-        self._clock = clock
 
     @handles(UnlockStandby)
     def _unlock_standby(self, command: UnlockStandby) -> UnlockReport:
@@ -72,7 +64,7 @@ class EncryptionHandlers:
                 count += self._points.agree(standby.id, found.place.target_path).count
             except OperationalError as error:
                 log.warning(messages.REPOSITORY_UNREAD, directory=found.place.target_path or "/", detail=error)
-        self._encryption_changed(standby)
+        self._watch.refresh(again=True)
         return UnlockReport(
             opened=tuple(found.place.target_path for found, _ in attempt.opened),
             locked=tuple(found.place.target_path for found in attempt.locked),
@@ -90,9 +82,9 @@ class EncryptionHandlers:
         """
         standby = registered_standby(self._standbys, command.standby)
         refuse_used_by_tasks(self._unfinished(), standby)
-        changed = self._encryption.encrypt(standby, command.passphrase, hide_names=command.hide_names)
+        self._encryption.encrypt(standby, command.passphrase, hide_names=command.hide_names)
         self._journal.about(standby.name, "standby.encrypt").info(messages.STANDBY_ENCRYPTED)
-        self._encryption_changed(changed)
+        self._watch.refresh(again=True)
 
     @handles(ChangePassphrase)
     def _change_passphrase(self, command: ChangePassphrase) -> None:
@@ -105,7 +97,7 @@ class EncryptionHandlers:
         standby = registered_standby(self._standbys, command.standby)
         self._encryption.change_passphrase(standby, command.passphrase)
         self._journal.about(standby.name, "standby.passphrase").info(messages.PASSPHRASE_CHANGED)
-        self._encryption_changed(standby)
+        self._watch.refresh(again=True)
 
     @handles(AddRecoveryKey)
     def _add_recovery_key(self, command: AddRecoveryKey) -> RecoverySheet:
@@ -140,7 +132,3 @@ class EncryptionHandlers:
             StandbyUnknown, SecretStoreUnavailable: that is not known.
         """
         return self._encryption.describe(registered_standby(self._standbys, query.standby))
-
-    def _encryption_changed(self, standby: Standby) -> None:
-        self._watch.refresh(again=True)
-        self._bus.publish(StandbyRegistered(at=self._clock.now(), standby=standby.id, name=standby.name))

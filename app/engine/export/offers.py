@@ -1,12 +1,15 @@
 """Restore points that are offered over NBD to other programs of this machine."""
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
 from app.contract.offers import ListOffers, Offer, OfferedDisk, OfferPoint, WithdrawPoint
+from app.core.changes import ChangeFeed
 from app.core.clock import Clock
+from app.domain.changes import Subject
 from app.domain.ids import PointId, StandbyId
 from app.engine.errors import NoMoreOffers, OfferedBySocket
 from app.engine.handlers import handles
@@ -46,10 +49,11 @@ class OfferHandlers:
     not answer does not hold up the list.
     """
 
-    def __init__(self, repositories: Repositories, journal: Journal, clock: Clock) -> None:
+    def __init__(self, repositories: Repositories, journal: Journal, clock: Clock, changes: ChangeFeed) -> None:
         self._repositories = repositories
         self._journal = journal
         self._clock = clock
+        self._changes = changes
         self._lock = threading.Lock()
         self._changing: dict[_Key, threading.Lock] = {}
         self._running: dict[_Key, _Running] = {}
@@ -67,6 +71,10 @@ class OfferHandlers:
             self._running.clear()
         for one in running:
             one.stack.close()
+
+    def _note(self) -> None:
+        """Announce that what is offered, or how many read it, is different now."""
+        self._changes.note(Subject.OFFERS)
 
     def count(self) -> int:
         """Return how many restore points are offered."""
@@ -98,6 +106,7 @@ class OfferHandlers:
                 if self._is_closed:
                     raise NoMoreOffers
                 running = self._running[key] = _Running(offer, exports, log, stack.pop_all())
+        self._note()
         log.info(
             messages.POINT_OFFERED_OVER_TCP if offer.over_tcp else messages.POINT_OFFERED, point=command.point
         )
@@ -107,7 +116,7 @@ class OfferHandlers:
         repository = stack.enter_context(self._repositories.lease(command.standby, command.target_path))
         log = self._journal.about("", "point.offer")
         reader = stack.enter_context(opened_point(repository, command.point, log))
-        exports = _exports(reader)
+        exports = _exports(reader, self._note)
         server = stack.enter_context(NbdServer(exports, tcp=command.over_tcp or None))
         point = reader.point
         disks = tuple(
@@ -138,6 +147,7 @@ class OfferHandlers:
             with self._lock:
                 known = self._running.pop(key, None)
             if known is not None:
+                self._note()
                 known.stack.close()
                 known.log.info(messages.POINT_WITHDRAWN, point=command.point)
 
@@ -146,13 +156,14 @@ class OfferHandlers:
             return self._changing.setdefault(key, threading.Lock())
 
 
-def _exports(reader: PointReader) -> tuple[Export, ...]:
+def _exports(reader: PointReader, on_connections: Callable[[], None]) -> tuple[Export, ...]:
     point = reader.point
     return tuple(
         Export(
             str(disk.key),
             f"{point.facts.name}, {disk.label}, {point.created_at:%Y-%m-%d %H:%M} UTC",
             partial(reader.open_disk, disk.key),
+            on_connections=on_connections,
         )
         for disk in point.disks
     )

@@ -16,9 +16,7 @@ from app.contract.statistics import (
     TrafficPoint,
     TrafficRange,
 )
-from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.console_events import ErrorsViewed
 from app.domain.ids import TaskId
 from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskKind
@@ -48,12 +46,10 @@ class HistoryHandlers:
         self,
         *,
         catalog: Catalog,
-        bus: EventBus,
         clock: Clock,
         zone: Callable[[], tzinfo],
     ) -> None:
         self._catalog = catalog
-        self._bus = bus
         self._clock = clock
         self._zone = zone
 
@@ -121,8 +117,7 @@ class HistoryHandlers:
 
     @handles(MarkErrorsViewed)
     def _mark_viewed(self, command: MarkErrorsViewed) -> None:
-        if self._catalog.figures.mark_viewed(command.rule, command.vm):
-            self._bus.publish(ErrorsViewed(at=self._clock.now(), rule=command.rule, vm=command.vm))
+        self._catalog.figures.mark_viewed(command.rule, command.vm)
 
 
 def statistics_row(record: TaskRecord, unviewed: frozenset[TaskId]) -> StatisticsTaskRow:

@@ -1,7 +1,6 @@
 """What the first page, the status bar and the search box show."""
 
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -17,25 +16,24 @@ from app.contract.overview import (
     SearchHit,
     StandbyGauge,
 )
-from app.core.bus import EventBus
 from app.core.clock import Clock
+from app.domain.changes import Subject
 from app.domain.concerns import PlatformCoverage, RuleStops
-from app.domain.console_events import ErrorsViewed, RuleRemoved
-from app.domain.events import Event, TaskStateChanged
 from app.domain.ids import PlatformId, RuleId, TaskId, VmId
 from app.domain.moments import TOLERANCE
 from app.domain.rules import BackupRule
 from app.domain.schedule import next_run
-from app.domain.states import TaskKind, TaskState
+from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.handlers import handles
+from app.engine.history.held import HeldAnswers
 from app.engine.history.overdue import overdue_vms
-from app.engine.history.recorder import Recorder
+from app.engine.history.speeds import Speeds
 from app.engine.ports import Catalog
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.standbys.watch import StandbyWatch
 from app.engine.tasks.manager import TaskManager
-from app.engine.tasks.rows import task_row
+from app.engine.tasks.rows import TaskRows
 
 MOST_FAILURES: Final = 50
 MOST_OVERDUE: Final = 50
@@ -44,41 +42,40 @@ NEXT_RUNS: Final = 8
 GAUGE_WAIT_S: Final = 0.2
 """How long the first page waits for looks at standbys that are under way."""
 MOST_HITS: Final = 100
+HELD: Final = timedelta(minutes=2)
+"""So long an answer is kept that only the clock makes another one."""
 OVERDUE_HOLDS_S: Final = 300
 """A VM that becomes overdue, which takes hours, is told at most so much later."""
 
 
 class OverviewHandlers:
-    """Answers about the whole. Thread: any; one lock over the count of unviewed errors."""
+    """Answers about the whole. Thread: any."""
 
     def __init__(
         self,
         *,
         catalog: Catalog,
         manager: TaskManager,
-        recorder: Recorder,
+        rows: TaskRows,
+        speeds: Speeds,
         watch: StandbyWatch,
         clock_watch: ClockWatch,
-        bus: EventBus,
         clock: Clock,
         zone: Callable[[], tzinfo],
         count_offers: Callable[[], int],
     ) -> None:
         self._catalog = catalog
         self._manager = manager
-        self._recorder = recorder
+        self._rows = rows
+        self._speeds = speeds
         self._watch = watch
         self._clock_watch = clock_watch
-        self._bus = bus
         self._clock = clock
         self._zone = zone
         self._count_offers = count_offers
         self._started_at = clock.now()
-        self._lock = threading.Lock()
-        self._unviewed: int | None = None
-        self._changes = 0
+        self._held = HeldAnswers(catalog.changes, clock)
         self._overdue_known: dict[RuleId, tuple[object, list[OverdueVm]]] = {}
-        bus.subscribe(self._on_event)
 
     # --- status ------------------------------------------------------------------------------------------------
 
@@ -87,7 +84,7 @@ class OverviewHandlers:
         return EngineStatus(
             running=self._manager.live_count(),
             pending=self._manager.pending_count(),
-            read_bytes_per_s=self._recorder.read_bytes_per_s,
+            read_bytes_per_s=self._speeds.total(),
             unviewed_errors=self._unviewed_errors(),
             standbys=self._gauges(),
             engine_pid=os.getpid(),
@@ -114,24 +111,7 @@ class OverviewHandlers:
         return tuple(found)
 
     def _unviewed_errors(self) -> int:
-        """Return the count from memory; it is counted again after something happened that can change it."""
-        with self._lock:
-            if self._unviewed is not None:
-                return self._unviewed
-            changes = self._changes
-        count = self._catalog.figures.unviewed()
-        with self._lock:
-            if changes == self._changes:
-                self._unviewed = count
-        return count
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, ErrorsViewed | RuleRemoved) or (
-            isinstance(event, TaskStateChanged) and event.state is TaskState.FAILED
-        ):
-            with self._lock:
-                self._unviewed = None
-                self._changes += 1
+        return self._held.get("unviewed", self._catalog.figures.unviewed, of=[Subject.FIGURES], at_most=HELD)
 
     # --- overview ----------------------------------------------------------------------------------------------
 
@@ -140,9 +120,18 @@ class OverviewHandlers:
         zone = self._zone()
         catalog, now = self._catalog, self._clock.now()
         rules = catalog.rules.all()
-        overdue = self._overdue(rules, now, zone)
-        week = catalog.figures.days(since=now.astimezone(zone).date() - timedelta(days=6))
-        samples, stopping = self._manager.samples(), self._manager.stopping()
+        overdue = self._held.get(
+            "overdue",
+            lambda: self._overdue(rules, now, zone),
+            of=[Subject.POINTS, Subject.TASKS],
+            at_most=HELD,
+            given=(rules, zone),
+        )
+        since = now.astimezone(zone).date() - timedelta(days=6)
+        week = self._held.get(
+            "week", lambda: catalog.figures.days(since=since), of=[Subject.FIGURES], at_most=HELD, given=since
+        )
+        running = self._records([record.id for record, _ in self._manager.live()])
         platforms = self._coverage(rules)
         counts = [one.vm_count for one in platforms if one.vm_count is not None]
         return Overview(
@@ -150,13 +139,13 @@ class OverviewHandlers:
             known_vms=sum(counts) if counts else None,
             succeeded_7d=sum(one.succeeded for one in week),
             failed_7d=sum(one.failed for one in week),
-            failures=tuple(task_row(one, samples, ()) for one in self._failures()),
+            failures=self._rows.rows(self._failures()),
             overdue=tuple(overdue[:MOST_OVERDUE]),
             overdue_count=len(overdue),
             clock_doubts=self._clock_watch.doubts(),
-            running=tuple(task_row(one, samples, stopping) for one in self._records(list(samples))),
+            running=self._rows.rows(running),
             pending=self._manager.pending_count(),
-            next_runs=tuple(next_runs(rules, now, zone)[:NEXT_RUNS]),
+            next_runs=self._next_runs(rules, now, zone),
             standbys=self._gauges(wait_s=GAUGE_WAIT_S),
             point_count=catalog.points.count(),
             platforms=platforms,
@@ -180,10 +169,21 @@ class OverviewHandlers:
             for platform in self._catalog.platforms.all()
         )
 
+    def _next_runs(
+        self, rules: Sequence[BackupRule], now: datetime, zone: tzinfo
+    ) -> tuple[tuple[datetime, str], ...]:
+        def soonest() -> tuple[tuple[datetime, str], ...]:
+            return tuple(next_runs(rules, now, zone)[:NEXT_RUNS])
+
+        found = self._held.get("next runs", soonest, of=[], at_most=HELD, given=(rules, zone))
+        return found if all(at > now for at, _ in found) else soonest()
+
     def _failures(self) -> list[TaskRecord]:
-        return self._records(
-            self._catalog.figures.last_failures(MOST_FAILURES, until=self._clock.now() + TOLERANCE)
-        )
+        def newest() -> tuple[TaskId, ...]:
+            until = self._clock.now() + TOLERANCE
+            return self._catalog.figures.last_failures(MOST_FAILURES, until=until)
+
+        return self._records(self._held.get("failures", newest, of=[Subject.FIGURES], at_most=HELD))
 
     def _records(self, ids: Sequence[TaskId]) -> list[TaskRecord]:
         return list(self._catalog.tasks.many(ids)) if ids else []

@@ -7,15 +7,15 @@ from typing import Final
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.console_events import RuleRemoved
 from app.domain.errors import OperationalError
-from app.domain.events import Event, TaskStateChanged
+from app.domain.events import Event, RuleRemoved, TaskStateChanged
 from app.domain.history import Moved
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.history.ports import TrafficStore
+from app.engine.history.speeds import Speeds
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Recorder:
         store: TrafficStore,
         clock: Clock,
         bus: EventBus,
+        speeds: Speeds,
         may_forget: Callable[[], bool] = lambda: True,
     ) -> None:
         """Prepare.
@@ -52,6 +53,7 @@ class Recorder:
             store: keeps traffic.
             clock: the time.
             bus: announces tasks and rules.
+            speeds: is given the counters, to know how fast tasks are.
             may_forget: returns whether traffic may be forgotten for its age now.
         """
         self._live = live
@@ -62,8 +64,9 @@ class Recorder:
         self._seen: dict[TaskId, ProgressSample] = {}
         self._unwritten: dict[tuple[int, RuleId | None, VmId], tuple[int, int]] = {}
         self._forgotten: set[RuleId] = set()
-        self._sampled_at_s: float | None = None
-        self._read_bytes_per_s = 0.0
+        self._speeds = speeds
+        self._read_bytes = 0
+        """What all tasks together have read since the start."""
         self._rolled_minute = self._tidied_hour = -1
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -94,17 +97,11 @@ class Recorder:
 
     # --- sampling ----------------------------------------------------------------------------------------------
 
-    @property
-    def read_bytes_per_s(self) -> float:
-        """How fast all tasks together read, between the last two samples."""
-        return self._read_bytes_per_s
-
     def sample(self) -> None:
         """Look at every running task once; write down what moved, and roll up what is old enough."""
         now_s = int(self._clock.now().timestamp())
         with self._lock:
-            read_bytes = self._look(now_s)
-            self._measure(read_bytes)
+            self._look(now_s)
             rows = [
                 Moved(at_s=at_s, rule=rule, vm=vm, read_bytes=read, written_bytes=written)
                 for (at_s, rule, vm), (read, written) in self._unwritten.items()
@@ -124,15 +121,17 @@ class Recorder:
             self._forgotten.add(rule)
             self._unwritten = {key: value for key, value in self._unwritten.items() if key[1] != rule}
 
-    def _look(self, now_s: int) -> int:
+    def _look(self, now_s: int) -> None:
         live = self._live()
-        read_bytes = sum(self._note(now_s, record, counters) for record, counters in live)
+        for record, counters in live:
+            self._note(now_s, record, counters)
         running = {record.id for record, _ in live}
         self._seen = {task: counters for task, counters in self._seen.items() if task in running}
-        return read_bytes
+        counts = {task: counters.read_bytes for task, counters in self._seen.items()}
+        self._speeds.note(self._clock.monotonic(), counts, self._read_bytes)
 
-    def _note(self, now_s: int, record: TaskRecord, counters: ProgressSample) -> int:
-        """Add what a task moved since it was looked at last; return the bytes it read."""
+    def _note(self, now_s: int, record: TaskRecord, counters: ProgressSample) -> None:
+        """Add what a task moved since it was looked at last."""
         before = self._seen.get(record.id)
         read_bytes = counters.read_bytes - (before.read_bytes if before else 0)
         written_bytes = counters.written_bytes - (before.written_bytes if before else 0)
@@ -141,13 +140,7 @@ class Recorder:
         key = (now_s, rule, record.vm)
         read, written = self._unwritten.get(key, (0, 0))
         self._unwritten[key] = (read + read_bytes, written + written_bytes)
-        return read_bytes
-
-    def _measure(self, read_bytes: int) -> None:
-        now_s = self._clock.monotonic()
-        if self._sampled_at_s is not None and now_s > self._sampled_at_s:
-            self._read_bytes_per_s = read_bytes / (now_s - self._sampled_at_s)
-        self._sampled_at_s = now_s
+        self._read_bytes += read_bytes
 
     def _hold_back(self, rows: list[Moved]) -> None:
         with self._lock:
@@ -157,7 +150,8 @@ class Recorder:
                 self._unwritten[key] = (read + one.read_bytes, written + one.written_bytes)
 
     def _tidy(self, now_s: int) -> None:
-        if not self._may_forget():
+        is_tidy = (now_s // MINUTE_S, now_s // HOUR_S) == (self._rolled_minute, self._tidied_hour)
+        if is_tidy or not self._may_forget():
             return
         try:
             if now_s // MINUTE_S != self._rolled_minute:

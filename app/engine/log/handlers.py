@@ -6,9 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from app.contract.log import ClearLog, ExportLog, LogEntryRow, LogPage, LogRow, ReadLog
-from app.core.bus import EventBus
-from app.core.clock import Clock
-from app.domain.console_events import LogCleared
 from app.domain.history import LogEntry, LogSearch
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
@@ -33,15 +30,11 @@ class LogHandlers:
         log: LogStore,
         texts: MessageCatalogue,
         journal: Journal,
-        bus: EventBus,
-        clock: Clock,
         zone: Callable[[], tzinfo],
     ) -> None:
         self._log = log
         self._texts = texts
         self._journal = journal
-        self._bus = bus
-        self._clock = clock
         self._zone = zone
 
     @handles(ReadLog)
@@ -69,7 +62,6 @@ class LogHandlers:
     def _clear(self, command: ClearLog) -> int:
         count = self._log.clear(log_search(command.filter, self._texts))
         self._journal.about("", "log.clear").warning(messages.LOG_CLEARED, count=count)
-        self._bus.publish(LogCleared(at=self._clock.now(), count=count))
         return count
 
     def _rows(self, search: LogSearch) -> Iterator[LogEntryRow]:

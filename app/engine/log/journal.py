@@ -3,9 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.console_events import LineLogged
 from app.domain.history import LogSubject
 from app.domain.ids import RuleId, VmId
 from app.domain.messages import LogLevel, Message, MessageKind
@@ -19,12 +17,11 @@ _log = logging.getLogger(__name__)
 class Journal:
     """Opens the log for subjects. Thread: any."""
 
-    def __init__(self, store: LogStore, clock: Clock, bus: EventBus) -> None:
+    def __init__(self, store: LogStore, clock: Clock) -> None:
         self.late = LateWrites(on_lost=self._tell_lost)
         """What the catalog could not take, lines of the log and ends of tasks alike."""
         self._store = store
         self._clock = clock
-        self._bus = bus
 
     def about(self, name: str, action: str, *, rule: RuleId | None = None, vm: VmId | None = None) -> "SubjectLog":
         """Return the log of one subject.
@@ -43,7 +40,6 @@ class Journal:
         _log.info("%s %s: %s: %s", subject.action, subject.name, level.name.lower(), message)
         what = f"a log line about {subject.name or 'the program'}"
         self.late.write(lambda: self._store.append(at, level, message, subject), what, may_be_lost=True)
-        self._bus.publish(LineLogged(at=at, subject=subject, level=level, message=message))
 
     def _tell_lost(self, count: int) -> None:
         self.write(LogLevel.WARNING, LINES_LOST.fill(count=count), LogSubject(name="", action="program.log"))

@@ -11,7 +11,6 @@ from typing import Protocol
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.tasklog import TaskLog
-from app.domain.engine_events import NotificationFailed
 from app.domain.errors import OperationalError
 from app.domain.events import Event, TaskFailed
 from app.domain.ids import TaskId
@@ -218,12 +217,3 @@ class Notifier:
             heapq.heappush(self._deliveries, delivery)
             return
         self._log.warning(messages.SINK_GAVE_UP, sink=delivery.sink.value, detail=error)
-        self._bus.publish(
-            NotificationFailed(
-                at=self._clock.now(),
-                sink=delivery.sink.value,
-                code=error.code,
-                message=error.message,
-                hint=error.hint,
-            )
-        )

@@ -9,7 +9,7 @@ from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.hypervisor import Examinable, Hypervisor
 from app.domain.addresses import BadAddress, ascii_host, is_port
-from app.domain.console_events import PlatformRegistered, PlatformRemoved
+from app.domain.events import PlatformRemoved
 from app.domain.ids import PlatformId
 from app.domain.platforms import Platform
 from app.domain.tasks import TaskRecord
@@ -69,7 +69,6 @@ class PlatformRegistration:
             self._note_sighting(platform, hypervisor)
         log = self._journal.about(platform.name, "platform.register")
         log.info(messages.PLATFORM_REGISTERED, address=platform.address, user=platform.user)
-        self._bus.publish(PlatformRegistered(at=self._clock.now(), platform=platform.id, name=platform.name))
         return platform
 
     def update(self, command: UpdatePlatform) -> Platform:
@@ -98,7 +97,6 @@ class PlatformRegistration:
             self._note_sighting(platform, hypervisor)
         log = self._journal.about(platform.name, "platform.change")
         log.info(messages.PLATFORM_CHANGED, address=platform.address, user=platform.user)
-        self._bus.publish(PlatformRegistered(at=self._clock.now(), platform=platform.id, name=platform.name))
         return platform
 
     def remove(self, platform: PlatformId) -> None:

@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.console_events import RuleChanged, VmSucceeded
 from app.domain.errors import OperationalError
 from app.domain.identity import same_uuid
 from app.domain.ids import PlatformId, RuleId, VmId
@@ -45,10 +43,9 @@ def present_id(vm: VmId, successions: Mapping[VmId, VmId]) -> VmId:
 class Successions:
     """Lets rules go on with VMs that have new ids. Thread: any."""
 
-    def __init__(self, *, rules: RuleStore, journal: Journal, bus: EventBus, clock: Clock) -> None:
+    def __init__(self, *, rules: RuleStore, journal: Journal, clock: Clock) -> None:
         self._rules = rules
         self._journal = journal
-        self._bus = bus
         self._clock = clock
 
     def follow(self, platform: PlatformId, old: VmId, new: VmId, name: str) -> None:
@@ -62,7 +59,7 @@ class Successions:
         except OperationalError as error:
             _log.error("that %s is now %s on platform %s was not kept: %s", old, new, platform, error)
             return
-        log = self._tell(platform, old, new, rules.get(old))
+        log = self._log_of(rules.get(old), new)
         if log is not None:
             log.info(messages.RULE_VM_FOLLOWED, name=name, new=new)
 
@@ -80,18 +77,14 @@ class Successions:
         expected = {old: known[old] for old in kept if old in known}
         rules = self._rules.succeed_all(platform, ids, self._clock.now(), expected)
         for old, vm in kept.items():
-            log = self._tell(platform, old, vm.id, rules.get(old))
+            log = self._log_of(rules.get(old), vm.id)
             if log is not None:
                 log.info(messages.RULE_VM_MOVED, name=vm.name, old=old, new=vm.id)
 
-    def _tell(self, platform: PlatformId, old: VmId, new: VmId, rule: RuleId | None) -> SubjectLog | None:
-        """Publish that a VM has a new id; return the log of its rule."""
-        at = self._clock.now()
+    def _log_of(self, rule: RuleId | None, vm: VmId) -> SubjectLog | None:
+        """Return the log of a rule about one of its VMs; None without a rule."""
         known = None if rule is None else self._rule(rule)
-        if known is not None:
-            self._bus.publish(RuleChanged(at=at, rule=known.id))
-        self._bus.publish(VmSucceeded(at=at, platform=platform, old=old, new=new, rule=rule))
-        return None if known is None else self._journal.about(known.name, "rule.follow", rule=known.id, vm=new)
+        return None if known is None else self._journal.about(known.name, "rule.follow", rule=known.id, vm=vm)
 
     def _rule(self, rule: RuleId) -> BackupRule | None:
         try:

@@ -12,9 +12,6 @@ from app.contract.points import (
     RefreshPoints,
     TakeBackPoint,
 )
-from app.core.bus import EventBus
-from app.core.clock import Clock
-from app.domain.console_events import PointsRefreshed, RestorePointDeleted
 from app.domain.errors import OperationalError
 from app.domain.ids import StandbyId
 from app.domain.tasks import KnownPoint, PointTally, TaskRecord
@@ -43,8 +40,6 @@ class PointHandlers:
         point_list: PointList,
         unfinished: Callable[[], Iterable[TaskRecord]],
         journal: Journal,
-        bus: EventBus,
-        clock: Clock,
     ) -> None:
         self._points = points
         self._standbys = standbys
@@ -52,8 +47,6 @@ class PointHandlers:
         self._list = point_list
         self._unfinished = unfinished
         self._journal = journal
-        self._bus = bus
-        self._clock = clock
         self._grace = SweepPolicy().grace
 
     # --- the list ------------------------------------------------------------------------------------------------
@@ -82,7 +75,6 @@ class PointHandlers:
             target_paths = [command.target_path]
         count = sum(self._list.agree(standby.id, target_path).count for target_path in target_paths)
         self._journal.about(standby.name, "standby.refresh").info(messages.POINTS_REFRESHED, count=count)
-        self._bus.publish(PointsRefreshed(at=self._clock.now(), standby=standby.id))
         return count
 
     # --- the trash -----------------------------------------------------------------------------------------------
@@ -108,7 +100,6 @@ class PointHandlers:
         vm_name = known.point.facts.name if known else ""
         log = self._journal.about(vm_name, "point.delete", vm=known.point.facts.vm if known else None)
         log.info(messages.POINT_DELETED, point=point)
-        self._bus.publish(RestorePointDeleted(at=self._clock.now(), standby=standby, point=point))
 
     @handles(ListDeletedPoints)
     def _list_deleted(self, query: ListDeletedPoints) -> tuple[DeletedPoint, ...]:
@@ -144,4 +135,3 @@ class PointHandlers:
         self._points.put(command.standby, command.target_path, point)
         log = self._journal.about(point.facts.name, "point.take_back", vm=point.facts.vm)
         log.info(messages.POINT_TAKEN_BACK, point=command.point)
-        self._bus.publish(PointsRefreshed(at=self._clock.now(), standby=command.standby))

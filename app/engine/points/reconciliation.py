@@ -12,9 +12,8 @@ from functools import partial
 
 from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.console_events import PointsRefreshed, StandbyUsabilityChanged
 from app.domain.errors import OperationalError
-from app.domain.events import Event
+from app.domain.events import Event, StandbyUsabilityChanged
 from app.domain.ids import StandbyId
 from app.engine.history import messages
 from app.engine.log.journal import Journal
@@ -114,7 +113,6 @@ class PointReconciler:
             log.info(messages.POINTS_ADOPTED, count=len(found.adopted), points=", ".join(found.adopted))
         if found.gone:
             log.info(messages.POINTS_GONE, count=len(found.gone), points=", ".join(found.gone))
-        self._bus.publish(PointsRefreshed(at=self._clock.now(), standby=standby))
 
     def _compare_standby(self, standby: StandbyId) -> None:
         paths = self._standbys.repositories(standby)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from app.core.changes import ChangeFeed
 from app.domain.unreadable import UnreadableRow
 from app.engine.history.ports import FigureStore, LogStore, TrafficStore
 from app.engine.ports.platforms import PlatformStore, SightingStore, StandbyStore
@@ -14,6 +15,11 @@ from app.engine.ports.tasks import RestoreJournal, SnapshotJournal, TaskStore
 
 class Catalog(Protocol):
     """All that the engine remembers. Thread: any."""
+
+    @property
+    def changes(self) -> ChangeFeed:
+        """Where the stores note what they change, and the engine what it holds in memory alone."""
+        ...
 
     @property
     def platforms(self) -> PlatformStore:

@@ -66,6 +66,7 @@ class TaskStore(Protocol):
         kinds: Collection[TaskKind] | None = None,
         vm: VmId | None = None,
         platform: PlatformId | None = None,
+        ids: Collection[TaskId] | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> tuple[TaskRecord, ...]:

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from app.core.bus import EventBus
+from app.core.changes import ChangeFeed
 from app.core.clock import Clock, uptime_s
+from app.domain.changes import Subject
 from app.domain.clocks import LONGEST_SILENCE, ClockDoubt, ClockDoubtKind, differs, doubt_of
-from app.domain.console_events import PlatformRemoved, StandbyRemoved
 from app.domain.errors import OperationalError
-from app.domain.events import Event
+from app.domain.events import Event, PlatformRemoved, StandbyRemoved
 from app.engine.history import messages
 from app.engine.log.journal import Journal
 from app.engine.ports import EngineStore, SettingsStore
@@ -41,12 +42,19 @@ class ClockWatch:
     """Tells whether the clock can be believed. Thread: any."""
 
     def __init__(
-        self, settings: SettingsStore, engines: EngineStore, clock: Clock, journal: Journal, bus: EventBus
+        self,
+        settings: SettingsStore,
+        engines: EngineStore,
+        clock: Clock,
+        journal: Journal,
+        bus: EventBus,
+        changes: ChangeFeed,
     ) -> None:
         self._settings = settings
         self._engines = engines
         self._clock = clock
         self._journal = journal
+        self._changes = changes
         self._lock = threading.Lock()
         self._kept: _Kept | None = None
         self._written_at: datetime | None = None
@@ -177,10 +185,12 @@ class ClockWatch:
         self._tell(())
 
     def _tell(self, doubts: tuple[ClockDoubt, ...]) -> None:
-        """Write to the operator's log what is new."""
+        """Announce doubts that came or went, and write to the operator's log what is new."""
         with self._lock:
             before, self._told = self._told, frozenset((one.kind, one.subject) for one in doubts)
             now = self._told
+        if now != before:
+            self._changes.note(Subject.CLOCK)
         log = self._journal.about("", "clock")
         for doubt in doubts:
             if (doubt.kind, doubt.subject) not in before:

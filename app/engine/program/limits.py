@@ -3,9 +3,6 @@
 from collections.abc import Callable
 
 from app.contract.limits import ChangeLimits, LimitsRow, ReadLimits
-from app.core.bus import EventBus
-from app.core.clock import Clock
-from app.domain.console_events import LimitsChanged
 from app.domain.limits import HOST_BUFFER_MB, TaskLimits
 from app.engine import messages
 from app.engine.errors import RequestRefused
@@ -29,15 +26,11 @@ class LimitsHandlers:
         manager: TaskManager,
         settings: EngineSettings,
         journal: Journal,
-        bus: EventBus,
-        clock: Clock,
         keep: KeepLimits,
     ) -> None:
         self._manager = manager
         self._settings = settings
         self._journal = journal
-        self._bus = bus
-        self._clock = clock
         self._keep = keep
         self._limits = TaskLimits(tasks=settings.max_tasks, buffer_mb=settings.transfer_buffer_mib)
 
@@ -55,9 +48,6 @@ class LimitsHandlers:
         )
         log = self._journal.about("", "engine.limits")
         log.info(messages.LIMITS_CHANGED, tasks=limits.tasks, buffer_mb=limits.buffer_mb)
-        self._bus.publish(
-            LimitsChanged(at=self._clock.now(), max_tasks=limits.tasks, transfer_buffer_mib=limits.buffer_mb)
-        )
 
     @handles(ReadLimits)
     def _read(self, _: ReadLimits) -> LimitsRow:

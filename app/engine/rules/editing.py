@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, tzinfo
 from app.contract.rules import DeletionPreview, Policy, RuleDraft, RuleProblemRow, VmChoice
 from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.console_events import RuleChanged, RuleRemoved
+from app.domain.events import RuleRemoved
 from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.messages import listed
 from app.domain.policies import BackupPolicy, OneTimePolicy, RetryPlan
@@ -89,7 +89,7 @@ class RuleEditor:
             rule = replace(rule, target_path=normal_target_path(rule.target_path))
             self._rules.add(rule, now, _considered(rule.policy, now))
         self._log(rule, "rule.create").info(messages.RULE_CREATED, vms=len(rule.vms))
-        self._changed(rule.id)
+        self._replan()
         return rule.id
 
     def change_policy(self, rule: RuleId, policy: Policy) -> None:
@@ -105,7 +105,7 @@ class RuleEditor:
             chosen = policy_of(policy, now)
             self._rules.set_policy(rule, chosen, _considered(chosen, now))
         self._log(known, "rule.change").info(messages.RULE_POLICY_CHANGED)
-        self._changed(rule)
+        self._replan()
 
     def change_retry(self, rule: RuleId, retry: RetryPlan) -> None:
         """Change how often failed backups of a rule are tried again, and after how long.
@@ -120,7 +120,7 @@ class RuleEditor:
         if not retry.times:
             self._retry_plans.drop(known, known.vms)
         self._log(known, "rule.change").info(messages.RETRY_CHANGED, times=retry.times, minutes=retry.pause_min)
-        self._changed(rule)
+        self._replan()
 
     def add_vms(self, rule: RuleId, choices: Sequence[VmChoice]) -> None:
         """Add VMs to a rule, started.
@@ -138,7 +138,7 @@ class RuleEditor:
             self._rules.add_vms(rule, vms)
         self._log(known, "rule.change").info(messages.RULE_VMS_ADDED, vms=_names(vms))
         self._run_at_once(known, vms)
-        self._changed(rule)
+        self._replan()
 
     # --- starting and stopping -------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class RuleEditor:
         self._rules.set_started(rule, [one.vm for one in chosen], started=True)
         self._log(known, "rule.start").info(messages.RULE_STARTED, vms=_names(chosen))
         self._run_at_once(known, chosen)
-        self._changed(rule)
+        self._replan()
 
     def stop(self, rule: RuleId, vms: Iterable[VmId] | None = None) -> None:
         """Stop VMs of a rule, all or some, and the backups that wait or run for them.
@@ -165,7 +165,7 @@ class RuleEditor:
         chosen = members(known, vms)
         self._stop(known, chosen)
         self._log(known, "rule.stop").info(messages.RULE_STOPPED, vms=_names(chosen))
-        self._changed(rule)
+        self._replan()
 
     def _stop(self, rule: BackupRule, vms: Iterable[ProtectedVm]) -> list[TaskId]:
         chosen = list(vms)
@@ -246,7 +246,7 @@ class RuleEditor:
         log.info(messages.RULE_VMS_REMOVED, vms=_names(chosen))
         if points:
             log.info(messages.RULE_VM_DATA_DELETED, points=len(points), vm=_names(chosen))
-        self._changed(rule)
+        self._replan()
 
     def _quiet(self, rule: BackupRule, vms: Sequence[ProtectedVm], *, delete_data: bool) -> tuple[KnownPoint, ...]:
         """Refuse what tasks forbid, then stop the VMs' backups; return the points to delete."""
@@ -286,10 +286,6 @@ class RuleEditor:
 
     def _log(self, rule: BackupRule, action: str) -> SubjectLog:
         return self._journal.about(rule.name, action, rule=rule.id)
-
-    def _changed(self, rule: RuleId) -> None:
-        self._replan()
-        self._bus.publish(RuleChanged(at=self._clock.now(), rule=rule))
 
 
 def _considered(policy: BackupPolicy, now: datetime) -> datetime:

@@ -122,8 +122,8 @@ class RuleHandlers:
     # --- queries -------------------------------------------------------------------------------------------------
 
     @handles(ListRules)
-    def _list_rules(self, _: ListRules) -> tuple[RuleRow, ...]:
-        return self._view.rules()
+    def _list_rules(self, query: ListRules) -> tuple[RuleRow, ...]:
+        return self._view.rules(query.ids)
 
     @handles(ListRuleVms)
     def _list_rule_vms(self, query: ListRuleVms) -> tuple[RuleVmRow, ...]:

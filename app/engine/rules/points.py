@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
-from app.core.bus import EventBus
-from app.core.clock import Clock
-from app.domain.console_events import RestorePointDeleted
 from app.domain.identity import belongs
 from app.domain.ids import VmId
 from app.domain.platforms import Platform
@@ -25,13 +22,9 @@ class RulePoints:
         *,
         catalog: Catalog,
         repositories: Repositories,
-        bus: EventBus,
-        clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._repositories = repositories
-        self._bus = bus
-        self._clock = clock
 
     def of_vm(self, rule: BackupRule, vm: VmId) -> tuple[KnownPoint, ...]:
         """Return the known points of a VM in a rule, newest first.
@@ -81,7 +74,4 @@ class RulePoints:
                 with suppress(PointMissing):  # it was deleted elsewhere: that is what is wanted
                     repository.delete_point(known.point.id)
                 self._catalog.points.remove(rule.standby, rule.target_path, known.point.id)
-                self._bus.publish(
-                    RestorePointDeleted(at=self._clock.now(), standby=rule.standby, point=known.point.id)
-                )
         return len(chosen)

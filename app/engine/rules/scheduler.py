@@ -17,7 +17,9 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 
+from app.core.changes import ChangeFeed
 from app.core.clock import Clock
+from app.domain.changes import Subject
 from app.domain.errors import OperationalError
 from app.domain.ids import RuleId
 from app.domain.policies import OneTimePolicy
@@ -50,6 +52,7 @@ class Scheduler:
         clock: Clock,
         zone: Callable[[], tzinfo],
         missed_after_s: float,
+        changes: ChangeFeed,
     ) -> None:
         self._rules = rules
         self._runs = runs
@@ -57,9 +60,12 @@ class Scheduler:
         self._clock = clock
         self._zone = zone
         self._missed_after_s = missed_after_s
+        self._changes = changes
         self._lock = threading.Lock()
         self._dirty = True
         self._next: dict[RuleId, datetime | None] = {}
+        self._made_of: dict[RuleId, tuple[BackupRule, datetime, tzinfo]] = {}
+        """What each plan was made of; the same rule need not be planned again."""
         self._planned_at: datetime | None = None
 
     def replan(self) -> None:
@@ -109,24 +115,40 @@ class Scheduler:
         known = self._rules.all()
         considered = self._rules.considered()
         planned: dict[RuleId, datetime | None] = {}
+        holds = self._planned_at is not None and timedelta(0) <= now - self._planned_at < PLAN_HOLDS
         failures: list[Exception] = []
         for rule in known:
             since = considered.get(rule.id)
             if since is None:
                 continue
+            if holds and self._made_of.get(rule.id) == (rule, since, zone) and self._is_ahead(rule.id, now):
+                planned[rule.id] = self._next[rule.id]
+                continue
             try:
                 until = self._settle(rule, since, now, zone)
                 run = next_run(rule.policy, until, zone)
                 planned[rule.id] = None if run is None else run.at
+                self._made_of[rule.id] = (rule, until, zone)
             except Exception as error:  # noqa: BLE001 - raised below, after the other rules had their turn
                 failures.append(error)
                 if rule.id in self._next:
                     planned[rule.id] = self._next[rule.id]
+        taken_up = planned.keys() ^ self._next.keys()
         self._next = planned
+        self._made_of = {rule: made_of for rule, made_of in self._made_of.items() if rule in planned}
+        if taken_up:
+            self._changes.note(Subject.RULES, taken_up)
         for another in failures[1:]:
             _log.error("another rule could not be dealt with", exc_info=another)
         if failures:
             raise failures[0]
+
+    def _is_ahead(self, rule: RuleId, now: datetime) -> bool:
+        """Return whether a rule is planned, and nothing of it is due."""
+        if rule not in self._next:
+            return False
+        at = self._next[rule]
+        return at is None or at > now
 
     def _settle(self, rule: BackupRule, since: datetime, now: datetime, zone: tzinfo) -> datetime:
         """Deal with the runs of one rule up to now; return the moment up to which they are dealt with."""

@@ -1,62 +1,37 @@
 """Rows and states for the rule pages."""
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from app.contract.rules import RuleDetails, RuleRow, RuleVmRow
-from app.core.bus import EventBus
 from app.core.clock import Clock
+from app.domain.changes import Subject
 from app.domain.engines import EngineBeat
 from app.domain.ids import PlatformId, RuleId, StandbyId, TaskId, VmId
 from app.domain.moments import TOLERANCE
 from app.domain.platforms import Platform
-from app.domain.progress import ProgressSample
+from app.domain.progress import ProgressSample, fraction_of
 from app.domain.retry import PendingRetry
 from app.domain.rules import BackupRule, ProtectedVm, VmSituation, rule_state, vm_state
 from app.domain.schedule import next_run
-from app.domain.states import TaskState, shown_state
+from app.domain.states import TaskKind, TaskState, shown_state
 from app.domain.tasks import PointTally, TaskRecord
+from app.engine.history.speeds import Speeds
 from app.engine.platforms.succession import former_ids
 from app.engine.ports import Catalog
 from app.engine.rules.drafts import ROOT_SHOWN, draft_of, shown_policy
 from app.engine.rules.retries import Retries
-from app.engine.rules.rowkeeper import RowKeeper
+from app.engine.rules.rowcache import RowCache
 from app.engine.rules.scheduler import Scheduler
 from app.engine.standbys.watch import StandbyWatch
 from app.engine.tasks.manager import TaskManager
-from app.engine.tasks.rows import kept_error_row
+from app.engine.tasks.rows import kept_error_row, mean_speed
 
 _Key = tuple[RuleId, VmId]
 _Tallies = Mapping[tuple[str, str, VmId], PointTally]
 """By target path, platform address and VM; of one rule at one standby."""
-_SPEED_WINDOW_S = 2.0
 _WORST_FIRST = (TaskState.FAILED, TaskState.STOPPED, TaskState.COMPLETED)
-
-
-class Speeds:
-    """Tells how fast tasks read right now, from one question to the next. Thread: any."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._base: dict[TaskId, tuple[float, int]] = {}
-        self._known: dict[TaskId, float] = {}
-
-    def note(self, samples: Mapping[TaskId, ProgressSample]) -> dict[TaskId, float]:
-        """Take the counters of the running tasks; return bytes per second where they can be told."""
-        now_s = self._clock.monotonic()
-        with self._lock:
-            for gone in self._base.keys() - samples.keys():
-                del self._base[gone]
-                self._known.pop(gone, None)
-            for task, sample in samples.items():
-                began_s, began_bytes = self._base.setdefault(task, (now_s, sample.read_bytes))
-                if now_s - began_s >= _SPEED_WINDOW_S:
-                    self._known[task] = (sample.read_bytes - began_bytes) / (now_s - began_s)
-                    self._base[task] = (now_s, sample.read_bytes)
-            return dict(self._known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +50,11 @@ class _Knowledge:
     successions: Mapping[PlatformId, Mapping[VmId, VmId]]
     unviewed: Mapping[tuple[RuleId | None, VmId], int]
     now: datetime
+
+    def samples_of(self, rule: BackupRule) -> list[ProgressSample]:
+        """Return the counters of what runs for a rule."""
+        tasks = [record.id for one in rule.vms if (record := self.newest.get((rule.id, one.vm))) is not None]
+        return [self.samples[task] for task in tasks if task in self.samples]
 
     def unfinished_state(self, record: TaskRecord | None) -> TaskState | None:
         """Return the state of a task that has not ended; unknown where nobody can be running it."""
@@ -98,8 +78,8 @@ class RuleView:
         watch: StandbyWatch,
         clock: Clock,
         zone: Callable[[], tzinfo],
-        bus: EventBus,
         engine: str,
+        speeds: Speeds,
     ) -> None:
         self._catalog = catalog
         self._manager = manager
@@ -109,15 +89,46 @@ class RuleView:
         self._clock = clock
         self._zone = zone
         self._engine = engine
-        self._speeds = Speeds(clock)
-        self._keeper = RowKeeper(self._rule_rows, bus, clock)
+        self._speeds = speeds
+        self._cache = RowCache(self._rule_rows, catalog.changes)
+        self._surroundings: object = None
 
-    def rules(self) -> tuple[RuleRow, ...]:
-        """Return the rows of all rules, by name."""
+    def rules(self, only: Collection[RuleId] | None = None) -> tuple[RuleRow, ...]:
+        """Return the rows of all rules, or of some, by name."""
+        self.look()
+        rows = self._cache.rows(self._catalog.rules.all, self._clock.now(), only)
+        catalog = self._catalog
+        platforms = {one.id: one.name for one in catalog.platforms.all()}
+        standbys = {one.id: one.name for one in catalog.standbys.all()}
+        running = self._running_of_rules()
+        return tuple(
+            replace(
+                row,
+                platform_name=platforms.get(row.platform, ""),
+                standby_name=standbys.get(row.standby, ""),
+                fraction=fraction_of(running.get(row.id, ())),
+            )
+            for row in rows
+        )
+
+    def look(self) -> None:
+        """Announce that all rows are different where the clock or another engine made them so.
+
+        Raises:
+            CatalogUnavailable: the catalog cannot be read.
+        """
         now = self._clock.now()
-        live = {record.rule for record, _ in self._manager.live() if record.rule is not None}
-        situation = (self._others_alive(now), self._zone().utcoffset(now), self._scheduler.scheduled())
-        return self._keeper.rows(self._catalog.rules.all, live, now, situation)
+        surroundings = (self._others_alive(now), self._zone().utcoffset(now))
+        if surroundings != self._surroundings:
+            self._surroundings = surroundings
+            self._catalog.changes.note(Subject.RULES)
+
+    def _running_of_rules(self) -> dict[RuleId, list[ProgressSample]]:
+        found: dict[RuleId, list[ProgressSample]] = {}
+        for record, sample in self._manager.live():
+            if record.kind is TaskKind.BACKUP and record.rule is not None:
+                found.setdefault(record.rule, []).append(sample)
+        return found
 
     def _rule_rows(self, rules: Collection[BackupRule], *, are_all: bool) -> list[RuleRow]:
         known = self._knowledge(rules, None if are_all else [rule.id for rule in rules])
@@ -158,7 +169,7 @@ class RuleView:
             stopping=manager.stopping(),
             others_alive=self._others_alive(now),
             samples=samples,
-            speeds=self._speeds.note(samples),
+            speeds=self._speeds.of_each(samples),
             successions={
                 platform: catalog.rules.successions(platform) for platform in {rule.platform for rule in rules}
             },
@@ -189,7 +200,7 @@ class RuleView:
             id=rule.id,
             name=rule.name,
             state=rule_state(states),
-            fraction=_fraction(self._running(rule, known)),
+            fraction=fraction_of(known.samples_of(rule)),
             platform=rule.platform,
             platform_name=platform.name if platform else "",
             standby=rule.standby,
@@ -203,10 +214,6 @@ class RuleView:
             unviewed_errors=sum(known.unviewed.get((rule.id, one.vm), 0) for one in rule.vms),
             policy=shown_policy(rule.policy),
         )
-
-    def _running(self, rule: BackupRule, known: _Knowledge) -> list[ProgressSample]:
-        tasks = [record.id for one in rule.vms if (record := known.newest.get((rule.id, one.vm))) is not None]
-        return [known.samples[task] for task in tasks if task in known.samples]
 
     def _state(self, rule: BackupRule, vm: ProtectedVm, known: _Knowledge) -> TaskState:
         ended = known.ended.get((rule.id, vm.vm))
@@ -234,7 +241,7 @@ class RuleView:
             vm=vm.vm,
             name=vm.name,
             state=self._state(rule, vm, known),
-            fraction=None if sample is None else _fraction([sample]),
+            fraction=None if sample is None else fraction_of([sample]),
             task=None if record is None else record.id,
             platform_name=platform.name if platform else "",
             standby_name=known.standby_names.get(rule.standby, ""),
@@ -242,7 +249,7 @@ class RuleView:
             started_at=None if record is None else record.started_at,
             ended_at=None if record is None else record.ended_at,
             read_bytes_per_s=speed,
-            seconds_left=_seconds_left(sample, speed),
+            seconds_left=None if sample is None else sample.seconds_left(speed),
             error=None if ended is None or ended.error is None else kept_error_row(ended.error),
             point_count=sum(one.count for one in tallies),
             newest_point=tallies[0].newest if tallies else None,
@@ -271,25 +278,8 @@ def _worst(ended: Sequence[TaskRecord]) -> TaskState | None:
     return next((state for state in _WORST_FIRST if state in states), None)
 
 
-def _fraction(samples: Iterable[ProgressSample]) -> float | None:
-    running = list(samples)
-    total = sum(one.total_bytes for one in running)
-    if not running:
-        return None
-    return min(1.0, sum(one.done_bytes for one in running) / total) if total else 0.0
-
-
 def _speed(record: TaskRecord | None, known: _Knowledge) -> float | None:
     """Return the speed now while a task runs, else the mean of its run."""
     if record is None or record.id in known.samples:
         return None if record is None else known.speeds.get(record.id)
-    if record.started_at is None or record.ended_at is None:
-        return None
-    seconds = (record.ended_at - record.started_at).total_seconds()
-    return record.totals.read_bytes / seconds if seconds > 0 else None
-
-
-def _seconds_left(sample: ProgressSample | None, speed: float | None) -> float | None:
-    if sample is None or not speed or sample.total_bytes <= 0:
-        return None
-    return max(0, sample.total_bytes - sample.done_bytes) / speed
+    return mean_speed(record)

@@ -9,8 +9,8 @@ from app.contract.standbys import RegisterStandby, UpdateStandby
 from app.core.bus import EventBus
 from app.core.clock import Clock
 from app.core.utf8 import can_be_path, shown_path
-from app.domain.console_events import StandbyRegistered, StandbyRemoved
 from app.domain.errors import OperationalError
+from app.domain.events import StandbyRemoved
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
 from app.domain.tasks import TaskRecord
@@ -84,7 +84,6 @@ class StandbyRegistration:
                 self._points.agree(standby.id, target_path)
             except OperationalError as error:
                 log.warning(messages.REPOSITORY_UNREAD, directory=target_path or "/", detail=error)
-        self._bus.publish(StandbyRegistered(at=self._clock.now(), standby=standby.id, name=standby.name))
         return standby
 
     def _adopted_root(self, standby: Standby, command: RegisterStandby) -> str | None:
@@ -108,7 +107,6 @@ class StandbyRegistration:
             check_root(standby)
         self._standbys.put(standby)
         self._journal.about(standby.name, "standby.change").info(messages.STANDBY_CHANGED, path=standby.root_path)
-        self._bus.publish(StandbyRegistered(at=self._clock.now(), standby=standby.id, name=standby.name))
         return standby
 
     def remove(self, standby: StandbyId) -> None:

@@ -1,15 +1,17 @@
 """Looks at standby machines in the background, so that a share that hangs blocks nothing else."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from app.core.bus import EventBus
+from app.core.changes import ChangeFeed
 from app.core.clock import Clock
-from app.domain.console_events import StandbyUsabilityChanged
+from app.domain.changes import Subject
 from app.domain.errors import OperationalError, StandbyUnavailable
+from app.domain.events import StandbyUsabilityChanged
 from app.domain.ids import StandbyId
 from app.domain.standbys import Standby
 from app.engine import messages
@@ -23,6 +25,8 @@ REFRESH_S: Final = 15.0
 """How old a look may become before another one is taken."""
 PATIENCE_S: Final = 10.0
 """How long a look may take before the standby counts as unreachable."""
+NOTABLE_ROOM: Final = 0.005
+"""The part of a standby's space by which its free space has to differ before that is announced."""
 
 
 class StandbyWatch:
@@ -36,6 +40,7 @@ class StandbyWatch:
         standbys: StandbyStore,
         clock: Clock,
         bus: EventBus,
+        changes: ChangeFeed,
         journal: Journal,
         *,
         encryption_problem: Callable[[Standby], OperationalError | None],
@@ -44,6 +49,7 @@ class StandbyWatch:
         self._standbys = standbys
         self._clock = clock
         self._bus = bus
+        self._changes = changes
         self._journal = journal
         self._encryption_problem = encryption_problem
         self._note_clock = note_clock
@@ -51,6 +57,8 @@ class StandbyWatch:
         self._found: dict[StandbyId, StandbyHealth] = {}
         self._begun_at_s: dict[StandbyId, float] = {}
         self._looking: dict[StandbyId, threading.Thread] = {}
+        self._announced: dict[StandbyId, StandbyHealth] = {}
+        self._hanging: set[StandbyId] = set()
         self._usable: dict[StandbyId, bool] = {}
         self._locked: dict[StandbyId, bool] = {}
         self._closed = False
@@ -62,7 +70,9 @@ class StandbyWatch:
             wait_s: how long to wait for the looks that are under way.
             again: True looks again however recent the last look is.
         """
-        threads = [thread for one in self._standbys.all() if (thread := self._look_later(one, again=again))]
+        standbys = self._standbys.all()
+        self._note_hanging(standbys)
+        threads = [thread for one in standbys if (thread := self._look_later(one, again=again))]
         for thread in threads:
             thread.join(wait_s / len(threads))
 
@@ -77,7 +87,7 @@ class StandbyWatch:
     def is_usable(self, standby: StandbyId) -> bool:
         """Return whether backups can go to a standby; one that was never looked at counts as usable."""
         health = self.health(standby)
-        return health is None or (health.reachable and health.writable)
+        return health is None or _is_usable(health)
 
     def is_locked(self, standby: StandbyId) -> bool:
         """Return whether encrypted repositories cannot be opened for want of a key."""
@@ -101,6 +111,15 @@ class StandbyWatch:
             and self._looking[standby].is_alive()
         )
 
+    def _note_hanging(self, standbys: Iterable[Standby]) -> None:
+        """Announce that a look has begun to take too long."""
+        with self._lock:
+            hanging = {one.id for one in standbys if self._hangs(one.id)}
+            fresh, self._hanging = hanging - self._hanging, hanging
+        if fresh:
+            self._changes.note(Subject.STANDBYS, fresh)
+            self._changes.note(Subject.RULES)
+
     def _look_later(self, standby: Standby, *, again: bool) -> threading.Thread | None:
         now_s = self._clock.monotonic()
         with self._lock:
@@ -123,13 +142,23 @@ class StandbyWatch:
             found = replace(found, locked=self._encryption_problem(standby))
         if found.clock_ahead is not None:
             self._note_clock(standby, found.clock_ahead)
-        usable = found.reachable and found.writable
+        usable = _is_usable(found)
         with self._lock:
+            was_hanging = standby.id in self._hanging
+            self._hanging.discard(standby.id)
+            before = self._announced.get(standby.id)
+            is_news = was_hanging or _looks_different(before, found)
+            if is_news:
+                self._announced[standby.id] = found
             self._found[standby.id] = found
             self._looking.pop(standby.id, None)
             locked = self._note_lock(standby, found)
             changed = self._usable.get(standby.id, True) != usable and not self._closed
             self._usable[standby.id] = usable
+        if is_news:
+            self._changes.note(Subject.STANDBYS, [standby.id])
+        if was_hanging or before is None or _is_usable(before) != usable:
+            self._changes.note(Subject.RULES)
         if changed:
             self._tell(standby, found, usable=usable)
         if locked is not None:
@@ -149,3 +178,24 @@ class StandbyWatch:
         else:
             log.error(messages.STANDBY_LOST, detail=found.error or "")
         self._bus.publish(StandbyUsabilityChanged(at=self._clock.now(), standby=standby.id, usable=usable))
+
+
+def _is_usable(health: StandbyHealth) -> bool:
+    return health.reachable and health.writable
+
+
+def _looks_different(before: StandbyHealth | None, now: StandbyHealth) -> bool:
+    """Tell whether what is shown of a standby has changed, but for a free space that is nearly as it was.
+
+    The free space of a disk in use is another one at every look; who shows it asks again after a while anyway.
+    """
+    if before is None or _shown(before) != _shown(now):
+        return True
+    if before.free_bytes is None or now.free_bytes is None:
+        return before.free_bytes != now.free_bytes
+    return abs(before.free_bytes - now.free_bytes) > NOTABLE_ROOM * (now.total_bytes or 0)
+
+
+def _shown(health: StandbyHealth) -> tuple[object, ...]:
+    errors = [None if one is None else (one.code, one.params) for one in (health.error, health.locked)]
+    return (health.reachable, health.writable, health.total_bytes, *errors)

@@ -142,4 +142,4 @@ class CrashRecovery:
     def _log_of(self, task: TaskId) -> TaskLog:
         if not self._catalog.tasks.is_known(task):
             return self._journal.about("", "snapshot.sweep")
-        return CatalogTaskLog(task, self._catalog.tasks, self._clock, self._bus, self._journal.late)
+        return CatalogTaskLog(task, self._catalog.tasks, self._clock, self._journal.late)

@@ -12,14 +12,17 @@ from app.contract.tasks import (
     StartBackup,
     TaskDetails,
     TaskLogLines,
+    TaskProgress,
     TaskReport,
     TaskRow,
+    TasksProgress,
 )
 from app.domain.ids import TaskId
-from app.domain.progress import ProgressSample
+from app.domain.states import TaskKind
 from app.domain.tasks import TaskRecord
 from app.engine.errors import TaskNotEnded, TaskUnknown
 from app.engine.handlers import handles
+from app.engine.history.speeds import Speeds
 from app.engine.messages import MessageCatalogue
 from app.engine.platforms.sessions import Sessions
 from app.engine.ports import StandbyStore, TaskStore
@@ -28,7 +31,7 @@ from app.engine.tasks.commands import TaskCommand, spec_of
 from app.engine.tasks.errors import TaskRowNotReadable
 from app.engine.tasks.factory import TaskFactory
 from app.engine.tasks.manager import TaskManager
-from app.engine.tasks.rows import log_row, task_row
+from app.engine.tasks.rows import TaskRows, log_row
 from app.engine.tasks.stored import read_spec
 
 
@@ -44,6 +47,8 @@ class TaskHandlers:
         tasks: TaskStore,
         standbys: StandbyStore,
         texts: MessageCatalogue,
+        rows: TaskRows,
+        speeds: Speeds,
     ) -> None:
         self._manager = manager
         self._factory = factory
@@ -51,6 +56,8 @@ class TaskHandlers:
         self._tasks = tasks
         self._standbys = standbys
         self._texts = texts
+        self._rows = rows
+        self._speeds = speeds
 
     # --- commands ------------------------------------------------------------------------------------------------
 
@@ -100,6 +107,7 @@ class TaskHandlers:
     @handles(ListTasks)
     def _list_tasks(self, query: ListTasks) -> tuple[TaskRow, ...]:
         records = self._tasks.find(
+            ids=query.ids,
             states=query.states,
             kinds=query.kinds,
             vm=query.vm,
@@ -107,19 +115,30 @@ class TaskHandlers:
             limit=query.limit,
             offset=query.offset,
         )
-        samples, stopping = self._manager.samples(), self._manager.stopping()
-        return tuple(task_row(record, samples, stopping) for record in records)
+        return self._rows.rows(records)
 
     @handles(SampleProgress)
-    def _sample_progress(self, _: SampleProgress) -> dict[TaskId, ProgressSample]:
-        return self._manager.samples()
+    def _sample_progress(self, _: SampleProgress) -> TasksProgress:
+        return TasksProgress(
+            tasks=tuple(
+                TaskProgress(
+                    task=record.id,
+                    vm=record.vm,
+                    rule=record.rule if record.kind is TaskKind.BACKUP else None,
+                    progress=progress,
+                    read_bytes_per_s=self._speeds.of(record.id),
+                )
+                for record, progress in self._manager.live()
+            ),
+            read_bytes_per_s=self._speeds.total(),
+        )
 
     @handles(TaskDetails)
     def _task_details(self, query: TaskDetails) -> TaskReport:
         record = self._record(query.task)
         lines = self._tasks.read_log(query.task, limit=query.log_lines)
         return TaskReport(
-            task=task_row(record, self._manager.samples(), self._manager.stopping()),
+            task=self._rows.rows([record])[0],
             log=tuple(log_row(line, self._texts) for line in lines),
         )
 

@@ -2,9 +2,7 @@
 
 import logging
 
-from app.core.bus import EventBus
 from app.core.clock import Clock
-from app.domain.events import TaskLogged
 from app.domain.ids import TaskId
 from app.domain.messages import LogLevel, Message, MessageKind
 from app.engine.ports import TaskStore
@@ -21,13 +19,12 @@ class CatalogTaskLog:
     Thread: any.
     """
 
-    def __init__(self, task: TaskId, store: TaskStore, clock: Clock, bus: EventBus, late: LateWrites) -> None:
+    def __init__(self, task: TaskId, store: TaskStore, clock: Clock, late: LateWrites) -> None:
         """Keep the lines of a task; ``late`` keeps those that the catalog cannot take now."""
         self._late = late
         self._task = task
         self._store = store
         self._clock = clock
-        self._bus = bus
 
     def info(self, kind: MessageKind, /, **params: object) -> None:
         """Write a normal line."""
@@ -50,4 +47,3 @@ class CatalogTaskLog:
         _log.info("task %s: %s: %s", self._task, level.name.lower(), message)
         what = f"a log line of task {self._task}"
         self._late.write(lambda: self._store.log(self._task, at, level, message), what, may_be_lost=True)
-        self._bus.publish(TaskLogged(at=at, task=self._task, level=level, message=message))

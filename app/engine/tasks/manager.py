@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Protocol
 
 from app.core.bus import EventBus
+from app.core.changes import ChangeFeed
 from app.core.clock import Clock
 from app.core.context import TaskContext
 from app.core.tasklog import TaskLog
+from app.domain.changes import Subject
 from app.domain.errors import KeptError, OperationalError, TaskCancelled
-from app.domain.events import TaskFailed, TaskQueued, TaskStateChanged
+from app.domain.events import TaskFailed, TaskStateChanged
 from app.domain.ids import TaskId
 from app.domain.progress import ProgressSample
 from app.domain.states import TaskState
@@ -76,6 +78,7 @@ class TaskManager:
         runner: TaskRunner,
         clock: Clock,
         bus: EventBus,
+        changes: ChangeFeed,
         limits: Limits,
         late: LateWrites,
     ) -> None:
@@ -84,6 +87,7 @@ class TaskManager:
         self._runner = runner
         self._clock = clock
         self._bus = bus
+        self._changes = changes
         self._limits = limits
         self._work: TaskWork | None = None
         self._lock = threading.Lock()
@@ -109,13 +113,14 @@ class TaskManager:
         """
         record = queued.record
         self._store.add(record)
-        self._announce_queued(record)
         self._wait_for_turn([queued])
         return record.id
 
     def _wait_for_turn(self, waiting: Iterable[QueuedTask]) -> None:
+        queued = list(waiting)
         with self._lock:
-            self._pending.update((one.record.id, one) for one in waiting)
+            self._pending.update((one.record.id, one) for one in queued)
+        self._note(*(one.record for one in queued))
         self._dispatch()
 
     def aside(self, name: str, work: Callable[[], None]) -> None:
@@ -195,6 +200,7 @@ class TaskManager:
             self._end(self._new_live(waiting.record), waiting.record, TaskState.STOPPED)
         elif running is not None:
             running[1].context.cancel.cancel()
+            self._note(running[0].record)
         elif not self._store.is_known(task):
             raise TaskUnknown(task=task)
 
@@ -256,9 +262,10 @@ class TaskManager:
         """
         with self._lock:
             self._closing = True
-            running = [live for _, live in self._live.values()]
-        for live in running:
+            running = list(self._live.values())
+        for queued, live in running:
             live.context.cancel.cancel()
+            self._note(queued.record)
         return self._runner.join(timeout_s)
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -274,6 +281,7 @@ class TaskManager:
             started = [(queued, self._new_live(queued.record)) for queued in chosen]
             self._live.update((queued.record.id, (queued, live)) for queued, live in started)
             self._busy_threads += len(started)
+        self._note(*(queued.record for queued, _ in started))
         for queued, live in started:
             self._start(work, queued, live)
 
@@ -282,7 +290,7 @@ class TaskManager:
         self._runner.start(f"{record.kind.value}-{record.vm_name}", lambda: self._run(work, queued, live))
 
     def _new_live(self, record: TaskRecord) -> RunningTask:
-        log = CatalogTaskLog(record.id, self._store, self._clock, self._bus, self._late)
+        log = CatalogTaskLog(record.id, self._store, self._clock, self._late)
         context = TaskContext(task=record.id, clock=self._clock, bus=self._bus, log=log)
         return RunningTask(
             context=context, log=log, stages=Stages(context=context, vm=record.vm, store=self._store)
@@ -296,6 +304,7 @@ class TaskManager:
             with self._changed:
                 del self._live[record.id]
                 self._changed.notify_all()
+            self._note(record)
             try:
                 work.tidy_up(record)
             finally:
@@ -343,12 +352,13 @@ class TaskManager:
         with self._changed:
             self._changed.notify_all()
 
-    def _announce_queued(self, record: TaskRecord) -> None:
-        self._bus.publish(
-            TaskQueued(
-                at=record.created_at, task=record.id, kind=record.kind, vm=record.vm, vm_name=record.vm_name
-            )
-        )
+    def _note(self, *records: TaskRecord) -> None:
+        """Announce that tasks wait, run, stop or have ended now: their rows and those of their rules."""
+        if records:
+            self._changes.note(Subject.TASKS, [one.id for one in records])
+        rules = [one.rule for one in records if one.rule is not None]
+        if rules:
+            self._changes.note(Subject.RULES, rules)
 
 
 def failure_of(record: TaskRecord, error: OperationalError, at: datetime, *, is_tried_again: bool) -> TaskFailed:

@@ -1,6 +1,8 @@
 """Turns what is remembered into rows for the reader."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 from app.contract.errors import ErrorRow
 from app.contract.log import LogRow
@@ -8,12 +10,59 @@ from app.contract.tasks import TaskRow
 from app.domain.errors import KeptError, OperationalError
 from app.domain.ids import TaskId
 from app.domain.progress import ProgressSample
-from app.domain.states import TaskKind, shown_state
+from app.domain.states import TaskKind, TaskState, shown_state
 from app.domain.tasks import LogLine, TaskRecord
+from app.engine.history.speeds import Speeds
 from app.engine.messages import MessageCatalogue
+from app.engine.ports import PlatformStore, StandbyStore
+from app.engine.tasks.manager import TaskManager
 from app.engine.tasks.spec import NewVmTarget, RestoreSpec, TaskSpec
 from app.engine.tasks.stages import sample_of
 from app.engine.tasks.stored import readable_spec
+
+MOVING: Final = (TaskState.RUNNING, TaskState.VERIFYING)
+"""States in which a task moves data."""
+
+
+class TaskRows:
+    """Makes the rows of tasks, with live counters and speeds where they run. Thread: any."""
+
+    def __init__(
+        self, platforms: PlatformStore, standbys: StandbyStore, manager: TaskManager, speeds: Speeds
+    ) -> None:
+        self._platforms = platforms
+        self._standbys = standbys
+        self._manager = manager
+        self._speeds = speeds
+
+    def rows(self, records: Sequence[TaskRecord]) -> tuple[TaskRow, ...]:
+        """Make the rows of tasks, in their order.
+
+        Raises:
+            CatalogUnavailable: the names of platforms and standbys cannot be read.
+        """
+        if not records:
+            return ()
+        samples, stopping = self._manager.samples(), self._manager.stopping()
+        platforms = {one.id: one.name for one in self._platforms.all()}
+        standbys = {one.id: one.name for one in self._standbys.all()}
+        return tuple(
+            replace(
+                task_row(one, samples, stopping),
+                platform_name="" if one.platform is None else platforms.get(one.platform, ""),
+                standby_name=standbys.get(one.standby, ""),
+                read_bytes_per_s=self._speeds.of(one.id) if one.state in MOVING else mean_speed(one),
+            )
+            for one in records
+        )
+
+
+def mean_speed(record: TaskRecord) -> float | None:
+    """Return the bytes per second that an ended task read over the whole of its run."""
+    if record.started_at is None or record.ended_at is None:
+        return None
+    seconds = (record.ended_at - record.started_at).total_seconds()
+    return record.totals.read_bytes / seconds if seconds > 0 else None
 
 
 def task_row(

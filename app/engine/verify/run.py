@@ -1,7 +1,6 @@
 """Verifying a restore point: every chunk is read back and compared with its digest."""
 
 from app.core.context import TaskContext
-from app.domain.console_events import RestorePointVerified
 from app.domain.errors import OperationalError
 from app.domain.messages import Param
 from app.domain.states import TaskState
@@ -89,9 +88,6 @@ class VerifyRun:
             self._points.set_verification(request.standby, request.target_path, request.point, found, at)
         except OperationalError as error:
             context.log.warning(messages.POINT_NOT_LISTED, detail=error)
-        context.bus.publish(
-            RestorePointVerified(at=at, standby=request.standby, point=request.point, verification=found)
-        )
 
 
 def _place(damage: Damage) -> Param:

@@ -1,6 +1,7 @@
 """The list of all rules."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QModelIndex
@@ -9,8 +10,12 @@ from PySide6.QtGui import QKeySequence
 from app.contract.base import Query
 from app.contract.hooks import ReadHooks
 from app.contract.rules import DescribeRule, ListRules, RuleDetails, RuleRow, RunNow, StartRules
+from app.contract.tasks import TasksProgress
+from app.domain.changes import Subject
 from app.domain.display import lines
 from app.domain.hooks import AllHooks
+from app.domain.ids import RuleId
+from app.domain.progress import ProgressSample, fraction_of
 from app.domain.states import BackupKind, TaskState
 from app.domain.units import filled
 from app.models.rows import ROW_ROLE, Column
@@ -20,6 +25,7 @@ from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.policy_words import kept_words, policy_words
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Pace
 from app.views.icons import Glyph
 from app.views.widgets.columns import count_column
 from app.views.widgets.hooks import HooksDialog
@@ -132,6 +138,26 @@ class RuleList(ActingList[RuleRow]):
     def query(self) -> Query[tuple[RuleRow, ...]]:
         """Return the query for all rules."""
         return ListRules()
+
+    def query_of(self, keys: frozenset[str]) -> Query[tuple[RuleRow, ...]]:
+        """Return the query for some rules."""
+        return ListRules(ids=tuple(RuleId(key) for key in keys))
+
+    def interest(self) -> Interest:
+        """Return that the list shows rules with their progress, and names of platforms and standbys."""
+        rows, names = frozenset({Subject.RULES}), frozenset({Subject.NAMES})
+        return Interest(rows=rows, whole=names, pace=Pace.BARS)
+
+    def on_sampled(self, running: TasksProgress) -> None:
+        """Show how far the rules are of which VMs are backed up."""
+        samples: dict[RuleId, list[ProgressSample]] = {}
+        for one in running.tasks:
+            if one.rule is not None:
+                samples.setdefault(one.rule, []).append(one.progress)
+        for rule, of_rule in samples.items():
+            row = self.table.rows.get(rule)
+            if row is not None and row.fraction is not None:
+                self.table.rows.patch(replace(row, fraction=fraction_of(of_rule)))
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Say what a rule is for."""

@@ -5,12 +5,14 @@ from collections.abc import Callable, Hashable, Sequence
 from app.contract.base import Query
 from app.contract.rules import MarkErrorsViewed
 from app.contract.statistics import ListStatisticsTasks, StatisticsTaskRow
+from app.domain.changes import Subject
 from app.domain.ids import RuleId, VmId
 from app.domain.states import BackupKind, TaskKind
 from app.models.rows import Column
 from app.views import style
 from app.views.backup.acting import ActingList
 from app.views.console import Console
+from app.views.frame.freshness import Interest
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
@@ -37,8 +39,6 @@ class RunList(ActingList[StatisticsTaskRow]):
 
     Thread: GUI.
     """
-
-    refresh_ms = 5000
 
     def __init__(
         self, console: Console, rule: RuleId | None, vm: VmId | None = None, *, only_failed: bool = False
@@ -130,6 +130,12 @@ class RunList(ActingList[StatisticsTaskRow]):
     def query(self) -> Query[tuple[StatisticsTaskRow, ...]]:
         """Return the query for the tasks."""
         return ListStatisticsTasks(rule=self._rule, vm=self._vm, only_failed=self._only_failed)
+
+    def interest(self) -> Interest:
+        """Return that the list shows ended tasks, of a rule or of everything."""
+        if self._rule is None:
+            return Interest(whole=frozenset({Subject.TASKS, Subject.FIGURES}))
+        return Interest(only={Subject.RULES: self._rule, Subject.FIGURES: self._rule})
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Say that nothing ran yet, or that nothing failed."""

@@ -9,8 +9,11 @@ from PySide6.QtWidgets import QSplitter
 
 from app.contract.base import Query
 from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow, RunNow, StartVms
+from app.contract.tasks import TasksProgress
+from app.domain.changes import Subject
 from app.domain.display import lines
 from app.domain.ids import RuleId, VmId
+from app.domain.progress import fraction_of
 from app.domain.states import BackupKind, TaskState
 from app.domain.units import filled
 from app.models.rows import Column
@@ -20,6 +23,7 @@ from app.views.backup.deletion import Deletion, DeletionDialog
 from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.traffic import TrafficPanel
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Pace
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
@@ -157,6 +161,23 @@ class VmList(ActingList[RuleVmRow]):
     def query(self) -> Query[tuple[RuleVmRow, ...]]:
         """Return the query for the rule's VMs."""
         return ListRuleVms(rule=self._rule)
+
+    def interest(self) -> Interest:
+        """Return that the list shows the VMs of one rule with their progress."""
+        return Interest(only={Subject.RULES: self._rule}, whole=frozenset({Subject.NAMES}), pace=Pace.BARS)
+
+    def on_sampled(self, running: TasksProgress) -> None:
+        """Show how far the backups of the VMs are, and how fast."""
+        for one in running.tasks:
+            row = self.table.rows.get(one.vm)
+            if row is not None and one.rule == self._rule and row.task == one.task and row.fraction is not None:
+                fresh = replace(
+                    row,
+                    fraction=fraction_of([one.progress]),
+                    read_bytes_per_s=one.read_bytes_per_s,
+                    seconds_left=one.progress.seconds_left(one.read_bytes_per_s),
+                )
+                self.table.rows.patch(fresh)
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Say that there is nothing to protect."""

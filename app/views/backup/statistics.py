@@ -3,17 +3,19 @@
 from datetime import date, datetime
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.contract.rules import DescribeRule, ListRuleVms, RuleDetails, RuleVmRow
 from app.contract.statistics import ReadStatistics, Statistics
+from app.domain.changes import Subject
 from app.domain.ids import RuleId, VmId
 from app.domain.periods import StatisticsPeriod
 from app.views import formatting, style
 from app.views.charts.bars import DataBars, DayBar, ResultBars
 from app.views.charts.ring import Ring, Share
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Watch
 from app.views.frame.history import Address
 from app.views.icons import Glyph, icon
 from app.views.page import Crumb, Page
@@ -22,7 +24,6 @@ from app.views.widgets.plain import Label, set_tip
 from app.views.widgets.stages import Stages
 from app.workers.answers import Failure
 
-_FRESH_MS: Final = 5000
 _DAYS: Final = {StatisticsPeriod.WEEK: 7, StatisticsPeriod.MONTH: 30, StatisticsPeriod.YEAR: 365}
 
 
@@ -50,9 +51,8 @@ class StatisticsView(Page):
         self.stages = Stages(scroll, console.theme, self)
         self.stages.retry_wanted.connect(self.refresh)
         self.body.addWidget(self.stages, 1)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self.watch: Watch = Watch(console.fresh, self, Interest(only={Subject.FIGURES: rule}))
+        self.watch.changed.connect(self._on_changed)
         console.theme.changed.connect(self._apply_colors)
         self._apply_colors()
 
@@ -153,7 +153,7 @@ class StatisticsView(Page):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the statistics and keep them fresh."""
         del path
-        self._timer.start()
+        self.watch.begin()
         door = self.console.door
         door.ask(
             DescribeRule(rule=self._rule), owner=self, on_done=self._on_described, on_failed=self._on_nameless
@@ -164,7 +164,7 @@ class StatisticsView(Page):
 
     def leave(self) -> None:
         """Stop asking."""
-        self._timer.stop()
+        self.watch.end()
 
     def _on_described(self, details: RuleDetails) -> None:
         self._rule_name = details.row.name
@@ -179,6 +179,9 @@ class StatisticsView(Page):
         return
 
     # --- figures ----------------------------------------------------------------------------------------------
+
+    def _on_changed(self, _keys: object) -> None:
+        self.refresh()
 
     def refresh(self) -> None:
         """Ask for the figures."""

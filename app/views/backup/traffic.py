@@ -1,18 +1,21 @@
 """The detail panel below a rule's VMs: why the last run failed, and 实时流量图, 日流量图, 历史流量图."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.contract.errors import ErrorRow
 from app.contract.rules import RuleVmRow
 from app.contract.statistics import ReadTraffic, Traffic, TrafficPoint, TrafficRange
+from app.contract.tasks import TasksProgress
 from app.views import style
 from app.views.charts.traffic import TrafficChart, TrafficSample
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Pace, Watch
 from app.views.widgets.banner import Banner
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.plain import Label
@@ -20,8 +23,8 @@ from app.views.words import row_error_details, row_error_hint, row_error_message
 from app.workers.answers import Failure
 
 LIVE_SPAN: Final = timedelta(minutes=10)
-_LIVE_MS: Final = 1000
-_SLOW_MS: Final = 60_000
+_LAST_LOOKS: Final = 3
+"""So often the live chart is asked for after the VM's task has ended: its last second may come late."""
 
 
 def with_gaps(points: Sequence[TrafficPoint], slice_s: int, end: datetime) -> list[TrafficSample]:
@@ -39,20 +42,27 @@ def with_gaps(points: Sequence[TrafficPoint], slice_s: int, end: datetime) -> li
 
 
 class TrafficPanel(QWidget):
-    """The traffic of one VM, and why it failed. Asks only while it is awake. Thread: GUI."""
+    """The traffic of one VM, and why it failed. Asks only while it is awake, live only while the VM's task runs.
+
+    Thread: GUI.
+    """
 
     def __init__(self, console: Console, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._console = console
         self._row: RuleVmRow | None = None
         self._points: list[TrafficPoint] = []
+        self._slice_s = 1
         self._is_loaded = False
         self._asked = 0
         self._is_awake = False
         self._asking = False
         self._error: ErrorRow | None = None
-        self._timer = QTimer(self)
-        self._timer.timeout.connect(self._ask)
+        self._looks_left = 0
+        self.watch = Watch(console.fresh, self, Interest(pace=Pace.SECOND, asks_in_outage=True))
+        self.watch.changed.connect(self._on_changed)
+        self.watch.sampled.connect(self._on_sampled)
+        console.fresh.ticked.connect(self._on_ticked)
         self._build()
 
     def _build(self) -> None:
@@ -114,28 +124,53 @@ class TrafficPanel(QWidget):
         else:
             self.failure.show_problem(row_error_message(error), row_error_hint(error), row_error_details(error))
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what has changed while nobody saw this."""
+        super().showEvent(event)
+        self.watch.see()
+
     def wake(self) -> None:
         """Keep the chart up to date from now on."""
         self._is_awake = True
+        self.watch.begin()
         self._begin()
 
     def sleep(self) -> None:
         """Stop asking."""
         self._is_awake = False
-        self._timer.stop()
+        self.watch.end()
 
     def _begin(self) -> None:
         self._points, self._is_loaded, self._asking = [], False, False
         self._asked += 1
         if not self._is_awake or self._row is None:
             return
-        self._timer.start(_LIVE_MS if self.ranges.value is TrafficRange.LIVE else _SLOW_MS)
         self._ask()
 
     def _on_range(self) -> None:
         self._begin()
 
     # --- asking -----------------------------------------------------------------------------------------------
+
+    def _on_changed(self, _keys: object) -> None:
+        self._ask()
+
+    def _on_sampled(self, running: TasksProgress) -> None:
+        row = self._row
+        if row is None or self.ranges.value is not TrafficRange.LIVE:
+            return
+        if any((one.rule, one.vm) == (row.rule, row.vm) for one in running.tasks):
+            self._looks_left = _LAST_LOOKS
+        elif self._looks_left:
+            self._looks_left -= 1
+        else:
+            return
+        self._ask()
+
+    def _on_ticked(self) -> None:
+        """Move the live chart on while there is anything to see in it."""
+        if self.watch.is_seen and self._points and self.ranges.value is TrafficRange.LIVE:
+            self._draw(self._slice_s, datetime.now(UTC) - LIVE_SPAN, datetime.now(UTC))
 
     def _ask(self) -> None:
         row = self._row
@@ -153,7 +188,7 @@ class TrafficPanel(QWidget):
                 self._on_traffic(traffic, is_more=since is not None)
 
         def on_failed(_failure: Failure) -> None:
-            # The next tick asks again; the chart keeps what it has.
+            # The next sample asks again; the chart keeps what it has.
             if number == self._asked:
                 self._asking = False
 
@@ -167,5 +202,10 @@ class TrafficPanel(QWidget):
         known = self._points if is_more else []
         last: datetime | None = known[-1].at if known else None
         fresh = [point for point in traffic.points if last is None or point.at > last]
-        self._points = [point for point in (*known, *fresh) if point.at >= start]
-        self.chart.show_samples(with_gaps(self._points, traffic.slice_s, traffic.end), start, traffic.end)
+        self._points = [*known, *fresh]
+        self._slice_s = traffic.slice_s
+        self._draw(traffic.slice_s, start, traffic.end)
+
+    def _draw(self, slice_s: int, start: datetime, end: datetime) -> None:
+        self._points = [point for point in self._points if point.at >= start]
+        self.chart.show_samples(with_gaps(self._points, slice_s, end), start, end)

@@ -1,25 +1,37 @@
 """The status bar: what runs, how fast, what failed, how much room; and the feed that it and the tray share."""
 
-from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
+from dataclasses import replace
+from typing import Final
+
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.contract.overview import EngineStatus, ReadStatus
+from app.contract.tasks import TasksProgress
+from app.domain.changes import Subject
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.units import filled
 from app.views import formatting, style
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Pace, Watch
 from app.views.frame.history import Address
 from app.views.frame.places import FAILED_TASKS, OFFERS, STANDBYS, TASKS
 from app.views.icons import Glyph, icon
 from app.views.widgets.gauge import gauge_color
+from app.views.widgets.pause import Pause
 from app.views.widgets.plain import set_tip
 from app.workers.answers import Failure
 
-_FRESH_MS = 1000
+_AGAIN_MS: Final = 1000
+"""So long after it could not be had the status is asked for again."""
+_INTEREST: Final = Interest(
+    whole=frozenset({Subject.TASKS, Subject.FIGURES, Subject.STANDBYS, Subject.NAMES, Subject.OFFERS}),
+    pace=Pace.SECOND,
+)
 
 
 class StatusFeed(QObject):
-    """Asks for the engine's status once a second. Thread: GUI.
+    """Asks for the engine's status whenever it may be different. Thread: GUI.
 
     Signals:
         told: the status, an :class:`EngineStatus`.
@@ -32,43 +44,60 @@ class StatusFeed(QObject):
     def __init__(self, console: Console, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._console = console
-        self._asking = False
+        self._asking = self._ask_again = False
         self.latest: EngineStatus | None = None
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FRESH_MS)
-        self._timer.timeout.connect(self.ask)
+        self.watch = Watch(console.fresh, self, _INTEREST)
+        self.watch.changed.connect(self._on_changed)
+        self.watch.sampled.connect(self._on_sampled)
+        self._again = Pause(_AGAIN_MS, self)
+        self._again.timeout.connect(self.ask)
         console.door.events.connect(self._on_events)
 
     def start(self) -> None:
         """Begin to ask."""
-        self._timer.start()
+        self.watch.begin()
         self.ask()
 
     def stop(self) -> None:
         """Ask no more."""
-        self._timer.stop()
+        self.watch.end()
+        self._again.stop()
 
     def ask(self) -> None:
-        """Ask now, unless an answer is on its way."""
+        """Ask now; while an answer is on its way, once more afterwards."""
         if self._asking:
+            self._ask_again = True
             return
-        self._asking = True
+        self._asking, self._ask_again = True, False
         self._console.door.ask(ReadStatus(), owner=self, on_done=self._on_told, on_failed=self._on_lost)
 
     def _on_told(self, status: EngineStatus) -> None:
         self._asking = False
         self.latest = status
         self.told.emit(status)
+        if self._ask_again:
+            self.ask()
 
     def _on_lost(self, _failure: Failure) -> None:
         self._asking = False
         self._lose()
+        if self.watch.is_open:
+            self._again.restart()
+
+    def _on_changed(self, _keys: object) -> None:
+        self.ask()
+
+    def _on_sampled(self, running: TasksProgress) -> None:
+        speed = running.read_bytes_per_s
+        if self.latest is not None and self.latest.read_bytes_per_s != speed:
+            self.latest = replace(self.latest, read_bytes_per_s=speed)
+            self.told.emit(self.latest)
 
     def _on_events(self, events: tuple[object, ...]) -> None:
         for event in events:
             if isinstance(event, EngineLost):
                 self._lose()
-            elif isinstance(event, EngineFound) and self._timer.isActive():
+            elif isinstance(event, EngineFound) and self.watch.is_open:
                 self.ask()
 
     def _lose(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, QTimer
@@ -10,10 +11,12 @@ from PySide6.QtWidgets import QMenu
 
 from app.contract.log import ClearLog, LogEntryRow, LogFilter, LogPage, ReadLog
 from app.contract.rules import DescribeRule, RuleDetails
+from app.domain.changes import Subject
 from app.domain.ids import RuleId, TaskId, VmId
 from app.models.rows import Column, RowModel
 from app.views import formatting
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Watch
 from app.views.frame.history import Address
 from app.views.icons import Glyph, icon
 from app.views.log.all_lines import AllLines
@@ -24,14 +27,14 @@ from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.export import TableExporter
 from app.views.widgets.opening import open_once
-from app.views.widgets.pause import Pause
 from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.workers.answers import Failure
 
 PAGE_LINES = 200
-_NEWS_MS = 1500
+_CALM_MS = 1000
+"""New lines are asked for at most so often."""
 _NEAR_END = 3
 
 
@@ -47,14 +50,13 @@ class LogsPage(Page):
         self._path: tuple[str, ...] = ()
         self._rule_name = ""
         self._vm_name = ""
-        self._asking = False
-        self._ask_again = False
+        self._asking = self._ask_again = False
+        self._has_news = False
+        """Whether there are newer lines than those that are shown."""
         self._older: int | None = None
         self._build()
-        self._news = Pause(_NEWS_MS, self)
-        self._news.timeout.connect(self._on_news)
-        self._is_seen = False
-        console.door.events.connect(self._on_events)
+        self.watch: Watch = Watch(console.fresh, self, Interest(whole=frozenset({Subject.LOG}), calm_ms=_CALM_MS))
+        self.watch.changed.connect(self._on_changed)
 
     # --- construction -----------------------------------------------------------------------------------------
 
@@ -144,15 +146,14 @@ class LogsPage(Page):
                 query = DescribeRule(rule=rule)
                 self.console.door.ask(query, owner=self, on_done=self._on_rule, on_failed=self._on_no_name)
         self.back.setVisible(bool(path))
-        self._is_seen = True
+        self.watch.begin()
         self.table.rows.set_rows(())
         self.refresh()
         self.crumbs_changed.emit()
 
     def leave(self) -> None:
         """Stop listening for news."""
-        self._is_seen = False
-        self._news.stop()
+        self.watch.end()
 
     def _on_rule(self, rule: RuleDetails) -> None:
         if rule.row.id == self._about.rule:
@@ -211,7 +212,7 @@ class LogsPage(Page):
             return
         else:
             self._show_empty()
-        QTimer.singleShot(0, self, self._fill_room)
+        self._go_on()
 
     def _set_rows(self, rows: Sequence[LogEntryRow]) -> None:
         """Show other lines and leave the keyboard where it is; at first it is on the newest."""
@@ -251,6 +252,7 @@ class LogsPage(Page):
         last = self.table.verticalScrollBar().maximum()
         if last > 0 and value >= last - _NEAR_END:
             self._ask_older()
+        self._ask_news()
 
     def _fill_room(self) -> None:
         """Load more where the lines leave room, for there nothing can be scrolled."""
@@ -281,28 +283,38 @@ class LogsPage(Page):
         elif not self.table.rows.rows:
             self._show_empty()
         else:
-            QTimer.singleShot(0, self, self._fill_room)
+            self._go_on()
 
-    def _on_events(self, _events: tuple[object, ...]) -> None:
-        # Only at the top, so that the lines do not move under a reader of older ones.
-        if self._is_seen and not self._news.isActive() and self.table.verticalScrollBar().value() == 0:
-            self._news.start()
+    def _go_on(self) -> None:
+        self._ask_news()
+        QTimer.singleShot(0, self, self._fill_room)
 
-    def _on_news(self) -> None:
-        if not self._asking and self.choices.is_open_ended:
-            query = ReadLog(filter=self.filter(), limit=PAGE_LINES)
-            self._asking = True
-            self.console.door.ask(query, owner=self, on_done=self._on_fresh, on_failed=self._on_failed)
+    def _on_changed(self, _keys: object) -> None:
+        self._has_news = True
+        self._ask_news()
+
+    def _ask_news(self) -> None:
+        """Ask for newer lines, but only at the top: those that somebody reads further down do not move."""
+        is_at_top = self.table.verticalScrollBar().value() == 0
+        if not self._has_news or self._asking or not is_at_top or not self.choices.is_open_ended:
+            return
+        self._asking, self._has_news = True, False
+        query = ReadLog(filter=self.filter(), limit=PAGE_LINES)
+        self.console.door.ask(query, owner=self, on_done=self._on_fresh, on_failed=self._on_failed)
 
     def _on_fresh(self, page: LogPage) -> None:
-        known = {row.line.id for row in self.table.rows.rows}
-        fresh = [row for row in page.rows if row.line.id not in known]
-        if len(fresh) == len(page.rows) or self._ask_again:
+        """Show the newest lines, before those of the shown ones that are older; others were deleted meanwhile."""
+        known = self.table.rows.rows
+        shown = {row.line.id for row in known}
+        if self._ask_again or page.older is None or not any(row.line.id in shown for row in page.rows):
             self._on_newest(page)
             return
         self._asking = False
-        if fresh:
-            self._set_rows([*fresh, *self.table.rows.rows])
+        last = _place(page.rows[-1])
+        rows = [*page.rows, *(row for row in known if _place(row) < last)]
+        if [row.line.id for row in rows] != [row.line.id for row in known]:
+            self._set_rows(rows)
+        self._ask_news()
 
     # --- actions ----------------------------------------------------------------------------------------------
 
@@ -352,6 +364,11 @@ class LogsPage(Page):
         )
         dialog.succeeded.connect(self.refresh)
         open_once(dialog)
+
+
+def _place(row: LogEntryRow) -> tuple[datetime, int]:
+    """Return by what lines are in order."""
+    return row.line.at, row.line.id
 
 
 def entry_text(row: LogEntryRow) -> str:

@@ -1,6 +1,5 @@
 """The overview's cards."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt
@@ -18,7 +17,6 @@ from app.contract.overview import Overview
 from app.contract.program import ConfirmClock
 from app.contract.statistics import Traffic
 from app.domain.concerns import ConcernKind
-from app.domain.ids import TaskId
 from app.domain.units import filled
 from app.views import formatting, style
 from app.views.backup.traffic import with_gaps
@@ -156,7 +154,7 @@ class Dashboard(QScrollArea):
         """Return the answer to "are we safe?"."""
         return self._sentence.text()
 
-    def show_overview(self, overview: Overview, speeds: Mapping[TaskId, float | None]) -> None:
+    def show_overview(self, overview: Overview) -> None:
         """Show what the engine answered."""
         self._show_verdict(overview)
         self._show_rings(overview)
@@ -173,10 +171,14 @@ class Dashboard(QScrollArea):
         first = [*failures, *overdue][:room]
         doubts = [words.clock_entry(one) for one in overview.clock_doubts]
         self.attention.show_entries([*doubts, *first, *others][: _MOST_ENTRIES * 2] or [self._no_trouble()])
-        running = [words.running_entry(one, speeds.get(one.id)) for one in overview.running[:_MOST_ENTRIES]]
-        self.running.show_entries(running or [self._nothing_runs(overview.pending)])
+        self.show_running(overview)
         coming = [words.next_run_entry(at, name, now) for at, name in overview.next_runs]
         self.next_runs.show_entries(coming or [self._nothing_planned()])
+
+    def show_running(self, overview: Overview) -> None:
+        """Show how far everything is that runs."""
+        running = [words.running_entry(one) for one in overview.running[:_MOST_ENTRIES]]
+        self.running.show_entries(running or [self._nothing_runs(overview.pending)])
 
     def show_unknown(self, failure: Failure) -> None:
         """Take back that all is well: while the engine does not answer, that is unknown."""

@@ -1,26 +1,32 @@
 """The overview page."""
 
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
 
-from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget
 
 from app.contract.overview import Overview, ReadOverview
 from app.contract.platforms import ListPlatforms
 from app.contract.statistics import ReadTraffic, Traffic, TrafficRange
-from app.domain.ids import TaskId
+from app.contract.tasks import TasksProgress
+from app.domain.changes import Subject
 from app.domain.platforms import Platform
-from app.models.speeds import SpeedMeter
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Pace, Watch
 from app.views.icons import Glyph
 from app.views.overview.dashboard import Dashboard
 from app.views.overview.welcome import Welcome
 from app.views.page import Page
 from app.views.program import Program
+from app.views.tasks.lines import with_sample
 from app.views.widgets.stages import Stages
 from app.workers.answers import Failure
 
-_FRESH_MS = 1000
+_INTEREST: Final = Interest(whole=frozenset(Subject) - {Subject.LOG, Subject.OFFERS}, pace=Pace.BARS, calm_ms=1000)
+_TRAFFIC_S: Final = 0.9
+"""The chart is asked for at most so often."""
 
 
 class OverviewPage(Page):
@@ -31,11 +37,13 @@ class OverviewPage(Page):
 
     def __init__(self, console: Console, program: Program) -> None:
         super().__init__(console)
-        self._asking = False
+        self._asking = self._ask_again = False
         self._asking_traffic = False
+        self._traffic_s = 0.0
+        self._traffic: Traffic | None = None
+        self.overview: Overview | None = None
         self._loaded = False
         self._is_new = True
-        self._speeds = SpeedMeter()
         self.dashboard = Dashboard(console, self)
         self.messages.add(self.dashboard.banner)
         self.welcome = Welcome(console, program, self)
@@ -47,9 +55,10 @@ class OverviewPage(Page):
         self.stages.retry_wanted.connect(self.refresh)
         self.body.addWidget(self.stages)
         self.toolbar.hide()
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self.watch: Watch = Watch(console.fresh, self, _INTEREST)
+        self.watch.changed.connect(self._on_changed)
+        self.watch.sampled.connect(self._on_sampled)
+        console.fresh.ticked.connect(self._on_ticked)
 
     def title(self) -> str:
         """Return the page's name."""
@@ -69,18 +78,19 @@ class OverviewPage(Page):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the state and keep it fresh."""
         del path
-        self._timer.start()
+        self.watch.begin()
         self.refresh()
 
     def leave(self) -> None:
         """Stop asking."""
-        self._timer.stop()
+        self.watch.end()
 
     def refresh(self) -> None:
-        """Ask again, unless an answer is on its way."""
+        """Ask; while an answer is on its way, once more afterwards."""
         if self._asking:
+            self._ask_again = True
             return
-        self._asking = True
+        self._asking, self._ask_again = True, False
         if not self._loaded:
             self.stages.show_loading()
         door = self.console.door
@@ -88,17 +98,19 @@ class OverviewPage(Page):
             door.ask(ListPlatforms(), owner=self, on_done=self._on_platforms, on_failed=self._on_failed)
         else:
             door.ask(ReadOverview(), owner=self, on_done=self._on_overview, on_failed=self._on_failed)
-            self._ask_traffic()
+            if self._traffic is None:
+                self._ask_traffic()
 
     def _ask_traffic(self) -> None:
         if self._asking_traffic:
             return
-        self._asking_traffic = True
+        self._asking_traffic, self._traffic_s = True, time.monotonic()
         query = ReadTraffic(range=TrafficRange.LIVE)
         self.console.door.ask(query, owner=self, on_done=self._on_traffic, on_failed=self._on_no_traffic)
 
     def _on_traffic(self, traffic: Traffic) -> None:
         self._asking_traffic = False
+        self._traffic = traffic
         self.dashboard.show_traffic(traffic)
 
     def _on_no_traffic(self, _failure: Failure) -> None:
@@ -113,17 +125,49 @@ class OverviewPage(Page):
         self._loaded = True
         self._halves.setCurrentWidget(self.welcome)
         self.stages.show_content()
+        self._go_on()
 
     def _on_overview(self, overview: Overview) -> None:
         self._asking, self._loaded = False, True
-        now_s = time.monotonic()
-        speeds: dict[TaskId, float | None] = {
-            row.id: self._speeds.note(row.id, row.progress.done_bytes, now_s) for row in overview.running
-        }
-        self._speeds.keep_only(speeds)
-        self.dashboard.show_overview(overview, speeds)
+        self.overview = overview
+        self.dashboard.show_overview(overview)
         self._halves.setCurrentWidget(self.dashboard)
         self.stages.show_content()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._ask_again:
+            self.refresh()
+
+    # --- what changes meanwhile -------------------------------------------------------------------------------
+
+    def _on_changed(self, _keys: object) -> None:
+        self.refresh()
+
+    def _on_sampled(self, running: TasksProgress) -> None:
+        """Show how far everything is that runs, and its traffic."""
+        overview = self.overview
+        if overview is None or self._is_new:
+            return
+        samples = {one.task: one for one in running.tasks}
+        rows = tuple(with_sample(row, samples[row.id]) if row.id in samples else row for row in overview.running)
+        if rows != overview.running:
+            self.overview = replace(overview, running=rows)
+            self.dashboard.show_running(self.overview)
+        if time.monotonic() - self._traffic_s > _TRAFFIC_S:
+            self._ask_traffic()
+
+    def _on_ticked(self) -> None:
+        """Draw again what depends on the present, without asking."""
+        if self.overview is None or not self.watch.is_seen:
+            return
+        self.dashboard.show_overview(self.overview)
+        if self._traffic is not None and self._traffic.points:
+            end = max(self._traffic.end, datetime.now(UTC))
+            start = end - (self._traffic.end - self._traffic.start)
+            points = tuple(point for point in self._traffic.points if point.at >= start)
+            self._traffic = replace(self._traffic, start=start, end=end, points=points)
+            self.dashboard.show_traffic(self._traffic)
 
     def _on_failed(self, failure: Failure) -> None:
         self._asking = False
@@ -131,6 +175,7 @@ class OverviewPage(Page):
             self.stages.show_failure(failure)
         else:
             self.dashboard.show_unknown(failure)
+        self._go_on()
 
     def _on_entered(self) -> None:
         self._is_new = False

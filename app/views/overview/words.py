@@ -111,16 +111,15 @@ def overdue_entry(vm: OverdueVm, now: datetime) -> Entry:
     )
 
 
-def running_entry(row: TaskRow, speed: float | None) -> Entry:
+def running_entry(row: TaskRow) -> Entry:
     """Return a running task with its part done, speed and time left."""
-    progress = row.progress
+    progress, speed = row.progress, row.read_bytes_per_s
     parts = [formatting.percent(progress.fraction) if progress.total_bytes else state_word(row.state)]
     if speed is not None:
         parts.append(formatting.speed(speed))
-        if (left := formatting.time_left(progress.done_bytes, progress.total_bytes, speed)) is not None:
-            parts.append(
-                QCoreApplication.translate("Overview", "{span} left").format(span=formatting.rough_duration(left))
-            )
+        if (left_s := progress.seconds_left(speed)) is not None:
+            left = formatting.rough_duration(timedelta(seconds=left_s))
+            parts.append(QCoreApplication.translate("Overview", "{span} left").format(span=left))
     title = QCoreApplication.translate("Overview", "{vm} · {kind}")
     return Entry(
         glyph=Glyph.START,

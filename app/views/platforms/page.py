@@ -7,9 +7,11 @@ from PySide6.QtWidgets import QMenu
 from app.contract.base import Query
 from app.contract.doctor import ExaminePlatform
 from app.contract.platforms import ListPlatformRows, PlatformRow, RemovePlatform
+from app.domain.changes import Subject
 from app.models.rows import Column
 from app.views import formatting
 from app.views.console import Console
+from app.views.frame.freshness import Interest
 from app.views.icons import Glyph, icon
 from app.views.platforms.dialog import PlatformDialog
 from app.views.widgets.columns import count_column, pill_column, time_column
@@ -26,7 +28,6 @@ class PlatformsPage(ListPage[PlatformRow]):
 
     key = "platforms"
     glyph = Glyph.PLATFORM
-    refresh_ms = 5000
 
     def __init__(self, console: Console) -> None:
         super().__init__(console, "platforms")
@@ -89,6 +90,10 @@ class PlatformsPage(ListPage[PlatformRow]):
     def query(self) -> Query[tuple[PlatformRow, ...]]:
         """Return the query for the platforms."""
         return ListPlatformRows()
+
+    def interest(self) -> Interest:
+        """Return that the list shows platforms."""
+        return Interest(whole=frozenset({Subject.PLATFORMS}))
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Say what a platform is for."""

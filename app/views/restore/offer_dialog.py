@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -17,8 +17,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.contract.offers import ListOffers, Offer, OfferPoint
+from app.domain.changes import Subject
 from app.views import formatting, style
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Watch
 from app.views.restore.offered_disk import OfferedDiskRow
 from app.views.restore.offers import OfferPlace, stop_offer
 from app.views.widgets.banner import Banner
@@ -28,7 +30,6 @@ from app.views.widgets.form import grow_later
 from app.views.widgets.plain import Label, set_title
 from app.workers.answers import Failure
 
-_FRESH_MS = 1000
 _MOST_ROWS_SEEN = 4
 
 
@@ -51,18 +52,18 @@ class OfferDialog(QDialog):
         self._place = place
         self.offer: Offer | None = None
         self.rows: dict[int, OfferedDiskRow] = {}
-        self._is_asking = self._is_lost = False
+        self._is_asking = self._ask_again = self._is_lost = False
         self._changes = 0
         self.setModal(True)
         set_title(self, self.tr("Offer disks over NBD"))
         self._build(
             self.tr("{vm}, restore point of {time}").format(vm=vm_name, time=formatting.exact_time(point_at))
         )
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FRESH_MS)
-        self._timer.timeout.connect(self._ask)
-        self._timer.start()
-        self.finished.connect(self._timer.stop)
+        interest = Interest(whole=frozenset({Subject.OFFERS}), asks_in_outage=True)
+        self.watch = Watch(console.fresh, self, interest)
+        self.watch.changed.connect(self._on_changed)
+        self.watch.begin()
+        self.finished.connect(self.watch.end)
         offer_help(self)
         self._show_offer(None)
         self._ask()
@@ -185,15 +186,20 @@ class OfferDialog(QDialog):
 
     # --- looking ----------------------------------------------------------------------------------------------
 
+    def _on_changed(self, _keys: object) -> None:
+        self._ask()
+
     def _ask(self) -> None:
         if self._is_asking:
+            self._ask_again = True
             return
-        self._is_asking = True
+        self._is_asking, self._ask_again = True, False
         asked = self._changes
 
         def take(offers: Sequence[Offer]) -> None:
             self._is_asking = False
             self._on_found(next((one for one in offers if OfferPlace.of_offer(one) == self._place), None), asked)
+            self._go_on()
 
         self._console.door.ask(ListOffers(), owner=self, on_done=take, on_failed=self._on_not_found)
 
@@ -215,6 +221,11 @@ class OfferDialog(QDialog):
         if not self._is_lost:
             self._is_lost = True
             self._on_failed(failure)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._ask_again:
+            self._ask()
 
     # --- actions ----------------------------------------------------------------------------------------------
 

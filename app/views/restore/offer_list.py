@@ -4,13 +4,16 @@ from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from PySide6.QtCore import QCoreApplication, QPoint, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QPoint, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from app.contract.offers import ListOffers, Offer
+from app.domain.changes import Subject
 from app.models.rows import Column, RowModel
 from app.views import formatting
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Watch
 from app.views.icons import Glyph, icon
 from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.offers import OfferPlace, reading_pill, stop_offer, way_word
@@ -22,8 +25,6 @@ from app.views.widgets.pill import PillDelegate
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.workers.answers import Failure
-
-_FRESH_MS = 1000
 
 
 class OfferList(QWidget):
@@ -38,7 +39,7 @@ class OfferList(QWidget):
     def __init__(self, console: Console, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._console = console
-        self._is_asking = self._is_loaded = False
+        self._is_asking = self._ask_again = self._is_loaded = False
         model = RowModel[Offer](self._columns(), _key)
         self.table: Table[Offer] = Table("offers", model, console.memory, self)
         self.table.setAccessibleName(self.tr("Disks over NBD"))
@@ -56,9 +57,9 @@ class OfferList(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.stages)
         self.messages = MessageOverlay(self, self.banner, self.exporter.strip)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self.watch = Watch(console.fresh, self, Interest(whole=frozenset({Subject.OFFERS})))
+        self.watch.changed.connect(self._on_changed)
+        console.fresh.ticked.connect(self.table.viewport().update)
 
     def _columns(self) -> tuple[Column[Offer], ...]:
         return (
@@ -88,18 +89,27 @@ class OfferList(QWidget):
 
     def begin(self) -> None:
         """Load the list and keep it fresh."""
-        self._timer.start()
+        self.watch.begin()
         self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what has changed while nobody saw this."""
+        super().showEvent(event)
+        self.watch.see()
 
     def leave(self) -> None:
         """Stop asking."""
-        self._timer.stop()
+        self.watch.end()
+
+    def _on_changed(self, _keys: object) -> None:
+        self.refresh()
 
     def refresh(self) -> None:
-        """Ask what is offered, unless an answer is on its way."""
+        """Ask what is offered; while an answer is on its way, once more afterwards."""
         if self._is_asking:
+            self._ask_again = True
             return
-        self._is_asking = True
+        self._is_asking, self._ask_again = True, False
         if not self._is_loaded:
             self.stages.show_loading()
         self._console.door.ask(ListOffers(), owner=self, on_done=self._on_offers, on_failed=self._on_failed)
@@ -119,11 +129,17 @@ class OfferList(QWidget):
             )
             self.stages.show_empty(Glyph.DISK, self.tr("No disks are offered"), text)
         self.selection_changed.emit()
+        self._go_on()
 
     def _on_failed(self, failure: Failure) -> None:
         self._is_asking = False
         if not self._is_loaded:
             self.stages.show_failure(failure)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._ask_again:
+            self.refresh()
 
     # --- actions ----------------------------------------------------------------------------------------------
 

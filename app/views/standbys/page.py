@@ -9,11 +9,13 @@ from app.contract.base import Query
 from app.contract.encryption import UnlockReport
 from app.contract.points import ListPoints, RefreshPoints, StartVerify
 from app.contract.standbys import ListStandbyRows, RemoveStandby, StandbyRow, StartSweep
+from app.domain.changes import Subject
 from app.domain.tasks import KnownPoint
 from app.domain.units import filled
 from app.models.rows import Column
 from app.views import formatting
 from app.views.console import Console
+from app.views.frame.freshness import Interest
 from app.views.icons import Glyph, icon
 from app.views.restore.deleted import DeletedPointsDialog
 from app.views.standbys.closing import ClosingQuestion
@@ -38,7 +40,6 @@ class StandbysPage(ListPage[StandbyRow]):
 
     key = "standbys"
     glyph = Glyph.DISK
-    refresh_ms = 5000
 
     def __init__(self, console: Console) -> None:
         super().__init__(console, "standbys")
@@ -102,6 +103,10 @@ class StandbysPage(ListPage[StandbyRow]):
     def query(self) -> Query[tuple[StandbyRow, ...]]:
         """Return the query for the standby machines."""
         return ListStandbyRows()
+
+    def interest(self) -> Interest:
+        """Return that the list shows standby machines."""
+        return Interest(whole=frozenset({Subject.STANDBYS}))
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Say what a standby machine is for."""

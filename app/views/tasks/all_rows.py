@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from app.contract.tasks import ListTasks, TaskRow
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
-from app.views.tasks.lines import LineMaker, TaskLine
+from app.views.tasks.lines import TaskLine
 from app.views.widgets.export import Source
 from app.workers.answers import Failure
 from app.workers.door import DoorClient
@@ -25,14 +25,12 @@ class AllTasks(Source[TaskLine]):
         self,
         door: DoorClient,
         owner: QObject,
-        maker: LineMaker,
         states: tuple[TaskState, ...] | None,
         kinds: tuple[TaskKind, ...] | None,
         passes: Callable[[TaskLine], bool],
     ) -> None:
         self._door = door
         self._owner = owner
-        self._maker = maker
         self._states, self._kinds = states, kinds
         self._passes = passes
         self._offset = 0
@@ -55,7 +53,7 @@ class AllTasks(Source[TaskLine]):
             self._offset += _PAGE_ROWS - _OVERLAP_ROWS
             fresh = [row for row in rows if row.id not in self._given]
             self._given.update(row.id for row in fresh)
-            on_rows([line for line in map(self._maker.line, fresh) if self._passes(line)])
+            on_rows([line for line in map(TaskLine, fresh) if self._passes(line)])
 
         query = ListTasks(states=self._states, kinds=self._kinds, limit=_PAGE_ROWS, offset=self._offset)
         self._door.ask(query, owner=self._owner, on_done=take, on_failed=on_failed)

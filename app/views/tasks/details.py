@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -17,17 +17,19 @@ from PySide6.QtWidgets import (
 )
 
 from app.contract.log import LogRow
-from app.contract.tasks import TaskDetails, TaskLogLines, TaskReport, TaskRow
+from app.contract.tasks import TaskDetails, TaskLogLines, TaskReport, TaskRow, TasksProgress
+from app.domain.changes import Subject
 from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind
 from app.models.rows import RowModel
 from app.views import formatting, style
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Keys, Pace, Watch
 from app.views.icons import Glyph, icon
 from app.views.log.lines import as_text, line_columns, line_text
 from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
-from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
+from app.views.tasks.lines import TaskLine, spent, task_pill, with_sample
 from app.views.tasks.task_list import error_text, kind_text
 from app.views.widgets.banner import Banner, MessageOverlay
 from app.views.widgets.elided import ElidedLabel
@@ -39,7 +41,6 @@ from app.views.widgets.table import Table
 from app.views.words import row_error_details, row_error_hint, row_error_message
 from app.workers.answers import Failure
 
-_FRESH_MS = 1000
 _LINES = 500
 _FACT_COLUMNS = 4
 
@@ -53,18 +54,24 @@ class TaskDetailsView(QWidget):
 
     loaded = Signal(object)
 
-    def __init__(self, console: Console, names: SiteNames, parent: QWidget | None = None) -> None:
+    def __init__(self, console: Console, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._console = console
-        self._maker = LineMaker(names)
         self._task: TaskId | None = None
         self._row: TaskRow | None = None
-        self._asking = False
+        self._asking = self._ask_again = False
         self._facts: dict[str, ElidedLabel] = {}
         self._build()
-        self._timer = QTimer(self)
-        self._timer.setInterval(_FRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self.watch = Watch(
+            console.fresh,
+            self,
+            Interest(
+                rows=frozenset({Subject.TASKS, Subject.LOG}), whole=frozenset({Subject.NAMES}), pace=Pace.BARS
+            ),
+        )
+        self.watch.changed.connect(self._on_changed)
+        self.watch.sampled.connect(self._on_sampled)
+        console.fresh.ticked.connect(self._on_ticked)
 
     # --- construction -----------------------------------------------------------------------------------------
 
@@ -219,18 +226,41 @@ class TaskDetailsView(QWidget):
             self._task, self._row = task, None
             self.log.rows.set_rows(())
             self.stages.show_loading()
-        self._timer.start()
+        self.watch.begin()
         self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what has changed while nobody saw this."""
+        super().showEvent(event)
+        self.watch.see()
 
     def leave(self) -> None:
         """Stop following."""
-        self._timer.stop()
+        self.watch.end()
+
+    def _on_changed(self, keys: Keys) -> None:
+        if keys is None or self._task in keys:
+            self.refresh()
+
+    def _on_sampled(self, running: TasksProgress) -> None:
+        row = self._row
+        for one in running.tasks:
+            if row is not None and one.task == row.id and not row.state.is_final:
+                self._draw(with_sample(row, one))
+
+    def _on_ticked(self) -> None:
+        """Draw again how long the task has been running."""
+        if self._row is not None and self.watch.is_seen:
+            self._draw(self._row)
 
     def refresh(self) -> None:
         """Ask for the task and for the log lines that are not shown yet."""
-        if self._asking or self._task is None:
+        if self._task is None:
             return
-        self._asking = True
+        if self._asking:
+            self._ask_again = True
+            return
+        self._asking, self._ask_again = True, False
         task = self._task
 
         def take(report: TaskReport) -> None:
@@ -238,14 +268,14 @@ class TaskDetailsView(QWidget):
             if task == self._task:
                 self._show(report.task)
                 self._ask_lines(task)
-            else:
+            if task != self._task or self._ask_again:
                 self.refresh()
 
         def fail(failure: Failure) -> None:
             self._asking = False
             if task == self._task:
                 self._on_failed(failure)
-            else:
+            if task != self._task or self._ask_again:
                 self.refresh()
 
         query = TaskDetails(task=task, log_lines=0)
@@ -253,7 +283,6 @@ class TaskDetailsView(QWidget):
 
     def _on_failed(self, failure: Failure) -> None:
         if self._row is None:
-            self._timer.stop()
             self.stages.show_failure(failure)
 
     def _ask_lines(self, task: TaskId) -> None:
@@ -282,9 +311,13 @@ class TaskDetailsView(QWidget):
     # --- showing ----------------------------------------------------------------------------------------------
 
     def _show(self, row: TaskRow) -> None:
+        self._draw(row)
+        self.stages.show_content()
+        self.loaded.emit(row)
+
+    def _draw(self, row: TaskRow) -> None:
         now = datetime.now(UTC)
-        line = self._maker.line(row)
-        first = self._row is None
+        line = TaskLine(task=row)
         self._row = row
         self._title.setText(title_of(row))
         self.state.show_pill(task_pill(row))
@@ -295,10 +328,6 @@ class TaskDetailsView(QWidget):
         busy = busy_of(row, now)
         self.busy.show_rows(busy_rows(row.kind, busy))
         self.bottleneck.setText(bottleneck_text(row.kind, busy))
-        if row.state.is_final and not first:
-            self._timer.stop()
-        self.stages.show_content()
-        self.loaded.emit(row)
 
     def _show_progress(self, row: TaskRow) -> None:
         sample = row.progress
@@ -380,4 +409,4 @@ def _heading(text: str, parent: QWidget) -> Label:
 
 
 def _ignore(_failure: Failure) -> None:
-    """The next second asks again."""
+    """The next change asks again."""

@@ -32,7 +32,7 @@ class TasksPage(TaskList):
         super().__init__(console, "tasks")
         self.states = QComboBox(self)
         self.kind = QComboBox(self)
-        self.details = TaskDetailsView(console, self.names, self)
+        self.details = TaskDetailsView(console, self)
         self.details.loaded.connect(self._on_loaded)
         self.details.hide()
         self.body.addWidget(self.details, 1)

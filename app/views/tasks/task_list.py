@@ -7,7 +7,8 @@ from functools import partial
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QMenu
 
-from app.contract.tasks import CancelTask, ListTasks, RetryTask, TaskRow
+from app.contract.tasks import CancelTask, ListTasks, RetryTask, TaskRow, TasksProgress
+from app.domain.changes import Subject
 from app.domain.display import lines
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
@@ -15,9 +16,10 @@ from app.domain.units import filled
 from app.models.rows import Column
 from app.views import formatting, style
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Pace
 from app.views.icons import Glyph, icon
 from app.views.tasks.all_rows import AllTasks
-from app.views.tasks.lines import LineMaker, SiteNames, TaskLine, spent, task_pill
+from app.views.tasks.lines import TaskLine, spent, task_pill, with_sample
 from app.views.widgets.banner import Banner
 from app.views.widgets.columns import source_words
 from app.views.widgets.confirm import ConfirmDialog
@@ -38,9 +40,6 @@ class TaskList(ListPage[TaskLine]):
 
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console, name)
-        self.names = SiteNames(console, self)
-        self.names.learned.connect(self.refresh)
-        self._maker = LineMaker(self.names)
         self._limit = PAGE_ROWS
         self._is_all = False
         self.banner = Banner(self)
@@ -63,6 +62,31 @@ class TaskList(ListPage[TaskLine]):
         """Return the task's id."""
         return row.task.id
 
+    def interest(self) -> Interest:
+        """Return that the list shows tasks with their progress, and names of platforms and standbys."""
+        return Interest(rows=frozenset({Subject.TASKS}), whole=frozenset({Subject.NAMES}), pace=Pace.BARS)
+
+    def on_sampled(self, running: TasksProgress) -> None:
+        """Show how far the tasks of the list are."""
+        for one in running.tasks:
+            line = self.table.rows.get(one.task)
+            if line is not None and not line.task.state.is_final:
+                self.table.rows.patch(TaskLine(task=with_sample(line.task, one)))
+
+    def ask_some(self, keys: frozenset[str]) -> bool:
+        """Ask for some tasks: those of them that still fit the choice are answered."""
+        chosen = (self.wanted_states(), self.wanted_kinds())
+
+        def take(rows: tuple[TaskRow, ...]) -> None:
+            self.on_some(keys, [TaskLine(task=row) for row in rows])
+            if chosen != (self.wanted_states(), self.wanted_kinds()):
+                self.refresh()
+
+        ids = tuple(TaskId(key) for key in keys)
+        query = ListTasks(states=chosen[0], kinds=chosen[1], ids=ids, limit=len(ids))
+        self.console.door.ask(query, owner=self, on_done=take, on_failed=self.on_not_answered)
+        return True
+
     def ask_rows(
         self, on_rows: Callable[[tuple[TaskLine, ...]], None], on_failed: Callable[[Failure], None]
     ) -> None:
@@ -71,7 +95,7 @@ class TaskList(ListPage[TaskLine]):
 
         def take(rows: tuple[TaskRow, ...]) -> None:
             self._is_all = len(rows) < limit
-            on_rows(self._maker.lines(rows))
+            on_rows(tuple(TaskLine(task=row) for row in rows))
             if wanted != (self.wanted_states(), self.wanted_kinds()):
                 self.refresh()  # another choice was made while the answer was on its way
 
@@ -86,7 +110,6 @@ class TaskList(ListPage[TaskLine]):
         return AllTasks(
             self.console.door,
             self,
-            self._maker,
             self.wanted_states(),
             self.wanted_kinds(),
             lambda line: self.table.passes(line, words),

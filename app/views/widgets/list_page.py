@@ -1,14 +1,17 @@
 """A page that is one list: loads it, keeps it fresh, and says so when it is empty or cannot be had."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Final, Generic, TypeVar
 
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
 from app.contract.base import Query
+from app.contract.tasks import TasksProgress
 from app.models.rows import Column, RowModel
 from app.views.console import Console
+from app.views.frame.freshness import Interest, Keys, Watch
 from app.views.icons import Glyph
 from app.views.page import Page
 from app.views.widgets.export import LoadedRows, Source, TableExporter
@@ -18,22 +21,25 @@ from app.workers.answers import Failure
 
 Row = TypeVar("Row")
 
-_FRESH_MS = 1000
+MOST_PATCHED: Final = 40
+"""Of more changed rows at once the whole list is asked for."""
 
 
 class ListPage(Page, Generic[Row]):
     """A page with a tool bar and one table. Subclasses name the query, the columns and the empty state.
 
     Thread: GUI.
-    """
 
-    refresh_ms = _FRESH_MS
-    """How often the list is asked again while it is seen; 0 only by hand and by events."""
+    Attributes:
+        watch: Tells what has changed while the page is seen.
+    """
 
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console)
-        self._asking = self._ask_again = False
+        self._asking = False
         self._loaded = False
+        self._due: Keys = frozenset()
+        """What is to be asked for; nothing while it is empty."""
         self._wanted: Hashable = None
         model = RowModel[Row](self.columns(), self.row_key, checkable=self.is_checkable())
         self.table: Table[Row] = Table[Row](name, model, console.memory)
@@ -51,9 +57,10 @@ class ListPage(Page, Generic[Row]):
         self.table.delete_wanted.connect(self.on_delete)
         self.stages.create_wanted.connect(self.on_create)
         self.stages.retry_wanted.connect(self.refresh)
-        self._timer = QTimer(self)
-        self._timer.setInterval(max(1, self.refresh_ms))
-        self._timer.timeout.connect(self._on_tick)
+        self.watch: Watch = Watch(console.fresh, self, self.interest())
+        self.watch.changed.connect(self._on_changed)
+        self.watch.sampled.connect(self.on_sampled)
+        console.fresh.ticked.connect(self.table.viewport().update)
 
     # --- for subclasses ---------------------------------------------------------------------------------------
 
@@ -68,6 +75,17 @@ class ListPage(Page, Generic[Row]):
     def query(self) -> Query[tuple[Row, ...]]:
         """Return the query for the rows."""
         raise NotImplementedError
+
+    def interest(self) -> Interest:
+        """Return of which changes the list is to be told."""
+        raise NotImplementedError
+
+    def query_of(self, keys: frozenset[str]) -> Query[tuple[Row, ...]] | None:  # noqa: ARG002 - for long lists
+        """Return the query for the rows of some keys; None where the list is short and asked for as a whole."""
+        return None
+
+    def on_sampled(self, running: TasksProgress) -> None:
+        """Show how far everything is that runs, in lists that show that."""
 
     def empty_state(self) -> tuple[Glyph, str, str, str]:
         """Return icon, title, text and button of the empty state; an empty button text offers none."""
@@ -105,27 +123,54 @@ class ListPage(Page, Generic[Row]):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the list and keep it fresh; a path selects the row with that key."""
         self._wanted = path[0] if path else None
-        if self.refresh_ms:
-            self._timer.start()
+        self.watch.begin()
         self.refresh()
 
     def leave(self) -> None:
         """Stop asking."""
-        self._timer.stop()
-
-    def _on_tick(self) -> None:
-        if not self._asking:
-            self.refresh()
+        self.watch.end()
 
     def refresh(self) -> None:
         """Ask for the rows; while an answer is on its way, once more afterwards: that one may know too little."""
-        if self._asking:
-            self._ask_again = True
-            return
+        self._on_changed(None)
+
+    def _on_changed(self, keys: Keys) -> None:
+        self._due = None if keys is None or self._due is None else self._due | keys
+        if not self._asking:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask for what is due: for some rows where all of them are there and few, else for all."""
+        due, self._due = self._due, frozenset()
         self._asking = True
         if not self._loaded:
             self.stages.show_loading()
-        self.ask_rows(self._on_rows, self._on_failed)
+        is_known = due is not None and self._loaded and all(self.table.rows.get(key) is not None for key in due)
+        if due is None or not is_known or len(due) > MOST_PATCHED or not self.ask_some(due):
+            self.ask_rows(self._on_rows, self.on_not_answered)
+
+    def ask_some(self, keys: frozenset[str]) -> bool:
+        """Ask for the rows of some keys; return False where only all can be asked for."""
+        query = self.query_of(keys)
+        if query is None:
+            return False
+        self.console.door.ask(
+            query, owner=self, on_done=partial(self.on_some, keys), on_failed=self.on_not_answered
+        )
+        return True
+
+    def on_some(self, keys: frozenset[str], rows: Sequence[Row]) -> None:
+        """Show the rows of some keys as they are now; those that are not among the answer are gone."""
+        self._asking = False
+        found = {self.row_key(row): row for row in rows}
+        for key in keys:
+            if key in found:
+                self.table.rows.patch(found[key])
+            else:
+                self.table.rows.remove(key)
+        self._show_stage()
+        self.on_selection()
+        self._go_on()
 
     def ask_rows(self, on_rows: Callable[[tuple[Row, ...]], None], on_failed: Callable[[Failure], None]) -> None:
         """Ask for the rows and call one of the two; pages whose rows are made of several answers override this."""
@@ -135,23 +180,26 @@ class ListPage(Page, Generic[Row]):
         self._asking, self._loaded = False, True
         current = self.table.current_row()
         self.table.rows.set_rows(rows)
+        self._show_stage()
         if rows:
-            self.stages.show_content()
             self._select_again(current)
-        else:
-            glyph, title, text, action = self.empty_state()
-            self.stages.show_empty(glyph, title, text, action=action)
         self.on_selection()
         self._go_on()
 
+    def _show_stage(self) -> None:
+        if self.table.rows.rows:
+            self.stages.show_content()
+        else:
+            glyph, title, text, action = self.empty_state()
+            self.stages.show_empty(glyph, title, text, action=action)
+
     def _go_on(self) -> None:
-        again, self._ask_again = self._ask_again, False
-        if again:
-            self.refresh()
+        if self._due != frozenset():
+            self._ask()
 
     def _select_again(self, current: Row | None) -> None:
         wanted: Hashable = self._wanted
-        if not self._ask_again:
+        if self._due == frozenset():
             self._wanted = None
         if wanted is None and current is not None:
             wanted = self.row_key(current)
@@ -159,12 +207,15 @@ class ListPage(Page, Generic[Row]):
             for row in self.table.shown_rows()[:1]:
                 self.table.select(self.row_key(row))
 
-    def _on_failed(self, failure: Failure) -> None:
+    def on_not_answered(self, failure: Failure) -> None:
+        """Say that the rows cannot be had, unless some are shown."""
         self._asking = False
         if not self._loaded:
             self.stages.show_failure(failure)
         # A list that is shown already stays: a later answer replaces it, and the status bar shows the outage.
         self._go_on()
+        if not self._asking:
+            self._due = None  # what was asked for is asked for with the next change
 
     def _on_menu(self, row: Row, position: QPoint) -> None:
         menu = QMenu(self)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app.contract.log import ReadLog
 from app.contract.points import DeletePoint, ListDeletedPoints, ListPoints, RefreshPoints, TakeBackPoint
-from app.domain.console_events import PointsRefreshed
+from app.domain.changes import Subject
 from app.repository.errors import PointMissing
 from tests.contract.door.conftest import Site
 from tests.support.engine_lab import EngineLab
@@ -28,7 +28,7 @@ def test_a_deleted_point_is_listed_taken_back_and_restores_again(site: Site) -> 
     assert site.door.ask(ListDeletedPoints(standby=lab.standby, target_path="")) == ()
     newest = site.door.ask(ReadLog(limit=1)).rows[0]
     assert (newest.line.code, newest.subject, newest.action) == ("point.taken_back", "web", "point.take_back")
-    assert any(isinstance(event, PointsRefreshed) for event in lab.events)
+    assert lab.hears(Subject.POINTS, lab.standby)
 
 
 def test_a_point_that_is_not_in_the_trash_cannot_be_taken_back(site: Site) -> None:

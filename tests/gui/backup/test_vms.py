@@ -1,14 +1,16 @@
 from datetime import timedelta
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from app.contract.rules import ListRuleVms, RunNow, StopVms
 from app.contract.statistics import ReadTraffic, TrafficPoint, TrafficRange
-from app.domain.ids import VmId
+from app.contract.tasks import SampleProgress, TaskProgress, TasksProgress
+from app.domain.changes import Subject
+from app.domain.ids import TaskId, VmId
 from app.domain.states import BackupKind
 from app.views.backup.traffic import with_gaps
 from app.views.frame.history import Address
@@ -21,6 +23,7 @@ from tests.gui.backup.steps import (
     open_vms,
 )
 from tests.gui.operator import click_button
+from tests.gui.tasks.rows import sample
 from tests.support.scripted_door import ScriptedDoor
 
 
@@ -80,6 +83,11 @@ def test_the_live_chart_asks_only_for_what_is_new(qtbot: QtBot, visits: Visits, 
     part = open_vms(qtbot, visits)
     qtbot.waitUntil(lambda: len(part.panel.points) > 400)
     known = part.panel.points[-1].at
+    moving = TaskProgress(
+        task=TaskId("t"), vm=samples.VMS[0].vm, rule=WEB, progress=sample(1, 2), read_bytes_per_s=1.0
+    )
+    door.answer(SampleProgress, TasksProgress(tasks=(moving,), read_bytes_per_s=1.0))
+    door.change(Subject.TASKS, "t")
 
     def asked_since() -> bool:
         return any(isinstance(query, ReadTraffic) and query.since == known for query in door.asked)
@@ -128,9 +136,8 @@ def test_the_page_falls_silent_when_it_is_left(qtbot: QtBot, visits: Visits, doo
     part = open_vms(qtbot, visits)
     qtbot.waitUntil(lambda: len(part.panel.points) > 400)
     visits.page.leave()
-    timers = [timer for timer in part.findChildren(QTimer) if not timer.isSingleShot()]
-    assert len(timers) >= 2
-    assert not any(timer.isActive() for timer in timers)
+    assert not part.panel.watch.is_open
+    assert not part.watch.is_open
 
 
 def test_the_tool_bar_goes_back_and_stops_vms(qtbot: QtBot, visits: Visits, door: ScriptedDoor) -> None:

@@ -9,9 +9,9 @@ from pytestqt.qtbot import QtBot
 
 from app.contract.log import ClearLog, LogEntryRow, LogFilter, LogPage, LogRow, ReadLog
 from app.contract.rules import DescribeRule, RuleDetails
-from app.domain.events import TaskLogged
+from app.domain.changes import Subject
 from app.domain.ids import RuleId, TaskId, VmId
-from app.domain.messages import LogLevel, MessageKind
+from app.domain.messages import LogLevel
 from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.log.choices import Span
@@ -129,8 +129,7 @@ def test_new_lines_appear_at_the_top_without_moving_older_ones_away(
     page = open_page(qtbot, console)
     qtbot.waitUntil(lambda: len(page.table.rows.rows) == 200)
     lines.insert(0, entry(301))
-    kind = MessageKind("snapshot.created", CREATED)
-    door.publish(TaskLogged(at=NOW, task=TaskId("t1"), level=LogLevel.NORMAL, message=kind.fill(snapshot="s-301")))
+    door.change(Subject.LOG, "t1")
     qtbot.waitUntil(lambda: page.table.rows.rows[0].line.id == 301, timeout=5000)
     assert len(page.table.rows.rows) == 201
     current = page.table.current_row()

@@ -15,6 +15,8 @@ from pytestqt.qtbot import QtBot
 from app.contract.errors import EngineAway
 from app.contract.offers import ListOffers, Offer, OfferedDisk, OfferPoint, WithdrawPoint
 from app.contract.tasks import ListTasks
+from app.domain.changes import Subject
+from app.domain.engine_events import EngineFound, EngineLost
 from app.nbd.errors import NbdSocketUnavailable
 from app.views.console import Console
 from app.views.restore.offer_dialog import OfferDialog
@@ -38,6 +40,7 @@ class Offers:
     """What is offered, as an engine has it."""
 
     def __init__(self, door: ScriptedDoor) -> None:
+        self.door = door
         self.running: list[Offer] = []
         door.answer(ListOffers, lambda _: tuple(self.running))
         door.answer(OfferPoint, self._offer)
@@ -55,6 +58,7 @@ class Offers:
         (one,) = self.running
         first, *rest = one.disks
         self.running = [replace(one, disks=(replace(first, connections=connections), *rest))]
+        self.door.change(Subject.OFFERS)
 
 
 def offer(*, over_tcp: bool = False) -> Offer:
@@ -234,6 +238,7 @@ def test_what_ends_elsewhere_ends_in_the_dialog(qtbot: QtBot, console: Console, 
     offers.running = [offer()]
     dialog = opened(qtbot, console)
     offers.running = []
+    offers.door.change(Subject.OFFERS)
     qtbot.waitUntil(dialog.primary.isVisible, timeout=5000)
     assert dialog.banner.title == "The disks are not offered any more."
 
@@ -256,9 +261,11 @@ def test_while_the_engine_is_away_the_dialog_says_so_once(
     offers.running = [offer()]
     dialog = opened(qtbot, console)
     door.answer(ListOffers, EngineAway(detail="it was stopped"))
+    door.publish(EngineLost(at=datetime.now(UTC)))
     qtbot.waitUntil(dialog.banner.isVisible, timeout=5000)
     assert dialog.disks.isVisible()
     door.answer(ListOffers, lambda _: tuple(offers.running))
+    door.publish(EngineFound(at=datetime.now(UTC), pid=2))
     qtbot.waitUntil(lambda: not dialog.banner.isVisible(), timeout=5000)
 
 

@@ -11,6 +11,7 @@ from app.contract.overview import OverdueVm, ReadOverview, StandbyGauge
 from app.contract.platforms import ListPlatforms, RegisterPlatform
 from app.contract.program import ConfirmClock
 from app.contract.standbys import RegisterStandby
+from app.contract.tasks import SampleProgress, TaskProgress, TasksProgress
 from app.domain.clocks import ClockDoubt, ClockDoubtKind
 from app.domain.concerns import PlatformCoverage, RuleStops
 from app.domain.ids import PlatformId, RuleId, VmId
@@ -133,15 +134,21 @@ def test_a_running_task_shows_part_done_speed_and_time_left(
     qtbot: QtBot, page: OverviewPage, calm_door: ScriptedDoor
 ) -> None:
     moved = iter(range(10**6))
+    row = task("web-01")
 
-    def overview(_query: ReadOverview) -> object:
-        row = task("web-01")
+    def running(_query: SampleProgress) -> TasksProgress:
         done = row.progress.done_bytes + next(moved) * 100_000_000
-        return replace(SAFE, running=(replace(row, progress=replace(row.progress, done_bytes=done)),))
+        progress = replace(row.progress, done_bytes=done)
+        one = TaskProgress(task=row.id, vm=row.vm, rule=None, progress=progress, read_bytes_per_s=100e6)
+        return TasksProgress(tasks=(one,), read_bytes_per_s=100e6)
 
-    calm_door.answer(ReadOverview, overview)
+    calm_door.answer(ReadOverview, replace(SAFE, running=(row,)))
+    calm_door.answer(SampleProgress, running)
     shown(qtbot, page)
     qtbot.waitUntil(lambda: "left" in page.dashboard.running.entries()[0].right, timeout=6000)
+    before = page.dashboard.running.entries()[0].right
+    qtbot.waitUntil(lambda: page.dashboard.running.entries()[0].right != before)
+    assert sum(isinstance(one, ReadOverview) for one in calm_door.asked) == 1, "only the samples are asked for"
     entry = page.dashboard.running.entries()[0]
     assert entry.title == "web-01 · Backup"
     assert "%" in entry.right

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.contract.overview import HitKind, ReadStatus, Search, SearchHit
+from app.domain.changes import Subject
 from app.domain.engine_events import NotificationRaised, WindowRaiseAsked
 from app.domain.errors import LoginRefused, OperationalError
 from app.domain.ids import RuleId, TaskId, VmId
@@ -40,12 +41,14 @@ def test_the_status_bar_shows_offers_over_nbd_while_there_are_any(
     qtbot.waitUntil(shell.items.errors.isVisible)
     assert not shell.items.offers.isVisible()
     calm_door.answer(ReadStatus, replace(CALM, offers=2))
+    calm_door.change(Subject.OFFERS)
     qtbot.waitUntil(shell.items.offers.isVisible, timeout=4000)
     assert shell.items.offers.text() == "Over NBD 2"
     with qtbot.waitSignal(shell.window.console.address_wanted) as wanted:
         QTest.mouseClick(shell.items.offers, Qt.MouseButton.LeftButton)
     assert wanted.args == [Address("restore", ("offers",))]
     calm_door.answer(ReadStatus, CALM)
+    calm_door.change(Subject.OFFERS)
     qtbot.waitUntil(lambda: not shell.items.offers.isVisible(), timeout=4000)
 
 
@@ -229,8 +232,10 @@ def test_the_tray_shows_the_worst_of_error_running_and_idle(
     assert "Unviewed errors 2" in shell.tray.icon.toolTip()
     for status, look in ((BUSY, (TrayState.RUNNING, 0)), (CALM, (TrayState.IDLE, 0))):
         calm_door.answer(ReadStatus, status)
+        calm_door.change(Subject.TASKS)
         qtbot.waitUntil(lambda look=look: tray_look(shell) == look, timeout=4000)  # type: ignore[misc]
     calm_door.answer(ReadStatus, OperationalError(detail="away"))
+    calm_door.change(Subject.TASKS)
     qtbot.waitUntil(lambda: tray_look(shell) == (TrayState.AWAY, 0), timeout=4000)
 
 

@@ -6,7 +6,7 @@ from app.contract.errors import ErrorRow
 from app.contract.log import LogRow
 from app.contract.platforms import ListPlatforms
 from app.contract.standbys import ListStandbys
-from app.contract.tasks import TaskRow
+from app.contract.tasks import TaskProgress, TaskRow
 from app.domain.ids import PlatformId, PointId, RuleId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.platforms import Platform
@@ -72,6 +72,7 @@ def task(
     if state.is_final:
         stages = (*stages[:-1], StageTime(state=state, at=START + timedelta(minutes=8)))
     is_moving = state is TaskState.RUNNING or state.is_final
+    moved = sample(done_gb * GB, total_gb * GB) if is_moving else sample()
     return TaskRow(
         id=TaskId(name),
         kind=kind,
@@ -88,10 +89,20 @@ def task(
         started_at=None if state is TaskState.PENDING else START,
         ended_at=stages[-1].at if state.is_final else None,
         stages=stages,
-        progress=sample(done_gb * GB, total_gb * GB) if is_moving else sample(),
+        progress=moved,
         error=error,
         target_name=f"{vm}-restored" if kind is TaskKind.RESTORE else "",
+        platform_name=PLATFORM.name,
+        standby_name=STANDBY.name,
+        read_bytes_per_s=moved.read_bytes / 480 if state.is_final else None,
     )
+
+
+def running_task(row: TaskRow, done_gb: int, bytes_per_s: float | None = None) -> TaskProgress:
+    """How far a task is now, as a sample tells."""
+    progress = sample(done_gb * GB, row.progress.total_bytes)
+    rule = row.rule if row.kind is TaskKind.BACKUP else None
+    return TaskProgress(task=row.id, vm=row.vm, rule=rule, progress=progress, read_bytes_per_s=bytes_per_s)
 
 
 def log_line(number: int, text: str = "Snapshot {snapshot} created", level: LogLevel = LogLevel.NORMAL) -> LogRow:

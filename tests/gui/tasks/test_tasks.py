@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.contract.tasks import CancelTask, ListTasks, RetryTask, TaskDetails, TaskLogLines, TaskReport, TaskRow
+from app.domain.changes import Subject
 from app.domain.ids import TaskId
 from app.domain.states import TaskKind, TaskState
 from app.engine.errors import TaskUnknown
-from app.models.speeds import SpeedMeter
 from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.tasks.figures import bottleneck_text, busy_of, steps_of
@@ -179,6 +179,7 @@ def test_log_lines_arrive_while_the_task_runs(qtbot: QtBot, console: Console, do
     page = open_page(qtbot, console, ("a",))
     qtbot.waitUntil(lambda: len(page.details.log.rows.rows) == 1)
     written.append(log_line(2))
+    door.change(Subject.LOG, "a")
     qtbot.waitUntil(lambda: len(page.details.log.rows.rows) == 2, timeout=4000)
     asked = [query.after for query in door.asked if isinstance(query, TaskLogLines)]
     assert asked[0] == 0
@@ -266,19 +267,6 @@ def test_the_bottleneck_is_the_part_that_is_busy_most_of_the_time(
     row = replace(task(), progress=progress)
     busy = busy_of(row, START + timedelta(seconds=100))
     assert words in bottleneck_text(kind, busy)
-
-
-def test_speed_is_smooth_and_needs_two_looks() -> None:
-    meter, one = SpeedMeter(), TaskId("a")
-    assert meter.note(one, 0, 10.0) is None
-    assert meter.note(one, 1000, 11.0) == 1000
-    smooth = meter.note(one, 1000, 12.0)
-    assert smooth is not None
-    assert 0 < smooth < 1000
-    assert meter.note(one, 1000, 12.1) == smooth  # too short a stretch to tell anything
-    assert meter.note(one, 0, 13.0) is None  # the task was begun again
-    meter.keep_only(())
-    assert meter.note(one, 5000, 14.0) is None
 
 
 def test_restores_have_words_of_their_own(

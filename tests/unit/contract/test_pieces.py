@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.contract.pieces import cut_list, decode_long_answer
-from app.contract.tasks import ListTasks, SampleProgress
+from app.contract.tasks import ListTasks, SampleProgress, TasksProgress
 from app.contract.wire import Reply, UnreadableMessage, decode_answer, refusal
 from app.domain.errors import LoginRefused, OperationalError
 from tests.gui.tasks.rows import task
@@ -38,7 +38,8 @@ def test_a_long_list_is_read_as_it_is() -> None:
 
 
 def test_an_answer_that_is_no_list_and_an_error_are_read_as_they_are() -> None:
-    assert decode_long_answer(SampleProgress(), reply_with({})) == {}
+    nothing = TasksProgress(tasks=(), read_bytes_per_s=0.0)
+    assert decode_long_answer(SampleProgress(), reply_with(nothing)) == nothing
     with pytest.raises(OperationalError, match="vc-1"):
         decode_long_answer(ListTasks(), refusal(LoginRefused(address="vc-1", user="backup")))
 

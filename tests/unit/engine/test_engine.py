@@ -19,9 +19,8 @@ from app.contract.platforms import (
 from app.contract.points import DeletePoint, ListPoints, RefreshPoints
 from app.contract.standbys import ListStandbys, RegisterStandby, RemoveStandby
 from app.contract.tasks import CancelTask, ListTasks, SampleProgress, StartBackup, TaskDetails, TaskLogLines
-from app.domain.console_events import PlatformRegistered, RestorePointDeleted, StandbyRegistered
+from app.domain.changes import Changed, Subject
 from app.domain.errors import KeptError, LoginRefused, OperationalError, PlatformUnreachable, StandbyFull
-from app.domain.events import TaskQueued
 from app.domain.ids import PlatformId, PointId, StandbyId, TaskId, VmId
 from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskState
@@ -60,8 +59,7 @@ def states(lab: EngineLab) -> dict[TaskId, TaskState]:
 
 
 def running(lab: EngineLab) -> set[TaskId]:
-    samples = lab.engine.ask(SampleProgress())
-    return set(samples)
+    return {one.task for one in lab.engine.ask(SampleProgress()).tasks}
 
 
 # --- platforms and standbys ------------------------------------------------------------------------------------
@@ -73,7 +71,7 @@ def test_registering_logs_in_first_and_keeps_the_password_out_of_the_catalog(
     (platform,) = lab.engine.ask(ListPlatforms())
     assert lab.secrets.values == {platform.secret_name: PASSWORD}
     assert all(session.closed for session in lab.factory.sessions)
-    assert any(isinstance(event, PlatformRegistered) for event in lab.events)
+    assert lab.hears(Subject.PLATFORMS, platform.id)
     for file in tmp_path.glob("catalog.db*"):
         assert PASSWORD.encode() not in file.read_bytes()
 
@@ -143,7 +141,7 @@ def test_registering_a_standby_with_old_backups_lists_its_points(lab: EngineLab)
     path = str(lab.directory / "standby")
     standby = lab.engine.execute(RegisterStandby(name="found again", root_path=path))
     assert [known.point for known in lab.engine.ask(ListPoints(standby=standby.id))] == [point]
-    assert any(isinstance(event, StandbyRegistered) and event.name == "found again" for event in lab.events)
+    assert lab.hears(Subject.STANDBYS, standby.id)
     with pytest.raises(AlreadyRegistered):
         lab.engine.execute(RegisterStandby(name="twice", root_path=path))
     with pytest.raises(OperationalError, match="not absolute"):
@@ -183,7 +181,7 @@ def test_a_deleted_point_is_gone_from_the_list_and_the_repository(lab: EngineLab
     old, new = lab.backup(vm), lab.backup(vm)
     lab.engine.execute(DeletePoint(standby=lab.standby, point=old.id))
     assert [point.id for point in lab.points()] == lab.listed() == [new.id]
-    assert any(isinstance(event, RestorePointDeleted) and event.point == old.id for event in lab.events)
+    assert lab.hears(Subject.POINTS, lab.standby)
 
 
 def test_refreshing_finds_points_that_came_and_went_behind_the_catalogs_back(lab: EngineLab) -> None:
@@ -310,8 +308,8 @@ def test_a_listener_may_give_commands_and_stops_hearing_when_it_wants(lab: Engin
     stop: list[Callable[[], None]] = []
 
     def listen(event: object) -> None:
-        heard.append(type(event).__name__)
-        if isinstance(event, TaskQueued):
+        if isinstance(event, Changed) and event.subject is Subject.TASKS:
+            heard.append(event.subject.value)
             stop[0]()
             lab.engine.ask(ListTasks())
             lab.start_backup(vm)
@@ -319,8 +317,10 @@ def test_a_listener_may_give_commands_and_stops_hearing_when_it_wants(lab: Engin
     stop.append(lab.engine.subscribe(listen))
     lab.start_backup(vm)
     assert lab.engine.wait_until_idle(30)
-    assert heard == ["TaskQueued"]
-    assert len(lab.points()) == 2
+    wait_until(lambda: heard, what="the change")
+    assert lab.engine.wait_until_idle(30)
+    assert heard == ["tasks"]
+    wait_until(lambda: len(lab.points()) == 2, what="the backup that the listener began")
 
 
 # --- logs and errors -------------------------------------------------------------------------------------------

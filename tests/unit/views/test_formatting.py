@@ -61,10 +61,7 @@ def test_old_moments_are_shown_by_local_date_and_time() -> None:
     assert formatting.short_time(None, NOW) == formatting.exact_time(None) == "—"
 
 
-def test_the_time_left_follows_from_speed_and_rest() -> None:
-    assert formatting.time_left(250, 1000, 250.0) == timedelta(seconds=3)
-    assert formatting.time_left(250, 1000, 0.0) is None
-    assert formatting.time_left(1000, 1000, 5.0) is None
+def test_parts_and_counts_are_shown_as_people_write_them() -> None:
     assert formatting.percent(0.2484) == "24.8%"
     assert formatting.percent(1.0) == "100%"
     assert formatting.count(1234567) == "1,234,567"

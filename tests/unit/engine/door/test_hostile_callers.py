@@ -20,8 +20,7 @@ from app.contract.handshake import Stranger, greet
 from app.contract.platforms import ListPlatforms
 from app.contract.tasks import SampleProgress
 from app.contract.wire import encode_request
-from app.domain.events import TaskFailed
-from app.domain.ids import TaskId, VmId
+from app.domain.engine_events import NotificationRaised
 from app.engine.door import caller, server
 from app.engine.door.server import DoorServer
 from tests.support.logguard import LogGuard
@@ -243,14 +242,7 @@ def test_a_caller_that_does_not_read_its_events_is_cut_off_and_delays_nobody(
     log_guard.expect("does not read what it is sent")
     heard: list[object] = []
     client.subscribe(heard.append)
-    event = TaskFailed(
-        at=datetime(2026, 3, 1, tzinfo=UTC),
-        task=TaskId("t"),
-        vm=VmId("v"),
-        code="c",
-        message="x" * 100_000,
-        hint="",
-    )
+    event = NotificationRaised(at=datetime(2026, 3, 1, tzinfo=UTC), title="t", text="x" * 100_000)
     with enter() as connection:
         send_frame(connection, Frame(Kind.SUBSCRIBE, b"", 1))
         assert receive_frame(connection, most_bytes=4096).kind is Kind.REPLY

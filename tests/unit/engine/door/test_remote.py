@@ -15,12 +15,12 @@ from app.contract.endpoint import ENDPOINT_FILE
 from app.contract.errors import DoorUnsafe, EngineAway, EngineFault, EngineVersionDiffers
 from app.contract.frames import Frame, receive_frame
 from app.contract.platforms import ListPlatforms, ListVms
-from app.contract.tasks import CancelTask, SampleProgress
+from app.contract.tasks import CancelTask, SampleProgress, TasksProgress
+from app.domain.changes import Changed, Subject
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.errors import OperationalError
-from app.domain.events import Event, TaskStateChanged
-from app.domain.ids import PlatformId, TaskId, VmId
-from app.domain.states import TaskState
+from app.domain.events import Event
+from app.domain.ids import PlatformId, TaskId
 from app.engine.door import caller
 from app.engine.door.server import DoorServer
 from app.engine.errors import TaskUnknown
@@ -31,10 +31,8 @@ from tests.support.waiting import wait_until
 from tests.unit.engine.door.conftest import Client, Connect
 
 
-def state_changed(number: int) -> TaskStateChanged:
-    return TaskStateChanged(
-        at=datetime(2026, 3, 1, tzinfo=UTC), task=TaskId(f"t{number}"), vm=VmId("vm-1"), state=TaskState.RUNNING
-    )
+def state_changed(number: int) -> Changed:
+    return Changed(at=datetime(2026, 3, 1, tzinfo=UTC), subject=Subject.TASKS, keys=(f"t{number}",))
 
 
 def test_answers_and_errors_come_out_as_they_are(scripted: ScriptedDoor, client: Client) -> None:
@@ -70,10 +68,11 @@ def test_a_slow_answer_holds_no_other_up(scripted: ScriptedDoor, client: Client)
 def test_more_callers_at_once_than_an_engine_takes_all_get_their_answer(
     scripted: ScriptedDoor, client: Client
 ) -> None:
-    scripted.answer(SampleProgress, {})
+    nothing = TasksProgress(tasks=(), read_bytes_per_s=0.0)
+    scripted.answer(SampleProgress, nothing)
     with ThreadPoolExecutor(60) as pool:
         answers = list(pool.map(lambda _: client.ask(SampleProgress()), range(600)))
-    assert answers == [{}] * 600
+    assert answers == [nothing] * 600
 
 
 def test_a_listener_hears_every_event_in_order_and_may_ask(scripted: ScriptedDoor, client: Client) -> None:
@@ -133,7 +132,7 @@ def test_a_client_says_that_the_engine_is_lost_and_finds_the_next_one(
                 assert client.engine_pid == os.getpid()
                 wait_until(lambda: has_heard(EngineFound), what="the engine found")
                 scripted.publish(state_changed(round_number))
-                wait_until(lambda: has_heard(TaskStateChanged), what="an event of the new one")
+                wait_until(lambda: has_heard(Changed), what="an event of the new one")
             wait_until(lambda: heard[-1] is EngineLost, what="the loss")
             assert client.engine_pid is None
 

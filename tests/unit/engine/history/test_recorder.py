@@ -20,6 +20,7 @@ from app.domain.progress import ProgressSample
 from app.domain.states import TaskKind, TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.history.recorder import Recorder
+from app.engine.history.speeds import Speeds
 from tests.support.fakes import TurnableClock
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -49,11 +50,12 @@ class Stage:
     def __init__(self, path: Path) -> None:
         self.clock = TurnableClock(START)
         self.bus = EventBus()
+        self.speeds = Speeds()
         self.path = path
         self.tasks: dict[TaskId, tuple[TaskRecord, Progress]] = {}
         self.catalog = Catalog.open(path, clock=self.clock)
         self.store = SwitchedStore(self.catalog.traffic)
-        self.recorder = Recorder(self.live, self.store, self.clock, self.bus)
+        self.recorder = Recorder(self.live, self.store, self.clock, self.bus, self.speeds)
 
     def live(self) -> list[tuple[TaskRecord, ProgressSample]]:
         return [(record, progress.sample()) for record, progress in self.tasks.values()]
@@ -98,7 +100,7 @@ class Stage:
         self.bus = EventBus()
         self.tasks.clear()
         self.store = SwitchedStore(self.catalog.traffic)
-        self.recorder = Recorder(self.live, self.store, self.clock, self.bus)
+        self.recorder = Recorder(self.live, self.store, self.clock, self.bus, self.speeds)
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def test_what_moved_between_two_looks_belongs_to_the_second_of_the_later_one(sta
         TrafficSlice(START_S + 2, 0, 0),
         TrafficSlice(START_S + 3, 500, 0),
     )
-    assert stage.recorder.read_bytes_per_s == 500
+    assert stage.speeds.total() == 250, "500 bytes in the two seconds since the first look"
 
 
 def test_seconds_without_tasks_are_gaps(stage: Stage) -> None:

@@ -12,7 +12,8 @@ from app.contract.statistics import (
     Traffic,
     TrafficRange,
 )
-from app.domain.console_events import ErrorsViewed
+from app.core.changes import Keys
+from app.domain.changes import Subject
 from app.domain.ids import RuleId, VmId
 from app.domain.periods import StatisticsPeriod
 from app.domain.states import TaskKind, TaskState
@@ -82,13 +83,16 @@ def test_failed_tasks_come_first_with_their_reason_and_looking_at_them_counts(la
     assert all(row.viewed and row.backup_kind in ("full", "incremental") for row in others)
     assert all(row.source_bytes > 0 and row.written_bytes > 0 for row in others[-2:]), "the first points"
     assert lab.engine.ask(ReadStatus()).unviewed_errors == 1
+    noted: list[tuple[Subject, Keys]] = []
+    lab.catalog.changes.watch(lambda subject, keys: noted.append((subject, keys)))
     lab.engine.execute(MarkErrorsViewed(rule=rule, vm=web))
+    assert noted == [], "nothing was changed"
     assert lab.engine.ask(ReadStatus()).unviewed_errors == 1, "the failure is another VM's"
     lab.engine.execute(MarkErrorsViewed(rule=rule))
     assert lab.engine.ask(ReadStatus()).unviewed_errors == 0
     assert lab.row(rule).unviewed_errors == 0
     assert lab.engine.ask(ListStatisticsTasks(rule=rule, only_failed=True))[0].viewed
-    assert [(one.rule, one.vm) for one in lab.events if isinstance(one, ErrorsViewed)] == [(rule, None)]
+    assert noted == [(Subject.RULES, frozenset({rule})), (Subject.FIGURES, frozenset({rule}))]
 
 
 def test_every_byte_that_was_read_is_under_every_chart(lab: RuleLab) -> None:

@@ -29,10 +29,10 @@ from app.contract.rules import (
     VmsInRules,
 )
 from app.contract.standbys import RemoveStandby
+from app.domain.changes import Subject
 from app.domain.changetracking import ChangeTracking
-from app.domain.console_events import RuleChanged, RuleRemoved
 from app.domain.errors import OperationalError
-from app.domain.events import TaskStateChanged
+from app.domain.events import RuleRemoved, TaskStateChanged
 from app.domain.ids import PlatformId, RuleId, StandbyId, VmId
 from app.domain.policies import PeriodicPolicy, PolicyUnit, Retention
 from app.domain.rules import AdvancedSettings
@@ -81,7 +81,7 @@ def test_a_rule_comes_back_as_it_was_entered(lab: RuleLab) -> None:
     assert (details.draft.advanced, details.draft.policy) == (advanced, periodic())
     assert (details.row.platform_name, details.row.standby_name) == ("lab", "standby")
     assert lab.engine.ask(VmsInRules(platform=lab.platform)) == {web: "nightly", db: "nightly"}
-    assert any(isinstance(event, RuleChanged) and event.rule == rule for event in lab.events)
+    assert lab.hears(Subject.RULES, rule)
 
 
 def test_every_problem_of_a_draft_is_named_with_its_field(lab: RuleLab) -> None:

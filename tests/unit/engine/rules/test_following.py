@@ -7,7 +7,7 @@ import pytest
 
 from app.contract.restore import GroupMember, StartGroupRestore
 from app.contract.rules import PreviewRuleDeletion, VmsInRules
-from app.domain.console_events import VmSucceeded
+from app.domain.changes import Subject
 from app.domain.errors import VmCreationFailed
 from app.domain.ids import RuleId, VmId
 from app.domain.places import PlannedVm
@@ -46,8 +46,8 @@ def test_a_group_goes_back_over_its_originals_and_the_rule_goes_on_with_the_new_
     assert (new_web, new_db) != (web, db)
     assert lab.host.content(new_web, 2000) == content
     assert lab.engine.ask(VmsInRules(platform=lab.platform)) == {new_web: "nightly", new_db: "nightly"}
-    followed = {(event.old, event.new) for event in lab.events if isinstance(event, VmSucceeded)}
-    assert followed == {(web, new_web), (db, new_db)}
+    assert lab.catalog.rules.successions(lab.platform) == {web: new_web, db: new_db}
+    assert lab.hears(Subject.RULES, rule)
     assert lab.vm_row(rule, new_web).point_count == 1
 
     lab.at(local(12, day=3))

@@ -9,7 +9,7 @@ from app.bootstrap.host import limit_keeper
 from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.contract.limits import ChangeLimits, LimitsRow, ReadLimits
-from app.domain.console_events import LimitsChanged
+from app.contract.log import LogFilter, ReadLog
 from app.domain.errors import OperationalError
 from app.domain.limits import BufferBudgetExceeded, TaskLimits
 from app.domain.states import TaskState
@@ -31,7 +31,8 @@ def test_larger_limits_let_waiting_tasks_begin_at_once(tmp_path: Path) -> None:
         lab.engine.execute(ChangeLimits(max_tasks=3, transfer_buffer_mib=8))
         wait_until(lambda: gate.waiting == 3)
         assert lab.engine.ask(ReadLimits()) == LimitsRow(max_tasks=3, transfer_buffer_mib=8, host_buffer_mib=32)
-        assert any(isinstance(event, LimitsChanged) and event.max_tasks == 3 for event in lab.events)
+        newest = lab.engine.ask(ReadLog(filter=LogFilter(text="limits"), limit=1)).rows[0]
+        assert (newest.action, dict(newest.line.params)["tasks"]) == ("engine.limits", "3")
         lab.engine.execute(ChangeLimits(max_tasks=1, transfer_buffer_mib=8))
         assert [row.state for row in lab.tasks()].count(TaskState.PENDING) == 1
         gate.open()

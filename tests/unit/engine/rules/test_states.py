@@ -13,8 +13,8 @@ from app.contract.rules import RunNow, StartVms, StopVms
 from app.contract.standbys import ListStandbyRows
 from app.contract.tasks import ListTasks, TaskDetails
 from app.domain.concerns import ConcernKind
-from app.domain.console_events import StandbyUsabilityChanged
 from app.domain.engines import SILENT_AFTER, EngineBeat
+from app.domain.events import StandbyUsabilityChanged
 from app.domain.states import BackupKind, TaskState
 from app.engine.standbys.filesystems import MARK_NAME
 from tests.support.engine_lab import filled_vm

@@ -1,0 +1,244 @@
+"""When what is shown is asked for again: upon changes; quantities a few times a second while something runs.
+
+Whoever shows something opens a :class:`Watch` with its :class:`Interest`. What nobody sees is not asked for: it is
+asked for once, when it is seen again.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
+
+from app.contract.tasks import SampleProgress, TasksProgress
+from app.domain.changes import Changed, Subject
+from app.domain.engine_events import EngineFound, EngineLost
+from app.views.widgets.pause import Pause
+from app.workers.answers import Failure
+from app.workers.door import DoorClient
+
+SAFETY_MS: Final = 30_000
+"""So often everything that is seen is asked for although nobody announced a change."""
+TICK_MS: Final = 20_000
+"""So often words that depend on the present, such as "3 minutes ago", are drawn again without asking."""
+
+Keys = frozenset[str] | None
+"""Whose answers may be different; None: all of them."""
+
+
+class Pace(Enum):
+    """How often somebody wants the quantities of running tasks; the value is milliseconds."""
+
+    NEVER = 0
+    SECOND = 1000
+    BARS = 250
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interest:
+    """What somebody shows."""
+
+    rows: frozenset[Subject] = frozenset()
+    """The subjects whose keys are those of the rows."""
+    whole: frozenset[Subject] = frozenset()
+    """Subjects of which any change may change everything that is shown."""
+    only: Mapping[Subject, str] = field(default_factory=dict)
+    """Subjects of which the change of one key may change everything that is shown."""
+    pace: Pace = Pace.NEVER
+    calm_ms: int = 0
+    """The least time between two questions, where an answer takes work."""
+    asks_in_outage: bool = False
+    """Whether it asks when the engine is lost or back; pages are refreshed by their window when it is back."""
+
+    def keys_of(self, change: Changed) -> Keys | bool:
+        """Return whose answers a change concerns; False when none that is shown."""
+        if change.subject in self.rows:
+            return frozenset(change.keys) or None
+        if change.subject in self.whole:
+            return None
+        key = self.only.get(change.subject)
+        return None if key is not None and (not change.keys or key in change.keys) else False
+
+
+class Watch(QObject):
+    """Tells one owner when to ask again, while it is open and the owner is seen. Thread: GUI.
+
+    An owner that is a widget calls :meth:`see` when it is shown.
+
+    Signals:
+        changed: answers may be different: about a frozenset of keys, or with None about everything.
+        sampled: how far everything is that runs, a :class:`TasksProgress`.
+    """
+
+    changed = Signal(object)
+    sampled = Signal(object)
+
+    def __init__(self, fresh: "Freshness", owner: QObject, interest: Interest) -> None:
+        """Prepare; nothing is told before :meth:`begin`."""
+        super().__init__(owner)
+        self.interest = interest
+        self._fresh = fresh
+        self._owner = owner
+        self._is_open = self._is_stale = False
+        self._gathered: list[Keys] = []
+        self._sampled_s = 0.0
+        self._calm = Pause(interest.calm_ms, self)
+        self._calm.timeout.connect(self._on_calm)
+        fresh.add(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its owner wants to be told."""
+        return self._is_open
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether its owner wants to be told, and somebody can see it."""
+        return self._is_open and (not isinstance(self._owner, QWidget) or self._owner.isVisible())
+
+    def begin(self) -> None:
+        """Tell from now on; the owner asks for itself at first."""
+        self._is_open, self._is_stale = True, False
+        self._gathered = []
+        self._fresh.look()
+
+    def end(self) -> None:
+        """Tell no more."""
+        self._is_open = False
+        self._gathered = []
+
+    def see(self) -> None:
+        """Tell what was missed; called by the owner whenever it is shown."""
+        if not self._is_open:
+            return
+        self._fresh.look()
+        if self._is_stale:
+            self._is_stale = False
+            self.changed.emit(None)
+
+    def note(self, keys: Keys) -> None:
+        """Take note of a change; what nobody sees now is told when it is seen."""
+        if not self._is_open:
+            return
+        if not self.is_seen:
+            self._is_stale = True
+            return
+        self._gathered.append(keys)
+        if not self._calm.isActive():
+            self._on_calm()
+
+    def take(self, running: TasksProgress) -> None:
+        """Take a sample, and pass it on at the owner's pace."""
+        now_s = time.monotonic()
+        pace_s = self.interest.pace.value / 1000
+        if self.is_seen and pace_s and now_s - self._sampled_s > pace_s * 0.9:
+            self._sampled_s = now_s
+            self.sampled.emit(running)
+
+    def _on_calm(self) -> None:
+        if not self._gathered:
+            return
+        gathered, self._gathered = self._gathered, []
+        keys: set[str] | None = set()
+        for one in gathered:
+            keys = None if keys is None or one is None else keys | one
+        if self.interest.calm_ms:
+            self._calm.restart()
+        self.changed.emit(None if keys is None else frozenset(keys))
+
+
+class Freshness(QObject):
+    """Passes the engine's announcements on to who shows what they are about, and samples what runs. Thread: GUI.
+
+    Signals:
+        ticked: some time has passed; words that depend on the present are drawn again.
+    """
+
+    ticked = Signal()
+
+    def __init__(self, door: DoorClient, parent: QObject | None = None, *, safety_ms: int = SAFETY_MS) -> None:
+        """Listen at the door; ``safety_ms`` is how often everything that is seen is asked for anyway."""
+        super().__init__(parent)
+        self._door = door
+        self._watches: list[Watch] = []
+        self._is_asking = False
+        self._sampling = QTimer(self)
+        self._sampling.timeout.connect(self._sample)
+        self._safety = QTimer(self)
+        self._safety.timeout.connect(self._on_safety)
+        self._safety.start(safety_ms)
+        self._ticking = QTimer(self)
+        self._ticking.timeout.connect(self.ticked)
+        self._ticking.start(TICK_MS)
+        door.events.connect(self._on_events)
+
+    def add(self, watch: Watch) -> None:
+        """Let a watch take part as long as it lives."""
+        self._watches = [*self._alive(), watch]
+
+    def look(self) -> None:
+        """Sample what runs now, where somebody wants it, and go on while something does."""
+        if self._pace() is not Pace.NEVER:
+            self._sample()
+
+    # --- changes ----------------------------------------------------------------------------------------------
+
+    def _on_events(self, events: tuple[object, ...]) -> None:
+        for event in events:
+            if isinstance(event, Changed):
+                self._on_change(event)
+            elif isinstance(event, EngineFound | EngineLost):
+                self.look()
+                for watch in self._alive():
+                    if watch.interest.asks_in_outage:
+                        watch.note(None)
+
+    def _on_change(self, change: Changed) -> None:
+        for watch in self._alive():
+            keys = watch.interest.keys_of(change)
+            if not isinstance(keys, bool):
+                watch.note(keys)
+        if change.subject is Subject.TASKS and not self._sampling.isActive():
+            self.look()
+
+    def _on_safety(self) -> None:
+        for watch in self._alive():
+            watch.note(None)
+
+    def _alive(self) -> list[Watch]:
+        return [watch for watch in self._watches if isValid(watch)]
+
+    # --- quantities -------------------------------------------------------------------------------------------
+
+    def _pace(self) -> Pace:
+        wanted = {watch.interest.pace for watch in self._alive() if watch.is_seen}
+        return next((pace for pace in (Pace.BARS, Pace.SECOND) if pace in wanted), Pace.NEVER)
+
+    def _sample(self) -> None:
+        if self._is_asking:
+            return
+        if self._pace() is Pace.NEVER:
+            self._sampling.stop()
+            return
+        self._is_asking = True
+        self._door.ask(SampleProgress(), owner=self, on_done=self._on_sampled, on_failed=self._on_not_sampled)
+
+    def _on_sampled(self, running: TasksProgress) -> None:
+        self._is_asking = False
+        pace = self._pace()
+        if pace is Pace.NEVER or not (running.tasks or running.read_bytes_per_s):
+            self._sampling.stop()
+        else:
+            still = pace if running.tasks else Pace.SECOND
+            if not self._sampling.isActive() or self._sampling.interval() != still.value:
+                self._sampling.start(still.value)
+        for watch in self._alive():
+            watch.take(running)
+
+    def _on_not_sampled(self, _failure: Failure) -> None:
+        self._is_asking = False
+        self._sampling.stop()  # the next change, or the engine's return, begins again

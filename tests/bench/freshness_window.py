@@ -1,0 +1,223 @@
+"""The window of the benchmark of freshness, in a process of its own; its engine is the child it starts.
+
+``python -m tests.bench.freshness_window HOME SECONDS CHANGES``: prints its figures as one line of JSON.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, TypeVar
+
+import psutil
+from PySide6.QtCore import QEvent, QObject, QTimer
+
+from app.bootstrap.door import DOOR_PATIENCE_S
+from app.bootstrap.installation import Installation
+from app.cli.demo.stage import folders_in
+from app.console.demoplatform import DemoPlatform
+from app.console.enginedoor import open_engine
+from app.console.pages import make_pages
+from app.console.program import application_object, client_of
+from app.console.service import ProgramService
+from app.contract.asyncclient import AsyncDoor
+from app.contract.base import Command, Query
+from app.contract.client import RemoteDoor
+from app.contract.overview import ReadStatus
+from app.contract.rules import RuleRow
+from app.domain.ids import RuleId
+from app.domain.states import TaskState
+from app.views.backup.list_rules import RuleList
+from app.views.console import Console, ThemeSwitch
+from app.views.frame.history import Address
+from app.views.frame.memory import Memory
+from app.views.frame.shell import Shell
+from app.views.translation import LanguageSwitch
+from app.workers.collector import GuiCollector
+from app.workers.loop import asyncio_in_qt
+from tests.bench.gui_window import let_live, live_until
+from tests.support.given_passphrase import GivenPassphrase
+
+R = TypeVar("R")
+SETTLE_MS = 15_000
+"""Until the start is over and the pages are loaded."""
+PAGES = ("overview", "backup", "tasks", "standbys")
+LATEST_S = 10.0
+
+
+@dataclass
+class Idle:
+    """What a page cost while nobody did anything: requests a minute, and percent of a core."""
+
+    page: str
+    requests: float
+    window_cpu: float
+    engine_cpu: float
+
+    @property
+    def cpu(self) -> float:
+        """Return the percent of a core of both processes."""
+        return self.window_cpu + self.engine_cpu
+
+
+@dataclass
+class Figures:
+    """What was measured."""
+
+    idle: list[Idle] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list)
+    lost: int = 0
+
+
+class CountingDoor(AsyncDoor):
+    """Counts what the window asks and commands. Thread: GUI."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.requests = 0
+
+    def request(self, request: Command[R] | Query[R]) -> "asyncio.Future[R]":
+        """Count a request, and pass it on."""
+        self.requests += 1
+        return super().request(request)
+
+
+class PaintWatch(QObject):
+    """Notes when a rule's row has been painted in another state. Thread: GUI."""
+
+    def __init__(self, rules: RuleList) -> None:
+        super().__init__()
+        self._rows = rules.table.rows
+        self._wanted: tuple[RuleId, bool] | None = None
+        self.painted_s: float | None = None
+        rules.table.viewport().installEventFilter(self)
+
+    def want(self, rule: RuleId, *, stopped: bool) -> None:
+        """Wait for a rule to be shown as stopped, or not any more."""
+        self._wanted, self.painted_s = (rule, stopped), None
+
+    def is_painted(self) -> bool:
+        """Tell whether it was."""
+        return self.painted_s is not None
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        """Look at each painting."""
+        if event.type() is QEvent.Type.Paint and self._wanted is not None and self.painted_s is None:
+            rule, stopped = self._wanted
+            row = next((one for one in self._rows.rows if one.id == rule), None)
+            if row is not None and (row.state is TaskState.STOPPED) == stopped:
+                QTimer.singleShot(0, self, self._on_painted)
+        return False
+
+    def _on_painted(self) -> None:
+        self.painted_s = self.painted_s or time.monotonic()
+
+
+def measure_idle(shell: Shell, door: CountingDoor, engine: psutil.Process, seconds: float) -> list[Idle]:
+    """Leave each page alone for a while."""
+    window, found = psutil.Process(), []
+    for page in PAGES:
+        shell.window.visit(Address(page))
+        let_live(SETTLE_MS)
+        requests, before = door.requests, (_cpu_s(window), _cpu_s(engine))
+        began_s = time.monotonic()
+        let_live(int(seconds * 1000))
+        took_s = time.monotonic() - began_s
+        used = [
+            (after - was) / took_s * 100
+            for after, was in zip((_cpu_s(window), _cpu_s(engine)), before, strict=True)
+        ]
+        found.append(Idle(page, (door.requests - requests) / took_s * 60, *used))
+    return found
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def measure_changes(shell: Shell, folder: Path, count: int) -> tuple[list[float], int]:
+    """Let somebody else change rules; return how long each change took to be painted, and how many never were."""
+    shell.window.visit(Address("backup"))
+    let_live(SETTLE_MS)
+    rules = shell.window.findChildren(RuleList)[0]
+    watch, rows = PaintWatch(rules), list(rules.table.rows.rows)
+    command = [sys.executable, "-m", "tests.bench.freshness_client", str(folder)]
+    latencies, lost = [], 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        for number in range(count):
+            row: RuleRow = rows[number // 2 * 7 % len(rows)]
+            rules.table.select(row.id)
+            let_live(150)
+            current = rules.table.rows.get(row.id)
+            assert current is not None
+            stop = current.state is not TaskState.STOPPED
+            watch.want(row.id, stopped=stop)
+            _send(client.stdin, row.id, "stop" if stop else "start")
+            live_until(watch.is_painted, seconds=LATEST_S)
+            sent_s = float(client.stdout.readline())
+            if watch.painted_s is None:
+                lost += 1
+            else:
+                latencies.append((watch.painted_s - sent_s) * 1000)
+        client.stdin.close()
+    return latencies, lost
+
+
+def _send(stream: IO[str], rule: RuleId, what: str) -> None:
+    stream.write(f"{rule} {what}\n")
+    stream.flush()
+
+
+def measure(root: Path, seconds: float, changes: int) -> Figures:
+    """Open the window, leave it alone, and let somebody else change rules."""
+    application = application_object(sys.argv[:1])
+    folders = folders_in(root / "standfast")
+    folders.create()
+    folders.user_config_file.write_text("secret_store=file\n", encoding="utf-8")
+    installation = Installation.find(folders)
+    with ExitStack() as ending:
+        opened = ending.enter_context(
+            open_engine(installation, GivenPassphrase(installation, "a passphrase of the bench"))
+        )
+        ending.enter_context(asyncio_in_qt(application))
+        lines: list[CountingDoor] = []
+
+        def make_line(folder: Path) -> CountingDoor:
+            lines.append(CountingDoor(folder))
+            return lines[-1]
+
+        client = ending.enter_context(client_of(folders, opened, make_line))
+        beside = ending.enter_context(RemoteDoor(folders.data))
+        beside.wait_until_connected(DOOR_PATIENCE_S)
+        memory = Memory(folders.local / "window.ini")
+        theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
+        demo = DemoPlatform(root / "demo")
+        program = ProgramService(installation, demo, engine_is_elsewhere=False, put_in_force=lambda _limits: True)
+        console = Console(client, memory, theme)
+        shell = Shell(console, languages, lambda one: make_pages(one, languages, program), has_tray=False)
+        shell.show()
+        ending.enter_context(GuiCollector()).calm()
+        ending.callback(shell.dismiss)
+        let_live(SETTLE_MS)
+        engine = psutil.Process(beside.ask(ReadStatus()).engine_pid)
+        idle = measure_idle(shell, lines[0], engine, seconds)
+        latencies, lost = measure_changes(shell, folders.data, changes)
+    return Figures(idle=idle, latencies_ms=latencies, lost=lost)
+
+
+def main() -> int:
+    """Measure, and print the figures as one line."""
+    root, seconds, changes = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    print(json.dumps(asdict(measure(root, seconds, changes))), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
