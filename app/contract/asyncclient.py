@@ -310,8 +310,8 @@ def _settle(future: "asyncio.Future[Any]", answer: Callable[[], Any]) -> None:
     except asyncio.CancelledError:  # the program ends
         future.cancel()
     except OperationalError as error:
-        # Whoever shows the error may keep it. Its traceback would keep every frame below this one alive, which in a
-        # window are those of the dialogs that were open.
+        # Whoever shows the error may keep it. Its traceback would keep every frame below this one alive, which in
+        # a window are those of the dialogs that were open.
         future.set_exception(error.with_traceback(None))
     except Exception as error:  # noqa: BLE001 - who waits decides what it means
         future.set_exception(error)

@@ -1,6 +1,7 @@
-"""Qt threads between the engine and the window.
+"""Threads and event loops between the engine and the window.
 
-``QtTaskRunner`` gives each running task a QThread. ``Asker`` runs queries and commands off the GUI thread and
-brings the answers back to it. ``EventPump`` turns the engine's events into one signal. Nothing here decides
-anything, and nothing here touches a widget.
+``QtTaskRunner`` gives each running task of an engine a QThread. ``DoorClient`` asks and commands the engine over
+one socket, under asyncio inside Qt's event loop (``loop``), and brings answers (``Answers``) and events
+(``EventPump``) to the GUI thread. ``Apart`` runs the window's own work that may wait for a disk on two threads.
+Nothing here decides anything, and nothing here touches a widget.
 """
