@@ -177,7 +177,7 @@ class Repository:
         return cls.open(root, local_dir=local_dir, clock=clock, key=key)
 
     @staticmethod
-    def lies_at(root: Path) -> bool:
+    def exists_at(root: Path) -> bool:
         """Tell whether a directory is a repository, without opening it; False when it cannot be looked at."""
         try:
             return Layout(root).settings.is_file()
