@@ -49,7 +49,7 @@ class RemovePlatform(Command[None], frozen=True, kw_only=True):
     platform: PlatformId
 
 
-class SweepSnapshots(Command[int], frozen=True, kw_only=True):
+class RemoveOrphanedSnapshots(Command[int], frozen=True, kw_only=True, tag="SweepSnapshots"):
     """Remove snapshots of ours that no live task owns from a platform; return how many were removed."""
 
     platform: PlatformId

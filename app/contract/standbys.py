@@ -45,7 +45,7 @@ class RemoveStandby(Command[None], frozen=True, kw_only=True):
     standby: StandbyId
 
 
-class StartSweep(Command[TaskId], frozen=True, kw_only=True):
+class StartGarbageCollection(Command[TaskId], frozen=True, kw_only=True, tag="StartSweep"):
     """Queue freeing what no restore point needs; deleted points go once their grace time is over."""
 
     standby: StandbyId

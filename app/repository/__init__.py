@@ -51,6 +51,7 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 
 from app.repository.access import RepositoryAccess, inspect_repository, unlock_repository
 from app.repository.facade import Repository
+from app.repository.garbage import GarbageCollectionPlan, GarbageCollectionPolicy, GarbageCollectionReport
 from app.repository.healing import RepairReport
 from app.repository.keys import (
     MasterKey,
@@ -65,7 +66,6 @@ from app.repository.recoverykeys import is_recovery_key, new_recovery_key, slip_
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
 from app.repository.space import SpaceReport, SpaceUse
-from app.repository.sweep import SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import TrashedPoint
 from app.repository.values import (
     Damage,
@@ -86,6 +86,9 @@ __all__ = [
     "DamageKind",
     "DamagedPoint",
     "DiskDraft",
+    "GarbageCollectionPlan",
+    "GarbageCollectionPolicy",
+    "GarbageCollectionReport",
     "MasterKey",
     "Passphrase",
     "PointDamage",
@@ -106,9 +109,6 @@ __all__ = [
     "Seals",
     "SpaceReport",
     "SpaceUse",
-    "SweepPlan",
-    "SweepPolicy",
-    "SweepReport",
     "TrashedPoint",
     "Unlocked",
     "VerifyReport",

@@ -156,15 +156,15 @@ class LocatorUnavailable(OperationalError):
     hint_template = "Free space on this machine's own disk, and check that this account may write there."
 
 
-class SweepUnsafe(OperationalError):
-    """Nobody knows what a damaged point or index reaches, so that nothing may be swept."""
+class GarbageCollectionUnsafe(OperationalError):
+    """Nobody knows what a damaged point or index reaches, so that nothing may be collected."""
 
     code = "repository.sweep_unsafe"
     message_template = "Nothing was swept, because {what} cannot be read: {detail}."
     hint_template = "Verify the repository; delete the restore points that are beyond repair, then sweep again."
 
 
-class WrittenByNewer(SweepUnsafe):
+class WrittenByNewer(GarbageCollectionUnsafe):
     """A newer program wrote something in the repository, which this one leaves alone."""
 
     code = "repository.written_by_newer"

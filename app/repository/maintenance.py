@@ -9,8 +9,14 @@ from app.core.clock import Clock
 from app.core.durable import remove_directory
 from app.core.progress import Progress
 from app.domain.ids import PointId
-from app.repository.errors import SweepUnsafe
+from app.repository.errors import GarbageCollectionUnsafe
 from app.repository.files import refuse_links, storage_errors
+from app.repository.garbage import (
+    GarbageCollectionPlan,
+    GarbageCollectionPolicy,
+    GarbageCollectionReport,
+    GarbageCollector,
+)
 from app.repository.healing import RepairReport, repair_packs
 from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.marking import UnreadablePage
@@ -20,13 +26,12 @@ from app.repository.scrub import RepositoryReport, Scrubber
 from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned, remove_strays
 from app.repository.store import linked_shards
-from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import Trash
 from app.repository.values import Damage, DamageKind, VerifyReport
 from app.repository.verify import PointVerifier
-from app.repository.waiting import Courtesy
+from app.repository.waiting import WaitingWatch
 
-_DEFAULT_POLICY = SweepPolicy()
+_DEFAULT_POLICY = GarbageCollectionPolicy()
 _LET_IN_S = 2.0
 
 
@@ -51,7 +56,7 @@ class Maintenance:
         """Count what each point and each chain uses alone and together with others.
 
         Raises:
-            SweepUnsafe: an index page cannot be read.
+            GarbageCollectionUnsafe: an index page cannot be read.
             RepositoryBusy: garbage collection is under way.
             StandbyUnavailable: the standby is gone.
             TaskCancelled: cancelled.
@@ -60,30 +65,34 @@ class Maintenance:
             try:
                 return SpaceCounter(self._parts, cancel).run(self._parts.stored_points.list_all().points)
             except UnreadablePage as error:
-                raise SweepUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
+                raise GarbageCollectionUnsafe(
+                    what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error
+                ) from error
 
-    def plan_sweep(self, policy: SweepPolicy = _DEFAULT_POLICY, *, cancel: CancelToken) -> SweepPlan:
+    def plan_garbage_collection(
+        self, policy: GarbageCollectionPolicy = _DEFAULT_POLICY, *, cancel: CancelToken
+    ) -> GarbageCollectionPlan:
         """Find out what a sweep would do now; changes nothing, and backups may go on meanwhile.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read.
+            GarbageCollectionUnsafe: a point or an index page cannot be read.
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled.
         """
         with self._sharing():
-            return Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
+            return GarbageCollector(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
 
-    def sweep(
+    def collect_garbage(
         self,
-        policy: SweepPolicy = _DEFAULT_POLICY,
+        policy: GarbageCollectionPolicy = _DEFAULT_POLICY,
         *,
         progress: Progress,
         cancel: CancelToken,
         bytes_per_s: int | None = None,
         time_limit_s: float | None = None,
         wait_s: float = 10.0,
-    ) -> SweepReport:
+    ) -> GarbageCollectionReport:
         """Delete what no restore point needs, while nobody else uses the repository.
 
         It may be stopped at any moment; the next sweep goes on where it ended. A backup or restore that arrives
@@ -91,7 +100,7 @@ class Maintenance:
         expect: the bytes that are copied.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
+            GarbageCollectionUnsafe: a point or an index page cannot be read; nothing was deleted.
             RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
             LeaseLost: another process took this one for dead; what was done stays done.
             StandbyFull, StandbyUnavailable: the standby refuses.
@@ -99,15 +108,15 @@ class Maintenance:
         """
         with self.excluding(Purpose.COLLECTION.value, wait_s) as lease:
 
-            def swept() -> SweepReport:
+            def collected() -> GarbageCollectionReport:
                 remove_strays(self._parts)
                 adopt_abandoned(self._parts, self._leases, lease)
-                sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
-                return sweeper.execute(
+                collector = GarbageCollector(self._parts, self._trash, policy, self._clock.now(), cancel)
+                return collector.execute(
                     lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s
                 )
 
-            report = self._leases.with_room(swept)
+            report = self._leases.with_room(collected)
         if not report.finished:
             self._let_in(cancel)
         return report
@@ -115,7 +124,7 @@ class Maintenance:
     def _let_in(self, cancel: CancelToken) -> None:
         """Give those who wait the time to come in, before the caller sweeps again."""
         deadline = self._clock.monotonic() + _LET_IN_S
-        courtesy = Courtesy(self._parts.layout, cancel, self._parts.leftovers)
+        courtesy = WaitingWatch(self._parts.layout, cancel, self._parts.leftovers)
         while courtesy.is_asked() and self._clock.monotonic() < deadline:
             self._clock.sleep(0.05)
 

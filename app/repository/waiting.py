@@ -51,11 +51,11 @@ class WaitingMark:
                 unlink(self._path)
 
 
-class WayGiven(Exception):
+class YieldedToWaiting(Exception):
     """Somebody waits; the sweep ends here."""
 
 
-class Courtesy:
+class WaitingWatch:
     """Looks out for those who wait, for one sweep that has removed the marks of before. Thread: one."""
 
     def __init__(self, layout: Layout, cancel: CancelToken, ignored: Container[Path] = ()) -> None:
@@ -69,14 +69,14 @@ class Courtesy:
         """Go on, or stop here; looks at the standby a few times a second at most.
 
         Raises:
-            WayGiven: somebody waits.
+            YieldedToWaiting: somebody waits.
             TaskCancelled: cancelled.
         """
         self._cancel.check()
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_EVERY_S
             if self.is_asked():
-                raise WayGiven
+                raise YieldedToWaiting
 
     def is_asked(self) -> bool:
         """Tell whether somebody waits; False when that cannot be told."""

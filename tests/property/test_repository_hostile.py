@@ -21,7 +21,7 @@ from app.core.clock import SystemClock
 from app.core.progress import Progress
 from app.domain.errors import OperationalError
 from app.domain.extents import Extent
-from app.repository import Passphrase, RecoveryKey, Repository, RepositoryKey, SweepPolicy
+from app.repository import GarbageCollectionPolicy, Passphrase, RecoveryKey, Repository, RepositoryKey
 from app.repository.configuration import RepositoryFile
 from app.repository.documents import decode_document, document_body, encode_document
 from app.repository.errors import KeyWrong
@@ -334,8 +334,8 @@ def test_names_of_any_kind_do_no_harm(folder: str, name: str, content: bytes | P
             repository.deleted_points()
             for point in repository.points().points:
                 repository.delete_point(point.id)
-            repository.maintenance.sweep(
-                SweepPolicy(grace=timedelta(0)), progress=Progress(), cancel=CancelToken(), wait_s=0
+            repository.maintenance.collect_garbage(
+                GarbageCollectionPolicy(grace=timedelta(0)), progress=Progress(), cancel=CancelToken(), wait_s=0
             )
         assert (outside / "sub" / "file").read_bytes() == b"precious"
         assert sorted(one.name for one in outside.rglob("*")) == ["file", "sub"]

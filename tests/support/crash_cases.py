@@ -21,18 +21,28 @@ from app.core.progress import Progress
 from app.domain.errors import StandbyFull, StandbyUnavailable
 from app.domain.extents import Extent
 from app.domain.ids import PointId
-from app.repository import Repository, RepositorySettings, SweepPolicy, TrashedPoint
-from app.repository.errors import DataDamaged, RepositoryBusy, SweepUnsafe
+from app.repository import GarbageCollectionPolicy, Repository, RepositorySettings, TrashedPoint
+from app.repository.errors import DataDamaged, GarbageCollectionUnsafe, RepositoryBusy
 from app.repository.leases import _held
 from app.repository.values import KIB, MIB
 from tests.support.failing_storage import AtStep, FailingStorage, PowerCut, cut_at, refuse
 from tests.unit.repository.helpers import MemoryDisk, back_up, random_bytes, read_back
 
 SETTINGS = RepositorySettings(chunk_bytes=256 * KIB, frame_bytes=256 * KIB, pack_bytes=MIB)
-AT_ONCE = SweepPolicy(grace=timedelta(0))
-EVERYTHING = SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
+AT_ONCE = GarbageCollectionPolicy(grace=timedelta(0))
+EVERYTHING = GarbageCollectionPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
 FIXED_FILES = frozenset({"repository.json"})
-ACTIONS = ("full", "incremental", "incremental", "delete", "delete", "take back", "sweep", "sweep", "verify")
+ACTIONS = (
+    "full",
+    "incremental",
+    "incremental",
+    "delete",
+    "delete",
+    "take back",
+    "garbage collection",
+    "garbage collection",
+    "verify",
+)
 REFUSALS = {
     "full disk": errno.ENOSPC,
     "broken disk": errno.EIO,
@@ -128,12 +138,12 @@ class Case:
             life.deleted.discard(point)
             life.committed.add(point)
             life.doubtful.discard(point)
-        elif action == "sweep":
+        elif action == "garbage collection":
             policy = self.dice.choice((AT_ONCE, EVERYTHING))
-            life.committed -= life.doubtful  # what may lie in the trash may be swept
+            life.committed -= life.doubtful  # what may lie in the trash may be collected
             life.doubtful |= life.deleted
             life.deleted.clear()
-            repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
+            repository.maintenance.collect_garbage(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
             life.doubtful -= {one for one in life.doubtful if one not in life.committed}
         elif action == "verify":
             report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
@@ -190,7 +200,9 @@ class Case:
             self.check(repository)
             assert list((self.folder / "standby" / "staging").iterdir()) == [], "the next backup cleans up"
             for _ in range(2):
-                report = repository.maintenance.sweep(EVERYTHING, progress=Progress(), cancel=CancelToken())
+                report = repository.maintenance.collect_garbage(
+                    EVERYTHING, progress=Progress(), cancel=CancelToken()
+                )
             assert report.finished
             assert not report.set_aside
             space = repository.maintenance.space(cancel=CancelToken())
@@ -199,7 +211,7 @@ class Case:
             self.check(repository)
             for point in repository.points().points:
                 repository.delete_point(point.id)
-            repository.maintenance.sweep(AT_ONCE, progress=Progress(), cancel=CancelToken())
+            repository.maintenance.collect_garbage(AT_ONCE, progress=Progress(), cancel=CancelToken())
         left = {path.relative_to(self.folder / "standby").as_posix() for path in files_in(self.folder / "standby")}
         assert left == FIXED_FILES, f"files leak: {sorted(left - FIXED_FILES)}"
         chains = [*(self.folder / "standby" / "points").iterdir(), *(self.folder / "standby" / "trash").iterdir()]
@@ -265,7 +277,7 @@ def bury_leases() -> None:
 
 def live(case: Case, fate: str) -> None:
     """Do some things; errors of ours are what a refusing standby may lead to."""
-    expected: tuple[type[Exception], ...] = (StandbyUnavailable, SweepUnsafe, DataDamaged)
+    expected: tuple[type[Exception], ...] = (StandbyUnavailable, GarbageCollectionUnsafe, DataDamaged)
     if fate == "full disk":
         expected = (StandbyFull,)
     try:

@@ -26,7 +26,7 @@ from app.engine.points.list import PointList
 from app.engine.ports import PointStore, StandbyStore
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
-from app.repository import SweepPolicy
+from app.repository import GarbageCollectionPolicy
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class PointHandlers:
         self._journal = journal
         self._bus = bus
         self._clock = clock
-        self._grace = SweepPolicy().grace
+        self._grace = GarbageCollectionPolicy().grace
 
     # --- the list ------------------------------------------------------------------------------------------------
 

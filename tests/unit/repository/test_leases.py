@@ -93,10 +93,10 @@ def test_an_exclusive_lease_goes_with_no_other(
 ) -> None:
     lease = book(layout, clock, ELSEWHERE).acquire(held, "the nightly backup")
     with pytest.raises(RepositoryBusy, match=r"other-console.*the nightly backup"):
-        book(layout, clock).acquire(wanted, "sweep")
+        book(layout, clock).acquire(wanted, "garbage collection")
     assert len(list(layout.locks.iterdir())) == 1, "who has to step back leaves nothing"
     lease.release()
-    book(layout, clock).acquire(wanted, "sweep").release()
+    book(layout, clock).acquire(wanted, "garbage collection").release()
 
 
 def test_a_process_that_ended_on_this_machine_is_noticed_at_once(layout: Layout, clock: TurnableClock) -> None:
@@ -137,7 +137,7 @@ def test_who_waits_long_enough_to_suspect_a_silent_owner_waits_until_he_counts_a
 
 
 def test_a_lease_that_shows_signs_of_life_is_never_taken_over(layout: Layout, clock: TurnableClock) -> None:
-    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "sweep")
+    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "garbage collection")
     watcher = book(layout, clock)
     for _ in range(6):
         with pytest.raises(RepositoryBusy):
@@ -149,7 +149,7 @@ def test_a_lease_that_shows_signs_of_life_is_never_taken_over(layout: Layout, cl
 
 
 def test_no_jump_of_the_wall_clock_matters(layout: Layout, clock: TurnableClock) -> None:
-    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "sweep")
+    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "garbage collection")
     watcher = book(layout, clock)
     for jump in (timedelta(days=400), timedelta(days=-4000)):
         clock.wall += jump

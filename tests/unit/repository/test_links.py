@@ -20,7 +20,7 @@ from app.domain.ids import PointId
 from app.domain.messages import details_of
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository, RepositoryReport
-from app.repository.errors import LinkRefused, PointDamaged, RepositoryBusy, SweepUnsafe
+from app.repository.errors import GarbageCollectionUnsafe, LinkRefused, PointDamaged, RepositoryBusy
 from app.repository.files import is_link
 from app.repository.layout import Layout
 from app.repository.leases import LeaseKind, Leases
@@ -28,11 +28,11 @@ from app.repository.values import MIB
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
+    collect_garbage,
     open_repository,
     point_draft,
     random_bytes,
     read_back,
-    sweep,
 )
 
 CONTENT = random_bytes(3 * MIB)
@@ -90,7 +90,7 @@ def test_a_link_that_comes_while_the_repository_is_open_is_refused_too(tmp_path:
         doings: list[Callable[[], object]] = [
             lambda: back_up(repository, MemoryDisk(random_bytes(MIB, 9)), number=1),
             lambda: repository.delete_point(point.id),
-            lambda: sweep(repository),
+            lambda: collect_garbage(repository),
             lambda: verify(repository),
         ]
         for do in doings:
@@ -106,7 +106,7 @@ def test_a_root_that_is_a_link_is_fine(tmp_path: Path) -> None:
         (point,) = repository.points().points
         assert read_back(repository, point.id) == CONTENT
         back_up(repository, MemoryDisk(CONTENT), number=1)
-        sweep(repository)
+        collect_garbage(repository)
 
 
 def test_packs_behind_a_link_are_not_read_and_verification_names_the_link(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_packs_behind_a_link_are_not_read_and_verification_names_the_link(tmp_pa
         with pytest.raises(OperationalError):
             read_back(repository, point.id)
         with pytest.raises(LinkRefused):
-            sweep(repository)
+            collect_garbage(repository)
         with suppress(LinkRefused):  # the names of packs are random: one in 256 would go there
             assert back_up(repository, MemoryDisk(CONTENT), number=1).stored_bytes > 0
     assert picture(tmp_path / "outside") == before
@@ -167,8 +167,8 @@ def test_a_chain_or_point_that_is_a_link_is_a_damaged_point(tmp_path: Path, deep
         assert "a link is in its place" in str(damaged.detail)
         with pytest.raises(PointDamaged, match="a link"):
             repository.open_point(point.id)
-        with pytest.raises(SweepUnsafe, match="a link"):
-            sweep(repository)
+        with pytest.raises(GarbageCollectionUnsafe, match="a link"):
+            collect_garbage(repository)
         if deep == 0:
             with pytest.raises(LinkRefused):
                 repository.delete_point(point.id)
@@ -177,7 +177,7 @@ def test_a_chain_or_point_that_is_a_link_is_a_damaged_point(tmp_path: Path, deep
         else:
             repository.delete_point(point.id)
             assert repository.deleted_points()[0].point is None
-            sweep(repository)
+            collect_garbage(repository)
             assert not is_link(place)
     assert picture(tmp_path / "outside") == before, "the link went, not what it shows"
 
@@ -204,7 +204,7 @@ def test_the_trash_follows_no_link(tmp_path: Path) -> None:
         displace(chain, tmp_path / "outside")
         before = picture(tmp_path / "outside")
         with pytest.raises(LinkRefused):
-            sweep(repository)
+            collect_garbage(repository)
         again = back_up(repository, MemoryDisk(CONTENT), number=1)
         with pytest.raises(LinkRefused):
             repository.delete_point(again.id)
@@ -228,7 +228,7 @@ def test_staging_that_a_dead_process_seems_to_have_left_is_no_way_out(tmp_path: 
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT), number=1)
         assert read_back(repository, point.id) == CONTENT
-        sweep(repository)
+        collect_garbage(repository)
     assert picture(outside) == before
     assert list(staging.iterdir()) == []
 
@@ -276,7 +276,7 @@ def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_hangs_nobody(tmp_
 def verify_beside(repository: Repository, lease: Path) -> RepositoryReport:
     """Verify once a strange lease, which counts as exclusive, is away."""
     with pytest.raises(RepositoryBusy):
-        sweep(repository)
+        collect_garbage(repository)
     lease.unlink()
     return verify(repository)
 

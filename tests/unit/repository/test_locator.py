@@ -225,7 +225,7 @@ def test_a_locator_that_is_behind_catches_up(tmp_path: Path) -> None:
         assert back_up(other, MemoryDisk(CONTENT[::-1]), number=2).stored_bytes == 0
 
 
-def test_what_a_sweep_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> None:
+def test_what_a_garbage_collection_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> None:
     with open_repository(tmp_path) as one, open_repository(tmp_path, local="elsewhere") as other:
         disk = MemoryDisk(CONTENT)
         with other.begin_point(point_draft(1)) as writer:
@@ -241,8 +241,8 @@ def test_what_a_sweep_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> N
             points.append(writer.commit())
         points += [back_up(each, disk, number=number) for number, each in enumerate((one, other), 2)]
         assert all(point.stored_bytes == 0 for point in points[2:])
-        for sweeper in (one, other):
-            sweeper.maintenance.sweep(progress=Progress(), cancel=CancelToken())
+        for collecting in (one, other):
+            collecting.maintenance.collect_garbage(progress=Progress(), cancel=CancelToken())
             for repository in (one, other):
                 assert all(read_back(repository, point.id) == CONTENT for point in points)
 

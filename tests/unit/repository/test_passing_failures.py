@@ -16,13 +16,13 @@ from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.core.progress import Progress
 from app.domain.errors import OperationalError
-from app.repository import Repository, RepositoryReport, SweepPolicy
+from app.repository import GarbageCollectionPolicy, Repository, RepositoryReport
 from app.repository.errors import DataDamaged
 from app.repository.values import MIB
 from tests.support.crash_cases import HastyClock
 from tests.support.failing_storage import AtStep, FailingStorage
-from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, random_bytes, read_back, sweep
-from tests.unit.repository.test_sweep import damage_record
+from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, collect_garbage, random_bytes, read_back
+from tests.unit.repository.test_garbage_collection import damage_record
 
 CONTENT = random_bytes(2 * MIB, 3)
 _READS = ("read", "pread", "preadv")
@@ -242,7 +242,7 @@ def test_a_verification_that_is_refused_for_a_moment_makes_nobody_forget_whole_c
             assert {one.point for one in report.points} == {point.id}
 
 
-def test_a_sweep_after_a_refused_one_still_has_everything(tmp_path: Path) -> None:
+def test_a_garbage_collection_after_a_refused_one_still_has_everything(tmp_path: Path) -> None:
     folder = tmp_path / "pattern"
     with opened(folder) as repository:
         disk = MemoryDisk(CONTENT)
@@ -250,13 +250,13 @@ def test_a_sweep_after_a_refused_one_still_has_everything(tmp_path: Path) -> Non
         disk.content[: len(CONTENT) // 2] = random_bytes(len(CONTENT) // 2, 12)
         back_up(repository, disk, number=1)
         repository.delete_point(first.id)
-    policy = SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
+    policy = GarbageCollectionPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
     for number in range(1, 120, 5):
         copied = copy_of(tmp_path, f"s{number}")
         strike(
             copied,
             refuse_reading(lambda count, a=number: a <= count < a + 2, errno.EIO),  # type: ignore[misc]
-            lambda repository: sweep(repository, policy),
+            lambda repository: collect_garbage(repository, policy),
         )
         with opened(copied) as repository:
             (point,) = repository.points().points

@@ -17,11 +17,11 @@ from tests.support.small_mounts import fill, mounted, read_only
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
+    collect_garbage,
     open_repository,
     point_draft,
     random_bytes,
     read_back,
-    sweep,
 )
 
 CONTENT = random_bytes(3 * MIB)
@@ -128,7 +128,7 @@ def test_on_a_full_standby_points_are_deleted_and_their_space_comes_back(place: 
         fill(place / "standby")
         repository.delete_point(gone.id)
         assert [one.id for one in repository.deleted_points()] == [gone.id]
-        report = sweep(repository)
+        report = collect_garbage(repository)
         assert report.purged_points == (gone.id,)
         assert free_bytes(place) > 4 * MIB
         assert read_back(repository, kept.id) == CONTENT
@@ -153,5 +153,5 @@ def test_a_repository_made_earlier_gets_its_reserve_and_an_empty_one_has_none(tm
         assert reserve.stat().st_size == RESERVE_BYTES
         repository.delete_point(point.id)
         assert reserve.exists(), "its space is still to be freed"
-        sweep(repository)
+        collect_garbage(repository)
         assert not reserve.exists()

@@ -23,7 +23,7 @@ from tests.unit.repository.helpers import (
     read_back,
     text_bytes,
 )
-from tests.unit.repository.test_sweep import damage_record
+from tests.unit.repository.test_garbage_collection import damage_record
 
 CONTENT = random_bytes(900 * KIB, 1) + text_bytes(700 * KIB) + random_bytes(MIB, 2)
 

@@ -21,7 +21,7 @@ from app.domain.moments import has_age
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
 from app.repository.configuration import read_repository_file
-from app.repository.errors import SweepUnsafe, WrittenByNewer
+from app.repository.errors import GarbageCollectionUnsafe, WrittenByNewer
 from app.repository.files import make_directory, storage_error, storage_errors
 from app.repository.keys import newer_key_files
 from app.repository.leases import Lease, newer_leases
@@ -32,11 +32,11 @@ from app.repository.reasons import DELETED_POINT, INDEX_PAGE, POINT, UNREADABLE_
 from app.repository.records import EncodedRecord, RecordDamaged, RecordKind
 from app.repository.store import RecordLost, list_packs
 from app.repository.trash import Trash, TrashedPoint
-from app.repository.waiting import Courtesy, WayGiven
+from app.repository.waiting import WaitingWatch, YieldedToWaiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepPolicy:
+class GarbageCollectionPolicy:
     """What a sweep may do."""
 
     grace: timedelta = timedelta(days=7)
@@ -67,7 +67,7 @@ class PackRewrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepPlan:
+class GarbageCollectionPlan:
     """What a sweep would do now."""
 
     purged: tuple[TrashedPoint, ...]
@@ -91,7 +91,7 @@ class SweepPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepReport:
+class GarbageCollectionReport:
     """What a sweep did."""
 
     purged_points: tuple[PointId, ...]
@@ -116,11 +116,16 @@ class _PackState:
         return sum(entry.length_bytes for entry in self.live)
 
 
-class Sweeper:
+class GarbageCollector:
     """Plans and executes. Use once. Thread: one."""
 
     def __init__(
-        self, parts: RepositoryParts, trash: Trash, policy: SweepPolicy, now: datetime, cancel: CancelToken
+        self,
+        parts: RepositoryParts,
+        trash: Trash,
+        policy: GarbageCollectionPolicy,
+        now: datetime,
+        cancel: CancelToken,
     ) -> None:
         self._parts = parts
         self._trash = trash
@@ -130,26 +135,26 @@ class Sweeper:
         self._check: Callable[[], None] = cancel.check
         self._decoder = parts.decoder()
 
-    def plan(self) -> SweepPlan:
+    def plan(self) -> GarbageCollectionPlan:
         """Find out what a sweep would do. Needs no exclusive lease; backups may go on meanwhile.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read.
+            GarbageCollectionUnsafe: a point or an index page cannot be read.
             StandbyUnavailable: the standby is gone.
             TaskCancelled: cancelled.
         """
         return self._plan()[0]
 
-    def _plan(self) -> tuple[SweepPlan, dict[str, _PackState]]:
+    def _plan(self) -> tuple[GarbageCollectionPlan, dict[str, _PackState]]:
         self._refuse_newer()
         purged, disks = self._roots()
         try:
             reached = Marker(self._parts, self._check).mark(disks)
         except UnreadablePage as error:
-            raise SweepUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
+            raise GarbageCollectionUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
         states = self._states(reached)
         deleted = tuple((one.pack_id, one.size_bytes) for one in states.values() if not one.live)
-        plan = SweepPlan(
+        plan = GarbageCollectionPlan(
             purged=tuple(purged),
             deleted_packs=deleted,
             rewritten_packs=tuple(self._rewrites(list(states.values()))),
@@ -179,7 +184,9 @@ class Sweeper:
         for newer in (one for one in listing.damaged if one.newer):
             raise WrittenByNewer(what=POINT.fill(point=newer.id))
         if listing.damaged:
-            raise SweepUnsafe(what=POINT.fill(point=listing.damaged[0].id), detail=listing.damaged[0].detail)
+            raise GarbageCollectionUnsafe(
+                what=POINT.fill(point=listing.damaged[0].id), detail=listing.damaged[0].detail
+            )
         disks = [disk for point in listing.points for disk in point.disks]
         purged: list[TrashedPoint] = []
         for entry in self._trash.entries():
@@ -188,7 +195,9 @@ class Sweeper:
             if not self._policy.keep_deleted and has_age(entry.deleted_at, self._policy.grace, self._now):
                 purged.append(entry)
             elif entry.point is None:
-                raise SweepUnsafe(what=DELETED_POINT.fill(point=entry.id), detail=UNREADABLE_DESCRIPTION)
+                raise GarbageCollectionUnsafe(
+                    what=DELETED_POINT.fill(point=entry.id), detail=UNREADABLE_DESCRIPTION
+                )
             else:
                 disks += entry.point.disks
         return purged, disks
@@ -253,21 +262,21 @@ class Sweeper:
         progress: Progress,
         bytes_per_s: int | None = None,
         time_limit_s: float | None = None,
-    ) -> SweepReport:
+    ) -> GarbageCollectionReport:
         """Do what a plan made now says; the lease is exclusive.
 
         ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends the sweep early, between packs,
         and so does somebody who waits for the repository.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
+            GarbageCollectionUnsafe: a point or an index page cannot be read; nothing was deleted.
             LeaseLost: another process took this one for dead; what was done stays done.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
         """
         started = time.monotonic()
-        self._check = Courtesy(self._parts.layout, self._cancel, self._parts.leftovers).check
-        run = _SweepRun(self._parts, lease, progress, self._cancel, bytes_per_s)
+        self._check = WaitingWatch(self._parts.layout, self._cancel, self._parts.leftovers).check
+        run = _CollectionRun(self._parts, lease, progress, self._cancel, bytes_per_s)
         try:
             if not self._policy.keep_deleted:
                 self._trash.date_anew(self._now)
@@ -286,11 +295,11 @@ class Sweeper:
                     if not run.freed_bytes and any(one.reason is RewriteReason.GARBAGE for one in batch):
                         raise
                     break  # joining small packs can wait, and what was freed so far is free
-        except WayGiven:
+        except YieldedToWaiting:
             finished = False
         return run.report(finished=finished)
 
-    def _delete(self, plan: SweepPlan, run: "_SweepRun") -> None:
+    def _delete(self, plan: GarbageCollectionPlan, run: "_CollectionRun") -> None:
         scratch = self._parts.layout.staging / run.lease.id
         with storage_errors(self._parts.layout.root):
             make_directory(scratch)
@@ -323,7 +332,7 @@ def _batches(rewrites: Sequence[PackRewrite], batch_bytes: int) -> list[list[Pac
     return [batch for batch in batches if batch]
 
 
-class _SweepRun:
+class _CollectionRun:
     """The effects of one sweep."""
 
     def __init__(
@@ -399,9 +408,9 @@ class _SweepRun:
                 self._cancel.wait(len(record) / self._bytes_per_s)
         return whole
 
-    def report(self, *, finished: bool) -> SweepReport:
+    def report(self, *, finished: bool) -> GarbageCollectionReport:
         """Tell what was done."""
-        return SweepReport(
+        return GarbageCollectionReport(
             purged_points=tuple(self.purged),
             deleted_packs=self.deleted,
             rewritten_packs=self.rewritten,
