@@ -165,7 +165,7 @@ class Entry:
     value: str
 
 
-_FIELDS = {one.name: one for one in fields(Settings)}
+_FIELDS = {item.name: item for item in fields(Settings)}
 KEYS: tuple[str, ...] = tuple(_FIELDS)
 """All keys, in the order of the shipped file."""
 

@@ -240,7 +240,7 @@ def _errors_of(rule: RuleId | None, vm: VmId | None) -> list[sa.ColumnElement[bo
 
 def _sums(subject: sa.ColumnElement[bool]) -> sa.Select[Any]:
     columns = [day_figures.c[name] for name in ("succeeded", "failed", "read_bytes", "stored_bytes")]
-    return sa.select(*(sa.func.coalesce(sa.func.sum(one), 0).label(one.name) for one in columns)).where(
+    return sa.select(*(sa.func.coalesce(sa.func.sum(column), 0).label(column.name) for column in columns)).where(
         day_figures.c.subject_id.in_(sa.select(subjects.c.id).where(subject))
     )
 

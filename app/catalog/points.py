@@ -75,7 +75,7 @@ class PointStore:
         fresh = _counted(connection, here, self._database.unreadable)
 
         def changed(known: _Tallies) -> _Tallies:
-            others = {key: one for key, one in known.items() if (one.rule_name, one.vm) != (rule_name, vm)}
+            others = {key: tally for key, tally in known.items() if (tally.rule_name, tally.vm) != (rule_name, vm)}
             return others | fresh
 
         self._tallies.change(changed)
@@ -106,9 +106,9 @@ class PointStore:
             rule_name: only those of rules of this name.
         """
         return tuple(
-            one
-            for one in self._all_tallies().values()
-            if standby in (None, one.standby) and rule_name in (None, one.rule_name)
+            tally
+            for tally in self._all_tallies().values()
+            if standby in (None, tally.standby) and rule_name in (None, tally.rule_name)
         )
 
     def _all_tallies(self) -> _Tallies:
@@ -121,14 +121,14 @@ class PointStore:
     def newest(self) -> dict[tuple[str, VmId], datetime]:
         """Return the moment of the newest point of each VM in each rule, by the rule's name."""
         found: dict[tuple[str, VmId], datetime] = {}
-        for one in self._all_tallies().values():
-            key = (one.rule_name, one.vm)
-            found[key] = max(one.newest, found.get(key, one.newest))
+        for tally in self._all_tallies().values():
+            key = (tally.rule_name, tally.vm)
+            found[key] = max(tally.newest, found.get(key, tally.newest))
         return found
 
     def count(self) -> int:
         """Return how many points are known."""
-        return sum(one.count for one in self._all_tallies().values())
+        return sum(tally.count for tally in self._all_tallies().values())
 
     def named(self, words: Collection[str], limit: int) -> tuple[KnownPoint, ...]:
         """Return the newest points in whose key, VM or rule every word occurs."""

@@ -255,14 +255,14 @@ def _insert_vms(
     rows = [
         {
             "rule_id": rule,
-            "vm": one.vm,
+            "vm": vm.vm,
             "platform_id": platform,
             "position": position + number,
-            "name": one.name,
-            "is_started": one.is_started,
-            **{name: getattr(one, name) for name in _IDENTITY},
+            "name": vm.name,
+            "is_started": vm.is_started,
+            **{name: getattr(vm, name) for name in _IDENTITY},
         }
-        for number, one in enumerate(vms)
+        for number, vm in enumerate(vms)
     ]
     if rows:
         connection.execute(sa.insert(rule_vms), rows)

@@ -149,7 +149,7 @@ class CatalogGuard:
     def _has_traces(self) -> bool:
         if self._birth_note.exists():
             return False
-        return self.file.exists() and any(self.file.with_name(one).exists() for one in _TRACES)
+        return self.file.exists() and any(self.file.with_name(name).exists() for name in _TRACES)
 
     # --- what can be done about it -----------------------------------------------------------------------------
 
@@ -176,7 +176,7 @@ class CatalogGuard:
             raise CatalogUnavailable(location=self.file, detail=reason_of(error)) from error
 
     def _restore(self) -> None:
-        copy = next((one for one in self.copies() if _is_whole(one)), None)
+        copy = next((kept for kept in self.copies() if _is_whole(kept)), None)
         if copy is None:
             raise NoCatalogCopy(folder=self._copies)
         _remove_leftovers(self.file, _RESTORED)
@@ -203,7 +203,7 @@ class CatalogGuard:
         latest = f"catalog-{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}.db"
         try:
             return sorted(
-                self._copies.glob("catalog-*.db"), key=lambda one: (one.name <= latest, one.name), reverse=True
+                self._copies.glob("catalog-*.db"), key=lambda copy: (copy.name <= latest, copy.name), reverse=True
             )
         except OSError:
             return []

@@ -70,13 +70,13 @@ class Overview:
             stops=self.stops,
             standbys=[
                 StandbyCondition(
-                    name=one.name,
-                    reachable=one.reachable,
-                    is_locked=one.locked,
-                    total_bytes=one.total_bytes,
-                    free_bytes=one.free_bytes,
+                    name=standby.name,
+                    reachable=standby.reachable,
+                    is_locked=standby.locked,
+                    total_bytes=standby.total_bytes,
+                    free_bytes=standby.free_bytes,
                 )
-                for one in self.standbys
+                for standby in self.standbys
             ],
         )
 

@@ -37,7 +37,7 @@ def assure_utf8() -> None:
             with suppress(OSError, ValueError):
                 stream.flush()
     with suppress(OSError):  # the interpreter cannot be started a second time: the caller finds out
-        os.execv(sys.executable, [utf8_bytes(one) for one in arguments])  # noqa: S606 - our own program
+        os.execv(sys.executable, [utf8_bytes(argument) for argument in arguments])  # noqa: S606 - our own program
 
 
 def utf8_bytes(argument: str) -> bytes:
@@ -65,7 +65,7 @@ def use_utf8_streams() -> None:
 def first_not_utf8(texts: Iterable[str]) -> str | None:
     """Return the first text with bytes that are not UTF-8, in a form that can be shown; None without one."""
     for text in texts:
-        if any("\ud800" <= one <= "\udfff" for one in text):
+        if any("\ud800" <= character <= "\udfff" for character in text):
             return text.encode("utf-8", "backslashreplace").decode("ascii", "backslashreplace")
     return None
 

@@ -119,7 +119,7 @@ def is_local(host: str) -> bool:
     if _is_ip(literal):
         return is_private(literal)
     name = host.lower().rstrip(".")
-    return "." not in name or any(name.endswith(f".{one}") for one in _LOCAL_NAMES)
+    return "." not in name or any(name.endswith(f".{local}") for local in _LOCAL_NAMES)
 
 
 def is_private(address: str) -> bool:

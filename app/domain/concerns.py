@@ -114,12 +114,14 @@ def concerns(
     for standby in standbys:
         found += _of_standby(standby)
     found += [
-        Concern(kind=ConcernKind.STOPPED, count=one.stopped_count, name=one.name, rule=one.rule, of=one.vm_count)
-        for one in stops
-        if one.stopped_count > 0
+        Concern(
+            kind=ConcernKind.STOPPED, count=stop.stopped_count, name=stop.name, rule=stop.rule, of=stop.vm_count
+        )
+        for stop in stops
+        if stop.stopped_count > 0
     ]
     order = list(ConcernKind)
-    return tuple(sorted(found, key=lambda one: order.index(one.kind)))
+    return tuple(sorted(found, key=lambda concern: order.index(concern.kind)))
 
 
 def _of_platform(platform: PlatformCoverage) -> list[Concern]:

@@ -184,7 +184,7 @@ def locate(recorded: RecordedVm, inventory: Iterable[PresentVm], platform: Platf
     unsure = [(vm, found) for vm, found in known if _verdict(found) is Verdict.UNSURE]
     if same:
         vm, agreement = same[0]
-        rivals = [one for one, found in (*moved, *unsure) if _resembles_more(found, agreement)]
+        rivals = [rival for rival, found in (*moved, *unsure) if _resembles_more(found, agreement)]
         if rivals:
             return _unsure(vm, *rivals)
         return Located(verdict=Verdict.SAME, vm=vm.summary, is_proven=_is_proof(agreement))
@@ -228,7 +228,7 @@ def uncovered_disks(point: RestorePoint, vm: VmDetails) -> tuple[VirtualDisk, ..
     by_uuid = bool(known) and not all_are_new
     left = list(point.disks)
     lacking = set()
-    for disk in sorted(vm.disks, key=lambda one: not _is_in_its_place(point, one)):
+    for disk in sorted(vm.disks, key=lambda disk: not _is_in_its_place(point, disk)):
         held = None if disk.unsupported_reason is not None else _held(disk, left, by_uuid=by_uuid)
         if held is None:
             lacking.add(disk.key)
@@ -246,9 +246,16 @@ def _is_in_its_place(point: RestorePoint, disk: VirtualDisk) -> bool:
 def _held(disk: VirtualDisk, saved: Sequence[PointDisk], *, by_uuid: bool) -> PointDisk | None:
     """Return the one of some disks of a point that a disk of a VM is."""
     if disk.uuid and by_uuid:
-        same = [one for one in saved if same_uuid(one.uuid, disk.uuid)]
-        return next((one for one in same if one.key == disk.key), same[0] if same else None)
-    return next((one for one in saved if one.key == disk.key and one.capacity_bytes <= disk.capacity_bytes), None)
+        same = [candidate for candidate in saved if same_uuid(candidate.uuid, disk.uuid)]
+        return next((candidate for candidate in same if candidate.key == disk.key), same[0] if same else None)
+    return next(
+        (
+            candidate
+            for candidate in saved
+            if candidate.key == disk.key and candidate.capacity_bytes <= disk.capacity_bytes
+        ),
+        None,
+    )
 
 
 # --- one pair ----------------------------------------------------------------------------------------------------
@@ -294,7 +301,7 @@ def _with_another_uuid(found: _Agreement) -> Verdict:
 
 def _without_uuid(found: _Agreement) -> Verdict:
     """Judge a VM of which one side does not know the UUID."""
-    known = [one for one in (found.disks, found.bios_uuid) if one is not None]
+    known = [agrees for agrees in (found.disks, found.bios_uuid) if agrees is not None]
     if found.id and found.name and known and all(known):
         return Verdict.SAME
     if found.id and (found.name or not known or any(known)):
@@ -323,7 +330,7 @@ def _unsure(*vms: PresentVm) -> Located:
 def _overlap(recorded: frozenset[str], found: frozenset[str] | None) -> bool | None:
     if not recorded or not found:
         return None
-    return not {one.lower() for one in recorded}.isdisjoint(one.lower() for one in found)
+    return not {value.lower() for value in recorded}.isdisjoint(value.lower() for value in found)
 
 
 def _uuids_of(disks: Iterable[VirtualDisk]) -> frozenset[str]:

@@ -120,7 +120,7 @@ def _email_problems(email: EmailSettings) -> Iterator[tuple[str, MessageKind]]:
 
 def _is_address(text: str) -> bool:
     name, at, domain = text.rpartition("@")
-    if not (name and at and domain) or not text.isprintable() or any(one in " ,;<>" for one in text):
+    if not (name and at and domain) or not text.isprintable() or any(character in " ,;<>" for character in text):
         return False
     return not _host_problem(domain)
 

@@ -22,7 +22,11 @@ def has_form_of_recovery_key(text: str) -> bool:
 def significant(text: str) -> str:
     """Return the letters and digits of a text, in their plain forms."""
     plain = unicodedata.normalize("NFKD", text)
-    return "".join(_digit(one) for one in plain if unicodedata.category(one) in _SIGNIFICANT and one != _DASH_LIKE)
+    return "".join(
+        _digit(character)
+        for character in plain
+        if unicodedata.category(character) in _SIGNIFICANT and character != _DASH_LIKE
+    )
 
 
 def _digit(character: str) -> str:
@@ -33,7 +37,9 @@ def _digit(character: str) -> str:
 
 def choices(typed: str) -> list[str]:
     """Return for each character the letters that it can stand for."""
-    return [_MISREAD.get(one) or (one.upper() if one.isascii() else one) for one in typed]
+    return [
+        _MISREAD.get(character) or (character.upper() if character.isascii() else character) for character in typed
+    ]
 
 
 def is_plausible(typed: str) -> bool:

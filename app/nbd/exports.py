@@ -72,7 +72,7 @@ class Export:
         holes = [
             Range(extent, is_hole=True) for extent in intersect(complement(self._data, self.capacity_bytes), part)
         ]
-        return sorted([*data, *holes], key=lambda one: one.extent.start)
+        return sorted([*data, *holes], key=lambda block: block.extent.start)
 
     @contextmanager
     def connected(self) -> Iterator[None]:

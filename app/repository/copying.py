@@ -110,7 +110,7 @@ class DiskCopy:
 
     def _batches(self, plan: Iterable[tuple[int, list[Extent]]]) -> Iterator[list[_Chunk]]:
         chunks = iter(plan)
-        while batch := [_Chunk(*one, self._free.pop()) for one in islice(chunks, self._batch_chunks)]:
+        while batch := [_Chunk(*chunk, self._free.pop()) for chunk in islice(chunks, self._batch_chunks)]:
             self._cancel.check()
             yield batch
 

@@ -82,12 +82,12 @@ class GarbageCollectionPlan:
     def freed_bytes(self) -> int:
         """Bytes that the sweep gives back."""
         deleted = sum(size for _, size in self.deleted_packs)
-        return deleted + sum(one.size_bytes - one.live_bytes for one in self.rewritten_packs)
+        return deleted + sum(pack.size_bytes - pack.live_bytes for pack in self.rewritten_packs)
 
     @property
     def copied_bytes(self) -> int:
         """Bytes that the sweep copies to get there."""
-        return sum(one.live_bytes for one in self.rewritten_packs)
+        return sum(pack.live_bytes for pack in self.rewritten_packs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,13 +153,13 @@ class GarbageCollector:
         except UnreadablePage as error:
             raise GarbageCollectionUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
         states = self._states(reached)
-        deleted = tuple((one.pack_id, one.size_bytes) for one in states.values() if not one.live)
+        deleted = tuple((state.pack_id, state.size_bytes) for state in states.values() if not state.live)
         plan = GarbageCollectionPlan(
             purged=tuple(purged),
             deleted_packs=deleted,
             rewritten_packs=tuple(self._rewrites(list(states.values()))),
-            total_bytes=sum(one.size_bytes for one in states.values()),
-            live_bytes=sum(one.live_bytes for one in states.values()),
+            total_bytes=sum(state.size_bytes for state in states.values()),
+            live_bytes=sum(state.live_bytes for state in states.values()),
         )
         return plan, states
 
@@ -290,9 +290,9 @@ class GarbageCollector:
                     finished = False
                     break
                 try:
-                    run.rewrite([states[one.pack_id] for one in batch])
+                    run.rewrite([states[rewrite.pack_id] for rewrite in batch])
                 except StandbyFull:
-                    if not run.freed_bytes and any(one.reason is RewriteReason.GARBAGE for one in batch):
+                    if not run.freed_bytes and any(rewrite.reason is RewriteReason.GARBAGE for rewrite in batch):
                         raise
                     break  # joining small packs can wait, and what was freed so far is free
         except YieldedToWaiting:
@@ -323,12 +323,12 @@ def _batches(rewrites: Sequence[PackRewrite], batch_bytes: int) -> list[list[Pac
     """Group rewrites so that each group fills about one new pack: then the old ones can go."""
     batches: list[list[PackRewrite]] = [[]]
     filled = 0
-    for one in rewrites:
-        if filled and filled + one.live_bytes > batch_bytes:
+    for rewrite in rewrites:
+        if filled and filled + rewrite.live_bytes > batch_bytes:
             batches.append([])
             filled = 0
-        batches[-1].append(one)
-        filled += one.live_bytes
+        batches[-1].append(rewrite)
+        filled += rewrite.live_bytes
     return [batch for batch in batches if batch]
 
 

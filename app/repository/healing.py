@@ -123,7 +123,7 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
     done: list[str] = []
     rescued = 0
     try:
-        for pack_id in (one for one in packs if one in present):
+        for pack_id in (pack_id for pack_id in packs if pack_id in present):
             found = _PackCheck(parts, pack_id, staging, cancel).run()
             if found is None:
                 continue

@@ -297,7 +297,7 @@ def _seals_for(file: KeyFile, key: Passphrase | RecoveryKey | Seals) -> Iterator
     """Yield what could have wrapped the master key in a file."""
     salt = bytes.fromhex(file.salt)
     if isinstance(key, Seals):
-        yield from (one for one in key.all if (one.kind, one.salt) == (file.kind, salt))
+        yield from (seal for seal in key.all if (seal.kind, seal.salt) == (file.kind, salt))
     elif isinstance(key, Passphrase):
         if file.kind == PASSPHRASE and file.scrypt is not None and file.scrypt.is_bearable():
             yield Seal.of_passphrase(key.text, salt, file.scrypt)

@@ -199,7 +199,7 @@ def _marked(text: str, whole: str, longest_bytes: int) -> str:
 
 
 def _shortened(text: str, longest_bytes: int) -> str:
-    safe = "".join(one if _is_safe_character(one) else "-" for one in composed(text))
+    safe = "".join(character if _is_safe_character(character) else "-" for character in composed(text))
     return safe.encode("utf-8", "ignore")[: longest_bytes - 9].decode("utf-8", "ignore").strip(". ")
 
 

@@ -169,11 +169,11 @@ class Maintenance:
                 listing.points, resume_after=resume_after, time_limit_s=time_limit_s
             )
         unreadable = tuple(
-            Damage(kind=DamageKind.FILE, what=f"points/{one.id}/point.json", detail=one.detail)
-            for one in listing.damaged
-            if not one.newer
+            Damage(kind=DamageKind.FILE, what=f"points/{point.id}/point.json", detail=point.detail)
+            for point in listing.damaged
+            if not point.newer
         )
-        newer = tuple(f"point {one.id}" for one in listing.damaged if one.newer)
+        newer = tuple(f"point {point.id}" for point in listing.damaged if point.newer)
         return replace(report, damage=unreadable + report.damage, newer=newer + report.newer)
 
     def repair(self, damaged_packs: Sequence[str], *, cancel: CancelToken, wait_s: float = 10.0) -> RepairReport:

@@ -128,8 +128,8 @@ class DiskPipeline:
                 except BaseException:
                     self._stop.set()
                     raise
-            for one in running:
-                one.result()
+            for future in running:
+                future.result()
         finally:
             close = getattr(source, "close", None)
             if close is not None:

@@ -195,7 +195,7 @@ def restore_point(file: PointFile, found_as: PointId | None = None) -> RestorePo
         raise ValueError("its time has no zone")
     if len(file.disks) > _MOST_DISKS or len({disk.key for disk in file.disks}) != len(file.disks):
         raise ValueError("its list of disks is impossible")
-    if not all(is_readable_name(one.name) for one in (*file.files, *file.changes)):
+    if not all(is_readable_name(stored.name) for stored in (*file.files, *file.changes)):
         raise ValueError("one of its files has an unsafe name")
     if not 0 <= file.sequence <= _LARGEST_SEQUENCE:
         raise ValueError("its sequence is impossible")
@@ -222,7 +222,7 @@ def restore_point(file: PointFile, found_as: PointId | None = None) -> RestorePo
             platform_uuid=facts.platform_uuid,
         ),
         disks=tuple(_restore_disk(disk) for disk in file.disks),
-        configuration_files=tuple(one.name for one in file.files),
+        configuration_files=tuple(file.name for file in file.files),
         consistent=file.consistent,
         tool_version=file.tool_version,
         sequence=file.sequence,
@@ -278,7 +278,7 @@ def spellings(chain: str) -> list[str]:
     """Return how a chain may be spelled that a file system folded: as it stands, and in the usual cases."""
     rule, separator, rest = chain.partition("_BAK_")
     rules = (rule, rule.lower(), rule.upper(), rule.capitalize(), rule.title(), rule.swapcase())
-    return list(dict.fromkeys([chain, *(composed(f"{one}{separator}{rest}") for one in rules)]))
+    return list(dict.fromkeys([chain, *(composed(f"{rule}{separator}{rest}") for rule in rules)]))
 
 
 class StoredPoints:
@@ -344,7 +344,7 @@ class StoredPoints:
                 damaged.append(DamagedPoint(id=point, chain=chain, detail=error.params["detail"]))
             except PointMissing:  # deleted by somebody else in this moment
                 continue
-        points.sort(key=lambda one: one.order, reverse=True)
+        points.sort(key=lambda point: point.order, reverse=True)
         return PointListing(points=tuple(points), damaged=tuple(damaged))
 
     def next_sequence(self, chain: str) -> int:
@@ -353,7 +353,7 @@ class StoredPoints:
         Raises:
             StandbyUnavailable: the standby cannot be read.
         """
-        highest = max((one.sequence for one in self.list_chain(chain).points), default=0)
+        highest = max((point.sequence for point in self.list_chain(chain).points), default=0)
         with storage_errors(self._layout.root):
             trash = self._layout.trash / chain
             deleted = list(trash.iterdir()) if trash.is_dir() and not is_link(trash) else []
@@ -445,7 +445,7 @@ class StoredPoints:
             PointDamaged: the file is not what was stored.
             StandbyUnavailable: the standby cannot be read.
         """
-        stored = next((one for one in self.load_file(point).files if one.name == name), None)
+        stored = next((file for file in self.load_file(point).files if file.name == name), None)
         if stored is None:
             raise KeyError(name)
         return self._content(point, FILES_NAME, stored)
@@ -460,7 +460,7 @@ class StoredPoints:
             StandbyUnavailable: the standby cannot be read.
         """
         name = f"{disk_key}.json"
-        stored = next((one for one in self.load_file(point).changes if one.name == name), None)
+        stored = next((change for change in self.load_file(point).changes if change.name == name), None)
         if stored is None:
             raise KeyError(disk_key)
         try:

@@ -158,7 +158,7 @@ class Scrubber:
         scratch = memoryview(bytearray(min(longest, LONGEST_RECORD_BYTES)))
         path = self._parts.layout.pack(result.pack_id)
         with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-            for entry in sorted(entries, key=lambda one: one.offset):
+            for entry in sorted(entries, key=lambda entry: entry.offset):
                 self._cancel.check()
                 file.seek(entry.offset)
                 done = file.readinto(scratch[: entry.length_bytes])
@@ -173,7 +173,7 @@ class Scrubber:
                     result.problems.append(PACK_CHANGED.fill(details=f"unknown bytes at {end}"))
                 end = entry.offset + entry.length_bytes
                 self._progress.advance(done_bytes=entry.length_bytes, read_bytes=entry.length_bytes)
-        self._progress.advance(done_bytes=max(0, result.size_bytes - sum(one.length_bytes for one in entries)))
+        self._progress.advance(done_bytes=max(0, result.size_bytes - sum(entry.length_bytes for entry in entries)))
 
     def _file_damage(self) -> list[Damage]:
         """Check the small files that are not in packs and not in points."""

@@ -95,12 +95,12 @@ class Seals:
         """Return these seals with another one: in place of the passphrase's, or beside those of recovery keys."""
         if seal.kind == PASSPHRASE:
             return replace(self, passphrase=seal)
-        others = [one for one in self.recovery if one.salt != seal.salt]
+        others = [other for other in self.recovery if other.salt != seal.salt]
         return replace(self, recovery=(*others, seal)[-MOST_RECOVERY_SEALS:])
 
     def encode(self) -> str:
         """Return the seals as a secret store keeps them."""
-        return msgspec.json.encode([_SealFile.of(one) for one in self.all]).decode()
+        return msgspec.json.encode([_SealFile.of(seal) for seal in self.all]).decode()
 
     @classmethod
     def decode(cls, text: str) -> Self:
@@ -109,9 +109,9 @@ class Seals:
         Raises:
             ValueError: it is something else.
         """
-        seals = [one.seal() for one in msgspec.json.decode(text, type=list[_SealFile])]
-        passphrase = next((one for one in seals if one.kind == PASSPHRASE), None)
-        return cls(passphrase, tuple(one for one in seals if one.kind == RECOVERY))
+        seals = [file.seal() for file in msgspec.json.decode(text, type=list[_SealFile])]
+        passphrase = next((seal for seal in seals if seal.kind == PASSPHRASE), None)
+        return cls(passphrase, tuple(seal for seal in seals if seal.kind == RECOVERY))
 
 
 class _SealFile(msgspec.Struct, frozen=True, array_like=True):

@@ -72,7 +72,7 @@ class Trash:
             StandbyUnavailable: the standby cannot be read.
         """
         found = [self._describe(path, point, deleted) for path, point, deleted in self._directories()]
-        return tuple(sorted(found, key=lambda one: (one.deleted_at, one.id), reverse=True))
+        return tuple(sorted(found, key=lambda entry: (entry.deleted_at, entry.id), reverse=True))
 
     def take_back(self, point: PointId) -> None:
         """Move a deleted point back to the committed ones; of several deletions the last one counts.

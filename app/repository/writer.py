@@ -76,7 +76,7 @@ class PointWriter:
         Raises:
             ValueError: the name is not safe on every system, or is taken.
         """
-        if not is_safe_name(name) or folded(name) in {folded(one) for one in self._files}:
+        if not is_safe_name(name) or folded(name) in {folded(file) for file in self._files}:
             raise ValueError(f"cannot keep a file under this name: {name!r}")
         self._files[name] = bytes(data)
 

@@ -79,7 +79,8 @@ def _read(connection: Connection, vm: VmId, platform_instance: str) -> tuple[Sav
         api_version=connection.content.about.apiVersion,
         networks=_network_names(query, row.get("network") or ()),
         datastores={
-            one.moid: unescaped(one.get("name") or "") for one in _named(query, row.get("datastore") or ())
+            datastore.moid: unescaped(datastore.get("name") or "")
+            for datastore in _named(query, row.get("datastore") or ())
         },
     )
     return saved, _file_paths(config, row, saved.datastores.values())
@@ -115,7 +116,7 @@ def _file_paths(config: Any, row: Row, known: Collection[str]) -> dict[str, str]
     paths = {VMX_FILE: str(vmx)}
     nvram = next((file.name for file in row.get("layoutEx.file") or () if file.type == "nvram"), None)
     if nvram is None:
-        named = next((one.value for one in config.extraConfig or () if one.key == "nvram"), None)
+        named = next((option.value for option in config.extraConfig or () if option.key == "nvram"), None)
         nvram = str(DatastorePath.parse(vmx, known).beside(named)) if named else None
     if nvram is not None:
         paths[NVRAM_FILE] = nvram

@@ -233,7 +233,9 @@ class Creation:
         """Put the firmware's memory beside the .vmx, before the first power-on makes an empty one."""
         try:
             vmx = DatastorePath.parse(config.need("config.files.vmPathName"), (job.place.datastore,))
-            named = next((one.value for one in config.get("config.extraConfig") or () if one.key == "nvram"), None)
+            named = next(
+                (option.value for option in config.get("config.extraConfig") or () if option.key == "nvram"), None
+            )
             name = named or f"{vmx.file.rpartition('/')[2].removesuffix('.vmx')}.nvram"
             self._files.store(vmx.beside(name), content, vm)
         except _NVRAM_FAILURES as error:
@@ -288,7 +290,7 @@ class Creation:
         row = self._session.run(
             lambda connection: read(connection.query(), connection.vm(vm), "config.extraConfig")
         )
-        return any(one.key == MARK and one.value == mark for one in row.get("config.extraConfig") or ())
+        return any(option.key == MARK and option.value == mark for option in row.get("config.extraConfig") or ())
 
 
 _NVRAM_FAILURES: tuple[type[Exception], ...] = (*FAILURES, ValueError, TypeError)
@@ -348,9 +350,9 @@ def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[Me
     if spec.instanceUuid and config.get("config.instanceUuid") != spec.instanceUuid:
         warnings.append(NEW_INSTANCE_UUID.fill())
     present = {
-        one.macAddress.lower()
-        for one in devices
-        if isinstance(one, vim.vm.device.VirtualEthernetCard) and one.macAddress
+        device.macAddress.lower()
+        for device in devices
+        if isinstance(device, vim.vm.device.VirtualEthernetCard) and device.macAddress
     }
     for address in job.rebuilt.mac_addresses:
         if address not in present:

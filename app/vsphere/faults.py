@@ -145,7 +145,7 @@ def _session_lost(_error: Exception, attempt: Attempt) -> OperationalError:
 def _no_permission(error: Any, attempt: Attempt) -> OperationalError:
     missing = [error.privilegeId] if getattr(error, "privilegeId", None) else []
     for entry in getattr(error, "missingPrivileges", None) or ():
-        missing += [one for one in entry.privilegeIds or () if one not in missing]
+        missing += [privilege for privilege in entry.privilegeIds or () if privilege not in missing]
     target = attempt.target or _reference_text(getattr(error, "object", None)) or attempt.address
     return PrivilegeMissing(privilege=", ".join(missing) or NOT_NAMED, target=target)
 

@@ -115,7 +115,9 @@ def guest_systems(query: Query, environment: str, host: str, version: str) -> fr
         option = browser.QueryConfigOption(key=version, host=vim.HostSystem(host, query.stub))
     except FOREIGN:
         return frozenset()
-    return frozenset(one.id for one in (option.guestOSDescriptor if option is not None else None) or ())
+    return frozenset(
+        descriptor.id for descriptor in (option.guestOSDescriptor if option is not None else None) or ()
+    )
 
 
 _GENERAL_GUESTS = (
@@ -133,7 +135,9 @@ def known_guest(guest: str, known: frozenset[str]) -> str:
         return guest
     lower = guest.lower()
     fitting = next(ids for begin, part, ids in _GENERAL_GUESTS if lower.startswith(begin) and part in lower)
-    return next((one for one in (*fitting, "otherGuest64", "otherGuest") if one in known), guest)
+    return next(
+        (identifier for identifier in (*fitting, "otherGuest64", "otherGuest") if identifier in known), guest
+    )
 
 
 def newest_version(offered: Iterable[str], esxi: str) -> int:

@@ -102,7 +102,7 @@ def _differ(wanted: str | None, present: str | None) -> bool:
 
 
 def _cards(devices: Sequence[Any]) -> list[Any]:
-    found = [one for one in devices if isinstance(one, _Card) and one.macAddress]
+    found = [device for device in devices if isinstance(device, _Card) and device.macAddress]
     return sorted(found, key=lambda card: card.key)
 
 

@@ -312,7 +312,7 @@ def _wire_type(attributes: Mapping[str, str]) -> str:
     """Return the local name in ``xsi:type``, whatever prefix the server chose for that namespace."""
     value = attributes.get("xsi:type")
     if value is None:
-        value = next((one for name, one in attributes.items() if name.endswith(":type")), "")
+        value = next((attribute for name, attribute in attributes.items() if name.endswith(":type")), "")
     return _local(value)
 
 

@@ -107,9 +107,9 @@ def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
     """Return what a text may mean: the object with that id, else those of that path, else of that name."""
     known = list(candidates)
     for found in (
-        [one for one in known if one.moid == text],
-        [one for one in known if one.path == text],
-        [one for one in known if one.name == text],
+        [candidate for candidate in known if candidate.moid == text],
+        [candidate for candidate in known if candidate.path == text],
+        [candidate for candidate in known if candidate.name == text],
     ):
         if found:
             return found
@@ -118,7 +118,7 @@ def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
 
 def listed(objects: Iterable[_Named]) -> str:
     """Return objects of one name so that they can be told apart."""
-    return ", ".join(sorted(f"{one.path} ({one.moid})" for one in objects))
+    return ", ".join(sorted(f"{candidate.path} ({candidate.moid})" for candidate in objects))
 
 
 def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
@@ -147,7 +147,7 @@ def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
         disk_datastores=disk_datastores,
         warnings=(*warnings, *stores.warnings),
         same_platform=origin.same_platform,
-        other_networks=tuple(one for moid, one in site.networks.items() if moid not in host.networks),
+        other_networks=tuple(network for moid, network in site.networks.items() if moid not in host.networks),
     )
 
 
@@ -175,14 +175,16 @@ def _datacenter(site: Site, origin: Origin, wanted: VmPlacement) -> str:
 
 def _own_datacenters(site: Site, known: Sequence[Datacenter], origin: Origin) -> Sequence[Datacenter]:
     """Return the datacenters that the saved VM may have come from, one where it can be told."""
-    for one in known:
-        if origin.is_of(one.moid, one.name, origin.datacenter_id, origin.datacenter):
-            return [one]
-    paths = [one for one in known if origin.datacenter_path and one.path == origin.datacenter_path]
-    found = paths or [one for one in known if one.name == origin.datacenter]
+    for datacenter in known:
+        if origin.is_of(datacenter.moid, datacenter.name, origin.datacenter_id, origin.datacenter):
+            return [datacenter]
+    paths = [
+        datacenter for datacenter in known if origin.datacenter_path and datacenter.path == origin.datacenter_path
+    ]
+    found = paths or [datacenter for datacenter in known if datacenter.name == origin.datacenter]
     if len(found) > 1:
         by_host = {host.datacenter for host in site.hosts if host.name == origin.host}
-        found = [one for one in found if one.moid in by_host] or found
+        found = [datacenter for datacenter in found if datacenter.moid in by_host] or found
     return found
 
 
@@ -222,7 +224,7 @@ def _host(site: Site, datacenter: Datacenter, origin: Origin, wanted: VmPlacemen
     if not hosts:
         raise NoPlace(NO_HOST.fill(datacenter=datacenter.path))
     known = _known_datastores(site)
-    return max(hosts, key=lambda one: _suitability(one, origin, known))
+    return max(hosts, key=lambda host: _suitability(host, origin, known))
 
 
 def _suitability(host: Host, origin: Origin, known: frozenset[str]) -> tuple[bool, int, bool, bool]:

@@ -54,17 +54,21 @@ def list_places(query: Query) -> PlatformPlaces:
         for host in site.hosts
     )
     datacenters = sorted(
-        (site.datacenter(moid) for moid in site.folders), key=lambda one: (one.path.casefold(), one.moid)
+        (site.datacenter(moid) for moid in site.folders),
+        key=lambda datacenter: (datacenter.path.casefold(), datacenter.moid),
     )
     return PlatformPlaces(
         datacenters=tuple(dict.fromkeys(datacenter.name for datacenter in datacenters)),
-        datacenter_places=tuple(DatacenterPlace(id=one.moid, name=one.name, path=one.path) for one in datacenters),
+        datacenter_places=tuple(
+            DatacenterPlace(id=datacenter.moid, name=datacenter.name, path=datacenter.path)
+            for datacenter in datacenters
+        ),
         hosts=hosts,
     )
 
 
 def _networks(networks: Iterable[Network]) -> tuple[NetworkPlace, ...]:
-    places = [NetworkPlace(id=one.moid, name=one.name, path=one.path) for one in networks]
+    places = [NetworkPlace(id=network.moid, name=network.name, path=network.path) for network in networks]
     paths = Counter(place.path for place in places)
     told_apart = [
         replace(place, path=f"{place.path} ({place.id})") if paths[place.path] > 1 else place for place in places

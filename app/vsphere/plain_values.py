@@ -22,7 +22,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 def is_plain(name: str, value: Any) -> bool:
     """Tell whether the texts of a property are what it may have: words, where people are not to read them."""
     if isinstance(value, list):
-        return all(is_plain(name, one) for one in value)
+        return all(is_plain(name, item) for item in value)
     if isinstance(value, VmomiSupport.DataObject):
         return all(is_plain(prop.name, getattr(value, prop.name)) for prop in value._GetPropertyList())
     if not isinstance(value, str) or name in FREE_TEXT:

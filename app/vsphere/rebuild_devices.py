@@ -148,15 +148,16 @@ def own_network(
     if isinstance(backing, _card.DistributedVirtualPortBackingInfo):
         port = backing.port
         return next(
-            (one for one in offered if one.kind is NetworkKind.DISTRIBUTED and _is_port_of(port, one)), None
+            (place for place in offered if place.kind is NetworkKind.DISTRIBUTED and _is_port_of(port, place)),
+            None,
         )
     if isinstance(backing, _card.OpaqueNetworkBackingInfo):
-        opaque = [one for one in offered if one.kind is NetworkKind.OPAQUE]
-        return next((one for one in opaque if one.key and one.key == backing.opaqueNetworkId), None)
+        opaque = [network for network in offered if network.kind is NetworkKind.OPAQUE]
+        return next((place for place in opaque if place.key and place.key == backing.opaqueNetworkId), None)
     network = getattr(backing, "network", None)
     if network is None or same_platform is False:
         return None
-    found = next((one for one in offered if one.moid == network._moId), None)
+    found = next((place for place in offered if place.moid == network._moId), None)
     return found if found is not None and (same_platform or found.name == saved_name) else None
 
 
@@ -168,7 +169,7 @@ def _is_port_of(port: Any, network: Network) -> bool:
 
 def slots_of(devices: Sequence[Any]) -> dict[DiskSlot, Any]:
     """Return the disks of a device list by where they hang."""
-    controllers = {one.key: one for one in devices if isinstance(one, _device.VirtualController)}
+    controllers = {device.key: device for device in devices if isinstance(device, _device.VirtualController)}
     return {
         slot: disk
         for disk in devices
@@ -195,7 +196,9 @@ class _Rebuilder:
         self._devices = devices
         self._choices = choices
         self._result = RebuiltDevices()
-        self._controllers = {one.key: one for one in devices if isinstance(one, _device.VirtualController)}
+        self._controllers = {
+            device.key: device for device in devices if isinstance(device, _device.VirtualController)
+        }
         self._new_keys: dict[int, int] = {}
 
     def run(self) -> RebuiltDevices:

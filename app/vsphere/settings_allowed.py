@@ -126,19 +126,21 @@ def vapp_config(saved: Any) -> tuple[Any, list[str]]:
     """
     if saved is None:
         return None, []
-    kept = [one for one in saved.property or () if _is_kept_property(one)]
-    left_out = [f"vApp property {one.id}" for one in saved.property or () if not _is_kept_property(one)]
-    left_out += [f"OVF section {one.type}" for one in saved.ovfSection or ()]
+    kept = [item for item in saved.property or () if _is_kept_property(item)]
+    left_out = [f"vApp property {item.id}" for item in saved.property or () if not _is_kept_property(item)]
+    left_out += [f"OVF section {section.type}" for section in saved.ovfSection or ()]
     products = list(saved.product or ())
-    transports = [one for one in saved.ovfEnvironmentTransport or () if one in _VAPP_TRANSPORTS]
+    transports = [transport for transport in saved.ovfEnvironmentTransport or () if transport in _VAPP_TRANSPORTS]
     left_out += [
-        f"OVF transport {one}" for one in saved.ovfEnvironmentTransport or () if one not in _VAPP_TRANSPORTS
+        f"OVF transport {transport}"
+        for transport in saved.ovfEnvironmentTransport or ()
+        if transport not in _VAPP_TRANSPORTS
     ]
     if not (kept or products or transports):
         return None, left_out
     return vim.vApp.VmConfigSpec(
-        product=[vim.vApp.ProductSpec(operation="add", info=_copied(one, _PRODUCT)) for one in products],
-        property=[vim.vApp.PropertySpec(operation="add", info=_copied(one, _PROPERTY)) for one in kept],
+        product=[vim.vApp.ProductSpec(operation="add", info=_copied(product, _PRODUCT)) for product in products],
+        property=[vim.vApp.PropertySpec(operation="add", info=_copied(item, _PROPERTY)) for item in kept],
         ovfEnvironmentTransport=transports,
     ), left_out
 

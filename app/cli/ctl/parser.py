@@ -54,7 +54,7 @@ def _tasks(subjects: "Commands") -> None:
     _command(back, "task", "tasks.back_task", "list the tasks that wait or run")
     commands = _subject(subjects, "task", "tasks")
     listing = _command(commands, "list", "tasks.list_tasks", "list tasks, newest first")
-    listing.add_argument("--state", action="append", choices=[one.value for one in TaskState])
+    listing.add_argument("--state", action="append", choices=[state.value for state in TaskState])
     listing.add_argument("--limit", type=_count, default=50)
     show = _command(commands, "show", "tasks.show_task", "show a task with the end of its log")
     show.add_argument("task")
@@ -74,7 +74,7 @@ def _rules(subjects: "Commands") -> None:
     now = _command(commands, "run", "rules.run_rule", "back VMs of a rule up now")
     now.add_argument("rule")
     now.add_argument("--vm", action="append", default=[], help="only this VM; may be repeated")
-    kinds = [one.value for one in BackupKind]
+    kinds = [kind.value for kind in BackupKind]
     now.add_argument("--kind", choices=kinds, default=BackupKind.INCREMENTAL.value)
     now.add_argument("--wait", action="store_true", help="wait for the end; 1 when a backup failed")
     retry = _command(commands, "retry", "rules.retry_rule", "show or change how failed backups are tried again")
@@ -97,7 +97,7 @@ def _points(subjects: "Commands") -> None:
         parser.add_argument("--standby", help="where the point is, when several have one of that key")
         parser.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
     export.add_argument("folder", help="a directory that exists, on the engine's machine")
-    formats = [one.value for one in ImageFormat]
+    formats = [image.value for image in ImageFormat]
     export.add_argument("--format", choices=formats, default=ImageFormat.RAW.value)
     export.add_argument("--disk", action="append", type=int, default=[], help="device key; default: every disk")
 
@@ -210,7 +210,7 @@ def _notifications(subjects: "Commands") -> None:
     commands = _subject(subjects, "notify", "who is told of failed tasks")
     _command(commands, "show", "notify.show_notifications", "show who is told what")
     test = _command(commands, "test", "notify.test_notification", "send a test with the settings that are kept")
-    test.add_argument("sink", choices=[one.value for one in SinkKind])
+    test.add_argument("sink", choices=[sink.value for sink in SinkKind])
 
 
 def _program(subjects: "Commands") -> None:
@@ -219,7 +219,7 @@ def _program(subjects: "Commands") -> None:
     _command(clock, "confirm", "program.confirm_clock", "say that it is right")
     stat = _command(subjects, "stat", "program.show_status", "how the engine stands, or a rule's statistics")
     stat.add_argument("--rule")
-    periods = [one.value for one in StatisticsPeriod]
+    periods = [period.value for period in StatisticsPeriod]
     stat.add_argument("--period", choices=periods, default=StatisticsPeriod.MONTH.value)
     log = _command(subjects, "log", "program.show_log", "the newest lines of the log")
     log.add_argument("--rule")

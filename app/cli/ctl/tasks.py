@@ -59,7 +59,7 @@ def _back_row(number: int, row: TaskRow) -> tuple[object, ...]:
 
 def list_tasks(door: Door, screen: Screen, chosen: Namespace) -> int:
     """List tasks, newest first."""
-    states = tuple(TaskState(one) for one in chosen.state) if chosen.state else None
+    states = tuple(TaskState(state) for state in chosen.state) if chosen.state else None
     rows = door.ask(ListTasks(states=states, limit=chosen.limit))
     columns = ("id", "kind", "state", ">done", "VM", "rule", "started", "ended", "reason")
     screen.table(columns, (_row(row) for row in rows), rows)
@@ -141,7 +141,7 @@ def queued(door: Door, screen: Screen, tasks: Sequence[TaskId], *, wait: bool) -
             time.sleep(_LOOK_EVERY_S)
     if screen.as_json:
         screen.document(reports)
-    return DONE if all(one.state is TaskState.COMPLETED for one in reports) else FAILED
+    return DONE if all(report.state is TaskState.COMPLETED for report in reports) else FAILED
 
 
 def _tell_progress(screen: Screen, row: TaskRow, told: int) -> int:

@@ -109,7 +109,7 @@ class Story:
     def _back_up(self, rule: RuleId, kind: BackupKind) -> None:
         tasks = self._stage.engine.execute(RunNow(rule=rule, kind=kind))
         rows = self._run(tasks)
-        known = {one.point.id: one for one in self._stage.engine.ask(ListPoints(standby=self._stage.standby))}
+        known = {row.point.id: row for row in self._stage.engine.ask(ListPoints(standby=self._stage.standby))}
         for row in rows:
             assert row.point is not None
             self.points.append(
