@@ -100,5 +100,5 @@ def test_every_request_is_answered_once_in_order(lives: list[tuple[int, int]], c
         answered.append(request.tag)
     assert answered == list(range(count))
     reader.close()
-    used = [one for one in readers if one.is_closed]
+    used = [reader for reader in readers if reader.is_closed]
     assert used == readers[: len(used)]

@@ -86,8 +86,8 @@ def test_any_extents_read_over_any_wire_equal_the_file(
         with reading(there.lab, there.lab.address(there.disk), mode=mode, tuned=tuned) as reader:
             for after_bytes in drops:
                 there.faults.drop_nfc(after_bytes)
-            done = [(one.offset, bytes(one.buffer)) for one in reader.read_many(requests(extents))]
-        assert done == [(one.start, there.content[one.start : one.end]) for one in extents]
+            done = [(result.offset, bytes(result.buffer)) for result in reader.read_many(requests(extents))]
+        assert done == [(extent.start, there.content[extent.start : extent.end]) for extent in extents]
 
 
 @settings(max_examples=30)

@@ -83,7 +83,7 @@ def test_ids_that_are_asked_for_decide(data: st.DataObject) -> None:
 def test_a_name_is_taken_only_where_one_has_it(data: st.DataObject) -> None:
     site = data.draw(sites())
     text = data.draw(NAMES)
-    having = [one.moid for one in site.datacenters.values() if one.name == text]
+    having = [datacenter.moid for datacenter in site.datacenters.values() if datacenter.name == text]
     try:
         place = choose_place(
             site, origin_in(site, 0, same_platform=False), VmPlacement(name="web", datacenter=text, folder=())

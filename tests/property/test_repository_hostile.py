@@ -252,7 +252,7 @@ def test_every_flipped_byte_of_a_key_file_is_named_and_opens_nothing(encrypted: 
                     open_with(folder, broken_key)
                 with open_with(folder, other_key) as repository:
                     report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
-                    assert f"keys/{path.name}" in {one.what for one in report.damage}
+                    assert f"keys/{path.name}" in {damage.what for damage in report.damage}
         path.write_bytes(whole)
     with open_with(folder, recovery) as repository:
         assert repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken()).whole
@@ -338,7 +338,7 @@ def test_names_of_any_kind_do_no_harm(folder: str, name: str, content: bytes | P
                 GarbageCollectionPolicy(grace=timedelta(0)), progress=Progress(), cancel=CancelToken(), wait_s=0
             )
         assert (outside / "sub" / "file").read_bytes() == b"precious"
-        assert sorted(one.name for one in outside.rglob("*")) == ["file", "sub"]
+        assert sorted(path.name for path in outside.rglob("*")) == ["file", "sub"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links")

@@ -210,7 +210,9 @@ def test_runs_and_extents_of_a_mask_cover_its_grains(bits: list[bool], short: in
     capacity = max(0, len(bits) * GRAIN_BYTES - (short // 512 * 512 if bits else 0))
     extents = mask_extents(mask, capacity)
     assert extents == normalize(extents)
-    covered = {grain for one in extents for grain in range(one.start // GRAIN_BYTES, grain_count(one.end))}
+    covered = {
+        grain for extent in extents for grain in range(extent.start // GRAIN_BYTES, grain_count(extent.end))
+    }
     assert covered == {index for index, bit in enumerate(bits) if bit}
 
 

@@ -179,7 +179,7 @@ class Case:
         listing = repository.points()
         assert not listing.damaged, listing.damaged
         found = {point.id for point in listing.points}
-        trashed = {one.id for one in repository.deleted_points() if _is_whole(one)}
+        trashed = {point.id for point in repository.deleted_points() if _is_whole(point)}
         assert life.committed - life.doubtful <= found, "a committed point vanished"
         assert life.deleted - life.doubtful <= trashed, "a deleted point cannot be taken back"
         assert life.doubtful & life.committed <= found | trashed, "a point is neither here nor there"
@@ -194,7 +194,7 @@ class Case:
         with self.open(self.dice.choice(("local", "another machine"))) as repository:
             points = self.check(repository)
             self.life.committed = {point.id for point in repository.points().points}
-            self.life.deleted = {one.id for one in repository.deleted_points()}
+            self.life.deleted = {point.id for point in repository.deleted_points()}
             self.life.doubtful.clear()
             self.back_up(repository, incremental=self.dice.random() < 0.5)
             self.check(repository)

@@ -171,7 +171,7 @@ class FailingStorage:
             self.step(name)
             inode = os.fstat(descriptor).st_ino
             self._unsynced.pop(inode, None)
-            self._changes = [one for one in self._changes if inode not in one.directories]
+            self._changes = [change for change in self._changes if inode not in change.directories]
             return None  # the dice decide what is lost, so the real disk need not be waited for
 
         return call

@@ -74,7 +74,7 @@ class Repository:
 
     def newest_first(self, chain: str) -> list[str]:
         """Sort the points of a chain by their sequence; those that have none are older, and their times count."""
-        found = {one: self.point(one) for one in self.points() if one.startswith(f"{chain}/")}
+        found = {point: self.point(point) for point in self.points() if point.startswith(f"{chain}/")}
 
         def order(point: str) -> tuple[int, datetime, str]:
             sequence = found[point].get("sequence", 0)

@@ -220,7 +220,7 @@ class LocalHost(DiskHost):
         with self.lock:
             owner = self.vm(vm)
             (self.root / folder).mkdir(exist_ok=True)
-            snapshots = (disk for one in owner.snapshots.values() for disk in one.disks.values())
+            snapshots = (disk for snapshot in owner.snapshots.values() for disk in snapshot.disks.values())
             for disk in (*owner.disks.values(), *snapshots):
                 moved = f"{folder}/{Path(disk.file).name}"
                 (self.root / disk.file).rename(self.root / moved)
@@ -344,8 +344,10 @@ class LocalHost(DiskHost):
     def snapshots_of(self, vm: LocalVm) -> tuple[SnapshotInfo, ...]:
         """Return the snapshots on a VM."""
         return tuple(
-            SnapshotInfo(id=SnapshotId(one.id), vm=VmId(vm.id), name=one.name, description=one.description)
-            for one in vm.snapshots.values()
+            SnapshotInfo(
+                id=SnapshotId(snapshot.id), vm=VmId(vm.id), name=snapshot.name, description=snapshot.description
+            )
+            for snapshot in vm.snapshots.values()
         )
 
     def freeze(self, vm: LocalVm, name: str, description: str) -> LocalSnapshot:

@@ -201,7 +201,7 @@ class LocalSession:
         """Return the snapshots of a prefix."""
         self._call("find_snapshots")
         with self._lock:
-            every = [one for vm in self._host.vms.values() for one in self._host.snapshots_of(vm)]
+            every = [snapshot for vm in self._host.vms.values() for snapshot in self._host.snapshots_of(vm)]
         return [one for one in every if one.name.startswith(prefix)]
 
     def changed_extents(
@@ -298,7 +298,10 @@ class LocalSession:
             self._host.save()
             if found is None:
                 return
-            every = [*found.disks.values(), *(d for one in found.snapshots.values() for d in one.disks.values())]
+            every = [
+                *found.disks.values(),
+                *(d for snapshot in found.snapshots.values() for d in snapshot.disks.values()),
+            ]
             for disk in every:
                 (self._host.root / disk.file).unlink()
 

@@ -92,7 +92,7 @@ def back_up(stage: Stage, vm: VmSummary, kind: BackupKind, engine: Engine | None
 
 def known_point(stage: Stage, report: TaskReport, engine: Engine | None = None) -> RestorePoint:
     """Return the point that a backup made."""
-    known = {one.point.id: one.point for one in (engine or stage.engine).ask(ListPoints(standby=stage.standby))}
+    known = {row.point.id: row.point for row in (engine or stage.engine).ask(ListPoints(standby=stage.standby))}
     assert report.task.point is not None
     return known[report.task.point]
 

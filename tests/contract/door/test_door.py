@@ -157,12 +157,12 @@ def test_events_come_in_the_order_of_what_happened(site: Site) -> None:
     task = start_backup(site)
     assert ended(site, task) is TaskState.COMPLETED
     wait_until(
-        lambda: any(isinstance(one, TaskStateChanged) and one.state is TaskState.COMPLETED for one in heard),
+        lambda: any(isinstance(event, TaskStateChanged) and event.state is TaskState.COMPLETED for event in heard),
         what="the last event",
     )
-    kinds = [type(one) for one in heard]
+    kinds = [type(event) for event in heard]
     assert kinds.index(TaskQueued) < kinds.index(TaskStateChanged) < kinds.index(RestorePointCommitted)
-    states = [one.state for one in heard if isinstance(one, TaskStateChanged)]
+    states = [event.state for event in heard if isinstance(event, TaskStateChanged)]
     assert states == [stage.state for stage in site.door.ask(TaskDetails(task=task)).task.stages][-len(states) :]
 
 
@@ -172,7 +172,7 @@ def test_a_failure_is_heard(site: Site) -> None:
     site.door.execute(SetHooks(hooks=Hooks(before=HookCommand(arguments=("/no/such/program",)))))
     task = start_backup(site)
     assert ended(site, task) is TaskState.FAILED
-    wait_until(lambda: [one for one in heard if isinstance(one, TaskFailed)], what="the failure")
+    wait_until(lambda: [event for event in heard if isinstance(event, TaskFailed)], what="the failure")
 
 
 def test_whoever_unsubscribes_hears_no_more(site: Site) -> None:
@@ -196,7 +196,7 @@ def test_a_listener_that_fails_does_not_silence_the_others(site: Site) -> None:
     site.door.subscribe(broken)
     site.door.subscribe(heard.append)
     site.door.execute(RemovePlatform(platform=site.lab.platform))
-    wait_until(lambda: [one for one in heard if isinstance(one, PlatformRemoved)], what="the event")
+    wait_until(lambda: [event for event in heard if isinstance(event, PlatformRemoved)], what="the event")
 
 
 # --- many at once --------------------------------------------------------------------------------------------

@@ -157,4 +157,4 @@ def test_a_standby_that_hangs_holds_up_no_other_offer(site: Site, monkeypatch: p
     finally:
         released.set()
         waiting.join(30)
-    assert [one.point for one in site.door.ask(ListOffers())] == [other.id]
+    assert [offer.point for offer in site.door.ask(ListOffers())] == [other.id]

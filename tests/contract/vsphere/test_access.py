@@ -103,7 +103,7 @@ def test_vcenter_needs_no_licence_check(vsphere: VSphereHypervisor) -> None:
 def test_nfc_ticket_names_the_host_and_hides_its_session(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, access: AccessMode
 ) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.OFF)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)
     disk = vsphere.vm_details(vm.id).disks[0]
     assert vsphere.disk_access.nfc is not None
     first, second = (vsphere.disk_access.nfc.nfc_ticket(vm.id, disk.key, access) for _ in range(2))

@@ -99,7 +99,7 @@ def test_firmware_settings_are_there_before_the_first_start(
 ) -> None:
     if target.kind != "ours":
         pytest.skip("the Go simulator does not tell where the NVRAM is")
-    vm = next(one for one in vsphere.list_vms() if one.name == "db-01")
+    vm = next(vm for vm in vsphere.list_vms() if vm.name == "db-01")
     saved = vsphere.save_configuration(vm.id, log=log)
     settings = saved.files["vm.nvram"] + b"Boot0000=debian"
     changed = replace(saved, files={**saved.files, "vm.nvram": settings})

@@ -204,4 +204,4 @@ def test_the_doctor_compares_the_clocks(simulator: VSphereSimulator, hours: int,
         return datetime.now(UTC) + timedelta(hours=hours)
 
     findings = examine_platform(platform, lambda: logged_in(simulator), lambda _host, _port: None, now)
-    assert code in [one.code for one in findings]
+    assert code in [finding.code for finding in findings]

@@ -85,7 +85,7 @@ def test_renamed_vm_keeps_signs_that_vsphere_escapes(vsphere: VSphereHypervisor)
 
 
 def test_power_is_switched_and_switching_twice_is_fine(vsphere: VSphereHypervisor) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.ON)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.ON)
     for _ in range(2):
         vsphere.power_off(vm.id)
         assert vsphere.vm_details(vm.id).summary.power_state is PowerState.OFF

@@ -199,9 +199,9 @@ def test_tasks_are_found_by_state_vm_and_platform_in_pages(catalog: Catalog) -> 
     for number in range(1, 8):
         catalog.tasks.add(task(number, vm=VmId(f"vm-{number % 2}")))
     catalog.tasks.enter(TaskId("t3"), TaskState.RUNNING, NOON)
-    assert [one.id for one in catalog.tasks.find(limit=2, offset=1)] == ["t6", "t5"]
-    assert [one.id for one in catalog.tasks.find(states=[TaskState.RUNNING])] == ["t3"]
-    assert [one.id for one in catalog.tasks.find(vm=VmId("vm-0"))] == ["t6", "t4", "t2"]
+    assert [task.id for task in catalog.tasks.find(limit=2, offset=1)] == ["t6", "t5"]
+    assert [task.id for task in catalog.tasks.find(states=[TaskState.RUNNING])] == ["t3"]
+    assert [task.id for task in catalog.tasks.find(vm=VmId("vm-0"))] == ["t6", "t4", "t2"]
     assert catalog.tasks.find(platform=PlatformId("other")) == ()
     assert catalog.tasks.find(states=[]) == ()
 

@@ -48,7 +48,7 @@ def test_counts_of_points_follow_every_write(
             else:
                 kept.points.tallies()
         assert set(kept.points.tallies()) == counted_anew(folder)
-        assert kept.points.count() == sum(one.count for one in kept.points.tallies())
+        assert kept.points.count() == sum(tally.count for tally in kept.points.tallies())
     finally:
         kept.close()
 

@@ -65,7 +65,7 @@ def test_a_clock_that_is_set_back_loses_no_byte(catalog: Catalog) -> None:
     catalog.traffic.add([moved(START_S + 10), moved(START_S + 11)])
     catalog.traffic.roll_up(START_S + 200)
     for slice_s in (SECOND_S, MINUTE_S, HOUR_S):
-        assert sum(one.read_bytes for one in read_all(catalog, slice_s)) == 300
+        assert sum(part.read_bytes for part in read_all(catalog, slice_s)) == 300
 
 
 def test_each_resolution_is_kept_as_long_as_promised(catalog: Catalog) -> None:
@@ -91,7 +91,9 @@ def test_deleting_a_rule_takes_its_traffic_and_leaves_the_whole(catalog: Catalog
     for slice_s in (SECOND_S, MINUTE_S, HOUR_S):
         assert read_all(catalog, slice_s, rule=R1) == ()
         assert read_all(catalog, slice_s, rule=R2, vm=B)
-    assert sum(one.read_bytes for one in read_all(catalog, HOUR_S)) == 300, "what was rolled up stays in the whole"
+    assert sum(part.read_bytes for part in read_all(catalog, HOUR_S)) == 300, (
+        "what was rolled up stays in the whole"
+    )
 
 
 _OWNERS: list[tuple[RuleId | None, VmId]] = [(R1, A), (R1, B), (R2, B), (None, A)]

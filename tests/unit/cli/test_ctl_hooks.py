@@ -156,4 +156,4 @@ def test_a_test_is_sent_and_its_failure_told(ctl: Ctl) -> None:
 
 def test_nothing_else_is_executed_to_show_hooks(ctl: Ctl) -> None:
     ctl("hook", "show")
-    assert not [one for one in ctl.engine.executed if isinstance(one, SetHooks)]
+    assert not [command for command in ctl.engine.executed if isinstance(command, SetHooks)]

@@ -56,7 +56,7 @@ def test_while_all_are_stuck_a_further_call_fails_at_once(stuck: threading.Event
         with pytest.raises(CallTimedOut):
             calls.run(lambda _call: stuck.wait(), 60.0)
     assert time.monotonic() - began < 5
-    assert sum(one.name.startswith("calls-") for one in threading.enumerate()) == 2
+    assert sum(thread.name.startswith("calls-") for thread in threading.enumerate()) == 2
 
 
 def test_a_call_sees_that_nobody_waits_for_it(stuck: threading.Event) -> None:

@@ -65,7 +65,7 @@ def test_the_content_is_replaced_whole(tmp_path: Path) -> None:
     replace_durably(path, NEW)
     replace_durably(path, OLD)
     assert path.read_bytes() == OLD
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -80,7 +80,7 @@ def test_a_failed_write_leaves_the_old_content_and_no_scratch(tmp_path: Path) ->
     path.mkdir()
     with pytest.raises(OSError, match="file"):
         replace_durably(path, NEW)
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 # --- names -------------------------------------------------------------------------------------------------------

@@ -220,7 +220,7 @@ records = st.builds(
     disk_uuids=st.sampled_from([frozenset[str](), DISKS]),
     platform=st.sampled_from([HERE, OLDER]),
 )
-inventories = st.lists(presents, max_size=4, unique_by=lambda one: one.summary.id)
+inventories = st.lists(presents, max_size=4, unique_by=lambda present: present.summary.id)
 platforms = st.sampled_from([HERE, BY_IP, SET_UP_AGAIN, OLDER])
 
 
@@ -249,7 +249,7 @@ def test_no_single_key_ever_proves_anything(
     found = locate(recorded, inventory, on)
     if found.verdict in (Verdict.SAME, Verdict.MOVED):
         assert found.vm is not None
-        chosen = next(one for one in inventory if one.summary == found.vm)
+        chosen = next(present for present in inventory if present.summary == found.vm)
         keys = agreeing(recorded, chosen, on)
         assert len(keys) >= 2
         if found.is_proven:
@@ -262,7 +262,7 @@ def test_under_another_id_a_shared_uuid_is_never_followed(
 ) -> None:
     found = locate(recorded, inventory, on)
     if found.verdict is Verdict.MOVED:
-        assert sum("uuid" in agreeing(recorded, one, on) for one in inventory) == 1
+        assert sum("uuid" in agreeing(recorded, present, on) for present in inventory) == 1
 
 
 @given(records, inventories, platforms, st.randoms())
@@ -283,9 +283,9 @@ def test_the_order_of_the_inventory_does_not_matter(
 def test_only_vms_that_share_a_key_are_looked_at_closely(
     recorded: RecordedVm, inventory: list[PresentVm], on: PlatformIdentity
 ) -> None:
-    kept = [one for one in inventory if worth_a_look(recorded, one.summary)]
+    kept = [present for present in inventory if worth_a_look(recorded, present.summary)]
     assert locate(recorded, kept, on).verdict is locate(recorded, inventory, on).verdict or any(
-        agreeing(recorded, one, on) == {"disks"} for one in inventory
+        agreeing(recorded, present, on) == {"disks"} for present in inventory
     )
 
 
@@ -336,7 +336,7 @@ def point(*disks: tuple[int, str | None]) -> RestorePoint:
 
 def uncovered(held: RestorePoint, *disks: VirtualDisk, moid: str = "vm-7") -> list[int]:
     details = VmDetails(summary=vm(moid).summary, disks=disks, snapshots=())
-    return [one.key for one in uncovered_disks(held, details)]
+    return [disk.key for disk in uncovered_disks(held, details)]
 
 
 def test_left_out_added_and_exchanged_disks_are_in_no_point() -> None:

@@ -193,7 +193,7 @@ def test_nothing_is_collected_while_an_index_page_cannot_be_read(tmp_path: Path)
             collect_garbage(repository)
         with pytest.raises(GarbageCollectionUnsafe, match="index page"):
             repository.maintenance.space(cancel=CancelToken())
-        assert point.id in {one.id for one in repository.points().points}
+        assert point.id in {point.id for point in repository.points().points}
 
 
 def test_a_pack_with_a_damaged_record_is_set_aside_and_the_rest_kept(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_names_of_devices_are_neither_made_nor_taken(device: str, ending: str) -
         chain_name_apart(rule, VmId("vm-1"), "a"),
     ):
         assert is_safe_name(name)
-        assert name.split(".")[0].rstrip().upper() not in {one.upper() for one in DEVICES}
+        assert name.split(".")[0].rstrip().upper() not in {device.upper() for device in DEVICES}
 
 
 @given(

@@ -267,7 +267,7 @@ def test_after_a_lost_lease_the_next_backup_works_while_a_reader_is_open(tmp_pat
             assert len(list(layout.locks.glob("*.lease"))) == 1, "the reader is protected again"
             assert reader.verify(progress=Progress(), cancel=CancelToken()).whole
         assert list(layout.locks.glob("*.lease")) == []
-        assert {one.id for one in repository.points().points} == {first.id, second.id}
+        assert {point.id for point in repository.points().points} == {first.id, second.id}
 
 
 def write_and_commit(writer: PointWriter, disk: MemoryDisk) -> None:
@@ -292,7 +292,7 @@ def test_a_writer_whose_lease_was_lost_fails_cleanly_and_the_next_works(tmp_path
             with pytest.raises(LeaseLost), lost:
                 write_and_commit(lost, disk)
             committed = writer.commit()
-        assert [one.id for one in repository.points().points] == [committed.id]
+        assert [point.id for point in repository.points().points] == [committed.id]
         assert list(layout.locks.glob("*.lease")) == []
         back_up(repository, disk, number=2)
 

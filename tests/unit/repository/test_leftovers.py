@@ -111,7 +111,7 @@ def test_a_deleted_point_with_an_undeletable_file_blocks_no_garbage_collection(t
             assert len(repository.take_leftovers()) == 1
             assert collect_garbage(repository).finished
             assert repository.deleted_points() == ()
-            assert {one.id for one in repository.points().points} == {kept.id}
+            assert {point.id for point in repository.points().points} == {kept.id}
 
 
 def test_a_pack_that_cannot_be_deleted_blocks_no_garbage_collection(tmp_path: Path) -> None:

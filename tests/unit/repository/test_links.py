@@ -116,9 +116,9 @@ def test_packs_behind_a_link_are_not_read_and_verification_names_the_link(tmp_pa
     before = picture(tmp_path / "outside")
     with open_repository(tmp_path) as repository:
         report = verify(repository)
-        links = [one for one in report.damage if one.what == f"packs/{shard.name}"]
-        assert [one.detail for one in links] == ["a link lies in its place; nothing behind it was read"]
-        assert [one.point for one in report.points] == [point.id], "and says what is hit"
+        links = [damage for damage in report.damage if damage.what == f"packs/{shard.name}"]
+        assert [link.detail for link in links] == ["a link lies in its place; nothing behind it was read"]
+        assert [point.point for point in report.points] == [point.id], "and says what is hit"
         with pytest.raises(OperationalError):
             read_back(repository, point.id)
         with pytest.raises(LinkRefused):
@@ -148,7 +148,7 @@ def test_a_pack_that_is_a_link_is_damage(tmp_path: Path) -> None:
     with open_repository(tmp_path, local="fresh") as repository:
         report = verify(repository)
         assert pack.stem in report.damaged_packs
-        assert [one.point for one in report.points] == [point.id]
+        assert [point.point for point in report.points] == [point.id]
         repository.maintenance.repair(report.damaged_packs, cancel=CancelToken())
         assert is_link(tmp_path / "standby" / "damaged" / pack.name), "the link is set aside, not what it shows"
     assert picture(tmp_path / "outside") == before
@@ -191,8 +191,8 @@ def test_a_points_file_that_is_a_link_is_damage(tmp_path: Path, name: str) -> No
     displace(Layout(tmp_path / "standby").point(point.id) / name, tmp_path / "outside")
     with open_repository(tmp_path) as repository:
         report = verify(repository)
-        text = " ".join(f"{one.what} {one.detail}" for one in report.damage)
-        text += " ".join(f"{one.what} {one.detail}" for hit in report.points for one in hit.damage)
+        text = " ".join(f"{damage.what} {damage.detail}" for damage in report.damage)
+        text += " ".join(f"{damage.what} {damage.detail}" for hit in report.points for damage in hit.damage)
         assert re.search("a link lies in its place", text), text
 
 
@@ -289,7 +289,7 @@ def test_a_pipe_in_the_place_of_a_pack_hangs_nobody(tmp_path: Path) -> None:
     with open_repository(tmp_path, local="fresh") as repository:
         report = verify(repository)
         assert pack.stem in report.damaged_packs
-        assert [one.point for one in report.points] == [point.id]
+        assert [point.point for point in report.points] == [point.id]
 
 
 def test_a_stamp_that_could_be_a_link_is_not_taken_for_a_free_name(tmp_path: Path) -> None:
@@ -298,6 +298,6 @@ def test_a_stamp_that_could_be_a_link_is_not_taken_for_a_free_name(tmp_path: Pat
     taken = place.with_name("2026-01-01_00-00-00")
     taken.symlink_to(tmp_path / "nowhere")
     with open_repository(tmp_path) as repository:
-        damaged = {one.id for one in repository.points().damaged}
+        damaged = {point.id for point in repository.points().damaged}
         assert damaged == {PointId(f"{point.chain}/{taken.name}")}
-        assert datetime(2026, 1, 1, tzinfo=UTC) not in {one.created_at for one in repository.points().points}
+        assert datetime(2026, 1, 1, tzinfo=UTC) not in {point.created_at for point in repository.points().points}

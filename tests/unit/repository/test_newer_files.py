@@ -112,8 +112,8 @@ def test_a_newer_point_is_told_from_a_damaged_one(tmp_path: Path) -> None:
         other = back_up(repository, MemoryDisk(CONTENT), number=1)
         newer_document(tmp_path / "standby" / "points" / point.id / "point.json")
         listing = repository.points()
-        assert [one.id for one in listing.points] == [other.id]
-        assert [(one.id, one.newer) for one in listing.damaged] == [(point.id, True)]
+        assert [point.id for point in listing.points] == [other.id]
+        assert [(point.id, point.newer) for point in listing.damaged] == [(point.id, True)]
         with pytest.raises(PointTooNew) as refused:
             repository.open_point(point.id)
         assert isinstance(refused.value, PointDamaged)

@@ -235,11 +235,11 @@ def test_a_verification_that_is_refused_for_a_moment_makes_nobody_forget_whole_c
             lambda repository: verify(repository),
         )
         with opened(copied) as repository:
-            point = next(one for one in repository.points().points if one.rule_name == "每日")
+            point = next(point for point in repository.points().points if point.rule_name == "每日")
             report = verify(repository)
             hit = [damage.start for one in report.points if one.point == point.id for damage in one.damage]
             assert hit == [lost * SMALL.chunk_bytes]
-            assert {one.point for one in report.points} == {point.id}
+            assert {point.point for point in report.points} == {point.id}
 
 
 def test_a_garbage_collection_after_a_refused_one_still_has_everything(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_flipped_bit_of_any_file_is_named(tmp_path: Path, flip: Flip) -> None:
             report = verify(repository)
             path.write_bytes(whole)
 
-    found = [*report.damage, *(damage for one in report.points for damage in one.damage)]
+    found = [*report.damage, *(damage for point in report.points for damage in point.damage)]
     assert not report.whole
     assert any(flip.named.format(stem=path.stem, name=path.name) in str(one.what) for one in found), found
 
@@ -145,7 +145,7 @@ def test_an_index_page_that_is_lost_names_all_bytes_below_it(tmp_path: Path) -> 
         point = back_up(repository, MemoryDisk(CONTENT))
         damage_record(tmp_path, repository, bytes.fromhex(point.disks[0].root))
         (hit,) = verify(repository).points
-        assert [(one.kind, one.start, one.length_bytes) for one in hit.damage] == [
+        assert [(damage.kind, damage.start, damage.length_bytes) for damage in hit.damage] == [
             (DamageKind.PAGE, 0, len(CONTENT))
         ]
 
@@ -160,10 +160,10 @@ def test_damage_of_a_shared_chunk_hits_every_point_that_has_it(tmp_path: Path) -
         damage_record(tmp_path, repository, chunk_digest(repository, 2))
         report = verify(repository)
 
-        assert {one.point for one in report.points} == {first.id, second.id}
-        assert other.id not in {one.point for one in report.points}
-        for one in report.points:
-            assert [(damage.start, damage.length_bytes) for damage in one.damage] == [(512 * KIB, 256 * KIB)]
+        assert {point.point for point in report.points} == {first.id, second.id}
+        assert other.id not in {point.point for point in report.points}
+        for point in report.points:
+            assert [(damage.start, damage.length_bytes) for damage in point.damage] == [(512 * KIB, 256 * KIB)]
 
 
 def test_a_chain_is_verified_with_shared_chunks_read_once(tmp_path: Path) -> None:

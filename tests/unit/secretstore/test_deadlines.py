@@ -41,7 +41,7 @@ def prompting() -> Iterator[Prompting]:
 
 
 def keyring_threads() -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if one.name.startswith("keyring-")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("keyring-")]
 
 
 def test_a_locked_keyring_is_an_error_with_a_remedy_after_the_limit(prompting: Prompting) -> None:

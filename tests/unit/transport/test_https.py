@@ -82,7 +82,9 @@ def reading(
 
 def read_all(reader: HttpsReader, step: int = 256 * 1024) -> bytes:
     """Read a whole disk."""
-    return b"".join(bytes(one.buffer) for one in reader.read_many(requests(whole(reader.capacity_bytes, step))))
+    return b"".join(
+        bytes(result.buffer) for result in reader.read_many(requests(whole(reader.capacity_bytes, step)))
+    )
 
 
 def test_a_disk_reads_as_its_file(served: Served) -> None:
@@ -95,8 +97,8 @@ def test_a_disk_reads_as_its_file(served: Served) -> None:
 def test_any_ranges_come_back_in_their_order(served: Served) -> None:
     extents = [Extent(CAPACITY - 7, 7), Extent(1, 1), Extent(99, 0), Extent(1 << 20, 70_001), Extent(0, 3)]
     with reading(served.lab, served.address) as reader:
-        done = [(one.tag, bytes(one.buffer)) for one in reader.read_many(requests(extents))]
-    assert done == [(index, served.content[one.start : one.end]) for index, one in enumerate(extents)]
+        done = [(result.tag, bytes(result.buffer)) for result in reader.read_many(requests(extents))]
+    assert done == [(index, served.content[extent.start : extent.end]) for index, extent in enumerate(extents)]
 
 
 def test_connections_are_kept_and_their_number_is_bounded(served: Served) -> None:

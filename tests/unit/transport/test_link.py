@@ -164,7 +164,7 @@ def test_the_way_of_systems_without_kernel_time_outs_moves_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(link_module, "_KERNEL_TIMEOUTS", False)
     with reading(lab.nfc, lab.address, mode=mode) as reader:
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(CAPACITY, 300_000)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 300_000)))]
     assert b"".join(parts) == lab.content
     with writing(lab.nfc, lab.address, mode=mode) as writer:
         writer.write(0, b"\x11" * 3_000_000)

@@ -301,7 +301,7 @@ def test_vapp_properties_are_added_again() -> None:
         ovfEnvironmentTransport=["com.vmware.guestInfo"],
     )
     spec = rebuilt(given.saved(vAppConfig=vapp)).spec.vAppConfig
-    assert [(one.operation, one.info.id) for one in spec.property] == [("add", "ip")]
+    assert [(item.operation, item.info.id) for item in spec.property] == [("add", "ip")]
     assert spec.ovfEnvironmentTransport == ["com.vmware.guestInfo"]
 
 
