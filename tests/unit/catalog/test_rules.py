@@ -161,8 +161,8 @@ def test_the_size_and_name_of_a_vm_are_those_of_its_newest_point(catalog: Catalo
         disks=(replace(first.disks[0], capacity_bytes=1 << 30),),
         facts=replace(first.facts, name="a later name"),
     )
-    for point in (first, second):
-        catalog.points.put(STANDBY.id, "a", point)
+    for stored in (first, second):
+        catalog.points.put(STANDBY.id, "a", stored)
     (tally,) = catalog.points.tallies()
     assert first.capacity_bytes > second.capacity_bytes
     assert (tally.capacity_bytes, tally.vm_name) == (second.capacity_bytes, "a later name")
