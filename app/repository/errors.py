@@ -47,7 +47,7 @@ class LinkRefused(OperationalError):
 
 
 class RepositoryBusy(OperationalError):
-    """Somebody else holds the repository in a way that excludes what was asked for."""
+    """Someone else holds the repository in a way that excludes what was asked for."""
 
     code = "repository.busy"
     message_template = "The repository at {path} is in use by {owner} ({purpose})."
@@ -157,7 +157,7 @@ class LocatorUnavailable(OperationalError):
 
 
 class GarbageCollectionUnsafe(OperationalError):
-    """Nobody knows what a damaged point or index reaches, so that nothing may be collected."""
+    """It is not known what a damaged point or index reaches, so that nothing may be collected."""
 
     code = "repository.sweep_unsafe"
     message_template = "Nothing was swept, because {what} cannot be read: {detail}."

@@ -1,4 +1,4 @@
-"""The repository's front door: one object per standby path and process."""
+"""The public entry to a repository: one object per standby path and process."""
 
 import os
 import uuid
@@ -145,7 +145,7 @@ class Repository:
 
         With a passphrase it is encrypted; print a recovery key then. ``hide_names`` also keeps rules,
         VMs and addresses out of the names of directories. A ``protection`` stands for both: it has the seals of a
-        passphrase that nobody has to type again.
+        passphrase that no one has to type again.
 
         Raises:
             RepositoryExists: there is one already.
@@ -178,7 +178,7 @@ class Repository:
 
     @staticmethod
     def exists_at(root: Path) -> bool:
-        """Tell whether a directory is a repository, without opening it; False when it cannot be looked at."""
+        """Return whether a directory is a repository, without opening it; False when it cannot be looked at."""
         try:
             return Layout(root).settings.is_file()
         except OSError:
@@ -227,12 +227,12 @@ class Repository:
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether everything in it is encrypted."""
+        """Return whether everything in it is encrypted."""
         return self._encryption is not None
 
     @property
     def hides_names(self) -> bool:
-        """Tell whether the names of directories tell nothing of rules and VMs."""
+        """Return whether the names of directories say nothing about rules and VMs."""
         return self._encryption is not None and self._encryption.hidden_names
 
     @property
@@ -402,7 +402,7 @@ class Repository:
         return lease
 
     def _clean_staging(self, lease: Lease) -> None:
-        self.parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space
+        self.parts.store.close()  # garbage collection elsewhere may delete packs now; do not keep their space
         self._leases.keep_reserve()
         with suppress(OSError):
             remove_directory(self._layout.staging / lease.id)

@@ -3,8 +3,8 @@
 A record stays when a committed point, or a deleted one within its grace time, reaches it; of several copies the
 one the locator names stays. A pack without such records is deleted. A pack that is mostly garbage, and packs that
 are small, are rewritten: their records are checked and copied into new packs, which are durable before the old
-ones go. Every step can be the last: the next sweep goes on where this one ended. Nothing is swept while an index
-page or a point's description cannot be read, because nobody knows what they reach.
+ones go. Every step can be the last: the next run goes on where this one ended. Nothing is deleted while an
+index page or a point's description cannot be read, because it is not known what they reach.
 """
 
 import time
@@ -37,7 +37,7 @@ from app.repository.waiting import WaitingWatch, YieldedToWaiting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarbageCollectionPolicy:
-    """What a sweep may do."""
+    """What garbage collection may do."""
 
     grace: timedelta = timedelta(days=7)
     """How long deleted points can be taken back."""
@@ -68,7 +68,7 @@ class PackRewrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarbageCollectionPlan:
-    """What a sweep would do now."""
+    """What garbage collection would do now."""
 
     purged: tuple[TrashedPoint, ...]
     """Deleted points whose grace time is over."""
@@ -80,19 +80,19 @@ class GarbageCollectionPlan:
 
     @property
     def freed_bytes(self) -> int:
-        """Bytes that the sweep gives back."""
+        """Bytes that garbage collection gives back."""
         deleted = sum(size for _, size in self.deleted_packs)
         return deleted + sum(pack.size_bytes - pack.live_bytes for pack in self.rewritten_packs)
 
     @property
     def copied_bytes(self) -> int:
-        """Bytes that the sweep copies to get there."""
+        """Bytes that garbage collection copies to get there."""
         return sum(pack.live_bytes for pack in self.rewritten_packs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarbageCollectionReport:
-    """What a sweep did."""
+    """What garbage collection did."""
 
     purged_points: tuple[PointId, ...]
     deleted_packs: int
@@ -101,7 +101,7 @@ class GarbageCollectionReport:
     """Packs with a damaged record: moved to ``damaged/``, their whole records were kept."""
     freed_bytes: int
     finished: bool
-    """False when the time was used up or somebody waited; the next sweep goes on."""
+    """False when the time was used up or another process waited; the next run goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class _PackState:
 
 
 class GarbageCollector:
-    """Plans and executes. Use once. Thread: one."""
+    """Plans a garbage collection and executes it. Use once. Thread: one."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class GarbageCollector:
         self._decoder = parts.decoder()
 
     def plan(self) -> GarbageCollectionPlan:
-        """Find out what a sweep would do. Needs no exclusive lease; backups may go on meanwhile.
+        """Find out what garbage collection would do. Needs no exclusive lease; backups may go on meanwhile.
 
         Raises:
             GarbageCollectionUnsafe: a point or an index page cannot be read.
@@ -233,7 +233,7 @@ class GarbageCollector:
         return tuple(live.values())
 
     def _is_whole(self, digest: bytes) -> bool:
-        """Tell whether the copy that the locator names can stand alone."""
+        """Return whether the copy that the locator names can stand alone."""
         try:
             self._parts.store.blob(digest, self._decoder)
         except RecordLost:
@@ -265,8 +265,8 @@ class GarbageCollector:
     ) -> GarbageCollectionReport:
         """Do what a plan made now says; the lease is exclusive.
 
-        ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends the sweep early, between packs,
-        and so does somebody who waits for the repository.
+        ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends it early, between packs,
+        and so does another process that waits for the repository.
 
         Raises:
             GarbageCollectionUnsafe: a point or an index page cannot be read; nothing was deleted.
@@ -333,7 +333,7 @@ def _batches(rewrites: Sequence[PackRewrite], batch_bytes: int) -> list[list[Pac
 
 
 class _CollectionRun:
-    """The effects of one sweep."""
+    """The effects of one garbage collection."""
 
     def __init__(
         self,
@@ -388,7 +388,7 @@ class _CollectionRun:
         return self._parts.store.drop_pack(pack_id, self._parts.leftovers)
 
     def _copy(self, state: _PackState, appender: PackAppender) -> bool:
-        """Copy a pack's live records, each checked; tell whether all were whole."""
+        """Copy a pack's live records, each checked; return whether all were whole."""
         whole = True
         for entry in state.live:
             self._cancel.check()
@@ -409,7 +409,7 @@ class _CollectionRun:
         return whole
 
     def report(self, *, finished: bool) -> GarbageCollectionReport:
-        """Tell what was done."""
+        """Return what was done."""
         return GarbageCollectionReport(
             purged_points=tuple(self.purged),
             deleted_packs=self.deleted,

@@ -1,4 +1,4 @@
-"""What is done about damage: forget what is lost, rescue what is whole, tell which bytes to read again."""
+"""Repairs damage: forgets what is lost, rescues what is whole, returns which bytes to read again."""
 
 import errno
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What a repository needs beside backup and restore: figures, garbage collection, verification, repair."""
+"""What a repository needs besides backup and restore: figures, garbage collection, verification, repair."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -72,7 +72,7 @@ class Maintenance:
     def plan_garbage_collection(
         self, policy: GarbageCollectionPolicy = _DEFAULT_POLICY, *, cancel: CancelToken
     ) -> GarbageCollectionPlan:
-        """Find out what a sweep would do now; changes nothing, and backups may go on meanwhile.
+        """Find out what garbage collection would do now; changes nothing, and backups may go on meanwhile.
 
         Raises:
             GarbageCollectionUnsafe: a point or an index page cannot be read.
@@ -93,15 +93,15 @@ class Maintenance:
         time_limit_s: float | None = None,
         wait_s: float = 10.0,
     ) -> GarbageCollectionReport:
-        """Delete what no restore point needs, while nobody else uses the repository.
+        """Delete what no restore point needs, while no one else uses the repository.
 
-        It may be stopped at any moment; the next sweep goes on where it ended. A backup or restore that arrives
-        meanwhile is let in between two packs: the sweep ends there, unfinished. The progress is told what to
-        expect: the bytes that are copied.
+        It may be stopped at any moment; the next run goes on where it ended. A backup or restore that arrives
+        meanwhile is let in between two packs: garbage collection ends there, unfinished. The progress is set to
+        expect the bytes that are copied.
 
         Raises:
             GarbageCollectionUnsafe: a point or an index page cannot be read; nothing was deleted.
-            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            RepositoryBusy: another process backs up or restores and did not end within ``wait_s``.
             LeaseLost: another process took this one for dead; what was done stays done.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
@@ -122,7 +122,7 @@ class Maintenance:
         return report
 
     def _let_in(self, cancel: CancelToken) -> None:
-        """Give those who wait the time to come in, before the caller sweeps again."""
+        """Give those who wait the time to come in, before the caller collects garbage again."""
         deadline = self._clock.monotonic() + _LET_IN_S
         courtesy = WaitingWatch(self._parts.layout, cancel, self._parts.leftovers)
         while courtesy.is_asked() and self._clock.monotonic() < deadline:
@@ -131,7 +131,7 @@ class Maintenance:
     def verify_chain(self, chain: str, *, progress: Progress, cancel: CancelToken) -> dict[PointId, VerifyReport]:
         """Read all points of a chain and compare them with their digests; what they share is read once.
 
-        The progress is advanced by the capacity of the disks; whoever calls has told it what to expect.
+        The progress is advanced by the capacity of the disks; the caller has set what to expect.
 
         Raises:
             RepositoryBusy: garbage collection is under way.
@@ -156,7 +156,8 @@ class Maintenance:
     ) -> RepositoryReport:
         """Read every byte of the repository once and name what is damaged, and the points that are hit.
 
-        ``time_limit_s`` ends it early; the report tells where to go on. The progress is told what to expect.
+        ``time_limit_s`` ends it early; the report says where to go on. The progress is set to what
+        is expected.
 
         Raises:
             RepositoryBusy: garbage collection is under way.
@@ -179,11 +180,11 @@ class Maintenance:
     def repair(self, damaged_packs: Sequence[str], *, cancel: CancelToken, wait_s: float = 10.0) -> RepairReport:
         """Set the damaged packs that a report names aside, after their whole records were copied into new packs.
 
-        What is lost then is in no pack any more: ``Repository.lost_extents`` tells it, and a backup that reads
+        What is lost then is in no pack any more: ``Repository.lost_extents`` returns it, and a backup that reads
         those extents from the source heals it, for older points too where the source has not changed.
 
         Raises:
-            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            RepositoryBusy: another process backs up or restores and did not end within ``wait_s``.
             LeaseLost: another process took this one for dead; what was done stays done.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.

@@ -93,7 +93,7 @@ class _History(msgspec.Struct, frozen=True):
 
 
 class StoredFile(msgspec.Struct, frozen=True):
-    """A file beside ``point.json``: its name, and size and BLAKE3-256 of its content."""
+    """A file next to ``point.json``: its name, and size and BLAKE3-256 of its content."""
 
     name: str
     size_bytes: int
@@ -342,7 +342,7 @@ class StoredPoints:
                 damaged.append(DamagedPoint(id=point, chain=chain, detail=error.said(), newer=True))
             except PointDamaged as error:
                 damaged.append(DamagedPoint(id=point, chain=chain, detail=error.params["detail"]))
-            except PointMissing:  # deleted by somebody else in this moment
+            except PointMissing:  # deleted by someone else in this moment
                 continue
         points.sort(key=lambda point: point.order, reverse=True)
         return PointListing(points=tuple(points), damaged=tuple(damaged))
@@ -391,7 +391,7 @@ class StoredPoints:
         return self.load_from(directory, point)
 
     def load_from(self, directory: Path, point: PointId) -> PointFile:
-        """Return the description of a point that lies in ``directory``.
+        """Return the description of a point in ``directory``.
 
         Raises:
             PointMissing: there is no such point.

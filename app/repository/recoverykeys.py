@@ -43,7 +43,7 @@ def new_recovery_key() -> tuple[str, Seal]:
 
 
 def is_recovery_key(text: str) -> bool:
-    """Tell whether what was typed is a recovery key without a slip of the pen, wherever it belongs."""
+    """Return whether what was typed is a recovery key without a slip of the pen, wherever it belongs."""
     try:
         parse_recovery_key(text)
     except ValueError:
@@ -63,7 +63,7 @@ def slip_in(text: str) -> RecoveryKeySlip | None:
 
 
 def format_recovery_key(key: bytes) -> str:
-    """Write a recovery key for paper: groups of four, the last one tells a slip of the pen."""
+    """Write a recovery key for paper: groups of four, the last one reveals a typing error."""
     text = base64.b32encode(key).decode().rstrip("=")
     text += base64.b32encode(blake3(key).digest()).decode()[:_MARK_CHARS]
     return "-".join(text[at : at + _GROUP_CHARS] for at in range(0, len(text), _GROUP_CHARS))

@@ -31,7 +31,7 @@ class SpaceReserve:
         self._path: Path = layout.base / RESERVE_NAME
 
     def keep(self) -> None:
-        """Make the reserve where it is missing and there is room; without anything to delete nobody needs it."""
+        """Make the reserve where it is missing and there is room; without anything to delete no one needs it."""
         with suppress(OSError):
             if not self._holds_something():
                 unlink(self._path, missing_ok=True)

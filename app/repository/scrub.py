@@ -1,4 +1,4 @@
-"""Verification of everything: each byte of each file once, whoever uses it.
+"""Verification of everything: each byte of each file once, whichever point uses it.
 
 Packs are read in the order of their ids, so that a verification can stop after any pack and go on there another
 day. Chunks that many points share are read once.
@@ -61,7 +61,7 @@ class RepositoryReport:
 
     @property
     def whole(self) -> bool:
-        """Tell whether nothing is damaged."""
+        """Return whether nothing is damaged."""
         return not self.damage and not self.points
 
 
@@ -75,7 +75,7 @@ class _PackResult:
 
 
 class Scrubber:
-    """Verifies everything. Use once. Thread: one; it has workers of its own while it runs."""
+    """Verifies a whole repository. Use once. Thread: one; it has workers of its own while it runs."""
 
     def __init__(self, parts: RepositoryParts, progress: Progress, cancel: CancelToken) -> None:
         self._parts = parts
@@ -85,7 +85,7 @@ class Scrubber:
     def run(
         self, points: Sequence[RestorePoint], *, resume_after: str | None, time_limit_s: float | None
     ) -> RepositoryReport:
-        """Verify.
+        """Verify everything.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -187,7 +187,7 @@ class Scrubber:
             found += key_file_damage(layout.keys, is_encrypted=self._parts.keys is not None)
         try:
             read_repository_file(layout.root)
-        except RepositoryTooNew:  # whole, as far as this program can tell
+        except RepositoryTooNew:  # whole, as far as this program can see
             pass
         except (RepositoryDamaged, RepositoryMissing) as error:
             found.append((SETTINGS_NAME, error.said()))

@@ -39,7 +39,7 @@ _Result = TypeVar("_Result")
 
 
 class RecordLost(Exception):
-    """A chunk or page cannot be read; whoever asked knows what it was for."""
+    """A chunk or page cannot be read; the caller knows what it was for."""
 
     def __init__(self, digest: bytes, pack_id: str | None, detail: str) -> None:
         self.digest = digest
@@ -82,7 +82,7 @@ class RecordStore:
         self._packs.close()
 
     def holds(self, digest: bytes) -> bool:
-        """Tell whether a sealed pack of this root holds a record.
+        """Return whether a sealed pack of this root holds a record.
 
         The locator alone is not believed: the pack must be a file here, as large as it was when it was taken in.
 
@@ -130,7 +130,7 @@ class RecordStore:
         self._may_synchronize = True
 
     def entries(self, pack_id: str) -> Sequence[PackEntry] | None:
-        """Return what a pack holds, None when that cannot be told; a damaged pack is noted.
+        """Return what a pack holds, None when that cannot be determined; a damaged pack is noted.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -169,7 +169,7 @@ class RecordStore:
         return [entry for entry, is_whole in zip(entries, verdicts, strict=True) if is_whole]
 
     def check_standby(self) -> None:
-        """Tell one unreadable file from a standby that is gone.
+        """Distinguish one unreadable file from a standby that is gone.
 
         Raises:
             StandbyUnavailable: it is gone.
@@ -189,7 +189,7 @@ class RecordStore:
             raise WrittenByNewer(what=PACK.fill(pack=min(self.newer_packs)))
 
     def place(self, digest: bytes) -> Place:
-        """Return where a record lies.
+        """Return where a record is stored.
 
         Raises:
             RecordLost: no pack holds it.
@@ -311,7 +311,7 @@ class RecordStore:
             raise RecordLost(digest, place.pack_id, str(error)) from error
 
     def _twice(self, read: Callable[[], _Result]) -> _Result:
-        """Read; when that fails, catch up with a sweep on another machine, which may have moved records.
+        """Read; when that fails, catch up with garbage collection elsewhere, which may have moved records.
 
         That is done once per point opened.
         """
@@ -357,7 +357,7 @@ class RecordStore:
         return self.read(entry.digest, place, 0, entry.length_bytes)
 
     def drop_pack(self, pack_id: str, leftovers: Leftovers) -> bool:
-        """Delete a pack that nothing needs; tell whether it is gone. The caller holds the exclusive lease.
+        """Delete a pack that nothing needs; return whether it is gone. The caller holds the exclusive lease.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -374,7 +374,7 @@ class RecordStore:
         return True
 
     def set_aside(self, pack_id: str, leftovers: Leftovers) -> bool:
-        """Move a damaged pack out of the way, for whoever wants to look at it; tell whether that was possible.
+        """Move a damaged pack out of the way, where it can be examined; return whether that was possible.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -447,7 +447,7 @@ def list_packs(layout: Layout) -> dict[str, int]:
     What is no file, in the place of one, counts as a pack of no bytes.
 
     Raises:
-        Displaced: a link lies in the place of their directory.
+        Displaced: a link is in the place of their directory.
         OSError: the standby cannot be read.
     """
     found: dict[str, int] = {}
@@ -465,7 +465,7 @@ def linked_shards(layout: Layout) -> list[str]:
     """Return the names of links among the directories of packs; the packs behind them count as lost.
 
     Raises:
-        Displaced: a link lies in the place of all of them.
+        Displaced: a link is in the place of all of them.
         OSError: the standby cannot be read.
     """
     return subdirectories(layout.packs)[1]

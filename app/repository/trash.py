@@ -105,12 +105,12 @@ class Trash:
         """
         for path, _, deleted in self._directories():
             if is_in_future(deleted, now):
-                with suppress(OSError):  # it is tried again by the next sweep
+                with suppress(OSError):  # the next garbage collection tries again
                     rename(path, _free_place(path.parent, path.name.partition(".")[0], now))
                     sync_directory(path.parent)
 
     def purge(self, point: PointId, deleted_at: datetime, scratch: Path, leftovers: Leftovers) -> bool:
-        """Delete a point for good; tell whether it is gone. It leaves the trash at once, into ``scratch``.
+        """Delete a point for good; return whether it is gone. It leaves the trash at once, into ``scratch``.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -160,7 +160,7 @@ class Trash:
 
 
 def _inside(chain: Path) -> list[Path]:
-    """Return what is in a chain's directory; one that somebody else emptied and removed meanwhile is empty."""
+    """Return what is in a chain's directory; one that someone else emptied and removed meanwhile is empty."""
     with suppress(FileNotFoundError):
         return list(chain.iterdir())
     return []

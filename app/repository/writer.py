@@ -71,7 +71,7 @@ class PointWriter:
         self._appender = parts.appender(self._staging)
 
     def add_file(self, name: str, data: bytes) -> None:
-        """Keep a configuration file beside the disks.
+        """Keep a configuration file next to the disks.
 
         Raises:
             ValueError: the name is not safe on every system, or is taken.
@@ -96,8 +96,8 @@ class PointWriter:
     ) -> PointDisk:
         """Store a disk: the extents from the reader, every other byte from the parent's disk, or zero without one.
 
-        ``parent`` is a point and a disk key in it. The progress is advanced by the bytes of the extents; whoever
-        calls has told it what to expect.
+        ``parent`` is a point and a disk key in it. The progress is advanced by the bytes of the extents; the
+        caller has set what to expect.
 
         Raises:
             StandbyFull, StandbyUnavailable: the standby refuses.
@@ -205,7 +205,7 @@ class PointWriter:
         """Say that the lease was lost, where that is why a file is not there any more.
 
         Raises:
-            LeaseLost: whoever took the lease over has taken away what was written, too.
+            LeaseLost: the process that took the lease over has taken away what was written, too.
         """
         try:
             yield
@@ -283,7 +283,7 @@ class PointWriter:
         return data if self._parts.keys is None else self._parts.keys.seal_file(data, place)
 
     def _move_into_place(self, source: Path, target: Path) -> bool:
-        """Rename without ever replacing; False when somebody was quicker."""
+        """Rename without ever replacing; False when someone was quicker."""
         try:
             move_into(source, target)
         except OSError:
