@@ -30,7 +30,7 @@ def restrict_access_list(folder: Path, run: RunTool | None = None) -> None:
         run: runs ``whoami`` and ``icacls``.
 
     Raises:
-        OSError: the system refused, or does not tell who this user is.
+        OSError: the system refused, or does not say who this user is.
     """
     run_tool = run or _run_tool
     allowed = dict.fromkeys((_user_sid(folder, run_tool), _SYSTEM, _ADMINISTRATORS))  # the user may be the system

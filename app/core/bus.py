@@ -1,4 +1,4 @@
-"""Delivery of events to whoever listens."""
+"""Delivers events to listeners."""
 
 import logging
 import threading

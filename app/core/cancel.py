@@ -25,7 +25,7 @@ class CancelToken:
 
     @property
     def is_cancelled(self) -> bool:
-        """Tell whether stopping was asked for, shielded or not."""
+        """Return whether stopping was asked for, shielded or not."""
         return self._event.is_set()
 
     def check(self) -> None:

@@ -53,7 +53,7 @@ class DiskReader(Protocol):
         ...
 
     def allocated_extents(self) -> list[Extent] | None:
-        """Return the ranges that hold data, or None when this transport cannot tell."""
+        """Return the ranges that hold data, or None when this transport cannot find out."""
         ...
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """The system's lock of an open file, which it frees when the process that holds it ends, however that happens.
 
 On Windows it is ``LockFileEx`` of the Windows API: the C library's ``_locking`` says why there is no lock only by
-``errno``, which does not tell a held lock from a file that may not be locked, and which not every C library sets.
+``errno``, which is the same for a held lock and for a file that may not be locked, and which not every C
+library sets.
 The locked byte is far behind the content, because Windows lets no other holder read a locked byte.
 """
 

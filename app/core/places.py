@@ -8,7 +8,7 @@ from app.domain.vms import SavedConfiguration, VmPlacement
 
 @runtime_checkable
 class RestoreChoices(Protocol):
-    """What a hypervisor session may offer beside :class:`app.core.hypervisor.Hypervisor`. Thread: any."""
+    """What a hypervisor session may offer besides :class:`app.core.hypervisor.Hypervisor`. Thread: any."""
 
     def list_places(self) -> PlatformPlaces:
         """Return the datacenters, hosts, datastores and networks that a new VM can use."""

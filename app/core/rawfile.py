@@ -27,7 +27,7 @@ class RawFileWriter:
     mode = TransportMode.LOCAL
 
     def __init__(self, path: Path, capacity_bytes: int, *, failure: Callable[[OSError], OperationalError]) -> None:
-        """Create the file; ``failure`` tells what a refusal of the system means for the caller.
+        """Create the file; ``failure`` says what a refusal of the system means for the caller.
 
         Raises:
             OperationalError: what ``failure`` made of it; a file that is there already is not touched.

@@ -59,7 +59,7 @@ class SheetFile:
     """
 
     def __init__(self, path: Path, zone: tzinfo | None = None) -> None:
-        """Begin a file beside ``path``; a file that is there stays until :meth:`keep`.
+        """Begin a file next to ``path``; a file that is there stays until :meth:`keep`.
 
         Raises:
             OSError: the system refuses.

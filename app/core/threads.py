@@ -1,4 +1,4 @@
-"""Plain threads for work that has to run beside its caller."""
+"""Plain threads for work that has to run in parallel with its caller."""
 
 import threading
 import time

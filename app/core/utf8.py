@@ -17,12 +17,12 @@ UTF8_OPTIONS: Final = () if os.name == "nt" else ("-X", "utf8")
 
 
 def names_are_utf8() -> bool:
-    """Tell whether this process writes file names in UTF-8."""
+    """Return whether this process writes file names in UTF-8."""
     return sys.getfilesystemencoding().lower().replace("-", "") == "utf8"
 
 
 def assure_utf8() -> None:
-    """Start this program anew in UTF-8 mode where it is not in it; to be called before anything else.
+    """Start this program again in UTF-8 mode where it is not in it; to be called before anything else.
 
     Arguments are converted on the way: they came in the encoding of the locale, unless they are UTF-8 already.
     Returns where nothing has to be done or nothing can be done; see :func:`names_are_utf8`.
@@ -71,7 +71,7 @@ def first_not_utf8(texts: Iterable[str]) -> str | None:
 
 
 def can_be_path(text: str) -> bool:
-    """Tell whether a path can be passed on to other programs, kept and shown: UTF-8, and no NUL."""
+    """Return whether a path can be passed on to other programs, kept and shown: UTF-8, and no NUL."""
     return "\0" not in text and first_not_utf8([text]) is None
 
 

@@ -29,7 +29,7 @@ class ConcernKind(Enum):
 
     @property
     def is_urgent(self) -> bool:
-        """Tell whether a backup is missing or cannot be made; the others need a decision."""
+        """Return whether a backup is missing or cannot be made; the others need a decision."""
         return self in _URGENT
 
 
@@ -78,7 +78,7 @@ class StandbyCondition:
     is_locked: bool
     total_bytes: int | None
     free_bytes: int | None
-    """None, or a total of zero, where the system does not tell."""
+    """None, or a total of zero, where the system does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,14 +41,14 @@ class StandbyRemoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsRefreshed(Event):
-    """The list of a standby's restore points was read anew."""
+    """The list of a standby's restore points was read again."""
 
     standby: StandbyId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestorePointDeleted(Event):
-    """A restore point lies in the trash of its repository."""
+    """A restore point is in the trash of its repository."""
 
     standby: StandbyId
     point: PointId

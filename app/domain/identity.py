@@ -38,7 +38,7 @@ class Verdict(Enum):
     ANOTHER = "another"
     """Another VM that has the id or the UUID of the one on record."""
     UNSURE = "unsure"
-    """It cannot be told."""
+    """It cannot be determined."""
     GONE = "gone"
     """No VM of the inventory has anything to do with the one on record."""
 
@@ -72,7 +72,7 @@ class Located:
     vm: VmSummary | None = None
     """The VM that the verdict is about; None when it is gone, or when several VMs are candidates."""
     candidates: tuple[VmSummary, ...] = ()
-    """Where it cannot be told: the VMs that it could be."""
+    """Where it cannot be determined: the VMs that it could be."""
     is_proven: bool = False
     """True where it is certain enough to destroy the VM: name, UUID and (id or disks) agree, or id and UUID do."""
 
@@ -91,7 +91,7 @@ class _Agreement:
 
     @property
     def is_contradicted(self) -> bool:
-        """Tell whether nothing but keys that copies share speaks for it, and something speaks against it."""
+        """Return whether nothing but keys that copies share speaks for it, and something speaks against it."""
         return not self.name and self.disks is False
 
 
@@ -149,7 +149,7 @@ def present(vm: VmDetails) -> PresentVm:
 
 
 def worth_a_look(recorded: RecordedVm, vm: VmSummary) -> bool:
-    """Tell whether a VM shares a key with the one on record, so that its disks are worth asking for."""
+    """Return whether a VM shares a key with the one on record, so that its disks are worth asking for."""
     return (
         same_uuid(recorded.instance_uuid, vm.instance_uuid) is True
         or same_uuid(recorded.bios_uuid, vm.bios_uuid) is True
@@ -201,14 +201,14 @@ def locate(recorded: RecordedVm, inventory: Iterable[PresentVm], platform: Platf
 
 
 def same_uuid(one: str | None, other: str | None) -> bool | None:
-    """Tell whether two UUIDs are the same, however they are written; None where one is not known."""
+    """Return whether two UUIDs are the same, however they are written; None where one is not known."""
     if not one or not other:
         return None
     return one.lower() == other.lower()
 
 
 def belongs(facts: VmFacts, vm: ProtectedVm) -> bool:
-    """Tell whether a restore point that was made under an id of a VM is one of this VM.
+    """Return whether a restore point that was made under an id of a VM is one of this VM.
 
     An id may have been another VM's before. A VM that was restored under a new UUID keeps its name.
     """
@@ -238,7 +238,7 @@ def uncovered_disks(point: RestorePoint, vm: VmDetails) -> tuple[VirtualDisk, ..
 
 
 def _is_in_its_place(point: RestorePoint, disk: VirtualDisk) -> bool:
-    """Tell whether a disk of a VM is where the point has it."""
+    """Return whether a disk of a VM is where the point has it."""
     saved = point.disk(disk.key)
     return saved is not None and same_uuid(saved.uuid, disk.uuid) is not False
 
@@ -316,7 +316,7 @@ def _is_proof(found: _Agreement) -> bool:
 
 
 def _resembles_more(rival: _Agreement, chosen: _Agreement) -> bool:
-    """Tell whether another VM with the same UUID agrees where the one with the id does not."""
+    """Return whether another VM with the same UUID agrees where the one with the id does not."""
     if not rival.instance_uuid:
         return False
     return (rival.name and not chosen.name) or (rival.disks is True and chosen.disks is False)

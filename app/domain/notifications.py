@@ -1,4 +1,4 @@
-"""Which failures are told to whom, and when a digest is due: values and decisions."""
+"""Who is notified of which failures, and when a digest is due: values and decisions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ class WebhookSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationSettings:
-    """Who is told what."""
+    """Who is notified, of what, and how."""
 
     desktop: bool = True
     """Failures raise a notification on the desktop."""
@@ -156,11 +156,11 @@ def newest_digest_moment(settings: NotificationSettings, now: datetime) -> datet
 
 
 def is_digest_due(settings: NotificationSettings, last: datetime, now: datetime) -> bool:
-    """Tell whether a digest is due that was not sent yet.
+    """Return whether a digest is due that was not sent yet.
 
     Args:
         settings: say whether and when.
-        last: until when the last digest told; a moment more than a day ahead says that nobody knows.
+        last: the moment up to which the last digest reports; one more than a day ahead says that it is not known.
         now: the present in the local zone.
     """
     if not settings.wants(WhenToTell.DAILY):

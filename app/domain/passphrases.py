@@ -1,4 +1,4 @@
-"""How strong a passphrase is: against somebody who has a copy of the key files and all the time in the world."""
+"""How strong a passphrase is: against someone who has a copy of the key files and all the time in the world."""
 
 import math
 from itertools import pairwise
@@ -51,7 +51,7 @@ def strength_bits(passphrase: str) -> float:
 
 
 def is_strong(passphrase: str) -> bool:
-    """Tell whether a passphrase may protect backup data."""
+    """Return whether a passphrase may protect backup data."""
     return _SHORTEST <= len(passphrase) <= LONGEST and strength_bits(passphrase) >= _NEEDED_BITS
 
 

@@ -14,7 +14,7 @@ _MISREAD: Final = {"0": "O", "8": "B", "1": "IL", "l": "LI"}
 
 
 def has_form_of_recovery_key(text: str) -> bool:
-    """Tell whether a text has as many letters and digits as a recovery key, and none that it cannot have."""
+    """Return whether a text has as many letters and digits as a recovery key, and none that it cannot have."""
     typed = significant(text)
     return len(typed) == RECOVERY_KEY_CHARS and is_plausible(typed)
 
@@ -43,5 +43,5 @@ def choices(typed: str) -> list[str]:
 
 
 def is_plausible(typed: str) -> bool:
-    """Tell whether every character can stand for one of a recovery key."""
+    """Return whether every character can stand for one of a recovery key."""
     return all(set(letters) <= _ALPHABET for letters in choices(typed))

@@ -13,7 +13,7 @@ NAME_MAX_CHARS: Final = 64
 
 
 class RuleProblem(Enum):
-    """What is wrong with a rule's basic settings, for the message beside the field."""
+    """What is wrong with a rule's basic settings, for the message next to the field."""
 
     NAME_MISSING = "name_missing"
     NAME_TOO_LONG = "name_too_long"
@@ -46,7 +46,7 @@ class AdvancedSettings:
 
     @property
     def wants_change_tracking(self) -> bool:
-        """Tell whether backups read only what changed; otherwise every backup reads the whole disk."""
+        """Return whether backups read only what changed; otherwise every backup reads the whole disk."""
         return self.automatic_change_tracking or self.use_change_tracking
 
 
@@ -98,7 +98,7 @@ class BackupRule:
 
     @property
     def is_one_time(self) -> bool:
-        """Tell whether it runs once."""
+        """Return whether it runs once."""
         return isinstance(self.policy, OneTimePolicy)
 
     def vm(self, vm: VmId) -> ProtectedVm | None:
