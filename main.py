@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status.
 
     Args:
-        arguments: what it is told; None takes the command line of this process, which becomes the program's alone:
-            it is started anew in UTF-8 mode where it is not in it.
+        arguments: the command line; None takes the command line of this process, which becomes the
+            program's alone: it is started again in UTF-8 mode where it is not in it.
     """
     return _as_program(_run) if arguments is None else _run(list(arguments))
 
@@ -111,7 +111,7 @@ def _run(given: list[str]) -> int:
 
 
 def _demo_window() -> "Callable[[Stage], None] | None":
-    """Return what shows the demo's data in the console, where somebody looks and a window can be shown."""
+    """Return what shows the demo's data in the console, where someone looks and a window can be shown."""
     from app.console.display import can_show
 
     if not can_show():

@@ -45,11 +45,11 @@ _SECRET_SHAPES = (
 _log = logging.getLogger(__name__)
 
 BugListener = Callable[[BaseException], None]
-"""Told of an exception that nobody caught; called on the thread that raised it."""
+"""Called for an exception that nothing caught, on the thread that raised it."""
 
 
 class Redactor:
-    """Blots secrets out of text: those it was told, and what looks like one.
+    """Redacts secrets in text: those it knows, and what looks like one.
 
     Thread: any.
     """
@@ -151,7 +151,7 @@ class ProgramLog:
 
     Attributes:
         file: where it writes.
-        redactor: tell it every secret that enters the process.
+        redactor: has to know every secret that enters the process.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class ProgramLog:
 
         Where the file cannot be written, the lines go to standard error, if there is one, and the first says why.
         """
-        # A handler whose disk is full would write a traceback to a standard error that perhaps nobody reads.
+        # A handler whose disk is full would write a traceback to a standard error that perhaps no one reads.
         logging.raiseExceptions = False
         formatter = RedactingFormatter(self.redactor)
         problem = self._open_file()

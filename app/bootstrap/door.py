@@ -60,16 +60,16 @@ def start_or_attach(
     *,
     patience_s: float = DOOR_PATIENCE_S,
 ) -> OpenDoor:
-    """Start an engine when nobody holds the catalog, else connect to the one that does.
+    """Start an engine when no one holds the catalog, else connect to the one that does.
 
     Args:
         installation: whose engine.
-        start_own: called only when nobody holds the catalog, so that nobody is asked for a passphrase that another
+        start_own: called only when no one holds the catalog, so that no one is asked for a passphrase that another
             engine has already.
         patience_s: how long one that is just starting or ending is waited for.
 
     Raises:
-        EngineAway: somebody holds the catalog, but does not open the door.
+        EngineAway: someone holds the catalog, but does not open the door.
         OperationalError: the engine cannot be started or used.
     """
     deadline = time.monotonic() + patience_s

@@ -131,7 +131,7 @@ class EngineHost:
         self._server = DoorServer.open(self.engine, self._folder)
 
     def close(self) -> None:
-        """Cut callers off, stop what runs, let it clean up, close the catalog, and let go of it."""
+        """Disconnect callers, stop running tasks and let them clean up, close the catalog, and release it."""
         if self._server is not None:
             self._server.cut_off()
         if not self.engine.close():

@@ -123,9 +123,9 @@ class _Link:
 class RemoteDoor:
     """Fulfils :class:`app.contract.door.Door` over a local socket.
 
-    The connection is made and kept by a thread of its own, which tries again by itself while the engine is away;
-    requests fail with :class:`EngineAway` then, at once. Listeners hear ``EngineLost`` when the engine goes and
-    ``EngineFound`` when it is back; in between they may have missed events, so what they show has to be read anew.
+    The connection is made and kept by a thread of its own, which retries while the engine is away;
+    requests fail with :class:`EngineAway` then, at once. Listeners get ``EngineLost`` when the engine goes and
+    ``EngineFound`` when it is back; they may have missed events meanwhile and have to read again what they show.
     A context manager. Thread: any.
     """
 
@@ -136,7 +136,7 @@ class RemoteDoor:
         ping_s: float = PING_S,
         silence_s: float = SILENCE_S,
     ) -> None:
-        """Begin to connect to the engine whose door lies in a data folder.
+        """Begin to connect to the engine whose door is in a data folder.
 
         Args:
             folder: the data folder.
@@ -182,9 +182,9 @@ class RemoteDoor:
         return self._answer(query)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell a listener every event from now on, one after the other; return the function that ends it.
+        """Call a listener for every event from now on, one after the other; return the function that ends it.
 
-        While the engine is away, ``EngineLost`` is told once more, so that the new listener knows.
+        While the engine is away, ``EngineLost`` is repeated, so that the new listener knows.
         """
         with self._changed:
             self._listeners = (*self._listeners, listener)
@@ -348,7 +348,7 @@ class RemoteDoor:
         if frame.kind is Kind.REPLY:
             link.settle(frame)
         elif frame.kind is Kind.EVENT:
-            if self._events.qsize() > _MAX_WAITING_EVENTS:  # listeners do not keep up: they read anew
+            if self._events.qsize() > _MAX_WAITING_EVENTS:  # listeners do not keep up: they read again
                 raise Ended
             self._events.put(decode_event(frame.payload))
         elif frame.kind is not Kind.PONG:
@@ -391,7 +391,7 @@ class RemoteDoor:
 
 
 def attach(folder: Path) -> RemoteDoor:
-    """Connect to the engine whose door lies in a data folder, and start none; the caller closes the connection.
+    """Connect to the engine whose door is in a data folder, and start none; the caller closes the connection.
 
     Raises:
         EngineAway: none runs.

@@ -91,7 +91,7 @@ def greet(connection: socket.socket, secret: bytes) -> Engine:
     """Do the client's part on a connected socket.
 
     Raises:
-        Stranger: there is somebody else than the engine.
+        Stranger: there is someone else than the engine.
         OtherVersion: the engine is another version.
         OSError: the connection broke, or the other side was silent.
     """

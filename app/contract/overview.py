@@ -46,7 +46,7 @@ class Overview:
     failures: tuple[TaskRow, ...]
     """Newest failure per VM whose last run failed."""
     overdue: tuple[OverdueVm, ...]
-    """Those that are overdue for longest; :attr:`overdue_count` tells of how many."""
+    """Those that are overdue for longest; :attr:`overdue_count` says of how many."""
     running: tuple[TaskRow, ...]
     pending: int
     next_runs: tuple[tuple[datetime, str], ...]

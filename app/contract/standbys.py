@@ -94,7 +94,7 @@ class StandbyRow:
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether anything there is encrypted, or shall be."""
+        """Return whether anything there is encrypted, or should be."""
         return self.encryption is not EncryptionMode.OFF or self.encrypted_repositories > 0
 
 

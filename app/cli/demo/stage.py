@@ -92,7 +92,7 @@ def folders_in(home: Path) -> Folders:
 def register(
     root: Path, simulator: VSphereSimulator, engine: Engine, *, standby_root: Path | None = None
 ) -> Stage:
-    """Tell an engine of the simulated vSphere and of a standby path, by default beside it.
+    """Register the simulated vSphere and a standby path, by default next to it, with an engine.
 
     Raises:
         OperationalError: the engine refused.

@@ -31,7 +31,7 @@ _ROUNDS = (
     (BackupKind.INCREMENTAL, 3 * MIB),
 )
 _OVER_ORIGINAL = "db-01"
-"""This one is restored in the place of its original; the others as new VMs beside theirs."""
+"""This one is restored in the place of its original; the others as new VMs next to theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class MadePoint:
 
 
 class DemoFailed(Exception):
-    """A task of the demo did not complete; the screen has told why."""
+    """A task of the demo did not complete; the screen has shown why."""
 
 
 class Story:

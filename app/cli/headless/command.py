@@ -75,7 +75,7 @@ def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:
         on_wish: called when the engine is to end, before it does.
 
     Returns:
-        0 when it ended in order, 1 when it could not be started; the parent is told why.
+        0 when it ended in order, 1 when it could not be started; the parent is sent the reason.
     """
     try:
         launch = receive_launch()
@@ -185,7 +185,7 @@ def _task_runner() -> Iterator[QtTaskRunner]:
 
 
 def _warm_up(engine: Engine) -> None:
-    """Read once what the first pages are made of, before anybody waits for it."""
+    """Read once what the first pages are made of, before anyone waits for it."""
     try:
         engine.ask(ReadOverview())
         engine.ask(ListRules())

@@ -1,4 +1,4 @@
-"""Tells systemd how the service stands; sd_notify(3) describes the datagrams."""
+"""Reports the state of the service to systemd; sd_notify(3) describes the datagrams."""
 
 import os
 import socket

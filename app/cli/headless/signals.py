@@ -37,7 +37,7 @@ class _Waking(QObject):
 
 
 class EndWish:
-    """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break; or by whoever started this program. Thread: any."""
+    """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break; or by the program that started this one. Thread: any."""
 
     def __init__(self, waking: _Waking) -> None:
         self.name = ""
