@@ -35,7 +35,7 @@ class Catalog:
         platforms: registered virtual platforms.
         standbys: registered standby machines.
         rules: backup rules, and which VM took the place of which.
-        retries: backups that failed and are tried again by themselves.
+        retries: backups that failed and are retried automatically.
         sightings: what was last seen of each platform.
         engines: heartbeats of the engines that work on this catalog.
         points: what is known of restore points.
@@ -74,8 +74,8 @@ class Catalog:
 
         Args:
             location: a file for SQLite, or an SQLAlchemy URL.
-            clock: tells the times of the journal.
-            zone: tells whose local days the figures count, as the zone is set now.
+            clock: gives the times of the journal.
+            zone: gives the local days of the figures, as the zone is set now.
 
         Raises:
             CatalogLost, CatalogForeign: it is not the one that was opened last.
@@ -102,7 +102,7 @@ class Catalog:
     def _mark(self, guard: CatalogGuard) -> None:
         try:
             guard.note(self._identity())
-        except CatalogUnavailable as error:  # whoever uses the catalog next is told better why
+        except CatalogUnavailable as error:  # the next use of the catalog gives a better reason
             _log.info("the catalog was not marked: %s", error)
 
     def _identity(self) -> str:

@@ -23,7 +23,7 @@ class CatalogCopier:
 
         Args:
             guard: of the catalog.
-            clock: tells whether a day has passed.
+            clock: says whether a day has passed.
             first_look_s: when it looks for the first time.
         """
         self._guard = guard

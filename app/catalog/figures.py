@@ -1,4 +1,4 @@
-"""Figures of what was backed up: counts per local day, last results, and errors that nobody has looked at."""
+"""Figures of what was backed up: counts per local day, last results, and errors that no one has looked at."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
@@ -71,13 +71,13 @@ class FigureStore:
             return _day(connection.execute(_sums(_of(rule, vm))).one(), date.min)
 
     def unviewed(self, rule: RuleId | None = None, vm: VmId | None = None) -> int:
-        """Return how many failed tasks nobody has looked at."""
+        """Return how many failed tasks no one has looked at."""
         query = sa.select(sa.func.count()).select_from(unviewed_errors).where(*_errors_of(rule, vm))
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 
     def unviewed_by_vm(self) -> dict[tuple[RuleId | None, VmId], int]:
-        """Return how many failed tasks nobody has looked at, for each VM in each rule that has any."""
+        """Return how many failed tasks no one has looked at, for each VM in each rule that has any."""
         columns = (unviewed_errors.c.rule_id, unviewed_errors.c.vm)
         query = sa.select(*columns, sa.func.count().label("count")).group_by(*columns)
         with self._database.read() as connection:
@@ -87,7 +87,7 @@ class FigureStore:
             }
 
     def unviewed_among(self, ids: Sequence[TaskId]) -> frozenset[TaskId]:
-        """Return those of up to a thousand tasks that failed and that nobody has looked at."""
+        """Return those of up to a thousand tasks that failed and that no one has looked at."""
         query = sa.select(unviewed_errors.c.task_id).where(unviewed_errors.c.task_id.in_(ids))
         with self._database.read() as connection:
             return frozenset(TaskId(row.task_id) for row in connection.execute(query))

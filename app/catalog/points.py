@@ -40,7 +40,7 @@ class PointStore:
         self._tallies: Remembered[_Tallies] = Remembered(is_alone=database.is_ours_alone)
 
     def forget_tallies(self) -> None:
-        """Count anew at the next question: points went with their standby."""
+        """Count again at the next question: points went with their standby."""
         self._tallies.forget()
 
     @contextmanager

@@ -55,7 +55,7 @@ class StandbyStore:
     """Keeps standby machines. Thread: any."""
 
     def __init__(self, database: Database, on_removed: Callable[[], None] = lambda: None) -> None:
-        """Keep them in a database; ``on_removed`` is told after one went, with what belonged to it."""
+        """Keep them in a database; ``on_removed`` is called after one was removed, with what belonged to it."""
         self._database = database
         self._on_removed = on_removed
 
@@ -106,7 +106,7 @@ class StandbyStore:
     def note_repository(
         self, standby: StandbyId, target_path: str, repository_id: str, *, is_encrypted: bool = False
     ) -> None:
-        """Remember which repository lies at a target path."""
+        """Remember which repository is at a target path."""
         here = (repositories.c.standby_id == standby) & (repositories.c.target_path == target_path)
         values = {"repository_id": repository_id, "is_encrypted": is_encrypted}
         with self._database.write() as connection:

@@ -1,4 +1,4 @@
-"""The backups that failed and are tried again by themselves."""
+"""The backups that failed and are retried automatically."""
 
 from collections.abc import Collection
 from typing import Any

@@ -1,4 +1,4 @@
-"""What tells a lost catalog from a first start, and the copies that help then.
+"""What distinguishes a lost catalog from a first start, and the copies that help then.
 
 Next to the catalog is a mark, ``catalog.db.mark``: a small file that names the catalog which was opened here last.
 A catalog that is empty, missing or another one is not opened when there is a mark; otherwise the program would
@@ -46,7 +46,7 @@ COPIES_FOLDER: Final = "catalog-copies"
 MOST_COPIES: Final = 3
 COPY_EVERY: Final = timedelta(hours=20)
 _TRACES: Final = ("engine.lock", "secrets.json", COPIES_FOLDER)
-"""What an earlier start has left beside a catalog that is empty now."""
+"""What an earlier start has left next to a catalog that is empty now."""
 _MOST_MARK_BYTES: Final = 4096
 _RESTORED: Final = ".restored"
 _COPYING: Final = ".part"
@@ -81,7 +81,7 @@ def verdict_on(marked: str | None, found: Found, *, is_marked: bool, has_traces:
         marked: the id in the mark; None where it cannot be read.
         found: what is there.
         is_marked: whether there is a mark.
-        has_traces: whether an empty file is there, with things beside it that an earlier start has left.
+        has_traces: whether an empty file is there, with files next to it that an earlier start has left.
     """
     if not found.has_tables:
         return Verdict.LOST if is_marked or has_traces else Verdict.RIGHT
@@ -214,7 +214,7 @@ class CatalogGuard:
         return None if newest is None else newest.stem.removeprefix("catalog-")
 
     def is_copy_due(self, now: datetime) -> bool:
-        """Tell whether a copy should be made; one of the future counts as none."""
+        """Return whether a copy should be made; one of the future counts as none."""
         newest = next(iter(self.copies()), None)
         if newest is None:
             return True
@@ -304,7 +304,7 @@ def _removed_if_stopped(scratch: Path) -> Iterator[None]:
 
 
 def _remove_leftovers(file: Path, suffix: str) -> None:
-    """Remove what a killed process left; who calls holds the engine's lock, so nobody makes such files now."""
+    """Remove what a killed process left; who calls holds the engine's lock, so no one makes such files now."""
     for path in file.parent.iterdir():
         name = path.name
         for sibling in _SIBLINGS:

@@ -125,7 +125,7 @@ def _rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[_Row
 
 
 def _is_sound(*numbers: object) -> bool:
-    """Tell whether numbers are numbers: SQLite keeps text in a column of numbers too."""
+    """Return whether numbers are numbers: SQLite keeps text in a column of numbers too."""
     return all(isinstance(number, int) for number in numbers)
 
 
