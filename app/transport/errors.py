@@ -1,8 +1,8 @@
-"""What can go wrong with a transport: failures of a link, which reconnecting may mend, and operator errors.
+"""What can go wrong with a transport: failures of a link, which reconnecting may fix, and operator errors.
 
 :class:`LinkFailure` and its children never leave this package: a reader or a writer answers them with a new
 connection, and when that does not help either, with :class:`~app.domain.errors.DiskAccessFailed`. Every error
-below that is a ``DiskAccessFailed`` says what a new connection alone cannot mend.
+below that is a ``DiskAccessFailed`` says what a new connection alone cannot fix.
 """
 
 from app.domain.errors import DiskAccessFailed, NoTransportAvailable
@@ -40,7 +40,7 @@ class LinkClosed(LinkFailure):
 
 
 class TlsFailed(LinkClosed):
-    """The TLS handshake failed: the host is not what it should be, or somebody stands between."""
+    """The TLS handshake failed: the host is not what it should be, or someone stands between."""
 
     kind = TLS_FAILED
 

@@ -59,7 +59,7 @@ class Link:
         """Open a TCP connection without delays for small packets.
 
         Raises:
-            LinkUnreachable: nobody answers there.
+            LinkUnreachable: no one answers there.
             TaskCancelled: cancelled meanwhile.
         """
         limit = time.monotonic() + timeout_s
@@ -113,7 +113,7 @@ class Link:
         OpenSSL reads record by record, never ahead, so that no byte of what follows can be inside the layer.
 
         Raises:
-            LinkFailure: decrypted bytes that nobody asked for are left over.
+            LinkFailure: decrypted bytes that no one asked for are left over.
         """
         tls = self._sock
         if not isinstance(tls, ssl.SSLSocket):
@@ -232,7 +232,7 @@ class Link:
         """Close the connection without a farewell; never raises."""
         try:
             self._sock.close()
-        except OSError:  # a reset that nobody saw yet; the descriptor is gone either way
+        except OSError:  # a reset that no one saw yet; the descriptor is gone either way
             return
 
     def _use_plain(self) -> None:
@@ -256,7 +256,7 @@ class Link:
 
 
 def _shook_hands(tls: ssl.SSLSocket) -> bool:
-    """Go on with a handshake for one slice, and tell whether it is done."""
+    """Go on with a handshake for one slice, and return whether it is done."""
     try:
         tls.do_handshake()
     except TimeoutError:

@@ -171,7 +171,7 @@ class Creation:
         return self._session.run(look)
 
     def _free_identity(self, vm: SavedVm) -> Identity:
-        """Keep of a VM's identity what nobody else on the platform has."""
+        """Keep of a VM's identity what no one else on the platform has."""
         taken = self._session.run(lambda connection: _taken_identities(connection))
         config = vm.config
         return Identity(

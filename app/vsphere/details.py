@@ -86,7 +86,7 @@ def _disk(disk: Any, controller: Any) -> VirtualDisk:
 
 
 def capacity_of(disk: Any) -> int:
-    """Return a disk's size in bytes; older interfaces only tell KiB."""
+    """Return a disk's size in bytes; older interfaces only give KiB."""
     return int(disk.capacityInBytes or (disk.capacityInKB or 0) * 1024)
 
 

@@ -71,7 +71,7 @@ class VSphereHypervisor:
 
     @property
     def facts(self) -> PlatformFacts:
-        """What the platform told of itself at login."""
+        """What the platform said of itself at login."""
         return self._facts
 
     @property
@@ -89,7 +89,7 @@ class VSphereHypervisor:
         self.session.be_patient(patience)
 
     def check_license(self) -> None:
-        """Tell at registration what would otherwise fail at the first backup.
+        """Report at registration what would otherwise fail at the first backup.
 
         Raises:
             LicenseRefused: the host has the free license, which allows no changes.
@@ -190,7 +190,7 @@ class VSphereHypervisor:
         """Return what changed on a frozen disk since a change id, or with None what is allocated.
 
         Raises:
-            ChangeTrackingLost: it cannot be told; read the disk whole.
+            ChangeTrackingLost: it cannot be determined; read the disk whole.
             SnapshotGone: the snapshot is not on the VM any more.
         """
         with translated(self.session.attempt(Operation.TELL_CHANGES, str(vm))):
@@ -202,7 +202,7 @@ class VSphereHypervisor:
             return self._history.mark()
 
     def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
-        """Tell whether the VM was brought back to an earlier snapshot since a mark, or a moment of our own clock.
+        """Return whether the VM was brought back to an earlier snapshot since a mark, or a moment of our clock.
 
         Raises:
             HistoryIncomplete: the platform does not remember.
@@ -244,7 +244,7 @@ class VSphereHypervisor:
         """Return what a saved VM was made of.
 
         Raises:
-            ConfigurationUnreadable: it cannot be told.
+            ConfigurationUnreadable: it cannot be determined.
         """
         return places.hardware_of(saved)
 

@@ -1,4 +1,4 @@
-"""The whole inventory in one paged query, and where each VM lies in it."""
+"""The whole inventory in one paged query, and where each VM is in it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +87,7 @@ class _Place:
 
 @dataclass(slots=True)
 class Places:
-    """Names of hosts, datastores, folders and datacenters, and which lies in which."""
+    """Names of hosts, datastores, folders and datacenters, and which contains which."""
 
     _known: dict[str, _Place] = field(default_factory=dict)
 
@@ -163,7 +163,7 @@ def _parent_of(vm: LightRow) -> Ref | None:
 
 
 def summary_of(vm: LightRow, places: Places) -> VmSummary:
-    """Make the inventory's row of a VM; what an unreachable VM does not tell stays empty."""
+    """Make the inventory's row of a VM; what an unreachable VM does not report stays empty."""
     way = places.way(_parent_of(vm))
     parent, host = vm.reference("parent"), vm.reference("runtime.host")
     disks = vm.values.get("config.hardware.device")

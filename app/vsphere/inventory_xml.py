@@ -194,7 +194,7 @@ class _Reader:
             self._parser.Parse(content, is_last)
 
     def _look(self) -> None:
-        """Let the parser tell everything."""
+        """Let the parser report everything."""
         self._parser.StartElementHandler = self.start
         self._parser.CharacterDataHandler = self.characters
         self._parser.EndElementHandler = self.end

@@ -61,7 +61,7 @@ class Origin:
     where the object still has the saved name."""
 
     def is_of(self, moid: str, name: str, saved_id: str, saved_name: str) -> bool:
-        """Tell whether an object is the one that was saved, by its id."""
+        """Return whether an object is the one that was saved, by its id."""
         if not saved_id or moid != saved_id or self.same_platform is False:
             return False
         return self.same_platform is True or name == saved_name
@@ -117,7 +117,7 @@ def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
 
 
 def listed(objects: Iterable[_Named]) -> str:
-    """Return objects of one name so that they can be told apart."""
+    """Return objects of one name so that they can be determined apart."""
     return ", ".join(sorted(f"{candidate.path} ({candidate.moid})" for candidate in objects))
 
 
@@ -174,7 +174,7 @@ def _datacenter(site: Site, origin: Origin, wanted: VmPlacement) -> str:
 
 
 def _own_datacenters(site: Site, known: Sequence[Datacenter], origin: Origin) -> Sequence[Datacenter]:
-    """Return the datacenters that the saved VM may have come from, one where it can be told."""
+    """Return the datacenters that the saved VM may have come from, one where it can be determined."""
     for datacenter in known:
         if origin.is_of(datacenter.moid, datacenter.name, origin.datacenter_id, origin.datacenter):
             return [datacenter]

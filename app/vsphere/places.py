@@ -96,7 +96,7 @@ def hardware_of(saved: SavedConfiguration) -> SavedHardware:
     """Return what a saved VM was made of.
 
     Raises:
-        ConfigurationUnreadable: it cannot be told.
+        ConfigurationUnreadable: it cannot be determined.
     """
     vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
     hardware = vm.config.hardware

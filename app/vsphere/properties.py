@@ -1,6 +1,6 @@
 """Reading properties of managed objects through the property collector, in pages, never one by one.
 
-Reading through attributes of pyVmomi's objects would be one call per property, so nobody here does.
+Reading through attributes of pyVmomi's objects would be one call per property, so no one here does.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A saved VM as the specification that creates it anew: a pure function.
+"""A saved VM as the specification that creates it again: a pure function.
 
 Source: protocols page *vSphere facts*, section "Creating a VM again".
 """

@@ -1,4 +1,4 @@
-"""The devices of a saved VM as changes that create them anew: a pure function.
+"""The devices of a saved VM as changes that create them again: a pure function.
 
 Source: protocols page *vSphere facts*, section "Creating a VM again": default devices are left out, new devices
 get negative keys, disks are created empty.
@@ -46,7 +46,7 @@ _DEFAULT_DEVICES = (
     _device.VirtualVideoCard,
     _device.VirtualVMCIDevice,
 )
-"""What every VM gets by itself."""
+"""What every VM gets automatically."""
 _KEPT_CONTROLLERS: tuple[type[Any], ...] = (
     _device.VirtualSCSIController,
     _device.VirtualSATAController,
@@ -88,7 +88,7 @@ class DeviceChoices:
     adapter_networks: Mapping[int, str] = field(default_factory=dict)
     """Networks of single adapters, by their saved key."""
     adapter_addresses: Mapping[int, str] = field(default_factory=dict)
-    """MAC addresses of single adapters, by their saved key; an empty one is made anew."""
+    """MAC addresses of single adapters, by their saved key; an empty one is rebuilt."""
     other_networks: Sequence[Network] = ()
     """Networks of the platform that the host does not offer."""
     same_platform: bool | None = None
@@ -136,7 +136,7 @@ def saved_network(card: Any, names: Mapping[str, str]) -> str:
 def own_network(
     card: Any, saved_name: str, offered: Sequence[Network], *, same_platform: bool | None
 ) -> Network | None:
-    """Return the network that a saved adapter was connected to, by its ids; None where they do not tell.
+    """Return the network that a saved adapter was connected to, by its ids; None where they do not say.
 
     Args:
         card: the saved adapter.
@@ -162,7 +162,7 @@ def own_network(
 
 
 def _is_port_of(port: Any, network: Network) -> bool:
-    """Tell whether a port is of a port group: its key is unique on its switch, whose UUID no other switch has."""
+    """Return whether a port is of a port group: its key is unique on its switch, whose UUID is unique too."""
     same_switch = (port.switchUuid or "").casefold() == network.switch.casefold()
     return same_switch and bool(network.key) and port.portgroupKey == network.key
 

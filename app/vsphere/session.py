@@ -126,7 +126,7 @@ class VSphereSession:
         )
 
     def open(self) -> PlatformFacts:
-        """Log in, keep the session alive from now on, and return what the platform tells of itself.
+        """Log in, keep the session alive from now on, and return what the platform says of itself.
 
         Raises:
             PlatformUnreachable, LoginRefused, CertificateChanged, CertificateUntrusted, NotVSphere: as they say.
@@ -140,7 +140,7 @@ class VSphereSession:
         return facts
 
     def _hardware_uuid(self) -> str | None:
-        """Return what tells a single host from others, for it has no instance UUID; None where it does not say."""
+        """Return what identifies a single host, for it has no instance UUID; None where it does not say."""
         try:
             hosts = self.run(
                 lambda connection: list(read_all(connection.query(), {vim.HostSystem: ("summary.hardware.uuid",)}))
@@ -249,7 +249,7 @@ class VSphereSession:
             except FAILURES as error:
                 if self._closing.is_set():
                     return
-                # The next call of a task will tell the operator, if it is still so then.
+                # The next call of a task reports it to the operator, if it is still so then.
                 _log.info("keep-alive at %s failed: %s", self.platform.address, type(error).__name__)
 
 

@@ -60,14 +60,14 @@ _BOOKKEEPING = re.compile(
     r"|svga\.guestbackedprimaryaware|softpoweroff|replay\..*|vmci0\..*|cleanshutdown|monitor\.phys_bits_used"
     r"|virtualhw\..*|extendedconfigfile|standfast\..*|(scsi|sata|nvme|ide|ehci|usb)\d*([.:].*)?\.(redo|present)"
 )
-"""What the platform writes for itself; nobody misses it."""
+"""What the platform writes for itself; no one misses it."""
 _VAPP_TRANSPORTS = frozenset({"com.vmware.guestInfo", "iso"})
 _VAPP_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,256}")
 _MOST_NAMED = 40
 
 
 def is_kept_setting(key: str, value: object = None) -> bool:
-    """Tell whether a setting of ``extraConfig`` goes over into a VM that is created again.
+    """Return whether a setting of ``extraConfig`` goes over into a VM that is created again.
 
     Args:
         key: the setting's name.
@@ -85,7 +85,7 @@ def is_kept_setting(key: str, value: object = None) -> bool:
 
 
 def kept_settings(options: Iterable[Any]) -> tuple[list[Any], list[str]]:
-    """Return the options that go over, and the names of those that do not and that somebody may miss."""
+    """Return the options that go over, and the names of those that do not and that someone may miss."""
     kept: list[Any] = []
     left_out: list[str] = []
     for option in options:

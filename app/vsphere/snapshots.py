@@ -49,7 +49,7 @@ _QUIESCE_FAULTS = (
     vim.fault.ToolsUnavailable,
 )
 _OTHER_FAILURES = (PlatformRefused, PlatformBusy, DatastoreFull, PlatformTaskTimedOut, OperationUnsupported)
-"""Ours that are shown as a failed snapshot; all others say by themselves what is the matter."""
+"""Ours that are shown as a failed snapshot; all others say what is the matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """FastLZ, the part that reads.
 
-A block is a row of instructions; the top three bits of an instruction's first byte tell literals (0) from
-matches, those of the block's first byte tell the level (0: level 1, 1: level 2). Written from the public
+A block is a row of instructions; the top three bits of an instruction's first byte separate literals (0) from
+matches, those of the block's first byte give the level (0: level 1, 1: level 2). Written from the public
 description of the block format.
 """
 

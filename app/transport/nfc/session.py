@@ -91,7 +91,7 @@ class NfcSession:
         """Return the bitmap of allocated chunks, least significant bit first, padded to four bytes.
 
         Raises:
-            HostRefusal: the host cannot tell.
+            HostRefusal: the host cannot determine.
             LinkFailure, MalformedAnswer, TaskCancelled: see :meth:`establish`.
         """
         request = wire.query_allocated(
