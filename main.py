@@ -94,7 +94,7 @@ def _run(given: list[str]) -> int:
         from app.core.processend import end_at_the_latest
 
         run = run_for_parent if chosen.for_parent else run_headless
-        return run(on_wish=lambda: end_at_the_latest(FAILED))
+        return run(on_stop_request=lambda: end_at_the_latest(FAILED))
     if chosen.command == "demo":
         from app.cli.demo.command import run_demo
 

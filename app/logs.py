@@ -271,7 +271,7 @@ class ProgramLog:
             self._hooks[0](kind, error, traceback)
             return
         _log.critical("uncaught exception", exc_info=(kind, error, traceback))
-        self._tell(error)
+        self._report(error)
 
     def _on_uncaught_in_thread(self, args: threading.ExceptHookArgs, /) -> None:
         if issubclass(args.exc_type, SystemExit):
@@ -279,14 +279,14 @@ class ProgramLog:
         name = args.thread.name if args.thread else "a thread that is gone"
         error = args.exc_value if args.exc_value is not None else args.exc_type()
         _log.critical("uncaught exception in %s", name, exc_info=(args.exc_type, error, args.exc_traceback))
-        self._tell(error)
+        self._report(error)
 
     def _on_unraisable(self, args: "sys.UnraisableHookArgs", /) -> None:
         error = args.exc_value if args.exc_value is not None else args.exc_type()
         what = args.err_msg or "exception ignored"
         _log.error("%s in %r", what, args.object, exc_info=(args.exc_type, error, args.exc_traceback))
 
-    def _tell(self, error: BaseException) -> None:
+    def _report(self, error: BaseException) -> None:
         if self._on_bug is None:
             return
         try:

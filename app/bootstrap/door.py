@@ -9,7 +9,7 @@ from app.contract.client import RemoteDoor
 from app.contract.door import Door
 from app.contract.errors import EngineAway, EngineBusy
 
-DOOR_PATIENCE_S = 15.0
+DOOR_TIMEOUT_S = 15.0
 """How long an engine that is starting or ending may take before it counts as away."""
 _LOOK_AGAIN_S = 0.25
 
@@ -58,7 +58,7 @@ def start_or_attach(
     installation: Installation,
     start_own: StartOwn,
     *,
-    patience_s: float = DOOR_PATIENCE_S,
+    patience_s: float = DOOR_TIMEOUT_S,
 ) -> OpenDoor:
     """Start an engine when no one holds the catalog, else connect to the one that does.
 

@@ -64,7 +64,7 @@ class RuleStore:
         """Let rules that cannot be read give up a name and VMs; nothing else can take these away from them."""
         readable = [rule.id for rule in _read(connection, sa.true(), self._database.unreadable)]
         connection.execute(sa.delete(rules).where(rules.c.name == name, rules.c.id.not_in(readable)))
-        here = (rule_vms.c.platform_id == platform) & rule_vms.c.vm.in_([one.vm for one in vms])
+        here = (rule_vms.c.platform_id == platform) & rule_vms.c.vm.in_([vm.vm for vm in vms])
         connection.execute(sa.delete(rule_vms).where(here, rule_vms.c.rule_id.not_in(readable)))
 
     def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:

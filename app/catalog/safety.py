@@ -29,7 +29,7 @@ from app.core.durable import (
     rename,
     replace,
     replace_durably,
-    scratch_beside,
+    scratch_path_for,
     sync_directory,
     unlink,
 )
@@ -180,7 +180,7 @@ class CatalogGuard:
         if copy is None:
             raise NoCatalogCopy(folder=self._copies)
         _remove_leftovers(self.file, _RESTORED)
-        scratch = scratch_beside(self.file, _RESTORED)
+        scratch = scratch_path_for(self.file, _RESTORED)
         with _removed_if_stopped(scratch), copy.open("rb") as source:
             with create_private(scratch) as restored:
                 shutil.copyfileobj(source, restored)
@@ -232,7 +232,7 @@ class CatalogGuard:
         """
         target = self._copies / f"catalog-{now:%Y-%m-%d}.db"
         made_for = self._copies / self.file.name  # whatever the day, so that leftovers of all days are found
-        scratch = scratch_beside(made_for, _COPYING)
+        scratch = scratch_path_for(made_for, _COPYING)
         try:
             make_private_folders(self._copies)
             _remove_leftovers(made_for, _COPYING)

@@ -16,7 +16,7 @@ from app.contract.client import CONNECT_S, FIRST_PAUSE_S, LONGEST_PAUSE_S, PING_
 from app.contract.endpoint import Endpoint, read_endpoint
 from app.contract.errors import EngineAway, EngineVersionDiffers
 from app.contract.frames import BadFrame, Ended
-from app.contract.handshake import OtherVersion, Stranger
+from app.contract.handshake import OtherVersion, UntrustedPeer
 from app.contract.pieces import decode_long_answer
 from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER, NO_ANSWER, NOT_LET_IN
 from app.contract.wire import UnreadableMessage, decode_answer, encode_request
@@ -229,7 +229,7 @@ class AsyncDoor:
             link.cut()
             self._refuse(EngineVersionDiffers(ours=__version__, theirs=error.version))
             return None
-        except (Stranger, Ended, OSError) as error:
+        except (UntrustedPeer, Ended, OSError) as error:
             link.cut()
             self._refuse(EngineAway(detail=NOT_LET_IN.fill(details=str(error) or type(error).__name__)))
             return None

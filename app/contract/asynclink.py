@@ -18,7 +18,7 @@ from app.contract.frames import (
     Kind,
     encode_frame,
 )
-from app.contract.handshake import Greeting, OtherVersion, Stranger, greeting
+from app.contract.handshake import Greeting, OtherVersion, UntrustedPeer, greeting
 from app.contract.wire import UnreadableMessage, decode_event
 from app.domain.events import Event
 
@@ -46,7 +46,7 @@ class Link(asyncio.Protocol):
 
     Attributes:
         engine_pid: The engine's process id, once it has said welcome.
-        welcomed: Done when the engine may be used; fails with Stranger, OtherVersion, Ended or OSError.
+        welcomed: Done when the engine may be used; fails with UntrustedPeer, OtherVersion, Ended or OSError.
         ended: Fails with what ended the connection.
         subscribed: Done when the engine tells events.
         closed: Done when its socket is closed.
@@ -164,7 +164,7 @@ class Link(asyncio.Protocol):
                 else:
                     self._backlog.append(frame)
         except BadFrame as error:
-            self._end(Stranger(str(error)) if self._greeting is not None else error)
+            self._end(UntrustedPeer(str(error)) if self._greeting is not None else error)
             return
         if not self._reader.is_within_frame:
             self._frame_began = None
@@ -188,7 +188,7 @@ class Link(asyncio.Protocol):
             self.engine_pid = end.value.pid
             if not self.welcomed.done():
                 self.welcomed.set_result(None)
-        except (Stranger, OtherVersion) as error:
+        except (UntrustedPeer, OtherVersion) as error:
             self._end(error)
 
     def _work_off(self) -> None:

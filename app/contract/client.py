@@ -25,7 +25,7 @@ from app.contract.frames import (
     receive_frame,
     send_frame,
 )
-from app.contract.handshake import OtherVersion, Stranger, greet
+from app.contract.handshake import OtherVersion, UntrustedPeer, greet
 from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER, NO_ANSWER, NOT_LET_IN
 from app.contract.wire import UnreadableMessage, decode_answer, decode_event, encode_request
 from app.domain.engine_events import EngineFound, EngineLost
@@ -152,14 +152,14 @@ class RemoteDoor:
         self._link: _Link | None = None
         self._refusal: OperationalError = EngineAway(detail=BEING_MADE)
         self._wants_events = False
-        self._told_lost = False
+        self._loss_published = False
         self._has_tried = False
         self._closing = False
         self._free_calls = threading.BoundedSemaphore(MAX_OPEN_REQUESTS - 4)
         self._keeper = threading.Thread(target=self._keep, name="door-client")
-        self._teller = threading.Thread(target=self._tell_all, name="door-client-events")
+        self._publisher = threading.Thread(target=self._publish_all, name="door-client-events")
         self._keeper.start()
-        self._teller.start()
+        self._publisher.start()
 
     # --- the door ----------------------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class RemoteDoor:
             link = self._link
         if is_first and link is not None:
             link.call(Kind.SUBSCRIBE, b"").wait()
-        elif link is None and self._told_lost:
+        elif link is None and self._loss_published:
             self._put_own(EngineLost(at=datetime.now(UTC)))
 
         def unsubscribe() -> None:
@@ -261,7 +261,7 @@ class RemoteDoor:
             link.cut()
         self._keeper.join()
         self._events.put(None)
-        self._teller.join()
+        self._publisher.join()
 
     def __enter__(self) -> Self:
         return self
@@ -312,7 +312,7 @@ class RemoteDoor:
             connection.close()
             self._refused(EngineVersionDiffers(ours=__version__, theirs=error.version))
             return None
-        except (Stranger, Ended, OSError) as error:
+        except (UntrustedPeer, Ended, OSError) as error:
             connection.close()
             self._refused(EngineAway(detail=NOT_LET_IN.fill(details=str(error) or type(error).__name__)))
             return None
@@ -354,7 +354,7 @@ class RemoteDoor:
         elif frame.kind is not Kind.PONG:
             raise BadFrame(f"the engine sent {frame.kind.name}")
 
-    # --- telling -----------------------------------------------------------------------------------------------
+    # --- events ------------------------------------------------------------------------------------------------
 
     def _note_found(self, link: _Link) -> None:
         with self._changed:
@@ -363,13 +363,13 @@ class RemoteDoor:
             self._changed.notify_all()
         if wants_events:
             link.call(Kind.SUBSCRIBE, b"")
-        if self._told_lost:
-            self._told_lost = False
+        if self._loss_published:
+            self._loss_published = False
             self._put_own(EngineFound(at=datetime.now(UTC), pid=link.pid))
 
     def _note_lost(self) -> None:
-        if not self._told_lost and not self._closing:
-            self._told_lost = True
+        if not self._loss_published and not self._closing:
+            self._loss_published = True
             self._put_own(EngineLost(at=datetime.now(UTC)))
 
     def _put_own(self, event: Event) -> None:
@@ -381,7 +381,7 @@ class RemoteDoor:
                 continue
             return
 
-    def _tell_all(self) -> None:
+    def _publish_all(self) -> None:
         while (event := self._events.get()) is not None:
             for listener in self._listeners:
                 try:

@@ -102,7 +102,7 @@ def receive_launch(descriptor: int = STDIN) -> EngineLaunch:
         raise EOFError("no parent told what to do") from None  # the line may hold a passphrase: not in the chain
 
 
-def tell_outcome(outcome: Outcome, descriptor: int = STDOUT) -> None:
+def report_outcome(outcome: Outcome, descriptor: int = STDOUT) -> None:
     """Report to the parent how it stands; nothing happens when it is gone."""
     try:
         os.write(descriptor, encode_line(outcome))

@@ -27,7 +27,7 @@ _NO_REPLACE: Final = 1
 _NOT_THERE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 
 
-def scratch_beside(path: Path, suffix: str = ".tmp") -> Path:
+def scratch_path_for(path: Path, suffix: str = ".tmp") -> Path:
     """Return a hidden name next to a file, for content that takes its place later.
 
     The name is random: a fixed one may be someone else's file, or that of another process of ours. Create the
@@ -37,7 +37,7 @@ def scratch_beside(path: Path, suffix: str = ".tmp") -> Path:
 
 
 def is_scratch_of(path: Path, name: str, suffix: str = ".tmp") -> bool:
-    """Return whether a name is one that :func:`scratch_beside` makes for a file."""
+    """Return whether a name is one that :func:`scratch_path_for` makes for a file."""
     pattern = rf"\.{re.escape(path.name)}\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}{re.escape(suffix)}"
     return re.fullmatch(pattern, name) is not None
 
@@ -50,7 +50,7 @@ def replace_durably(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> Non
     Raises:
         OSError: the system refused; the old content is still there.
     """
-    scratch = scratch_beside(path)
+    scratch = scratch_path_for(path)
     file = create_private(scratch)
     try:
         with file:

@@ -92,7 +92,7 @@ def web_address(text: str) -> WebAddress:
     Raises:
         BadAddress: it is not one that can be used.
     """
-    if not text.isprintable() or any(one.isspace() for one in text):
+    if not text.isprintable() or any(character.isspace() for character in text):
         raise BadAddress(BLANKS)
     try:
         parts = urlsplit(text)

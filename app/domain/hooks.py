@@ -38,7 +38,7 @@ class HookCommand:
         """Yield what is wrong with it, as field and reason; one that is off needs no program yet."""
         if self.enabled and not (self.arguments and self.arguments[0].strip()):
             yield "program", NO_PROGRAM.fill()
-        if any("\0" in one for one in self.arguments):
+        if any("\0" in argument for argument in self.arguments):
             yield "arguments", ZERO_BYTE.fill()
         if not 0 < self.time_limit_s <= MAX_TIME_LIMIT_S:
             yield "time_limit_s", TIME_LIMIT.fill()

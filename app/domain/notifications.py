@@ -22,7 +22,7 @@ class SinkKind(Enum):
     WEBHOOK = "webhook"
 
 
-class WhenToTell(Enum):
+class WhenToNotify(Enum):
     """How often a sink speaks."""
 
     EACH_FAILURE = "each_failure"
@@ -52,7 +52,7 @@ class EmailSettings:
     """Notifications by e-mail; the password is in the secret store."""
 
     enabled: bool = False
-    when: WhenToTell = WhenToTell.EACH_FAILURE
+    when: WhenToNotify = WhenToNotify.EACH_FAILURE
     host: str = ""
     port: int = 587
     security: MailSecurity = MailSecurity.STARTTLS
@@ -67,7 +67,7 @@ class WebhookSettings:
     """Notifications as JSON by HTTP POST; the secret of the signature is in the secret store."""
 
     enabled: bool = False
-    when: WhenToTell = WhenToTell.EACH_FAILURE
+    when: WhenToNotify = WhenToNotify.EACH_FAILURE
     url: str = ""
 
 
@@ -93,9 +93,9 @@ class NotificationSettings:
             found.append(("digest_at", ZONED))
         return tuple(found)
 
-    def wants(self, when: WhenToTell) -> frozenset[SinkKind]:
+    def wants(self, when: WhenToNotify) -> frozenset[SinkKind]:
         """Return the sinks that speak so."""
-        found = {SinkKind.DESKTOP} if self.desktop and when is WhenToTell.EACH_FAILURE else set()
+        found = {SinkKind.DESKTOP} if self.desktop and when is WhenToNotify.EACH_FAILURE else set()
         if self.email.enabled and self.email.when is when:
             found.add(SinkKind.EMAIL)
         if self.webhook.enabled and self.webhook.when is when:
@@ -110,7 +110,7 @@ def _email_problems(email: EmailSettings) -> Iterator[tuple[str, MessageKind]]:
         yield "email.port", PORT_RANGE
     if not _is_address(email.sender):
         yield "email.sender", NO_SENDER
-    if not email.recipients or not all(_is_address(one) for one in email.recipients):
+    if not email.recipients or not all(_is_address(recipient) for recipient in email.recipients):
         yield "email.recipients", NO_RECIPIENT
     if len(email.recipients) > MAX_RECIPIENTS:
         yield "email.recipients", TOO_MANY_RECIPIENTS
@@ -163,7 +163,7 @@ def is_digest_due(settings: NotificationSettings, last: datetime, now: datetime)
         last: the moment up to which the last digest reports; one more than a day ahead says that it is not known.
         now: the present in the local zone.
     """
-    if not settings.wants(WhenToTell.DAILY):
+    if not settings.wants(WhenToNotify.DAILY):
         return False
     known = believed(last, now, DIGEST_EVERY)
     return known is None or known < newest_digest_moment(settings, now) <= now

@@ -62,7 +62,7 @@ from app.repository.keys import (
     Unlocked,
 )
 from app.repository.reader import PointReader
-from app.repository.recoverykeys import is_recovery_key, new_recovery_key, slip_in
+from app.repository.recoverykeys import is_recovery_key, new_recovery_key, typo_in
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
 from app.repository.space import SpaceReport, SpaceUse
@@ -115,6 +115,6 @@ __all__ = [
     "inspect_repository",
     "is_recovery_key",
     "new_recovery_key",
-    "slip_in",
+    "typo_in",
     "unlock_repository",
 ]

@@ -337,7 +337,7 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._sharing():
-            self._leases.with_room(lambda: self._trash.put(point, self._clock.now()))
+            self._leases.with_free_space(lambda: self._trash.put(point, self._clock.now()))
 
     def deleted_points(self) -> tuple[TrashedPoint, ...]:
         """Return the points in the trash, the one deleted last first.
@@ -357,7 +357,7 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._sharing():
-            self._leases.with_room(lambda: self._trash.take_back(point))
+            self._leases.with_free_space(lambda: self._trash.take_back(point))
             return self.parts.stored_points.load(point)
 
     def lost_extents(self, point: PointId, disk_key: int) -> list[Extent]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.core.durable import remove_directory_tree, rename, replace, scratch_beside, sync_directory, unlink
+from app.core.durable import remove_directory_tree, rename, replace, scratch_path_for, sync_directory, unlink
 from app.core.privatefiles import make_folder_on_standby, open_on_standby
 from app.core.space import space_at
 from app.core.utf8 import names_are_utf8
@@ -208,7 +208,7 @@ def write_all(descriptor: int, parts: Sequence[bytes | bytearray | memoryview]) 
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put new content under a name at once: afterwards there is the old content or the new, never a part."""
-    scratch = scratch_beside(path, SCRATCH_SUFFIX)
+    scratch = scratch_path_for(path, SCRATCH_SUFFIX)
     try:
         write_new(scratch, data)
         replace(scratch, path)

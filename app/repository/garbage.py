@@ -181,7 +181,7 @@ class GarbageCollector:
     def _roots(self) -> tuple[list[TrashedPoint], list[PointDisk]]:
         """Return the deleted points whose time is over, and the disks of all points that stay."""
         listing = self._parts.stored_points.list_all()
-        for newer in (one for one in listing.damaged if one.newer):
+        for newer in (point for point in listing.damaged if point.newer):
             raise WrittenByNewer(what=POINT.fill(point=newer.id))
         if listing.damaged:
             raise GarbageCollectionUnsafe(
@@ -279,7 +279,7 @@ class GarbageCollector:
         run = _CollectionRun(self._parts, lease, progress, self._cancel, bytes_per_s)
         try:
             if not self._policy.keep_deleted:
-                self._trash.date_anew(self._now)
+                self._trash.restart_grace(self._now)
             plan, states = self._plan()
             progress.expect(plan.copied_bytes)
             self._delete(plan, run)

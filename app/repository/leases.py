@@ -137,7 +137,7 @@ class Leases:
         """Make the space reserve where it is missing and there is room; the caller holds a lease. Never raises."""
         self._reserve.keep()
 
-    def with_room(self, call: Callable[[], T]) -> T:
+    def with_free_space(self, call: Callable[[], T]) -> T:
         """Do something that frees space in the end; where none is left for its beginning, the reserve is given up.
 
         Args:
@@ -157,7 +157,7 @@ class Leases:
     def _acquire(self, kind: LeaseKind, purpose: str, wait_s: float, mark: WaitingMark) -> "Lease":
         deadline = self._clock.monotonic() + wait_s
         while True:
-            lease = self.with_room(lambda: Lease(self._layout, kind, purpose, self._identity))
+            lease = self.with_free_space(lambda: Lease(self._layout, kind, purpose, self._identity))
             opponent = None
             try:
                 if kind is LeaseKind.EXCLUSIVE:  # a share may show a new file late; look a second time

@@ -116,7 +116,7 @@ class Maintenance:
                     lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s
                 )
 
-            report = self._leases.with_room(collected)
+            report = self._leases.with_free_space(collected)
         if not report.finished:
             self._let_in(cancel)
         return report
@@ -124,8 +124,8 @@ class Maintenance:
     def _let_in(self, cancel: CancelToken) -> None:
         """Give those who wait the time to come in, before the caller collects garbage again."""
         deadline = self._clock.monotonic() + _LET_IN_S
-        courtesy = WaitingWatch(self._parts.layout, cancel, self._parts.leftovers)
-        while courtesy.is_asked() and self._clock.monotonic() < deadline:
+        watch = WaitingWatch(self._parts.layout, cancel, self._parts.leftovers)
+        while watch.is_asked() and self._clock.monotonic() < deadline:
             self._clock.sleep(0.05)
 
     def verify_chain(self, chain: str, *, progress: Progress, cancel: CancelToken) -> dict[PointId, VerifyReport]:

@@ -298,7 +298,7 @@ class StoredPoints:
         with storage_errors(self._layout.root):
             chains, links = subdirectories(self._layout.points)
         points: list[RestorePoint] = []
-        damaged = [DamagedPoint(id=PointId(one), chain=one, detail=LINK_IN_PLACE.fill()) for one in links]
+        damaged = [DamagedPoint(id=PointId(link), chain=link, detail=LINK_IN_PLACE.fill()) for link in links]
         for chain in chains:
             if is_readable_name(chain):
                 listing = self.list_chain(self._spelled(chain))
@@ -470,7 +470,7 @@ class StoredPoints:
             raise PointDamaged(point=point, detail=FILE_CHANGED.fill(file=name, reason=flaw_of(error))) from error
 
     def check_files(self, point: PointId, file: PointFile) -> list[tuple[str, Param]]:
-        """Read every file beside ``point.json`` and return those that are damaged, each with the reason.
+        """Read every file next to ``point.json`` and return those that are damaged, each with the reason.
 
         Raises:
             StandbyUnavailable: the standby cannot be read.

@@ -95,7 +95,7 @@ class Trash:
             with suppress(OSError):
                 remove_directory(source.parent)
 
-    def date_anew(self, now: datetime) -> None:
+    def restart_grace(self, now: datetime) -> None:
         """Let the grace time of points begin now that were deleted in the future, by a clock that was wrong.
 
         The caller holds the exclusive lease.

@@ -112,7 +112,7 @@ class PointWriter:
         before = self._appender.stored_bytes
         wanted = clip(normalize(extents), draft.capacity_bytes)
         try:
-            with self._lease_lost_told():
+            with self._lease_loss_reported():
                 root = self._store_disk(draft, reader, wanted, old, progress, cancel)
         except (RecordLost, PageDamaged) as error:
             where = error.where if isinstance(error, RecordLost) else INDEX
@@ -195,13 +195,13 @@ class PointWriter:
             LeaseLost: another process took this one for dead; nothing is visible.
             PointExists: there is such a point already.
         """
-        with self._lease_lost_told():
+        with self._lease_loss_reported():
             self._lease.check()
             self._appender.flush()
             return self._committed()
 
     @contextmanager
-    def _lease_lost_told(self) -> Iterator[None]:
+    def _lease_loss_reported(self) -> Iterator[None]:
         """Say that the lease was lost, where that is why a file is not there any more.
 
         Raises:

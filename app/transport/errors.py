@@ -63,7 +63,7 @@ class HostRefusal(LinkFailure):
 class MalformedAnswer(Exception):
     """The other side sent something that the protocol does not allow; nothing it sends can be trusted.
 
-    Its text says what exactly, for whoever knows the protocol.
+    Its text says what exactly, for readers who know the protocol.
     """
 
     def said(self) -> Message:

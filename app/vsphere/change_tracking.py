@@ -47,7 +47,7 @@ _LOST = (
     vmodl.fault.SystemError,
 )
 """Faults of the query that reading the disk whole gets around."""
-_MENDABLE = (
+_REPAIRABLE = (
     PrivilegeMissing,
     PlatformRefused,
     PlatformBusy,
@@ -174,7 +174,7 @@ class ChangeTracking:
         ours = error
         if isinstance(error, FOREIGN):
             ours = translate(error, self._session.attempt(Operation.SWITCH_TRACKING, state.name))
-        if not isinstance(ours, _MENDABLE):
+        if not isinstance(ours, _REPAIRABLE):
             raise ours from (error if ours is not error else None)
         log.warning(messages.CBT_NOT_SWITCHED, vm=state.name, reason=ours)
 

@@ -117,7 +117,7 @@ def _file_paths(config: Any, row: Row, known: Collection[str]) -> dict[str, str]
     nvram = next((file.name for file in row.get("layoutEx.file") or () if file.type == "nvram"), None)
     if nvram is None:
         named = next((option.value for option in config.extraConfig or () if option.key == "nvram"), None)
-        nvram = str(DatastorePath.parse(vmx, known).beside(named)) if named else None
+        nvram = str(DatastorePath.parse(vmx, known).sibling(named)) if named else None
     if nvram is not None:
         paths[NVRAM_FILE] = nvram
     return paths

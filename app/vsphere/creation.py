@@ -230,14 +230,14 @@ class Creation:
         return []
 
     def _stored_nvram(self, vm: VmId, job: _Job, config: Row, content: bytes) -> list[Message]:
-        """Put the firmware's memory beside the .vmx, before the first power-on makes an empty one."""
+        """Put the firmware's memory next to the .vmx, before the first power-on makes an empty one."""
         try:
             vmx = DatastorePath.parse(config.need("config.files.vmPathName"), (job.place.datastore,))
             named = next(
                 (option.value for option in config.get("config.extraConfig") or () if option.key == "nvram"), None
             )
             name = named or f"{vmx.file.rpartition('/')[2].removesuffix('.vmx')}.nvram"
-            self._files.store(vmx.beside(name), content, vm)
+            self._files.store(vmx.sibling(name), content, vm)
         except _NVRAM_FAILURES as error:
             return [NVRAM.fill(reason=error_reason(error))]
         if named:
@@ -342,7 +342,7 @@ def _matched_disks(job: _Job, devices: list[Any], address: str) -> tuple[tuple[i
 
 
 def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[Message]:
-    """Say what the platform gave anew although it was asked to keep it."""
+    """Say what the platform gave again although it was asked to keep it."""
     spec = job.rebuilt.spec
     warnings = []
     if spec.uuid and config.get("config.uuid") != spec.uuid:

@@ -248,7 +248,7 @@ def _is_resized(config: Any, cpus: int, memory_mib: int) -> bool:
 
 def _needs(config: Any, version: int) -> Iterable[tuple[int, Message]]:
     for kind, since, text in _DEVICES:
-        if version < since and any(isinstance(one, kind) for one in config.hardware.device):
+        if version < since and any(isinstance(device, kind) for device in config.hardware.device):
             yield since, text.fill()
     if version < 13 and config.bootOptions is not None and config.bootOptions.efiSecureBootEnabled:
         yield 13, SECURE_BOOT.fill()

@@ -53,7 +53,7 @@ class LightEvent:
     """The platform's number of it, counted up; 0 when it is unknown."""
 
     @property
-    def tells_of_revert(self) -> bool:
+    def shows_revert(self) -> bool:
         """Return whether someone reverted the VM, or began to: how that ended is not known at its beginning."""
         return any(_REVERT in text.lower() for text in (self.kind, self.type_id, self.task))
 
@@ -82,7 +82,7 @@ class History:
         if isinstance(moment, HistoryMark):
             return self._reverted_since_mark(vm, moment)
         since = moment + self._clock_difference()
-        if any(event.tells_of_revert for event in self._events(vm, since - MARGIN)):
+        if any(event.shows_revert for event in self._events(vm, since - MARGIN)):
             return True
         if not self._session.run(lambda connection: _reaches_back(connection, vm, since)):
             raise self._incomplete(NOTHING_BEFORE.fill(moment=f"{moment:%Y-%m-%d %H:%M:%S}"))
@@ -94,7 +94,7 @@ class History:
             return True
         known = mark.event_key if mark.event_key is not None else 0
         events = self._events(vm, mark.at - (MARGIN if mark.event_key is None else CLOCK_MARGIN))
-        if any(event.tells_of_revert and (not event.key or event.key > known) for event in events):
+        if any(event.shows_revert and (not event.key or event.key > known) for event in events):
             return True
         if mark.event_key is not None and mark.event_at is not None:
             around = self._around(mark.event_at)

@@ -144,7 +144,7 @@ class VSphereHypervisor:
             return self._tracking.enable(vm, log=log, cancel=cancel)
 
     def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
-        """Start the tracking of all disks of a VM anew; return whether that was done."""
+        """Start the tracking of all disks of a VM again; return whether that was done."""
         with translated(self.session.attempt(Operation.RESET_TRACKING, str(vm))):
             return self._tracking.reset(vm, log=log, cancel=cancel)
 

@@ -216,7 +216,11 @@ def _host(site: Site, datacenter: Datacenter, origin: Origin, wanted: VmPlacemen
         hosts = _hosts_named(hosts, wanted.host)
         if not hosts:
             raise NoPlace(HOST_AWAY_IN.fill(host=wanted.host, datacenter=datacenter.path))
-    asked = [one for one in (wanted.datastore, *(name for _, name in wanted.disk_datastores)) if one is not None]
+    asked = [
+        datastore
+        for datastore in (wanted.datastore, *(name for _, name in wanted.disk_datastores))
+        if datastore is not None
+    ]
     for text in asked:
         hosts = [host for host in hosts if _datastore_of(host, text)]
         if not hosts:

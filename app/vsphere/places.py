@@ -70,10 +70,10 @@ def list_places(query: Query) -> PlatformPlaces:
 def _networks(networks: Iterable[Network]) -> tuple[NetworkPlace, ...]:
     places = [NetworkPlace(id=network.moid, name=network.name, path=network.path) for network in networks]
     paths = Counter(place.path for place in places)
-    told_apart = [
+    distinguished = [
         replace(place, path=f"{place.path} ({place.id})") if paths[place.path] > 1 else place for place in places
     ]
-    return tuple(sorted(told_apart, key=lambda place: (place.name.casefold(), place.path)))
+    return tuple(sorted(distinguished, key=lambda place: (place.name.casefold(), place.path)))
 
 
 def _datastores(rows: Mapping[str, Row], refs: Iterable[Any]) -> tuple[DatastorePlace, ...]:

@@ -285,7 +285,7 @@ class _Rebuilder:
             self._warn(WAS_RAW, disk=_label(disk))
         if getattr(saved, "keyId", None) is not None:
             self._warn(DISK_WAS_ENCRYPTED, disk=_label(disk))
-        # Where a disk's thinness is not told (seSparse, raw devices) it takes no more space than it has to.
+        # Where it is unknown whether a disk is thin (seSparse, raw devices) it takes no more space than it has to.
         thin = getattr(saved, "thinProvisioned", None)
         is_flat = isinstance(saved, _device.VirtualDisk.FlatVer2BackingInfo)
         return _device.VirtualDisk.FlatVer2BackingInfo(
@@ -306,7 +306,9 @@ class _Rebuilder:
         if network is None:
             made.connectable.startConnected = False
             self._warn(DISCONNECTED, problem=problem, card=_label(card))
-            network = min(self._choices.networks.values(), key=lambda one: (one.name, one.moid), default=None)
+            network = min(
+                self._choices.networks.values(), key=lambda network: (network.name, network.moid), default=None
+            )
         elif card.connectable is not None and card.connectable.migrateConnect:
             made.connectable.migrateConnect = card.connectable.migrateConnect
         made.backing = _card_backing(network, name)

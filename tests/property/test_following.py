@@ -61,7 +61,7 @@ class Moving(DiskPlaces):
         """It asks nobody."""
         self._moved = {}
 
-    def ask_anew(self, address: DiskAddress) -> DiskAddress | None:
+    def ask_again(self, address: DiskAddress) -> DiskAddress | None:
         """Always elsewhere."""
         return address
 

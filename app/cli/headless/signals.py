@@ -1,4 +1,4 @@
-"""The system's wish that the program ends, as the end of Qt's event loop on the main thread."""
+"""Turns a request to stop (SIGTERM, SIGINT, Ctrl+Break) into the end of Qt's event loop on the main thread."""
 
 import signal
 import socket
@@ -36,7 +36,7 @@ class _Waking(QObject):
         QCoreApplication.exit()
 
 
-class EndWish:
+class StopRequest:
     """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break; or by the program that started this one. Thread: any."""
 
     def __init__(self, waking: _Waking) -> None:
@@ -54,7 +54,7 @@ class EndWish:
         self.name_it(signal.Signals(number).name)
 
     def name_it(self, name: str) -> None:
-        """Set it, and say whose wish it is."""
+        """Set it, and name who asked for it."""
         self.name = name
         with self._lock:
             if self._waking is not None:
@@ -67,7 +67,7 @@ class EndWish:
 
 
 @contextmanager
-def end_wish() -> Iterator[EndWish]:
+def stop_request() -> Iterator[StopRequest]:
     """Make the event loop of a program without a window, and listen to the signals that end it.
 
     Afterwards those who listened before do so again. Thread: main.
@@ -77,17 +77,17 @@ def end_wish() -> Iterator[EndWish]:
     with woken, waker:
         for end in (woken, waker):
             end.settimeout(0)
-        wish = EndWish(_Waking(woken))
+        stop = StopRequest(_Waking(woken))
         kinds = [signal.SIGINT, signal.SIGTERM]
         if hasattr(signal, "SIGBREAK"):
             kinds.append(signal.SIGBREAK)
-        before = {kind: signal.signal(kind, wish.note) for kind in kinds}
+        before = {kind: signal.signal(kind, stop.note) for kind in kinds}
         woken_before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         try:
-            yield wish
+            yield stop
         finally:
             signal.set_wakeup_fd(woken_before)
             for kind, handler in before.items():
                 signal.signal(kind, handler)
-            wish.forget_loop()
+            stop.forget_loop()
     del application

@@ -14,7 +14,7 @@ from app.contract.notifications import NotificationRow, ReadNotifications, TestS
 from app.contract.rules import ListRules
 from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import RuleId
-from app.domain.notifications import EmailSettings, NotificationSettings, SinkKind, WebhookSettings, WhenToTell
+from app.domain.notifications import EmailSettings, NotificationSettings, SinkKind, WebhookSettings, WhenToNotify
 from app.engine.door.server import DoorServer
 from app.engine.handlers import handler_table
 from app.engine.hooks.handlers import HookHandlers
@@ -127,7 +127,7 @@ def test_a_command_that_cannot_work_is_refused(ctl: Ctl, words: list[str], statu
 
 def test_who_is_told_is_shown_without_secrets(ctl: Ctl) -> None:
     email = EmailSettings(
-        enabled=True, host="mail", user="ops", sender="s@x", recipients=("a@x", "b@x"), when=WhenToTell.DAILY
+        enabled=True, host="mail", user="ops", sender="s@x", recipients=("a@x", "b@x"), when=WhenToNotify.DAILY
     )
     webhook = WebhookSettings(enabled=True, url="https://x/hook")
     settings = NotificationSettings(desktop=False, email=email, webhook=webhook)

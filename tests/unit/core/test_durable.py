@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from app.core import durable
-from app.core.durable import is_scratch_of, rename_to_new, replace_durably, scratch_beside
+from app.core.durable import is_scratch_of, rename_to_new, replace_durably, scratch_path_for
 from app.core.privatefiles import create_private
 
 OLD, NEW = b"old content", b"new content, which is longer"
@@ -88,7 +88,7 @@ def test_a_failed_write_leaves_the_old_content_and_no_scratch(tmp_path: Path) ->
 
 def test_two_files_that_are_not_whole_yet_never_have_one_name(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
-    names = {scratch_beside(file).name for _ in range(100)}
+    names = {scratch_path_for(file).name for _ in range(100)}
     assert len(names) == 100
     assert all(is_scratch_of(file, name) for name in names)
     assert not any(is_scratch_of(tmp_path / "list", name) for name in names)

@@ -16,7 +16,7 @@ import pytest
 from app.contract import frames
 from app.contract.endpoint import read_endpoint
 from app.contract.frames import MAX_OPEN_REQUESTS, Ended, Frame, Kind, encode_frame, receive_frame, send_frame
-from app.contract.handshake import Stranger, greet
+from app.contract.handshake import UntrustedPeer, greet
 from app.contract.platforms import ListPlatforms
 from app.contract.tasks import SampleProgress
 from app.contract.wire import encode_request
@@ -72,7 +72,7 @@ def assert_serves(client: Client, scripted: ScriptedDoor) -> None:
 
 @pytest.mark.allows_log("a caller was not let in")
 def test_who_does_not_know_the_secret_stays_outside(knock: Knock, client: Client, scripted: ScriptedDoor) -> None:
-    with knock() as connection, pytest.raises(Stranger, match="secret"):
+    with knock() as connection, pytest.raises(UntrustedPeer, match="secret"):
         greet(connection, b"x" * 32)
     with knock() as connection:
         send_frame(connection, Frame(Kind.REQUEST, encode_request(ListPlatforms()), 1))
