@@ -9,7 +9,7 @@ described in ``docs/repository-format.md``; the parts are:
   ``records`` reads them, ``encoding`` makes them.
 - ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed.
 - ``pages``: a disk's index, a tree of pages of 1,024 digests. A new point writes only the pages that changed.
-- ``points``: ``point.json`` with the root digest of each disk, next to the VM's configuration.
+- ``points`` and ``pointfile``: ``point.json`` with the root digest of each disk, next to the VM's configuration.
 - ``pipeline``: a disk on its way into packs. ``copying``: a point's disk on its way out, in bulk; ``disk``: at
   random.
 - ``locator``: digest → place, in LMDB on this machine. Rebuilt from the footers whenever it is missing.
@@ -51,7 +51,7 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 
 from app.repository.access import RepositoryAccess, inspect_repository, unlock_repository
 from app.repository.facade import Repository
-from app.repository.garbage import GarbageCollectionPlan, GarbageCollectionPolicy, GarbageCollectionReport
+from app.repository.garbageplan import GarbageCollectionPlan, GarbageCollectionPolicy, GarbageCollectionReport
 from app.repository.healing import RepairReport
 from app.repository.keys import (
     MasterKey,

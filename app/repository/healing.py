@@ -22,12 +22,13 @@ from app.repository.files import (
 )
 from app.repository.leases import Lease
 from app.repository.marking import all_entries
+from app.repository.packlists import list_packs
 from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.pages import PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import PACK
 from app.repository.records import EncodedRecord, RecordDamaged, RecordDecoder, RecordKind
-from app.repository.store import RecordLost, list_packs
+from app.repository.store import RecordLost
 
 PAUSES_S = (0.5, 2.0, 5.0)
 """Between the attempts to read what the system refuses."""

@@ -11,21 +11,17 @@ from app.core.progress import Progress
 from app.domain.ids import PointId
 from app.repository.errors import GarbageCollectionUnsafe
 from app.repository.files import refuse_links, storage_errors
-from app.repository.garbage import (
-    GarbageCollectionPlan,
-    GarbageCollectionPolicy,
-    GarbageCollectionReport,
-    GarbageCollector,
-)
+from app.repository.garbage import GarbageCollector
+from app.repository.garbageplan import GarbageCollectionPlan, GarbageCollectionPolicy, GarbageCollectionReport
 from app.repository.healing import RepairReport, repair_packs
 from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.marking import UnreadablePage
+from app.repository.packlists import linked_shards
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import INDEX_PAGE, Purpose
 from app.repository.scrub import RepositoryReport, Scrubber
 from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned, remove_strays
-from app.repository.store import linked_shards
 from app.repository.trash import Trash
 from app.repository.values import Damage, DamageKind, VerifyReport
 from app.repository.verify import PointVerifier

@@ -43,7 +43,7 @@ def new_recovery_key() -> tuple[str, Seal]:
 
 
 def is_recovery_key(text: str) -> bool:
-    """Return whether what was typed is a recovery key without a typing error, whichever repository it belongs to."""
+    """Return whether what was typed is a recovery key without a typing error, of whichever repository."""
     try:
         parse_recovery_key(text)
     except ValueError:

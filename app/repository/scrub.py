@@ -24,12 +24,13 @@ from app.repository.healing import forget_lost
 from app.repository.keys import key_file_damage
 from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
 from app.repository.leases import is_readable_lease
+from app.repository.packlists import linked_shards, list_packs
 from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
 from app.repository.reasons import CONTENT_CHANGED, LINK_IN_PLACE, MISSING, PACK, PACK_CHANGED, RECORD_CHANGED
 from app.repository.records import RecordDamaged, RecordDecoder
-from app.repository.store import LONGEST_RECORD_BYTES, linked_shards, list_packs
+from app.repository.store import LONGEST_RECORD_BYTES
 from app.repository.values import Damage, DamageKind
 from app.repository.verify import PointVerifier
 

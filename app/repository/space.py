@@ -12,8 +12,8 @@ from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository.files import storage_errors
 from app.repository.marking import Marker, Prefixes, all_entries, entry_prefixes
+from app.repository.packlists import list_packs
 from app.repository.parts import RepositoryParts
-from app.repository.store import list_packs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

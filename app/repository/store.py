@@ -1,10 +1,8 @@
-"""Reads records out of sealed packs, wherever the locator says they lie. Thread: any."""
+"""Reads records out of sealed packs, from where the locator says they are. Thread: any."""
 
-import os
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,11 +11,12 @@ from app.core.durable import rename, sync_directory
 from app.domain.extents import Extent
 from app.domain.messages import Message
 from app.repository.errors import WrittenByNewer
-from app.repository.files import storage_error, storage_errors, subdirectories
-from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
+from app.repository.files import storage_error, storage_errors
+from app.repository.layout import Layout
 from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator, Place
 from app.repository.packfiles import PackFiles
+from app.repository.packlists import list_packs
 from app.repository.packs import PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.reasons import NO_PACK, PACK, RECORD_LOST
 from app.repository.records import (
@@ -439,33 +438,3 @@ class FrameReader:
             return decoder.frame(self.header, self.table, index, stored)
         except RecordDamaged as error:
             raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
-
-
-def list_packs(layout: Layout) -> dict[str, int]:
-    """Return the ids of all sealed packs with the sizes of their files in bytes, without following links.
-
-    What is no file, in the place of one, counts as a pack of no bytes.
-
-    Raises:
-        Displaced: a link is in the place of their directory.
-        OSError: the standby cannot be read.
-    """
-    found: dict[str, int] = {}
-    for shard in subdirectories(layout.packs)[0]:
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(layout.packs / shard) as files:
-            for file in files:
-                pack_id = file.name.removesuffix(PACK_SUFFIX)
-                if file.name.endswith(PACK_SUFFIX) and is_pack_id(pack_id) and pack_id[:2] == shard:
-                    is_file = file.is_file(follow_symlinks=False)
-                    found[pack_id] = file.stat(follow_symlinks=False).st_size if is_file else 0
-    return found
-
-
-def linked_shards(layout: Layout) -> list[str]:
-    """Return the names of links among the directories of packs; the packs behind them count as lost.
-
-    Raises:
-        Displaced: a link is in the place of all of them.
-        OSError: the standby cannot be read.
-    """
-    return subdirectories(layout.packs)[1]

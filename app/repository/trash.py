@@ -19,7 +19,8 @@ from app.repository.files import (
 )
 from app.repository.layout import Layout, is_readable_name, is_stamp, split_point_id
 from app.repository.leftovers import Leftovers
-from app.repository.points import StoredPoints, restore_point
+from app.repository.pointfile import restore_point
+from app.repository.points import StoredPoints
 
 _ENTRY = re.compile(r"(?P<stamp>[0-9_-]+)\.(?P<seconds>\d{1,12})")
 

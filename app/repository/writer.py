@@ -28,7 +28,8 @@ from app.repository.leases import Lease
 from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import DiskPipeline, ParentDisk, worker_count
-from app.repository.points import StoredFile, describe, encode_changes, file_place
+from app.repository.pointfile import StoredFile, describe, encode_changes
+from app.repository.points import file_place
 from app.repository.reasons import INDEX, NO_SUCH_DISK, PARENT_OF
 from app.repository.records import RecordKind
 from app.repository.store import RecordLost

@@ -28,7 +28,7 @@ from app.repository.errors import KeyWrong
 from app.repository.keys import KeyFile, key_file_damage
 from app.repository.packs import PackDamaged, read_footer, scan_records
 from app.repository.pages import PageDamaged, PageTree
-from app.repository.points import ChangesFile, PointFile, restore_point
+from app.repository.pointfile import ChangesFile, PointFile, restore_point
 from app.repository.records import RecordDamaged, parse_header
 from app.repository.recoverykeys import parse_recovery_key
 from app.repository.seals import Scrypt

@@ -10,7 +10,7 @@ from app.core.clock import SystemClock
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository
-from app.repository.garbage import GarbageCollectionPolicy
+from app.repository.garbageplan import GarbageCollectionPolicy
 from tests.support.small_mounts import mounted_exfat
 from tests.unit.repository.helpers import (
     SMALL,

@@ -17,7 +17,7 @@ from app.domain.extents import Extent
 from app.domain.ids import PointId
 from app.repository import GarbageCollectionPolicy, Repository
 from app.repository.errors import GarbageCollectionUnsafe, PointExists, PointMissing, RepositoryBusy
-from app.repository.garbage import RewriteReason
+from app.repository.garbageplan import RewriteReason
 from app.repository.packs import PackEntry
 from app.repository.store import RecordLost
 from app.repository.values import KIB, MIB

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.repository.garbage import GarbageCollectionPolicy
+from app.repository.garbageplan import GarbageCollectionPolicy
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
