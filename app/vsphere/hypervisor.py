@@ -96,7 +96,7 @@ class VSphereHypervisor:
         """
         if self._facts.kind is not PlatformKind.ESXI:
             return
-        with translated(self.session.attempt(Operation.READ_LICENCES)):
+        with translated(self.session.attempt(Operation.READ_LICENSES)):
             row = self.session.run(
                 lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
             )
@@ -107,7 +107,7 @@ class VSphereHypervisor:
     def license_name(self) -> str:
         """Return what the platform's licenses are called; empty when the account may not read them."""
         try:
-            with translated(self.session.attempt(Operation.READ_LICENCES)):
+            with translated(self.session.attempt(Operation.READ_LICENSES)):
                 row = self.session.run(
                     lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
                 )

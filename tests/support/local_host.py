@@ -55,7 +55,7 @@ class Faults:
     """The read of this number from now fails, and all later ones too."""
     garble_write_at: int | None = None
     """The write of this number from now arrives with a wrong byte."""
-    refuse_licence: bool = False
+    refuse_license: bool = False
     tells_allocated: bool = True
     """False: the transport has no map of allocated areas."""
     on_call: Callable[[str], None] | None = None

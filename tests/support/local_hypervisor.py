@@ -88,7 +88,7 @@ class LocalSession:
 
     def check_license(self) -> None:
         """Refuse where a test wants it."""
-        if self._faults.refuse_licence:
+        if self._faults.refuse_license:
             raise LicenseRefused(address=self._host.address, operation="create snapshots")
 
     def license_name(self) -> str:
