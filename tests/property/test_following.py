@@ -46,7 +46,7 @@ class ShortLived:
             yield request
 
     def allocated_extents(self) -> list[Extent] | None:
-        """It cannot tell."""
+        """It cannot determine."""
         return None
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class Moving(DiskPlaces):
     """Says that the disk has moved each time that it is asked."""
 
     def __init__(self) -> None:
-        """It asks nobody."""
+        """It asks no one."""
         self._moved = {}
 
     def ask_again(self, address: DiskAddress) -> DiskAddress | None:

@@ -123,7 +123,7 @@ def test_any_writes_over_any_wire_equal_the_same_writes_to_a_file(
 
 @settings(max_examples=25)
 @given(marks=st.lists(offsets, max_size=6))
-def test_every_written_byte_lies_in_an_allocated_extent(marks: list[int]) -> None:
+def test_every_written_byte_is_in_an_allocated_extent(marks: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder, NfcLab(Path(folder)) as lab:
         disk = lab.add_disk("web/web.vmdk", CAPACITY)
         for mark in marks:

@@ -132,7 +132,7 @@ def use_everything(folder: Path) -> None:
     ),
     value=_values,
 )
-def test_a_point_that_lies_does_no_harm(path: tuple[str | int, ...], value: Any) -> None:
+def test_a_forged_point_does_no_harm(path: tuple[str | int, ...], value: Any) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         point = make_point(folder)
@@ -265,7 +265,7 @@ def test_every_flipped_byte_of_a_key_file_is_named_and_opens_nothing(encrypted: 
         st.fixed_dictionaries({"n": st.integers(-1, 1 << 70), "r": st.integers(), "p": st.integers()}),
     ),
 )
-def test_a_key_file_that_lies_opens_nothing_and_costs_nothing(
+def test_a_forged_key_file_opens_nothing_and_costs_nothing(
     encrypted: tuple[Path, RecoveryKey], member: str, value: Any
 ) -> None:
     folder, recovery = encrypted

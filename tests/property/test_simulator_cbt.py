@@ -1,4 +1,4 @@
-"""The simulator's change tracking against an array of bytes: it may tell too much, never too little.
+"""The simulator's change tracking against an array of bytes: it may report too much, never too little.
 
 Whatever is written, snapshotted, removed and reverted in whatever order, over the wire: each frozen disk and the
 VM's present disk hold exactly what the array held at that moment, and the areas told since any earlier change id

@@ -56,7 +56,7 @@ _STEPS = 120
 
 
 class HastyClock(SystemClock):
-    """The machine's clock, for tests in which nobody else is there to wait for; never the same second twice."""
+    """The machine's clock, for tests in which no one else is there to wait for; never the same second twice."""
 
     def __init__(self) -> None:
         self._seconds = 0
@@ -266,7 +266,7 @@ def run_case(seed: int, folder: Path, tally: Tally) -> None:
 
 
 def bury_leases() -> None:
-    """End what the death of a process ends: its leases are not kept alive, and nobody takes them for held."""
+    """End what the death of a process ends: its leases are not kept alive, and no one takes them for held."""
     for thread in threading.enumerate():
         if thread.name.startswith("lease-"):
             lease = thread._target.__self__  # type: ignore[attr-defined]

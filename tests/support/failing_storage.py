@@ -151,7 +151,7 @@ class FailingStorage:
             except PowerCut:
                 whole = b"".join(bytes(part) for part in parts)
                 torn = whole[: self.dice.randrange(len(whole) + 1)]
-                if self.dice.random() < 0.5:  # nobody writes after the cut but the first that it meets
+                if self.dice.random() < 0.5:  # no one writes after the cut but the first that it meets
                     with suppress(OSError):
                         real(descriptor, [torn] if name in ("writev", "pwritev") else torn, *args)
                 raise

@@ -1,6 +1,6 @@
 """The machine behind the local hypervisor: VMs of raw files, snapshots as copies, and what goes wrong on it.
 
-Its state is written beside the files whenever something changes it, so that it survives the process
+Its state is written next to the files whenever something changes it, so that it survives the process
 (:meth:`LocalHost.reopen`). Thread: any; one lock.
 """
 
@@ -48,7 +48,7 @@ class Faults:
     destroy_failures: int = 0
     rename_failures: int = 0
     lost_tracking: set[int] = field(default_factory=set)
-    """Keys of disks whose changes cannot be told."""
+    """Keys of disks whose changes cannot be determined."""
     hidden_changes: list[tuple[int, Extent]] = field(default_factory=list)
     """Parts of disks, by key, that change tracking leaves out."""
     fail_read_at: int | None = None
@@ -62,13 +62,13 @@ class Faults:
     """Called with the name of every call and with ``read`` before every read, without the lock."""
 
     def strike(self, name: str) -> bool:
-        """Count a fault down; tell whether it strikes now."""
+        """Count a fault down; return whether it strikes now."""
         left = int(getattr(self, name))
         setattr(self, name, max(0, left - 1))
         return left > 0
 
     def call(self, name: str) -> None:
-        """Tell the hook."""
+        """Call the hook."""
         if self.on_call is not None:
             self.on_call(name)
 
@@ -99,7 +99,7 @@ class LocalVm:
 
     @property
     def tracking_enabled(self) -> bool:
-        """Tell whether change tracking is on."""
+        """Return whether change tracking is on."""
         return any(disk.tracking.enabled for disk in self.disks.values())
 
 
@@ -119,7 +119,7 @@ class LocalHost(DiskHost):
         self.reads: list[tuple[VmId, int, Extent]] = []
         """Every read of a disk since :meth:`forget_reads`."""
         self.platform_uuid: str | None = None
-        """What tells this platform from others; None: it does not say."""
+        """What distinguishes this platform from others; None: it does not say."""
         self.privileges: tuple[PrivilegeCheck, ...] = ()
         """What the account may do; empty: there are no privileges here."""
         self.lock = threading.RLock()
@@ -201,7 +201,7 @@ class LocalHost(DiskHost):
         return [name for name in every if name.startswith(SNAPSHOT_PREFIX)]
 
     def take_snapshot(self, vm: VmId, name: str) -> SnapshotId:
-        """Take a snapshot as somebody else may."""
+        """Take a snapshot as someone else may."""
         with self.lock:
             return SnapshotId(self.freeze(self.vm(vm), name, "").id)
 
@@ -228,7 +228,7 @@ class LocalHost(DiskHost):
             self.save()
 
     def drop_snapshots(self, vm: VmId) -> None:
-        """Delete every snapshot of a VM as somebody else may; what is open stays readable."""
+        """Delete every snapshot of a VM as someone else may; what is open stays readable."""
         with self.lock:
             self.vm(vm).snapshots.clear()
             self.save()

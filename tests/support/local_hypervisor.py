@@ -63,7 +63,7 @@ class LocalSession:
 
     @property
     def facts(self) -> PlatformFacts:
-        """What the host tells of itself."""
+        """What the host says of itself."""
         return PlatformFacts(
             kind=PlatformKind.ESXI,
             full_name="Local files 1.0",
@@ -92,7 +92,7 @@ class LocalSession:
             raise LicenseRefused(address=self._host.address, operation="create snapshots")
 
     def license_name(self) -> str:
-        """Return the name of the licence."""
+        """Return the name of the license."""
         return "Local files licence"
 
     def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
@@ -143,7 +143,7 @@ class LocalSession:
             return True
 
     def reverted_since(self, vm: VmId, moment: datetime) -> bool:
-        """Tell whether the VM was brought back to a snapshot."""
+        """Return whether the VM was brought back to a snapshot."""
         self._call("reverted_since")
         with self._lock:
             reverted_at = self._host.vm(vm).reverted_at

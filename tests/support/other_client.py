@@ -1,4 +1,4 @@
-"""Somebody else who works on the same platform: plain pyVmomi, which knows nothing of our adapter."""
+"""Someone else who works on the same platform: plain pyVmomi, which knows nothing of our adapter."""
 
 from collections.abc import Callable
 from types import TracebackType

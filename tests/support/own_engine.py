@@ -18,7 +18,7 @@ def open_door(
     clock: Clock | None = None,
     patience_s: float = DOOR_TIMEOUT_S,
 ) -> OpenDoor:
-    """Start the engine in this process when nobody holds the catalog, else connect to the one that does.
+    """Start the engine in this process when no one holds the catalog, else connect to the one that does.
 
     Args:
         installation: whose engine.
@@ -28,7 +28,7 @@ def open_door(
         patience_s: how long one that is just starting or ending is waited for.
 
     Raises:
-        EngineAway: somebody holds the catalog, but does not open the door.
+        EngineAway: someone holds the catalog, but does not open the door.
         OperationalError: the engine cannot be started or used.
     """
 

@@ -83,7 +83,7 @@ def finished(engine: Engine, task: TaskId) -> TaskReport:
 
 
 def back_up(stage: Stage, vm: VmSummary, kind: BackupKind, engine: Engine | None = None) -> Made:
-    """Back a VM up and return the point; a failure tells its log."""
+    """Back a VM up and return the point; a failure shows its log."""
     door = engine or stage.engine
     report = finished(door, start_backup(stage, vm, kind, door))
     assert report.task.state is TaskState.COMPLETED, explain(report)

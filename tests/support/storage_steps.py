@@ -66,7 +66,7 @@ def fail_from(number: int, error: int, *, times: int = 1_000_000) -> Callable[[i
 
 
 def run_and_kill(work: Callable[[], None], number: int) -> bool:
-    """Run ``work`` in a forked process that is killed before step ``number``; tell whether it got that far."""
+    """Run ``work`` in a forked process that is killed before step ``number``; return whether it got that far."""
     child = os.fork()
     if child == 0:
         status = 1

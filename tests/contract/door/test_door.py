@@ -175,7 +175,7 @@ def test_a_failure_is_heard(site: Site) -> None:
     wait_until(lambda: [event for event in heard if isinstance(event, TaskFailed)], what="the failure")
 
 
-def test_whoever_unsubscribes_hears_no_more(site: Site) -> None:
+def test_a_listener_that_unsubscribes_hears_no_more(site: Site) -> None:
     first: list[Event] = []
     second: list[Event] = []
     unsubscribe = site.door.subscribe(first.append)

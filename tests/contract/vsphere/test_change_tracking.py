@@ -194,7 +194,7 @@ def test_map_of_many_areas_is_read_in_pages(
         vsphere.remove_snapshot(vm.id, after.snapshot, deadline_s=30)
 
 
-def test_account_without_the_privilege_is_told_and_the_backup_goes_on(
+def test_missing_privilege_is_reported_and_the_backup_goes_on(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, log: RecordingTaskLog
 ) -> None:
     vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)

@@ -48,7 +48,7 @@ def test_configuration_is_complete_json_that_reads_back(
     assert saved_vm.write(read) == saved.files["config.json"]
 
 
-def test_vmx_and_nvram_are_saved_beside_it(saved: SavedConfiguration, target: Target) -> None:
+def test_vmx_and_nvram_are_saved_with_it(saved: SavedConfiguration, target: Target) -> None:
     assert {"config.json", "vm.vmx"} <= set(saved.files)
     if target.kind == "ours":
         assert saved.missing == ()

@@ -1,4 +1,4 @@
-"""When things go wrong on the platform or on the way: what is left there, and what the operator is told."""
+"""When things go wrong on the platform or on the way: what is left there, and what is reported to the operator."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -277,7 +277,7 @@ def test_disks_that_need_consolidation_are_consolidated(
     assert not any(disk.is_delta for disk in vsphere.vm_details(vm.id).disks)
 
 
-def test_removal_that_cannot_be_finished_in_time_is_told(
+def test_removal_that_cannot_be_finished_in_time_is_reported(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, vm: VmSummary, log: RecordingTaskLog
 ) -> None:
     frozen = snapshot(vsphere, vm, log)
@@ -369,7 +369,7 @@ def test_distributed_network_is_connected_by_its_port_group(
 # ---- power ----------------------------------------------------------------------------------------------------
 
 
-def test_power_on_that_hangs_or_fails_is_told(
+def test_power_on_that_hangs_or_fails_is_reported(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, log: RecordingTaskLog
 ) -> None:
     vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)

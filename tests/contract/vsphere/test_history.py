@@ -1,4 +1,4 @@
-"""Reverts of a VM are found in the platform's history, whoever did them and whatever the clocks show."""
+"""Reverts of a VM are found in the platform's history, by whatever user, and whatever the clocks show."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -62,7 +62,7 @@ def frozen_once(vsphere: VSphereHypervisor, vm: VmId) -> SnapshotId:
 
 
 def revert(vsphere: VSphereHypervisor, vm: VmId, snapshot: SnapshotId | None) -> None:
-    """Bring a VM back as somebody else would; None: to the current snapshot."""
+    """Bring a VM back as someone else would; None: to the current snapshot."""
     session = vsphere.session
     waiting = Waiting(operation=Operation.ANSWER, deadline=Deadline.after(SystemClock(), 30))
 
@@ -79,7 +79,7 @@ def named(vsphere: VSphereHypervisor, name: str) -> VmId:
 
 
 @pytest.mark.parametrize("to_current", [False, True])
-def test_a_revert_is_told_of_the_vm_that_was_reverted_and_no_other(
+def test_a_revert_is_reported_for_the_vm_that_was_reverted_and_no_other(
     simulator: VSphereSimulator, *, to_current: bool
 ) -> None:
     with logged_in(simulator) as vsphere:
@@ -106,7 +106,7 @@ def test_the_clocks_of_both_sides_may_differ(simulator: VSphereSimulator) -> Non
         assert not vsphere.reverted_since(vm, moment + LATER)
 
 
-def test_a_revert_is_told_from_a_mark_whatever_our_clock_shows(simulator: VSphereSimulator) -> None:
+def test_a_revert_since_a_mark_is_found_whatever_our_clock_shows(simulator: VSphereSimulator) -> None:
     ours = TurnableClock(datetime(2020, 1, 1, tzinfo=UTC))
     with logged_in(simulator, ours) as vsphere:
         assert isinstance(vsphere, MarkedHistory)
@@ -157,7 +157,7 @@ def test_a_mark_whose_event_is_another_one_now_means_that_anything_may_have_happ
         assert ours.reverted_since(vm, replace(newer, event_key=first.event_key))
 
 
-def test_a_mark_that_is_older_than_the_history_is_told(simulator: VSphereSimulator) -> None:
+def test_a_mark_that_is_older_than_the_history_is_reported(simulator: VSphereSimulator) -> None:
     with logged_in(simulator) as vsphere:
         vm = named(vsphere, "web-01")
         long_ago = HistoryMark(at=datetime.now(UTC) - timedelta(days=30), platform=vsphere.history_mark().platform)
@@ -186,7 +186,7 @@ def test_a_history_that_does_not_reach_back_is_not_believed(simulator: VSphereSi
         vsphere.reverted_since(named(vsphere, "web-01"), datetime.now(UTC) - timedelta(days=30))
 
 
-def test_a_time_without_reverts_is_told_as_such(vsphere: VSphereHypervisor, target: Target) -> None:
+def test_a_time_without_reverts_is_reported_as_such(vsphere: VSphereHypervisor, target: Target) -> None:
     vm = vsphere.list_vms()[0].id
     snapshot = frozen_once(vsphere, vm)
     try:

@@ -25,7 +25,7 @@ def test_places_hold_every_host_with_its_datastores_and_networks(
             assert 0 <= store.free_bytes <= store.total_bytes or target.kind != "ours"
 
 
-def test_saved_hardware_is_told_and_another_can_be_asked_for(
+def test_saved_hardware_is_shown_and_another_can_be_asked_for(
     vsphere: VSphereHypervisor, log: RecordingTaskLog
 ) -> None:
     saved = vsphere.save_configuration(vsphere.list_vms()[0].id, log=log)

@@ -91,7 +91,7 @@ def vm_in(vsphere: VSphereHypervisor, path: str, name: str = "web") -> VmSummary
     return found
 
 
-def test_inventory_tells_datacenters_of_one_name_apart(vsphere: VSphereHypervisor) -> None:
+def test_inventory_distinguishes_datacenters_of_one_name(vsphere: VSphereHypervisor) -> None:
     first, second = vm_in(vsphere, "A/1/Shanghai"), vm_in(vsphere, "B/Shanghai")
     assert first.datacenter == second.datacenter == "Shanghai"
     assert first.datacenter_id != second.datacenter_id
@@ -101,7 +101,7 @@ def test_inventory_tells_datacenters_of_one_name_apart(vsphere: VSphereHyperviso
         assert vsphere.vm_details(vm.id).summary == vm
 
 
-def test_places_tell_datacenters_datastores_and_networks_apart(vsphere: VSphereHypervisor) -> None:
+def test_places_distinguish_datacenters_datastores_and_networks(vsphere: VSphereHypervisor) -> None:
     places = vsphere.list_places()
     assert [place.path for place in places.datacenter_places] == ["A/1/Shanghai", "B/Shanghai"]
     assert len({place.id for place in places.datacenter_places}) == 2

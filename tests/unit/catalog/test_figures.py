@@ -86,7 +86,7 @@ def test_a_task_counts_once_even_when_its_end_is_noted_twice(catalog: Catalog) -
     assert catalog.figures.unviewed() == 1
 
 
-def test_failures_are_unviewed_until_somebody_looks(catalog: Catalog) -> None:
+def test_failures_are_unviewed_until_they_are_viewed(catalog: Catalog) -> None:
     first = ended(catalog, 1, TaskState.FAILED)
     ended(catalog, 2, TaskState.FAILED, vm=B)
     ended(catalog, 3, TaskState.FAILED, rule=None)

@@ -1,4 +1,4 @@
-"""A lost catalog is told from a first start, and its copies help."""
+"""A lost catalog is distinguished from a first start, and its copies help."""
 
 import errno
 import os

@@ -125,7 +125,7 @@ def test_a_command_that_cannot_work_is_refused(ctl: Ctl, words: list[str], statu
 # --- notifications ---------------------------------------------------------------------------------------------
 
 
-def test_who_is_told_is_shown_without_secrets(ctl: Ctl) -> None:
+def test_notification_settings_are_shown_without_secrets(ctl: Ctl) -> None:
     email = EmailSettings(
         enabled=True, host="mail", user="ops", sender="s@x", recipients=("a@x", "b@x"), when=WhenToNotify.DAILY
     )
@@ -144,7 +144,7 @@ def test_who_is_told_is_shown_without_secrets(ctl: Ctl) -> None:
     assert json.loads(ctl("notify", "show", "--json")[1])["settings"]["email"]["when"] == "daily"
 
 
-def test_a_test_is_sent_and_its_failure_told(ctl: Ctl) -> None:
+def test_a_test_is_sent_and_its_failure_reported(ctl: Ctl) -> None:
     ctl.engine.answer(TestSink, None)
     assert ctl("notify", "test", "webhook")[:2] == (0, "Sent by:           webhook\n")
     assert ctl.engine.executed == [TestSink(sink=SinkKind.WEBHOOK)]

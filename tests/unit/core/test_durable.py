@@ -113,7 +113,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.usefixtures("way")
-def test_a_file_takes_a_name_that_nobody_has(tmp_path: Path) -> None:
+def test_a_file_takes_a_name_that_is_free(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(NEW)
     rename_to_new(source, target)

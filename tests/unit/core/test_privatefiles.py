@@ -54,7 +54,7 @@ def test_new_files_and_folders_are_private(tmp_path: Path) -> None:
     assert modes_below(tmp_path) == ({0o700}, {0o600})
 
 
-def test_an_existing_file_is_not_opened_anew(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_opened_again(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
     with pytest.raises(FileExistsError):
         create_private(tmp_path / "mine")

@@ -83,7 +83,7 @@ def test_an_unknown_size_is_not_full(total: int | None, free: int | None) -> Non
     assert found(standbys=(replace(STANDBY, total_bytes=total, free_bytes=free),)) == ()
 
 
-def test_stopped_vms_are_told_with_their_rule() -> None:
+def test_stopped_vms_are_reported_with_their_rule() -> None:
     (concern,) = found(stops=(replace(STOPS, stopped_count=2),))
     assert concern == Concern(kind=ConcernKind.STOPPED, count=2, name="web", rule=RuleId("r1"), of=3)
 

@@ -86,7 +86,7 @@ FACTS = VmFacts(
     hostname=None,
     guest="",
 )
-"""What a point of an earlier version tells of its VM."""
+"""What a point of an earlier version says of its VM."""
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_copy_alone_is_never_the_original() -> None:
     assert located(vm("vm-8", name="web-copy", disks=OTHER_DISKS)).vm == vm("vm-8", name="web-copy").summary
 
 
-def test_a_copy_beside_the_original_that_was_registered_again_makes_it_unsure() -> None:
+def test_a_copy_next_to_the_original_that_was_registered_again_makes_it_unsure() -> None:
     copy, original = vm("vm-8", name="web-copy", disks=OTHER_DISKS), vm("vm-99")
     for inventory in ((copy, original), (original, copy)):
         found = located(*inventory)
@@ -153,7 +153,7 @@ def test_a_copy_that_inherited_the_id_is_not_taken_for_the_original() -> None:
     assert located(vm(name="web-copy", disks=None), original).verdict is Verdict.UNSURE
 
 
-def test_a_copy_beside_the_original_does_not_disturb_it() -> None:
+def test_a_copy_next_to_the_original_does_not_disturb_it() -> None:
     assert located(vm("vm-8", name="web-copy", disks=OTHER_DISKS), vm()) == Located(
         verdict=Verdict.SAME, vm=vm().summary, is_proven=True
     )
@@ -166,7 +166,7 @@ def test_a_vm_that_was_registered_again_is_proven_by_its_name_and_disks() -> Non
         assert (found.verdict, found.is_proven) == (Verdict.MOVED, False)
 
 
-def test_it_is_found_behind_a_stranger_that_inherited_its_id() -> None:
+def test_it_is_found_although_another_vm_inherited_its_id() -> None:
     stranger = vm(name="db", uuid="u-8", bios="b-8", disks=OTHER_DISKS)
     found = located(stranger, vm("vm-99"))
     assert (found.verdict, found.vm) == (Verdict.MOVED, vm("vm-99").summary)

@@ -86,7 +86,7 @@ def test_the_period_counts_in_calendar_units(unit: PolicyUnit, period: int, crea
     assert f"{expires_at(moment, Retention(period=period, unit=unit), UTC):%Y-%m-%d}" == expected
 
 
-def test_the_preview_tells_which_points_exist_on_a_future_day() -> None:
+def test_the_preview_shows_which_points_exist_on_a_future_day() -> None:
     policy = daily(I, Retention(period=3))
     days = list(islice(preview([], policy.retention, policy, NOW, UTC), 10))
     assert [len(day.points) for day in days] == [0, 1, 2, 3, 3, 3, 3, 3, 3, 3]

@@ -95,7 +95,7 @@ def test_the_folder_of_a_killed_process_is_removed(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_the_folder_of_a_killed_process_that_nobody_asked_about_yet_is_removed(place: Path) -> None:
+def test_the_folder_of_a_killed_process_that_is_still_a_zombie_is_removed(place: Path) -> None:
     with offering(place) as (process, folder):
         process.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on

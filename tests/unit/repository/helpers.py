@@ -163,7 +163,7 @@ def back_up(
 
 
 def collect_garbage(repository: Repository, policy: GarbageCollectionPolicy = AT_ONCE) -> GarbageCollectionReport:
-    """Collect garbage in a repository that nobody else uses."""
+    """Collect garbage in a repository that no one else uses."""
     return repository.maintenance.collect_garbage(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
 
 

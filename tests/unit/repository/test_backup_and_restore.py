@@ -506,7 +506,7 @@ def test_two_writers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 
 class EndlessDisk(MemoryDisk):
-    """A disk of any size whose bytes tell where they are."""
+    """A disk of any size whose bytes show where they are."""
 
     def __init__(self, capacity_bytes: int) -> None:
         super().__init__(b"")

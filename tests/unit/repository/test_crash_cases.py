@@ -37,7 +37,7 @@ def test_whatever_strikes_a_repository_at_whatever_step_nothing_is_lost_and_noth
 
 
 def test_what_is_not_synced_is_lost_with_the_power(tmp_path: Path) -> None:
-    """The failing storage itself: it forgets what nobody made durable, and only that."""
+    """The failing storage itself: it forgets what no one made durable, and only that."""
     (tmp_path / "root").mkdir()
     lost: set[frozenset[str]] = set()
     for seed in range(60):

@@ -106,7 +106,7 @@ def test_an_incremental_against_a_damaged_parent_says_so(tmp_path: Path) -> None
         assert back_up(repository, disk, number=1).read_bytes == len(CONTENT), "a full backup always works"
 
 
-def test_a_missing_pack_is_told_from_a_missing_standby(tmp_path: Path) -> None:
+def test_a_missing_pack_is_distinguished_from_a_missing_standby(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         only_pack(tmp_path).unlink()

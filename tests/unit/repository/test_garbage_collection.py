@@ -157,7 +157,7 @@ def test_a_garbage_collection_waits_for_no_one_and_disturbs_no_one(tmp_path: Pat
         collect_garbage(repository)
 
 
-def test_a_plan_changes_nothing_and_goes_beside_a_backup(tmp_path: Path) -> None:
+def test_a_plan_changes_nothing_and_runs_during_a_backup(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(random_bytes(MIB)))
         repository.delete_point(point.id)

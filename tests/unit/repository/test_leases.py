@@ -31,7 +31,7 @@ ELSEWHERE = replace(HERE, host="other-console", host_key="another machine", proc
 
 
 class TurnableClock:
-    """A clock that moves only when it is told to, or slept on."""
+    """A clock that moves only when it is turned, or slept on."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -126,7 +126,7 @@ def test_a_lease_of_another_machine_is_taken_over_when_it_stood_still(
     assert not path.exists()
 
 
-def test_who_waits_long_enough_to_suspect_a_silent_owner_waits_until_he_counts_as_dead(
+def test_who_waits_long_enough_to_suspect_a_silent_owner_waits_until_it_counts_as_dead(
     layout: Layout, clock: TurnableClock
 ) -> None:
     path = leave_behind(layout, LeaseKind.EXCLUSIVE, ELSEWHERE)
@@ -297,7 +297,7 @@ def test_a_writer_whose_lease_was_lost_fails_cleanly_and_the_next_works(tmp_path
         back_up(repository, disk, number=2)
 
 
-def test_a_reader_whose_lease_was_lost_takes_it_anew_at_the_next_beat(
+def test_a_reader_whose_lease_was_lost_takes_it_again_at_the_next_beat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "HEARTBEAT_S", 0.05)

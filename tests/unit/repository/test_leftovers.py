@@ -24,7 +24,7 @@ CONTENT = random_bytes(3_000_000)
 
 @contextmanager
 def undeletable(path: Path) -> Iterator[None]:
-    """Make a file that nobody can delete or change, as a scanner or the server itself may."""
+    """Make a file that no one can delete or change, as a scanner or the server itself may."""
     tool = shutil.which("chattr")
     if tool is None or subprocess.run([tool, "+i", str(path)], capture_output=True, check=False).returncode:
         pytest.skip("this file system knows no undeletable files")

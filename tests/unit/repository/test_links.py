@@ -1,4 +1,4 @@
-"""Links that somebody put into a repository: nothing behind them is read, written, moved or deleted."""
+"""Links that someone put into a repository: nothing behind them is read, written, moved or deleted."""
 
 import os
 import random
@@ -50,7 +50,7 @@ def displace(place: Path, outside: Path) -> Path:
 
 
 def picture(folder: Path) -> dict[str, bytes | None]:
-    """Return all that lies below a directory, with its content."""
+    """Return all that is below a directory, with its content."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
@@ -259,7 +259,7 @@ def test_settings_are_never_replaced_through_a_link(tmp_path: Path) -> None:
     assert link.is_symlink(), "it is somebody else's"
 
 
-def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_hangs_nobody(tmp_path: Path) -> None:
+def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_blocks_nothing(tmp_path: Path) -> None:
     backed_up(tmp_path)
     locks, keys = tmp_path / "standby" / "locks", tmp_path / "standby" / "keys"
     (tmp_path / "outside").write_bytes(b"{}")
@@ -267,13 +267,13 @@ def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_hangs_nobody(tmp_
     os.mkfifo(keys / "passphrase-2.json")
     with open_repository(tmp_path) as repository:
         (locks / "bbbb.lease").symlink_to(tmp_path / "outside")
-        report = verify_beside(repository, locks / "bbbb.lease")
+        report = verify_concurrently(repository, locks / "bbbb.lease")
     named = {one.what: one.detail for one in report.damage}
     assert "link" in details_of([("it", named["keys/passphrase-1.json"])])
     assert "not a file" in details_of([("it", named["keys/passphrase-2.json"])])
 
 
-def verify_beside(repository: Repository, lease: Path) -> RepositoryReport:
+def verify_concurrently(repository: Repository, lease: Path) -> RepositoryReport:
     """Verify once a strange lease, which counts as exclusive, is away."""
     with pytest.raises(RepositoryBusy):
         collect_garbage(repository)
@@ -281,7 +281,7 @@ def verify_beside(repository: Repository, lease: Path) -> RepositoryReport:
     return verify(repository)
 
 
-def test_a_pipe_in_the_place_of_a_pack_hangs_nobody(tmp_path: Path) -> None:
+def test_a_pipe_in_the_place_of_a_pack_blocks_nothing(tmp_path: Path) -> None:
     point = backed_up(tmp_path)
     pack = random.Random(1).choice(sorted((tmp_path / "standby" / "packs").rglob("*.pack")))
     pack.unlink()

@@ -65,7 +65,7 @@ LISTS: dict[str, Callable[[Repository], object]] = {
 
 @pytest.fixture
 def consoles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Repository, Repository]]:
-    """Two consoles with the same repository; nobody waits long."""
+    """Two consoles with the same repository; no one waits long."""
     with open_repository(tmp_path) as here, open_repository(tmp_path, local="elsewhere") as there:
         back_up(here, MemoryDisk(CONTENT))
         back_up(here, MemoryDisk(CONTENT), number=1)
@@ -105,7 +105,7 @@ def test_a_garbage_collection_waits_for_everyone(
 
 @pytest.mark.parametrize("comes", LISTS)
 @pytest.mark.parametrize("holds", HOLDERS)
-def test_lists_wait_for_nobody(consoles: tuple[Repository, Repository], holds: str, comes: str) -> None:
+def test_lists_wait_for_no_one(consoles: tuple[Repository, Repository], holds: str, comes: str) -> None:
     here, there = consoles
     with HOLDERS[holds](here):
         LISTS[comes](there)

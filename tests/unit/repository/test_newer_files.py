@@ -106,7 +106,7 @@ def test_what_is_newer_is_left_alone(
     assert picture(root) == before
 
 
-def test_a_newer_point_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+def test_a_newer_point_is_distinguished_from_a_damaged_one(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         other = back_up(repository, MemoryDisk(CONTENT), number=1)
@@ -121,7 +121,7 @@ def test_a_newer_point_is_told_from_a_damaged_one(tmp_path: Path) -> None:
         assert read_back(repository, other.id) == CONTENT
 
 
-def test_what_lies_in_a_newer_pack_is_not_called_lost(tmp_path: Path) -> None:
+def test_what_is_in_a_newer_pack_is_not_called_lost(tmp_path: Path) -> None:
     root = tmp_path / "standby"
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))

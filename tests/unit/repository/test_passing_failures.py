@@ -88,7 +88,7 @@ def strike(folder: Path, at_step: AtStep, do: Callable[[Repository], object]) ->
 
 
 def whole_chunks(folder: Path) -> list[bool]:
-    """Tell of each chunk of the point whether it can be read."""
+    """Return of each chunk of the point whether it can be read."""
     found = []
     with opened(folder) as repository:
         (point,) = repository.points().points
@@ -220,9 +220,7 @@ def test_a_pack_that_was_refused_only_while_it_was_verified_stays_where_it_is(tm
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE], ids=errno.errorcode.get)
-def test_a_verification_that_is_refused_for_a_moment_makes_nobody_forget_whole_chunks(
-    tmp_path: Path, error: int
-) -> None:
+def test_a_verification_that_is_refused_for_a_moment_forgets_no_whole_chunks(tmp_path: Path, error: int) -> None:
     folder = tmp_path / "pattern"
     _, lost = damaged(folder)
     with opened(folder) as repository:  # a second copy of everything, so that some of the lost is found elsewhere

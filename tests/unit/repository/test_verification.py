@@ -203,7 +203,7 @@ def test_the_next_incremental_heals_old_points_from_the_source(tmp_path: Path) -
         assert repository.lost_extents(first.id, 2000) == []
 
 
-def test_what_cannot_be_healed_is_told_and_the_rest_is_restored(tmp_path: Path) -> None:
+def test_what_cannot_be_healed_is_reported_and_the_rest_is_restored(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         damage_record(tmp_path, repository, chunk_digest(repository, 1))
@@ -266,7 +266,7 @@ def test_a_damaged_footer_costs_nothing_but_the_footer(tmp_path: Path) -> None:
         assert read_back(repository, point.id) == CONTENT
 
 
-def test_repair_waits_until_nobody_uses_the_repository(tmp_path: Path) -> None:
+def test_repair_waits_until_no_one_uses_the_repository(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         with repository.open_point(point.id), pytest.raises(RepositoryBusy):

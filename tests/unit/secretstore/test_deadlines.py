@@ -17,7 +17,7 @@ from tests.support.waiting import wait_for_threads
 
 
 class Prompting(MemoryKeyring):
-    """A locked keyring: it asks, and returns once somebody has answered."""
+    """A locked keyring: it asks, and returns once someone has answered."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -90,7 +90,7 @@ def test_the_default_cost_is_worth_its_name(path: Path) -> None:
 # --- passphrases ---------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_passphrase_is_told_from_damage(path: Path) -> None:
+def test_a_wrong_passphrase_is_distinguished_from_damage(path: Path) -> None:
     opened(path).set("a", SECRET)
     with pytest.raises(PassphraseRefused):
         opened(path, "wrong horse").get("a")

@@ -181,7 +181,7 @@ def test_a_closed_port_is_named(served: Served) -> None:
         pass
 
 
-def test_another_certificate_stops_the_work_before_the_cookie_is_told(served: Served) -> None:
+def test_another_certificate_stops_the_work_before_the_cookie_is_sent(served: Served) -> None:
     asked_before = len(served.lab.sessions.asked_with)
     served.lab.place = replace(served.lab.place, thumbprint_sha256=LabCertificate().thumbprint_sha256)
     with (
@@ -235,7 +235,7 @@ def test_a_disk_on_vsan_is_refused_with_the_reason(tmp_path: Path) -> None:
         ('RW 16384 VMFS "../other/vm-flat.vmdk"', "VMFS"),
     ],
 )
-def test_a_descriptor_tells_why_there_is_no_plain_file(extent: str, reason: str) -> None:
+def test_a_descriptor_says_why_there_is_no_plain_file(extent: str, reason: str) -> None:
     text = f'# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="vmfs"\n{extent}\n'
 
     with (
@@ -309,7 +309,7 @@ def answer(peer: Peer, data: bytes, *, first: int = 0, total: int = SCRIPTED_CAP
 
 
 def no_descriptor(peer: Peer) -> None:
-    """Have no descriptor: by custom, the data lies in the -flat file."""
+    """Have no descriptor: by custom, the data is in the -flat file."""
     next_range(peer)
     peer.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
     peer.wait_for_end()

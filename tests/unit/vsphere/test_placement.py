@@ -66,7 +66,7 @@ def test_single_disks_may_lie_elsewhere() -> None:
     assert choose_place(SITE, ORIGIN, wanted).disk_datastores == {2000: "ds1", 2001: "ds2"}
 
 
-def test_disk_whose_datastore_is_gone_lies_with_the_vm_and_that_is_said() -> None:
+def test_disk_whose_datastore_is_gone_is_placed_with_the_vm_and_that_is_said() -> None:
     site = replace(SITE, hosts=(host("esx01", "ds1", "ds9"),))
     place = choose_place(site, ORIGIN, VmPlacement(name="web-01"))
     assert place.disk_datastores == {2000: "ds1", 2001: "ds1"}
@@ -173,7 +173,7 @@ def test_datacenter_of_two_with_one_name_is_known_by_the_vms_host() -> None:
     assert (place.folder, place.host.name) == ("web-b", "esx-b")
 
 
-def test_datacenters_that_cannot_be_told_apart_are_named_and_none_is_taken() -> None:
+def test_datacenters_that_cannot_be_distinguished_are_named_and_none_is_taken() -> None:
     with pytest.raises(NoPlace, match=r"A/Shanghai \(datacenter-1\), B/Shanghai \(datacenter-2\)"):
         choose_place(twins(), OF_B, VmPlacement(name="web"))
 
@@ -227,7 +227,7 @@ def test_ids_of_an_unknown_platform_count_where_the_name_agrees() -> None:
     assert choose_place(replace(SITE, hosts=(here,)), origin, VmPlacement(name="web")).datastore == "ds1"
 
 
-def test_vm_comes_back_to_its_folder_without_being_told() -> None:
+def test_vm_comes_back_to_its_folder_automatically() -> None:
     assert choose_place(SITE, ORIGIN, VmPlacement(name="web")).folder == "web"
 
 

@@ -1,4 +1,4 @@
-"""A saved VM as the specification that creates it anew."""
+"""A saved VM as the specification that creates it again."""
 
 from dataclasses import replace
 from typing import Any

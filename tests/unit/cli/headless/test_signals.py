@@ -42,13 +42,13 @@ def test_another_thread_ends_the_loop(qapp: QApplication) -> None:
         assert wish.name == "the end of its parent"
 
 
-def test_a_wish_that_was_there_before_the_loop_is_not_waited_for(qapp: QApplication) -> None:
+def test_a_stop_request_from_before_the_loop_is_not_waited_for(qapp: QApplication) -> None:
     with stop_request() as wish:
         wish.name_it("an early one")
         wish.wait()
 
 
-def test_a_wish_after_the_end_does_nothing(qapp: QApplication) -> None:
+def test_a_stop_request_after_the_end_does_nothing(qapp: QApplication) -> None:
     with stop_request() as wish:
         pass
     thread = threading.Thread(target=lambda: wish.name_it("too late"))
