@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app import __version__
-from app.core.streams import FAILED, HonestParser, guarded, say
+from app.core.streams import FAILED, CheckedParser, guarded, say
 from app.core.utf8 import assure_utf8, first_not_utf8, use_utf8_streams
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _USAGE = 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = HonestParser(prog="standfast", description="Backup and recovery of VMware virtual machines.")
+    parser = CheckedParser(prog="standfast", description="Backup and recovery of VMware virtual machines.")
     parser.add_argument("--version", action="version", version=f"Standfast {__version__}")
     parser.add_argument(
         "--headless", action="store_true", help="run the engine without a window until SIGTERM or SIGINT"

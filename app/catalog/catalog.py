@@ -1,4 +1,4 @@
-"""The catalog as a whole."""
+"""Opens the catalog and gives access to its stores."""
 
 import logging
 import uuid
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class Catalog:
-    """Everything this installation remembers, by subject. Thread: any.
+    """Stores everything this installation remembers, by subject. Thread: any.
 
     Attributes:
         platforms: registered virtual platforms.

@@ -46,7 +46,7 @@ _FOLLOW = (
 
 
 class FigureStore:
-    """Keeps figures of VMs in rules, of rules and of everything. Thread: any."""
+    """Stores figures of VMs in rules, of rules and of everything. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

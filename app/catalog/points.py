@@ -33,7 +33,7 @@ _TALLY_KEY = (
 
 
 class PointStore:
-    """Keeps restore points with the result of their verification. Thread: any."""
+    """Stores restore points with the result of their verification. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

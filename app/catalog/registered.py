@@ -15,7 +15,7 @@ from app.domain.standbys import EncryptionMode, Standby
 
 
 class PlatformStore:
-    """Keeps platforms; their passwords are elsewhere. Thread: any."""
+    """Stores platforms; their passwords are elsewhere. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -52,7 +52,7 @@ class PlatformStore:
 
 
 class StandbyStore:
-    """Keeps standby machines. Thread: any."""
+    """Stores standby machines. Thread: any."""
 
     def __init__(self, database: Database, on_removed: Callable[[], None] = lambda: None) -> None:
         """Keep them in a database; ``on_removed`` is called after one was removed, with what belonged to it."""

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """Keeps what was read until the tables are written to; of no use where other processes write them.
+    """Caches what was read until the tables are written to; only where no other process writes them.
 
     Values are given out as they are, so they must not be changed by anyone. Thread: any.
     """

@@ -13,7 +13,7 @@ from app.domain.states import BackupKind
 
 
 class RetryStore:
-    """Keeps which backups are tried again, and when; at most one for a VM in a rule. Thread: any."""
+    """Stores which backups are tried again, and when; at most one for a VM in a rule. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -25,7 +25,7 @@ class _KeptPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RuleStore:
-    """Keeps rules. Thread: any."""
+    """Stores rules. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

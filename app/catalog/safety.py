@@ -91,7 +91,7 @@ def verdict_on(marked: str | None, found: Found, *, is_marked: bool, has_traces:
 
 
 class CatalogGuard:
-    """Looks after the file of one catalog."""
+    """Protects the file of one catalog: detects its loss, makes and restores safety copies."""
 
     def __init__(self, file: Path) -> None:
         self.file = file

@@ -27,7 +27,7 @@ _FAILED = sa.text("tasks.state = 'failed'")
 
 
 class TaskStore:
-    """Keeps tasks. Thread: any."""
+    """Stores tasks. Thread: any."""
 
     def __init__(self, database: Database, zone: Callable[[], tzinfo] = local_zone) -> None:
         self._database = database

@@ -48,7 +48,7 @@ class _Row(NamedTuple):
 
 
 class TrafficStore:
-    """Keeps traffic. Thread: any."""
+    """Stores traffic. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

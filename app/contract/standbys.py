@@ -9,7 +9,7 @@ from app.domain.standbys import EncryptionMode, Standby
 
 
 class RegisterStandby(Command[Standby], frozen=True, kw_only=True):
-    """Remember a standby machine; the points of repositories that lie there already are listed at once."""
+    """Remember a standby machine; the points of repositories that are there already are listed at once."""
 
     name: str
     root_path: str

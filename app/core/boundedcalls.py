@@ -23,7 +23,7 @@ class CallTimedOut(Exception):
 
 
 class CallGivenUp(Exception):
-    """The caller of this call waits no more: nothing may be changed any more."""
+    """The caller has given up waiting: the call may not change anything any more."""
 
 
 class Call(Generic[T]):
@@ -73,7 +73,7 @@ class Call(Generic[T]):
 
 
 class BoundedCalls:
-    """Carries calls out on threads of its own, so that a caller waits no longer than a deadline.
+    """Runs calls on its own threads, so that a caller waits no longer than a deadline.
 
     A call that never returns keeps its thread. No more than ``at_once`` can: while that many are stuck beyond
     their deadlines, a further call fails almost at once. The threads are daemons, so none of them keeps the

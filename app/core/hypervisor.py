@@ -158,7 +158,7 @@ class Hypervisor(Protocol):
 
 @runtime_checkable
 class ResettableTracking(Protocol):
-    """What a hypervisor session may offer besides :class:`Hypervisor`. Thread: any."""
+    """Resets change tracking; optional for a hypervisor session. Thread: any."""
 
     def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
         """Restart the tracking of all disks of a VM; return whether that was done.
@@ -171,7 +171,7 @@ class ResettableTracking(Protocol):
 
 @runtime_checkable
 class RevertHistory(Protocol):
-    """What a hypervisor session may offer besides :class:`Hypervisor`. Thread: any."""
+    """Reports reverts to earlier snapshots; optional for a hypervisor session. Thread: any."""
 
     def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
         """Return whether the VM was brought back to an earlier snapshot since a mark, or a moment of our clock.
@@ -188,7 +188,7 @@ class RevertHistory(Protocol):
 
 @runtime_checkable
 class MarkedHistory(Protocol):
-    """A :class:`RevertHistory` with marks of its own, which no clock of ours can falsify. Thread: any."""
+    """Marks places in the platform's own history, independent of our clock; optional. Thread: any."""
 
     def history_mark(self) -> HistoryMark:
         """Return where the platform's history is now.
@@ -201,7 +201,7 @@ class MarkedHistory(Protocol):
 
 @runtime_checkable
 class MarkedVms(Protocol):
-    """What a hypervisor session may offer besides :class:`Hypervisor`. Thread: any."""
+    """Finds VMs that a restore created; optional for a hypervisor session. Thread: any."""
 
     def find_marked(self, name: str, mark: str) -> VmId | None:
         """Return the VM of a name that was created with a placement's mark, None when there is none."""
@@ -210,13 +210,13 @@ class MarkedVms(Protocol):
 
 @runtime_checkable
 class KeptIdentity(Protocol):
-    """What a hypervisor session may offer besides :class:`Hypervisor`. Thread: any."""
+    """Gives a restored VM the identity of the saved one; optional for a hypervisor session. Thread: any."""
 
     def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[Message, ...]:
         """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone.
 
         Returns:
-            What could not be given, in words; empty when the VM is now the saved one to everyone.
+            What could not be given, in words; empty when the VM now has the saved identity.
 
         Raises:
             OperationalError: the platform refused; the VM has its own identity.
@@ -226,7 +226,7 @@ class KeptIdentity(Protocol):
 
 @runtime_checkable
 class Examinable(Protocol):
-    """What a hypervisor session may offer besides :class:`Hypervisor`, for the doctor. Thread: any."""
+    """Checks license and privileges for the doctor; optional for a hypervisor session. Thread: any."""
 
     def check_license(self) -> None:
         """Report at registration what would otherwise fail at the first backup.
@@ -251,7 +251,7 @@ class Examinable(Protocol):
 
 @runtime_checkable
 class WaitsForPlatform(Protocol):
-    """What a hypervisor session may offer besides :class:`Hypervisor`. Thread: any."""
+    """Waits for a platform that is away; optional for a hypervisor session. Thread: any."""
 
     def be_patient(self, patience: Patience) -> None:
         """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""
@@ -260,7 +260,7 @@ class WaitsForPlatform(Protocol):
 
 @runtime_checkable
 class CertificateSource(Protocol):
-    """What a :class:`HypervisorFactory` may offer besides logging in. Thread: any."""
+    """Shows certificates before a login; optional for a :class:`HypervisorFactory`. Thread: any."""
 
     def inspect(self, address: str, port: int) -> ServerCertificate:
         """Return the certificate that a server shows, sending nothing but a TLS handshake.

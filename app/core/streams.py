@@ -72,8 +72,8 @@ def is_about_output(error: OSError) -> bool:
     return error.filename is None and error.errno in _BROKEN
 
 
-class HonestParser(argparse.ArgumentParser):
-    """A parser of arguments that does not keep it to itself when its help cannot be written."""
+class CheckedParser(argparse.ArgumentParser):
+    """Parses arguments, and reports when its help cannot be written."""
 
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:  # type: ignore[override]
         stream = file or sys.stderr

@@ -1,4 +1,4 @@
-"""Are we safe? A pure decision over all platforms, rules and standbys: what stands against "all is well"."""
+"""Whether all VMs are protected: a pure decision over all platforms, rules and standbys."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ FULL: Final = 0.95
 
 
 class ConcernKind(Enum):
-    """What is not well, worst first."""
+    """Kinds of concerns, worst first."""
 
     FAILED = "failed"
     OVERDUE = "overdue"
@@ -83,7 +83,7 @@ class StandbyCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """One thing that is not well."""
+    """One problem that the operator should look at."""
 
     kind: ConcernKind
     count: int = 1

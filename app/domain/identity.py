@@ -1,4 +1,4 @@
-"""Whether a VM of an inventory is the one that is on record: pure functions.
+"""Decides whether a VM of an inventory is the one on record: pure functions.
 
 A managed object id, an instance UUID, a BIOS UUID, a name, a folder and disk UUIDs each prove nothing alone: an id
 is given to another VM when a platform is set up again, a copied VM keeps the UUIDs of its original, and a name is

@@ -23,7 +23,7 @@ class SinkKind(Enum):
 
 
 class WhenToNotify(Enum):
-    """How often a sink speaks."""
+    """When a sink sends: for each failure, or a digest once a day."""
 
     EACH_FAILURE = "each_failure"
     DAILY = "daily"  # one digest a day, also when nothing failed

@@ -1,4 +1,4 @@
-"""How strong a passphrase is: against someone who has a copy of the key files and all the time in the world."""
+"""How strong a passphrase is against an attacker who has a copy of the key files and unlimited time."""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""How a recovery key is written, and what was typed for one; whether it is right, its check digits decide."""
+"""Normalizes recovery keys that were typed; the check digits decide whether they are right."""
 
 import unicodedata
 from typing import Final

@@ -90,7 +90,7 @@ class VerificationState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPoint:
-    """A restore point as the catalog remembers it; the repository is the truth."""
+    """A restore point as the catalog remembers it; the repository is authoritative."""
 
     standby: StandbyId
     target_path: str = ""

@@ -1,4 +1,4 @@
-"""Disks that are offered: size, holes, and a few readers that take turns."""
+"""Disks that are offered: size, holes, and a small pool of readers."""
 
 import queue
 from collections.abc import Callable, Iterator, Sequence

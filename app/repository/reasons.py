@@ -1,4 +1,4 @@
-"""What is damaged and why: what stands inside the errors of this package.
+"""What is damaged and why, as parameters of this package's errors.
 
 How exactly a file differs from what was written only helps who looks into the format: it is kept as details.
 """

@@ -49,7 +49,7 @@ class WrongPassphrase(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What guessing a passphrase costs: scrypt's parameters. 64 MiB and a fifth of a second by default."""
+    """The cost of guessing a passphrase: scrypt's parameters. 64 MiB and a fifth of a second by default."""
 
     n: int = 1 << 16
     r: int = 8
@@ -125,7 +125,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A file as it was read, still closed."""
+    """A file as it was read, not yet decrypted."""
 
     header: Header
     nonce: bytes

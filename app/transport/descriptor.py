@@ -17,7 +17,7 @@ LONGEST_BYTES = 64 * 1024
 
 
 class NotFlat(Exception):
-    """The disk's bytes do not lie in one plain file."""
+    """The disk's bytes are not in one plain file."""
 
     def __init__(self, reason: Sayable) -> None:
         self._reason = reason.said()

@@ -40,7 +40,7 @@ class LinkClosed(LinkFailure):
 
 
 class TlsFailed(LinkClosed):
-    """The TLS handshake failed: the host is not what it should be, or someone stands between."""
+    """The TLS handshake failed: the host is not what it should be, or an attacker is in between."""
 
     kind = TLS_FAILED
 
@@ -179,7 +179,7 @@ class FileNotReadable(DiskAccessFailed):
 
 
 class FileForbidden(DiskAccessFailed):
-    """The web server of the platform keeps the file to itself."""
+    """The web server of the platform does not give the file out."""
 
     code = "transport.file_forbidden"
     message_template = "{path} could not be {operation} over {mode}: the platform forbids it ({detail})."

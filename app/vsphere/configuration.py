@@ -17,11 +17,11 @@ from app.vsphere.faults import FAILURES, error_reason, is_outage
 from app.vsphere.files import SmallFiles
 from app.vsphere.inventory import power_state, read_vm
 from app.vsphere.names import DatastorePath, unescaped
+from app.vsphere.offer_reader import pool_path
 from app.vsphere.properties import Query, Row, read, read_many
 from app.vsphere.reasons import FILE_MISSING
 from app.vsphere.saved_vm import CONFIG_FILE, NVRAM_FILE, VMX_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
-from app.vsphere.sites import pool_path
 
 _MAX_DEPTH = 64
 _NOT_FETCHED: tuple[type[Exception], ...] = (*FAILURES, ValueError)

@@ -34,6 +34,7 @@ from app.vsphere.files import SmallFiles
 from app.vsphere.hardware_versions import VersionTooOld, guest_systems
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
 from app.vsphere.names import DatastorePath, escaped
+from app.vsphere.offer_reader import read_offer
 from app.vsphere.placement import NoPlace, Place, choose_place
 from app.vsphere.plain_values import plain_uuid
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
@@ -51,7 +52,6 @@ from app.vsphere.rebuild import (
 from app.vsphere.rebuild_devices import slots_of
 from app.vsphere.saved_vm import NVRAM_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
-from app.vsphere.sites import read_site
 from app.vsphere.tasks import Deadline, Waiting
 from app.vsphere.words import Operation
 
@@ -152,8 +152,8 @@ class Creation:
         """
         vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
 
-        site = self._session.run(lambda connection: read_site(connection.query()))
-        place = choose_place(site, origin_of(vm, self._platform_instance), wanted)
+        offer = self._session.run(lambda connection: read_offer(connection.query()))
+        place = choose_place(offer, origin_of(vm, self._platform_instance), wanted)
         version, host = version_for(vm, place, wanted).version, place.host
         if version in (None, vm.config.version) or not host.environment:
             return vm, place

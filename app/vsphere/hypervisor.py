@@ -1,4 +1,4 @@
-"""vSphere behind the engine's port: one session, and everything that is done with it."""
+"""Implements the engine's hypervisor port for vSphere, over one session."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -47,7 +47,7 @@ _FREE_EDITION = "esxBasic"
 
 
 class VSphereHypervisor:
-    """Fulfils ``Hypervisor`` of the core, and everything that may be offered besides.
+    """Implements ``Hypervisor`` of the core and its optional ports.
 
     Attributes:
         session: the login.

@@ -137,7 +137,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """How to come down from the root folder."""
+    """How to traverse from the root folder."""
 
     datacenter: str
     path: str

@@ -73,7 +73,7 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class PlatformOffer:
     """What a platform offers to a new VM."""
 
     hosts: tuple[Host, ...]

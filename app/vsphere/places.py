@@ -20,9 +20,9 @@ from app.domain.vms import SavedConfiguration
 from app.vsphere import saved_vm
 from app.vsphere.names import unescaped
 from app.vsphere.offer import Network
+from app.vsphere.offer_reader import read_offer
 from app.vsphere.properties import Query, Row, read_all
 from app.vsphere.rebuild_devices import saved_network
-from app.vsphere.sites import read_site
 
 _PATHS: dict[type[Any], Sequence[str]] = {
     vim.HostSystem: ("datastore",),
@@ -39,22 +39,22 @@ def list_places(query: Query) -> PlatformPlaces:
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    site = read_site(query, with_versions=False)
+    offer = read_offer(query, with_versions=False)
     rows = {row.moid: row for row in read_all(query, _PATHS)}
     hosts = tuple(
         HostPlace(
             id=host.moid,
             name=host.name,
-            datacenter=site.datacenter(host.datacenter).name,
+            datacenter=offer.datacenter(host.datacenter).name,
             datacenter_id=host.datacenter,
             datastores=_datastores(rows, rows[host.moid].get("datastore") or () if host.moid in rows else ()),
             networks=tuple(sorted({network.name for network in host.networks.values()}, key=str.casefold)),
             network_places=_networks(host.networks.values()),
         )
-        for host in site.hosts
+        for host in offer.hosts
     )
     datacenters = sorted(
-        (site.datacenter(moid) for moid in site.folders),
+        (offer.datacenter(moid) for moid in offer.folders),
         key=lambda datacenter: (datacenter.path.casefold(), datacenter.moid),
     )
     return PlatformPlaces(

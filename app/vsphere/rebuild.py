@@ -56,7 +56,7 @@ _BOOT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What makes the VM the same VM, as far as it may be kept."""
+    """The UUIDs and addresses of the saved VM that the new one keeps."""
 
     uuid: str | None
     instance_uuid: str | None

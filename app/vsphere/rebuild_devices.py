@@ -97,7 +97,7 @@ class DeviceChoices:
 
 @dataclass(frozen=True, slots=True)
 class DiskSlot:
-    """Where a disk hangs in its VM; the same before and after."""
+    """The controller and unit of a disk in its VM; the same before and after."""
 
     controller: str
     bus: int

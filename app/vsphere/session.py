@@ -31,7 +31,7 @@ _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """How patient a session is, in seconds."""
+    """Time limits of a session, in seconds."""
 
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     read_timeout_s: float = READ_TIMEOUT_S

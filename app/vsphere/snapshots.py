@@ -54,7 +54,7 @@ _OTHER_FAILURES = (PlatformRefused, PlatformBusy, DatastoreFull, PlatformTaskTim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTimings:
-    """How patient snapshots are, in seconds."""
+    """Time limits of snapshots, in seconds."""
 
     create_s: float = 900.0
     quiesced_create_s: float = 1500.0

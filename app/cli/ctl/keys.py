@@ -1,4 +1,4 @@
-"""``standby unlock …`` and what else there is to do with the keys of encrypted standby machines."""
+"""``standby unlock …`` and other commands for the keys of encrypted standby machines."""
 
 from argparse import Namespace
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from app.core.streams import HonestParser
+from app.core.streams import CheckedParser
 from app.domain.hooks import PHASES
 from app.domain.images import ImageFormat
 from app.domain.notifications import SinkKind
@@ -21,7 +21,7 @@ def ctl_parser() -> argparse.ArgumentParser:
 
     Only names: loading what all commands need would take longer than most of them.
     """
-    parser: argparse.ArgumentParser = HonestParser(
+    parser: argparse.ArgumentParser = CheckedParser(
         prog="debugctl", description="Control the Standfast engine that runs.", epilog=_EPILOG
     )
     parser.add_argument("--json", action="store_true", help="answer as JSON")
@@ -116,11 +116,11 @@ def _offers(subjects: "Commands") -> None:
 
 def _platforms(subjects: "Commands") -> None:
     commands = _subject(subjects, "platform", "virtual platforms")
-    _command(commands, "list", "sites.list_platforms", "list virtual platforms")
+    _command(commands, "list", "registration.list_platforms", "list virtual platforms")
     add = _command(
         commands,
         "add",
-        "sites.add_platform",
+        "registration.add_platform",
         "register one; the password is asked for, or read from standard input",
     )
     add.add_argument("name")
@@ -128,17 +128,17 @@ def _platforms(subjects: "Commands") -> None:
     add.add_argument("--user", required=True)
     add.add_argument("--port", type=int, default=443)
     add.add_argument("--thumbprint", help="SHA-256 of the certificate that is the right one")
-    plain = _command(commands, "plain", "sites.set_plain", "let disks travel unencrypted, or not")
+    plain = _command(commands, "plain", "registration.set_plain", "let disks travel unencrypted, or not")
     plain.add_argument("name")
     plain.add_argument("choice", choices=("on", "off"), help="on only where the network between is trusted")
-    _command(commands, "remove", "sites.remove_platform", "forget one").add_argument("name")
-    _command(commands, "test", "sites.test_platform", "log in to one").add_argument("name")
+    _command(commands, "remove", "registration.remove_platform", "forget one").add_argument("name")
+    _command(commands, "test", "registration.test_platform", "log in to one").add_argument("name")
 
 
 def _standbys(subjects: "Commands") -> None:
     commands = _subject(subjects, "standby", "standby machines")
-    _command(commands, "list", "sites.list_standbys", "list standby machines")
-    add = _command(commands, "add", "sites.add_standby", "register one")
+    _command(commands, "list", "registration.list_standbys", "list standby machines")
+    add = _command(commands, "add", "registration.add_standby", "register one")
     add.add_argument("name")
     add.add_argument("path")
     add.add_argument("--note", default="")
@@ -159,12 +159,15 @@ def _standbys(subjects: "Commands") -> None:
         help="it is a copy of a registered standby machine, and both stay in use: give it a mark of its own",
     )
     close = _command(
-        commands, "close", "sites.close_standby", "take the rights that other users of the machine have there"
+        commands,
+        "close",
+        "registration.close_standby",
+        "take the rights that other users of the machine have there",
     )
     close.add_argument("name")
     close.add_argument("--yes", action="store_true", help="do not ask")
     close.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
-    _command(commands, "remove", "sites.remove_standby", "forget one; its data stays").add_argument("name")
+    _command(commands, "remove", "registration.remove_standby", "forget one; its data stays").add_argument("name")
     _encryption(commands)
 
 

@@ -1,4 +1,4 @@
-"""``standfast demo`` as a command: play the story, show the table, and say by the exit status how it ended."""
+"""``standfast demo`` as a command: run the steps, show the table, and report by the exit status how it ended."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""What the demo shows in a terminal: live progress, verdicts, and the table at the end."""
+"""What the demo shows in a terminal: live progress, results, and the table at the end."""
 
 import time
 from collections.abc import Sequence

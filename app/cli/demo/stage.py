@@ -1,4 +1,4 @@
-"""Where the demo plays: a simulated vSphere, an engine, a standby path and a password store in one folder."""
+"""What the demo runs on: a simulated vSphere, an engine, a standby path and a password store in one folder."""
 
 import secrets
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ FROZEN = "frozen"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Everything the story plays with."""
+    """Everything the steps of the demo use."""
 
     root: Path
     simulator: VSphereSimulator

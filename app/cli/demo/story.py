@@ -1,4 +1,4 @@
-"""What happens in the demo: backups of three kinds between which the guests write, restores, and the verdicts."""
+"""The steps of the demo: backups of three kinds between which the guests write, restores, and the comparisons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class DemoFailed(Exception):
 
 
 class Story:
-    """Plays the demo once. Thread: one."""
+    """Runs the demo once. Thread: one."""
 
     def __init__(self, stage: Stage, screen: Screen) -> None:
         self._stage = stage

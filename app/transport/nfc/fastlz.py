@@ -1,4 +1,4 @@
-"""FastLZ, the part that reads.
+"""Decompresses FastLZ.
 
 A block is a row of instructions; the top three bits of an instruction's first byte separate literals (0) from
 matches, those of the block's first byte give the level (0: level 1, 1: level 2). Written from the public

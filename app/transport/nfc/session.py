@@ -1,4 +1,4 @@
-"""One NFC session: what is said between the handshake with the daemon and the farewell."""
+"""One NFC session: the exchange between the handshake with the daemon and the end."""
 
 from typing import Self
 

@@ -247,7 +247,7 @@ def test_host_of_the_simulator_refuses_a_version_that_it_does_not_know(
 ) -> None:
     _, vsphere = platform
     saved = vsphere.save_configuration(vm_in(vsphere, "A/1/Shanghai").id, log=log)
-    monkeypatch.setattr("app.vsphere.sites.offered_versions", lambda *_: {})
+    monkeypatch.setattr("app.vsphere.offer_reader.offered_versions", lambda *_: {})
     monkeypatch.setattr("app.vsphere.hardware_versions._NEWEST_BY_ESXI", ())
     with pytest.raises(VmCreationFailed, match="vmx-21"):
         vsphere.create_vm(saved, VmPlacement(name="refused", host="esx02.lab"), log=log)
