@@ -44,7 +44,7 @@ class Remembered(Generic[T]):
             self._known = None
 
     def change(self, changed: Callable[[T], T]) -> None:
-        """Put what became of the known value in its place; called within the transaction that wrote the tables."""
+        """Replace the known value by its new one; called within the transaction that wrote the tables."""
         with self._lock:
             self._version += 1
             if self._known is not None:

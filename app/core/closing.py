@@ -73,7 +73,7 @@ class OpenEntries:
 
 @dataclass(slots=True)
 class ClosingReport:
-    """What became of closing a folder."""
+    """The result of closing a folder."""
 
     changed: int = 0
     refused: NamedPaths = field(default_factory=NamedPaths)

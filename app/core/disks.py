@@ -57,7 +57,7 @@ class DiskReader(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the disk; never raises."""
+        """Release the disk; never raises."""
         ...
 
 
@@ -92,5 +92,5 @@ class DiskWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the disk; never raises. Unflushed writes may be lost."""
+        """Release the disk; never raises. Unflushed writes may be lost."""
         ...

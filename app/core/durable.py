@@ -69,7 +69,7 @@ def replace_durably(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> Non
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename a file or directory; on Windows wait until scanners and other readers let go of it.
+    """Rename a file or directory; on Windows wait until scanners and other readers release it.
 
     Raises:
         OSError: the system refused, or another process held the file for too long.

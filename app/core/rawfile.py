@@ -110,7 +110,7 @@ class RawFileWriter:
             raise self._failure(error) from error
 
     def close(self) -> None:
-        """Let go of the file; never raises."""
+        """Release the file; never raises."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         for descriptor in (self._descriptor, self._direct):
             if descriptor >= 0:

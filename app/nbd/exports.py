@@ -95,6 +95,6 @@ class Export:
             self._idle.put(reader)
 
     def close(self) -> None:
-        """Let go of the disk. Nothing may be reading any more."""
+        """Release the disk. Nothing may be reading any more."""
         for reader in self._opened:
             reader.close()

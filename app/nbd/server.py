@@ -76,7 +76,7 @@ class NbdServer:
             raise NbdSocketUnavailable(detail=detail) from failure
 
     def stop(self) -> None:
-        """End every connection and let go of the disks."""
+        """End every connection and release the disks."""
         if self._ended is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()

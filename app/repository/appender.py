@@ -117,7 +117,7 @@ class PackAppender:
             self._check()
 
     def close(self) -> None:
-        """Keep what can be kept for the next run, and let go of everything; never raises."""
+        """Keep what can be kept for the next run, and release everything; never raises."""
         with suppress(OperationalError):
             self.flush()
         self._sealer.shutdown(wait=True)

@@ -408,7 +408,7 @@ class Repository:
             remove_directory(self._layout.staging / lease.id)
 
     def close(self) -> None:
-        """Let go of all files; readers and writers that are still open must be closed before."""
+        """Release all files; readers and writers that are still open must be closed before."""
         self.parts.store.close()
         self.parts.locator.close()
 

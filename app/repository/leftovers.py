@@ -10,7 +10,7 @@ from app.repository.files import is_link
 
 
 class Leftovers:
-    """Deletes what no one needs any more, and remembers what the system did not let go. Thread: any."""
+    """Deletes what no one needs any more, and remembers what the system refused to delete. Thread: any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,7 +41,7 @@ class Leftovers:
         return not left
 
     def note(self, path: Path, error: OSError) -> None:
-        """Remember a file that the system did not let go."""
+        """Remember a file that the system refused to delete."""
         with self._lock:
             if path not in self._known:
                 self._known[path] = self._news[path] = reason_of(error)

@@ -103,7 +103,7 @@ class Locator:
         return (self._chunks, self._copies, self._numbers, self._packs)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         if not self._closed:
             self._closed = True
             give_back_environment(self._key)

@@ -118,7 +118,7 @@ class Maintenance:
         return report
 
     def _let_in(self, cancel: CancelToken) -> None:
-        """Give those who wait the time to come in, before the caller collects garbage again."""
+        """Give waiting processes time to take their leases, before the caller collects garbage again."""
         deadline = self._clock.monotonic() + _LET_IN_S
         watch = WaitingWatch(self._parts.layout, cancel, self._parts.leftovers)
         while watch.is_asked() and self._clock.monotonic() < deadline:

@@ -112,7 +112,7 @@ class PointReader:
         return PointVerifier(self._parts, self.point, progress, cancel).run()
 
     def close(self) -> None:
-        """Let go of the repository; never raises."""
+        """Release the repository; never raises."""
         if not self._closed:
             self._closed = True
             self._on_close()

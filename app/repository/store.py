@@ -373,7 +373,7 @@ class RecordStore:
         return True
 
     def set_aside(self, pack_id: str, leftovers: Leftovers) -> bool:
-        """Move a damaged pack out of the way, where it can be examined; return whether that was possible.
+        """Move a damaged pack into ``damaged/``, where it can be examined; return whether that was possible.
 
         Raises:
             StandbyUnavailable: the standby is gone.

@@ -108,7 +108,7 @@ class Link:
             raise TlsFailed(HANDSHAKE_FAILED.fill(reason=reason_of(error))) from error
 
     def drop_tls(self) -> None:
-        """Go on in plain text on the same connection; the TLS layer is forgotten without a farewell.
+        """Go on in plain text on the same connection; the TLS layer is dropped without a shutdown.
 
         OpenSSL reads record by record, never ahead, so that no byte of what follows can be inside the layer.
 
@@ -229,7 +229,7 @@ class Link:
         self._cancel = CancelToken()
 
     def close(self) -> None:
-        """Close the connection without a farewell; never raises."""
+        """Close the connection without a shutdown; never raises."""
         try:
             self._sock.close()
         except OSError:  # a reset that no one saw yet; the descriptor is gone either way

@@ -183,7 +183,7 @@ class VSphereSession:
         return self.current().stub.session_cookie()
 
     def close(self) -> None:
-        """Log out and let go of all connections; never raises."""
+        """Log out and release all connections; never raises."""
         self._closing.set()
         with self._lock:
             connection, self._connection = self._connection, None
@@ -196,7 +196,7 @@ class VSphereSession:
             self._keeper.join(_LOGOUT_TIMEOUT_S)
 
     def current(self) -> Connection:
-        """Return the connection as it is, without a look whether it still works.
+        """Return the connection as it is, without a check whether it still works.
 
         Raises:
             SessionClosed: the session was closed.

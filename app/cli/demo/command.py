@@ -16,7 +16,7 @@ ShowConsole = Callable[[Stage], None]
 
 
 def run_demo(*, keep: bool, show: ShowConsole | None = None) -> int:
-    """Play the demo; return 0 only when every comparison held.
+    """Run the demo; return 0 only when every comparison succeeded.
 
     Args:
         keep: leave the data.

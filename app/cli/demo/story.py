@@ -60,7 +60,7 @@ class Story:
         self.verdicts: list[Verdict] = []
 
     def play(self) -> None:
-        """Play from the first backup to the last verdict.
+        """Run from the first backup to the last comparison.
 
         Raises:
             DemoFailed: a task did not complete.

@@ -61,7 +61,7 @@ class StopRequest:
                 self._waking.named.emit()
 
     def forget_loop(self) -> None:
-        """Let go of what belongs to Qt: other threads may hold this object longer than there is a loop."""
+        """Release what belongs to Qt: other threads may hold this object longer than there is a loop."""
         with self._lock:
             self._waking = None
 

@@ -12,7 +12,7 @@ _LEVEL_2_FAR = 8191
 
 
 def decompress(data: bytes | bytearray | memoryview, size_bytes: int) -> bytearray:
-    """Return the ``size_bytes`` that a block stands for; never holds more than that.
+    """Return the ``size_bytes`` that a block decompresses to; never holds more than that.
 
     Raises:
         MalformedAnswer: the block is cut short, points outside of itself, or stands for another size.
