@@ -35,8 +35,8 @@ class ShortLived:
         source = iter(requests)
         ahead = deque(islice(source, self.window))
         while ahead:
-            for one in ahead:
-                one.buffer[: PIECE // 2] = b"\xff" * (PIECE // 2)
+            for request in ahead:
+                request.buffer[: PIECE // 2] = b"\xff" * (PIECE // 2)
             if self._answers == 0:
                 raise DiskAccessFailed(path="old", operation="read", mode="LOCAL", detail="no such file")
             self._answers -= 1

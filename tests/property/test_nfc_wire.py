@@ -131,8 +131,8 @@ def test_every_written_byte_is_in_an_allocated_extent(marks: list[int]) -> None:
         with reading(lab, lab.address(disk)) as reader:
             found = reader.allocated_extents()
     assert found is not None
-    assert all(any(one.start <= mark < one.end for one in found) for mark in marks)
-    assert all(one.start % 65536 == 0 for one in found)
+    assert all(any(extent.start <= mark < extent.end for extent in found) for mark in marks)
+    assert all(extent.start % 65536 == 0 for extent in found)
 
 
 # ---- the bytes themselves ------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def test_the_preview_equals_running_the_policy_day_by_day(policy: PeriodicPolicy
     run = next(runs)
     for day in islice(preview([], policy.retention, policy, now, UTC), 20):
         while run.at.date() <= day.day:
-            first_full = not any(one.kind is BackupKind.FULL for one in present)
+            first_full = not any(point.kind is BackupKind.FULL for point in present)
             kind = BackupKind.FULL if first_full else run.kind
             planned = PointId(f"planned/{run.at.isoformat()}")
             sequence = max((point.sequence for point in present), default=0) + 1

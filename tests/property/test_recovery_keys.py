@@ -35,7 +35,7 @@ DRESSES: dict[str, Callable[[str], str]] = {
     "l for I": lambda text: text.replace("I", "l"),
     "l for both": lambda text: text.replace("I", "l").replace("L", "l"),
     "mathematical letters": lambda text: "".join(
-        chr(0x1D400 + ord(one) - ord("A")) if one.isalpha() else one for one in text
+        chr(0x1D400 + ord(character) - ord("A")) if character.isalpha() else character for character in text
     ),
     "as printed": str,
 }

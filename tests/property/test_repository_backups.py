@@ -62,7 +62,7 @@ class Story:
             self.full, self.since_full = point.id, []
         elif kind == "sparse full":
             used = [Extent(at, 64 * KIB) for at in range(0, len(self.disk.content), 64 * KIB)]
-            used = [one for one in used if any(self.disk.content[one.start : one.end])]
+            used = [extent for extent in used if any(self.disk.content[extent.start : extent.end])]
             point = back_up(self.repository, self.disk, used, number=number)
             self.full, self.since_full = point.id, []
         elif kind == "differential" and self.full is not None:

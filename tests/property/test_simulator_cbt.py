@@ -125,7 +125,7 @@ class Oracle:
         self._check_areas(snapshot)
 
     def _forget_removed(self) -> None:
-        left = {one.moid for one in self.lab.machine(self.name).every_snapshot()}
+        left = {snapshot.moid for snapshot in self.lab.machine(self.name).every_snapshot()}
         self.alive = [snapshot for snapshot in self.alive if snapshot._moId in left]
 
     def _check_areas(self, snapshot: Any) -> None:

@@ -144,7 +144,7 @@ class Case:
             life.doubtful |= life.deleted
             life.deleted.clear()
             repository.maintenance.collect_garbage(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
-            life.doubtful -= {one for one in life.doubtful if one not in life.committed}
+            life.doubtful -= {point for point in life.doubtful if point not in life.committed}
         elif action == "verify":
             report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
             assert report.whole or self.may_misread, report
@@ -160,8 +160,10 @@ class Case:
             self.disk.content[:] = life.contents[parent.split("/")[1]]
             start = self.dice.randrange(_DISK_BYTES - 300 * KIB)
             changed = [Extent(start, self.dice.choice((1, 4096, 300 * KIB)))]
-        for one in changed if parent is not None else [Extent(self.dice.randrange(5) * 256 * KIB, 256 * KIB)]:
-            self.disk.content[one.start : one.end] = random_bytes(one.length_bytes, self.dice.randrange(1 << 30))
+        for extent in changed if parent is not None else [Extent(self.dice.randrange(5) * 256 * KIB, 256 * KIB)]:
+            self.disk.content[extent.start : extent.end] = random_bytes(
+                extent.length_bytes, self.dice.randrange(1 << 30)
+            )
         life.number += 1
         stamp = (datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(hours=life.number)).strftime(
             "%Y-%m-%d_%H-%M-%S"

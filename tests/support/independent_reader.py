@@ -154,7 +154,7 @@ class Repository:
         yield from walk(root, depth - 1, 0)
 
     def restore(self, point: str, disk_key: int, target: Path) -> None:
-        disk = next(one for one in self.point(point)["disks"] if one["key"] == disk_key)
+        disk = next(entry for entry in self.point(point)["disks"] if entry["key"] == disk_key)
         capacity = disk["capacity_bytes"]
         with target.open("wb") as file:
             file.truncate(capacity)

@@ -202,7 +202,7 @@ class LocalSession:
         self._call("find_snapshots")
         with self._lock:
             every = [snapshot for vm in self._host.vms.values() for snapshot in self._host.snapshots_of(vm)]
-        return [one for one in every if one.name.startswith(prefix)]
+        return [snapshot for snapshot in every if snapshot.name.startswith(prefix)]
 
     def changed_extents(
         self, vm: VmId, snapshot: SnapshotId, disk_key: int, capacity_bytes: int, since: str | None

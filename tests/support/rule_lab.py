@@ -44,7 +44,7 @@ def local(hour: int, minute: int = 0, *, day: int = 2, month: int = 3, zone: tzi
 
 def daily(*times: str, kind: BackupKind = BackupKind.INCREMENTAL) -> Plan:
     """Return a plan for every day."""
-    return Plan(unit=PolicyUnit.DAILY, kind=kind, times=tuple(time.fromisoformat(one) for one in times))
+    return Plan(unit=PolicyUnit.DAILY, kind=kind, times=tuple(time.fromisoformat(text) for text in times))
 
 
 def weekly(day: Weekday, at: str, kind: BackupKind = BackupKind.FULL) -> Plan:

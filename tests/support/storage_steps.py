@@ -36,13 +36,13 @@ def storage_steps(at_step: Callable[[int, str], None]) -> Iterator[Steps]:
     """Watch the steps inside the block."""
     steps = Steps(at_step)
     patches = [patch.object(os, name, steps.wrap(name)) for name in STEPS if hasattr(os, name)]
-    for one in patches:
-        one.start()
+    for active in patches:
+        active.start()
     try:
         yield steps
     finally:
-        for one in patches:
-            one.stop()
+        for active in patches:
+            active.stop()
 
 
 def kill_at(number: int) -> Callable[[int, str], None]:

@@ -33,8 +33,8 @@ def cleanup(vsphere: VSphereHypervisor) -> Iterator[list[VmId]]:
     """VMs to delete after the test."""
     made: list[VmId] = []
     yield made
-    for one in made:
-        vsphere.destroy_vm(one)
+    for created in made:
+        vsphere.destroy_vm(created)
 
 
 def test_configuration_is_complete_json_that_reads_back(
@@ -122,7 +122,10 @@ def test_same_vm_again_keeps_its_identity(
     again = vsphere.vm_details(vsphere.create_vm(saved, placement, log=log).id).summary
     assert (again.bios_uuid, again.instance_uuid) == (vm.bios_uuid, vm.instance_uuid)
     assert (again.name, again.folder, again.datastores) == (vm.name, vm.folder, vm.datastores)
-    macs = [_macs(vsphere, one, log) for one in (saved, vsphere.save_configuration(again.id, log=log))]
+    macs = [
+        _macs(vsphere, configuration, log)
+        for configuration in (saved, vsphere.save_configuration(again.id, log=log))
+    ]
     assert macs[0] == macs[1] != []
 
 

@@ -358,7 +358,7 @@ def test_distributed_network_is_connected_by_its_port_group(
         again = vsphere.save_configuration(created.id, log=log)
         third = vsphere.create_vm(again, VmPlacement(name="third"), log=log)
         assert third.warnings == ()
-        details = [vsphere.vm_details(one.id).summary for one in (created, third)]
+        details = [vsphere.vm_details(machine.id).summary for machine in (created, third)]
         vsphere.destroy_vm(third.id)
         assert [detail.datastores for detail in details] == [("ds2",), ("ds2",)]
         assert b"Production" in again.files["config.json"]

@@ -44,7 +44,7 @@ def spec(flavour: Flavour) -> SimulatorSpec:
     )
 
 
-@pytest.fixture(params=[Flavour.VCENTER, Flavour.ESXI], ids=lambda one: one.value)
+@pytest.fixture(params=[Flavour.VCENTER, Flavour.ESXI], ids=lambda flavour: flavour.value)
 def simulator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VSphereSimulator]:
     with VSphereSimulator(spec(request.param), tmp_path / "vs") as simulator:
         yield simulator
@@ -85,7 +85,7 @@ def test_a_revert_is_reported_for_the_vm_that_was_reverted_and_no_other(
     with logged_in(simulator) as vsphere:
         assert isinstance(vsphere, RevertHistory)
         vm, other = named(vsphere, "web-01"), named(vsphere, "web-02")
-        snapshots = {one: frozen_once(vsphere, one) for one in (vm, other)}
+        snapshots = {machine: frozen_once(vsphere, machine) for machine in (vm, other)}
         moment = datetime.now(UTC)
         assert not vsphere.reverted_since(vm, moment)
         revert(vsphere, vm, None if to_current else snapshots[vm])
@@ -111,7 +111,7 @@ def test_a_revert_since_a_mark_is_found_whatever_our_clock_shows(simulator: VSph
     with logged_in(simulator, ours) as vsphere:
         assert isinstance(vsphere, MarkedHistory)
         vm, other = named(vsphere, "web-01"), named(vsphere, "web-02")
-        snapshots = {one: frozen_once(vsphere, one) for one in (vm, other)}
+        snapshots = {machine: frozen_once(vsphere, machine) for machine in (vm, other)}
         revert(vsphere, other, snapshots[other])
         mark = vsphere.history_mark()
         assert mark.event_key is not None

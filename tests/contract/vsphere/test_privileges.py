@@ -29,7 +29,7 @@ def documented(column: str) -> frozenset[str]:
     """The ids that the table of the documentation ticks in a column."""
     text = (ROOT / "docs" / "vsphere.md").read_text(encoding="utf-8")
     rows = [match for match in _ROW.finditer(text) if "✓" in match[column]]
-    return frozenset(one for row in rows for one in re.findall(r"`([\w.]+)`", row["ids"]))
+    return frozenset(privilege for row in rows for privilege in re.findall(r"`([\w.]+)`", row["ids"]))
 
 
 DISK = DiskSpec(capacity_bytes=8 << 20, filesystem=False)

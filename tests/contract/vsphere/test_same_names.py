@@ -184,11 +184,11 @@ def test_network_of_two_with_one_name_is_not_guessed_on_another_platform(
     saved = vsphere.save_configuration(vm_in(vsphere, "A/1/Shanghai").id, log=log)
     foreign = elsewhere(saved)
     created = vsphere.create_vm(foreign, VmPlacement(name="foreign", datacenter="A/1/Shanghai"), log=log)
-    (warning,) = [one for one in map(str, created.warnings) if "Prod" in one]
+    (warning,) = [text for text in map(str, created.warnings) if "Prod" in text]
     assert "DSwitch/Prod" in warning
     assert "DSwitch 2/Prod" in warning
     assert "disconnected" in warning
-    assert any("East/Gold, West/Gold" in one for one in map(str, created.warnings))
+    assert any("East/Gold, West/Gold" in text for text in map(str, created.warnings))
 
 
 def elsewhere(saved: SavedConfiguration) -> SavedConfiguration:
@@ -225,7 +225,7 @@ def test_name_counts_only_in_the_folder_that_the_vm_goes_to(
 
 
 def vm_in_folder(vsphere: VSphereHypervisor, vm: VmId) -> tuple[str, ...]:
-    return next(one.folder for one in vsphere.list_vms() if one.id == vm)
+    return next(listed.folder for listed in vsphere.list_vms() if listed.id == vm)
 
 
 def test_newer_hardware_version_is_lowered_on_an_older_host_and_planned_beforehand(

@@ -80,13 +80,13 @@ def test_snapshots_are_found_over_the_platform_by_prefix(
 ) -> None:
     vms = _ordinary_vms(vsphere)[:2]
     made = []
-    for one in vms:
-        task = TaskId(f"50% {one.name}")
-        frozen = vsphere.create_snapshot(one.id, task, quiesce=False, log=log, cancel=CancelToken())
-        made.append((one.id, frozen))
+    for machine in vms:
+        task = TaskId(f"50% {machine.name}")
+        frozen = vsphere.create_snapshot(machine.id, task, quiesce=False, log=log, cancel=CancelToken())
+        made.append((machine.id, frozen))
     try:
         found = vsphere.find_snapshots(f"{SNAPSHOT_PREFIX}50% ")
-        assert {(one.vm, one.id, one.name) for one in found} == {
+        assert {(snapshot.vm, snapshot.id, snapshot.name) for snapshot in found} == {
             (vm, frozen.snapshot, f"{SNAPSHOT_PREFIX}50% {summary.name}")
             for (vm, frozen), summary in zip(made, vms, strict=True)
         }

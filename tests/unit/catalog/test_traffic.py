@@ -127,16 +127,16 @@ def test_bytes_are_preserved_across_resolutions_and_restarts(
                 catalog = Catalog.open(path, clock=SystemClock())
         for slice_s in (SECOND_S, MINUTE_S, HOUR_S):
             whole = read_all(catalog, slice_s)
-            assert sum(one.read_bytes for one in whole) == expected.total()
-            assert all(one.at_s % slice_s == 0 for one in whole)
-            assert [one.at_s for one in whole] == sorted({one.at_s for one in whole})
+            assert sum(part.read_bytes for part in whole) == expected.total()
+            assert all(part.at_s % slice_s == 0 for part in whole)
+            assert [part.at_s for part in whole] == sorted({part.at_s for part in whole})
             for rule in (R1, R2):
                 for vm in (A, B):
                     found = read_all(catalog, slice_s, rule=rule, vm=vm)
-                    assert sum(one.read_bytes for one in found) == expected[rule, vm]
+                    assert sum(part.read_bytes for part in found) == expected[rule, vm]
                 found = read_all(catalog, slice_s, rule=rule)
-                assert sum(one.read_bytes for one in found) == expected[rule, A] + expected[rule, B]
+                assert sum(part.read_bytes for part in found) == expected[rule, A] + expected[rule, B]
             found = read_all(catalog, slice_s, vm=A)
-            assert sum(one.read_bytes for one in found) == expected[R1, A] + expected[None, A]
+            assert sum(part.read_bytes for part in found) == expected[R1, A] + expected[None, A]
     finally:
         catalog.close()

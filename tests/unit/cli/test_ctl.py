@@ -163,7 +163,7 @@ def test_back_task_shows_what_the_documented_page_shows(ctl: Ctl) -> None:
 
 
 def test_every_state_has_a_stage(ctl: Ctl) -> None:
-    ctl.engine.answer(ListTasks, tuple(task(f"t{one.value}", one) for one in TaskState))
+    ctl.engine.answer(ListTasks, tuple(task(f"t{state.value}", state) for state in TaskState))
     assert ctl("back", "task")[0] == 0
 
 

@@ -105,7 +105,7 @@ def test_nothing_is_forgotten_and_the_worst_stands_first(
         stops=(replace(STOPS, stopped_count=stopped),),
         standbys=(replace(STANDBY, reachable=reachable),),
     )
-    kinds = [one.kind for one in told]
+    kinds = [concern.kind for concern in told]
     assert (ConcernKind.FAILED in kinds) == (failed > 0)
     assert (ConcernKind.OVERDUE in kinds) == (overdue > 0)
     assert (ConcernKind.STOPPED in kinds) == (stopped > 0)

@@ -97,8 +97,8 @@ def test_nbdinfo_understands_what_is_offered(server: NbdServer) -> None:
 @pytest.mark.outside_tools("nbdinfo")
 def test_nbdinfo_sees_data_and_holes_where_they_are(server: NbdServer) -> None:
     ranges = json.loads(run("nbdinfo", "--json", "--map", server.address("web-01/2000")))
-    data = [Extent(one["offset"], one["length"]) for one in ranges if one["type"] == 0]
-    holes = [Extent(one["offset"], one["length"]) for one in ranges if one["type"] == 3]
+    data = [Extent(block["offset"], block["length"]) for block in ranges if block["type"] == 0]
+    holes = [Extent(block["offset"], block["length"]) for block in ranges if block["type"] == 3]
     assert data == DATA
     assert total_bytes(data) + total_bytes(holes) == CAPACITY
 

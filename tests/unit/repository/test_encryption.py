@@ -301,7 +301,7 @@ def test_what_a_passphrase_unlocked_makes_new_repositories_that_it_opens(tmp_pat
     assert (facts.is_encrypted, facts.hides_names) == (True, True)
     for key in (Passphrase(PASSPHRASE), kept):
         assert unlock_repository(tmp_path / "second", key).repository_id == facts.id
-    masters = {unlock_repository(tmp_path / one, kept).master for one in ("standby", "second")}
+    masters = {unlock_repository(tmp_path / folder, kept).master for folder in ("standby", "second")}
     assert len(masters) == 2, "each has a key of its own"
 
 
@@ -310,8 +310,8 @@ def test_a_passphrase_is_added_before_the_old_one_goes(tmp_path: Path) -> None:
     with create(tmp_path) as repository:
         repository.access.add_seal(new)
         repository.access.add_seal(new)
-        for one in (PASSPHRASE, "a second one"):
-            unlock_repository(repository.root, Passphrase(one))
+        for passphrase in (PASSPHRASE, "a second one"):
+            unlock_repository(repository.root, Passphrase(passphrase))
         repository.access.keep_only_passphrase(new)
         unlock_repository(repository.root, Passphrase("a second one"))
         with pytest.raises(KeyWrong):

@@ -249,7 +249,7 @@ def test_a_pack_that_cannot_be_read_for_a_moment_is_not_set_aside(
 
 
 def _chunks(repository: Repository, point: PointId) -> set[bytes]:
-    described = next(one for one in repository.points().points if one.id == point)
+    described = next(listed for listed in repository.points().points if listed.id == point)
     return {digest for _, digest in repository.parts.tree(described.disks[0]).stored()}
 
 
@@ -399,7 +399,7 @@ def test_space_of_points_and_chains_is_exact(tmp_path: Path) -> None:
 
 
 def _record_lengths(repository: Repository, point: PointId) -> dict[bytes, int]:
-    described = next(one for one in repository.points().points if one.id == point)
+    described = next(listed for listed in repository.points().points if listed.id == point)
     tree = repository.parts.tree(described.disks[0])
     digests = {digest for _, digest in tree.stored()} | {digest for _, _, digest in tree.page_digests()}
     places = repository.parts.locator.find_many(digests)

@@ -268,7 +268,7 @@ def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_blocks_nothing(tm
     with open_repository(tmp_path) as repository:
         (locks / "bbbb.lease").symlink_to(tmp_path / "outside")
         report = verify_concurrently(repository, locks / "bbbb.lease")
-    named = {one.what: one.detail for one in report.damage}
+    named = {damage.what: damage.detail for damage in report.damage}
     assert "link" in details_of([("it", named["keys/passphrase-1.json"])])
     assert "not a file" in details_of([("it", named["keys/passphrase-2.json"])])
 

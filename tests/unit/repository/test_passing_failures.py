@@ -151,7 +151,7 @@ def test_a_sector_that_stays_unreadable_is_lost_and_the_rest_of_its_pack_is_resc
         repaired = repository.maintenance.repair(report.damaged_packs, cancel=CancelToken())
         assert repaired.set_aside == (place.pack_id,)
         lost = repository.lost_extents(point.id, 2000)
-        assert [(one.start, one.length_bytes) for one in lost] == [(SMALL.chunk_bytes, SMALL.chunk_bytes)]
+        assert [(extent.start, extent.length_bytes) for extent in lost] == [(SMALL.chunk_bytes, SMALL.chunk_bytes)]
     assert (folder / "standby" / "damaged" / f"{place.pack_id}.pack").is_file(), "kept, for whoever can read it"
 
 
@@ -235,7 +235,12 @@ def test_a_verification_that_is_refused_for_a_moment_forgets_no_whole_chunks(tmp
         with opened(copied) as repository:
             point = next(point for point in repository.points().points if point.rule_name == "每日")
             report = verify(repository)
-            hit = [damage.start for one in report.points if one.point == point.id for damage in one.damage]
+            hit = [
+                damage.start
+                for hit_point in report.points
+                if hit_point.point == point.id
+                for damage in hit_point.damage
+            ]
             assert hit == [lost * SMALL.chunk_bytes]
             assert {point.point for point in report.points} == {point.id}
 

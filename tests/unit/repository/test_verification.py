@@ -124,7 +124,7 @@ def test_a_flipped_bit_of_any_file_is_named(tmp_path: Path, flip: Flip) -> None:
 
     found = [*report.damage, *(damage for point in report.points for damage in point.damage)]
     assert not report.whole
-    assert any(flip.named.format(stem=path.stem, name=path.name) in str(one.what) for one in found), found
+    assert any(flip.named.format(stem=path.stem, name=path.name) in str(damage.what) for damage in found), found
 
 
 def test_flipped_bits_of_the_settings_are_named_at_opening(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tools.saying import Refused
 PROJECT = Path(__file__).parents[3]
 BEFORE_ANYTHING_IS_INSTALLED = [
     PROJECT / "dev",
-    *(PROJECT / "tools" / f"{one}.py" for one in ("__init__", "checks", "debian", "environment", "saying")),
+    *(PROJECT / "tools" / f"{name}.py" for name in ("__init__", "checks", "debian", "environment", "saying")),
 ]
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="system packages are Debian's")

@@ -232,7 +232,7 @@ def test_an_uncaught_exception_is_logged_with_its_traceback_and_reported(
             sys.excepthook(type(error), error, error.__traceback__)
     assert "Traceback" in text_of(log)
     assert "ZeroDivisionError: by nothing" in text_of(log)
-    assert [str(one) for one in told] == ["by nothing"]
+    assert [str(error) for error in told] == ["by nothing"]
 
 
 def test_an_uncaught_exception_in_a_thread_names_the_thread(tmp_path: Path, log_guard: LogGuard) -> None:

@@ -115,7 +115,7 @@ def test_everything_that_is_asked_for_is_pinned(name: str) -> None:
     asked = asked_for(name)
     assert asked
     pinned = pins(f"{name}.txt")
-    assert [str(one) for one in asked if canonicalize_name(one.name) not in pinned] == []
+    assert [str(requirement) for requirement in asked if canonicalize_name(requirement.name) not in pinned] == []
 
 
 @pytest.mark.parametrize("name", LOCKS)

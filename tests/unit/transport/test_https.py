@@ -146,7 +146,7 @@ def test_a_session_that_expires_is_renewed_once_for_all_connections(served: Serv
         stream = reader.read_many(requests(whole(CAPACITY, 65536)))
         parts = [bytes(next(stream).buffer)]
         served.lab.sessions.live.clear()
-        parts += [bytes(one.buffer) for one in stream]
+        parts += [bytes(result.buffer) for result in stream]
     assert b"".join(parts) == served.content
     assert [kind.code for kind in log.kinds()] == ["transport.session_renewed"]
 

@@ -126,8 +126,8 @@ def test_a_connection_that_is_not_accepted_ends_in_time() -> None:
             with pytest.raises(TaskCancelled):
                 Link.connect("127.0.0.1", port, timeout_s=60, cancel=cancel)
         finally:
-            for one in waiting:
-                one.close()
+            for connection in waiting:
+                connection.close()
 
 
 def test_an_authority_of_this_machine_can_vouch_for_the_host(

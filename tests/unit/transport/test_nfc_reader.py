@@ -173,7 +173,7 @@ def test_an_abandoned_buffer_is_not_touched_any_more() -> None:
         abandoned.set()
         assert read_bytes(reader, 0, 512) == pattern(512)
         assert len(host.connections) == 1
-    assert [bytes(one.buffer) == pattern(step) for one in wanted] == [True, False, False]
+    assert [bytes(request.buffer) == pattern(step) for request in wanted] == [True, False, False]
 
 
 def test_closing_says_goodbye_in_order() -> None:

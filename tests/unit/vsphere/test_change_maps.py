@@ -32,7 +32,7 @@ def paged(areas: list[Extent], page_bytes: int) -> Callable[[int], AnswerPage]:
 
 
 extents = st.builds(Extent, st.integers(0, CAPACITY - 1), st.integers(1, 64 * KIB)).map(
-    lambda one: Extent(one.start, min(one.length_bytes, CAPACITY - one.start))
+    lambda extent: Extent(extent.start, min(extent.length_bytes, CAPACITY - extent.start))
 )
 
 
