@@ -48,7 +48,7 @@ class Link(asyncio.Protocol):
         engine_pid: The engine's process id, once it has said welcome.
         welcomed: Done when the engine may be used; fails with UntrustedPeer, OtherVersion, Ended or OSError.
         ended: Fails with what ended the connection.
-        subscribed: Done when the engine tells events.
+        subscribed: Done when the engine sends events.
         closed: Done when its socket is closed.
     """
 
@@ -132,7 +132,7 @@ class Link(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_frame(frame))
 
-    # --- what asyncio tells ------------------------------------------------------------------------------------
+    # --- callbacks of asyncio -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
@@ -243,7 +243,7 @@ class Link(asyncio.Protocol):
             if not future.done():
                 future.set_exception(error)
                 with suppress(Exception):
-                    future.exception()  # whoever waits for one of them need not wait for the others
+                    future.exception()  # waiting for one of them must not wait for the others
         if self._tick is not None:
             self._tick.cancel()
         self.cut()

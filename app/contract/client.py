@@ -40,7 +40,7 @@ R = TypeVar("R")
 CONNECT_S = 5.0
 PING_S = 5.0
 SILENCE_S = 15.0
-"""An engine that does not answer pings for so long is away."""
+"""An engine that does not answer pings for this time is away."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 _MAX_WAITING_EVENTS = 10_000

@@ -72,7 +72,7 @@ def greeting(secret: bytes) -> Greeting:
     """Return the client's part, step by step, whatever carries the frames.
 
     Raises:
-        UntrustedPeer: there is somebody else than the engine.
+        UntrustedPeer: there is someone else than the engine.
         OtherVersion: the engine is another version.
     """
     hello = _Hello(PROTOCOL, __version__, secrets.token_bytes(_NONCE_BYTES))

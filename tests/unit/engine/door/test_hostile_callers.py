@@ -123,7 +123,7 @@ def test_a_proof_is_worth_nothing_a_second_time(
 
 
 @pytest.mark.allows_log("a caller was turned away", "a caller was not let in")
-def test_silent_strangers_lose_their_places(
+def test_silent_peers_lose_their_places(
     tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_S", 0.2)
@@ -139,7 +139,7 @@ def test_silent_strangers_lose_their_places(
                 connection.close()
 
 
-def test_strangers_who_have_proven_nothing_keep_nobody_out(
+def test_peers_that_have_proven_nothing_keep_no_caller_out(
     tmp_path: Path, scripted: ScriptedDoor, connect: Connect
 ) -> None:
     with DoorServer.open(scripted, tmp_path):
@@ -237,7 +237,7 @@ def test_more_requests_at_once_than_allowed_end_the_call(
     assert_serves(client, scripted)
 
 
-def test_a_caller_that_does_not_read_its_events_is_cut_off_and_delays_nobody(
+def test_a_caller_that_does_not_read_its_events_is_cut_off_and_delays_no_one(
     enter: Knock, client: Client, scripted: ScriptedDoor, log_guard: LogGuard
 ) -> None:
     log_guard.expect("does not read what it is sent")
