@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app import __version__
-from app.core.streams import FAILED, HonestParser, guarded, say
+from app.core.streams import FAILED, CheckedParser, guarded, say
 from app.core.utf8 import assure_utf8, first_not_utf8, use_utf8_streams
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _USAGE = 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = HonestParser(prog="standfast", description="Backup and recovery of VMware virtual machines.")
+    parser = CheckedParser(prog="standfast", description="Backup and recovery of VMware virtual machines.")
     parser.add_argument("--version", action="version", version=f"Standfast {__version__}")
     parser.add_argument(
         "--headless", action="store_true", help="run the engine without a window until SIGTERM or SIGINT"
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit status.
 
     Args:
-        arguments: what it is told; None takes the command line of this process, which becomes the program's alone:
-            it is started anew in UTF-8 mode where it is not in it.
+        arguments: the command line; None takes the command line of this process, which becomes the
+            program's alone: it is started again in UTF-8 mode where it is not in it.
     """
     return _as_program(_run) if arguments is None else _run(list(arguments))
 
@@ -94,7 +94,7 @@ def _run(given: list[str]) -> int:
         from app.core.processend import end_at_the_latest
 
         run = run_for_parent if chosen.for_parent else run_headless
-        return run(on_wish=lambda: end_at_the_latest(FAILED))
+        return run(on_stop_request=lambda: end_at_the_latest(FAILED))
     if chosen.command == "demo":
         from app.cli.demo.command import run_demo
 
@@ -111,7 +111,7 @@ def _run(given: list[str]) -> int:
 
 
 def _demo_window() -> "Callable[[Stage], None] | None":
-    """Return what shows the demo's data in the console, where somebody looks and a window can be shown."""
+    """Return what shows the demo's data in the console, where someone looks and a window can be shown."""
     from app.console.display import can_show
 
     if not can_show():

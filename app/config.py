@@ -1,4 +1,4 @@
-"""Typed settings, read from ``key=value`` files: the one shipped beside the program, then the operator's own.
+"""Typed settings, read from ``key=value`` files: the one shipped next to the program, then the operator's own.
 
 The format: UTF-8; one ``key=value`` per line; blanks around key and value do not count; a line that begins with
 ``#`` is a comment, and so is the rest of a line after a blank and ``#``. A key may stand once in a file. The
@@ -165,7 +165,7 @@ class Entry:
     value: str
 
 
-_FIELDS = {one.name: one for one in fields(Settings)}
+_FIELDS = {item.name: item for item in fields(Settings)}
 KEYS: tuple[str, ...] = tuple(_FIELDS)
 """All keys, in the order of the shipped file."""
 
@@ -237,7 +237,7 @@ def settings_of(files: Iterable[Iterable[Entry]]) -> Settings:
     effective: dict[str, Entry] = {}
     for entries in files:
         for entry in entries:
-            # Put in anew, so that the order tells which of two keys was set last.
+            # Put in again, so that the order shows which of two keys was set last.
             effective.pop(entry.key, None)
             effective[entry.key] = entry
     values: dict[str, Any] = {key: _value_of(entry) for key, entry in effective.items()}
@@ -323,7 +323,7 @@ def text_of(value: object) -> str:
 
 
 def with_changes(text: str, changes: Mapping[str, str]) -> str:
-    """Return the text of a file with some keys set anew; comments and other lines stay as they are."""
+    """Return the text of a file with some keys set again; comments and other lines stay as they are."""
     left = dict(changes)
     lines = _LINE_END.split(text)
     for index, raw in enumerate(lines):

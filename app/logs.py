@@ -45,11 +45,11 @@ _SECRET_SHAPES = (
 _log = logging.getLogger(__name__)
 
 BugListener = Callable[[BaseException], None]
-"""Told of an exception that nobody caught; called on the thread that raised it."""
+"""Called for an exception that nothing caught, on the thread that raised it."""
 
 
 class Redactor:
-    """Blots secrets out of text: those it was told, and what looks like one.
+    """Redacts secrets in text: those it knows, and what looks like one.
 
     Thread: any.
     """
@@ -151,7 +151,7 @@ class ProgramLog:
 
     Attributes:
         file: where it writes.
-        redactor: tell it every secret that enters the process.
+        redactor: has to know every secret that enters the process.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class ProgramLog:
 
         Where the file cannot be written, the lines go to standard error, if there is one, and the first says why.
         """
-        # A handler whose disk is full would write a traceback to a standard error that perhaps nobody reads.
+        # A handler whose disk is full would write a traceback to a standard error that perhaps no one reads.
         logging.raiseExceptions = False
         formatter = RedactingFormatter(self.redactor)
         problem = self._open_file()
@@ -271,7 +271,7 @@ class ProgramLog:
             self._hooks[0](kind, error, traceback)
             return
         _log.critical("uncaught exception", exc_info=(kind, error, traceback))
-        self._tell(error)
+        self._report(error)
 
     def _on_uncaught_in_thread(self, args: threading.ExceptHookArgs, /) -> None:
         if issubclass(args.exc_type, SystemExit):
@@ -279,14 +279,14 @@ class ProgramLog:
         name = args.thread.name if args.thread else "a thread that is gone"
         error = args.exc_value if args.exc_value is not None else args.exc_type()
         _log.critical("uncaught exception in %s", name, exc_info=(args.exc_type, error, args.exc_traceback))
-        self._tell(error)
+        self._report(error)
 
     def _on_unraisable(self, args: "sys.UnraisableHookArgs", /) -> None:
         error = args.exc_value if args.exc_value is not None else args.exc_type()
         what = args.err_msg or "exception ignored"
         _log.error("%s in %r", what, args.object, exc_info=(args.exc_type, error, args.exc_traceback))
 
-    def _tell(self, error: BaseException) -> None:
+    def _report(self, error: BaseException) -> None:
         if self._on_bug is None:
             return
         try:

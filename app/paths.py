@@ -1,7 +1,7 @@
 """Where the program keeps its files, decided once at the start; nothing is created before it is asked for.
 
-In this order: the folder that ``STANDFAST_HOME`` names; a folder ``standfast-data`` beside the program when a file
-``portable`` lies there (a copy on a USB disk); the platform's own folders for this user.
+In this order: the folder that ``STANDFAST_HOME`` names; a folder ``standfast-data`` next to the program when a
+file ``portable`` is there (a copy on a USB disk); the platform's own folders for this user.
 """
 
 import os
@@ -47,7 +47,7 @@ class Folders:
     """The folders of one installation for one user."""
 
     program: Path
-    """Where the program lies, read only."""
+    """The folder of the program, read only."""
     config: Path
     """Settings that the operator edits."""
     data: Path
@@ -59,7 +59,7 @@ class Folders:
 
     @property
     def shipped_config_file(self) -> Path:
-        """``etc/system.conf`` beside the program."""
+        """``etc/system.conf`` next to the program."""
         return self.program / "etc" / CONFIG_FILE
 
     @property
@@ -96,11 +96,11 @@ def find_folders(environment: Mapping[str, str] = os.environ, program: Path | No
     Raises:
         HomeUnusable: neither the environment nor this account names a folder.
     """
-    beside = program_folder() if program is None else program
+    program_path = program_folder() if program is None else program
     if home := environment.get(HOME_VARIABLE):
-        return _folders_under(_named_home(home), beside)
-    if (beside / PORTABLE_MARKER).is_file():
-        return _folders_under(beside / PORTABLE_FOLDER, beside)
+        return _folders_under(_named_home(home), program_path)
+    if (program_path / PORTABLE_MARKER).is_file():
+        return _folders_under(program_path / PORTABLE_FOLDER, program_path)
     # Not the roaming profile of Windows: a catalog does not belong into what follows a user around.
     user = platformdirs.PlatformDirs(_NAME, appauthor=False, roaming=False)
     try:
@@ -111,7 +111,7 @@ def find_folders(environment: Mapping[str, str] = os.environ, program: Path | No
         if not folder.is_absolute() or not can_be_path(str(folder)):  # "~/…" without a home folder, among others
             raise HomeUnusable(path=shown_path(str(folder)))
     config, data, local, logs = folders
-    return Folders(program=beside, config=config, data=data, local=local, logs=logs)
+    return Folders(program=program_path, config=config, data=data, local=local, logs=logs)
 
 
 def _create(folder: Path, *, must_be_writable: bool) -> None:
@@ -134,7 +134,7 @@ def _named_home(home: str) -> Path:
         raise HomeUnusable(path=shown_path(home))
     try:
         return Path(home).expanduser().absolute()
-    except (RuntimeError, OSError) as error:  # ~somebody, or ~ without a home folder
+    except (RuntimeError, OSError) as error:  # ~someone, or ~ without a home folder
         raise HomeUnusable(path=home) from error
 
 

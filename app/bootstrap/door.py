@@ -9,7 +9,7 @@ from app.contract.client import RemoteDoor
 from app.contract.door import Door
 from app.contract.errors import EngineAway, EngineBusy
 
-DOOR_PATIENCE_S = 15.0
+DOOR_TIMEOUT_S = 15.0
 """How long an engine that is starting or ending may take before it counts as away."""
 _LOOK_AGAIN_S = 0.25
 
@@ -58,18 +58,18 @@ def start_or_attach(
     installation: Installation,
     start_own: StartOwn,
     *,
-    patience_s: float = DOOR_PATIENCE_S,
+    patience_s: float = DOOR_TIMEOUT_S,
 ) -> OpenDoor:
-    """Start an engine when nobody holds the catalog, else connect to the one that does.
+    """Start an engine when no one holds the catalog, else connect to the one that does.
 
     Args:
         installation: whose engine.
-        start_own: called only when nobody holds the catalog, so that nobody is asked for a passphrase that another
+        start_own: called only when no one holds the catalog, so that no one is asked for a passphrase that another
             engine has already.
         patience_s: how long one that is just starting or ending is waited for.
 
     Raises:
-        EngineAway: somebody holds the catalog, but does not open the door.
+        EngineAway: someone holds the catalog, but does not open the door.
         OperationalError: the engine cannot be started or used.
     """
     deadline = time.monotonic() + patience_s

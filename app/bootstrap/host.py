@@ -1,4 +1,4 @@
-"""Builds an engine with everything it stands on, from the settings of an installation."""
+"""Builds an engine with all its dependencies, from the settings of an installation."""
 
 import logging
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def open_secrets(installation: Installation, ask_passphrase: Callable[[], str | 
 
 
 class EngineHost:
-    """A running engine with what it stands on; a context manager that closes everything in order.
+    """A running engine with its dependencies; a context manager that closes everything in order.
 
     Holding it is holding the catalog: there is one engine per data folder.
 
@@ -131,7 +131,7 @@ class EngineHost:
         self._server = DoorServer.open(self.engine, self._folder)
 
     def close(self) -> None:
-        """Cut callers off, stop what runs, let it clean up, close the catalog, and let go of it."""
+        """Disconnect callers, stop running tasks and let them clean up, close the catalog, and release it."""
         if self._server is not None:
             self._server.cut_off()
         if not self.engine.close():

@@ -19,7 +19,7 @@ WINDOW_LOCK = "window.lock"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One installation for one user: where its files lie and what its settings say."""
+    """One installation for one user: where its files are and what its settings say."""
 
     folders: Folders
     settings: Settings

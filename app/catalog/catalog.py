@@ -1,4 +1,4 @@
-"""The catalog as a whole."""
+"""Opens the catalog and gives access to its stores."""
 
 import logging
 import uuid
@@ -30,14 +30,14 @@ _log = logging.getLogger(__name__)
 
 
 class Catalog:
-    """Everything this installation remembers, by subject. Thread: any.
+    """Stores everything this installation remembers, by subject. Thread: any.
 
     Attributes:
         changes: is told what changes, after each commit.
         platforms: registered virtual platforms.
         standbys: registered standby machines.
         rules: backup rules, and which VM took the place of which.
-        retries: backups that failed and are tried again by themselves.
+        retries: backups that failed and are retried automatically.
         sightings: what was last seen of each platform.
         engines: heartbeats of the engines that work on this catalog.
         points: what is known of restore points.
@@ -118,7 +118,7 @@ class Catalog:
     def _mark(self, guard: CatalogGuard) -> None:
         try:
             guard.note(self._identity())
-        except CatalogUnavailable as error:  # whoever uses the catalog next is told better why
+        except CatalogUnavailable as error:  # the next use of the catalog gives a better reason
             _log.info("the catalog was not marked: %s", error)
 
     def _identity(self) -> str:

@@ -16,14 +16,14 @@ _CLOSE_S: Final = 1.0
 
 
 class CatalogCopier:
-    """Looks now and then whether a copy is due. Thread: any; one of its own copies."""
+    """Makes a copy of the catalog when one is due. Thread: any; the copying has its own."""
 
     def __init__(self, guard: CatalogGuard, clock: Clock, *, first_look_s: float = _FIRST_LOOK_S) -> None:
         """Know the catalog; nothing is copied yet.
 
         Args:
             guard: of the catalog.
-            clock: tells whether a day has passed.
+            clock: says whether a day has passed.
             first_look_s: when it looks for the first time.
         """
         self._guard = guard

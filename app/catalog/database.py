@@ -25,7 +25,7 @@ from app.domain.reasons import reason_of
 LARGE_BYTES = 128 * 1024 * 1024
 """A file above this size takes seconds to look through, minutes from a slow disk."""
 CHECK_EVERY_S = 7 * 24 * 3600.0
-"""A large file that was found whole is not looked through again for so long."""
+"""A large file that was found whole is not checked again for this time."""
 BUSY_TIMEOUT_S = 20.0
 """How long a statement waits for another process that holds the database."""
 _STEPS_PER_LOOK = 10_000

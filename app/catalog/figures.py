@@ -1,4 +1,4 @@
-"""Figures of what was backed up: counts per local day, last results, and errors that nobody has looked at."""
+"""Figures of what was backed up: counts per local day, last results, and errors that no one has looked at."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
@@ -49,7 +49,7 @@ _FOLLOW = (
 
 
 class FigureStore:
-    """Keeps figures of VMs in rules, of rules and of everything. Thread: any."""
+    """Stores figures of VMs in rules, of rules and of everything. Thread: any."""
 
     def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
@@ -75,13 +75,13 @@ class FigureStore:
             return _day(connection.execute(_sums(_of(rule, vm))).one(), date.min)
 
     def unviewed(self, rule: RuleId | None = None, vm: VmId | None = None) -> int:
-        """Return how many failed tasks nobody has looked at."""
+        """Return how many failed tasks no one has looked at."""
         query = sa.select(sa.func.count()).select_from(unviewed_errors).where(*_errors_of(rule, vm))
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 
     def unviewed_by_vm(self) -> dict[tuple[RuleId | None, VmId], int]:
-        """Return how many failed tasks nobody has looked at, for each VM in each rule that has any."""
+        """Return how many failed tasks no one has looked at, for each VM in each rule that has any."""
         columns = (unviewed_errors.c.rule_id, unviewed_errors.c.vm)
         query = sa.select(*columns, sa.func.count().label("count")).group_by(*columns)
         with self._database.read() as connection:
@@ -91,7 +91,7 @@ class FigureStore:
             }
 
     def unviewed_among(self, ids: Sequence[TaskId]) -> frozenset[TaskId]:
-        """Return those of up to a thousand tasks that failed and that nobody has looked at."""
+        """Return those of up to a thousand tasks that failed and that no one has looked at."""
         query = sa.select(unviewed_errors.c.task_id).where(unviewed_errors.c.task_id.in_(ids))
         with self._database.read() as connection:
             return frozenset(TaskId(row.task_id) for row in connection.execute(query))
@@ -260,7 +260,7 @@ def _errors_of(rule: RuleId | None, vm: VmId | None) -> list[sa.ColumnElement[bo
 
 def _sums(subject: sa.ColumnElement[bool]) -> sa.Select[Any]:
     columns = [day_figures.c[name] for name in ("succeeded", "failed", "read_bytes", "stored_bytes")]
-    return sa.select(*(sa.func.coalesce(sa.func.sum(one), 0).label(one.name) for one in columns)).where(
+    return sa.select(*(sa.func.coalesce(sa.func.sum(column), 0).label(column.name) for column in columns)).where(
         day_figures.c.subject_id.in_(sa.select(subjects.c.id).where(subject))
     )
 

@@ -1,4 +1,4 @@
-"""Journals of what may be left on a production platform: each entry is durable before the deed is done.
+"""Journals of what may be left on a production platform: each entry is durable before the change is made.
 
 They use connections of their own with ``synchronous=FULL``: an entry survives a SIGKILL, and a power failure
 as well, right after the call returned.

@@ -47,7 +47,7 @@ class _Place:
 
 
 class LogStore:
-    """Keeps the log. Thread: any."""
+    """Stores the log. Thread: any."""
 
     def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database

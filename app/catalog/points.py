@@ -35,7 +35,7 @@ _TALLY_KEY = (
 
 
 class PointStore:
-    """Keeps restore points with the result of their verification. Thread: any."""
+    """Stores restore points with the result of their verification. Thread: any."""
 
     def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class PointStore:
         self._tallies: Remembered[_Tallies] = Remembered(is_alone=database.is_ours_alone)
 
     def forget_tallies(self) -> None:
-        """Count anew at the next question: points went with their standby."""
+        """Count again at the next question: points went with their standby."""
         self._tallies.forget()
 
     def put(self, standby: StandbyId, target_path: str, point: RestorePoint) -> None:
@@ -73,7 +73,7 @@ class PointStore:
         fresh = _counted(transaction.connection, here, self._database.unreadable)
 
         def changed(known: _Tallies) -> _Tallies:
-            others = {key: one for key, one in known.items() if (one.rule_name, one.vm) != (rule_name, vm)}
+            others = {key: tally for key, tally in known.items() if (tally.rule_name, tally.vm) != (rule_name, vm)}
             return others | fresh
 
         transaction.then(lambda: self._tallies.change(changed))
@@ -105,9 +105,9 @@ class PointStore:
             rule_name: only those of rules of this name.
         """
         return tuple(
-            one
-            for one in self._all_tallies().values()
-            if standby in (None, one.standby) and rule_name in (None, one.rule_name)
+            tally
+            for tally in self._all_tallies().values()
+            if standby in (None, tally.standby) and rule_name in (None, tally.rule_name)
         )
 
     def _all_tallies(self) -> _Tallies:
@@ -120,14 +120,14 @@ class PointStore:
     def newest(self) -> dict[tuple[str, VmId], datetime]:
         """Return the moment of the newest point of each VM in each rule, by the rule's name."""
         found: dict[tuple[str, VmId], datetime] = {}
-        for one in self._all_tallies().values():
-            key = (one.rule_name, one.vm)
-            found[key] = max(one.newest, found.get(key, one.newest))
+        for tally in self._all_tallies().values():
+            key = (tally.rule_name, tally.vm)
+            found[key] = max(tally.newest, found.get(key, tally.newest))
         return found
 
     def count(self) -> int:
         """Return how many points are known."""
-        return sum(one.count for one in self._all_tallies().values())
+        return sum(tally.count for tally in self._all_tallies().values())
 
     def named(self, words: Collection[str], limit: int) -> tuple[KnownPoint, ...]:
         """Return the newest points in whose key, VM or rule every word occurs."""

@@ -1,4 +1,4 @@
-"""Reads rows one by one, so that a row that cannot be read costs nobody the others.
+"""Reads rows one by one, so that a row that cannot be read does not hide the others.
 
 SQLite keeps text in a column of numbers without complaint, and a document may be of another version of the
 program. Columns whose values are converted have a type of this module: it gives an :class:`Unreadable` instead of

@@ -1,4 +1,4 @@
-"""Why the catalog cannot be used: what stands inside the errors of this package."""
+"""Reasons why the catalog cannot be used, as parameters of this package's errors."""
 
 from typing import Final
 

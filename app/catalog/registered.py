@@ -19,7 +19,7 @@ from app.domain.standbys import EncryptionMode, Standby
 
 
 class PlatformStore:
-    """Keeps platforms; their passwords are elsewhere. Thread: any."""
+    """Stores platforms; their passwords are elsewhere. Thread: any."""
 
     def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
@@ -64,7 +64,7 @@ class PlatformStore:
 
 
 class StandbyStore:
-    """Keeps standby machines. Thread: any."""
+    """Stores standby machines. Thread: any."""
 
     def __init__(
         self, database: Database, changes: ChangeFeed, on_removed: Callable[[], None] = lambda: None
@@ -132,7 +132,7 @@ class StandbyStore:
     def note_repository(
         self, standby: StandbyId, target_path: str, repository_id: str, *, is_encrypted: bool = False
     ) -> None:
-        """Remember which repository lies at a target path."""
+        """Remember which repository is at a target path."""
         here = (repositories.c.standby_id == standby) & (repositories.c.target_path == target_path)
         values = {"repository_id": repository_id, "is_encrypted": is_encrypted}
         with changing(self._database, self._changes) as transaction:

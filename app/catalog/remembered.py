@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """Keeps what was read until the tables are written to; of no use where other processes write them.
+    """Caches what was read until the tables are written to; only where no other process writes them.
 
-    Values are given out as they are, so they must not be changed by anybody. Thread: any.
+    Values are given out as they are, so they must not be changed by anyone. Thread: any.
     """
 
     def __init__(self, *, is_alone: bool) -> None:
@@ -38,7 +38,7 @@ class Remembered(Generic[T]):
         return value
 
     def forget(self) -> None:
-        """Read anew at the next question; to be called after each commit that wrote the tables."""
+        """Read again at the next question; to be called after each commit that wrote the tables."""
         with self._lock:
             self._version += 1
             self._known = None

@@ -1,4 +1,4 @@
-"""The backups that failed and are tried again by themselves."""
+"""The backups that failed and are retried automatically."""
 
 from collections.abc import Collection
 from typing import Any
@@ -17,7 +17,7 @@ from app.domain.states import BackupKind
 
 
 class RetryStore:
-    """Keeps which backups are tried again, and when; at most one for a VM in a rule. Thread: any."""
+    """Stores which backups are tried again, and when; at most one for a VM in a rule. Thread: any."""
 
     def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database

@@ -28,7 +28,7 @@ class _KeptPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RuleStore:
-    """Keeps rules. Thread: any."""
+    """Stores rules. Thread: any."""
 
     def __init__(
         self, database: Database, changes: ChangeFeed, on_moved: Callable[[], None] = lambda: None
@@ -86,7 +86,7 @@ class RuleStore:
         """Let rules that cannot be read give up a name and VMs; nothing else can take these away from them."""
         readable = [rule.id for rule in _read(connection, sa.true(), self._database.unreadable)]
         connection.execute(sa.delete(rules).where(rules.c.name == name, rules.c.id.not_in(readable)))
-        here = (rule_vms.c.platform_id == platform) & rule_vms.c.vm.in_([one.vm for one in vms])
+        here = (rule_vms.c.platform_id == platform) & rule_vms.c.vm.in_([vm.vm for vm in vms])
         connection.execute(sa.delete(rule_vms).where(here, rule_vms.c.rule_id.not_in(readable)))
 
     def set_policy(self, rule: RuleId, policy: BackupPolicy, considered_until: datetime) -> None:
@@ -316,14 +316,14 @@ def _insert_vms(
     rows = [
         {
             "rule_id": rule,
-            "vm": one.vm,
+            "vm": vm.vm,
             "platform_id": platform,
             "position": position + number,
-            "name": one.name,
-            "is_started": one.is_started,
-            **{name: getattr(one, name) for name in _IDENTITY},
+            "name": vm.name,
+            "is_started": vm.is_started,
+            **{name: getattr(vm, name) for name in _IDENTITY},
         }
-        for number, one in enumerate(vms)
+        for number, vm in enumerate(vms)
     ]
     if rows:
         connection.execute(sa.insert(rule_vms), rows)

@@ -1,4 +1,4 @@
-"""What tells a lost catalog from a first start, and the copies that help then.
+"""What distinguishes a lost catalog from a first start, and the copies that help then.
 
 Next to the catalog is a mark, ``catalog.db.mark``: a small file that names the catalog which was opened here last.
 A catalog that is empty, missing or another one is not opened when there is a mark; otherwise the program would
@@ -29,7 +29,7 @@ from app.core.durable import (
     rename,
     replace,
     replace_durably,
-    scratch_beside,
+    scratch_path_for,
     sync_directory,
     unlink,
 )
@@ -46,7 +46,7 @@ COPIES_FOLDER: Final = "catalog-copies"
 MOST_COPIES: Final = 3
 COPY_EVERY: Final = timedelta(hours=20)
 _TRACES: Final = ("engine.lock", "secrets.json", COPIES_FOLDER)
-"""What an earlier start has left beside a catalog that is empty now."""
+"""What an earlier start has left next to a catalog that is empty now."""
 _MOST_MARK_BYTES: Final = 4096
 _RESTORED: Final = ".restored"
 _COPYING: Final = ".part"
@@ -81,7 +81,7 @@ def verdict_on(marked: str | None, found: Found, *, is_marked: bool, has_traces:
         marked: the id in the mark; None where it cannot be read.
         found: what is there.
         is_marked: whether there is a mark.
-        has_traces: whether an empty file is there, with things beside it that an earlier start has left.
+        has_traces: whether an empty file is there, with files next to it that an earlier start has left.
     """
     if not found.has_tables:
         return Verdict.LOST if is_marked or has_traces else Verdict.RIGHT
@@ -91,7 +91,7 @@ def verdict_on(marked: str | None, found: Found, *, is_marked: bool, has_traces:
 
 
 class CatalogGuard:
-    """Looks after the file of one catalog."""
+    """Protects the file of one catalog: detects its loss, makes and restores safety copies."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -149,7 +149,7 @@ class CatalogGuard:
     def _has_traces(self) -> bool:
         if self._birth_note.exists():
             return False
-        return self.file.exists() and any(self.file.with_name(one).exists() for one in _TRACES)
+        return self.file.exists() and any(self.file.with_name(name).exists() for name in _TRACES)
 
     # --- what can be done about it -----------------------------------------------------------------------------
 
@@ -176,11 +176,11 @@ class CatalogGuard:
             raise CatalogUnavailable(location=self.file, detail=reason_of(error)) from error
 
     def _restore(self) -> None:
-        copy = next((one for one in self.copies() if _is_whole(one)), None)
+        copy = next((kept for kept in self.copies() if _is_whole(kept)), None)
         if copy is None:
             raise NoCatalogCopy(folder=self._copies)
         _remove_leftovers(self.file, _RESTORED)
-        scratch = scratch_beside(self.file, _RESTORED)
+        scratch = scratch_path_for(self.file, _RESTORED)
         with _removed_if_stopped(scratch), copy.open("rb") as source:
             with create_private(scratch) as restored:
                 shutil.copyfileobj(source, restored)
@@ -203,7 +203,7 @@ class CatalogGuard:
         latest = f"catalog-{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}.db"
         try:
             return sorted(
-                self._copies.glob("catalog-*.db"), key=lambda one: (one.name <= latest, one.name), reverse=True
+                self._copies.glob("catalog-*.db"), key=lambda copy: (copy.name <= latest, copy.name), reverse=True
             )
         except OSError:
             return []
@@ -214,7 +214,7 @@ class CatalogGuard:
         return None if newest is None else newest.stem.removeprefix("catalog-")
 
     def is_copy_due(self, now: datetime) -> bool:
-        """Tell whether a copy should be made; one of the future counts as none."""
+        """Return whether a copy should be made; one of the future counts as none."""
         newest = next(iter(self.copies()), None)
         if newest is None:
             return True
@@ -232,7 +232,7 @@ class CatalogGuard:
         """
         target = self._copies / f"catalog-{now:%Y-%m-%d}.db"
         made_for = self._copies / self.file.name  # whatever the day, so that leftovers of all days are found
-        scratch = scratch_beside(made_for, _COPYING)
+        scratch = scratch_path_for(made_for, _COPYING)
         try:
             make_private_folders(self._copies)
             _remove_leftovers(made_for, _COPYING)
@@ -304,7 +304,7 @@ def _removed_if_stopped(scratch: Path) -> Iterator[None]:
 
 
 def _remove_leftovers(file: Path, suffix: str) -> None:
-    """Remove what a killed process left; who calls holds the engine's lock, so nobody makes such files now."""
+    """Remove what a killed process left; who calls holds the engine's lock, so no one makes such files now."""
     for path in file.parent.iterdir():
         name = path.name
         for sibling in _SIBLINGS:

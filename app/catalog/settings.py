@@ -7,7 +7,7 @@ from app.catalog.tables import settings
 
 
 class SettingsStore:
-    """Keeps documents by name; what is in them is their owner's business. Never a secret. Thread: any."""
+    """Stores documents by name; their owners define their content. Never a secret. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -23,7 +23,7 @@ _FORGET_ENGINES_AFTER = timedelta(days=30)
 
 
 class SightingStore:
-    """Keeps what was last seen of each platform. Thread: any."""
+    """Stores what was last seen of each platform. Thread: any."""
 
     def __init__(self, database: Database, changes: ChangeFeed) -> None:
         self._database = database
@@ -66,7 +66,7 @@ class SightingStore:
 
 
 class EngineStore:
-    """Keeps the heartbeat rows of engines. Thread: any."""
+    """Stores the heartbeat rows of engines. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

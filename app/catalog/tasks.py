@@ -31,7 +31,7 @@ _FAILED = sa.text("tasks.state = 'failed'")
 
 
 class TaskStore:
-    """Keeps tasks. Thread: any."""
+    """Stores tasks. Thread: any."""
 
     def __init__(self, database: Database, changes: ChangeFeed, zone: Callable[[], tzinfo] = local_zone) -> None:
         self._database = database
@@ -120,7 +120,7 @@ class TaskStore:
         newest = _newest_backup(ended=ended)
         believed = newest if until is None else sa.func.coalesce(_newest_backup(ended=ended, until=until), newest)
         newest_task = believed.label("task")
-        # Told where to select from, because none of the table's own columns is left to tell it.
+        # It has to name the table, because none of the table's own columns is selected.
         keys = members.with_only_columns(newest_task).select_from(rule_vms)
         with self._database.read() as connection:
             ids = [row.task for row in connection.execute(keys) if row.task is not None]
@@ -137,7 +137,7 @@ class TaskStore:
         return found[0] if found else None
 
     def is_known(self, task: TaskId) -> bool:
-        """Tell whether there is such a task, also one that cannot be read."""
+        """Return whether there is such a task, also one that cannot be read."""
         query = sa.select(sa.literal(1)).where(sa.exists().where(tasks.c.id == task))
         with self._database.read() as connection:
             return connection.execute(query).one_or_none() is not None

@@ -48,14 +48,17 @@ class _Row(NamedTuple):
 
 
 class TrafficStore:
-    """Keeps traffic. Thread: any."""
+    """Stores traffic. Thread: any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, moved: Iterable[Moved]) -> None:
         """Add what was moved; a second that was rolled up before (the clock was set back) is rolled up at once."""
-        rows = [_Row(one.at_s, one.rule or "", one.vm, one.read_bytes, one.written_bytes) for one in moved]
+        rows = [
+            _Row(traffic.at_s, traffic.rule or "", traffic.vm, traffic.read_bytes, traffic.written_bytes)
+            for traffic in moved
+        ]
         if not rows:
             return
         first, last = min(row.at_s for row in rows), max(row.at_s for row in rows)
@@ -63,7 +66,7 @@ class TrafficStore:
             traffic_seconds.c.at_s.between(first, last), traffic_seconds.c.is_rolled_up
         )
         with self._database.write() as connection:
-            late = {(one.at_s, one.rule_id, one.vm) for one in connection.execute(again)}
+            late = {(row.at_s, row.rule_id, row.vm) for row in connection.execute(again)}
             connection.execute(_ADD_SECOND, [row._asdict() for row in rows])
             _add_to_slices(connection, [row for row in rows if row[:3] in late])
 
@@ -122,7 +125,7 @@ def _rows(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[_Row
 
 
 def _is_sound(*numbers: object) -> bool:
-    """Tell whether numbers are numbers: SQLite keeps text in a column of numbers too."""
+    """Return whether numbers are numbers: SQLite keeps text in a column of numbers too."""
     return all(isinstance(number, int) for number in numbers)
 
 
@@ -203,10 +206,10 @@ def _slice(at_s: int, read_bytes: float, written_bytes: float) -> TrafficSlice:
 
 
 def _merged(kept: list[TrafficSlice], young: list[TrafficSlice]) -> tuple[TrafficSlice, ...]:
-    slices = {one.at_s: one for one in kept}
-    for one in young:
-        other = slices.get(one.at_s, TrafficSlice(one.at_s, 0, 0))
-        slices[one.at_s] = TrafficSlice(
-            one.at_s, other.read_bytes + one.read_bytes, other.written_bytes + one.written_bytes
+    slices = {stored.at_s: stored for stored in kept}
+    for recent in young:
+        other = slices.get(recent.at_s, TrafficSlice(recent.at_s, 0, 0))
+        slices[recent.at_s] = TrafficSlice(
+            recent.at_s, other.read_bytes + recent.read_bytes, other.written_bytes + recent.written_bytes
         )
     return tuple(slices[at_s] for at_s in sorted(slices))

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from app.bootstrap.door import DOOR_PATIENCE_S, OpenDoor, start_or_attach
+from app.bootstrap.door import DOOR_TIMEOUT_S, OpenDoor, start_or_attach
 from app.bootstrap.installation import Installation
 from app.console.engineprocess import EngineProcess
 from app.contract.client import RemoteDoor
@@ -66,7 +66,7 @@ def open_engine(installation: Installation, questions: Questions) -> OpenDoor:
             process.close()
 
         try:
-            remote.wait_until_connected(DOOR_PATIENCE_S)
+            remote.wait_until_connected(DOOR_TIMEOUT_S)
         except BaseException:
             close()
             raise

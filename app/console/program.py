@@ -16,7 +16,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from app import __version__
-from app.bootstrap.door import DOOR_PATIENCE_S, OpenDoor
+from app.bootstrap.door import DOOR_TIMEOUT_S, OpenDoor
 from app.bootstrap.installation import Installation, claim_window
 from app.console.demoplatform import DemoPlatform
 from app.console.enginedoor import open_engine
@@ -129,7 +129,7 @@ def program_log(installation: Installation, trouble: TroubleReporter) -> Program
 def raise_other_window(installation: Installation) -> int:
     """Bring the window of the process that has one to the front; return the exit status."""
     with RemoteDoor(installation.folders.data) as door:
-        door.wait_until_connected(DOOR_PATIENCE_S)
+        door.wait_until_connected(DOOR_TIMEOUT_S)
         door.execute(RaiseWindow())
     _log.info("another window is open already and was brought to the front")
     return 0
@@ -206,7 +206,7 @@ def client_of(
     """
     line = make_line(folders.data)
     try:
-        run_here(line.wait_until_connected(DOOR_PATIENCE_S))
+        run_here(line.wait_until_connected(DOOR_TIMEOUT_S))
         opened.hang_up()
         client = DoorClient(line)
         try:

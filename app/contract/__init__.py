@@ -32,7 +32,7 @@ A stream, each frame being ``length: u32, kind: u8, number: u64`` (big-endian) a
 Invariants: before the handshake is through, nothing but frames of 4 KiB is read, and for 5 s only. A caller has
 at most ``MAX_OPEN_REQUESTS`` under way; one that does not read what it is sent is cut off, and reads everything
 again when it comes back, which its client reports as ``EngineLost`` and ``EngineFound``. No request is ever
-repeated by itself.
+repeated automatically.
 
 Threads: the client has one that keeps the connection and reads, and one that calls listeners, so that a listener
 may use the door.

@@ -16,7 +16,7 @@ from app.contract.client import CONNECT_S, FIRST_PAUSE_S, LONGEST_PAUSE_S, PING_
 from app.contract.endpoint import Endpoint, read_endpoint
 from app.contract.errors import EngineAway, EngineVersionDiffers
 from app.contract.frames import BadFrame, Ended
-from app.contract.handshake import OtherVersion, Stranger
+from app.contract.handshake import OtherVersion, UntrustedPeer
 from app.contract.pieces import decode_long_answer
 from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER, NO_ANSWER, NOT_LET_IN
 from app.contract.wire import UnreadableMessage, decode_answer, encode_request
@@ -38,7 +38,7 @@ Listener = Callable[[Event], None]
 class AsyncDoor:
     """Asks and commands an engine over one socket, without a thread that waits for it.
 
-    It connects by itself and tries again while the engine is away; requests fail with :class:`EngineAway` then,
+    It connects, and reconnects while the engine is away; requests fail with :class:`EngineAway` then,
     at once, and no request is ever repeated. Listeners hear ``EngineLost`` when the engine goes, and
     ``EngineFound`` when it is back: in between they may have missed events, so they read again what they show.
 
@@ -50,7 +50,7 @@ class AsyncDoor:
     """
 
     def __init__(self, folder: Path, *, ping_s: float = PING_S, silence_s: float = SILENCE_S) -> None:
-        """Begin to connect to the engine whose door lies in a data folder.
+        """Begin to connect to the engine whose door is in a data folder.
 
         Args:
             folder: the data folder.
@@ -112,7 +112,7 @@ class AsyncDoor:
         return await self.request(command)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell a listener every event from now on; return the function that ends it.
+        """Call a listener for every event from now on; return the function that ends it.
 
         What is asked afterwards is answered with what was before the first event, or later. While the engine is
         away, the listener hears ``EngineLost`` first.
@@ -153,7 +153,7 @@ class AsyncDoor:
             raise self._refusal
 
     async def wait_until_subscribed(self) -> None:
-        """Wait until the engine tells events to those who subscribed; not at all while it is away."""
+        """Wait until the engine sends events to subscribers; not at all while it is away."""
         if self._link is not None and self._listeners:
             await asyncio.wait([self._link.subscribed])
 
@@ -229,7 +229,7 @@ class AsyncDoor:
             link.cut()
             self._refuse(EngineVersionDiffers(ours=__version__, theirs=error.version))
             return None
-        except (Stranger, Ended, OSError) as error:
+        except (UntrustedPeer, Ended, OSError) as error:
             link.cut()
             self._refuse(EngineAway(detail=NOT_LET_IN.fill(details=str(error) or type(error).__name__)))
             return None
@@ -302,7 +302,7 @@ class AsyncDoor:
 
 
 def _settle(future: "asyncio.Future[Any]", answer: Callable[[], Any]) -> None:
-    """Give a future what a function returns or raises, unless nobody waits for it any more."""
+    """Give a future what a function returns or raises, unless no one waits for it any more."""
     if future.done():
         return
     try:

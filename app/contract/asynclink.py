@@ -18,7 +18,7 @@ from app.contract.frames import (
     Kind,
     encode_frame,
 )
-from app.contract.handshake import Greeting, OtherVersion, Stranger, greeting
+from app.contract.handshake import Greeting, OtherVersion, UntrustedPeer, greeting
 from app.contract.wire import UnreadableMessage, decode_event
 from app.domain.events import Event
 
@@ -46,9 +46,9 @@ class Link(asyncio.Protocol):
 
     Attributes:
         engine_pid: The engine's process id, once it has said welcome.
-        welcomed: Done when the engine may be used; fails with Stranger, OtherVersion, Ended or OSError.
+        welcomed: Done when the engine may be used; fails with UntrustedPeer, OtherVersion, Ended or OSError.
         ended: Fails with what ended the connection.
-        subscribed: Done when the engine tells events.
+        subscribed: Done when the engine sends events.
         closed: Done when its socket is closed.
     """
 
@@ -132,7 +132,7 @@ class Link(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_frame(frame))
 
-    # --- what asyncio tells ------------------------------------------------------------------------------------
+    # --- callbacks of asyncio -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
@@ -164,7 +164,7 @@ class Link(asyncio.Protocol):
                 else:
                     self._backlog.append(frame)
         except BadFrame as error:
-            self._end(Stranger(str(error)) if self._greeting is not None else error)
+            self._end(UntrustedPeer(str(error)) if self._greeting is not None else error)
             return
         if not self._reader.is_within_frame:
             self._frame_began = None
@@ -188,7 +188,7 @@ class Link(asyncio.Protocol):
             self.engine_pid = end.value.pid
             if not self.welcomed.done():
                 self.welcomed.set_result(None)
-        except (Stranger, OtherVersion) as error:
+        except (UntrustedPeer, OtherVersion) as error:
             self._end(error)
 
     def _work_off(self) -> None:
@@ -243,7 +243,7 @@ class Link(asyncio.Protocol):
             if not future.done():
                 future.set_exception(error)
                 with suppress(Exception):
-                    future.exception()  # whoever waits for one of them need not wait for the others
+                    future.exception()  # waiting for one of them must not wait for the others
         if self._tick is not None:
             self._tick.cancel()
         self.cut()

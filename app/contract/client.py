@@ -25,7 +25,7 @@ from app.contract.frames import (
     receive_frame,
     send_frame,
 )
-from app.contract.handshake import OtherVersion, Stranger, greet
+from app.contract.handshake import OtherVersion, UntrustedPeer, greet
 from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER, NO_ANSWER, NOT_LET_IN
 from app.contract.wire import UnreadableMessage, decode_answer, decode_event, encode_request
 from app.domain.engine_events import EngineFound, EngineLost
@@ -40,7 +40,7 @@ R = TypeVar("R")
 CONNECT_S = 5.0
 PING_S = 5.0
 SILENCE_S = 15.0
-"""An engine that does not answer pings for so long is away."""
+"""An engine that does not answer pings for this time is away."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 _MAX_WAITING_EVENTS = 10_000
@@ -123,9 +123,9 @@ class _Link:
 class RemoteDoor:
     """Fulfils :class:`app.contract.door.Door` over a local socket.
 
-    The connection is made and kept by a thread of its own, which tries again by itself while the engine is away;
-    requests fail with :class:`EngineAway` then, at once. Listeners hear ``EngineLost`` when the engine goes and
-    ``EngineFound`` when it is back; in between they may have missed events, so what they show has to be read anew.
+    The connection is made and kept by a thread of its own, which retries while the engine is away;
+    requests fail with :class:`EngineAway` then, at once. Listeners get ``EngineLost`` when the engine goes and
+    ``EngineFound`` when it is back; they may have missed events meanwhile and have to read again what they show.
     A context manager. Thread: any.
     """
 
@@ -136,7 +136,7 @@ class RemoteDoor:
         ping_s: float = PING_S,
         silence_s: float = SILENCE_S,
     ) -> None:
-        """Begin to connect to the engine whose door lies in a data folder.
+        """Begin to connect to the engine whose door is in a data folder.
 
         Args:
             folder: the data folder.
@@ -152,14 +152,14 @@ class RemoteDoor:
         self._link: _Link | None = None
         self._refusal: OperationalError = EngineAway(detail=BEING_MADE)
         self._wants_events = False
-        self._told_lost = False
+        self._loss_published = False
         self._has_tried = False
         self._closing = False
         self._free_calls = threading.BoundedSemaphore(MAX_OPEN_REQUESTS - 4)
         self._keeper = threading.Thread(target=self._keep, name="door-client")
-        self._teller = threading.Thread(target=self._tell_all, name="door-client-events")
+        self._publisher = threading.Thread(target=self._publish_all, name="door-client-events")
         self._keeper.start()
-        self._teller.start()
+        self._publisher.start()
 
     # --- the door ----------------------------------------------------------------------------------------------
 
@@ -182,9 +182,9 @@ class RemoteDoor:
         return self._answer(query)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Tell a listener every event from now on, one after the other; return the function that ends it.
+        """Call a listener for every event from now on, one after the other; return the function that ends it.
 
-        While the engine is away, ``EngineLost`` is told once more, so that the new listener knows.
+        While the engine is away, ``EngineLost`` is repeated, so that the new listener knows.
         """
         with self._changed:
             self._listeners = (*self._listeners, listener)
@@ -192,7 +192,7 @@ class RemoteDoor:
             link = self._link
         if is_first and link is not None:
             link.call(Kind.SUBSCRIBE, b"").wait()
-        elif link is None and self._told_lost:
+        elif link is None and self._loss_published:
             self._put_own(EngineLost(at=datetime.now(UTC)))
 
         def unsubscribe() -> None:
@@ -261,7 +261,7 @@ class RemoteDoor:
             link.cut()
         self._keeper.join()
         self._events.put(None)
-        self._teller.join()
+        self._publisher.join()
 
     def __enter__(self) -> Self:
         return self
@@ -312,7 +312,7 @@ class RemoteDoor:
             connection.close()
             self._refused(EngineVersionDiffers(ours=__version__, theirs=error.version))
             return None
-        except (Stranger, Ended, OSError) as error:
+        except (UntrustedPeer, Ended, OSError) as error:
             connection.close()
             self._refused(EngineAway(detail=NOT_LET_IN.fill(details=str(error) or type(error).__name__)))
             return None
@@ -348,13 +348,13 @@ class RemoteDoor:
         if frame.kind is Kind.REPLY:
             link.settle(frame)
         elif frame.kind is Kind.EVENT:
-            if self._events.qsize() > _MAX_WAITING_EVENTS:  # listeners do not keep up: they read anew
+            if self._events.qsize() > _MAX_WAITING_EVENTS:  # listeners do not keep up: they read again
                 raise Ended
             self._events.put(decode_event(frame.payload))
         elif frame.kind is not Kind.PONG:
             raise BadFrame(f"the engine sent {frame.kind.name}")
 
-    # --- telling -----------------------------------------------------------------------------------------------
+    # --- events ------------------------------------------------------------------------------------------------
 
     def _note_found(self, link: _Link) -> None:
         with self._changed:
@@ -363,13 +363,13 @@ class RemoteDoor:
             self._changed.notify_all()
         if wants_events:
             link.call(Kind.SUBSCRIBE, b"")
-        if self._told_lost:
-            self._told_lost = False
+        if self._loss_published:
+            self._loss_published = False
             self._put_own(EngineFound(at=datetime.now(UTC), pid=link.pid))
 
     def _note_lost(self) -> None:
-        if not self._told_lost and not self._closing:
-            self._told_lost = True
+        if not self._loss_published and not self._closing:
+            self._loss_published = True
             self._put_own(EngineLost(at=datetime.now(UTC)))
 
     def _put_own(self, event: Event) -> None:
@@ -381,7 +381,7 @@ class RemoteDoor:
                 continue
             return
 
-    def _tell_all(self) -> None:
+    def _publish_all(self) -> None:
         while (event := self._events.get()) is not None:
             for listener in self._listeners:
                 try:
@@ -391,7 +391,7 @@ class RemoteDoor:
 
 
 def attach(folder: Path) -> RemoteDoor:
-    """Connect to the engine whose door lies in a data folder, and start none; the caller closes the connection.
+    """Connect to the engine whose door is in a data folder, and start none; the caller closes the connection.
 
     Raises:
         EngineAway: none runs.

@@ -35,7 +35,7 @@ class Finding:
 
 
 class ExaminePlatform(Query[tuple[Finding, ...]], frozen=True, kw_only=True):
-    """The doctor for a platform: address, login, version, licence, privileges, ports."""
+    """The doctor for a platform: address, login, version, license, privileges, ports."""
 
     platform: PlatformId
 

@@ -1,4 +1,4 @@
-"""The door as everybody outside sees it, wherever the engine is."""
+"""The door as everyone outside sees it, wherever the engine is."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -33,5 +33,5 @@ class Door(Protocol):
         ...
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Tell a listener every event from now on, on some thread; return the function that ends it."""
+        """Call a listener for every event from now on, on some thread; return the function that ends it."""
         ...

@@ -57,7 +57,7 @@ class ChangePassphrase(Command[None], frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoverySheet:
-    """A recovery key with what has to be on the paper beside it. It is shown once and kept nowhere."""
+    """A recovery key with what has to be on the paper next to it. It is shown once and kept nowhere."""
 
     key: str = field(repr=False)
     standby_name: str

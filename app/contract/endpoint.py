@@ -34,7 +34,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Return a connected socket with a time limit for each call.
 
         Raises:
-            OSError: nobody is there.
+            OSError: no one is there.
         """
         if self.unix_path and sys.platform != "win32":
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,7 +55,7 @@ def read_endpoint(folder: Path) -> Endpoint:
 
     Raises:
         EngineAway: there is none: no engine has its door open.
-        DoorUnsafe: somebody else could have written or read it.
+        DoorUnsafe: someone else could have written or read it.
     """
     path = folder / ENDPOINT_FILE
     try:

@@ -95,7 +95,7 @@ class EngineVersionDiffers(OperationalError):
 
 
 class DoorUnsafe(OperationalError):
-    """The door's file could have been put there, or read, by somebody else."""
+    """The door's file could have been put there, or read, by someone else."""
 
     code = "engine.door_unsafe"
     message_template = "{path} cannot be trusted: {detail}."

@@ -133,7 +133,7 @@ class FrameReader:
 
     @property
     def is_within_frame(self) -> bool:
-        """Tell whether a frame has begun and not ended."""
+        """Return whether a frame has begun and not ended."""
         return bool(self._header)
 
     def feed(self, data: bytes) -> Iterator[Frame]:

@@ -45,7 +45,7 @@ class _Welcome(msgspec.Struct, frozen=True):
     pid: int
 
 
-class Stranger(Exception):
+class UntrustedPeer(Exception):
     """The other side does not know the secret, or does not speak our language."""
 
 
@@ -72,14 +72,14 @@ def greeting(secret: bytes) -> Greeting:
     """Return the client's part, step by step, whatever carries the frames.
 
     Raises:
-        Stranger: there is somebody else than the engine.
+        UntrustedPeer: there is someone else than the engine.
         OtherVersion: the engine is another version.
     """
     hello = _Hello(PROTOCOL, __version__, secrets.token_bytes(_NONCE_BYTES))
     answer = yield Frame(Kind.HELLO, msgspec.json.encode(hello))
     challenge = _read(answer, Kind.CHALLENGE, _Challenge)
     if not hmac.compare_digest(challenge.proof, _proof(secret, b"engine", hello.nonce, challenge.nonce)):
-        raise Stranger("the other side does not know the secret of the engine")
+        raise UntrustedPeer("the other side does not know the secret of the engine")
     if (challenge.protocol, challenge.version) != (PROTOCOL, __version__):
         raise OtherVersion(challenge.version)
     proof = _Proof(_proof(secret, b"caller", hello.nonce, challenge.nonce))
@@ -91,7 +91,7 @@ def greet(connection: socket.socket, secret: bytes) -> Engine:
     """Do the client's part on a connected socket.
 
     Raises:
-        Stranger: there is somebody else than the engine.
+        UntrustedPeer: there is someone else than the engine.
         OtherVersion: the engine is another version.
         OSError: the connection broke, or the other side was silent.
     """
@@ -110,7 +110,7 @@ def receive_caller(connection: socket.socket, secret: bytes, *, version: str = _
     """Do the engine's part, as an engine of some version.
 
     Raises:
-        Stranger: the caller does not know the secret.
+        UntrustedPeer: the caller does not know the secret.
         OtherVersion: the caller is another version.
         OSError: the connection broke, or the caller was silent.
     """
@@ -122,13 +122,13 @@ def receive_caller(connection: socket.socket, secret: bytes, *, version: str = _
         raise OtherVersion(hello.version)
     given = _received(connection, Kind.PROOF, _Proof)
     if not hmac.compare_digest(given.proof, _proof(secret, b"caller", hello.nonce, nonce)):
-        raise Stranger("the caller does not know the secret")
+        raise UntrustedPeer("the caller does not know the secret")
     send_frame(connection, Frame(Kind.WELCOME, msgspec.json.encode(_Welcome(os.getpid()))))
 
 
 def _proof(secret: bytes, label: bytes, caller_nonce: bytes, engine_nonce: bytes) -> bytes:
     if len(caller_nonce) != _NONCE_BYTES or len(engine_nonce) != _NONCE_BYTES:
-        raise Stranger("a nonce has a wrong length")
+        raise UntrustedPeer("a nonce has a wrong length")
     return hmac.new(secret, label + caller_nonce + engine_nonce, hashlib.sha256).digest()
 
 
@@ -140,13 +140,13 @@ def _receive(connection: socket.socket) -> Frame:
     try:
         return receive_frame(connection, most_bytes=MAX_HANDSHAKE_BYTES)
     except BadFrame as error:
-        raise Stranger(str(error)) from error
+        raise UntrustedPeer(str(error)) from error
 
 
 def _read(frame: Frame, kind: Kind, message: type[M]) -> M:
     if frame.kind is not kind:
-        raise Stranger(f"{frame.kind.name} came where {kind.name} was expected")
+        raise UntrustedPeer(f"{frame.kind.name} came where {kind.name} was expected")
     try:
         return msgspec.json.decode(frame.payload, type=message)
     except msgspec.MsgspecError as error:
-        raise Stranger(str(error)) from error
+        raise UntrustedPeer(str(error)) from error

@@ -43,7 +43,7 @@ class EngineLaunch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine tells when it is ready, or why it cannot be."""
+    """What the engine reports when it is ready, or why it cannot be."""
 
     engine: str
     """``ready`` or ``failed``."""
@@ -84,10 +84,10 @@ def read_outcome(line: bytes) -> Outcome | None:
 
 
 def receive_launch(descriptor: int = STDIN) -> EngineLaunch:
-    """Read what the parent tells.
+    """Read what the parent sends.
 
     Raises:
-        EOFError: it told nothing.
+        EOFError: it sent nothing.
     """
     # Unbuffered: a thread that waits in a buffered reader would keep the interpreter from ending.
     line = bytearray()
@@ -102,8 +102,8 @@ def receive_launch(descriptor: int = STDIN) -> EngineLaunch:
         raise EOFError("no parent told what to do") from None  # the line may hold a passphrase: not in the chain
 
 
-def tell_outcome(outcome: Outcome, descriptor: int = STDOUT) -> None:
-    """Tell the parent how it stands; nothing happens when it is gone."""
+def report_outcome(outcome: Outcome, descriptor: int = STDOUT) -> None:
+    """Report to the parent how it stands; nothing happens when it is gone."""
     try:
         os.write(descriptor, encode_line(outcome))
     except OSError:

@@ -7,7 +7,7 @@ from app.domain.notifications import NotificationSettings, SinkKind
 
 
 class SetNotifications(Command[None], frozen=True, kw_only=True):
-    """Change who is told what. Passwords and secrets go to the secret store.
+    """Change who is notified of what. Passwords and secrets go to the secret store.
 
     Raises ``RequestRefused`` for settings that cannot work.
     """
@@ -43,7 +43,7 @@ class TestSink(Command[None], frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRow:
-    """Who is told what; whether there are secrets, but never the secrets."""
+    """Who is notified of what; whether there are secrets, but never the secrets."""
 
     settings: NotificationSettings
     has_email_password: bool
@@ -51,4 +51,4 @@ class NotificationRow:
 
 
 class ReadNotifications(Query[NotificationRow], frozen=True, kw_only=True):
-    """Return who is told what."""
+    """Return who is notified of what."""

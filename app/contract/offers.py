@@ -40,7 +40,7 @@ class Offer:
 
     @property
     def is_read(self) -> bool:
-        """Tell whether any of the disks is read right now."""
+        """Return whether any of the disks is read right now."""
         return any(disk.connections for disk in self.disks)
 
 

@@ -46,7 +46,7 @@ class Overview:
     failures: tuple[TaskRow, ...]
     """Newest failure per VM whose last run failed."""
     overdue: tuple[OverdueVm, ...]
-    """Those that are overdue for longest; :attr:`overdue_count` tells of how many."""
+    """Those that are overdue for longest; :attr:`overdue_count` says of how many."""
     running: tuple[TaskRow, ...]
     pending: int
     next_runs: tuple[tuple[datetime, str], ...]
@@ -70,13 +70,13 @@ class Overview:
             stops=self.stops,
             standbys=[
                 StandbyCondition(
-                    name=one.name,
-                    reachable=one.reachable,
-                    is_locked=one.locked,
-                    total_bytes=one.total_bytes,
-                    free_bytes=one.free_bytes,
+                    name=standby.name,
+                    reachable=standby.reachable,
+                    is_locked=standby.locked,
+                    total_bytes=standby.total_bytes,
+                    free_bytes=standby.free_bytes,
                 )
-                for one in self.standbys
+                for standby in self.standbys
             ],
         )
 

@@ -49,7 +49,7 @@ class RemovePlatform(Command[None], frozen=True, kw_only=True):
     platform: PlatformId
 
 
-class SweepSnapshots(Command[int], frozen=True, kw_only=True):
+class RemoveOrphanedSnapshots(Command[int], frozen=True, kw_only=True, tag="SweepSnapshots"):
     """Remove snapshots of ours that no live task owns from a platform; return how many were removed."""
 
     platform: PlatformId
@@ -77,7 +77,7 @@ class InspectServer(Query[Certificate], frozen=True, kw_only=True):
 
 
 class TryPlatform(Query[PlatformFacts], frozen=True, kw_only=True):
-    """Log in with details that are not registered yet; return what the platform tells of itself."""
+    """Log in with details that are not registered yet; return what the platform says of itself."""
 
     address: str
     port: int = 443
@@ -114,7 +114,7 @@ class ListPlatforms(Query[tuple[Platform, ...]], frozen=True, kw_only=True):
 
 
 class ProbePlatform(Query[PlatformFacts], frozen=True, kw_only=True):
-    """Log in to a platform and return what it tells of itself."""
+    """Log in to a platform and return what it says of itself."""
 
     platform: PlatformId
 

@@ -83,7 +83,7 @@ class DeletedPoint:
     id: PointId
     deleted_at: datetime
     kept_until: datetime
-    """From then on the next clean-up removes it for good."""
+    """From then on the next garbage collection removes it for good."""
     point: RestorePoint | None
     """None when its description cannot be read."""
 

@@ -1,4 +1,4 @@
-"""Why an engine cannot be used: what stands inside the errors of this package."""
+"""Reasons why an engine cannot be used, as parameters of this package's errors."""
 
 from typing import Final
 

@@ -84,7 +84,7 @@ class OriginalRow:
     """Of the platform; where it is not registered, the one in the point."""
     verdict: Verdict
     is_proven: bool = False
-    """True: it goes on by itself. False: the operator has to choose among ``choices``."""
+    """True: it goes on automatically. False: the operator has to choose among ``choices``."""
     choices: tuple[VmSummary, ...] = ()
     """The VMs that may be replaced, as they are now."""
     other: VmSummary | None = None
@@ -125,7 +125,7 @@ class DescribeSavedVm(Query[SavedHardware], frozen=True, kw_only=True):
 class PlanRestore(Query[PlannedVm | None], frozen=True, kw_only=True):
     """Return where a restore would create its VM and what would not be as it was; nothing is done.
 
-    None where the platform cannot tell beforehand. What cannot be restored there is refused, as the restore is.
+    None where the platform cannot say beforehand. What cannot be restored there is refused, as the restore is.
     """
 
     standby: StandbyId

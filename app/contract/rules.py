@@ -30,7 +30,7 @@ class Periodic(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Policy = OneTime | Periodic
-"""A backup policy as it crosses the door: tagged, so that it can be told apart when it is read back."""
+"""A backup policy as it crosses the door: tagged, so that it can be determined apart when it is read back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +168,7 @@ class RuleRow:
     """COMPLETED, FAILED or STOPPED of the newest ended run."""
     unviewed_errors: int
     policy: Policy | None = None
-    """When it runs and what it keeps; None from an engine that does not tell."""
+    """When it runs and what it keeps; None from an engine that does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,7 @@ class RuleVmRow:
     newest_point: datetime | None
     unviewed_errors: int
     next_try: NextTry | None = None
-    """When its failed backup is tried again by itself."""
+    """When its failed backup is retried automatically."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +228,7 @@ class DeletionPreview:
 
     point_count: int
     freed_bytes: int
-    """What a clean-up frees at most once :attr:`kept_days` are over; other points may hold a part of it."""
+    """What garbage collection frees at most after :attr:`kept_days`; other points may hold a part of it."""
     blocked_by: tuple[str, ...]
     """Names of tasks that use the points right now; deletion with data is refused while there are any."""
     kept_days: int = 7

@@ -9,7 +9,7 @@ from app.domain.standbys import EncryptionMode, Standby
 
 
 class RegisterStandby(Command[Standby], frozen=True, kw_only=True):
-    """Remember a standby machine; the points of repositories that lie there already are listed at once."""
+    """Remember a standby machine; the points of repositories that are there already are listed at once."""
 
     name: str
     root_path: str
@@ -45,7 +45,7 @@ class RemoveStandby(Command[None], frozen=True, kw_only=True):
     standby: StandbyId
 
 
-class StartSweep(Command[TaskId], frozen=True, kw_only=True):
+class StartGarbageCollection(Command[TaskId], frozen=True, kw_only=True, tag="StartSweep"):
     """Queue freeing what no restore point needs; deleted points go once their grace time is over."""
 
     standby: StandbyId
@@ -94,7 +94,7 @@ class StandbyRow:
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether anything there is encrypted, or shall be."""
+        """Return whether anything there is encrypted, or should be."""
         return self.encryption is not EncryptionMode.OFF or self.encrypted_repositories > 0
 
 

@@ -35,7 +35,7 @@ class StartBackup(Command[TaskId], frozen=True, kw_only=True):
     host: str = ""
     """ESXi host of the VM, when it is known: it limits how many tasks read from it at once."""
     retry: int = 0
-    """How many times its rule has tried it again by itself; 0 for the run itself."""
+    """How many times its rule has retried it automatically; 0 for the run itself."""
 
 
 class CancelTask(Command[None], frozen=True, kw_only=True):

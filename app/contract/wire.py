@@ -1,7 +1,7 @@
 """Commands, queries, answers and events as bytes: JSON by msgspec.
 
 A caller in another process sends a request and gets a reply; events are sent to it one by one. The transport
-(a local socket, later mutual TLS) is somebody else's: everything here is bytes to values and back.
+(a local socket, later mutual TLS) is someone else's: everything here is bytes to values and back.
 """
 
 from functools import cache, reduce

@@ -30,7 +30,7 @@ def restrict_access_list(folder: Path, run: RunTool | None = None) -> None:
         run: runs ``whoami`` and ``icacls``.
 
     Raises:
-        OSError: the system refused, or does not tell who this user is.
+        OSError: the system refused, or does not say who this user is.
     """
     run_tool = run or _run_tool
     allowed = dict.fromkeys((_user_sid(folder, run_tool), _SYSTEM, _ADMINISTRATORS))  # the user may be the system
@@ -39,8 +39,8 @@ def restrict_access_list(folder: Path, run: RunTool | None = None) -> None:
 
 
 def _user_sid(folder: Path, run: RunTool) -> str:
-    told = run([_tool("whoami"), "/user", "/fo", "csv", "/nh"])
-    found = _SID_AT_END.search(told)  # after the name, which may hold anything; Wine knows no CSV
+    output = run([_tool("whoami"), "/user", "/fo", "csv", "/nh"])
+    found = _SID_AT_END.search(output)  # after the name, which may hold anything; Wine knows no CSV
     if found is None:
         raise PermissionError(
             errno.EACCES, "the access list could not be set: whoami does not tell the account's SID", str(folder)

@@ -23,7 +23,7 @@ class CallTimedOut(Exception):
 
 
 class CallGivenUp(Exception):
-    """The caller of this call waits no more: nothing may be changed any more."""
+    """The caller has given up waiting: the call may not change anything any more."""
 
 
 class Call(Generic[T]):
@@ -41,14 +41,14 @@ class Call(Generic[T]):
         """Go on, or stop here: to be called before something is changed.
 
         Raises:
-            CallGivenUp: the caller was told already that the call failed.
+            CallGivenUp: the call was already reported as failed.
         """
         with self._lock:
             if self._is_given_up:
                 raise CallGivenUp
 
     def give_up(self) -> None:
-        """Note that nobody waits any more."""
+        """Note that no one waits any more."""
         with self._lock:
             self._is_given_up = True
 
@@ -73,7 +73,7 @@ class Call(Generic[T]):
 
 
 class BoundedCalls:
-    """Carries calls out on threads of its own, so that a caller waits no longer than a deadline.
+    """Runs calls on its own threads, so that a caller waits no longer than a deadline.
 
     A call that never returns keeps its thread. No more than ``at_once`` can: while that many are stuck beyond
     their deadlines, a further call fails almost at once. The threads are daemons, so none of them keeps the
@@ -90,10 +90,10 @@ class BoundedCalls:
         """Deadlines (monotonic seconds) of the calls that run, by their numbers."""
         self._number = 0
         self._last_moment = math.inf
-        """When nobody waits any more (monotonic seconds)."""
+        """When no one waits any more (monotonic seconds)."""
 
     def close(self, within_s: float = 0.0) -> None:
-        """Let nobody wait any longer than this from now on: the program ends."""
+        """Let no one wait any longer than this from now on: the program ends."""
         with self._changed:
             self._last_moment = min(self._last_moment, time.monotonic() + within_s)
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Delivery of events to whoever listens."""
+"""Delivers events to listeners."""
 
 import logging
 import threading
@@ -30,7 +30,7 @@ class EventBus:
 
         def unsubscribe() -> None:
             with self._lock:
-                self._listeners = tuple(one for one in self._listeners if one is not listener)
+                self._listeners = tuple(known for known in self._listeners if known is not listener)
 
         return unsubscribe
 

@@ -9,7 +9,7 @@ from app.domain.errors import TaskCancelled
 
 
 class CancelToken:
-    """Carries the operator's wish to stop into a task.
+    """Carries the operator's request to stop into a task.
 
     Thread: any; a token may be cancelled from the GUI while workers check it.
     """
@@ -25,7 +25,7 @@ class CancelToken:
 
     @property
     def is_cancelled(self) -> bool:
-        """Tell whether stopping was asked for, shielded or not."""
+        """Return whether stopping was asked for, shielded or not."""
         return self._event.is_set()
 
     def check(self) -> None:

@@ -73,7 +73,7 @@ class OpenEntries:
 
 @dataclass(slots=True)
 class ClosingReport:
-    """What became of closing a folder."""
+    """The result of closing a folder."""
 
     changed: int = 0
     refused: NamedPaths = field(default_factory=NamedPaths)
@@ -83,7 +83,7 @@ class ClosingReport:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Tell whether a file or folder can be used by more users than it should be; False where that is not known.
+    """Return whether a file or folder can be used by more users than it should be; False where that is not known.
 
     A folder for a group, and what is in it, may be used by that group.
     """
@@ -185,7 +185,7 @@ class _Entry:
         return stat.S_ISREG(self.status.st_mode) and self.status.st_nlink > 1
 
     def close(self) -> bool:
-        """Take the surplus rights; tell whether there were some.
+        """Take the surplus rights; return whether there were some.
 
         Raises:
             ModesNotKept: they are there all the same.

@@ -1,4 +1,4 @@
-"""What every engine function gets: who it works for and how to report."""
+"""What every engine function gets: the task it works for and how to report."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from app.domain.ids import TaskId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskContext:
-    """The surroundings of one running task."""
+    """What one running task works with: its cancel token, progress, clock and log."""
 
     task: TaskId
     clock: Clock

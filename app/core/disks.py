@@ -53,11 +53,11 @@ class DiskReader(Protocol):
         ...
 
     def allocated_extents(self) -> list[Extent] | None:
-        """Return the ranges that hold data, or None when this transport cannot tell."""
+        """Return the ranges that hold data, or None when this transport cannot find out."""
         ...
 
     def close(self) -> None:
-        """Let go of the disk; never raises."""
+        """Release the disk; never raises."""
         ...
 
 
@@ -92,5 +92,5 @@ class DiskWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the disk; never raises. Unflushed writes may be lost."""
+        """Release the disk; never raises. Unflushed writes may be lost."""
         ...

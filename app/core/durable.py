@@ -1,4 +1,4 @@
-"""Small files that survive a crash and a power failure: whoever opens one sees the old content or the new."""
+"""Small files that survive a crash and a power failure: a reader sees the old content or the new."""
 
 import ctypes
 import errno
@@ -27,17 +27,17 @@ _NO_REPLACE: Final = 1
 _NOT_THERE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 
 
-def scratch_beside(path: Path, suffix: str = ".tmp") -> Path:
-    """Return a hidden name beside a file, for content that takes its place later.
+def scratch_path_for(path: Path, suffix: str = ".tmp") -> Path:
+    """Return a hidden name next to a file, for content that takes its place later.
 
-    The name is random: a fixed one may be somebody else's file, or that of another process of ours. Create the
+    The name is random: a fixed one may be someone else's file, or that of another process of ours. Create the
     file with ``O_EXCL``, as :func:`create_private` does.
     """
     return path.with_name(f".{path.name}.{secrets.token_hex(_TOKEN_BYTES)}{suffix}")
 
 
 def is_scratch_of(path: Path, name: str, suffix: str = ".tmp") -> bool:
-    """Tell whether a name is one that :func:`scratch_beside` makes for a file."""
+    """Return whether a name is one that :func:`scratch_path_for` makes for a file."""
     pattern = rf"\.{re.escape(path.name)}\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}{re.escape(suffix)}"
     return re.fullmatch(pattern, name) is not None
 
@@ -50,7 +50,7 @@ def replace_durably(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> Non
     Raises:
         OSError: the system refused; the old content is still there.
     """
-    scratch = scratch_beside(path)
+    scratch = scratch_path_for(path)
     file = create_private(scratch)
     try:
         with file:
@@ -69,10 +69,10 @@ def replace_durably(path: Path, data: bytes, *, mode: int = PRIVATE_FILE) -> Non
 
 
 def rename(source: Path, target: Path) -> None:
-    """Rename a file or directory; on Windows wait until scanners and other readers let go of it.
+    """Rename a file or directory; on Windows wait until scanners and other readers release it.
 
     Raises:
-        OSError: the system refused, or somebody held the file for too long.
+        OSError: the system refused, or another process held the file for too long.
     """
     _patiently(lambda: source.rename(target))
 
@@ -81,13 +81,13 @@ def replace(source: Path, target: Path) -> None:
     """Rename over an old file, if there is one; wait like :func:`rename`.
 
     Raises:
-        OSError: the system refused, or somebody held one of the files for too long.
+        OSError: the system refused, or another process held one of the files for too long.
     """
     _patiently(lambda: source.replace(target))
 
 
 def rename_to_new(source: Path, target: Path) -> None:
-    """Rename a file to a name that nobody has; what is there, or comes meanwhile, is not overwritten.
+    """Rename a file to a name that no one has; what is there, or comes meanwhile, is not overwritten.
 
     Where the file system has neither hard links nor a rename that refuses a taken name (exFAT over FUSE, some
     shares), an empty file reserves the name. Two gaps remain there: a program that opens this empty file in the
@@ -126,7 +126,7 @@ def _rename_if_new(source: Path, target: Path) -> bool:
 
 
 def _rename_over_reserved(source: Path, target: Path) -> None:
-    with create_private(target) as reserved:  # it stays open: so long nobody else gets its inode number
+    with create_private(target) as reserved:  # it stays open: so long no one else gets its inode number
 
         def is_ours() -> bool:
             now = target.lstat()
@@ -148,7 +148,7 @@ def unlink(path: Path, *, missing_ok: bool = False) -> None:
 
     Raises:
         FileNotFoundError: there is none, and ``missing_ok`` is not set.
-        OSError: the system refused, or somebody held the file for too long.
+        OSError: the system refused, or another process held the file for too long.
     """
     try:
         _patiently(lambda: path.unlink())
@@ -170,7 +170,7 @@ def remove_directory_tree(path: Path) -> None:
     """Delete a directory with everything in it; wait like :func:`rename`.
 
     Raises:
-        OSError: the system refused, or somebody held one of the files for too long.
+        OSError: the system refused, or another process held one of the files for too long.
     """
     for error in remove_what_can_be(path).values():
         raise error

@@ -1,7 +1,8 @@
 """The system's lock of an open file, which it frees when the process that holds it ends, however that happens.
 
 On Windows it is ``LockFileEx`` of the Windows API: the C library's ``_locking`` says why there is no lock only by
-``errno``, which does not tell a held lock from a file that may not be locked, and which not every C library sets.
+``errno``, which is the same for a held lock and for a file that may not be locked, and which not every C
+library sets.
 The locked byte is far behind the content, because Windows lets no other holder read a locked byte.
 """
 
@@ -68,7 +69,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def close_locked(descriptor: int) -> None:
-    """Let go of a lock and close its file.
+    """Release a lock and close its file.
 
     Closing alone would do it later: Windows takes its time, and on POSIX a program that is being started holds a
     copy of the descriptor for a moment.
@@ -109,5 +110,5 @@ def lock_by_handle(kernel32: Kernel, handle: int, last_error: Callable[[], int])
 
 
 def unlock_by_handle(kernel32: Kernel, handle: int) -> None:
-    """Let go of the lock of a file of Windows; nothing happens when it is not held."""
+    """Release the lock of a file of Windows; nothing happens when it is not held."""
     kernel32.UnlockFileEx(ctypes.c_void_p(handle), 0, 1, 0, ctypes.byref(Overlapped(offset=LOCKED_BYTE)))

@@ -48,7 +48,7 @@ else:
         return tuple(dict.fromkeys(names))
 
     def is_open_to_group(folder: Path, group: str) -> bool:
-        """Tell whether what is made in a folder is for a group.
+        """Return whether what is made in a folder is for a group.
 
         Raises:
             LookupError: there is no group of that name.
@@ -60,7 +60,7 @@ else:
     def open_to_group(folder: Path, group: str) -> None:
         """Let a group use a folder and what is made in it from now on; what is in it already stays as it is.
 
-        A folder that is for that group already is not touched. An empty one is closed to everybody else. One with
+        A folder that is for that group already is not touched. An empty one is closed to everyone else. One with
         content of others keeps what they may do.
 
         Raises:

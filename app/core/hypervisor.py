@@ -32,7 +32,7 @@ TRACKING_SNAPSHOT_PREFIX = SNAPSHOT_PREFIX + "cbt-"
 
 
 class Hypervisor(Protocol):
-    """A logged-in session on one platform. It logs in again by itself when the session expires.
+    """A logged-in session on one platform. It logs in again automatically when the session expires.
 
     Every method may raise the platform errors of ``app.domain.errors`` (unreachable, login refused,
     certificate changed, privilege missing, license refused). Thread: any; calls of one session may wait
@@ -41,7 +41,7 @@ class Hypervisor(Protocol):
 
     @property
     def facts(self) -> PlatformFacts:
-        """What the platform told of itself at login."""
+        """What the platform said of itself at login."""
         ...
 
     @property
@@ -113,7 +113,7 @@ class Hypervisor(Protocol):
         """Return what changed on a frozen disk since a change id, or with None what is allocated.
 
         Raises:
-            ChangeTrackingLost: it cannot be told; read the disk whole.
+            ChangeTrackingLost: it cannot be determined; read the disk whole.
             SnapshotGone: the snapshot is not on the VM any more.
         """
         ...
@@ -158,10 +158,10 @@ class Hypervisor(Protocol):
 
 @runtime_checkable
 class ResettableTracking(Protocol):
-    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+    """Resets change tracking; optional for a hypervisor session. Thread: any."""
 
     def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
-        """Start the tracking of all disks of a VM anew; return whether that was done.
+        """Restart the tracking of all disks of a VM; return whether that was done.
 
         Called after tracking was caught leaving out changes, when no snapshot of ours is on the VM. Change
         ids from before cannot be used afterwards. Why it was not done goes to the log.
@@ -171,12 +171,12 @@ class ResettableTracking(Protocol):
 
 @runtime_checkable
 class RevertHistory(Protocol):
-    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+    """Reports reverts to earlier snapshots; optional for a hypervisor session. Thread: any."""
 
     def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
-        """Tell whether the VM was brought back to an earlier snapshot since a mark, or a moment of our own clock.
+        """Return whether the VM was brought back to an earlier snapshot since a mark, or a moment of our clock.
 
-        Changed block tracking does not tell: a change id from before counts on as if nothing had happened, and
+        Changed block tracking does not show it: a change id from before counts on as if nothing had happened, and
         the changes it names are not the difference any more. When in doubt, the answer is True. A moment of our
         own clock is right only if that clock was right then, and still is.
 
@@ -188,20 +188,20 @@ class RevertHistory(Protocol):
 
 @runtime_checkable
 class MarkedHistory(Protocol):
-    """A :class:`RevertHistory` with marks of its own, which no clock of ours can falsify. Thread: any."""
+    """Marks places in the platform's own history, independent of our clock; optional. Thread: any."""
 
     def history_mark(self) -> HistoryMark:
         """Return where the platform's history is now.
 
         Raises:
-            OperationalError: it cannot be told.
+            OperationalError: it cannot be determined.
         """
         ...
 
 
 @runtime_checkable
 class MarkedVms(Protocol):
-    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+    """Finds VMs that a restore created; optional for a hypervisor session. Thread: any."""
 
     def find_marked(self, name: str, mark: str) -> VmId | None:
         """Return the VM of a name that was created with a placement's mark, None when there is none."""
@@ -210,13 +210,13 @@ class MarkedVms(Protocol):
 
 @runtime_checkable
 class KeptIdentity(Protocol):
-    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+    """Gives a restored VM the identity of the saved one; optional for a hypervisor session. Thread: any."""
 
     def give_identity(self, vm: VmId, saved: SavedConfiguration) -> tuple[Message, ...]:
         """Give a powered-off VM the UUIDs and network addresses of a saved one that is gone.
 
         Returns:
-            What could not be given, in words; empty when the VM is now the saved one to everybody.
+            What could not be given, in words; empty when the VM now has the saved identity.
 
         Raises:
             OperationalError: the platform refused; the VM has its own identity.
@@ -226,10 +226,10 @@ class KeptIdentity(Protocol):
 
 @runtime_checkable
 class Examinable(Protocol):
-    """What a hypervisor session may offer beside :class:`Hypervisor`, for the doctor. Thread: any."""
+    """Checks license and privileges for the doctor; optional for a hypervisor session. Thread: any."""
 
     def check_license(self) -> None:
-        """Tell at registration what would otherwise fail at the first backup.
+        """Report at registration what would otherwise fail at the first backup.
 
         Raises:
             LicenseRefused: the license allows no changes through the API.
@@ -237,7 +237,7 @@ class Examinable(Protocol):
         ...
 
     def license_name(self) -> str:
-        """Return what the platform's licenses are called; empty when it does not tell."""
+        """Return the names of the platform's licenses; empty when it does not say."""
         ...
 
     def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
@@ -251,7 +251,7 @@ class Examinable(Protocol):
 
 @runtime_checkable
 class WaitsForPlatform(Protocol):
-    """What a hypervisor session may offer beside :class:`Hypervisor`. Thread: any."""
+    """Waits for a platform that is away; optional for a hypervisor session. Thread: any."""
 
     def be_patient(self, patience: Patience) -> None:
         """Wait while the platform cannot be reached, from now on, wherever a call may safely be sent again."""
@@ -260,7 +260,7 @@ class WaitsForPlatform(Protocol):
 
 @runtime_checkable
 class CertificateSource(Protocol):
-    """What a :class:`HypervisorFactory` may offer beside logging in. Thread: any."""
+    """Shows certificates before a login; optional for a :class:`HypervisorFactory`. Thread: any."""
 
     def inspect(self, address: str, port: int) -> ServerCertificate:
         """Return the certificate that a server shows, sending nothing but a TLS handshake.

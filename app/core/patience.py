@@ -23,12 +23,12 @@ LONGEST_PAUSE_S = 5.0
 
 
 def is_unreachable(error: Exception) -> bool:
-    """Tell whether an error says that the platform does not answer; a refused login is an answer."""
+    """Return whether an error says that the platform does not answer; a refused login is an answer."""
     return isinstance(error, PlatformUnreachable)
 
 
 class Patience:
-    """Repeats what failed because the platform was away, for so long as a task may wait.
+    """Repeats what failed because the platform was away, as long as a task may wait.
 
     Thread: any; the threads of a task share it, and each waits for itself.
     """
@@ -45,7 +45,7 @@ class Patience:
         """Prepare.
 
         Args:
-            clock: tells how long the platform has been away.
+            clock: measures how long the platform has been away.
             cancel: ends a wait.
             limit_s: how long the platform may be away; 0 never waits.
             on_away: called once when the platform goes away, with the reason in words.

@@ -1,4 +1,4 @@
-"""What a hypervisor session may offer for choosing where and how a VM is restored."""
+"""Ports for choosing where and how a VM is restored, which a hypervisor session may implement."""
 
 from typing import Protocol, runtime_checkable
 
@@ -8,7 +8,7 @@ from app.domain.vms import SavedConfiguration, VmPlacement
 
 @runtime_checkable
 class RestoreChoices(Protocol):
-    """What a hypervisor session may offer beside :class:`app.core.hypervisor.Hypervisor`. Thread: any."""
+    """Lists where and how a VM can be restored; optional for a hypervisor session. Thread: any."""
 
     def list_places(self) -> PlatformPlaces:
         """Return the datacenters, hosts, datastores and networks that a new VM can use."""
@@ -25,7 +25,7 @@ class RestoreChoices(Protocol):
 
 @runtime_checkable
 class PlannedCreation(Protocol):
-    """What a hypervisor session may offer to check a restore before anything starts. Thread: any."""
+    """Checks a restore before anything starts; optional for a hypervisor session. Thread: any."""
 
     def plan_vm(self, saved: SavedConfiguration, placement: VmPlacement) -> PlannedVm:
         """Decide where a VM would be created and what would not be as it was; changes nothing.

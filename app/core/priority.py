@@ -1,4 +1,4 @@
-"""How much of the processor a process claims beside others."""
+"""How much of the processor a process claims when others want it too."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ LOWER_NICE = 10
 def yield_to_others() -> None:
     """Let this process stand back where others want the processor too; alone it is as quick as before.
 
-    On Windows whoever starts the process decides (``BELOW_NORMAL_PRIORITY_CLASS``); nothing happens here.
+    On Windows the process that starts it decides (``BELOW_NORMAL_PRIORITY_CLASS``); nothing happens here.
     """
     if sys.platform == "win32":
         return

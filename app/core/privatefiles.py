@@ -1,7 +1,7 @@
 """Files and folders that only this user can read, whatever the umask says.
 
-What lies on a standby machine may be for a group: where a folder has the setgid bit and the group may write into
-it (``chmod 2770``), everything that is made in it is for that group as well, and for no other user.
+What is stored on a standby machine may be for a group: where a folder has the setgid bit and the group may write
+into it (``chmod 2770``), everything that is made in it is for that group as well, and for no other user.
 
 On Windows a new file or folder takes the access list of the folder around it. The program's own folders are in the
 user's profile, which other users cannot read; the root of a standby machine that the program makes gets an access
@@ -100,7 +100,7 @@ def take_from_others(path: Path) -> None:
     """Take the rights of the group and of others from a file or folder of this user; never raises."""
     if os.name == "nt":
         return
-    with suppress(OSError):  # it is not there, or belongs to somebody else, or the file system has no modes
+    with suppress(OSError):  # it is not there, or belongs to someone else, or the file system has no modes
         status = path.lstat()
         mode = stat.S_IMODE(status.st_mode)
         if not stat.S_ISLNK(status.st_mode) and status.st_uid == os.geteuid() and mode & _OTHERS:
@@ -108,7 +108,7 @@ def take_from_others(path: Path) -> None:
 
 
 def is_for_group(folder: Path) -> bool:
-    """Tell whether what is made in a folder is for its group: setgid, and the group may read, write and enter.
+    """Return whether what is made in a folder is for its group: setgid, and the group may read, write and enter.
 
     Raises:
         OSError: the folder cannot be looked at.

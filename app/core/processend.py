@@ -23,7 +23,11 @@ def end_process(status: int) -> NoReturn:
     Raises:
         SystemExit: no thread is left that would have to be waited for.
     """
-    stuck = [one.name for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    stuck = [
+        thread.name
+        for thread in threading.enumerate()
+        if thread is not threading.main_thread() and not thread.daemon
+    ]
     if stuck:
         end_without(stuck, status)
     sys.exit(status)

@@ -24,7 +24,7 @@ class ProcessLock:
 
     @classmethod
     def take(cls, path: Path) -> Self | None:
-        """Take the lock of a file, which is created when it is not there; return None when somebody holds it.
+        """Take the lock of a file, which is created when it is not there; return None when someone holds it.
 
         Raises:
             OSError: the file cannot be opened or locked.
@@ -42,7 +42,7 @@ class ProcessLock:
         return cls(descriptor)
 
     def holds(self, path: Path) -> bool:
-        """Tell whether the locked file is still the one of this name; it may have been removed meanwhile."""
+        """Return whether the locked file is still the one of this name; it may have been removed meanwhile."""
         if self._descriptor is None:
             return False
         try:
@@ -51,7 +51,7 @@ class ProcessLock:
             return False
 
     def release(self) -> None:
-        """Let go; a second call does nothing."""
+        """Release the lock; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             close_locked(descriptor)
@@ -64,7 +64,7 @@ class ProcessLock:
 
 
 def noted_holder(path: Path) -> int | None:
-    """Return the process id that the last holder of a lock wrote into its file; None when it cannot be told."""
+    """Return the process id that the last holder of a lock wrote into its file; None when it is unknown."""
     try:
         with path.open("rb") as file:
             return int(file.read(_LONGEST_NOTE_BYTES))

@@ -1,4 +1,4 @@
-"""Tells a process from every other that ever has its number, where the kernel says so in ``/proc`` (Linux).
+"""Distinguishes a process from all others that ever have its number, by what ``/proc`` says of it (Linux).
 
 A process number is given out again after its process has ended, so it is kept together with the moment at which
 its process began: field 22 of ``/proc/<pid>/stat`` (proc(5), in clock ticks since boot), with the kernel's boot
@@ -12,16 +12,16 @@ from pathlib import Path
 _STATE, _START_TICKS = 0, 19
 """Places in ``/proc/<pid>/stat`` behind the name, which ends in the last closing parenthesis."""
 _ENDED_STATES = frozenset({"Z", "X", "x"})
-"""A zombie has ended; nobody has asked for its result yet."""
+"""A zombie has ended; no one has asked for its result yet."""
 
 
 def has_marks() -> bool:
-    """Tell whether the kernel shows processes in ``/proc``; on Windows any user may make a folder of that name."""
+    """Return whether the kernel shows processes in ``/proc``; on Windows any user may make such a folder."""
     return sys.platform != "win32" and Path("/proc/self/stat").exists()
 
 
 def boot_id() -> str:
-    """Return what tells this start of a Linux system from every other; empty elsewhere."""
+    """Return what distinguishes this start of a Linux system from every other; empty elsewhere."""
     if not has_marks():
         return ""
     with suppress(OSError):
@@ -33,7 +33,7 @@ def start_ticks(pid: int) -> str | None:
     """Return when a process began, in the kernel's ticks since boot.
 
     Returns:
-        None when that cannot be told, although the process is there.
+        None when that cannot be determined, although the process is there.
 
     Raises:
         ProcessLookupError: there is no such process, or it has ended.

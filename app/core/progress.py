@@ -29,7 +29,7 @@ class Progress:
             self._written += written_bytes
 
     def busy(self, *, source_s: float = 0.0, processing_s: float = 0.0, target_s: float = 0.0) -> None:
-        """Add seconds in which a stage worked; they tell where the bottleneck is."""
+        """Add seconds in which a stage worked; they show where the bottleneck is."""
         with self._lock:
             self._source += source_s
             self._processing += processing_s

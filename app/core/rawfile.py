@@ -27,7 +27,7 @@ class RawFileWriter:
     mode = TransportMode.LOCAL
 
     def __init__(self, path: Path, capacity_bytes: int, *, failure: Callable[[OSError], OperationalError]) -> None:
-        """Create the file; ``failure`` tells what a refusal of the system means for the caller.
+        """Create the file; ``failure`` says what a refusal of the system means for the caller.
 
         Raises:
             OperationalError: what ``failure`` made of it; a file that is there already is not touched.
@@ -110,7 +110,7 @@ class RawFileWriter:
             raise self._failure(error) from error
 
     def close(self) -> None:
-        """Let go of the file; never raises."""
+        """Release the file; never raises."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         for descriptor in (self._descriptor, self._direct):
             if descriptor >= 0:

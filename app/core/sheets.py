@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TextIO
 
-from app.core.durable import replace, scratch_beside, unlink
+from app.core.durable import replace, scratch_path_for, unlink
 from app.core.privatefiles import create_private_text
 from app.domain.display import visible
 
@@ -59,14 +59,14 @@ class SheetFile:
     """
 
     def __init__(self, path: Path, zone: tzinfo | None = None) -> None:
-        """Begin a file beside ``path``; a file that is there stays until :meth:`keep`.
+        """Begin a file next to ``path``; a file that is there stays until :meth:`keep`.
 
         Raises:
             OSError: the system refuses.
         """
         self.path = path
         self._zone = zone
-        self._scratch = scratch_beside(path)
+        self._scratch = scratch_path_for(path)
         self._file: TextIO = create_private_text(self._scratch, encoding="utf-8-sig", newline="")
         self._writer = csv.writer(self._file)
 

@@ -32,7 +32,7 @@ def say(text: str) -> bool:
 
 
 def note(text: str) -> None:
-    """Write a line to standard output where somebody can read it; nothing happens where nobody can."""
+    """Write a line to standard output where someone can read it; nothing happens where no one can."""
     if sys.stdout is not None:
         with suppress(OSError, ValueError):
             sys.stdout.write(f"{own_lines(text)}\n")
@@ -40,7 +40,7 @@ def note(text: str) -> None:
 
 
 def is_at_terminal() -> bool:
-    """Tell whether standard input is a terminal, so that somebody can be asked there."""
+    """Return whether standard input is a terminal, so that someone can be asked there."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
@@ -68,12 +68,12 @@ def guarded(run: Callable[[], int]) -> int:
 
 
 def is_about_output(error: OSError) -> bool:
-    """Tell whether an error is about a stream that was open already, as the standard streams are."""
+    """Return whether an error is about a stream that was open already, as the standard streams are."""
     return error.filename is None and error.errno in _BROKEN
 
 
-class HonestParser(argparse.ArgumentParser):
-    """A parser of arguments that does not keep it to itself when its help cannot be written."""
+class CheckedParser(argparse.ArgumentParser):
+    """Parses arguments, and reports when its help cannot be written."""
 
     def _print_message(self, message: str, file: IO[str] | None = None) -> None:  # type: ignore[override]
         stream = file or sys.stderr

@@ -1,4 +1,4 @@
-"""Plain threads for work that has to run beside its caller."""
+"""Plain threads for work that has to run in parallel with its caller."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ class ThreadRunner:
         """Run ``work`` on a new thread and return at once."""
         thread = threading.Thread(target=work, name=name)
         with self._lock:
-            self._threads = [one for one in self._threads if one.is_alive()]
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
             thread.start()
             self._threads.append(thread)
 
@@ -28,8 +28,8 @@ class ThreadRunner:
         deadline = time.monotonic() + timeout_s
         while True:
             with self._lock:
-                self._threads = [one for one in self._threads if one.is_alive()]
-                waiting = [one for one in self._threads if one is not threading.current_thread()]
+                self._threads = [thread for thread in self._threads if thread.is_alive()]
+                waiting = [thread for thread in self._threads if thread is not threading.current_thread()]
             if not waiting:
                 return True
             left_s = deadline - time.monotonic()

@@ -17,12 +17,12 @@ UTF8_OPTIONS: Final = () if os.name == "nt" else ("-X", "utf8")
 
 
 def names_are_utf8() -> bool:
-    """Tell whether this process writes file names in UTF-8."""
+    """Return whether this process writes file names in UTF-8."""
     return sys.getfilesystemencoding().lower().replace("-", "") == "utf8"
 
 
 def assure_utf8() -> None:
-    """Start this program anew in UTF-8 mode where it is not in it; to be called before anything else.
+    """Start this program again in UTF-8 mode where it is not in it; to be called before anything else.
 
     Arguments are converted on the way: they came in the encoding of the locale, unless they are UTF-8 already.
     Returns where nothing has to be done or nothing can be done; see :func:`names_are_utf8`.
@@ -37,7 +37,7 @@ def assure_utf8() -> None:
             with suppress(OSError, ValueError):
                 stream.flush()
     with suppress(OSError):  # the interpreter cannot be started a second time: the caller finds out
-        os.execv(sys.executable, [utf8_bytes(one) for one in arguments])  # noqa: S606 - our own program
+        os.execv(sys.executable, [utf8_bytes(argument) for argument in arguments])  # noqa: S606 - our own program
 
 
 def utf8_bytes(argument: str) -> bytes:
@@ -65,13 +65,13 @@ def use_utf8_streams() -> None:
 def first_not_utf8(texts: Iterable[str]) -> str | None:
     """Return the first text with bytes that are not UTF-8, in a form that can be shown; None without one."""
     for text in texts:
-        if any("\ud800" <= one <= "\udfff" for one in text):
+        if any("\ud800" <= character <= "\udfff" for character in text):
             return text.encode("utf-8", "backslashreplace").decode("ascii", "backslashreplace")
     return None
 
 
 def can_be_path(text: str) -> bool:
-    """Tell whether a path can be passed on to other programs, kept and shown: UTF-8, and no NUL."""
+    """Return whether a path can be passed on to other programs, kept and shown: UTF-8, and no NUL."""
     return "\0" not in text and first_not_utf8([text]) is None
 
 

@@ -8,7 +8,7 @@ class LocalZone(tzinfo):
     """This machine's time zone with its past and future changes between summer and winter time.
 
     The standard library only gives the offset of one moment; plans need the zone's rules for every day to come.
-    The rules are the operating system's, read anew when the operator changes the zone.
+    The rules are the operating system's, read again when the operator changes the zone.
 
     Thread: any.
     """
@@ -20,7 +20,7 @@ class LocalZone(tzinfo):
         return dt.replace(tzinfo=None).astimezone().utcoffset()
 
     def dst(self, dt: datetime | None) -> timedelta | None:  # noqa: ARG002
-        """Return None: the operating system does not tell how much of an offset is summer time."""
+        """Return None: the operating system does not say how much of an offset is summer time."""
         return None
 
     def tzname(self, dt: datetime | None) -> str | None:

@@ -82,7 +82,7 @@ def ascii_host(text: str) -> str:
 
 
 def is_port(port: int) -> bool:
-    """Tell whether a number can be a port to connect to."""
+    """Return whether a number can be a port to connect to."""
     return 1 <= port <= 65535
 
 
@@ -92,7 +92,7 @@ def web_address(text: str) -> WebAddress:
     Raises:
         BadAddress: it is not one that can be used.
     """
-    if not text.isprintable() or any(one.isspace() for one in text):
+    if not text.isprintable() or any(character.isspace() for character in text):
         raise BadAddress(BLANKS)
     try:
         parts = urlsplit(text)
@@ -114,16 +114,16 @@ def web_address(text: str) -> WebAddress:
 
 
 def is_local(host: str) -> bool:
-    """Tell whether a host belongs to this machine or this network, by its name or address alone."""
+    """Return whether a host belongs to this machine or this network, by its name or address alone."""
     literal = host.partition("%")[0]
     if _is_ip(literal):
         return is_private(literal)
     name = host.lower().rstrip(".")
-    return "." not in name or any(name.endswith(f".{one}") for one in _LOCAL_NAMES)
+    return "." not in name or any(name.endswith(f".{local}") for local in _LOCAL_NAMES)
 
 
 def is_private(address: str) -> bool:
-    """Tell whether an IP address is one of this machine or of a private network."""
+    """Return whether an IP address is one of this machine or of a private network."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -31,5 +31,5 @@ class ChangeId:
         return f"{self.generation}/{self.sequence}"
 
     def comparable_with(self, other: "ChangeId") -> bool:
-        """Tell whether both ids belong to the same tracking generation."""
+        """Return whether both ids belong to the same tracking generation."""
         return self.generation == other.generation

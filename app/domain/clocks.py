@@ -41,7 +41,7 @@ class ClockDoubt:
 
 
 def doubt_of(now: datetime, believed_at: datetime, elapsed: timedelta | None) -> ClockDoubt | None:
-    """Tell whether a clock goes on from the moment at which it was last believed.
+    """Return whether a clock goes on from the moment at which it was last believed.
 
     Args:
         now: what it shows.
@@ -59,5 +59,5 @@ def doubt_of(now: datetime, believed_at: datetime, elapsed: timedelta | None) ->
 
 
 def differs(ahead: timedelta, accepted: timedelta | None) -> bool:
-    """Tell whether another clock differs by more than the tolerance from what the operator accepted."""
+    """Return whether another clock differs by more than the tolerance from what the operator accepted."""
     return abs(ahead) > TOLERANCE and (accepted is None or abs(ahead - accepted) > TOLERANCE)

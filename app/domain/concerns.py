@@ -1,4 +1,4 @@
-"""Are we safe? A pure decision over all platforms, rules and standbys: what stands against "all is well"."""
+"""Whether all VMs are protected: a pure decision over all platforms, rules and standbys."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ FULL: Final = 0.95
 
 
 class ConcernKind(Enum):
-    """What is not well, worst first."""
+    """Kinds of concerns, worst first."""
 
     FAILED = "failed"
     OVERDUE = "overdue"
@@ -29,7 +29,7 @@ class ConcernKind(Enum):
 
     @property
     def is_urgent(self) -> bool:
-        """Tell whether a backup is missing or cannot be made; the others need a decision."""
+        """Return whether a backup is missing or cannot be made; the others need a decision."""
         return self in _URGENT
 
 
@@ -78,12 +78,12 @@ class StandbyCondition:
     is_locked: bool
     total_bytes: int | None
     free_bytes: int | None
-    """None, or a total of zero, where the system does not tell."""
+    """None, or a total of zero, where the system does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """One thing that is not well."""
+    """One problem that the operator should look at."""
 
     kind: ConcernKind
     count: int = 1
@@ -114,12 +114,14 @@ def concerns(
     for standby in standbys:
         found += _of_standby(standby)
     found += [
-        Concern(kind=ConcernKind.STOPPED, count=one.stopped_count, name=one.name, rule=one.rule, of=one.vm_count)
-        for one in stops
-        if one.stopped_count > 0
+        Concern(
+            kind=ConcernKind.STOPPED, count=stop.stopped_count, name=stop.name, rule=stop.rule, of=stop.vm_count
+        )
+        for stop in stops
+        if stop.stopped_count > 0
     ]
     order = list(ConcernKind)
-    return tuple(sorted(found, key=lambda one: order.index(one.kind)))
+    return tuple(sorted(found, key=lambda concern: order.index(concern.kind)))
 
 
 def _of_platform(platform: PlatformCoverage) -> list[Concern]:

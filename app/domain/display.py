@@ -58,7 +58,7 @@ def own_lines(text: str) -> Lines:
 
 
 def is_hidden(character: str) -> bool:
-    """Tell whether a character cannot be seen, or moves what stands around it."""
+    """Return whether a character cannot be seen, or moves what stands around it."""
     code = ord(character)
     return (
         unicodedata.category(character) in _HIDDEN_CATEGORIES

@@ -1,4 +1,4 @@
-"""Facts about the engine itself: whether it can be reached, whom it tells, which window shall come up."""
+"""Facts about the engine itself: whether it can be reached, desktop notifications, which window should come up."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from app.domain.messages import Params
 class EngineLost(Announcement):
     """The engine in another process cannot be reached; what it does now is unknown (未知).
 
-    Told by the caller's own side of the door, never by an engine.
+    Published by the caller's own side of the door, never by an engine.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFound(Announcement):
-    """The engine in another process answers again; what was shown of it has to be read anew.
+    """The engine in another process answers again; what was shown of it has to be read again.
 
-    Told by the caller's own side of the door, never by an engine.
+    Published by the caller's own side of the door, never by an engine.
     """
 
     pid: int
@@ -27,12 +27,12 @@ class EngineFound(Announcement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRaiseAsked(Announcement):
-    """A second window was started: the one that is there shall come to the front instead."""
+    """A second window was started: the one that is there should come to the front instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRaised(Announcement):
-    """The desktop shall show a notification: a task failed, or the operator tests it.
+    """The desktop should show a notification: a task failed, or the operator tests it.
 
     ``template`` and ``params`` are for translation, the texts are English. Without ``task``: a test or a digest.
     """

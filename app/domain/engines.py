@@ -9,7 +9,7 @@ from app.domain.moments import believed
 HEARTBEAT_S: Final = 10.0
 """How often an engine says that it is alive."""
 SILENT_AFTER: Final = timedelta(seconds=60)
-"""An engine that was not heard of for so long cannot be reached."""
+"""An engine that did not report for this time cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class EngineBeat:
     """When it was closed in order; None while it runs, and after it was killed."""
 
     def is_alive(self, now: datetime) -> bool:
-        """Tell whether the engine can be taken to be running at ``now`` (aware UTC).
+        """Return whether the engine can be taken to be running at ``now`` (aware UTC).
 
         A beat in the future was noted by a clock that was wrong: it says nothing of the present.
         """

@@ -1,4 +1,4 @@
-"""The one tree of errors that an operator can mend.
+"""The one tree of errors that an operator can fix.
 
 An error is a class: it can be caught by name, its ``code`` is stable for translation and for machines, and its
 parameters are kept apart from the sentence. Errors that several layers know live here; those of one layer live
@@ -17,7 +17,7 @@ class TaskCancelled(Exception):
 
 
 class OperationalError(Exception):
-    """Something went wrong that the operator can understand and mend.
+    """Something went wrong that the operator can understand and fix.
 
     Subclasses set ``code``, ``message_template`` and ``hint_template``; the templates are filled from the
     keyword parameters, which are those of a message (:mod:`app.domain.messages`): names, numbers, or other
@@ -162,7 +162,7 @@ class SnapshotFailed(OperationalError):
 
 
 class SnapshotGone(OperationalError):
-    """Somebody removed the snapshot of a backup while its disks were being read."""
+    """Someone removed the snapshot of a backup while its disks were being read."""
 
     code = "snapshot.gone"
     message_template = (
@@ -177,7 +177,7 @@ class SnapshotGone(OperationalError):
 
 
 class ChangeTrackingLost(OperationalError):
-    """The changed blocks since a change id cannot be told; the disk has to be read whole."""
+    """The changed blocks since a change id cannot be determined; the disk has to be read whole."""
 
     code = "cbt.lost"
     message_template = "The changes of {disk} since {change_id} cannot be told: {detail}."

@@ -42,7 +42,7 @@ class TaskFailed(Event):
     message: str
     hint: str
     is_tried_again: bool = False
-    """Whether its rule tries it again by itself: then this is no reason to alarm anybody."""
+    """Whether its rule retries it automatically: then this is no reason to alarm anyone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

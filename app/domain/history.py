@@ -48,7 +48,7 @@ class LogWord:
     """Actions whose name in the reader's language contains it."""
 
     def occurs_in(self, entry: LogEntry) -> bool:
-        """Tell whether a line contains the word; the case of letters does not matter."""
+        """Return whether a line contains the word; the case of letters does not matter."""
         if entry.code in self.codes or entry.subject.action in self.actions:
             return True
         wanted = self.text.casefold()

@@ -38,7 +38,7 @@ class HookCommand:
         """Yield what is wrong with it, as field and reason; one that is off needs no program yet."""
         if self.enabled and not (self.arguments and self.arguments[0].strip()):
             yield "program", NO_PROGRAM.fill()
-        if any("\0" in one for one in self.arguments):
+        if any("\0" in argument for argument in self.arguments):
             yield "arguments", ZERO_BYTE.fill()
         if not 0 < self.time_limit_s <= MAX_TIME_LIMIT_S:
             yield "time_limit_s", TIME_LIMIT.fill()
@@ -48,7 +48,10 @@ class HookCommand:
 
 def command_words(arguments: Iterable[str]) -> str:
     """Return a program and its arguments in one line for people; what has blanks is in quotation marks."""
-    return " ".join(one if one and not any(map(str.isspace, one)) else f'"{_one_line(one)}"' for one in arguments)
+    return " ".join(
+        argument if argument and not any(map(str.isspace, argument)) else f'"{_one_line(argument)}"'
+        for argument in arguments
+    )
 
 
 def _one_line(text: str) -> str:
@@ -65,11 +68,15 @@ class Hooks:
     def problems(self) -> tuple[tuple[str, Message], ...]:
         """Return what is wrong, as field and reason."""
         named = (("before", self.before), ("after", self.after))
-        return tuple((name, reason) for name, one in named if one is not None for _, reason in one.problems())
+        return tuple(
+            (name, reason) for name, command in named if command is not None for _, reason in command.problems()
+        )
 
     def switched_on(self) -> "Hooks":
         """Return those that are run."""
-        before, after = (one if one is not None and one.enabled else None for one in (self.before, self.after))
+        before, after = (
+            command if command is not None and command.enabled else None for command in (self.before, self.after)
+        )
         return Hooks(before=before, after=after)
 
 

@@ -1,4 +1,4 @@
-"""Whether a VM of an inventory is the one that is on record: pure functions.
+"""Decides whether a VM of an inventory is the one on record: pure functions.
 
 A managed object id, an instance UUID, a BIOS UUID, a name, a folder and disk UUIDs each prove nothing alone: an id
 is given to another VM when a platform is set up again, a copied VM keeps the UUIDs of its original, and a name is
@@ -38,7 +38,7 @@ class Verdict(Enum):
     ANOTHER = "another"
     """Another VM that has the id or the UUID of the one on record."""
     UNSURE = "unsure"
-    """It cannot be told."""
+    """It cannot be determined."""
     GONE = "gone"
     """No VM of the inventory has anything to do with the one on record."""
 
@@ -72,7 +72,7 @@ class Located:
     vm: VmSummary | None = None
     """The VM that the verdict is about; None when it is gone, or when several VMs are candidates."""
     candidates: tuple[VmSummary, ...] = ()
-    """Where it cannot be told: the VMs that it could be."""
+    """Where it cannot be determined: the VMs that it could be."""
     is_proven: bool = False
     """True where it is certain enough to destroy the VM: name, UUID and (id or disks) agree, or id and UUID do."""
 
@@ -91,7 +91,7 @@ class _Agreement:
 
     @property
     def is_contradicted(self) -> bool:
-        """Tell whether nothing but keys that copies share speaks for it, and something speaks against it."""
+        """Return whether nothing but keys that copies share speaks for it, and something speaks against it."""
         return not self.name and self.disks is False
 
 
@@ -149,7 +149,7 @@ def present(vm: VmDetails) -> PresentVm:
 
 
 def worth_a_look(recorded: RecordedVm, vm: VmSummary) -> bool:
-    """Tell whether a VM shares a key with the one on record, so that its disks are worth asking for."""
+    """Return whether a VM shares a key with the one on record, so that its disks are worth asking for."""
     return (
         same_uuid(recorded.instance_uuid, vm.instance_uuid) is True
         or same_uuid(recorded.bios_uuid, vm.bios_uuid) is True
@@ -184,7 +184,7 @@ def locate(recorded: RecordedVm, inventory: Iterable[PresentVm], platform: Platf
     unsure = [(vm, found) for vm, found in known if _verdict(found) is Verdict.UNSURE]
     if same:
         vm, agreement = same[0]
-        rivals = [one for one, found in (*moved, *unsure) if _resembles_more(found, agreement)]
+        rivals = [rival for rival, found in (*moved, *unsure) if _resembles_more(found, agreement)]
         if rivals:
             return _unsure(vm, *rivals)
         return Located(verdict=Verdict.SAME, vm=vm.summary, is_proven=_is_proof(agreement))
@@ -201,14 +201,14 @@ def locate(recorded: RecordedVm, inventory: Iterable[PresentVm], platform: Platf
 
 
 def same_uuid(one: str | None, other: str | None) -> bool | None:
-    """Tell whether two UUIDs are the same, however they are written; None where one is not known."""
+    """Return whether two UUIDs are the same, however they are written; None where one is not known."""
     if not one or not other:
         return None
     return one.lower() == other.lower()
 
 
 def belongs(facts: VmFacts, vm: ProtectedVm) -> bool:
-    """Tell whether a restore point that was made under an id of a VM is one of this VM.
+    """Return whether a restore point that was made under an id of a VM is one of this VM.
 
     An id may have been another VM's before. A VM that was restored under a new UUID keeps its name.
     """
@@ -228,7 +228,7 @@ def uncovered_disks(point: RestorePoint, vm: VmDetails) -> tuple[VirtualDisk, ..
     by_uuid = bool(known) and not all_are_new
     left = list(point.disks)
     lacking = set()
-    for disk in sorted(vm.disks, key=lambda one: not _is_in_its_place(point, one)):
+    for disk in sorted(vm.disks, key=lambda disk: not _is_in_its_place(point, disk)):
         held = None if disk.unsupported_reason is not None else _held(disk, left, by_uuid=by_uuid)
         if held is None:
             lacking.add(disk.key)
@@ -238,7 +238,7 @@ def uncovered_disks(point: RestorePoint, vm: VmDetails) -> tuple[VirtualDisk, ..
 
 
 def _is_in_its_place(point: RestorePoint, disk: VirtualDisk) -> bool:
-    """Tell whether a disk of a VM is where the point has it."""
+    """Return whether a disk of a VM is where the point has it."""
     saved = point.disk(disk.key)
     return saved is not None and same_uuid(saved.uuid, disk.uuid) is not False
 
@@ -246,9 +246,16 @@ def _is_in_its_place(point: RestorePoint, disk: VirtualDisk) -> bool:
 def _held(disk: VirtualDisk, saved: Sequence[PointDisk], *, by_uuid: bool) -> PointDisk | None:
     """Return the one of some disks of a point that a disk of a VM is."""
     if disk.uuid and by_uuid:
-        same = [one for one in saved if same_uuid(one.uuid, disk.uuid)]
-        return next((one for one in same if one.key == disk.key), same[0] if same else None)
-    return next((one for one in saved if one.key == disk.key and one.capacity_bytes <= disk.capacity_bytes), None)
+        same = [candidate for candidate in saved if same_uuid(candidate.uuid, disk.uuid)]
+        return next((candidate for candidate in same if candidate.key == disk.key), same[0] if same else None)
+    return next(
+        (
+            candidate
+            for candidate in saved
+            if candidate.key == disk.key and candidate.capacity_bytes <= disk.capacity_bytes
+        ),
+        None,
+    )
 
 
 # --- one pair ----------------------------------------------------------------------------------------------------
@@ -294,7 +301,7 @@ def _with_another_uuid(found: _Agreement) -> Verdict:
 
 def _without_uuid(found: _Agreement) -> Verdict:
     """Judge a VM of which one side does not know the UUID."""
-    known = [one for one in (found.disks, found.bios_uuid) if one is not None]
+    known = [agrees for agrees in (found.disks, found.bios_uuid) if agrees is not None]
     if found.id and found.name and known and all(known):
         return Verdict.SAME
     if found.id and (found.name or not known or any(known)):
@@ -309,7 +316,7 @@ def _is_proof(found: _Agreement) -> bool:
 
 
 def _resembles_more(rival: _Agreement, chosen: _Agreement) -> bool:
-    """Tell whether another VM with the same UUID agrees where the one with the id does not."""
+    """Return whether another VM with the same UUID agrees where the one with the id does not."""
     if not rival.instance_uuid:
         return False
     return (rival.name and not chosen.name) or (rival.disks is True and chosen.disks is False)
@@ -323,7 +330,7 @@ def _unsure(*vms: PresentVm) -> Located:
 def _overlap(recorded: frozenset[str], found: frozenset[str] | None) -> bool | None:
     if not recorded or not found:
         return None
-    return not {one.lower() for one in recorded}.isdisjoint(one.lower() for one in found)
+    return not {value.lower() for value in recorded}.isdisjoint(value.lower() for value in found)
 
 
 def _uuids_of(disks: Iterable[VirtualDisk]) -> frozenset[str]:

@@ -44,7 +44,7 @@ class TaskLimits:
 
     @property
     def fit(self) -> bool:
-        """Tell whether the host can serve all of them."""
+        """Return whether the host can serve all of them."""
         return self.product_mb <= HOST_BUFFER_MB
 
     def remedy(self) -> Message:

@@ -1,4 +1,4 @@
-"""Which failures are told to whom, and when a digest is due: values and decisions."""
+"""Who is notified of which failures, and when a digest is due: values and decisions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,8 +22,8 @@ class SinkKind(Enum):
     WEBHOOK = "webhook"
 
 
-class WhenToTell(Enum):
-    """How often a sink speaks."""
+class WhenToNotify(Enum):
+    """When a sink sends: for each failure, or a digest once a day."""
 
     EACH_FAILURE = "each_failure"
     DAILY = "daily"  # one digest a day, also when nothing failed
@@ -52,7 +52,7 @@ class EmailSettings:
     """Notifications by e-mail; the password is in the secret store."""
 
     enabled: bool = False
-    when: WhenToTell = WhenToTell.EACH_FAILURE
+    when: WhenToNotify = WhenToNotify.EACH_FAILURE
     host: str = ""
     port: int = 587
     security: MailSecurity = MailSecurity.STARTTLS
@@ -67,13 +67,13 @@ class WebhookSettings:
     """Notifications as JSON by HTTP POST; the secret of the signature is in the secret store."""
 
     enabled: bool = False
-    when: WhenToTell = WhenToTell.EACH_FAILURE
+    when: WhenToNotify = WhenToNotify.EACH_FAILURE
     url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationSettings:
-    """Who is told what."""
+    """Who is notified, of what, and how."""
 
     desktop: bool = True
     """Failures raise a notification on the desktop."""
@@ -93,9 +93,9 @@ class NotificationSettings:
             found.append(("digest_at", ZONED))
         return tuple(found)
 
-    def wants(self, when: WhenToTell) -> frozenset[SinkKind]:
+    def wants(self, when: WhenToNotify) -> frozenset[SinkKind]:
         """Return the sinks that speak so."""
-        found = {SinkKind.DESKTOP} if self.desktop and when is WhenToTell.EACH_FAILURE else set()
+        found = {SinkKind.DESKTOP} if self.desktop and when is WhenToNotify.EACH_FAILURE else set()
         if self.email.enabled and self.email.when is when:
             found.add(SinkKind.EMAIL)
         if self.webhook.enabled and self.webhook.when is when:
@@ -110,7 +110,7 @@ def _email_problems(email: EmailSettings) -> Iterator[tuple[str, MessageKind]]:
         yield "email.port", PORT_RANGE
     if not _is_address(email.sender):
         yield "email.sender", NO_SENDER
-    if not email.recipients or not all(_is_address(one) for one in email.recipients):
+    if not email.recipients or not all(_is_address(recipient) for recipient in email.recipients):
         yield "email.recipients", NO_RECIPIENT
     if len(email.recipients) > MAX_RECIPIENTS:
         yield "email.recipients", TOO_MANY_RECIPIENTS
@@ -120,7 +120,7 @@ def _email_problems(email: EmailSettings) -> Iterator[tuple[str, MessageKind]]:
 
 def _is_address(text: str) -> bool:
     name, at, domain = text.rpartition("@")
-    if not (name and at and domain) or not text.isprintable() or any(one in " ,;<>" for one in text):
+    if not (name and at and domain) or not text.isprintable() or any(character in " ,;<>" for character in text):
         return False
     return not _host_problem(domain)
 
@@ -156,14 +156,14 @@ def newest_digest_moment(settings: NotificationSettings, now: datetime) -> datet
 
 
 def is_digest_due(settings: NotificationSettings, last: datetime, now: datetime) -> bool:
-    """Tell whether a digest is due that was not sent yet.
+    """Return whether a digest is due that was not sent yet.
 
     Args:
         settings: say whether and when.
-        last: until when the last digest told; a moment more than a day ahead says that nobody knows.
+        last: the moment up to which the last digest reports; one more than a day ahead says that it is not known.
         now: the present in the local zone.
     """
-    if not settings.wants(WhenToTell.DAILY):
+    if not settings.wants(WhenToNotify.DAILY):
         return False
     known = believed(last, now, DIGEST_EVERY)
     return known is None or known < newest_digest_moment(settings, now) <= now

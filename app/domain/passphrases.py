@@ -1,4 +1,4 @@
-"""How strong a passphrase is: against somebody who has a copy of the key files and all the time in the world."""
+"""How strong a passphrase is against an attacker who has a copy of the key files and unlimited time."""
 
 import math
 from itertools import pairwise
@@ -29,7 +29,7 @@ _POOLS: Final = (
     (str.islower, 26),
     (str.isupper, 26),
     (str.isdigit, 10),
-    (lambda one: one.isascii() and not one.isalnum(), 33),
+    (lambda character: character.isascii() and not character.isalnum(), 33),
 )
 _WIDE_POOL: Final = 2000
 """Letters of scripts such as Chinese, of which an operator knows many."""
@@ -44,21 +44,21 @@ def strength_bits(passphrase: str) -> float:
             rest = rest[:at] + rest[at + len(word) :]
     rest = _without_runs(rest)
     counted = min(len(rest), 2 * len(set(rest)))
-    pool = sum(size for fits, size in _POOLS if any(one.isascii() and fits(one) for one in rest))
-    if any(not one.isascii() for one in rest):
+    pool = sum(size for fits, size in _POOLS if any(character.isascii() and fits(character) for character in rest))
+    if any(not character.isascii() for character in rest):
         pool += _WIDE_POOL
     return counted * math.log2(pool) if pool > 1 else 0.0
 
 
 def is_strong(passphrase: str) -> bool:
-    """Tell whether a passphrase may protect backup data."""
+    """Return whether a passphrase may protect backup data."""
     return _SHORTEST <= len(passphrase) <= LONGEST and strength_bits(passphrase) >= _NEEDED_BITS
 
 
 def _without_runs(text: str) -> str:
     """Leave out characters that follow from the one before: aaaa, 1234, dcba."""
     kept = text[:1]
-    for before, one in pairwise(text):
-        if ord(one) - ord(before) not in (-1, 0, 1):
-            kept += one
+    for before, character in pairwise(text):
+        if ord(character) - ord(before) not in (-1, 0, 1):
+            kept += character
     return kept

@@ -1,4 +1,4 @@
-"""Stretches of time that statistics are about."""
+"""Periods of time that statistics cover."""
 
 from enum import Enum
 

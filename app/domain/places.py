@@ -35,7 +35,7 @@ class NetworkPlace:
     id: str
     name: str
     path: str
-    """Name with what tells it from others of that name: its distributed switch, else its id."""
+    """Name with what distinguishes it from others of that name: its distributed switch, else its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

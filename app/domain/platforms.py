@@ -37,7 +37,7 @@ class Platform:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformFacts:
-    """What a platform tells of itself after login."""
+    """What a platform says of itself after login."""
 
     kind: PlatformKind
     full_name: str
@@ -49,14 +49,14 @@ class PlatformFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformIdentity:
-    """What tells a platform from others."""
+    """What distinguishes a platform from others."""
 
     address: str
     instance_uuid: str | None = None
     """Of a vCenter server its own, of a single ESXi host its hardware's; None where it is not known."""
 
     def is_same(self, other: "PlatformIdentity") -> bool:
-        """Tell whether both are the same platform: by the UUID where both know it, else by the address.
+        """Return whether both are the same platform: by the UUID where both know it, else by the address.
 
         A platform keeps its UUID under every name and address; one that was set up again has another.
         """

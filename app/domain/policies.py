@@ -41,7 +41,7 @@ class Weekday(IntEnum):
 
 
 class PlanProblem(Enum):
-    """What is wrong with a plan or a policy, for the message beside the field."""
+    """What is wrong with a plan or a policy, for the message next to the field."""
 
     NO_TIME = "no_time"
     TIME_TWICE = "time_twice"
@@ -127,7 +127,7 @@ LONGEST_RETRY_PAUSE_MIN: Final = 24 * 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPlan:
-    """失败后重试: how often a failed backup is tried again by itself, and after how long."""
+    """失败后重试: how often a failed backup is retried automatically, and after how long."""
 
     times: int = 3
     """0 never tries again."""

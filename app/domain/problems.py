@@ -1,4 +1,4 @@
-"""What is wrong with a rule or a policy, as messages: beside the fields of the editor, and in errors."""
+"""What is wrong with a rule or a policy, as messages: next to the fields of the editor, and in errors."""
 
 from collections.abc import Mapping
 from typing import Final

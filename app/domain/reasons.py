@@ -261,7 +261,7 @@ def reason_of(error: BaseException) -> Message:
 
 
 def unknown(details: object) -> Message:
-    """Return the reason for what only somebody else has words for: they are in the details."""
+    """Return the reason for what only someone else has words for: they are in the details."""
     return UNKNOWN.fill(details=str(details))
 
 

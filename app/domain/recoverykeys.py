@@ -1,4 +1,4 @@
-"""How a recovery key is written, and what was typed for one; whether it is right, its check digits decide."""
+"""Normalizes recovery keys that were typed; the check digits decide whether they are right."""
 
 import unicodedata
 from typing import Final
@@ -14,7 +14,7 @@ _MISREAD: Final = {"0": "O", "8": "B", "1": "IL", "l": "LI"}
 
 
 def has_form_of_recovery_key(text: str) -> bool:
-    """Tell whether a text has as many letters and digits as a recovery key, and none that it cannot have."""
+    """Return whether a text has as many letters and digits as a recovery key, and none that it cannot have."""
     typed = significant(text)
     return len(typed) == RECOVERY_KEY_CHARS and is_plausible(typed)
 
@@ -22,7 +22,11 @@ def has_form_of_recovery_key(text: str) -> bool:
 def significant(text: str) -> str:
     """Return the letters and digits of a text, in their plain forms."""
     plain = unicodedata.normalize("NFKD", text)
-    return "".join(_digit(one) for one in plain if unicodedata.category(one) in _SIGNIFICANT and one != _DASH_LIKE)
+    return "".join(
+        _digit(character)
+        for character in plain
+        if unicodedata.category(character) in _SIGNIFICANT and character != _DASH_LIKE
+    )
 
 
 def _digit(character: str) -> str:
@@ -33,9 +37,11 @@ def _digit(character: str) -> str:
 
 def choices(typed: str) -> list[str]:
     """Return for each character the letters that it can stand for."""
-    return [_MISREAD.get(one) or (one.upper() if one.isascii() else one) for one in typed]
+    return [
+        _MISREAD.get(character) or (character.upper() if character.isascii() else character) for character in typed
+    ]
 
 
 def is_plausible(typed: str) -> bool:
-    """Tell whether every character can stand for one of a recovery key."""
+    """Return whether every character can stand for one of a recovery key."""
     return all(set(letters) <= _ALPHABET for letters in choices(typed))

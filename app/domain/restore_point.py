@@ -60,14 +60,14 @@ class HistoryMark:
     platform: str | None = None
     """The platform's own identity; None where it has none, as a single host."""
     event_key: int | None = None
-    """Key of the platform's newest event then; None when it tells of none."""
+    """Key of the platform's newest event then; None when it reports none."""
     event_at: datetime | None = None
     """When that event happened, by the platform's own clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestorePoint:
-    """A committed restore point; every one restores by itself."""
+    """A committed restore point; every one restores on its own."""
 
     id: PointId
     chain: str
@@ -85,7 +85,7 @@ class RestorePoint:
     tool_version: str
     sequence: int = 0
     """Counts the points of a chain: the newest has the highest, whatever any clock showed. 0 for those of versions
-    that did not count; they are older than all that have one, and their times tell their order."""
+    that did not count; they are older than all that have one, and their times give their order."""
     history: HistoryMark | None = None
     """Where the platform's history was shortly before the freeze; None where the platform keeps none."""
 
@@ -96,7 +96,7 @@ class RestorePoint:
 
     @property
     def travelled_plain(self) -> bool:
-        """Tell whether data of it travelled between the host and this machine without encryption."""
+        """Return whether data of it travelled between the host and this machine without encryption."""
         return any(disk.transport in PLAIN_MODES and disk.read_bytes for disk in self.disks)
 
     @property

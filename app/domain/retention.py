@@ -29,7 +29,7 @@ class KeptPoint:
     is_good: bool = True
     """False when verification found damage."""
     sequence: int = 0
-    """The newest point has the highest; of equal ones the times tell."""
+    """The newest point has the highest; of equal ones the times decide."""
 
     @property
     def order(self) -> tuple[int, datetime, str]:
@@ -63,7 +63,7 @@ def decide(
 ) -> RetentionDecision:
     """Split the points of one VM into those that stay and those that go at ``now`` (aware UTC).
 
-    The order of the points is their sequence; their times tell their age, as far as these can be believed.
+    The order of the points is their sequence; their times give their age, as far as these can be believed.
     """
     ordered = sorted(points, key=lambda point: point.order)
     made_at = believed_moments(ordered, now)

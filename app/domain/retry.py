@@ -1,4 +1,4 @@
-"""When a backup that failed is tried again by itself."""
+"""When a backup that failed is retried automatically."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from app.domain.states import BackupKind
 
 
 class NoRetry(Enum):
-    """Why a failed backup is not tried again by itself."""
+    """Why a failed backup is not retried automatically."""
 
     SWITCHED_OFF = "switched_off"
     USELESS = "useless"  # the same would come of it until the operator changes something
@@ -42,7 +42,7 @@ class PendingRetry:
     """The task whose failure it makes up for."""
 
     def is_due(self, now: datetime) -> bool:
-        """Tell whether its moment has come; one that is later than a pause can be comes from a wrong clock."""
+        """Return whether its moment has come; one that is later than a pause can be comes from a wrong clock."""
         longest = timedelta(minutes=LONGEST_RETRY_PAUSE_MIN)
         return self.next.at <= now or is_in_future(self.next.at, now, longest)
 
@@ -60,8 +60,8 @@ def next_try(
 
     Args:
         plan: what the rule says.
-        done: how many tries by itself came before this failure.
-        is_retryable: whether the error may pass by itself.
+        done: how many automatic retries came before this failure.
+        is_retryable: whether the error may pass on its own.
         is_started: whether the VM is in the rule and started there.
         now: the present.
         planned_run: the next run by plan; None when there is none.

@@ -13,7 +13,7 @@ NAME_MAX_CHARS: Final = 64
 
 
 class RuleProblem(Enum):
-    """What is wrong with a rule's basic settings, for the message beside the field."""
+    """What is wrong with a rule's basic settings, for the message next to the field."""
 
     NAME_MISSING = "name_missing"
     NAME_TOO_LONG = "name_too_long"
@@ -46,7 +46,7 @@ class AdvancedSettings:
 
     @property
     def wants_change_tracking(self) -> bool:
-        """Tell whether backups read only what changed; otherwise every backup reads the whole disk."""
+        """Return whether backups read only what changed; otherwise every backup reads the whole disk."""
         return self.automatic_change_tracking or self.use_change_tracking
 
 
@@ -98,27 +98,27 @@ class BackupRule:
 
     @property
     def is_one_time(self) -> bool:
-        """Tell whether it runs once."""
+        """Return whether it runs once."""
         return isinstance(self.policy, OneTimePolicy)
 
     def vm(self, vm: VmId) -> ProtectedVm | None:
         """Return one of its VMs, or None."""
-        return next((one for one in self.vms if one.vm == vm), None)
+        return next((protected for protected in self.vms if protected.vm == vm), None)
 
     def vm_named(self, name: str) -> ProtectedVm | None:
         """Return the one of its VMs that has a name; None when none has it, or several do."""
-        named = [one for one in self.vms if one.name == name]
+        named = [protected for protected in self.vms if protected.name == name]
         return named[0] if len(named) == 1 else None
 
 
 def _vm_problems(vms: Iterable[ProtectedVm], vms_taken: Mapping[VmId, str]) -> Iterable[tuple[RuleProblem, str]]:
     seen: set[VmId] = set()
-    for one in vms:
-        if one.vm in vms_taken:
-            yield RuleProblem.VM_IN_OTHER_RULE, vms_taken[one.vm]
-        if one.vm in seen:
-            yield RuleProblem.VM_TWICE, one.name
-        seen.add(one.vm)
+    for protected in vms:
+        if protected.vm in vms_taken:
+            yield RuleProblem.VM_IN_OTHER_RULE, vms_taken[protected.vm]
+        if protected.vm in seen:
+            yield RuleProblem.VM_TWICE, protected.name
+        seen.add(protected.vm)
 
 
 def _name_problems(name: str, taken: Iterable[str]) -> Iterable[tuple[RuleProblem, str]]:

@@ -26,14 +26,14 @@ class EncryptionMode(Enum):
 
     OFF = "off"
     CONTENTS = "contents"
-    """Disks and configurations; the names of directories tell rules, VM ids and platform addresses."""
+    """Disks and configurations; the names of directories show rules, VM ids and platform addresses."""
     NAMES = "names"
     """Those names too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standby:
-    """A registered standby machine: a directory of this machine, local or mounted, and all that lies below it."""
+    """A registered standby machine: a directory of this machine, local or mounted, and all that is below it."""
 
     id: StandbyId
     name: str
@@ -47,12 +47,12 @@ class Standby:
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether repositories that are not encrypted are refused there."""
+        """Return whether repositories that are not encrypted are refused there."""
         return self.encryption is not EncryptionMode.OFF
 
     @property
     def hides_names(self) -> bool:
-        """Tell whether repositories whose directories are named after VMs are refused there."""
+        """Return whether repositories whose directories are named after VMs are refused there."""
         return self.encryption is EncryptionMode.NAMES
 
     @property
@@ -63,7 +63,7 @@ class Standby:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryPlace:
-    """A directory of a standby machine that holds, or shall hold, a repository (灾备机目标路径)."""
+    """A directory of a standby machine that holds, or should hold, a repository (灾备机目标路径)."""
 
     standby: Standby
     target_path: str
@@ -75,7 +75,7 @@ class RepositoryPlace:
 
     @property
     def path(self) -> Path:
-        """Where it lies, as this machine sees it."""
+        """Where it is stored, as this machine sees it."""
         return target_directory(self.standby, self.target_path)
 
 
@@ -85,7 +85,7 @@ UNPRINTABLE: Final = MessageKind("standby.unprintable", "a name has spaces at it
 
 
 def target_directory(standby: Standby, target_path: str) -> Path:
-    """Return where a target path lies, as this machine sees it."""
+    """Return the folder of a target path, as this machine sees it."""
     return Path(standby.root_path, *PurePosixPath(target_path).parts)
 
 

@@ -70,12 +70,12 @@ class TaskState(Enum):
 
     @property
     def is_final(self) -> bool:
-        """Tell whether a task in this state will never move again."""
+        """Return whether a task in this state will never move again."""
         return self in _FINAL
 
     @property
     def can_be_stopped(self) -> bool:
-        """Tell whether a task in this state can be asked to stop: it has not ended, and was not asked before."""
+        """Return whether a task in this state can be asked to stop: it has not ended, and was not asked before."""
         return not self.is_final and self is not TaskState.STOPPING
 
 

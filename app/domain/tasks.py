@@ -90,7 +90,7 @@ class VerificationState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPoint:
-    """A restore point as the catalog remembers it; the repository is the truth."""
+    """A restore point as the catalog remembers it; the repository is authoritative."""
 
     standby: StandbyId
     target_path: str = ""
@@ -105,7 +105,7 @@ class KnownPoint:
 def in_sequence(newest_first: Iterable[KnownPoint]) -> tuple[KnownPoint, ...]:
     """Put the points of each chain into their sequence, at the places that the chain has among the others.
 
-    Between chains nothing but time tells an order; within a chain it does not count, for a clock may be wrong.
+    Between chains nothing but time gives an order; within a chain it does not count, for a clock may be wrong.
     """
     listed = list(newest_first)
     chains: dict[tuple[str, str, str], list[KnownPoint]] = {}
@@ -156,7 +156,7 @@ class RestoreTrace:
     platform: PlatformId
     phase: RestorePhase
     name: str
-    """Name the restored VM shall have in the end."""
+    """Name the restored VM should have in the end."""
     created_as: str
     """Name under which it was created."""
     created: VmId | None = None

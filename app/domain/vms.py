@@ -28,7 +28,7 @@ class VmSummary:
     guest: str
     """The guest system's name, such as ``Debian GNU/Linux 12 (64-bit)``."""
     hostname: str | None
-    """The guest's own host name, when its tools tell it."""
+    """The guest's own host name, when its tools report it."""
     host: str
     """Name of the ESXi host that runs it."""
     datacenter: str
@@ -42,7 +42,7 @@ class VmSummary:
     snapshot_count: int
     is_template: bool
     booted_at: datetime | None = None
-    """When it was last started; None when it does not run or the platform does not tell."""
+    """When it was last started; None when it does not run or the platform does not say."""
     datacenter_id: str = ""
     """The platform's id of the datacenter: two may have one name."""
     datacenter_path: str = ""
@@ -107,7 +107,7 @@ class FrozenVm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedConfiguration:
-    """All that is needed to create a VM again, as it is kept beside the disks of a restore point.
+    """All that is needed to create a VM again, as it is kept next to the disks of a restore point.
 
     ``files`` maps a file name to its content: always ``config.json`` (the hypervisor's own complete
     description), and ``vm.vmx`` and ``vm.nvram`` where they could be read.

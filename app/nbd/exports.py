@@ -1,4 +1,4 @@
-"""Disks that are offered: size, holes, and a few readers that take turns."""
+"""Disks that are offered: size, holes, and a small pool of readers."""
 
 import queue
 from collections.abc import Callable, Iterator, Sequence
@@ -85,7 +85,7 @@ class Export:
         holes = [
             Range(extent, is_hole=True) for extent in intersect(complement(self._data, self.capacity_bytes), part)
         ]
-        return sorted([*data, *holes], key=lambda one: one.extent.start)
+        return sorted([*data, *holes], key=lambda block: block.extent.start)
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -112,6 +112,6 @@ class Export:
             self._idle.put(reader)
 
     def close(self) -> None:
-        """Let go of the disk. Nothing may be reading any more."""
+        """Release the disk. Nothing may be reading any more."""
         for reader in self._opened:
             reader.close()

@@ -2,7 +2,7 @@
 
 Each folder holds a note of the process that made it: its number, when it began, in which start of the system and
 among which processes. A folder is removed only when it is ours and that process is proven to be gone; where that
-cannot be told, such as outside of Linux or for a process of another container, it stays.
+cannot be determined, such as outside of Linux or for a process of another container, it stays.
 """
 
 import logging
@@ -52,7 +52,7 @@ class _Maker(NamedTuple):
         return "\n".join(str(part) for part in self)
 
     def is_gone(self) -> bool:
-        """Tell whether it is proven that the process has ended."""
+        """Return whether it is proven that the process has ended."""
         now = boot_id()
         if not (self.ticks and self.boot and now):
             return False
@@ -113,7 +113,7 @@ def _places() -> Iterator[Path]:
 def _remove_if_abandoned(path: Path) -> bool:
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:  # a link, a file, or somebody else's
+    except OSError:  # a link, a file, or someone else's
         return False
     try:
         status = os.fstat(folder)

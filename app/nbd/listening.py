@@ -1,4 +1,4 @@
-"""Where a server listens, and who may come in by it.
+"""Where a server listens, and who may connect there.
 
 Other users of the machine must not read the disks. A Unix socket in a folder of mode 0700 keeps them out.
 A TCP port is open to every user, so there each export has a name of 128 random bits that is never listed, and one

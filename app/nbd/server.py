@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 _READ_THREADS = 4
 _HANDSHAKE_S = 10.0
-_MOST_STRANGERS = 32
+_MOST_UNPROVEN = 32
 """Connections that have not chosen an export yet; more are closed at once."""
 _SEAT_S = 2.0
 """How long a client over TCP waits for the one before it to go."""
@@ -49,7 +49,7 @@ class NbdServer:
         self._listening = TcpListening(port) if needs_tcp else UnixListening()
         self._exports = {self._listening.public_name(export.name): export for export in exports}
         self._seat = asyncio.Lock()
-        self._strangers = 0
+        self._unproven = 0
         self._loop = asyncio.new_event_loop()
         self._ended: asyncio.Event | None = None
         self._started = threading.Event()
@@ -76,7 +76,7 @@ class NbdServer:
             raise NbdSocketUnavailable(detail=detail) from failure
 
     def stop(self) -> None:
-        """End every connection and let go of the disks."""
+        """End every connection and release the disks."""
         if self._ended is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join()
@@ -165,16 +165,16 @@ class NbdServer:
                 await writer.wait_closed()
 
     async def _greeted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Agreement | None:
-        if self._strangers >= _MOST_STRANGERS:
-            _log.info("an NBD client was turned away: %d others have not said yet what they want", _MOST_STRANGERS)
+        if self._unproven >= _MOST_UNPROVEN:
+            _log.info("an NBD client was turned away: %d others have not said yet what they want", _MOST_UNPROVEN)
             return None
-        self._strangers += 1
+        self._unproven += 1
         try:
             async with asyncio.timeout(_HANDSHAKE_S):
                 handshake = Handshake(self._exports, reader, writer, is_private=self._listening.is_private)
                 return await handshake.run()
         finally:
-            self._strangers -= 1
+            self._unproven -= 1
 
     async def _serve_client(
         self, agreement: Agreement, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

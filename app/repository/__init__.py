@@ -1,20 +1,20 @@
 """The backup data at a standby path: content-addressed, append-only, readable with no catalog.
 
-The front door is :class:`Repository`; it gives out a :class:`PointWriter` per restore point that is written and a
-:class:`PointReader` per point that is read. Nobody else imports the modules below. The bytes on disk are
-described in ``docs/repository-format.md``; this is how the parts go together:
+The entry is :class:`Repository`; it gives out a :class:`PointWriter` per restore point that is written and a
+:class:`PointReader` per point that is read. No one else imports the modules below. The bytes on disk are
+described in ``docs/repository-format.md``; the parts are:
 
 - ``records``: a chunk of disk (1 MiB) or an index page, as frames of 128 KiB that decode alone. A chunk's name is
   the digest of its frames' digests, so one frame can be checked against the name that the point's index gives.
   ``records`` reads them, ``encoding`` makes them.
 - ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed.
 - ``pages``: a disk's index, a tree of pages of 1,024 digests. A new point writes only the pages that changed.
-- ``points``: ``point.json`` with the root digest of each disk, beside the VM's configuration.
+- ``points`` and ``pointfile``: ``point.json`` with the root digest of each disk, next to the VM's configuration.
 - ``pipeline``: a disk on its way into packs. ``copying``: a point's disk on its way out, in bulk; ``disk``: at
   random.
-- ``locator``: digest → place, in LMDB on this machine. Made anew from the footers whenever it is missing.
-- ``maintenance``: the sweep (``marking``, ``sweep``), space figures (``space``), verification of everything
-  (``scrub``) and repair (``healing``).
+- ``locator``: digest → place, in LMDB on this machine. Rebuilt from the footers whenever it is missing.
+- ``maintenance``: garbage collection (``marking``, ``garbage``), space figures (``space``), verification of
+  everything (``scrub``) and repair (``healing``).
 - ``crypto``, ``keys`` and ``seals``: encryption, which changes records and a point's files, and nothing else.
 - ``leases``: who uses the repository; ``waiting``: who would like to. ``staging``: what a dead writer left is
   salvaged by the next.
@@ -22,7 +22,7 @@ described in ``docs/repository-format.md``; this is how the parts go together:
 Invariants:
 
 1. A point that is visible is whole: everything it refers to was durable before its directory was renamed into
-   place, and nothing deletes a pack but the sweep, which excludes everybody else.
+   place, and only garbage collection deletes packs, and it excludes all others.
 2. Files at the standby are not believed: every length is bounded, every byte is covered by a checksum or digest,
    every name is checked, before it is used.
 3. Damaged things are named and set aside, never deleted.
@@ -30,17 +30,17 @@ Invariants:
 Which operations exclude which (lease):
 
 =====================================  ===========  =====================================  =============
-who comes · who is there               point listed shared (all of the next two lines)     sweep, repair
+who comes · who is there               point listed shared (all of the next two lines)     garb., repair
 =====================================  ===========  =====================================  =============
 list points, list the trash            together     together                               together
 backup, deletion, return, keys         together     together                               waits
 restore, verification, figures, plan   together     together                               waits
-sweep, repair                          together     waits                                  waits
+garbage collection, repair             together     waits                                  waits
 =====================================  ===========  =====================================  =============
 
-A sweep gives way: who waits for it with a shared lease puts a mark beside the leases, and the sweep ends between
-two packs, or anywhere in its plan, with ``finished=False``. Whoever waits in vain gets ``RepositoryBusy``: shared
-ones after 30 s, exclusive ones after the ``wait_s`` that they are called with.
+Garbage collection yields: a process that waits for a shared lease puts a mark next to the leases, and collection
+ends between two packs, or anywhere in its plan, with ``finished=False``. Waiting in vain
+raises ``RepositoryBusy``: shared leases after 30 s, exclusive ones after the ``wait_s`` of the call.
 
 Threads: :class:`Repository` may be used from any thread; a writer or reader belongs to one at a time and has
 worker threads of its own, which end with the call that started them. Inside: ``appender`` serializes writes
@@ -51,6 +51,7 @@ Progress: methods that take a ``progress`` advance it; what to expect in all is 
 
 from app.repository.access import RepositoryAccess, inspect_repository, unlock_repository
 from app.repository.facade import Repository
+from app.repository.garbageplan import GarbageCollectionPlan, GarbageCollectionPolicy, GarbageCollectionReport
 from app.repository.healing import RepairReport
 from app.repository.keys import (
     MasterKey,
@@ -61,11 +62,10 @@ from app.repository.keys import (
     Unlocked,
 )
 from app.repository.reader import PointReader
-from app.repository.recoverykeys import is_recovery_key, new_recovery_key, slip_in
+from app.repository.recoverykeys import is_recovery_key, new_recovery_key, typo_in
 from app.repository.scrub import PointDamage, RepositoryReport
 from app.repository.seals import MOST_RECOVERY_SEALS, Seal, Seals
 from app.repository.space import SpaceReport, SpaceUse
-from app.repository.sweep import SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import TrashedPoint
 from app.repository.values import (
     Damage,
@@ -86,6 +86,9 @@ __all__ = [
     "DamageKind",
     "DamagedPoint",
     "DiskDraft",
+    "GarbageCollectionPlan",
+    "GarbageCollectionPolicy",
+    "GarbageCollectionReport",
     "MasterKey",
     "Passphrase",
     "PointDamage",
@@ -106,15 +109,12 @@ __all__ = [
     "Seals",
     "SpaceReport",
     "SpaceUse",
-    "SweepPlan",
-    "SweepPolicy",
-    "SweepReport",
     "TrashedPoint",
     "Unlocked",
     "VerifyReport",
     "inspect_repository",
     "is_recovery_key",
     "new_recovery_key",
-    "slip_in",
+    "typo_in",
     "unlock_repository",
 ]

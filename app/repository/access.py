@@ -1,4 +1,4 @@
-"""Who may open a repository: what it tells everybody, trying a key, and changing which keys open it."""
+"""Who may open a repository: what it shows without a key, trying a key, and changing which keys open it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,7 +15,7 @@ from app.repository.values import RepositoryFacts
 
 
 def inspect_repository(root: Path) -> RepositoryFacts:
-    """Return what a repository tells of itself to everybody; nothing of it can be relied on.
+    """Return what a repository says of itself without a key; nothing of it can be relied on.
 
     Raises:
         RepositoryMissing: there is none.
@@ -58,7 +58,7 @@ def master_of(root: Path, file: RepositoryFile, key: RepositoryKey | None) -> by
 
 
 class RepositoryAccess:
-    """The keys that open one repository, for whoever has opened it. Thread: any."""
+    """Manages the keys that open one repository, once it is open. Thread: any."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class RepositoryAccess:
         self._sharing = sharing
 
     def master_key(self) -> MasterKey | None:
-        """Return what the operating system's keyring may keep so that nobody has to type the passphrase."""
+        """Return what the operating system's keyring may keep so that no one has to type the passphrase."""
         return None if self._master is None else encode_master(self._master)
 
     def change_passphrase(self, passphrase: str) -> None:
@@ -109,7 +109,7 @@ class RepositoryAccess:
             self._ring.drop(RECOVERY)
 
     def add_seal(self, seal: Seal) -> None:
-        """Let the passphrase or recovery key behind a seal open the repository, beside those that do already.
+        """Let the passphrase or recovery key behind a seal open the repository too.
 
         Raises:
             ValueError: the repository is not encrypted.
@@ -140,7 +140,7 @@ class RepositoryAccess:
             self._ring.drop(PASSPHRASE, but=seal)
 
     def bears(self, seal: Seal) -> bool:
-        """Tell whether the passphrase or recovery key behind a seal opens the repository.
+        """Return whether the passphrase or recovery key behind a seal opens the repository.
 
         Raises:
             StandbyUnavailable: the standby cannot be read.

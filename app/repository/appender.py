@@ -43,7 +43,7 @@ class PackAppender:
         """Bytes of records appended so far."""
 
     def claim(self, digest: bytes) -> bool:
-        """Tell whether the caller has to store this digest: nobody else did or does."""
+        """Return whether the caller has to store this digest: no one else did or does."""
         if self._store.holds(digest):
             return False
         with self._claims_lock:
@@ -53,7 +53,7 @@ class PackAppender:
             return True
 
     def give_up(self, digest: bytes) -> None:
-        """Take a claim back whose record could not be made; somebody else may store it."""
+        """Take a claim back whose record could not be made; someone else may store it."""
         with self._claims_lock:
             self._claims.discard(digest)
 
@@ -117,7 +117,7 @@ class PackAppender:
             self._check()
 
     def close(self) -> None:
-        """Keep what can be kept for the next run, and let go of everything; never raises."""
+        """Keep what can be kept for the next run, and release everything; never raises."""
         with suppress(OperationalError):
             self.flush()
         self._sealer.shutdown(wait=True)

@@ -22,7 +22,7 @@ class Encryption(msgspec.Struct, frozen=True):
 
     cipher: str
     key_check: str
-    """Derived from the master key; tells a wrong key before anything is read or written."""
+    """Derived from the master key; reveals a wrong key before anything is read or written."""
     hidden_names: bool
 
 

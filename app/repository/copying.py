@@ -56,7 +56,7 @@ class _Tools:
 
 
 class DiskCopy:
-    """One copy of one disk. Use once. Thread: one; it has workers of its own while it runs."""
+    """Copies one disk of a restore point to a writer. Use once. Thread: one; it has its own workers meanwhile."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class DiskCopy:
         self._zeros = self._free.pop()
 
     def run(self, extents: Sequence[Extent] | None, *, write_zeros: bool) -> None:
-        """Copy.
+        """Copy the extents.
 
         Raises:
             DataDamaged: a chunk cannot be read; everything before it was written.
@@ -110,7 +110,7 @@ class DiskCopy:
 
     def _batches(self, plan: Iterable[tuple[int, list[Extent]]]) -> Iterator[list[_Chunk]]:
         chunks = iter(plan)
-        while batch := [_Chunk(*one, self._free.pop()) for one in islice(chunks, self._batch_chunks)]:
+        while batch := [_Chunk(*chunk, self._free.pop()) for chunk in islice(chunks, self._batch_chunks)]:
             self._cancel.check()
             yield batch
 
@@ -158,7 +158,7 @@ class DiskCopy:
             self._writer.write(base + piece.start, data[piece.start : piece.end])
 
     def _refuse(self, chunk: _Chunk, error: _Lost) -> None:
-        """Stop at a chunk that is lost, or tell what of the disk is lost with it and go on."""
+        """Stop at a chunk that is lost, or report what of the disk is lost with it and go on."""
         base = chunk.index * self._parts.chunk_bytes
         if self._on_damage is None:
             self._flush()

@@ -88,7 +88,7 @@ class RepositoryKeys:
         self._file_root = _derive(_FILE_CONTEXT, master)
         self._name_key = _derive(_NAME_CONTEXT, master)
         self.check = _derive(_CHECK_CONTEXT, master).hex()
-        """Tells a wrong key from a right one, and nothing else."""
+        """Distinguishes a wrong key from a right one, and nothing else."""
         self._sessions: dict[bytes, AESGCM] = {}
         self._lock = threading.Lock()
 
@@ -100,7 +100,7 @@ class RepositoryKeys:
         return Hasher(self._digest_key)
 
     def hidden_name(self, name: str) -> str:
-        """Return a name that tells nothing of ``name``, and is the same for the same name."""
+        """Return a name that reveals nothing of ``name``, and is the same for the same name."""
         return blake3(name.encode("utf-8", "surrogatepass"), key=self._name_key).hexdigest()[:40]
 
     def session_cipher(self, salt: bytes) -> AESGCM:

@@ -120,7 +120,7 @@ class RepositoryDisk:
         finally:
             for read in running:
                 read.cancel()
-            wait(running)  # nobody may write into the caller's buffers once this is over
+            wait(running)  # no one may write into the caller's buffers once this is over
 
     def _in_order(
         self,

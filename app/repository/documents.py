@@ -63,7 +63,7 @@ def decode_document(data: bytes, kind: type[T]) -> T:
 
 
 def is_newer(data: bytes, known: int) -> bool:
-    """Tell whether a document is whole and has a format above the known one."""
+    """Return whether a document is whole and has a format above the known one."""
     try:
         return format_of(data) > known
     except ValueError:

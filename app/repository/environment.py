@@ -84,7 +84,7 @@ class Environment:
         return self._retried(attempt)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         self._handle.close()
 
     def _retried(self, attempt: Callable[[], _Result], *, keep: bool = False) -> _Result:

@@ -47,7 +47,7 @@ class LinkRefused(OperationalError):
 
 
 class RepositoryBusy(OperationalError):
-    """Somebody else holds the repository in a way that excludes what was asked for."""
+    """Someone else holds the repository in a way that excludes what was asked for."""
 
     code = "repository.busy"
     message_template = "The repository at {path} is in use by {owner} ({purpose})."
@@ -156,15 +156,15 @@ class LocatorUnavailable(OperationalError):
     hint_template = "Free space on this machine's own disk, and check that this account may write there."
 
 
-class SweepUnsafe(OperationalError):
-    """Nobody knows what a damaged point or index reaches, so that nothing may be swept."""
+class GarbageCollectionUnsafe(OperationalError):
+    """It is not known what a damaged point or index reaches, so that nothing may be collected."""
 
     code = "repository.sweep_unsafe"
     message_template = "Nothing was swept, because {what} cannot be read: {detail}."
     hint_template = "Verify the repository; delete the restore points that are beyond repair, then sweep again."
 
 
-class WrittenByNewer(SweepUnsafe):
+class WrittenByNewer(GarbageCollectionUnsafe):
     """A newer program wrote something in the repository, which this one leaves alone."""
 
     code = "repository.written_by_newer"

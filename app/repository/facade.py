@@ -1,4 +1,4 @@
-"""The repository's front door: one object per standby path and process."""
+"""The public entry to a repository: one object per standby path and process."""
 
 import os
 import uuid
@@ -145,7 +145,7 @@ class Repository:
 
         With a passphrase it is encrypted; print a recovery key then. ``hide_names`` also keeps rules,
         VMs and addresses out of the names of directories. A ``protection`` stands for both: it has the seals of a
-        passphrase that nobody has to type again.
+        passphrase that no one has to type again.
 
         Raises:
             RepositoryExists: there is one already.
@@ -177,8 +177,8 @@ class Repository:
         return cls.open(root, local_dir=local_dir, clock=clock, key=key)
 
     @staticmethod
-    def lies_at(root: Path) -> bool:
-        """Tell whether a directory is a repository, without opening it; False when it cannot be looked at."""
+    def exists_at(root: Path) -> bool:
+        """Return whether a directory is a repository, without opening it; False when it cannot be looked at."""
         try:
             return Layout(root).settings.is_file()
         except OSError:
@@ -227,12 +227,12 @@ class Repository:
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether everything in it is encrypted."""
+        """Return whether everything in it is encrypted."""
         return self._encryption is not None
 
     @property
     def hides_names(self) -> bool:
-        """Tell whether the names of directories tell nothing of rules and VMs."""
+        """Return whether the names of directories say nothing about rules and VMs."""
         return self._encryption is not None and self._encryption.hidden_names
 
     @property
@@ -337,7 +337,7 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._sharing():
-            self._leases.with_room(lambda: self._trash.put(point, self._clock.now()))
+            self._leases.with_free_space(lambda: self._trash.put(point, self._clock.now()))
 
     def deleted_points(self) -> tuple[TrashedPoint, ...]:
         """Return the points in the trash, the one deleted last first.
@@ -357,7 +357,7 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
         with self._sharing():
-            self._leases.with_room(lambda: self._trash.take_back(point))
+            self._leases.with_free_space(lambda: self._trash.take_back(point))
             return self.parts.stored_points.load(point)
 
     def lost_extents(self, point: PointId, disk_key: int) -> list[Extent]:
@@ -402,13 +402,13 @@ class Repository:
         return lease
 
     def _clean_staging(self, lease: Lease) -> None:
-        self.parts.store.close()  # a sweep elsewhere may delete packs now; do not keep their space
+        self.parts.store.close()  # garbage collection elsewhere may delete packs now; do not keep their space
         self._leases.keep_reserve()
         with suppress(OSError):
             remove_directory(self._layout.staging / lease.id)
 
     def close(self) -> None:
-        """Let go of all files; readers and writers that are still open must be closed before."""
+        """Release all files; readers and writers that are still open must be closed before."""
         self.parts.store.close()
         self.parts.locator.close()
 

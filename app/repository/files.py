@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.core.durable import remove_directory_tree, rename, replace, scratch_beside, sync_directory, unlink
+from app.core.durable import remove_directory_tree, rename, replace, scratch_path_for, sync_directory, unlink
 from app.core.privatefiles import make_folder_on_standby, open_on_standby
 from app.core.space import space_at
 from app.core.utf8 import names_are_utf8
@@ -29,7 +29,7 @@ _GUARDED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr
 
 
 class Displaced(OSError):
-    """A link, a pipe or the like lies where a file or directory of ours should be: somebody put it there."""
+    """A link or a special file is where a file or directory of ours should be: someone put it there."""
 
     def __init__(self, path: Path, reason: MessageKind = LINK_IN_PLACE) -> None:
         super().__init__(errno.ELOOP, reason.template, str(path))
@@ -41,7 +41,7 @@ class Displaced(OSError):
 
 
 def is_windows() -> bool:
-    """Tell whether this is Windows, where directories cannot be synced and open files not renamed."""
+    """Return whether this is Windows, where directories cannot be synced and open files not renamed."""
     return os.name == "nt"
 
 
@@ -83,7 +83,7 @@ def storage_error(error: OSError, root: Path) -> OperationalError:
 
 
 def is_link(path: Path) -> bool:
-    """Tell whether a symbolic link or a junction lies here; False when nothing does."""
+    """Return whether a symbolic link or a junction is here; False when nothing does."""
     try:
         return _is_link(os.lstat(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -95,7 +95,7 @@ def _is_link(found: os.stat_result) -> bool:
 
 
 def refuse_links(paths: Iterable[Path]) -> None:
-    """Make sure that no link lies in the place of a directory of ours.
+    """Make sure that no link is in the place of a directory of ours.
 
     Raises:
         Displaced: one does.
@@ -109,7 +109,7 @@ def subdirectories(directory: Path) -> tuple[list[str], list[str]]:
     """Return the names of the directories in a directory, and those of links.
 
     Raises:
-        Displaced: a link lies in the place of the directory itself.
+        Displaced: a link is in the place of the directory itself.
         OSError: it cannot be read.
     """
     refuse_links([directory])
@@ -128,7 +128,7 @@ def open_regular(path: Path, flags: int = _READING) -> int:
     """Open a file that exists, and nothing else: no link, in its place or its directory's, and no pipe.
 
     Raises:
-        Displaced: something else lies there.
+        Displaced: something else is there.
         OSError: it cannot be opened.
     """
     if not _GUARDED:
@@ -155,7 +155,7 @@ def make_directory(path: Path) -> None:
     """Create a directory durably; one that is there already is fine.
 
     Raises:
-        Displaced: a link lies in its place.
+        Displaced: a link is in its place.
         OSError: the system refused.
     """
     try:
@@ -208,7 +208,7 @@ def write_all(descriptor: int, parts: Sequence[bytes | bytearray | memoryview]) 
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put new content under a name at once: afterwards there is the old content or the new, never a part."""
-    scratch = scratch_beside(path, SCRATCH_SUFFIX)
+    scratch = scratch_path_for(path, SCRATCH_SUFFIX)
     try:
         write_new(scratch, data)
         replace(scratch, path)

@@ -1,4 +1,4 @@
-"""What is done about damage: forget what is lost, rescue what is whole, tell which bytes to read again."""
+"""Repairs damage: forgets what is lost, rescues what is whole, returns which bytes to read again."""
 
 import errno
 from collections.abc import Callable, Sequence
@@ -22,12 +22,13 @@ from app.repository.files import (
 )
 from app.repository.leases import Lease
 from app.repository.marking import all_entries
+from app.repository.packlists import list_packs
 from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.pages import PageTree
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import PACK
 from app.repository.records import EncodedRecord, RecordDamaged, RecordDecoder, RecordKind
-from app.repository.store import RecordLost, list_packs
+from app.repository.store import RecordLost
 
 PAUSES_S = (0.5, 2.0, 5.0)
 """Between the attempts to read what the system refuses."""
@@ -123,7 +124,7 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
     done: list[str] = []
     rescued = 0
     try:
-        for pack_id in (one for one in packs if one in present):
+        for pack_id in (pack_id for pack_id in packs if pack_id in present):
             found = _PackCheck(parts, pack_id, staging, cancel).run()
             if found is None:
                 continue

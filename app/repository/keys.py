@@ -88,7 +88,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Unlocked:
-    """What a key gave to whoever keeps it for the next time."""
+    """What a key unlocked, to be kept for the next time."""
 
     repository_id: str
     master: MasterKey
@@ -142,7 +142,7 @@ class KeyRing:
                     yield Opened(master, seal)
 
     def bears(self, seal: Seal) -> bool:
-        """Tell whether a key file was made with a seal.
+        """Return whether a key file was made with a seal.
 
         Raises:
             StandbyUnavailable: the standby cannot be read.
@@ -284,7 +284,7 @@ def _read_all(folder: Path) -> list[tuple[Path, KeyFile | str]]:
         try:
             file = decode_document(read_bounded(path, _LONGEST_KEY_FILE_BYTES), KeyFile)
             file.check()
-        except FileNotFoundError:  # replaced by somebody else in this moment
+        except FileNotFoundError:  # replaced by someone else in this moment
             continue
         except (ValueError, Displaced) as error:
             found.append((path, error.reason.template if isinstance(error, Displaced) else str(error)))
@@ -297,7 +297,7 @@ def _seals_for(file: KeyFile, key: Passphrase | RecoveryKey | Seals) -> Iterator
     """Yield what could have wrapped the master key in a file."""
     salt = bytes.fromhex(file.salt)
     if isinstance(key, Seals):
-        yield from (one for one in key.all if (one.kind, one.salt) == (file.kind, salt))
+        yield from (seal for seal in key.all if (seal.kind, seal.salt) == (file.kind, salt))
     elif isinstance(key, Passphrase):
         if file.kind == PASSPHRASE and file.scrypt is not None and file.scrypt.is_bearable():
             yield Seal.of_passphrase(key.text, salt, file.scrypt)

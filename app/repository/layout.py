@@ -88,7 +88,7 @@ class Layout:
         return (self.keys, self.packs, self.points, self.staging, self.locks, self.trash, self.damaged)
 
     def pack(self, pack_id: str) -> Path:
-        """Return where a sealed pack lies."""
+        """Return the path of a sealed pack."""
         return self.packs / pack_id[:2] / f"{pack_id}{PACK_SUFFIX}"
 
     def point(self, point: PointId) -> Path:
@@ -102,17 +102,17 @@ class Layout:
 
 
 def is_pack_id(text: str) -> bool:
-    """Tell whether the text is 32 lower-case hexadecimal digits."""
+    """Return whether the text is 32 lower-case hexadecimal digits."""
     return _PACK_ID.fullmatch(text) is not None
 
 
 def is_stamp(text: str) -> bool:
-    """Tell whether the text is the name of a point's directory."""
+    """Return whether the text is the name of a point's directory."""
     return _STAMP.fullmatch(text) is not None
 
 
 def stamp_of(moment: datetime, attempt: int = 0) -> str:
-    """Name a point's directory for its moment, in UTC; ``attempt`` tells points of one second apart.
+    """Name a point's directory for its moment, in UTC; ``attempt`` distinguishes points of one second.
 
     Raises:
         ValueError: there are more than 99 attempts.
@@ -126,12 +126,12 @@ def stamp_of(moment: datetime, attempt: int = 0) -> str:
 
 
 def is_safe_name(name: str) -> bool:
-    """Tell whether a file of this name can be made, and stays inside its directory, on every system."""
+    """Return whether a file of this name can be made, and stays inside its directory, on every system."""
     return is_readable_name(name) and _RESERVED.fullmatch(name) is None
 
 
 def is_readable_name(name: str) -> bool:
-    """Tell whether a file of this name may be read: earlier versions have made some that are not safe any more."""
+    """Return whether a file of this name may be read: earlier versions made some that are not safe today."""
     return (
         0 < len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME_BYTES
         and name not in (".", "..")
@@ -199,7 +199,7 @@ def _marked(text: str, whole: str, longest_bytes: int) -> str:
 
 
 def _shortened(text: str, longest_bytes: int) -> str:
-    safe = "".join(one if _is_safe_character(one) else "-" for one in composed(text))
+    safe = "".join(character if _is_safe_character(character) else "-" for character in composed(text))
     return safe.encode("utf-8", "ignore")[: longest_bytes - 9].decode("utf-8", "ignore").strip(". ")
 
 

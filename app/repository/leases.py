@@ -1,7 +1,7 @@
 """Leases: who uses the repository, and who must wait.
 
-A lease is a small file in ``locks/`` with a counter that its owner raises every few seconds. Nobody's clock is
-compared with anybody else's: whoever meets a lease watches its content for :data:`EXPIRY_S` on his own
+A lease is a small file in ``locks/`` with a counter that its owner raises every few seconds. No clocks are
+compared: a process that meets a lease watches its content for :data:`EXPIRY_S` on its own
 stopwatch, and only a counter that stood still all that time belongs to a dead owner. On the owner's own machine
 a process that has ended is noticed at once.
 
@@ -78,7 +78,7 @@ class _LeaseFile(msgspec.Struct, frozen=True):
     beat: str
     """Counter of fixed width, so that a sign of life overwrites the file in place."""
     process_mark: str | None = None
-    """What tells the process from others of its number; earlier versions did not write it."""
+    """What distinguishes the process from others of its number; earlier versions did not write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,11 @@ class Leases:
     def acquire(self, kind: LeaseKind, purpose: str, *, wait_s: float = 10.0) -> "Lease":
         """Take a lease, waiting for those that exclude it.
 
-        Whoever shows signs of life is waited for ``wait_s``; for one who missed several, until he counts as dead.
-        A sweep is asked to let a shared lease in.
+        An owner that shows signs of life is waited for ``wait_s``; one that missed several, until it counts as
+        dead. Garbage collection is asked to let a shared lease in.
 
         Raises:
-            RepositoryBusy: somebody alive excludes it.
+            RepositoryBusy: the lease of a living process excludes it.
             LinkRefused: one of the repository's directories is a link.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
@@ -137,7 +137,7 @@ class Leases:
         """Make the space reserve where it is missing and there is room; the caller holds a lease. Never raises."""
         self._reserve.keep()
 
-    def with_room(self, call: Callable[[], T]) -> T:
+    def with_free_space(self, call: Callable[[], T]) -> T:
         """Do something that frees space in the end; where none is left for its beginning, the reserve is given up.
 
         Args:
@@ -157,7 +157,7 @@ class Leases:
     def _acquire(self, kind: LeaseKind, purpose: str, wait_s: float, mark: WaitingMark) -> "Lease":
         deadline = self._clock.monotonic() + wait_s
         while True:
-            lease = self.with_room(lambda: Lease(self._layout, kind, purpose, self._identity))
+            lease = self.with_free_space(lambda: Lease(self._layout, kind, purpose, self._identity))
             opponent = None
             try:
                 if kind is LeaseKind.EXCLUSIVE:  # a share may show a new file late; look a second time
@@ -183,9 +183,9 @@ class Leases:
             self._clock.sleep(0.2 + 0.3 * (os.getpid() % 7) / 7)
 
     def is_alive(self, lease_id: str) -> bool:
-        """Tell whether a lease may still be used by its owner.
+        """Return whether a lease may still be used by its owner.
 
-        A lease of a dead owner is removed, unless a newer program wrote it. A lease that nobody has watched for
+        A lease of a dead owner is removed, unless a newer program wrote it. A lease that no one has watched for
         long enough counts as alive.
         """
         path = self._layout.locks / f"{lease_id}{LEASE_SUFFIX}"
@@ -289,7 +289,7 @@ class Lease:
                         write_new(scratch, self._content())
                         rename(scratch, self.path)
                         break
-                    except FileNotFoundError:  # a sweep took it for what a dead process left; its lease is next
+                    except FileNotFoundError:  # garbage collection took it for a dead process's file
                         if attempt == _ATTEMPTS - 1:
                             raise
                 sync_directory(self._layout.locks)
@@ -328,7 +328,7 @@ class Lease:
         self._on_lost = call
 
     def is_lost(self) -> bool:
-        """Tell whether another process took the lease over; False while the standby cannot be asked."""
+        """Return whether another process took the lease over; False while the standby cannot be asked."""
         if not self._lost:
             with suppress(OSError):
                 self._layout.settings.stat()
@@ -338,7 +338,7 @@ class Lease:
     def beat(self) -> None:
         """Show a sign of life; a standby that is away for a while is no reason to give up.
 
-        The file is overwritten and never created anew: a lease that was taken over stays lost.
+        The file is overwritten and never recreated: a lease that was taken over stays lost.
         """
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
         with suppress(OSError), os.fdopen(open_regular(self.path, flags), "r+b", buffering=0) as file:
@@ -347,11 +347,11 @@ class Lease:
             os.fsync(file.fileno())
 
     def check(self) -> None:
-        """Make sure that nobody took the lease over.
+        """Make sure that no other process took the lease over.
 
         Raises:
-            LeaseLost: somebody did.
-            StandbyUnavailable: that cannot be told.
+            LeaseLost: another process did.
+            StandbyUnavailable: that cannot be determined.
         """
         with storage_errors(self._layout.root):
             self._layout.settings.stat()
@@ -380,7 +380,7 @@ def newer_leases(folder: Path) -> list[str]:
 
 
 def is_readable_lease(path: Path) -> bool:
-    """Tell whether a lease is what its owner wrote; one that was given back meanwhile is.
+    """Return whether a lease is what its owner wrote; one that was given back meanwhile is.
 
     Raises:
         OSError: the standby cannot be read.

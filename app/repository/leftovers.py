@@ -1,4 +1,4 @@
-"""What could not be tidied up: it is named to the operator and left alone; it never stops a backup or a sweep."""
+"""Files that could not be deleted: named to the operator, left alone, and no obstacle to a backup."""
 
 import threading
 from pathlib import Path
@@ -10,7 +10,7 @@ from app.repository.files import is_link
 
 
 class Leftovers:
-    """Deletes what nobody needs any more, and remembers what the system did not let go. Thread: any."""
+    """Deletes what no one needs any more, and remembers what the system refused to delete. Thread: any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,7 +22,7 @@ class Leftovers:
             return path in self._known
 
     def remove(self, path: Path, *, known_as: Path | None = None) -> bool:
-        """Delete a file, or a directory with everything in it; tell whether it is gone. Never raises.
+        """Delete a file, or a directory with everything in it; return whether it is gone. Never raises.
 
         Args:
             path: where it is.
@@ -41,7 +41,7 @@ class Leftovers:
         return not left
 
     def note(self, path: Path, error: OSError) -> None:
-        """Remember a file that the system did not let go."""
+        """Remember a file that the system refused to delete."""
         with self._lock:
             if path not in self._known:
                 self._known[path] = self._news[path] = reason_of(error)

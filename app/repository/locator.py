@@ -1,4 +1,4 @@
-"""Where each chunk and page lies: digest → (pack, offset, length), in LMDB on this machine.
+"""Where each chunk and page is stored: digest → (pack, offset, length), in LMDB on this machine.
 
 The locator holds nothing that the packs' footers do not; it is thrown away when it cannot be read. It is never
 on the standby, which may be a network share. Several processes may use one locator at the same time.
@@ -8,8 +8,8 @@ a chunk), ``numbers`` (pack number → pack id), ``packs`` (pack id → pack num
 place whose pack number is gone counts as not there: packs leave in one step, whatever they held. A pack whose file
 has another size than was noted is read again.
 
-Two that back up at the same time may both store a chunk. Which of the two a sweep keeps is that process's choice:
-every locator has to know them all.
+Two that back up at the same time may both store a chunk. Which of the two is kept is the choice of the
+process that collects garbage: every locator has to know them all.
 """
 
 import os
@@ -45,7 +45,7 @@ _rebuild_lock = threading.Lock()
 
 
 class Place(NamedTuple):
-    """Where a record lies."""
+    """Where a record is stored."""
 
     pack_id: str
     offset: int
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 
 
 class Locator:
-    """The local index of one repository. Thread: any."""
+    """Finds chunks and pages in the packs of one repository, by an index on this machine. Thread: any."""
 
     def __init__(self, directory: Path, repository_id: str) -> None:
         """Open the locator, or begin an empty one when there is none that can be read.
@@ -99,11 +99,11 @@ class Locator:
 
     @property
     def _tables(self) -> tuple[Any, ...]:
-        """All that is made anew from the packs."""
+        """All that is rebuilt from the packs."""
         return (self._chunks, self._copies, self._numbers, self._packs)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Release the files."""
         if not self._closed:
             self._closed = True
             give_back_environment(self._key)
@@ -131,7 +131,7 @@ class Locator:
             raise LocatorUnavailable(path=self._directory, detail=reason_of(error)) from error
 
     def find(self, digest: bytes) -> Place | None:
-        """Return where a chunk or page lies, or None when no sealed pack is known to hold it.
+        """Return where a chunk or page is stored, or None when no sealed pack is known to hold it.
 
         Raises:
             LocatorUnavailable: the local disk refuses.
@@ -297,7 +297,7 @@ class Locator:
 
         Args:
             present: the packs, and the size in bytes of the file of each.
-            read_entries: returns what a pack holds, or None when that cannot be told.
+            read_entries: returns what a pack holds, or None when that cannot be determined.
 
         Raises:
             LocatorUnavailable: the local disk refuses.
@@ -325,10 +325,10 @@ class Locator:
     def _rebuild(
         self, present: Mapping[str, int], read_entries: Callable[[str], Sequence[PackEntry] | None]
     ) -> None:
-        """Begin anew: digests are random, so they are sorted first and the tree is written from left to right.
+        """Start over: digests are random, so they are sorted first and the tree is written from left to right.
 
-        A mark stands in the database meanwhile. Whoever finds it waits for its owner, or, when that is dead,
-        begins anew.
+        A mark stands in the database meanwhile. A process that finds it waits for its owner, or starts
+        over when that is dead.
         """
         with SortedRows(self._directory) as rows:
             readable: list[tuple[bytes, int]] = []
@@ -406,7 +406,7 @@ def _own_mark() -> bytes:
 
 
 def _is_mark_of_another(mark: bytes | memoryview | None) -> bool:
-    """Tell whether the mark is that of another process, which is alive.
+    """Return whether the mark is that of another process, which is alive.
 
     Marks of earlier versions, which held a time of the wall clock, count as left behind: no two versions of the
     program work on one locator at the same time.

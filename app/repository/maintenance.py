@@ -1,4 +1,4 @@
-"""What a repository needs beside backup and restore: figures, garbage collection, verification, repair."""
+"""What a repository needs besides backup and restore: figures, garbage collection, verification, repair."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -9,24 +9,25 @@ from app.core.clock import Clock
 from app.core.durable import remove_directory
 from app.core.progress import Progress
 from app.domain.ids import PointId
-from app.repository.errors import SweepUnsafe
+from app.repository.errors import GarbageCollectionUnsafe
 from app.repository.files import refuse_links, storage_errors
+from app.repository.garbage import GarbageCollector
+from app.repository.garbageplan import GarbageCollectionPlan, GarbageCollectionPolicy, GarbageCollectionReport
 from app.repository.healing import RepairReport, repair_packs
 from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.marking import UnreadablePage
+from app.repository.packlists import linked_shards
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import INDEX_PAGE, Purpose
 from app.repository.scrub import RepositoryReport, Scrubber
 from app.repository.space import SpaceCounter, SpaceReport
 from app.repository.staging import adopt_abandoned, remove_strays
-from app.repository.store import linked_shards
-from app.repository.sweep import Sweeper, SweepPlan, SweepPolicy, SweepReport
 from app.repository.trash import Trash
 from app.repository.values import Damage, DamageKind, VerifyReport
 from app.repository.verify import PointVerifier
-from app.repository.waiting import Courtesy
+from app.repository.waiting import WaitingWatch
 
-_DEFAULT_POLICY = SweepPolicy()
+_DEFAULT_POLICY = GarbageCollectionPolicy()
 _LET_IN_S = 2.0
 
 
@@ -51,7 +52,7 @@ class Maintenance:
         """Count what each point and each chain uses alone and together with others.
 
         Raises:
-            SweepUnsafe: an index page cannot be read.
+            GarbageCollectionUnsafe: an index page cannot be read.
             RepositoryBusy: garbage collection is under way.
             StandbyUnavailable: the standby is gone.
             TaskCancelled: cancelled.
@@ -60,69 +61,73 @@ class Maintenance:
             try:
                 return SpaceCounter(self._parts, cancel).run(self._parts.stored_points.list_all().points)
             except UnreadablePage as error:
-                raise SweepUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
+                raise GarbageCollectionUnsafe(
+                    what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error
+                ) from error
 
-    def plan_sweep(self, policy: SweepPolicy = _DEFAULT_POLICY, *, cancel: CancelToken) -> SweepPlan:
-        """Find out what a sweep would do now; changes nothing, and backups may go on meanwhile.
+    def plan_garbage_collection(
+        self, policy: GarbageCollectionPolicy = _DEFAULT_POLICY, *, cancel: CancelToken
+    ) -> GarbageCollectionPlan:
+        """Find out what garbage collection would do now; changes nothing, and backups may go on meanwhile.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read.
+            GarbageCollectionUnsafe: a point or an index page cannot be read.
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled.
         """
         with self._sharing():
-            return Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
+            return GarbageCollector(self._parts, self._trash, policy, self._clock.now(), cancel).plan()
 
-    def sweep(
+    def collect_garbage(
         self,
-        policy: SweepPolicy = _DEFAULT_POLICY,
+        policy: GarbageCollectionPolicy = _DEFAULT_POLICY,
         *,
         progress: Progress,
         cancel: CancelToken,
         bytes_per_s: int | None = None,
         time_limit_s: float | None = None,
         wait_s: float = 10.0,
-    ) -> SweepReport:
-        """Delete what no restore point needs, while nobody else uses the repository.
+    ) -> GarbageCollectionReport:
+        """Delete what no restore point needs, while no one else uses the repository.
 
-        It may be stopped at any moment; the next sweep goes on where it ended. A backup or restore that arrives
-        meanwhile is let in between two packs: the sweep ends there, unfinished. The progress is told what to
-        expect: the bytes that are copied.
+        It may be stopped at any moment; the next run goes on where it ended. A backup or restore that arrives
+        meanwhile is let in between two packs: garbage collection ends there, unfinished. The progress is set to
+        expect the bytes that are copied.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
-            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            GarbageCollectionUnsafe: a point or an index page cannot be read; nothing was deleted.
+            RepositoryBusy: another process backs up or restores and did not end within ``wait_s``.
             LeaseLost: another process took this one for dead; what was done stays done.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
         """
         with self.excluding(Purpose.COLLECTION.value, wait_s) as lease:
 
-            def swept() -> SweepReport:
+            def collected() -> GarbageCollectionReport:
                 remove_strays(self._parts)
                 adopt_abandoned(self._parts, self._leases, lease)
-                sweeper = Sweeper(self._parts, self._trash, policy, self._clock.now(), cancel)
-                return sweeper.execute(
+                collector = GarbageCollector(self._parts, self._trash, policy, self._clock.now(), cancel)
+                return collector.execute(
                     lease, progress=progress, bytes_per_s=bytes_per_s, time_limit_s=time_limit_s
                 )
 
-            report = self._leases.with_room(swept)
+            report = self._leases.with_free_space(collected)
         if not report.finished:
             self._let_in(cancel)
         return report
 
     def _let_in(self, cancel: CancelToken) -> None:
-        """Give those who wait the time to come in, before the caller sweeps again."""
+        """Give waiting processes time to take their leases, before the caller collects garbage again."""
         deadline = self._clock.monotonic() + _LET_IN_S
-        courtesy = Courtesy(self._parts.layout, cancel, self._parts.leftovers)
-        while courtesy.is_asked() and self._clock.monotonic() < deadline:
+        watch = WaitingWatch(self._parts.layout, cancel, self._parts.leftovers)
+        while watch.is_asked() and self._clock.monotonic() < deadline:
             self._clock.sleep(0.05)
 
     def verify_chain(self, chain: str, *, progress: Progress, cancel: CancelToken) -> dict[PointId, VerifyReport]:
         """Read all points of a chain and compare them with their digests; what they share is read once.
 
-        The progress is advanced by the capacity of the disks; whoever calls has told it what to expect.
+        The progress is advanced by the capacity of the disks; the caller has set what to expect.
 
         Raises:
             RepositoryBusy: garbage collection is under way.
@@ -147,7 +152,8 @@ class Maintenance:
     ) -> RepositoryReport:
         """Read every byte of the repository once and name what is damaged, and the points that are hit.
 
-        ``time_limit_s`` ends it early; the report tells where to go on. The progress is told what to expect.
+        ``time_limit_s`` ends it early; the report says where to go on. The progress is set to what
+        is expected.
 
         Raises:
             RepositoryBusy: garbage collection is under way.
@@ -160,21 +166,21 @@ class Maintenance:
                 listing.points, resume_after=resume_after, time_limit_s=time_limit_s
             )
         unreadable = tuple(
-            Damage(kind=DamageKind.FILE, what=f"points/{one.id}/point.json", detail=one.detail)
-            for one in listing.damaged
-            if not one.newer
+            Damage(kind=DamageKind.FILE, what=f"points/{point.id}/point.json", detail=point.detail)
+            for point in listing.damaged
+            if not point.newer
         )
-        newer = tuple(f"point {one.id}" for one in listing.damaged if one.newer)
+        newer = tuple(f"point {point.id}" for point in listing.damaged if point.newer)
         return replace(report, damage=unreadable + report.damage, newer=newer + report.newer)
 
     def repair(self, damaged_packs: Sequence[str], *, cancel: CancelToken, wait_s: float = 10.0) -> RepairReport:
         """Set the damaged packs that a report names aside, after their whole records were copied into new packs.
 
-        What is lost then is in no pack any more: ``Repository.lost_extents`` tells it, and a backup that reads
+        What is lost then is in no pack any more: ``Repository.lost_extents`` returns it, and a backup that reads
         those extents from the source heals it, for older points too where the source has not changed.
 
         Raises:
-            RepositoryBusy: somebody backs up or restores and did not end within ``wait_s``.
+            RepositoryBusy: another process backs up or restores and did not end within ``wait_s``.
             LeaseLost: another process took this one for dead; what was done stays done.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.

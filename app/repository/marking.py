@@ -57,7 +57,7 @@ class PrefixSet:
 
 
 def contained(values: Prefixes, ordered: Prefixes) -> NDArray[np.bool_]:
-    """Tell for each value whether it is in an ascending array."""
+    """Return for each value whether it is in an ascending array."""
     if not len(ordered):
         return np.zeros(len(values), dtype=np.bool_)
     at = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
@@ -65,7 +65,7 @@ def contained(values: Prefixes, ordered: Prefixes) -> NDArray[np.bool_]:
 
 
 class UnreadablePage(Exception):
-    """An index page cannot be read, so that nobody knows what it reaches."""
+    """An index page cannot be read, so that it is not known what it reaches."""
 
     def __init__(self, digest: bytes, detail: str) -> None:
         self.digest = digest
@@ -78,7 +78,7 @@ class UnreadablePage(Exception):
 
 
 class Marker:
-    """Walks the indexes of disks. Thread: one at a time."""
+    """Collects the digests that the indexes of disks reach. Thread: one at a time."""
 
     def __init__(self, parts: RepositoryParts, check: Callable[[], None]) -> None:
         """Prepare; ``check`` is called for each page and ends the walk by raising."""

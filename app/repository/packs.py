@@ -131,7 +131,7 @@ def _parse_trailer(data: bytes, size: int) -> tuple[int, int, bytes]:
 def scan_records(path: Path, is_whole: Callable[[bytes], bool]) -> Iterator[PackEntry]:
     """Yield the records of a pack without its header and footer, up to the first that is not whole.
 
-    ``is_whole`` gets each record's bytes and tells whether they are what was stored.
+    ``is_whole`` gets each record's bytes and returns whether they are what was stored.
 
     Raises:
         OSError: the file cannot be read.
@@ -209,7 +209,7 @@ def place_pack(source: Path, target: Path) -> None:
     """Move a finished pack to its place among the sealed ones, durably.
 
     Raises:
-        Displaced: a link lies in the place of its directory.
+        Displaced: a link is in the place of its directory.
         OSError: the system refused.
     """
     make_directory(target.parent)

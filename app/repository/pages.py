@@ -2,7 +2,7 @@
 
 Leaves (level 0) hold the digests of chunks, every level above the digests of the pages below it. A digest of
 zeros stands for a chunk of zeros or a page that would be empty: neither is stored. A page is cut behind its
-last digest that is not zeros, so that equal content has one form. Only pages that changed are written anew.
+last digest that is not zeros, so that equal content has one form. Only pages that changed are rewritten.
 """
 
 import threading
@@ -140,7 +140,7 @@ class _OpenLeaf:
 class PageTreeBuilder:
     """Makes the index of a disk from its parent's index and the chunks that changed. Thread: any.
 
-    Chunks are announced in ascending order and may be told in any order: a leaf is written as soon as all that
+    Chunks are announced in ascending order and may be set in any order: a leaf is written as soon as all that
     was announced of it is there, so that memory does not grow with the disk.
     """
 
@@ -155,7 +155,7 @@ class PageTreeBuilder:
         self._written: dict[int, bytes] = {}
 
     def announce(self, index: int) -> None:
-        """Tell that a chunk's digest will come; indexes never go down."""
+        """Announce that a chunk's digest will come; indexes never go down."""
         number = index // PAGE_ENTRIES
         finished: _OpenLeaf | None = None
         with self._lock:
@@ -176,7 +176,7 @@ class PageTreeBuilder:
         return self._open.pop(number) if not leaf.awaited else None
 
     def put(self, index: int, digest: bytes) -> None:
-        """Tell the digest of a chunk that was announced."""
+        """Set the digest of a chunk that was announced."""
         number, slot = divmod(index, PAGE_ENTRIES)
         with self._lock:
             leaf = self._open[number]

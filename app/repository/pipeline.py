@@ -26,7 +26,7 @@ from app.repository.store import RecordStore, record_scratch
 
 @dataclass(frozen=True, slots=True)
 class StoragePlan:
-    """How chunks become records in this repository."""
+    """How chunks become records in one repository."""
 
     chunk_bytes: int
     frame_bytes: int
@@ -50,7 +50,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class ParentDisk:
-    """The disk that bytes come from which are not read."""
+    """The disk of the parent point, from which unchanged bytes come."""
 
     tree: PageTree
     capacity_bytes: int
@@ -81,7 +81,7 @@ def plan_chunks(extents: Sequence[Extent], chunk_bytes: int) -> Iterator[tuple[i
 
 
 class DiskPipeline:
-    """One run over one disk. Use once."""
+    """Stores one disk in the repository. Use once."""
 
     def __init__(
         self,
@@ -128,8 +128,8 @@ class DiskPipeline:
                 except BaseException:
                     self._stop.set()
                     raise
-            for one in running:
-                one.result()
+            for future in running:
+                future.result()
         finally:
             close = getattr(source, "close", None)
             if close is not None:
@@ -229,7 +229,7 @@ class DiskPipeline:
         return digest, 0 if digest == ZERO_DIGEST else max(0, min(size, valid))
 
     def rewrite_tail(self) -> None:
-        """Store the last chunk anew with zeros behind the disk's end, where the parent's disk was larger."""
+        """Store the last chunk again with zeros behind the disk's end, where the parent's disk was larger."""
         index = self._capacity // self._plan.chunk_bytes
         job = _Job(index, bytearray(self._plan.chunk_bytes), (), is_whole=False)
         self._builder.announce(index)

@@ -17,10 +17,10 @@ from app.core.processmarks import boot_id, has_marks, start_ticks
 
 
 def process_mark(pid: int) -> str | None:
-    """Return what tells the process of a number from every other that ever has that number.
+    """Return what distinguishes the process of a number from every other that ever has that number.
 
     Returns:
-        None when that cannot be told, although the process is there.
+        None when that cannot be determined, although the process is there.
 
     Raises:
         ProcessLookupError: there is no such process, or it has ended.
@@ -38,7 +38,7 @@ def process_mark(pid: int) -> str | None:
 
 
 def is_same_process(pid: int, mark: str) -> bool | None:
-    """Tell whether the process that had a number and a mark still runs; None when that cannot be told."""
+    """Return whether the process that had a number and a mark still runs; None when that cannot be determined."""
     try:
         now = process_mark(pid)
     except ProcessLookupError:
@@ -47,7 +47,7 @@ def is_same_process(pid: int, mark: str) -> bool | None:
 
 
 def boot_mark() -> str:
-    """Return what tells this start of the system from every other; empty where the system has no such mark."""
+    """Return what distinguishes this start of the system from every other; empty where there is no such mark."""
     if sys.platform == "darwin":
         return _sysctl("kern.bootsessionuuid")
     return boot_id()

@@ -48,7 +48,7 @@ class PointReader:
         return self._parts.stored_points.file_content(self.point.id, name)
 
     def changed_extents(self, disk_key: int) -> tuple[list[Extent], str | None]:
-        """Return what the backup was told had changed on a disk, and since which change id.
+        """Return which changes of a disk the platform reported to the backup, and since which change id.
 
         Raises:
             KeyError: that was not kept.
@@ -84,10 +84,10 @@ class PointReader:
     ) -> None:
         """Copy a disk, or only some extents of it, to a writer; every chunk is compared with its digest.
 
-        With ``on_damage`` the copy goes on past chunks that are lost: it tells each, and leaves its bytes out.
+        With ``on_damage`` the copy goes on past chunks that are lost: it reports each, and leaves its bytes out.
 
         ``write_zeros`` also writes what is zero, for a target that is not blank. The progress is advanced by the
-        bytes of the extents, zeros too; whoever calls has told it what to expect.
+        bytes of the extents, zeros too; the caller has set what to expect.
 
         Raises:
             DataDamaged: a chunk cannot be read; everything before it was written.
@@ -103,7 +103,7 @@ class PointReader:
     def verify(self, *, progress: Progress, cancel: CancelToken) -> VerifyReport:
         """Read everything the point consists of and compare it with its digests.
 
-        The progress is advanced by the capacity of the disks; whoever calls has told it what to expect.
+        The progress is advanced by the capacity of the disks; the caller has set what to expect.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -112,7 +112,7 @@ class PointReader:
         return PointVerifier(self._parts, self.point, progress, cancel).run()
 
     def close(self) -> None:
-        """Let go of the repository; never raises."""
+        """Release the repository; never raises."""
         if not self._closed:
             self._closed = True
             self._on_close()

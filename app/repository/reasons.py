@@ -1,4 +1,4 @@
-"""What is damaged and why: what stands inside the errors of this package.
+"""What is damaged and why, as parameters of this package's errors.
 
 How exactly a file differs from what was written only helps who looks into the format: it is kept as details.
 """
@@ -51,11 +51,11 @@ class Purpose(Word):
 
 def purpose_of(text: str) -> Purpose | str:
     """Return what a lease says it is held for; text that this version does not know is returned as it is."""
-    return next((one for one in Purpose if one.value == text), text)
+    return next((purpose for purpose in Purpose if purpose.value == text), text)
 
 
 class NotAsWritten(ValueError):
-    """Something stored is not what was written; its text says how, for whoever knows the format."""
+    """Something stored is not what was written; its text says how, for readers who know the format."""
 
     kind: MessageKind = CONTENT_CHANGED
 

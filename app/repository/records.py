@@ -169,7 +169,7 @@ class RecordDecoder:
         )
 
     def is_whole(self, record: Buffer) -> bool:
-        """Tell whether a record is what was stored under the digest that it names."""
+        """Return whether a record is what was stored under the digest that it names."""
         try:
             self.decode(record)
         except RecordDamaged:

@@ -24,7 +24,7 @@ class NoRecoveryKey(ValueError):
     """What was typed is no recovery key."""
 
 
-class RecoveryKeySlip(NoRecoveryKey):
+class RecoveryKeyTypo(NoRecoveryKey):
     """What was typed has the form of a recovery key, but its check does not fit.
 
     Attributes:
@@ -43,7 +43,7 @@ def new_recovery_key() -> tuple[str, Seal]:
 
 
 def is_recovery_key(text: str) -> bool:
-    """Tell whether what was typed is a recovery key without a slip of the pen, wherever it belongs."""
+    """Return whether what was typed is a recovery key without a typing error, of whichever repository."""
     try:
         parse_recovery_key(text)
     except ValueError:
@@ -51,19 +51,19 @@ def is_recovery_key(text: str) -> bool:
     return True
 
 
-def slip_in(text: str) -> RecoveryKeySlip | None:
+def typo_in(text: str) -> RecoveryKeyTypo | None:
     """Return what is wrong with what looks like a recovery key; None when it is right, or no such key at all."""
     try:
         parse_recovery_key(text)
-    except RecoveryKeySlip as slip:
-        return slip
+    except RecoveryKeyTypo as typo:
+        return typo
     except NoRecoveryKey:
         return None
     return None
 
 
 def format_recovery_key(key: bytes) -> str:
-    """Write a recovery key for paper: groups of four, the last one tells a slip of the pen."""
+    """Write a recovery key for paper: groups of four, the last one reveals a typing error."""
     text = base64.b32encode(key).decode().rstrip("=")
     text += base64.b32encode(blake3(key).digest()).decode()[:_MARK_CHARS]
     return "-".join(text[at : at + _GROUP_CHARS] for at in range(0, len(text), _GROUP_CHARS))
@@ -77,7 +77,7 @@ def parse_recovery_key(text: str) -> bytes:
     they look like, which the check digits decide where there are two.
 
     Raises:
-        RecoveryKeySlip: it looks like a recovery key, but is incomplete or mistyped.
+        RecoveryKeyTypo: it looks like a recovery key, but is incomplete or mistyped.
         NoRecoveryKey: it is something else.
     """
     typed = significant(text)
@@ -87,7 +87,7 @@ def parse_recovery_key(text: str) -> bytes:
             return key
     slack = 2 * _GROUP_CHARS
     if abs(len(typed) - RECOVERY_KEY_CHARS) <= slack and is_plausible(typed):
-        raise RecoveryKeySlip(len(typed))
+        raise RecoveryKeyTypo(len(typed))
     raise NoRecoveryKey("not a recovery key")
 
 

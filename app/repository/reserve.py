@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from app.core.durable import replace, scratch_beside, unlink
+from app.core.durable import replace, scratch_path_for, unlink
 from app.repository.files import free_bytes, write_new
 from app.repository.layout import SCRATCH_SUFFIX, Layout
 
@@ -31,7 +31,7 @@ class SpaceReserve:
         self._path: Path = layout.base / RESERVE_NAME
 
     def keep(self) -> None:
-        """Make the reserve where it is missing and there is room; without anything to delete nobody needs it."""
+        """Make the reserve where it is missing and there is room; without anything to delete no one needs it."""
         with suppress(OSError):
             if not self._holds_something():
                 unlink(self._path, missing_ok=True)
@@ -39,7 +39,7 @@ class SpaceReserve:
             free = free_bytes(self._root)
             if self._path.exists() or (free is not None and free < _ROOM_BYTES):
                 return
-            scratch = scratch_beside(self._path, SCRATCH_SUFFIX)
+            scratch = scratch_path_for(self._path, SCRATCH_SUFFIX)
             try:
                 write_new(scratch, os.urandom(RESERVE_BYTES))  # random, so that no file system shrinks it
                 replace(scratch, self._path)

@@ -1,4 +1,4 @@
-"""Verification of everything: each byte of each file once, whoever uses it.
+"""Verification of everything: each byte of each file once, whichever point uses it.
 
 Packs are read in the order of their ids, so that a verification can stop after any pack and go on there another
 day. Chunks that many points share are read once.
@@ -24,12 +24,13 @@ from app.repository.healing import forget_lost
 from app.repository.keys import key_file_damage
 from app.repository.layout import LEASE_SUFFIX, SETTINGS_NAME
 from app.repository.leases import is_readable_lease
+from app.repository.packlists import linked_shards, list_packs
 from app.repository.packs import PACK_HEADER_BYTES, PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import worker_count
 from app.repository.reasons import CONTENT_CHANGED, LINK_IN_PLACE, MISSING, PACK, PACK_CHANGED, RECORD_CHANGED
 from app.repository.records import RecordDamaged, RecordDecoder
-from app.repository.store import LONGEST_RECORD_BYTES, linked_shards, list_packs
+from app.repository.store import LONGEST_RECORD_BYTES
 from app.repository.values import Damage, DamageKind
 from app.repository.verify import PointVerifier
 
@@ -61,7 +62,7 @@ class RepositoryReport:
 
     @property
     def whole(self) -> bool:
-        """Tell whether nothing is damaged."""
+        """Return whether nothing is damaged."""
         return not self.damage and not self.points
 
 
@@ -75,7 +76,7 @@ class _PackResult:
 
 
 class Scrubber:
-    """Verifies everything. Use once. Thread: one; it has workers of its own while it runs."""
+    """Verifies a whole repository. Use once. Thread: one; it has workers of its own while it runs."""
 
     def __init__(self, parts: RepositoryParts, progress: Progress, cancel: CancelToken) -> None:
         self._parts = parts
@@ -85,7 +86,7 @@ class Scrubber:
     def run(
         self, points: Sequence[RestorePoint], *, resume_after: str | None, time_limit_s: float | None
     ) -> RepositoryReport:
-        """Verify.
+        """Verify everything.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -158,7 +159,7 @@ class Scrubber:
         scratch = memoryview(bytearray(min(longest, LONGEST_RECORD_BYTES)))
         path = self._parts.layout.pack(result.pack_id)
         with os.fdopen(open_regular(path), "rb", buffering=0) as file:
-            for entry in sorted(entries, key=lambda one: one.offset):
+            for entry in sorted(entries, key=lambda entry: entry.offset):
                 self._cancel.check()
                 file.seek(entry.offset)
                 done = file.readinto(scratch[: entry.length_bytes])
@@ -173,7 +174,7 @@ class Scrubber:
                     result.problems.append(PACK_CHANGED.fill(details=f"unknown bytes at {end}"))
                 end = entry.offset + entry.length_bytes
                 self._progress.advance(done_bytes=entry.length_bytes, read_bytes=entry.length_bytes)
-        self._progress.advance(done_bytes=max(0, result.size_bytes - sum(one.length_bytes for one in entries)))
+        self._progress.advance(done_bytes=max(0, result.size_bytes - sum(entry.length_bytes for entry in entries)))
 
     def _file_damage(self) -> list[Damage]:
         """Check the small files that are not in packs and not in points."""
@@ -187,7 +188,7 @@ class Scrubber:
             found += key_file_damage(layout.keys, is_encrypted=self._parts.keys is not None)
         try:
             read_repository_file(layout.root)
-        except RepositoryTooNew:  # whole, as far as this program can tell
+        except RepositoryTooNew:  # whole, as far as this program can see
             pass
         except (RepositoryDamaged, RepositoryMissing) as error:
             found.append((SETTINGS_NAME, error.said()))

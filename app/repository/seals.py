@@ -1,7 +1,7 @@
-"""Seals: what wraps the master keys of repositories, kept so that nobody has to type a passphrase again.
+"""Seals: what wraps the master keys of repositories, kept so that no one has to type a passphrase again.
 
 A seal is the outcome of the slow derivation from a passphrase, or of the quick one from a recovery key, with the
-salt that went into it. Whoever keeps it can open the repositories that were sealed with it, and can seal new ones
+salt that went into it. Who keeps it can open the repositories that were sealed with it, and can seal new ones
 so that the same passphrase or recovery key opens those too. The passphrase cannot be computed from it.
 """
 
@@ -34,7 +34,7 @@ class Scrypt(msgspec.Struct, frozen=True):
     p: int = 1
 
     def is_bearable(self) -> bool:
-        """Tell whether a hostile file does not ask for more than 1 GiB or minutes."""
+        """Return whether a hostile file does not ask for more than 1 GiB or minutes."""
         return 1024 <= self.n <= 1 << 20 and not self.n & (self.n - 1) and 1 <= self.r <= 8 and 1 <= self.p <= 4
 
 
@@ -92,15 +92,15 @@ class Seals:
         return (*(() if self.passphrase is None else (self.passphrase,)), *self.recovery)
 
     def with_seal(self, seal: Seal) -> Self:
-        """Return these seals with another one: in place of the passphrase's, or beside those of recovery keys."""
+        """Return these seals with another one: in place of the passphrase's, or next to those of recovery keys."""
         if seal.kind == PASSPHRASE:
             return replace(self, passphrase=seal)
-        others = [one for one in self.recovery if one.salt != seal.salt]
+        others = [other for other in self.recovery if other.salt != seal.salt]
         return replace(self, recovery=(*others, seal)[-MOST_RECOVERY_SEALS:])
 
     def encode(self) -> str:
         """Return the seals as a secret store keeps them."""
-        return msgspec.json.encode([_SealFile.of(one) for one in self.all]).decode()
+        return msgspec.json.encode([_SealFile.of(seal) for seal in self.all]).decode()
 
     @classmethod
     def decode(cls, text: str) -> Self:
@@ -109,9 +109,9 @@ class Seals:
         Raises:
             ValueError: it is something else.
         """
-        seals = [one.seal() for one in msgspec.json.decode(text, type=list[_SealFile])]
-        passphrase = next((one for one in seals if one.kind == PASSPHRASE), None)
-        return cls(passphrase, tuple(one for one in seals if one.kind == RECOVERY))
+        seals = [file.seal() for file in msgspec.json.decode(text, type=list[_SealFile])]
+        passphrase = next((seal for seal in seals if seal.kind == PASSPHRASE), None)
+        return cls(passphrase, tuple(seal for seal in seals if seal.kind == RECOVERY))
 
 
 class _SealFile(msgspec.Struct, frozen=True, array_like=True):

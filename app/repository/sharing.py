@@ -18,7 +18,7 @@ _WINDOWS_NOT_WRITABLE = frozenset({5, 19})
 
 
 def is_not_writable(error: OperationalError) -> bool:
-    """Tell whether an error says only that the standby cannot be written: it may still be read."""
+    """Return whether an error says only that the standby cannot be written: it may still be read."""
     if isinstance(error, StandbyFull):
         return True
     cause = error.__cause__
@@ -30,9 +30,9 @@ def is_not_writable(error: OperationalError) -> bool:
 class SharedLease:
     """One shared lease for all that a process does in a repository at the same time. Thread: any.
 
-    A lease that was taken over, because the machine slept or the share was away, is replaced: by whoever enters
-    next, and for the readers that are still there as soon as the loss is noticed. Writers keep the lease that they
-    began with; theirs is lost, and they notice it before they commit.
+    A lease that was taken over, because the machine slept or the share was away, is replaced: by the next
+    caller, and for the readers that are still there as soon as the loss is noticed. Writers keep the lease
+    that they began with; theirs is lost, and they notice it before they commit.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SharedLease:
 
         Args:
             acquire: takes a lease, and waits a while for those that exclude it.
-            on_release: is called with a lease that nobody uses any more, before it is given back.
+            on_release: is called with a lease that no one uses any more, before it is given back.
             acquire_at_once: takes a lease without waiting.
         """
         self._acquire = acquire
@@ -107,7 +107,7 @@ class SharedLease:
 
     def _renew(self, lost: Lease) -> None:
         """Take a new lease for those who are still there; called on the thread of the lost one, and again."""
-        if not self._lock.acquire(timeout=0):  # somebody enters or leaves: that is looked after there
+        if not self._lock.acquire(timeout=0):  # someone enters or leaves: that is looked after there
             return
         try:
             if self._lease is lost and self._users:

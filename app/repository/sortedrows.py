@@ -1,4 +1,4 @@
-"""The rows of a locator that is made anew, sorted on the way: a tree grows best from left to right."""
+"""The rows of a locator that is rebuilt, sorted on the way: a tree grows best from left to right."""
 
 import os
 import struct
@@ -21,10 +21,10 @@ _APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
 class SortedRows:
-    """Sorts more rows than should lie in memory, through a file per first byte of the digest."""
+    """Sorts more rows than memory should hold, through a file per first byte of the digest."""
 
     def __init__(self, directory: Path) -> None:
-        """Begin in a folder in which nobody else sorts now; what a killed process left there goes first.
+        """Begin in a folder in which no one else sorts now; what a killed process left there goes first.
 
         Raises:
             OSError: the local disk refuses.

@@ -12,8 +12,8 @@ from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository.files import storage_errors
 from app.repository.marking import Marker, Prefixes, all_entries, entry_prefixes
+from app.repository.packlists import list_packs
 from app.repository.parts import RepositoryParts
-from app.repository.store import list_packs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class SpaceUse:
     """Stored bytes of a point or of a chain of points."""
 
     unique_bytes: int
-    """What nothing else uses: given back when it is deleted and swept."""
+    """What nothing else uses: given back when it is deleted and garbage is collected."""
     shared_bytes: int
     """What others use too."""
 
@@ -39,7 +39,7 @@ class SpaceReport:
 
 
 class SpaceCounter:
-    """Counts. Use once. Thread: one."""
+    """Counts the space that points use. Use once. Thread: one."""
 
     def __init__(self, parts: RepositoryParts, cancel: CancelToken) -> None:
         self._parts = parts

@@ -35,7 +35,7 @@ def adopt_abandoned(parts: RepositoryParts, leases: Leases, lease: Lease) -> int
         adopted = own / f"adopted-{path.name}"
         try:
             rename(path, adopted)
-        except FileNotFoundError:  # somebody else was quicker
+        except FileNotFoundError:  # someone else was quicker
             continue
         except OSError as error:
             parts.leftovers.note(path, error)
@@ -96,8 +96,8 @@ def _rescue(parts: RepositoryParts, pack: Path) -> bool:
 def remove_strays(parts: RepositoryParts) -> None:
     """Remove files that dead processes began and never finished, and chains without points.
 
-    The caller holds the exclusive lease: then nobody changes keys, points or trash. Somebody may be about to take
-    a lease or may be waiting; both make their files anew.
+    The caller holds the exclusive lease: then no one changes keys, points or trash. Someone may be about to take
+    a lease or may be waiting; both recreate their files.
 
     Raises:
         StandbyUnavailable: the standby refuses.

@@ -1,10 +1,8 @@
-"""Reads records out of sealed packs, wherever the locator says they lie. Thread: any."""
+"""Reads records out of sealed packs, from where the locator says they are. Thread: any."""
 
-import os
 import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,11 +11,12 @@ from app.core.durable import rename, sync_directory
 from app.domain.extents import Extent
 from app.domain.messages import Message
 from app.repository.errors import WrittenByNewer
-from app.repository.files import storage_error, storage_errors, subdirectories
-from app.repository.layout import PACK_SUFFIX, Layout, is_pack_id
+from app.repository.files import storage_error, storage_errors
+from app.repository.layout import Layout
 from app.repository.leftovers import Leftovers
 from app.repository.locator import Locator, Place
 from app.repository.packfiles import PackFiles
+from app.repository.packlists import list_packs
 from app.repository.packs import PackDamaged, PackEntry, PackTooNew, read_footer, scan_records
 from app.repository.reasons import NO_PACK, PACK, RECORD_LOST
 from app.repository.records import (
@@ -39,7 +38,7 @@ _Result = TypeVar("_Result")
 
 
 class RecordLost(Exception):
-    """A chunk or page cannot be read; whoever asked knows what it was for."""
+    """A chunk or page cannot be read; the caller knows what it was for."""
 
     def __init__(self, digest: bytes, pack_id: str | None, detail: str) -> None:
         self.digest = digest
@@ -82,7 +81,7 @@ class RecordStore:
         self._packs.close()
 
     def holds(self, digest: bytes) -> bool:
-        """Tell whether a sealed pack of this root holds a record.
+        """Return whether a sealed pack of this root holds a record.
 
         The locator alone is not believed: the pack must be a file here, as large as it was when it was taken in.
 
@@ -130,7 +129,7 @@ class RecordStore:
         self._may_synchronize = True
 
     def entries(self, pack_id: str) -> Sequence[PackEntry] | None:
-        """Return what a pack holds, None when that cannot be told; a damaged pack is noted.
+        """Return what a pack holds, None when that cannot be determined; a damaged pack is noted.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -169,7 +168,7 @@ class RecordStore:
         return [entry for entry, is_whole in zip(entries, verdicts, strict=True) if is_whole]
 
     def check_standby(self) -> None:
-        """Tell one unreadable file from a standby that is gone.
+        """Distinguish one unreadable file from a standby that is gone.
 
         Raises:
             StandbyUnavailable: it is gone.
@@ -189,7 +188,7 @@ class RecordStore:
             raise WrittenByNewer(what=PACK.fill(pack=min(self.newer_packs)))
 
     def place(self, digest: bytes) -> Place:
-        """Return where a record lies.
+        """Return where a record is stored.
 
         Raises:
             RecordLost: no pack holds it.
@@ -311,7 +310,7 @@ class RecordStore:
             raise RecordLost(digest, place.pack_id, str(error)) from error
 
     def _twice(self, read: Callable[[], _Result]) -> _Result:
-        """Read; when that fails, catch up with a sweep on another machine, which may have moved records.
+        """Read; when that fails, catch up with garbage collection elsewhere, which may have moved records.
 
         That is done once per point opened.
         """
@@ -357,7 +356,7 @@ class RecordStore:
         return self.read(entry.digest, place, 0, entry.length_bytes)
 
     def drop_pack(self, pack_id: str, leftovers: Leftovers) -> bool:
-        """Delete a pack that nothing needs; tell whether it is gone. The caller holds the exclusive lease.
+        """Delete a pack that nothing needs; return whether it is gone. The caller holds the exclusive lease.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -374,7 +373,7 @@ class RecordStore:
         return True
 
     def set_aside(self, pack_id: str, leftovers: Leftovers) -> bool:
-        """Move a damaged pack out of the way, for whoever wants to look at it; tell whether that was possible.
+        """Move a damaged pack into ``damaged/``, where it can be examined; return whether that was possible.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -439,33 +438,3 @@ class FrameReader:
             return decoder.frame(self.header, self.table, index, stored)
         except RecordDamaged as error:
             raise RecordLost(self.header.digest, self.place.pack_id, str(error)) from error
-
-
-def list_packs(layout: Layout) -> dict[str, int]:
-    """Return the ids of all sealed packs with the sizes of their files in bytes, without following links.
-
-    What is no file, in the place of one, counts as a pack of no bytes.
-
-    Raises:
-        Displaced: a link lies in the place of their directory.
-        OSError: the standby cannot be read.
-    """
-    found: dict[str, int] = {}
-    for shard in subdirectories(layout.packs)[0]:
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(layout.packs / shard) as files:
-            for file in files:
-                pack_id = file.name.removesuffix(PACK_SUFFIX)
-                if file.name.endswith(PACK_SUFFIX) and is_pack_id(pack_id) and pack_id[:2] == shard:
-                    is_file = file.is_file(follow_symlinks=False)
-                    found[pack_id] = file.stat(follow_symlinks=False).st_size if is_file else 0
-    return found
-
-
-def linked_shards(layout: Layout) -> list[str]:
-    """Return the names of links among the directories of packs; the packs behind them count as lost.
-
-    Raises:
-        Displaced: a link lies in the place of all of them.
-        OSError: the standby cannot be read.
-    """
-    return subdirectories(layout.packs)[1]

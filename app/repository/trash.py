@@ -19,7 +19,8 @@ from app.repository.files import (
 )
 from app.repository.layout import Layout, is_readable_name, is_stamp, split_point_id
 from app.repository.leftovers import Leftovers
-from app.repository.points import StoredPoints, restore_point
+from app.repository.pointfile import restore_point
+from app.repository.points import StoredPoints
 
 _ENTRY = re.compile(r"(?P<stamp>[0-9_-]+)\.(?P<seconds>\d{1,12})")
 
@@ -72,7 +73,7 @@ class Trash:
             StandbyUnavailable: the standby cannot be read.
         """
         found = [self._describe(path, point, deleted) for path, point, deleted in self._directories()]
-        return tuple(sorted(found, key=lambda one: (one.deleted_at, one.id), reverse=True))
+        return tuple(sorted(found, key=lambda entry: (entry.deleted_at, entry.id), reverse=True))
 
     def take_back(self, point: PointId) -> None:
         """Move a deleted point back to the committed ones; of several deletions the last one counts.
@@ -95,7 +96,7 @@ class Trash:
             with suppress(OSError):
                 remove_directory(source.parent)
 
-    def date_anew(self, now: datetime) -> None:
+    def restart_grace(self, now: datetime) -> None:
         """Let the grace time of points begin now that were deleted in the future, by a clock that was wrong.
 
         The caller holds the exclusive lease.
@@ -105,12 +106,12 @@ class Trash:
         """
         for path, _, deleted in self._directories():
             if is_in_future(deleted, now):
-                with suppress(OSError):  # it is tried again by the next sweep
+                with suppress(OSError):  # the next garbage collection tries again
                     rename(path, _free_place(path.parent, path.name.partition(".")[0], now))
                     sync_directory(path.parent)
 
     def purge(self, point: PointId, deleted_at: datetime, scratch: Path, leftovers: Leftovers) -> bool:
-        """Delete a point for good; tell whether it is gone. It leaves the trash at once, into ``scratch``.
+        """Delete a point for good; return whether it is gone. It leaves the trash at once, into ``scratch``.
 
         Raises:
             StandbyUnavailable: the standby is gone.
@@ -160,7 +161,7 @@ class Trash:
 
 
 def _inside(chain: Path) -> list[Path]:
-    """Return what is in a chain's directory; one that somebody else emptied and removed meanwhile is empty."""
+    """Return what is in a chain's directory; one that someone else emptied and removed meanwhile is empty."""
     with suppress(FileNotFoundError):
         return list(chain.iterdir())
     return []

@@ -1,4 +1,4 @@
-"""Values that go through the repository's front door."""
+"""Values that the repository takes and returns."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -76,7 +76,7 @@ class DiskDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedPoint:
-    """A point's directory that holds no readable description. It is shown and never deleted by itself."""
+    """A point's directory that holds no readable description. It is shown and never deleted automatically."""
 
     id: PointId
     chain: str
@@ -128,13 +128,13 @@ class VerifyReport:
 
     @property
     def whole(self) -> bool:
-        """Tell whether nothing is damaged."""
+        """Return whether nothing is damaged."""
         return not self.damage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryFacts:
-    """What a repository tells of itself to whoever has no key."""
+    """What a repository says of itself without a key."""
 
     id: str
     is_encrypted: bool

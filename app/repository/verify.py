@@ -21,7 +21,7 @@ _BATCH_CHUNKS = 32
 
 
 class PointVerifier:
-    """One verification of one point. Use once."""
+    """Verifies one restore point. Use once."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class PointVerifier:
         self._bytes = 0
 
     def run(self) -> VerifyReport:
-        """Verify.
+        """Verify the point.
 
         Raises:
             StandbyUnavailable: the standby is gone.

@@ -1,8 +1,8 @@
-"""Who waits for garbage collection to end: it sees that, and ends early.
+"""Lets garbage collection end early when another process waits for it.
 
-Whoever cannot have a shared lease puts a file ``<32 digits>.waiting`` into ``locks/`` and writes it anew at every
-try. A sweep removes all such files when it begins, so that one it meets later is of somebody alive; then it stops
-at the next safe step. The files only ask: that nobody is disturbed is the leases' business.
+A process that cannot have a shared lease puts a file ``<32 digits>.waiting`` into ``locks/`` and rewrites it at
+every try. Garbage collection removes all such files when it begins, so that one it meets later is of a living
+process; then it stops at the next safe step. The files only ask; exclusion is up to the leases.
 """
 
 import os
@@ -23,14 +23,14 @@ _LOOK_EVERY_S = 0.25
 
 
 class WaitingMark:
-    """Tells a sweep that somebody waits, until the block is left. Never raises. Thread: one."""
+    """Shows garbage collection that this process waits, until the block is left. Never raises. Thread: one."""
 
     def __init__(self, layout: Layout) -> None:
         self._path = layout.locks / f"{uuid.uuid4().hex}{WAITING_SUFFIX}"
         self._tries = 0
 
     def show(self) -> None:
-        """Ask, or ask again; a standby that refuses is told by the lease itself."""
+        """Ask, or ask again; a refusal of the standby is reported by the lease itself."""
         self._tries += 1
         with suppress(OSError):
             content = b"%012d\n" % self._tries
@@ -51,12 +51,12 @@ class WaitingMark:
                 unlink(self._path)
 
 
-class WayGiven(Exception):
-    """Somebody waits; the sweep ends here."""
+class YieldedToWaiting(Exception):
+    """Another process waits; garbage collection ends here."""
 
 
-class Courtesy:
-    """Looks out for those who wait, for one sweep that has removed the marks of before. Thread: one."""
+class WaitingWatch:
+    """Looks for processes that wait, during one garbage collection, which removed earlier marks. Thread: one."""
 
     def __init__(self, layout: Layout, cancel: CancelToken, ignored: Container[Path] = ()) -> None:
         """``ignored`` are marks of dead processes that cannot be deleted."""
@@ -69,17 +69,17 @@ class Courtesy:
         """Go on, or stop here; looks at the standby a few times a second at most.
 
         Raises:
-            WayGiven: somebody waits.
+            YieldedToWaiting: another process waits.
             TaskCancelled: cancelled.
         """
         self._cancel.check()
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_EVERY_S
             if self.is_asked():
-                raise WayGiven
+                raise YieldedToWaiting
 
     def is_asked(self) -> bool:
-        """Tell whether somebody waits; False when that cannot be told."""
+        """Return whether another process waits; False when that cannot be determined."""
         with suppress(OSError):
             return any(
                 path.suffix == WAITING_SUFFIX and path not in self._ignored for path in self._locks.iterdir()

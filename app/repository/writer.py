@@ -28,7 +28,8 @@ from app.repository.leases import Lease
 from app.repository.pages import PageDamaged, PageTreeBuilder, chunk_count
 from app.repository.parts import RepositoryParts
 from app.repository.pipeline import DiskPipeline, ParentDisk, worker_count
-from app.repository.points import StoredFile, describe, encode_changes, file_place
+from app.repository.pointfile import StoredFile, describe, encode_changes
+from app.repository.points import file_place
 from app.repository.reasons import INDEX, NO_SUCH_DISK, PARENT_OF
 from app.repository.records import RecordKind
 from app.repository.store import RecordLost
@@ -71,12 +72,12 @@ class PointWriter:
         self._appender = parts.appender(self._staging)
 
     def add_file(self, name: str, data: bytes) -> None:
-        """Keep a configuration file beside the disks.
+        """Keep a configuration file next to the disks.
 
         Raises:
             ValueError: the name is not safe on every system, or is taken.
         """
-        if not is_safe_name(name) or folded(name) in {folded(one) for one in self._files}:
+        if not is_safe_name(name) or folded(name) in {folded(file) for file in self._files}:
             raise ValueError(f"cannot keep a file under this name: {name!r}")
         self._files[name] = bytes(data)
 
@@ -96,8 +97,8 @@ class PointWriter:
     ) -> PointDisk:
         """Store a disk: the extents from the reader, every other byte from the parent's disk, or zero without one.
 
-        ``parent`` is a point and a disk key in it. The progress is advanced by the bytes of the extents; whoever
-        calls has told it what to expect.
+        ``parent`` is a point and a disk key in it. The progress is advanced by the bytes of the extents; the
+        caller has set what to expect.
 
         Raises:
             StandbyFull, StandbyUnavailable: the standby refuses.
@@ -112,7 +113,7 @@ class PointWriter:
         before = self._appender.stored_bytes
         wanted = clip(normalize(extents), draft.capacity_bytes)
         try:
-            with self._lease_lost_told():
+            with self._lease_loss_reported():
                 root = self._store_disk(draft, reader, wanted, old, progress, cancel)
         except (RecordLost, PageDamaged) as error:
             where = error.where if isinstance(error, RecordLost) else INDEX
@@ -195,17 +196,17 @@ class PointWriter:
             LeaseLost: another process took this one for dead; nothing is visible.
             PointExists: there is such a point already.
         """
-        with self._lease_lost_told():
+        with self._lease_loss_reported():
             self._lease.check()
             self._appender.flush()
             return self._committed()
 
     @contextmanager
-    def _lease_lost_told(self) -> Iterator[None]:
+    def _lease_loss_reported(self) -> Iterator[None]:
         """Say that the lease was lost, where that is why a file is not there any more.
 
         Raises:
-            LeaseLost: whoever took the lease over has taken away what was written, too.
+            LeaseLost: the process that took the lease over has taken away what was written, too.
         """
         try:
             yield
@@ -283,7 +284,7 @@ class PointWriter:
         return data if self._parts.keys is None else self._parts.keys.seal_file(data, place)
 
     def _move_into_place(self, source: Path, target: Path) -> bool:
-        """Rename without ever replacing; False when somebody was quicker."""
+        """Rename without ever replacing; False when someone was quicker."""
         try:
             move_into(source, target)
         except OSError:

@@ -4,7 +4,7 @@ from app.core.secrets import SecretStoreUnavailable
 
 
 class PassphraseMissing(SecretStoreUnavailable):
-    """The encrypted file was chosen but nobody gave its passphrase."""
+    """The encrypted file was chosen but no one gave its passphrase."""
 
     code = "secrets.passphrase_missing"
     message_template = "The encrypted password file {path} needs a passphrase, and none was given."

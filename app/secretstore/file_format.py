@@ -49,7 +49,7 @@ class WrongPassphrase(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What guessing a passphrase costs: scrypt's parameters. 64 MiB and a fifth of a second by default."""
+    """The cost of guessing a passphrase: scrypt's parameters. 64 MiB and a fifth of a second by default."""
 
     n: int = 1 << 16
     r: int = 8
@@ -57,7 +57,7 @@ class Cost:
 
     @property
     def is_sane(self) -> bool:
-        """Tell whether a file may ask this of us; a forged one could ask for all memory."""
+        """Return whether a file may ask this of us; a forged one could ask for all memory."""
         power = self.n >= 2 and self.n & (self.n - 1) == 0
         return power and 1 <= self.r <= 64 and 1 <= self.p <= 64 and 128 * self.n * self.r <= _MOST_MEMORY_BYTES
 
@@ -93,7 +93,7 @@ class Keys:
         return cls(passphrase, Header(cost, os.urandom(_SALT_BYTES)))
 
     def check_value(self) -> bytes:
-        """Return what tells the right passphrase."""
+        """Return the value that reveals a wrong passphrase."""
         return hmac.new(self._check_key, self.header.encoded(), hashlib.sha256).digest()
 
     def seal(self, secrets: dict[str, str]) -> bytes:
@@ -125,7 +125,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A file as it was read, still closed."""
+    """A file as it was read, not yet decrypted."""
 
     header: Header
     nonce: bytes

@@ -11,13 +11,13 @@ from app.core.filelocks import close_locked, try_lock
 from app.core.privatefiles import make_private_folders, open_private
 
 PATIENCE_S = 15.0
-"""How long another writer is waited for; it holds the lock for as long as one small file takes."""
+"""How long another writer is waited for; it holds the lock as long as one small file takes."""
 _LOOK_S = 0.05
 
 
 @contextmanager
 def locked(path: Path, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Hold the lock of a file, ``<file>.lock`` beside it, which stays; the system frees it when a process dies.
+    """Hold the lock of a file, ``<file>.lock`` next to it, which stays; the system frees it when a process dies.
 
     Raises:
         TimeoutError: another program holds it all the time.

@@ -23,7 +23,7 @@ from app.secretstore.reasons import FILE_CHANGED, FILE_REFUSED, THREAD_HOLDS
 _LONGEST_FILE_BYTES = 16 << 20
 
 AskPassphrase = Callable[[], str | None]
-"""Returns the passphrase, or None when nobody can give it."""
+"""Returns the passphrase, or None when no one can give it."""
 
 
 class EncryptedFileSecretStore:
@@ -87,7 +87,7 @@ class EncryptedFileSecretStore:
         self._change(lambda secrets: secrets.pop(name, None))
 
     def change_passphrase(self, new: str) -> None:
-        """Encrypt everything anew under another passphrase.
+        """Encrypt everything again under another passphrase.
 
         Raises:
             SecretStoreUnavailable: as its subclasses say; the old passphrase still holds.

@@ -225,7 +225,7 @@ def _drop(backend: KeyringBackend, service: str, name: str) -> None:
         return
     try:
         backend.delete_password(service, name)
-    except PasswordDeleteError:  # somebody else was quicker, or the keyring refused
+    except PasswordDeleteError:  # someone else was quicker, or the keyring refused
         if backend.get_password(service, name) is not None:
             raise
 

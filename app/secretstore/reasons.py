@@ -1,4 +1,4 @@
-"""Why passwords cannot be kept: what stands inside the errors of this package."""
+"""Reasons why passwords cannot be kept, as parameters of this package's errors."""
 
 from typing import Final
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from app.core.durable import scratch_beside
+from app.core.durable import scratch_path_for
 from app.core.privatefiles import create_private
 from app.domain.extents import Extent
 from app.simulator.client_sessions import COOKIE_NAME
@@ -268,7 +268,7 @@ class FolderHandler:
 
 def _receive(request: BaseHTTPRequestHandler, file: Path, length_bytes: int) -> None:
     """Write the body into a file that takes its place once it is complete."""
-    partial = scratch_beside(file, ".part")
+    partial = scratch_path_for(file, ".part")
     opened = create_private(partial)
     try:
         with opened as target:

@@ -1,6 +1,6 @@
 """Reading and writing the disks of a virtual platform: native NFC, and HTTPS datastore access.
 
-Front door: :class:`app.transport.factory.NativeTransports` fulfils ``app.core.access.DiskTransports``;
+Entry: :class:`app.transport.factory.NativeTransports` fulfils ``app.core.access.DiskTransports``;
 :class:`app.transport.options.TransportOptions` tunes it. ``negotiation`` tries the preferred modes in order and
 writes to the task's log why each one before the taken one was not. What comes out are ``DiskReader`` and
 ``DiskWriter`` of ``app.core.disks``.

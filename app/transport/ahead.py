@@ -72,7 +72,7 @@ class ReadAhead:
         """What was handed out by :meth:`next_within` and not yet yielded, in order."""
 
     def next_within(self, open_bytes: int) -> Pull | None:
-        """Return the next request if it may go out beside ``open_bytes`` that are still awaited.
+        """Return the next request if it may go out in addition to ``open_bytes`` that are still awaited.
 
         Raises:
             ValueError: the request reaches beyond the disk.

@@ -1,4 +1,4 @@
-"""Who tries what over which mode, and how often it is tried again."""
+"""Attempts to open a disk over a mode, and how often they are repeated."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -34,7 +34,7 @@ class Attempt:
 
 
 class Recovery:
-    """Counts failures in a row and says when it is enough.
+    """Counts failures in a row and decides when to give up.
 
     Thread: one at a time.
     """

@@ -1,4 +1,4 @@
-"""Certificates that are trusted because they are expected, not because somebody signed them."""
+"""Certificates that are trusted because they are expected, not because someone signed them."""
 
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ def thumbprint_of(certificate: bytes, algorithm: str) -> str:
 
 
 def algorithm_of(thumbprint: str) -> str | None:
-    """Tell by its length how a thumbprint was made: ``sha1``, ``sha256``, or None for neither."""
+    """Return, by its length, how a thumbprint was made: ``sha1``, ``sha256``, or None for neither."""
     text = plain_hex(thumbprint)
     if any(character not in "0123456789abcdef" for character in text):
         return None
@@ -29,7 +29,7 @@ def algorithm_of(thumbprint: str) -> str | None:
 
 
 def matches(certificate: bytes, thumbprint: str) -> bool:
-    """Tell whether a DER certificate has this SHA-1 or SHA-256 thumbprint."""
+    """Return whether a DER certificate has this SHA-1 or SHA-256 thumbprint."""
     algorithm = algorithm_of(thumbprint)
     if algorithm is None:
         return False

@@ -27,7 +27,7 @@ _MOST_RENEWALS = 2
 
 
 class DatastoreFile:
-    """Knows where a file is and keeps the connections to it.
+    """Fetches ranges of a datastore file over a pool of connections.
 
     Thread: one at a time.
     """

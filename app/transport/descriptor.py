@@ -17,7 +17,7 @@ LONGEST_BYTES = 64 * 1024
 
 
 class NotFlat(Exception):
-    """The disk's bytes do not lie in one plain file."""
+    """The disk's bytes are not in one plain file."""
 
     def __init__(self, reason: Sayable) -> None:
         self._reason = reason.said()
@@ -58,7 +58,7 @@ class FlatExtent:
 
 
 def looks_like_delta(path: str) -> bool:
-    """Tell by the name whether a path is that of a snapshot's delta."""
+    """Return, by the name, whether a path is that of a snapshot's delta."""
     return re.search(r"-[0-9]{6}\.vmdk$", path) is not None
 
 
@@ -82,5 +82,5 @@ def flat_name(path: str) -> str:
 
 
 def is_descriptor(text: str) -> bool:
-    """Tell whether a file that was fetched is a disk's descriptor at all."""
+    """Return whether a file that was fetched is a disk's descriptor at all."""
     return text.lstrip().startswith("# Disk DescriptorFile")

@@ -1,8 +1,8 @@
-"""What can go wrong with a transport: failures of a link, which reconnecting may mend, and operator errors.
+"""What can go wrong with a transport: failures of a link, which reconnecting may fix, and operator errors.
 
 :class:`LinkFailure` and its children never leave this package: a reader or a writer answers them with a new
 connection, and when that does not help either, with :class:`~app.domain.errors.DiskAccessFailed`. Every error
-below that is a ``DiskAccessFailed`` says what a new connection alone cannot mend.
+below that is a ``DiskAccessFailed`` says what a new connection alone cannot fix.
 """
 
 from app.domain.errors import DiskAccessFailed, NoTransportAvailable
@@ -40,7 +40,7 @@ class LinkClosed(LinkFailure):
 
 
 class TlsFailed(LinkClosed):
-    """The TLS handshake failed: the host is not what it should be, or somebody stands between."""
+    """The TLS handshake failed: the host is not what it should be, or an attacker is in between."""
 
     kind = TLS_FAILED
 
@@ -63,7 +63,7 @@ class HostRefusal(LinkFailure):
 class MalformedAnswer(Exception):
     """The other side sent something that the protocol does not allow; nothing it sends can be trusted.
 
-    Its text says what exactly, for whoever knows the protocol.
+    Its text says what exactly, for readers who know the protocol.
     """
 
     def said(self) -> Message:
@@ -179,7 +179,7 @@ class FileNotReadable(DiskAccessFailed):
 
 
 class FileForbidden(DiskAccessFailed):
-    """The web server of the platform keeps the file to itself."""
+    """The web server of the platform does not give the file out."""
 
     code = "transport.file_forbidden"
     message_template = "{path} could not be {operation} over {mode}: the platform forbids it ({detail})."

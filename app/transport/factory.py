@@ -57,7 +57,7 @@ class NativeTransports:
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
-            HostCertificateMismatch, CertificateChanged: somebody else answers; nothing else is tried.
+            HostCertificateMismatch, CertificateChanged: someone else answers; nothing else is tried.
             PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """
@@ -98,7 +98,7 @@ class NativeTransports:
 
         Raises:
             NoTransportAvailable: none works; the reasons are in the message.
-            HostCertificateMismatch, CertificateChanged: somebody else answers; nothing else is tried.
+            HostCertificateMismatch, CertificateChanged: someone else answers; nothing else is tried.
             PlatformUnreachable, LoginRefused: the platform itself cannot be asked, whatever the mode.
             TaskCancelled: cancelled meanwhile.
         """

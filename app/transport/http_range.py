@@ -43,13 +43,13 @@ class UnexpectedStatus(Exception):
 
     @property
     def may_pass(self) -> bool:
-        """Tell whether the same request may be answered later."""
+        """Return whether the same request may be answered later."""
         return self.status in (408, 425, 429) or self.status >= 500
 
 
 @dataclass(frozen=True, slots=True)
 class RangeHead:
-    """What the head of a 206 answer tells."""
+    """What the head of a 206 answer says."""
 
     first: int
     length_bytes: int
@@ -79,7 +79,7 @@ class RangeConnection:
         """Connect, and check the certificate before anything is said.
 
         Raises:
-            LinkFailure: nobody answers there, or the connection broke.
+            LinkFailure: no one answers there, or the connection broke.
             CertificateChanged: the certificate is not the pinned one.
             TaskCancelled: cancelled meanwhile.
         """
@@ -122,7 +122,7 @@ class RangeConnection:
 
     @property
     def takes_rest(self) -> bool:
-        """Tell whether it served before and nothing was heard since the last request.
+        """Return whether it served before and nothing was heard since the last request.
 
         Servers end connections that rest; that is no failure.
         """

@@ -121,7 +121,7 @@ class HttpsReader:
             self._abandon()
 
     def allocated_extents(self) -> list[Extent] | None:
-        """Return None: a plain file does not tell over HTTPS where its holes are."""
+        """Return None: a plain file does not show over HTTPS where its holes are."""
         return None
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class HttpsReader:
                 self._file.overcome(failure, connection)
 
     def _abandon(self) -> None:
-        """Close the connections whose answers nobody waits for any more."""
+        """Close the connections whose answers no one waits for any more."""
         while self._fetches:
             self._fetches.popleft().close()
 
@@ -232,5 +232,5 @@ class _Fetch:
 
     @property
     def _position(self) -> int:
-        """Where on the disk the next missing byte lies."""
+        """Where on the disk the next missing byte is."""
         return self.pull.offset + len(self.pull.view) - self.pull.missing_bytes

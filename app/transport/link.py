@@ -59,7 +59,7 @@ class Link:
         """Open a TCP connection without delays for small packets.
 
         Raises:
-            LinkUnreachable: nobody answers there.
+            LinkUnreachable: no one answers there.
             TaskCancelled: cancelled meanwhile.
         """
         limit = time.monotonic() + timeout_s
@@ -108,12 +108,12 @@ class Link:
             raise TlsFailed(HANDSHAKE_FAILED.fill(reason=reason_of(error))) from error
 
     def drop_tls(self) -> None:
-        """Go on in plain text on the same connection; the TLS layer is forgotten without a farewell.
+        """Go on in plain text on the same connection; the TLS layer is dropped without a shutdown.
 
         OpenSSL reads record by record, never ahead, so that no byte of what follows can be inside the layer.
 
         Raises:
-            LinkFailure: decrypted bytes that nobody asked for are left over.
+            LinkFailure: decrypted bytes that no one asked for are left over.
         """
         tls = self._sock
         if not isinstance(tls, ssl.SSLSocket):
@@ -229,10 +229,10 @@ class Link:
         self._cancel = CancelToken()
 
     def close(self) -> None:
-        """Close the connection without a farewell; never raises."""
+        """Close the connection without a shutdown; never raises."""
         try:
             self._sock.close()
-        except OSError:  # a reset that nobody saw yet; the descriptor is gone either way
+        except OSError:  # a reset that no one saw yet; the descriptor is gone either way
             return
 
     def _use_plain(self) -> None:
@@ -256,7 +256,7 @@ class Link:
 
 
 def _shook_hands(tls: ssl.SSLSocket) -> bool:
-    """Go on with a handshake for one slice, and tell whether it is done."""
+    """Go on with a handshake for one slice, and return whether it is done."""
     try:
         tls.do_handshake()
     except TimeoutError:

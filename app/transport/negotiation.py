@@ -50,12 +50,12 @@ def negotiate(
     :class:`~app.domain.errors.OperationalError` for what stands in the way; modes without an opener need VDDK.
 
     A plain mode follows on an encrypted one only where the host itself said, over a connection on which it had
-    proven who it is, that it does not offer that: whoever can break encrypted connections must not be able to make
-    the data travel in the open.
+    proven who it is, that it does not offer that: an attacker who can break encrypted connections must not be
+    able to make the data travel in the open.
 
     Raises:
         NoTransportAvailable: none works; the reasons are in the message.
-        HostCertificateMismatch, CertificateChanged: somebody else answers in the place of the host or of the
+        HostCertificateMismatch, CertificateChanged: someone else answers in the place of the host or of the
             platform; no other mode is tried.
         PlatformUnreachable, LoginRefused: the platform itself cannot be asked: that says nothing about a mode.
         TaskCancelled: cancelled meanwhile.
@@ -86,7 +86,7 @@ def negotiate(
 
 
 def _is_no_offer(error: OperationalError) -> bool:
-    """Tell whether the host or the platform itself said that it does not offer a mode."""
+    """Return whether the host or the platform itself said that it does not offer a mode."""
     return isinstance(error, ServiceRefused | ModeNotOffered)
 
 

@@ -1,4 +1,4 @@
-"""Why a transport fails: what stands inside the errors and log lines of this package."""
+"""Reasons why a transport fails, as parameters of this package's errors and log lines."""
 
 from typing import Final
 

@@ -17,7 +17,7 @@ Invariants:
 * Every call has a connect and a read timeout; every change on the platform has a deadline.
 * Managed objects, collectors and views are never kept between calls: an expired session is replaced by a new
   login and the whole read is done again. A call that changes something is sent on a fresh connection and is
-  never repeated by itself, except after ``NotAuthenticated``, which says that nothing happened.
+  never repeated automatically, except after ``NotAuthenticated``, which says that nothing happened.
 * A snapshot or VM whose creation failed half-way, was cancelled or lost its connection is looked for by its
   name and mark, and removed.
 * Inside the package errors are pyVmomi's; ``faults`` translates them, at the latest in ``hypervisor``, so that

@@ -1,6 +1,6 @@
 """Answers from outside, bounded in bytes, depth and time of the whole, before anything is made of them.
 
-Whoever answers at a platform's address may be sick, or somebody else. An answer without an end, one byte now and
+What answers at a platform's address may be faulty, or an impostor. An answer without an end, one byte now and
 then, a bomb of compressed blanks or a hundred thousand elements inside each other must end in an error that names
 the platform, not in a console without memory or a task that never ends.
 """
@@ -132,7 +132,7 @@ class Content:
         """Begin to read.
 
         Raises:
-            AnswerUnusable: it comes in a way that nobody asked for.
+            AnswerUnusable: it comes in a way that no one asked for.
         """
         encoding = (response.getheader("Content-Encoding") or "identity").strip().lower()
         if encoding not in ("identity", "gzip"):

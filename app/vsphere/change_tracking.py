@@ -47,7 +47,7 @@ _LOST = (
     vmodl.fault.SystemError,
 )
 """Faults of the query that reading the disk whole gets around."""
-_MENDABLE = (
+_REPAIRABLE = (
     PrivilegeMissing,
     PlatformRefused,
     PlatformBusy,
@@ -83,7 +83,7 @@ def whole_map(ask: Callable[[int], AnswerPage], capacity_bytes: int) -> list[Ext
 
     Raises:
         IncompleteMap: an answer does not begin where it was asked, makes no progress, or the last one does not
-            end exactly at the disk's end; or an area lies outside the disk.
+            end exactly at the disk's end; or an area is outside the disk.
     """
     areas: list[Extent] = []
     position = 0
@@ -134,7 +134,7 @@ class ChangeTracking:
         return self._session.run(lambda connection: _read_state(connection, vm)).enabled
 
     def reset(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
-        """Start tracking anew; see ``ResettableTracking.reset_change_tracking``."""
+        """Start tracking again; see ``ResettableTracking.reset_change_tracking``."""
         state = self._session.run(lambda connection: _read_state(connection, vm))
         if not self._may_switch(state, log):
             return False
@@ -174,7 +174,7 @@ class ChangeTracking:
         ours = error
         if isinstance(error, FOREIGN):
             ours = translate(error, self._session.attempt(Operation.SWITCH_TRACKING, state.name))
-        if not isinstance(ours, _MENDABLE):
+        if not isinstance(ours, _REPAIRABLE):
             raise ours from (error if ours is not error else None)
         log.warning(messages.CBT_NOT_SWITCHED, vm=state.name, reason=ours)
 

@@ -17,11 +17,11 @@ from app.vsphere.faults import FAILURES, error_reason, is_outage
 from app.vsphere.files import SmallFiles
 from app.vsphere.inventory import power_state, read_vm
 from app.vsphere.names import DatastorePath, unescaped
+from app.vsphere.offer_reader import pool_path
 from app.vsphere.properties import Query, Row, read, read_many
 from app.vsphere.reasons import FILE_MISSING
 from app.vsphere.saved_vm import CONFIG_FILE, NVRAM_FILE, VMX_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
-from app.vsphere.sites import pool_path
 
 _MAX_DEPTH = 64
 _NOT_FETCHED: tuple[type[Exception], ...] = (*FAILURES, ValueError)
@@ -79,7 +79,8 @@ def _read(connection: Connection, vm: VmId, platform_instance: str) -> tuple[Sav
         api_version=connection.content.about.apiVersion,
         networks=_network_names(query, row.get("network") or ()),
         datastores={
-            one.moid: unescaped(one.get("name") or "") for one in _named(query, row.get("datastore") or ())
+            datastore.moid: unescaped(datastore.get("name") or "")
+            for datastore in _named(query, row.get("datastore") or ())
         },
     )
     return saved, _file_paths(config, row, saved.datastores.values())
@@ -115,8 +116,8 @@ def _file_paths(config: Any, row: Row, known: Collection[str]) -> dict[str, str]
     paths = {VMX_FILE: str(vmx)}
     nvram = next((file.name for file in row.get("layoutEx.file") or () if file.type == "nvram"), None)
     if nvram is None:
-        named = next((one.value for one in config.extraConfig or () if one.key == "nvram"), None)
-        nvram = str(DatastorePath.parse(vmx, known).beside(named)) if named else None
+        named = next((option.value for option in config.extraConfig or () if option.key == "nvram"), None)
+        nvram = str(DatastorePath.parse(vmx, known).sibling(named)) if named else None
     if nvram is not None:
         paths[NVRAM_FILE] = nvram
     return paths

@@ -34,6 +34,7 @@ from app.vsphere.files import SmallFiles
 from app.vsphere.hardware_versions import VersionTooOld, guest_systems
 from app.vsphere.inventory_xml import DeviceFacts, retrieve_light
 from app.vsphere.names import DatastorePath, escaped
+from app.vsphere.offer_reader import read_offer
 from app.vsphere.placement import NoPlace, Place, choose_place
 from app.vsphere.plain_values import plain_uuid
 from app.vsphere.properties import Row, container_view, read, read_all, read_many, view_spec
@@ -51,7 +52,6 @@ from app.vsphere.rebuild import (
 from app.vsphere.rebuild_devices import slots_of
 from app.vsphere.saved_vm import NVRAM_FILE, SavedVm
 from app.vsphere.session import Connection, VSphereSession
-from app.vsphere.sites import read_site
 from app.vsphere.tasks import Deadline, Waiting
 from app.vsphere.words import Operation
 
@@ -152,8 +152,8 @@ class Creation:
         """
         vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
 
-        site = self._session.run(lambda connection: read_site(connection.query()))
-        place = choose_place(site, origin_of(vm, self._platform_instance), wanted)
+        offer = self._session.run(lambda connection: read_offer(connection.query()))
+        place = choose_place(offer, origin_of(vm, self._platform_instance), wanted)
         version, host = version_for(vm, place, wanted).version, place.host
         if version in (None, vm.config.version) or not host.environment:
             return vm, place
@@ -171,7 +171,7 @@ class Creation:
         return self._session.run(look)
 
     def _free_identity(self, vm: SavedVm) -> Identity:
-        """Keep of a VM's identity what nobody else on the platform has."""
+        """Keep of a VM's identity what no one else on the platform has."""
         taken = self._session.run(lambda connection: _taken_identities(connection))
         config = vm.config
         return Identity(
@@ -230,12 +230,14 @@ class Creation:
         return []
 
     def _stored_nvram(self, vm: VmId, job: _Job, config: Row, content: bytes) -> list[Message]:
-        """Put the firmware's memory beside the .vmx, before the first power-on makes an empty one."""
+        """Put the firmware's memory next to the .vmx, before the first power-on makes an empty one."""
         try:
             vmx = DatastorePath.parse(config.need("config.files.vmPathName"), (job.place.datastore,))
-            named = next((one.value for one in config.get("config.extraConfig") or () if one.key == "nvram"), None)
+            named = next(
+                (option.value for option in config.get("config.extraConfig") or () if option.key == "nvram"), None
+            )
             name = named or f"{vmx.file.rpartition('/')[2].removesuffix('.vmx')}.nvram"
-            self._files.store(vmx.beside(name), content, vm)
+            self._files.store(vmx.sibling(name), content, vm)
         except _NVRAM_FAILURES as error:
             return [NVRAM.fill(reason=error_reason(error))]
         if named:
@@ -288,7 +290,7 @@ class Creation:
         row = self._session.run(
             lambda connection: read(connection.query(), connection.vm(vm), "config.extraConfig")
         )
-        return any(one.key == MARK and one.value == mark for one in row.get("config.extraConfig") or ())
+        return any(option.key == MARK and option.value == mark for option in row.get("config.extraConfig") or ())
 
 
 _NVRAM_FAILURES: tuple[type[Exception], ...] = (*FAILURES, ValueError, TypeError)
@@ -340,7 +342,7 @@ def _matched_disks(job: _Job, devices: list[Any], address: str) -> tuple[tuple[i
 
 
 def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[Message]:
-    """Say what the platform gave anew although it was asked to keep it."""
+    """Say what the platform gave again although it was asked to keep it."""
     spec = job.rebuilt.spec
     warnings = []
     if spec.uuid and config.get("config.uuid") != spec.uuid:
@@ -348,9 +350,9 @@ def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[Me
     if spec.instanceUuid and config.get("config.instanceUuid") != spec.instanceUuid:
         warnings.append(NEW_INSTANCE_UUID.fill())
     present = {
-        one.macAddress.lower()
-        for one in devices
-        if isinstance(one, vim.vm.device.VirtualEthernetCard) and one.macAddress
+        device.macAddress.lower()
+        for device in devices
+        if isinstance(device, vim.vm.device.VirtualEthernetCard) and device.macAddress
     }
     for address in job.rebuilt.mac_addresses:
         if address not in present:

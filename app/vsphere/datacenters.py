@@ -12,9 +12,9 @@ from pyVmomi import vim, vmodl
 
 from app.domain.ids import VmId
 from app.vsphere.names import unescaped
+from app.vsphere.offer_reader import path_of
 from app.vsphere.properties import Query, read, read_all, read_along
 from app.vsphere.session import Connection
-from app.vsphere.sites import path_of
 
 _PC = vmodl.query.PropertyCollector
 _PATHS: dict[type[Any], tuple[str, ...]] = {

@@ -86,7 +86,7 @@ def _disk(disk: Any, controller: Any) -> VirtualDisk:
 
 
 def capacity_of(disk: Any) -> int:
-    """Return a disk's size in bytes; older interfaces only tell KiB."""
+    """Return a disk's size in bytes; older interfaces only give KiB."""
     return int(disk.capacityInBytes or (disk.capacityInKB or 0) * 1024)
 
 
@@ -127,4 +127,6 @@ def snapshots_in(vm: VmId, info: Any) -> Iterator[SnapshotInfo]:
 
 def disk_by_key(devices: Iterable[Any], key: int) -> Any:
     """Return the virtual disk with this device key, or None."""
-    return next((one for one in devices if isinstance(one, _device.VirtualDisk) and one.key == key), None)
+    return next(
+        (device for device in devices if isinstance(device, _device.VirtualDisk) and device.key == key), None
+    )

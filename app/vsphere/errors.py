@@ -4,7 +4,7 @@ from app.domain.errors import OperationalError
 
 
 class CertificateUntrusted(OperationalError):
-    """No authority that this machine trusts signed the certificate, and nobody confirmed it."""
+    """No authority that this machine trusts signed the certificate, and no one confirmed it."""
 
     code = "platform.certificate_untrusted"
     message_template = "The certificate of {address} is not trusted: {detail}."

@@ -51,7 +51,7 @@ FAILURES: tuple[type[Exception], ...] = (*FOREIGN, OperationalError)
 
 
 def is_outage(error: Exception) -> bool:
-    """Tell whether an error may pass by itself: the platform is away, restarts, or the way to it is broken.
+    """Return whether an error may pass on its own: the platform is away, restarts, or the way to it is broken.
 
     A certificate that is not the right one, or an answer that no platform gives, never passes by waiting.
     """
@@ -62,7 +62,7 @@ def is_outage(error: Exception) -> bool:
 
 
 def is_unavailable(error: Exception) -> bool:
-    """Tell whether the platform's web server said that nobody behind it took the request (HTTP status 503)."""
+    """Return whether the platform's web server said that no one behind it took the request (HTTP status 503)."""
     return isinstance(error, StatusRefused) and error.status == http.client.SERVICE_UNAVAILABLE
 
 
@@ -145,7 +145,7 @@ def _session_lost(_error: Exception, attempt: Attempt) -> OperationalError:
 def _no_permission(error: Any, attempt: Attempt) -> OperationalError:
     missing = [error.privilegeId] if getattr(error, "privilegeId", None) else []
     for entry in getattr(error, "missingPrivileges", None) or ():
-        missing += [one for one in entry.privilegeIds or () if one not in missing]
+        missing += [privilege for privilege in entry.privilegeIds or () if privilege not in missing]
     target = attempt.target or _reference_text(getattr(error, "object", None)) or attempt.address
     return PrivilegeMissing(privilege=", ".join(missing) or NOT_NAMED, target=target)
 

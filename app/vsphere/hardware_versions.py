@@ -115,7 +115,9 @@ def guest_systems(query: Query, environment: str, host: str, version: str) -> fr
         option = browser.QueryConfigOption(key=version, host=vim.HostSystem(host, query.stub))
     except FOREIGN:
         return frozenset()
-    return frozenset(one.id for one in (option.guestOSDescriptor if option is not None else None) or ())
+    return frozenset(
+        descriptor.id for descriptor in (option.guestOSDescriptor if option is not None else None) or ()
+    )
 
 
 _GENERAL_GUESTS = (
@@ -133,7 +135,9 @@ def known_guest(guest: str, known: frozenset[str]) -> str:
         return guest
     lower = guest.lower()
     fitting = next(ids for begin, part, ids in _GENERAL_GUESTS if lower.startswith(begin) and part in lower)
-    return next((one for one in (*fitting, "otherGuest64", "otherGuest") if one in known), guest)
+    return next(
+        (identifier for identifier in (*fitting, "otherGuest64", "otherGuest") if identifier in known), guest
+    )
 
 
 def newest_version(offered: Iterable[str], esxi: str) -> int:
@@ -244,7 +248,7 @@ def _is_resized(config: Any, cpus: int, memory_mib: int) -> bool:
 
 def _needs(config: Any, version: int) -> Iterable[tuple[int, Message]]:
     for kind, since, text in _DEVICES:
-        if version < since and any(isinstance(one, kind) for one in config.hardware.device):
+        if version < since and any(isinstance(device, kind) for device in config.hardware.device):
             yield since, text.fill()
     if version < 13 and config.bootOptions is not None and config.bootOptions.efiSecureBootEnabled:
         yield 13, SECURE_BOOT.fill()

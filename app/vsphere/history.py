@@ -1,4 +1,4 @@
-"""What the platform remembers of a VM: whether somebody brought it back to an earlier snapshot.
+"""What the platform remembers of a VM: whether someone brought it back to an earlier snapshot.
 
 vCenter posts ``com.vmware.vc.vm.VmStateRevertedToSnapshot`` when that has happened, and a ``TaskEvent`` when it
 begins, whose task is described as ``vm.Snapshot.revert`` or ``VirtualMachine.revertToCurrentSnapshot``; an ESXi
@@ -41,7 +41,7 @@ _TASK_FIELD = 6
 
 @dataclass(slots=True)
 class LightEvent:
-    """The little of an event that tells what it is."""
+    """The properties of an event that say what it is."""
 
     kind: str
     """Wire name of its class, such as ``TaskEvent``."""
@@ -50,11 +50,11 @@ class LightEvent:
     task: str = ""
     """For a ``TaskEvent``: the task's description id."""
     key: int = field(default=0, compare=False)
-    """The platform's number of it, counted up; 0 when it is not told."""
+    """The platform's number of it, counted up; 0 when it is unknown."""
 
     @property
-    def tells_of_revert(self) -> bool:
-        """Tell whether somebody reverted the VM, or began to: how that ended is not known at its beginning."""
+    def shows_revert(self) -> bool:
+        """Return whether someone reverted the VM, or began to: how that ended is not known at its beginning."""
         return any(_REVERT in text.lower() for text in (self.kind, self.type_id, self.task))
 
 
@@ -73,16 +73,16 @@ class History:
         return self._session.run(_mark)
 
     def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
-        """Tell whether a VM was reverted; see ``RevertHistory.reverted_since``.
+        """Return whether a VM was reverted; see ``RevertHistory.reverted_since``.
 
         Raises:
-            HistoryIncomplete: nothing tells of it, but the platform does not remember the whole time either.
+            HistoryIncomplete: no event shows it, but the platform does not remember the whole time either.
             vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
         """
         if isinstance(moment, HistoryMark):
             return self._reverted_since_mark(vm, moment)
         since = moment + self._clock_difference()
-        if any(event.tells_of_revert for event in self._events(vm, since - MARGIN)):
+        if any(event.shows_revert for event in self._events(vm, since - MARGIN)):
             return True
         if not self._session.run(lambda connection: _reaches_back(connection, vm, since)):
             raise self._incomplete(NOTHING_BEFORE.fill(moment=f"{moment:%Y-%m-%d %H:%M:%S}"))
@@ -94,7 +94,7 @@ class History:
             return True
         known = mark.event_key if mark.event_key is not None else 0
         events = self._events(vm, mark.at - (MARGIN if mark.event_key is None else CLOCK_MARGIN))
-        if any(event.tells_of_revert and (not event.key or event.key > known) for event in events):
+        if any(event.shows_revert and (not event.key or event.key > known) for event in events):
             return True
         if mark.event_key is not None and mark.event_at is not None:
             around = self._around(mark.event_at)
@@ -150,7 +150,7 @@ class History:
 
 
 def _disagree(mark: HistoryMark, now: HistoryMark) -> bool:
-    """Tell whether a platform is not the one of a mark, or counts its events or its time from the start again."""
+    """Return whether a platform is not the one of a mark, or counts its events or its time from the start."""
     if mark.platform != now.platform or now.at < mark.at - MARGIN:
         return True
     return mark.event_key is not None and (now.event_key is None or now.event_key < mark.event_key)
@@ -179,7 +179,7 @@ def _about(connection: Connection, vm: VmId, begin: datetime | None, end: dateti
 
 
 def _reaches_back(connection: Connection, vm: VmId, since: datetime) -> bool:
-    """Tell whether anything that happened before a moment is still remembered.
+    """Return whether anything that happened before a moment is still remembered.
 
     A backup itself leaves something about its VM just before that moment; where the platform keeps no such
     events, something older about anything else will do.

@@ -1,4 +1,4 @@
-"""vSphere behind the engine's port: one session, and everything that is done with it."""
+"""Implements the engine's hypervisor port for vSphere, over one session."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -47,7 +47,7 @@ _FREE_EDITION = "esxBasic"
 
 
 class VSphereHypervisor:
-    """Fulfils ``Hypervisor`` of the core, and everything that may be offered besides.
+    """Implements ``Hypervisor`` of the core and its optional ports.
 
     Attributes:
         session: the login.
@@ -71,7 +71,7 @@ class VSphereHypervisor:
 
     @property
     def facts(self) -> PlatformFacts:
-        """What the platform told of itself at login."""
+        """What the platform said of itself at login."""
         return self._facts
 
     @property
@@ -89,14 +89,14 @@ class VSphereHypervisor:
         self.session.be_patient(patience)
 
     def check_license(self) -> None:
-        """Tell at registration what would otherwise fail at the first backup.
+        """Report at registration what would otherwise fail at the first backup.
 
         Raises:
             LicenseRefused: the host has the free license, which allows no changes.
         """
         if self._facts.kind is not PlatformKind.ESXI:
             return
-        with translated(self.session.attempt(Operation.READ_LICENCES)):
+        with translated(self.session.attempt(Operation.READ_LICENSES)):
             row = self.session.run(
                 lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
             )
@@ -107,7 +107,7 @@ class VSphereHypervisor:
     def license_name(self) -> str:
         """Return what the platform's licenses are called; empty when the account may not read them."""
         try:
-            with translated(self.session.attempt(Operation.READ_LICENCES)):
+            with translated(self.session.attempt(Operation.READ_LICENSES)):
                 row = self.session.run(
                     lambda connection: read(connection.query(), connection.content.licenseManager, "licenses")
                 )
@@ -144,7 +144,7 @@ class VSphereHypervisor:
             return self._tracking.enable(vm, log=log, cancel=cancel)
 
     def reset_change_tracking(self, vm: VmId, *, log: TaskLog, cancel: CancelToken) -> bool:
-        """Start the tracking of all disks of a VM anew; return whether that was done."""
+        """Start the tracking of all disks of a VM again; return whether that was done."""
         with translated(self.session.attempt(Operation.RESET_TRACKING, str(vm))):
             return self._tracking.reset(vm, log=log, cancel=cancel)
 
@@ -190,7 +190,7 @@ class VSphereHypervisor:
         """Return what changed on a frozen disk since a change id, or with None what is allocated.
 
         Raises:
-            ChangeTrackingLost: it cannot be told; read the disk whole.
+            ChangeTrackingLost: it cannot be determined; read the disk whole.
             SnapshotGone: the snapshot is not on the VM any more.
         """
         with translated(self.session.attempt(Operation.TELL_CHANGES, str(vm))):
@@ -202,7 +202,7 @@ class VSphereHypervisor:
             return self._history.mark()
 
     def reverted_since(self, vm: VmId, moment: datetime | HistoryMark) -> bool:
-        """Tell whether the VM was brought back to an earlier snapshot since a mark, or a moment of our own clock.
+        """Return whether the VM was brought back to an earlier snapshot since a mark, or a moment of our clock.
 
         Raises:
             HistoryIncomplete: the platform does not remember.
@@ -244,7 +244,7 @@ class VSphereHypervisor:
         """Return what a saved VM was made of.
 
         Raises:
-            ConfigurationUnreadable: it cannot be told.
+            ConfigurationUnreadable: it cannot be determined.
         """
         return places.hardware_of(saved)
 

@@ -1,4 +1,4 @@
-"""What tells a VM from others: its UUIDs and MAC addresses, given to it again once nobody else has them.
+"""What distinguishes a VM from others: its UUIDs and MAC addresses, given to it again once no one else has them.
 
 vCenter gives a VM that is created while the old one exists another instance UUID, and another MAC address where
 it manages the addresses. A restore over the original sets them back when the old VM is gone.
@@ -74,7 +74,7 @@ def identity_spec(wanted: Any, present: Row) -> Any:
 
 
 def _strangers(wanted: Any, present: Row) -> list[tuple[Any, Any]]:
-    """Pair the adapters whose address is not one of the saved VM's with those whose address nobody has."""
+    """Pair the adapters whose address is not one of the saved VM's with those whose address no one has."""
     old = _cards(wanted.hardware.device if wanted.hardware is not None else ())
     new = _cards(present.get("config.hardware.device") or ())
     kept = {_address(card) for card in old} & {_address(card) for card in new}
@@ -102,7 +102,7 @@ def _differ(wanted: str | None, present: str | None) -> bool:
 
 
 def _cards(devices: Sequence[Any]) -> list[Any]:
-    found = [one for one in devices if isinstance(one, _Card) and one.macAddress]
+    found = [device for device in devices if isinstance(device, _Card) and device.macAddress]
     return sorted(found, key=lambda card: card.key)
 
 

@@ -1,4 +1,4 @@
-"""The whole inventory in one paged query, and where each VM lies in it."""
+"""The whole inventory in one paged query, and where each VM is in it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +87,7 @@ class _Place:
 
 @dataclass(slots=True)
 class Places:
-    """Names of hosts, datastores, folders and datacenters, and which lies in which."""
+    """Names of hosts, datastores, folders and datacenters, and which contains which."""
 
     _known: dict[str, _Place] = field(default_factory=dict)
 
@@ -112,7 +112,7 @@ class Places:
         place = self._known.get(ref.moid) if ref is not None else None
         return place.name if place is not None else ""
 
-    def way(self, ref: Ref | None) -> "Way":
+    def location(self, ref: Ref | None) -> "Location":
         """Return how to come down to a folder or a vApp."""
         names: list[str] = []
         found: Ref | None = None
@@ -126,8 +126,8 @@ class Places:
             names.append(place.name)
             ref = place.parent
         if found is None:
-            return Way(datacenter="", path="", moid="", folder=tuple(reversed(names)))
-        return Way(
+            return Location(datacenter="", path="", moid="", folder=tuple(reversed(names)))
+        return Location(
             datacenter=names[below],
             path="/".join(reversed(names[below:])),
             moid=found.moid,
@@ -136,8 +136,8 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """How to come down from the root folder."""
+class Location:
+    """The place of an object below the root folder."""
 
     datacenter: str
     path: str
@@ -163,8 +163,8 @@ def _parent_of(vm: LightRow) -> Ref | None:
 
 
 def summary_of(vm: LightRow, places: Places) -> VmSummary:
-    """Make the inventory's row of a VM; what an unreachable VM does not tell stays empty."""
-    way = places.way(_parent_of(vm))
+    """Make the inventory's row of a VM; what an unreachable VM does not report stays empty."""
+    location = places.location(_parent_of(vm))
     parent, host = vm.reference("parent"), vm.reference("runtime.host")
     disks = vm.values.get("config.hardware.device")
     snapshots = vm.values.get("snapshot")
@@ -178,10 +178,10 @@ def summary_of(vm: LightRow, places: Places) -> VmSummary:
         hostname=vm.text("guest.hostName") or None,
         host=places.name(host),
         host_id=host.moid if host is not None else "",
-        datacenter=way.datacenter,
-        datacenter_id=way.moid,
-        datacenter_path=way.path,
-        folder=way.folder,
+        datacenter=location.datacenter,
+        datacenter_id=location.moid,
+        datacenter_path=location.path,
+        folder=location.folder,
         folder_id=parent.moid if parent is not None else "",
         datastores=tuple(sorted(filter(None, (places.name(ref) for ref in vm.references("datastore"))))),
         disk_bytes=disks.disk_bytes if isinstance(disks, DeviceFacts) else 0,

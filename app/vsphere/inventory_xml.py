@@ -194,7 +194,7 @@ class _Reader:
             self._parser.Parse(content, is_last)
 
     def _look(self) -> None:
-        """Let the parser tell everything."""
+        """Let the parser report everything."""
         self._parser.StartElementHandler = self.start
         self._parser.CharacterDataHandler = self.characters
         self._parser.EndElementHandler = self.end
@@ -312,7 +312,7 @@ def _wire_type(attributes: Mapping[str, str]) -> str:
     """Return the local name in ``xsi:type``, whatever prefix the server chose for that namespace."""
     value = attributes.get("xsi:type")
     if value is None:
-        value = next((one for name, one in attributes.items() if name.endswith(":type")), "")
+        value = next((attribute for name, attribute in attributes.items() if name.endswith(":type")), "")
     return _local(value)
 
 

@@ -1,4 +1,4 @@
-"""What the adapter writes into the log of a task: only what its caller cannot tell from the results."""
+"""What the adapter writes into the log of a task: only what its caller cannot determine from the results."""
 
 from app.domain.messages import MessageKind
 

@@ -56,7 +56,7 @@ class DatastorePath:
         """The part of ``file`` before its last slash, without it; empty at the datastore's root."""
         return self.file.rpartition("/")[0]
 
-    def beside(self, name: str) -> "DatastorePath":
+    def sibling(self, name: str) -> "DatastorePath":
         """Return the path of another file in the same directory; an absolute ``name`` stands for itself."""
         if name.startswith("["):
             return DatastorePath.parse(name)

@@ -1,6 +1,6 @@
 """What a platform offers to a new VM: its datacenters, hosts and networks, as values.
 
-Objects are told apart by their managed object ids. A name counts only where it is the name of one object.
+Objects are distinguished by their managed object ids. A name counts only where it is the name of one object.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Network:
 
     @property
     def path(self) -> str:
-        """Name with the distributed switch that tells it from others of that name."""
+        """Name with the distributed switch, which distinguishes it from others of that name."""
         return f"{self.switch_name}/{self.name}" if self.switch_name else self.name
 
 
@@ -69,11 +69,11 @@ class Host:
     version: str = ""
     """Version of its ESXi."""
     environment: str = ""
-    """Managed object id of what tells its options; empty when it has none."""
+    """Managed object id of what lists its options; empty when it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class PlatformOffer:
     """What a platform offers to a new VM."""
 
     hosts: tuple[Host, ...]

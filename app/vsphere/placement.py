@@ -16,7 +16,7 @@ from app.vsphere.deviations import (
 )
 from app.vsphere.hardware_versions import newest_version, number_of
 from app.vsphere.names import escaped
-from app.vsphere.offer import Datacenter, Host, Network, Site
+from app.vsphere.offer import Datacenter, Host, Network, PlatformOffer
 from app.vsphere.reasons import (
     DATACENTER_AMBIGUOUS,
     HOST_AMBIGUOUS,
@@ -61,7 +61,7 @@ class Origin:
     where the object still has the saved name."""
 
     def is_of(self, moid: str, name: str, saved_id: str, saved_name: str) -> bool:
-        """Tell whether an object is the one that was saved, by its id."""
+        """Return whether an object is the one that was saved, by its id."""
         if not saved_id or moid != saved_id or self.same_platform is False:
             return False
         return self.same_platform is True or name == saved_name
@@ -107,9 +107,9 @@ def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
     """Return what a text may mean: the object with that id, else those of that path, else of that name."""
     known = list(candidates)
     for found in (
-        [one for one in known if one.moid == text],
-        [one for one in known if one.path == text],
-        [one for one in known if one.name == text],
+        [candidate for candidate in known if candidate.moid == text],
+        [candidate for candidate in known if candidate.path == text],
+        [candidate for candidate in known if candidate.name == text],
     ):
         if found:
             return found
@@ -117,11 +117,11 @@ def named(text: str, candidates: Iterable[_N]) -> Sequence[_N]:
 
 
 def listed(objects: Iterable[_Named]) -> str:
-    """Return objects of one name so that they can be told apart."""
-    return ", ".join(sorted(f"{one.path} ({one.moid})" for one in objects))
+    """Return objects of one name so that they can be determined apart."""
+    return ", ".join(sorted(f"{candidate.path} ({candidate.moid})" for candidate in objects))
 
 
-def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
+def choose_place(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> Place:
     """Choose where a VM is created: what was asked for, else what it came from, else the only one there is.
 
     What is asked for is an id, a path, or a name that only one object has.
@@ -130,13 +130,13 @@ def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
         NoPlace: something that was asked for is not there, or nothing was asked for and the choice is not clear.
     """
     warnings: list[Message] = []
-    moid = _datacenter(site, origin, wanted)
-    datacenter = site.datacenter(moid)
-    host = _host(site, datacenter, origin, wanted)
-    stores = _Datastores(host, origin, _known_datastores(site))
+    moid = _datacenter(offer, origin, wanted)
+    datacenter = offer.datacenter(moid)
+    host = _host(offer, datacenter, origin, wanted)
+    stores = _Datastores(host, origin, _known_datastores(offer))
     datastore = stores.of_vm(wanted)
     disk_datastores = stores.of_disks(wanted, datastore)
-    folder, path = _folder(site.folders[moid], origin, wanted, warnings)
+    folder, path = _folder(offer.folders[moid], origin, wanted, warnings)
     return Place(
         folder=folder,
         folder_path=path,
@@ -147,23 +147,25 @@ def choose_place(site: Site, origin: Origin, wanted: VmPlacement) -> Place:
         disk_datastores=disk_datastores,
         warnings=(*warnings, *stores.warnings),
         same_platform=origin.same_platform,
-        other_networks=tuple(one for moid, one in site.networks.items() if moid not in host.networks),
+        other_networks=tuple(network for moid, network in offer.networks.items() if moid not in host.networks),
     )
 
 
 # ---- datacenter and host ---------------------------------------------------------------------------------
 
 
-def _datacenter(site: Site, origin: Origin, wanted: VmPlacement) -> str:
-    known = [site.datacenter(moid) for moid in site.folders]
+def _datacenter(offer: PlatformOffer, origin: Origin, wanted: VmPlacement) -> str:
+    known = [offer.datacenter(moid) for moid in offer.folders]
     if wanted.datacenter is not None:
         return _the_only(named(wanted.datacenter, known), wanted.datacenter)
     if wanted.host is not None:
-        return _the_only_host(site.hosts, wanted.host).datacenter
-    asked = {host.datacenter for host in site.hosts if wanted.datastore and wanted.datastore in host.datastore_ids}
+        return _the_only_host(offer.hosts, wanted.host).datacenter
+    asked = {
+        host.datacenter for host in offer.hosts if wanted.datastore and wanted.datastore in host.datastore_ids
+    }
     if len(asked) == 1:
         return asked.pop()
-    found = _own_datacenters(site, known, origin)
+    found = _own_datacenters(offer, known, origin)
     if len(found) == 1:
         return found[0].moid
     if found:
@@ -173,16 +175,18 @@ def _datacenter(site: Site, origin: Origin, wanted: VmPlacement) -> str:
     raise NoPlace(NO_OWN_DATACENTER.fill(name=origin.datacenter))
 
 
-def _own_datacenters(site: Site, known: Sequence[Datacenter], origin: Origin) -> Sequence[Datacenter]:
-    """Return the datacenters that the saved VM may have come from, one where it can be told."""
-    for one in known:
-        if origin.is_of(one.moid, one.name, origin.datacenter_id, origin.datacenter):
-            return [one]
-    paths = [one for one in known if origin.datacenter_path and one.path == origin.datacenter_path]
-    found = paths or [one for one in known if one.name == origin.datacenter]
+def _own_datacenters(offer: PlatformOffer, known: Sequence[Datacenter], origin: Origin) -> Sequence[Datacenter]:
+    """Return the datacenters that the saved VM may have come from, one where it can be determined."""
+    for datacenter in known:
+        if origin.is_of(datacenter.moid, datacenter.name, origin.datacenter_id, origin.datacenter):
+            return [datacenter]
+    paths = [
+        datacenter for datacenter in known if origin.datacenter_path and datacenter.path == origin.datacenter_path
+    ]
+    found = paths or [datacenter for datacenter in known if datacenter.name == origin.datacenter]
     if len(found) > 1:
-        by_host = {host.datacenter for host in site.hosts if host.name == origin.host}
-        found = [one for one in found if one.moid in by_host] or found
+        by_host = {host.datacenter for host in offer.hosts if host.name == origin.host}
+        found = [datacenter for datacenter in found if datacenter.moid in by_host] or found
     return found
 
 
@@ -208,21 +212,25 @@ def _the_only_host(hosts: Iterable[Host], text: str) -> Host:
     return found[0]
 
 
-def _host(site: Site, datacenter: Datacenter, origin: Origin, wanted: VmPlacement) -> Host:
-    hosts = [host for host in site.hosts if host.datacenter == datacenter.moid]
+def _host(offer: PlatformOffer, datacenter: Datacenter, origin: Origin, wanted: VmPlacement) -> Host:
+    hosts = [host for host in offer.hosts if host.datacenter == datacenter.moid]
     if wanted.host is not None:
         hosts = _hosts_named(hosts, wanted.host)
         if not hosts:
             raise NoPlace(HOST_AWAY_IN.fill(host=wanted.host, datacenter=datacenter.path))
-    asked = [one for one in (wanted.datastore, *(name for _, name in wanted.disk_datastores)) if one is not None]
+    asked = [
+        datastore
+        for datastore in (wanted.datastore, *(name for _, name in wanted.disk_datastores))
+        if datastore is not None
+    ]
     for text in asked:
         hosts = [host for host in hosts if _datastore_of(host, text)]
         if not hosts:
             raise NoPlace(NO_HOST_WITH_DATASTORE.fill(datacenter=datacenter.path, datastore=text))
     if not hosts:
         raise NoPlace(NO_HOST.fill(datacenter=datacenter.path))
-    known = _known_datastores(site)
-    return max(hosts, key=lambda one: _suitability(one, origin, known))
+    known = _known_datastores(offer)
+    return max(hosts, key=lambda host: _suitability(host, origin, known))
 
 
 def _suitability(host: Host, origin: Origin, known: frozenset[str]) -> tuple[bool, int, bool, bool]:
@@ -235,9 +243,9 @@ def _suitability(host: Host, origin: Origin, known: frozenset[str]) -> tuple[boo
     return origin.datastore in present, len(present), runs, is_own
 
 
-def _known_datastores(site: Site) -> frozenset[str]:
+def _known_datastores(offer: PlatformOffer) -> frozenset[str]:
     """Return the ids of all datastores of a platform."""
-    return frozenset(moid for host in site.hosts for moid in host.datastore_ids)
+    return frozenset(moid for host in offer.hosts for moid in host.datastore_ids)
 
 
 # ---- datastores ---------------------------------------------------------------------------------

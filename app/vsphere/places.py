@@ -20,9 +20,9 @@ from app.domain.vms import SavedConfiguration
 from app.vsphere import saved_vm
 from app.vsphere.names import unescaped
 from app.vsphere.offer import Network
+from app.vsphere.offer_reader import read_offer
 from app.vsphere.properties import Query, Row, read_all
 from app.vsphere.rebuild_devices import saved_network
-from app.vsphere.sites import read_site
 
 _PATHS: dict[type[Any], Sequence[str]] = {
     vim.HostSystem: ("datastore",),
@@ -39,37 +39,41 @@ def list_places(query: Query) -> PlatformPlaces:
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    site = read_site(query, with_versions=False)
+    offer = read_offer(query, with_versions=False)
     rows = {row.moid: row for row in read_all(query, _PATHS)}
     hosts = tuple(
         HostPlace(
             id=host.moid,
             name=host.name,
-            datacenter=site.datacenter(host.datacenter).name,
+            datacenter=offer.datacenter(host.datacenter).name,
             datacenter_id=host.datacenter,
             datastores=_datastores(rows, rows[host.moid].get("datastore") or () if host.moid in rows else ()),
             networks=tuple(sorted({network.name for network in host.networks.values()}, key=str.casefold)),
             network_places=_networks(host.networks.values()),
         )
-        for host in site.hosts
+        for host in offer.hosts
     )
     datacenters = sorted(
-        (site.datacenter(moid) for moid in site.folders), key=lambda one: (one.path.casefold(), one.moid)
+        (offer.datacenter(moid) for moid in offer.folders),
+        key=lambda datacenter: (datacenter.path.casefold(), datacenter.moid),
     )
     return PlatformPlaces(
         datacenters=tuple(dict.fromkeys(datacenter.name for datacenter in datacenters)),
-        datacenter_places=tuple(DatacenterPlace(id=one.moid, name=one.name, path=one.path) for one in datacenters),
+        datacenter_places=tuple(
+            DatacenterPlace(id=datacenter.moid, name=datacenter.name, path=datacenter.path)
+            for datacenter in datacenters
+        ),
         hosts=hosts,
     )
 
 
 def _networks(networks: Iterable[Network]) -> tuple[NetworkPlace, ...]:
-    places = [NetworkPlace(id=one.moid, name=one.name, path=one.path) for one in networks]
+    places = [NetworkPlace(id=network.moid, name=network.name, path=network.path) for network in networks]
     paths = Counter(place.path for place in places)
-    told_apart = [
+    distinguished = [
         replace(place, path=f"{place.path} ({place.id})") if paths[place.path] > 1 else place for place in places
     ]
-    return tuple(sorted(told_apart, key=lambda place: (place.name.casefold(), place.path)))
+    return tuple(sorted(distinguished, key=lambda place: (place.name.casefold(), place.path)))
 
 
 def _datastores(rows: Mapping[str, Row], refs: Iterable[Any]) -> tuple[DatastorePlace, ...]:
@@ -92,7 +96,7 @@ def hardware_of(saved: SavedConfiguration) -> SavedHardware:
     """Return what a saved VM was made of.
 
     Raises:
-        ConfigurationUnreadable: it cannot be told.
+        ConfigurationUnreadable: it cannot be determined.
     """
     vm = saved_vm.read(saved.files.get(saved_vm.CONFIG_FILE, b""))
     hardware = vm.config.hardware

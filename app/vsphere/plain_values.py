@@ -20,9 +20,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def is_plain(name: str, value: Any) -> bool:
-    """Tell whether the texts of a property are what it may have: words, where people are not to read them."""
+    """Return whether the texts of a property are what it may have: words, where people are not to read them."""
     if isinstance(value, list):
-        return all(is_plain(name, one) for one in value)
+        return all(is_plain(name, item) for item in value)
     if isinstance(value, VmomiSupport.DataObject):
         return all(is_plain(prop.name, getattr(value, prop.name)) for prop in value._GetPropertyList())
     if not isinstance(value, str) or name in FREE_TEXT:
@@ -39,7 +39,7 @@ def copy_plain(source: Any, target: Any, names: Iterable[str]) -> None:
 
 
 def is_address(card: Any) -> bool:
-    """Tell whether a network adapter has a MAC address, of a known type."""
+    """Return whether a network adapter has a MAC address, of a known type."""
     return _ADDRESS.fullmatch(card.macAddress or "") is not None and card.addressType in _ADDRESS_TYPES
 
 

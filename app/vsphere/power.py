@@ -97,7 +97,7 @@ class VmControl:
         try:
             tasks.run_task(self._session, start, waiting)
         except vim.fault.InvalidPowerState as fault:
-            # Somebody else was quicker; only where he left it counts.
+            # Someone else was quicker; only the state they left counts.
             if self._state(vm) is not (PowerState.ON if operation is PowerChange.ON else PowerState.OFF):
                 raise PowerOperationFailed(vm=vm, operation=operation, detail=fault_reason(fault)) from fault
         except _QuestionPending as question:

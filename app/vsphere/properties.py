@@ -1,6 +1,6 @@
 """Reading properties of managed objects through the property collector, in pages, never one by one.
 
-Reading through attributes of pyVmomi's objects would be one call per property, so nobody here does.
+Reading through attributes of pyVmomi's objects would be one call per property, so no one here does.
 """
 
 import contextlib
@@ -152,7 +152,7 @@ def _retrieve(query: Query, specs: list[Any]) -> Iterator[Row]:
         for found in page.objects:
             yield Row(
                 ref=found.obj,
-                values={one.name: one.val for one in found.propSet},
-                missing={one.path: one.fault for one in found.missingSet},
+                values={item.name: item.val for item in found.propSet},
+                missing={item.path: item.fault for item in found.missingSet},
             )
         page = collector.ContinueRetrievePropertiesEx(token=page.token) if page.token else None

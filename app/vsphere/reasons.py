@@ -1,4 +1,4 @@
-"""Why a platform does not do something: what stands inside the errors and log lines of this package."""
+"""Reasons why a platform refuses, as parameters of this package's errors and log lines."""
 
 from typing import Final
 

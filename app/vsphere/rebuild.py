@@ -1,4 +1,4 @@
-"""A saved VM as the specification that creates it anew: a pure function.
+"""A saved VM as the specification that creates it again: a pure function.
 
 Source: protocols page *vSphere facts*, section "Creating a VM again".
 """
@@ -56,7 +56,7 @@ _BOOT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What makes the VM the same VM, as far as it may be kept."""
+    """The UUIDs and addresses of the saved VM that the new one keeps."""
 
     uuid: str | None
     instance_uuid: str | None
@@ -284,7 +284,7 @@ def _boot_order(config: Any, new_devices: Sequence[Any], new_disks: dict[int, in
 
 def _new_card_keys(saved: Sequence[Any], new: Sequence[Any]) -> dict[int, int]:
     def cards(devices: Sequence[Any]) -> list[int]:
-        return [one.key for one in devices if isinstance(one, _device.VirtualEthernetCard)]
+        return [device.key for device in devices if isinstance(device, _device.VirtualEthernetCard)]
 
     old_keys, new_keys = cards(saved), cards(new)
     return dict(zip(old_keys, new_keys, strict=True)) if len(old_keys) == len(new_keys) else {}
@@ -297,8 +297,8 @@ _VIDEO = (
 
 
 def _video_card(config: Any, new_devices: Sequence[Any]) -> Any:
-    old = next((one for one in config.hardware.device if isinstance(one, _device.VirtualVideoCard)), None)
-    new = next((one for one in new_devices if isinstance(one, _device.VirtualVideoCard)), None)
+    old = next((device for device in config.hardware.device if isinstance(device, _device.VirtualVideoCard)), None)
+    new = next((device for device in new_devices if isinstance(device, _device.VirtualVideoCard)), None)
     if old is None or new is None or all(getattr(old, name) in {None, getattr(new, name)} for name in _VIDEO):
         return None
     changed = copy.deepcopy(new)

@@ -1,4 +1,4 @@
-"""The devices of a saved VM as changes that create them anew: a pure function.
+"""The devices of a saved VM as changes that create them again: a pure function.
 
 Source: protocols page *vSphere facts*, section "Creating a VM again": default devices are left out, new devices
 get negative keys, disks are created empty.
@@ -46,7 +46,7 @@ _DEFAULT_DEVICES = (
     _device.VirtualVideoCard,
     _device.VirtualVMCIDevice,
 )
-"""What every VM gets by itself."""
+"""What every VM gets automatically."""
 _KEPT_CONTROLLERS: tuple[type[Any], ...] = (
     _device.VirtualSCSIController,
     _device.VirtualSATAController,
@@ -88,7 +88,7 @@ class DeviceChoices:
     adapter_networks: Mapping[int, str] = field(default_factory=dict)
     """Networks of single adapters, by their saved key."""
     adapter_addresses: Mapping[int, str] = field(default_factory=dict)
-    """MAC addresses of single adapters, by their saved key; an empty one is made anew."""
+    """MAC addresses of single adapters, by their saved key; an empty one is rebuilt."""
     other_networks: Sequence[Network] = ()
     """Networks of the platform that the host does not offer."""
     same_platform: bool | None = None
@@ -97,7 +97,7 @@ class DeviceChoices:
 
 @dataclass(frozen=True, slots=True)
 class DiskSlot:
-    """Where a disk hangs in its VM; the same before and after."""
+    """The controller and unit of a disk in its VM; the same before and after."""
 
     controller: str
     bus: int
@@ -136,7 +136,7 @@ def saved_network(card: Any, names: Mapping[str, str]) -> str:
 def own_network(
     card: Any, saved_name: str, offered: Sequence[Network], *, same_platform: bool | None
 ) -> Network | None:
-    """Return the network that a saved adapter was connected to, by its ids; None where they do not tell.
+    """Return the network that a saved adapter was connected to, by its ids; None where they do not say.
 
     Args:
         card: the saved adapter.
@@ -148,27 +148,28 @@ def own_network(
     if isinstance(backing, _card.DistributedVirtualPortBackingInfo):
         port = backing.port
         return next(
-            (one for one in offered if one.kind is NetworkKind.DISTRIBUTED and _is_port_of(port, one)), None
+            (place for place in offered if place.kind is NetworkKind.DISTRIBUTED and _is_port_of(port, place)),
+            None,
         )
     if isinstance(backing, _card.OpaqueNetworkBackingInfo):
-        opaque = [one for one in offered if one.kind is NetworkKind.OPAQUE]
-        return next((one for one in opaque if one.key and one.key == backing.opaqueNetworkId), None)
+        opaque = [network for network in offered if network.kind is NetworkKind.OPAQUE]
+        return next((place for place in opaque if place.key and place.key == backing.opaqueNetworkId), None)
     network = getattr(backing, "network", None)
     if network is None or same_platform is False:
         return None
-    found = next((one for one in offered if one.moid == network._moId), None)
+    found = next((place for place in offered if place.moid == network._moId), None)
     return found if found is not None and (same_platform or found.name == saved_name) else None
 
 
 def _is_port_of(port: Any, network: Network) -> bool:
-    """Tell whether a port is of a port group: its key is unique on its switch, whose UUID no other switch has."""
+    """Return whether a port is of a port group: its key is unique on its switch, whose UUID is unique too."""
     same_switch = (port.switchUuid or "").casefold() == network.switch.casefold()
     return same_switch and bool(network.key) and port.portgroupKey == network.key
 
 
 def slots_of(devices: Sequence[Any]) -> dict[DiskSlot, Any]:
     """Return the disks of a device list by where they hang."""
-    controllers = {one.key: one for one in devices if isinstance(one, _device.VirtualController)}
+    controllers = {device.key: device for device in devices if isinstance(device, _device.VirtualController)}
     return {
         slot: disk
         for disk in devices
@@ -195,7 +196,9 @@ class _Rebuilder:
         self._devices = devices
         self._choices = choices
         self._result = RebuiltDevices()
-        self._controllers = {one.key: one for one in devices if isinstance(one, _device.VirtualController)}
+        self._controllers = {
+            device.key: device for device in devices if isinstance(device, _device.VirtualController)
+        }
         self._new_keys: dict[int, int] = {}
 
     def run(self) -> RebuiltDevices:
@@ -282,7 +285,7 @@ class _Rebuilder:
             self._warn(WAS_RAW, disk=_label(disk))
         if getattr(saved, "keyId", None) is not None:
             self._warn(DISK_WAS_ENCRYPTED, disk=_label(disk))
-        # Where a disk's thinness is not told (seSparse, raw devices) it takes no more space than it has to.
+        # Where it is unknown whether a disk is thin (seSparse, raw devices) it takes no more space than it has to.
         thin = getattr(saved, "thinProvisioned", None)
         is_flat = isinstance(saved, _device.VirtualDisk.FlatVer2BackingInfo)
         return _device.VirtualDisk.FlatVer2BackingInfo(
@@ -303,7 +306,9 @@ class _Rebuilder:
         if network is None:
             made.connectable.startConnected = False
             self._warn(DISCONNECTED, problem=problem, card=_label(card))
-            network = min(self._choices.networks.values(), key=lambda one: (one.name, one.moid), default=None)
+            network = min(
+                self._choices.networks.values(), key=lambda network: (network.name, network.moid), default=None
+            )
         elif card.connectable is not None and card.connectable.migrateConnect:
             made.connectable.migrateConnect = card.connectable.migrateConnect
         made.backing = _card_backing(network, name)

@@ -1,4 +1,4 @@
-"""A VM's configuration as it is kept beside the disks of a restore point: ``config.json``.
+"""A VM's configuration as it is kept next to the disks of a restore point: ``config.json``.
 
 The file is a JSON object with ``format`` and ``version``, where the VM was (``datacenter``, ``folder``, ``host``,
 ``resource_pool``, ``power_state``), the same places by id and path (``places``, each of them optional), what its
@@ -46,7 +46,7 @@ class SavedVm:
     datastores: Mapping[str, str] = field(default_factory=dict)
     """Names of datastores by managed object id."""
     platform_instance: str = ""
-    """UUID that the platform gave itself, which tells its ids from those of another; empty when unknown."""
+    """UUID that the platform gave itself, which sets its ids apart from those of others; empty when unknown."""
     datacenter_id: str = ""
     datacenter_path: str = ""
     folder_id: str = ""

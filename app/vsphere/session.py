@@ -31,7 +31,7 @@ _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """How patient a session is, in seconds."""
+    """Time limits of a session, in seconds."""
 
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     read_timeout_s: float = READ_TIMEOUT_S
@@ -126,7 +126,7 @@ class VSphereSession:
         )
 
     def open(self) -> PlatformFacts:
-        """Log in, keep the session alive from now on, and return what the platform tells of itself.
+        """Log in, keep the session alive from now on, and return what the platform says of itself.
 
         Raises:
             PlatformUnreachable, LoginRefused, CertificateChanged, CertificateUntrusted, NotVSphere: as they say.
@@ -140,7 +140,7 @@ class VSphereSession:
         return facts
 
     def _hardware_uuid(self) -> str | None:
-        """Return what tells a single host from others, for it has no instance UUID; None where it does not say."""
+        """Return what identifies a single host, for it has no instance UUID; None where it does not say."""
         try:
             hosts = self.run(
                 lambda connection: list(read_all(connection.query(), {vim.HostSystem: ("summary.hardware.uuid",)}))
@@ -183,7 +183,7 @@ class VSphereSession:
         return self.current().stub.session_cookie()
 
     def close(self) -> None:
-        """Log out and let go of all connections; never raises."""
+        """Log out and release all connections; never raises."""
         self._closing.set()
         with self._lock:
             connection, self._connection = self._connection, None
@@ -196,7 +196,7 @@ class VSphereSession:
             self._keeper.join(_LOGOUT_TIMEOUT_S)
 
     def current(self) -> Connection:
-        """Return the connection as it is, without a look whether it still works.
+        """Return the connection as it is, without a check whether it still works.
 
         Raises:
             SessionClosed: the session was closed.
@@ -249,7 +249,7 @@ class VSphereSession:
             except FAILURES as error:
                 if self._closing.is_set():
                     return
-                # The next call of a task will tell the operator, if it is still so then.
+                # The next call of a task reports it to the operator, if it is still so then.
                 _log.info("keep-alive at %s failed: %s", self.platform.address, type(error).__name__)
 
 

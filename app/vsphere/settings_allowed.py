@@ -60,14 +60,14 @@ _BOOKKEEPING = re.compile(
     r"|svga\.guestbackedprimaryaware|softpoweroff|replay\..*|vmci0\..*|cleanshutdown|monitor\.phys_bits_used"
     r"|virtualhw\..*|extendedconfigfile|standfast\..*|(scsi|sata|nvme|ide|ehci|usb)\d*([.:].*)?\.(redo|present)"
 )
-"""What the platform writes for itself; nobody misses it."""
+"""What the platform writes for itself; no one misses it."""
 _VAPP_TRANSPORTS = frozenset({"com.vmware.guestInfo", "iso"})
 _VAPP_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,256}")
 _MOST_NAMED = 40
 
 
 def is_kept_setting(key: str, value: object = None) -> bool:
-    """Tell whether a setting of ``extraConfig`` goes over into a VM that is created again.
+    """Return whether a setting of ``extraConfig`` goes over into a VM that is created again.
 
     Args:
         key: the setting's name.
@@ -85,7 +85,7 @@ def is_kept_setting(key: str, value: object = None) -> bool:
 
 
 def kept_settings(options: Iterable[Any]) -> tuple[list[Any], list[str]]:
-    """Return the options that go over, and the names of those that do not and that somebody may miss."""
+    """Return the options that go over, and the names of those that do not and that someone may miss."""
     kept: list[Any] = []
     left_out: list[str] = []
     for option in options:
@@ -126,19 +126,21 @@ def vapp_config(saved: Any) -> tuple[Any, list[str]]:
     """
     if saved is None:
         return None, []
-    kept = [one for one in saved.property or () if _is_kept_property(one)]
-    left_out = [f"vApp property {one.id}" for one in saved.property or () if not _is_kept_property(one)]
-    left_out += [f"OVF section {one.type}" for one in saved.ovfSection or ()]
+    kept = [item for item in saved.property or () if _is_kept_property(item)]
+    left_out = [f"vApp property {item.id}" for item in saved.property or () if not _is_kept_property(item)]
+    left_out += [f"OVF section {section.type}" for section in saved.ovfSection or ()]
     products = list(saved.product or ())
-    transports = [one for one in saved.ovfEnvironmentTransport or () if one in _VAPP_TRANSPORTS]
+    transports = [transport for transport in saved.ovfEnvironmentTransport or () if transport in _VAPP_TRANSPORTS]
     left_out += [
-        f"OVF transport {one}" for one in saved.ovfEnvironmentTransport or () if one not in _VAPP_TRANSPORTS
+        f"OVF transport {transport}"
+        for transport in saved.ovfEnvironmentTransport or ()
+        if transport not in _VAPP_TRANSPORTS
     ]
     if not (kept or products or transports):
         return None, left_out
     return vim.vApp.VmConfigSpec(
-        product=[vim.vApp.ProductSpec(operation="add", info=_copied(one, _PRODUCT)) for one in products],
-        property=[vim.vApp.PropertySpec(operation="add", info=_copied(one, _PROPERTY)) for one in kept],
+        product=[vim.vApp.ProductSpec(operation="add", info=_copied(product, _PRODUCT)) for product in products],
+        property=[vim.vApp.PropertySpec(operation="add", info=_copied(item, _PROPERTY)) for item in kept],
         ovfEnvironmentTransport=transports,
     ), left_out
 

@@ -49,12 +49,12 @@ _QUIESCE_FAULTS = (
     vim.fault.ToolsUnavailable,
 )
 _OTHER_FAILURES = (PlatformRefused, PlatformBusy, DatastoreFull, PlatformTaskTimedOut, OperationUnsupported)
-"""Ours that are shown as a failed snapshot; all others say by themselves what is the matter."""
+"""Ours that are shown as a failed snapshot; all others say what is the matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTimings:
-    """How patient snapshots are, in seconds."""
+    """Time limits of snapshots, in seconds."""
 
     create_s: float = 900.0
     quiesced_create_s: float = 1500.0
@@ -178,7 +178,7 @@ class Snapshots:
 
         def put_in_order() -> None:
             if task is None:
-                tasks.wait_for_unknown(self._session, lambda one: one.vm(vm), "createSnapshot", deadline)
+                tasks.wait_for_unknown(self._session, lambda kinds: kinds.vm(vm), "createSnapshot", deadline)
             else:
                 tasks.wait_for_end(self._session, task, deadline)
             for snapshot in self._named(vm, name):
@@ -245,7 +245,7 @@ class Snapshots:
     def _remains(self, vm: VmId, snapshot: SnapshotId) -> "_Remains":
         def look(connection: Connection) -> _Remains:
             row = read(connection.query(), connection.vm(vm), "snapshot", "runtime.consolidationNeeded")
-            is_there = any(one.id == snapshot for one in snapshots_in(vm, row.need("snapshot")))
+            is_there = any(entry.id == snapshot for entry in snapshots_in(vm, row.need("snapshot")))
             return _Remains(is_there, bool(row.get("runtime.consolidationNeeded")))
 
         try:

@@ -25,7 +25,7 @@ from app.vsphere.words import Operation
 _LONG_WAIT_S = 30
 """Seconds that the platform may hold a wait, as the protocols page says."""
 _SHORT_WAIT_S = 2
-"""The same while somebody may cancel, or wants to look at the VM in between."""
+"""The same while someone may cancel, or wants to look at the VM in between."""
 _OUTAGE_S = 60.0
 """How long the platform may be unreachable while its task runs, before we give up."""
 _FIRST_PAUSE_S = 0.2
@@ -53,7 +53,7 @@ class Deadline:
 
     @property
     def has_passed(self) -> bool:
-        """Tell whether it is too late."""
+        """Return whether it is too late."""
         return self.clock.monotonic() >= self.at
 
 
@@ -216,7 +216,7 @@ class _Watch:
     def _wait(self, collector: Any, version: str) -> str:
         """Return when something about the task changed, or after a while.
 
-        The answer only wakes us: the task is read anew each time, because servers exist (the Go simulator)
+        The answer only wakes us: the task is read again each time, because servers exist (the Go simulator)
         that name every version ``-`` and may not report a change that fell between two waits.
         """
         impatient = self._waiting.cancel is not None or self._waiting.on_idle is not None

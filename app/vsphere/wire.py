@@ -162,7 +162,7 @@ class VerifiedStub(SoapStubAdapter):
         return patience.through(attempt, is_outage if repeatable else is_unavailable)
 
     def _sent_once(self, send: Callable[[], T]) -> T:
-        # A pooled connection may have been closed by the server meanwhile; then nobody could tell
+        # A pooled connection may have been closed by the server meanwhile; then no one could know
         # whether the call arrived.
         self.DropConnections()
         return send()

@@ -11,7 +11,7 @@ class Operation(Word):
     ANSWER = "answer"
     LOG_IN = "log in"
     SHOW_CERTIFICATE = "show its certificate"
-    READ_LICENCES = "read its licences"
+    READ_LICENSES = "read its licences"
     TELL_PRIVILEGES = "show the account's privileges"
     LIST_VMS = "list its VMs"
     LIST_PLACES = "list its hosts and datastores"

@@ -1,6 +1,7 @@
 """Strikes a repository thousands of times and looks whether anything was lost or leaked.
 
-Each case is a seed: some backups, deletions, returns and sweeps, a fate, and the step at which it strikes. Run by
+Each case is a seed: some backups, deletions, returns and garbage collections, a fate, and the step at which it
+strikes. Run by
 ``./dev bench crash [--cases N] [--seed N]``.
 """
 
@@ -31,7 +32,8 @@ def main() -> int:
         f"{tally.cases:,} seeded lives of a repository in {time.monotonic() - started:.0f} s, "
         f"{tally.steps:,} steps at the standby, {tally.points:,} restore points found afterwards. In every "
         "case all committed points read whole, nothing uncommitted was visible, the next backup succeeded, two "
-        "sweeps left no garbage, and after deleting everything no file was left but `repository.json`.\n\n"
+        "garbage collections left no garbage, and after deleting everything no file was left but "
+        "`repository.json`.\n\n"
         "A power cut also loses what was not synced: tails of files, and the latest changes of names.\n\n"
         f"| fate | cases in which it struck |\n|---|---|\n{rows}\n\n{circumstances(command)}"
     )

@@ -16,7 +16,7 @@ from typing import IO, TypeVar
 import psutil
 from PySide6.QtCore import QEvent, QObject, QTimer
 
-from app.bootstrap.door import DOOR_PATIENCE_S
+from app.bootstrap.door import DOOR_TIMEOUT_S
 from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.console.demoplatform import DemoPlatform
@@ -195,7 +195,7 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
 
         client = ending.enter_context(client_of(folders, opened, make_line))
         beside = ending.enter_context(RemoteDoor(folders.data))
-        beside.wait_until_connected(DOOR_PATIENCE_S)
+        beside.wait_until_connected(DOOR_TIMEOUT_S)
         memory = Memory(folders.local / "window.ini")
         theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
         demo = DemoPlatform(root / "demo")

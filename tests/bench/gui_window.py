@@ -19,7 +19,7 @@ import psutil
 from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QWidget
 
-from app.bootstrap.door import DOOR_PATIENCE_S
+from app.bootstrap.door import DOOR_TIMEOUT_S
 from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in
 from app.console.demoplatform import DemoPlatform
@@ -287,7 +287,7 @@ def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
         ending.enter_context(asyncio_in_qt(application))
         client = ending.enter_context(client_of(folders, opened))
         beside = ending.enter_context(RemoteDoor(folders.data))
-        beside.wait_until_connected(DOOR_PATIENCE_S)
+        beside.wait_until_connected(DOOR_TIMEOUT_S)
         memory = Memory(folders.local / "window.ini")
         theme, languages = ThemeSwitch(application, memory), LanguageSwitch(application, memory)
         demo = DemoPlatform(root / "demo")

@@ -74,14 +74,14 @@ class Ratio:
 
 ZSTD = "zstd -1 -T2"
 SYNCED = "restore, synced"
-_SHARE = "CPU: zstd and BLAKE3 keep all cores busy; beside other work the ratio goes to that of CPU seconds"
+_SHARE = "CPU: zstd and BLAKE3 keep all cores busy; next to other work the ratio goes to that of CPU seconds"
 _DISK = "the disk: ours is durable at its end, theirs lies in the page cache; see the next line"
 _DECODING = (
-    "CPU: every frame is decompressed and compared; beside other work the ratio goes to that of CPU seconds"
+    "CPU: every frame is decompressed and compared; next to other work the ratio goes to that of CPU seconds"
 )
 _START = "the interpreter: its start and imports take 0.4 s, which the running console does not pay"
 _FIXED = "restic cuts where the content says and finds data that moved; change tracking wants fixed chunks"
-_WHOLE_CHUNKS = "a chunk of 1 MiB is stored anew with all its frames, also those that did not change"
+_WHOLE_CHUNKS = "a chunk of 1 MiB is stored again with all its frames, also those that did not change"
 RATIOS = (
     Ratio("full, wall, to borg", "full", "wall_s", "borg", "full", 0.50, _SHARE),
     Ratio("full, wall, to restic", "full", "wall_s", "restic", "full", 0.22, _SHARE),

@@ -224,7 +224,7 @@ def main() -> None:
     text = (
         f"{options.chunks:,} chunks in {-(-options.chunks // _PACK_CHUNKS):,} packs; memory is the process's own, "
         f"without the locator's map.\n\n| what | measured | goal |\n|---|---|---|\n"
-        f"| locator made anew from the footers | {rebuild_s:.1f} s, {rebuild_mib:.0f} MiB | told, < 300 MiB |\n"
+        f"| locator rebuilt from the footers | {rebuild_s:.1f} s, {rebuild_mib:.0f} MiB | reported, < 300 MiB |\n"
         f"| open and catch up with a warm locator | {warm_s:.2f} s, {warm_mib:.0f} MiB | < 1 s |\n"
         f"| size of the locator | {database:.0f} MiB | |\n"
         f"| incremental of 1 GiB on 80 GiB | {small_s:.2f} s | |\n"

@@ -19,7 +19,7 @@ QUICK = Cost(n=1 << 4)
 
 @pytest.fixture(params=["keyring", "file"])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> OpenAgain:
-    """Return a function that opens the same place anew, as another start of the program would."""
+    """Return a function that opens the same place again, as another start of the program would."""
     if request.param == "keyring":
         backend = MemoryKeyring()
         return lambda: KeyringSecretStore(backend=backend)

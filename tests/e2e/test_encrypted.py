@@ -1,4 +1,4 @@
-"""An encrypted standby machine over the wire: backup, restart, restore, verify, sweep, export, and no trace."""
+"""An encrypted standby over the wire: backup, restart, restore, verify, garbage collection, export; no trace."""
 
 import socket
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from app.contract.offers import OfferPoint, WithdrawPoint
 from app.contract.platforms import DescribeVm
 from app.contract.points import DeletePoint, StartExport, StartVerify
 from app.contract.restore import NewVm, StartRestore
-from app.contract.standbys import ListStandbyRows, RegisterStandby, RemoveStandby, StartSweep
+from app.contract.standbys import ListStandbyRows, RegisterStandby, RemoveStandby, StartGarbageCollection
 from app.contract.tasks import TaskReport
 from app.core.passphrases import SECRET_FILE
 from app.domain.ids import TaskId
@@ -101,7 +101,7 @@ def test_a_life_on_an_encrypted_standby_leaves_nothing_readable_there(tmp_path: 
             restore(stage, second, vm, "restored-2")
             completed(stage, host.engine.execute(StartVerify(standby=safe.id, point=second.point.id)))
             host.engine.execute(DeletePoint(standby=safe.id, point=first.point.id))
-            completed(stage, host.engine.execute(StartSweep(standby=safe.id)))
+            completed(stage, host.engine.execute(StartGarbageCollection(standby=safe.id)))
             restore(stage, second, vm, "restored-3")
             exported(stage, second, vm, tmp_path / "exported")
             offered(stage, second)

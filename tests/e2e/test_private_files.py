@@ -18,7 +18,7 @@ from app.contract.encryption import AddRecoveryKey
 from app.contract.limits import ChangeLimits
 from app.contract.log import ExportLog
 from app.contract.points import StartExport
-from app.contract.standbys import RegisterStandby, StartSweep
+from app.contract.standbys import RegisterStandby, StartGarbageCollection
 from app.contract.tasks import StartBackup
 from app.core.sheets import SheetFile
 from app.domain.ids import PlatformId, StandbyId, VmId
@@ -103,8 +103,8 @@ def back_up_and_export(engine: Engine, standby: StandbyId, vm: VmId, platform: P
         exporting = StartExport(standby=standby, point=report.task.point, folder=str(home / standby), image=image)
         exported = finished(engine, engine.execute(exporting))
         assert exported.task.state is TaskState.COMPLETED, explain(exported)
-    swept = finished(engine, engine.execute(StartSweep(standby=standby)))
-    assert swept.task.state is TaskState.COMPLETED, explain(swept)
+    collection = finished(engine, engine.execute(StartGarbageCollection(standby=standby)))
+    assert collection.task.state is TaskState.COMPLETED, explain(collection)
 
 
 def write_everything_else(host: EngineHost, encrypted: StandbyId, home: Path) -> None:

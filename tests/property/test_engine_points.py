@@ -203,7 +203,7 @@ class Story:
         for key, expected in self.oracle[point].items():
             assert self.host.content(copy, key) == expected
         assert self.lab.verify(chosen).task.state is TaskState.COMPLETED
-        known = {one.point.id: one.verification for one in self.lab.engine.ask(ListPoints())}
+        known = {row.point.id: row.verification for row in self.lab.engine.ask(ListPoints())}
         assert known[point] is VerificationState.WHOLE
 
 

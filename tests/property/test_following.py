@@ -35,8 +35,8 @@ class ShortLived:
         source = iter(requests)
         ahead = deque(islice(source, self.window))
         while ahead:
-            for one in ahead:
-                one.buffer[: PIECE // 2] = b"\xff" * (PIECE // 2)
+            for request in ahead:
+                request.buffer[: PIECE // 2] = b"\xff" * (PIECE // 2)
             if self._answers == 0:
                 raise DiskAccessFailed(path="old", operation="read", mode="LOCAL", detail="no such file")
             self._answers -= 1
@@ -46,7 +46,7 @@ class ShortLived:
             yield request
 
     def allocated_extents(self) -> list[Extent] | None:
-        """It cannot tell."""
+        """It cannot determine."""
         return None
 
     def close(self) -> None:
@@ -58,10 +58,10 @@ class Moving(DiskPlaces):
     """Says that the disk has moved each time that it is asked."""
 
     def __init__(self) -> None:
-        """It asks nobody."""
+        """It asks no one."""
         self._moved = {}
 
-    def ask_anew(self, address: DiskAddress) -> DiskAddress | None:
+    def ask_again(self, address: DiskAddress) -> DiskAddress | None:
         """Always elsewhere."""
         return address
 
@@ -100,5 +100,5 @@ def test_every_request_is_answered_once_in_order(lives: list[tuple[int, int]], c
         answered.append(request.tag)
     assert answered == list(range(count))
     reader.close()
-    used = [one for one in readers if one.is_closed]
+    used = [reader for reader in readers if reader.is_closed]
     assert used == readers[: len(used)]

@@ -194,8 +194,8 @@ def texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for prop in value._GetPropertyList():
             yield from texts(getattr(value, prop.name), prop.name)
     elif isinstance(value, list):
-        for one in value:
-            yield from texts(one, name)
+        for item in value:
+            yield from texts(item, name)
     elif isinstance(value, str):
         yield name, value
 

@@ -86,8 +86,8 @@ def test_any_extents_read_over_any_wire_equal_the_file(
         with reading(there.lab, there.lab.address(there.disk), mode=mode, tuned=tuned) as reader:
             for after_bytes in drops:
                 there.faults.drop_nfc(after_bytes)
-            done = [(one.offset, bytes(one.buffer)) for one in reader.read_many(requests(extents))]
-        assert done == [(one.start, there.content[one.start : one.end]) for one in extents]
+            done = [(result.offset, bytes(result.buffer)) for result in reader.read_many(requests(extents))]
+        assert done == [(extent.start, there.content[extent.start : extent.end]) for extent in extents]
 
 
 @settings(max_examples=30)
@@ -123,7 +123,7 @@ def test_any_writes_over_any_wire_equal_the_same_writes_to_a_file(
 
 @settings(max_examples=25)
 @given(marks=st.lists(offsets, max_size=6))
-def test_every_written_byte_lies_in_an_allocated_extent(marks: list[int]) -> None:
+def test_every_written_byte_is_in_an_allocated_extent(marks: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder, NfcLab(Path(folder)) as lab:
         disk = lab.add_disk("web/web.vmdk", CAPACITY)
         for mark in marks:
@@ -131,8 +131,8 @@ def test_every_written_byte_lies_in_an_allocated_extent(marks: list[int]) -> Non
         with reading(lab, lab.address(disk)) as reader:
             found = reader.allocated_extents()
     assert found is not None
-    assert all(any(one.start <= mark < one.end for one in found) for mark in marks)
-    assert all(one.start % 65536 == 0 for one in found)
+    assert all(any(extent.start <= mark < extent.end for extent in found) for mark in marks)
+    assert all(extent.start % 65536 == 0 for extent in found)
 
 
 # ---- the bytes themselves ------------------------------------------------------------------------------------

@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.vms import VmPlacement
-from app.vsphere.offer import Datacenter, Host, Site
+from app.vsphere.offer import Datacenter, Host, PlatformOffer
 from app.vsphere.placement import NoPlace, Origin, choose_place
 
 NAMES = st.sampled_from(["Shanghai", "A/Shanghai", "ds1", "group-1"])
 
 
 @st.composite
-def sites(draw: st.DrawFn) -> Site:
+def offers(draw: st.DrawFn) -> PlatformOffer:
     """Datacenters with a host, a datastore, a folder and a pool each; any of them may share their names."""
     count = draw(st.integers(1, 4))
     datacenters = {
@@ -34,14 +34,14 @@ def sites(draw: st.DrawFn) -> Site:
             )
         )
     folders = {f"datacenter-{n}": {(): f"top-{n}", ("Web",): f"web-{n}"} for n in range(count)}
-    return Site(hosts=tuple(hosts), folders=folders, datacenters=datacenters)
+    return PlatformOffer(hosts=tuple(hosts), folders=folders, datacenters=datacenters)
 
 
-def origin_in(site: Site, n: int, *, same_platform: bool | None) -> Origin:
-    host = site.hosts[n]
+def origin_in(offer: PlatformOffer, n: int, *, same_platform: bool | None) -> Origin:
+    host = offer.hosts[n]
     (store,) = host.datastores
     return Origin(
-        datacenter=site.datacenters[host.datacenter].name,
+        datacenter=offer.datacenters[host.datacenter].name,
         folder=("Web",),
         host=host.name,
         resource_pool="Gold",
@@ -58,35 +58,35 @@ def origin_in(site: Site, n: int, *, same_platform: bool | None) -> Origin:
 
 @given(st.data())
 def test_ids_of_the_same_platform_decide(data: st.DataObject) -> None:
-    site = data.draw(sites())
-    n = data.draw(st.integers(0, len(site.hosts) - 1))
+    offer = data.draw(offers())
+    n = data.draw(st.integers(0, len(offer.hosts) - 1))
     known = data.draw(st.sampled_from([True, None]))
-    place = choose_place(site, origin_in(site, n, same_platform=known), VmPlacement(name="web"))
+    place = choose_place(offer, origin_in(offer, n, same_platform=known), VmPlacement(name="web"))
     assert (place.host.moid, place.folder, place.pool) == (f"host-{n}", f"web-{n}", f"east-{n}")
-    assert place.datastore in site.hosts[n].datastores
+    assert place.datastore in offer.hosts[n].datastores
     assert place.warnings == ()
 
 
 @given(st.data())
 def test_ids_that_are_asked_for_decide(data: st.DataObject) -> None:
-    site = data.draw(sites())
-    n, k = (data.draw(st.integers(0, len(site.hosts) - 1)) for _ in range(2))
+    offer = data.draw(offers())
+    n, k = (data.draw(st.integers(0, len(offer.hosts) - 1)) for _ in range(2))
     wanted = VmPlacement(
         name="web", datacenter=f"datacenter-{k}", host=f"host-{k}", datastore=f"datastore-{k}", folder=("Web",)
     )
-    place = choose_place(site, origin_in(site, n, same_platform=True), wanted)
+    place = choose_place(offer, origin_in(offer, n, same_platform=True), wanted)
     assert (place.host.moid, place.folder) == (f"host-{k}", f"web-{k}")
-    assert place.datastore in site.hosts[k].datastores
+    assert place.datastore in offer.hosts[k].datastores
 
 
 @given(st.data())
 def test_a_name_is_taken_only_where_one_has_it(data: st.DataObject) -> None:
-    site = data.draw(sites())
+    offer = data.draw(offers())
     text = data.draw(NAMES)
-    having = [one.moid for one in site.datacenters.values() if one.name == text]
+    having = [datacenter.moid for datacenter in offer.datacenters.values() if datacenter.name == text]
     try:
         place = choose_place(
-            site, origin_in(site, 0, same_platform=False), VmPlacement(name="web", datacenter=text, folder=())
+            offer, origin_in(offer, 0, same_platform=False), VmPlacement(name="web", datacenter=text, folder=())
         )
     except NoPlace:
         return

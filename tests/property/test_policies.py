@@ -93,8 +93,10 @@ def test_retention_never_removes_what_it_must_keep(
     points = as_points(history, now)
     decision = decide(points, retention, policy, now, zone)
     kept = [point for point, _ in decision.keep]
-    assert sorted([*kept, *decision.remove], key=lambda one: one.id) == sorted(points, key=lambda one: one.id)
-    good = sorted((one for one in points if one.is_good), key=lambda one: one.created_at)
+    assert sorted([*kept, *decision.remove], key=lambda point: point.id) == sorted(
+        points, key=lambda point: point.id
+    )
+    good = sorted((point for point in points if point.is_good), key=lambda point: point.created_at)
     if good:
         assert good[-1] in kept
         assert set(good[-retention.keep_newest :] if retention.keep_newest else []) <= set(kept)
@@ -123,11 +125,11 @@ def test_the_preview_equals_running_the_policy_day_by_day(policy: PeriodicPolicy
     run = next(runs)
     for day in islice(preview([], policy.retention, policy, now, UTC), 20):
         while run.at.date() <= day.day:
-            first_full = not any(one.kind is BackupKind.FULL for one in present)
+            first_full = not any(point.kind is BackupKind.FULL for point in present)
             kind = BackupKind.FULL if first_full else run.kind
             planned = PointId(f"planned/{run.at.isoformat()}")
             sequence = max((point.sequence for point in present), default=0) + 1
             present.append(KeptPoint(id=planned, created_at=run.at, kind=kind, sequence=sequence))
-            present = [one for one, _ in decide(present, policy.retention, policy, run.at, UTC).keep]
+            present = [point for point, _ in decide(present, policy.retention, policy, run.at, UTC).keep]
             run = next(runs)
         assert list(day.points) == present

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from app.repository.recoverykeys import (
     NoRecoveryKey,
-    RecoveryKeySlip,
+    RecoveryKeyTypo,
     format_recovery_key,
     is_recovery_key,
     parse_recovery_key,
-    slip_in,
+    typo_in,
 )
 
 KEYS = st.binary(min_size=32, max_size=32)
@@ -35,7 +35,7 @@ DRESSES: dict[str, Callable[[str], str]] = {
     "l for I": lambda text: text.replace("I", "l"),
     "l for both": lambda text: text.replace("I", "l").replace("L", "l"),
     "mathematical letters": lambda text: "".join(
-        chr(0x1D400 + ord(one) - ord("A")) if one.isalpha() else one for one in text
+        chr(0x1D400 + ord(character) - ord("A")) if character.isalpha() else character for character in text
     ),
     "as printed": str,
 }
@@ -57,10 +57,10 @@ def test_a_wrong_letter_or_a_missing_group_is_noticed_and_named(key: bytes, data
     letters = format_recovery_key(key).replace("-", "")
     at = data.draw(st.integers(0, len(letters) - 1))
     other = data.draw(st.sampled_from(sorted(set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") - {letters[at]})))
-    with pytest.raises(RecoveryKeySlip) as caught:
+    with pytest.raises(RecoveryKeyTypo) as caught:
         parse_recovery_key(letters[:at] + other + letters[at + 1 :])
     assert caught.value.count == 56
-    slip = slip_in(letters[:-4].lower())
+    slip = typo_in(letters[:-4].lower())
     assert slip is not None
     assert slip.count == 52
 
@@ -70,4 +70,4 @@ def test_what_is_no_recovery_key_is_none(text: str) -> None:
     with pytest.raises(NoRecoveryKey):
         parse_recovery_key(text)
     assert not is_recovery_key(text)
-    assert slip_in(text) is None
+    assert typo_in(text) is None

@@ -1,4 +1,4 @@
-"""Random writes, backups, deletions and sweeps against a byte array: every point restores to what the disk was."""
+"""Random writes, backups, deletions and garbage collections: every point restores to what the disk was."""
 
 import tempfile
 from datetime import timedelta
@@ -11,7 +11,7 @@ from app.core.cancel import CancelToken
 from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.domain.ids import PointId
-from app.repository import SweepPolicy
+from app.repository import GarbageCollectionPolicy
 from app.repository.values import KIB
 from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, random_bytes, read_back, read_range
 
@@ -26,7 +26,7 @@ _backup = st.tuples(
     st.sampled_from(["full", "incremental", "differential", "sparse full"]), st.just(0), st.just(0), st.just("")
 )
 _delete = st.tuples(st.just("delete"), st.integers(0, 20), st.just(0), st.just(""))
-_sweep = st.tuples(st.just("sweep"), st.sampled_from([0, 25, 100]), st.just(0), st.just(""))
+_collect_garbage = st.tuples(st.just("garbage collection"), st.sampled_from([0, 25, 100]), st.just(0), st.just(""))
 _grow = st.tuples(st.just("grow"), st.integers(1, 600 * KIB), st.just(0), st.just(""))
 
 
@@ -62,7 +62,7 @@ class Story:
             self.full, self.since_full = point.id, []
         elif kind == "sparse full":
             used = [Extent(at, 64 * KIB) for at in range(0, len(self.disk.content), 64 * KIB)]
-            used = [one for one in used if any(self.disk.content[one.start : one.end])]
+            used = [extent for extent in used if any(self.disk.content[extent.start : extent.end])]
             point = back_up(self.repository, self.disk, used, number=number)
             self.full, self.since_full = point.id, []
         elif kind == "differential" and self.full is not None:
@@ -80,9 +80,9 @@ class Story:
             if point == self.full:
                 self.full = None
 
-    def sweep(self, garbage_percent: int) -> None:
-        policy = SweepPolicy(grace=timedelta(0), garbage_share=garbage_percent / 100)
-        self.repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken())
+    def collect_garbage(self, garbage_percent: int) -> None:
+        policy = GarbageCollectionPolicy(grace=timedelta(0), garbage_share=garbage_percent / 100)
+        self.repository.maintenance.collect_garbage(policy, progress=Progress(), cancel=CancelToken())
 
     def check(self) -> None:
         for point, expected in self.points:
@@ -92,7 +92,11 @@ class Story:
 
 
 @settings(max_examples=25)
-@given(st.lists(st.one_of(_write, _write, _backup, _backup, _grow, _delete, _sweep), min_size=2, max_size=14))
+@given(
+    st.lists(
+        st.one_of(_write, _write, _backup, _backup, _grow, _delete, _collect_garbage), min_size=2, max_size=14
+    )
+)
 def test_every_point_restores_to_what_the_disk_was(steps: list[tuple[str, int, int, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         story = Story(Path(folder))
@@ -104,8 +108,8 @@ def test_every_point_restores_to_what_the_disk_was(steps: list[tuple[str, int, i
                     story.disk.content += bytes(start)
                 elif step == "delete":
                     story.delete(start)
-                elif step == "sweep":
-                    story.sweep(start)
+                elif step == "garbage collection":
+                    story.collect_garbage(start)
                 else:
                     story.back_up(step)
             story.back_up("incremental")

@@ -21,14 +21,14 @@ from app.core.clock import SystemClock
 from app.core.progress import Progress
 from app.domain.errors import OperationalError
 from app.domain.extents import Extent
-from app.repository import Passphrase, RecoveryKey, Repository, RepositoryKey, SweepPolicy
+from app.repository import GarbageCollectionPolicy, Passphrase, RecoveryKey, Repository, RepositoryKey
 from app.repository.configuration import RepositoryFile
 from app.repository.documents import decode_document, document_body, encode_document
 from app.repository.errors import KeyWrong
 from app.repository.keys import KeyFile, key_file_damage
 from app.repository.packs import PackDamaged, read_footer, scan_records
 from app.repository.pages import PageDamaged, PageTree
-from app.repository.points import ChangesFile, PointFile, restore_point
+from app.repository.pointfile import ChangesFile, PointFile, restore_point
 from app.repository.records import RecordDamaged, parse_header
 from app.repository.recoverykeys import parse_recovery_key
 from app.repository.seals import Scrypt
@@ -132,7 +132,7 @@ def use_everything(folder: Path) -> None:
     ),
     value=_values,
 )
-def test_a_point_that_lies_does_no_harm(path: tuple[str | int, ...], value: Any) -> None:
+def test_a_forged_point_does_no_harm(path: tuple[str | int, ...], value: Any) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         point = make_point(folder)
@@ -252,7 +252,7 @@ def test_every_flipped_byte_of_a_key_file_is_named_and_opens_nothing(encrypted: 
                     open_with(folder, broken_key)
                 with open_with(folder, other_key) as repository:
                     report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
-                    assert f"keys/{path.name}" in {one.what for one in report.damage}
+                    assert f"keys/{path.name}" in {damage.what for damage in report.damage}
         path.write_bytes(whole)
     with open_with(folder, recovery) as repository:
         assert repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken()).whole
@@ -265,7 +265,7 @@ def test_every_flipped_byte_of_a_key_file_is_named_and_opens_nothing(encrypted: 
         st.fixed_dictionaries({"n": st.integers(-1, 1 << 70), "r": st.integers(), "p": st.integers()}),
     ),
 )
-def test_a_key_file_that_lies_opens_nothing_and_costs_nothing(
+def test_a_forged_key_file_opens_nothing_and_costs_nothing(
     encrypted: tuple[Path, RecoveryKey], member: str, value: Any
 ) -> None:
     folder, recovery = encrypted
@@ -334,11 +334,11 @@ def test_names_of_any_kind_do_no_harm(folder: str, name: str, content: bytes | P
             repository.deleted_points()
             for point in repository.points().points:
                 repository.delete_point(point.id)
-            repository.maintenance.sweep(
-                SweepPolicy(grace=timedelta(0)), progress=Progress(), cancel=CancelToken(), wait_s=0
+            repository.maintenance.collect_garbage(
+                GarbageCollectionPolicy(grace=timedelta(0)), progress=Progress(), cancel=CancelToken(), wait_s=0
             )
         assert (outside / "sub" / "file").read_bytes() == b"precious"
-        assert sorted(one.name for one in outside.rglob("*")) == ["file", "sub"]
+        assert sorted(path.name for path in outside.rglob("*")) == ["file", "sub"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links")

@@ -1,4 +1,4 @@
-"""The simulator's change tracking against an array of bytes: it may tell too much, never too little.
+"""The simulator's change tracking against an array of bytes: it may report too much, never too little.
 
 Whatever is written, snapshotted, removed and reverted in whatever order, over the wire: each frozen disk and the
 VM's present disk hold exactly what the array held at that moment, and the areas told since any earlier change id
@@ -125,7 +125,7 @@ class Oracle:
         self._check_areas(snapshot)
 
     def _forget_removed(self) -> None:
-        left = {one.moid for one in self.lab.machine(self.name).every_snapshot()}
+        left = {snapshot.moid for snapshot in self.lab.machine(self.name).every_snapshot()}
         self.alive = [snapshot for snapshot in self.alive if snapshot._moId in left]
 
     def _check_areas(self, snapshot: Any) -> None:

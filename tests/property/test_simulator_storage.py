@@ -45,7 +45,7 @@ class Moment:
 
 
 class DiskMachine(RuleBasedStateMachine):
-    """A VM's disk with snapshots that are taken, removed and reverted, beside a byte array."""
+    """A VM's disk with snapshots that are taken, removed and reverted, compared with a byte array."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class DiskMachine(RuleBasedStateMachine):
             assert self.oracle[hole.start : hole.end] == bytes(hole.length_bytes)
 
     @invariant()
-    def tracking_tells_exactly_what_was_written(self) -> None:
+    def tracking_reports_exactly_what_was_written(self) -> None:
         for change_id, (content, dirty) in self.ids.items():
             areas = self.leaf.changed_areas(change_id)
             assert areas == normalize(areas)
@@ -178,7 +178,7 @@ writes = st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(1, 200_000)),
 
 
 @given(written=writes)
-def test_a_sparse_file_tells_of_all_that_was_written(written: list[tuple[int, int]]) -> None:
+def test_a_sparse_file_shows_all_that_was_written(written: list[tuple[int, int]]) -> None:
     size = 3_300_000
     with tempfile.TemporaryDirectory() as name, SparseFile(Path(name, "f"), create_bytes=size) as file:
         oracle = bytearray(size)
@@ -210,7 +210,9 @@ def test_runs_and_extents_of_a_mask_cover_its_grains(bits: list[bool], short: in
     capacity = max(0, len(bits) * GRAIN_BYTES - (short // 512 * 512 if bits else 0))
     extents = mask_extents(mask, capacity)
     assert extents == normalize(extents)
-    covered = {grain for one in extents for grain in range(one.start // GRAIN_BYTES, grain_count(one.end))}
+    covered = {
+        grain for extent in extents for grain in range(extent.start // GRAIN_BYTES, grain_count(extent.end))
+    }
     assert covered == {index for index, bit in enumerate(bits) if bit}
 
 

@@ -74,11 +74,11 @@ def _built(kind: Any) -> st.SearchStrategy[Any]:
         return values_of(kind.__supertype__)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        return st.one_of([values_of(one) for one in arguments])
+        return st.one_of([values_of(argument) for argument in arguments])
     if origin is tuple:
         if arguments[-1] is Ellipsis:
             return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
-        return st.tuples(*(values_of(one) for one in arguments))
+        return st.tuples(*(values_of(argument) for argument in arguments))
     if origin is frozenset:
         return st.frozensets(values_of(arguments[0]), max_size=3)
     if origin is dict:

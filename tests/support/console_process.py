@@ -16,7 +16,7 @@ _LOOK_MS = 20
 
 
 def _tell_when_shown() -> None:
-    if any(isinstance(one, MainWindow) and one.isVisible() for one in QApplication.topLevelWidgets()):
+    if any(isinstance(widget, MainWindow) and widget.isVisible() for widget in QApplication.topLevelWidgets()):
         print("shown", flush=True)
     else:
         QTimer.singleShot(_LOOK_MS, _tell_when_shown)

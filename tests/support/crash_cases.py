@@ -21,18 +21,28 @@ from app.core.progress import Progress
 from app.domain.errors import StandbyFull, StandbyUnavailable
 from app.domain.extents import Extent
 from app.domain.ids import PointId
-from app.repository import Repository, RepositorySettings, SweepPolicy, TrashedPoint
-from app.repository.errors import DataDamaged, RepositoryBusy, SweepUnsafe
+from app.repository import GarbageCollectionPolicy, Repository, RepositorySettings, TrashedPoint
+from app.repository.errors import DataDamaged, GarbageCollectionUnsafe, RepositoryBusy
 from app.repository.leases import _held
 from app.repository.values import KIB, MIB
 from tests.support.failing_storage import AtStep, FailingStorage, PowerCut, cut_at, refuse
 from tests.unit.repository.helpers import MemoryDisk, back_up, random_bytes, read_back
 
 SETTINGS = RepositorySettings(chunk_bytes=256 * KIB, frame_bytes=256 * KIB, pack_bytes=MIB)
-AT_ONCE = SweepPolicy(grace=timedelta(0))
-EVERYTHING = SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
+AT_ONCE = GarbageCollectionPolicy(grace=timedelta(0))
+EVERYTHING = GarbageCollectionPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
 FIXED_FILES = frozenset({"repository.json"})
-ACTIONS = ("full", "incremental", "incremental", "delete", "delete", "take back", "sweep", "sweep", "verify")
+ACTIONS = (
+    "full",
+    "incremental",
+    "incremental",
+    "delete",
+    "delete",
+    "take back",
+    "garbage collection",
+    "garbage collection",
+    "verify",
+)
 REFUSALS = {
     "full disk": errno.ENOSPC,
     "broken disk": errno.EIO,
@@ -46,7 +56,7 @@ _STEPS = 120
 
 
 class HastyClock(SystemClock):
-    """The machine's clock, for tests in which nobody else is there to wait for; never the same second twice."""
+    """The machine's clock, for tests in which no one else is there to wait for; never the same second twice."""
 
     def __init__(self) -> None:
         self._seconds = 0
@@ -128,13 +138,13 @@ class Case:
             life.deleted.discard(point)
             life.committed.add(point)
             life.doubtful.discard(point)
-        elif action == "sweep":
+        elif action == "garbage collection":
             policy = self.dice.choice((AT_ONCE, EVERYTHING))
-            life.committed -= life.doubtful  # what may lie in the trash may be swept
+            life.committed -= life.doubtful  # what may lie in the trash may be collected
             life.doubtful |= life.deleted
             life.deleted.clear()
-            repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
-            life.doubtful -= {one for one in life.doubtful if one not in life.committed}
+            repository.maintenance.collect_garbage(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
+            life.doubtful -= {point for point in life.doubtful if point not in life.committed}
         elif action == "verify":
             report = repository.maintenance.verify_everything(progress=Progress(), cancel=CancelToken())
             assert report.whole or self.may_misread, report
@@ -150,8 +160,10 @@ class Case:
             self.disk.content[:] = life.contents[parent.split("/")[1]]
             start = self.dice.randrange(_DISK_BYTES - 300 * KIB)
             changed = [Extent(start, self.dice.choice((1, 4096, 300 * KIB)))]
-        for one in changed if parent is not None else [Extent(self.dice.randrange(5) * 256 * KIB, 256 * KIB)]:
-            self.disk.content[one.start : one.end] = random_bytes(one.length_bytes, self.dice.randrange(1 << 30))
+        for extent in changed if parent is not None else [Extent(self.dice.randrange(5) * 256 * KIB, 256 * KIB)]:
+            self.disk.content[extent.start : extent.end] = random_bytes(
+                extent.length_bytes, self.dice.randrange(1 << 30)
+            )
         life.number += 1
         stamp = (datetime(2026, 11, 22, 9, tzinfo=UTC) + timedelta(hours=life.number)).strftime(
             "%Y-%m-%d_%H-%M-%S"
@@ -169,7 +181,7 @@ class Case:
         listing = repository.points()
         assert not listing.damaged, listing.damaged
         found = {point.id for point in listing.points}
-        trashed = {one.id for one in repository.deleted_points() if _is_whole(one)}
+        trashed = {point.id for point in repository.deleted_points() if _is_whole(point)}
         assert life.committed - life.doubtful <= found, "a committed point vanished"
         assert life.deleted - life.doubtful <= trashed, "a deleted point cannot be taken back"
         assert life.doubtful & life.committed <= found | trashed, "a point is neither here nor there"
@@ -184,13 +196,15 @@ class Case:
         with self.open(self.dice.choice(("local", "another machine"))) as repository:
             points = self.check(repository)
             self.life.committed = {point.id for point in repository.points().points}
-            self.life.deleted = {one.id for one in repository.deleted_points()}
+            self.life.deleted = {point.id for point in repository.deleted_points()}
             self.life.doubtful.clear()
             self.back_up(repository, incremental=self.dice.random() < 0.5)
             self.check(repository)
             assert list((self.folder / "standby" / "staging").iterdir()) == [], "the next backup cleans up"
             for _ in range(2):
-                report = repository.maintenance.sweep(EVERYTHING, progress=Progress(), cancel=CancelToken())
+                report = repository.maintenance.collect_garbage(
+                    EVERYTHING, progress=Progress(), cancel=CancelToken()
+                )
             assert report.finished
             assert not report.set_aside
             space = repository.maintenance.space(cancel=CancelToken())
@@ -199,7 +213,7 @@ class Case:
             self.check(repository)
             for point in repository.points().points:
                 repository.delete_point(point.id)
-            repository.maintenance.sweep(AT_ONCE, progress=Progress(), cancel=CancelToken())
+            repository.maintenance.collect_garbage(AT_ONCE, progress=Progress(), cancel=CancelToken())
         left = {path.relative_to(self.folder / "standby").as_posix() for path in files_in(self.folder / "standby")}
         assert left == FIXED_FILES, f"files leak: {sorted(left - FIXED_FILES)}"
         chains = [*(self.folder / "standby" / "points").iterdir(), *(self.folder / "standby" / "trash").iterdir()]
@@ -254,7 +268,7 @@ def run_case(seed: int, folder: Path, tally: Tally) -> None:
 
 
 def bury_leases() -> None:
-    """End what the death of a process ends: its leases are not kept alive, and nobody takes them for held."""
+    """End what the death of a process ends: its leases are not kept alive, and no one takes them for held."""
     for thread in threading.enumerate():
         if thread.name.startswith("lease-"):
             lease = thread._target.__self__  # type: ignore[attr-defined]
@@ -265,7 +279,7 @@ def bury_leases() -> None:
 
 def live(case: Case, fate: str) -> None:
     """Do some things; errors of ours are what a refusing standby may lead to."""
-    expected: tuple[type[Exception], ...] = (StandbyUnavailable, SweepUnsafe, DataDamaged)
+    expected: tuple[type[Exception], ...] = (StandbyUnavailable, GarbageCollectionUnsafe, DataDamaged)
     if fate == "full disk":
         expected = (StandbyFull,)
     try:

@@ -230,7 +230,7 @@ class EngineLab:
 
     def point(self, point: PointId) -> RestorePoint:
         """Return one point."""
-        return next(one for one in self.points() if one.id == point)
+        return next(listed for listed in self.points() if listed.id == point)
 
     def content(self, point: PointId, key: int = 2000) -> bytes:
         """Return a disk of a point, read through the repository."""

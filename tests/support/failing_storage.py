@@ -151,7 +151,7 @@ class FailingStorage:
             except PowerCut:
                 whole = b"".join(bytes(part) for part in parts)
                 torn = whole[: self.dice.randrange(len(whole) + 1)]
-                if self.dice.random() < 0.5:  # nobody writes after the cut but the first that it meets
+                if self.dice.random() < 0.5:  # no one writes after the cut but the first that it meets
                     with suppress(OSError):
                         real(descriptor, [torn] if name in ("writev", "pwritev") else torn, *args)
                 raise
@@ -171,7 +171,7 @@ class FailingStorage:
             self.step(name)
             inode = os.fstat(descriptor).st_ino
             self._unsynced.pop(inode, None)
-            self._changes = [one for one in self._changes if inode not in one.directories]
+            self._changes = [change for change in self._changes if inode not in change.directories]
             return None  # the dice decide what is lost, so the real disk need not be waited for
 
         return call

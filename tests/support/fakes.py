@@ -75,7 +75,7 @@ class RecordingTaskLog:
 
 
 class NullTaskLog:
-    """A log nobody reads, for work outside a task."""
+    """A log no one reads, for work outside a task."""
 
     def info(self, kind: MessageKind, /, **params: object) -> None:
         """Check the parameters and forget them."""

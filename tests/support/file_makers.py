@@ -20,7 +20,7 @@ _CALLS = {
     "sqlalchemy": frozenset({"create_engine"}),
 }
 _MODULES = frozenset({"bz2", "gzip", "lzma", "tarfile", "tempfile", "zipfile"})
-"""Of these every call counts, but for the few that only tell something."""
+"""Of these every call counts, but for the few that only return something."""
 _HARMLESS = frozenset({"tempfile.gettempdir"})
 _QT = frozenset({"QFile", "QLockFile", "QSaveFile", "QSettings", "QTemporaryDir", "QTemporaryFile"})
 
@@ -112,7 +112,7 @@ def _makes(call: ast.Call, name: str | None, constants: dict[str, ast.expr]) -> 
 
 
 def _mode_creates(call: ast.Call, place: int) -> bool:
-    """Tell whether the mode of an ``open`` makes a file; one that is not written there may."""
+    """Return whether the mode of an ``open`` makes a file; one that is not written there may."""
     named = [word.value for word in call.keywords if word.arg == "mode"]
     given = named or call.args[place : place + 1]
     if not given:
@@ -124,7 +124,7 @@ def _mode_creates(call: ast.Call, place: int) -> bool:
 
 
 def _flags_create(call: ast.Call, constants: dict[str, ast.expr]) -> bool:
-    """Tell whether the flags of ``os.open`` make a file; flags that come from elsewhere may."""
+    """Return whether the flags of ``os.open`` make a file; flags that come from elsewhere may."""
     waiting: list[ast.expr] = [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "flags")]
     while waiting:
         for node in ast.walk(waiting.pop()):

@@ -1,4 +1,4 @@
-"""Tells whether anybody opened a file, as the kernel sees it (inotify(7))."""
+"""Reports whether anyone opened a file, as the kernel sees it (inotify(7))."""
 
 import ctypes
 import os
@@ -18,7 +18,7 @@ class FileWatch:
         self._descriptor = descriptor
 
     def was_opened(self) -> bool:
-        """Tell whether the file was opened since the last call."""
+        """Return whether the file was opened since the last call."""
         try:
             return bool(os.read(self._descriptor, _ONE_EVENT))
         except BlockingIOError:

@@ -79,7 +79,7 @@ def path_of(widget: QWidget, window: QWidget) -> str:
 
 
 def _found(window: QWidget) -> Iterator[tuple[QWidget, str]]:
-    shown = [one for one in window.findChildren(QWidget) if _is_shown(one, window)]
+    shown = [widget for widget in window.findChildren(QWidget) if _is_shown(widget, window)]
     for widget in (window, *shown):
         for what in _texts_cut(widget):
             yield widget, what
@@ -254,13 +254,13 @@ def _overlapping(parent: QWidget) -> Iterator[tuple[QWidget, str]]:
     if isinstance(parent, QAbstractScrollArea | QTabBar | QLineEdit | QComboBox | QAbstractSpinBox):
         return
     children = [
-        one
-        for one in parent.children()
-        if isinstance(one, QWidget)
-        and one.isVisible()
-        and not one.isWindow()
-        and not one.property("floats")
-        and not isinstance(one, _NEITHER)
+        child
+        for child in parent.children()
+        if isinstance(child, QWidget)
+        and child.isVisible()
+        and not child.isWindow()
+        and not child.property("floats")
+        and not isinstance(child, _NEITHER)
     ]
     for first, second in combinations(children, 2):
         shared = first.geometry().intersected(second.geometry())

@@ -33,7 +33,7 @@ _DRAWN_CELLS: Final = (RowActionsDelegate,)
 
 
 def header_cut(header: QHeaderView) -> Iterator[str]:
-    """Tell of headings without room."""
+    """Report headings without room."""
     if header.orientation() is not Qt.Orientation.Horizontal:
         return
     metrics = QFontMetrics(style.tabular_font(style.SECONDARY_PX))
@@ -45,7 +45,7 @@ def header_cut(header: QHeaderView) -> Iterator[str]:
 
 
 def cells_cut(table: QTableView) -> Iterator[str]:
-    """Tell of cells whose text is cut off and stands in no tooltip."""
+    """Report cells whose text is cut off and stands in no tooltip."""
     model = table.model()
     yield from _corner(table)
     for column in range(model.columnCount()):
@@ -108,7 +108,7 @@ def _corner(view: QAbstractItemView) -> Iterator[str]:
 
 
 def lines_cut(view: QListView | QTreeView) -> Iterator[str]:
-    """Tell of lines of a list or tree that are wider than its view and cannot be read otherwise."""
+    """Report lines of a list or tree that are wider than its view and cannot be read otherwise."""
     model, root = view.model(), view.rootIndex()
     if model is None or view.horizontalScrollBar().isVisible():
         return

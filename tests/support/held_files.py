@@ -1,4 +1,4 @@
-"""Files that another program has open, as Windows then lets nobody rename or delete them."""
+"""Files that another program has open, as Windows then lets no one rename or delete them."""
 
 import os
 import sys

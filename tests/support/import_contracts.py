@@ -1,7 +1,7 @@
 """Kinds of import contracts that import-linter does not have, used by ``pyproject.toml``.
 
 They check direct imports between modules, and unlike the built-in kinds they can speak of packages that do not
-exist yet and of libraries that nobody imports yet: a rule holds from the first commit that could break it.
+exist yet and of libraries that no one imports yet: a rule holds from the first commit that could break it.
 """
 
 import sys
@@ -18,7 +18,7 @@ Offence = tuple[str, str, int]
 
 
 def is_within(module: str, packages: Iterable[str]) -> bool:
-    """Tell whether a module is one of the packages or lies below one."""
+    """Return whether a module is one of the packages or inside of one."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
@@ -40,7 +40,7 @@ class DirectImportContract(Contract):
     """Base of the contracts here: collects the direct imports that break it."""
 
     def offending(self) -> Callable[[str, str], bool]:
-        """Return the function that tells whether (importer, imported) breaks the contract."""
+        """Return the function that returns whether (importer, imported) breaks the contract."""
         raise NotImplementedError
 
     def importers(self) -> Iterable[str]:
@@ -75,7 +75,7 @@ class OnlyInContract(DirectImportContract):
     allowed = _strings()
 
     def offending(self) -> Callable[[str, str], bool]:
-        """Break on an import of the packages by anybody else than the allowed and themselves."""
+        """Break on an import of the packages by anyone else than the allowed and themselves."""
         insiders = (*self.allowed, *self.packages)
         return lambda importer, imported: is_within(imported, self.packages) and not is_within(importer, insiders)
 

@@ -74,7 +74,7 @@ class Repository:
 
     def newest_first(self, chain: str) -> list[str]:
         """Sort the points of a chain by their sequence; those that have none are older, and their times count."""
-        found = {one: self.point(one) for one in self.points() if one.startswith(f"{chain}/")}
+        found = {point: self.point(point) for point in self.points() if point.startswith(f"{chain}/")}
 
         def order(point: str) -> tuple[int, datetime, str]:
             sequence = found[point].get("sequence", 0)
@@ -154,7 +154,7 @@ class Repository:
         yield from walk(root, depth - 1, 0)
 
     def restore(self, point: str, disk_key: int, target: Path) -> None:
-        disk = next(one for one in self.point(point)["disks"] if one["key"] == disk_key)
+        disk = next(entry for entry in self.point(point)["disks"] if entry["key"] == disk_key)
         capacity = disk["capacity_bytes"]
         with target.open("wb") as file:
             file.truncate(capacity)

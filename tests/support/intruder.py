@@ -1,4 +1,4 @@
-"""Somebody on the path between console and host, who can break, drop or answer connections but has no key."""
+"""Someone on the path between console and host, who can break, drop or answer connections but has no key."""
 
 import socket
 import ssl
@@ -62,7 +62,7 @@ def breaks_every_handshake(path: Path, _number: int) -> None:
 
 
 def breaks_the_second_handshake(path: Path, _number: int) -> None:
-    """Let the ticket through, and end the connection when the data itself shall be encrypted."""
+    """Let the ticket through, and end the connection when the data itself should be encrypted."""
     path.pass_on(lambda seen: seen.count(b"\x16\x03\x01") >= 2)
 
 

@@ -22,4 +22,4 @@ _LATIN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z][A-Za-z0-9_.-]*")
 
 def scraps(text: str) -> list[str]:
     """Return the Latin words of a Chinese sentence that are no fixed term and no unit."""
-    return [one for one in _LATIN.findall(text) if one.rstrip(".-") not in FIXED and one not in UNITS]
+    return [word for word in _LATIN.findall(text) if word.rstrip(".-") not in FIXED and word not in UNITS]

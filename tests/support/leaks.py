@@ -36,9 +36,9 @@ class Holdings:
     def newer_than(self, before: "Holdings") -> list[str]:
         """Return words for what is here but was not before."""
         words = [
-            f"thread {one.name!r}"
-            for one in self.threads - before.threads
-            if one.is_alive() and not isinstance(one, threading._DummyThread)
+            f"thread {thread.name!r}"
+            for thread in self.threads - before.threads
+            if thread.is_alive() and not isinstance(thread, threading._DummyThread)
         ]
         words += [
             f"descriptor {number} ({target})"

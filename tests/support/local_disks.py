@@ -134,7 +134,7 @@ class LocalReader:
         assert self._file.readinto(request.buffer) == size
 
     def allocated_extents(self) -> list[Extent] | None:
-        """Return what was ever written, where this transport tells."""
+        """Return what was ever written, where this transport reports it."""
         return self._disk.extents_of(self._disk.written) if self._tells_allocated else None
 
     def close(self) -> None:

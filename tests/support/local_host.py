@@ -1,6 +1,6 @@
 """The machine behind the local hypervisor: VMs of raw files, snapshots as copies, and what goes wrong on it.
 
-Its state is written beside the files whenever something changes it, so that it survives the process
+Its state is written next to the files whenever something changes it, so that it survives the process
 (:meth:`LocalHost.reopen`). Thread: any; one lock.
 """
 
@@ -48,27 +48,27 @@ class Faults:
     destroy_failures: int = 0
     rename_failures: int = 0
     lost_tracking: set[int] = field(default_factory=set)
-    """Keys of disks whose changes cannot be told."""
+    """Keys of disks whose changes cannot be determined."""
     hidden_changes: list[tuple[int, Extent]] = field(default_factory=list)
     """Parts of disks, by key, that change tracking leaves out."""
     fail_read_at: int | None = None
     """The read of this number from now fails, and all later ones too."""
     garble_write_at: int | None = None
     """The write of this number from now arrives with a wrong byte."""
-    refuse_licence: bool = False
+    refuse_license: bool = False
     tells_allocated: bool = True
     """False: the transport has no map of allocated areas."""
     on_call: Callable[[str], None] | None = None
     """Called with the name of every call and with ``read`` before every read, without the lock."""
 
     def strike(self, name: str) -> bool:
-        """Count a fault down; tell whether it strikes now."""
+        """Count a fault down; return whether it strikes now."""
         left = int(getattr(self, name))
         setattr(self, name, max(0, left - 1))
         return left > 0
 
     def call(self, name: str) -> None:
-        """Tell the hook."""
+        """Call the hook."""
         if self.on_call is not None:
             self.on_call(name)
 
@@ -99,7 +99,7 @@ class LocalVm:
 
     @property
     def tracking_enabled(self) -> bool:
-        """Tell whether change tracking is on."""
+        """Return whether change tracking is on."""
         return any(disk.tracking.enabled for disk in self.disks.values())
 
 
@@ -119,7 +119,7 @@ class LocalHost(DiskHost):
         self.reads: list[tuple[VmId, int, Extent]] = []
         """Every read of a disk since :meth:`forget_reads`."""
         self.platform_uuid: str | None = None
-        """What tells this platform from others; None: it does not say."""
+        """What distinguishes this platform from others; None: it does not say."""
         self.privileges: tuple[PrivilegeCheck, ...] = ()
         """What the account may do; empty: there are no privileges here."""
         self.lock = threading.RLock()
@@ -201,7 +201,7 @@ class LocalHost(DiskHost):
         return [name for name in every if name.startswith(SNAPSHOT_PREFIX)]
 
     def take_snapshot(self, vm: VmId, name: str) -> SnapshotId:
-        """Take a snapshot as somebody else may."""
+        """Take a snapshot as someone else may."""
         with self.lock:
             return SnapshotId(self.freeze(self.vm(vm), name, "").id)
 
@@ -220,7 +220,7 @@ class LocalHost(DiskHost):
         with self.lock:
             owner = self.vm(vm)
             (self.root / folder).mkdir(exist_ok=True)
-            snapshots = (disk for one in owner.snapshots.values() for disk in one.disks.values())
+            snapshots = (disk for snapshot in owner.snapshots.values() for disk in snapshot.disks.values())
             for disk in (*owner.disks.values(), *snapshots):
                 moved = f"{folder}/{Path(disk.file).name}"
                 (self.root / disk.file).rename(self.root / moved)
@@ -228,7 +228,7 @@ class LocalHost(DiskHost):
             self.save()
 
     def drop_snapshots(self, vm: VmId) -> None:
-        """Delete every snapshot of a VM as somebody else may; what is open stays readable."""
+        """Delete every snapshot of a VM as someone else may; what is open stays readable."""
         with self.lock:
             self.vm(vm).snapshots.clear()
             self.save()
@@ -344,8 +344,10 @@ class LocalHost(DiskHost):
     def snapshots_of(self, vm: LocalVm) -> tuple[SnapshotInfo, ...]:
         """Return the snapshots on a VM."""
         return tuple(
-            SnapshotInfo(id=SnapshotId(one.id), vm=VmId(vm.id), name=one.name, description=one.description)
-            for one in vm.snapshots.values()
+            SnapshotInfo(
+                id=SnapshotId(snapshot.id), vm=VmId(vm.id), name=snapshot.name, description=snapshot.description
+            )
+            for snapshot in vm.snapshots.values()
         )
 
     def freeze(self, vm: LocalVm, name: str, description: str) -> LocalSnapshot:

@@ -63,7 +63,7 @@ class LocalSession:
 
     @property
     def facts(self) -> PlatformFacts:
-        """What the host tells of itself."""
+        """What the host says of itself."""
         return PlatformFacts(
             kind=PlatformKind.ESXI,
             full_name="Local files 1.0",
@@ -88,11 +88,11 @@ class LocalSession:
 
     def check_license(self) -> None:
         """Refuse where a test wants it."""
-        if self._faults.refuse_licence:
+        if self._faults.refuse_license:
             raise LicenseRefused(address=self._host.address, operation="create snapshots")
 
     def license_name(self) -> str:
-        """Return the name of the licence."""
+        """Return the name of the license."""
         return "Local files licence"
 
     def check_privileges(self, vm: VmId | None = None) -> Sequence[PrivilegeCheck]:
@@ -143,7 +143,7 @@ class LocalSession:
             return True
 
     def reverted_since(self, vm: VmId, moment: datetime) -> bool:
-        """Tell whether the VM was brought back to a snapshot."""
+        """Return whether the VM was brought back to a snapshot."""
         self._call("reverted_since")
         with self._lock:
             reverted_at = self._host.vm(vm).reverted_at
@@ -201,8 +201,8 @@ class LocalSession:
         """Return the snapshots of a prefix."""
         self._call("find_snapshots")
         with self._lock:
-            every = [one for vm in self._host.vms.values() for one in self._host.snapshots_of(vm)]
-        return [one for one in every if one.name.startswith(prefix)]
+            every = [snapshot for vm in self._host.vms.values() for snapshot in self._host.snapshots_of(vm)]
+        return [snapshot for snapshot in every if snapshot.name.startswith(prefix)]
 
     def changed_extents(
         self, vm: VmId, snapshot: SnapshotId, disk_key: int, capacity_bytes: int, since: str | None
@@ -298,7 +298,10 @@ class LocalSession:
             self._host.save()
             if found is None:
                 return
-            every = [*found.disks.values(), *(d for one in found.snapshots.values() for d in one.disks.values())]
+            every = [
+                *found.disks.values(),
+                *(d for snapshot in found.snapshots.values() for d in snapshot.disks.values()),
+            ]
             for disk in every:
                 (self._host.root / disk.file).unlink()
 

@@ -31,7 +31,7 @@ class LogGuard(logging.Handler):
         """Forget the last test and take up the patterns that the next one allows."""
         with self._records_lock:
             self._lines.clear()
-            self._allowed = [re.compile(one) for one in allowed]
+            self._allowed = [re.compile(pattern) for pattern in allowed]
             self._expected = []
 
     def allow(self, pattern: str) -> None:
@@ -61,7 +61,7 @@ class LogGuard(logging.Handler):
         lines = self.lines
         known = [*self._allowed, *self._expected]
         unexpected = [line for line in lines if not any(pattern.search(line) for pattern in known)]
-        absent = [one.pattern for one in self._expected if not any(one.search(line) for line in lines)]
+        absent = [pattern.pattern for pattern in self._expected if not any(pattern.search(line) for line in lines)]
         self.begin()
         parts = []
         if unexpected:

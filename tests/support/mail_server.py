@@ -88,7 +88,7 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _on_ehlo(self, _: str) -> None:
         extra = ["AUTH PLAIN LOGIN"] if self.is_encrypted else ["STARTTLS"]
-        self._say("250-localhost", *(f"250-{one}" for one in extra), "250 SMTPUTF8")
+        self._say("250-localhost", *(f"250-{capability}" for capability in extra), "250 SMTPUTF8")
 
     def _on_starttls(self, _: str) -> None:
         self._say("220 go on")

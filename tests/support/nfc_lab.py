@@ -160,7 +160,7 @@ class NfcLab:
         return self.issue_ticket(access)
 
     def address(self, disk: SimDisk) -> DiskAddress:
-        """Return how a transport is told to open a disk."""
+        """Return how a transport is asked to open a disk."""
         return DiskAddress(
             vm=VM,
             vm_name="lab-vm",

@@ -1,4 +1,4 @@
-"""Somebody else who works on the same platform: plain pyVmomi, which knows nothing of our adapter."""
+"""Someone else who works on the same platform: plain pyVmomi, which knows nothing of our adapter."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -43,7 +43,9 @@ class OtherClient:
 
     def relocate(self, moid: str, datastore: str) -> None:
         """Move a VM with its disks and snapshots to another datastore, as storage vMotion does."""
-        target = next(one for one in self.vm(moid).runtime.host.datastore if one.name == datastore)
+        target = next(
+            candidate for candidate in self.vm(moid).runtime.host.datastore if candidate.name == datastore
+        )
         self.done(lambda: self.vm(moid).RelocateVM_Task(vim.vm.RelocateSpec(datastore=target)))
 
     def remove_snapshots(self, moid: str) -> None:

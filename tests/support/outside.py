@@ -10,7 +10,7 @@ import pytest
 GOVMOMI_SOURCE = Path("/usr/share/gocode/src/github.com/vmware/govmomi")
 _REQUIRED = "STANDFAST_REQUIRE_OUTSIDE_TOOLS"
 _SYSTEM_FOLDERS = "/usr/sbin:/sbin"
-"""Where Debian keeps mke2fs and fsck, which is not on everybody's path."""
+"""Where Debian keeps mke2fs and fsck, which is not on everyone's path."""
 
 
 def find_tool(command: str) -> str | None:
@@ -19,7 +19,7 @@ def find_tool(command: str) -> str | None:
 
 
 def are_required() -> bool:
-    """Tell whether a missing program is a failure; ``./dev test`` says so where it installs them."""
+    """Return whether a missing program is a failure; ``./dev test`` says so where it installs them."""
     return os.environ.get(_REQUIRED) == "1"
 
 

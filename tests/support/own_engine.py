@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.bootstrap.door import DOOR_PATIENCE_S, OpenDoor, start_or_attach
+from app.bootstrap.door import DOOR_TIMEOUT_S, OpenDoor, start_or_attach
 from app.bootstrap.host import EngineHost
 from app.bootstrap.installation import Installation
 from app.core.clock import Clock
@@ -16,9 +16,9 @@ def open_door(
     open_secrets: Callable[[], SecretStore],
     runner: TaskRunner | None = None,
     clock: Clock | None = None,
-    patience_s: float = DOOR_PATIENCE_S,
+    patience_s: float = DOOR_TIMEOUT_S,
 ) -> OpenDoor:
-    """Start the engine in this process when nobody holds the catalog, else connect to the one that does.
+    """Start the engine in this process when no one holds the catalog, else connect to the one that does.
 
     Args:
         installation: whose engine.
@@ -28,7 +28,7 @@ def open_door(
         patience_s: how long one that is just starting or ending is waited for.
 
     Raises:
-        EngineAway: somebody holds the catalog, but does not open the door.
+        EngineAway: someone holds the catalog, but does not open the door.
         OperationalError: the engine cannot be started or used.
     """
 

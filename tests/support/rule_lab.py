@@ -34,7 +34,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MORNING = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 """Monday, 8 o'clock in Shanghai."""
 BY_HAND = replace(QUICK, tick_s=3600.0, stop_wait_s=20.0)
-"""Nothing happens by itself: tests call :meth:`RuleLab.tick`."""
+"""Nothing happens automatically: tests call :meth:`RuleLab.tick`."""
 
 
 def local(hour: int, minute: int = 0, *, day: int = 2, month: int = 3, zone: tzinfo = SHANGHAI) -> datetime:
@@ -44,7 +44,7 @@ def local(hour: int, minute: int = 0, *, day: int = 2, month: int = 3, zone: tzi
 
 def daily(*times: str, kind: BackupKind = BackupKind.INCREMENTAL) -> Plan:
     """Return a plan for every day."""
-    return Plan(unit=PolicyUnit.DAILY, kind=kind, times=tuple(time.fromisoformat(one) for one in times))
+    return Plan(unit=PolicyUnit.DAILY, kind=kind, times=tuple(time.fromisoformat(text) for text in times))
 
 
 def weekly(day: Weekday, at: str, kind: BackupKind = BackupKind.FULL) -> Plan:
@@ -86,7 +86,7 @@ class RuleLab(EngineLab):
     # --- time --------------------------------------------------------------------------------------------------
 
     def turn_to(self, moment: datetime) -> None:
-        """Let time pass up to a moment without anybody noticing."""
+        """Let time pass up to a moment without anyone noticing."""
         self.turnable.turn((moment - self.turnable.now()).total_seconds())
 
     def tick(self) -> None:

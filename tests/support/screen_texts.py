@@ -48,7 +48,11 @@ def _call_texts(node: ast.Call) -> Iterator[str]:
 
 
 def _literal(node: ast.expr) -> Iterator[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str) and any(one.isalpha() for one in node.value):
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and any(character.isalpha() for character in node.value)
+    ):
         yield node.value
 
 

@@ -60,7 +60,7 @@ class ScriptedDoor:
         self._change = change
 
     def publish(self, event: Event) -> None:
-        """Tell an event as the engine would."""
+        """Publish an event as the engine would."""
         self._bus.publish(event)
 
     def change(self, subject: Subject, *keys: str) -> None:

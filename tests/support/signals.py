@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def catches_sigterm(pid: int) -> bool:
-    """Tell whether a process has come so far that it ends in order."""
+    """Return whether a process has come so far that it ends in order."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:

@@ -93,7 +93,7 @@ def read_only(directory: Path) -> Iterator[None]:
 
 
 def fill(directory: Path) -> Path:
-    """Fill a file system to its last byte with a file of somebody else, and return that file."""
+    """Fill a file system to its last byte with a file of someone else, and return that file."""
     path = directory / "of-somebody-else.bin"
     with suppress(OSError), path.open("wb", buffering=0) as file:
         while file.write(bytes(4096)):

@@ -83,7 +83,7 @@ def finished(engine: Engine, task: TaskId) -> TaskReport:
 
 
 def back_up(stage: Stage, vm: VmSummary, kind: BackupKind, engine: Engine | None = None) -> Made:
-    """Back a VM up and return the point; a failure tells its log."""
+    """Back a VM up and return the point; a failure shows its log."""
     door = engine or stage.engine
     report = finished(door, start_backup(stage, vm, kind, door))
     assert report.task.state is TaskState.COMPLETED, explain(report)
@@ -92,7 +92,7 @@ def back_up(stage: Stage, vm: VmSummary, kind: BackupKind, engine: Engine | None
 
 def known_point(stage: Stage, report: TaskReport, engine: Engine | None = None) -> RestorePoint:
     """Return the point that a backup made."""
-    known = {one.point.id: one.point for one in (engine or stage.engine).ask(ListPoints(standby=stage.standby))}
+    known = {row.point.id: row.point for row in (engine or stage.engine).ask(ListPoints(standby=stage.standby))}
     assert report.task.point is not None
     return known[report.task.point]
 

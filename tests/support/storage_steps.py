@@ -36,13 +36,13 @@ def storage_steps(at_step: Callable[[int, str], None]) -> Iterator[Steps]:
     """Watch the steps inside the block."""
     steps = Steps(at_step)
     patches = [patch.object(os, name, steps.wrap(name)) for name in STEPS if hasattr(os, name)]
-    for one in patches:
-        one.start()
+    for active in patches:
+        active.start()
     try:
         yield steps
     finally:
-        for one in patches:
-            one.stop()
+        for active in patches:
+            active.stop()
 
 
 def kill_at(number: int) -> Callable[[int, str], None]:
@@ -66,7 +66,7 @@ def fail_from(number: int, error: int, *, times: int = 1_000_000) -> Callable[[i
 
 
 def run_and_kill(work: Callable[[], None], number: int) -> bool:
-    """Run ``work`` in a forked process that is killed before step ``number``; tell whether it got that far."""
+    """Run ``work`` in a forked process that is killed before step ``number``; return whether it got that far."""
     child = os.fork()
     if child == 0:
         status = 1

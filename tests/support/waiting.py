@@ -1,4 +1,4 @@
-"""Waiting for conditions and threads instead of sleeping, and ports nobody uses."""
+"""Waiting for conditions and threads instead of sleeping, and ports no one uses."""
 
 import socket
 import threading
@@ -40,7 +40,7 @@ def wait_for_threads(*names: str) -> None:
 
 
 def free_port() -> int:
-    """Return a loopback TCP port that nobody listens on right now.
+    """Return a loopback TCP port that no one listens on right now.
 
     Prefer binding port 0 where the code under test allows it: another process may take this one meanwhile.
     """

@@ -80,7 +80,7 @@ BREAKS = [
     ({"engine/x.py": "import app.repository.packs", "repository/packs.py": ""}, "Outsiders of the repository"),
     ({"core/x.py": "import numpy"}, "Domain and core"),
     ({"engine/x.py": "from PySide6.QtCore import QThread"}, "Qt only"),
-    ({"engine/x.py": "def late():\n    import pyqtgraph"}, "Qt only"),
+    ({"engine/x.py": "def late():\n    import pyqtgraph"}, "Libraries of the window only"),
     ({"engine/x.py": "from pyVmomi import vim"}, "pyVmomi only"),
     ({"engine/x.py": "import sqlalchemy.orm"}, "SQLAlchemy only"),
     ({"vsphere/x.py": "import keyring"}, "The keyring"),

@@ -1,4 +1,4 @@
-"""``standby unlock …`` and what else there is to do with the keys of encrypted standby machines."""
+"""``standby unlock …`` and other commands for the keys of encrypted standby machines."""
 
 from argparse import Namespace
 
@@ -30,8 +30,8 @@ def show_encryption(door: Door, screen: Screen, chosen: Namespace) -> int:
             found,
         )
     cells = (
-        (one.target_path or "/", "open" if one.is_open else "locked", one.recovery_keys)
-        for one in found.repositories
+        (repository.target_path or "/", "open" if repository.is_open else "locked", repository.recovery_keys)
+        for repository in found.repositories
     )
     screen.table(("repository", "state", ">recovery keys"), cells, found)
     return DONE
@@ -44,8 +44,8 @@ def unlock(door: Door, screen: Screen, chosen: Namespace) -> int:
     report = door.execute(UnlockStandby(standby=standby.id, key=key))
     screen.facts(
         [
-            ("Unlocked", ", ".join(one or "/" for one in report.opened)),
-            ("Still locked", ", ".join(one or "/" for one in report.locked) or "-"),
+            ("Unlocked", ", ".join(path or "/" for path in report.opened)),
+            ("Still locked", ", ".join(path or "/" for path in report.locked) or "-"),
             ("Restore points", report.point_count),
         ],
         report,

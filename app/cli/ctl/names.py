@@ -42,9 +42,11 @@ def find(what: str, name: str, among: Iterable[T], keys: Callable[[T], tuple[str
         NameAmbiguous: there are several.
     """
     candidates = list(among)
-    exact = [one for one in candidates if name in keys(one)]
+    exact = [candidate for candidate in candidates if name in keys(candidate)]
     found = exact or [
-        one for one in candidates if len(name) >= _SHORTEST_BEGINNING and keys(one)[0].startswith(name)
+        candidate
+        for candidate in candidates
+        if len(name) >= _SHORTEST_BEGINNING and keys(candidate)[0].startswith(name)
     ]
     if not found:
         raise NothingOfThatName(what=what, name=name)
@@ -68,13 +70,15 @@ def find_rule(door: Door, name: str) -> RuleRow:
 def find_platform(door: Door, name: str) -> Platform:
     """Return a platform."""
     platforms = door.ask(ListPlatforms())
-    return find("virtual platform", name, platforms, lambda one: (one.id, one.name, one.address))
+    return find(
+        "virtual platform", name, platforms, lambda platform: (platform.id, platform.name, platform.address)
+    )
 
 
 def find_standby(door: Door, name: str) -> Standby:
     """Return a standby machine."""
     standbys = door.ask(ListStandbys())
-    return find("standby machine", name, standbys, lambda one: (one.id, one.name, one.root_path))
+    return find("standby machine", name, standbys, lambda standby: (standby.id, standby.name, standby.root_path))
 
 
 def find_point(door: Door, name: str, standby: str | None) -> KnownPoint:

@@ -1,4 +1,4 @@
-"""``notify …``: who is told of failed tasks."""
+"""``notify …``: who is notified of failed tasks."""
 
 from argparse import Namespace
 
@@ -10,7 +10,7 @@ from app.domain.notifications import EmailSettings, SinkKind, WebhookSettings
 
 
 def show_notifications(door: Door, screen: Screen, _chosen: Namespace) -> int:
-    """Show who is told what; never a password or a secret."""
+    """Show who is notified of what; never a password or a secret."""
     row = door.ask(ReadNotifications())
     screen.facts(_facts(row), row)
     return DONE

@@ -43,8 +43,8 @@ def stop_offer(door: Door, screen: Screen, chosen: Namespace) -> int:
     offers = door.ask(ListOffers())
     if chosen.standby:
         standby = find_standby(door, chosen.standby).id
-        offers = tuple(one for one in offers if one.standby == standby)
-    offer = find("offered restore point", chosen.point, offers, lambda one: (one.point,))
+        offers = tuple(offer for offer in offers if offer.standby == standby)
+    offer = find("offered restore point", chosen.point, offers, lambda offer: (offer.point,))
     door.execute(WithdrawPoint(standby=offer.standby, target_path=offer.target_path, point=offer.point))
     screen.facts([("Stopped", offer.point), ("VM", offer.vm_name)], {"point": offer.point})
     return DONE

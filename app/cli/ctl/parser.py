@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from app.core.streams import HonestParser
+from app.core.streams import CheckedParser
 from app.domain.hooks import PHASES
 from app.domain.images import ImageFormat
 from app.domain.notifications import SinkKind
@@ -21,7 +21,7 @@ def ctl_parser() -> argparse.ArgumentParser:
 
     Only names: loading what all commands need would take longer than most of them.
     """
-    parser: argparse.ArgumentParser = HonestParser(
+    parser: argparse.ArgumentParser = CheckedParser(
         prog="debugctl", description="Control the Standfast engine that runs.", epilog=_EPILOG
     )
     parser.add_argument("--json", action="store_true", help="answer as JSON")
@@ -54,7 +54,7 @@ def _tasks(subjects: "Commands") -> None:
     _command(back, "task", "tasks.back_task", "list the tasks that wait or run")
     commands = _subject(subjects, "task", "tasks")
     listing = _command(commands, "list", "tasks.list_tasks", "list tasks, newest first")
-    listing.add_argument("--state", action="append", choices=[one.value for one in TaskState])
+    listing.add_argument("--state", action="append", choices=[state.value for state in TaskState])
     listing.add_argument("--limit", type=_count, default=50)
     show = _command(commands, "show", "tasks.show_task", "show a task with the end of its log")
     show.add_argument("task")
@@ -74,7 +74,7 @@ def _rules(subjects: "Commands") -> None:
     now = _command(commands, "run", "rules.run_rule", "back VMs of a rule up now")
     now.add_argument("rule")
     now.add_argument("--vm", action="append", default=[], help="only this VM; may be repeated")
-    kinds = [one.value for one in BackupKind]
+    kinds = [kind.value for kind in BackupKind]
     now.add_argument("--kind", choices=kinds, default=BackupKind.INCREMENTAL.value)
     now.add_argument("--wait", action="store_true", help="wait for the end; 1 when a backup failed")
     retry = _command(commands, "retry", "rules.retry_rule", "show or change how failed backups are tried again")
@@ -97,7 +97,7 @@ def _points(subjects: "Commands") -> None:
         parser.add_argument("--standby", help="where the point is, when several have one of that key")
         parser.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
     export.add_argument("folder", help="a directory that exists, on the engine's machine")
-    formats = [one.value for one in ImageFormat]
+    formats = [image.value for image in ImageFormat]
     export.add_argument("--format", choices=formats, default=ImageFormat.RAW.value)
     export.add_argument("--disk", action="append", type=int, default=[], help="device key; default: every disk")
 
@@ -116,11 +116,11 @@ def _offers(subjects: "Commands") -> None:
 
 def _platforms(subjects: "Commands") -> None:
     commands = _subject(subjects, "platform", "virtual platforms")
-    _command(commands, "list", "sites.list_platforms", "list virtual platforms")
+    _command(commands, "list", "registration.list_platforms", "list virtual platforms")
     add = _command(
         commands,
         "add",
-        "sites.add_platform",
+        "registration.add_platform",
         "register one; the password is asked for, or read from standard input",
     )
     add.add_argument("name")
@@ -128,17 +128,17 @@ def _platforms(subjects: "Commands") -> None:
     add.add_argument("--user", required=True)
     add.add_argument("--port", type=int, default=443)
     add.add_argument("--thumbprint", help="SHA-256 of the certificate that is the right one")
-    plain = _command(commands, "plain", "sites.set_plain", "let disks travel unencrypted, or not")
+    plain = _command(commands, "plain", "registration.set_plain", "let disks travel unencrypted, or not")
     plain.add_argument("name")
     plain.add_argument("choice", choices=("on", "off"), help="on only where the network between is trusted")
-    _command(commands, "remove", "sites.remove_platform", "forget one").add_argument("name")
-    _command(commands, "test", "sites.test_platform", "log in to one").add_argument("name")
+    _command(commands, "remove", "registration.remove_platform", "forget one").add_argument("name")
+    _command(commands, "test", "registration.test_platform", "log in to one").add_argument("name")
 
 
 def _standbys(subjects: "Commands") -> None:
     commands = _subject(subjects, "standby", "standby machines")
-    _command(commands, "list", "sites.list_standbys", "list standby machines")
-    add = _command(commands, "add", "sites.add_standby", "register one")
+    _command(commands, "list", "registration.list_standbys", "list standby machines")
+    add = _command(commands, "add", "registration.add_standby", "register one")
     add.add_argument("name")
     add.add_argument("path")
     add.add_argument("--note", default="")
@@ -159,12 +159,15 @@ def _standbys(subjects: "Commands") -> None:
         help="it is a copy of a registered standby machine, and both stay in use: give it a mark of its own",
     )
     close = _command(
-        commands, "close", "sites.close_standby", "take the rights that other users of the machine have there"
+        commands,
+        "close",
+        "registration.close_standby",
+        "take the rights that other users of the machine have there",
     )
     close.add_argument("name")
     close.add_argument("--yes", action="store_true", help="do not ask")
     close.add_argument("--no-wait", dest="wait", action="store_false", help="return at once")
-    _command(commands, "remove", "sites.remove_standby", "forget one; its data stays").add_argument("name")
+    _command(commands, "remove", "registration.remove_standby", "forget one; its data stays").add_argument("name")
     _encryption(commands)
 
 
@@ -210,7 +213,7 @@ def _notifications(subjects: "Commands") -> None:
     commands = _subject(subjects, "notify", "who is told of failed tasks")
     _command(commands, "show", "notify.show_notifications", "show who is told what")
     test = _command(commands, "test", "notify.test_notification", "send a test with the settings that are kept")
-    test.add_argument("sink", choices=[one.value for one in SinkKind])
+    test.add_argument("sink", choices=[sink.value for sink in SinkKind])
 
 
 def _program(subjects: "Commands") -> None:
@@ -219,7 +222,7 @@ def _program(subjects: "Commands") -> None:
     _command(clock, "confirm", "program.confirm_clock", "say that it is right")
     stat = _command(subjects, "stat", "program.show_status", "how the engine stands, or a rule's statistics")
     stat.add_argument("--rule")
-    periods = [one.value for one in StatisticsPeriod]
+    periods = [period.value for period in StatisticsPeriod]
     stat.add_argument("--period", choices=periods, default=StatisticsPeriod.MONTH.value)
     log = _command(subjects, "log", "program.show_log", "the newest lines of the log")
     log.add_argument("--rule")

@@ -16,8 +16,8 @@ def list_points(door: Door, screen: Screen, chosen: Namespace) -> int:
     """List restore points, newest first."""
     standby = find_standby(door, chosen.standby).id if chosen.standby else None
     known = door.ask(ListPoints(standby=standby))
-    rows = tuple(one for one in known if not chosen.vm or chosen.vm in (one.point.facts.name, one.point.facts.vm))
-    names = {one.id: one.name for one in door.ask(ListStandbys())}
+    rows = tuple(row for row in known if not chosen.vm or chosen.vm in (row.point.facts.name, row.point.facts.vm))
+    names = {standby.id: standby.name for standby in door.ask(ListStandbys())}
     columns = ("point", "VM", "created", "kind", ">size", ">written", "standby", "verified", "transport")
     cells = (
         (

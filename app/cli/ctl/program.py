@@ -31,10 +31,10 @@ def show_status(door: Door, screen: Screen, chosen: Namespace) -> int:
     ]
     facts += [
         (
-            f"Standby {one.name}",
-            _space(one.free_bytes, one.total_bytes) if one.reachable else "cannot be reached",
+            f"Standby {standby.name}",
+            _space(standby.free_bytes, standby.total_bytes) if standby.reachable else "cannot be reached",
         )
-        for one in status.standbys
+        for standby in status.standbys
     ]
     screen.facts(facts, status)
     return DONE
@@ -44,7 +44,7 @@ def show_clock(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Show why this machine's clock is not believed; 1 when it is not."""
     del chosen
     doubts = door.ask(ReadOverview()).clock_doubts
-    rows = ((one.kind.value, one.subject or "-", f"{one.seconds / 3600:+.1f}") for one in doubts)
+    rows = ((doubt.kind.value, doubt.subject or "-", f"{doubt.seconds / 3600:+.1f}") for doubt in doubts)
     screen.table(("doubt", "against", ">hours ahead"), rows, doubts)
     return 1 if doubts else DONE
 
@@ -72,7 +72,7 @@ def _show_statistics(door: Door, screen: Screen, chosen: Namespace) -> int:
         figures,
     )
     if not screen.as_json:
-        days = ((one.day, one.succeeded, one.failed, size(one.read_bytes)) for one in figures.days)
+        days = ((day.day, day.succeeded, day.failed, size(day.read_bytes)) for day in figures.days)
         screen.table(("day", ">succeeded", ">failed", ">read"), days, figures.days)
     return DONE
 

@@ -36,7 +36,7 @@ def start_rules(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Start all VMs of rules."""
     rules = [find_rule(door, name) for name in chosen.rules]
     door.execute(StartRules(rules=tuple(rule.id for rule in rules)))
-    return _told(screen, [rule.name for rule in rules], "started")
+    return _report(screen, [rule.name for rule in rules], "started")
 
 
 def stop_rules(door: Door, screen: Screen, chosen: Namespace) -> int:
@@ -82,7 +82,7 @@ def retry_rule(door: Door, screen: Screen, chosen: Namespace) -> int:
     return DONE
 
 
-def _told(screen: Screen, names: list[str], done: str) -> int:
+def _report(screen: Screen, names: list[str], done: str) -> int:
     for name in names:
         screen.line(f"{name} {done}")
     if screen.as_json:

@@ -49,7 +49,7 @@ class Screen:
         for column in columns:
             table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
         for row in rows:
-            table.add_row(*(_cell(one) for one in row))
+            table.add_row(*(_cell(value) for value in row))
         self._console.print(table)
 
     def facts(self, facts: Iterable[tuple[str, object]], value: object) -> None:

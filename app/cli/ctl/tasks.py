@@ -59,7 +59,7 @@ def _back_row(number: int, row: TaskRow) -> tuple[object, ...]:
 
 def list_tasks(door: Door, screen: Screen, chosen: Namespace) -> int:
     """List tasks, newest first."""
-    states = tuple(TaskState(one) for one in chosen.state) if chosen.state else None
+    states = tuple(TaskState(state) for state in chosen.state) if chosen.state else None
     rows = door.ask(ListTasks(states=states, limit=chosen.limit))
     columns = ("id", "kind", "state", ">done", "VM", "rule", "started", "ended", "reason")
     screen.table(columns, (_row(row) for row in rows), rows)
@@ -119,19 +119,19 @@ def cancel_tasks(door: Door, screen: Screen, chosen: Namespace) -> int:
 
 
 def queued(door: Door, screen: Screen, tasks: Sequence[TaskId], *, wait: bool) -> int:
-    """Tell of tasks that were queued, and wait for their end where that is wanted; 1 when one failed then."""
+    """Report tasks that were queued, and wait for their end where that is wanted; 1 when one failed then."""
     if not wait:
         for task in tasks:
             screen.line(f"{task[:_SHORT_KEY]} queued")
         if screen.as_json:
             screen.document(tasks)
         return DONE
-    waiting, reports, told = list(tasks), [], dict.fromkeys(tasks, 0)
+    waiting, reports, shown = list(tasks), [], dict.fromkeys(tasks, 0)
     while waiting:
         for task in tuple(waiting):
             report = door.ask(TaskDetails(task=task, log_lines=0))
             if not report.task.state.is_final:
-                told[task] = _tell_progress(screen, report.task, told[task])
+                shown[task] = _report_progress(screen, report.task, shown[task])
                 continue
             waiting.remove(task)
             reports.append(report.task)
@@ -141,13 +141,13 @@ def queued(door: Door, screen: Screen, tasks: Sequence[TaskId], *, wait: bool) -
             time.sleep(_LOOK_EVERY_S)
     if screen.as_json:
         screen.document(reports)
-    return DONE if all(one.state is TaskState.COMPLETED for one in reports) else FAILED
+    return DONE if all(report.state is TaskState.COMPLETED for report in reports) else FAILED
 
 
-def _tell_progress(screen: Screen, row: TaskRow, told: int) -> int:
-    """Write how far a task is when that has grown by a tenth since it was told last; return what was told."""
+def _report_progress(screen: Screen, row: TaskRow, shown: int) -> int:
+    """Write how far a task is when that has grown by a tenth since it was shown last; return what was shown."""
     tenths = int(10 * row.progress.fraction)
-    if tenths <= told:
-        return told
+    if tenths <= shown:
+        return shown
     screen.remark(f"{row.id[:_SHORT_KEY]} {row.vm_name} {10 * tenths}% of {size(row.progress.total_bytes)}")
     return tenths

@@ -1,4 +1,4 @@
-"""``standfast demo`` as a command: play the story, show the table, and say by the exit status how it ended."""
+"""``standfast demo`` as a command: run the steps, show the table, and report by the exit status how it ended."""
 
 import shutil
 import tempfile
@@ -16,7 +16,7 @@ ShowConsole = Callable[[Stage], None]
 
 
 def run_demo(*, keep: bool, show: ShowConsole | None = None) -> int:
-    """Play the demo; return 0 only when every comparison held.
+    """Run the demo; return 0 only when every comparison succeeded.
 
     Args:
         keep: leave the data.

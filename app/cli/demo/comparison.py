@@ -17,7 +17,7 @@ class Verdict:
 
     vm_name: str
     what: str
-    """``point`` or ``restored``, with what tells it apart."""
+    """``point`` or ``restored``, with what identifies it."""
     disk: str
     capacity_bytes: int
     first_difference: int | None
@@ -26,7 +26,7 @@ class Verdict:
 
     @property
     def is_identical(self) -> bool:
-        """Tell whether every byte is equal."""
+        """Return whether every byte is equal."""
         return self.first_difference is None
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows in a terminal: live progress, verdicts, and the table at the end."""
+"""What the demo shows in a terminal: live progress, results, and the table at the end."""
 
 import time
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class Screen:
         )
 
     def failure(self, report: TaskReport) -> None:
-        """Tell why a task did not complete: its error and its log."""
+        """Show why a task did not complete: its error and its log."""
         if report.task.error is None:
             return
         self._console.print(f"[red]{report.task.vm_name}: {report.task.error.message}[/red]")
@@ -122,7 +122,7 @@ class Screen:
             self._console.print(f"[bold green]{text}[/bold green]")
 
     def kept(self, folder: object) -> None:
-        """Say where the data lies."""
+        """Show where the data is stored."""
         self._console.print(f"The data was kept in {folder}", soft_wrap=True, highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""The console on the engine of ``standfast demo``, when its story has been told. Thread: main."""
+"""The console on the engine of ``standfast demo``, when its steps are done. Thread: main."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Where the demo plays: a simulated vSphere, an engine, a standby path and a password store in one folder."""
+"""What the demo runs on: a simulated vSphere, an engine, a standby path and a password store in one folder."""
 
 import secrets
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ FROZEN = "frozen"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Everything the story plays with."""
+    """Everything the steps of the demo use."""
 
     root: Path
     simulator: VSphereSimulator
@@ -92,7 +92,7 @@ def folders_in(home: Path) -> Folders:
 def register(
     root: Path, simulator: VSphereSimulator, engine: Engine, *, standby_root: Path | None = None
 ) -> Stage:
-    """Tell an engine of the simulated vSphere and of a standby path, by default beside it.
+    """Register the simulated vSphere and a standby path, by default next to it, with an engine.
 
     Raises:
         OperationalError: the engine refused.

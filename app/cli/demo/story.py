@@ -1,4 +1,4 @@
-"""What happens in the demo: backups of three kinds between which the guests write, restores, and the verdicts."""
+"""The steps of the demo: backups of three kinds between which the guests write, restores, and the comparisons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _ROUNDS = (
     (BackupKind.INCREMENTAL, 3 * MIB),
 )
 _OVER_ORIGINAL = "db-01"
-"""This one is restored in the place of its original; the others as new VMs beside theirs."""
+"""This one is restored in the place of its original; the others as new VMs next to theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +46,11 @@ class MadePoint:
 
 
 class DemoFailed(Exception):
-    """A task of the demo did not complete; the screen has told why."""
+    """A task of the demo did not complete; the screen has shown why."""
 
 
 class Story:
-    """Plays the demo once. Thread: one."""
+    """Runs the demo once. Thread: one."""
 
     def __init__(self, stage: Stage, screen: Screen) -> None:
         self._stage = stage
@@ -60,7 +60,7 @@ class Story:
         self.verdicts: list[Verdict] = []
 
     def play(self) -> None:
-        """Play from the first backup to the last verdict.
+        """Run from the first backup to the last comparison.
 
         Raises:
             DemoFailed: a task did not complete.
@@ -109,7 +109,7 @@ class Story:
     def _back_up(self, rule: RuleId, kind: BackupKind) -> None:
         tasks = self._stage.engine.execute(RunNow(rule=rule, kind=kind))
         rows = self._run(tasks)
-        known = {one.point.id: one for one in self._stage.engine.ask(ListPoints(standby=self._stage.standby))}
+        known = {row.point.id: row for row in self._stage.engine.ask(ListPoints(standby=self._stage.standby))}
         for row in rows:
             assert row.point is not None
             self.points.append(

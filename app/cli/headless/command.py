@@ -12,10 +12,10 @@ from pathlib import Path
 from app import __version__
 from app.bootstrap.host import EngineHost, open_secrets, settle_catalog
 from app.bootstrap.installation import Installation
-from app.cli.headless.servicemanager import tell_service_manager
-from app.cli.headless.signals import EndWish, end_wish
+from app.cli.headless.servicemanager import notify_service_manager
+from app.cli.headless.signals import StopRequest, stop_request
 from app.config import SecretStoreKind
-from app.contract.launch import EngineLaunch, Outcome, receive_launch, tell_outcome, when_parent_is_gone
+from app.contract.launch import EngineLaunch, Outcome, receive_launch, report_outcome, when_parent_is_gone
 from app.contract.overview import ReadOverview
 from app.contract.rules import ListRules
 from app.core.passphrases import passphrase_from
@@ -37,25 +37,25 @@ SWITCH_S = 0.001
 5 ms, times the threads of eight tasks, would be felt."""
 
 
-def run_headless(folders: Folders | None = None, *, on_wish: Callable[[], object] = lambda: None) -> int:
+def run_headless(folders: Folders | None = None, *, on_stop_request: Callable[[], object] = lambda: None) -> int:
     """Run the engine; return 0 when it ended in order, 1 when it could not be started.
 
     Args:
         folders: where the files are; None finds them.
-        on_wish: called when the engine is to end, before it does.
+        on_stop_request: called when the engine is to end, before it does.
 
     Thread: main.
     """
 
     def ready(installation: Installation) -> None:
         note(f"Standfast {__version__} runs; data in {installation.folders.data}")
-        tell_service_manager("READY=1\nSTATUS=Running")
+        notify_service_manager("READY=1\nSTATUS=Running")
 
     def failed(error: OperationalError) -> None:
         say(str(error))
 
-    with end_wish() as wish:
-        return _run(folders, wish, passphrase_from(otherwise=_asked_passphrase), ready, failed, on_wish)
+    with stop_request() as stop:
+        return _run(folders, stop, passphrase_from(otherwise=_asked_passphrase), ready, failed, on_stop_request)
 
 
 def run_catalog_choice(choice: CatalogChoice, folders: Folders | None = None) -> int:
@@ -68,14 +68,14 @@ def run_catalog_choice(choice: CatalogChoice, folders: Folders | None = None) ->
     return 0
 
 
-def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:
+def run_for_parent(*, on_stop_request: Callable[[], object] = lambda: None) -> int:
     """Run the engine for the program that started it, until that one does not want it any more or is gone.
 
     Args:
-        on_wish: called when the engine is to end, before it does.
+        on_stop_request: called when the engine is to end, before it does.
 
     Returns:
-        0 when it ended in order, 1 when it could not be started; the parent is told why.
+        0 when it ended in order, 1 when it could not be started; the parent is sent the reason.
     """
     try:
         launch = receive_launch()
@@ -83,15 +83,15 @@ def run_for_parent(*, on_wish: Callable[[], object] = lambda: None) -> int:
         say(str(error))
         return FAILED
     yield_to_others()
-    with end_wish() as wish:
-        when_parent_is_gone(lambda: wish.name_it("the end of its parent"))
+    with stop_request() as stop:
+        when_parent_is_gone(lambda: stop.name_it("the end of its parent"))
         return _run(
             folders_of(launch),
-            wish,
+            stop,
             lambda: launch.passphrase,
-            lambda _installation: tell_outcome(Outcome.ready()),
-            lambda error: tell_outcome(Outcome.failed(error)),
-            on_wish,
+            lambda _installation: report_outcome(Outcome.ready()),
+            lambda error: report_outcome(Outcome.failed(error)),
+            on_stop_request,
             lambda installation: _as_launched(installation, launch),
         )
 
@@ -119,11 +119,11 @@ def _as_launched(installation: Installation, launch: EngineLaunch) -> Installati
 
 def _run(
     folders: Folders | None,
-    wish: EndWish,
+    stop: StopRequest,
     ask_passphrase: Callable[[], str | None],
     ready: Callable[[Installation], None],
     failed: Callable[[OperationalError], None],
-    on_wish: Callable[[], object],
+    on_stop_request: Callable[[], object],
     prepare: Callable[[Installation], Installation] = lambda installation: installation,
 ) -> int:
     try:
@@ -142,7 +142,7 @@ def _run(
     sys.setswitchinterval(SWITCH_S)
     with log:
         try:
-            _serve(prepare(installation), wish, ask_passphrase, ready, on_wish)
+            _serve(prepare(installation), stop, ask_passphrase, ready, on_stop_request)
         except OperationalError as error:
             _log.error("the engine could not be started: %s", error)
             failed(error)
@@ -152,10 +152,10 @@ def _run(
 
 def _serve(
     installation: Installation,
-    wish: EndWish,
+    stop: StopRequest,
     ask_passphrase: Callable[[], str | None],
     ready: Callable[[Installation], None],
-    on_wish: Callable[[], object],
+    on_stop_request: Callable[[], object],
 ) -> None:
     secrets = open_secrets(installation, ask_passphrase)
     with _task_runner() as runner, EngineHost.open(installation, secrets=secrets, runner=runner) as host:
@@ -164,11 +164,11 @@ def _serve(
         ready(installation)
         warming = threading.Thread(target=_warm_up, args=(host.engine,), name="warm-up", daemon=True)
         warming.start()
-        wish.wait()
-        on_wish()
+        stop.wait()
+        on_stop_request()
         warming.join(_WARM_UP_S)
-        _log.info("ending because of %s", wish.name)
-        tell_service_manager("STOPPING=1\nSTATUS=Stopping tasks and cleaning up")
+        _log.info("ending because of %s", stop.name)
+        notify_service_manager("STOPPING=1\nSTATUS=Stopping tasks and cleaning up")
     _log.info("ended")
 
 
@@ -185,7 +185,7 @@ def _task_runner() -> Iterator[QtTaskRunner]:
 
 
 def _warm_up(engine: Engine) -> None:
-    """Read once what the first pages are made of, before anybody waits for it."""
+    """Read once what the first pages are made of, before anyone waits for it."""
     try:
         engine.ask(ReadOverview())
         engine.ask(ListRules())

@@ -1,4 +1,4 @@
-"""Tells systemd how the service stands; sd_notify(3) describes the datagrams."""
+"""Reports the state of the service to systemd; sd_notify(3) describes the datagrams."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from contextlib import suppress
 _VARIABLE = "NOTIFY_SOCKET"
 
 
-def tell_service_manager(state: str, environment: Mapping[str, str] = os.environ) -> bool:
+def notify_service_manager(state: str, environment: Mapping[str, str] = os.environ) -> bool:
     """Send a state such as ``READY=1``; return False where no service manager listens, or it cannot be reached."""
     address = environment.get(_VARIABLE, "")
     if sys.platform == "win32" or not address.startswith(("/", "@")):

@@ -1,4 +1,4 @@
-"""The system's wish that the program ends, as the end of Qt's event loop on the main thread."""
+"""Turns a request to stop (SIGTERM, SIGINT, Ctrl+Break) into the end of Qt's event loop on the main thread."""
 
 import signal
 import socket
@@ -36,8 +36,8 @@ class _Waking(QObject):
         QCoreApplication.exit()
 
 
-class EndWish:
-    """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break; or by whoever started this program. Thread: any."""
+class StopRequest:
+    """Set by SIGTERM, SIGINT or, on Windows, Ctrl+Break; or by the program that started this one. Thread: any."""
 
     def __init__(self, waking: _Waking) -> None:
         self.name = ""
@@ -54,20 +54,20 @@ class EndWish:
         self.name_it(signal.Signals(number).name)
 
     def name_it(self, name: str) -> None:
-        """Set it, and say whose wish it is."""
+        """Set it, and name who asked for it."""
         self.name = name
         with self._lock:
             if self._waking is not None:
                 self._waking.named.emit()
 
     def forget_loop(self) -> None:
-        """Let go of what belongs to Qt: other threads may hold this object longer than there is a loop."""
+        """Release what belongs to Qt: other threads may hold this object longer than there is a loop."""
         with self._lock:
             self._waking = None
 
 
 @contextmanager
-def end_wish() -> Iterator[EndWish]:
+def stop_request() -> Iterator[StopRequest]:
     """Make the event loop of a program without a window, and listen to the signals that end it.
 
     Afterwards those who listened before do so again. Thread: main.
@@ -77,17 +77,17 @@ def end_wish() -> Iterator[EndWish]:
     with woken, waker:
         for end in (woken, waker):
             end.settimeout(0)
-        wish = EndWish(_Waking(woken))
+        stop = StopRequest(_Waking(woken))
         kinds = [signal.SIGINT, signal.SIGTERM]
         if hasattr(signal, "SIGBREAK"):
             kinds.append(signal.SIGBREAK)
-        before = {kind: signal.signal(kind, wish.note) for kind in kinds}
+        before = {kind: signal.signal(kind, stop.note) for kind in kinds}
         woken_before = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
         try:
-            yield wish
+            yield stop
         finally:
             signal.set_wakeup_fd(woken_before)
             for kind, handler in before.items():
                 signal.signal(kind, handler)
-            wish.forget_loop()
+            stop.forget_loop()
     del application

@@ -13,7 +13,7 @@ from app.contract.door import Door
 from app.contract.endpoint import Endpoint
 from app.contract.errors import DoorUnusable
 from app.contract.frames import Ended
-from app.contract.handshake import OtherVersion, Stranger, receive_caller
+from app.contract.handshake import OtherVersion, UntrustedPeer, receive_caller
 from app.contract.reasons import FOLDER_REFUSED
 from app.contract.wire import encode_event
 from app.domain.events import Event
@@ -184,9 +184,9 @@ class DoorServer:
         deadline.start()
         try:
             if not is_same_user(connection):
-                raise Stranger("another user")
+                raise UntrustedPeer("another user")
             receive_caller(connection, self._listening.endpoint.secret)
-        except (Stranger, OtherVersion) as error:
+        except (UntrustedPeer, OtherVersion) as error:
             _log.warning("a caller was not let in: %s", error)
             return None
         except (Ended, OSError) as error:

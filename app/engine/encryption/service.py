@@ -38,7 +38,7 @@ from app.repository import (
     inspect_repository,
     is_recovery_key,
     new_recovery_key,
-    slip_in,
+    typo_in,
     unlock_repository,
 )
 from app.repository.errors import KeyWrong, RecoveryKeyIncomplete, RecoveryKeyMistyped, RepositoryMissing
@@ -336,12 +336,12 @@ def _keys_of(typed: str) -> list[RepositoryKey]:
 
 def _refusal(path: Path, typed: str) -> KeyWrong:
     """Return why what was typed opens nothing, as exactly as its form says."""
-    slip = slip_in(typed)
-    if slip is None:
+    typo = typo_in(typed)
+    if typo is None:
         return KeyWrong(path=path)
-    if slip.count == RECOVERY_KEY_CHARS:
+    if typo.count == RECOVERY_KEY_CHARS:
         return RecoveryKeyMistyped(path=path)
-    return RecoveryKeyIncomplete(path=path, count=slip.count, right=RECOVERY_KEY_CHARS)
+    return RecoveryKeyIncomplete(path=path, count=typo.count, right=RECOVERY_KEY_CHARS)
 
 
 def _add_everywhere(opened: list[Repository], seal: Seal) -> None:

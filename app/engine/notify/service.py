@@ -15,7 +15,7 @@ from app.domain.errors import OperationalError
 from app.domain.events import Event, TaskFailed
 from app.domain.ids import TaskId
 from app.domain.moments import believed
-from app.domain.notifications import DIGEST_EVERY, SinkKind, WhenToTell, is_digest_due
+from app.domain.notifications import DIGEST_EVERY, SinkKind, WhenToNotify, is_digest_due
 from app.domain.states import TaskState
 from app.domain.tasks import TaskRecord
 from app.engine.notify import messages
@@ -153,7 +153,7 @@ class Notifier:
             self._lost = 0
         if lost:
             self._log.warning(messages.TOO_MANY, count=lost)
-        wanted = self._settings.settings().wants(WhenToTell.EACH_FAILURE)
+        wanted = self._settings.settings().wants(WhenToNotify.EACH_FAILURE)
         for task in failed if wanted else ():
             record = self._tasks.get(task)
             if record is None or record.error is None:
@@ -164,7 +164,7 @@ class Notifier:
 
     def _look_for_digest(self) -> None:
         settings = self._settings.settings()
-        wanted = settings.wants(WhenToTell.DAILY)
+        wanted = settings.wants(WhenToNotify.DAILY)
         if not wanted:
             return
         last = self._settings.told_until(self._clock.now)
@@ -192,7 +192,7 @@ class Notifier:
                 heapq.heappush(self._deliveries, delivery)
                 continue
             settings = self._settings.settings()
-            when = WhenToTell.DAILY if delivery.notice.kind is NoticeKind.DIGEST else WhenToTell.EACH_FAILURE
+            when = WhenToNotify.DAILY if delivery.notice.kind is NoticeKind.DIGEST else WhenToNotify.EACH_FAILURE
             if delivery.sink not in settings.wants(when):
                 continue  # switched off meanwhile
             try:

@@ -44,7 +44,7 @@ class DiskPlaces:
         here = replace(address, path=self._moved.get(disk, address.path))
         return replace(here, has_moved=lambda: self._has_moved(here))
 
-    def ask_anew(self, address: DiskAddress) -> DiskAddress | None:
+    def ask_again(self, address: DiskAddress) -> DiskAddress | None:
         """Ask where a disk is that could not be read; None when it should be where it was.
 
         Raises:
@@ -92,7 +92,7 @@ class DiskPlaces:
             TaskCancelled: cancelled meanwhile.
         """
         try:
-            moved = self.ask_anew(address)
+            moved = self.ask_again(address)
         except (SnapshotGone, VmNotFound) as gone:
             raise gone from failure
         if moved is None:

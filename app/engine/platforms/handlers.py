@@ -12,8 +12,8 @@ from app.contract.platforms import (
     PlatformRow,
     ProbePlatform,
     RegisterPlatform,
+    RemoveOrphanedSnapshots,
     RemovePlatform,
-    SweepSnapshots,
     TryPlatform,
     UpdatePlatform,
 )
@@ -126,8 +126,8 @@ class PlatformHandlers:
         with self._sessions.connect(query.platform) as hypervisor:
             return hypervisor.vm_details(query.vm)
 
-    @handles(SweepSnapshots)
-    def _remove_snapshots(self, command: SweepSnapshots) -> int:
+    @handles(RemoveOrphanedSnapshots)
+    def _remove_snapshots(self, command: RemoveOrphanedSnapshots) -> int:
         with self._sessions.connect(command.platform) as hypervisor:
             return self._recovery.settle_on(hypervisor, command.platform, unknown_too=command.include_unknown)
 

@@ -23,7 +23,7 @@ from app.engine.points.list import PointList
 from app.engine.ports import PointStore, StandbyStore
 from app.engine.standbys.lookup import registered_standby
 from app.engine.standbys.repositories import Repositories
-from app.repository import SweepPolicy
+from app.repository import GarbageCollectionPolicy
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class PointHandlers:
         self._list = point_list
         self._unfinished = unfinished
         self._journal = journal
-        self._grace = SweepPolicy().grace
+        self._grace = GarbageCollectionPolicy().grace
 
     # --- the list ------------------------------------------------------------------------------------------------
 

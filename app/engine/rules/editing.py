@@ -36,7 +36,7 @@ from app.engine.rules.points import RulePoints
 from app.engine.rules.retries import Retries
 from app.engine.rules.runs import RuleRuns
 from app.engine.tasks.manager import TaskManager
-from app.repository import SweepPolicy
+from app.repository import GarbageCollectionPolicy
 
 
 class RuleEditor:
@@ -198,7 +198,7 @@ class RuleEditor:
         return DeletionPreview(
             point_count=len(points),
             freed_bytes=sum(one.point.stored_bytes for one in points),
-            kept_days=SweepPolicy().grace.days,
+            kept_days=GarbageCollectionPolicy().grace.days,
             blocked_by=tuple(_title(one) for one in self._users(known, points)),
         )
 

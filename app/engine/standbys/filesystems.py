@@ -203,7 +203,7 @@ def repository_above(standby: Standby, target_path: str) -> str | None:
     parts = target_path.split("/") if target_path else []
     for depth in range(len(parts)):
         above = "/".join(parts[:depth])
-        if Repository.lies_at(target_directory(standby, above)):
+        if Repository.exists_at(target_directory(standby, above)):
             return above
     return None
 
@@ -215,7 +215,7 @@ def find_repositories(standby: Standby) -> Iterator[str]:
         target_path = waiting.pop(0)
         looked_at += 1
         directory = target_directory(standby, target_path)
-        if Repository.lies_at(directory):
+        if Repository.exists_at(directory):
             yield target_path
         elif len(target_path.split("/")) <= _SEARCH_DEPTH:
             waiting.extend(f"{target_path}/{name}".lstrip("/") for name in _names_of_directories(directory))
@@ -257,7 +257,7 @@ def _machine_roots() -> Iterator[DirectoryEntry]:
         yield DirectoryEntry(
             name=str(root),
             path=root.as_posix(),
-            is_repository=Repository.lies_at(root),
+            is_repository=Repository.exists_at(root),
             has_children=next(_names_of_directories(root), None) is not None,
         )
 
@@ -277,7 +277,7 @@ def _entries(directory: Path, shown: str) -> Iterator[DirectoryEntry]:
         yield DirectoryEntry(
             name=name,
             path=f"{base}/{name}" if base or shown == "/" else name,
-            is_repository=Repository.lies_at(inside),
+            is_repository=Repository.exists_at(inside),
             has_children=next(_names_of_directories(inside), None) is not None,
         )
 

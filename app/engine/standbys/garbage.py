@@ -7,7 +7,7 @@ from app.engine.standbys.leftovers import note_leftovers
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import GarbageSpec
-from app.repository import SweepPolicy
+from app.repository import GarbageCollectionPolicy
 from app.repository.errors import RepositoryBusy
 
 SLICE_S = 15.0
@@ -31,7 +31,7 @@ class GarbageCollectionRun:
         """Collect until nothing is left to free; return the bytes freed.
 
         Raises:
-            SweepUnsafe: something cannot be read, so that what is needed is not known; nothing was deleted.
+            GarbageCollectionUnsafe: something needed cannot be read; nothing was deleted.
             RepositoryBusy: others used the repository all the time.
             OperationalError: the standby refuses.
             TaskCancelled: the operator stopped it; what was done stays done.
@@ -39,7 +39,7 @@ class GarbageCollectionRun:
         task, request = self._task, self._request
         task.stages.enter(TaskState.PREPARING)
         freed_bytes = 0
-        policy = SweepPolicy(keep_deleted=not self._clock_watch.is_believed())
+        policy = GarbageCollectionPolicy(keep_deleted=not self._clock_watch.is_believed())
         if policy.keep_deleted:
             task.log.warning(messages.TRASH_WAITS)
         with self._repositories.lease(request.standby, request.target_path, task.context.cancel) as repository:
@@ -48,7 +48,7 @@ class GarbageCollectionRun:
             deadline = task.context.clock.monotonic() + _PATIENCE_S
             while not finished:
                 try:
-                    report = repository.maintenance.sweep(
+                    report = repository.maintenance.collect_garbage(
                         policy, progress=task.context.progress, cancel=task.context.cancel, time_limit_s=SLICE_S
                     )
                 except RepositoryBusy:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.contract.points import StartExport, StartVerify
 from app.contract.restore import ConfirmedVm, NewVm, OverOriginal, StartRestore
-from app.contract.standbys import StartClosing, StartSweep
+from app.contract.standbys import StartClosing, StartGarbageCollection
 from app.contract.tasks import StartBackup
 from app.engine.tasks.spec import (
     BackupSpec,
@@ -20,7 +20,7 @@ from app.engine.tasks.spec import (
     VerifySpec,
 )
 
-TaskCommand = StartBackup | StartRestore | StartVerify | StartExport | StartSweep | StartClosing
+TaskCommand = StartBackup | StartRestore | StartVerify | StartExport | StartGarbageCollection | StartClosing
 
 
 def spec_of(command: TaskCommand) -> TaskSpec:
@@ -83,7 +83,7 @@ def _export(command: StartExport) -> ExportSpec:
     )
 
 
-def _garbage(command: StartSweep) -> GarbageSpec:
+def _garbage(command: StartGarbageCollection) -> GarbageSpec:
     return GarbageSpec(standby=command.standby, priority=command.priority, target_path=command.target_path)
 
 
@@ -96,7 +96,7 @@ _SPECS: Mapping[type[TaskCommand], Callable[[Any], TaskSpec]] = {
     StartRestore: _restore,
     StartVerify: _verify,
     StartExport: _export,
-    StartSweep: _garbage,
+    StartGarbageCollection: _garbage,
     StartClosing: _closing,
 }
 

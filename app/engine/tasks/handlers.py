@@ -3,7 +3,7 @@
 from app.contract.log import LogRow
 from app.contract.points import StartExport, StartVerify
 from app.contract.restore import StartRestore
-from app.contract.standbys import StartClosing, StartSweep
+from app.contract.standbys import StartClosing, StartGarbageCollection
 from app.contract.tasks import (
     CancelTask,
     ListTasks,
@@ -80,8 +80,8 @@ class TaskHandlers:
     def _start_export(self, command: StartExport) -> TaskId:
         return self._queue(command)
 
-    @handles(StartSweep)
-    def _start_sweep(self, command: StartSweep) -> TaskId:
+    @handles(StartGarbageCollection)
+    def _start_garbage_collection(self, command: StartGarbageCollection) -> TaskId:
         return self._queue(command)
 
     @handles(StartClosing)

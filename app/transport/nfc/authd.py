@@ -37,7 +37,7 @@ def authenticate(link: Link, ticket: NfcTicket, mode: TransportMode, *, within_s
     Raises:
         LinkFailure: the connection broke, or the ticket was not accepted.
         ServiceNotOffered: the host itself, which has proven who it is, does not offer the mode.
-        CertificateUnexpected: somebody else answers there.
+        CertificateUnexpected: someone else answers there.
         MalformedAnswer: this is no authentication daemon.
         TaskCancelled: cancelled while waiting.
     """
@@ -50,7 +50,7 @@ def authenticate(link: Link, ticket: NfcTicket, mode: TransportMode, *, within_s
     _say(link, "BANNER ", within_s)
     _expect(link, "220", "BANNER", within_s, ticket)
     _say(link, "THUMBPRINT_SHA2 PlainText", within_s)
-    told = _expect(link, "200", "THUMBPRINT_SHA2", within_s, ticket).rpartition(" ")[2]
+    confirmed = _expect(link, "200", "THUMBPRINT_SHA2", within_s, ticket).rpartition(" ")[2]
 
     encrypted = mode is TransportMode.NFC_SSL
     _say(link, f"PROXY {ticket.service}{'ssl' if encrypted else ''}", within_s)
@@ -61,8 +61,8 @@ def authenticate(link: Link, ticket: NfcTicket, mode: TransportMode, *, within_s
     link.drop_tls()
     if encrypted:
         second = link.start_tls(pinned=announced is not None, timeout_s=within_s)
-        # The first layer is proven, so what was told inside it may vouch for the second layer's certificate.
-        if second != certificate and not (algorithm_of(told) == "sha256" and matches(second, told)):
+        # The first layer is proven, so a thumbprint sent inside it may confirm the second layer's certificate.
+        if second != certificate and not (algorithm_of(confirmed) == "sha256" and matches(second, confirmed)):
             _check(second, announced)
 
 

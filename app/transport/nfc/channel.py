@@ -84,7 +84,7 @@ class NfcChannel:
         )
 
     def drop(self) -> None:
-        """Close the connection without a farewell; never raises."""
+        """Close the connection without a shutdown; never raises."""
         if self._open is not None:
             self._open.session.abort()
             self._open = None

@@ -19,7 +19,7 @@ _GAP = re.compile(rb"\0{64,}")
 
 
 def unpack_into(compression: Compression, packed: memoryview, target: memoryview) -> None:
-    """Fill ``target`` with what the packed bytes stand for.
+    """Fill ``target`` with what the packed bytes decompress to.
 
     Raises:
         MalformedAnswer: they do not stand for exactly that many bytes.

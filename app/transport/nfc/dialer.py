@@ -74,7 +74,7 @@ class NfcDialer:
         self._buffer_sizes = self._buffer_sizes or [options.transfer_buffer_bytes]
 
     def is_in_vain(self) -> bool:
-        """Tell whether the disk is somewhere else by now.
+        """Return whether the disk is somewhere else by now.
 
         Raises:
             OperationalError: it is nowhere.

@@ -1,7 +1,7 @@
-"""FastLZ, the part that reads.
+"""Decompresses FastLZ.
 
-A block is a row of instructions; the top three bits of an instruction's first byte tell literals (0) from
-matches, those of the block's first byte tell the level (0: level 1, 1: level 2). Written from the public
+A block is a row of instructions; the top three bits of an instruction's first byte separate literals (0) from
+matches, those of the block's first byte give the level (0: level 1, 1: level 2). Written from the public
 description of the block format.
 """
 
@@ -12,7 +12,7 @@ _LEVEL_2_FAR = 8191
 
 
 def decompress(data: bytes | bytearray | memoryview, size_bytes: int) -> bytearray:
-    """Return the ``size_bytes`` that a block stands for; never holds more than that.
+    """Return the ``size_bytes`` that a block decompresses to; never holds more than that.
 
     Raises:
         MalformedAnswer: the block is cut short, points outside of itself, or stands for another size.

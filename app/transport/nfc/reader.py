@@ -30,7 +30,7 @@ class _Awaited:
 
     def __init__(self, pull: Pull, start: int, length: int) -> None:
         self.pull: Pull | None = pull
-        """Whose bytes these are; None when nobody wants them any more."""
+        """Whose bytes these are; None when no one wants them any more."""
         self.start = start
         """Where in the pull's buffer the range starts."""
         self.length = length
@@ -38,7 +38,7 @@ class _Awaited:
         self.gaps = [(0, length)]
 
     def gap_of(self, offset: int, length: int) -> int:
-        """Return which gap a fragment lies in.
+        """Return the gap that contains a fragment.
 
         Raises:
             MalformedAnswer: part of it was answered before, or it is empty.
@@ -127,7 +127,7 @@ class NfcReader:
                 awaited.pull = None
 
     def allocated_extents(self) -> list[Extent] | None:
-        """Return the ranges that hold data in multiples of 64 KiB, or None when the host cannot tell.
+        """Return the ranges that hold data in multiples of 64 KiB, or None when the host cannot determine.
 
         Raises:
             DiskAccessFailed: the disk cannot be reached, after reconnecting was tried.
@@ -145,7 +145,7 @@ class NfcReader:
                 return None
             found += _extents(bitmap, first, count)
             first += count
-        # The host answers for whole chunks only: what lies behind the last one is taken for data.
+        # The host answers for whole chunks only: what is behind the last one is taken for data.
         tail = chunks * _ALLOCATION_CHUNK_BYTES
         found.append(Extent(tail, self.capacity_bytes - tail))
         return normalize(found)
@@ -285,7 +285,7 @@ class NfcReader:
                 failure = again
 
     def _drain(self, *, limit_s: float | None = None) -> None:
-        """Pass over the answers that nobody waits for any more.
+        """Pass over the answers that no one waits for any more.
 
         Raises:
             LinkFailure, MalformedAnswer, TaskCancelled: the connection is of no use any more.

@@ -1,4 +1,4 @@
-"""One NFC session: what is said between the handshake with the daemon and the farewell."""
+"""One NFC session: the exchange between the handshake with the daemon and the end."""
 
 from typing import Self
 
@@ -91,7 +91,7 @@ class NfcSession:
         """Return the bitmap of allocated chunks, least significant bit first, padded to four bytes.
 
         Raises:
-            HostRefusal: the host cannot tell.
+            HostRefusal: the host cannot determine.
             LinkFailure, MalformedAnswer, TaskCancelled: see :meth:`establish`.
         """
         request = wire.query_allocated(

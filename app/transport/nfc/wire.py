@@ -88,23 +88,23 @@ def classic_handshake() -> bytes:
 
 
 def classic_version(version: int) -> bytes:
-    """Return the message that tells our protocol version."""
+    """Return the message with our protocol version."""
     return classic(Classic.VERSION, struct.pack("<I", version))
 
 
 def classic_connection_data(name: str, operation: str) -> bytes:
-    """Return the message that tells who we are, with the two strings that follow it unframed."""
+    """Return the message that says who we are, with the two strings that follow it unframed."""
     first, second = name.encode("ascii"), operation.encode("ascii")
     return classic(Classic.CONNECTION_DATA, struct.pack("<2I", len(first), len(second))) + first + second
 
 
 def classic_features(features: int) -> bytes:
-    """Return the message that tells our features."""
+    """Return the message with our features."""
     return classic(Classic.FEATURES, struct.pack("<I", features))
 
 
 def check_classic(data: bytes, expected: Classic) -> None:
-    """Look whether a message that the host sent is of the type that is due; its fields tell nothing we need."""
+    """Look whether a message that the host sent is of the type that is due; its fields have nothing we need."""
     (kind,) = struct.unpack_from("<I", data)
     if kind != expected:
         raise MalformedAnswer(f"message type {kind} where {expected.name} ({int(expected)}) was due")

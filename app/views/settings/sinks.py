@@ -12,7 +12,7 @@ from app.domain.notifications import (
     NotificationSettings,
     SinkKind,
     WebhookSettings,
-    WhenToTell,
+    WhenToNotify,
 )
 from app.views.console import Console
 from app.views.widgets.checks import PORT_BOX_MAX
@@ -34,8 +34,8 @@ class SinkDialog(FormDialog):
         self.enabled = QCheckBox(self.tr("Send notifications"), self)
         self.form.addRow("", self.enabled)
         self.when = QComboBox(self)
-        self.when.addItem(self.tr("For each failed task"), WhenToTell.EACH_FAILURE)
-        self.when.addItem(self.tr("Once a day, as a digest"), WhenToTell.DAILY)
+        self.when.addItem(self.tr("For each failed task"), WhenToNotify.EACH_FAILURE)
+        self.when.addItem(self.tr("Once a day, as a digest"), WhenToNotify.DAILY)
         self.secret = QLineEdit(self)
         self.secret.setEchoMode(QLineEdit.EchoMode.Password)
         self.test_button = QPushButton(self.tr("Send a test"), self)
@@ -64,7 +64,7 @@ class SinkDialog(FormDialog):
         """Return the e-mail password and the webhook secret; None keeps what is known."""
         raise NotImplementedError
 
-    def fill(self, *, enabled: bool, when: WhenToTell, has_secret: bool) -> None:
+    def fill(self, *, enabled: bool, when: WhenToNotify, has_secret: bool) -> None:
         """Show what both have."""
         self.enabled.setChecked(enabled)
         self.when.setCurrentIndex(self.when.findData(when))

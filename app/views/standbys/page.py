@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QMenu
 from app.contract.base import Query
 from app.contract.encryption import UnlockReport
 from app.contract.points import ListPoints, RefreshPoints, StartVerify
-from app.contract.standbys import ListStandbyRows, RemoveStandby, StandbyRow, StartSweep
+from app.contract.standbys import ListStandbyRows, RemoveStandby, StandbyRow, StartGarbageCollection
 from app.domain.changes import Subject
 from app.domain.tasks import KnownPoint
 from app.domain.units import filled
@@ -311,7 +311,7 @@ class StandbysPage(ListPage[StandbyRow]):
     def _on_points_to_collect(self, points: tuple[KnownPoint, ...]) -> None:
         places = {(known.standby, known.target_path) for known in points}
         for standby, target_path in sorted(places):
-            command = StartSweep(standby=standby, target_path=target_path)
+            command = StartGarbageCollection(standby=standby, target_path=target_path)
             self.console.door.execute(command, owner=self, on_done=_ignore, on_failed=self._on_refused)
         text = self.tr("The garbage of {count} {count:repository/repositories} is being collected; see the tasks.")
         self.banner.show_text(filled(text, {"count": len(places)}))

@@ -193,14 +193,14 @@ def test_a_failure_is_heard(site: Site) -> None:
     )
 
 
-def test_whoever_unsubscribes_hears_no_more(site: Site) -> None:
+def test_a_listener_that_unsubscribes_hears_no_more(site: Site) -> None:
     first: list[Event] = []
     second: list[Event] = []
     unsubscribe = site.door.subscribe(first.append)
     site.door.subscribe(second.append)
     unsubscribe()
     site.door.execute(RaiseWindow())
-    wait_until(lambda: [one for one in second if isinstance(one, WindowRaiseAsked)], what="the event")
+    wait_until(lambda: [event for event in second if isinstance(event, WindowRaiseAsked)], what="the event")
     assert first == []
 
 
@@ -265,5 +265,5 @@ def test_every_command_and_query_that_can_be_sent_is_answered(tmp_path_factory: 
     with EngineLab(tmp_path_factory.mktemp("lab")) as lab:
         answered = lab.engine.requests()
     sendable = set(request_kinds())
-    assert sorted(one.__name__ for one in sendable - answered) == []
-    assert sorted(one.__name__ for one in answered - sendable) == []
+    assert sorted(kind.__name__ for kind in sendable - answered) == []
+    assert sorted(kind.__name__ for kind in answered - sendable) == []

@@ -70,7 +70,7 @@ def test_it_is_known_which_disk_is_read_now(site: Site, over_tcp: bool) -> None:
     made = offer(site, over_tcp=over_tcp)
 
     def connections() -> list[int]:
-        return [disk.connections for (one,) in [site.door.ask(ListOffers())] for disk in one.disks]
+        return [disk.connections for (offer,) in [site.door.ask(ListOffers())] for disk in offer.disks]
 
     assert set(connections()) == {0}
     with reading(made.disks[0].address):
@@ -157,4 +157,4 @@ def test_a_standby_that_hangs_holds_up_no_other_offer(site: Site, monkeypatch: p
     finally:
         released.set()
         waiting.join(30)
-    assert [one.point for one in site.door.ask(ListOffers())] == [other.id]
+    assert [offer.point for offer in site.door.ask(ListOffers())] == [other.id]

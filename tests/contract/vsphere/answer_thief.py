@@ -43,8 +43,8 @@ class AnswerThief:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for one in list(self._sockets):
-            _cut(one)
+        for connection in list(self._sockets):
+            _cut(connection)
         for thread in self._threads:
             thread.join(10)
 

@@ -41,7 +41,7 @@ class Target:
 
     @property
     def knows_change_tracking(self) -> bool:
-        """Tell whether it answers QueryChangedDiskAreas."""
+        """Return whether it answers QueryChangedDiskAreas."""
         return self.kind == "ours"
 
 

@@ -31,7 +31,7 @@ __all__ = ["shared", "simulator", "vsphere"]
 # ---- rights, licenses, certificates ---------------------------------------------------------------------------
 
 
-def test_account_without_rights_is_told_which_one_is_missing(
+def test_account_without_rights_names_the_missing_privilege(
     simulator: VSphereSimulator, log: RecordingTaskLog
 ) -> None:
     platform = replace(platform_of(simulator), user=READER.name)
@@ -82,7 +82,7 @@ def test_bare_host_is_read_like_a_vcenter(esxi: VSphereSimulator) -> None:
         assert vsphere.vm_details(vm.id).summary == vm
 
 
-def test_free_licence_is_told_at_registration_and_when_it_refuses(
+def test_free_license_is_reported_at_registration_and_when_it_refuses(
     esxi: VSphereSimulator, log: RecordingTaskLog
 ) -> None:
     with VSphereFactory(SystemClock(), timings=QUICK).connect(platform_of(esxi), esxi.password) as vsphere:
@@ -92,7 +92,7 @@ def test_free_licence_is_told_at_registration_and_when_it_refuses(
             snapshot(vsphere, vsphere.list_vms()[0], log)
 
 
-def test_vcenter_needs_no_licence_check(vsphere: VSphereHypervisor) -> None:
+def test_vcenter_needs_no_license_check(vsphere: VSphereHypervisor) -> None:
     vsphere.check_license()
 
 
@@ -103,7 +103,7 @@ def test_vcenter_needs_no_licence_check(vsphere: VSphereHypervisor) -> None:
 def test_nfc_ticket_names_the_host_and_hides_its_session(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, access: AccessMode
 ) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.OFF)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)
     disk = vsphere.vm_details(vm.id).disks[0]
     assert vsphere.disk_access.nfc is not None
     first, second = (vsphere.disk_access.nfc.nfc_ticket(vm.id, disk.key, access) for _ in range(2))
@@ -140,7 +140,7 @@ def test_datastore_file_is_addressed_with_a_live_cookie(
 
 
 @pytest.mark.parametrize("path", ["[no such datastore] a/a.vmdk", "not a datastore path"])
-def test_datastore_that_is_not_there_is_told(vsphere: VSphereHypervisor, path: str) -> None:
+def test_datastore_that_is_not_there_is_reported(vsphere: VSphereHypervisor, path: str) -> None:
     assert vsphere.disk_access.https is not None
     with pytest.raises(OperationalError, match="datastore"):
         vsphere.disk_access.https.https_file(path)

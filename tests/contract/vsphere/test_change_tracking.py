@@ -21,10 +21,10 @@ from tests.support.fakes import RecordingTaskLog
 def vm(vsphere: VSphereHypervisor) -> Iterator[VmSummary]:
     """A running VM whose disks can be tracked, without snapshots before and after the test."""
     vm = next(
-        one
-        for one in vsphere.list_vms()
-        if one.power_state is PowerState.ON
-        and not any(disk.unsupported_reason for disk in vsphere.vm_details(one.id).disks)
+        vm
+        for vm in vsphere.list_vms()
+        if vm.power_state is PowerState.ON
+        and not any(disk.unsupported_reason for disk in vsphere.vm_details(vm.id).disks)
     )
     yield vm
     assert vsphere.find_snapshots("") == []
@@ -67,7 +67,7 @@ def test_platform_without_tracking_reads_disks_whole(
 def test_vm_with_snapshots_is_never_switched(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, log: RecordingTaskLog
 ) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.OFF)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)
     frozen = snapshot(vsphere, vm, log)
     try:
         assert not vsphere.enable_change_tracking(vm.id, log=log, cancel=CancelToken())
@@ -194,10 +194,10 @@ def test_map_of_many_areas_is_read_in_pages(
         vsphere.remove_snapshot(vm.id, after.snapshot, deadline_s=30)
 
 
-def test_account_without_the_privilege_is_told_and_the_backup_goes_on(
+def test_missing_privilege_is_reported_and_the_backup_goes_on(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, log: RecordingTaskLog
 ) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.OFF)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)
     refusal = vim.fault.NoPermission(privilegeId="VirtualMachine.Config.ChangeTracking")
     simulator.faults.fail_call("ReconfigVM_Task", fault=refusal)
     assert not vsphere.enable_change_tracking(vm.id, log=log, cancel=CancelToken())

@@ -33,8 +33,8 @@ def cleanup(vsphere: VSphereHypervisor) -> Iterator[list[VmId]]:
     """VMs to delete after the test."""
     made: list[VmId] = []
     yield made
-    for one in made:
-        vsphere.destroy_vm(one)
+    for created in made:
+        vsphere.destroy_vm(created)
 
 
 def test_configuration_is_complete_json_that_reads_back(
@@ -48,7 +48,7 @@ def test_configuration_is_complete_json_that_reads_back(
     assert saved_vm.write(read) == saved.files["config.json"]
 
 
-def test_vmx_and_nvram_are_saved_beside_it(saved: SavedConfiguration, target: Target) -> None:
+def test_vmx_and_nvram_are_saved_with_it(saved: SavedConfiguration, target: Target) -> None:
     assert {"config.json", "vm.vmx"} <= set(saved.files)
     if target.kind == "ours":
         assert saved.missing == ()
@@ -99,7 +99,7 @@ def test_firmware_settings_are_there_before_the_first_start(
 ) -> None:
     if target.kind != "ours":
         pytest.skip("the Go simulator does not tell where the NVRAM is")
-    vm = next(one for one in vsphere.list_vms() if one.name == "db-01")
+    vm = next(vm for vm in vsphere.list_vms() if vm.name == "db-01")
     saved = vsphere.save_configuration(vm.id, log=log)
     settings = saved.files["vm.nvram"] + b"Boot0000=debian"
     changed = replace(saved, files={**saved.files, "vm.nvram": settings})
@@ -122,7 +122,10 @@ def test_same_vm_again_keeps_its_identity(
     again = vsphere.vm_details(vsphere.create_vm(saved, placement, log=log).id).summary
     assert (again.bios_uuid, again.instance_uuid) == (vm.bios_uuid, vm.instance_uuid)
     assert (again.name, again.folder, again.datastores) == (vm.name, vm.folder, vm.datastores)
-    macs = [_macs(vsphere, one, log) for one in (saved, vsphere.save_configuration(again.id, log=log))]
+    macs = [
+        _macs(vsphere, configuration, log)
+        for configuration in (saved, vsphere.save_configuration(again.id, log=log))
+    ]
     assert macs[0] == macs[1] != []
 
 

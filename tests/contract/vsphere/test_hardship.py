@@ -1,4 +1,4 @@
-"""When things go wrong on the platform or on the way: what is left there, and what the operator is told."""
+"""When things go wrong on the platform or on the way: what is left there, and what is reported to the operator."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ def test_guest_that_cannot_be_quiesced_gets_a_crash_consistent_snapshot_and_a_wa
 
 
 def test_powered_off_vm_is_consistent_without_quiescing(vsphere: VSphereHypervisor, log: RecordingTaskLog) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.OFF)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)
     frozen = snapshot(vsphere, vm, log, quiesce=True)
     vsphere.remove_snapshot(vm.id, frozen.snapshot, deadline_s=30)
     assert not frozen.crash_consistent
@@ -277,7 +277,7 @@ def test_disks_that_need_consolidation_are_consolidated(
     assert not any(disk.is_delta for disk in vsphere.vm_details(vm.id).disks)
 
 
-def test_removal_that_cannot_be_finished_in_time_is_told(
+def test_removal_that_cannot_be_finished_in_time_is_reported(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, vm: VmSummary, log: RecordingTaskLog
 ) -> None:
     frozen = snapshot(vsphere, vm, log)
@@ -343,7 +343,7 @@ def test_vm_whose_connection_broke_at_its_creation_is_removed(
     simulator.faults.release()
     made = creating.outcome()
     assert not isinstance(made, BaseException), made
-    created = next(one for one in vsphere.list_vms() if one.name == "broken")
+    created = next(vm for vm in vsphere.list_vms() if vm.name == "broken")
     vsphere.destroy_vm(created.id)
     assert vsphere.list_vms() == inventory
 
@@ -358,9 +358,9 @@ def test_distributed_network_is_connected_by_its_port_group(
         again = vsphere.save_configuration(created.id, log=log)
         third = vsphere.create_vm(again, VmPlacement(name="third"), log=log)
         assert third.warnings == ()
-        details = [vsphere.vm_details(one.id).summary for one in (created, third)]
+        details = [vsphere.vm_details(machine.id).summary for machine in (created, third)]
         vsphere.destroy_vm(third.id)
-        assert [one.datastores for one in details] == [("ds2",), ("ds2",)]
+        assert [detail.datastores for detail in details] == [("ds2",), ("ds2",)]
         assert b"Production" in again.files["config.json"]
     finally:
         vsphere.destroy_vm(created.id)
@@ -369,10 +369,10 @@ def test_distributed_network_is_connected_by_its_port_group(
 # ---- power ----------------------------------------------------------------------------------------------------
 
 
-def test_power_on_that_hangs_or_fails_is_told(
+def test_power_on_that_hangs_or_fails_is_reported(
     vsphere: VSphereHypervisor, simulator: VSphereSimulator, log: RecordingTaskLog
 ) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.OFF)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.OFF)
     simulator.faults.fail_call(
         "PowerOnVM_Task",
         fault=vim.fault.InsufficientHostMemoryCapacityFault(msg="not enough memory", unreserved=0),

@@ -1,4 +1,4 @@
-"""Reverts of a VM are found in the platform's history, whoever did them and whatever the clocks show."""
+"""Reverts of a VM are found in the platform's history, by whatever user, and whatever the clocks show."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +44,7 @@ def spec(flavour: Flavour) -> SimulatorSpec:
     )
 
 
-@pytest.fixture(params=[Flavour.VCENTER, Flavour.ESXI], ids=lambda one: one.value)
+@pytest.fixture(params=[Flavour.VCENTER, Flavour.ESXI], ids=lambda flavour: flavour.value)
 def simulator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VSphereSimulator]:
     with VSphereSimulator(spec(request.param), tmp_path / "vs") as simulator:
         yield simulator
@@ -62,7 +62,7 @@ def frozen_once(vsphere: VSphereHypervisor, vm: VmId) -> SnapshotId:
 
 
 def revert(vsphere: VSphereHypervisor, vm: VmId, snapshot: SnapshotId | None) -> None:
-    """Bring a VM back as somebody else would; None: to the current snapshot."""
+    """Bring a VM back as someone else would; None: to the current snapshot."""
     session = vsphere.session
     waiting = Waiting(operation=Operation.ANSWER, deadline=Deadline.after(SystemClock(), 30))
 
@@ -79,13 +79,13 @@ def named(vsphere: VSphereHypervisor, name: str) -> VmId:
 
 
 @pytest.mark.parametrize("to_current", [False, True])
-def test_a_revert_is_told_of_the_vm_that_was_reverted_and_no_other(
+def test_a_revert_is_reported_for_the_vm_that_was_reverted_and_no_other(
     simulator: VSphereSimulator, *, to_current: bool
 ) -> None:
     with logged_in(simulator) as vsphere:
         assert isinstance(vsphere, RevertHistory)
         vm, other = named(vsphere, "web-01"), named(vsphere, "web-02")
-        snapshots = {one: frozen_once(vsphere, one) for one in (vm, other)}
+        snapshots = {machine: frozen_once(vsphere, machine) for machine in (vm, other)}
         moment = datetime.now(UTC)
         assert not vsphere.reverted_since(vm, moment)
         revert(vsphere, vm, None if to_current else snapshots[vm])
@@ -106,12 +106,12 @@ def test_the_clocks_of_both_sides_may_differ(simulator: VSphereSimulator) -> Non
         assert not vsphere.reverted_since(vm, moment + LATER)
 
 
-def test_a_revert_is_told_from_a_mark_whatever_our_clock_shows(simulator: VSphereSimulator) -> None:
+def test_a_revert_since_a_mark_is_found_whatever_our_clock_shows(simulator: VSphereSimulator) -> None:
     ours = TurnableClock(datetime(2020, 1, 1, tzinfo=UTC))
     with logged_in(simulator, ours) as vsphere:
         assert isinstance(vsphere, MarkedHistory)
         vm, other = named(vsphere, "web-01"), named(vsphere, "web-02")
-        snapshots = {one: frozen_once(vsphere, one) for one in (vm, other)}
+        snapshots = {machine: frozen_once(vsphere, machine) for machine in (vm, other)}
         revert(vsphere, other, snapshots[other])
         mark = vsphere.history_mark()
         assert mark.event_key is not None
@@ -157,7 +157,7 @@ def test_a_mark_whose_event_is_another_one_now_means_that_anything_may_have_happ
         assert ours.reverted_since(vm, replace(newer, event_key=first.event_key))
 
 
-def test_a_mark_that_is_older_than_the_history_is_told(simulator: VSphereSimulator) -> None:
+def test_a_mark_that_is_older_than_the_history_is_reported(simulator: VSphereSimulator) -> None:
     with logged_in(simulator) as vsphere:
         vm = named(vsphere, "web-01")
         long_ago = HistoryMark(at=datetime.now(UTC) - timedelta(days=30), platform=vsphere.history_mark().platform)
@@ -186,7 +186,7 @@ def test_a_history_that_does_not_reach_back_is_not_believed(simulator: VSphereSi
         vsphere.reverted_since(named(vsphere, "web-01"), datetime.now(UTC) - timedelta(days=30))
 
 
-def test_a_time_without_reverts_is_told_as_such(vsphere: VSphereHypervisor, target: Target) -> None:
+def test_a_time_without_reverts_is_reported_as_such(vsphere: VSphereHypervisor, target: Target) -> None:
     vm = vsphere.list_vms()[0].id
     snapshot = frozen_once(vsphere, vm)
     try:
@@ -204,4 +204,4 @@ def test_the_doctor_compares_the_clocks(simulator: VSphereSimulator, hours: int,
         return datetime.now(UTC) + timedelta(hours=hours)
 
     findings = examine_platform(platform, lambda: logged_in(simulator), lambda _host, _port: None, now)
-    assert code in [one.code for one in findings]
+    assert code in [finding.code for finding in findings]

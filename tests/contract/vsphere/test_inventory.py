@@ -11,7 +11,7 @@ from app.vsphere.hypervisor import VSphereHypervisor
 from tests.contract.vsphere.platforms import Target
 
 
-def test_inventory_names_where_each_vm_lies(vsphere: VSphereHypervisor) -> None:
+def test_inventory_names_the_place_of_each_vm(vsphere: VSphereHypervisor) -> None:
     vms = vsphere.list_vms()
     assert len(vms) == 4
     for vm in vms:
@@ -34,7 +34,7 @@ def test_inventory_folders_leave_out_the_hidden_ones(vsphere: VSphereHypervisor,
         assert folders == {("F0",): 4}
 
 
-def test_power_states_are_told(vsphere: VSphereHypervisor, target: Target) -> None:
+def test_power_states_are_listed(vsphere: VSphereHypervisor, target: Target) -> None:
     states = Counter(vm.power_state for vm in vsphere.list_vms())
     assert states[PowerState.ON] == (3 if target.kind == "ours" else 4)
 
@@ -85,7 +85,7 @@ def test_renamed_vm_keeps_signs_that_vsphere_escapes(vsphere: VSphereHypervisor)
 
 
 def test_power_is_switched_and_switching_twice_is_fine(vsphere: VSphereHypervisor) -> None:
-    vm = next(one for one in vsphere.list_vms() if one.power_state is PowerState.ON)
+    vm = next(vm for vm in vsphere.list_vms() if vm.power_state is PowerState.ON)
     for _ in range(2):
         vsphere.power_off(vm.id)
         assert vsphere.vm_details(vm.id).summary.power_state is PowerState.OFF

@@ -27,7 +27,7 @@ def test_adapter_fulfils_the_ports_of_the_core(vsphere: VSphereHypervisor) -> No
     assert isinstance(hypervisor, ResettableTracking)
 
 
-def test_login_tells_what_the_platform_is(vsphere: VSphereHypervisor) -> None:
+def test_login_returns_what_the_platform_is(vsphere: VSphereHypervisor) -> None:
     assert vsphere.facts.kind is PlatformKind.VCENTER
     assert vsphere.facts.version
     assert vsphere.facts.instance_uuid
@@ -67,7 +67,7 @@ def test_certificate_can_be_looked_at_before_it_is_trusted(target: Target) -> No
     assert not facts.trusted
 
 
-def test_nobody_at_the_address_is_said(target: Target) -> None:
+def test_a_silent_address_is_reported(target: Target) -> None:
     platform = replace(target.platform, port=free_port())
     with pytest.raises(PlatformUnreachable) as unreachable:
         VSphereFactory(SystemClock()).connect(platform, target.password)

@@ -120,7 +120,9 @@ def test_storage_vmotion_gives_the_disks_of_vm_and_snapshots_new_paths(stage: St
         "[ds2] web/web.vmdk",
     ]
     assert ours.config.files.vmPathName == "[ds2] web/web.vmx"
-    kept = [one.backing.changeId for one in ours.config.hardware.device if hasattr(one.backing, "changeId")]
+    kept = [
+        device.backing.changeId for device in ours.config.hardware.device if hasattr(device.backing, "changeId")
+    ]
     assert kept == change_ids
     assert None not in change_ids
 

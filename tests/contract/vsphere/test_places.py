@@ -14,7 +14,7 @@ def test_places_hold_every_host_with_its_datastores_and_networks(
     assert {vm.datacenter for vm in vms} <= set(places.datacenters)
     assert {vm.host for vm in vms} <= {host.name for host in places.hosts}
     for vm in vms:
-        (host,) = [one for one in places.hosts if one.name == vm.host]
+        (host,) = [host for host in places.hosts if host.name == vm.host]
         assert host.datacenter == vm.datacenter
         assert set(vm.datastores) <= {store.name for store in host.datastores}
         assert host.networks
@@ -25,7 +25,7 @@ def test_places_hold_every_host_with_its_datastores_and_networks(
             assert 0 <= store.free_bytes <= store.total_bytes or target.kind != "ours"
 
 
-def test_saved_hardware_is_told_and_another_can_be_asked_for(
+def test_saved_hardware_is_shown_and_another_can_be_asked_for(
     vsphere: VSphereHypervisor, log: RecordingTaskLog
 ) -> None:
     saved = vsphere.save_configuration(vsphere.list_vms()[0].id, log=log)

@@ -29,7 +29,7 @@ def documented(column: str) -> frozenset[str]:
     """The ids that the table of the documentation ticks in a column."""
     text = (ROOT / "docs" / "vsphere.md").read_text(encoding="utf-8")
     rows = [match for match in _ROW.finditer(text) if "✓" in match[column]]
-    return frozenset(one for row in rows for one in re.findall(r"`([\w.]+)`", row["ids"]))
+    return frozenset(privilege for row in rows for privilege in re.findall(r"`([\w.]+)`", row["ids"]))
 
 
 DISK = DiskSpec(capacity_bytes=8 << 20, filesystem=False)
@@ -65,7 +65,7 @@ def test_documented_table_was_understood() -> None:
 def test_backup_needs_no_more_than_is_documented(simulator: VSphereSimulator) -> None:
     log = RecordingTaskLog()
     with connect(simulator, "backup", "b") as vsphere:
-        vm = next(one for one in vsphere.list_vms() if one.name == "web-01")
+        vm = next(vm for vm in vsphere.list_vms() if vm.name == "web-01")
         assert vsphere.enable_change_tracking(vm.id, log=log, cancel=CancelToken())
         frozen = vsphere.create_snapshot(vm.id, TaskId("t"), quiesce=True, log=log, cancel=CancelToken())
         disk = frozen.disks[0]
@@ -81,7 +81,7 @@ def test_backup_needs_no_more_than_is_documented(simulator: VSphereSimulator) ->
 def test_restore_needs_no_more_than_is_documented(simulator: VSphereSimulator) -> None:
     log = RecordingTaskLog()
     with connect(simulator, ADMINISTRATOR.name, ADMINISTRATOR.password) as administrator:
-        vm = next(one for one in administrator.list_vms() if one.name == "web-01")
+        vm = next(vm for vm in administrator.list_vms() if vm.name == "web-01")
         saved = administrator.save_configuration(vm.id, log=log)
     assert "vm.nvram" in saved.files
     with connect(simulator, "restore", "r") as vsphere:
@@ -107,9 +107,9 @@ def test_the_doctor_names_exactly_what_the_account_lacks(simulator: VSphereSimul
     with connect(simulator, user, user[0]) as hypervisor:
         web = next(vm for vm in hypervisor.list_vms() if vm.name == "web-01")
         for checked in (hypervisor.check_privileges(), hypervisor.check_privileges(web.id)):
-            granted = {one.privilege for one in checked if one.is_granted}
+            granted = {check.privilege for check in checked if check.is_granted}
             assert granted == documented(user)
-            assert {one.privilege for one in checked if one.for_backup} == documented("backup")
+            assert {check.privilege for check in checked if check.for_backup} == documented("backup")
 
 
 def test_a_certificate_is_shown_before_anything_is_sent(simulator: VSphereSimulator) -> None:

@@ -91,7 +91,7 @@ def vm_in(vsphere: VSphereHypervisor, path: str, name: str = "web") -> VmSummary
     return found
 
 
-def test_inventory_tells_datacenters_of_one_name_apart(vsphere: VSphereHypervisor) -> None:
+def test_inventory_distinguishes_datacenters_of_one_name(vsphere: VSphereHypervisor) -> None:
     first, second = vm_in(vsphere, "A/1/Shanghai"), vm_in(vsphere, "B/Shanghai")
     assert first.datacenter == second.datacenter == "Shanghai"
     assert first.datacenter_id != second.datacenter_id
@@ -101,7 +101,7 @@ def test_inventory_tells_datacenters_of_one_name_apart(vsphere: VSphereHyperviso
         assert vsphere.vm_details(vm.id).summary == vm
 
 
-def test_places_tell_datacenters_datastores_and_networks_apart(vsphere: VSphereHypervisor) -> None:
+def test_places_distinguish_datacenters_datastores_and_networks(vsphere: VSphereHypervisor) -> None:
     places = vsphere.list_places()
     assert [place.path for place in places.datacenter_places] == ["A/1/Shanghai", "B/Shanghai"]
     assert len({place.id for place in places.datacenter_places}) == 2
@@ -184,11 +184,11 @@ def test_network_of_two_with_one_name_is_not_guessed_on_another_platform(
     saved = vsphere.save_configuration(vm_in(vsphere, "A/1/Shanghai").id, log=log)
     foreign = elsewhere(saved)
     created = vsphere.create_vm(foreign, VmPlacement(name="foreign", datacenter="A/1/Shanghai"), log=log)
-    (warning,) = [one for one in map(str, created.warnings) if "Prod" in one]
+    (warning,) = [text for text in map(str, created.warnings) if "Prod" in text]
     assert "DSwitch/Prod" in warning
     assert "DSwitch 2/Prod" in warning
     assert "disconnected" in warning
-    assert any("East/Gold, West/Gold" in one for one in map(str, created.warnings))
+    assert any("East/Gold, West/Gold" in text for text in map(str, created.warnings))
 
 
 def elsewhere(saved: SavedConfiguration) -> SavedConfiguration:
@@ -225,7 +225,7 @@ def test_name_counts_only_in_the_folder_that_the_vm_goes_to(
 
 
 def vm_in_folder(vsphere: VSphereHypervisor, vm: VmId) -> tuple[str, ...]:
-    return next(one.folder for one in vsphere.list_vms() if one.id == vm)
+    return next(listed.folder for listed in vsphere.list_vms() if listed.id == vm)
 
 
 def test_newer_hardware_version_is_lowered_on_an_older_host_and_planned_beforehand(
@@ -247,7 +247,7 @@ def test_host_of_the_simulator_refuses_a_version_that_it_does_not_know(
 ) -> None:
     _, vsphere = platform
     saved = vsphere.save_configuration(vm_in(vsphere, "A/1/Shanghai").id, log=log)
-    monkeypatch.setattr("app.vsphere.sites.offered_versions", lambda *_: {})
+    monkeypatch.setattr("app.vsphere.offer_reader.offered_versions", lambda *_: {})
     monkeypatch.setattr("app.vsphere.hardware_versions._NEWEST_BY_ESXI", ())
     with pytest.raises(VmCreationFailed, match="vmx-21"):
         vsphere.create_vm(saved, VmPlacement(name="refused", host="esx02.lab"), log=log)

@@ -26,10 +26,10 @@ def vm(vsphere: VSphereHypervisor) -> Iterator[VmSummary]:
 def _ordinary_vms(vsphere: VSphereHypervisor) -> list[VmSummary]:
     """Running VMs whose disks all take part in snapshots."""
     return [
-        one
-        for one in vsphere.list_vms()
-        if one.power_state is PowerState.ON
-        and not any(disk.unsupported_reason for disk in vsphere.vm_details(one.id).disks)
+        vm
+        for vm in vsphere.list_vms()
+        if vm.power_state is PowerState.ON
+        and not any(disk.unsupported_reason for disk in vsphere.vm_details(vm.id).disks)
     ]
 
 
@@ -66,7 +66,7 @@ def test_removal_leaves_the_snapshots_of_others(
     second = vsphere.create_snapshot(vm.id, TaskId("ours"), quiesce=False, log=log, cancel=CancelToken())
     third = vsphere.create_snapshot(vm.id, TaskId("later"), quiesce=False, log=log, cancel=CancelToken())
     vsphere.remove_snapshot(vm.id, second.snapshot, deadline_s=30)
-    assert [one.id for one in vsphere.vm_details(vm.id).snapshots] == [first.snapshot, third.snapshot]
+    assert [snapshot.id for snapshot in vsphere.vm_details(vm.id).snapshots] == [first.snapshot, third.snapshot]
     vsphere.remove_snapshot(vm.id, third.snapshot, deadline_s=30)
     vsphere.remove_snapshot(vm.id, first.snapshot, deadline_s=30)
 
@@ -80,13 +80,13 @@ def test_snapshots_are_found_over_the_platform_by_prefix(
 ) -> None:
     vms = _ordinary_vms(vsphere)[:2]
     made = []
-    for one in vms:
-        task = TaskId(f"50% {one.name}")
-        frozen = vsphere.create_snapshot(one.id, task, quiesce=False, log=log, cancel=CancelToken())
-        made.append((one.id, frozen))
+    for machine in vms:
+        task = TaskId(f"50% {machine.name}")
+        frozen = vsphere.create_snapshot(machine.id, task, quiesce=False, log=log, cancel=CancelToken())
+        made.append((machine.id, frozen))
     try:
         found = vsphere.find_snapshots(f"{SNAPSHOT_PREFIX}50% ")
-        assert {(one.vm, one.id, one.name) for one in found} == {
+        assert {(snapshot.vm, snapshot.id, snapshot.name) for snapshot in found} == {
             (vm, frozen.snapshot, f"{SNAPSHOT_PREFIX}50% {summary.name}")
             for (vm, frozen), summary in zip(made, vms, strict=True)
         }
@@ -113,7 +113,7 @@ def test_cancelled_task_makes_no_snapshot(
 def test_parallel_snapshots_of_several_vms_share_one_session(
     vsphere: VSphereHypervisor, log: RecordingTaskLog
 ) -> None:
-    vms = [one.id for one in _ordinary_vms(vsphere)]
+    vms = [vm.id for vm in _ordinary_vms(vsphere)]
 
     def cycle(vm: VmId) -> SnapshotId:
         frozen = vsphere.create_snapshot(vm, TaskId(f"p-{vm}"), quiesce=False, log=log, cancel=CancelToken())

@@ -139,8 +139,8 @@ def test_points_of_a_chain_are_in_their_sequence_whatever_their_times(catalog: C
     catalog.standbys.put(STANDBY)
     made = [replace(point(number), sequence=place) for place, number in enumerate((3, 9, 1, 4), 1)]
     other = point(5, vm="vm-2")
-    for one in (*made, other):
-        catalog.points.put(STANDBY.id, "", replace(one, chain=f"of {one.facts.vm}"))
+    for added in (*made, other):
+        catalog.points.put(STANDBY.id, "", replace(added, chain=f"of {added.facts.vm}"))
     listed = [known.point.id for known in catalog.points.find()]
     assert [one for one in listed if one != other.id] == [one.id for one in reversed(made)]
     assert listed.index(other.id) == 1, "between chains the times tell"
@@ -151,8 +151,8 @@ def test_points_of_a_chain_are_in_their_sequence_whatever_their_times(catalog: C
 def test_points_that_have_no_number_are_older_than_those_that_have_one(catalog: Catalog) -> None:
     catalog.standbys.put(STANDBY)
     made = [point(7), point(9), replace(point(1), sequence=1)]
-    for one in made:
-        catalog.points.put(STANDBY.id, "", one)
+    for added in made:
+        catalog.points.put(STANDBY.id, "", added)
     assert [known.point for known in catalog.points.find()] == [made[2], made[1], made[0]]
 
 
@@ -199,9 +199,9 @@ def test_tasks_are_found_by_state_vm_and_platform_in_pages(catalog: Catalog) -> 
     for number in range(1, 8):
         catalog.tasks.add(task(number, vm=VmId(f"vm-{number % 2}")))
     catalog.tasks.enter(TaskId("t3"), TaskState.RUNNING, NOON)
-    assert [one.id for one in catalog.tasks.find(limit=2, offset=1)] == ["t6", "t5"]
-    assert [one.id for one in catalog.tasks.find(states=[TaskState.RUNNING])] == ["t3"]
-    assert [one.id for one in catalog.tasks.find(vm=VmId("vm-0"))] == ["t6", "t4", "t2"]
+    assert [task.id for task in catalog.tasks.find(limit=2, offset=1)] == ["t6", "t5"]
+    assert [task.id for task in catalog.tasks.find(states=[TaskState.RUNNING])] == ["t3"]
+    assert [task.id for task in catalog.tasks.find(vm=VmId("vm-0"))] == ["t6", "t4", "t2"]
     assert catalog.tasks.find(platform=PlatformId("other")) == ()
     assert catalog.tasks.find(states=[]) == ()
 

@@ -86,7 +86,7 @@ def test_a_task_counts_once_even_when_its_end_is_noted_twice(catalog: Catalog) -
     assert catalog.figures.unviewed() == 1
 
 
-def test_failures_are_unviewed_until_somebody_looks(catalog: Catalog) -> None:
+def test_failures_are_unviewed_until_they_are_viewed(catalog: Catalog) -> None:
     first = ended(catalog, 1, TaskState.FAILED)
     ended(catalog, 2, TaskState.FAILED, vm=B)
     ended(catalog, 3, TaskState.FAILED, rule=None)
@@ -112,7 +112,7 @@ def test_ended_tasks_come_failed_ones_first_then_newest_first_page_by_page(catal
             for record in catalog.tasks.ended(rule=R1, limit=limit, offset=offset)
         ]
         assert pages == expected, f"pages of {limit}"
-    assert [one.id for one in catalog.tasks.ended(rule=R1, vm=A, only_failed=True, limit=9)] == expected[:3]
+    assert [task.id for task in catalog.tasks.ended(rule=R1, vm=A, only_failed=True, limit=9)] == expected[:3]
     assert catalog.tasks.ended(rule=R1, limit=5, offset=12) == ()
 
 
@@ -165,7 +165,7 @@ def test_a_vm_that_took_the_place_of_another_goes_on_with_its_history(catalog: C
     assert counts(catalog, R1, A) == (0, 0)
     assert counts(catalog, R1, B) == (1, 1)
     assert catalog.figures.unviewed(R1, B) == 1
-    assert [one.id for one in catalog.tasks.ended(rule=R1, vm=B, limit=5)] == ["t1", "t2"]
+    assert [task.id for task in catalog.tasks.ended(rule=R1, vm=B, limit=5)] == ["t1", "t2"]
     assert len(catalog.log.page(LogSearch(rule=R1, vm=B), limit=5).entries) == 1
     assert catalog.traffic.read(3600, 0, 3600, rule=R1, vm=B) == (TrafficSlice(0, 5, 0),)
     assert counts(catalog) == counts(catalog, R1) == (1, 1), "nothing is counted twice"

@@ -30,7 +30,7 @@ _STEPS = st.lists(
 )
 
 
-def counted_anew(folder: Path) -> set[PointTally]:
+def recounted(folder: Path) -> set[PointTally]:
     """Return what a catalog says that remembers nothing yet."""
     fresh = Catalog.open(folder / "catalog.db", clock=SystemClock())
     try:
@@ -56,8 +56,8 @@ def test_counts_of_points_follow_every_write(
                 kept.points.remove(STANDBY.id, place, made.id)
             else:
                 kept.points.tallies()
-        assert set(kept.points.tallies()) == counted_anew(folder)
-        assert kept.points.count() == sum(one.count for one in kept.points.tallies())
+        assert set(kept.points.tallies()) == recounted(folder)
+        assert kept.points.count() == sum(tally.count for tally in kept.points.tallies())
     finally:
         kept.close()
 

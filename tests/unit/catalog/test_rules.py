@@ -79,7 +79,7 @@ def test_a_rule_changes_part_by_part(catalog: Catalog) -> None:
     catalog.rules.set_policy(RULE.id, OneTimePolicy(start=NOON), NOON + timedelta(days=1))
     changed = catalog.rules.get(RULE.id)
     assert changed is not None
-    assert [(one.name, one.is_started) for one in changed.vms] == [("web", True), ("mail", True)]
+    assert [(vm.name, vm.is_started) for vm in changed.vms] == [("web", True), ("mail", True)]
     assert changed.policy == OneTimePolicy(start=NOON)
     assert catalog.rules.considered()[RULE.id] == NOON + timedelta(days=1)
 
@@ -129,7 +129,7 @@ def test_a_vm_that_took_anothers_place_takes_it_in_the_rule_too(catalog: Catalog
     assert catalog.rules.succeed_all(PLATFORM.id, {VmId("vm-77"): VmId("vm-78")}, NOON) == {}
     changed = catalog.rules.get(RULE.id)
     assert changed is not None
-    assert [(one.vm, one.name, one.is_started) for one in changed.vms] == [
+    assert [(vm.vm, vm.name, vm.is_started) for vm in changed.vms] == [
         ("vm-2", "db", True),
         ("vm-9", "web", False),
     ]
@@ -143,8 +143,8 @@ def test_the_newest_backup_of_each_vm_is_found_whatever_came_before(catalog: Cat
         catalog.tasks.add(task(number, vm=VmId(vm), rule=RULE.id))
     for number in (1, 2):
         catalog.tasks.enter(TaskId(f"t{number}"), TaskState.COMPLETED, NOON)
-    assert {one.id for one in catalog.tasks.newest_of_rules()} == {"t4", "t3"}
-    assert {one.id for one in catalog.tasks.newest_of_rules([RULE.id], ended=True)} == {"t2"}
+    assert {task.id for task in catalog.tasks.newest_of_rules()} == {"t4", "t3"}
+    assert {task.id for task in catalog.tasks.newest_of_rules([RULE.id], ended=True)} == {"t2"}
     assert catalog.tasks.newest_of_rules([RuleId("none")]) == ()
     catalog.tasks.set_priority(TaskId("t4"), 100)
     kept = catalog.tasks.get(TaskId("t4"))
@@ -161,8 +161,8 @@ def test_the_size_and_name_of_a_vm_are_those_of_its_newest_point(catalog: Catalo
         disks=(replace(first.disks[0], capacity_bytes=1 << 30),),
         facts=replace(first.facts, name="a later name"),
     )
-    for one in (first, second):
-        catalog.points.put(STANDBY.id, "a", one)
+    for stored in (first, second):
+        catalog.points.put(STANDBY.id, "a", stored)
     (tally,) = catalog.points.tallies()
     assert first.capacity_bytes > second.capacity_bytes
     assert (tally.capacity_bytes, tally.vm_name) == (second.capacity_bytes, "a later name")
@@ -174,7 +174,7 @@ def test_points_are_kept_apart_by_their_place_and_counted_without_reading_them(c
     catalog.points.put(STANDBY.id, "b", point(1))
     catalog.points.put(STANDBY.id, "b", point(2))
     catalog.points.remove(STANDBY.id, "a", point(2).id)
-    tallies = {one.target_path: (one.count, one.newest) for one in catalog.points.tallies()}
+    tallies = {tally.target_path: (tally.count, tally.newest) for tally in catalog.points.tallies()}
     assert tallies == {"a": (1, point(1).created_at), "b": (2, point(2).created_at)}
     assert len(catalog.points.find(target_path="b", rule_name="nightly")) == 2
     assert catalog.points.find(rule_name="other") == ()

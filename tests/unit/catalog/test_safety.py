@@ -1,4 +1,4 @@
-"""A lost catalog is told from a first start, and its copies help."""
+"""A lost catalog is distinguished from a first start, and its copies help."""
 
 import errno
 import os
@@ -161,14 +161,14 @@ def test_the_newest_whole_copy_is_restored_and_the_rest_set_aside(file: Path) ->
     lose(file, "empty, log left")
     guard.settle(CatalogChoice.RESTORE)
     assert use(file) == "mine"
-    assert {".db", ".db-wal"} <= {one.suffix for one in file.parent.glob("set-aside-*")}
+    assert {".db", ".db-wal"} <= {path.suffix for path in file.parent.glob("set-aside-*")}
 
 
 def test_beginning_with_an_empty_one_sets_the_old_one_aside(file: Path) -> None:
     file.write_bytes(b"torn")
     CatalogGuard(file).settle(CatalogChoice.NEW)
     assert use(file) is None
-    assert [one.read_bytes() for one in file.parent.glob("set-aside-*-catalog.db")] == [b"torn"]
+    assert [path.read_bytes() for path in file.parent.glob("set-aside-*-catalog.db")] == [b"torn"]
 
 
 def test_copies_are_made_while_the_catalog_is_used_once_a_day_and_the_oldest_go(file: Path) -> None:
@@ -182,7 +182,7 @@ def test_copies_are_made_while_the_catalog_is_used_once_a_day_and_the_oldest_go(
     assert not guard.is_copy_due(datetime.now(UTC) + timedelta(hours=1))
     assert guard.is_copy_due(datetime.now(UTC) + timedelta(days=1))
     assert guard.is_copy_due(datetime.now(UTC) - timedelta(days=400)), "a copy of the future counts as none"
-    assert os.name == "nt" or all(one.stat().st_mode & 0o077 == 0 for one in guard.copies())
+    assert os.name == "nt" or all(copy.stat().st_mode & 0o077 == 0 for copy in guard.copies())
 
 
 def test_the_copier_makes_one_by_itself(file: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_copy_that_a_wrong_clock_dated_is_neither_the_newest_nor_kept_longest(
     folder.mkdir()
     for day in ("2035-01-01", "2026-01-02", "2026-01-03"):
         (folder / f"catalog-{day}.db").touch()
-    assert [one.stem[-10:] for one in safety.copies()] == ["2026-01-03", "2026-01-02", "2035-01-01"]
+    assert [copy.stem[-10:] for copy in safety.copies()] == ["2026-01-03", "2026-01-02", "2035-01-01"]
 
 
 # --- files that are not whole ------------------------------------------------------------------------------------

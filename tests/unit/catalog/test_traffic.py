@@ -65,7 +65,7 @@ def test_a_clock_that_is_set_back_loses_no_byte(catalog: Catalog) -> None:
     catalog.traffic.add([moved(START_S + 10), moved(START_S + 11)])
     catalog.traffic.roll_up(START_S + 200)
     for slice_s in (SECOND_S, MINUTE_S, HOUR_S):
-        assert sum(one.read_bytes for one in read_all(catalog, slice_s)) == 300
+        assert sum(part.read_bytes for part in read_all(catalog, slice_s)) == 300
 
 
 def test_each_resolution_is_kept_as_long_as_promised(catalog: Catalog) -> None:
@@ -91,7 +91,9 @@ def test_deleting_a_rule_takes_its_traffic_and_leaves_the_whole(catalog: Catalog
     for slice_s in (SECOND_S, MINUTE_S, HOUR_S):
         assert read_all(catalog, slice_s, rule=R1) == ()
         assert read_all(catalog, slice_s, rule=R2, vm=B)
-    assert sum(one.read_bytes for one in read_all(catalog, HOUR_S)) == 300, "what was rolled up stays in the whole"
+    assert sum(part.read_bytes for part in read_all(catalog, HOUR_S)) == 300, (
+        "what was rolled up stays in the whole"
+    )
 
 
 _OWNERS: list[tuple[RuleId | None, VmId]] = [(R1, A), (R1, B), (R2, B), (None, A)]
@@ -125,16 +127,16 @@ def test_bytes_are_preserved_across_resolutions_and_restarts(
                 catalog = Catalog.open(path, clock=SystemClock())
         for slice_s in (SECOND_S, MINUTE_S, HOUR_S):
             whole = read_all(catalog, slice_s)
-            assert sum(one.read_bytes for one in whole) == expected.total()
-            assert all(one.at_s % slice_s == 0 for one in whole)
-            assert [one.at_s for one in whole] == sorted({one.at_s for one in whole})
+            assert sum(part.read_bytes for part in whole) == expected.total()
+            assert all(part.at_s % slice_s == 0 for part in whole)
+            assert [part.at_s for part in whole] == sorted({part.at_s for part in whole})
             for rule in (R1, R2):
                 for vm in (A, B):
                     found = read_all(catalog, slice_s, rule=rule, vm=vm)
-                    assert sum(one.read_bytes for one in found) == expected[rule, vm]
+                    assert sum(part.read_bytes for part in found) == expected[rule, vm]
                 found = read_all(catalog, slice_s, rule=rule)
-                assert sum(one.read_bytes for one in found) == expected[rule, A] + expected[rule, B]
+                assert sum(part.read_bytes for part in found) == expected[rule, A] + expected[rule, B]
             found = read_all(catalog, slice_s, vm=A)
-            assert sum(one.read_bytes for one in found) == expected[R1, A] + expected[None, A]
+            assert sum(part.read_bytes for part in found) == expected[R1, A] + expected[None, A]
     finally:
         catalog.close()

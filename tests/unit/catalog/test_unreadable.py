@@ -150,7 +150,7 @@ def path(filled: Path, tmp_path: Path) -> Path:
 
 
 def read_all(catalog: Catalog) -> dict[str, list[str]]:
-    return {name: [repr(one) for one in read(catalog)] for name, read in LISTS.items()}
+    return {name: [repr(row) for row in read(catalog)] for name, read in LISTS.items()}
 
 
 @pytest.fixture(scope="module")

@@ -163,7 +163,7 @@ def test_back_task_shows_what_the_documented_page_shows(ctl: Ctl) -> None:
 
 
 def test_every_state_has_a_stage(ctl: Ctl) -> None:
-    ctl.engine.answer(ListTasks, tuple(task(f"t{one.value}", one) for one in TaskState))
+    ctl.engine.answer(ListTasks, tuple(task(f"t{state.value}", state) for state in TaskState))
     assert ctl("back", "task")[0] == 0
 
 
@@ -211,7 +211,7 @@ def open_standby(ctl: Ctl) -> Ctl:
 def test_closing_without_a_word_of_consent_says_what_it_would_change_and_changes_nothing(
     open_standby: Ctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal: nobody was asked
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))  # no terminal: no one was asked
     status, _, err = open_standby("standby", "close", "disk")
     assert status == 1
     assert "42 files and folders in /srv/disk" in err
@@ -219,7 +219,7 @@ def test_closing_without_a_word_of_consent_says_what_it_would_change_and_changes
     assert open_standby.engine.executed == []
 
 
-def test_closing_tells_how_far_it_is_and_how_to_stop_it(open_standby: Ctl) -> None:
+def test_closing_shows_its_progress_and_how_to_stop_it(open_standby: Ctl) -> None:
     about = {"kind": TaskKind.CLOSING, "vm_name": "disk", "rule_name": ""}
     rows = [
         task("closing-1", TaskState.RUNNING, progress=progress(done * MIB, 100 * MIB), **about)
@@ -394,7 +394,7 @@ def test_sizes_are_readable(count: float | None, text: str) -> None:
     assert size(count) == text
 
 
-def test_each_row_is_one_line_for_whoever_reads_lines(ctl: Ctl) -> None:
+def test_each_row_is_one_line_for_programs_that_read_lines(ctl: Ctl) -> None:
     ctl.engine.answer(ListTasks, (task("a", TaskState.RUNNING, vm_name="x" * 300),))
     _, out, _ = ctl("back", "task")
     assert any(line.rstrip().endswith("x" * 300) for line in out.splitlines())

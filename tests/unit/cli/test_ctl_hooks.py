@@ -14,7 +14,7 @@ from app.contract.notifications import NotificationRow, ReadNotifications, TestS
 from app.contract.rules import ListRules
 from app.domain.hooks import AllHooks, HookCommand, Hooks
 from app.domain.ids import RuleId
-from app.domain.notifications import EmailSettings, NotificationSettings, SinkKind, WebhookSettings, WhenToTell
+from app.domain.notifications import EmailSettings, NotificationSettings, SinkKind, WebhookSettings, WhenToNotify
 from app.engine.door.server import DoorServer
 from app.engine.handlers import handler_table
 from app.engine.hooks.handlers import HookHandlers
@@ -125,9 +125,9 @@ def test_a_command_that_cannot_work_is_refused(ctl: Ctl, words: list[str], statu
 # --- notifications ---------------------------------------------------------------------------------------------
 
 
-def test_who_is_told_is_shown_without_secrets(ctl: Ctl) -> None:
+def test_notification_settings_are_shown_without_secrets(ctl: Ctl) -> None:
     email = EmailSettings(
-        enabled=True, host="mail", user="ops", sender="s@x", recipients=("a@x", "b@x"), when=WhenToTell.DAILY
+        enabled=True, host="mail", user="ops", sender="s@x", recipients=("a@x", "b@x"), when=WhenToNotify.DAILY
     )
     webhook = WebhookSettings(enabled=True, url="https://x/hook")
     settings = NotificationSettings(desktop=False, email=email, webhook=webhook)
@@ -144,7 +144,7 @@ def test_who_is_told_is_shown_without_secrets(ctl: Ctl) -> None:
     assert json.loads(ctl("notify", "show", "--json")[1])["settings"]["email"]["when"] == "daily"
 
 
-def test_a_test_is_sent_and_its_failure_told(ctl: Ctl) -> None:
+def test_a_test_is_sent_and_its_failure_reported(ctl: Ctl) -> None:
     ctl.engine.answer(TestSink, None)
     assert ctl("notify", "test", "webhook")[:2] == (0, "Sent by:           webhook\n")
     assert ctl.engine.executed == [TestSink(sink=SinkKind.WEBHOOK)]
@@ -156,4 +156,4 @@ def test_a_test_is_sent_and_its_failure_told(ctl: Ctl) -> None:
 
 def test_nothing_else_is_executed_to_show_hooks(ctl: Ctl) -> None:
     ctl("hook", "show")
-    assert not [one for one in ctl.engine.executed if isinstance(one, SetHooks)]
+    assert not [command for command in ctl.engine.executed if isinstance(command, SetHooks)]

@@ -57,13 +57,13 @@ def test_an_encrypted_standby_is_added_locked_and_unlocked(run: Run, lab: Engine
     status, told = run("standby", "add", "safe", root, "--encrypt", "--hide-names", given="weak\n")
     assert (status, "could be guessed" in told) == (1, True)
     assert run("standby", "add", "safe", root, "--encrypt", "--hide-names", given=f"{PASSPHRASE}\n")[0] == 0
-    standby = next(one for one in lab.catalog.standbys.all() if one.name == "safe")
+    standby = next(standby for standby in lab.catalog.standbys.all() if standby.name == "safe")
     with lab.engine.services.repositories.lease(standby.id, "prod"):
         pass
     status, told = run("--json", "standby", "recovery-key", "safe")
     assert status == 0
     recovery_key = json.loads(told[told.index("{") : told.rindex("}") + 1])["key"]
-    for name in [one for one in lab.secrets.values if not one.startswith("platform/")]:
+    for name in [key for key in lab.secrets.values if not key.startswith("platform/")]:
         lab.secrets.delete(name)
     lab.engine.services.watch.refresh(again=True, wait_s=10)
     assert "locked" in run("standby", "list")[1]
@@ -105,4 +105,4 @@ def test_a_standby_is_added_for_a_group(run: Run, lab: EngineLab, tmp_path: Path
     status, told = run("standby", "add", "other", str(tmp_path / "other"), "--group", "no-such-group-here")
     assert (status, "no group no-such-group-here" in told) == (1, True)
     assert not (tmp_path / "other").exists()
-    assert [one.name for one in lab.catalog.standbys.all()] == ["shared", "standby"]
+    assert [standby.name for standby in lab.catalog.standbys.all()] == ["shared", "standby"]

@@ -58,7 +58,7 @@ def test_the_system_itself_is_allowed_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "told", ["", "lab\\backup\r\n", '"lab\\backup","*S-1-1-0"\r\n', '"lab\\backup","S-1-5"\r\n']
 )
-def test_where_the_user_cannot_be_told_nothing_is_changed(tmp_path: Path, told: str) -> None:
+def test_where_the_user_is_unknown_nothing_is_changed(tmp_path: Path, told: str) -> None:
     tools = Tools(told)
     with pytest.raises(PermissionError, match="whoami"):
         restrict_access_list(tmp_path, tools)

@@ -56,10 +56,10 @@ def test_while_all_are_stuck_a_further_call_fails_at_once(stuck: threading.Event
         with pytest.raises(CallTimedOut):
             calls.run(lambda _call: stuck.wait(), 60.0)
     assert time.monotonic() - began < 5
-    assert sum(one.name.startswith("calls-") for one in threading.enumerate()) == 2
+    assert sum(thread.name.startswith("calls-") for thread in threading.enumerate()) == 2
 
 
-def test_a_call_sees_that_nobody_waits_for_it(stuck: threading.Event) -> None:
+def test_a_call_sees_that_no_one_waits_for_it(stuck: threading.Event) -> None:
     changed: list[str] = []
 
     def change(call: Call[None]) -> None:
@@ -75,7 +75,7 @@ def test_a_call_sees_that_nobody_waits_for_it(stuck: threading.Event) -> None:
     assert changed == []
 
 
-def test_at_the_end_nobody_waits_any_longer(stuck: threading.Event) -> None:
+def test_at_the_end_no_one_waits_any_longer(stuck: threading.Event) -> None:
     calls = BoundedCalls("calls")
     threading.Timer(0.1, calls.close).start()
     began = time.monotonic()

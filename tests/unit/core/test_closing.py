@@ -28,7 +28,7 @@ def closed(root: Path) -> ClosingReport:
 
 
 def opened_tree(root: Path) -> list[Path]:
-    """Make a tree as earlier versions left it, with a link to a file of somebody else."""
+    """Make a tree as earlier versions left it, with a link to a file of someone else."""
     (root / "packs" / "00").mkdir(parents=True)
     files = [root / "repository.json", root / "packs" / "00" / "a.pack"]
     for file in files:
@@ -92,7 +92,7 @@ def test_a_tree_for_a_group_stays_open_to_the_group_only(tmp_path: Path) -> None
 
 
 class Refusal:
-    """Lets the system refuse to change some inodes, as it does for files of somebody else."""
+    """Lets the system refuse to change some inodes, as it does for files of someone else."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *refused: Path) -> None:
         self._inodes = {path.stat().st_ino for path in refused}
@@ -169,7 +169,7 @@ def test_a_file_system_that_keeps_no_modes_is_no_success(tmp_path: Path) -> None
 # --- looking first -----------------------------------------------------------------------------------------------
 
 
-def test_looking_tells_what_closing_will_change_and_changes_nothing(tmp_path: Path) -> None:
+def test_looking_returns_what_closing_will_change_and_changes_nothing(tmp_path: Path) -> None:
     paths = opened_tree(tmp_path / "standby")
     os.link(paths[0], tmp_path / "elsewhere")
     found = find_open_entries(tmp_path / "standby")
@@ -185,7 +185,7 @@ def test_looking_ends_when_it_should(tmp_path: Path) -> None:
     assert (found.count, found.is_complete) == (2, False)
 
 
-def test_closing_tells_how_far_it_is_and_ends_when_it_is_stopped(tmp_path: Path) -> None:
+def test_closing_reports_its_progress_and_ends_when_it_is_stopped(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
 

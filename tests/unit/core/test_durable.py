@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from app.core import durable
-from app.core.durable import is_scratch_of, rename_to_new, replace_durably, scratch_beside
+from app.core.durable import is_scratch_of, rename_to_new, replace_durably, scratch_path_for
 from app.core.privatefiles import create_private
 
 OLD, NEW = b"old content", b"new content, which is longer"
@@ -65,7 +65,7 @@ def test_the_content_is_replaced_whole(tmp_path: Path) -> None:
     replace_durably(path, NEW)
     replace_durably(path, OLD)
     assert path.read_bytes() == OLD
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -80,7 +80,7 @@ def test_a_failed_write_leaves_the_old_content_and_no_scratch(tmp_path: Path) ->
     path.mkdir()
     with pytest.raises(OSError, match="file"):
         replace_durably(path, NEW)
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 # --- names -------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_a_failed_write_leaves_the_old_content_and_no_scratch(tmp_path: Path) ->
 
 def test_two_files_that_are_not_whole_yet_never_have_one_name(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
-    names = {scratch_beside(file).name for _ in range(100)}
+    names = {scratch_path_for(file).name for _ in range(100)}
     assert len(names) == 100
     assert all(is_scratch_of(file, name) for name in names)
     assert not any(is_scratch_of(tmp_path / "list", name) for name in names)
@@ -113,7 +113,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.usefixtures("way")
-def test_a_file_takes_a_name_that_nobody_has(tmp_path: Path) -> None:
+def test_a_file_takes_a_name_that_is_free(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(NEW)
     rename_to_new(source, target)

@@ -46,7 +46,7 @@ def test_on_windows_one_byte_is_locked_at_once_and_for_one_holder() -> None:
     assert kernel.asked == [(77, 3, 1, 0, LOCKED_BYTE), (77, 1, 0, LOCKED_BYTE)]
 
 
-def test_on_windows_a_held_lock_is_told_from_a_file_that_cannot_be_locked() -> None:
+def test_on_windows_a_held_lock_differs_from_a_file_that_cannot_be_locked() -> None:
     assert not lock_by_handle(Kernel(LOCK_VIOLATION), 77, lambda: LOCK_VIOLATION)
     with pytest.raises(OSError, match="cannot be locked"):
         lock_by_handle(Kernel(NOT_SUPPORTED), 77, lambda: NOT_SUPPORTED)

@@ -1,4 +1,4 @@
-"""A folder is opened to a group: what the group and everybody else may do, and what stays when it is refused."""
+"""A folder is opened to a group: what the group and everyone else may do, and what stays when it is refused."""
 
 import os
 import stat
@@ -52,7 +52,7 @@ def test_the_main_group_comes_first() -> None:
 
 
 @pytest.mark.parametrize("before", [0o700, 0o755, 0o777])
-def test_an_empty_folder_is_for_the_group_and_nobody_else(tmp_path: Path, group: str, before: int) -> None:
+def test_an_empty_folder_is_for_the_group_and_no_one_else(tmp_path: Path, group: str, before: int) -> None:
     folder = tmp_path / "standby"
     folder.mkdir()
     folder.chmod(before)

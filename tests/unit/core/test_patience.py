@@ -47,7 +47,7 @@ def test_an_outage_is_said_once_and_its_end_too() -> None:
     assert platform.said == ["away: refused", "back"]
 
 
-def test_a_platform_that_stays_away_raises_what_it_raised_and_nobody_waits_again() -> None:
+def test_a_platform_that_stays_away_raises_its_error_and_is_not_waited_for_again() -> None:
     platform = Platform(1000)
     patience = platform.patience(0.3)
     with pytest.raises(PlatformUnreachable):

@@ -158,7 +158,7 @@ def test_files_that_scanners_read_are_renamed_and_deleted_in_one_way(module: Pat
             continue
         called, owner = node.func.attr, node.func.value
         if called == "remove" and not (isinstance(owner, ast.Name) and owner.id in ("os", "shutil")):
-            continue  # Leftovers.remove and the like
+            continue  # Leftovers.remove and similar methods
         if called in FORBIDDEN or (called == "replace" and isinstance(owner, ast.Name) and owner.id == "os"):
             found.append(f"{module.name}:{node.lineno}: {ast.unparse(node.func)}")
     assert found == [], "use app.core.durable, which waits while a scanner holds a file"

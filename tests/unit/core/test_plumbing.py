@@ -23,7 +23,7 @@ def busy() -> SnapshotFailed:
     return SnapshotFailed(vm="db-01", operation="created", detail="busy")
 
 
-def test_every_listener_hears_an_event_even_beside_a_broken_one(log_guard: LogGuard) -> None:
+def test_every_listener_hears_an_event_even_next_to_a_broken_one(log_guard: LogGuard) -> None:
     bus = EventBus()
     heard: list[Event] = []
 
@@ -60,7 +60,7 @@ def test_retry_tries_again_only_what_may_succeed() -> None:
     assert len(calls) == 1
 
 
-def test_retry_gives_up_after_its_attempts_and_tells_each_failure() -> None:
+def test_retry_gives_up_after_its_attempts_and_reports_each_failure() -> None:
     failures: list[int] = []
 
     def never() -> None:
@@ -76,7 +76,7 @@ def test_delays_grow_to_a_limit() -> None:
     assert [policy.delay_s(n) for n in (1, 2, 3, 4)] == [1, 3, 9, 10]
 
 
-def test_progress_tells_the_part_that_is_done() -> None:
+def test_progress_shows_the_part_that_is_done() -> None:
     progress = Progress()
     assert progress.sample().fraction == 0
     progress.expect(200)
@@ -87,7 +87,7 @@ def test_progress_tells_the_part_that_is_done() -> None:
     assert progress.sample().fraction == 1
 
 
-def test_a_message_keeps_its_parameters_beside_the_sentence() -> None:
+def test_a_message_keeps_its_parameters_with_the_sentence() -> None:
     kind = MessageKind("test.greeting", "{who} says hello to {whom}.")
     message = kind.fill(whom="you", who="I")
     assert str(message) == "I says hello to you."

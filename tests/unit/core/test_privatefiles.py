@@ -43,7 +43,7 @@ def mode(path: Path) -> int:
 def modes_below(root: Path) -> tuple[set[int], set[int]]:
     """Return the modes of all folders and of all files below a folder."""
     found = list(root.rglob("*"))
-    return {mode(one) for one in found if one.is_dir()}, {mode(one) for one in found if one.is_file()}
+    return {mode(path) for path in found if path.is_dir()}, {mode(path) for path in found if path.is_file()}
 
 
 def test_new_files_and_folders_are_private(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_new_files_and_folders_are_private(tmp_path: Path) -> None:
     assert modes_below(tmp_path) == ({0o700}, {0o600})
 
 
-def test_an_existing_file_is_not_opened_anew(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_opened_again(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
     with pytest.raises(FileExistsError):
         create_private(tmp_path / "mine")
@@ -113,7 +113,7 @@ def test_folders_of_the_program_that_others_could_enter_become_private(tmp_path:
     folders.data.mkdir(parents=True)
     folders.data.chmod(0o755)
     folders.create()
-    assert {mode(one) for one in (folders.config, folders.data, folders.local, folders.logs)} == {0o700}
+    assert {mode(folder) for folder in (folders.config, folders.data, folders.local, folders.logs)} == {0o700}
 
 
 def test_nothing_is_added_where_rights_are_taken(tmp_path: Path) -> None:

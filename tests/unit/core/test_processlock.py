@@ -50,7 +50,7 @@ def test_a_killed_holder_frees_it(tmp_path: Path) -> None:
     taken.release()
 
 
-def test_who_held_it_cannot_always_be_told(tmp_path: Path) -> None:
+def test_who_held_it_is_not_always_known(tmp_path: Path) -> None:
     assert noted_holder(tmp_path / "none") is None
     (tmp_path / "odd").write_text("not a number")
     assert noted_holder(tmp_path / "odd") is None

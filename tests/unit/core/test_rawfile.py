@@ -1,4 +1,4 @@
-"""Raw files as restore targets: right bytes whatever the alignment, holes kept, refusals told at the flush."""
+"""Raw files as restore targets: right bytes whatever the alignment, holes kept, refusals raised at the flush."""
 
 import errno
 import mmap
@@ -73,7 +73,7 @@ def test_nothing_is_written_beyond_the_end(opened: Callable[[int], RawFileWriter
     writer.close()
 
 
-def test_a_refusal_of_the_system_is_told_by_the_flush(
+def test_a_refusal_of_the_system_is_raised_by_the_flush(
     opened: Callable[[int], RawFileWriter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> int:

@@ -68,7 +68,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
         sheet.write([["名称", "Size (B)"], ['a "b", c', 7], ["two\nlines", None]])
         assert not path.exists()
     assert path.read_bytes() == (b"\xef\xbb\xbf" + '名称,Size (B)\r\n"a ""b"", c",7\r\ntwo␊lines,\r\n'.encode())
-    assert [one.name for one in tmp_path.iterdir()] == ["虚机.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["虚机.csv"]
 
 
 def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -77,13 +77,13 @@ def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     with pytest.raises(ZeroDivisionError), SheetFile(path) as sheet:
         sheet.write([[1 // 0]])
     assert path.read_text() == "old"
-    assert [one.name for one in tmp_path.iterdir()] == ["list.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["list.csv"]
 
 
 def test_a_file_is_kept_once_a_scanner_of_windows_lets_go_of_it(tmp_path: Path) -> None:
     with scanned("*list.csv*", attempts=3), SheetFile(tmp_path / "list.csv") as sheet:
         sheet.write([["a"]])
-    assert [one.name for one in tmp_path.iterdir()] == ["list.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["list.csv"]
 
 
 def test_a_place_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -94,4 +94,4 @@ def test_a_place_that_cannot_be_replaced_leaves_nothing_behind(tmp_path: Path) -
     with pytest.raises(OSError):  # noqa: PT011 - what the system says differs
         sheet.keep()
     sheet.discard()
-    assert [one.name for one in tmp_path.iterdir()] == ["folder"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -17,7 +17,7 @@ def test_a_longer_file_takes_no_room(tmp_path: Path) -> None:
     finally:
         os.close(descriptor)
     assert path.stat().st_size == 1 << 30
-    if sys.platform != "win32":  # the system tells no blocks there; below is what it is asked for
+    if sys.platform != "win32":  # the system reports no blocks there; below is what it is asked for
         assert path.stat().st_blocks == 0
 
 

@@ -31,7 +31,7 @@ def test_an_error_of_windows_sockets_has_words(strerror: str | None) -> None:
     assert str(reason_of(WindowsError(10061, strerror))) == "the connection was refused"
 
 
-def test_a_host_that_windows_cannot_find_is_told_in_words() -> None:
+def test_a_host_that_windows_cannot_find_is_reported_in_words() -> None:
     error = socket.gaierror(11001, "getaddrinfo failed")  # what Python says there, whatever the reason
     assert str(reason_of(error)) == "the name of the host is unknown"
     assert reason_of(error).details == "[Errno 11001] getaddrinfo failed"

@@ -83,7 +83,7 @@ def test_an_unknown_size_is_not_full(total: int | None, free: int | None) -> Non
     assert found(standbys=(replace(STANDBY, total_bytes=total, free_bytes=free),)) == ()
 
 
-def test_stopped_vms_are_told_with_their_rule() -> None:
+def test_stopped_vms_are_reported_with_their_rule() -> None:
     (concern,) = found(stops=(replace(STOPS, stopped_count=2),))
     assert concern == Concern(kind=ConcernKind.STOPPED, count=2, name="web", rule=RuleId("r1"), of=3)
 
@@ -105,7 +105,7 @@ def test_nothing_is_forgotten_and_the_worst_stands_first(
         stops=(replace(STOPS, stopped_count=stopped),),
         standbys=(replace(STANDBY, reachable=reachable),),
     )
-    kinds = [one.kind for one in told]
+    kinds = [concern.kind for concern in told]
     assert (ConcernKind.FAILED in kinds) == (failed > 0)
     assert (ConcernKind.OVERDUE in kinds) == (overdue > 0)
     assert (ConcernKind.STOPPED in kinds) == (stopped > 0)

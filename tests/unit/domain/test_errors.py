@@ -39,7 +39,7 @@ def carries_its_own_texts(kind: type[OperationalError]) -> bool:
 @pytest.mark.parametrize(
     "kind", [kind for kind in all_errors() if not carries_its_own_texts(kind)], ids=lambda kind: kind.code
 )
-def test_every_error_tells_the_cause_and_the_remedy(kind: type[OperationalError]) -> None:
+def test_every_error_names_the_cause_and_the_remedy(kind: type[OperationalError]) -> None:
     params = {name: f"<{name}>" for name in names_in(kind.message_template) | names_in(kind.hint_template)}
     error = kind(**params)
     assert error.message.endswith((".", ">", ":", ")")), error.message

@@ -86,7 +86,7 @@ FACTS = VmFacts(
     hostname=None,
     guest="",
 )
-"""What a point of an earlier version tells of its VM."""
+"""What a point of an earlier version says of its VM."""
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_copy_alone_is_never_the_original() -> None:
     assert located(vm("vm-8", name="web-copy", disks=OTHER_DISKS)).vm == vm("vm-8", name="web-copy").summary
 
 
-def test_a_copy_beside_the_original_that_was_registered_again_makes_it_unsure() -> None:
+def test_a_copy_next_to_the_original_that_was_registered_again_makes_it_unsure() -> None:
     copy, original = vm("vm-8", name="web-copy", disks=OTHER_DISKS), vm("vm-99")
     for inventory in ((copy, original), (original, copy)):
         found = located(*inventory)
@@ -153,7 +153,7 @@ def test_a_copy_that_inherited_the_id_is_not_taken_for_the_original() -> None:
     assert located(vm(name="web-copy", disks=None), original).verdict is Verdict.UNSURE
 
 
-def test_a_copy_beside_the_original_does_not_disturb_it() -> None:
+def test_a_copy_next_to_the_original_does_not_disturb_it() -> None:
     assert located(vm("vm-8", name="web-copy", disks=OTHER_DISKS), vm()) == Located(
         verdict=Verdict.SAME, vm=vm().summary, is_proven=True
     )
@@ -166,7 +166,7 @@ def test_a_vm_that_was_registered_again_is_proven_by_its_name_and_disks() -> Non
         assert (found.verdict, found.is_proven) == (Verdict.MOVED, False)
 
 
-def test_it_is_found_behind_a_stranger_that_inherited_its_id() -> None:
+def test_it_is_found_although_another_vm_inherited_its_id() -> None:
     stranger = vm(name="db", uuid="u-8", bios="b-8", disks=OTHER_DISKS)
     found = located(stranger, vm("vm-99"))
     assert (found.verdict, found.vm) == (Verdict.MOVED, vm("vm-99").summary)
@@ -220,7 +220,7 @@ records = st.builds(
     disk_uuids=st.sampled_from([frozenset[str](), DISKS]),
     platform=st.sampled_from([HERE, OLDER]),
 )
-inventories = st.lists(presents, max_size=4, unique_by=lambda one: one.summary.id)
+inventories = st.lists(presents, max_size=4, unique_by=lambda present: present.summary.id)
 platforms = st.sampled_from([HERE, BY_IP, SET_UP_AGAIN, OLDER])
 
 
@@ -249,7 +249,7 @@ def test_no_single_key_ever_proves_anything(
     found = locate(recorded, inventory, on)
     if found.verdict in (Verdict.SAME, Verdict.MOVED):
         assert found.vm is not None
-        chosen = next(one for one in inventory if one.summary == found.vm)
+        chosen = next(present for present in inventory if present.summary == found.vm)
         keys = agreeing(recorded, chosen, on)
         assert len(keys) >= 2
         if found.is_proven:
@@ -262,7 +262,7 @@ def test_under_another_id_a_shared_uuid_is_never_followed(
 ) -> None:
     found = locate(recorded, inventory, on)
     if found.verdict is Verdict.MOVED:
-        assert sum("uuid" in agreeing(recorded, one, on) for one in inventory) == 1
+        assert sum("uuid" in agreeing(recorded, present, on) for present in inventory) == 1
 
 
 @given(records, inventories, platforms, st.randoms())
@@ -283,9 +283,9 @@ def test_the_order_of_the_inventory_does_not_matter(
 def test_only_vms_that_share_a_key_are_looked_at_closely(
     recorded: RecordedVm, inventory: list[PresentVm], on: PlatformIdentity
 ) -> None:
-    kept = [one for one in inventory if worth_a_look(recorded, one.summary)]
+    kept = [present for present in inventory if worth_a_look(recorded, present.summary)]
     assert locate(recorded, kept, on).verdict is locate(recorded, inventory, on).verdict or any(
-        agreeing(recorded, one, on) == {"disks"} for one in inventory
+        agreeing(recorded, present, on) == {"disks"} for present in inventory
     )
 
 
@@ -336,7 +336,7 @@ def point(*disks: tuple[int, str | None]) -> RestorePoint:
 
 def uncovered(held: RestorePoint, *disks: VirtualDisk, moid: str = "vm-7") -> list[int]:
     details = VmDetails(summary=vm(moid).summary, disks=disks, snapshots=())
-    return [one.key for one in uncovered_disks(held, details)]
+    return [disk.key for disk in uncovered_disks(held, details)]
 
 
 def test_left_out_added_and_exchanged_disks_are_in_no_point() -> None:

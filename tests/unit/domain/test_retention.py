@@ -26,7 +26,7 @@ def point(days_ago: float, kind: BackupKind = I, *, good: bool = True) -> KeptPo
 
 
 def removed(points: list[KeptPoint], retention: Retention, policy: PeriodicPolicy | None = None) -> list[str]:
-    return [one.id for one in decide(points, retention, policy or daily(), NOW, UTC).remove]
+    return [point.id for point in decide(points, retention, policy or daily(), NOW, UTC).remove]
 
 
 def test_points_older_than_the_period_go() -> None:
@@ -66,7 +66,7 @@ def test_grandfather_father_son_keeps_the_newest_of_each_period() -> None:
     points = [point(days) for days in range(400, -1, -1)]
     gfs = GrandfatherFatherSon(days=3, weeks=2, months=2, years=2)
     decision = decide(points, Retention(period=1, gfs=gfs), daily(), NOW, UTC)
-    kept = {one.created_at.date().isoformat(): reasons for one, reasons in decision.keep}
+    kept = {point.created_at.date().isoformat(): reasons for point, reasons in decision.keep}
     assert set(kept) == {"2026-11-22", "2026-11-21", "2026-11-20", "2026-11-15", "2026-10-31", "2025-12-31"}
     assert kept["2026-11-15"] == {KeepReason.GFS_WEEK}
     assert kept["2025-12-31"] == {KeepReason.GFS_YEAR}
@@ -86,12 +86,12 @@ def test_the_period_counts_in_calendar_units(unit: PolicyUnit, period: int, crea
     assert f"{expires_at(moment, Retention(period=period, unit=unit), UTC):%Y-%m-%d}" == expected
 
 
-def test_the_preview_tells_which_points_exist_on_a_future_day() -> None:
+def test_the_preview_shows_which_points_exist_on_a_future_day() -> None:
     policy = daily(I, Retention(period=3))
     days = list(islice(preview([], policy.retention, policy, NOW, UTC), 10))
     assert [len(day.points) for day in days] == [0, 1, 2, 3, 3, 3, 3, 3, 3, 3]
-    assert [one.kind for one in days[3].points] == [F, I, I]
-    assert [one.created_at.day for one in days[9].points] == [29, 30, 1]
+    assert [point.kind for point in days[3].points] == [F, I, I]
+    assert [point.created_at.day for point in days[9].points] == [29, 30, 1]
 
 
 def test_the_preview_of_a_one_time_policy_stays_as_it_is() -> None:
@@ -113,15 +113,18 @@ def test_the_newest_point_is_the_last_in_sequence_whatever_its_time() -> None:
     points = numbered([NOW - timedelta(days=900), NOW.replace(year=2036), NOW - timedelta(days=800)])
     (expired,) = decide(points, Retention(period=1), daily(), NOW, UTC).remove[:1]
     assert expired.id == "1"
-    assert "3" not in [one.id for one in decide(points, Retention(period=1), daily(), NOW, UTC).remove]
+    assert "3" not in [point.id for point in decide(points, Retention(period=1), daily(), NOW, UTC).remove]
 
 
 def test_a_point_from_the_future_expires_like_the_one_after_it() -> None:
     days = [NOW - timedelta(days=age) for age in (9, 8, 7, 6, 5)]
     days[2] = NOW.replace(year=2036)
-    assert [one.id for one in decide(numbered(days), Retention(period=7), daily(), NOW, UTC).remove] == ["1", "2"]
+    assert [point.id for point in decide(numbered(days), Retention(period=7), daily(), NOW, UTC).remove] == [
+        "1",
+        "2",
+    ]
     later = NOW + timedelta(days=1)
-    assert "3" in [one.id for one in decide(numbered(days), Retention(period=7), daily(), later, UTC).remove]
+    assert "3" in [point.id for point in decide(numbered(days), Retention(period=7), daily(), later, UTC).remove]
 
 
 def test_a_point_that_is_dated_far_too_early_is_not_old() -> None:
@@ -150,6 +153,6 @@ def test_one_wrong_date_costs_no_point_that_would_have_stayed(
     right = [NOW - timedelta(days=age) for age in sorted(ages, reverse=True)]
     place = data.draw(st.integers(0, len(right) - 1))
     mistaken = [*right[:place], wrong, *right[place + 1 :]]
-    would_go = {one.id for one in decide(numbered(right), Retention(period=30), daily(), NOW, UTC).remove}
-    goes = {one.id for one in decide(numbered(mistaken), Retention(period=30), daily(), NOW, UTC).remove}
+    would_go = {point.id for point in decide(numbered(right), Retention(period=30), daily(), NOW, UTC).remove}
+    goes = {point.id for point in decide(numbered(mistaken), Retention(period=30), daily(), NOW, UTC).remove}
     assert goes - {f"{place + 1}"} <= would_go

@@ -11,7 +11,7 @@ import pytest
 from app.contract.overview import ReadOverview
 from app.contract.points import DeletePoint, ListDeletedPoints
 from app.contract.program import ConfirmClock
-from app.contract.standbys import StartSweep
+from app.contract.standbys import StartGarbageCollection
 from app.domain.clocks import ClockDoubtKind
 from app.domain.history import Moved
 from app.domain.ids import StandbyId, VmId
@@ -139,8 +139,8 @@ def test_the_trash_is_kept_while_the_clock_is_doubted_and_a_deletion_of_the_futu
     run_days(lab, 2, 3)
     first, second = (known.point for known in lab.catalog.points.find())
 
-    def swept() -> list[str]:
-        task = lab.engine.execute(StartSweep(standby=lab.standby, target_path="vm/web"))
+    def collection() -> list[str]:
+        task = lab.engine.execute(StartGarbageCollection(standby=lab.standby, target_path="vm/web"))
         report = lab.finished(task)
         assert report.task.state is TaskState.COMPLETED
         return codes_of(report)
@@ -152,13 +152,13 @@ def test_the_trash_is_kept_while_the_clock_is_doubted_and_a_deletion_of_the_futu
     lab.engine.execute(DeletePoint(standby=lab.standby, target_path="vm/web", point=first.id))
     step(lab, TEN_YEARS)
     lab.engine.execute(DeletePoint(standby=lab.standby, target_path="vm/web", point=second.id))
-    assert "upkeep.trash_waits" in swept()
+    assert "upkeep.trash_waits" in collection()
     assert deleted() == {first.id, second.id}
     step(lab, -TEN_YEARS)
-    assert "upkeep.trash_waits" not in swept()
+    assert "upkeep.trash_waits" not in collection()
     assert deleted() == {first.id, second.id}
     lab.live_until(lab.turnable.now() + timedelta(days=8), timedelta(hours=12))
-    swept()
+    collection()
     assert deleted() == set()
 
 

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from app.contract.log import LogFilter, ReadLog
-from app.contract.platforms import SweepSnapshots
+from app.contract.platforms import RemoveOrphanedSnapshots
 from app.contract.tasks import ListTasks
 from app.core.hypervisor import SNAPSHOT_PREFIX, TRACKING_SNAPSHOT_PREFIX
 from app.domain.events import TaskFailed
@@ -97,26 +97,28 @@ def test_a_snapshot_of_a_task_nobody_knows_is_left_alone_unless_asked_for(lab: E
     report = lab.finished(lab.start_backup(vm))
     assert report.task.state is TaskState.COMPLETED
     assert messages.ORPHAN_UNKNOWN.code in codes_of(report)
-    assert lab.engine.execute(SweepSnapshots(platform=lab.platform)) == 0
+    assert lab.engine.execute(RemoveOrphanedSnapshots(platform=lab.platform)) == 0
     (told, *_) = lab.engine.ask(ReadLog(filter=LogFilter(at_least=LogLevel.WARNING))).rows
     assert (told.action, told.line.code) == ("snapshot.sweep", messages.ORPHAN_UNKNOWN.code)
     assert lab.host.our_snapshots() == [stranger]
-    assert lab.engine.execute(SweepSnapshots(platform=lab.platform, include_unknown=True)) == 1
+    assert lab.engine.execute(RemoveOrphanedSnapshots(platform=lab.platform, include_unknown=True)) == 1
     assert lab.host.our_snapshots() == []
 
 
-def test_the_snapshot_of_a_live_task_is_never_swept(lab: EngineLab) -> None:
+def test_the_snapshot_of_a_live_task_is_never_removed(lab: EngineLab) -> None:
     vm = lab.host.add_vm("web")
     lab.host.write(vm, 2000, 0, b"data")
-    swept: list[int] = []
+    removed: list[int] = []
 
-    def sweep_meanwhile(call: str) -> None:
-        if call == "read" and not swept:
-            swept.append(lab.engine.execute(SweepSnapshots(platform=lab.platform, include_unknown=True)))
+    def remove_meanwhile(call: str) -> None:
+        if call == "read" and not removed:
+            removed.append(
+                lab.engine.execute(RemoveOrphanedSnapshots(platform=lab.platform, include_unknown=True))
+            )
 
-    lab.host.faults.on_call = sweep_meanwhile
+    lab.host.faults.on_call = remove_meanwhile
     assert lab.content(lab.backup(vm).id) == lab.host.content(vm, 2000)
-    assert swept == [0]
+    assert removed == [0]
 
 
 @pytest.mark.allows_log("not known here")

@@ -20,7 +20,13 @@ from app.contract.encryption import (
     UnlockStandby,
 )
 from app.contract.points import ListPoints, StartVerify
-from app.contract.standbys import ListStandbyRows, RegisterStandby, RemoveStandby, StandbyRow, StartSweep
+from app.contract.standbys import (
+    ListStandbyRows,
+    RegisterStandby,
+    RemoveStandby,
+    StandbyRow,
+    StartGarbageCollection,
+)
 from app.domain.errors import OperationalError
 from app.domain.history import LogSearch
 from app.domain.ids import StandbyId
@@ -100,15 +106,15 @@ def backup_error(lab: EngineLab) -> str:
 # --- turning it on -----------------------------------------------------------------------------------------------
 
 
-def test_backups_to_an_encrypted_standby_are_restored_verified_and_swept(tmp_path: Path) -> None:
+def test_backups_to_an_encrypted_standby_are_restored_verified_and_cleared_of_garbage(tmp_path: Path) -> None:
     with encrypted_lab(tmp_path) as lab:
         vm = filled_vm(lab)
         first = lab.backup(vm)
         lab.host.write(vm, 2000, 5000, b"later")
         second = lab.backup(vm)
         assert lab.verify(second).task.state is TaskState.COMPLETED
-        sweep = lab.finished(lab.engine.execute(StartSweep(standby=lab.standby)))
-        assert sweep.task.state is TaskState.COMPLETED
+        collection = lab.finished(lab.engine.execute(StartGarbageCollection(standby=lab.standby)))
+        assert collection.task.state is TaskState.COMPLETED
         assert lab.content(first.id)[5000:5005] != b"later"
         assert lab.content(second.id)[5000:5005] == b"later"
         with lab.repository() as repository:

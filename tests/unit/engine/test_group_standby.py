@@ -13,7 +13,7 @@ import pytest
 from app.contract.encryption import AddRecoveryKey
 from app.contract.log import ReadLog
 from app.contract.points import DeletePoint
-from app.contract.standbys import ListGroups, ListStandbys, RegisterStandby, RemoveStandby, StartSweep
+from app.contract.standbys import ListGroups, ListStandbys, RegisterStandby, RemoveStandby, StartGarbageCollection
 from app.core.groupfolders import own_groups
 from app.domain.ids import StandbyId
 from app.engine.errors import GroupRefused, GroupUnknown, KeepsItsRights
@@ -69,7 +69,7 @@ def live_a_while(lab: EngineLab) -> None:
     vm = lab.host.add_vm("web")
     old, _new = lab.backup(vm), lab.backup(vm)
     lab.engine.execute(DeletePoint(standby=lab.standby, point=old.id))
-    lab.engine.execute(StartSweep(standby=lab.standby, target_path=""))
+    lab.engine.execute(StartGarbageCollection(standby=lab.standby, target_path=""))
     assert lab.engine.wait_until_idle(30)
 
 

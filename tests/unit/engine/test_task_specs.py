@@ -14,7 +14,7 @@ import pytest
 
 from app.contract.points import StartExport, StartVerify
 from app.contract.restore import NewVm, OverOriginal, StartRestore
-from app.contract.standbys import StartClosing, StartSweep
+from app.contract.standbys import StartClosing, StartGarbageCollection
 from app.contract.tasks import ListTasks, RetryTask, StartBackup
 from app.domain.events import TaskFailed
 from app.domain.ids import StandbyId, TaskId, VmId
@@ -115,7 +115,7 @@ COMMANDS: dict[str, type[TaskCommand]] = {
     "restore over": StartRestore,
     "verify": StartVerify,
     "export": StartExport,
-    "garbage": StartSweep,
+    "garbage": StartGarbageCollection,
     "closing": StartClosing,
 }
 ALL = sorted(STORED)

@@ -7,7 +7,7 @@ import pytest
 
 from app.contract.points import DeletePoint, StartExport
 from app.contract.restore import NewVm
-from app.contract.standbys import StartSweep
+from app.contract.standbys import StartGarbageCollection
 from app.domain.states import TaskState
 from app.domain.vms import VmPlacement
 from tests.support.engine_lab import EngineLab, codes_of, filled_vm, text_of
@@ -54,5 +54,5 @@ def test_a_full_standby_gets_its_space_back_by_deletion_and_garbage_collection(
     fill(tmp_path / "standby")
     lab.engine.execute(DeletePoint(standby=lab.standby, point=first.id))
     assert lab.listed() == [second.id]
-    swept = lab.finished(lab.engine.execute(StartSweep(standby=lab.standby)))
-    assert swept.task.state is TaskState.COMPLETED, text_of(swept)
+    collection = lab.finished(lab.engine.execute(StartGarbageCollection(standby=lab.standby)))
+    assert collection.task.state is TaskState.COMPLETED, text_of(collection)

@@ -85,7 +85,7 @@ def folder_with(place: Path, note: str | None) -> Path:
 
 def test_the_folder_of_a_killed_process_is_removed(place: Path) -> None:
     with offering(place) as (process, folder):
-        assert {one.name for one in folder.iterdir()} == {SOCKET_NAME, NOTE_NAME}
+        assert {path.name for path in folder.iterdir()} == {SOCKET_NAME, NOTE_NAME}
         assert remove_abandoned_folders() == 0, "it is used"
         assert (folder / SOCKET_NAME).is_socket()
         process.send_signal(signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_the_folder_of_a_killed_process_is_removed(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_the_folder_of_a_killed_process_that_nobody_asked_about_yet_is_removed(place: Path) -> None:
+def test_the_folder_of_a_killed_process_that_is_still_a_zombie_is_removed(place: Path) -> None:
     with offering(place) as (process, folder):
         process.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on
@@ -158,7 +158,7 @@ def test_a_folder_with_anything_else_in_it_stays_whole(place: Path) -> None:
     folder = folder_with(place, maker_gone())
     (folder / "precious").write_text("x")
     assert remove_abandoned_folders() == 0
-    assert {one.name for one in folder.iterdir()} == {"precious", NOTE_NAME}
+    assert {path.name for path in folder.iterdir()} == {"precious", NOTE_NAME}
 
 
 def test_no_link_is_followed(place: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ DATA = [Extent(0, MIB), Extent(4 * MIB, 2 * MIB), Extent(9 * MIB, 512)]
 
 
 class FileDisk:
-    """A disk over a raw file, with the holes it is told."""
+    """A disk over a raw file, with the holes it is given."""
 
     def __init__(self, file: Path, data: list[Extent], broken_at: int | None = None) -> None:
         self._file = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -97,8 +97,8 @@ def test_nbdinfo_understands_what_is_offered(server: NbdServer) -> None:
 @pytest.mark.outside_tools("nbdinfo")
 def test_nbdinfo_sees_data_and_holes_where_they_are(server: NbdServer) -> None:
     ranges = json.loads(run("nbdinfo", "--json", "--map", server.address("web-01/2000")))
-    data = [Extent(one["offset"], one["length"]) for one in ranges if one["type"] == 0]
-    holes = [Extent(one["offset"], one["length"]) for one in ranges if one["type"] == 3]
+    data = [Extent(block["offset"], block["length"]) for block in ranges if block["type"] == 0]
+    holes = [Extent(block["offset"], block["length"]) for block in ranges if block["type"] == 3]
     assert data == DATA
     assert total_bytes(data) + total_bytes(holes) == CAPACITY
 
@@ -248,7 +248,7 @@ def reply_to(server: NbdServer, option: int, data: bytes = b"") -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no Unix sockets")
-def test_the_socket_lies_in_a_folder_that_only_its_user_can_enter(server: NbdServer) -> None:
+def test_the_socket_is_in_a_folder_that_only_its_user_can_enter(server: NbdServer) -> None:
     assert server.port == 0
     assert server.socket_path is not None
     folder = server.socket_path.parent

@@ -14,7 +14,14 @@ from app.domain.extents import Extent
 from app.domain.ids import PointId, VmId
 from app.domain.restore_point import RestorePoint, VmFacts
 from app.domain.states import BackupKind, TransportMode
-from app.repository import DiskDraft, PointDraft, Repository, RepositorySettings, SweepPolicy, SweepReport
+from app.repository import (
+    DiskDraft,
+    GarbageCollectionPolicy,
+    GarbageCollectionReport,
+    PointDraft,
+    Repository,
+    RepositorySettings,
+)
 from app.repository.values import KIB, MIB
 
 SMALL = RepositorySettings(chunk_bytes=256 * KIB, frame_bytes=64 * KIB, pack_bytes=MIB)
@@ -29,7 +36,7 @@ FACTS = VmFacts(
     hostname="web-01",
     guest="Debian GNU/Linux 12 (64-bit)",
 )
-AT_ONCE = SweepPolicy(grace=timedelta(0))
+AT_ONCE = GarbageCollectionPolicy(grace=timedelta(0))
 """Collects the data of deleted points without waiting."""
 MORNING = datetime(2026, 11, 22, 9, 0, 0, tzinfo=UTC)
 
@@ -155,9 +162,9 @@ def back_up(
         return writer.commit()
 
 
-def sweep(repository: Repository, policy: SweepPolicy = AT_ONCE) -> SweepReport:
-    """Collect garbage in a repository that nobody else uses."""
-    return repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
+def collect_garbage(repository: Repository, policy: GarbageCollectionPolicy = AT_ONCE) -> GarbageCollectionReport:
+    """Collect garbage in a repository that no one else uses."""
+    return repository.maintenance.collect_garbage(policy, progress=Progress(), cancel=CancelToken(), wait_s=0)
 
 
 def read_back(repository: Repository, point: PointId, key: int = 2000) -> bytes:

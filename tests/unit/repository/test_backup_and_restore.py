@@ -64,8 +64,8 @@ def test_incremental_reads_exactly_the_changed_bytes(tmp_path: Path) -> None:
         disk.reads.clear()
         point = back_up(repository, disk, changes, number=1, parent=full.id)
 
-        assert sum(read.length_bytes for read in disk.reads) == sum(one.length_bytes for one in changes)
-        assert point.disks[0].read_bytes == sum(one.length_bytes for one in changes)
+        assert sum(read.length_bytes for read in disk.reads) == sum(change.length_bytes for change in changes)
+        assert point.disks[0].read_bytes == sum(change.length_bytes for change in changes)
         assert read_back(repository, point.id) == disk.content
         assert read_back(repository, full.id) == CONTENT
 
@@ -393,7 +393,7 @@ def test_points_are_counted_and_their_number_is_never_given_out_again(tmp_path: 
         first, second = back_up(here, disk, number=9), back_up(there, disk, number=2)
         here.delete_point(second.id)
         third = back_up(there, disk, number=1)
-        assert [one.sequence for one in (first, second, third)] == [1, 2, 3]
+        assert [point.sequence for point in (first, second, third)] == [1, 2, 3]
         here.take_back_point(second.id)
         assert here.chain_points(first.chain) == (third, second, first)
 
@@ -441,7 +441,7 @@ def test_listing_is_newest_first_in_each_chain(tmp_path: Path) -> None:
         other = back_up(repository, MemoryDisk(bytes(MIB)), rule_name="other")
 
         assert repository.chain_points(points[0].chain) == (points[2], points[1], points[0]), "in their sequence"
-        assert {one.chain for one in repository.points().points} == {points[0].chain, other.chain}
+        assert {point.chain for point in repository.points().points} == {points[0].chain, other.chain}
         assert repository.chain_points("no such chain") == ()
 
 
@@ -453,7 +453,7 @@ def test_deleted_point_goes_to_the_trash_and_its_children_still_restore(tmp_path
         child = back_up(repository, disk, [Extent(5, 1)], number=1, parent=full.id)
         repository.delete_point(full.id)
 
-        assert [one.id for one in repository.points().points] == [child.id]
+        assert [point.id for point in repository.points().points] == [child.id]
         assert read_back(repository, child.id) == disk.content
         with pytest.raises(PointMissing):
             repository.open_point(full.id)
@@ -506,7 +506,7 @@ def test_two_writers_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 
 class EndlessDisk(MemoryDisk):
-    """A disk of any size whose bytes tell where they are."""
+    """A disk of any size whose bytes show where they are."""
 
     def __init__(self, capacity_bytes: int) -> None:
         super().__init__(b"")

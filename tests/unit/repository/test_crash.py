@@ -236,7 +236,7 @@ def test_two_processes_back_up_into_one_repository(tmp_path: Path) -> None:
         ]
         assert [process.wait(60) for process in running] == [0, 0]
         with open_repository(tmp_path) as repository:
-            points = [one for one in repository.points().points if one.rule_name in rules]
+            points = [point for point in repository.points().points if point.rule_name in rules]
             assert len(points) == 6
             for point in points:
                 seed = 7 + int(point.created_at.hour - 9)

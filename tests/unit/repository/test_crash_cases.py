@@ -37,7 +37,7 @@ def test_whatever_strikes_a_repository_at_whatever_step_nothing_is_lost_and_noth
 
 
 def test_what_is_not_synced_is_lost_with_the_power(tmp_path: Path) -> None:
-    """The failing storage itself: it forgets what nobody made durable, and only that."""
+    """The failing storage itself: it forgets what no one made durable, and only that."""
     (tmp_path / "root").mkdir()
     lost: set[frozenset[str]] = set()
     for seed in range(60):
@@ -118,7 +118,7 @@ def test_struck_while_keys_are_changed_the_old_or_the_new_one_opens(tmp_path: Pa
             with Repository.open(case / "standby", local_dir=case / "local", clock=HastyClock(), key=key) as again:
                 again.access.change_passphrase("the third one")
                 again.access.revoke_recovery_keys()
-                _sweep(again)
+                _collect_garbage(again)
             assert _opens(case, Passphrase("the third one"))
             assert not _opens(case, Passphrase("the first one"))
             (left,) = (case / "standby" / "keys").iterdir()
@@ -132,9 +132,9 @@ def test_struck_while_keys_are_changed_the_old_or_the_new_one_opens(tmp_path: Pa
     pytest.fail("it was struck to the very end")
 
 
-def _sweep(repository: Repository) -> None:
+def _collect_garbage(repository: Repository) -> None:
 
-    assert repository.maintenance.sweep(progress=Progress(), cancel=CancelToken()).finished
+    assert repository.maintenance.collect_garbage(progress=Progress(), cancel=CancelToken()).finished
 
 
 # --- a standby that is not what it was ---------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_a_folder_without_permission_is_named_and_nothing_is_lost(tmp_path: Path
 
         def prune() -> None:
             repository.delete_point(first.id)
-            _sweep(repository)
+            _collect_garbage(repository)
 
         for attempt in [prune] if folder == "trash" else [add, prune]:
             with (
@@ -168,7 +168,7 @@ def test_a_folder_without_permission_is_named_and_nothing_is_lost(tmp_path: Path
             repository.take_back_point(first.id)
         assert read_back(repository, first.id) == random_bytes(1_000_000)
         back_up(repository, MemoryDisk(random_bytes(1_000_000, 2)), number=1)
-        _sweep(repository)
+        _collect_garbage(repository)
 
 
 def test_keys_that_may_not_be_read_are_not_called_wrong(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_damaged_chunk_is_named_with_the_bytes_it_takes(tmp_path: Path) -> Non
             read_back(repository, point.id)
         (damage,) = verify(repository, point.id).damage
         assert damage.kind is DamageKind.CHUNK
-        assert damage.what == f"pack {pack.stem}"
+        assert str(damage.what) == f"the pack {pack.stem}"
         assert (damage.disk_key, damage.length_bytes) == (2000, 256 * KIB)
         with pytest.raises(DataDamaged, match="Hard disk 1"):
             read_range(repository, point.id, damage.start, 10)
@@ -106,7 +106,7 @@ def test_an_incremental_against_a_damaged_parent_says_so(tmp_path: Path) -> None
         assert back_up(repository, disk, number=1).read_bytes == len(CONTENT), "a full backup always works"
 
 
-def test_a_missing_pack_is_told_from_a_missing_standby(tmp_path: Path) -> None:
+def test_a_missing_pack_is_distinguished_from_a_missing_standby(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         only_pack(tmp_path).unlink()
@@ -162,7 +162,7 @@ def test_a_directory_without_a_description_is_named(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         (tmp_path / "standby" / "points" / point.id / "point.json").unlink()
-        assert repository.points().damaged[0].detail == "it has no point.json"
+        assert str(repository.points().damaged[0].detail) == "it has no point.json"
         repository.delete_point(point.id)
         assert repository.points().damaged == ()
 

@@ -16,6 +16,7 @@ from app.core.progress import Progress
 from app.domain.extents import Extent
 from app.repository import (
     MOST_RECOVERY_SEALS,
+    GarbageCollectionPolicy,
     MasterKey,
     Passphrase,
     Protection,
@@ -24,7 +25,6 @@ from app.repository import (
     RepositoryKey,
     Seal,
     Seals,
-    SweepPolicy,
     inspect_repository,
     unlock_repository,
 )
@@ -231,15 +231,17 @@ def test_equal_content_does_not_look_equal_between_repositories(tmp_path: Path) 
     assert digests[0] != digests[1]
 
 
-def test_a_sweep_moves_encrypted_records_as_they_are(tmp_path: Path) -> None:
+def test_a_garbage_collection_moves_encrypted_records_as_they_are(tmp_path: Path) -> None:
     disk = MemoryDisk(random_bytes(2 * MIB, 1))
     with create(tmp_path) as repository:
         first = back_up(repository, disk)
         disk.content[: 600 * KIB] = random_bytes(600 * KIB, 2)
         second = back_up(repository, disk, number=1)
         repository.delete_point(first.id)
-        policy = SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=2.0)
-        assert repository.maintenance.sweep(policy, progress=Progress(), cancel=CancelToken()).rewritten_packs
+        policy = GarbageCollectionPolicy(grace=timedelta(0), garbage_share=0.0, small_share=2.0)
+        assert repository.maintenance.collect_garbage(
+            policy, progress=Progress(), cancel=CancelToken()
+        ).rewritten_packs
         assert read_back(repository, second.id) == disk.content
 
 
@@ -299,7 +301,7 @@ def test_what_a_passphrase_unlocked_makes_new_repositories_that_it_opens(tmp_pat
     assert (facts.is_encrypted, facts.hides_names) == (True, True)
     for key in (Passphrase(PASSPHRASE), kept):
         assert unlock_repository(tmp_path / "second", key).repository_id == facts.id
-    masters = {unlock_repository(tmp_path / one, kept).master for one in ("standby", "second")}
+    masters = {unlock_repository(tmp_path / folder, kept).master for folder in ("standby", "second")}
     assert len(masters) == 2, "each has a key of its own"
 
 
@@ -308,8 +310,8 @@ def test_a_passphrase_is_added_before_the_old_one_goes(tmp_path: Path) -> None:
     with create(tmp_path) as repository:
         repository.access.add_seal(new)
         repository.access.add_seal(new)
-        for one in (PASSPHRASE, "a second one"):
-            unlock_repository(repository.root, Passphrase(one))
+        for passphrase in (PASSPHRASE, "a second one"):
+            unlock_repository(repository.root, Passphrase(passphrase))
         repository.access.keep_only_passphrase(new)
         unlock_repository(repository.root, Passphrase("a second one"))
         with pytest.raises(KeyWrong):

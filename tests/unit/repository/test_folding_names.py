@@ -10,16 +10,16 @@ from app.core.clock import SystemClock
 from app.domain.ids import PointId
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository
-from app.repository.sweep import SweepPolicy
+from app.repository.garbageplan import GarbageCollectionPolicy
 from tests.support.small_mounts import mounted_exfat
 from tests.unit.repository.helpers import (
     SMALL,
     MemoryDisk,
     back_up,
+    collect_garbage,
     open_repository,
     random_bytes,
     read_back,
-    sweep,
 )
 
 CONTENT = random_bytes(600_000)
@@ -37,13 +37,13 @@ def check_all(repository: Repository, count: int) -> None:
     for point in listing.points:
         assert read_back(repository, point.id) == CONTENT
         assert point in repository.chain_points(point.chain)
-    sweep(repository, SweepPolicy())
+    collect_garbage(repository, GarbageCollectionPolicy())
     one = listing.points[0]
     repository.delete_point(one.id)
     assert [entry.id for entry in repository.deleted_points()] == [one.id]
     assert repository.deleted_points()[0].point is not None
     assert repository.take_back_point(one.id).id == one.id
-    sweep(repository, SweepPolicy())
+    collect_garbage(repository, GarbageCollectionPolicy())
     assert {point.id for point in repository.points().points} == {point.id for point in listing.points}
 
 

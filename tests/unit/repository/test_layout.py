@@ -45,7 +45,7 @@ def test_names_that_look_alike_when_made_safe_stay_apart(left: str, right: str) 
     assert chain_name(left, VmId("vm-1"), "a") != chain_name(right, VmId("vm-1"), "a")
 
 
-def test_a_stamp_is_in_utc_and_tells_points_of_one_second_apart() -> None:
+def test_a_stamp_is_in_utc_and_distinguishes_points_of_one_second() -> None:
     china = MOMENT.astimezone(timezone(timedelta(hours=8)))
     assert stamp_of(china) == "2026-11-22_09-05-07"
     assert stamp_of(MOMENT, 3) == "2026-11-22_09-05-07_03"
@@ -55,7 +55,7 @@ def test_a_stamp_is_in_utc_and_tells_points_of_one_second_apart() -> None:
 @pytest.mark.parametrize(
     "name", ["con", "LPT1.txt", "a/b", "a\\b", "..", "a\n", "x" * 300, "\ud800", "a ", "*", 'a"b']
 )
-def test_unsafe_names_are_told(name: str) -> None:
+def test_unsafe_names_are_recognized(name: str) -> None:
     assert not is_safe_name(name)
 
 
@@ -88,7 +88,7 @@ def test_names_of_devices_are_neither_made_nor_taken(device: str, ending: str) -
         chain_name_apart(rule, VmId("vm-1"), "a"),
     ):
         assert is_safe_name(name)
-        assert name.split(".")[0].rstrip().upper() not in {one.upper() for one in DEVICES}
+        assert name.split(".")[0].rstrip().upper() not in {device.upper() for device in DEVICES}
 
 
 @given(

@@ -31,7 +31,7 @@ ELSEWHERE = replace(HERE, host="other-console", host_key="another machine", proc
 
 
 class TurnableClock:
-    """A clock that moves only when it is told to, or slept on."""
+    """A clock that moves only when it is turned, or slept on."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -93,10 +93,10 @@ def test_an_exclusive_lease_goes_with_no_other(
 ) -> None:
     lease = book(layout, clock, ELSEWHERE).acquire(held, "the nightly backup")
     with pytest.raises(RepositoryBusy, match=r"other-console.*the nightly backup"):
-        book(layout, clock).acquire(wanted, "sweep")
+        book(layout, clock).acquire(wanted, "garbage collection")
     assert len(list(layout.locks.iterdir())) == 1, "who has to step back leaves nothing"
     lease.release()
-    book(layout, clock).acquire(wanted, "sweep").release()
+    book(layout, clock).acquire(wanted, "garbage collection").release()
 
 
 def test_a_process_that_ended_on_this_machine_is_noticed_at_once(layout: Layout, clock: TurnableClock) -> None:
@@ -126,7 +126,7 @@ def test_a_lease_of_another_machine_is_taken_over_when_it_stood_still(
     assert not path.exists()
 
 
-def test_who_waits_long_enough_to_suspect_a_silent_owner_waits_until_he_counts_as_dead(
+def test_who_waits_long_enough_to_suspect_a_silent_owner_waits_until_it_counts_as_dead(
     layout: Layout, clock: TurnableClock
 ) -> None:
     path = leave_behind(layout, LeaseKind.EXCLUSIVE, ELSEWHERE)
@@ -137,7 +137,7 @@ def test_who_waits_long_enough_to_suspect_a_silent_owner_waits_until_he_counts_a
 
 
 def test_a_lease_that_shows_signs_of_life_is_never_taken_over(layout: Layout, clock: TurnableClock) -> None:
-    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "sweep")
+    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "garbage collection")
     watcher = book(layout, clock)
     for _ in range(6):
         with pytest.raises(RepositoryBusy):
@@ -149,7 +149,7 @@ def test_a_lease_that_shows_signs_of_life_is_never_taken_over(layout: Layout, cl
 
 
 def test_no_jump_of_the_wall_clock_matters(layout: Layout, clock: TurnableClock) -> None:
-    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "sweep")
+    owner = book(layout, clock, ELSEWHERE).acquire(LeaseKind.EXCLUSIVE, "garbage collection")
     watcher = book(layout, clock)
     for jump in (timedelta(days=400), timedelta(days=-4000)):
         clock.wall += jump
@@ -267,7 +267,7 @@ def test_after_a_lost_lease_the_next_backup_works_while_a_reader_is_open(tmp_pat
             assert len(list(layout.locks.glob("*.lease"))) == 1, "the reader is protected again"
             assert reader.verify(progress=Progress(), cancel=CancelToken()).whole
         assert list(layout.locks.glob("*.lease")) == []
-        assert {one.id for one in repository.points().points} == {first.id, second.id}
+        assert {point.id for point in repository.points().points} == {first.id, second.id}
 
 
 def write_and_commit(writer: PointWriter, disk: MemoryDisk) -> None:
@@ -292,12 +292,12 @@ def test_a_writer_whose_lease_was_lost_fails_cleanly_and_the_next_works(tmp_path
             with pytest.raises(LeaseLost), lost:
                 write_and_commit(lost, disk)
             committed = writer.commit()
-        assert [one.id for one in repository.points().points] == [committed.id]
+        assert [point.id for point in repository.points().points] == [committed.id]
         assert list(layout.locks.glob("*.lease")) == []
         back_up(repository, disk, number=2)
 
 
-def test_a_reader_whose_lease_was_lost_takes_it_anew_at_the_next_beat(
+def test_a_reader_whose_lease_was_lost_takes_it_again_at_the_next_beat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "HEARTBEAT_S", 0.05)

@@ -1,4 +1,4 @@
-"""A file that cannot be deleted is named once and stays where it is; backup, sweep and repair go on."""
+"""A file that cannot be deleted is named once and stays in place; backup, garbage collection and repair go on."""
 
 import os
 import shutil
@@ -9,15 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from app.repository.sweep import SweepPolicy
-from tests.unit.repository.helpers import MemoryDisk, back_up, open_repository, random_bytes, read_back, sweep
+from app.repository.garbageplan import GarbageCollectionPolicy
+from tests.unit.repository.helpers import (
+    MemoryDisk,
+    back_up,
+    collect_garbage,
+    open_repository,
+    random_bytes,
+    read_back,
+)
 
 CONTENT = random_bytes(3_000_000)
 
 
 @contextmanager
 def undeletable(path: Path) -> Iterator[None]:
-    """Make a file that nobody can delete or change, as a scanner or the server itself may."""
+    """Make a file that no one can delete or change, as a scanner or the server itself may."""
     tool = shutil.which("chattr")
     if tool is None or subprocess.run([tool, "+i", str(path)], capture_output=True, check=False).returncode:
         pytest.skip("this file system knows no undeletable files")
@@ -54,7 +61,7 @@ def test_a_leftover_in_staging_blocks_nothing_and_does_not_wander(tmp_path: Path
                 assert read_back(repository, point.id) == CONTENT
                 assert stuck.exists()
             assert list(repository.take_leftovers()) == [stuck]
-            assert sweep(repository, SweepPolicy()).finished
+            assert collect_garbage(repository, GarbageCollectionPolicy()).finished
             assert stuck.exists()
             assert repository.take_leftovers() == {}
         assert [path.name for path in (standby / "staging").iterdir()] == ["dead"]
@@ -67,13 +74,13 @@ UNFINISHED = [".repository.json.0123456789abcdef.new", ".space.reserve.012345678
 
 
 @pytest.mark.parametrize("name", ["locks/dead.new", "locks/dead.waiting", "keys/x.new", *UNFINISHED])
-def test_a_stray_file_blocks_no_sweep(tmp_path: Path, name: str) -> None:
+def test_a_stray_file_blocks_no_garbage_collection(tmp_path: Path, name: str) -> None:
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT))
         stray = tmp_path / "standby" / name
         stray.write_bytes(b"x")
         with undeletable(stray):
-            assert sweep(repository, SweepPolicy()).finished
+            assert collect_garbage(repository, GarbageCollectionPolicy()).finished
             assert list(repository.take_leftovers()) == [stray]
 
 
@@ -87,12 +94,12 @@ def test_what_killed_processes_began_in_the_root_goes_and_files_of_others_stay(t
         (standby / "space.reserve").unlink()
         read_back(repository, point.id)
         assert (standby / "space.reserve").exists(), "it is made beside a file of somebody else"
-        assert sweep(repository)
+        assert collect_garbage(repository)
         left = {path.name for path in standby.iterdir()} & {*UNFINISHED, *others}
     assert left == set(others)
 
 
-def test_a_deleted_point_with_an_undeletable_file_blocks_no_sweep(tmp_path: Path) -> None:
+def test_a_deleted_point_with_an_undeletable_file_blocks_no_garbage_collection(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         kept = back_up(repository, MemoryDisk(random_bytes(1_000_000, seed=5)), number=1)
@@ -100,21 +107,21 @@ def test_a_deleted_point_with_an_undeletable_file_blocks_no_sweep(tmp_path: Path
         standby = tmp_path / "standby"
         stuck = next((standby / "trash").rglob("point.json"))
         with undeletable_below(standby, stuck):
-            assert sweep(repository).finished
+            assert collect_garbage(repository).finished
             assert len(repository.take_leftovers()) == 1
-            assert sweep(repository).finished
+            assert collect_garbage(repository).finished
             assert repository.deleted_points() == ()
-            assert {one.id for one in repository.points().points} == {kept.id}
+            assert {point.id for point in repository.points().points} == {kept.id}
 
 
-def test_a_pack_that_cannot_be_deleted_blocks_no_sweep(tmp_path: Path) -> None:
+def test_a_pack_that_cannot_be_deleted_blocks_no_garbage_collection(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         repository.delete_point(point.id)
         packs = sorted((tmp_path / "standby" / "packs").rglob("*.pack"))
         with undeletable(packs[0]):
-            assert sweep(repository).finished
+            assert collect_garbage(repository).finished
             assert sorted((tmp_path / "standby" / "packs").rglob("*.pack")) == [packs[0]]
             assert list(repository.take_leftovers()) == [packs[0]]
-        assert sweep(repository).finished
+        assert collect_garbage(repository).finished
         assert not packs[0].exists()

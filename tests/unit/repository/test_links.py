@@ -1,4 +1,4 @@
-"""Links that somebody put into a repository: nothing behind them is read, written, moved or deleted."""
+"""Links that someone put into a repository: nothing behind them is read, written, moved or deleted."""
 
 import os
 import random
@@ -20,7 +20,7 @@ from app.domain.ids import PointId
 from app.domain.messages import details_of
 from app.domain.restore_point import RestorePoint
 from app.repository import Repository, RepositoryReport
-from app.repository.errors import LinkRefused, PointDamaged, RepositoryBusy, SweepUnsafe
+from app.repository.errors import GarbageCollectionUnsafe, LinkRefused, PointDamaged, RepositoryBusy
 from app.repository.files import is_link
 from app.repository.layout import Layout
 from app.repository.leases import LeaseKind, Leases
@@ -28,11 +28,11 @@ from app.repository.values import MIB
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
+    collect_garbage,
     open_repository,
     point_draft,
     random_bytes,
     read_back,
-    sweep,
 )
 
 CONTENT = random_bytes(3 * MIB)
@@ -50,7 +50,7 @@ def displace(place: Path, outside: Path) -> Path:
 
 
 def picture(folder: Path) -> dict[str, bytes | None]:
-    """Return all that lies below a directory, with its content."""
+    """Return all that is below a directory, with its content."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
@@ -90,7 +90,7 @@ def test_a_link_that_comes_while_the_repository_is_open_is_refused_too(tmp_path:
         doings: list[Callable[[], object]] = [
             lambda: back_up(repository, MemoryDisk(random_bytes(MIB, 9)), number=1),
             lambda: repository.delete_point(point.id),
-            lambda: sweep(repository),
+            lambda: collect_garbage(repository),
             lambda: verify(repository),
         ]
         for do in doings:
@@ -106,7 +106,7 @@ def test_a_root_that_is_a_link_is_fine(tmp_path: Path) -> None:
         (point,) = repository.points().points
         assert read_back(repository, point.id) == CONTENT
         back_up(repository, MemoryDisk(CONTENT), number=1)
-        sweep(repository)
+        collect_garbage(repository)
 
 
 def test_packs_behind_a_link_are_not_read_and_verification_names_the_link(tmp_path: Path) -> None:
@@ -116,13 +116,13 @@ def test_packs_behind_a_link_are_not_read_and_verification_names_the_link(tmp_pa
     before = picture(tmp_path / "outside")
     with open_repository(tmp_path) as repository:
         report = verify(repository)
-        links = [one for one in report.damage if one.what == f"packs/{shard.name}"]
-        assert [one.detail for one in links] == ["a link lies in its place; nothing behind it was read"]
-        assert [one.point for one in report.points] == [point.id], "and says what is hit"
+        links = [damage for damage in report.damage if damage.what == f"packs/{shard.name}"]
+        assert [str(link.detail) for link in links] == ["a link is in its place; nothing behind it was read"]
+        assert [point.point for point in report.points] == [point.id], "and says what is hit"
         with pytest.raises(OperationalError):
             read_back(repository, point.id)
         with pytest.raises(LinkRefused):
-            sweep(repository)
+            collect_garbage(repository)
         with suppress(LinkRefused):  # the names of packs are random: one in 256 would go there
             assert back_up(repository, MemoryDisk(CONTENT), number=1).stored_bytes > 0
     assert picture(tmp_path / "outside") == before
@@ -148,7 +148,7 @@ def test_a_pack_that_is_a_link_is_damage(tmp_path: Path) -> None:
     with open_repository(tmp_path, local="fresh") as repository:
         report = verify(repository)
         assert pack.stem in report.damaged_packs
-        assert [one.point for one in report.points] == [point.id]
+        assert [point.point for point in report.points] == [point.id]
         repository.maintenance.repair(report.damaged_packs, cancel=CancelToken())
         assert is_link(tmp_path / "standby" / "damaged" / pack.name), "the link is set aside, not what it shows"
     assert picture(tmp_path / "outside") == before
@@ -167,8 +167,8 @@ def test_a_chain_or_point_that_is_a_link_is_a_damaged_point(tmp_path: Path, deep
         assert "a link is in its place" in str(damaged.detail)
         with pytest.raises(PointDamaged, match="a link"):
             repository.open_point(point.id)
-        with pytest.raises(SweepUnsafe, match="a link"):
-            sweep(repository)
+        with pytest.raises(GarbageCollectionUnsafe, match="a link"):
+            collect_garbage(repository)
         if deep == 0:
             with pytest.raises(LinkRefused):
                 repository.delete_point(point.id)
@@ -177,7 +177,7 @@ def test_a_chain_or_point_that_is_a_link_is_a_damaged_point(tmp_path: Path, deep
         else:
             repository.delete_point(point.id)
             assert repository.deleted_points()[0].point is None
-            sweep(repository)
+            collect_garbage(repository)
             assert not is_link(place)
     assert picture(tmp_path / "outside") == before, "the link went, not what it shows"
 
@@ -191,9 +191,9 @@ def test_a_points_file_that_is_a_link_is_damage(tmp_path: Path, name: str) -> No
     displace(Layout(tmp_path / "standby").point(point.id) / name, tmp_path / "outside")
     with open_repository(tmp_path) as repository:
         report = verify(repository)
-        text = " ".join(f"{one.what} {one.detail}" for one in report.damage)
-        text += " ".join(f"{one.what} {one.detail}" for hit in report.points for one in hit.damage)
-        assert re.search("a link lies in its place", text), text
+        text = " ".join(f"{damage.what} {damage.detail}" for damage in report.damage)
+        text += " ".join(f"{damage.what} {damage.detail}" for hit in report.points for damage in hit.damage)
+        assert re.search("a link is in its place", text), text
 
 
 def test_the_trash_follows_no_link(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_the_trash_follows_no_link(tmp_path: Path) -> None:
         displace(chain, tmp_path / "outside")
         before = picture(tmp_path / "outside")
         with pytest.raises(LinkRefused):
-            sweep(repository)
+            collect_garbage(repository)
         again = back_up(repository, MemoryDisk(CONTENT), number=1)
         with pytest.raises(LinkRefused):
             repository.delete_point(again.id)
@@ -228,7 +228,7 @@ def test_staging_that_a_dead_process_seems_to_have_left_is_no_way_out(tmp_path: 
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT), number=1)
         assert read_back(repository, point.id) == CONTENT
-        sweep(repository)
+        collect_garbage(repository)
     assert picture(outside) == before
     assert list(staging.iterdir()) == []
 
@@ -259,7 +259,7 @@ def test_settings_are_never_replaced_through_a_link(tmp_path: Path) -> None:
     assert link.is_symlink(), "it is somebody else's"
 
 
-def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_hangs_nobody(tmp_path: Path) -> None:
+def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_blocks_nothing(tmp_path: Path) -> None:
     backed_up(tmp_path)
     locks, keys = tmp_path / "standby" / "locks", tmp_path / "standby" / "keys"
     (tmp_path / "outside").write_bytes(b"{}")
@@ -267,21 +267,21 @@ def test_a_lease_or_key_that_is_a_link_or_no_file_is_named_and_hangs_nobody(tmp_
     os.mkfifo(keys / "passphrase-2.json")
     with open_repository(tmp_path) as repository:
         (locks / "bbbb.lease").symlink_to(tmp_path / "outside")
-        report = verify_beside(repository, locks / "bbbb.lease")
-    named = {one.what: one.detail for one in report.damage}
+        report = verify_concurrently(repository, locks / "bbbb.lease")
+    named = {damage.what: damage.detail for damage in report.damage}
     assert "link" in details_of([("it", named["keys/passphrase-1.json"])])
     assert "not a file" in details_of([("it", named["keys/passphrase-2.json"])])
 
 
-def verify_beside(repository: Repository, lease: Path) -> RepositoryReport:
+def verify_concurrently(repository: Repository, lease: Path) -> RepositoryReport:
     """Verify once a strange lease, which counts as exclusive, is away."""
     with pytest.raises(RepositoryBusy):
-        sweep(repository)
+        collect_garbage(repository)
     lease.unlink()
     return verify(repository)
 
 
-def test_a_pipe_in_the_place_of_a_pack_hangs_nobody(tmp_path: Path) -> None:
+def test_a_pipe_in_the_place_of_a_pack_blocks_nothing(tmp_path: Path) -> None:
     point = backed_up(tmp_path)
     pack = random.Random(1).choice(sorted((tmp_path / "standby" / "packs").rglob("*.pack")))
     pack.unlink()
@@ -289,7 +289,7 @@ def test_a_pipe_in_the_place_of_a_pack_hangs_nobody(tmp_path: Path) -> None:
     with open_repository(tmp_path, local="fresh") as repository:
         report = verify(repository)
         assert pack.stem in report.damaged_packs
-        assert [one.point for one in report.points] == [point.id]
+        assert [point.point for point in report.points] == [point.id]
 
 
 def test_a_stamp_that_could_be_a_link_is_not_taken_for_a_free_name(tmp_path: Path) -> None:
@@ -298,6 +298,6 @@ def test_a_stamp_that_could_be_a_link_is_not_taken_for_a_free_name(tmp_path: Pat
     taken = place.with_name("2026-01-01_00-00-00")
     taken.symlink_to(tmp_path / "nowhere")
     with open_repository(tmp_path) as repository:
-        damaged = {one.id for one in repository.points().damaged}
+        damaged = {point.id for point in repository.points().damaged}
         assert damaged == {PointId(f"{point.chain}/{taken.name}")}
-        assert datetime(2026, 1, 1, tzinfo=UTC) not in {one.created_at for one in repository.points().points}
+        assert datetime(2026, 1, 1, tzinfo=UTC) not in {point.created_at for point in repository.points().points}

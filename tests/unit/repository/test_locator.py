@@ -117,7 +117,7 @@ def test_very_many_packs_are_taken_in_at_once(tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "locator").iterdir() if path.is_dir()]
 
 
-def test_a_rebuild_that_was_killed_begins_anew(tmp_path: Path) -> None:
+def test_a_rebuild_that_was_killed_starts_over(tmp_path: Path) -> None:
     held = {pack_id(number): entries(number) for number in range(1, 1000)}
 
     class Killed(Exception):
@@ -205,7 +205,7 @@ def test_another_repositorys_locator_is_not_believed(tmp_path: Path) -> None:
         assert locator.find(digest(1)) is None
 
 
-def test_a_broken_locator_is_made_anew_from_the_packs(tmp_path: Path) -> None:
+def test_a_broken_locator_is_rebuilt_from_the_packs(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
     (data,) = (tmp_path / "local").rglob("data.mdb")
@@ -225,7 +225,7 @@ def test_a_locator_that_is_behind_catches_up(tmp_path: Path) -> None:
         assert back_up(other, MemoryDisk(CONTENT[::-1]), number=2).stored_bytes == 0
 
 
-def test_what_a_sweep_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> None:
+def test_what_a_garbage_collection_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> None:
     with open_repository(tmp_path) as one, open_repository(tmp_path, local="elsewhere") as other:
         disk = MemoryDisk(CONTENT)
         with other.begin_point(point_draft(1)) as writer:
@@ -241,13 +241,13 @@ def test_what_a_sweep_elsewhere_kept_of_two_copies_is_found(tmp_path: Path) -> N
             points.append(writer.commit())
         points += [back_up(each, disk, number=number) for number, each in enumerate((one, other), 2)]
         assert all(point.stored_bytes == 0 for point in points[2:])
-        for sweeper in (one, other):
-            sweeper.maintenance.sweep(progress=Progress(), cancel=CancelToken())
+        for collecting in (one, other):
+            collecting.maintenance.collect_garbage(progress=Progress(), cancel=CancelToken())
             for repository in (one, other):
                 assert all(read_back(repository, point.id) == CONTENT for point in points)
 
 
-def test_nothing_of_the_locator_lies_at_the_standby(tmp_path: Path) -> None:
+def test_nothing_of_the_locator_is_stored_at_the_standby(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         back_up(repository, MemoryDisk(CONTENT))
     assert not list((tmp_path / "standby").rglob("*.mdb"))

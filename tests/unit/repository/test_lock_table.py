@@ -18,11 +18,11 @@ from tests.unit.repository.helpers import (
     AT_ONCE,
     MemoryDisk,
     back_up,
+    collect_garbage,
     open_repository,
     point_draft,
     random_bytes,
     read_back,
-    sweep,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def _exclusive(repository: Repository) -> Iterator[None]:
 HOLDERS: dict[str, Holder] = {
     "backup": lambda repository: repository.begin_point(point_draft(7)),
     "restore": lambda repository: repository.open_point(repository.points().points[0].id),
-    "sweep": _exclusive,
+    "garbage collection": _exclusive,
 }
 SHARED: dict[str, Callable[[Repository], object]] = {
     "backup": lambda repository: back_up(repository, MemoryDisk(CONTENT), number=3),
@@ -50,11 +50,11 @@ SHARED: dict[str, Callable[[Repository], object]] = {
         progress=Progress(), cancel=CancelToken()
     ),
     "figures": lambda repository: repository.maintenance.space(cancel=CancelToken()),
-    "plan": lambda repository: repository.maintenance.plan_sweep(AT_ONCE, cancel=CancelToken()),
+    "plan": lambda repository: repository.maintenance.plan_garbage_collection(AT_ONCE, cancel=CancelToken()),
     "keys": lambda repository: repository.access.revoke_recovery_keys(),
 }
 EXCLUSIVE: dict[str, Callable[[Repository], object]] = {
-    "sweep": sweep,
+    "garbage collection": collect_garbage,
     "repair": lambda repository: repository.maintenance.repair([], cancel=CancelToken(), wait_s=0),
 }
 LISTS: dict[str, Callable[[Repository], object]] = {
@@ -65,7 +65,7 @@ LISTS: dict[str, Callable[[Repository], object]] = {
 
 @pytest.fixture
 def consoles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Repository, Repository]]:
-    """Two consoles with the same repository; nobody waits long."""
+    """Two consoles with the same repository; no one waits long."""
     with open_repository(tmp_path) as here, open_repository(tmp_path, local="elsewhere") as there:
         back_up(here, MemoryDisk(CONTENT))
         back_up(here, MemoryDisk(CONTENT), number=1)
@@ -76,24 +76,26 @@ def consoles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
 
 @pytest.mark.parametrize("comes", SHARED)
 @pytest.mark.parametrize("holds", HOLDERS)
-def test_sharers_go_together_and_wait_for_a_sweep(
+def test_sharers_go_together_and_wait_for_a_garbage_collection(
     consoles: tuple[Repository, Repository], holds: str, comes: str
 ) -> None:
     here, there = consoles
     with HOLDERS[holds](here):
-        if holds == "sweep":
+        if holds == "garbage collection":
             with pytest.raises(RepositoryBusy, match="garbage collection"):
                 SHARED[comes](there)
         else:
             SHARED[comes](there)
-    if holds == "sweep":
+    if holds == "garbage collection":
         SHARED[comes](there)
     assert list((there.root / "locks").iterdir()) == []
 
 
 @pytest.mark.parametrize("comes", EXCLUSIVE)
 @pytest.mark.parametrize("holds", HOLDERS)
-def test_a_sweep_waits_for_everybody(consoles: tuple[Repository, Repository], holds: str, comes: str) -> None:
+def test_a_garbage_collection_waits_for_everyone(
+    consoles: tuple[Repository, Repository], holds: str, comes: str
+) -> None:
     here, there = consoles
     with HOLDERS[holds](here), pytest.raises(RepositoryBusy):
         EXCLUSIVE[comes](there)
@@ -103,14 +105,14 @@ def test_a_sweep_waits_for_everybody(consoles: tuple[Repository, Repository], ho
 
 @pytest.mark.parametrize("comes", LISTS)
 @pytest.mark.parametrize("holds", HOLDERS)
-def test_lists_wait_for_nobody(consoles: tuple[Repository, Repository], holds: str, comes: str) -> None:
+def test_lists_wait_for_no_one(consoles: tuple[Repository, Repository], holds: str, comes: str) -> None:
     here, there = consoles
     with HOLDERS[holds](here):
         LISTS[comes](there)
 
 
-def test_a_backup_that_arrives_during_a_sweep_is_let_in(tmp_path: Path) -> None:
-    """Another process begins a backup while a sweep is kept slow; it need not wait for the sweep's end."""
+def test_a_backup_that_arrives_during_a_garbage_collection_is_let_in(tmp_path: Path) -> None:
+    """Another process begins a backup while garbage collection is kept slow; it need not wait for its end."""
     disk = MemoryDisk(random_bytes(12 * MIB, 1))
     with open_repository(tmp_path) as repository:
         first = back_up(repository, disk)
@@ -138,7 +140,7 @@ def test_a_backup_that_arrives_during_a_sweep_is_let_in(tmp_path: Path) -> None:
 
         starter = threading.Thread(target=start_when_it_copies)
         starter.start()
-        report = repository.maintenance.sweep(
+        report = repository.maintenance.collect_garbage(
             AT_ONCE, progress=progress, cancel=CancelToken(), bytes_per_s=MIB // 2
         )
         starter.join()
@@ -147,14 +149,14 @@ def test_a_backup_that_arrives_during_a_sweep_is_let_in(tmp_path: Path) -> None:
         assert report.purged_points == (first.id,)
         assert len(repository.points().points) == 2
         assert read_back(repository, second.id) == disk.content
-        assert sweep(repository).finished
+        assert collect_garbage(repository).finished
         assert read_back(repository, second.id) == disk.content
         assert list((tmp_path / "standby" / "locks").iterdir()) == []
 
 
-def test_marks_of_the_dead_stop_no_sweep(tmp_path: Path) -> None:
+def test_marks_of_the_dead_stop_no_garbage_collection(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         mark = tmp_path / "standby" / "locks" / f"{'0' * 32}.waiting"
         mark.write_bytes(b"000000000001\n")
-        assert sweep(repository).finished
+        assert collect_garbage(repository).finished
         assert not mark.exists()

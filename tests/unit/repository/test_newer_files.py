@@ -14,17 +14,23 @@ from app.core.clock import SystemClock
 from app.core.progress import Progress
 from app.repository import Repository
 from app.repository.documents import document_body, encode_document
-from app.repository.errors import PointDamaged, PointTooNew, RepositoryTooNew, SweepUnsafe, WrittenByNewer
+from app.repository.errors import (
+    GarbageCollectionUnsafe,
+    PointDamaged,
+    PointTooNew,
+    RepositoryTooNew,
+    WrittenByNewer,
+)
 from app.repository.packs import PACK_HEADER_BYTES
 from app.repository.scrub import RepositoryReport
 from tests.unit.repository.helpers import (
     SMALL,
     MemoryDisk,
     back_up,
+    collect_garbage,
     open_repository,
     random_bytes,
     read_back,
-    sweep,
 )
 
 CONTENT = random_bytes(3_000_000)
@@ -93,21 +99,21 @@ def test_what_is_newer_is_left_alone(
         packs = [path.stem for path in (root / "packs").rglob("*.pack")]
         assert repository.maintenance.repair(packs, cancel=CancelToken()).set_aside == ()
         with pytest.raises(WrittenByNewer) as refused:
-            sweep(repository)
-        assert isinstance(refused.value, SweepUnsafe)
+            collect_garbage(repository)
+        assert isinstance(refused.value, GarbageCollectionUnsafe)
         assert "newer program" in refused.value.message
         assert list((root / "damaged").iterdir()) == []
     assert picture(root) == before
 
 
-def test_a_newer_point_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+def test_a_newer_point_is_distinguished_from_a_damaged_one(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         other = back_up(repository, MemoryDisk(CONTENT), number=1)
         newer_document(tmp_path / "standby" / "points" / point.id / "point.json")
         listing = repository.points()
-        assert [one.id for one in listing.points] == [other.id]
-        assert [(one.id, one.newer) for one in listing.damaged] == [(point.id, True)]
+        assert [point.id for point in listing.points] == [other.id]
+        assert [(point.id, point.newer) for point in listing.damaged] == [(point.id, True)]
         with pytest.raises(PointTooNew) as refused:
             repository.open_point(point.id)
         assert isinstance(refused.value, PointDamaged)
@@ -115,7 +121,7 @@ def test_a_newer_point_is_told_from_a_damaged_one(tmp_path: Path) -> None:
         assert read_back(repository, other.id) == CONTENT
 
 
-def test_what_lies_in_a_newer_pack_is_not_called_lost(tmp_path: Path) -> None:
+def test_what_is_in_a_newer_pack_is_not_called_lost(tmp_path: Path) -> None:
     root = tmp_path / "standby"
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
@@ -142,11 +148,11 @@ def test_a_newer_writers_staging_is_not_deleted(tmp_path: Path) -> None:
         newer_pack(left)
         content = left.read_bytes()
         back_up(repository, MemoryDisk(CONTENT), number=1)
-        sweep(repository)
+        collect_garbage(repository)
         assert left.read_bytes() == content
 
 
-def test_a_repository_that_became_newer_while_open_is_not_swept(tmp_path: Path) -> None:
+def test_a_repository_that_became_newer_while_open_keeps_its_garbage(tmp_path: Path) -> None:
     root = tmp_path / "standby"
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
@@ -154,7 +160,7 @@ def test_a_repository_that_became_newer_while_open_is_not_swept(tmp_path: Path) 
         newer_document(root / "repository.json")
         before = picture(root)
         with pytest.raises(RepositoryTooNew):
-            sweep(repository)
+            collect_garbage(repository)
         assert verify(repository).damage == ()
         assert picture(root) == before
     with pytest.raises(RepositoryTooNew):
@@ -171,7 +177,7 @@ def test_a_version_that_was_never_written_is_damage(tmp_path: Path) -> None:
         assert verify(repository).damaged_packs == (pack.stem,)
 
 
-def test_a_newer_key_file_is_no_damage_and_stops_the_sweep(tmp_path: Path) -> None:
+def test_a_newer_key_file_is_no_damage_and_stops_garbage_collection(tmp_path: Path) -> None:
     root = tmp_path / "standby"
     passphrase = "correct horse battery"
     with Repository.create(
@@ -182,5 +188,5 @@ def test_a_newer_key_file_is_no_damage_and_stops_the_sweep(tmp_path: Path) -> No
         before = picture(root)
         assert verify(repository).damage == ()
         with pytest.raises(WrittenByNewer):
-            sweep(repository)
+            collect_garbage(repository)
         assert picture(root) == before

@@ -16,13 +16,13 @@ from app.core.cancel import CancelToken
 from app.core.disks import ReadRequest
 from app.core.progress import Progress
 from app.domain.errors import OperationalError
-from app.repository import Repository, RepositoryReport, SweepPolicy
+from app.repository import GarbageCollectionPolicy, Repository, RepositoryReport
 from app.repository.errors import DataDamaged
 from app.repository.values import MIB
 from tests.support.crash_cases import HastyClock
 from tests.support.failing_storage import AtStep, FailingStorage
-from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, random_bytes, read_back, sweep
-from tests.unit.repository.test_sweep import damage_record
+from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, collect_garbage, random_bytes, read_back
+from tests.unit.repository.test_garbage_collection import damage_record
 
 CONTENT = random_bytes(2 * MIB, 3)
 _READS = ("read", "pread", "preadv")
@@ -88,7 +88,7 @@ def strike(folder: Path, at_step: AtStep, do: Callable[[Repository], object]) ->
 
 
 def whole_chunks(folder: Path) -> list[bool]:
-    """Tell of each chunk of the point whether it can be read."""
+    """Return of each chunk of the point whether it can be read."""
     found = []
     with opened(folder) as repository:
         (point,) = repository.points().points
@@ -151,7 +151,7 @@ def test_a_sector_that_stays_unreadable_is_lost_and_the_rest_of_its_pack_is_resc
         repaired = repository.maintenance.repair(report.damaged_packs, cancel=CancelToken())
         assert repaired.set_aside == (place.pack_id,)
         lost = repository.lost_extents(point.id, 2000)
-        assert [(one.start, one.length_bytes) for one in lost] == [(SMALL.chunk_bytes, SMALL.chunk_bytes)]
+        assert [(extent.start, extent.length_bytes) for extent in lost] == [(SMALL.chunk_bytes, SMALL.chunk_bytes)]
     assert (folder / "standby" / "damaged" / f"{place.pack_id}.pack").is_file(), "kept, for whoever can read it"
 
 
@@ -220,9 +220,7 @@ def test_a_pack_that_was_refused_only_while_it_was_verified_stays_where_it_is(tm
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ESTALE], ids=errno.errorcode.get)
-def test_a_verification_that_is_refused_for_a_moment_makes_nobody_forget_whole_chunks(
-    tmp_path: Path, error: int
-) -> None:
+def test_a_verification_that_is_refused_for_a_moment_forgets_no_whole_chunks(tmp_path: Path, error: int) -> None:
     folder = tmp_path / "pattern"
     _, lost = damaged(folder)
     with opened(folder) as repository:  # a second copy of everything, so that some of the lost is found elsewhere
@@ -235,14 +233,19 @@ def test_a_verification_that_is_refused_for_a_moment_makes_nobody_forget_whole_c
             lambda repository: verify(repository),
         )
         with opened(copied) as repository:
-            point = next(one for one in repository.points().points if one.rule_name == "每日")
+            point = next(point for point in repository.points().points if point.rule_name == "每日")
             report = verify(repository)
-            hit = [damage.start for one in report.points if one.point == point.id for damage in one.damage]
+            hit = [
+                damage.start
+                for hit_point in report.points
+                if hit_point.point == point.id
+                for damage in hit_point.damage
+            ]
             assert hit == [lost * SMALL.chunk_bytes]
-            assert {one.point for one in report.points} == {point.id}
+            assert {point.point for point in report.points} == {point.id}
 
 
-def test_a_sweep_after_a_refused_one_still_has_everything(tmp_path: Path) -> None:
+def test_a_garbage_collection_after_a_refused_one_still_has_everything(tmp_path: Path) -> None:
     folder = tmp_path / "pattern"
     with opened(folder) as repository:
         disk = MemoryDisk(CONTENT)
@@ -250,13 +253,13 @@ def test_a_sweep_after_a_refused_one_still_has_everything(tmp_path: Path) -> Non
         disk.content[: len(CONTENT) // 2] = random_bytes(len(CONTENT) // 2, 12)
         back_up(repository, disk, number=1)
         repository.delete_point(first.id)
-    policy = SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
+    policy = GarbageCollectionPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
     for number in range(1, 120, 5):
         copied = copy_of(tmp_path, f"s{number}")
         strike(
             copied,
             refuse_reading(lambda count, a=number: a <= count < a + 2, errno.EIO),  # type: ignore[misc]
-            lambda repository: sweep(repository, policy),
+            lambda repository: collect_garbage(repository, policy),
         )
         with opened(copied) as repository:
             (point,) = repository.points().points

@@ -1,4 +1,4 @@
-"""Processes are told apart by what the system counts, never by the wall clock."""
+"""Processes are distinguished by what the system counts, never by the wall clock."""
 
 import os
 import subprocess

@@ -64,7 +64,7 @@ def test_requests_are_pulled_no_further_ahead_than_the_window_says(tmp_path: Pat
             disk.close()
 
 
-def test_nobody_writes_into_buffers_of_a_reader_that_was_left(tmp_path: Path) -> None:
+def test_nothing_writes_into_buffers_of_a_reader_that_was_left(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         with repository.open_point(point.id) as reader:

@@ -17,11 +17,11 @@ from tests.support.small_mounts import fill, mounted, read_only
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
+    collect_garbage,
     open_repository,
     point_draft,
     random_bytes,
     read_back,
-    sweep,
 )
 
 CONTENT = random_bytes(3 * MIB)
@@ -44,7 +44,7 @@ def made(place: Path) -> RestorePoint:
 
 
 def reads_well(repository: Repository, point: RestorePoint) -> None:
-    assert [one.id for one in repository.points().points] == [point.id]
+    assert [point.id for point in repository.points().points] == [point.id]
     assert read_back(repository, point.id) == CONTENT
     with repository.open_point(point.id) as reader:
         assert reader.verify(progress=Progress(), cancel=CancelToken()).whole
@@ -85,10 +85,10 @@ def test_a_user_who_may_only_read_restores_and_verifies(tmp_path: Path) -> None:
     local = tmp_path / "of-the-other"
     local.mkdir()
     os.chown(local, 65534, 65534)
-    parents = [one for one in tmp_path.parents if one.stat().st_mode & 0o001 == 0]
-    modes = [one.stat().st_mode for one in parents]
-    for one in parents:
-        one.chmod(0o755)
+    parents = [parent for parent in tmp_path.parents if parent.stat().st_mode & 0o001 == 0]
+    modes = [parent.stat().st_mode for parent in parents]
+    for parent in parents:
+        parent.chmod(0o755)
     os.seteuid(65534)
     try:
         with open_repository(tmp_path, local="of-the-other") as repository:
@@ -97,8 +97,8 @@ def test_a_user_who_may_only_read_restores_and_verifies(tmp_path: Path) -> None:
                 assert reader.without_lease is not None
     finally:
         os.seteuid(0)
-        for one, mode in zip(parents, modes, strict=True):
-            one.chmod(mode)
+        for parent, mode in zip(parents, modes, strict=True):
+            parent.chmod(mode)
         for path in (tmp_path / "standby", *(tmp_path / "standby").rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
 
@@ -127,8 +127,8 @@ def test_on_a_full_standby_points_are_deleted_and_their_space_comes_back(place: 
         gone = back_up(repository, MemoryDisk(random_bytes(6 * MIB, 2)), number=1, rule_name="other")
         fill(place / "standby")
         repository.delete_point(gone.id)
-        assert [one.id for one in repository.deleted_points()] == [gone.id]
-        report = sweep(repository)
+        assert [point.id for point in repository.deleted_points()] == [gone.id]
+        report = collect_garbage(repository)
         assert report.purged_points == (gone.id,)
         assert free_bytes(place) > 4 * MIB
         assert read_back(repository, kept.id) == CONTENT
@@ -153,5 +153,5 @@ def test_a_repository_made_earlier_gets_its_reserve_and_an_empty_one_has_none(tm
         assert reserve.stat().st_size == RESERVE_BYTES
         repository.delete_point(point.id)
         assert reserve.exists(), "its space is still to be freed"
-        sweep(repository)
+        collect_garbage(repository)
         assert not reserve.exists()

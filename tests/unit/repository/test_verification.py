@@ -23,7 +23,7 @@ from tests.unit.repository.helpers import (
     read_back,
     text_bytes,
 )
-from tests.unit.repository.test_sweep import damage_record
+from tests.unit.repository.test_garbage_collection import damage_record
 
 CONTENT = random_bytes(900 * KIB, 1) + text_bytes(700 * KIB) + random_bytes(MIB, 2)
 
@@ -122,9 +122,9 @@ def test_a_flipped_bit_of_any_file_is_named(tmp_path: Path, flip: Flip) -> None:
             report = verify(repository)
             path.write_bytes(whole)
 
-    found = [*report.damage, *(damage for one in report.points for damage in one.damage)]
+    found = [*report.damage, *(damage for point in report.points for damage in point.damage)]
     assert not report.whole
-    assert any(flip.named.format(stem=path.stem, name=path.name) in str(one.what) for one in found), found
+    assert any(flip.named.format(stem=path.stem, name=path.name) in str(damage.what) for damage in found), found
 
 
 def test_flipped_bits_of_the_settings_are_named_at_opening(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_index_page_that_is_lost_names_all_bytes_below_it(tmp_path: Path) -> 
         point = back_up(repository, MemoryDisk(CONTENT))
         damage_record(tmp_path, repository, bytes.fromhex(point.disks[0].root))
         (hit,) = verify(repository).points
-        assert [(one.kind, one.start, one.length_bytes) for one in hit.damage] == [
+        assert [(damage.kind, damage.start, damage.length_bytes) for damage in hit.damage] == [
             (DamageKind.PAGE, 0, len(CONTENT))
         ]
 
@@ -160,10 +160,10 @@ def test_damage_of_a_shared_chunk_hits_every_point_that_has_it(tmp_path: Path) -
         damage_record(tmp_path, repository, chunk_digest(repository, 2))
         report = verify(repository)
 
-        assert {one.point for one in report.points} == {first.id, second.id}
-        assert other.id not in {one.point for one in report.points}
-        for one in report.points:
-            assert [(damage.start, damage.length_bytes) for damage in one.damage] == [(512 * KIB, 256 * KIB)]
+        assert {point.point for point in report.points} == {first.id, second.id}
+        assert other.id not in {point.point for point in report.points}
+        for point in report.points:
+            assert [(damage.start, damage.length_bytes) for damage in point.damage] == [(512 * KIB, 256 * KIB)]
 
 
 def test_a_chain_is_verified_with_shared_chunks_read_once(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_the_next_incremental_heals_old_points_from_the_source(tmp_path: Path) -
         assert repository.lost_extents(first.id, 2000) == []
 
 
-def test_what_cannot_be_healed_is_told_and_the_rest_is_restored(tmp_path: Path) -> None:
+def test_what_cannot_be_healed_is_reported_and_the_rest_is_restored(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         damage_record(tmp_path, repository, chunk_digest(repository, 1))
@@ -266,7 +266,7 @@ def test_a_damaged_footer_costs_nothing_but_the_footer(tmp_path: Path) -> None:
         assert read_back(repository, point.id) == CONTENT
 
 
-def test_repair_waits_until_nobody_uses_the_repository(tmp_path: Path) -> None:
+def test_repair_waits_until_no_one_uses_the_repository(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(CONTENT))
         with repository.open_point(point.id), pytest.raises(RepositoryBusy):

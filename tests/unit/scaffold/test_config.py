@@ -182,7 +182,7 @@ def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path) -> None:
         load_settings(conf(tmp_path, "#" * (1 << 20) + "\n"))
 
 
-def test_every_refusal_is_an_error_that_the_operator_can_mend() -> None:
+def test_every_refusal_is_an_error_that_the_operator_can_fix() -> None:
     assert issubclass(ConfigError, OperationalError)
     kinds = ConfigError.__subclasses__()
     assert len({kind.code for kind in kinds}) == len(kinds) == 7

@@ -22,7 +22,7 @@ from tools.saying import Refused
 PROJECT = Path(__file__).parents[3]
 BEFORE_ANYTHING_IS_INSTALLED = [
     PROJECT / "dev",
-    *(PROJECT / "tools" / f"{one}.py" for one in ("__init__", "checks", "debian", "environment", "saying")),
+    *(PROJECT / "tools" / f"{name}.py" for name in ("__init__", "checks", "debian", "environment", "saying")),
 ]
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="system packages are Debian's")
@@ -224,7 +224,7 @@ def apt_calls(machine: Path) -> list[str]:
 
 @pytest.fixture
 def user(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Be somebody who may not install packages, on a machine with sudo; return the folder of its tools."""
+    """Be someone who may not install packages, on a machine with sudo; return the folder of its tools."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (machine / "sudo").write_text("#!/bin/sh\nexit 1\n")
     (machine / "sudo").chmod(0o755)
@@ -263,7 +263,7 @@ def test_nothing_missing_asks_nothing_of_the_network(machine: Path) -> None:
 
 
 @posix_only
-def test_others_are_told_what_is_missing_and_what_to_type(user: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_others_are_shown_what_is_missing_and_what_to_type(user: Path, capsys: pytest.CaptureFixture[str]) -> None:
     debian.require_packages([], ["openssl", "qemu-utils", "mtools"], purpose="the tests")
     said = capsys.readouterr().err
     assert "missing system packages for the tests: qemu-utils mtools" in said

@@ -10,7 +10,7 @@ class Terminal:
         return True
 
 
-def test_a_window_is_shown_only_where_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_is_shown_only_where_there_is_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setattr(sys, "platform", "linux")
     assert can_show({"DISPLAY": ":0"})

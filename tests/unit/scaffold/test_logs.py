@@ -217,10 +217,12 @@ def test_warnings_of_libraries_go_to_the_log(program_log: ProgramLog, log_guard:
     assert "DeprecationWarning: old call" in text_of(program_log)
 
 
-# --- what nobody caught ------------------------------------------------------------------------------------
+# --- what no one caught ------------------------------------------------------------------------------------
 
 
-def test_an_uncaught_exception_is_logged_with_its_traceback_and_told(tmp_path: Path, log_guard: LogGuard) -> None:
+def test_an_uncaught_exception_is_logged_with_its_traceback_and_reported(
+    tmp_path: Path, log_guard: LogGuard
+) -> None:
     log_guard.expect("CRITICAL app.logs: uncaught exception")
     told: list[BaseException] = []
     with ProgramLog(tmp_path, on_bug=told.append) as log:
@@ -230,7 +232,7 @@ def test_an_uncaught_exception_is_logged_with_its_traceback_and_told(tmp_path: P
             sys.excepthook(type(error), error, error.__traceback__)
     assert "Traceback" in text_of(log)
     assert "ZeroDivisionError: by nothing" in text_of(log)
-    assert [str(one) for one in told] == ["by nothing"]
+    assert [str(error) for error in told] == ["by nothing"]
 
 
 def test_an_uncaught_exception_in_a_thread_names_the_thread(tmp_path: Path, log_guard: LogGuard) -> None:

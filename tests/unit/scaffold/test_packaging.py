@@ -22,7 +22,7 @@ def test_every_command_that_is_installed_exists() -> None:
         assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_the_licence_is_there_in_full() -> None:
+def test_the_license_is_there_in_full() -> None:
     assert project()["project"]["license"] == "Apache-2.0"
     text = (PROJECT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License" in text

@@ -16,7 +16,7 @@ def writable(folders: Folders) -> list[Path]:
     return [folders.config, folders.data, folders.local, folders.logs]
 
 
-def test_the_program_folder_is_where_the_shipped_configuration_lies() -> None:
+def test_the_program_folder_contains_the_shipped_configuration() -> None:
     assert program_folder() == REPOSITORY_ROOT
     assert find_folders({}).shipped_config_file.is_file()
 
@@ -35,7 +35,7 @@ def test_a_relative_home_is_fixed_at_the_start(tmp_path: Path, monkeypatch: pyte
     assert folders.data == tmp_path / "here" / "data"
 
 
-def test_a_portable_copy_keeps_its_files_beside_the_program(tmp_path: Path) -> None:
+def test_a_portable_copy_keeps_its_files_next_to_the_program(tmp_path: Path) -> None:
     (tmp_path / "portable").touch()
     folders = find_folders({}, program=tmp_path)
     assert all(folder.parent == tmp_path / "standfast-data" for folder in writable(folders))

@@ -72,7 +72,9 @@ def needed_by(name: str, environment: dict[str, str]) -> Iterator[Requirement]:
 
 
 @pytest.mark.parametrize(
-    "environment", ENVIRONMENTS, ids=[f"{one['sys_platform']}-{one['python_version']}" for one in ENVIRONMENTS]
+    "environment",
+    ENVIRONMENTS,
+    ids=[f"{environment['sys_platform']}-{environment['python_version']}" for environment in ENVIRONMENTS],
 )
 def test_the_locks_are_complete_and_consistent(environment: dict[str, str]) -> None:
     pinned = pinned_for(environment)
@@ -113,7 +115,7 @@ def test_everything_that_is_asked_for_is_pinned(name: str) -> None:
     asked = asked_for(name)
     assert asked
     pinned = pins(f"{name}.txt")
-    assert [str(one) for one in asked if canonicalize_name(one.name) not in pinned] == []
+    assert [str(requirement) for requirement in asked if canonicalize_name(requirement.name) not in pinned] == []
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -134,7 +136,8 @@ def test_no_address_of_a_package_source_is_committed(file: Path) -> None:
 def test_what_runs_here_is_what_is_pinned() -> None:
     here = {**{name: str(value) for name, value in default_environment().items()}, "extra": ""}
     installed = {
-        canonicalize_name(one.metadata["Name"]): Version(one.version) for one in importlib.metadata.distributions()
+        canonicalize_name(distribution.metadata["Name"]): Version(distribution.version)
+        for distribution in importlib.metadata.distributions()
     }
     ours = {
         name: version for name, version in pinned_for(here).items() if name not in ("pip", "setuptools", "wheel")

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_for_threads
 
 
 class Prompting(MemoryKeyring):
-    """A locked keyring: it asks, and returns once somebody has answered."""
+    """A locked keyring: it asks, and returns once someone has answered."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def prompting() -> Iterator[Prompting]:
 
 
 def keyring_threads() -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if one.name.startswith("keyring-")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("keyring-")]
 
 
 def test_a_locked_keyring_is_an_error_with_a_remedy_after_the_limit(prompting: Prompting) -> None:

@@ -59,7 +59,7 @@ def test_writing_leaves_no_temporary_file(path: Path) -> None:
     store = opened(path)
     store.set("a", SECRET)
     store.set("a", "another")
-    assert sorted(one.name for one in path.parent.iterdir()) == ["secrets.json", "secrets.json.lock"]
+    assert sorted(path.name for path in path.parent.iterdir()) == ["secrets.json", "secrets.json.lock"]
 
 
 def test_every_write_uses_a_new_nonce(path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_default_cost_is_worth_its_name(path: Path) -> None:
 # --- passphrases ---------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_passphrase_is_told_from_damage(path: Path) -> None:
+def test_a_wrong_passphrase_is_distinguished_from_damage(path: Path) -> None:
     opened(path).set("a", SECRET)
     with pytest.raises(PassphraseRefused):
         opened(path, "wrong horse").get("a")

@@ -35,7 +35,7 @@ class Failing(MemoryKeyring):
 
 
 @pytest.mark.parametrize("backend", [keyring.backends.fail.Keyring(), keyring.backends.null.Keyring()])
-def test_a_machine_without_keyring_is_told_what_to_do(backend: keyring.backend.KeyringBackend) -> None:
+def test_a_machine_without_keyring_shows_what_to_do(backend: keyring.backend.KeyringBackend) -> None:
     with pytest.raises(SecretStoreUnavailable) as caught:
         KeyringSecretStore(backend=backend).check()
     assert "no keyring" in caught.value.message
@@ -150,7 +150,7 @@ def test_a_real_gnome_keyring_keeps_finds_and_forgets(tmp_path: Path) -> None:
 
 
 @pytest.mark.outside_tools("dbus-run-session", "gnome-keyring-daemon")
-def test_a_gnome_keyring_that_nobody_unlocks_is_a_clear_message(tmp_path: Path) -> None:
+def test_a_gnome_keyring_that_no_one_unlocks_is_a_clear_message(tmp_path: Path) -> None:
     answer = _in_desktop_session(tmp_path, "locked")
     assert answer.startswith("REFUSED Passwords cannot be kept")
     assert "secret_store=file" in answer

@@ -41,7 +41,7 @@ class Sessions:
         return _Allowed() if cookie in self.live else None
 
     def account(self, name: str, password: str) -> Account | None:
-        """Know nobody."""
+        """Know no one."""
         return None
 
 
@@ -100,7 +100,7 @@ class HttpsLab:
         )
 
     def address(self, disk: SimDisk) -> DiskAddress:
-        """Return how a transport is told to open a disk."""
+        """Return how a transport is asked to open a disk."""
         return DiskAddress(
             vm=VmId("vm-1"),
             vm_name="web",

@@ -104,8 +104,8 @@ def writing(
 def requests(extents: list[Extent]) -> list[ReadRequest]:
     """Return a request with a buffer of its own for each extent."""
     return [
-        ReadRequest(one.start, memoryview(bytearray(b"\xcc" * one.length_bytes)), tag=index)
-        for index, one in enumerate(extents)
+        ReadRequest(extent.start, memoryview(bytearray(b"\xcc" * extent.length_bytes)), tag=index)
+        for index, extent in enumerate(extents)
     ]
 
 

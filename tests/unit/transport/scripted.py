@@ -66,7 +66,7 @@ class Peer:
             pass
 
     def is_quiet(self, for_s: float = 0.2) -> bool:
-        """Tell whether the client says nothing for a while."""
+        """Return whether the client says nothing for a while."""
         return not select.select([self._connection], [], [], for_s)[0]
 
     def line(self) -> bytes:

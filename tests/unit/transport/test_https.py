@@ -82,7 +82,9 @@ def reading(
 
 def read_all(reader: HttpsReader, step: int = 256 * 1024) -> bytes:
     """Read a whole disk."""
-    return b"".join(bytes(one.buffer) for one in reader.read_many(requests(whole(reader.capacity_bytes, step))))
+    return b"".join(
+        bytes(result.buffer) for result in reader.read_many(requests(whole(reader.capacity_bytes, step)))
+    )
 
 
 def test_a_disk_reads_as_its_file(served: Served) -> None:
@@ -95,8 +97,8 @@ def test_a_disk_reads_as_its_file(served: Served) -> None:
 def test_any_ranges_come_back_in_their_order(served: Served) -> None:
     extents = [Extent(CAPACITY - 7, 7), Extent(1, 1), Extent(99, 0), Extent(1 << 20, 70_001), Extent(0, 3)]
     with reading(served.lab, served.address) as reader:
-        done = [(one.tag, bytes(one.buffer)) for one in reader.read_many(requests(extents))]
-    assert done == [(index, served.content[one.start : one.end]) for index, one in enumerate(extents)]
+        done = [(result.tag, bytes(result.buffer)) for result in reader.read_many(requests(extents))]
+    assert done == [(index, served.content[extent.start : extent.end]) for index, extent in enumerate(extents)]
 
 
 def test_connections_are_kept_and_their_number_is_bounded(served: Served) -> None:
@@ -144,7 +146,7 @@ def test_a_session_that_expires_is_renewed_once_for_all_connections(served: Serv
         stream = reader.read_many(requests(whole(CAPACITY, 65536)))
         parts = [bytes(next(stream).buffer)]
         served.lab.sessions.live.clear()
-        parts += [bytes(one.buffer) for one in stream]
+        parts += [bytes(result.buffer) for result in stream]
     assert b"".join(parts) == served.content
     assert [kind.code for kind in log.kinds()] == ["transport.session_renewed"]
 
@@ -179,7 +181,7 @@ def test_a_closed_port_is_named(served: Served) -> None:
         pass
 
 
-def test_another_certificate_stops_the_work_before_the_cookie_is_told(served: Served) -> None:
+def test_another_certificate_stops_the_work_before_the_cookie_is_sent(served: Served) -> None:
     asked_before = len(served.lab.sessions.asked_with)
     served.lab.place = replace(served.lab.place, thumbprint_sha256=LabCertificate().thumbprint_sha256)
     with (
@@ -233,7 +235,7 @@ def test_a_disk_on_vsan_is_refused_with_the_reason(tmp_path: Path) -> None:
         ('RW 16384 VMFS "../other/vm-flat.vmdk"', "VMFS"),
     ],
 )
-def test_a_descriptor_tells_why_there_is_no_plain_file(extent: str, reason: str) -> None:
+def test_a_descriptor_says_why_there_is_no_plain_file(extent: str, reason: str) -> None:
     text = f'# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="vmfs"\n{extent}\n'
 
     with (
@@ -307,7 +309,7 @@ def answer(peer: Peer, data: bytes, *, first: int = 0, total: int = SCRIPTED_CAP
 
 
 def no_descriptor(peer: Peer) -> None:
-    """Have no descriptor: by custom, the data lies in the -flat file."""
+    """Have no descriptor: by custom, the data is in the -flat file."""
     next_range(peer)
     peer.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
     peer.wait_for_end()

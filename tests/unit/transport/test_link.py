@@ -59,7 +59,7 @@ def test_an_endless_line_is_given_up(ends: tuple[Link, socket.socket]) -> None:
         link.receive_line(longest_bytes=100, within_s=5)
 
 
-def test_an_early_end_is_told_from_silence(ends: tuple[Link, socket.socket]) -> None:
+def test_an_early_end_is_distinguished_from_silence(ends: tuple[Link, socket.socket]) -> None:
     link, far = ends
     far.sendall(b"abc")
     with pytest.raises(LinkStalled):
@@ -100,14 +100,14 @@ def test_all_buffers_are_sent_one_behind_the_other(ends: tuple[Link, socket.sock
     assert received == b"abc" + b"d" * 3_000_000
 
 
-def test_nobody_at_the_address_is_unreachable() -> None:
+def test_an_address_without_a_server_is_unreachable() -> None:
     with pytest.raises(LinkUnreachable, match="refused"):
         Link.connect("127.0.0.1", free_port(), timeout_s=5, cancel=CancelToken())
     with pytest.raises(LinkUnreachable, match="cannot be resolved"):
         Link.connect("no such host.invalid", 902, timeout_s=5, cancel=CancelToken())
 
 
-def test_a_connection_that_nobody_accepts_ends_in_time() -> None:
+def test_a_connection_that_is_not_accepted_ends_in_time() -> None:
     listener = socket.socket()
     waiting: list[socket.socket] = []
     with listener:
@@ -126,8 +126,8 @@ def test_a_connection_that_nobody_accepts_ends_in_time() -> None:
             with pytest.raises(TaskCancelled):
                 Link.connect("127.0.0.1", port, timeout_s=60, cancel=cancel)
         finally:
-            for one in waiting:
-                one.close()
+            for connection in waiting:
+                connection.close()
 
 
 def test_an_authority_of_this_machine_can_vouch_for_the_host(
@@ -164,7 +164,7 @@ def test_the_way_of_systems_without_kernel_time_outs_moves_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(link_module, "_KERNEL_TIMEOUTS", False)
     with reading(lab.nfc, lab.address, mode=mode) as reader:
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(CAPACITY, 300_000)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 300_000)))]
     assert b"".join(parts) == lab.content
     with writing(lab.nfc, lab.address, mode=mode) as writer:
         writer.write(0, b"\x11" * 3_000_000)

@@ -297,7 +297,7 @@ def test_the_second_tls_layer_is_checked_too() -> None:
         pass
 
 
-def test_a_certificate_that_was_told_inside_the_first_layer_may_carry_the_second() -> None:
+def test_a_certificate_announced_inside_the_first_layer_may_carry_the_second() -> None:
     other = LabCertificate()
 
     def script(peer: Peer) -> None:
@@ -402,7 +402,7 @@ def test_a_bitmap_for_another_number_of_chunks_is_refused() -> None:
         reader.allocated_extents()
 
 
-def test_a_host_that_cannot_tell_what_is_allocated_is_believed() -> None:
+def test_a_host_that_does_not_know_what_is_allocated_is_believed() -> None:
     def script(peer: Peer) -> None:
         peer.become_disk()
         peer.error(peer.expect(13)[0], 0x2)

@@ -69,7 +69,7 @@ def first_bytes(
     reader = transports.open_reader(access, site.nfc.address, preferred=EVERY_MODE, log=log, cancel=CancelToken())
     try:
         request = ReadRequest(1 << 20, memoryview(bytearray(1024)))
-        assert [bytes(one.buffer) for one in reader.read_many([request])] == [
+        assert [bytes(result.buffer) for result in reader.read_many([request])] == [
             site.nfc.content[1 << 20 : (1 << 20) + 1024]
         ]
         return reader.mode

@@ -34,7 +34,7 @@ def abandon(stream: Iterator[ReadRequest]) -> None:
 def test_a_disk_reads_as_its_file(lab: Lab, mode: TransportMode) -> None:
     with reading(lab.nfc, lab.address, mode=mode) as reader:
         assert (reader.capacity_bytes, reader.mode) == (CAPACITY, mode)
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(CAPACITY, 300_000)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 300_000)))]
     assert b"".join(parts) == lab.content
 
 
@@ -42,7 +42,7 @@ def test_a_disk_reads_as_its_file(lab: Lab, mode: TransportMode) -> None:
 def test_every_compression_reads_as_the_file(lab: Lab, compression: Compression) -> None:
     tuned = options(compression=compression)
     with reading(lab.nfc, lab.address, tuned=tuned) as reader:
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(CAPACITY, 1 << 20)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 1 << 20)))]
     assert b"".join(parts) == lab.content
 
 
@@ -55,7 +55,9 @@ def test_requests_come_back_in_their_order_with_their_tags(lab: Lab) -> None:
         Extent(1 << 20, 1024),
     ]
     with reading(lab.nfc, lab.address) as reader:
-        done = [(one.tag, one.offset, bytes(one.buffer)) for one in reader.read_many(requests(extents))]
+        done = [
+            (result.tag, result.offset, bytes(result.buffer)) for result in reader.read_many(requests(extents))
+        ]
     assert done == [
         (index, extent.start, lab.content[extent.start : extent.end]) for index, extent in enumerate(extents)
     ]
@@ -87,7 +89,7 @@ def test_fragments_in_any_order_end_up_in_their_places(lab: Lab, mode: Transport
     shuffled = NfcLab(lab.nfc.datastore.root, options=NfcOptions(shuffle_seed=5))
     tuned = options(transfer_buffer_bytes=400_000)
     with shuffled, reading(shuffled, lab.address, mode=mode, tuned=tuned) as reader:
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(CAPACITY, 150_000)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 150_000)))]
     assert b"".join(parts) == lab.content
 
 
@@ -112,7 +114,7 @@ def test_several_requests_are_in_flight_but_no_more_than_the_transfer_buffer_hol
 
     tuned = options(transfer_buffer_bytes=2 * step)
     with ScriptedHost(script) as host, reading(host, address(), tuned=tuned) as reader:
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(3 * step, step)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(3 * step, step)))]
     assert parts == [pattern(step)] * 3
     assert [read.offset for read in seen] == [index * step for index in range(3)]
     assert quiet == [True, True]
@@ -171,7 +173,7 @@ def test_an_abandoned_buffer_is_not_touched_any_more() -> None:
         abandoned.set()
         assert read_bytes(reader, 0, 512) == pattern(512)
         assert len(host.connections) == 1
-    assert [bytes(one.buffer) == pattern(step) for one in wanted] == [True, False, False]
+    assert [bytes(request.buffer) == pattern(step) for request in wanted] == [True, False, False]
 
 
 def test_closing_says_goodbye_in_order() -> None:
@@ -241,7 +243,7 @@ def test_after_a_drop_reading_goes_on_where_it_was(lab: Lab, mode: TransportMode
     with reading(lab.nfc, lab.address, mode=mode, log=log) as reader:
         for after_bytes in (700_000, 2_000_000, 3_333_333):
             lab.faults.drop_nfc(after_bytes)
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(CAPACITY, 256 * 1024)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 256 * 1024)))]
     assert b"".join(parts) == lab.content
     assert lab.nfc.server.accepted_connections == 4
     assert [kind.code for kind in log.kinds()] == [
@@ -278,7 +280,7 @@ def test_a_stalled_connection_is_replaced(lab: Lab) -> None:
     tuned = options(answer_timeout_s=0.5)
     with reading(lab.nfc, lab.address, tuned=tuned, log=log) as reader:
         lab.faults.stall_nfc(1_000_000, 30.0)
-        parts = [bytes(one.buffer) for one in reader.read_many(requests(whole(CAPACITY, 256 * 1024)))]
+        parts = [bytes(result.buffer) for result in reader.read_many(requests(whole(CAPACITY, 256 * 1024)))]
     assert b"".join(parts) == lab.content
     assert "silent" in log.text()
 

@@ -1,4 +1,4 @@
-"""Disks travel unencrypted only where the operator allowed it, never because somebody broke an encrypted way."""
+"""Disks travel unencrypted only where the operator allowed it, never because someone broke an encrypted way."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,7 +61,7 @@ def open_by(way: str, access: DiskAccess, lab: Lab, log: RecordingTaskLog) -> Tr
 @pytest.mark.parametrize("way", ["reading", "writing"])
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 @pytest.mark.parametrize("allows_plain", [False, True])
-def test_whoever_breaks_encrypted_connections_gets_no_plain_one(
+def test_an_attacker_who_breaks_encrypted_connections_gets_no_plain_one(
     lab: Lab, way: str, deed: Deed, allows_plain: bool
 ) -> None:
     log = RecordingTaskLog()

@@ -14,7 +14,7 @@ MIB = 1 << 20
 
 
 def config(devices: Sequence[Any], **changes: Any) -> vim.vm.ConfigInfo:
-    """A ConfigInfo with these devices beside the default ones."""
+    """A ConfigInfo with these devices next to the default ones."""
     values: dict[str, Any] = {
         "changeVersion": "2026-03-01T08:00:00Z",
         "modified": datetime(2026, 3, 1, 8, tzinfo=UTC),
@@ -50,7 +50,7 @@ def config(devices: Sequence[Any], **changes: Any) -> vim.vm.ConfigInfo:
 
 
 def defaults() -> list[Any]:
-    """The devices that every VM has by itself."""
+    """The devices that every VM has automatically."""
     return [
         device.VirtualIDEController(key=200, busNumber=0, device=[3000]),
         device.VirtualIDEController(key=201, busNumber=1),

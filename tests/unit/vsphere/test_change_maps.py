@@ -16,7 +16,7 @@ GENERATION = "52 9b 0c aa-01"
 
 
 def paged(areas: list[Extent], page_bytes: int) -> Callable[[int], AnswerPage]:
-    """A platform that tells the areas of at most so many bytes of disk per answer."""
+    """A platform that reports the areas of at most so many bytes of disk per answer."""
 
     def ask(start: int) -> AnswerPage:
         length = min(page_bytes, CAPACITY - start)
@@ -32,7 +32,7 @@ def paged(areas: list[Extent], page_bytes: int) -> Callable[[int], AnswerPage]:
 
 
 extents = st.builds(Extent, st.integers(0, CAPACITY - 1), st.integers(1, 64 * KIB)).map(
-    lambda one: Extent(one.start, min(one.length_bytes, CAPACITY - one.start))
+    lambda extent: Extent(extent.start, min(extent.length_bytes, CAPACITY - extent.start))
 )
 
 
@@ -99,7 +99,7 @@ def test_platform_that_never_ends_is_given_up() -> None:
 def disk(
     *, change_id: str | None = f"{GENERATION}/7", capacity_bytes: int = CAPACITY
 ) -> vim.vm.device.VirtualDisk:
-    """A frozen disk as the snapshot's configuration tells it."""
+    """A frozen disk as the snapshot's configuration shows it."""
     backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(fileName="[ds] a/a.vmdk", changeId=change_id)
     return vim.vm.device.VirtualDisk(
         key=2000, backing=backing, capacityInBytes=capacity_bytes, capacityInKB=capacity_bytes // KIB

@@ -19,7 +19,7 @@ BIOS = vim.vm.BootOptions(efiSecureBootEnabled=False)
 
 def restored(version: str, offered: frozenset[str], *devices: Any, esxi: str = "", **config: Any) -> Rebuilt:
     saved = given.saved(*(devices or (given.scsi(), given.disk())), version=version, **config)
-    disks = {one.key: "ds1" for one in saved.config.hardware.device if isinstance(one, device.VirtualDisk)}
+    disks = {item.key: "ds1" for item in saved.config.hardware.device if isinstance(item, device.VirtualDisk)}
     here = host("esx7", "ds1", hardware_versions=offered, version=esxi)
     place = Place(folder="f", pool="p", host=here, datastore="ds1", disk_datastores=disks)
     return rebuild(saved, place, VmPlacement(name="web"), WHOLE, "mark")

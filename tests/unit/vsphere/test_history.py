@@ -40,7 +40,7 @@ def test_events_are_read_without_knowing_their_classes() -> None:
     ],
 )
 def test_everything_that_speaks_of_a_revert_counts(event: LightEvent) -> None:
-    assert event.tells_of_revert
+    assert event.shows_revert
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_everything_that_speaks_of_a_revert_counts(event: LightEvent) -> None:
     ],
 )
 def test_what_else_happens_to_a_vm_does_not_count(event: LightEvent) -> None:
-    assert not event.tells_of_revert
+    assert not event.shows_revert

@@ -1,4 +1,4 @@
-"""Whoever answers at a platform's address can neither fill the console's memory nor hold it for ever."""
+"""What answers at a platform's address can neither fill the console's memory nor block it for ever."""
 
 import itertools
 import socket

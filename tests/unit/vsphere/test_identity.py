@@ -44,7 +44,7 @@ def test_addresses_go_back_to_the_adapters_that_got_others() -> None:
     old = (card(4000, "00:50:56:80:00:01"), card(4001, "00:50:56:80:00:02"), card(4002, "00:50:56:80:00:03"))
     new = (card(4000, "00:50:56:80:00:01"), card(4001, "00:50:56:80:00:aa"), card(4002, "00:50:56:80:00:bb"))
     spec = identity_spec(saved(*old), present("42-a", "50-a", *new))
-    assert [(one.device.key, one.device.macAddress) for one in spec.deviceChange] == [
+    assert [(change.device.key, change.device.macAddress) for change in spec.deviceChange] == [
         (4001, "00:50:56:80:00:02"),
         (4002, "00:50:56:80:00:03"),
     ]

@@ -115,7 +115,7 @@ def test_vm_whose_host_is_lost_still_has_a_row() -> None:
     assert not summary.change_tracking_supported
 
 
-def test_vm_in_a_vapp_lies_in_the_vapps_folder() -> None:
+def test_vm_in_a_vapp_is_in_the_vapps_folder() -> None:
     places = Places()
     others = (
         '<objects><obj type="VirtualApp">resgroup-v1</obj>'

@@ -42,11 +42,11 @@ def test_what_is_no_datastore_path_is_refused(text: str) -> None:
         DatastorePath.parse(text)
 
 
-def test_file_beside_another() -> None:
+def test_file_next_to_another() -> None:
     vmx = DatastorePath.parse("[ds] web/web.vmx")
-    assert str(vmx.beside("web.nvram")) == "[ds] web/web.nvram"
-    assert str(vmx.beside("[other] x.nvram")) == "[other] x.nvram"
-    assert str(DatastorePath.parse("[ds] web.vmx").beside("web.nvram")) == "[ds] web.nvram"
+    assert str(vmx.sibling("web.nvram")) == "[ds] web/web.nvram"
+    assert str(vmx.sibling("[other] x.nvram")) == "[other] x.nvram"
+    assert str(DatastorePath.parse("[ds] web.vmx").sibling("web.nvram")) == "[ds] web.nvram"
 
 
 def test_address_of_a_datastore_file_is_escaped() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.vms import VmPlacement
-from app.vsphere.offer import Datacenter, Host, Site
+from app.vsphere.offer import Datacenter, Host, PlatformOffer
 from app.vsphere.placement import NoPlace, Origin, choose_place
 
 ORIGIN = Origin(
@@ -32,7 +32,7 @@ def host(name: str, *datastores: str, datacenter: str = "Shanghai", **more: Any)
     return replace(plain, **more)
 
 
-SITE = Site(
+SITE = PlatformOffer(
     hosts=(host("esx01", "ds1", "ds2"), host("esx02", "ds1", "ds2"), host("esx03", "ds3")),
     folders={"Shanghai": {(): "root", ("Production",): "prod", ("Production", "Web"): "web"}},
 )
@@ -47,8 +47,8 @@ def test_vm_goes_back_to_where_it_came_from() -> None:
 
 
 def test_host_that_is_gone_is_replaced_by_one_with_the_datastores() -> None:
-    site = replace(SITE, hosts=(host("esx07", "ds1"), host("esx08", "ds1", "ds2")))
-    assert choose_place(site, ORIGIN, VmPlacement(name="web-01")).host.name == "esx08"
+    offer = replace(SITE, hosts=(host("esx07", "ds1"), host("esx08", "ds1", "ds2")))
+    assert choose_place(offer, ORIGIN, VmPlacement(name="web-01")).host.name == "esx08"
 
 
 def test_wanted_host_and_datastore_are_taken() -> None:
@@ -66,9 +66,9 @@ def test_single_disks_may_lie_elsewhere() -> None:
     assert choose_place(SITE, ORIGIN, wanted).disk_datastores == {2000: "ds1", 2001: "ds2"}
 
 
-def test_disk_whose_datastore_is_gone_lies_with_the_vm_and_that_is_said() -> None:
-    site = replace(SITE, hosts=(host("esx01", "ds1", "ds9"),))
-    place = choose_place(site, ORIGIN, VmPlacement(name="web-01"))
+def test_disk_whose_datastore_is_gone_is_placed_with_the_vm_and_that_is_said() -> None:
+    offer = replace(SITE, hosts=(host("esx01", "ds1", "ds9"),))
+    place = choose_place(offer, ORIGIN, VmPlacement(name="web-01"))
     assert place.disk_datastores == {2000: "ds1", 2001: "ds1"}
     assert any("ds2" in warning for warning in map(str, place.warnings))
 
@@ -86,25 +86,27 @@ def test_missing_pool_is_replaced_by_the_root_and_that_is_said() -> None:
 
 
 def test_only_datacenter_of_another_platform_is_taken() -> None:
-    site = Site(hosts=(host("esx", "ds1", "ds2", datacenter="Beijing"),), folders={"Beijing": {(): "root"}})
-    assert choose_place(site, ORIGIN, VmPlacement(name="web-01")).host.datacenter == "Beijing"
+    offer = PlatformOffer(
+        hosts=(host("esx", "ds1", "ds2", datacenter="Beijing"),), folders={"Beijing": {(): "root"}}
+    )
+    assert choose_place(offer, ORIGIN, VmPlacement(name="web-01")).host.datacenter == "Beijing"
 
 
 def test_only_datastore_of_a_host_is_taken() -> None:
-    site = replace(SITE, hosts=(host("esx03", "ds3"),))
-    assert choose_place(site, ORIGIN, VmPlacement(name="web-01")).datastore == "ds3"
+    offer = replace(SITE, hosts=(host("esx03", "ds3"),))
+    assert choose_place(offer, ORIGIN, VmPlacement(name="web-01")).datastore == "ds3"
 
 
 def test_wanted_host_names_its_datacenter() -> None:
-    site = Site(
+    offer = PlatformOffer(
         hosts=(*SITE.hosts, host("esx99", "ds1", datacenter="Beijing")),
         folders={**SITE.folders, "Beijing": {(): "bj"}},
     )
-    assert choose_place(site, ORIGIN, VmPlacement(name="web-01", host="esx99")).folder == "bj"
+    assert choose_place(offer, ORIGIN, VmPlacement(name="web-01", host="esx99")).folder == "bj"
 
 
 @pytest.mark.parametrize(
-    ("site", "wanted", "reason"),
+    ("offer", "wanted", "reason"),
     [
         (SITE, VmPlacement(name="x", datacenter="Atlantis"), "no datacenter Atlantis"),
         (SITE, VmPlacement(name="x", host="esx99"), "esx99 is not connected"),
@@ -114,20 +116,20 @@ def test_wanted_host_names_its_datacenter() -> None:
         (SITE, VmPlacement(name="x", disk_datastores=((2000, "ds9"),)), "has the datastore ds9"),
         (replace(SITE, hosts=()), VmPlacement(name="x"), "no host of Shanghai"),
         (replace(SITE, hosts=(host("e", "a", "b"),)), VmPlacement(name="x"), "choose a datastore"),
-        (Site(hosts=(), folders={"A": {}, "B": {}}), VmPlacement(name="x"), "choose a datacenter"),
+        (PlatformOffer(hosts=(), folders={"A": {}, "B": {}}), VmPlacement(name="x"), "choose a datacenter"),
     ],
 )
-def test_what_is_not_there_or_not_clear_is_refused(site: Site, wanted: VmPlacement, reason: str) -> None:
+def test_what_is_not_there_or_not_clear_is_refused(offer: PlatformOffer, wanted: VmPlacement, reason: str) -> None:
     with pytest.raises(NoPlace, match=reason):
-        choose_place(site, ORIGIN, wanted)
+        choose_place(offer, ORIGIN, wanted)
 
 
 # ---- names that several have ------------------------------------------------------------------------------------
 
 
-def twins() -> Site:
+def twins() -> PlatformOffer:
     """Two datacenters of one name, each with a host that has a local datastore of one name."""
-    return Site(
+    return PlatformOffer(
         hosts=(
             replace(
                 host("esx-a", "datastore1", datacenter="datacenter-1"), datastore_ids={"datastore-1": "datastore1"}
@@ -173,7 +175,7 @@ def test_datacenter_of_two_with_one_name_is_known_by_the_vms_host() -> None:
     assert (place.folder, place.host.name) == ("web-b", "esx-b")
 
 
-def test_datacenters_that_cannot_be_told_apart_are_named_and_none_is_taken() -> None:
+def test_datacenters_that_cannot_be_distinguished_are_named_and_none_is_taken() -> None:
     with pytest.raises(NoPlace, match=r"A/Shanghai \(datacenter-1\), B/Shanghai \(datacenter-2\)"):
         choose_place(twins(), OF_B, VmPlacement(name="web"))
 
@@ -199,11 +201,11 @@ def test_datastore_asked_for_by_id_decides_the_datacenter() -> None:
 
 def test_datastore_of_another_datacenter_is_not_taken_for_the_vms_own() -> None:
     origin = replace(OF_B, datastore_ids={"datastore1": "datastore-1"}, same_platform=True)
-    site = twins()
-    two = replace(site.hosts[1], datastores=frozenset({"datastore1", "fast"}))
+    offer = twins()
+    two = replace(offer.hosts[1], datastores=frozenset({"datastore1", "fast"}))
     wanted = VmPlacement(name="web", datacenter="datacenter-2")
     with pytest.raises(NoPlace, match="the one here is another"):
-        choose_place(replace(site, hosts=(site.hosts[0], two)), origin, wanted)
+        choose_place(replace(offer, hosts=(offer.hosts[0], two)), origin, wanted)
 
 
 def test_renamed_datastore_is_known_by_its_id() -> None:
@@ -227,7 +229,7 @@ def test_ids_of_an_unknown_platform_count_where_the_name_agrees() -> None:
     assert choose_place(replace(SITE, hosts=(here,)), origin, VmPlacement(name="web")).datastore == "ds1"
 
 
-def test_vm_comes_back_to_its_folder_without_being_told() -> None:
+def test_vm_comes_back_to_its_folder_automatically() -> None:
     assert choose_place(SITE, ORIGIN, VmPlacement(name="web")).folder == "web"
 
 
@@ -249,12 +251,12 @@ def test_folder_can_be_the_datacenters_own_by_choice() -> None:
 
 def test_pool_of_several_with_one_name_is_known_by_its_id_or_path() -> None:
     pools = {"A/Gold": "pool-1", "B/Gold": "pool-2"}
-    site = replace(SITE, hosts=(replace(SITE.hosts[1], pools=pools),))
+    offer = replace(SITE, hosts=(replace(SITE.hosts[1], pools=pools),))
     by_id = replace(ORIGIN, resource_pool_id="pool-2", same_platform=True)
-    assert choose_place(site, by_id, VmPlacement(name="web")).pool == "pool-2"
+    assert choose_place(offer, by_id, VmPlacement(name="web")).pool == "pool-2"
     by_path = replace(ORIGIN, resource_pool_path="B/Gold", same_platform=False)
-    assert choose_place(site, by_path, VmPlacement(name="web")).pool == "pool-2"
-    place = choose_place(site, ORIGIN, VmPlacement(name="web"))
+    assert choose_place(offer, by_path, VmPlacement(name="web")).pool == "pool-2"
+    place = choose_place(offer, ORIGIN, VmPlacement(name="web"))
     assert place.pool == "pool-esx02"
     assert any("A/Gold, B/Gold" in warning for warning in map(str, place.warnings))
 

@@ -1,4 +1,4 @@
-"""A saved VM as the specification that creates it anew."""
+"""A saved VM as the specification that creates it again."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,7 +36,7 @@ def rebuilt(
     networks: tuple[tuple[str, str], ...] = (),
     wanted: VmPlacement | None = None,
 ) -> Rebuilt:
-    disks = {one.key: "ds9" for one in saved.config.hardware.device if isinstance(one, device.VirtualDisk)}
+    disks = {item.key: "ds9" for item in saved.config.hardware.device if isinstance(item, device.VirtualDisk)}
     esx = host("esx01", "ds1", "ds9")
     place = Place(
         folder="folder",
@@ -190,7 +190,7 @@ def test_single_adapter_gets_the_address_and_the_network_that_were_asked_for(
     asked: str, made: tuple[str | None, str]
 ) -> None:
     saved = given.saved()
-    (key,) = [one.key for one in saved.config.hardware.device if isinstance(one, device.VirtualEthernetCard)]
+    (key,) = [item.key for item in saved.config.hardware.device if isinstance(item, device.VirtualEthernetCard)]
     wanted = VmPlacement(name="web", adapter_addresses=((key, asked),), adapter_networks=((key, "Prod"),))
     result = rebuilt(saved, wanted=wanted)
     (card,) = added(result, device.VirtualEthernetCard)
@@ -301,7 +301,7 @@ def test_vapp_properties_are_added_again() -> None:
         ovfEnvironmentTransport=["com.vmware.guestInfo"],
     )
     spec = rebuilt(given.saved(vAppConfig=vapp)).spec.vAppConfig
-    assert [(one.operation, one.info.id) for one in spec.property] == [("add", "ip")]
+    assert [(item.operation, item.info.id) for item in spec.property] == [("add", "ip")]
     assert spec.ovfEnvironmentTransport == ["com.vmware.guestInfo"]
 
 
@@ -333,7 +333,7 @@ def test_boot_order_and_video_card_are_set_afterwards() -> None:
     saved = given.saved(bootOptions=boot)
     new = [device.VirtualVideoCard(key=500, videoRamSizeInKB=4096), given.card(4001)]
     spec = finishing_spec(saved, rebuilt(saved), new, {2000: 2099})
-    assert [one.deviceKey for one in spec.bootOptions.bootOrder] == [2099, 4001]
+    assert [entry.deviceKey for entry in spec.bootOptions.bootOrder] == [2099, 4001]
     assert spec.bootOptions.efiSecureBootEnabled
     (change,) = spec.deviceChange
     assert (change.operation, change.device.key, change.device.videoRamSizeInKB) == ("edit", 500, 16384)
@@ -393,7 +393,7 @@ def test_port_group_of_another_switch_with_the_same_key_is_another() -> None:
     backing = device.VirtualEthernetCard.DistributedVirtualPortBackingInfo(port=port)
     card, result = connected(backing, {"dvportgroup-1": "Prod"})
     assert not card.connectable.startConnected
-    (warning,) = [one for one in map(str, result.warnings) if "Prod" in one]
+    (warning,) = [text for text in map(str, result.warnings) if "Prod" in text]
     assert "Switch 1/Prod (dvportgroup-1)" in warning
     assert "Switch 2/Prod (dvportgroup-2)" in warning
 

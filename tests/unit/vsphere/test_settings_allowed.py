@@ -87,7 +87,7 @@ def test_vapp_properties_stay_and_what_is_run_or_shown_goes() -> None:
         installBootStopDelay=0,
     )
     spec, gone = vapp_config(saved)
-    assert [one.info.id for one in spec.property] == ["ip"]
+    assert [item.info.id for item in spec.property] == ["ip"]
     assert spec.ovfEnvironmentTransport == ["com.vmware.guestInfo"]
     assert not spec.ovfSection
     assert not spec.eula

@@ -85,12 +85,12 @@ def is_set(value: Any) -> bool:
 def plain(value: Any) -> Any:
     """A value in a form that can be compared, types included."""
     if isinstance(value, VmomiSupport.DataObject):
-        members = {name: plain(one) for name, one in value.__dict__.items()}
-        return type(value).__name__, {name: one for name, one in members.items() if is_set(one)}
+        members = {name: plain(member) for name, member in value.__dict__.items()}
+        return type(value).__name__, {name: member for name, member in members.items() if is_set(member)}
     if isinstance(value, VmomiSupport.ManagedObject):
         return type(value).__name__, value._moId
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [plain(item) for item in value]
     return value
 
 

@@ -7,12 +7,12 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.cli.headless.signals import EndWish, end_wish
+from app.cli.headless.signals import StopRequest, stop_request
 
 PATIENCE_MS = 20_000
 
 
-def wait(wish: EndWish, cause: Callable[[], None]) -> None:
+def wait(wish: StopRequest, cause: Callable[[], None]) -> None:
     """Let something happen while the loop runs, and wait for the wish."""
     QTimer.singleShot(0, cause)
     guard = QTimer()
@@ -28,7 +28,7 @@ def wait(wish: EndWish, cause: Callable[[], None]) -> None:
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_loop(qapp: QApplication, kind: signal.Signals) -> None:
     before = signal.getsignal(kind)
-    with end_wish() as wish:
+    with stop_request() as wish:
         # From another thread: the loop sleeps in the system when the signal comes.
         wait(wish, threading.Timer(0.05, lambda: os.kill(os.getpid(), kind)).start)
         assert wish.name == kind.name
@@ -37,19 +37,19 @@ def test_a_signal_ends_the_loop(qapp: QApplication, kind: signal.Signals) -> Non
 
 
 def test_another_thread_ends_the_loop(qapp: QApplication) -> None:
-    with end_wish() as wish:
+    with stop_request() as wish:
         wait(wish, threading.Timer(0.05, lambda: wish.name_it("the end of its parent")).start)
         assert wish.name == "the end of its parent"
 
 
-def test_a_wish_that_was_there_before_the_loop_is_not_waited_for(qapp: QApplication) -> None:
-    with end_wish() as wish:
+def test_a_stop_request_from_before_the_loop_is_not_waited_for(qapp: QApplication) -> None:
+    with stop_request() as wish:
         wish.name_it("an early one")
         wish.wait()
 
 
-def test_a_wish_after_the_end_does_nothing(qapp: QApplication) -> None:
-    with end_wish() as wish:
+def test_a_stop_request_after_the_end_does_nothing(qapp: QApplication) -> None:
+    with stop_request() as wish:
         pass
     thread = threading.Thread(target=lambda: wish.name_it("too late"))
     thread.start()

@@ -16,7 +16,7 @@ import pytest
 from app.contract import frames
 from app.contract.endpoint import read_endpoint
 from app.contract.frames import MAX_OPEN_REQUESTS, Ended, Frame, Kind, encode_frame, receive_frame, send_frame
-from app.contract.handshake import Stranger, greet
+from app.contract.handshake import UntrustedPeer, greet
 from app.contract.platforms import ListPlatforms
 from app.contract.tasks import SampleProgress
 from app.contract.wire import encode_request
@@ -71,7 +71,7 @@ def assert_serves(client: Client, scripted: ScriptedDoor) -> None:
 
 @pytest.mark.allows_log("a caller was not let in")
 def test_who_does_not_know_the_secret_stays_outside(knock: Knock, client: Client, scripted: ScriptedDoor) -> None:
-    with knock() as connection, pytest.raises(Stranger, match="secret"):
+    with knock() as connection, pytest.raises(UntrustedPeer, match="secret"):
         greet(connection, b"x" * 32)
     with knock() as connection:
         send_frame(connection, Frame(Kind.REQUEST, encode_request(ListPlatforms()), 1))
@@ -122,7 +122,7 @@ def test_a_proof_is_worth_nothing_a_second_time(
 
 
 @pytest.mark.allows_log("a caller was turned away", "a caller was not let in")
-def test_silent_strangers_lose_their_places(
+def test_silent_peers_lose_their_places(
     tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_S", 0.2)
@@ -138,7 +138,7 @@ def test_silent_strangers_lose_their_places(
                 connection.close()
 
 
-def test_strangers_who_have_proven_nothing_keep_nobody_out(
+def test_peers_that_have_proven_nothing_keep_no_caller_out(
     tmp_path: Path, scripted: ScriptedDoor, connect: Connect
 ) -> None:
     with DoorServer.open(scripted, tmp_path):
@@ -236,7 +236,7 @@ def test_more_requests_at_once_than_allowed_end_the_call(
     assert_serves(client, scripted)
 
 
-def test_a_caller_that_does_not_read_its_events_is_cut_off_and_delays_nobody(
+def test_a_caller_that_does_not_read_its_events_is_cut_off_and_delays_no_one(
     enter: Knock, client: Client, scripted: ScriptedDoor, log_guard: LogGuard
 ) -> None:
     log_guard.expect("does not read what it is sent")

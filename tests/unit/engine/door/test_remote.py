@@ -179,7 +179,7 @@ def test_an_engine_that_is_silent_is_lost(
 
 
 @pytest.mark.allows_log(r"a caller was not let in: 0\.")
-def test_another_version_is_told_apart_from_an_engine_that_is_away(
+def test_another_version_is_distinguished_from_an_engine_that_is_away(
     tmp_path: Path, scripted: ScriptedDoor, monkeypatch: pytest.MonkeyPatch, connect: Connect
 ) -> None:
     of_the_future = partial(handshake.receive_caller, version="99.0")
@@ -210,7 +210,7 @@ def test_a_damaged_door_file_means_that_the_engine_is_away(
         client.wait_until_connected(0.3)
 
 
-def test_closing_ends_whoever_waits(tmp_path: Path, scripted: ScriptedDoor, connect: Connect) -> None:
+def test_closing_ends_waiting_callers(tmp_path: Path, scripted: ScriptedDoor, connect: Connect) -> None:
     client = connect(tmp_path)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.wait_until_connected, 30)

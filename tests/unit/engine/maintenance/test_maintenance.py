@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.contract.standbys import StartSweep
+from app.contract.standbys import StartGarbageCollection
 from app.contract.tasks import ListTasks, TaskDetails, TaskRow
 from app.domain.ids import StandbyId
 from app.domain.policies import Retention
@@ -108,7 +108,7 @@ def test_garbage_collection_asked_for_by_hand_tells_what_it_freed(lab: RuleLab) 
     vm = filled_vm(lab)
     lab.rule(vm, policy=periodic(daily("12:00")))
     lab.live_until(local(13), timedelta(hours=1))
-    task = lab.engine.execute(StartSweep(standby=lab.standby, target_path="vm/web"))
+    task = lab.engine.execute(StartGarbageCollection(standby=lab.standby, target_path="vm/web"))
     assert lab.engine.wait_until_idle(30)
     lines = [line.code for line in lab.engine.ask(TaskDetails(task=task)).log]
     assert "upkeep.swept" in lines

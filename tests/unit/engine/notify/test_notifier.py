@@ -21,7 +21,7 @@ from app.domain.notifications import (
     NotificationSettings,
     SinkKind,
     WebhookSettings,
-    WhenToTell,
+    WhenToNotify,
     is_digest_due,
 )
 from app.domain.states import TaskState
@@ -50,7 +50,9 @@ def hook() -> Iterator[WebhookServer]:
         yield running
 
 
-def to(hook: WebhookServer, when: WhenToTell = WhenToTell.EACH_FAILURE, **more: object) -> NotificationSettings:
+def to(
+    hook: WebhookServer, when: WhenToNotify = WhenToNotify.EACH_FAILURE, **more: object
+) -> NotificationSettings:
     settings = NotificationSettings(webhook=WebhookSettings(enabled=True, when=when, url=hook.url))
     return replace(settings, **more)  # type: ignore[arg-type]
 
@@ -268,7 +270,7 @@ def test_publishing_never_waits_for_a_slow_sink(lab: EngineLab, hook: WebhookSer
 def test_a_digest_counts_what_ended_since_the_last(lab: EngineLab, hook: WebhookServer) -> None:
     lab.backup(filled_vm(lab, name="db"))
     outage = Outage(lab)
-    notifying = NotifierLab(lab, to(hook, WhenToTell.DAILY), ())
+    notifying = NotifierLab(lab, to(hook, WhenToNotify.DAILY), ())
     notifying.settings.note_told(datetime.now(UTC) - timedelta(days=2))
     with notifying:
         (posted,) = wait_until(lambda: hook.posted, what="the digest")
@@ -286,7 +288,7 @@ def test_a_digest_counts_what_ended_since_the_last(lab: EngineLab, hook: Webhook
 
 
 def started_again(lab: EngineLab, hook: WebhookServer) -> NotifierLab:
-    return NotifierLab(lab, to(hook, WhenToTell.DAILY), ())
+    return NotifierLab(lab, to(hook, WhenToNotify.DAILY), ())
 
 
 @pytest.mark.parametrize(
@@ -304,7 +306,7 @@ def started_again(lab: EngineLab, hook: WebhookServer) -> NotifierLab:
 )
 def test_a_digest_is_due_once_a_day_at_its_local_time(last: str, now: str, *, due: bool) -> None:
     settings = NotificationSettings(
-        webhook=WebhookSettings(enabled=True, when=WhenToTell.DAILY, url="http://x/"), digest_at=time(8, 0)
+        webhook=WebhookSettings(enabled=True, when=WhenToNotify.DAILY, url="http://x/"), digest_at=time(8, 0)
     )
 
     def moment(text: str) -> datetime:

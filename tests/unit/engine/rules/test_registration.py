@@ -92,7 +92,7 @@ def test_the_list_of_platforms_shows_what_was_last_seen_and_asks_nobody(lab: Rul
 
 
 def test_a_licence_that_allows_no_backups_is_told_at_once(lab: RuleLab) -> None:
-    lab.host.faults.refuse_licence = True
+    lab.host.faults.refuse_license = True
     lab.factory.hosts["second"] = lab.host
     with pytest.raises(LicenseRefused):
         lab.engine.execute(RegisterPlatform(name="second", address="second", user="root", password=PASSWORD))
@@ -206,7 +206,7 @@ def test_the_doctor_finds_a_healthy_platform_healthy(lab: RuleLab) -> None:
 
 def test_the_doctor_names_each_missing_privilege_port_and_refusal(lab: RuleLab) -> None:
     lab.host.add_vm("web")
-    lab.host.faults.refuse_licence = True
+    lab.host.faults.refuse_license = True
     lab.host.privileges = (
         PrivilegeCheck(privilege="snap", for_backup=True, for_restore=False, is_granted=False),
         PrivilegeCheck(privilege="create", for_backup=False, for_restore=True, is_granted=False),

@@ -8,7 +8,7 @@ from pyVmomi import vim
 
 from app.vsphere.hardware_versions import offered_versions
 from app.vsphere.names import unescaped
-from app.vsphere.offer import Datacenter, Host, Network, NetworkKind, Site
+from app.vsphere.offer import Datacenter, Host, Network, NetworkKind, PlatformOffer
 from app.vsphere.properties import Query, Row, read_all, read_many
 
 _MAX_DEPTH = 64
@@ -27,7 +27,7 @@ _PATHS: dict[type[Any], Sequence[str]] = {
 }
 
 
-def read_site(query: Query, *, with_versions: bool = True) -> Site:
+def read_offer(query: Query, *, with_versions: bool = True) -> PlatformOffer:
     """Read what a platform offers to a new VM.
 
     Args:
@@ -37,7 +37,7 @@ def read_site(query: Query, *, with_versions: bool = True) -> Site:
     Raises:
         vmodl.MethodFault, OSError, http.client.HTTPException: untranslated.
     """
-    return _SiteReader(query).site(with_versions=with_versions)
+    return _OfferReader(query).offer(with_versions=with_versions)
 
 
 def path_of(row: Row, rows: Mapping[str, Row]) -> tuple[str, ...]:
@@ -55,11 +55,11 @@ def path_of(row: Row, rows: Mapping[str, Row]) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class _SiteReader:
+class _OfferReader:
     query: Query
     rows: dict[str, Row] = field(default_factory=dict)
 
-    def site(self, *, with_versions: bool) -> Site:
+    def offer(self, *, with_versions: bool) -> PlatformOffer:
         self.rows = {row.moid: row for row in read_all(self.query, _PATHS)}
         usable = [row for row in self._of(vim.HostSystem) if _is_usable(row)]
         networks = self._networks({ref._moId: ref for row in usable for ref in row.get("network") or ()}.values())
@@ -69,7 +69,7 @@ class _SiteReader:
             (self._host(row, networks, versions) for row in usable), key=lambda host: (host.name, host.moid)
         )
         datacenters = self._of(vim.Datacenter)
-        return Site(
+        return PlatformOffer(
             hosts=tuple(hosts),
             folders={row.moid: self._folders(row.get("vmFolder")) for row in datacenters},
             datacenters={row.moid: self._datacenter(row) for row in datacenters},

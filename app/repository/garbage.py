@@ -3,15 +3,14 @@
 A record stays when a committed point, or a deleted one within its grace time, reaches it; of several copies the
 one the locator names stays. A pack without such records is deleted. A pack that is mostly garbage, and packs that
 are small, are rewritten: their records are checked and copied into new packs, which are durable before the old
-ones go. Every step can be the last: the next sweep goes on where this one ended. Nothing is swept while an index
-page or a point's description cannot be read, because nobody knows what they reach.
+ones go. Every step can be the last: the next run goes on where this one ended. Nothing is deleted while an
+index page or a point's description cannot be read, because it is not known what they reach.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum
+from datetime import datetime
 
 from app.core.cancel import CancelToken
 from app.core.progress import Progress
@@ -21,87 +20,26 @@ from app.domain.moments import has_age
 from app.domain.restore_point import PointDisk
 from app.repository.appender import PackAppender
 from app.repository.configuration import read_repository_file
-from app.repository.errors import SweepUnsafe, WrittenByNewer
+from app.repository.errors import GarbageCollectionUnsafe, WrittenByNewer
 from app.repository.files import make_directory, storage_error, storage_errors
+from app.repository.garbageplan import (
+    GarbageCollectionPlan,
+    GarbageCollectionPolicy,
+    GarbageCollectionReport,
+    PackRewrite,
+    RewriteReason,
+)
 from app.repository.keys import newer_key_files
 from app.repository.leases import Lease, newer_leases
 from app.repository.marking import Marker, Prefixes, UnreadablePage, all_entries, contained, entry_prefixes
+from app.repository.packlists import list_packs
 from app.repository.packs import PackEntry
 from app.repository.parts import RepositoryParts
 from app.repository.reasons import DELETED_POINT, INDEX_PAGE, POINT, UNREADABLE_DESCRIPTION
 from app.repository.records import EncodedRecord, RecordDamaged, RecordKind
-from app.repository.store import RecordLost, list_packs
+from app.repository.store import RecordLost
 from app.repository.trash import Trash, TrashedPoint
-from app.repository.waiting import Courtesy, WayGiven
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepPolicy:
-    """What a sweep may do."""
-
-    grace: timedelta = timedelta(days=7)
-    """How long deleted points can be taken back."""
-    keep_deleted: bool = False
-    """True leaves every deleted point where it is: the clock is doubted."""
-    garbage_share: float = 0.25
-    """A pack is rewritten when at least this part of it is garbage."""
-    small_share: float = 0.25
-    """A pack below this part of the usual size is joined with others."""
-
-
-class RewriteReason(Enum):
-    """Why a pack is rewritten."""
-
-    GARBAGE = "garbage"
-    SMALL = "small"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackRewrite:
-    """A pack whose records are copied into a new one."""
-
-    pack_id: str
-    size_bytes: int
-    live_bytes: int
-    reason: RewriteReason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepPlan:
-    """What a sweep would do now."""
-
-    purged: tuple[TrashedPoint, ...]
-    """Deleted points whose grace time is over."""
-    deleted_packs: tuple[tuple[str, int], ...]
-    """Packs that nothing reaches, with their sizes."""
-    rewritten_packs: tuple[PackRewrite, ...]
-    total_bytes: int
-    live_bytes: int
-
-    @property
-    def freed_bytes(self) -> int:
-        """Bytes that the sweep gives back."""
-        deleted = sum(size for _, size in self.deleted_packs)
-        return deleted + sum(one.size_bytes - one.live_bytes for one in self.rewritten_packs)
-
-    @property
-    def copied_bytes(self) -> int:
-        """Bytes that the sweep copies to get there."""
-        return sum(one.live_bytes for one in self.rewritten_packs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepReport:
-    """What a sweep did."""
-
-    purged_points: tuple[PointId, ...]
-    deleted_packs: int
-    rewritten_packs: int
-    set_aside: tuple[str, ...]
-    """Packs with a damaged record: moved to ``damaged/``, their whole records were kept."""
-    freed_bytes: int
-    finished: bool
-    """False when the time was used up or somebody waited; the next sweep goes on."""
+from app.repository.waiting import WaitingWatch, YieldedToWaiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +54,16 @@ class _PackState:
         return sum(entry.length_bytes for entry in self.live)
 
 
-class Sweeper:
-    """Plans and executes. Use once. Thread: one."""
+class GarbageCollector:
+    """Plans a garbage collection and executes it. Use once. Thread: one."""
 
     def __init__(
-        self, parts: RepositoryParts, trash: Trash, policy: SweepPolicy, now: datetime, cancel: CancelToken
+        self,
+        parts: RepositoryParts,
+        trash: Trash,
+        policy: GarbageCollectionPolicy,
+        now: datetime,
+        cancel: CancelToken,
     ) -> None:
         self._parts = parts
         self._trash = trash
@@ -130,31 +73,31 @@ class Sweeper:
         self._check: Callable[[], None] = cancel.check
         self._decoder = parts.decoder()
 
-    def plan(self) -> SweepPlan:
-        """Find out what a sweep would do. Needs no exclusive lease; backups may go on meanwhile.
+    def plan(self) -> GarbageCollectionPlan:
+        """Find out what garbage collection would do. Needs no exclusive lease; backups may go on meanwhile.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read.
+            GarbageCollectionUnsafe: a point or an index page cannot be read.
             StandbyUnavailable: the standby is gone.
             TaskCancelled: cancelled.
         """
         return self._plan()[0]
 
-    def _plan(self) -> tuple[SweepPlan, dict[str, _PackState]]:
+    def _plan(self) -> tuple[GarbageCollectionPlan, dict[str, _PackState]]:
         self._refuse_newer()
         purged, disks = self._roots()
         try:
             reached = Marker(self._parts, self._check).mark(disks)
         except UnreadablePage as error:
-            raise SweepUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
+            raise GarbageCollectionUnsafe(what=INDEX_PAGE.fill(page=error.digest.hex()), detail=error) from error
         states = self._states(reached)
-        deleted = tuple((one.pack_id, one.size_bytes) for one in states.values() if not one.live)
-        plan = SweepPlan(
+        deleted = tuple((state.pack_id, state.size_bytes) for state in states.values() if not state.live)
+        plan = GarbageCollectionPlan(
             purged=tuple(purged),
             deleted_packs=deleted,
             rewritten_packs=tuple(self._rewrites(list(states.values()))),
-            total_bytes=sum(one.size_bytes for one in states.values()),
-            live_bytes=sum(one.live_bytes for one in states.values()),
+            total_bytes=sum(state.size_bytes for state in states.values()),
+            live_bytes=sum(state.live_bytes for state in states.values()),
         )
         return plan, states
 
@@ -176,10 +119,12 @@ class Sweeper:
     def _roots(self) -> tuple[list[TrashedPoint], list[PointDisk]]:
         """Return the deleted points whose time is over, and the disks of all points that stay."""
         listing = self._parts.stored_points.list_all()
-        for newer in (one for one in listing.damaged if one.newer):
+        for newer in (point for point in listing.damaged if point.newer):
             raise WrittenByNewer(what=POINT.fill(point=newer.id))
         if listing.damaged:
-            raise SweepUnsafe(what=POINT.fill(point=listing.damaged[0].id), detail=listing.damaged[0].detail)
+            raise GarbageCollectionUnsafe(
+                what=POINT.fill(point=listing.damaged[0].id), detail=listing.damaged[0].detail
+            )
         disks = [disk for point in listing.points for disk in point.disks]
         purged: list[TrashedPoint] = []
         for entry in self._trash.entries():
@@ -188,7 +133,9 @@ class Sweeper:
             if not self._policy.keep_deleted and has_age(entry.deleted_at, self._policy.grace, self._now):
                 purged.append(entry)
             elif entry.point is None:
-                raise SweepUnsafe(what=DELETED_POINT.fill(point=entry.id), detail=UNREADABLE_DESCRIPTION)
+                raise GarbageCollectionUnsafe(
+                    what=DELETED_POINT.fill(point=entry.id), detail=UNREADABLE_DESCRIPTION
+                )
             else:
                 disks += entry.point.disks
         return purged, disks
@@ -224,7 +171,7 @@ class Sweeper:
         return tuple(live.values())
 
     def _is_whole(self, digest: bytes) -> bool:
-        """Tell whether the copy that the locator names can stand alone."""
+        """Return whether the copy that the locator names can stand alone."""
         try:
             self._parts.store.blob(digest, self._decoder)
         except RecordLost:
@@ -253,24 +200,24 @@ class Sweeper:
         progress: Progress,
         bytes_per_s: int | None = None,
         time_limit_s: float | None = None,
-    ) -> SweepReport:
+    ) -> GarbageCollectionReport:
         """Do what a plan made now says; the lease is exclusive.
 
-        ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends the sweep early, between packs,
-        and so does somebody who waits for the repository.
+        ``bytes_per_s`` limits how fast records are copied. ``time_limit_s`` ends it early, between packs,
+        and so does another process that waits for the repository.
 
         Raises:
-            SweepUnsafe: a point or an index page cannot be read; nothing was deleted.
+            GarbageCollectionUnsafe: a point or an index page cannot be read; nothing was deleted.
             LeaseLost: another process took this one for dead; what was done stays done.
             StandbyFull, StandbyUnavailable: the standby refuses.
             TaskCancelled: cancelled; what was done stays done.
         """
         started = time.monotonic()
-        self._check = Courtesy(self._parts.layout, self._cancel, self._parts.leftovers).check
-        run = _SweepRun(self._parts, lease, progress, self._cancel, bytes_per_s)
+        self._check = WaitingWatch(self._parts.layout, self._cancel, self._parts.leftovers).check
+        run = _CollectionRun(self._parts, lease, progress, self._cancel, bytes_per_s)
         try:
             if not self._policy.keep_deleted:
-                self._trash.date_anew(self._now)
+                self._trash.restart_grace(self._now)
             plan, states = self._plan()
             progress.expect(plan.copied_bytes)
             self._delete(plan, run)
@@ -281,16 +228,16 @@ class Sweeper:
                     finished = False
                     break
                 try:
-                    run.rewrite([states[one.pack_id] for one in batch])
+                    run.rewrite([states[rewrite.pack_id] for rewrite in batch])
                 except StandbyFull:
-                    if not run.freed_bytes and any(one.reason is RewriteReason.GARBAGE for one in batch):
+                    if not run.freed_bytes and any(rewrite.reason is RewriteReason.GARBAGE for rewrite in batch):
                         raise
                     break  # joining small packs can wait, and what was freed so far is free
-        except WayGiven:
+        except YieldedToWaiting:
             finished = False
         return run.report(finished=finished)
 
-    def _delete(self, plan: SweepPlan, run: "_SweepRun") -> None:
+    def _delete(self, plan: GarbageCollectionPlan, run: "_CollectionRun") -> None:
         scratch = self._parts.layout.staging / run.lease.id
         with storage_errors(self._parts.layout.root):
             make_directory(scratch)
@@ -314,17 +261,17 @@ def _batches(rewrites: Sequence[PackRewrite], batch_bytes: int) -> list[list[Pac
     """Group rewrites so that each group fills about one new pack: then the old ones can go."""
     batches: list[list[PackRewrite]] = [[]]
     filled = 0
-    for one in rewrites:
-        if filled and filled + one.live_bytes > batch_bytes:
+    for rewrite in rewrites:
+        if filled and filled + rewrite.live_bytes > batch_bytes:
             batches.append([])
             filled = 0
-        batches[-1].append(one)
-        filled += one.live_bytes
+        batches[-1].append(rewrite)
+        filled += rewrite.live_bytes
     return [batch for batch in batches if batch]
 
 
-class _SweepRun:
-    """The effects of one sweep."""
+class _CollectionRun:
+    """The effects of one garbage collection."""
 
     def __init__(
         self,
@@ -379,7 +326,7 @@ class _SweepRun:
         return self._parts.store.drop_pack(pack_id, self._parts.leftovers)
 
     def _copy(self, state: _PackState, appender: PackAppender) -> bool:
-        """Copy a pack's live records, each checked; tell whether all were whole."""
+        """Copy a pack's live records, each checked; return whether all were whole."""
         whole = True
         for entry in state.live:
             self._cancel.check()
@@ -399,9 +346,9 @@ class _SweepRun:
                 self._cancel.wait(len(record) / self._bytes_per_s)
         return whole
 
-    def report(self, *, finished: bool) -> SweepReport:
-        """Tell what was done."""
-        return SweepReport(
+    def report(self, *, finished: bool) -> GarbageCollectionReport:
+        """Return what was done."""
+        return GarbageCollectionReport(
             purged_points=tuple(self.purged),
             deleted_packs=self.deleted,
             rewritten_packs=self.rewritten,

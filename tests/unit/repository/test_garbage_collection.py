@@ -15,27 +15,27 @@ from app.core.progress import Progress
 from app.domain.errors import StandbyUnavailable, TaskCancelled
 from app.domain.extents import Extent
 from app.domain.ids import PointId
-from app.repository import Repository, SweepPolicy
-from app.repository.errors import PointExists, PointMissing, RepositoryBusy, SweepUnsafe
+from app.repository import GarbageCollectionPolicy, Repository
+from app.repository.errors import GarbageCollectionUnsafe, PointExists, PointMissing, RepositoryBusy
+from app.repository.garbageplan import RewriteReason
 from app.repository.packs import PackEntry
 from app.repository.store import RecordLost
-from app.repository.sweep import RewriteReason
 from app.repository.values import KIB, MIB
 from tests.support.storage_steps import STRIDE, run_and_kill
 from tests.unit.repository.helpers import (
     AT_ONCE,
     MemoryDisk,
     back_up,
+    collect_garbage,
     disk_draft,
     open_repository,
     point_draft,
     random_bytes,
     read_back,
-    sweep,
 )
 
 ROOT = Path(__file__).parents[3]
-NO_MERGING = SweepPolicy(grace=timedelta(0), small_share=0.0)
+NO_MERGING = GarbageCollectionPolicy(grace=timedelta(0), small_share=0.0)
 
 
 def stored(folder: Path) -> int:
@@ -48,7 +48,7 @@ def test_a_deleted_point_keeps_its_data_for_the_grace_time(tmp_path: Path) -> No
         point = back_up(repository, MemoryDisk(content))
         repository.delete_point(point.id)
         before = stored(tmp_path)
-        report = sweep(repository, SweepPolicy(small_share=0.0))
+        report = collect_garbage(repository, GarbageCollectionPolicy(small_share=0.0))
         assert report.freed_bytes == 0
         assert stored(tmp_path) == before
 
@@ -64,7 +64,7 @@ def test_after_the_grace_time_everything_of_the_point_goes(tmp_path: Path) -> No
         point = back_up(repository, MemoryDisk(random_bytes(3 * MIB)))
         repository.delete_point(point.id)
         before = stored(tmp_path)
-        report = sweep(repository)
+        report = collect_garbage(repository)
 
         assert report.purged_points == (point.id,)
         assert report.freed_bytes == before
@@ -82,16 +82,16 @@ def test_shared_data_stays_and_mostly_dead_packs_are_rewritten(tmp_path: Path) -
             disk.content[start : start + 768 * KIB] = random_bytes(768 * KIB, start + 5)
         second = back_up(repository, disk, number=1)
         repository.delete_point(first.id)
-        plan = repository.maintenance.plan_sweep(AT_ONCE, cancel=CancelToken())
+        plan = repository.maintenance.plan_garbage_collection(AT_ONCE, cancel=CancelToken())
 
         assert {rewrite.reason for rewrite in plan.rewritten_packs} >= {RewriteReason.GARBAGE}
         before = stored(tmp_path)
-        report = sweep(repository)
+        report = collect_garbage(repository)
         assert report.freed_bytes == plan.freed_bytes
         assert before - stored(tmp_path) > 4 * MIB
         assert stored(tmp_path) < 6.2 * MIB
         assert read_back(repository, second.id) == disk.content
-        assert sweep(repository).freed_bytes == 0, "and then there is nothing left to do"
+        assert collect_garbage(repository).freed_bytes == 0, "and then there is nothing left to do"
 
 
 def test_small_packs_are_joined(tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_small_packs_are_joined(tmp_path: Path) -> None:
             points.append(back_up(repository, disk, [Extent(number, 1)], number=number, parent=points[-1].id))
         packs = len(list((tmp_path / "standby").glob("packs/*/*.pack")))
         last = bytes(disk.content)
-        report = sweep(repository, SweepPolicy(small_share=0.5))
+        report = collect_garbage(repository, GarbageCollectionPolicy(small_share=0.5))
 
         assert report.rewritten_packs > 5
         assert len(list((tmp_path / "standby").glob("packs/*/*.pack"))) < packs / 2
         assert read_back(repository, points[-1].id) == last
-        assert sweep(repository, SweepPolicy(small_share=0.5)).rewritten_packs == 0
+        assert collect_garbage(repository, GarbageCollectionPolicy(small_share=0.5)).rewritten_packs == 0
 
 
 def test_second_copies_are_dropped(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_second_copies_are_dropped(tmp_path: Path) -> None:
                 )
             points = [first.commit(), second.commit()]
         before = stored(tmp_path)
-        report = sweep(one, NO_MERGING)
+        report = collect_garbage(one, NO_MERGING)
         assert report.deleted_packs == 1
         assert stored(tmp_path) < before * 0.6
         for point in points:
@@ -134,7 +134,7 @@ def test_second_copies_are_dropped(tmp_path: Path) -> None:
             assert read_back(one, point.id) == content[: MIB // 2]
 
 
-def test_a_locator_elsewhere_finds_what_a_sweep_moved(tmp_path: Path) -> None:
+def test_a_locator_elsewhere_finds_what_a_garbage_collection_moved(tmp_path: Path) -> None:
     disk = MemoryDisk(random_bytes(3 * MIB, 1))
     with open_repository(tmp_path) as repository, open_repository(tmp_path, local="elsewhere") as other:
         first = back_up(repository, disk)
@@ -143,34 +143,34 @@ def test_a_locator_elsewhere_finds_what_a_sweep_moved(tmp_path: Path) -> None:
         second = back_up(repository, disk, number=1)
         assert read_back(other, second.id) == disk.content
         repository.delete_point(first.id)
-        assert sweep(repository).rewritten_packs
+        assert collect_garbage(repository).rewritten_packs
         assert read_back(other, second.id) == disk.content
 
 
-def test_a_sweep_waits_for_nobody_and_disturbs_nobody(tmp_path: Path) -> None:
+def test_a_garbage_collection_waits_for_no_one_and_disturbs_no_one(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository, open_repository(tmp_path, local="elsewhere") as other:
         point = back_up(repository, MemoryDisk(random_bytes(MIB)))
         with other.open_point(point.id), pytest.raises(RepositoryBusy, match="backup or restore"):
-            sweep(repository)
+            collect_garbage(repository)
         with repository.open_point(point.id), pytest.raises(RepositoryBusy):
-            sweep(repository)
-        sweep(repository)
+            collect_garbage(repository)
+        collect_garbage(repository)
 
 
-def test_a_plan_changes_nothing_and_goes_beside_a_backup(tmp_path: Path) -> None:
+def test_a_plan_changes_nothing_and_runs_during_a_backup(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(random_bytes(MIB)))
         repository.delete_point(point.id)
         with repository.begin_point(point_draft(1)):
             before = stored(tmp_path)
-            plan = repository.maintenance.plan_sweep(AT_ONCE, cancel=CancelToken())
+            plan = repository.maintenance.plan_garbage_collection(AT_ONCE, cancel=CancelToken())
             assert [entry.id for entry in plan.purged] == [point.id]
             assert plan.freed_bytes == plan.total_bytes == before
             assert plan.live_bytes == 0
             assert stored(tmp_path) == before
 
 
-def test_nothing_is_swept_while_a_point_cannot_be_read(tmp_path: Path) -> None:
+def test_nothing_is_collected_while_a_point_cannot_be_read(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         lost = back_up(repository, MemoryDisk(random_bytes(MIB, 1)))
         dead = back_up(repository, MemoryDisk(random_bytes(MIB, 2)), number=1)
@@ -178,22 +178,22 @@ def test_nothing_is_swept_while_a_point_cannot_be_read(tmp_path: Path) -> None:
         description = tmp_path / "standby" / "points" / lost.id / "point.json"
         description.write_bytes(b"rubbish")
         before = stored(tmp_path)
-        with pytest.raises(SweepUnsafe, match=r"09-00-00"):
-            sweep(repository)
+        with pytest.raises(GarbageCollectionUnsafe, match=r"09-00-00"):
+            collect_garbage(repository)
         assert stored(tmp_path) == before
         repository.delete_point(lost.id)
-        assert sweep(repository).freed_bytes == before
+        assert collect_garbage(repository).freed_bytes == before
 
 
-def test_nothing_is_swept_while_an_index_page_cannot_be_read(tmp_path: Path) -> None:
+def test_nothing_is_collected_while_an_index_page_cannot_be_read(tmp_path: Path) -> None:
     with open_repository(tmp_path) as repository:
         point = back_up(repository, MemoryDisk(random_bytes(MIB)))
         damage_record(tmp_path, repository, bytes.fromhex(point.disks[0].root))
-        with pytest.raises(SweepUnsafe, match="index page"):
-            sweep(repository)
-        with pytest.raises(SweepUnsafe, match="index page"):
+        with pytest.raises(GarbageCollectionUnsafe, match="index page"):
+            collect_garbage(repository)
+        with pytest.raises(GarbageCollectionUnsafe, match="index page"):
             repository.maintenance.space(cancel=CancelToken())
-        assert point.id in {one.id for one in repository.points().points}
+        assert point.id in {point.id for point in repository.points().points}
 
 
 def test_a_pack_with_a_damaged_record_is_set_aside_and_the_rest_kept(tmp_path: Path) -> None:
@@ -207,7 +207,9 @@ def test_a_pack_with_a_damaged_record_is_set_aside_and_the_rest_kept(tmp_path: P
         path = damage_record(tmp_path, repository, min(shared))
         pack, broken = path.stem, path.read_bytes()
 
-        report = sweep(repository, SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0))
+        report = collect_garbage(
+            repository, GarbageCollectionPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
+        )
 
         assert report.set_aside == (pack,)
         assert (tmp_path / "standby" / "damaged" / f"{pack}.pack").read_bytes() == broken
@@ -237,15 +239,17 @@ def test_a_pack_that_cannot_be_read_for_a_moment_is_not_set_aside(
 
         monkeypatch.setattr(repository.parts.store, "read_entry", fail_once)
         with pytest.raises(StandbyUnavailable, match="Stale"):
-            sweep(repository, SweepPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0))
+            collect_garbage(
+                repository, GarbageCollectionPolicy(grace=timedelta(0), garbage_share=0.0, small_share=1.0)
+            )
         assert list((tmp_path / "standby" / "damaged").iterdir()) == []
         assert read_back(repository, second.id) == disk.content
-        assert sweep(repository).finished
+        assert collect_garbage(repository).finished
         assert read_back(repository, second.id) == disk.content
 
 
 def _chunks(repository: Repository, point: PointId) -> set[bytes]:
-    described = next(one for one in repository.points().points if one.id == point)
+    described = next(listed for listed in repository.points().points if listed.id == point)
     return {digest for _, digest in repository.parts.tree(described.disks[0]).stored()}
 
 
@@ -271,7 +275,7 @@ def test_a_point_is_not_taken_back_over_another(tmp_path: Path) -> None:
         assert read_back(repository, again.id) == random_bytes(MIB, 2)
 
 
-def test_a_sweep_can_be_cancelled_and_goes_on_later(tmp_path: Path) -> None:
+def test_a_garbage_collection_can_be_cancelled_and_goes_on_later(tmp_path: Path) -> None:
     disk = MemoryDisk(random_bytes(4 * MIB, 1))
     with open_repository(tmp_path) as repository:
         first = back_up(repository, disk)
@@ -282,15 +286,17 @@ def test_a_sweep_can_be_cancelled_and_goes_on_later(tmp_path: Path) -> None:
         token = CancelToken()
         token.cancel()
         with pytest.raises(TaskCancelled):
-            repository.maintenance.sweep(AT_ONCE, progress=Progress(), cancel=token)
-        report = repository.maintenance.sweep(AT_ONCE, progress=Progress(), cancel=CancelToken(), time_limit_s=0)
+            repository.maintenance.collect_garbage(AT_ONCE, progress=Progress(), cancel=token)
+        report = repository.maintenance.collect_garbage(
+            AT_ONCE, progress=Progress(), cancel=CancelToken(), time_limit_s=0
+        )
         assert not report.finished
         assert read_back(repository, second.id) == disk.content
-        assert sweep(repository).finished
+        assert collect_garbage(repository).finished
         assert read_back(repository, second.id) == disk.content
 
 
-def test_a_sweep_can_be_slowed_down(tmp_path: Path) -> None:
+def test_a_garbage_collection_can_be_slowed_down(tmp_path: Path) -> None:
     disk = MemoryDisk(random_bytes(MIB, 1))
     with open_repository(tmp_path) as repository:
         first = back_up(repository, disk)
@@ -299,7 +305,9 @@ def test_a_sweep_can_be_slowed_down(tmp_path: Path) -> None:
         repository.delete_point(first.id)
         started = time.monotonic()
         progress = Progress()
-        repository.maintenance.sweep(AT_ONCE, progress=progress, cancel=CancelToken(), bytes_per_s=2 * MIB)
+        repository.maintenance.collect_garbage(
+            AT_ONCE, progress=progress, cancel=CancelToken(), bytes_per_s=2 * MIB
+        )
         sample = progress.sample()
         assert sample.done_bytes == sample.total_bytes > 0
         assert time.monotonic() - started >= 0.9 * sample.done_bytes / (2 * MIB)
@@ -322,10 +330,10 @@ def _prepare(folder: Path) -> tuple[PointId, bytes]:
 
 def _work(folder: Path) -> None:
     with open_repository(folder) as repository:
-        sweep(repository)
+        collect_garbage(repository)
 
 
-def kill_a_sweep_everywhere(folder: Path) -> int:
+def kill_a_garbage_collection_everywhere(folder: Path) -> int:
     point, content = _prepare(folder / "base")
     number = 0
     while True:
@@ -335,7 +343,7 @@ def kill_a_sweep_everywhere(folder: Path) -> int:
         was_killed = run_and_kill(partial(_work, case), number)
         with open_repository(case, local="local" if number // STRIDE % 2 else "another machine") as repository:
             assert read_back(repository, point) == content
-            sweep(repository)
+            collect_garbage(repository)
             assert read_back(repository, point) == content
             space = repository.maintenance.space(cancel=CancelToken())
             assert space.garbage_bytes < space.used_bytes / 3, "no space leaks"
@@ -347,8 +355,8 @@ def kill_a_sweep_everywhere(folder: Path) -> int:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_a_kill_at_any_step_of_a_sweep_loses_nothing_and_leaks_nothing(tmp_path: Path) -> None:
-    code = f"import sys; from {__name__} import *; print(kill_a_sweep_everywhere(Path(sys.argv[1])))"
+def test_a_kill_at_any_step_of_a_garbage_collection_loses_nothing_and_leaks_nothing(tmp_path: Path) -> None:
+    code = f"import sys; from {__name__} import *; print(kill_a_garbage_collection_everywhere(Path(sys.argv[1])))"
     command = [sys.executable, "-c", code, str(tmp_path)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -391,7 +399,7 @@ def test_space_of_points_and_chains_is_exact(tmp_path: Path) -> None:
 
 
 def _record_lengths(repository: Repository, point: PointId) -> dict[bytes, int]:
-    described = next(one for one in repository.points().points if one.id == point)
+    described = next(listed for listed in repository.points().points if listed.id == point)
     tree = repository.parts.tree(described.disks[0])
     digests = {digest for _, digest in tree.stored()} | {digest for _, _, digest in tree.page_digests()}
     places = repository.parts.locator.find_many(digests)
