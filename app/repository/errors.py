@@ -160,8 +160,10 @@ class GarbageCollectionUnsafe(OperationalError):
     """It is not known what a damaged point or index reaches, so that nothing may be collected."""
 
     code = "repository.sweep_unsafe"
-    message_template = "Nothing was swept, because {what} cannot be read: {detail}."
-    hint_template = "Verify the repository; delete the restore points that are beyond repair, then sweep again."
+    message_template = "No garbage was collected, because {what} cannot be read: {detail}."
+    hint_template = (
+        "Verify the repository; delete the restore points that are beyond repair, then collect garbage again."
+    )
 
 
 class WrittenByNewer(GarbageCollectionUnsafe):

@@ -354,7 +354,5 @@ def _changed_identity(job: _Job, config: Row, devices: Iterable[Any]) -> list[Me
         for device in devices
         if isinstance(device, vim.vm.device.VirtualEthernetCard) and device.macAddress
     }
-    for address in job.rebuilt.mac_addresses:
-        if address not in present:
-            warnings.append(MAC_NOT_KEPT.fill(address=address))
-    return warnings
+    lost = (address for address in job.rebuilt.mac_addresses if address not in present)
+    return warnings + [MAC_NOT_KEPT.fill(address=address) for address in lost]

@@ -181,7 +181,7 @@ class PageWatch:
         return [one for one in self._page().findChildren(Stages) if one.isVisible()]
 
     def _page(self) -> QWidget:
-        page = self._shell.window._stack.currentWidget()
+        page = self._shell.window.shown_page()
         assert page is not None
         return page
 

@@ -192,16 +192,21 @@ class MainWindow(QMainWindow):
             self._history.visit(address)
             self._open(address)
 
+    def shown_page(self) -> Page | None:
+        """Return the page that is shown; None before the first one."""
+        page = self._stack.currentWidget()
+        return page if isinstance(page, Page) else None
+
     def refresh(self) -> None:
         """Load again what is shown."""
-        page = self._stack.currentWidget()
-        if isinstance(page, Page):
+        page = self.shown_page()
+        if page is not None:
             page.refresh()
 
     def _open(self, address: Address) -> None:
         page = self._pages[address.page]
-        left = self._stack.currentWidget()
-        if isinstance(left, Page) and left is not page:
+        left = self.shown_page()
+        if left is not None and left is not page:
             left.leave()
         self._stack.setCurrentWidget(page)
         self._navigation.setCurrentRow(list(self._pages).index(address.page))
