@@ -239,6 +239,8 @@ class Link(asyncio.Protocol):
             self._tick = self._loop.call_later(self._ping_s, self._on_tick)
 
     def _end(self, error: Exception) -> None:
+        # Kept by the futures, whose traceback would keep every frame below alive, with its dialogs and timers.
+        error = error.with_traceback(None)
         for future in (self.welcomed, self.subscribed, self.ended):
             if not future.done():
                 future.set_exception(error)

@@ -17,7 +17,7 @@ from types import FrameType
 
 import psutil
 from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.bootstrap.door import DOOR_TIMEOUT_S
 from app.bootstrap.installation import Installation
@@ -249,6 +249,7 @@ def start_tasks(door: Door, facts: dict[str, str], root: Path) -> None:
                     kind=BackupKind.FULL,
                 )
             )
+            QApplication.processEvents()  # the window has to answer its engine meanwhile
 
     def is_loaded() -> bool:
         return sum(row.progress.read_bytes > 0 for row in running(door)) >= TASKS // 2
