@@ -33,7 +33,7 @@ from app.contract.wire import (
 from app.domain import changes, engine_events
 from app.domain.changes import Subject
 from app.domain.events import Announcement, Event
-from app.domain.messages import LogLevel
+from app.domain.messages import LogLevel, Message, MessageKind
 from app.engine.engine import Engine
 from app.engine.errors import PlatformUnknown
 from tests.support.engine_lab import EngineLab
@@ -66,10 +66,20 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     return _built(kind)
 
 
+def _message_with(
+    kinds: st.SearchStrategy[MessageKind], inner: st.SearchStrategy[Message]
+) -> st.SearchStrategy[Message]:
+    params = st.lists(st.tuples(_TEXT, st.one_of(_TEXT, inner)), max_size=2).map(tuple)
+    return st.builds(Message, kinds, params)
+
+
 @cache
 def _built(kind: Any) -> st.SearchStrategy[Any]:
     if kind in _ATOMS:
         return _ATOMS[kind]
+    if kind is Message:  # holds messages in turn
+        kinds = values_of(MessageKind)
+        return st.recursive(st.builds(Message, kinds), lambda inner: _message_with(kinds, inner), max_leaves=4)
     if isinstance(kind, NewType):
         return values_of(kind.__supertype__)
     origin, arguments = get_origin(kind), get_args(kind)
