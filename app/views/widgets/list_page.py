@@ -213,9 +213,9 @@ class ListPage(Page, Generic[Row]):
         if not self._loaded:
             self.stages.show_failure(failure)
         # A list that is shown already stays: a later answer replaces it, and the status bar shows the outage.
-        self._go_on()
-        if not self._asking:
-            self._due = None  # what was asked for is asked for with the next change
+        has_news, self._due = self._due != frozenset(), None  # with the next change all rows are asked for
+        if has_news:
+            self._ask()
 
     def _on_menu(self, row: Row, position: QPoint) -> None:
         menu = QMenu(self)

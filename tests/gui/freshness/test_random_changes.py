@@ -1,5 +1,6 @@
 """A thousand random changes by somebody else, and at the end every row that is shown is the engine's answer."""
 
+import math
 import random
 import threading
 import time
@@ -60,6 +61,7 @@ from app.views.platforms.page import PlatformsPage
 from app.views.restore.page import RestorePage
 from app.views.standbys.page import StandbysPage
 from app.views.tasks.page import TasksPage
+from app.views.tasks.task_list import PAGE_ROWS
 from tests.gui.shell.conftest import ProgramStub
 from tests.support.engine_lab import QUICK, EngineLab
 from tests.support.local_hypervisor import PASSWORD
@@ -278,13 +280,14 @@ def differences(window: Window, lab: EngineLab, staying: RuleId) -> list[str]:
     statistics = engine.ask(ReadStatistics(rule=staying, vm=None, period=StatisticsPeriod.MONTH))
     overview, status = engine.ask(ReadOverview()), engine.ask(ReadStatus())
     found = window.overview.overview
+    tasks = tuple(one.task for one in window.tasks.table.rows.rows)
     told_standbys: tuple[StandbyRow, ...] = engine.ask(ListStandbyRows())
     pairs: dict[str, tuple[object, object]] = {
         "rules": (window.rules.table.rows.rows, engine.ask(ListRules())),
         "VMs of a rule": (window.vms.table.rows.rows, engine.ask(ListRuleVms(rule=staying))),
         "runs of a rule": (window.runs.table.rows.rows, engine.ask(window.runs.query())),
         "failed runs": (window.all_runs.table.rows.rows, engine.ask(ListStatisticsTasks(only_failed=True))),
-        "tasks": (tuple(one.task for one in window.tasks.table.rows.rows), engine.ask(ListTasks(limit=300))),
+        "tasks": (tasks, engine.ask(ListTasks(limit=_limit(len(tasks))))),
         "platforms": (window.platforms.table.rows.rows, engine.ask(ListPlatformRows())),
         "standbys": (_still(window.standbys.table.rows.rows), _still(told_standbys)),
         "newest lines of the log": (
@@ -302,6 +305,11 @@ def differences(window: Window, lab: EngineLab, staying: RuleId) -> list[str]:
     return [
         f"{name}: shown {_first_difference(shown, told)}" for name, (shown, told) in pairs.items() if shown != told
     ]
+
+
+def _limit(shown: int) -> int:
+    """Return how many tasks the page holds: it grows by pages when it is scrolled to its end."""
+    return max(1, math.ceil(shown / PAGE_ROWS)) * PAGE_ROWS
 
 
 def _still(rows: Sequence[StandbyRow]) -> tuple[StandbyRow, ...]:
