@@ -22,6 +22,7 @@ from app.contract.platforms import ListVms
 from app.contract.program import RaiseWindow
 from app.contract.tasks import ListTasks, StartBackup
 from app.core.passphrases import PASSPHRASE_VARIABLE, SECRET_FILE
+from app.domain.changes import Changed, Subject
 from app.domain.engine_events import EngineFound, EngineLost, WindowRaiseAsked
 from app.domain.events import Event
 from app.domain.states import TaskState
@@ -125,8 +126,11 @@ def test_a_window_attaches_to_the_engine_and_sees_its_task_through(
             )
             assert state_of(opened.door, task) is TaskState.COMPLETED, home.log()
             wait_until(
-                lambda: any(getattr(one, "state", None) is TaskState.COMPLETED for one in heard),
-                what="the event of its end",
+                lambda: any(
+                    isinstance(event, Changed) and event.subject is Subject.TASKS and task in event.keys
+                    for event in heard
+                ),
+                what="the announcement that it changed",
             )
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
