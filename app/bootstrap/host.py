@@ -23,7 +23,7 @@ from app.engine.door.server import DoorServer
 from app.engine.engine import Engine
 from app.engine.ports import RepositoryOpener, TaskRunner
 from app.engine.program.limits import KeepLimits
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 from app.paths import Folders
 from app.repository import Protection, Repository, RepositoryKey
 from app.secretstore.choice import open_secret_store

@@ -9,21 +9,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app import __version__
 from app.contract.asynclink import Link, Open
 from app.contract.base import Command, Query
-from app.contract.client import CONNECT_S, FIRST_PAUSE_S, LONGEST_PAUSE_S, PING_S, SILENCE_S
 from app.contract.endpoint import Endpoint, read_endpoint
-from app.contract.errors import EngineAway, EngineVersionDiffers
+from app.contract.errors import EngineAway
 from app.contract.frames import BadFrame, Ended
 from app.contract.handshake import OtherVersion, UntrustedPeer
 from app.contract.pieces import decode_long_answer
-from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER, NO_ANSWER, NOT_LET_IN
+from app.contract.reaching import (
+    CONNECT_S,
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    PING_S,
+    SILENCE_S,
+    not_connected,
+    not_let_in,
+)
+from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER
 from app.contract.wire import UnreadableMessage, decode_answer, encode_request
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.errors import OperationalError
 from app.domain.events import Event
-from app.domain.reasons import reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -216,22 +222,15 @@ class AsyncDoor:
             endpoint = await self._loop.run_in_executor(self._aside, read_endpoint, self._folder)
             async with asyncio.timeout(CONNECT_S):
                 link = await self._open(endpoint)
-        except OperationalError as error:
-            self._refuse(error)
-            return None
-        except OSError as error:
-            self._refuse(EngineAway(detail=NO_ANSWER.fill(reason=reason_of(error))))
+        except (OperationalError, OSError) as error:
+            self._refuse(not_connected(error))
             return None
         try:
             async with asyncio.timeout(CONNECT_S):
                 await asyncio.shield(link.welcomed)
-        except OtherVersion as error:
+        except (OtherVersion, UntrustedPeer, Ended, OSError) as error:
             link.cut()
-            self._refuse(EngineVersionDiffers(ours=__version__, theirs=error.version))
-            return None
-        except (UntrustedPeer, Ended, OSError) as error:
-            link.cut()
-            self._refuse(EngineAway(detail=NOT_LET_IN.fill(details=str(error) or type(error).__name__)))
+            self._refuse(not_let_in(error))
             return None
         except asyncio.CancelledError:
             link.cut()

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
-from app import __version__
 from app.contract.base import Command, Query
 from app.contract.endpoint import read_endpoint
-from app.contract.errors import EngineAway, EngineVersionDiffers
+from app.contract.errors import EngineAway
 from app.contract.frames import (
     MAX_OPEN_REQUESTS,
     MAX_REPLY_BYTES,
@@ -26,23 +25,25 @@ from app.contract.frames import (
     send_frame,
 )
 from app.contract.handshake import OtherVersion, UntrustedPeer, greet
-from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER, NO_ANSWER, NOT_LET_IN
+from app.contract.reaching import (
+    CONNECT_S,
+    FIRST_PAUSE_S,
+    LONGEST_PAUSE_S,
+    PING_S,
+    SILENCE_S,
+    not_connected,
+    not_let_in,
+)
+from app.contract.reasons import BEING_MADE, CLOSED_HERE, LOST, LOST_BEFORE_ANSWER
 from app.contract.wire import UnreadableMessage, decode_answer, decode_event, encode_request
 from app.domain.engine_events import EngineFound, EngineLost
 from app.domain.errors import OperationalError
 from app.domain.events import Event
-from app.domain.reasons import reason_of
 
 _log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-CONNECT_S = 5.0
-PING_S = 5.0
-SILENCE_S = 15.0
-"""An engine that does not answer pings for this time is away."""
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
 _MAX_WAITING_EVENTS = 10_000
 
 Listener = Callable[[Event], None]
@@ -300,21 +301,14 @@ class RemoteDoor:
         try:
             endpoint = read_endpoint(self._folder)
             connection = endpoint.connect(CONNECT_S)
-        except OperationalError as error:
-            self._refused(error)
-            return None
-        except OSError as error:
-            self._refused(EngineAway(detail=NO_ANSWER.fill(reason=reason_of(error))))
+        except (OperationalError, OSError) as error:
+            self._refused(not_connected(error))
             return None
         try:
             engine = greet(connection, endpoint.secret)
-        except OtherVersion as error:
+        except (OtherVersion, UntrustedPeer, Ended, OSError) as error:
             connection.close()
-            self._refused(EngineVersionDiffers(ours=__version__, theirs=error.version))
-            return None
-        except (UntrustedPeer, Ended, OSError) as error:
-            connection.close()
-            self._refused(EngineAway(detail=NOT_LET_IN.fill(details=str(error) or type(error).__name__)))
+            self._refused(not_let_in(error))
             return None
         # From here on a call waits on the socket no longer than until the next ping is due.
         connection.settimeout(self._ping_s)

@@ -13,7 +13,6 @@ from app.domain.messages import UNKNOWN, Message, MessageKind, Sayable
 SYSTEM_ERROR: Final = MessageKind("reason.system", "the system reported the error {number}")
 TIMED_OUT: Final = MessageKind("reason.timed_out", "no answer came in time")
 NO_ANSWER: Final = MessageKind("reason.no_answer", "the connection was closed without an answer")
-CLOSED: Final = MessageKind("reason.closed", "the connection was closed")
 NOT_TEXT: Final = MessageKind("reason.not_text", "it contains characters that are not valid text")
 NAME_UNKNOWN: Final = MessageKind("reason.name_unknown", "the name of the host is unknown")
 NAME_LATER: Final = MessageKind("reason.name_later", "the name of the host cannot be looked up now")

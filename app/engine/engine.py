@@ -39,8 +39,8 @@ from app.engine.ports import Catalog, RepositoryOpener, TaskRunner
 from app.engine.program.ending import Ending
 from app.engine.program.limits import KeepLimits
 from app.engine.program.secretaccess import BoundedSecrets
+from app.engine.program.settings import EngineSettings
 from app.engine.program.unreadable import UnreadableReport
-from app.engine.settings import EngineSettings
 from app.engine.tasks.factory import TaskFactory
 
 R = TypeVar("R")

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from app.contract.asyncclient import AsyncDoor
 from app.contract.base import Command, Query
-from app.contract.client import PING_S, SILENCE_S
+from app.contract.reaching import PING_S, SILENCE_S
 from app.domain.events import Event
 
 R = TypeVar("R")

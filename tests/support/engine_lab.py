@@ -29,7 +29,7 @@ from app.domain.restore_point import RestorePoint
 from app.domain.standbys import RepositoryPlace
 from app.domain.states import BackupKind, TaskState
 from app.engine.engine import Engine
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 from app.repository import Protection, Repository, RepositoryKey, RepositorySettings
 from tests.support.local_disks import LocalTransports
 from tests.support.local_host import LocalHost

@@ -24,7 +24,7 @@ from app.domain.ids import RuleId, TaskId, VmId
 from app.domain.policies import OneTimePolicy, PeriodicPolicy, Plan, PolicyUnit, Retention, Weekday
 from app.domain.rules import AdvancedSettings
 from app.domain.states import BackupKind, TaskState
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 from tests.support.engine_lab import QUICK, EngineLab
 from tests.support.fakes import TurnableClock
 from tests.support.local_host import LocalHost

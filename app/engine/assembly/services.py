@@ -21,8 +21,8 @@ from app.engine.points.list import PointList
 from app.engine.ports import Catalog, RepositoryOpener
 from app.engine.program.clockwatch import ClockWatch
 from app.engine.program.secretaccess import BoundedSecrets
+from app.engine.program.settings import EngineSettings
 from app.engine.rules.points import RulePoints
-from app.engine.settings import EngineSettings
 from app.engine.standbys.repositories import Repositories
 from app.engine.standbys.watch import StandbyWatch
 

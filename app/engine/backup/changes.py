@@ -17,8 +17,8 @@ from app.engine import messages
 from app.engine.backup.audit import AuditResult, compare_blocks, draw_blocks
 from app.engine.backup.plan import BackupPlan, DiskPlan
 from app.engine.platforms.disks import DiskOpener
+from app.engine.program.settings import EngineSettings
 from app.engine.reasons import MapSource
-from app.engine.settings import EngineSettings
 from app.repository import Repository
 from app.repository.errors import DataDamaged, PointDamaged, PointMissing
 

@@ -22,7 +22,7 @@ from app.engine.backup.healing import with_lost_extents
 from app.engine.backup.plan import BackupPlan, DiskPlan, plan_backup
 from app.engine.errors import NothingToBackUp
 from app.engine.platforms.disks import DiskOpener
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 from app.engine.tasks.running import RunningTask
 from app.engine.tasks.spec import BackupSpec
 from app.repository import DiskDraft, PointDraft, PointWriter, Repository

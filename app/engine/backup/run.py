@@ -30,7 +30,7 @@ from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import Successions
 from app.engine.ports import Catalog
 from app.engine.program.clockwatch import ClockWatch
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 from app.engine.standbys.leftovers import note_leftovers
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.running import RunningTask

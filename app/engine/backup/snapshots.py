@@ -20,7 +20,7 @@ from app.domain.ids import PlatformId, SnapshotId, TaskId, VmId
 from app.domain.vms import FrozenVm, SnapshotInfo
 from app.engine import messages
 from app.engine.ports import SnapshotJournal
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
 

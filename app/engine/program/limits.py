@@ -8,8 +8,8 @@ from app.engine import messages
 from app.engine.errors import RequestRefused
 from app.engine.handlers import handles
 from app.engine.log.journal import Journal
+from app.engine.program.settings import EngineSettings
 from app.engine.reasons import LIMITS_TOO_SMALL
-from app.engine.settings import EngineSettings
 from app.engine.tasks.dispatcher import Limits
 from app.engine.tasks.manager import TaskManager
 

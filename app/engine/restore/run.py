@@ -26,6 +26,7 @@ from app.engine.platforms.sessions import Sessions
 from app.engine.platforms.succession import Successions
 from app.engine.points.reading import opened_point
 from app.engine.ports import RestoreJournal, RuleStore
+from app.engine.program.settings import EngineSettings
 from app.engine.reasons import LACKS_DISKS
 from app.engine.restore.cleanup import close_trace, remove_created
 from app.engine.restore.compare import first_difference
@@ -33,7 +34,6 @@ from app.engine.restore.original import Original
 from app.engine.restore.planning import refuse_impossible, saved_configuration
 from app.engine.restore.swap import Swap
 from app.engine.restore.target import RestoreTarget, new_target, target_over
-from app.engine.settings import EngineSettings
 from app.engine.standbys.repositories import Repositories
 from app.engine.tasks.commands import wish_of
 from app.engine.tasks.running import RunningTask

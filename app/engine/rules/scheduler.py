@@ -76,10 +76,6 @@ class Scheduler:
         """Return whether a rule was taken up since it was created or the engine was started."""
         return rule in self._next
 
-    def scheduled(self) -> frozenset[RuleId]:
-        """Return the rules that were taken up."""
-        return frozenset(self._next)
-
     def look(self) -> None:
         """Begin what is due now.
 

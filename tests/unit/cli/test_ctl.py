@@ -1,6 +1,5 @@
 """debugctl: what is written, what it asks the engine for, what it shows, and its exit status."""
 
-import argparse
 import io
 import json
 from collections.abc import Iterator
@@ -12,8 +11,6 @@ from typing import Any
 import pytest
 
 from app.cli.ctl.command import run_ctl
-from app.cli.ctl.parser import ctl_parser
-from app.cli.ctl.running import command_named
 from app.cli.ctl.screen import Screen, size
 from app.cli.demo.stage import folders_in
 from app.contract.errors import ErrorRow
@@ -398,19 +395,3 @@ def test_each_row_is_one_line_for_programs_that_read_lines(ctl: Ctl) -> None:
     ctl.engine.answer(ListTasks, (task("a", TaskState.RUNNING, vm_name="x" * 300),))
     _, out, _ = ctl("back", "task")
     assert any(line.rstrip().endswith("x" * 300) for line in out.splitlines())
-
-
-def commands_of(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Yield the names of the functions of all commands."""
-    run = parser.get_default("run")
-    if run is not None:
-        yield run
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for choice in action.choices.values():
-                yield from commands_of(choice)
-
-
-@pytest.mark.parametrize("name", sorted(commands_of(ctl_parser())))
-def test_every_command_has_its_function(name: str) -> None:
-    assert callable(command_named(name))

@@ -11,7 +11,7 @@ from app.contract.tasks import CancelTask
 from app.domain.events import TaskFailed
 from app.domain.states import BackupKind, TaskState
 from app.engine import messages
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 from tests.support.engine_lab import QUICK, EngineLab, codes_of, filled_vm, text_of
 
 MIB = 1 << 20

@@ -26,7 +26,7 @@ from app.domain.messages import LogLevel
 from app.domain.states import BackupKind, TaskState
 from app.engine.errors import AlreadyRegistered, StillInUse
 from app.engine.messages import TASK_STARTED, MessageCatalogue
-from app.engine.settings import EngineSettings
+from app.engine.program.settings import EngineSettings
 from app.engine.tasks.rows import kept_error_row
 from app.repository import Repository
 from tests.support.engine_lab import QUICK, EngineLab
