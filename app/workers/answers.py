@@ -1,5 +1,6 @@
 """Answers on their way to whoever asked, on the GUI thread."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from shiboken6 import isValid
 
 from app.domain.errors import OperationalError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,14 @@ class Answer:
 
     value: object
     failure: Failure | None = None
+
+
+def failed_with(error: BaseException) -> Answer:
+    """Return the answer of a call that raised; a mistake of ours is written to the program's log. Thread: any."""
+    if isinstance(error, OperationalError):
+        return Answer(None, error)
+    _log.error("a request of the window failed", exc_info=error)
+    return Answer(None, Bug(type(error).__name__, str(error)))
 
 
 @dataclass(slots=True)

@@ -1,15 +1,12 @@
 """Work that may wait for a disk, on a few threads of its own."""
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QRunnable, QThreadPool
 
-from app.domain.errors import OperationalError
-from app.workers.answers import Answer, Answers, Bug, Failure, Waiting
+from app.workers.answers import Answer, Answers, Failure, Waiting, failed_with
 
-_log = logging.getLogger(__name__)
 _THREADS = 2
 
 T = TypeVar("T")
@@ -40,11 +37,8 @@ class Call(QRunnable):
         assert self._work is not None
         try:
             return Answer(self._work())
-        except OperationalError as error:
-            return Answer(None, error)
-        except Exception as bug:  # noqa: BLE001 - one dialog and the log, never a dead window
-            _log.exception("a request of the window failed")
-            return Answer(None, Bug(type(bug).__name__, str(bug)))
+        except Exception as error:  # noqa: BLE001 - one dialog and the log, never a dead window
+            return failed_with(error)
 
 
 class Apart(QObject):

@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -10,13 +9,10 @@ from typing import Any, Protocol, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from app.contract.base import Command, Query
-from app.domain.errors import OperationalError
 from app.domain.events import Event
-from app.workers.answers import Answer, Answers, Bug, Failure, Waiting
+from app.workers.answers import Answer, Answers, Failure, Waiting, failed_with
 from app.workers.apart import Apart
 from app.workers.pump import EventPump
-
-_log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
@@ -134,9 +130,4 @@ def _cancel(coming: Coming[Any]) -> None:
 
 def _answer_of(come: Coming[Any]) -> Answer:
     error = come.exception()
-    if error is None:
-        return Answer(come.result())
-    if isinstance(error, OperationalError):
-        return Answer(None, error)
-    _log.error("a request of the window failed", exc_info=error)
-    return Answer(None, Bug(type(error).__name__, str(error)))
+    return Answer(come.result()) if error is None else failed_with(error)
