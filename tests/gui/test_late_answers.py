@@ -272,6 +272,7 @@ def test_hosts_of_a_former_platform_are_not_offered(qtbot: QtBot, console: Conso
     door.answer(ListPlaces, places)
     gate = door.hold(ListPlaces, lambda query: query.platform == PLATFORM.id)
     dialog = open_instant(qtbot, console)
+    qtbot.waitUntil(lambda: dialog.platform.count() == 2)
     dialog.platform.setCurrentIndex(dialog.platform.findData(second.id))
     qtbot.waitUntil(lambda: dialog.host.count() == 1)
     gate.set()
