@@ -105,7 +105,7 @@ def at_state(stage: Stage, state: TaskState, act: Callable[[], None]) -> None:
         if isinstance(event, TaskStateChanged) and event.state is state and todo:
             todo.pop()()
 
-    stage.engine.subscribe(on_event)
+    stage.engine.services.bus.subscribe(on_event)
 
 
 def explain(report: TaskReport) -> str:
