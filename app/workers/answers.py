@@ -116,6 +116,11 @@ class Answers(QObject):
         self._is_closed = True
         for number in tuple(self._waiting):
             self.withdraw(number)
+        # Owners may outlive this: their end must not reach what is left of it.
+        for owner in self._watched:
+            if isValid(owner):
+                owner.destroyed.disconnect(self._on_owner_destroyed)
+        self._watched.clear()
 
     @Slot(int)
     def _on_told(self, number: int) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 OFFERING = r"""
 import sys
 from pathlib import Path
-from app.engine.api import OfferPoint
+from app.contract.offers import OfferPoint
 from tests.support.engine_lab import EngineLab
 
 with EngineLab(Path(sys.argv[1])) as lab:

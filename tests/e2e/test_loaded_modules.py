@@ -1,5 +1,6 @@
 """What the processes around the engine load: nothing of the engine, and no library that only the engine needs."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -25,7 +26,9 @@ OF_THE_WINDOW = {
         "app.models",
         "app.workers.door",
         "app.workers.collector",
-        "app.workers.keysheet",
+        "app.workers.answers",
+        "app.workers.pump",
+        "app.workers.sheets",
     ),
     *("PySide6.QtGui", "PySide6.QtWidgets", "PySide6.QtNetwork", "pyqtgraph", "qasync", "qtawesome", "qtpy"),
 }
@@ -54,6 +57,11 @@ def within(modules: set[str], packages: set[str]) -> set[str]:
         for module in modules
         if module == package or module.startswith(f"{package}.")
     }
+
+
+@pytest.mark.parametrize("name", sorted(OF_THE_ENGINE | OF_THE_WINDOW | QT))
+def test_what_may_not_be_loaded_exists(name: str) -> None:
+    assert importlib.util.find_spec(name) is not None
 
 
 @pytest.fixture

@@ -103,10 +103,10 @@ def full_catalog(lab: EngineLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[th
     write = database.write
 
     @contextmanager
-    def refusing() -> Iterator[object]:
+    def refusing(committed: Callable[[], None] = lambda: None) -> Iterator[object]:
         if is_full.is_set():
             raise full()
-        with write() as connection:
+        with write(committed) as connection:
             yield connection
 
     monkeypatch.setattr(database, "write", refusing)

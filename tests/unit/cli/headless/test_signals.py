@@ -1,15 +1,24 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.cli.headless.signals import StopRequest, stop_request
 
 PATIENCE_MS = 20_000
+
+
+@pytest.fixture(autouse=True)
+def no_window_ends_the_loop(qapp: QApplication) -> Iterator[None]:
+    """Let a window that an earlier test left to be deleted in the next loop not end that loop."""
+    before = qapp.quitOnLastWindowClosed()
+    qapp.setQuitOnLastWindowClosed(False)
+    yield
+    qapp.setQuitOnLastWindowClosed(before)
 
 
 def wait(wish: StopRequest, cause: Callable[[], None]) -> None:
@@ -40,6 +49,13 @@ def test_another_thread_ends_the_loop(qapp: QApplication) -> None:
     with stop_request() as wish:
         wait(wish, threading.Timer(0.05, lambda: wish.name_it("the end of its parent")).start)
         assert wish.name == "the end of its parent"
+
+
+def test_a_window_that_an_earlier_test_left_does_not_end_the_loop(qapp: QApplication) -> None:
+    left = QWidget()
+    left.show()
+    left.deleteLater()
+    test_another_thread_ends_the_loop(qapp)
 
 
 def test_a_stop_request_from_before_the_loop_is_not_waited_for(qapp: QApplication) -> None:

@@ -129,4 +129,4 @@ def test_a_closing_that_is_stopped_ends_as_stopped(
     monkeypatch.setattr(os, "fchmod", stop)
     report = closed(lab, standby)
     assert report.task.state is TaskState.STOPPED
-    assert "1 files and folders were closed to other users; the others are as they were" in text_of(report)
+    assert "1 file or folder was closed to other users; the others are as they were" in text_of(report)
