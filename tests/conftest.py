@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, settings
 from tests.support import outside
 from tests.support.leaks import Holdings, LeakFound, wait_for_release
 from tests.support.logguard import LogGuard
+from tests.support.qt_end import destroy_what_is_left
 
 settings.register_profile(
     "quick", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -55,6 +56,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Judge what outlived even the session's fixtures."""
     _guard.uninstall()
+    destroy_what_is_left()
     left = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
     ours = [one.name for one in left if _at_start is None or one not in _at_start.threads]
     if ours:

@@ -68,7 +68,7 @@ def test_everything_has_room_at_150_percent() -> None:
         timeout=600,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-8000:]
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:]
 
 
 @pytest.mark.skipif(FACTOR not in os.environ, reason="looks at the process at another scale")
