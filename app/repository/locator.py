@@ -3,45 +3,28 @@
 The locator holds nothing that the packs' footers do not; it is thrown away when it cannot be read. It is never
 on the standby, which may be a network share. Several processes may use one locator at the same time.
 
-Tables: ``chunks`` (digest → pack number, offset, length, kind), ``copies`` (the same, for further packs that hold
-a chunk), ``numbers`` (pack number → pack id), ``packs`` (pack id → pack number, size of its file) and ``meta``. A
-place whose pack number is gone counts as not there: packs leave in one step, whatever they held. A pack whose file
-has another size than was noted is read again.
+Its tables are in ``locatortables``; ``locatorrebuild`` fills them from nothing. A pack whose file has another size
+than was noted is read again.
 
 Two that back up at the same time may both store a chunk. Which of the two is kept is the choice of the
 process that collects garbage: every locator has to know them all.
 """
 
-import os
-import struct
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import lmdb
 
-from app.core.durable import remove_directory_tree
-from app.core.privatefiles import make_private_folders
-from app.domain.reasons import reason_of
-from app.repository.environment import give_back_environment, shared_environment
-from app.repository.errors import LocatorUnavailable
+from app.repository.locatorrebuild import LocatorRebuild
+from app.repository.locatortables import LocatorTables
 from app.repository.packs import PackEntry, sealed_bytes
-from app.repository.processes import is_same_process, process_mark
-from app.repository.sortedrows import PLACE, Rows, SortedRows
+from app.repository.sortedrows import PLACE
 
-_SCHEMA = b"3"
-_NUMBER = struct.Struct(">I")
-_PACK = struct.Struct(">IQ")
-"""Number of a pack and size of its file."""
 _FEW_PACKS = 500
-_REBUILDING = b"rebuilding"
 _POLL_S = 0.1
-_Result = TypeVar("_Result")
-_rebuild_lock = threading.Lock()
 
 
 class Place(NamedTuple):
@@ -62,73 +45,18 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        self._directory = directory
-        self._key = str(directory.resolve())
-        self._closed = False
-        self._repository_id = repository_id.encode()
-        try:
-            make_private_folders(directory)
-            try:
-                self._open()
-            except lmdb.Error:
-                give_back_environment(self._key)
-                remove_directory_tree(directory)
-                make_private_folders(directory)
-                self._open()
-        except (OSError, lmdb.Error) as error:
-            raise LocatorUnavailable(path=directory, detail=reason_of(error)) from error
+        self._tables = LocatorTables(directory, repository_id)
+        self._rebuild = LocatorRebuild(self._tables)
         self._ids: dict[int, str] = {}
         self._load_numbers()
 
-    def _open(self) -> None:
-        self._environment = environment = shared_environment(self._key)
-        self._chunks = environment.table(b"chunks")
-        self._copies = environment.table(b"copies", dupsort=True)
-        self._numbers = environment.table(b"numbers")
-        self._packs = environment.table(b"packs")
-        self._meta = environment.table(b"meta")
-        environment.write(self._take_over)
-
-    def _take_over(self, transaction: lmdb.Transaction) -> None:
-        """Begin an empty locator where another repository's or another version's is stored."""
-        mark = _SCHEMA + b" " + self._repository_id
-        if transaction.get(b"mark", db=self._meta) != mark:
-            for table in (*self._tables, self._meta):
-                transaction.drop(table, delete=False)
-            transaction.put(b"mark", mark, db=self._meta)
-
-    @property
-    def _tables(self) -> tuple[Any, ...]:
-        """All that is rebuilt from the packs."""
-        return (self._chunks, self._copies, self._numbers, self._packs)
-
     def close(self) -> None:
         """Release the files."""
-        if not self._closed:
-            self._closed = True
-            give_back_environment(self._key)
+        self._tables.close()
 
     def _load_numbers(self) -> None:
-        with self._transaction() as transaction:
-            self._ids = {
-                _NUMBER.unpack(number)[0]: pack_id.hex()
-                for number, pack_id in transaction.cursor(db=self._numbers)
-            }
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        try:
-            with self._environment.read() as transaction:
-                yield transaction
-        except lmdb.Error as error:
-            raise LocatorUnavailable(path=self._directory, detail=reason_of(error)) from error
-
-    def _write(self, act: Callable[[Any], _Result]) -> _Result:
-        """Do something in a transaction for writing; it may be done twice."""
-        try:
-            return self._environment.write(act)
-        except lmdb.Error as error:
-            raise LocatorUnavailable(path=self._directory, detail=reason_of(error)) from error
+        with self._tables.read() as transaction:
+            self._ids = self._tables.pack_ids(transaction)
 
     def find(self, digest: bytes) -> Place | None:
         """Return where a chunk or page is stored, or None when no sealed pack is known to hold it.
@@ -136,8 +64,8 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        with self._transaction() as transaction:
-            packed = transaction.get(digest, db=self._chunks)
+        with self._tables.read() as transaction:
+            packed = transaction.get(digest, db=self._tables.chunks)
             return None if packed is None else self._living(transaction, digest, packed)
 
     def find_many(self, digests: Iterable[bytes]) -> dict[bytes, Place]:
@@ -147,8 +75,8 @@ class Locator:
             LocatorUnavailable: the local disk refuses.
         """
         places: dict[bytes, Place] = {}
-        with self._transaction() as transaction:
-            for digest, packed in transaction.cursor(db=self._chunks).getmulti(list(digests)):
+        with self._tables.read() as transaction:
+            for digest, packed in transaction.cursor(db=self._tables.chunks).getmulti(list(digests)):
                 place = self._living(transaction, digest, packed)
                 if place is not None:
                     places[digest] = place
@@ -158,7 +86,7 @@ class Locator:
         """Return this place, or, when its pack is gone, that of another copy."""
         place = self._place(transaction, packed)
         if place is None:
-            copies = transaction.cursor(db=self._copies)
+            copies = transaction.cursor(db=self._tables.copies)
             if copies.set_key(digest):
                 return next(filter(None, (self._place(transaction, copy) for copy in copies.iternext_dup())), None)
         return place
@@ -167,10 +95,10 @@ class Locator:
         number, offset, length_bytes, kind = PLACE.unpack(packed)
         pack_id = self._ids.get(number)
         if pack_id is None:
-            found = transaction.get(_NUMBER.pack(number), db=self._numbers)
-            if found is None:
+            pack_id = self._tables.pack_id(transaction, number)
+            if pack_id is None:
                 return None
-            pack_id = self._ids[number] = found.hex()
+            self._ids[number] = pack_id
         return Place(pack_id, offset, length_bytes, kind)
 
     def add_pack(self, pack_id: str, entries: Sequence[PackEntry]) -> None:
@@ -179,44 +107,20 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        self._add([(pack_id, sealed_bytes(entries), entries)])
+        self._add(pack_id, sealed_bytes(entries), entries)
 
-    def _add(self, packs: Sequence[tuple[str, int, Sequence[PackEntry]]]) -> None:
-        def act(transaction: lmdb.Transaction) -> dict[int, str]:
-            fresh: dict[int, str] = {}
-            # a number is never given out twice: chunks of packs that are gone still carry the old ones
-            number = self._last_number(transaction)
-            rows: list[tuple[bytes, bytes]] = []
-            for pack_id, size_bytes, entries in packs:
-                key = bytes.fromhex(pack_id)
-                if transaction.get(key, db=self._packs) is not None:
-                    continue
-                number += 1
-                transaction.put(key, _PACK.pack(number, size_bytes), db=self._packs)
-                transaction.put(_NUMBER.pack(number), key, db=self._numbers)
-                fresh[number] = pack_id
-                rows += [
-                    (entry.digest, PLACE.pack(number, entry.offset, entry.length_bytes, entry.kind))
-                    for entry in entries
-                ]
-            transaction.put(b"last number", _NUMBER.pack(number), db=self._meta)
-            rows.sort()
-            self._put(transaction, rows)
-            return fresh
+    def _add(self, pack_id: str, size_bytes: int, entries: Sequence[PackEntry]) -> None:
+        def act(transaction: lmdb.Transaction) -> int | None:
+            if self._tables.pack(transaction, pack_id) is not None:
+                return None
+            number = self._tables.add_packs(transaction, [(pack_id, size_bytes)])
+            rows = [(entry.digest, _packed(number, entry)) for entry in entries]
+            self._tables.put_places(transaction, sorted(rows))
+            return number
 
-        self._ids.update(self._write(act))
-
-    def _last_number(self, transaction: lmdb.Transaction) -> int:
-        return int(_NUMBER.unpack(transaction.get(b"last number", _NUMBER.pack(0), db=self._meta))[0])
-
-    def _put(self, transaction: lmdb.Transaction, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        """Write places, and keep those that stood there as further copies."""
-        cursor = transaction.cursor(db=self._chunks)
-        there = cursor.getmulti([digest for digest, _ in rows])
-        if there:
-            fresh = set(rows)
-            transaction.cursor(db=self._copies).putmulti([row for row in there if row not in fresh])
-        cursor.putmulti(rows)
+        number = self._tables.write(act)
+        if number is not None:
+            self._ids[number] = pack_id
 
     def forget_packs(self, pack_ids: Iterable[str]) -> None:
         """Forget packs that are gone, and with them all they held.
@@ -226,17 +130,12 @@ class Locator:
         """
         gone = list(pack_ids)
 
-        def act(transaction: lmdb.Transaction) -> list[int]:
-            numbers: list[int] = []
-            for pack_id in gone:
-                found = transaction.pop(bytes.fromhex(pack_id), db=self._packs)
-                if found is not None:
-                    numbers.append(_PACK.unpack(found)[0])
-                    transaction.delete(_NUMBER.pack(numbers[-1]), db=self._numbers)
-            return numbers
+        def act(transaction: lmdb.Transaction) -> list[int | None]:
+            return [self._tables.remove_pack(transaction, pack_id) for pack_id in gone]
 
-        for number in self._write(act):
-            self._ids.pop(number, None)
+        for number in self._tables.write(act):
+            if number is not None:
+                self._ids.pop(number, None)
 
     def forget(self, digests: Iterable[bytes]) -> None:
         """Forget chunks that cannot be read, so that the next backup stores them again.
@@ -248,10 +147,10 @@ class Locator:
 
         def act(transaction: lmdb.Transaction) -> None:
             for digest in lost:
-                transaction.delete(digest, db=self._chunks)
-                transaction.delete(digest, db=self._copies)
+                transaction.delete(digest, db=self._tables.chunks)
+                transaction.delete(digest, db=self._tables.copies)
 
-        self._write(act)
+        self._tables.write(act)
 
     def point_to(self, pack_id: str, entry: PackEntry) -> None:
         """Let a digest be found in this pack from now on; nothing happens when the pack is not known.
@@ -261,12 +160,11 @@ class Locator:
         """
 
         def act(transaction: lmdb.Transaction) -> None:
-            found = transaction.get(bytes.fromhex(pack_id), db=self._packs)
-            if found is not None:
-                place = PLACE.pack(_PACK.unpack(found)[0], entry.offset, entry.length_bytes, entry.kind)
-                transaction.put(entry.digest, place, db=self._chunks)
+            pack = self._tables.pack(transaction, pack_id)
+            if pack is not None:
+                transaction.put(entry.digest, _packed(pack[0], entry), db=self._tables.chunks)
 
-        self._write(act)
+        self._tables.write(act)
 
     def pack_sizes(self) -> dict[str, int]:
         """Return the packs that are known, and how many bytes the file of each had.
@@ -274,8 +172,8 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        with self._transaction() as transaction:
-            return self._known_packs(transaction)
+        with self._tables.read() as transaction:
+            return self._tables.pack_sizes(transaction)
 
     def pack_size(self, pack_id: str) -> int | None:
         """Return how many bytes the file of a pack had when it was taken in, None when it is not known.
@@ -283,12 +181,9 @@ class Locator:
         Raises:
             LocatorUnavailable: the local disk refuses.
         """
-        with self._transaction() as transaction:
-            found = transaction.get(bytes.fromhex(pack_id), db=self._packs)
-        return None if found is None else int(_PACK.unpack(found)[1])
-
-    def _known_packs(self, transaction: lmdb.Transaction) -> dict[str, int]:
-        return {key.hex(): _PACK.unpack(row)[1] for key, row in transaction.cursor(db=self._packs)}
+        with self._tables.read() as transaction:
+            pack = self._tables.pack(transaction, pack_id)
+        return None if pack is None else pack[1]
 
     def synchronize(
         self, present: Mapping[str, int], read_entries: Callable[[str], Sequence[PackEntry] | None]
@@ -303,94 +198,22 @@ class Locator:
             LocatorUnavailable: the local disk refuses.
         """
         while True:
-            with self._transaction() as transaction:
-                mark = transaction.get(_REBUILDING, db=self._meta)
+            is_rebuilding = self._rebuild.is_under_way()
             known, there = self.pack_sizes().items(), present.items()
             gone, fresh = known - there, there - known
-            if mark is None and len(fresh) <= max(len(known), _FEW_PACKS):
+            if not is_rebuilding and len(fresh) <= max(len(known), _FEW_PACKS):
                 break
-            with _rebuild_lock:
-                if self._begin_rebuild(present):
-                    self._rebuild(present, read_entries)
-                    return
+            if self._rebuild.run(present, read_entries):
+                self._load_numbers()
+                return
             time.sleep(_POLL_S)
         if gone:
             self.forget_packs(pack_id for pack_id, _ in gone)
         for pack_id, size_bytes in sorted(fresh):
             entries = read_entries(pack_id)
             if entries is not None:
-                self._add([(pack_id, size_bytes, entries)])
+                self._add(pack_id, size_bytes, entries)
         self._load_numbers()
-
-    def _rebuild(
-        self, present: Mapping[str, int], read_entries: Callable[[str], Sequence[PackEntry] | None]
-    ) -> None:
-        """Start over: digests are random, so they are sorted first and the tree is written from left to right.
-
-        A mark stands in the database meanwhile. A process that finds it waits for its owner, or starts
-        over when that is dead.
-        """
-        with SortedRows(self._directory) as rows:
-            readable: list[tuple[bytes, int]] = []
-            for pack_id in sorted(present):
-                entries = read_entries(pack_id)
-                if entries is not None:
-                    readable.append((bytes.fromhex(pack_id), present[pack_id]))
-                    rows.add(len(readable), entries)
-            first = self._register(readable)
-            for bucket, copies in rows.buckets(first):
-                self._write(partial(self._fill, bucket=bucket, copies=copies))
-        self._write(lambda transaction: transaction.delete(_REBUILDING, db=self._meta))
-        self._load_numbers()
-
-    def _fill(self, transaction: lmdb.Transaction, bucket: Rows, copies: Rows) -> None:
-        """Write the next places in ascending order of their digests."""
-        _, added = transaction.cursor(db=self._chunks).putmulti(bucket, append=True)
-        if added != len(bucket):  # another process has sealed a pack meanwhile
-            self._put(transaction, bucket)
-        transaction.cursor(db=self._copies).putmulti(copies)
-
-    def _begin_rebuild(self, present: Mapping[str, int]) -> bool:
-        """Empty the tables and leave the mark; False when another process is at it, or has just done it."""
-
-        def act(transaction: lmdb.Transaction) -> bool:
-            mark = transaction.get(_REBUILDING, db=self._meta)
-            known = self._known_packs(transaction).items()
-            if _is_mark_of_another(mark) or (mark is None and known >= present.items()):
-                return False
-            for table in self._tables:
-                transaction.drop(table, delete=False)
-            transaction.put(_REBUILDING, _own_mark(), db=self._meta)
-            return True
-
-        return self._write(act)
-
-    def _register(self, packs: Sequence[tuple[bytes, int]]) -> int:
-        """Give packs their numbers, one after the other; return the number before the first."""
-
-        def act(transaction: lmdb.Transaction) -> int:
-            number = self._last_number(transaction)
-            for offset, (pack_id, size_bytes) in enumerate(packs, 1):
-                transaction.put(pack_id, _PACK.pack(number + offset, size_bytes), db=self._packs)
-                transaction.put(_NUMBER.pack(number + offset), pack_id, db=self._numbers)
-            transaction.put(b"last number", _NUMBER.pack(number + len(packs)), db=self._meta)
-            return number
-
-        return self._write(act)
-
-    def clear(self) -> None:
-        """Forget everything; the next synchronization reads all footers again.
-
-        Raises:
-            LocatorUnavailable: the local disk refuses.
-        """
-
-        def act(transaction: lmdb.Transaction) -> None:
-            for table in self._tables:
-                transaction.drop(table, delete=False)
-
-        self._write(act)
-        self._ids = {}
 
     def __enter__(self) -> "Locator":
         return self
@@ -400,20 +223,6 @@ class Locator:
             self.close()
 
 
-def _own_mark() -> bytes:
-    pid = os.getpid()
-    return f"{pid} {process_mark(pid) or ''}".encode()
-
-
-def _is_mark_of_another(mark: bytes | memoryview | None) -> bool:
-    """Return whether the mark is that of another process, which is alive.
-
-    Marks of earlier versions, which held a time of the wall clock, count as left behind: no two versions of the
-    program work on one locator at the same time.
-    """
-    if mark is None or mark == _own_mark():
-        return False
-    pid, _, name = bytes(mark).partition(b" ")
-    if not pid.isdigit() or not name:
-        return False
-    return is_same_process(int(pid), name.decode("utf-8", "replace")) is True
+def _packed(number: int, entry: PackEntry) -> bytes:
+    """Return where a record is stored, as a row of the tables."""
+    return PLACE.pack(number, entry.offset, entry.length_bytes, entry.kind)
