@@ -6,13 +6,15 @@ described in ``docs/repository-format.md``; the parts are:
 
 - ``records``: a chunk of disk (1 MiB) or an index page, as frames of 128 KiB that decode alone. A chunk's name is
   the digest of its frames' digests, so one frame can be checked against the name that the point's index gives.
-  ``records`` reads them, ``encoding`` makes them.
-- ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed.
+  ``records`` decodes them, ``encoding`` makes them, ``store`` finds and reads them.
+- ``packs``: files of about 64 MiB full of records, with a footer. Never changed once sealed; ``sealedpacks``
+  knows which are there.
 - ``pages``: a disk's index, a tree of pages of 1,024 digests. A new point writes only the pages that changed.
 - ``points`` and ``pointfile``: ``point.json`` with the root digest of each disk, next to the VM's configuration.
 - ``pipeline``: a disk on its way into packs. ``copying``: a point's disk on its way out, in bulk; ``disk``: at
   random.
-- ``locator``: digest → place, in LMDB on this machine. Rebuilt from the footers whenever it is missing.
+- ``locator``: digest → place, in LMDB on this machine (``locatortables``). Rebuilt from the footers whenever it is
+  missing (``locatorrebuild``).
 - ``maintenance``: garbage collection (``marking``, ``garbage``), space figures (``space``), verification of
   everything (``scrub``) and repair (``healing``).
 - ``crypto``, ``keys`` and ``seals``: encryption, which changes records and a point's files, and nothing else.

@@ -11,7 +11,7 @@ from app.repository.files import storage_errors
 from app.repository.layout import PACK_SUFFIX, Layout
 from app.repository.packs import PackBuilder
 from app.repository.records import EncodedRecord, RecordKind
-from app.repository.store import RecordStore
+from app.repository.sealedpacks import SealedPacks
 
 _SEALS_UNDER_WAY = 2
 
@@ -25,12 +25,12 @@ class PackAppender:
     """
 
     def __init__(
-        self, layout: Layout, repository_id: bytes, staging: Path, *, store: RecordStore, pack_bytes: int
+        self, layout: Layout, repository_id: bytes, staging: Path, *, packs: SealedPacks, pack_bytes: int
     ) -> None:
         self._layout = layout
         self._repository_id = repository_id
         self._staging = staging
-        self._store = store
+        self._packs = packs
         self._pack_bytes = pack_bytes
         self._lock = threading.Lock()
         self._claims_lock = threading.Lock()
@@ -44,7 +44,7 @@ class PackAppender:
 
     def claim(self, digest: bytes) -> bool:
         """Return whether the caller has to store this digest: no one else did or does."""
-        if self._store.holds(digest):
+        if self._packs.holds(digest):
             return False
         with self._claims_lock:
             if digest in self._claims:
@@ -97,7 +97,7 @@ class PackAppender:
         try:
             with storage_errors(self._layout.root):
                 builder.seal(self._layout.pack(builder.pack_id))
-            self._store.add_pack(builder.pack_id, builder.entries)
+            self._packs.add(builder.pack_id, builder.entries)
         except OperationalError as error:
             self._failure = error
             raise

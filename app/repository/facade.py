@@ -2,8 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,36 +18,13 @@ from app.domain.messages import Message
 from app.domain.restore_point import RestorePoint
 from app.repository import layout as names
 from app.repository.access import RepositoryAccess, master_of
-from app.repository.configuration import (
-    CIPHER,
-    Encryption,
-    RepositoryFile,
-    describe_repository,
-    read_repository_file,
-)
+from app.repository.configuration import RepositoryFile, read_repository_file
+from app.repository.creation import create_repository
 from app.repository.crypto import RepositoryKeys
-from app.repository.errors import (
-    DataDamaged,
-    PointDamaged,
-    RepositoryExists,
-    RepositoryMissing,
-)
-from app.repository.files import (
-    free_bytes,
-    make_directory,
-    refuse_foreign_names,
-    refuse_links,
-    replace_file,
-    storage_errors,
-)
+from app.repository.errors import DataDamaged, PointDamaged, RepositoryExists, RepositoryMissing
+from app.repository.files import free_bytes, refuse_foreign_names, refuse_links, storage_errors
 from app.repository.healing import lost_extents
-from app.repository.keys import (
-    KeyRing,
-    Protection,
-    RepositoryKey,
-    encode_master,
-    new_master_key,
-)
+from app.repository.keys import KeyRing, Protection, RepositoryKey
 from app.repository.layout import Layout
 from app.repository.leases import Lease, LeaseKind, Leases
 from app.repository.locator import Locator
@@ -58,6 +34,7 @@ from app.repository.parts import RepositoryParts, decoder_with
 from app.repository.points import StoredPoints
 from app.repository.reader import PointReader
 from app.repository.reasons import INDEX_OF, NO_SUCH_DISK, Purpose
+from app.repository.sealedpacks import SealedPacks
 from app.repository.seals import Seal, Seals
 from app.repository.sharing import SharedLease
 from app.repository.staging import adopt_abandoned
@@ -104,13 +81,15 @@ class Repository:
         with suppress(OSError):  # of earlier versions
             remove_directory_tree(locators / str(repository_id))
         locator = Locator(locators / _locator_name(root, repository_id), str(repository_id))
+        packs = SealedPacks(layout, repository_id.bytes, locator, partial(decoder_with, keys))
         self._clock = clock
         self._layout = layout
         self.parts = RepositoryParts(
             layout=layout,
             repository_id=repository_id,
             locator=locator,
-            store=RecordStore(layout, repository_id.bytes, locator, partial(decoder_with, keys)),
+            packs=packs,
+            store=RecordStore(packs, locator),
             stored_points=StoredPoints(layout, str(repository_id), keys),
             keys=keys,
             chunk_bytes=settings.chunk_bytes,
@@ -124,9 +103,9 @@ class Repository:
         self._shared = SharedLease(
             self._acquire_shared, self._clean_staging, partial(self._acquire_shared, wait_s=0.0)
         )
-        self.maintenance = Maintenance(self.parts, self._trash, self._leases, clock, self._sharing_for_reading)
+        self.maintenance = Maintenance(self.parts, self._trash, self._leases, clock, self._shared.held_for_reading)
         """Figures, garbage collection, verification and repair."""
-        self.access = RepositoryAccess(KeyRing(root, layout.keys, file.id), master, clock, self._sharing)
+        self.access = RepositoryAccess(KeyRing(root, layout.keys, file.id), master, clock, self._shared.held)
         """The keys that open it."""
 
     @classmethod
@@ -153,27 +132,9 @@ class Repository:
             StandbyFull, StandbyUnavailable: the standby refuses.
             LocatorUnavailable: the local disk refuses.
         """
-        refuse_foreign_names(root)
-        layout, repository_id, now = Layout(root), uuid.uuid4(), clock.now().isoformat()
         if passphrase is not None:
             protection = Protection(Seals(Seal.of_passphrase(passphrase)), hide_names=hide_names)
-        master = None if protection is None else new_master_key()
-        encryption = None
-        if master is not None and protection is not None:
-            encryption = Encryption(CIPHER, RepositoryKeys(master).check, protection.hide_names)
-        description = describe_repository(repository_id, settings, now, encryption)
-        with storage_errors(root):
-            make_directory(layout.base)
-            if layout.settings.exists():
-                raise RepositoryExists(path=root)
-            for directory in layout.directories:
-                make_directory(directory)
-            if master is not None and protection is not None:
-                ring = KeyRing(root, layout.keys, str(repository_id))
-                for seal in protection.seals.all:
-                    ring.add(master, seal, now)
-            replace_file(layout.settings, description)
-        key = None if master is None else encode_master(master)
+        key = create_repository(root, settings, protection, clock.now())
         return cls.open(root, local_dir=local_dir, clock=clock, key=key)
 
     @staticmethod
@@ -303,7 +264,7 @@ class Repository:
         lease = self._shared.enter()
         try:
             adopt_abandoned(self.parts, self._leases, lease)
-            self.parts.store.synchronize()
+            self.parts.packs.synchronize()
             facts = draft.facts
             chain = draft.chain or self.chain_name(draft.rule_name, facts.vm, facts.platform_address)
             return PointWriter(self.parts, draft, chain, lease, self._shared.leave)
@@ -321,7 +282,7 @@ class Repository:
         """
         problem = self._shared.enter_reading()
         try:
-            self.parts.store.allow_synchronization()
+            self.parts.packs.allow_synchronization()
             found = self.parts.stored_points.load(point)
             return PointReader(self.parts, found, self._shared.leave, without_lease=problem)
         except BaseException:
@@ -336,7 +297,7 @@ class Repository:
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
-        with self._sharing():
+        with self._shared.held():
             self._leases.with_free_space(lambda: self._trash.put(point, self._clock.now()))
 
     def deleted_points(self) -> tuple[TrashedPoint, ...]:
@@ -356,7 +317,7 @@ class Repository:
             RepositoryBusy: garbage collection is under way.
             StandbyFull, StandbyUnavailable: the standby refuses.
         """
-        with self._sharing():
+        with self._shared.held():
             self._leases.with_free_space(lambda: self._trash.take_back(point))
             return self.parts.stored_points.load(point)
 
@@ -369,8 +330,8 @@ class Repository:
             RepositoryBusy: garbage collection is under way.
             StandbyUnavailable: the standby is gone.
         """
-        with self._sharing():
-            self.parts.store.synchronize()
+        with self._shared.held():
+            self.parts.packs.synchronize()
             disk = self.parts.stored_points.load(point).disk(disk_key)
             if disk is None:
                 raise PointDamaged(point=point, detail=NO_SUCH_DISK.fill(disk=disk_key))
@@ -379,22 +340,6 @@ class Repository:
             except (RecordLost, PageDamaged) as error:
                 raise DataDamaged(what=INDEX_OF.fill(disk=disk.label, point=point), detail=error) from error
 
-    @contextmanager
-    def _sharing(self) -> Iterator[Lease]:
-        lease = self._shared.enter()
-        try:
-            yield lease
-        finally:
-            self._shared.leave()
-
-    @contextmanager
-    def _sharing_for_reading(self) -> Iterator[None]:
-        self._shared.enter_reading()
-        try:
-            yield
-        finally:
-            self._shared.leave()
-
     def _acquire_shared(self, wait_s: float | None = None) -> Lease:
         patience_s = SHARED_WAIT_S if wait_s is None else wait_s
         lease = self._leases.acquire(LeaseKind.SHARED, Purpose.WORK.value, wait_s=patience_s)
@@ -402,14 +347,14 @@ class Repository:
         return lease
 
     def _clean_staging(self, lease: Lease) -> None:
-        self.parts.store.close()  # garbage collection elsewhere may delete packs now; do not keep their space
+        self.parts.packs.close()  # garbage collection elsewhere may delete packs now; do not keep their space
         self._leases.keep_reserve()
         with suppress(OSError):
             remove_directory(self._layout.staging / lease.id)
 
     def close(self) -> None:
         """Release all files; readers and writers that are still open must be closed before."""
-        self.parts.store.close()
+        self.parts.packs.close()
         self.parts.locator.close()
 
     def __enter__(self) -> Self:

@@ -109,8 +109,8 @@ class GarbageCollector:
         """
         parts = self._parts
         read_repository_file(parts.layout.root)
-        parts.store.synchronize()
-        parts.store.refuse_newer_packs()
+        parts.packs.synchronize()
+        parts.packs.refuse_newer()
         with storage_errors(parts.layout.root):
             files = [*newer_leases(parts.layout.locks), *newer_key_files(parts.layout.keys)]
         for name in files:
@@ -143,15 +143,15 @@ class GarbageCollector:
     def _states(self, reached: Prefixes) -> dict[str, _PackState]:
         with storage_errors(self._parts.layout.root):
             present = list_packs(self._parts.layout)
-        healthy = sorted(present.keys() - self._parts.store.damaged_packs.keys())
+        healthy = sorted(present.keys() - self._parts.packs.damaged.keys())
         states: dict[str, _PackState] = {}
         for pack_id, entries in all_entries(self._parts, healthy):
             self._check()
-            if pack_id in self._parts.store.damaged_packs:
+            if pack_id in self._parts.packs.damaged:
                 continue
             live = self._live(pack_id, entries, reached, present)
             states[pack_id] = _PackState(pack_id, present[pack_id], live, len(live) < len(entries))
-        self._parts.store.refuse_newer_packs()
+        self._parts.packs.refuse_newer()
         return states
 
     def _live(
@@ -316,14 +316,14 @@ class _CollectionRun:
         for state in states:
             self.lease.check()
             if state.pack_id in damaged:
-                if parts.store.set_aside(state.pack_id, parts.leftovers):
+                if parts.packs.set_aside(state.pack_id, parts.leftovers):
                     self.set_aside.append(state.pack_id)
             elif self._drop(state.pack_id):
                 self.freed_bytes += state.size_bytes - state.live_bytes
             self.rewritten += 1
 
     def _drop(self, pack_id: str) -> bool:
-        return self._parts.store.drop_pack(pack_id, self._parts.leftovers)
+        return self._parts.packs.remove(pack_id, self._parts.leftovers)
 
     def _copy(self, state: _PackState, appender: PackAppender) -> bool:
         """Copy a pack's live records, each checked; return whether all were whole."""

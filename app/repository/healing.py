@@ -130,7 +130,7 @@ def repair_packs(parts: RepositoryParts, packs: Sequence[str], lease: Lease, can
                 continue
             rescued += _rescue(parts, pack_id, found, staging, cancel)
             lease.check()
-            if parts.store.set_aside(pack_id, parts.leftovers):
+            if parts.packs.set_aside(pack_id, parts.leftovers):
                 done.append(pack_id)
     finally:
         parts.leftovers.remove(staging)

@@ -136,7 +136,7 @@ class Maintenance:
         """
         checked: set[bytes] = set()
         with self._sharing():
-            self._parts.store.allow_synchronization()
+            self._parts.packs.allow_synchronization()
             return {
                 point.id: PointVerifier(self._parts, point, progress, cancel, checked).run()
                 for point in self._parts.stored_points.list_chain(chain).points
@@ -186,7 +186,7 @@ class Maintenance:
             TaskCancelled: cancelled; what was done stays done.
         """
         with self.excluding(Purpose.REPAIR.value, wait_s) as lease:
-            self._parts.store.synchronize()
+            self._parts.packs.synchronize()
             return repair_packs(self._parts, damaged_packs, lease, cancel)
 
     @contextmanager

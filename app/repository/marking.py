@@ -129,6 +129,6 @@ def all_entries(parts: RepositoryParts, pack_ids: Iterable[str]) -> Iterator[tup
         StandbyUnavailable: the standby is gone.
     """
     for pack_id in pack_ids:
-        entries = parts.store.entries(pack_id)
+        entries = parts.packs.entries(pack_id)
         if entries is not None:
             yield pack_id, entries

@@ -15,6 +15,7 @@ from app.repository.pages import PageTree, chunk_count
 from app.repository.pipeline import StoragePlan
 from app.repository.points import StoredPoints
 from app.repository.records import RecordDecoder
+from app.repository.sealedpacks import SealedPacks
 from app.repository.store import RecordStore
 
 
@@ -30,6 +31,7 @@ class RepositoryParts:
     layout: Layout
     repository_id: uuid.UUID
     locator: Locator
+    packs: SealedPacks
     store: RecordStore
     stored_points: StoredPoints
     keys: RepositoryKeys | None
@@ -46,7 +48,7 @@ class RepositoryParts:
     def appender(self, staging: Path) -> PackAppender:
         """Return the writer of one run's packs, which begin in ``staging``."""
         return PackAppender(
-            self.layout, self.repository_id.bytes, staging, store=self.store, pack_bytes=self.pack_bytes
+            self.layout, self.repository_id.bytes, staging, packs=self.packs, pack_bytes=self.pack_bytes
         )
 
     def storage_plan(self) -> StoragePlan:

@@ -92,7 +92,7 @@ class Scrubber:
             StandbyUnavailable: the standby is gone.
             TaskCancelled: cancelled.
         """
-        self._parts.store.synchronize()
+        self._parts.packs.synchronize()
         with storage_errors(self._parts.layout.root):
             sizes = {
                 pack_id: size
@@ -149,7 +149,7 @@ class Scrubber:
         except FileNotFoundError:
             result.problems.append(MISSING.fill())
         except OSError as error:
-            self._parts.store.check_standby()
+            self._parts.packs.check_standby()
             result.problems.append(reason_of(error))
         return result
 

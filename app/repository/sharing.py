@@ -6,8 +6,8 @@ where the standby cannot be written, since a restore from a read-only or full di
 
 import errno
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from app.domain.errors import OperationalError, StandbyFull
 from app.repository.leases import Lease
@@ -85,6 +85,32 @@ class SharedLease:
                 problem = error
             self._users += 1
             return problem
+
+    @contextmanager
+    def held(self) -> Iterator[Lease]:
+        """Take part in the lease for a while.
+
+        Raises:
+            RepositoryBusy, StandbyFull, StandbyUnavailable: it cannot be had.
+        """
+        lease = self.enter()
+        try:
+            yield lease
+        finally:
+            self.leave()
+
+    @contextmanager
+    def held_for_reading(self) -> Iterator[None]:
+        """Take part for reading for a while, without a lease where the standby cannot be written.
+
+        Raises:
+            RepositoryBusy, StandbyUnavailable: the repository cannot be read now.
+        """
+        self.enter_reading()
+        try:
+            yield
+        finally:
+            self.leave()
 
     def leave(self) -> None:
         """Take part no more; the last one gives the lease back."""

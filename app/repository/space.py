@@ -80,7 +80,7 @@ class SpaceCounter:
 
     def _load_records(self) -> None:
         """Read all footers: each record once, with its stored length."""
-        self._parts.store.synchronize()
+        self._parts.packs.synchronize()
         with storage_errors(self._parts.layout.root):
             present = sorted(list_packs(self._parts.layout))
         prefixes: list[Prefixes] = []

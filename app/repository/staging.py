@@ -68,7 +68,7 @@ def _put_back(parts: RepositoryParts, adopted: Path, before: Path) -> None:
     try:
         rename(adopted, before)
     except OSError:
-        parts.store.check_standby()
+        parts.packs.check_standby()
 
 
 def _packs_below(directory: Path) -> Iterator[Path]:

@@ -74,7 +74,7 @@ class PointVerifier:
                 self._cancel.check()
                 known = self._parts.locator.find_many(digest for _, digest in batch)
                 if any(digest not in known for _, digest in batch):
-                    self._parts.store.refuse_newer_packs()
+                    self._parts.packs.refuse_newer()
                 self._damage += [
                     self._chunk_damage(disk, index, RecordLost(digest, None, "no pack holds it whole"))
                     for index, digest in batch
