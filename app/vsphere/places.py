@@ -18,11 +18,11 @@ from app.domain.places import (
 )
 from app.domain.vms import SavedConfiguration
 from app.vsphere import saved_vm
+from app.vsphere.adapter_networks import saved_network
 from app.vsphere.names import unescaped
 from app.vsphere.offer import Network
 from app.vsphere.offer_reader import read_offer
 from app.vsphere.properties import Query, Row, read_all
-from app.vsphere.rebuild_devices import saved_network
 
 _PATHS: dict[type[Any], Sequence[str]] = {
     vim.HostSystem: ("datastore",),

@@ -12,6 +12,7 @@ from pyVmomi import vim
 
 from app.domain.messages import Message
 from app.domain.vms import VmPlacement
+from app.vsphere.adapter_networks import NetworkChoices
 from app.vsphere.deviations import GUEST_UNKNOWN, WAS_ENCRYPTED, WAS_MANAGED
 from app.vsphere.hardware_versions import VersionChoice, choose_version, known_guest
 from app.vsphere.names import DatastorePath, escaped
@@ -135,13 +136,15 @@ def rebuild(saved: SavedVm, place: Place, wanted: VmPlacement, identity: Identit
         config.hardware.device,
         DeviceChoices(
             disk_datastores=place.disk_datastores,
-            network_names=saved.networks,
-            network_map=dict(wanted.networks),
-            adapter_networks=dict(wanted.adapter_networks),
+            networks=NetworkChoices(
+                names=saved.networks,
+                instead=dict(wanted.networks),
+                offered=place.host.networks,
+                by_adapter=dict(wanted.adapter_networks),
+                elsewhere=place.other_networks,
+                same_platform=place.same_platform,
+            ),
             adapter_addresses=dict(wanted.adapter_addresses),
-            networks=place.host.networks,
-            same_platform=place.same_platform,
-            other_networks=place.other_networks,
             keep_disk_uuids=identity.uuid is not None,
             keeps_mac=lambda mac: mac.lower() not in identity.taken_mac_addresses,
         ),

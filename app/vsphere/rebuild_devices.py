@@ -12,6 +12,7 @@ from typing import Any
 from pyVmomi import vim
 
 from app.domain.messages import Message, MessageKind
+from app.vsphere.adapter_networks import NetworkChoices, choose_network, network_backing
 from app.vsphere.details import capacity_of, unsupported_reason
 from app.vsphere.deviations import (
     DEVICE_LEFT_OUT,
@@ -20,16 +21,11 @@ from app.vsphere.deviations import (
     DISK_IN_MEMORY,
     DISK_WAS_ENCRYPTED,
     DISK_WITHOUT_PLACE,
-    NETWORK_MISSING,
-    NETWORK_NOT_NAMED,
-    NETWORKS_AMBIGUOUS,
     NO_AUTOCONNECT,
     NOT_INSERTED,
     NOT_SHARED,
     WAS_RAW,
 )
-from app.vsphere.offer import Network, NetworkKind
-from app.vsphere.placement import listed, named
 from app.vsphere.plain_values import copy_plain, is_address
 
 _device = vim.vm.device
@@ -77,22 +73,11 @@ class DeviceChoices:
 
     disk_datastores: Mapping[int, str]
     """Datastore of each disk, by its saved key."""
-    network_names: Mapping[str, str]
-    """Names of the saved VM's networks by id or key."""
-    network_map: Mapping[str, str]
-    """Networks to connect instead, by saved name."""
-    networks: Mapping[str, Network]
-    """What the chosen host offers, by id."""
+    networks: NetworkChoices
     keep_disk_uuids: bool
     keeps_mac: Callable[[str], bool]
-    adapter_networks: Mapping[int, str] = field(default_factory=dict)
-    """Networks of single adapters, by their saved key."""
     adapter_addresses: Mapping[int, str] = field(default_factory=dict)
     """MAC addresses of single adapters, by their saved key; an empty one is rebuilt."""
-    other_networks: Sequence[Network] = ()
-    """Networks of the platform that the host does not offer."""
-    same_platform: bool | None = None
-    """Whether the saved VM's ids are of this platform; None: an id counts where the network has the saved name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,52 +104,6 @@ class RebuiltDevices:
 def rebuild_devices(devices: Sequence[Any], choices: DeviceChoices) -> RebuiltDevices:
     """Turn a saved device list into additions."""
     return _Rebuilder(devices, choices).run()
-
-
-def saved_network(card: Any, names: Mapping[str, str]) -> str:
-    """Return the name of the network that a saved adapter was connected to; empty when it is not known."""
-    backing = card.backing
-    if isinstance(backing, _card.DistributedVirtualPortBackingInfo):
-        return names.get(backing.port.portgroupKey or "", "")
-    if isinstance(backing, _card.OpaqueNetworkBackingInfo):
-        return names.get(backing.opaqueNetworkId, "")
-    network = getattr(backing, "network", None)
-    known = names.get(network._moId) if network is not None else None
-    return known or str(getattr(backing, "deviceName", "") or "")
-
-
-def own_network(
-    card: Any, saved_name: str, offered: Sequence[Network], *, same_platform: bool | None
-) -> Network | None:
-    """Return the network that a saved adapter was connected to, by its ids; None where they do not say.
-
-    Args:
-        card: the saved adapter.
-        saved_name: name of its network then.
-        offered: what the host offers.
-        same_platform: whether ids are of this platform; None: they count where the network has the saved name.
-    """
-    backing = card.backing
-    if isinstance(backing, _card.DistributedVirtualPortBackingInfo):
-        port = backing.port
-        return next(
-            (place for place in offered if place.kind is NetworkKind.DISTRIBUTED and _is_port_of(port, place)),
-            None,
-        )
-    if isinstance(backing, _card.OpaqueNetworkBackingInfo):
-        opaque = [network for network in offered if network.kind is NetworkKind.OPAQUE]
-        return next((place for place in opaque if place.key and place.key == backing.opaqueNetworkId), None)
-    network = getattr(backing, "network", None)
-    if network is None or same_platform is False:
-        return None
-    found = next((place for place in offered if place.moid == network._moId), None)
-    return found if found is not None and (same_platform or found.name == saved_name) else None
-
-
-def _is_port_of(port: Any, network: Network) -> bool:
-    """Return whether a port is of a port group: its key is unique on its switch, whose UUID is unique too."""
-    same_switch = (port.switchUuid or "").casefold() == network.switch.casefold()
-    return same_switch and bool(network.key) and port.portgroupKey == network.key
 
 
 def slots_of(devices: Sequence[Any]) -> dict[DiskSlot, Any]:
@@ -301,42 +240,18 @@ class _Rebuilder:
 
     def _add_card(self, card: Any) -> None:
         made = self._fresh(card)
-        network, name, problem = self._network_for(card)
+        network, name, problem = choose_network(card, self._choices.networks)
         made.connectable = _connectable(card.connectable)
         if network is None:
             made.connectable.startConnected = False
             self._warn(DISCONNECTED, problem=problem, card=_label(card))
-            network = min(
-                self._choices.networks.values(), key=lambda network: (network.name, network.moid), default=None
-            )
+            offered = self._choices.networks.offered.values()
+            network = min(offered, key=lambda network: (network.name, network.moid), default=None)
         elif card.connectable is not None and card.connectable.migrateConnect:
             made.connectable.migrateConnect = card.connectable.migrateConnect
-        made.backing = _card_backing(network, name)
+        made.backing = network_backing(network, name)
         self._set_address(made, card)
         self._append(made)
-
-    def _network_for(self, card: Any) -> tuple[Network | None, str, Message | None]:
-        """Return the network of an adapter and its name, else no network and why."""
-        offered = list(self._choices.networks.values())
-        saved_name = self._saved_network(card)
-        asked = self._choices.adapter_networks.get(card.key) or self._choices.network_map.get(saved_name)
-        if asked is None:
-            own = own_network(card, saved_name, offered, same_platform=self._choices.same_platform)
-            if own is not None:
-                return own, own.name, None
-        name = asked or saved_name
-        found = named(name, offered) if asked else [network for network in offered if network.name == name]
-        if not asked and found:
-            # The adapter's own network is still there, but not on this host: one of its name here is another.
-            own = own_network(
-                card, saved_name, self._choices.other_networks, same_platform=self._choices.same_platform
-            )
-            found = [*found, own] if own is not None else found
-        if len(found) == 1:
-            return found[0], found[0].name, None
-        if found:
-            return None, name, NETWORKS_AMBIGUOUS.fill(network=name, found=listed(found))
-        return None, name, NETWORK_MISSING.fill(network=name) if name else NETWORK_NOT_NAMED.fill()
 
     def _set_address(self, made: Any, card: Any) -> None:
         wanted = self._choices.adapter_addresses.get(card.key)
@@ -349,9 +264,6 @@ class _Rebuilder:
 
     def _keeps_address(self, card: Any) -> bool:
         return is_address(card) and self._choices.keeps_mac(card.macAddress)
-
-    def _saved_network(self, card: Any) -> str:
-        return saved_network(card, self._choices.network_names)
 
     # ---- the rest ----------------------------------------------------------------------------------------
 
@@ -386,17 +298,6 @@ def _connectable(saved: Any) -> Any:
         allowGuestControl=saved is None or bool(saved.allowGuestControl),
         connected=False,
     )
-
-
-def _card_backing(network: Network | None, name: str) -> Any:
-    if network is None:
-        return _card.NetworkBackingInfo(deviceName=name)
-    if network.kind is NetworkKind.DISTRIBUTED:
-        port = vim.dvs.PortConnection(portgroupKey=network.key, switchUuid=network.switch)
-        return _card.DistributedVirtualPortBackingInfo(port=port)
-    if network.kind is NetworkKind.OPAQUE:
-        return _card.OpaqueNetworkBackingInfo(opaqueNetworkId=network.key, opaqueNetworkType=network.switch)
-    return _card.NetworkBackingInfo(deviceName=network.name, network=vim.Network(network.moid))
 
 
 def _label(device: Any) -> str:
