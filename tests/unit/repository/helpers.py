@@ -186,3 +186,14 @@ def read_range(repository: Repository, point: PointId, start: int, length: int, 
             pass
         disk.close()
         return bytes(buffer)
+
+
+def damage_record(folder: Path, repository: Repository, digest: bytes) -> Path:
+    """Change a byte of a record's last frame; return its pack."""
+    place = repository.parts.locator.find(digest)
+    assert place is not None
+    path = folder / "standby" / "packs" / place.pack_id[:2] / f"{place.pack_id}.pack"
+    broken = bytearray(path.read_bytes())
+    broken[place.offset + place.length_bytes - 1] ^= 1
+    path.write_bytes(broken)
+    return path

@@ -21,8 +21,15 @@ from app.repository.errors import DataDamaged
 from app.repository.values import MIB
 from tests.support.crash_cases import HastyClock
 from tests.support.failing_storage import AtStep, FailingStorage
-from tests.unit.repository.helpers import SMALL, MemoryDisk, back_up, collect_garbage, random_bytes, read_back
-from tests.unit.repository.test_garbage_collection import damage_record
+from tests.unit.repository.helpers import (
+    SMALL,
+    MemoryDisk,
+    back_up,
+    collect_garbage,
+    damage_record,
+    random_bytes,
+    read_back,
+)
 
 CONTENT = random_bytes(2 * MIB, 3)
 _READS = ("read", "pread", "preadv")

@@ -16,6 +16,7 @@ from app.repository.values import KIB, MIB
 from tests.unit.repository.helpers import (
     MemoryDisk,
     back_up,
+    damage_record,
     disk_draft,
     open_repository,
     point_draft,
@@ -23,7 +24,6 @@ from tests.unit.repository.helpers import (
     read_back,
     text_bytes,
 )
-from tests.unit.repository.test_garbage_collection import damage_record
 
 CONTENT = random_bytes(900 * KIB, 1) + text_bytes(700 * KIB) + random_bytes(MIB, 2)
 

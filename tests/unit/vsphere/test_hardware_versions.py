@@ -10,8 +10,8 @@ from app.vsphere.hardware_versions import VersionTooOld, choose_version, newest_
 from app.vsphere.placement import Place
 from app.vsphere.rebuild import Rebuilt, rebuild
 from tests.unit.vsphere import saved as given
+from tests.unit.vsphere.rebuilding import WHOLE
 from tests.unit.vsphere.test_placement import host
-from tests.unit.vsphere.test_rebuild import WHOLE
 
 device = vim.vm.device
 BIOS = vim.vm.BootOptions(efiSecureBootEnabled=False)
