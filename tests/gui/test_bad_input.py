@@ -7,29 +7,26 @@ import pytest
 from PySide6.QtCore import QDateTime, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QPushButton, QSpinBox
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.contract.notifications import NotificationRow, SetNotifications
 from app.contract.platforms import Certificate, InspectServer, RegisterPlatform, UpdatePlatform
 from app.contract.standbys import BrowseStandby, RegisterStandby
 from app.domain.errors import CertificateChanged, LoginRefused, OperationalError, PlatformUnreachable
-from app.domain.notifications import NotificationSettings
 from app.engine.errors import AlreadyRegistered
 from app.views.backup.editor import EditorMode
 from app.views.console import Console
 from app.views.platforms.dialog import PlatformDialog
-from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.standbys.dialog import StandbyDialog
 from app.views.widgets.checks import address_problem, directory_problem, name_problem
 from app.views.widgets.directory_browser import DirectoryBrowser
-from app.views.widgets.form import Field, FormDialog
 from tests.gui.backup.steps import open_editor
 from tests.gui.operator import field_of, problem_of
 from tests.gui.platforms.test_platforms import row as platform_row
 from tests.gui.restore.test_restore import choose_point
 from tests.gui.restore.test_restore import open_dialog as open_restore
 from tests.gui.standbys.test_standbys import row as standby_row
+from tests.gui.typed_input import assert_shown, paste_into, press, type_into, type_number
 from tests.support.scripted_door import ScriptedDoor
 
 LONG = "n" * 65
@@ -41,40 +38,6 @@ CERTIFICATE = Certificate(
     not_after=datetime(2027, 1, 1, tzinfo=UTC),
     trusted_by_ca=False,
 )
-
-
-def type_into(line: QLineEdit, text: str) -> None:
-    """Replace what is in a field, by keys."""
-    line.setFocus()
-    line.selectAll()
-    QTest.keyClick(line, Qt.Key.Key_Delete)
-    QTest.keyClicks(line, text)
-
-
-def paste_into(line: QLineEdit, text: str) -> None:
-    """Replace what is in a field from the clipboard: the way by which characters come in that no key has."""
-    line.setFocus()
-    line.selectAll()
-    QGuiApplication.clipboard().setText(text)
-    QTest.keyClick(line, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
-
-
-def type_number(spin: QSpinBox, number: int) -> None:
-    spin.setFocus()
-    spin.selectAll()
-    QTest.keyClicks(spin, str(number))
-
-
-def press(dialog: FormDialog) -> None:
-    QTest.mouseClick(dialog.primary, Qt.MouseButton.LeftButton)
-
-
-def assert_shown(dialog: FormDialog, field: Field, words: str) -> None:
-    """The dialog is open, the words are below the field and at the button, and the keyboard is in the field."""
-    assert dialog.isVisible()
-    assert words in field.problem
-    assert words in dialog.primary.toolTip()
-    assert field.content.accessibleDescription() == field.problem
 
 
 # --- platforms ---------------------------------------------------------------------------------------------------
@@ -332,67 +295,6 @@ def test_a_restored_vms_name(qtbot: QtBot, console: Console, door: ScriptedDoor)
     press(dialog)
     assert "81 characters; shorten it to 80" in problem_of(dialog.target.vm_name)
     assert len(dialog.target.vm_name.text()) == 81
-
-
-# --- settings ----------------------------------------------------------------------------------------------------
-
-ROW = NotificationRow(settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False)
-
-
-@pytest.mark.parametrize(
-    ("host", "port", "sender", "recipients", "field", "words"),
-    [
-        ("", 587, "a@b.c", "a@b.c", "email.host", "Type the mail server's address"),
-        ("mail server", 587, "a@b.c", "a@b.c", "email.host", "without blanks"),
-        ("mail", 0, "a@b.c", "a@b.c", "email.port", "from 1 to 65535"),
-        ("mail", 70000, "a@b.c", "a@b.c", "email.port", "from 1 to 65535"),
-        ("mail", 587, "nobody", "a@b.c", "email.sender", "Type an e-mail address."),
-        ("mail", 587, "a@b.c", "", "email.recipients", "at least one"),
-        ("mail", 587, "a@b.c", "a@b.c, nobody", "email.recipients", "at least one"),
-        ("mail", 587, "a@b.c", ",".join(["a@b.c"] * 51), "email.recipients", "at most 50"),
-    ],
-)
-def test_e_mail_settings(
-    qtbot: QtBot,
-    console: Console,
-    door: ScriptedDoor,
-    host: str,
-    port: int,
-    sender: str,
-    recipients: str,
-    field: str,
-    words: str,
-) -> None:
-    dialog = EmailDialog(console, ROW, None)  # type: ignore[arg-type]
-    qtbot.addWidget(dialog)
-    dialog.open()
-    dialog.enabled.setChecked(True)
-    for line, text in ((dialog.host, host), (dialog.sender_address, sender), (dialog.recipients, recipients)):
-        type_into(line, text)
-    type_number(dialog.port, port)
-    press(dialog)
-    assert_shown(dialog, dialog.fields()[field], words)
-    assert (dialog.host.text(), dialog.port.value(), dialog.recipients.text()) == (host, port, recipients)
-    assert door.executed == []
-    dialog.enabled.setChecked(False)
-    door.answer(SetNotifications, None)
-    with qtbot.waitSignal(dialog.succeeded):
-        press(dialog)
-
-
-@pytest.mark.parametrize(
-    "url", ["", "ftp://x", "hooks.example.com", "https://", "https://u:p@x/", "https://x y/", "http://x:99999/"]
-)
-def test_a_webhooks_address(qtbot: QtBot, console: Console, door: ScriptedDoor, url: str) -> None:
-    dialog = WebhookDialog(console, ROW, None)  # type: ignore[arg-type]
-    qtbot.addWidget(dialog)
-    dialog.open()
-    dialog.enabled.setChecked(True)
-    type_into(dialog.url, url)
-    press(dialog)
-    assert_shown(dialog, field_of(dialog.url), "begins with https:// or http://")
-    assert dialog.url.text() == url
-    assert door.executed == []
 
 
 # --- the checks themselves ---------------------------------------------------------------------------------------
