@@ -12,7 +12,7 @@ from app.views.console import Console
 from app.views.frame.shell import Shell
 from app.views.translation import Language, LanguageSwitch
 from tests.gui.fit import world
-from tests.gui.fit.places import Scene
+from tests.gui.fit.scene import Scene
 from tests.gui.shell.conftest import ProgramStub
 from tests.support.scripted_door import ScriptedDoor
 

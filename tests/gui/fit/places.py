@@ -1,13 +1,9 @@
 """Every page and every dialog of the console, each with the clicks that lead there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from PySide6.QtWidgets import QApplication, QDialog, QMessageBox, QTabWidget, QWidget
-from pytestqt.qtbot import QtBot
+from PySide6.QtWidgets import QDialog, QMessageBox, QTabWidget, QWidget
 
-from app.contract.encryption import DescribeEncryption, EncryptionRow, RecoverySheet, RepositoryKeysRow
 from app.contract.platforms import ListPlatforms
 from app.core.secrets import SecretStoreUnavailable
 from app.domain.ids import PointId, RuleId, VmId
@@ -19,12 +15,8 @@ from app.views.backup.editor import EditorMode, RuleEditor
 from app.views.backup.page import BackupPage
 from app.views.backup.plan_dialog import PlanDialog
 from app.views.backup.vm_picker import VmPicker
-from app.views.console import Console
-from app.views.frame.history import Address
-from app.views.frame.shell import Shell
 from app.views.frame.trouble import TroubleReporter
 from app.views.log.page import LogsPage
-from app.views.platforms.dialog import PlatformDialog
 from app.views.platforms.page import PlatformsPage
 from app.views.restore.dialog import RestoreDialog
 from app.views.restore.group_dialog import GroupRestoreDialog
@@ -33,83 +25,31 @@ from app.views.restore.offer_dialog import OfferDialog
 from app.views.restore.offers import OfferPlace
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
-from app.views.standbys.dialog import StandbyDialog
-from app.views.standbys.encryption import EncryptDialog, EncryptionDialog, UnlockDialog
+from app.views.standbys.encryption import EncryptDialog
 from app.views.standbys.encryption import PassphraseDialog as StandbyPassphraseDialog
 from app.views.standbys.page import StandbysPage
-from app.views.standbys.recovery import RecoverySheetDialog
 from app.views.tasks.page import TasksPage
 from app.views.widgets.directory_browser import DirectoryBrowser
 from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.passphrase import PassphraseDialog
 from tests.gui.backup import samples
 from tests.gui.fit import world
-from tests.gui.operator import settle
-from tests.gui.platforms import test_platforms as platforms
+from tests.gui.fit.machine_dialogs import (
+    LOCKED_KEYS,
+    OPEN_KEYS,
+    encryption,
+    known_platform,
+    new_passphrase,
+    platform,
+    recovery_key,
+    standby,
+    unlock,
+    wrong_platform,
+)
+from tests.gui.fit.scene import Place, Scene
 from tests.gui.restore.points import RULE
-from tests.support.scripted_door import ScriptedDoor
 
-OPEN_KEYS = RepositoryKeysRow(target_path="rules/web", is_open=True, recovery_keys=2, error=None)
-LOCKED_KEYS = RepositoryKeysRow(target_path="rules/databases", is_open=False, recovery_keys=None, error=None)
 WEB, VM = RuleId("r-web"), VmId("vm-web-01")
-_CHAINS = 3
-"""So often an answer leads to another question."""
-_ROUNDS = 4
-
-
-@dataclass(slots=True)
-class Scene:
-    """A window on the busy engine, and what was opened over it."""
-
-    bot: QtBot
-    shell: Shell
-    console: Console
-    door: ScriptedDoor
-    opened: list[QWidget] = field(default_factory=list)
-
-    def page(self, *path: str) -> QWidget:
-        """Go somewhere and return the window."""
-        self.shell.window.visit(Address(path[0], path[1:]))
-        self.settle()
-        return self.shell.window
-
-    def close_opened(self) -> None:
-        """Put away the dialogs that were opened over the window."""
-        for dialog in self.opened:
-            assert isinstance(dialog, QDialog)
-            dialog.done(0)
-        self.opened.clear()
-
-    def page_of(self, kind: type[QWidget]) -> QWidget:
-        """Return the page of a kind."""
-        return next(page for page in self.shell.window.pages() if isinstance(page, kind))
-
-    def dialog(self, dialog: QDialog) -> QDialog:
-        """Open a dialog and return it."""
-        self.opened.append(dialog)
-        dialog.open()
-        self.settle()
-        return dialog
-
-    def newest(self, kind: type[QDialog]) -> QDialog:
-        """Return the dialog of a kind that the last click opened."""
-        self.settle()
-        found = [
-            widget for widget in QApplication.topLevelWidgets() if isinstance(widget, kind) and widget.isVisible()
-        ]
-        self.opened.extend(found)
-        return found[-1]
-
-    def settle(self) -> None:
-        """Wait until every answer is there and every layout is done."""
-        for _ in range(_CHAINS):
-            settle(self.bot, self.console)
-            # Layouts that ask for more height do so in the next round of the event loop.
-            for _ in range(_ROUNDS):
-                QApplication.processEvents()
-
-
-Place = Callable[[Scene], QWidget]
 
 
 def _page(*path: str) -> Place:
@@ -229,77 +169,6 @@ def _no_offer(scene: Scene) -> QWidget:
 
 def _group(scene: Scene) -> QWidget:
     return scene.dialog(GroupRestoreDialog(scene.console, RULE.id, scene.shell.window))
-
-
-def _platform(scene: Scene) -> QWidget:
-    dialog = PlatformDialog(scene.console, None, scene.shell.window)
-    scene.dialog(dialog)
-    dialog.address.setText("vcenter-production.shanghai.example.com")
-    dialog.address.editingFinished.emit()
-    scene.settle()
-    return dialog
-
-
-def _wrong_platform(scene: Scene) -> QWidget:
-    dialog = _platform(scene)
-    assert isinstance(dialog, PlatformDialog)
-    dialog.accept()
-    scene.settle()
-    return dialog
-
-
-def _known_platform(scene: Scene) -> QWidget:
-    return scene.dialog(PlatformDialog(scene.console, platforms.row().platform, scene.shell.window))
-
-
-def _standby(scene: Scene) -> QWidget:
-    dialog = StandbyDialog(scene.console, None, scene.shell.window)
-    scene.dialog(dialog)
-    dialog.accept()
-    scene.settle()
-    return dialog
-
-
-def _unlock(scene: Scene) -> QWidget:
-    dialog = UnlockDialog(scene.console, samples.STANDBY_ROW, scene.shell.window)
-    scene.dialog(dialog)
-    dialog.accept()
-    scene.settle()
-    return dialog
-
-
-def _new_passphrase(kind: type[EncryptDialog] | type[StandbyPassphraseDialog]) -> Place:
-    def show(scene: Scene) -> QWidget:
-        dialog = kind(scene.console, samples.STANDBY_ROW, scene.shell.window)
-        scene.dialog(dialog)
-        dialog.accept()
-        scene.settle()
-        return dialog
-
-    return show
-
-
-def _encryption(*repositories: RepositoryKeysRow, mode: EncryptionMode) -> Place:
-    def show(scene: Scene) -> QWidget:
-        row = EncryptionRow(mode=mode, passphrase_known=False, recovery_keys=1, repositories=repositories)
-        scene.door.answer(DescribeEncryption, row)
-        return scene.dialog(EncryptionDialog(scene.console, samples.STANDBY_ROW, scene.shell.window))
-
-    return show
-
-
-def _recovery_key(scene: Scene) -> QWidget:
-    sheet = RecoverySheet(
-        key="-".join(["ABCDE"] * 11),
-        standby_name="standby-a",
-        root_path="/srv/backup/standby-a",
-        made_at=datetime(2026, 11, 22, 9, 30, tzinfo=UTC),
-    )
-    dialog = RecoverySheetDialog(scene.console, sheet, scene.shell.window)
-    scene.dialog(dialog)
-    dialog.reject()
-    scene.settle()
-    return dialog
 
 
 def _doctor(scene: Scene) -> QWidget:
@@ -453,19 +322,19 @@ PLACES: dict[str, Place] = {
     "offering disks": _no_offer,
     "offered disks": _offer(0),
     "offered disks over TCP": _offer(1),
-    "platform": _platform,
-    "platform, much missing": _wrong_platform,
-    "known platform": _known_platform,
+    "platform": platform,
+    "platform, much missing": wrong_platform,
+    "known platform": known_platform,
     "doctor": _doctor,
     "deletion of a platform": _confirmation("platforms", PlatformsPage, _delete_platform),
-    "standby": _standby,
-    "unlock": _unlock,
-    "encrypt": _new_passphrase(EncryptDialog),
-    "change passphrase": _new_passphrase(StandbyPassphraseDialog),
-    "encryption, off": _encryption(mode=EncryptionMode.OFF),
-    "encryption, open": _encryption(OPEN_KEYS, mode=EncryptionMode.CONTENTS),
-    "encryption, locked": _encryption(OPEN_KEYS, LOCKED_KEYS, mode=EncryptionMode.NAMES),
-    "recovery key": _recovery_key,
+    "standby": standby,
+    "unlock": unlock,
+    "encrypt": new_passphrase(EncryptDialog),
+    "change passphrase": new_passphrase(StandbyPassphraseDialog),
+    "encryption, off": encryption(mode=EncryptionMode.OFF),
+    "encryption, open": encryption(OPEN_KEYS, mode=EncryptionMode.CONTENTS),
+    "encryption, locked": encryption(OPEN_KEYS, LOCKED_KEYS, mode=EncryptionMode.NAMES),
+    "recovery key": recovery_key,
     "deletion of a standby": _confirmation("standbys", StandbysPage, _delete_standby),
     "stopping tasks": _confirmation("tasks", TasksPage, _stop_tasks),
     "clearing the log": _confirmation("log", LogsPage, _clear_log),
