@@ -5,10 +5,12 @@ import sys
 
 
 def destroy_what_is_left() -> None:
-    """Destroy the windows that tests left, and what only the collector finds of them. Thread: main.
+    """Destroy the windows that tests left, and clear the clipboard. Thread: main.
 
-    The collector is off while tests run. What it would first find when the interpreter ends would be destroyed
-    after the application object, in any order, which now and then ends the process by a signal.
+    What was copied may be an object made in Python; the clipboard of the platform "offscreen" ends after the
+    interpreter, and would end the process by SIGSEGV. The program takes such an object away when it quits, but a
+    test has no event loop that quits. The collector is off while tests run: what it would first find when the
+    interpreter ends would be destroyed after the application object, in any order.
     """
     if "PySide6.QtWidgets" not in sys.modules:
         return
@@ -17,6 +19,7 @@ def destroy_what_is_left() -> None:
 
     if not isinstance(QApplication.instance(), QApplication):
         return
+    QApplication.clipboard().clear()
     for window in QApplication.topLevelWidgets():
         window.close()
         window.deleteLater()
