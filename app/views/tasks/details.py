@@ -7,10 +7,8 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QMenu,
-    QProgressBar,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -21,28 +19,27 @@ from app.contract.tasks import TaskDetails, TaskLogLines, TaskReport, TaskRow, T
 from app.domain.changes import Subject
 from app.domain.display import lines
 from app.domain.ids import TaskId
-from app.domain.states import TaskKind
 from app.models.rows import RowModel
-from app.views import formatting, style
+from app.views import style
 from app.views.console import Console
 from app.views.frame.freshness import Interest, Keys, Pace, Watch
 from app.views.icons import Glyph, icon
 from app.views.log.lines import as_text, line_columns, line_text
 from app.views.tasks.figures import Bars, bottleneck_text, busy_of, busy_rows, step_rows
-from app.views.tasks.lines import TaskLine, spent, task_pill, with_sample
-from app.views.tasks.task_list import error_text, kind_text
+from app.views.tasks.head import TaskHead
+from app.views.tasks.lines import with_sample
+from app.views.tasks.task_list import error_text
 from app.views.widgets.banner import Banner, MessageOverlay
-from app.views.widgets.elided import ElidedLabel
 from app.views.widgets.export import TableExporter
-from app.views.widgets.pill import PillDelegate, PillLabel
+from app.views.widgets.pill import PillDelegate
 from app.views.widgets.plain import Label
+from app.views.widgets.question import Question
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.views.words import row_error_details, row_error_hint, row_error_message
 from app.workers.answers import Failure
 
 _LINES = 500
-_FACT_COLUMNS = 4
 
 
 class TaskDetailsView(QWidget):
@@ -59,8 +56,8 @@ class TaskDetailsView(QWidget):
         self._console = console
         self._task: TaskId | None = None
         self._row: TaskRow | None = None
-        self._asking = self._ask_again = False
-        self._facts: dict[str, ElidedLabel] = {}
+        self._question = Question(console.door, self)
+        self._lines_question = Question(console.door, self)
         self._build()
         self.watch = Watch(
             console.fresh,
@@ -80,7 +77,8 @@ class TaskDetailsView(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(style.SPACE_L, style.SPACE_L, style.SPACE_L, style.SPACE_L)
         column.setSpacing(style.SPACE_M)
-        column.addWidget(self._build_head())
+        self.head = TaskHead(self)
+        column.addWidget(self.head)
         self.error = Banner(self)
         column.addWidget(self.error)
         row = QHBoxLayout()
@@ -93,69 +91,6 @@ class TaskDetailsView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.stages)
-
-    def _build_head(self) -> QWidget:
-        card = _card(self)
-        self._title = ElidedLabel(parent=card)
-        self._title.setProperty("role", "title")
-        self.state = PillLabel(card)
-        self.progress = QProgressBar(card)
-        self.progress.setRange(0, 1000)
-        self.progress.setAccessibleName(self.tr("Progress"))
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(style.SPACE_S)
-        self._moved = Label(card)
-        self._moved.setFont(style.tabular_font(style.SECONDARY_PX))
-        self._moved.setProperty("role", "secondary")
-        moving = QHBoxLayout()
-        moving.addWidget(self.progress, 1)
-        moving.addWidget(self._moved)
-        title = QHBoxLayout()
-        title.addWidget(self._title, 1)
-        title.addWidget(self.state)
-        self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(style.SPACE_XL)
-        self._grid.setVerticalSpacing(style.SPACE_S)
-        layout = QVBoxLayout(card)
-        layout.setContentsMargins(style.SPACE_L, style.SPACE_M, style.SPACE_L, style.SPACE_M)
-        layout.setSpacing(style.SPACE_M)
-        layout.addLayout(title)
-        layout.addLayout(moving)
-        layout.addLayout(self._grid)
-        for place, (key, name) in enumerate(self._fact_names()):
-            self._add_fact(place, key, name)
-        for place in range(_FACT_COLUMNS):
-            self._grid.setColumnStretch(place, 1)
-        return card
-
-    def _fact_names(self) -> tuple[tuple[str, str], ...]:
-        return (
-            ("rule", self.tr("Rule")),
-            ("platform", self.tr("Virtual platform")),
-            ("standby", self.tr("Standby machine")),
-            ("point", self.tr("Restore point")),
-            ("start", self.tr("Start time")),
-            ("end", self.tr("End time")),
-            ("spent", self.tr("Duration")),
-            ("left", self.tr("Time left")),
-            ("read", self.tr("Read")),
-            ("written", self.tr("Written")),
-            ("speed", self.tr("Speed")),
-            ("saved", self.tr("Saved by deduplication and compression")),
-        )
-
-    def _add_fact(self, place: int, key: str, name: str) -> None:
-        caption = Label(name, self)
-        caption.setProperty("role", "secondary")
-        value = ElidedLabel(Qt.TextElideMode.ElideMiddle, self)
-        value.setText(formatting.NOTHING)
-        value.setFont(style.tabular_font())
-        cell = QVBoxLayout()
-        cell.setSpacing(0)
-        cell.addWidget(caption)
-        cell.addWidget(value)
-        self._grid.addLayout(cell, place // _FACT_COLUMNS, place % _FACT_COLUMNS)
-        self._facts[key] = value
 
     def _build_side(self) -> QWidget:
         self.steps = Bars(self._console.theme, self)
@@ -223,6 +158,7 @@ class TaskDetailsView(QWidget):
     def open(self, task: TaskId) -> None:
         """Show a task and follow it."""
         if task != self._task:
+            self._withdraw()
             self._task, self._row = task, None
             self.log.rows.set_rows(())
             self.stages.show_loading()
@@ -237,6 +173,11 @@ class TaskDetailsView(QWidget):
     def leave(self) -> None:
         """Stop following."""
         self.watch.end()
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        self._question.withdraw()
+        self._lines_question.withdraw()
 
     def _on_changed(self, keys: Keys) -> None:
         if keys is None or self._task in keys:
@@ -255,31 +196,12 @@ class TaskDetailsView(QWidget):
 
     def refresh(self) -> None:
         """Ask for the task and for the log lines that are not shown yet."""
-        if self._task is None:
-            return
-        if self._asking:
-            self._ask_again = True
-            return
-        self._asking, self._ask_again = True, False
-        task = self._task
+        if self._task is not None:
+            self._question.ask(TaskDetails(task=self._task, log_lines=0), self._on_report, self._on_failed)
 
-        def take(report: TaskReport) -> None:
-            self._asking = False
-            if task == self._task:
-                self._show(report.task)
-                self._ask_lines(task)
-            if task != self._task or self._ask_again:
-                self.refresh()
-
-        def fail(failure: Failure) -> None:
-            self._asking = False
-            if task == self._task:
-                self._on_failed(failure)
-            if task != self._task or self._ask_again:
-                self.refresh()
-
-        query = TaskDetails(task=task, log_lines=0)
-        self._console.door.ask(query, owner=self, on_done=take, on_failed=fail)
+    def _on_report(self, report: TaskReport) -> None:
+        self._show(report.task)
+        self._ask_lines(report.task.id)
 
     def _on_failed(self, failure: Failure) -> None:
         if self._row is None:
@@ -288,13 +210,8 @@ class TaskDetailsView(QWidget):
     def _ask_lines(self, task: TaskId) -> None:
         rows = self.log.rows.rows
         after = rows[-1].id if rows else 0
-
-        def take(lines: tuple[LogRow, ...]) -> None:
-            if task == self._task:
-                self._add_lines(lines)
-
         query = TaskLogLines(task=task, after=after, limit=_LINES)
-        self._console.door.ask(query, owner=self, on_done=take, on_failed=_ignore)
+        self._lines_question.ask(query, self._add_lines, _ignore)
 
     def _add_lines(self, lines: tuple[LogRow, ...]) -> None:
         shown = self.log.rows.rows
@@ -317,51 +234,13 @@ class TaskDetailsView(QWidget):
 
     def _draw(self, row: TaskRow) -> None:
         now = datetime.now(UTC)
-        line = TaskLine(task=row)
         self._row = row
-        self._title.setText(title_of(row))
-        self.state.show_pill(task_pill(row))
-        self._show_progress(row)
-        self._show_facts(line, now)
+        self.head.show_row(row, now)
         self._show_error(row)
         self.steps.show_rows(step_rows(row, now))
         busy = busy_of(row, now)
         self.busy.show_rows(busy_rows(row.kind, busy))
         self.bottleneck.setText(bottleneck_text(row.kind, busy))
-
-    def _show_progress(self, row: TaskRow) -> None:
-        sample = row.progress
-        is_moving = sample.total_bytes > 0 and not row.state.is_final
-        self.progress.setVisible(is_moving)
-        self._moved.setVisible(is_moving)
-        self.progress.setValue(round(sample.fraction * 1000))
-        text = self.tr("{done} of {total}")
-        self._moved.setText(
-            text.format(done=formatting.size(sample.done_bytes), total=formatting.size(sample.total_bytes))
-        )
-
-    def _show_facts(self, line: TaskLine, now: datetime) -> None:
-        row = line.task
-        sample = row.progress
-        saved = 1 - sample.written_bytes / sample.read_bytes if sample.read_bytes else None
-        values = {
-            "rule": row.rule_name or formatting.NOTHING,
-            "platform": line.platform_name,
-            "standby": f"{line.standby_name}  {row.target_path}".strip(),
-            "point": row.point or formatting.NOTHING,
-            "start": formatting.exact_time(row.started_at),
-            "end": formatting.exact_time(row.ended_at),
-            "spent": formatting.duration(spent(row, now)),
-            "left": formatting.duration(line.left),
-            "read": formatting.size(sample.read_bytes),
-            "written": formatting.size(sample.written_bytes),
-            "speed": formatting.speed(line.bytes_per_s),
-            "saved": formatting.percent(max(0.0, saved))
-            if saved is not None and _packs(row)
-            else formatting.NOTHING,
-        }
-        for key, value in values.items():
-            self._facts[key].setText(value)
 
     def _show_error(self, row: TaskRow) -> None:
         if row.error is None:
@@ -376,24 +255,11 @@ class TaskDetailsView(QWidget):
         row = self._row
         if row is None:
             return ""
-        names = dict(self._fact_names())
-        parts = [f"{title_of(row)} — {self.state.text}", str(row.id)]
-        parts += [f"{names[key]}: {label.text()}" for key, label in self._facts.items()]
+        title, *facts = self.head.texts()
+        parts = [title, str(row.id), *facts]
         parts += [f"{name}: {value}" for name, value in (*self.steps.texts, *self.busy.texts)]
         parts += [self.bottleneck.text(), error_text(row), as_text(self.log.rows.rows)]
         return lines(part for part in parts if part)
-
-
-def title_of(row: TaskRow) -> str:
-    """Return what a task is called: its own name, or what it does with which VM."""
-    if row.name:
-        return row.name
-    target = f" → {row.target_name}" if row.target_name else ""
-    return f"{kind_text(row)} · {row.vm_name}{target}"
-
-
-def _packs(row: TaskRow) -> bool:
-    return row.kind is TaskKind.BACKUP
 
 
 def _card(parent: QWidget) -> QFrame:

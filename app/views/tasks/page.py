@@ -12,7 +12,8 @@ from app.views.console import Console
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.page import Crumb
-from app.views.tasks.details import TaskDetailsView, title_of
+from app.views.tasks.details import TaskDetailsView
+from app.views.tasks.head import title_of
 from app.views.tasks.lines import TaskLine
 from app.views.tasks.task_list import TaskList, kind_text
 from app.views.words import task_kind_word
