@@ -12,6 +12,7 @@ from app.views.frame.freshness import Watch
 from app.views.frame.history import Address
 from app.views.icons import Glyph
 from app.views.widgets.banner import MessageOverlay
+from app.views.widgets.question import Question
 from app.views.widgets.toolbar import ToolBar
 
 
@@ -46,6 +47,7 @@ class Page(QWidget):
     def __init__(self, console: Console, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.console = console
+        self._questions: list[Question] = []
         self.toolbar = ToolBar(console.theme, self)
         self.toolbar.refresh_wanted.connect(self.refresh)
         self.body = QVBoxLayout()
@@ -79,8 +81,18 @@ class Page(QWidget):
         if self.watch is not None:
             self.watch.see()
 
+    def make_question(self) -> Question:
+        """Return a question of the page; it is withdrawn when the page is left, and :meth:`open` asks it again."""
+        question = Question(self.console.door, self)
+        self._questions.append(question)
+        return question
+
     def leave(self) -> None:
-        """Stop what only matters while the page is seen, such as a timer."""
+        """Withdraw what the page has asked, and ask nothing while another page is shown."""
+        if self.watch is not None:
+            self.watch.end()
+        for question in self._questions:
+            question.withdraw()
 
     def help_text(self) -> str:
         """Return what F1 shows: what the page is for and what can be done there."""

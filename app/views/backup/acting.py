@@ -27,7 +27,7 @@ class ActingList(ListPage[Row]):
 
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console, name)
-        self._is_opening = False
+        self._opening = self.make_question()
         self.banner = Banner(self)
         self.messages.add(self.banner)
         self.undo = UndoStrip(console, self)
@@ -64,21 +64,15 @@ class ActingList(ListPage[Row]):
 
     def open_with(self, query: Query[R], make: Callable[[R], None]) -> None:
         """Ask what a dialog needs and let ``make`` open it: once, and not over another page."""
-        if self._is_opening:
+        if self._opening.is_open:
             return
         self.banner.hide()
-        self._is_opening = True
 
         def taken(answer: R) -> None:
-            self._is_opening = False
             if self.isVisible():
                 make(answer)
 
-        def failed(failure: Failure) -> None:
-            self._is_opening = False
-            self.on_refused(failure)
-
-        self.console.door.ask(query, owner=self, on_done=taken, on_failed=failed)
+        self._opening.ask(query, taken, self.on_refused)
 
     def on_refused(self, failure: Failure) -> None:
         """Show over the list why a command was refused."""

@@ -50,6 +50,7 @@ class VmList(ActingList[RuleVmRow]):
         self._details: RuleDetails | None = None
         self._is_wide: bool | None = None
         super().__init__(console, "rule-vms")
+        self._name_question = self.make_question()
         self.toolbar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
         self.delete = self.toolbar.add_action(self.tr("Delete"), Glyph.DELETE, self._on_delete_chosen)
         self.delete.setShortcut(QKeySequence.StandardKey.Delete)
@@ -101,9 +102,7 @@ class VmList(ActingList[RuleVmRow]):
         """Show the VMs; a path selects the VM with that id."""
         super().open(path)
         self.panel.wake()
-        self.console.door.ask(
-            DescribeRule(rule=self._rule), owner=self, on_done=self._on_described, on_failed=self._on_nameless
-        )
+        self._name_question.ask(DescribeRule(rule=self._rule), self._on_described, self._on_nameless)
 
     def leave(self) -> None:
         """Stop asking."""

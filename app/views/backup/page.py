@@ -109,6 +109,7 @@ class BackupPage(Page):
 
     def leave(self) -> None:
         """Stop what the part does."""
+        super().leave()
         self.part.leave()
 
 

@@ -37,7 +37,9 @@ class StatisticsView(Page):
         super().__init__(console)
         self._rule, self._vm = rule, vm
         self._rule_name = self._vm_name = ""
-        self._asked = 0
+        self._question = self.make_question()
+        self._rule_question = self.make_question()
+        self._vm_question = self.make_question()
         self._is_loaded = False
         self.toolbar.hide_filter()
         self.toolbar.add_action(self.tr("Back"), Glyph.BACK, self._on_back)
@@ -154,17 +156,10 @@ class StatisticsView(Page):
         """Show the statistics and keep them fresh."""
         del path
         self.watch.begin()
-        door = self.console.door
-        door.ask(
-            DescribeRule(rule=self._rule), owner=self, on_done=self._on_described, on_failed=self._on_nameless
-        )
+        self._rule_question.ask(DescribeRule(rule=self._rule), self._on_described, self._on_nameless)
         if self._vm is not None:
-            door.ask(ListRuleVms(rule=self._rule), owner=self, on_done=self._on_vms, on_failed=self._on_nameless)
+            self._vm_question.ask(ListRuleVms(rule=self._rule), self._on_vms, self._on_nameless)
         self.refresh()
-
-    def leave(self) -> None:
-        """Stop asking."""
-        self.watch.end()
 
     def _on_described(self, details: RuleDetails) -> None:
         self._rule_name = details.row.name
@@ -185,17 +180,10 @@ class StatisticsView(Page):
 
     def refresh(self) -> None:
         """Ask for the figures."""
-        self._asked += 1
-        number = self._asked
         if not self._is_loaded:
             self.stages.show_loading()
-
-        def on_done(statistics: Statistics) -> None:
-            if number == self._asked:
-                self._show(statistics)
-
         query = ReadStatistics(rule=self._rule, vm=self._vm, period=self.periods.value)
-        self.console.door.ask(query, owner=self, on_done=on_done, on_failed=self._on_failed)
+        self._question.ask(query, self._show, self._on_failed)
 
     def _on_failed(self, failure: Failure) -> None:
         if not self._is_loaded:
@@ -233,6 +221,7 @@ class StatisticsView(Page):
     # --- slots ------------------------------------------------------------------------------------------------
 
     def _on_period(self) -> None:
+        self._question.withdraw()  # figures of another period would be drawn over the days of this one
         self.refresh()
 
     def _on_tasks(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Qt
@@ -19,6 +20,7 @@ from app.views.frame.freshness import Interest, Pace, Watch
 from app.views.widgets.banner import Banner
 from app.views.widgets.choice_bar import ChoiceBar
 from app.views.widgets.plain import Label
+from app.views.widgets.question import Question
 from app.views.words import row_error_details, row_error_hint, row_error_message
 from app.workers.answers import Failure
 
@@ -54,9 +56,8 @@ class TrafficPanel(QWidget):
         self._points: list[TrafficPoint] = []
         self._slice_s = 1
         self._is_loaded = False
-        self._asked = 0
         self._is_awake = False
-        self._asking = False
+        self._question = Question(console.door, self)
         self._error: ErrorRow | None = None
         self._looks_left = 0
         self.watch = Watch(console.fresh, self, Interest(pace=Pace.SECOND, asks_in_outage=True))
@@ -139,10 +140,11 @@ class TrafficPanel(QWidget):
         """Stop asking."""
         self._is_awake = False
         self.watch.end()
+        self._question.withdraw()
 
     def _begin(self) -> None:
-        self._points, self._is_loaded, self._asking = [], False, False
-        self._asked += 1
+        self._points, self._is_loaded = [], False
+        self._question.withdraw()
         if not self._is_awake or self._row is None:
             return
         self._ask()
@@ -174,28 +176,19 @@ class TrafficPanel(QWidget):
 
     def _ask(self) -> None:
         row = self._row
-        if row is None or self._asking:
+        if row is None or self._question.is_open:
             return
-        self._asking = True
         chosen = self.ranges.value
         is_live = chosen is TrafficRange.LIVE
         since = self._points[-1].at if is_live and self._is_loaded and self._points else None
         query = ReadTraffic(range=chosen, rule=row.rule, vm=row.vm, since=since)
-        number = self._asked
+        self._question.ask(query, partial(self._on_traffic, is_more=since is not None), self._on_no_traffic)
 
-        def on_done(traffic: Traffic) -> None:
-            if number == self._asked:
-                self._on_traffic(traffic, is_more=since is not None)
-
-        def on_failed(_failure: Failure) -> None:
-            # The next sample asks again; the chart keeps what it has.
-            if number == self._asked:
-                self._asking = False
-
-        self._console.door.ask(query, owner=self, on_done=on_done, on_failed=on_failed)
+    def _on_no_traffic(self, _failure: Failure) -> None:
+        """The next sample asks again; the chart keeps what it has."""
 
     def _on_traffic(self, traffic: Traffic, *, is_more: bool) -> None:
-        self._asking, self._is_loaded = False, True
+        self._is_loaded = True
         start = traffic.start
         if self.ranges.value is TrafficRange.LIVE:
             start = traffic.end - LIVE_SPAN

@@ -18,6 +18,7 @@ from app.contract.tasks import SampleProgress, TasksProgress
 from app.domain.changes import Changed, Subject
 from app.domain.engine_events import EngineFound, EngineLost
 from app.views.widgets.pause import Pause
+from app.views.widgets.question import Question
 from app.workers.answers import Failure
 from app.workers.door import DoorClient
 
@@ -163,9 +164,8 @@ class Freshness(QObject):
     def __init__(self, door: DoorClient, parent: QObject | None = None, *, safety_ms: int = SAFETY_MS) -> None:
         """Listen at the door; ``safety_ms`` is how often everything that is seen is asked for anyway."""
         super().__init__(parent)
-        self._door = door
         self._watches: list[Watch] = []
-        self._is_asking = False
+        self._question = Question(door, self)
         self._sampling = QTimer(self)
         self._sampling.timeout.connect(self._sample)
         self._safety = QTimer(self)
@@ -219,16 +219,14 @@ class Freshness(QObject):
         return next((pace for pace in (Pace.BARS, Pace.SECOND) if pace in wanted), Pace.NEVER)
 
     def _sample(self) -> None:
-        if self._is_asking:
+        if self._question.is_open:
             return
         if self._pace() is Pace.NEVER:
             self._sampling.stop()
             return
-        self._is_asking = True
-        self._door.ask(SampleProgress(), owner=self, on_done=self._on_sampled, on_failed=self._on_not_sampled)
+        self._question.ask(SampleProgress(), self._on_sampled, self._on_not_sampled)
 
     def _on_sampled(self, running: TasksProgress) -> None:
-        self._is_asking = False
         pace = self._pace()
         if pace is Pace.NEVER or not (running.tasks or running.read_bytes_per_s):
             self._sampling.stop()
@@ -240,5 +238,4 @@ class Freshness(QObject):
             watch.take(running)
 
     def _on_not_sampled(self, _failure: Failure) -> None:
-        self._is_asking = False
         self._sampling.stop()  # the next change, or the engine's return, begins again

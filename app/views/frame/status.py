@@ -20,6 +20,7 @@ from app.views.icons import Glyph, icon
 from app.views.widgets.gauge import gauge_color
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import set_tip
+from app.views.widgets.question import Question
 from app.workers.answers import Failure
 
 _AGAIN_MS: Final = 1000
@@ -44,7 +45,7 @@ class StatusFeed(QObject):
     def __init__(self, console: Console, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._console = console
-        self._asking = self._ask_again = False
+        self._question = Question(console.door, self)
         self.latest: EngineStatus | None = None
         self.watch = Watch(console.fresh, self, _INTEREST)
         self.watch.changed.connect(self._on_changed)
@@ -62,24 +63,17 @@ class StatusFeed(QObject):
         """Ask no more."""
         self.watch.end()
         self._again.stop()
+        self._question.withdraw()
 
     def ask(self) -> None:
         """Ask now; while an answer is on its way, once more afterwards."""
-        if self._asking:
-            self._ask_again = True
-            return
-        self._asking, self._ask_again = True, False
-        self._console.door.ask(ReadStatus(), owner=self, on_done=self._on_told, on_failed=self._on_lost)
+        self._question.ask(ReadStatus(), self._on_told, self._on_lost)
 
     def _on_told(self, status: EngineStatus) -> None:
-        self._asking = False
         self.latest = status
         self.told.emit(status)
-        if self._ask_again:
-            self.ask()
 
     def _on_lost(self, _failure: Failure) -> None:
-        self._asking = False
         self._lose()
         if self.watch.is_open:
             self._again.restart()

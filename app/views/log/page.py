@@ -50,7 +50,8 @@ class LogsPage(Page):
         self._path: tuple[str, ...] = ()
         self._rule_name = ""
         self._vm_name = ""
-        self._asking = self._ask_again = False
+        self._question = self.make_question()
+        self._name_question = self.make_question()
         self._has_news = False
         """Whether there are newer lines than those that are shown."""
         self._older: int | None = None
@@ -135,6 +136,7 @@ class LogsPage(Page):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the whole log, or that of a rule, of a VM in it, or of a task."""
         self._path = path
+        self._name_question.withdraw()
         self._rule_name = self._vm_name = ""
         if path[:1] == ("task",):
             self._about = LogFilter(task=TaskId(path[1]) if len(path) > 1 else None)
@@ -143,22 +145,16 @@ class LogsPage(Page):
             vm = VmId(path[1]) if len(path) > 1 else None
             self._about = LogFilter(rule=rule, vm=vm)
             if rule is not None:
-                query = DescribeRule(rule=rule)
-                self.console.door.ask(query, owner=self, on_done=self._on_rule, on_failed=self._on_no_name)
+                self._name_question.ask(DescribeRule(rule=rule), self._on_rule, self._on_no_name)
         self.back.setVisible(bool(path))
         self.watch.begin()
         self.table.rows.set_rows(())
         self.refresh()
         self.crumbs_changed.emit()
 
-    def leave(self) -> None:
-        """Stop listening for news."""
-        self.watch.end()
-
     def _on_rule(self, rule: RuleDetails) -> None:
-        if rule.row.id == self._about.rule:
-            self._rule_name = rule.row.name
-            self.crumbs_changed.emit()
+        self._rule_name = rule.row.name
+        self.crumbs_changed.emit()
 
     def _on_no_name(self, failure: Failure) -> None:
         """The breadcrumb stays short; the list says that the engine is away."""
@@ -180,14 +176,10 @@ class LogsPage(Page):
 
     def refresh(self) -> None:
         """Load the newest page again."""
-        if self._asking:
-            self._ask_again = True
-            return
-        self._asking = True
         if not self.table.rows.rows:
             self.stages.show_loading()
         query = ReadLog(filter=self.filter(), limit=PAGE_LINES)
-        self.console.door.ask(query, owner=self, on_done=self._on_newest, on_failed=self._on_failed)
+        self._question.ask(query, self._on_newest, self._on_failed)
 
     def _on_words(self, _text: str) -> None:
         self.refresh()
@@ -197,10 +189,7 @@ class LogsPage(Page):
         self.choices.show_all()
 
     def _on_newest(self, page: LogPage) -> None:
-        self._asking = False
-        if self._ask_again:
-            self._ask_again = False
-            self.refresh()
+        if self._question.is_asked_again:
             return
         self._older = page.older
         self._set_rows(page.rows)
@@ -240,7 +229,6 @@ class LogsPage(Page):
         self.stages.show_empty(Glyph.LOG, title, text, action=action)
 
     def _on_failed(self, failure: Failure) -> None:
-        self._asking = self._ask_again = False
         if self.table.rows.rows:
             self.banner.show_failure(failure)
         else:
@@ -261,17 +249,13 @@ class LogsPage(Page):
             self._ask_older()
 
     def _ask_older(self) -> None:
-        if self._asking or self._older is None:
+        if self._question.is_open or self._older is None:
             return
-        self._asking = True
         query = ReadLog(filter=self.filter(), before=self._older, limit=PAGE_LINES)
-        self.console.door.ask(query, owner=self, on_done=self._on_older, on_failed=self._on_failed)
+        self._question.ask(query, self._on_older, self._on_failed)
 
     def _on_older(self, page: LogPage) -> None:
-        self._asking = False
-        if self._ask_again:
-            self._ask_again = False
-            self.refresh()
+        if self._question.is_asked_again:
             return
         self._older = page.older
         for row in page.rows:
@@ -296,20 +280,20 @@ class LogsPage(Page):
     def _ask_news(self) -> None:
         """Ask for newer lines, but only at the top: those that somebody reads further down do not move."""
         is_at_top = self.table.verticalScrollBar().value() == 0
-        if not self._has_news or self._asking or not is_at_top or not self.choices.is_open_ended:
+        if not self._has_news or self._question.is_open or not is_at_top or not self.choices.is_open_ended:
             return
-        self._asking, self._has_news = True, False
+        self._has_news = False
         query = ReadLog(filter=self.filter(), limit=PAGE_LINES)
-        self.console.door.ask(query, owner=self, on_done=self._on_fresh, on_failed=self._on_failed)
+        self._question.ask(query, self._on_fresh, self._on_failed)
 
     def _on_fresh(self, page: LogPage) -> None:
         """Show the newest lines, before those of the shown ones that are older; others were deleted meanwhile."""
         known = self.table.rows.rows
         shown = {row.line.id for row in known}
-        if self._ask_again or page.older is None or not any(row.line.id in shown for row in page.rows):
+        is_asked_again = self._question.is_asked_again
+        if is_asked_again or page.older is None or not any(row.line.id in shown for row in page.rows):
             self._on_newest(page)
             return
-        self._asking = False
         last = _place(page.rows[-1])
         rows = [*page.rows, *(row for row in known if _place(row) < last)]
         if [row.line.id for row in rows] != [row.line.id for row in known]:

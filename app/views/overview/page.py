@@ -37,8 +37,8 @@ class OverviewPage(Page):
 
     def __init__(self, console: Console, program: Program) -> None:
         super().__init__(console)
-        self._asking = self._ask_again = False
-        self._asking_traffic = False
+        self._question = self.make_question()
+        self._traffic_question = self.make_question()
         self._traffic_s = 0.0
         self._traffic: Traffic | None = None
         self.overview: Overview | None = None
@@ -78,46 +78,35 @@ class OverviewPage(Page):
     def open(self, path: tuple[str, ...]) -> None:
         """Show the state and keep it fresh."""
         del path
+        self._traffic_s = 0.0  # what was withdrawn when the page was left is asked for with the first sample
         self.watch.begin()
         self.refresh()
 
-    def leave(self) -> None:
-        """Stop asking."""
-        self.watch.end()
-
     def refresh(self) -> None:
         """Ask; while an answer is on its way, once more afterwards."""
-        if self._asking:
-            self._ask_again = True
-            return
-        self._asking, self._ask_again = True, False
         if not self._loaded:
             self.stages.show_loading()
-        door = self.console.door
         if self._is_new:
-            door.ask(ListPlatforms(), owner=self, on_done=self._on_platforms, on_failed=self._on_failed)
+            self._question.ask(ListPlatforms(), self._on_platforms, self._on_failed)
         else:
-            door.ask(ReadOverview(), owner=self, on_done=self._on_overview, on_failed=self._on_failed)
+            self._question.ask(ReadOverview(), self._on_overview, self._on_failed)
             if self._traffic is None:
                 self._ask_traffic()
 
     def _ask_traffic(self) -> None:
-        if self._asking_traffic:
+        if self._traffic_question.is_open:
             return
-        self._asking_traffic, self._traffic_s = True, time.monotonic()
-        query = ReadTraffic(range=TrafficRange.LIVE)
-        self.console.door.ask(query, owner=self, on_done=self._on_traffic, on_failed=self._on_no_traffic)
+        self._traffic_s = time.monotonic()
+        self._traffic_question.ask(ReadTraffic(range=TrafficRange.LIVE), self._on_traffic, self._on_no_traffic)
 
     def _on_traffic(self, traffic: Traffic) -> None:
-        self._asking_traffic = False
         self._traffic = traffic
         self.dashboard.show_traffic(traffic)
 
     def _on_no_traffic(self, _failure: Failure) -> None:
-        self._asking_traffic = False
+        """The next sample asks again; the chart keeps what it has."""
 
     def _on_platforms(self, platforms: tuple[Platform, ...]) -> None:
-        self._asking = False
         self._is_new = not platforms
         if platforms:
             self.refresh()
@@ -125,19 +114,13 @@ class OverviewPage(Page):
         self._loaded = True
         self._halves.setCurrentWidget(self.welcome)
         self.stages.show_content()
-        self._go_on()
 
     def _on_overview(self, overview: Overview) -> None:
-        self._asking, self._loaded = False, True
+        self._loaded = True
         self.overview = overview
         self.dashboard.show_overview(overview)
         self._halves.setCurrentWidget(self.dashboard)
         self.stages.show_content()
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._ask_again:
-            self.refresh()
 
     # --- what changes meanwhile -------------------------------------------------------------------------------
 
@@ -170,13 +153,12 @@ class OverviewPage(Page):
             self.dashboard.show_traffic(self._traffic)
 
     def _on_failed(self, failure: Failure) -> None:
-        self._asking = False
         if not self._loaded:
             self.stages.show_failure(failure)
         else:
             self.dashboard.show_unknown(failure)
-        self._go_on()
 
     def _on_entered(self) -> None:
+        self._question.withdraw()  # an answer about platforms would lead back to the welcome
         self._is_new = False
         self.refresh()

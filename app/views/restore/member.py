@@ -17,6 +17,7 @@ from app.views.icons import Glyph, icon
 from app.views.restore.original import confirmed, folder_text, power_text, uncovered_text
 from app.views.restore.points import point_title
 from app.views.widgets.plain import Label, set_tip
+from app.views.widgets.question import Question
 from app.workers.answers import Failure
 
 
@@ -50,7 +51,7 @@ class MemberRow(QWidget):
         self._console = console
         self._known = tuple(points)
         self._original = original
-        self._is_asking = False
+        self._question = Question(console.door, self)
         self._build_points(points)
         self._build_original()
         self._build_button()
@@ -112,25 +113,21 @@ class MemberRow(QWidget):
         known = next((known for known in self._known if known.point.id == wanted), None)
         if known is None or self._original is None:
             return
-        self._is_asking = True
         platform = self._original.platform
         query = FindOriginals(
             standby=known.standby, target_path=known.target_path, points=(known.point.id,), platform=platform
         )
-
-        def take(rows: tuple[OriginalRow, ...]) -> None:
-            if rows and rows[0].point == self.points.currentData():
-                self._answered(rows[0])
-
-        def fail(_failure: Failure) -> None:
-            if known.point.id == self.points.currentData():
-                self._answered(None)
-
-        self._console.door.ask(query, owner=self, on_done=take, on_failed=fail)
+        self._question.withdraw()  # an answer about the point before this one is of no use
+        self._question.ask(query, self._on_originals, self._on_unknown)
         self._show_text()
 
+    def _on_originals(self, rows: tuple[OriginalRow, ...]) -> None:
+        self._answered(next(iter(rows), None))
+
+    def _on_unknown(self, _failure: Failure) -> None:
+        self._answered(None)
+
     def _answered(self, original: OriginalRow | None) -> None:
-        self._is_asking = False
         self._original = original
         self._show_original()
         self.changed.emit()
@@ -179,9 +176,9 @@ class MemberRow(QWidget):
     def problem(self) -> str:
         """Return why no VM can be replaced; empty when one can."""
         row = self._original
-        if self.points.currentData() is None or (row is None and not self._is_asking):
+        if self.points.currentData() is None or (row is None and not self._question.is_open):
             return ""
-        if self._is_asking or row is None:
+        if self._question.is_open or row is None:
             return self.tr("Wait until the platform has answered.")
         if row.other is not None:
             return self.tr("{vm} has its UUID, but is another VM, perhaps a copy. Leave this VM out.").format(

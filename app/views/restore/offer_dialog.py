@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -28,6 +29,7 @@ from app.views.widgets.clipboard import copy_plain, copy_secret
 from app.views.widgets.dialog_help import offer_help
 from app.views.widgets.form import grow_later
 from app.views.widgets.plain import Label, set_title
+from app.views.widgets.question import Question
 from app.workers.answers import Failure
 
 _MOST_ROWS_SEEN = 4
@@ -52,7 +54,8 @@ class OfferDialog(QDialog):
         self._place = place
         self.offer: Offer | None = None
         self.rows: dict[int, OfferedDiskRow] = {}
-        self._is_asking = self._ask_again = self._is_lost = False
+        self._question = Question(console.door, self)
+        self._is_lost = False
         self._changes = 0
         self.setModal(True)
         set_title(self, self.tr("Offer disks over NBD"))
@@ -190,25 +193,16 @@ class OfferDialog(QDialog):
         self._ask()
 
     def _ask(self) -> None:
-        if self._is_asking:
-            self._ask_again = True
-            return
-        self._is_asking, self._ask_again = True, False
-        asked = self._changes
+        self._question.ask(ListOffers(), partial(self._on_offers, self._changes), self._on_not_found)
 
-        def take(offers: Sequence[Offer]) -> None:
-            self._is_asking = False
-            self._on_found(next((one for one in offers if OfferPlace.of_offer(one) == self._place), None), asked)
-            self._go_on()
-
-        self._console.door.ask(ListOffers(), owner=self, on_done=take, on_failed=self._on_not_found)
-
-    def _on_found(self, offer: Offer | None, asked: int) -> None:
+    def _on_offers(self, changes: int, offers: Sequence[Offer]) -> None:
         if self._is_lost:
             self._is_lost = False
             self.banner.hide()
-        if asked != self._changes:  # it was begun or ended meanwhile, which the answer does not know
+        if changes != self._changes:  # it was begun or ended meanwhile, which the answer may not know
+            self._ask()
             return
+        offer = next((offer for offer in offers if OfferPlace.of_offer(offer) == self._place), None)
         if offer is None and self.offer is None:
             return
         if offer is None:
@@ -217,15 +211,9 @@ class OfferDialog(QDialog):
         self._show_offer(offer)
 
     def _on_not_found(self, failure: Failure) -> None:
-        self._is_asking = False
         if not self._is_lost:
             self._is_lost = True
             self._on_failed(failure)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._ask_again:
-            self._ask()
 
     # --- actions ----------------------------------------------------------------------------------------------
 

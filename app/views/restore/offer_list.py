@@ -22,6 +22,7 @@ from app.views.widgets.columns import count_column, pill_column, size_column
 from app.views.widgets.export import TableExporter
 from app.views.widgets.opening import open_once
 from app.views.widgets.pill import PillDelegate
+from app.views.widgets.question import Question
 from app.views.widgets.stages import Stages
 from app.views.widgets.table import Table
 from app.workers.answers import Failure
@@ -39,7 +40,8 @@ class OfferList(QWidget):
     def __init__(self, console: Console, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._console = console
-        self._is_asking = self._ask_again = self._is_loaded = False
+        self._question = Question(console.door, self)
+        self._is_loaded = False
         model = RowModel[Offer](self._columns(), _key)
         self.table: Table[Offer] = Table("offers", model, console.memory, self)
         self.table.setAccessibleName(self.tr("Disks over NBD"))
@@ -100,22 +102,19 @@ class OfferList(QWidget):
     def leave(self) -> None:
         """Stop asking."""
         self.watch.end()
+        self._question.withdraw()
 
     def _on_changed(self, _keys: object) -> None:
         self.refresh()
 
     def refresh(self) -> None:
         """Ask what is offered; while an answer is on its way, once more afterwards."""
-        if self._is_asking:
-            self._ask_again = True
-            return
-        self._is_asking, self._ask_again = True, False
         if not self._is_loaded:
             self.stages.show_loading()
-        self._console.door.ask(ListOffers(), owner=self, on_done=self._on_offers, on_failed=self._on_failed)
+        self._question.ask(ListOffers(), self._on_offers, self._on_failed)
 
     def _on_offers(self, offers: Sequence[Offer]) -> None:
-        self._is_asking, self._is_loaded = False, True
+        self._is_loaded = True
         current = self.table.current_row()
         self.table.rows.set_rows(offers)
         if offers:
@@ -129,17 +128,10 @@ class OfferList(QWidget):
             )
             self.stages.show_empty(Glyph.DISK, self.tr("No disks are offered"), text)
         self.selection_changed.emit()
-        self._go_on()
 
     def _on_failed(self, failure: Failure) -> None:
-        self._is_asking = False
         if not self._is_loaded:
             self.stages.show_failure(failure)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._ask_again:
-            self.refresh()
 
     # --- actions ----------------------------------------------------------------------------------------------
 

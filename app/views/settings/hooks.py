@@ -13,6 +13,7 @@ from app.views.widgets.banner import Banner
 from app.views.widgets.hooks import HooksDialog
 from app.views.widgets.opening import open_once
 from app.views.widgets.plain import set_tip
+from app.views.widgets.question import Question
 
 
 class HooksCard(SettingsCard):
@@ -21,6 +22,7 @@ class HooksCard(SettingsCard):
     def __init__(self, console: Console, parent: QWidget) -> None:
         super().__init__(parent)
         self._console = console
+        self._question = Question(console.door, self)
         self._book: AllHooks | None = None
         self.set_title(self.tr("Backup hooks"))
         self.change = QPushButton(self.tr("Set up…"), self)
@@ -31,7 +33,11 @@ class HooksCard(SettingsCard):
 
     def refresh(self) -> None:
         """Ask which commands are set."""
-        self._console.door.ask(ReadHooks(), owner=self, on_done=self._on_read, on_failed=self.banner.show_failure)
+        self._question.ask(ReadHooks(), self._on_read, self.banner.show_failure)
+
+    def leave(self) -> None:
+        """Stop asking."""
+        self._question.withdraw()
 
     def _on_read(self, book: AllHooks) -> None:
         self._book = book

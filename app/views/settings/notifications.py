@@ -14,6 +14,7 @@ from app.views.settings.card import SettingsCard
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.widgets.banner import Banner
 from app.views.widgets.opening import open_once
+from app.views.widgets.question import Question
 from app.workers.answers import Failure
 
 
@@ -23,6 +24,7 @@ class NotificationsCard(SettingsCard):
     def __init__(self, console: Console, parent: QWidget) -> None:
         super().__init__(parent)
         self._console = console
+        self._question = Question(console.door, self)
         self._row: NotificationRow | None = None
         self.set_title(self.tr("Notifications"))
         self.desktop = QCheckBox(self)
@@ -52,9 +54,11 @@ class NotificationsCard(SettingsCard):
 
     def refresh(self) -> None:
         """Ask who is notified of what."""
-        self._console.door.ask(
-            ReadNotifications(), owner=self, on_done=self._on_read, on_failed=self.banner.show_failure
-        )
+        self._question.ask(ReadNotifications(), self._on_read, self.banner.show_failure)
+
+    def leave(self) -> None:
+        """Stop asking."""
+        self._question.withdraw()
 
     def _on_read(self, row: NotificationRow) -> None:
         self._row = row

@@ -73,6 +73,12 @@ class SettingsPage(Page):
         self.notifications.refresh()
         self.hooks.refresh()
 
+    def leave(self) -> None:
+        """Stop asking."""
+        super().leave()
+        self.notifications.leave()
+        self.hooks.leave()
+
     def _on_read(self, settings: ProgramSettings) -> None:
         self.general.show_settings(settings)
         self.limits.show_settings(settings)

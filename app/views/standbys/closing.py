@@ -1,5 +1,7 @@
 """Closing a standby machine to other users of the engine's machine, after a look at what that would change."""
 
+from functools import partial
+
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
@@ -9,6 +11,7 @@ from app.views.console import Console
 from app.views.widgets.banner import Banner
 from app.views.widgets.confirm import ConfirmDialog, sends
 from app.views.widgets.opening import open_once
+from app.views.widgets.question import Question
 
 
 class ClosingQuestion(QObject):
@@ -26,16 +29,19 @@ class ClosingQuestion(QObject):
         self._console = console
         self._banner = banner
         self._owner = owner
+        self._question = Question(console.door, self)
 
     def ask(self, row: StandbyRow) -> None:
         """Look at a standby machine, and ask where there is something to close."""
         self._banner.show_text(self.tr("Looking for what other users can use…"))
-        self._console.door.ask(
-            ReadOpenEntries(standby=row.id),
-            owner=self,
-            on_done=lambda found: self._on_found(row, found),
-            on_failed=self._banner.show_failure,
-        )
+        query = ReadOpenEntries(standby=row.id)
+        self._question.ask(query, partial(self._on_found, row), self._banner.show_failure)
+
+    def leave(self) -> None:
+        """Stop looking: what is found would be asked about over another page."""
+        if self._question.is_open:
+            self._question.withdraw()
+            self._banner.hide()
 
     def _on_found(self, row: StandbyRow, found: OpenEntriesRow) -> None:
         if found.is_complete and not found.count and not found.linked:

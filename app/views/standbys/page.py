@@ -117,6 +117,11 @@ class StandbysPage(ListPage[StandbyRow]):
             self.tr("Register a standby machine"),
         )
 
+    def leave(self) -> None:
+        """Stop asking; what is to be verified or freed is looked up all the same."""
+        super().leave()
+        self._closing.leave()
+
     def fill_menu(self, menu: QMenu, row: StandbyRow) -> None:
         """Offer what the tool bar offers."""
         del row

@@ -84,7 +84,7 @@ class TaskList(ListPage[TaskLine]):
 
         ids = tuple(TaskId(key) for key in keys)
         query = ListTasks(states=chosen[0], kinds=chosen[1], ids=ids, limit=len(ids))
-        self.console.door.ask(query, owner=self, on_done=take, on_failed=self.on_not_answered)
+        self.question.ask(query, take, self.on_not_answered)
         return True
 
     def ask_rows(
@@ -100,7 +100,7 @@ class TaskList(ListPage[TaskLine]):
                 self.refresh()  # another choice was made while the answer was on its way
 
         query = ListTasks(states=wanted[0], kinds=wanted[1], limit=limit)
-        self.console.door.ask(query, owner=self, on_done=take, on_failed=on_failed)
+        self.question.ask(query, take, on_failed)
 
     def export_source(self) -> Source[TaskLine]:
         """Return the shown tasks, in their order; while older ones are not loaded, all from the engine."""

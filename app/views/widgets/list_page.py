@@ -32,11 +32,12 @@ class ListPage(Page, Generic[Row]):
 
     Attributes:
         watch: Tells what has changed while the page is seen.
+        question: Asks for the rows.
     """
 
     def __init__(self, console: Console, name: str) -> None:
         super().__init__(console)
-        self._asking = False
+        self.question = self.make_question()
         self._loaded = False
         self._due: Keys = frozenset()
         """What is to be asked for; nothing while it is empty."""
@@ -126,23 +127,18 @@ class ListPage(Page, Generic[Row]):
         self.watch.begin()
         self.refresh()
 
-    def leave(self) -> None:
-        """Stop asking."""
-        self.watch.end()
-
     def refresh(self) -> None:
         """Ask for the rows; while an answer is on its way, once more afterwards: that one may know too little."""
         self._on_changed(None)
 
     def _on_changed(self, keys: Keys) -> None:
         self._due = None if keys is None or self._due is None else self._due | keys
-        if not self._asking:
+        if not self.question.is_open:
             self._ask()
 
     def _ask(self) -> None:
         """Ask for what is due: for some rows where all of them are there and few, else for all."""
         due, self._due = self._due, frozenset()
-        self._asking = True
         if not self._loaded:
             self.stages.show_loading()
         is_known = due is not None and self._loaded and all(self.table.rows.get(key) is not None for key in due)
@@ -154,14 +150,11 @@ class ListPage(Page, Generic[Row]):
         query = self.query_of(keys)
         if query is None:
             return False
-        self.console.door.ask(
-            query, owner=self, on_done=partial(self.on_some, keys), on_failed=self.on_not_answered
-        )
+        self.question.ask(query, partial(self.on_some, keys), self.on_not_answered)
         return True
 
     def on_some(self, keys: frozenset[str], rows: Sequence[Row]) -> None:
         """Show the rows of some keys as they are now; those that are not among the answer are gone."""
-        self._asking = False
         found = {self.row_key(row): row for row in rows}
         for key in keys:
             if key in found:
@@ -174,10 +167,10 @@ class ListPage(Page, Generic[Row]):
 
     def ask_rows(self, on_rows: Callable[[tuple[Row, ...]], None], on_failed: Callable[[Failure], None]) -> None:
         """Ask for the rows and call one of the two; pages whose rows are made of several answers override this."""
-        self.console.door.ask(self.query(), owner=self, on_done=on_rows, on_failed=on_failed)
+        self.question.ask(self.query(), on_rows, on_failed)
 
     def _on_rows(self, rows: tuple[Row, ...]) -> None:
-        self._asking, self._loaded = False, True
+        self._loaded = True
         current = self.table.current_row()
         self.table.rows.set_rows(rows)
         self._show_stage()
@@ -209,7 +202,6 @@ class ListPage(Page, Generic[Row]):
 
     def on_not_answered(self, failure: Failure) -> None:
         """Say that the rows cannot be had, unless some are shown."""
-        self._asking = False
         if not self._loaded:
             self.stages.show_failure(failure)
         # A list that is shown already stays: a later answer replaces it, and the status bar shows the outage.
