@@ -26,6 +26,8 @@ class NotificationsCard(SettingsCard):
         self._console = console
         self._question = Question(console.door, self)
         self._row: NotificationRow | None = None
+        self._says_unread = False
+        """Whether the banner says that the settings cannot be read, which the next answer settles."""
         self.set_title(self.tr("Notifications"))
         self.desktop = QCheckBox(self)
         self.desktop.clicked.connect(self._on_desktop)
@@ -54,15 +56,22 @@ class NotificationsCard(SettingsCard):
 
     def refresh(self) -> None:
         """Ask who is notified of what."""
-        self._question.ask(ReadNotifications(), self._on_read, self.banner.show_failure)
+        self._question.ask(ReadNotifications(), self._on_read, self._on_unread)
 
     def leave(self) -> None:
-        """Stop asking."""
+        """Stop asking, and say no longer what went wrong."""
         self._question.withdraw()
+        self._say_nothing()
+
+    def _on_unread(self, failure: Failure) -> None:
+        if self.banner.isHidden() or self._says_unread:
+            self._says_unread = True
+            self.banner.show_failure(failure)
 
     def _on_read(self, row: NotificationRow) -> None:
         self._row = row
-        self.banner.hide()
+        if self._says_unread:
+            self._say_nothing()
         settings = row.settings
         self.desktop.setChecked(settings.desktop)
         off = self.tr("Off")
@@ -107,31 +116,45 @@ class NotificationsCard(SettingsCard):
                 self._save(replace(self._row.settings, digest_at=moment))
 
     def _save(self, settings: NotificationSettings) -> None:
-        def done(_nothing: None) -> None:
-            self.refresh()
-
         def failed(failure: Failure) -> None:
             self.refresh()
-            self.banner.show_failure(failure)
+            self._on_failed(failure)
 
-        self._console.door.execute(SetNotifications(settings=settings), owner=self, on_done=done, on_failed=failed)
+        self._say_nothing()
+        self._console.door.execute(
+            SetNotifications(settings=settings), owner=self, on_done=self._on_saved, on_failed=failed
+        )
+
+    def _on_saved(self, _nothing: object = None) -> None:
+        self._say_nothing()
+        self.refresh()
+
+    def _on_failed(self, failure: Failure) -> None:
+        """Say what went wrong, until the operator acts again: no answer to :meth:`refresh` hides it."""
+        self._says_unread = False
+        self.banner.show_failure(failure)
+
+    def _say_nothing(self) -> None:
+        self._says_unread = False
+        self.banner.hide()
 
     def _on_test(self) -> None:
         def done(_nothing: None) -> None:
-            self.banner.hide()
+            """Show nothing: the notification itself is seen."""
 
+        self._say_nothing()
         self._console.door.execute(
-            TestSink(sink=SinkKind.DESKTOP), owner=self, on_done=done, on_failed=self.banner.show_failure
+            TestSink(sink=SinkKind.DESKTOP), owner=self, on_done=done, on_failed=self._on_failed
         )
 
     def _on_email(self) -> None:
         if self._row is not None:
             dialog = EmailDialog(self._console, self._row, self)
-            dialog.succeeded.connect(self.refresh)
+            dialog.succeeded.connect(self._on_saved)
             open_once(dialog)
 
     def _on_webhook(self) -> None:
         if self._row is not None:
             dialog = WebhookDialog(self._console, self._row, self)
-            dialog.succeeded.connect(self.refresh)
+            dialog.succeeded.connect(self._on_saved)
             open_once(dialog)

@@ -4,17 +4,21 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.console.errors import AutostartRefused, SettingsNotSaved
+from app.contract.errors import EngineAway
 from app.contract.hooks import SetHooks
-from app.contract.notifications import SetNotifications, TestSink
+from app.contract.notifications import NotificationRow, ReadNotifications, SetNotifications, TestSink
+from app.contract.reasons import LOST
+from app.core.secrets import SecretStoreLocked
 from app.domain.hooks import HookCommand, Hooks
 from app.domain.limits import TaskLimits
-from app.domain.notifications import SinkKind
+from app.domain.notifications import NotificationSettings, SinkKind
 from app.views.console import Console
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.style import Theme
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.hooks import HooksDialog
+from tests.gui.operator import settle
 from tests.gui.shell.conftest import ProgramStub
 from tests.support.scripted_door import ScriptedDoor
 
@@ -113,6 +117,70 @@ def test_desktop_notifications_are_switched_and_tested(
     assert changed.settings.desktop is False
     assert isinstance(tested, TestSink)
     assert tested.sink is SinkKind.DESKTOP
+
+
+def test_why_saving_failed_stays_until_the_operator_acts_again(
+    qtbot: QtBot, console: Console, page: SettingsPage, calm_door: ScriptedDoor
+) -> None:
+    card = page.notifications
+    calm_door.answer(SetNotifications, SecretStoreLocked(seconds=30))
+    card.desktop.click()
+    qtbot.waitUntil(card.banner.isVisible)
+    settle(qtbot, console)
+    assert "locked" in card.banner.title
+    assert card.desktop.isChecked(), "what could not be changed is shown as it is"
+    page.refresh()
+    settle(qtbot, console)
+    assert card.banner.isVisible()
+    calm_door.answer(SetNotifications, None)
+    card.desktop.click()
+    assert not card.banner.isVisible()
+    settle(qtbot, console)
+    assert not card.banner.isVisible()
+
+
+def test_a_dialog_that_saves_ends_what_was_said_of_a_failure(
+    qtbot: QtBot, console: Console, page: SettingsPage, calm_door: ScriptedDoor
+) -> None:
+    card = page.notifications
+    calm_door.answer(SetNotifications, SecretStoreLocked(seconds=30))
+    card.desktop.click()
+    qtbot.waitUntil(card.banner.isVisible)
+    settle(qtbot, console)
+    calm_door.answer(SetNotifications, None)
+    card.webhook.click()
+    dialog = card.findChild(WebhookDialog)
+    assert isinstance(dialog, WebhookDialog)
+    dialog.accept()
+    qtbot.waitUntil(lambda: not card.banner.isVisible())
+    settle(qtbot, console)
+
+
+def test_settings_that_cannot_be_read_do_not_hide_why_a_test_failed(
+    qtbot: QtBot, console: Console, page: SettingsPage, calm_door: ScriptedDoor
+) -> None:
+    card = page.notifications
+    calm_door.answer(TestSink, SecretStoreLocked(seconds=30))
+    card.test_button.click()
+    qtbot.waitUntil(card.banner.isVisible)
+    known = card.banner.title
+    calm_door.answer(ReadNotifications, EngineAway(detail=LOST))
+    page.refresh()
+    settle(qtbot, console)
+    assert card.banner.title == known
+
+
+def test_that_settings_cannot_be_read_is_said_until_they_are_read(
+    qtbot: QtBot, console: Console, page: SettingsPage, calm_door: ScriptedDoor
+) -> None:
+    row = NotificationRow(settings=NotificationSettings(), has_email_password=False, has_webhook_secret=False)
+    calm_door.answer(ReadNotifications, EngineAway(detail=LOST))
+    page.refresh()
+    qtbot.waitUntil(page.notifications.banner.isVisible)
+    calm_door.answer(ReadNotifications, row)
+    page.refresh()
+    settle(qtbot, console)
+    assert not page.notifications.banner.isVisible()
 
 
 def test_email_is_set_up_with_problems_below_the_fields(
