@@ -75,15 +75,12 @@ class TaskList(ListPage[TaskLine]):
 
     def ask_some(self, keys: frozenset[str]) -> bool:
         """Ask for some tasks: those of them that still fit the choice are answered."""
-        chosen = (self.wanted_states(), self.wanted_kinds())
 
         def take(rows: tuple[TaskRow, ...]) -> None:
             self.on_some(keys, [TaskLine(task=row) for row in rows])
-            if chosen != (self.wanted_states(), self.wanted_kinds()):
-                self.refresh()
 
         ids = tuple(TaskId(key) for key in keys)
-        query = ListTasks(states=chosen[0], kinds=chosen[1], ids=ids, limit=len(ids))
+        query = ListTasks(states=self.wanted_states(), kinds=self.wanted_kinds(), ids=ids, limit=len(ids))
         self.question.ask(query, take, self.on_not_answered)
         return True
 
@@ -91,15 +88,13 @@ class TaskList(ListPage[TaskLine]):
         self, on_rows: Callable[[tuple[TaskLine, ...]], None], on_failed: Callable[[Failure], None]
     ) -> None:
         """Ask for the newest tasks."""
-        limit, wanted = self._limit, (self.wanted_states(), self.wanted_kinds())
+        limit = self._limit
 
         def take(rows: tuple[TaskRow, ...]) -> None:
             self._is_all = len(rows) < limit
             on_rows(tuple(TaskLine(task=row) for row in rows))
-            if wanted != (self.wanted_states(), self.wanted_kinds()):
-                self.refresh()  # another choice was made while the answer was on its way
 
-        query = ListTasks(states=wanted[0], kinds=wanted[1], limit=limit)
+        query = ListTasks(states=self.wanted_states(), kinds=self.wanted_kinds(), limit=limit)
         self.question.ask(query, take, on_failed)
 
     def export_source(self) -> Source[TaskLine]:

@@ -21,6 +21,7 @@ from app.views.tasks.lines import task_pill
 from app.views.tasks.page import TasksPage
 from app.views.translation import Language, LanguageSwitch
 from app.views.widgets.confirm import ConfirmDialog
+from tests.gui.operator import settle
 from tests.gui.tasks.rows import GB, START, UNREACHABLE, log_line, sample, script_names, task
 from tests.support.scripted_door import ScriptedDoor
 
@@ -91,6 +92,27 @@ def test_states_and_kinds_are_chosen_at_the_engine(qtbot: QtBot, console: Consol
     qtbot.waitUntil(lambda: not shown(page))
     page.on_create()  # the button of the empty state
     qtbot.waitUntil(lambda: len(shown(page)) == 3)
+    page.leave()
+
+
+@pytest.mark.parametrize("changed", [(), ("a",)], ids=["all rows", "some rows"])
+def test_a_choice_while_an_answer_is_on_its_way_takes_one_more_query(
+    qtbot: QtBot, console: Console, door: ScriptedDoor, changed: tuple[str, ...]
+) -> None:
+    script_tasks(door, task("a", TaskState.FAILED, vm="a"), task("b", TaskState.RUNNING, vm="b"))
+    page = open_page(qtbot, console)
+    qtbot.waitUntil(lambda: len(shown(page)) == 2)
+    settle(qtbot, console)
+    gate = door.hold(ListTasks)
+    door.asked.clear()
+    door.change(Subject.TASKS, *changed)
+    qtbot.waitUntil(lambda: bool(door.asked))
+    page.states.setCurrentIndex(page.states.findText("Failed"))
+    gate.set()
+    qtbot.waitUntil(lambda: shown(page) == ["a"])
+    settle(qtbot, console)
+    asked = [(query.ids, query.states) for query in door.asked if isinstance(query, ListTasks)]
+    assert asked == [(changed or None, None), (None, (TaskState.FAILED,))]
     page.leave()
 
 
