@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import pytest
 from app.contract.log import ReadLog
 from app.contract.offers import ListOffers, Offer, OfferPoint, WithdrawPoint
 from app.contract.overview import ReadStatus
+from app.domain.changes import Changed, Subject
+from app.domain.events import Event
 from app.domain.ids import PointId, StandbyId
 from app.engine.errors import NoMoreOffers, OfferedBySocket
 from app.repository import Repository
@@ -78,6 +81,33 @@ def test_it_is_known_which_disk_is_read_now(site: Site, over_tcp: bool) -> None:
         assert sum(connections()) == 1
         assert site.door.ask(ListOffers())[0].is_read
     wait_until(lambda: sum(connections()) == 0, what="the client to be gone")
+
+
+@pytest.mark.outside_tools("qemu-io")
+@pytest.mark.parametrize("over_tcp", [pytest.param(False, marks=needs_sockets), True])
+def test_a_client_that_comes_and_one_that_goes_announce_that_offers_have_changed(
+    site: Site, over_tcp: bool
+) -> None:
+    heard: list[Event] = []
+    unsubscribe = site.door.subscribe(heard.append)
+
+    def is_announced() -> bool:
+        return any(isinstance(event, Changed) and event.subject is Subject.OFFERS for event in heard)
+
+    made = offer(site, over_tcp=over_tcp)
+    wait_until(is_announced, what="the news of the offer")
+    heard.clear()
+    command = ["qemu-io", "-r", "-f", "raw", made.disks[0].address]
+    # It keeps its connection until the end of its input.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as client:
+        assert client.stdin is not None
+        wait_until(is_announced, what="the news of the client")
+        assert site.door.ask(ListOffers())[0].is_read
+        heard.clear()
+        client.stdin.close()
+        wait_until(is_announced, what="the news that it is gone")
+        assert not site.door.ask(ListOffers())[0].is_read
+    unsubscribe()
 
 
 def test_stopping_cuts_off_who_reads(site: Site) -> None:
