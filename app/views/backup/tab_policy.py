@@ -46,6 +46,7 @@ from app.views.widgets.form import Field
 from app.views.widgets.opening import open_once
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label
+from app.views.widgets.question import Question
 from app.views.widgets.row_actions import RowAction, RowActionsDelegate, fill_menu
 from app.views.widgets.table import Table
 from app.views.words import backup_kind_word
@@ -89,7 +90,7 @@ class PolicyTab(QWidget):
         self._retention = policy.policy.retention if isinstance(policy, Periodic) else Retention()
         self._plans: list[Plan] = list(policy.policy.plans) if isinstance(policy, Periodic) else []
         self._read_only = False
-        self._asked: PreviewRetention | None = None
+        self._question = Question(console.door, self)
         self.fields: dict[str, Field] = {}
         self._build(policy)
         self._preview_pause = Pause(_PREVIEW_PAUSE_MS, self)
@@ -365,13 +366,7 @@ class PolicyTab(QWidget):
             return
         rule, vm = self._subject or (None, None)
         query = PreviewRetention(policy=self.policy, rule=rule, vm=vm)
-        self._asked = query
-
-        def take(days: tuple[PreviewedDay, ...]) -> None:
-            if query is self._asked:
-                self._on_preview(days)
-
-        self._console.door.ask(query, owner=self, on_done=take, on_failed=self._on_no_preview)
+        self._question.ask_instead(query, self._on_preview, self._on_no_preview)
 
     def _on_preview(self, days: tuple[PreviewedDay, ...]) -> None:
         self.calendar.show_days(days)

@@ -16,6 +16,7 @@ from app.views.frame.places import point_place, rule_place, task_place
 from app.views.icons import Glyph, icon
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label, set_title
+from app.views.widgets.question import Question
 from app.workers.answers import Failure
 
 _TYPING_PAUSE_MS = 100
@@ -52,7 +53,7 @@ class SearchPalette(QDialog):
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
         self._console = console
         self._pages = tuple(pages)
-        self._asked = 0
+        self._question = Question(console.door, self)
         self.setObjectName("palette")
         set_title(self, self.tr("Search"))
         self.setFixedSize(style.PALETTE_WIDTH, style.PALETTE_HEIGHT)
@@ -94,21 +95,19 @@ class SearchPalette(QDialog):
 
     def _on_typing_paused(self) -> None:
         text = self.field.text().strip()
-        self._asked += 1
+        words = text.casefold().split()
         if not text:
+            self._question.withdraw()
             self._show_lines((), ())
             return
-        number = self._asked
 
         def show(hits: tuple[SearchHit, ...]) -> None:
-            if number == self._asked:
-                self._show_lines(hits, text.casefold().split())
+            self._show_lines(hits, words)
 
         def show_pages_only(_failure: Failure) -> None:
-            if number == self._asked:
-                self._show_lines((), text.casefold().split())
+            self._show_lines((), words)
 
-        self._console.door.ask(Search(text=text), owner=self, on_done=show, on_failed=show_pages_only)
+        self._question.ask_instead(Search(text=text), show, show_pages_only)
 
     def _show_lines(self, hits: Sequence[SearchHit], words: Sequence[str]) -> None:
         pages = [hit for hit in self._pages if all(word in hit.title.casefold() for word in words)]

@@ -14,6 +14,7 @@ from app.views.widgets.checks import PORT_BOX_MAX, address_problem, name_problem
 from app.views.widgets.form import Field, FormDialog, grow_later
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label, set_title
+from app.views.widgets.question import Question
 from app.views.words import platform_kind_word
 from app.workers.answers import Failure
 
@@ -113,6 +114,7 @@ class PlatformDialog(FormDialog):
         self.outcome.setProperty("role", "secondary")
         self.outcome.setWordWrap(True)
         self.body.addWidget(self.outcome)
+        self._question = Question(self.console.door, self)
         self._asked: tuple[str, int] | None = None
         self._pause = Pause(_ADDRESS_PAUSE_MS, self)
         self._pause.timeout.connect(self._on_address_left)
@@ -137,17 +139,8 @@ class PlatformDialog(FormDialog):
         self._show_certificate(None)
         self.thumbprint.setText(self.tr("Asking {address} for its certificate…").format(address=address))
         self.thumbprint.show()
-
-        def take(certificate: Certificate) -> None:
-            if self._asked == (address, port):
-                self._on_certificate(certificate)
-
-        def fail(failure: Failure) -> None:
-            if self._asked == (address, port):
-                self._on_no_certificate(failure)
-
         query = InspectServer(address=address, port=port)
-        self.console.door.ask(query, owner=self, on_done=take, on_failed=fail)
+        self._question.ask_instead(query, self._on_certificate, self._on_no_certificate)
 
     def _on_certificate(self, certificate: Certificate) -> None:
         if self._platform is None:

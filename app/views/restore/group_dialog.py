@@ -28,6 +28,7 @@ from app.views.widgets.checks import is_typed
 from app.views.widgets.form import Field, FormDialog
 from app.views.widgets.plain import Label
 from app.workers.answers import Failure
+from app.workers.door import OpenCall
 
 R = TypeVar("R")
 
@@ -45,7 +46,7 @@ class GroupRestoreDialog(FormDialog):
         self._rows: dict[VmId, RuleVmRow] = {}
         self._found: dict[VmId, tuple[KnownPoint, ...]] = {}
         self._is_asking = False
-        self._choices = 0
+        self._calls: list[OpenCall] = []
         self._is_unknown = False
         self._build_fields()
         self.resize(style.EDITOR_WIDTH, style.EDITOR_HEIGHT)
@@ -115,7 +116,7 @@ class GroupRestoreDialog(FormDialog):
 
     def _on_rule(self) -> None:
         self._rule = self.rule.currentData()
-        self._choices += 1
+        self._withdraw()
         self._rows, self._found = {}, {}
         self._is_asking = self._is_unknown = False
         for member in self._members:
@@ -134,21 +135,17 @@ class GroupRestoreDialog(FormDialog):
     def _ask_for_choice(
         self, query: Query[R], take: Callable[[R], None], fail: Callable[[Failure], None] | None = None
     ) -> None:
-        """Ask, and drop the answer when a rule was chosen meanwhile, be it the same one."""
-        number = self._choices
+        """Ask until a rule is chosen again, be it the same one."""
+        call = self.console.door.ask(query, owner=self, on_done=take, on_failed=fail or self._on_unknown)
+        self._calls.append(call)
 
-        def taken(answer: R) -> None:
-            if number == self._choices:
-                take(answer)
-
-        def failed(failure: Failure) -> None:
-            if number == self._choices:
-                (fail or self._on_unknown)(failure)
-
-        self.console.door.ask(query, owner=self, on_done=taken, on_failed=failed)
+    def _withdraw(self) -> None:
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call.cancel()
 
     def _on_unknown(self, failure: Failure) -> None:
-        self._choices += 1  # what else was asked for is of no use now
+        self._withdraw()  # what else was asked for is of no use now
         self._rows, self._found, self._is_unknown = {}, {}, True
         self.banner.show_failure(failure)
         self._show_note()

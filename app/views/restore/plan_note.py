@@ -12,6 +12,7 @@ from app.domain.places import PlannedVm
 from app.views.console import Console
 from app.views.widgets.pause import Pause
 from app.views.widgets.plain import Label
+from app.views.widgets.question import Question
 from app.views.words import error_message, said_text
 from app.workers.answers import Failure
 
@@ -33,7 +34,7 @@ class PlanNote(Label):
             parent: the widget that it belongs to.
         """
         super().__init__(parent)
-        self._door = console.door
+        self._question = Question(console.door, self)
         self._wanted = wanted
         self._asked: PlanRestore | None = None
         self._pause = Pause(_PAUSE_MS, self)
@@ -52,22 +53,19 @@ class PlanNote(Label):
         if query == self._asked:
             return
         self._asked = query
+        self._question.withdraw()
         self.hide()
-        if query is None:
-            return
+        if query is not None:
+            self._question.ask(query, self._on_planned, self._on_refused)
 
-        def take(planned: PlannedVm | None) -> None:
-            if query == self._asked and planned is not None:
-                self._show(
-                    self.tr("This will not be as it was:"), tuple(said_text(one) for one in planned.warnings)
-                )
+    def _on_planned(self, planned: PlannedVm | None) -> None:
+        if planned is not None:
+            self._show(self.tr("This will not be as it was:"), tuple(said_text(one) for one in planned.warnings))
 
-        def fail(failure: Failure) -> None:
-            # Anything else the restore itself says; here only what another choice would change counts.
-            if query == self._asked and isinstance(failure, OperationalError) and failure.code in _SAID:
-                self._show(self.tr("This cannot be restored so:"), (error_message(failure),))
-
-        self._door.ask(query, owner=self, on_done=take, on_failed=fail)
+    def _on_refused(self, failure: Failure) -> None:
+        # Anything else the restore itself says; here only what another choice would change counts.
+        if isinstance(failure, OperationalError) and failure.code in _SAID:
+            self._show(self.tr("This cannot be restored so:"), (error_message(failure),))
 
     def _show(self, heading: str, lines: tuple[str, ...]) -> None:
         self.setText("\n".join((heading, *(f"• {visible(line)}" for line in lines))))

@@ -50,6 +50,13 @@ class Question:
         )
         self._go_on()
 
+    def ask_instead(
+        self, query: Query[R], on_done: Callable[[R], None], on_failed: Callable[[Failure], None]
+    ) -> None:
+        """Ask in place of whatever was asked before, which is given up: of answers only this one follows."""
+        self.withdraw()
+        self.ask(query, on_done, on_failed)
+
     def withdraw(self) -> None:
         """Give it up: neither callback follows, and it can be asked again at once."""
         call, self._call, self._next = self._call, None, None

@@ -11,7 +11,9 @@ from PySide6.QtWidgets import QApplication, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.cli.demo.stage import open_stage
+from app.contract.errors import EngineAway
 from app.contract.platforms import ListVms
+from app.contract.reasons import LOST
 from app.contract.rules import (
     ChangeRulePolicy,
     CreateRule,
@@ -109,6 +111,31 @@ def test_the_preview_of_a_former_policy_is_not_shown(qtbot: QtBot, console: Cons
     gate.set()
     settle(qtbot, console)
     assert [day.day.day for day in policy.calendar.grid.days] == [3]
+
+
+def test_a_former_policy_without_a_preview_does_not_hide_that_of_the_present_one(
+    qtbot: QtBot, console: Console, door: ScriptedDoor
+) -> None:
+    policy = open_editor(qtbot, console, door, EditorMode.CHANGE_POLICY).policy
+
+    def is_former(query: PreviewRetention) -> bool:
+        assert isinstance(query.policy, Periodic)
+        return query.policy.policy.retention.period == 2
+
+    def preview(query: PreviewRetention) -> tuple[PreviewedDay, ...]:
+        if is_former(query):
+            raise EngineAway(detail=LOST)
+        return (PreviewedDay(day=date(2026, 1, 3), runs=(), points=(), removed_count=0),)
+
+    door.answer(PreviewRetention, preview)
+    gate = door.hold(PreviewRetention, is_former)
+    type_number(policy.period, 2)
+    qtbot.waitUntil(lambda: any(isinstance(query, PreviewRetention) and is_former(query) for query in door.asked))
+    type_number(policy.period, 3)
+    qtbot.waitUntil(lambda: [day.day.day for day in policy.calendar.grid.days] == [3])
+    gate.set()
+    settle(qtbot, console)
+    assert not policy.calendar.isHidden()
 
 
 @pytest.mark.parametrize(("name", "number"), [("newest", 1001), ("gfs", 9999)])

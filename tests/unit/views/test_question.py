@@ -142,6 +142,20 @@ def test_an_answer_that_came_but_was_not_told_yet_is_withdrawn_as_well(line: Han
     assert asking.done == ["b"]
 
 
+def test_what_is_asked_instead_is_the_only_one_that_is_answered(line: HandLine, asking: Asking) -> None:
+    asking.ask("a")
+    asking.ask("b")
+    asking.question.ask_instead(vms("c"), asking.done.append, asking.failed.append)
+    assert line.sent == [vms("a"), vms("c")]
+    assert line.coming[0].cancelled()
+    assert asking.state == (True, False)
+    line.answer(1, "c")
+    assert (asking.done, asking.failed) == (["c"], [])
+    asking.question.ask_instead(vms("d"), asking.done.append, asking.failed.append)
+    line.answer(2, REFUSED)
+    assert (asking.done, asking.failed) == (["c"], [REFUSED])
+
+
 def test_withdrawing_what_was_never_asked_changes_nothing(line: HandLine, asking: Asking) -> None:
     asking.question.withdraw()
     assert line.sent == []
