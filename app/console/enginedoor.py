@@ -1,8 +1,8 @@
 """The window's way to its engine: a child of this process, or one that runs already."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
-from app.bootstrap.door import DOOR_TIMEOUT_S, OpenDoor, start_or_attach
+from app.bootstrap.door import start_or_attach
 from app.bootstrap.installation import Installation
 from app.console.engineprocess import EngineProcess
 from app.contract.client import RemoteDoor
@@ -28,6 +28,30 @@ class Questions(Protocol):
         ...
 
 
+class OpenEngine:
+    """An engine whose door is open; a context manager.
+
+    Attributes:
+        is_ours: whether it was started for this process, and ends with it.
+    """
+
+    def __init__(self, process: EngineProcess | None) -> None:
+        """Remember how to end it; None for an engine that others started, which goes on."""
+        self.is_ours = process is not None
+        self._process = process
+
+    def close(self) -> None:
+        """End the engine when it is ours; any other goes on."""
+        if self._process is not None:
+            self._process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
 def launch_of(folders: Folders, passphrase: str | None) -> EngineLaunch:
     """Return what the engine of an installation is started with.
 
@@ -45,8 +69,10 @@ def launch_of(folders: Folders, passphrase: str | None) -> EngineLaunch:
     )
 
 
-def open_engine(installation: Installation, questions: Questions) -> OpenDoor:
-    """Start the engine as a child when no process holds the catalog, else connect to the one that does.
+def open_engine(installation: Installation, questions: Questions) -> OpenEngine:
+    """Start the engine as a child when no process holds the catalog, else find the one that does.
+
+    Whoever wants something of it connects to its door.
 
     Args:
         installation: whose engine.
@@ -57,22 +83,14 @@ def open_engine(installation: Installation, questions: Questions) -> OpenDoor:
         OperationalError: the engine cannot be started or used.
     """
 
-    def start_child() -> OpenDoor:
-        process = _started(questions)
-        remote = RemoteDoor(installation.folders.data)
+    def start_child() -> OpenEngine:
+        return OpenEngine(_started(questions))
 
-        def close() -> None:
-            remote.close()
-            process.close()
+    def found(remote: RemoteDoor) -> OpenEngine:
+        remote.close()
+        return OpenEngine(None)
 
-        try:
-            remote.wait_until_connected(DOOR_TIMEOUT_S)
-        except BaseException:
-            close()
-            raise
-        return OpenDoor(remote, close, is_ours=True, hang_up=remote.close)
-
-    return start_or_attach(installation, start_child)
+    return start_or_attach(installation, start_child, found)
 
 
 def _started(questions: Questions) -> EngineProcess:

@@ -16,10 +16,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from app import __version__
-from app.bootstrap.door import DOOR_TIMEOUT_S, OpenDoor
+from app.bootstrap.door import DOOR_TIMEOUT_S
 from app.bootstrap.installation import Installation, claim_window
 from app.console.demoplatform import DemoPlatform
-from app.console.enginedoor import open_engine
+from app.console.enginedoor import OpenEngine, open_engine
 from app.console.errors import StartFailed
 from app.console.pages import make_pages
 from app.console.questions import NoSecretStore, StartGivenUp, StartQuestions
@@ -166,7 +166,7 @@ def _run(installation: Installation, parts: _WindowParts, *, minimized: bool, ha
         ending.enter_context(asyncio_in_qt(parts.application))
         opened = open_engine(installation, StartQuestions(installation))
         ending.callback(_close_slowly, opened)
-        client = ending.enter_context(client_of(installation.folders, opened))
+        client = ending.enter_context(client_of(installation.folders))
         # What the operator chose while the keyring failed is in the file now.
         current = Installation.find(installation.folders)
         service = ProgramService(
@@ -194,10 +194,8 @@ def _run(installation: Installation, parts: _WindowParts, *, minimized: bool, ha
 
 
 @contextmanager
-def client_of(
-    folders: Folders, opened: OpenDoor, make_line: Callable[[Path], AsyncDoor] = AsyncDoor
-) -> Iterator[DoorClient]:
-    """Give the window's way to the engine, and hang up what the engine was opened through.
+def client_of(folders: Folders, make_line: Callable[[Path], AsyncDoor] = AsyncDoor) -> Iterator[DoorClient]:
+    """Give the window's way to the engine.
 
     Thread: GUI, inside :func:`app.workers.loop.asyncio_in_qt`.
 
@@ -207,7 +205,6 @@ def client_of(
     line = make_line(folders.data)
     try:
         run_here(line.wait_until_connected(DOOR_TIMEOUT_S))
-        opened.hang_up()
         client = DoorClient(line)
         try:
             yield client
@@ -259,7 +256,7 @@ def resume_demo(
     return thread
 
 
-def _close_slowly(opened: OpenDoor) -> None:
+def _close_slowly(opened: OpenEngine) -> None:
     """Close the engine on another thread while the desktop sees that the program lives: tasks clean up."""
     closer = threading.Thread(target=opened.close, name="engine-close")
     closer.start()

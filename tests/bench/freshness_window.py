@@ -183,9 +183,7 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
     folders.user_config_file.write_text("secret_store=file\n", encoding="utf-8")
     installation = Installation.find(folders)
     with ExitStack() as ending:
-        opened = ending.enter_context(
-            open_engine(installation, GivenPassphrase(installation, "a passphrase of the bench"))
-        )
+        ending.enter_context(open_engine(installation, GivenPassphrase(installation, "a passphrase of the bench")))
         ending.enter_context(asyncio_in_qt(application))
         lines: list[CountingDoor] = []
 
@@ -193,7 +191,7 @@ def measure(root: Path, seconds: float, changes: int) -> Figures:
             lines.append(CountingDoor(folder))
             return lines[-1]
 
-        client = ending.enter_context(client_of(folders, opened, make_line))
+        client = ending.enter_context(client_of(folders, make_line))
         beside = ending.enter_context(RemoteDoor(folders.data))
         beside.wait_until_connected(DOOR_TIMEOUT_S)
         memory = Memory(folders.local / "window.ini")

@@ -282,11 +282,9 @@ def measure(root: Path, facts: dict[str, str], *, rounds: int) -> Figures:
     folders.user_config_file.write_text("secret_store=file\n", encoding="utf-8")
     installation = Installation.find(folders)
     with ExitStack() as ending:
-        opened = ending.enter_context(
-            open_engine(installation, GivenPassphrase(installation, "a passphrase of the bench"))
-        )
+        ending.enter_context(open_engine(installation, GivenPassphrase(installation, "a passphrase of the bench")))
         ending.enter_context(asyncio_in_qt(application))
-        client = ending.enter_context(client_of(folders, opened))
+        client = ending.enter_context(client_of(folders))
         beside = ending.enter_context(RemoteDoor(folders.data))
         beside.wait_until_connected(DOOR_TIMEOUT_S)
         memory = Memory(folders.local / "window.ini")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.bootstrap.door import OpenDoor
 from app.bootstrap.host import EngineHost
 from app.bootstrap.installation import Installation
 from app.cli.demo.stage import folders_in, open_simulator
-from app.console.enginedoor import launch_of, open_engine
+from app.console.enginedoor import OpenEngine, launch_of, open_engine
 from app.console.engineprocess import EngineProcess
 from app.console.errors import EngineDidNotStart
 from app.contract.client import attach
@@ -61,7 +61,7 @@ def simulator(tmp_path: Path) -> Iterator[VSphereSimulator]:
         yield running
 
 
-def opened(installation: Installation) -> OpenDoor:
+def opened(installation: Installation) -> OpenEngine:
     return open_engine(installation, GivenPassphrase(installation, PASSPHRASE))
 
 
@@ -86,14 +86,19 @@ def is_free(installation: Installation) -> bool:
     return False
 
 
+def open_connections() -> list[str]:
+    """Return the threads of this process that keep a connection to an engine."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("door-client")]
+
+
 def test_the_engine_works_in_a_process_of_its_own_and_ends_with_its_door(
     installation: Installation, simulator: VSphereSimulator, tmp_path: Path
 ) -> None:
-    with opened(installation) as door:
-        assert door.is_ours
-        task = start_first_backup(door.door, simulator, tmp_path)
-        wait_until(lambda: state_of(door.door, task).is_final, deadline_s=PATIENCE_S, what="the end of the backup")
-        assert state_of(door.door, task) is TaskState.COMPLETED, log_of(installation)
+    with opened(installation) as engine, attach(installation.folders.data) as door:
+        assert engine.is_ours
+        task = start_first_backup(door, simulator, tmp_path)
+        wait_until(lambda: state_of(door, task).is_final, deadline_s=PATIENCE_S, what="the end of the backup")
+        assert state_of(door, task) is TaskState.COMPLETED, log_of(installation)
         with pytest.raises(EngineBusy):
             EngineHost.open(installation, secrets=EncryptedFileSecretStore(tmp_path / "x", lambda: PASSPHRASE))
     assert is_free(installation), "it ends with its door"
@@ -126,17 +131,19 @@ def test_an_engine_that_runs_already_is_used_and_goes_on(installation: Installat
         def begin(self) -> EngineLaunch:
             raise AssertionError("the engine that runs has the passphrase")
 
-    with opened(installation) as first:
+    with opened(installation):
         with open_engine(installation, MustNotAsk(installation, "")) as second:
             assert not second.is_ours
-        assert first.door.ask(ListPlatforms()) == ()
+            assert open_connections() == [], "the window has one of its own"
+        with attach(installation.folders.data) as door:
+            assert door.ask(ListPlatforms()) == ()
 
 
 @pytest.mark.allows_log("the engine ended with status", "the engine said")
 def test_a_killed_engine_is_told_as_lost_and_started_again(installation: Installation) -> None:
     heard: list[Event] = []
-    with opened(installation) as door:
-        door.door.subscribe(heard.append)
+    with opened(installation), attach(installation.folders.data) as door:
+        door.subscribe(heard.append)
         victim = engine_pid(installation)
         os.kill(victim, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
         wait_until(lambda: any(isinstance(one, EngineLost) for one in heard), what="the loss")

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap.door import OpenDoor
 from app.bootstrap.host import EngineHost
 from app.bootstrap.installation import Installation, claim_window
 from app.cli.demo.stage import folders_in, open_simulator
@@ -29,7 +28,7 @@ from app.domain.states import TaskState
 from app.paths import HOME_VARIABLE
 from app.secretstore.file_store import EncryptedFileSecretStore
 from app.simulator.server import VSphereSimulator
-from tests.support.own_engine import open_door
+from tests.support.own_engine import OpenDoor, open_door
 from tests.support.stage import small_spec, start_first_backup, state_of
 from tests.support.waiting import wait_until
 

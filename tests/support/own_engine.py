@@ -1,13 +1,40 @@
 """An engine in this process behind a door that others may use too."""
 
 from collections.abc import Callable
+from typing import Self
 
-from app.bootstrap.door import DOOR_TIMEOUT_S, OpenDoor, start_or_attach
+from app.bootstrap.door import DOOR_TIMEOUT_S, start_or_attach
 from app.bootstrap.host import EngineHost
 from app.bootstrap.installation import Installation
+from app.contract.client import RemoteDoor
+from app.contract.door import Door
 from app.core.clock import Clock
 from app.core.secrets import SecretStore
 from app.engine.ports import TaskRunner
+
+
+class OpenDoor:
+    """The door to an installation's engine, in this process or in another; a context manager.
+
+    Attributes:
+        door: what the engine is used through.
+        is_ours: whether the engine was started for this door, and ends with it.
+    """
+
+    def __init__(self, door: Door, close: Callable[[], None], *, is_ours: bool) -> None:
+        self.door = door
+        self.is_ours = is_ours
+        self._close = close
+
+    def close(self) -> None:
+        """End the engine when it is ours, else the connection to it."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 def open_door(
@@ -41,4 +68,7 @@ def open_door(
             raise
         return OpenDoor(host.engine, host.close, is_ours=True)
 
-    return start_or_attach(installation, start_here, patience_s=patience_s)
+    def attached(remote: RemoteDoor) -> OpenDoor:
+        return OpenDoor(remote, remote.close, is_ours=False)
+
+    return start_or_attach(installation, start_here, attached, patience_s=patience_s)

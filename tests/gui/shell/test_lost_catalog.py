@@ -15,7 +15,7 @@ from app.catalog.errors import CatalogLost
 from app.cli.demo.stage import folders_in
 from app.console.enginedoor import open_engine
 from app.console.questions import StartGivenUp, StartQuestions
-from app.contract.client import RemoteDoor
+from app.contract.client import attach
 from app.contract.hooks import SetHooks
 from app.core.clock import SystemClock
 from app.domain.hooks import Hooks
@@ -85,9 +85,7 @@ def test_the_operator_chooses_what_to_do(
 @pytest.mark.allows_log("the engine ended with status", "the engine said")
 def test_an_engine_that_is_started_again_does_not_begin_again(qtbot: QtBot, installation: Installation) -> None:
     click("Begin with an empty", [])
-    with open_engine(installation, StartQuestions(installation)) as opened:
-        door = opened.door
-        assert isinstance(door, RemoteDoor)
+    with open_engine(installation, StartQuestions(installation)), attach(installation.folders.data) as door:
         victim = door.engine_pid
         assert victim is not None
         door.execute(SetHooks(hooks=Hooks()))
