@@ -83,6 +83,7 @@ class SearchPalette(QDialog):
 
     def open_over(self, window: QWidget) -> None:
         """Open near the top of a window, empty."""
+        self._question.withdraw()
         self.field.clear()
         self._show_lines((), ())
         left = (window.width() - self.width()) // 2

@@ -55,7 +55,6 @@ class OfferDialog(QDialog):
         self.offer: Offer | None = None
         self.rows: dict[int, OfferedDiskRow] = {}
         self._question = Question(console.door, self)
-        self._is_lost = False
         self._changes = 0
         self.setModal(True)
         set_title(self, self.tr("Offer disks over NBD"))
@@ -196,9 +195,7 @@ class OfferDialog(QDialog):
         self._question.ask(ListOffers(), partial(self._on_offers, self._changes), self._on_not_found)
 
     def _on_offers(self, changes: int, offers: Sequence[Offer]) -> None:
-        if self._is_lost:
-            self._is_lost = False
-            self.banner.hide()
+        self.banner.settle_unread()
         if changes != self._changes:  # it was begun or ended meanwhile, which the answer may not know
             self._ask()
             return
@@ -211,9 +208,8 @@ class OfferDialog(QDialog):
         self._show_offer(offer)
 
     def _on_not_found(self, failure: Failure) -> None:
-        if not self._is_lost:
-            self._is_lost = True
-            self._on_failed(failure)
+        self.banner.show_unread(failure)
+        grow_later(self)
 
     # --- actions ----------------------------------------------------------------------------------------------
 

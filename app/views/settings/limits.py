@@ -61,6 +61,7 @@ class LimitsCard(SettingsCard):
 
     def show_settings(self, settings: ProgramSettings) -> None:
         """Show what was read, unless the operator has begun to change it."""
+        self.banner.settle_unread()
         if self._saved is not None and self.limits != self._saved:
             return
         self._saved = settings.limits

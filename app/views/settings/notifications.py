@@ -26,8 +26,6 @@ class NotificationsCard(SettingsCard):
         self._console = console
         self._question = Question(console.door, self)
         self._row: NotificationRow | None = None
-        self._says_unread = False
-        """Whether the banner says that the settings cannot be read, which the next answer settles."""
         self.set_title(self.tr("Notifications"))
         self.desktop = QCheckBox(self)
         self.desktop.clicked.connect(self._on_desktop)
@@ -56,22 +54,16 @@ class NotificationsCard(SettingsCard):
 
     def refresh(self) -> None:
         """Ask who is notified of what."""
-        self._question.ask(ReadNotifications(), self._on_read, self._on_unread)
+        self._question.ask(ReadNotifications(), self._on_read, self.banner.show_unread)
 
     def leave(self) -> None:
         """Stop asking, and say no longer what went wrong."""
         self._question.withdraw()
-        self._say_nothing()
-
-    def _on_unread(self, failure: Failure) -> None:
-        if self.banner.isHidden() or self._says_unread:
-            self._says_unread = True
-            self.banner.show_failure(failure)
+        self.banner.hide()
 
     def _on_read(self, row: NotificationRow) -> None:
         self._row = row
-        if self._says_unread:
-            self._say_nothing()
+        self.banner.settle_unread()
         settings = row.settings
         self.desktop.setChecked(settings.desktop)
         off = self.tr("Off")
@@ -118,33 +110,24 @@ class NotificationsCard(SettingsCard):
     def _save(self, settings: NotificationSettings) -> None:
         def failed(failure: Failure) -> None:
             self.refresh()
-            self._on_failed(failure)
+            self.banner.show_failure(failure)
 
-        self._say_nothing()
+        self.banner.hide()
         self._console.door.execute(
             SetNotifications(settings=settings), owner=self, on_done=self._on_saved, on_failed=failed
         )
 
     def _on_saved(self, _nothing: object = None) -> None:
-        self._say_nothing()
-        self.refresh()
-
-    def _on_failed(self, failure: Failure) -> None:
-        """Say what went wrong, until the operator acts again: no answer to :meth:`refresh` hides it."""
-        self._says_unread = False
-        self.banner.show_failure(failure)
-
-    def _say_nothing(self) -> None:
-        self._says_unread = False
         self.banner.hide()
+        self.refresh()
 
     def _on_test(self) -> None:
         def done(_nothing: None) -> None:
             """Show nothing: the notification itself is seen."""
 
-        self._say_nothing()
+        self.banner.hide()
         self._console.door.execute(
-            TestSink(sink=SinkKind.DESKTOP), owner=self, on_done=done, on_failed=self._on_failed
+            TestSink(sink=SinkKind.DESKTOP), owner=self, on_done=done, on_failed=self.banner.show_failure
         )
 
     def _on_email(self) -> None:

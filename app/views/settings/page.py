@@ -84,4 +84,4 @@ class SettingsPage(Page):
         self.limits.show_settings(settings)
 
     def _on_failed(self, failure: Failure) -> None:
-        self.limits.banner.show_failure(failure)
+        self.limits.banner.show_unread(failure)

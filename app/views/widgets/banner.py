@@ -55,6 +55,7 @@ class Banner(QFrame):
         self._severity = Severity.INFORMATION
         self._details = ""
         self._floats = False
+        self._says_unread = False
         self._picture = Label(self)
         self._title = Label(self)
         self._hint = Label(self)
@@ -112,6 +113,17 @@ class Banner(QFrame):
             hint = self.tr("The log has the details. The program goes on; please report this.")
             self._show(Severity.PROBLEM, title, hint, f"{failure.kind}: {failure.detail}")
 
+    def show_unread(self, failure: Failure) -> None:
+        """Say that something could not be read, until :meth:`settle_unread`; the outcome of an action stays."""
+        if self.isHidden() or self._says_unread:
+            self.show_failure(failure)
+            self._says_unread = True
+
+    def settle_unread(self) -> None:
+        """Hide the message that something could not be read; any other stays."""
+        if self._says_unread:
+            self.hide()
+
     def show_problem(self, title: str, hint: str = "", details: str = "") -> None:
         """Say that something did not work; ``details`` are copied in place of what is shown."""
         self._show(Severity.PROBLEM, title, hint, details)
@@ -135,6 +147,7 @@ class Banner(QFrame):
 
     def _show(self, severity: Severity, title: str, hint: str, details: str = "") -> None:
         self._severity = severity
+        self._says_unread = False
         self._title.setText(title)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))

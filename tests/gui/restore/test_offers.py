@@ -269,6 +269,25 @@ def test_while_the_engine_is_away_the_dialog_says_so_once(
     qtbot.waitUntil(lambda: not dialog.banner.isVisible(), timeout=5000)
 
 
+def test_why_offering_failed_stays_after_an_outage(
+    qtbot: QtBot, console: Console, door: ScriptedDoor, offers: Offers
+) -> None:
+    dialog = opened(qtbot, console)
+    door.answer(ListOffers, EngineAway(detail="it was stopped"))
+    door.publish(EngineLost(at=datetime.now(UTC)))
+    qtbot.waitUntil(dialog.banner.isVisible, timeout=5000)
+    door.answer(OfferPoint, NbdSocketUnavailable(detail="No space left on device"))
+    click(dialog.primary)
+    qtbot.waitUntil(lambda: "No space left" in dialog.banner.title)
+    door.answer(ListOffers, ())
+    asked = len(door.asked)
+    door.publish(EngineFound(at=datetime.now(UTC), pid=2))
+    qtbot.waitUntil(lambda: ListOffers() in door.asked[asked:], timeout=5000)
+    settle(qtbot, console)
+    assert "No space left" in dialog.banner.title
+    assert dialog.banner.isVisible()
+
+
 def test_a_standby_that_hangs_does_not_hold_up_the_window(
     qtbot: QtBot, console: Console, door: ScriptedDoor, offers: Offers
 ) -> None:

@@ -13,6 +13,7 @@ from app.domain.hooks import HookCommand, Hooks
 from app.domain.limits import TaskLimits
 from app.domain.notifications import NotificationSettings, SinkKind
 from app.views.console import Console
+from app.views.program import ProgramSettings
 from app.views.settings.page import SettingsPage
 from app.views.settings.sinks import EmailDialog, WebhookDialog
 from app.views.style import Theme
@@ -80,6 +81,22 @@ def test_limits_that_cannot_be_written_stay_in_the_fields(
     qtbot.waitUntil(page.limits.banner.isVisible)
     assert page.limits.tasks.value() == 2
     assert page.limits.save.isEnabled()
+
+
+def test_that_limits_cannot_be_read_is_said_until_they_are_read_also_while_they_are_edited(
+    qtbot: QtBot, page: SettingsPage, program: ProgramStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> ProgramSettings:
+        raise SettingsNotSaved(path="/etc/system.conf", detail="it cannot be read")
+
+    page.limits.tasks.setValue(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "settings", unreadable)
+        page.refresh()
+        qtbot.waitUntil(page.limits.banner.isVisible)
+    page.refresh()
+    qtbot.waitUntil(lambda: not page.limits.banner.isVisible())
+    assert page.limits.tasks.value() == 2
 
 
 def test_starting_with_the_system_is_a_click(qtbot: QtBot, page: SettingsPage, program: ProgramStub) -> None:
