@@ -1,4 +1,4 @@
-"""Somebody else who changes rules, as ``debugctl`` would: a client in a process of its own.
+"""Another client that changes rules, as ``debugctl`` would: a client in a process of its own.
 
 ``python -m tests.bench.freshness_client FOLDER``: each line of its standard input names a rule and ``stop`` or
 ``start``; it prints when it sent the command, by the clock that all processes of the machine share.

@@ -141,7 +141,7 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 def measure_changes(shell: Shell, folder: Path, count: int) -> tuple[list[float], int]:
-    """Let somebody else change rules; return how long each change took to be painted, and how many never were."""
+    """Let another client change rules; return how long each change took to be painted, and how many never were."""
     shell.window.visit(Address("backup"))
     let_live(SETTLE_MS)
     rules = shell.window.findChildren(RuleList)[0]
@@ -176,7 +176,7 @@ def _send(stream: IO[str], rule: RuleId, what: str) -> None:
 
 
 def measure(root: Path, seconds: float, changes: int) -> Figures:
-    """Open the window, leave it alone, and let somebody else change rules."""
+    """Open the window, leave it alone, and let another client change rules."""
     application = application_object(sys.argv[:1])
     folders = folders_in(root / "standfast")
     folders.create()

@@ -1,11 +1,11 @@
 """When what is shown is asked for again: upon changes; quantities a few times a second while something runs.
 
-Whoever shows something opens a :class:`Watch` with its :class:`Interest`. What nobody sees is not asked for: it is
-asked for once, when it is seen again.
+A view opens a :class:`Watch` with its :class:`Interest`. What is not seen is not asked for: it is asked for once,
+when it is seen again.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -23,7 +23,7 @@ from app.workers.answers import Failure
 from app.workers.door import DoorClient
 
 SAFETY_MS: Final = 30_000
-"""So often everything that is seen is asked for although nobody announced a change."""
+"""So often everything that is seen is asked for although no change was announced."""
 TICK_MS: Final = 20_000
 """So often words that depend on the present, such as "3 minutes ago", are drawn again without asking."""
 
@@ -31,8 +31,18 @@ Keys = frozenset[str] | None
 """Whose answers may be different; None: all of them."""
 
 
+@dataclass(frozen=True)
+class Affected:
+    """What a change may have made different of what is shown."""
+
+    keys: Keys
+
+
+EVERYTHING: Final = Affected(None)
+
+
 class Pace(Enum):
-    """How often somebody wants the quantities of running tasks; the value is milliseconds."""
+    """How often a view wants the quantities of running tasks; the value is milliseconds."""
 
     NEVER = 0
     SECOND = 1000
@@ -41,7 +51,7 @@ class Pace(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Interest:
-    """What somebody shows."""
+    """What a view shows, and when it is to be asked for again."""
 
     rows: frozenset[Subject] = frozenset()
     """The subjects whose keys are those of the rows."""
@@ -55,18 +65,18 @@ class Interest:
     asks_in_outage: bool = False
     """Whether it asks when the engine is lost or back; pages are refreshed by their window when it is back."""
 
-    def keys_of(self, change: Changed) -> Keys | bool:
-        """Return whose answers a change concerns; False when none that is shown."""
+    def affected_by(self, change: Changed) -> Affected | None:
+        """Return what a change may have made different; None when nothing of what is shown."""
         if change.subject in self.rows:
-            return frozenset(change.keys) or None
+            return Affected(frozenset(change.keys)) if change.keys else EVERYTHING
         if change.subject in self.whole:
-            return None
+            return EVERYTHING
         key = self.only.get(change.subject)
-        return None if key is not None and (not change.keys or key in change.keys) else False
+        return EVERYTHING if key is not None and (not change.keys or key in change.keys) else None
 
 
 class Watch(QObject):
-    """Tells one owner when to ask again, while it is open and the owner is seen. Thread: GUI.
+    """Announces to one owner when to ask again, while it is open and the owner is seen. Thread: GUI.
 
     An owner that is a widget calls :meth:`see` when it is shown.
 
@@ -79,7 +89,7 @@ class Watch(QObject):
     sampled = Signal(object)
 
     def __init__(self, fresh: "Freshness", owner: QObject, interest: Interest) -> None:
-        """Prepare; nothing is told before :meth:`begin`."""
+        """Prepare; nothing is announced before :meth:`begin`."""
         super().__init__(owner)
         self.interest = interest
         self._fresh = fresh
@@ -93,27 +103,27 @@ class Watch(QObject):
 
     @property
     def is_open(self) -> bool:
-        """Whether its owner wants to be told."""
+        """Whether its owner wants to hear of changes."""
         return self._is_open
 
     @property
     def is_seen(self) -> bool:
-        """Whether its owner wants to be told, and somebody can see it."""
+        """Whether its owner wants to hear of changes, and can be seen."""
         return self._is_open and (not isinstance(self._owner, QWidget) or self._owner.isVisible())
 
     def begin(self) -> None:
-        """Tell from now on; the owner asks for itself at first."""
+        """Announce from now on; the owner asks for itself at first."""
         self._is_open, self._is_stale = True, False
         self._gathered = []
         self._fresh.look()
 
     def end(self) -> None:
-        """Tell no more."""
+        """Announce no more."""
         self._is_open = False
         self._gathered = []
 
     def see(self) -> None:
-        """Tell what was missed; called by the owner whenever it is shown."""
+        """Announce what was missed; called by the owner whenever it is shown."""
         if not self._is_open:
             return
         self._fresh.look()
@@ -122,7 +132,7 @@ class Watch(QObject):
             self.changed.emit(None)
 
     def note(self, keys: Keys) -> None:
-        """Take note of a change; what nobody sees now is told when it is seen."""
+        """Take note of a change; what is not seen now is announced when it is seen."""
         if not self._is_open:
             return
         if not self.is_seen:
@@ -144,12 +154,9 @@ class Watch(QObject):
         if not self._gathered:
             return
         gathered, self._gathered = self._gathered, []
-        keys: set[str] | None = set()
-        for one in gathered:
-            keys = None if keys is None or one is None else keys | one
         if self.interest.calm_ms:
             self._calm.restart()
-        self.changed.emit(None if keys is None else frozenset(keys))
+        self.changed.emit(_merged(gathered))
 
 
 class Freshness(QObject):
@@ -181,7 +188,7 @@ class Freshness(QObject):
         self._watches = [*self._alive(), watch]
 
     def look(self) -> None:
-        """Sample what runs now, where somebody wants it, and go on while something does."""
+        """Sample what runs now, where a view wants it, and go on while something does."""
         if self._pace() is not Pace.NEVER:
             self._sample()
 
@@ -199,9 +206,9 @@ class Freshness(QObject):
 
     def _on_change(self, change: Changed) -> None:
         for watch in self._alive():
-            keys = watch.interest.keys_of(change)
-            if not isinstance(keys, bool):
-                watch.note(keys)
+            affected = watch.interest.affected_by(change)
+            if affected is not None:
+                watch.note(affected.keys)
         if change.subject is Subject.TASKS and not self._sampling.isActive():
             self.look()
 
@@ -239,3 +246,12 @@ class Freshness(QObject):
 
     def _on_not_sampled(self, _failure: Failure) -> None:
         self._sampling.stop()  # the next change, or the engine's return, begins again
+
+
+def _merged(gathered: Iterable[Keys]) -> Keys:
+    merged: frozenset[str] = frozenset()
+    for keys in gathered:
+        if keys is None:
+            return None
+        merged |= keys
+    return merged

@@ -1,4 +1,4 @@
-"""A thousand random changes by somebody else, and at the end every row that is shown is the engine's answer."""
+"""A thousand random changes by another client, and at the end every row that is shown is the engine's answer."""
 
 import math
 import random
@@ -78,8 +78,8 @@ STAYING = "stays"
 """A rule that is never deleted: some pages show it."""
 
 
-class Somebody:
-    """Changes an engine at random, as others do: on a thread of their own. What is refused changes nothing."""
+class RandomChanges:
+    """Changes an engine at random, as another client does, on its own thread. What is refused changes nothing."""
 
     def __init__(self, lab: EngineLab, seed: int) -> None:
         self._lab = lab
@@ -326,14 +326,14 @@ def _first_difference(shown: object, told: object) -> str:
     if isinstance(shown, Sequence) and isinstance(told, Sequence) and not isinstance(shown, str):
         if len(shown) != len(told):
             return f"{len(shown)} rows, told {len(told)}"
-        place = next((at for at, (one, other) in enumerate(zip(shown, told, strict=True)) if one != other), 0)
+        place = next((at for at, (row, other) in enumerate(zip(shown, told, strict=True)) if row != other), 0)
         return f"{shown[place]}, told {told[place]}"
     return f"{shown}, told {told}"
 
 
-def change(somebody: Somebody, count: int, lab: EngineLab, qtbot: QtBot) -> None:
-    """Let somebody make changes while the window lives, and the engine come to rest."""
-    thread = threading.Thread(target=somebody.change_often, args=(count,), name="somebody")
+def change(changes: RandomChanges, count: int, lab: EngineLab, qtbot: QtBot) -> None:
+    """Make changes while the window lives, and the engine come to rest."""
+    thread = threading.Thread(target=changes.change_often, args=(count,), name="random-changes")
     thread.start()
     qtbot.waitUntil(lambda: not thread.is_alive(), timeout=120_000)
     qtbot.waitUntil(lambda: lab.engine.wait_until_idle(0), timeout=120_000)
@@ -342,16 +342,16 @@ def change(somebody: Somebody, count: int, lab: EngineLab, qtbot: QtBot) -> None
 @pytest.mark.parametrize("seed", [20261129])
 def test_nothing_that_is_shown_stays_wrong(qtbot: QtBot, qapp: QApplication, tmp_path: Path, seed: int) -> None:
     with EngineLab(tmp_path / "lab", settings=LIVE) as lab:
-        somebody = Somebody(lab, seed)
+        changes = RandomChanges(lab, seed)
         client = LocalClient(lab.engine)
         memory = Memory(tmp_path / "window.ini")
-        window = Window(Console(client, memory, ThemeSwitch(qapp, memory)), somebody.staying, qtbot)
+        window = Window(Console(client, memory, ThemeSwitch(qapp, memory)), changes.staying, qtbot)
         for _ in range(10):
-            change(somebody, CHANGES // 10, lab, qtbot)
+            change(changes, CHANGES // 10, lab, qtbot)
             until_s = time.monotonic() + FRESH_S
-            while (wrong := differences(window, lab, somebody.staying)) and time.monotonic() < until_s:
+            while (wrong := differences(window, lab, changes.staying)) and time.monotonic() < until_s:
                 qtbot.wait(20)
             assert wrong == []
-        assert somebody.carried_out > CHANGES // 2
+        assert changes.carried_out > CHANGES // 2
         window.close()
         assert client.close()

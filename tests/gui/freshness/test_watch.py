@@ -15,7 +15,7 @@ from app.domain.progress import ProgressSample
 from app.domain.states import TaskState
 from app.views.backup.list_rules import RuleList
 from app.views.console import Console
-from app.views.frame.freshness import Freshness, Interest, Keys, Pace, Watch
+from app.views.frame.freshness import EVERYTHING, Affected, Freshness, Interest, Keys, Pace, Watch
 from tests.gui.backup import samples
 from tests.gui.tasks.rows import sample
 from tests.support.scripted_door import ScriptedDoor
@@ -184,19 +184,19 @@ def test_changes_that_take_work_to_answer_are_gathered_for_a_moment(
 @pytest.mark.parametrize(
     ("interest", "keys", "expected"),
     [
-        (Interest(rows=frozenset({Subject.TASKS})), ("a", "b"), frozenset({"a", "b"})),
-        (Interest(rows=frozenset({Subject.TASKS})), (), None),
-        (Interest(whole=frozenset({Subject.TASKS})), ("a",), None),
-        (Interest(only={Subject.TASKS: "a"}), ("a", "b"), None),
-        (Interest(only={Subject.TASKS: "a"}), (), None),
-        (Interest(only={Subject.TASKS: "a"}), ("b",), False),
-        (Interest(rows=frozenset({Subject.RULES})), ("a",), False),
+        (Interest(rows=frozenset({Subject.TASKS})), ("a", "b"), Affected(frozenset({"a", "b"}))),
+        (Interest(rows=frozenset({Subject.TASKS})), (), EVERYTHING),
+        (Interest(whole=frozenset({Subject.TASKS})), ("a",), EVERYTHING),
+        (Interest(only={Subject.TASKS: "a"}), ("a", "b"), EVERYTHING),
+        (Interest(only={Subject.TASKS: "a"}), (), EVERYTHING),
+        (Interest(only={Subject.TASKS: "a"}), ("b",), None),
+        (Interest(rows=frozenset({Subject.RULES})), ("a",), None),
     ],
 )
-def test_an_interest_says_whose_answers_a_change_concerns(
-    interest: Interest, keys: tuple[str, ...], expected: object
+def test_an_interest_says_what_a_change_affects(
+    interest: Interest, keys: tuple[str, ...], expected: Affected | None
 ) -> None:
-    assert interest.keys_of(Changed(at=datetime.now(UTC), subject=Subject.TASKS, keys=keys)) == expected
+    assert interest.affected_by(Changed(at=datetime.now(UTC), subject=Subject.TASKS, keys=keys)) == expected
 
 
 # --- quantities ------------------------------------------------------------------------------------------------
