@@ -6,7 +6,7 @@ from app.domain.errors import OperationalError
 from app.domain.identity import RecordedVm, Verdict
 from app.domain.platforms import PlatformIdentity
 from app.domain.vms import VmDetails
-from app.engine.doctor import kinds as k
+from app.engine.doctor import kinds
 from app.engine.platforms.identification import find_subject
 
 
@@ -24,9 +24,9 @@ def examine_identity(
     try:
         found = find_subject(hypervisor, recorded, here)
     except OperationalError as error:
-        return None, (k.of_error(name, error),)
+        return None, (kinds.of_error(name, error),)
     if found.verdict is Verdict.MOVED:
-        return found.details, (k.VmRegisteredAgain.about(name, new=found.details.summary.id),)
+        return found.details, (kinds.VmRegisteredAgain.about(name, new=found.details.summary.id),)
     if found.verdict is Verdict.UNSURE:
-        return found.details, (k.VmUnsure.about(name),)
+        return found.details, (kinds.VmUnsure.about(name),)
     return found.details, ()

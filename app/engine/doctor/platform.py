@@ -13,7 +13,7 @@ from app.domain.ids import VmId
 from app.domain.messages import Message
 from app.domain.platforms import Platform, PlatformFacts, PrivilegeCheck, WithoutPrivilege
 from app.domain.reasons import reason_of
-from app.engine.doctor import kinds as k
+from app.engine.doctor import kinds
 
 OLDEST_API = (6, 5)
 NFC_PORT = 902
@@ -42,14 +42,14 @@ def examine_platform(
         with connect() as hypervisor:
             return tuple(_examine(platform, hypervisor, probe, now))
     except OperationalError as error:
-        return (k.of_error(platform.name, error),)
+        return (kinds.of_error(platform.name, error),)
 
 
 def _examine(
     platform: Platform, hypervisor: Hypervisor, probe: PortProbe, now: Callable[[], datetime]
 ) -> Iterator[Finding]:
     facts = hypervisor.facts
-    yield k.LoginWorks.about(
+    yield kinds.LoginWorks.about(
         platform.name,
         address=platform.address,
         port=platform.port,
@@ -58,7 +58,7 @@ def _examine(
     )
     yield _version(platform, facts)
     if platform.allows_plain_transport:
-        yield k.PlainTransportAllowed.about(platform.name)
+        yield kinds.PlainTransportAllowed.about(platform.name)
     if isinstance(hypervisor, MarkedHistory):
         yield _clock(platform, hypervisor, now)
     if isinstance(hypervisor, Examinable):
@@ -67,7 +67,7 @@ def _examine(
     try:
         hosts = sorted({vm.host for vm in hypervisor.list_vms() if vm.host})
     except OperationalError as error:
-        yield k.of_error(platform.name, error)
+        yield kinds.of_error(platform.name, error)
         return
     yield from ports(hosts, probe)
 
@@ -76,26 +76,26 @@ def _version(platform: Platform, facts: PlatformFacts) -> Finding:
     found = tuple(int(part) for part in facts.api_version.split(".")[:2] if part.isdigit())
     if len(found) == 2 and found < OLDEST_API:
         oldest = ".".join(map(str, OLDEST_API))
-        return k.VersionTooOld.about(platform.name, version=facts.api_version, oldest=oldest)
-    return k.VersionSupported.about(platform.name, version=facts.api_version)
+        return kinds.VersionTooOld.about(platform.name, version=facts.api_version, oldest=oldest)
+    return kinds.VersionSupported.about(platform.name, version=facts.api_version)
 
 
 def _clock(platform: Platform, hypervisor: MarkedHistory, now: Callable[[], datetime]) -> Finding:
     try:
         ahead = now() - hypervisor.history_mark().at
     except OperationalError as error:
-        return k.of_error(platform.name, error)
+        return kinds.of_error(platform.name, error)
     if differs(ahead, None):
-        return k.ClockDiffers.about(platform.name, hours=f"{abs(ahead.total_seconds()) / 3600:.1f}")
-    return k.ClockAgrees.about(platform.name)
+        return kinds.ClockDiffers.about(platform.name, hours=f"{abs(ahead.total_seconds()) / 3600:.1f}")
+    return kinds.ClockAgrees.about(platform.name)
 
 
 def _license(platform: Platform, hypervisor: Examinable) -> Iterator[Finding]:
     try:
         hypervisor.check_license()
-        yield k.LicenseFine.about(platform.name, name=hypervisor.license_name() or "-")
+        yield kinds.LicenseFine.about(platform.name, name=hypervisor.license_name() or "-")
     except OperationalError as error:
-        yield k.of_error(platform.name, error)
+        yield kinds.of_error(platform.name, error)
 
 
 def privileges(subject: str, hypervisor: Examinable, vm: VmId | None = None) -> Iterator[Finding]:
@@ -103,23 +103,23 @@ def privileges(subject: str, hypervisor: Examinable, vm: VmId | None = None) -> 
     try:
         checks = hypervisor.check_privileges(vm)
     except OperationalError as error:
-        yield k.of_error(subject, error)
+        yield kinds.of_error(subject, error)
         return
     missing = [check for check in checks if not check.is_granted]
     for check in missing:
         yield _missing_kind(check).about(subject, privilege=check.privilege)
     if not any(check.for_backup for check in missing):
-        yield k.CanBackUp.about(subject)
+        yield kinds.CanBackUp.about(subject)
     if not any(check.for_restore for check in missing):
-        yield k.CanRestore.about(subject)
+        yield kinds.CanRestore.about(subject)
 
 
-def _missing_kind(check: PrivilegeCheck) -> type[k.FindingKind]:
+def _missing_kind(check: PrivilegeCheck) -> type[kinds.FindingKind]:
     if check.without_it is WithoutPrivilege.WHOLE_DISKS:
-        return k.PrivilegeForTracking
+        return kinds.PrivilegeForTracking
     if check.without_it is WithoutPrivilege.FEWER_FILES:
-        return k.PrivilegeForFiles
-    return k.PrivilegeMissingForBackup if check.for_backup else k.PrivilegeMissingForRestore
+        return kinds.PrivilegeForFiles
+    return kinds.PrivilegeMissingForBackup if check.for_backup else kinds.PrivilegeMissingForRestore
 
 
 def ports(hosts: Iterable[str], probe: PortProbe) -> Iterator[Finding]:
@@ -130,6 +130,6 @@ def ports(hosts: Iterable[str], probe: PortProbe) -> Iterator[Finding]:
     with ThreadPoolExecutor(min(16, len(chosen)), thread_name_prefix="doctor") as pool:
         for host, problem in zip(chosen, pool.map(lambda host: probe(host, NFC_PORT), chosen), strict=True):
             if problem is None:
-                yield k.PortOpen.about(host, port=NFC_PORT)
+                yield kinds.PortOpen.about(host, port=NFC_PORT)
             else:
-                yield k.PortClosed.about(host, port=NFC_PORT, detail=problem)
+                yield kinds.PortClosed.about(host, port=NFC_PORT, detail=problem)

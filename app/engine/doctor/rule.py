@@ -13,7 +13,7 @@ from app.domain.platforms import PlatformIdentity
 from app.domain.rules import AdvancedSettings, BackupRule, ProtectedVm
 from app.domain.standbys import Standby, target_directory
 from app.domain.vms import PowerState, VmDetails
-from app.engine.doctor import kinds as k
+from app.engine.doctor import kinds
 from app.engine.doctor.identity import examine_identity
 from app.engine.doctor.platform import Connect, PortProbe, ports, privileges
 from app.engine.standbys.filesystems import find_repositories, look_at
@@ -57,14 +57,14 @@ def examine_rule(
                 found.extend(_vm(vm, rule.advanced))
             found.extend(_surroundings(hypervisor, details, probe))
     except OperationalError as error:
-        found.append(k.of_error(rule.name, error))
+        found.append(kinds.of_error(rule.name, error))
     if rule.advanced.lan_free:
-        found.append(k.LanFreeMissing.about(rule.name))
+        found.append(kinds.LanFreeMissing.about(rule.name))
     if standby is not None:
         found.extend(_standby(standby, details))
         locked = encryption_problem(standby)
         if locked is not None:
-            found.append(k.of_error(standby.name, locked))
+            found.append(kinds.of_error(standby.name, locked))
     return tuple(found)
 
 
@@ -85,28 +85,28 @@ def _vm(vm: VmDetails, advanced: AdvancedSettings) -> Iterator[Finding]:
     name, summary = vm.summary.name, vm.summary
     left_out = [disk for disk in vm.disks if disk.unsupported_reason is not None]
     for disk in left_out:
-        yield k.DiskLeftOut.about(name, disk=disk.label, reason=disk.unsupported_reason)
+        yield kinds.DiskLeftOut.about(name, disk=disk.label, reason=disk.unsupported_reason)
     if len(left_out) == len(vm.disks):
-        yield k.NothingToBackUp.about(name)
+        yield kinds.NothingToBackUp.about(name)
     others = [snapshot.name for snapshot in vm.snapshots if not snapshot.name.startswith(SNAPSHOT_PREFIX)]
     if others:
-        yield k.SnapshotsThere.about(name, count=len(others), names=", ".join(others))
+        yield kinds.SnapshotsThere.about(name, count=len(others), names=", ".join(others))
     yield _tracking(vm, advanced)
     if advanced.quiesce and summary.power_state is PowerState.ON and summary.hostname is None:
-        yield k.QuiesceNeedsTools.about(name)
+        yield kinds.QuiesceNeedsTools.about(name)
 
 
 def _tracking(vm: VmDetails, advanced: AdvancedSettings) -> Finding:
     summary = vm.summary
     if not summary.change_tracking_supported:
-        return k.TrackingUnsupported.about(summary.name)
+        return kinds.TrackingUnsupported.about(summary.name)
     if summary.change_tracking_enabled:
-        return k.TrackingOn.about(summary.name)
+        return kinds.TrackingOn.about(summary.name)
     if not advanced.automatic_change_tracking:
-        return k.TrackingStaysOff.about(summary.name)
+        return kinds.TrackingStaysOff.about(summary.name)
     if vm.snapshots:
-        return k.TrackingBlockedBySnapshots.about(summary.name, count=len(vm.snapshots))
-    return k.TrackingWillBeOn.about(summary.name)
+        return kinds.TrackingBlockedBySnapshots.about(summary.name, count=len(vm.snapshots))
+    return kinds.TrackingWillBeOn.about(summary.name)
 
 
 # --- datastores and standby ------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def _datastores(hypervisor: RestoreChoices, wanted: Iterable[tuple[str, str]]) -
     try:
         places = hypervisor.list_places()
     except OperationalError as error:
-        yield k.of_error("", error)
+        yield kinds.of_error("", error)
         return
     known = {(host.datacenter_id, store.name): store for host in places.hosts for store in host.datastores}
     for place in sorted(set(wanted) & known.keys()):
@@ -124,7 +124,7 @@ def _datastores(hypervisor: RestoreChoices, wanted: Iterable[tuple[str, str]]) -
         if not store.total_bytes or store.free_bytes is None:
             continue
         percent = 100 * store.free_bytes // store.total_bytes
-        kind = k.DatastoreNearlyFull if percent < _TIGHT_PERCENT else k.DatastoreFine
+        kind = kinds.DatastoreNearlyFull if percent < _TIGHT_PERCENT else kinds.DatastoreFine
         yield kind.about(name, name=name, kind=store.kind, percent=percent)
 
 
@@ -136,18 +136,18 @@ def _is_open(standby: Standby) -> bool:
 def _standby(standby: Standby, details: Iterable[VmDetails]) -> Iterator[Finding]:
     health = look_at(standby)
     if health.error is not None:
-        yield k.of_error(standby.name, health.error)
+        yield kinds.of_error(standby.name, health.error)
         return
     if _is_open(standby):
-        yield k.StandbyOpenToOthers.about(standby.name)
+        yield kinds.StandbyOpenToOthers.about(standby.name)
     if health.clock_ahead is not None and differs(health.clock_ahead, None):
         hours = f"{abs(health.clock_ahead.total_seconds()) / 3600:.1f}"
-        yield k.StandbyClockDiffers.about(standby.name, hours=hours)
+        yield kinds.StandbyClockDiffers.about(standby.name, hours=hours)
     needed = sum(disk.capacity_bytes for vm in details for disk in vm.disks if disk.unsupported_reason is None)
     free = health.free_bytes
     if free is None:
-        yield k.StandbySpaceUnknown.about(standby.name)
+        yield kinds.StandbySpaceUnknown.about(standby.name)
     elif free < needed:
-        yield k.StandbyTight.about(standby.name, free=f"{free / _GB:.1f}", needed=f"{needed / _GB:.1f}")
+        yield kinds.StandbyTight.about(standby.name, free=f"{free / _GB:.1f}", needed=f"{needed / _GB:.1f}")
     else:
-        yield k.StandbyFine.about(standby.name, free=f"{free / _GB:.1f}")
+        yield kinds.StandbyFine.about(standby.name, free=f"{free / _GB:.1f}")

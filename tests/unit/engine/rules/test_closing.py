@@ -10,7 +10,7 @@ from app.contract.tasks import CancelTask, TaskReport
 from app.core.clock import SystemClock
 from app.domain.standbys import Standby
 from app.domain.states import TaskKind, TaskState
-from app.engine.doctor import kinds as k
+from app.engine.doctor.kinds import StandbyOpenToOthers
 from app.engine.doctor.rule import _standby
 from app.engine.errors import EntriesNotClosed, LinkedNotClosed, RightsNotKept
 from app.repository import Repository
@@ -30,13 +30,13 @@ def test_a_repository_that_is_open_to_others_is_found_and_closed_and_nothing_els
     (root / "somebody else's").mkdir(mode=0o755)
     for path in (root, root / "vms", root / "vms" / "packs", root / "somebody else's"):
         path.chmod(0o755)
-    assert [finding.code for finding in _standby(standby, ()) if finding.code == k.StandbyOpenToOthers.code]
+    assert [finding.code for finding in _standby(standby, ()) if finding.code == StandbyOpenToOthers.code]
     found = lab.engine.ask(ReadOpenEntries(standby=standby.id))
     assert found == OpenEntriesRow(path=str(root), count=2, linked=0, is_complete=True)
     report = lab.finished(lab.engine.execute(StartClosing(standby=standby.id)))
     assert (report.task.kind, report.task.state) == (TaskKind.CLOSING, TaskState.COMPLETED)
     assert report.task.progress.fraction == 1
-    assert not [finding.code for finding in _standby(standby, ()) if finding.code == k.StandbyOpenToOthers.code]
+    assert not [finding.code for finding in _standby(standby, ()) if finding.code == StandbyOpenToOthers.code]
     assert (root / "somebody else's").stat().st_mode & 0o777 == 0o755
     assert (root / "vms" / "packs").stat().st_mode & 0o777 == 0o700
 
