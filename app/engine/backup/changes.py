@@ -104,26 +104,26 @@ class ChangeQuery:
             )
         return plan, known
 
-    def allocated(self, one: DiskPlan) -> DiskExtents:
+    def allocated(self, plan: DiskPlan) -> DiskExtents:
         """Find out which parts of a disk that is read whole hold data at all.
 
         Raises:
             OperationalError: the disk cannot be reached.
             TaskCancelled: cancelled meanwhile.
         """
-        disk = one.disk
-        if self._tracking_wanted and one.map_trusted and disk.change_id is not None:
+        disk = plan.disk
+        if self._tracking_wanted and plan.map_trusted and disk.change_id is not None:
             try:
-                return self._whole(one, self._ask(disk, None), MapSource.TRACKING)
+                return self._whole(plan, self._ask(disk, None), MapSource.TRACKING)
             except ChangeTrackingLost:
                 pass  # the transport may still know
         with self._opener.reader(self.address(disk)) as reader:
             found = reader.allocated_extents()
         if found is not None:
-            return self._whole(one, tuple(clip(found, disk.capacity_bytes)), MapSource.TRANSPORT)
+            return self._whole(plan, tuple(clip(found, disk.capacity_bytes)), MapSource.TRANSPORT)
         self._context.log.info(messages.EVERYTHING_IS_READ, disk=disk.label, capacity=disk.capacity_bytes)
         everything = (Extent(0, disk.capacity_bytes),) if disk.capacity_bytes else ()
-        return DiskExtents(plan=one, extents=everything, by_tracking=False)
+        return DiskExtents(plan=plan, extents=everything, by_tracking=False)
 
     def _ask(self, disk: VirtualDisk, since: str | None) -> tuple[Extent, ...]:
         extents = self._patience.through(
@@ -133,8 +133,8 @@ class ChangeQuery:
         )
         return tuple(clip(extents, disk.capacity_bytes))
 
-    def _whole(self, one: DiskPlan, extents: tuple[Extent, ...], source: MapSource) -> DiskExtents:
-        disk = one.disk
+    def _whole(self, plan: DiskPlan, extents: tuple[Extent, ...], source: MapSource) -> DiskExtents:
+        disk = plan.disk
         self._context.log.info(
             messages.ALLOCATED_FOUND,
             disk=disk.label,
@@ -142,7 +142,7 @@ class ChangeQuery:
             capacity=disk.capacity_bytes,
             source=source,
         )
-        return DiskExtents(plan=one, extents=extents, by_tracking=source is MapSource.TRACKING)
+        return DiskExtents(plan=plan, extents=extents, by_tracking=source is MapSource.TRACKING)
 
 
 class Auditor:

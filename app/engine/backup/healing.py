@@ -23,16 +23,16 @@ def with_lost_extents(
         StandbyUnavailable, RepositoryBusy: the repository cannot be asked.
     """
     completed = dict(known)
-    for key, one in known.items():
-        if one.plan.parent is None:
+    for key, disk_extents in known.items():
+        if disk_extents.plan.parent is None:
             continue
         try:
-            lost = repository.lost_extents(one.plan.parent, key)
+            lost = repository.lost_extents(disk_extents.plan.parent, key)
         except UNUSABLE_PARENT as error:
-            reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=one.plan.disk.label, detail=error)
+            reason = messages.WHOLE_PARENT_DAMAGED.fill(disk=disk_extents.plan.disk.label, detail=error)
             plan = plan.with_whole(key, reason)
             continue
         if lost:
-            log.warning(messages.LOST_READ_AGAIN, disk=one.plan.disk.label, bytes=total_bytes(lost))
-            completed[key] = replace(one, extents=tuple(union(one.extents, lost)))
+            log.warning(messages.LOST_READ_AGAIN, disk=disk_extents.plan.disk.label, bytes=total_bytes(lost))
+            completed[key] = replace(disk_extents, extents=tuple(union(disk_extents.extents, lost)))
     return plan, completed

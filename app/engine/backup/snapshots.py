@@ -137,12 +137,16 @@ class SnapshotScope:
         name = SNAPSHOT_PREFIX + context.task
         try:
             with context.cancel.shield():
-                left = [one for one in self._hypervisor.vm_details(target.vm).snapshots if one.name == name]
-                for one in left:
+                left = [
+                    snapshot
+                    for snapshot in self._hypervisor.vm_details(target.vm).snapshots
+                    if snapshot.name == name
+                ]
+                for snapshot in left:
                     remove_patiently(
                         self._hypervisor,
                         target.vm,
-                        one.id,
+                        snapshot.id,
                         log=context.log,
                         clock=context.clock,
                         settings=self._settings,
@@ -187,11 +191,11 @@ class TrackingSwitch:
         context, vm = self._context, self._target.vm
         try:
             with context.cancel.shield():
-                for one in filter(_is_for_tracking, self._hypervisor.vm_details(vm).snapshots):
+                for snapshot in filter(_is_for_tracking, self._hypervisor.vm_details(vm).snapshots):
                     remove_patiently(
                         self._hypervisor,
                         vm,
-                        one.id,
+                        snapshot.id,
                         log=context.log,
                         clock=context.clock,
                         settings=self._settings,
@@ -297,8 +301,8 @@ class SnapshotRemover:
         ]
         found = hypervisor.find_snapshots(SNAPSHOT_PREFIX)
         removed = self._remove_orphans(hypervisor, platform, found, log_of=log_of, unknown_too=unknown_too)
-        there = {owner_of(one) for one in found}
-        switched = {one.vm for one in found if _is_for_tracking(one) and one.id not in removed}
+        there = {owner_of(snapshot) for snapshot in found}
+        switched = {snapshot.vm for snapshot in found if _is_for_tracking(snapshot) and snapshot.id not in removed}
         for task, vm in ended:
             if vm not in switched if task.startswith(_TRACKING) else task not in there:
                 close_entry(self._journal, task)
@@ -315,16 +319,16 @@ class SnapshotRemover:
     ) -> set[SnapshotId]:
         """Remove the orphans among some snapshots and return those that are gone."""
         removed = set()
-        for one in snapshots:
-            owners = self._owners(one, platform)
+        for snapshot in snapshots:
+            owners = self._owners(snapshot, platform)
             if not owners or any(self._lives(owner) for owner in owners):
                 continue
             owner = owners[0]
             log = log_of(TaskId(owner.removeprefix(_TRACKING)))
             if not (unknown_too or self._is_journalled(owner) or self._is_known(owner)):
-                log.warning(messages.ORPHAN_UNKNOWN, name=one.name)
-            elif self._remove(hypervisor, one, owner, log):
-                removed.add(one.id)
+                log.warning(messages.ORPHAN_UNKNOWN, name=snapshot.name)
+            elif self._remove(hypervisor, snapshot, owner, log):
+                removed.add(snapshot.id)
         return removed
 
     def _owners(self, snapshot: SnapshotInfo, platform: PlatformId) -> list[TaskId]:

@@ -64,7 +64,7 @@ class Attempt:
     @property
     def seals(self) -> tuple[Seal, ...]:
         """The seals that it was opened by."""
-        return tuple(dict.fromkeys(one.seal for _, one in self.opened if one.seal is not None))
+        return tuple(dict.fromkeys(unlocked.seal for _, unlocked in self.opened if unlocked.seal is not None))
 
 
 class EncryptionService:
@@ -229,8 +229,8 @@ class EncryptionService:
         return attempt
 
     def _keep(self, standby: Standby, attempt: Attempt) -> None:
-        for _, one in attempt.opened:
-            self._keystore.keep_master(one.repository_id, one.master)
+        for _, unlocked in attempt.opened:
+            self._keystore.keep_master(unlocked.repository_id, unlocked.master)
         kept = self._keystore.seals(standby)
         for seal in attempt.seals:
             kept = kept.with_seal(seal)

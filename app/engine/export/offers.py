@@ -69,8 +69,8 @@ class OfferHandlers:
             self._is_closed = True
             running = list(self._running.values())
             self._running.clear()
-        for one in running:
-            one.stack.close()
+        for offer in running:
+            offer.stack.close()
 
     def _note(self) -> None:
         """Announce that what is offered, or how many read it, is different now."""
@@ -84,7 +84,7 @@ class OfferHandlers:
     @handles(ListOffers)
     def _list_offers(self, _: ListOffers) -> tuple[Offer, ...]:
         with self._lock:
-            return tuple(one.now() for one in self._running.values())
+            return tuple(offer.now() for offer in self._running.values())
 
     @handles(OfferPoint)
     def _offer(self, command: OfferPoint) -> Offer:

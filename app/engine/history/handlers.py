@@ -65,13 +65,13 @@ class HistoryHandlers:
         start_s -= start_s % slice_s
         found = self._catalog.traffic.read(slice_s, start_s, now_s + 1, rule=query.rule, vm=query.vm)
         points = []
-        for one in found:
-            lasted_s = max(1, min(slice_s, now_s + 1 - one.at_s))
+        for row in found:
+            lasted_s = max(1, min(slice_s, now_s + 1 - row.at_s))
             points.append(
                 TrafficPoint(
-                    at=datetime.fromtimestamp(one.at_s, UTC),
-                    read_bytes_per_s=one.read_bytes / lasted_s,
-                    written_bytes_per_s=one.written_bytes / lasted_s,
+                    at=datetime.fromtimestamp(row.at_s, UTC),
+                    read_bytes_per_s=row.read_bytes / lasted_s,
+                    written_bytes_per_s=row.written_bytes / lasted_s,
                 )
             )
         return Traffic(
@@ -92,8 +92,8 @@ class HistoryHandlers:
         total = figures.total(query.rule, query.vm)
         return Statistics(
             days=tuple(
-                DayCount(day=one.day, succeeded=one.succeeded, failed=one.failed, read_bytes=one.read_bytes)
-                for one in days
+                DayCount(day=day.day, succeeded=day.succeeded, failed=day.failed, read_bytes=day.read_bytes)
+                for day in days
             ),
             succeeded=total.succeeded,
             failed=total.failed,

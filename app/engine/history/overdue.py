@@ -100,19 +100,19 @@ def overdue_vms(
     skipped = set(busy)
     found: list[OverdueVm] = []
     wanted = _Wanted(rule.policy, now, zone)
-    for one in rule.vms:
-        newest = newest_points.get(one.vm)
+    for vm in rule.vms:
+        newest = newest_points.get(vm.vm)
         covered_until = believed(newest, now) or entered_at
         is_covered = latest is not None and covered_until >= latest and not is_in_future(covered_until, now)
-        if not one.is_started or one.vm in skipped or is_covered:
+        if not vm.is_started or vm.vm in skipped or is_covered:
             continue
         expected_by = wanted.after(covered_until)
         if expected_by is not None:
             found.append(
                 OverdueVm(
                     rule=rule.id,
-                    vm=one.vm,
-                    name=one.name,
+                    vm=vm.vm,
+                    name=vm.name,
                     newest_point=believed(newest, now),
                     expected_by=expected_by,
                 )

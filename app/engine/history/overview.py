@@ -133,12 +133,12 @@ class OverviewHandlers:
         )
         running = self._records([record.id for record, _ in self._manager.live()])
         platforms = self._coverage(rules)
-        counts = [one.vm_count for one in platforms if one.vm_count is not None]
+        counts = [platform.vm_count for platform in platforms if platform.vm_count is not None]
         return Overview(
             protected_vms=sum(len(rule.vms) for rule in rules),
             known_vms=sum(counts) if counts else None,
-            succeeded_7d=sum(one.succeeded for one in week),
-            failed_7d=sum(one.failed for one in week),
+            succeeded_7d=sum(day.succeeded for day in week),
+            failed_7d=sum(day.failed for day in week),
             failures=self._rows.rows(self._failures()),
             overdue=tuple(overdue[:MOST_OVERDUE]),
             overdue_count=len(overdue),
@@ -156,7 +156,7 @@ class OverviewHandlers:
         """Return how much of each registered platform is in a rule."""
         protected: dict[PlatformId, set[VmId]] = {}
         for rule in rules:
-            protected.setdefault(rule.platform, set()).update(one.vm for one in rule.vms)
+            protected.setdefault(rule.platform, set()).update(vm.vm for vm in rule.vms)
         seen = self._catalog.sightings.all()
         return tuple(
             PlatformCoverage(
@@ -195,7 +195,9 @@ class OverviewHandlers:
         for record in self._manager.unfinished():
             if record.kind is TaskKind.BACKUP and record.rule is not None:
                 busy.setdefault(record.rule, set()).add(record.vm)
-        successors = {one: catalog.rules.successions(one) for one in {rule.platform for rule in rules}}
+        successors = {
+            platform: catalog.rules.successions(platform) for platform in {rule.platform for rule in rules}
+        }
         by_rule: dict[str, dict[VmId, datetime]] = {}
         for (rule_name, vm), at in points.items():
             by_rule.setdefault(rule_name, {})[vm] = at
@@ -214,7 +216,7 @@ class OverviewHandlers:
             kept[rule.id] = known
             found += known[1]
         self._overdue_known = kept
-        return sorted(found, key=lambda one: one.expected_by)
+        return sorted(found, key=lambda late: late.expected_by)
 
     # --- search ------------------------------------------------------------------------------------------------
 
@@ -270,19 +272,19 @@ def stops_of(rules: Sequence[BackupRule]) -> list[RuleStops]:
         RuleStops(
             rule=rule.id,
             name=rule.name,
-            stopped_count=sum(not one.is_started for one in rule.vms),
+            stopped_count=sum(not vm.is_started for vm in rule.vms),
             vm_count=len(rule.vms),
         )
         for rule in rules
     ]
-    return [one for one in stops if one.stopped_count]
+    return [stop for stop in stops if stop.stopped_count]
 
 
 def next_runs(rules: Sequence[BackupRule], now: datetime, zone: tzinfo) -> list[tuple[datetime, str]]:
     """Return when the rules with started VMs run next, soonest first."""
     found: list[tuple[datetime, str]] = []
     for rule in rules:
-        run = next_run(rule.policy, now, zone) if any(one.is_started for one in rule.vms) else None
+        run = next_run(rule.policy, now, zone) if any(vm.is_started for vm in rule.vms) else None
         if run is not None:
             found.append((run.at, rule.name))
     return sorted(found)
@@ -317,10 +319,10 @@ def _rule_hits(rules: Sequence[BackupRule], words: Sequence[str]) -> list[Search
 
 def _vm_hits(rules: Sequence[BackupRule], words: Sequence[str]) -> list[SearchHit]:
     return [
-        SearchHit(kind=HitKind.VM, title=one.name, detail=rule.name, rule=rule.id, vm=one.vm)
+        SearchHit(kind=HitKind.VM, title=vm.name, detail=rule.name, rule=rule.id, vm=vm.vm)
         for rule in rules
-        for one in rule.vms
-        if _fits(one.name, words)
+        for vm in rule.vms
+        if _fits(vm.name, words)
     ]
 
 

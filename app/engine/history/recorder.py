@@ -144,10 +144,10 @@ class Recorder:
 
     def _hold_back(self, rows: list[Moved]) -> None:
         with self._lock:
-            for one in rows[-MOST_UNWRITTEN:]:
-                key = (one.at_s, one.rule, one.vm)
+            for row in rows[-MOST_UNWRITTEN:]:
+                key = (row.at_s, row.rule, row.vm)
                 read, written = self._unwritten.get(key, (0, 0))
-                self._unwritten[key] = (read + one.read_bytes, written + one.written_bytes)
+                self._unwritten[key] = (read + row.read_bytes, written + row.written_bytes)
 
     def _tidy(self, now_s: int) -> None:
         is_tidy = (now_s // MINUTE_S, now_s // HOUR_S) == (self._rolled_minute, self._tidied_hour)

@@ -36,7 +36,7 @@ class HookHandlers:
             if rule is None:
                 known = AllHooks(common=hooks or Hooks(), rules=known.rules)
             else:
-                others = {one: kept for one, kept in known.rules.items() if one != rule}
+                others = {other: kept for other, kept in known.rules.items() if other != rule}
                 known = AllHooks(common=known.common, rules=others if hooks is None else {**others, rule: hooks})
             keep_hooks(self._store, known)
 

@@ -50,7 +50,7 @@ def _is_in_private_network(address: WebAddress) -> bool:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except OSError:
         return False  # behind a proxy, names of the Internet often cannot be resolved
-    return all(is_private(str(one[4][0])) for one in found)
+    return all(is_private(str(entry[4][0])) for entry in found)
 
 
 def _parsed(text: str) -> Proxy:

@@ -176,10 +176,10 @@ class Notifier:
             self._queue(notice, wanted)
 
     def _queue(self, notice: Notice, sinks: frozenset[SinkKind]) -> None:
-        for sink in sorted(sinks, key=lambda one: one.value):
+        for sink in sorted(sinks, key=lambda kind: kind.value):
             self._number += 1
             delivery = _Delivery(self._clock.monotonic(), self._number, 0, sink, notice)
-            if sum(one.sink is sink for one in self._deliveries) >= MAX_WAITING:
+            if sum(waiting.sink is sink for waiting in self._deliveries) >= MAX_WAITING:
                 self._log.warning(messages.TOO_MANY, count=1)
             else:
                 heapq.heappush(self._deliveries, delivery)

@@ -71,7 +71,12 @@ class Successions:
         Raises:
             OperationalError: the catalog refused; nothing is changed.
         """
-        known = {one.vm: one for rule in self._rules.all() if rule.platform == platform for one in rule.vms}
+        known = {
+            protected.vm: protected
+            for rule in self._rules.all()
+            if rule.platform == platform
+            for protected in rule.vms
+        }
         kept = _without_conflicts(moves, known)
         ids = {old: vm.id for old, vm in kept.items()}
         expected = {old: known[old] for old in kept if old in known}

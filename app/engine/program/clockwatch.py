@@ -109,7 +109,7 @@ class ClockWatch:
         if self._kept is None:
             self._kept = self._stored()
             if self._kept is None:  # the first start of a version that watches the clock
-                beats = [one.beat_at for one in self._engines.all()]
+                beats = [engine.beat_at for engine in self._engines.all()]
                 self._kept = _Kept(believed_at=max(beats, default=now), since=now)
         return self._kept
 
@@ -187,7 +187,7 @@ class ClockWatch:
     def _tell(self, doubts: tuple[ClockDoubt, ...]) -> None:
         """Announce doubts that came or went, and write to the operator's log what is new."""
         with self._lock:
-            before, self._told = self._told, frozenset((one.kind, one.subject) for one in doubts)
+            before, self._told = self._told, frozenset((doubt.kind, doubt.subject) for doubt in doubts)
             now = self._told
         if now != before:
             self._changes.note(Subject.CLOCK)

@@ -44,4 +44,4 @@ def _requests(extents: Sequence[Extent]) -> Iterator[ReadRequest]:
 
 
 def _mismatch(left: bytes, right: bytes) -> int:
-    return next(index for index, (one, other) in enumerate(zip(left, right, strict=True)) if one != other)
+    return next(index for index, (byte, other) in enumerate(zip(left, right, strict=True)) if byte != other)

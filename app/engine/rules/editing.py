@@ -115,7 +115,7 @@ class RuleEditor:
         """
         with self._lock:
             known = self.rule(rule)
-            _refuse([RuleProblemRow(field="policy", code=one.value, value="") for one in retry.problems()])
+            _refuse([RuleProblemRow(field="policy", code=problem.value, value="") for problem in retry.problems()])
             self._rules.set_retry(rule, retry)
         if not retry.times:
             self._retry_plans.drop(known, known.vms)
@@ -134,7 +134,7 @@ class RuleEditor:
             tentative = replace(known, vms=vms, target_path=known.target_path or ".")
             taken = self._checker.vms_taken(known.platform)
             problems = tentative.problems(names_taken=(), vms_taken=taken)
-            _refuse([RuleProblemRow(field="vms", code=one.value, value=value) for one, value in problems])
+            _refuse([RuleProblemRow(field="vms", code=problem.value, value=value) for problem, value in problems])
             self._rules.add_vms(rule, vms)
         self._log(known, "rule.change").info(messages.RULE_VMS_ADDED, vms=_names(vms))
         self._run_at_once(known, vms)
@@ -150,7 +150,7 @@ class RuleEditor:
         """
         known = self.rule(rule)
         chosen = members(known, vms)
-        self._rules.set_started(rule, [one.vm for one in chosen], started=True)
+        self._rules.set_started(rule, [vm.vm for vm in chosen], started=True)
         self._log(known, "rule.start").info(messages.RULE_STARTED, vms=_names(chosen))
         self._run_at_once(known, chosen)
         self._replan()
@@ -169,10 +169,10 @@ class RuleEditor:
 
     def _stop(self, rule: BackupRule, vms: Iterable[ProtectedVm]) -> list[TaskId]:
         chosen = list(vms)
-        ids = [one.vm for one in chosen]
+        ids = [vm.vm for vm in chosen]
         self._rules.set_started(rule.id, ids, started=False)
         self._retry_plans.drop(rule, chosen)
-        stopped = [one.id for one in self._runs.unfinished(rule.id, ids) if one.kind is TaskKind.BACKUP]
+        stopped = [record.id for record in self._runs.unfinished(rule.id, ids) if record.kind is TaskKind.BACKUP]
         for task in stopped:
             self._manager.cancel(task)
         return stopped
@@ -194,12 +194,12 @@ class RuleEditor:
             RuleUnknown, VmNotInRule: as they say.
         """
         known = self.rule(rule)
-        points = self._rule_points.of_vms(known, [one.vm for one in members(known, vms or None)])
+        points = self._rule_points.of_vms(known, [vm.vm for vm in members(known, vms or None)])
         return DeletionPreview(
             point_count=len(points),
-            freed_bytes=sum(one.point.stored_bytes for one in points),
+            freed_bytes=sum(entry.point.stored_bytes for entry in points),
             kept_days=GarbageCollectionPolicy().grace.days,
-            blocked_by=tuple(_title(one) for one in self._users(known, points)),
+            blocked_by=tuple(_title(task) for task in self._users(known, points)),
         )
 
     def delete(self, rule: RuleId, *, delete_data: bool) -> None:
@@ -250,10 +250,10 @@ class RuleEditor:
 
     def _quiet(self, rule: BackupRule, vms: Sequence[ProtectedVm], *, delete_data: bool) -> tuple[KnownPoint, ...]:
         """Refuse what tasks forbid, then stop the VMs' backups; return the points to delete."""
-        ids = [one.vm for one in vms]
+        ids = [vm.vm for vm in vms]
         users = self._users(rule, self._rule_points.of_vms(rule, ids)) if delete_data else []
         if users:
-            raise RuleInUse(rule=rule.name, tasks=", ".join(_title(one) for one in users))
+            raise RuleInUse(rule=rule.name, tasks=", ".join(_title(task) for task in users))
         stopped = set(self._stop(rule, vms))
         if not self._manager.wait_until_ended(lambda record: record.id in stopped, self._stop_wait_s):
             raise StillStopping(rule=rule.name)
@@ -262,13 +262,13 @@ class RuleEditor:
 
     def _users(self, rule: BackupRule, points: Iterable[KnownPoint]) -> list[TaskRecord]:
         """Return the tasks other than backups that use some of the points."""
-        ids = {one.point.id for one in points}
+        ids = {known.point.id for known in points}
         return [
-            one
-            for one in self._manager.unfinished()
-            if one.kind is not TaskKind.BACKUP
-            and (one.standby, one.target_path) == (rule.standby, rule.target_path)
-            and one.point in ids
+            task
+            for task in self._manager.unfinished()
+            if task.kind is not TaskKind.BACKUP
+            and (task.standby, task.target_path) == (rule.standby, rule.target_path)
+            and task.point in ids
         ]
 
     # --- inside ----------------------------------------------------------------------------------------------
@@ -305,10 +305,10 @@ def members(rule: BackupRule, vms: Iterable[VmId] | None) -> tuple[ProtectedVm, 
         return rule.vms
     found: list[ProtectedVm] = []
     for vm in dict.fromkeys(vms):
-        one = rule.vm(vm)
-        if one is None:
+        protected = rule.vm(vm)
+        if protected is None:
             raise VmNotInRule(vm=vm, rule=rule.name)
-        found.append(one)
+        found.append(protected)
     return tuple(found)
 
 
@@ -319,7 +319,7 @@ def _refuse(problems: Iterable[RuleProblemRow]) -> None:
 
 
 def _names(vms: Iterable[ProtectedVm]) -> str:
-    return ", ".join(one.name for one in vms)
+    return ", ".join(vm.name for vm in vms)
 
 
 def _title(record: TaskRecord) -> str:

@@ -39,18 +39,18 @@ class RulePoints:
         ids = dict.fromkeys((vm, *former_ids(vm, catalog.rules.successions(rule.platform))))
         found = [
             known
-            for one in ids
+            for vm_id in ids
             for known in catalog.points.find(
                 standby=rule.standby,
                 target_path=rule.target_path,
-                vm=one,
+                vm=vm_id,
                 platform_address=platform.address,
                 rule_name=rule.name,
             )
         ]
         known = rule.vm(vm)
         if known is not None:
-            found = [one for one in found if belongs(one.point.facts, known)]
+            found = [candidate for candidate in found if belongs(candidate.point.facts, known)]
         return in_sequence(found)
 
     def of_vms(self, rule: BackupRule, vms: Iterable[VmId]) -> tuple[KnownPoint, ...]:

@@ -110,13 +110,13 @@ def kept_points(points: Iterable[KnownPoint]) -> list[KeptPoint]:
     newest_first = list(points)
     return [
         KeptPoint(
-            id=one.point.id,
-            created_at=one.point.created_at,
-            kind=one.point.kind,
-            is_good=one.verification is not VerificationState.DAMAGED,
+            id=known.point.id,
+            created_at=known.point.created_at,
+            kind=known.point.kind,
+            is_good=known.verification is not VerificationState.DAMAGED,
             sequence=len(newest_first) - place,
         )
-        for place, one in enumerate(newest_first)
+        for place, known in enumerate(newest_first)
     ]
 
 

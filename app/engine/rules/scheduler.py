@@ -163,7 +163,7 @@ class Scheduler:
     def _begin(
         self, rule: BackupRule, since: datetime, due: list[PlannedRun], now: datetime, zone: tzinfo
     ) -> None:
-        vms = [one for one in rule.vms if one.is_started]
+        vms = [vm for vm in rule.vms if vm.is_started]
         if not vms:
             return
         log = self._journal.about(rule.name, "rule.schedule", rule=rule.id)
@@ -175,13 +175,13 @@ class Scheduler:
             run = due[-1] if isinstance(policy, OneTimePolicy) else _most_complete(in_time)
             begun, _ = self._runs.run_planned(rule, vms, run.kind, shown_moment(run.at, zone))
             if begun:
-                names = ", ".join(one.name for one in begun)
+                names = ", ".join(vm.name for vm in begun)
                 log.info(messages.RULE_RUN_DUE, at=shown_moment(run.at, zone), kind=run.kind, vms=names)
             return
         made_up = missed_run(policy, since, now, zone) if policy.run_missed_on_start else None
         if made_up is not None:
             begun, _ = self._runs.run_planned(rule, vms, made_up.kind, shown_moment(due[0].at, zone))
-            names = ", ".join(one.name for one in begun)
+            names = ", ".join(vm.name for vm in begun)
             log.warning(
                 messages.RULE_RUN_MADE_UP,
                 count=missed,

@@ -53,7 +53,7 @@ class _Knowledge:
 
     def samples_of(self, rule: BackupRule) -> list[ProgressSample]:
         """Return the counters of what runs for a rule."""
-        tasks = [record.id for one in rule.vms if (record := self.newest.get((rule.id, one.vm))) is not None]
+        tasks = [record.id for vm in rule.vms if (record := self.newest.get((rule.id, vm.vm))) is not None]
         return [self.samples[task] for task in tasks if task in self.samples]
 
     def unfinished_state(self, record: TaskRecord | None) -> TaskState | None:
@@ -98,8 +98,8 @@ class RuleView:
         self.look()
         rows = self._cache.rows(self._catalog.rules.all, self._clock.now(), only)
         catalog = self._catalog
-        platforms = {one.id: one.name for one in catalog.platforms.all()}
-        standbys = {one.id: one.name for one in catalog.standbys.all()}
+        platforms = {platform.id: platform.name for platform in catalog.platforms.all()}
+        standbys = {standby.id: standby.name for standby in catalog.standbys.all()}
         running = self._running_of_rules()
         return tuple(
             replace(
@@ -139,7 +139,7 @@ class RuleView:
         known = self._knowledge([rule], [rule.id])
         tallies = self._tallies_of(rule)
         again = self._retry_plans.of_rule(rule.id)
-        rows = [self._vm_row(rule, one, known, tallies, again.get(one.vm)) for one in rule.vms]
+        rows = [self._vm_row(rule, vm, known, tallies, again.get(vm.vm)) for vm in rule.vms]
         return tuple(sorted(rows, key=lambda row: (row.name.casefold(), row.vm)))
 
     def details(self, rule: BackupRule) -> RuleDetails:
@@ -152,20 +152,20 @@ class RuleView:
     def _knowledge(self, rules: Iterable[BackupRule], only: Collection[RuleId] | None = None) -> _Knowledge:
         catalog, manager = self._catalog, self._manager
         self._watch.refresh()
-        before = {one.id for one in manager.unfinished()}
+        before = {task.id for task in manager.unfinished()}
         until = self._clock.now() + TOLERANCE
         newest = _by_vm(catalog.tasks.newest_of_rules(only, until=until))
         ended = newest
-        if any(one.ended_at is None for one in newest.values()):
+        if any(task.ended_at is None for task in newest.values()):
             ended = _by_vm(catalog.tasks.newest_of_rules(only, ended=True, until=until))
         samples = manager.samples()
         now = self._clock.now()
         return _Knowledge(
-            platforms={one.id: one for one in catalog.platforms.all()},
-            standby_names={one.id: one.name for one in catalog.standbys.all()},
+            platforms={platform.id: platform for platform in catalog.platforms.all()},
+            standby_names={standby.id: standby.name for standby in catalog.standbys.all()},
             newest=newest,
             ended=ended,
-            ours=frozenset(before | {one.id for one in manager.unfinished()}),
+            ours=frozenset(before | {task.id for task in manager.unfinished()}),
             stopping=manager.stopping(),
             others_alive=self._others_alive(now),
             samples=samples,
@@ -178,11 +178,11 @@ class RuleView:
         )
 
     def _others_alive(self, now: datetime) -> bool:
-        return any(self._is_other(one, now) for one in self._catalog.engines.all())
+        return any(self._is_other(engine, now) for engine in self._catalog.engines.all())
 
     def _tallies_of(self, rule: BackupRule) -> _Tallies:
         found = self._catalog.points.tallies(rule.standby, rule_name=rule.name)
-        return {(one.target_path, one.platform_address, one.vm): one for one in found}
+        return {(tally.target_path, tally.platform_address, tally.vm): tally for tally in found}
 
     def _is_other(self, beat: EngineBeat, now: datetime) -> bool:
         return beat.id != self._engine and beat.is_alive(now)
@@ -190,10 +190,10 @@ class RuleView:
     # --- making rows -------------------------------------------------------------------------------------------
 
     def _rule_row(self, rule: BackupRule, known: _Knowledge) -> RuleRow:
-        states = [self._state(rule, one, known) for one in rule.vms]
-        started = any(one.is_started for one in rule.vms)
+        states = [self._state(rule, vm, known) for vm in rule.vms]
+        started = any(vm.is_started for vm in rule.vms)
         run = next_run(rule.policy, known.now, self._zone()) if started else None
-        ended = [one for vm in rule.vms if (one := known.ended.get((rule.id, vm.vm))) is not None]
+        ended = [task for vm in rule.vms if (task := known.ended.get((rule.id, vm.vm))) is not None]
         last = max(ended, key=lambda record: record.ended_at or record.created_at, default=None)
         platform = known.platforms.get(rule.platform)
         return RuleRow(
@@ -211,7 +211,7 @@ class RuleView:
             next_kind=None if run is None else run.kind,
             last_run=None if last is None else (last.started_at or last.created_at),
             last_result=_worst(ended),
-            unviewed_errors=sum(known.unviewed.get((rule.id, one.vm), 0) for one in rule.vms),
+            unviewed_errors=sum(known.unviewed.get((rule.id, vm.vm), 0) for vm in rule.vms),
             policy=shown_policy(rule.policy),
         )
 
@@ -251,7 +251,7 @@ class RuleView:
             read_bytes_per_s=speed,
             seconds_left=None if sample is None else sample.seconds_left(speed),
             error=None if ended is None or ended.error is None else kept_error_row(ended.error),
-            point_count=sum(one.count for one in tallies),
+            point_count=sum(tally.count for tally in tallies),
             newest_point=tallies[0].newest if tallies else None,
             unviewed_errors=known.unviewed.get((rule.id, vm.vm), 0),
             next_try=None if again is None else again.next,
@@ -264,12 +264,12 @@ def _tallies(rule: BackupRule, vm: VmId, known: _Knowledge, counted: _Tallies) -
     if platform is None:
         return []
     ids = dict.fromkeys((vm, *former_ids(vm, known.successions[rule.platform])))
-    keys = [(rule.target_path, platform.address, one) for one in ids]
+    keys = [(rule.target_path, platform.address, vm_id) for vm_id in ids]
     return [counted[key] for key in keys if key in counted]
 
 
 def _by_vm(records: Iterable[TaskRecord]) -> dict[_Key, TaskRecord]:
-    return {(one.rule, one.vm): one for one in records if one.rule is not None}
+    return {(record.rule, record.vm): record for record in records if record.rule is not None}
 
 
 def _worst(ended: Sequence[TaskRecord]) -> TaskState | None:

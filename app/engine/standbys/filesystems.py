@@ -126,12 +126,12 @@ def known_mark(path: Path) -> str | None:
         raise _unavailable(path, error) from error
 
 
-def is_same_root(one: str, other: str) -> bool:
+def is_same_root(path: str, other: str) -> bool:
     """Return whether two paths lead to one directory: by a link, a second mount or another spelling."""
-    if one == other:
+    if path == other:
         return True
     try:
-        return Path(one).samefile(other)
+        return Path(path).samefile(other)
     except OSError:
         return False
 

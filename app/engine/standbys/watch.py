@@ -72,7 +72,7 @@ class StandbyWatch:
         """
         standbys = self._standbys.all()
         self._note_hanging(standbys)
-        threads = [thread for one in standbys if (thread := self._look_later(one, again=again))]
+        threads = [thread for standby in standbys if (thread := self._look_later(standby, again=again))]
         for thread in threads:
             thread.join(wait_s / len(threads))
 
@@ -114,7 +114,7 @@ class StandbyWatch:
     def _note_hanging(self, standbys: Iterable[Standby]) -> None:
         """Announce that a look has begun to take too long."""
         with self._lock:
-            hanging = {one.id for one in standbys if self._hangs(one.id)}
+            hanging = {standby.id for standby in standbys if self._hangs(standby.id)}
             fresh, self._hanging = hanging - self._hanging, hanging
         if fresh:
             self._changes.note(Subject.STANDBYS, fresh)
@@ -197,5 +197,5 @@ def _looks_different(before: StandbyHealth | None, now: StandbyHealth) -> bool:
 
 
 def _shown(health: StandbyHealth) -> tuple[object, ...]:
-    errors = [None if one is None else (one.code, one.params) for one in (health.error, health.locked)]
+    errors = [None if error is None else (error.code, error.params) for error in (health.error, health.locked)]
     return (health.reachable, health.writable, health.total_bytes, *errors)

@@ -96,7 +96,7 @@ class CrashRecovery:
         """Return the platforms on which tasks that do not run any more may have left something."""
         remover = self._remover
         traces = self._catalog.restore_journal.open_traces()
-        return remover.platforms() | {one.platform for one in traces if not remover.is_live(one.task)}
+        return remover.platforms() | {trace.platform for trace in traces if not remover.is_live(trace.task)}
 
     def tidy_up_after(self, task: TaskId, platform: PlatformId) -> None:
         """Visit a task's platform when something is left there, of this task or of another; never raises."""

@@ -119,8 +119,8 @@ class TaskManager:
     def _wait_for_turn(self, waiting: Iterable[QueuedTask]) -> None:
         queued = list(waiting)
         with self._lock:
-            self._pending.update((one.record.id, one) for one in queued)
-        self._note(*(one.record for one in queued))
+            self._pending.update((task.record.id, task) for task in queued)
+        self._note(*(task.record for task in queued))
         self._dispatch()
 
     def aside(self, name: str, work: Callable[[], None]) -> None:
@@ -178,9 +178,7 @@ class TaskManager:
         """Wait until no task of a kind waits or runs; return False when the time was up first."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
-            while any(
-                wanted(one.record) for one in [*self._pending.values(), *(q for q, _ in self._live.values())]
-            ):
+            while any(wanted(queued.record) for queued in self._queued()):
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     return False
@@ -224,7 +222,7 @@ class TaskManager:
     def live(self) -> list[tuple[TaskRecord, ProgressSample]]:
         """Return every running task with its counters; its record is as it was when it was asked for."""
         with self._lock:
-            return [(one.record, live.context.progress.sample()) for one, live in self._live.values()]
+            return [(queued.record, live.context.progress.sample()) for queued, live in self._live.values()]
 
     def live_count(self) -> int:
         """Return how many tasks run."""
@@ -239,7 +237,7 @@ class TaskManager:
     def unfinished(self) -> list[TaskRecord]:
         """Return the tasks that wait or run."""
         with self._lock:
-            return [one.record for one in self._pending.values()] + [one.record for one, _ in self._live.values()]
+            return [queued.record for queued in self._queued()]
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until nothing waits or runs any more; return False when the time was up first."""
@@ -269,6 +267,10 @@ class TaskManager:
         return self._runner.join(timeout_s)
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    def _queued(self) -> list[QueuedTask]:
+        """Return what waits, then what runs; the lock is held."""
+        return [*self._pending.values(), *(queued for queued, _ in self._live.values())]
 
     def _dispatch(self) -> None:
         with self._lock:
@@ -355,8 +357,8 @@ class TaskManager:
     def _note(self, *records: TaskRecord) -> None:
         """Announce that tasks wait, run, stop or have ended now: their rows and those of their rules."""
         if records:
-            self._changes.note(Subject.TASKS, [one.id for one in records])
-        rules = [one.rule for one in records if one.rule is not None]
+            self._changes.note(Subject.TASKS, [record.id for record in records])
+        rules = [record.rule for record in records if record.rule is not None]
         if rules:
             self._changes.note(Subject.RULES, rules)
 

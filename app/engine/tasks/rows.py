@@ -44,16 +44,16 @@ class TaskRows:
         if not records:
             return ()
         samples, stopping = self._manager.samples(), self._manager.stopping()
-        platforms = {one.id: one.name for one in self._platforms.all()}
-        standbys = {one.id: one.name for one in self._standbys.all()}
+        platforms = {platform.id: platform.name for platform in self._platforms.all()}
+        standbys = {standby.id: standby.name for standby in self._standbys.all()}
         return tuple(
             replace(
-                task_row(one, samples, stopping),
-                platform_name="" if one.platform is None else platforms.get(one.platform, ""),
-                standby_name=standbys.get(one.standby, ""),
-                read_bytes_per_s=self._speeds.of(one.id) if one.state in MOVING else mean_speed(one),
+                task_row(record, samples, stopping),
+                platform_name="" if record.platform is None else platforms.get(record.platform, ""),
+                standby_name=standbys.get(record.standby, ""),
+                read_bytes_per_s=self._speeds.of(record.id) if record.state in MOVING else mean_speed(record),
             )
-            for one in records
+            for record in records
         )
 
 
