@@ -151,9 +151,9 @@ class RuleList(ActingList[RuleRow]):
     def on_sampled(self, running: TasksProgress) -> None:
         """Show how far the rules are of which VMs are backed up."""
         samples: dict[RuleId, list[ProgressSample]] = {}
-        for one in running.tasks:
-            if one.rule is not None:
-                samples.setdefault(one.rule, []).append(one.progress)
+        for sample in running.tasks:
+            if sample.rule is not None:
+                samples.setdefault(sample.rule, []).append(sample.progress)
         for rule, of_rule in samples.items():
             row = self.table.rows.get(rule)
             if row is not None and row.fraction is not None:

@@ -167,14 +167,19 @@ class VmList(ActingList[RuleVmRow]):
 
     def on_sampled(self, running: TasksProgress) -> None:
         """Show how far the backups of the VMs are, and how fast."""
-        for one in running.tasks:
-            row = self.table.rows.get(one.vm)
-            if row is not None and one.rule == self._rule and row.task == one.task and row.fraction is not None:
+        for sample in running.tasks:
+            row = self.table.rows.get(sample.vm)
+            if (
+                row is not None
+                and sample.rule == self._rule
+                and row.task == sample.task
+                and row.fraction is not None
+            ):
                 fresh = replace(
                     row,
-                    fraction=fraction_of([one.progress]),
-                    read_bytes_per_s=one.read_bytes_per_s,
-                    seconds_left=one.progress.seconds_left(one.read_bytes_per_s),
+                    fraction=fraction_of([sample.progress]),
+                    read_bytes_per_s=sample.read_bytes_per_s,
+                    seconds_left=sample.progress.seconds_left(sample.read_bytes_per_s),
                 )
                 self.table.rows.patch(fresh)
 

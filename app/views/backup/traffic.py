@@ -161,7 +161,7 @@ class TrafficPanel(QWidget):
         row = self._row
         if row is None or self.ranges.value is not TrafficRange.LIVE:
             return
-        if any((one.rule, one.vm) == (row.rule, row.vm) for one in running.tasks):
+        if any((sample.rule, sample.vm) == (row.rule, row.vm) for sample in running.tasks):
             self._looks_left = _LAST_LOOKS
         elif self._looks_left:
             self._looks_left -= 1

@@ -201,10 +201,10 @@ class StatusItems(QObject):
         self.offers.setVisible(status.offers > 0)
 
     def _show_room(self, status: EngineStatus) -> None:
-        known = [one for one in status.standbys if one.total_bytes and one.free_bytes is not None]
-        total = sum(one.total_bytes or 0 for one in known)
-        used = total - sum(one.free_bytes or 0 for one in known)
-        away = sum(not one.reachable for one in status.standbys)
+        known = [standby for standby in status.standbys if standby.total_bytes and standby.free_bytes is not None]
+        total = sum(standby.total_bytes or 0 for standby in known)
+        used = total - sum(standby.free_bytes or 0 for standby in known)
+        away = sum(not standby.reachable for standby in status.standbys)
         if away:
             self.room.show_words(
                 filled(self.tr("{count} {count:standby/standbys} not reachable"), {"count": away}), "failed"

@@ -94,7 +94,7 @@ def reader_words(typed: str = "") -> tuple[tuple[str, str], ...]:
     words.update((code, action_text(code)) for code in _ACTIONS)
     wanted = typed.casefold().split()
     found = {
-        text: told for text, told in words.items() if not wanted or any(one in told.casefold() for one in wanted)
+        text: told for text, told in words.items() if not wanted or any(word in told.casefold() for word in wanted)
     }
     return tuple(sorted(found.items()))
 

@@ -160,16 +160,16 @@ class Dashboard(QScrollArea):
         self._show_rings(overview)
         now = datetime.now(UTC)
         self.standbys.show_entries(
-            [words.standby_entry(one) for one in overview.standbys[:3]] or [self._no_standby()]
+            [words.standby_entry(standby) for standby in overview.standbys[:3]] or [self._no_standby()]
         )
-        failures = [words.failure_entry(one, now) for one in overview.failures[:_MOST_ENTRIES]]
-        overdue = [words.overdue_entry(one, now) for one in overview.overdue[:_MOST_ENTRIES]]
+        failures = [words.failure_entry(failure, now) for failure in overview.failures[:_MOST_ENTRIES]]
+        overdue = [words.overdue_entry(vm, now) for vm in overview.overdue[:_MOST_ENTRIES]]
         listed = (ConcernKind.FAILED, ConcernKind.OVERDUE)
-        others = [words.concern_entry(one) for one in overview.concerns() if one.kind not in listed]
+        others = [words.concern_entry(concern) for concern in overview.concerns() if concern.kind not in listed]
         # Each kind keeps some lines, however many VMs failed.
         room = max(_MOST_ENTRIES - len(others), _MOST_ENTRIES // 2)
         first = [*failures, *overdue][:room]
-        doubts = [words.clock_entry(one) for one in overview.clock_doubts]
+        doubts = [words.clock_entry(doubt) for doubt in overview.clock_doubts]
         self.attention.show_entries([*doubts, *first, *others][: _MOST_ENTRIES * 2] or [self._no_trouble()])
         self.show_running(overview)
         coming = [words.next_run_entry(at, name, now) for at, name in overview.next_runs]
@@ -177,7 +177,7 @@ class Dashboard(QScrollArea):
 
     def show_running(self, overview: Overview) -> None:
         """Show how far everything is that runs."""
-        running = [words.running_entry(one) for one in overview.running[:_MOST_ENTRIES]]
+        running = [words.running_entry(task) for task in overview.running[:_MOST_ENTRIES]]
         self.running.show_entries(running or [self._nothing_runs(overview.pending)])
 
     def show_unknown(self, failure: Failure) -> None:

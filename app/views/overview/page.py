@@ -132,7 +132,7 @@ class OverviewPage(Page):
         overview = self.overview
         if overview is None or self._is_new:
             return
-        samples = {one.task: one for one in running.tasks}
+        samples = {sample.task: sample for sample in running.tasks}
         rows = tuple(with_sample(row, samples[row.id]) if row.id in samples else row for row in overview.running)
         if rows != overview.running:
             self.overview = replace(overview, running=rows)

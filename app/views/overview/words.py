@@ -207,7 +207,7 @@ def clock_entry(doubt: ClockDoubt) -> Entry:
 def verdict(overview: Overview) -> tuple[Glyph, str, str, str]:
     """Return the answer to "are we safe?": icon, colour, sentence, and what it rests on."""
     concerns = overview.concerns()
-    urgent = sum(one.count for one in concerns if one.kind.is_urgent)
+    urgent = sum(concern.count for concern in concerns if concern.kind.is_urgent)
     if urgent:
         return Glyph.ERROR, "failed", _urgent_title(urgent), _tallied(concerns)
     if overview.clock_doubts:
@@ -264,8 +264,8 @@ def _urgent_title(count: int) -> str:
 def _tallied(concerns: Sequence[Concern]) -> str:
     """Return how much there is of each kind, worst first."""
     counts: dict[ConcernKind, int] = {}
-    for one in concerns:
-        counts[one.kind] = counts.get(one.kind, 0) + one.count
+    for concern in concerns:
+        counts[concern.kind] = counts.get(concern.kind, 0) + concern.count
     return " · ".join(
         QCoreApplication.translate("Overview", str(_TALLIES[kind])).format(count=formatting.count(count))
         for kind, count in counts.items()

@@ -198,8 +198,8 @@ class DeletedPointsDialog(QDialog):
             self._ask()
             return
         self._on_current()
-        one = self._waiting.pop(0)
-        command = TakeBackPoint(standby=one.standby, target_path=one.target_path, point=one.id)
+        point = self._waiting.pop(0)
+        command = TakeBackPoint(standby=point.standby, target_path=point.target_path, point=point.id)
         self.console.door.execute(command, owner=self, on_done=self._take_next, on_failed=self._on_refused)
 
     def _on_refused(self, failure: Failure) -> None:

@@ -60,7 +60,8 @@ class PlanNote(Label):
 
     def _on_planned(self, planned: PlannedVm | None) -> None:
         if planned is not None:
-            self._show(self.tr("This will not be as it was:"), tuple(said_text(one) for one in planned.warnings))
+            warnings = tuple(said_text(warning) for warning in planned.warnings)
+            self._show(self.tr("This will not be as it was:"), warnings)
 
     def _on_refused(self, failure: Failure) -> None:
         # Anything else the restore itself says; here only what another choice would change counts.

@@ -185,9 +185,9 @@ class TaskDetailsView(QWidget):
 
     def _on_sampled(self, running: TasksProgress) -> None:
         row = self._row
-        for one in running.tasks:
-            if row is not None and one.task == row.id and not row.state.is_final:
-                self._draw(with_sample(row, one))
+        for sample in running.tasks:
+            if row is not None and sample.task == row.id and not row.state.is_final:
+                self._draw(with_sample(row, sample))
 
     def _on_ticked(self) -> None:
         """Draw again how long the task has been running."""

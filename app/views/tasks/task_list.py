@@ -68,10 +68,10 @@ class TaskList(ListPage[TaskLine]):
 
     def on_sampled(self, running: TasksProgress) -> None:
         """Show how far the tasks of the list are."""
-        for one in running.tasks:
-            line = self.table.rows.get(one.task)
+        for sample in running.tasks:
+            line = self.table.rows.get(sample.task)
             if line is not None and not line.task.state.is_final:
-                self.table.rows.patch(TaskLine(task=with_sample(line.task, one)))
+                self.table.rows.patch(TaskLine(task=with_sample(line.task, sample)))
 
     def ask_some(self, keys: frozenset[str]) -> bool:
         """Ask for some tasks: those of them that still fit the choice are answered."""
