@@ -102,7 +102,7 @@ class FigureStore:
         with changing(self._database, self._changes) as transaction:
             rules_of = transaction.connection.execute(viewed).scalars().all()
             transaction.note(Subject.RULES, *rules_of, None)
-            transaction.note(Subject.FIGURES, *(one or "" for one in rules_of), None)
+            transaction.note(Subject.FIGURES, *(rule or "" for rule in rules_of), None)
             return len(rules_of)
 
     def make_up_for(self, task: TaskId) -> None:
@@ -111,7 +111,7 @@ class FigureStore:
         with changing(self._database, self._changes) as transaction:
             rules_of = transaction.connection.execute(made_up.returning(unviewed_errors.c.rule_id)).scalars().all()
             transaction.note(Subject.RULES, *rules_of, None)
-            transaction.note(Subject.FIGURES, *(one or "" for one in rules_of), None)
+            transaction.note(Subject.FIGURES, *(rule or "" for rule in rules_of), None)
 
     def last_failures(self, limit: int, *, until: datetime | None = None) -> tuple[TaskId, ...]:
         """Return the newest failed backup of each VM whose last backup failed, newest first.

@@ -200,11 +200,11 @@ def locate(recorded: RecordedVm, inventory: Iterable[PresentVm], platform: Platf
     return Located(verdict=Verdict.GONE)
 
 
-def same_uuid(one: str | None, other: str | None) -> bool | None:
+def same_uuid(uuid: str | None, other: str | None) -> bool | None:
     """Return whether two UUIDs are the same, however they are written; None where one is not known."""
-    if not one or not other:
+    if not uuid or not other:
         return None
-    return one.lower() == other.lower()
+    return uuid.lower() == other.lower()
 
 
 def belongs(facts: VmFacts, vm: ProtectedVm) -> bool:

@@ -33,7 +33,7 @@ class ProgressSample:
 def fraction_of(samples: Iterable[ProgressSample]) -> float | None:
     """Return the part that is done of several tasks together; None without tasks."""
     running = list(samples)
-    total = sum(one.total_bytes for one in running)
+    total = sum(sample.total_bytes for sample in running)
     if not running:
         return None
-    return min(1.0, sum(one.done_bytes for one in running) / total) if total else 0.0
+    return min(1.0, sum(sample.done_bytes for sample in running) / total) if total else 0.0

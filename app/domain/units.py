@@ -82,8 +82,8 @@ class _Text(str):
 
     def __format__(self, spec: str) -> str:
         if "/" in spec:
-            one, _, several = spec.partition("/")
-            return one if self == "1" else several
+            singular, _, plural = spec.partition("/")
+            return singular if self == "1" else plural
         if spec != _SIZE:
             return super().__format__(spec)
         try:

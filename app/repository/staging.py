@@ -74,10 +74,10 @@ def _put_back(parts: RepositoryParts, adopted: Path, before: Path) -> None:
 def _packs_below(directory: Path) -> Iterator[Path]:
     waiting = [directory]
     while waiting:
-        one = waiting.pop()
-        names, _ = subdirectories(one)
-        waiting += [one / name for name in names]
-        yield from sorted(path for path in one.iterdir() if path.suffix == PACK_SUFFIX)
+        folder = waiting.pop()
+        names, _ = subdirectories(folder)
+        waiting += [folder / name for name in names]
+        yield from sorted(path for path in folder.iterdir() if path.suffix == PACK_SUFFIX)
 
 
 def _rescue(parts: RepositoryParts, pack: Path) -> bool:
