@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo", help="the main job on a simulated vSphere: back up, change, restore, compare every byte"
     )
-    demo.add_argument("--keep", action="store_true", help="leave the data for a look, and print where it lies")
+    demo.add_argument("--keep", action="store_true", help="leave the data for a look, and print its path")
     demo.add_argument("--no-window", action="store_true", help="do not open the console at the end")
     commands.add_parser("simulator", help="a vSphere on this machine, for trying out", add_help=False)
     commands.add_parser("ctl", help="control the engine that runs; see: standfast ctl --help", add_help=False)

@@ -99,7 +99,7 @@ def receive_launch(descriptor: int = STDIN) -> EngineLaunch:
     try:
         return msgspec.json.decode(bytes(line), type=EngineLaunch)
     except msgspec.MsgspecError:
-        raise EOFError("no parent told what to do") from None  # the line may hold a passphrase: not in the chain
+        raise EOFError("no parent said what to do") from None  # the line may hold a passphrase: not in the chain
 
 
 def report_outcome(outcome: Outcome, descriptor: int = STDOUT) -> None:

@@ -43,7 +43,7 @@ def _user_sid(folder: Path, run: RunTool) -> str:
     found = _SID_AT_END.search(output)  # after the name, which may hold anything; Wine knows no CSV
     if found is None:
         raise PermissionError(
-            errno.EACCES, "the access list could not be set: whoami does not tell the account's SID", str(folder)
+            errno.EACCES, "the access list could not be set: whoami does not report the account's SID", str(folder)
         )
     return found[1]
 

@@ -124,7 +124,7 @@ class CertificateChanged(OperationalError):
     )
     hint_template = (
         "If the certificate was renewed on purpose, confirm the new one under Virtual platforms; "
-        "otherwise somebody may be listening on the connection."
+        "otherwise the connection may be intercepted."
     )
 
 
@@ -166,7 +166,7 @@ class SnapshotGone(OperationalError):
 
     code = "snapshot.gone"
     message_template = (
-        "The snapshot of {vm} was removed by somebody else while its disks were being read: "
+        "The snapshot of {vm} was removed by another user or program while its disks were being read: "
         "what was read since may belong to no single moment, so no restore point was made."
     )
     hint_template = (
@@ -180,8 +180,8 @@ class ChangeTrackingLost(OperationalError):
     """The changed blocks since a change id cannot be determined; the disk has to be read whole."""
 
     code = "cbt.lost"
-    message_template = "The changes of {disk} since {change_id} cannot be told: {detail}."
-    hint_template = "Nothing to do: the disk is read whole this time and tracking starts anew."
+    message_template = "The changes of {disk} since {change_id} are not known: {detail}."
+    hint_template = "Nothing to do: the disk is read whole this time and tracking starts again."
 
 
 class DiskAccessFailed(OperationalError):

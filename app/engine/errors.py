@@ -39,7 +39,7 @@ class PlacesUnknown(OperationalError):
     """The platform's kind cannot tell what a restore can choose among."""
 
     code = "engine.places_unknown"
-    message_template = "{platform} cannot tell its hosts and datastores."
+    message_template = "{platform} cannot list its hosts and datastores."
     hint_template = "Leave the choice open: the VM goes back to where it came from."
 
 
@@ -60,7 +60,7 @@ class EntriesNotClosed(OperationalError):
         "users. The first: {paths}"
     )
     hint_template = (
-        "They may belong to somebody else: let their owner or an administrator take the rights "
+        "They may belong to another user: let their owner or an administrator take the rights "
         "(chmod go= FILE), then close the standby machine again."
     )
 
@@ -131,7 +131,7 @@ class WrongRepository(OperationalError):
     """Another repository than before lies at the standby path."""
 
     code = "engine.wrong_repository"
-    message_template = "At {path} lies another repository ({found}) than the one registered ({expected})."
+    message_template = "The repository at {path} ({found}) is not the one registered ({expected})."
     hint_template = "Check that the right disk or share is mounted, or register the path as a new standby machine."
 
 
@@ -178,7 +178,7 @@ class OriginalUnsure(OperationalError):
     """Whether a VM is the original of a restore point cannot be told."""
 
     code = "restore.original_unsure"
-    message_template = "Whether {found} on {address} is the VM {name} of the restore point cannot be told."
+    message_template = "It is not certain whether {found} on {address} is the VM {name} of the restore point."
     hint_template = (
         "Nothing was changed. Compare the VMs in the restore dialog and confirm the one to be replaced, or "
         "restore as a new VM."
@@ -268,7 +268,7 @@ class EncryptionMissing(OperationalError):
     code = "engine.encryption_missing"
     message_template = "The repository at {path} is not encrypted as it must be on the standby machine {name}."
     hint_template = (
-        "Nothing was read or written there. Somebody has put another repository in its place; "
+        "Nothing was read or written there. Another repository was put in its place; "
         "bring the right one back, or register this directory as a standby machine of its own."
     )
 
@@ -329,7 +329,7 @@ class RecoveryKeysFull(OperationalError):
 
     code = "engine.recovery_keys_full"
     message_template = "The standby machine {name} has {count} recovery {count:key/keys} already."
-    hint_template = "Revoke them all, then make the ones that are needed anew."
+    hint_template = "Revoke them all, then make new ones where they are needed."
 
 
 class OfferedBySocket(OperationalError):

@@ -80,7 +80,7 @@ WHOLE_PARENT_NOT_TRACKED = MessageKind(
     "plan.whole_parent_not_tracked", "{disk} is read whole: the parent point has no change id of it"
 )
 WHOLE_CHAIN_BROKEN = MessageKind(
-    "plan.whole_chain_broken", "{disk} is read whole: its tracking chain was started anew since the parent point"
+    "plan.whole_chain_broken", "{disk} is read whole: its tracking chain was started again since the parent point"
 )
 WHOLE_OTHER_DISK = MessageKind(
     "plan.whole_other_disk",
@@ -90,24 +90,24 @@ WHOLE_RESIZED = MessageKind(
     "plan.whole_resized", "{disk} is read whole: its capacity changed from {then:size} to {now:size}"
 )
 WHOLE_TRACKING_RESET = MessageKind(
-    "plan.whole_tracking_reset", "{disk} is read whole: tracking was started anew since the parent point"
+    "plan.whole_tracking_reset", "{disk} is read whole: tracking was started again since the parent point"
 )
 WHOLE_WENT_BACK = MessageKind(
     "plan.whole_went_back", "{disk} is read whole: the VM was reverted to a snapshot since the parent point"
 )
 WHOLE_TIME_UNKNOWN = MessageKind(
     "plan.whole_time_unknown",
-    "{disk} is read whole: the parent point does not tell where the platform's history was, and whether the VM "
-    "was reverted to a snapshot since then cannot be told",
+    "{disk} is read whole: the parent point does not say where the platform's history was, so it is not certain "
+    "whether the VM was reverted to a snapshot since then",
 )
 HISTORY_NOT_MARKED = MessageKind(
     "backup.history_not_marked",
-    "Where the platform's history is cannot be told: the next backup reads the disks whole. {detail}",
+    "The present position in the platform's history is not known: the next backup reads the disks whole. {detail}",
 )
 REVERTS_UNKNOWN = MessageKind(
     "plan.reverts_unknown",
-    "Whether the VM was reverted to a snapshot since the parent point cannot be told; the changes are those that "
-    "change tracking tells. {detail}",
+    "It is not certain whether the VM was reverted to a snapshot since the parent point; the changes are "
+    "those that change tracking reports. {detail}",
 )
 WHOLE_CHANGES_LOST = MessageKind("plan.whole_changes_lost", "{disk} is read whole: {detail}")
 WHOLE_TRACKING_LIED = MessageKind(
@@ -125,7 +125,7 @@ ALLOCATED_FOUND = MessageKind(
     "backup.allocated_found", "{disk}: {bytes:size} of {capacity:size} hold data ({source})"
 )
 EVERYTHING_IS_READ = MessageKind(
-    "backup.everything_is_read", "{disk}: nothing tells which parts hold data: all {capacity:size} are read"
+    "backup.everything_is_read", "{disk}: it is not known which parts hold data: all {capacity:size} are read"
 )
 
 # --- backup: audit ---------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ AUDIT_PASSED = MessageKind(
 AUDIT_FOUND_LIE = MessageKind(
     "audit.found_lie",
     "{disk}: changed block tracking left out a change at byte {offset}: the disk is read whole and its tracking "
-    "chain is started anew. Tell the platform's administrator: earlier points since {parent} may lack changes",
+    "chain is started again. Tell the platform's administrator: earlier points since {parent} may lack changes",
 )
 TRACKING_RESET = MessageKind("audit.tracking_reset", "Changed block tracking of the VM was reset")
 TRACKING_RESET_FAILED = MessageKind(
@@ -175,7 +175,8 @@ SNAPSHOT_LEFT = MessageKind(
     "Snapshot {snapshot} is still on the VM: {detail}. It is removed at the next run or start of the program",
 )
 SNAPSHOT_UNSURE = MessageKind(
-    "snapshot.unsure", "Whether a snapshot is left on the VM cannot be told now: {detail}. It is looked for later"
+    "snapshot.unsure",
+    "It is not certain now whether a snapshot is left on the VM: {detail}. It is looked for later",
 )
 ORPHAN_REMOVED = MessageKind("snapshot.orphan_removed", "A left-over snapshot of ours was removed: {name}")
 ORPHAN_LEFT = MessageKind(

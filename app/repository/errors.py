@@ -41,8 +41,8 @@ class LinkRefused(OperationalError):
     code = "repository.link_refused"
     message_template = "{path} is no directory or file of the repository but leads elsewhere; it was not followed."
     hint_template = (
-        "Somebody with access to the standby put it there. Bring back what belongs there, remove the link, "
-        "and verify the repository."
+        "A user or program with access to the standby put it there. Bring back what belongs there, remove the "
+        "link, and verify the repository."
     )
 
 
@@ -69,7 +69,7 @@ class PointMissing(OperationalError):
 
     code = "repository.point_missing"
     message_template = "The restore point {point} is not in the repository."
-    hint_template = "Refresh the list; the point may have been deleted, and may still lie in the trash."
+    hint_template = "Refresh the list; the point may have been deleted, and may still be in the trash."
 
 
 class PointExists(OperationalError):

@@ -239,7 +239,7 @@ class RecordDecoder:
     def _open(self, view: memoryview, expected: bytes | None) -> tuple[RecordHeader, FrameTable]:
         header = parse_header(bytes(view[:HEADER_BYTES]))
         if expected is not None and header.digest != expected:
-            raise RecordDamaged("another record lies here")
+            raise RecordDamaged("another record is stored here")
         if len(view) != header.length_bytes:
             raise RecordDamaged("a record is torn")
         return header, self.table(header, bytes(view[HEADER_BYTES : header.frames_at]))
@@ -271,7 +271,7 @@ class RecordDecoder:
         if not header.encrypted:
             return stored
         if self._keys is None:
-            raise RecordDamaged("an encrypted record lies in a repository without encryption")
+            raise RecordDamaged("the record is encrypted, but the repository is not")
         try:
             return self._keys.open_part(
                 stored[:SALT_BYTES], header.sequence, 0, stored[SALT_BYTES:], header.packed
@@ -315,7 +315,7 @@ class RecordDecoder:
 
     def _open_frame(self, header: RecordHeader, index: int, stored: Buffer, salt: bytes) -> bytes:
         if self._keys is None:
-            raise RecordDamaged("an encrypted record lies in a repository without encryption")
+            raise RecordDamaged("the record is encrypted, but the repository is not")
         try:
             return self._keys.open_part(salt, header.sequence, index + 1, stored, None)
         except ValueError as error:

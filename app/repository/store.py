@@ -192,7 +192,7 @@ class RecordStore:
         try:
             header = parse_header(head[:HEADER_BYTES])
             if header.digest != digest or header.length_bytes != place.length_bytes:
-                raise RecordDamaged("another record lies here")
+                raise RecordDamaged("another record is stored here")
             if header.frames_at > len(head):
                 head += self.read(digest, place, len(head), header.frames_at - len(head))
             table = decoder.table(header, head[HEADER_BYTES : header.frames_at])

@@ -105,7 +105,7 @@ class HandshakeFailed(DiskAccessFailed):
     message_template = "{path} could not be {operation} over {mode}: {detail}."
     hint_template = (
         "Look for a proxy or firewall that breaks encrypted connections between this machine and the ESXi hosts; "
-        "somebody may be listening on the connection."
+        "the connection may be intercepted."
     )
 
 
@@ -118,8 +118,8 @@ class HostCertificateMismatch(DiskAccessFailed):
         "but the platform announced {expected}."
     )
     hint_template = (
-        "If the host's certificate was renewed, reconnect the host in vCenter; otherwise somebody may be "
-        "listening on the connection."
+        "If the host's certificate was renewed, reconnect the host in vCenter; otherwise the connection may be "
+        "intercepted."
     )
     retryable = False
 

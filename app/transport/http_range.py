@@ -148,7 +148,7 @@ class RangeConnection:
         covered = _CONTENT_RANGE.fullmatch(fields.get("content-range", ""))
         length = _LENGTH.fullmatch(fields.get("content-length", ""))
         if covered is None or length is None or fields.get("content-encoding", "identity") != "identity":
-            raise MalformedAnswer("a partial answer that does not tell its range and length")
+            raise MalformedAnswer("a partial answer that does not state its range and length")
         if "transfer-encoding" in fields:
             raise MalformedAnswer("a partial answer in a transfer encoding")
         start, end, total = (int(number) for number in covered.groups())

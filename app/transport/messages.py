@@ -51,5 +51,5 @@ BUFFER_REDUCED = MessageKind(
     "{host} refused a transfer buffer of {refused_bytes:size} ({reason}); trying {bytes:size}.",
 )
 ALLOCATION_UNKNOWN = MessageKind(
-    "transport.allocation_unknown", "The host does not tell which blocks of {path} hold data: {reason}."
+    "transport.allocation_unknown", "The host does not report which blocks of {path} hold data: {reason}."
 )

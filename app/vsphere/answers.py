@@ -136,7 +136,7 @@ class Content:
         """
         encoding = (response.getheader("Content-Encoding") or "identity").strip().lower()
         if encoding not in ("identity", "gzip"):
-            raise AnswerUnusable("the answer is compressed in a way that nobody asked for")
+            raise AnswerUnusable("the answer is compressed in a way that was not asked for")
         self._limits = limits
         self._left_bytes = limits.content_bytes
         self._end = b""

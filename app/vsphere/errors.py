@@ -27,8 +27,8 @@ class AnswerRefused(OperationalError):
     code = "platform.answer_refused"
     message_template = "{address} gave an answer that this program does not take: {detail}."
     hint_template = (
-        "Check that the address is the platform's own and that no proxy or scanner stands between; restart the "
-        "management service of the platform if it is."
+        "Check that the address is the platform's own and that there is no proxy or scanner in between; restart "
+        "the management service of the platform if it is."
     )
 
 
@@ -96,7 +96,7 @@ class HistoryIncomplete(OperationalError):
     """The platform does not remember everything that happened to a VM in the time that matters."""
 
     code = "platform.history_incomplete"
-    message_template = "The event history of {address} does not tell all that happened to the VM: {detail}."
+    message_template = "The event history of {address} does not show everything that happened to the VM: {detail}."
     hint_template = "Let the platform keep its events for longer than the time between two backups."
 
 

@@ -13,7 +13,9 @@ FAULT: Final = MessageKind("fault.other", "the platform reported the fault {faul
 
 _WORDS: Final[dict[type, MessageKind]] = {
     vim.fault.TaskInProgress: MessageKind("fault.task_in_progress", "another task is working on it"),
-    vim.fault.ConcurrentAccess: MessageKind("fault.concurrent_access", "somebody else changed it meanwhile"),
+    vim.fault.ConcurrentAccess: MessageKind(
+        "fault.concurrent_access", "another user or program changed it meanwhile"
+    ),
     vmodl.fault.HostCommunication: MessageKind(
         "fault.host_communication", "the platform cannot communicate with the host"
     ),
@@ -50,7 +52,7 @@ _WORDS: Final[dict[type, MessageKind]] = {
     vim.fault.InvalidVmConfig: MessageKind(
         "fault.invalid_vm_config", "the configuration of the VM is not accepted"
     ),
-    vim.fault.VmConfigFault: MessageKind("fault.vm_config", "the configuration of the VM stands in the way"),
+    vim.fault.VmConfigFault: MessageKind("fault.vm_config", "the configuration of the VM does not allow it"),
     vmodl.fault.InvalidArgument: MessageKind("fault.invalid_argument", "a value of the request is not accepted"),
     vmodl.fault.InvalidRequest: MessageKind("fault.invalid_request", "the request is not accepted"),
     vmodl.fault.ManagedObjectNotFound: MessageKind("fault.gone", "the object is not there any more"),

@@ -202,7 +202,7 @@ class Snapshots:
         found = self._named(vm, name)
         if len(found) != 1:
             raise vmodl.fault.SystemError(
-                msg="The platform did not tell which snapshot it made.", reason="no result"
+                msg="The platform did not report which snapshot it made.", reason="no result"
             )
         return found[0]
 

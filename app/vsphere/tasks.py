@@ -208,7 +208,7 @@ class _Watch:
                 if state == vim.TaskInfo.State.success:
                     return _Outcome(result=read(connection.query(), task, "info.result").get("info.result"))
                 if state == vim.TaskInfo.State.error:
-                    return _Outcome(error=row.get("info.error") or vmodl.fault.SystemError(reason="none told"))
+                    return _Outcome(error=row.get("info.error") or vmodl.fault.SystemError(reason="none given"))
                 self._report(row.get("info.progress"))
                 if self._waiting.on_idle is not None:
                     self._waiting.on_idle()

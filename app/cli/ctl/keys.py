@@ -75,7 +75,7 @@ def add_recovery_key(door: Door, screen: Screen, chosen: Namespace) -> int:
     """Make a recovery key and show it, once."""
     standby = find_standby(door, chosen.name)
     sheet = door.execute(AddRecoveryKey(standby=standby.id))
-    screen.remark("Whoever has this key can read all backup data there. It is not shown again.")
+    screen.remark("Anyone who has this key can read all backup data there. It is not shown again.")
     screen.facts(
         [("Recovery key", sheet.key), ("Standby machine", sheet.standby_name), ("Made at", sheet.made_at)], sheet
     )

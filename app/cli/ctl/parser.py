@@ -210,8 +210,8 @@ def _hooks(subjects: "Commands") -> None:
 
 
 def _notifications(subjects: "Commands") -> None:
-    commands = _subject(subjects, "notify", "who is told of failed tasks")
-    _command(commands, "show", "notify.show_notifications", "show who is told what")
+    commands = _subject(subjects, "notify", "who is notified of failed tasks")
+    _command(commands, "show", "notify.show_notifications", "show who is notified of what")
     test = _command(commands, "test", "notify.test_notification", "send a test with the settings that are kept")
     test.add_argument("sink", choices=[sink.value for sink in SinkKind])
 
@@ -220,7 +220,7 @@ def _program(subjects: "Commands") -> None:
     clock = _subject(subjects, "clock", "whether this machine's clock is believed")
     _command(clock, "show", "program.show_clock", "show why it is not; meanwhile nothing is removed for its age")
     _command(clock, "confirm", "program.confirm_clock", "say that it is right")
-    stat = _command(subjects, "stat", "program.show_status", "how the engine stands, or a rule's statistics")
+    stat = _command(subjects, "stat", "program.show_status", "the state of the engine, or a rule's statistics")
     stat.add_argument("--rule")
     periods = [period.value for period in StatisticsPeriod]
     stat.add_argument("--period", choices=periods, default=StatisticsPeriod.MONTH.value)

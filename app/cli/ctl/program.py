@@ -17,7 +17,7 @@ _PAGE = 500
 
 
 def show_status(door: Door, screen: Screen, chosen: Namespace) -> int:
-    """Show how the engine stands, or the statistics of a rule."""
+    """Show the state of the engine, or the statistics of a rule."""
     if chosen.rule:
         return _show_statistics(door, screen, chosen)
     status = door.ask(ReadStatus())

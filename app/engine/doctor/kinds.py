@@ -263,7 +263,7 @@ class SnapshotsThere(FindingKind):
     code = "doctor.snapshots_there"
     severity = Severity.NOTICE
     message_template = "The VM has {count} {count:snapshot that is/snapshots that are} not ours: {names}"
-    hint_template = "Old snapshots grow and slow the VM down; delete those that nobody needs."
+    hint_template = "Old snapshots grow and slow the VM down; delete those that are not needed."
 
 
 class DiskLeftOut(FindingKind):
@@ -308,7 +308,7 @@ class QuiesceNeedsTools(FindingKind):
     code = "doctor.quiesce_needs_tools"
     severity = Severity.NOTICE
     message_template = (
-        "The guest does not tell its name: VMware Tools may not run, and quiesced snapshots need them"
+        "The guest does not report its name: VMware Tools may not run, and quiesced snapshots need them"
     )
     hint_template = "Install or start VMware Tools in the guest, or switch quiesced snapshots off."
 

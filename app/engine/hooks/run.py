@@ -48,7 +48,7 @@ class HookVetoed(OperationalError):
 
     code = "hook.vetoed"
     message_template = "The backup of {vm} was not made: the command {command} before it failed ({reason})."
-    hint_template = "The log holds its output. Mend the command, or switch its veto off."
+    hint_template = "The log holds its output. Fix the command, or switch its veto off."
     retryable = True
 
 

@@ -65,7 +65,7 @@ def _unskipz(packed: memoryview, target: memoryview) -> None:
         raise MalformedAnswer("a SkipZ fragment is cut short")
     total, _ = _PAIR.unpack_from(packed)
     if total != len(target):
-        raise MalformedAnswer(f"a SkipZ fragment stands for {total} bytes instead of {len(target)}")
+        raise MalformedAnswer(f"a SkipZ fragment unpacks to {total} bytes instead of {len(target)}")
     position, filled = _PAIR.size, 0
     while position < size:
         if position + _PAIR.size > size:

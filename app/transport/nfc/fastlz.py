@@ -33,7 +33,7 @@ def decompress(data: bytes | bytearray | memoryview, size_bytes: int) -> bytearr
                 length, distance, position = _match(block, position, control, level)
                 _copy_match(out, distance, length, size_bytes)
             if len(out) > size_bytes:
-                raise MalformedAnswer(f"a FastLZ block stands for more than {size_bytes} bytes")
+                raise MalformedAnswer(f"a FastLZ block unpacks to more than {size_bytes} bytes")
             if position >= len(block):
                 break
             control = block[position]
@@ -41,7 +41,7 @@ def decompress(data: bytes | bytearray | memoryview, size_bytes: int) -> bytearr
     except IndexError as error:
         raise MalformedAnswer("a FastLZ block is cut short") from error
     if len(out) != size_bytes:
-        raise MalformedAnswer(f"a FastLZ block stands for {len(out)} bytes instead of {size_bytes}")
+        raise MalformedAnswer(f"a FastLZ block unpacks to {len(out)} bytes instead of {size_bytes}")
     return out
 
 
@@ -77,7 +77,7 @@ def _copy_match(out: bytearray, distance: int, length: int, size_bytes: int) -> 
     if start < 0:
         raise MalformedAnswer("a FastLZ match points before the start")
     if len(out) + length > size_bytes:
-        raise MalformedAnswer(f"a FastLZ block stands for more than {size_bytes} bytes")
+        raise MalformedAnswer(f"a FastLZ block unpacks to more than {size_bytes} bytes")
     if distance >= length:
         out += out[start : start + length]
     else:

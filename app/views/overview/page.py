@@ -67,8 +67,8 @@ class OverviewPage(Page):
     def help_text(self) -> str:
         """Return what F1 shows."""
         return self.tr(
-            "<p>Are we safe? The first line answers; what failed or is overdue stands below it, with the reason. "
-            "A click on a line leads to the task or the rule.</p>"
+            "<p>Are we safe? The first line answers; what failed or is overdue is listed below it, with the "
+            "reason. A click on a line leads to the task or the rule.</p>"
             "<p><b>Protection</b> counts the VMs of all platforms that are in a rule. <b>Overdue</b> is a VM "
             "whose newest restore point is older than its policy wants. <b>Room</b> shows how "
             "full the standbys are.</p>"

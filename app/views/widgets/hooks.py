@@ -149,7 +149,7 @@ class HookFields(QFrame):
             form,
             self.tr("Arguments"),
             self.arguments,
-            help_text=self.tr("One in each line, given exactly as it stands there: no shell sees it"),
+            help_text=self.tr("One in each line, passed on exactly as written: no shell sees it"),
         )
         self.limit_field = dialog.add_field(form, self.tr("Time limit (seconds)"), self.limit)
         self.retries_field = dialog.add_field(form, self.tr("Retries"), self.retries)
@@ -281,8 +281,8 @@ class HooksDialog(FormDialog):
 
     def _introduction(self) -> Label:
         words = self.tr(
-            "They run on the machine of the engine, as its user, once for each VM. Environment variables tell "
-            "them which VM it is."
+            "They run on the machine of the engine, as its user, once for each VM. Environment variables say "
+            "which VM it is."
         )
         label = Label(words, self)
         label.setProperty("role", "secondary")

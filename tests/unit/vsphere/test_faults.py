@@ -122,7 +122,7 @@ def test_fault_text_is_the_platforms_own_sentence() -> None:
     busy = PlatformBusy(address="a", operation="b", detail="c")
     assert str(error_reason(busy)) == "a cannot b right now: c."
     assert fault_reason(fault).details == "GenericVmConfigFault: Cannot open the disk. Locked."
-    assert str(fault_reason(fault)) == "the configuration of the VM stands in the way"
+    assert str(fault_reason(fault)) == "the configuration of the VM does not allow it"
     assert str(fault_reason(vim.fault.FileLocked())) == "a file is locked by another VM or program"
 
 

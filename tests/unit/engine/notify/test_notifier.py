@@ -244,7 +244,7 @@ def test_a_flood_of_failures_is_bounded_and_its_rest_counted(lab: EngineLab, hoo
     unsubscribe()
     with notifying:
         wait_until(lambda: notifying.log.lines, what="the line in the log")
-    assert "7 failures were not told" in notifying.log.text()
+    assert "7 failures were not reported" in notifying.log.text()
 
 
 def test_publishing_never_waits_for_a_slow_sink(lab: EngineLab, hook: WebhookServer) -> None:
